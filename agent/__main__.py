@@ -8,10 +8,12 @@ from rackflow.process.commands import handle_closed_output, report_missing_extra
 def main() -> int:
     """Run the command; returns the exit status."""
     try:
-        from agent.cli import main as command  # noqa: PLC0415 - it imports packages of the extra
+        # The command imports packages of the extra, also when its arguments are known.
+        from agent.cli import main as command  # noqa: PLC0415
+
+        return handle_closed_output(command)
     except ModuleNotFoundError as error:
         return report_missing_extra("rackflow-agent", "agent", error)
-    return handle_closed_output(command)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,21 @@ made when the file is loaded. An error names file, key and remedy, and a reload 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
-from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass
+from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
+from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
-from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, load_config
-from rackflow.site import Site, load_site
+from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, check_config, load_config
+from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
+
+if TYPE_CHECKING:
+    from rackflow.site import Site
 
 # No comma, brace, quote or equals sign: labels become part of series keys (`metric{label=value,…}`) and of line protocol.
 LabelValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:/+-]{1,64}$")]
@@ -112,13 +116,21 @@ class Credential(StrictModel):
         return self
 
 
+def _known_role(role: str) -> str:
+    known = sorted({each for metric in catalogue().values() for each in metric.label_values.get("role", ())})
+    if role not in known:
+        # A reading whose label the catalogue does not have would be refused in every poll.
+        raise ValueError(f"is no role of a meter; known are {', '.join(known)}")
+    return role
+
+
 class CoolantConfig(StrictModel):
     """The coolant in one loop; heat is calculated with its density and heat capacity."""
 
     # pg25 is the usual fill of a technology cooling loop. The wrong fluid would make heat wrong by some 4 % (the heat capacity by volume
     # of pg25 against water), which looks plausible; so profiles and site files name it wherever it is known.
-    fluid: Literal["water", "pg25"] = "pg25"
-    """`water`, or `pg25`: 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
+    fluid: Coolant = "pg25"
+    """`water`, or a glycol by kind and percent by mass: `pg25` is 25 % propylene glycol (OCP guidelines for single-phase coolants)."""
     additive: str = ""
     """Name of the inhibitor package; shown, not used in calculations."""
     concentration: str = ""
@@ -144,7 +156,7 @@ class Device(StrictModel):
     """`false` keeps the entry and does not poll it."""
     labels: Labels = Labels()
     """Overrides the agent's `labels` for this device."""
-    role: LabelValue | None = None
+    role: Annotated[LabelValue, AfterValidator(_known_role)] | None = None
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
     # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
@@ -199,6 +211,23 @@ class Device(StrictModel):
         return self
 
 
+class Pair(StrictModel):
+    """Two agents with the same configuration on two machines, of which one polls."""
+
+    # Takeover takes this, a second in which another claim would be heard, and the opening of the devices: 6 to 8 s in all.
+    expires_s: Annotated[float, Field(ge=3, le=60)] = 4.0
+    """Seconds after which a silent agent's place is taken. The silent one may still work: its network may be broken."""
+    username: str | None = None
+    """Account of the connection that keeps the lease. Where the broker takes the account for the client id, as `deploy/mosquitto/` has
+    it, each machine needs one of its own; otherwise that of `broker` is used."""
+    password: Secret | None = None
+    """Its password, as that of `broker`."""
+    cert_file: Path | None = None
+    """Its client certificate, as that of `broker`."""
+    key_file: Path | None = None
+    """Private key of that certificate."""
+
+
 class AgentConfig(StrictModel):
     """The agent's configuration file."""
 
@@ -223,6 +252,8 @@ class AgentConfig(StrictModel):
     # Memory, because a path on disk cannot be guessed. The agent warns at every start that messages are lost when it ends.
     outbox: OutboxSection = OutboxSection(mode="memory")
     """Where messages wait until they are delivered."""
+    pair: Pair | None = None
+    """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
     health_file: Path | None = None
@@ -252,6 +283,11 @@ class AgentConfig(StrictModel):
             seen.add(device.id)
         return self
 
+    def lease_broker(self) -> Broker:
+        """The broker with the account of the connection that keeps the lease. Raises ConfigError if that is incomplete."""
+        given = self.pair.model_dump(exclude={"expires_s"}, exclude_none=True) if self.pair else {}
+        return check_config(self.broker.model_dump() | given, Broker, "pair") if given else self.broker
+
     def labels_of(self, device: Device) -> dict[str, str]:
         """Location labels of a device: the site's, overridden by the device's own."""
         return self.labels.given() | device.labels.given()
@@ -272,16 +308,29 @@ def load_agent_config(path: Path) -> AgentConfig:
     if not site_file.exists():
         raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
     try:
+        # Imported here, because its models take 0.03 s of CPU and 3 MB, and most agents have no site file.
+        from rackflow.site import load_site  # noqa: PLC0415
+
         return with_site(config, load_site(site_file))
     except _SiteMismatchError as error:
-        raise ConfigError(f"{path}: {error} in {site_file}; correct one of them, or remove it here") from error
+        at = () if error.device is None else ("devices", error.device)
+        line = line_of(read_text_file(path), at) if at else None
+        where = f"{path}:{line}" if line else str(path)
+        raise ConfigError(f"{where}: {error} in {site_file}; correct one of them, or remove it here") from error
+
+
+# More names than this do not help in one line.
+MAX_NAMED = 10
 
 
 class _SiteMismatchError(ConfigError):
     """The agent's configuration and the site file disagree."""
 
+    device: int | None = None
+    """Position of the device's entry."""
 
-def with_site(config: AgentConfig, site: Site) -> AgentConfig:
+
+def with_site(config: AgentConfig, site: "Site") -> AgentConfig:
     """The configuration with labels, roles and coolants from the site. Raises ConfigError if the two disagree.
 
     Neither side takes precedence: if they name two places for one device, one is wrong and nobody knows which.
@@ -289,17 +338,35 @@ def with_site(config: AgentConfig, site: Site) -> AgentConfig:
     labels = _agreed("labels", config.labels.given(), {"site": site.id})
     devices = []
     for index, device in enumerate(config.devices):
-        where = f"devices[{index}] ({device.id})"
-        _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
-        role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
-        given = {"role": device.role} if device.role else {}
-        update = {
-            "labels": Labels.model_validate(_agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))),
+        try:
+            devices.append(_with_site(config, site, device, f"devices[{index}] ({device.id})"))
+        except _SiteMismatchError as error:
+            error.device = index
+            raise
+    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+
+
+def _with_site(config: AgentConfig, site: "Site", device: Device, where: str) -> Device:
+    _agreed(where, {"agent": config.agent}, {"agent": site.agents.get(device.id, config.agent)})
+    labels = _agreed(f"{where}.labels", device.labels.given(), site.labels(device.id))
+    _known_feed(where, device, site)
+    role = {"role": meter.role} if (meter := site.meters.get(device.id)) else {}
+    given = {"role": device.role} if device.role else {}
+    return device.model_copy(
+        update={
+            "labels": Labels.model_validate(labels),
             "role": _agreed(where, given, role).get("role"),
             "coolant": _coolants(where, device, site),
         }
-        devices.append(device.model_copy(update=update))
-    return config.model_copy(update={"labels": Labels.model_validate(labels), "devices": devices})
+    )
+
+
+def _known_feed(where: str, device: Device, site: "Site") -> None:
+    """A feed that the site does not have would be a label that leads nowhere. Rooms may be named that no site file describes."""
+    feed = device.labels.given().get("feed")
+    if feed is not None and feed not in site.feeds:
+        known = ", ".join(list(site.feeds)[:MAX_NAMED])
+        raise _SiteMismatchError(f"{where}.labels.feed: {feed!r} is here, and only {known}")
 
 
 def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> dict[str, str]:
@@ -309,12 +376,10 @@ def _agreed(where: str, given: Mapping[str, str], known: Mapping[str, str]) -> d
     return {**known, **given}
 
 
-def _coolants(where: str, device: Device, site: Site) -> dict[Literal["primary", "secondary"], CoolantConfig]:
+def _coolants(where: str, device: Device, site: "Site") -> dict[Literal["primary", "secondary"], CoolantConfig]:
     cdu = site.cdus.get(device.id)
     found = dict(device.coolant)
-    for name in (cdu.primary, cdu.secondary) if cdu else ():
-        if name is None:
-            continue
+    for name in (*cdu.primaries, cdu.secondary) if cdu else ():
         loop = site.loops[name]
         # Only the fluid is compared: additive and concentration are for display, and only the agent's configuration has them.
         given = {"fluid": found[loop.kind].fluid} if loop.kind in found else {}

@@ -39,11 +39,8 @@ DESCRIPTORS_PER_DEVICE, DESCRIPTORS = 4, 200
 NO_DEVICE = "rackflow-doctor"
 
 
-def add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "doctor", help="check configuration, files, names, clock, disk, broker and every device; says what to do"
-    )
+def add_doctor(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     command.add_argument("config", type=Path)
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")

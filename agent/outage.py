@@ -52,5 +52,6 @@ def estimate_outage(config: AgentConfig, profiles: Mapping[str, Profile]) -> Out
 
 def classes_of(profile: Profile) -> frozenset[PollClass]:
     """The poll classes that a device of this family may have."""
+    profile = profile.loaded()
     points = [*profile.points, *(point for table in profile.tables for point in table.points)]
     return frozenset(point.poll or catalogue()[point.metric].poll for point in points)

@@ -15,11 +15,12 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.config import AgentConfig, Credential, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
+from agent.pair import LeaseKeeper
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
@@ -140,7 +141,9 @@ class Agent:
         wall: Callable[[], float] = time.time,
         shared: Shared | None = None,
         manager: ServiceManager | None = None,
+        may_publish: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`may_publish` is awaited before each connection to the broker, see `agent/pair/`."""
         shared = shared or Shared()
         self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
         self.meter = LoopMeter()
@@ -153,7 +156,7 @@ class Agent:
         self.counters = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
-        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters)
+        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters, may_publish)
         self._context = AgentContext(
             site=config.labels.site or "",
             agent=config.agent,
@@ -181,6 +184,11 @@ class Agent:
             self._stop_by_s = time.monotonic() + STOP_WITHIN_S
         self._stopping = True
         self._woken.set()
+
+    def replaced(self) -> None:
+        """Another process polls in this agent's place: stop, and do not call the agent offline."""
+        self.publisher.replaced()
+        self.stop()
 
     def reload(self) -> None:
         self._reloading = True
@@ -394,26 +402,84 @@ async def run(
     agent: it is for a process that ends with this call. Raises ConfigError if the configuration cannot be used.
     """
     manager = started_by()
-    agent = Agent(config, make_poller, reload, now, shared, manager)
+    places = _Places(config, lambda gate: Agent(config, make_poller, reload, now, shared, manager, gate), manager)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
-    watchdog = Watchdog(lambda: agent.standstill(time.monotonic()), manager, config.health_file)
+    watchdog = Watchdog(lambda: places.standstill(time.monotonic()), manager, config.health_file)
 
     def stop() -> None:
-        agent.stop()
+        places.stop()
         manager.stopping()
         if deadline is not None:
             deadline.start()
 
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: agent.reload}
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: places.reload}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
     watchdog.start()
     end_bound = bound_collections()
     try:
-        await agent.run()
+        await places.run()
     finally:
         watchdog.stop()
         end_bound()
         for number in handlers:
             loop.remove_signal_handler(number)
+
+
+class _Places:
+    """Runs the agent; one of a pair only while it holds the lease, each time with an epoch of its own."""
+
+    def __init__(
+        self,
+        config: AgentConfig,
+        make: Callable[[Callable[[], Awaitable[None]] | None], Agent],
+        manager: ServiceManager,
+    ) -> None:
+        self._config, self._make, self._manager = config, make, manager
+        self._stopping = asyncio.Event()
+        self._agent: Agent | None = None
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._agent is not None:
+            self._agent.stop()
+
+    def reload(self) -> None:
+        # A standby has read its configuration when it started, and reads it again when it takes over.
+        if self._agent is not None:
+            self._agent.reload()
+
+    def standstill(self, now_s: float) -> str:
+        return self._agent.standstill(now_s) if self._agent is not None else ""
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        config = self._config
+        if config.pair is None:
+            self._agent = self._make(None)
+            await self._agent.run()
+            return
+        keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)
+        async with keeper.keeping():
+            self._manager.ready()
+            while not self._stopping.is_set():
+                log.info("agent=%s standby: another process may be polling", config.agent)
+                if not await self._first(keeper.held(), self._stopping.wait()):
+                    return
+                agent = self._agent = self._make(keeper.confirmed)
+                running = asyncio.ensure_future(agent.run())
+                is_lost = await self._first(keeper.lost(), asyncio.wait([running]))
+                if is_lost:
+                    log.warning("agent=%s another process polls now; this one stands by", config.agent)
+                    agent.replaced()
+                await running
+                self._agent = None
+
+    @staticmethod
+    async def _first(one: Awaitable[object], other: Awaitable[object]) -> bool:
+        """Wait for either; whether it was the first one alone."""
+        tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await stop_tasks(*tasks, within_s=STOP_TASKS_S)
+        return tasks[0] in done and tasks[1] not in done

@@ -51,7 +51,7 @@ class DuePoll:
 class _Cycle:
     """One poll class of one device. Cycle n is due at (n + phase) x interval, so errors do not add up and nothing drifts."""
 
-    __slots__ = ("_first", "_number", "_phase", "deadline_s", "due_at", "interval_s", "poll_class")
+    __slots__ = ("_first", "_number", "_on_time", "_phase", "deadline_s", "due_at", "interval_s", "poll_class")
 
     def __init__(self, poll_class: PollClass, interval_s: float, share: float, now: float) -> None:
         self.poll_class = poll_class
@@ -61,6 +61,8 @@ class _Cycle:
         self._phase = share
         self._number = 0
         self._first = True
+        # Nearly all polls are on time, and then the same.
+        self._on_time = DuePoll(poll_class, interval_s, self.deadline_s, 0)
 
     def take(self, now: float) -> DuePoll:
         cycles = now / self.interval_s - self._phase
@@ -75,7 +77,7 @@ class _Cycle:
             self._number = passed
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
-        return DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)
+        return self._on_time if not skipped else DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)
 
 
 class DeviceSchedule:

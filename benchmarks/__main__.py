@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    collecting,
     deriving,
     equal_rates,
     footprint,
@@ -46,6 +47,9 @@ BENCHMARKS = {
     "A": Benchmark(
         "SNMP polls of 20 objects, from schedule to the broker's confirmation, in the steady state",
         lambda at: equal_rates.run(at.folder, at.rounds, at.seconds),
+    ),
+    "D": Benchmark(
+        "the collector: broker to durable, scrapes, a backlog", lambda at: collecting.run(at.folder / "collecting")
     ),
     "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
     "deriving": Benchmark("derived figures of a campus", lambda at: deriving.run(5000, 5 * at.rounds)),

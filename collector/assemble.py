@@ -9,10 +9,11 @@ from collector.api import Api, Sources, Surroundings
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.derive import Deriver, Explanation, Inputs, LatestFigures
+from collector.flow import IngestSettings, Keep, Spill
 from collector.latest import Latest
 from collector.ledger import AgentAccount
 from collector.problems import Monitor, load_table
-from collector.receive import Polled
+from collector.receive import Delivery, Polled
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import ConfigError
 from rackflow.site import Site
@@ -41,6 +42,28 @@ def uncounted(_: Iterable[Polled]) -> None:
 
 def unforgotten(_: str, __: str, ___: str = "") -> None:
     """As `uncounted`, for devices that are gone."""
+
+
+def ingest_settings(config: CollectorConfig, sites: frozenset[str] | None) -> IngestSettings:
+    """Which messages are accepted, and what becomes of them in this collector's role."""
+    return IngestSettings(
+        config.store.dialect,
+        sites,
+        config.oldest_days,
+        is_shown=config.role != "store",
+        is_stored=config.role != "watch",
+    )
+
+
+async def _keep_nothing(_: Sequence[Delivery]) -> bool:
+    return True
+
+
+def keep_of(config: CollectorConfig, spill: Spill | None) -> Keep | None:
+    """What keeps messages while the store is away. A watcher has none to keep: only figures are lost, and what it shows stays current."""
+    if config.role == "watch":
+        return _keep_nothing
+    return spill.keep if spill else None
 
 
 def make_api(

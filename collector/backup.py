@@ -1,6 +1,6 @@
-"""Copies a collector's state while it runs, and puts a copy back: the ledger, the hourly records, owners and present problems.
+"""Copies a collector's state while it runs, and puts a copy back: ledger, hourly records, owners, and problems with their history.
 
-Not in it: history, which is in the store; dead letters, which only grow; and the outbox, which changes several times a second and
+Not in it: readings, which are in the store; dead letters, which only grow; and the outbox, which changes several times a second and
 empties itself.
 """
 
@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from collector.config import CollectorConfig
+from collector.problems import history_files, is_known_format
 from rackflow import ConfigError, RackflowError
 from rackflow.process.files import sync
 from rackflow.process.sqlite import check_format, connect_to_read
@@ -48,16 +49,20 @@ class Backup(msgspec.Struct, frozen=True):
     time: str
     """When, UTC, ISO 8601."""
     files: dict[str, Copied]
-    """By what they are: ledger, records, owners, problems."""
+    """By what they are: ledger, records, owners, problems, history and the history before it."""
 
 
 def state_files(config: CollectorConfig) -> dict[str, Path]:
     """The files of a collector's state, by what they are. Those that nothing has been written to yet do not exist."""
+    history, before = history_files(config.problems_path)
     return {
         "ledger": config.ledger_path,
         "records": config.records_path,
         "owners": config.owners_path,
         "problems": config.problems_path,
+        # In this order: if the one gives way meanwhile, both have it, and nothing is in neither.
+        "history": history,
+        "history_before": before,
     }
 
 
@@ -126,6 +131,8 @@ def read_backup(folder: Path) -> Backup:
             if path.suffix == ".db":
                 with closing(connect_to_read(path, 0.0, still=True)) as db:
                     check_format(db)
+            elif ".jsonl" in path.name and not is_known_format(path):
+                raise RackflowError(f"{path}: was written by a newer Rackflow; restore it with that version")
     except FileNotFoundError as error:
         raise RackflowError(f"{error.filename}: no such file; name a folder that `backup` has made") from error
     except OSError as error:
@@ -141,7 +148,9 @@ def read_backup(folder: Path) -> Backup:
 
 def _copy(path: Path, folder: Path) -> Copied:
     target = folder / path.name
-    if path.suffix == ".json":
+    if path.suffix != ".db":
+        if ".jsonl" in path.name and not is_known_format(path):
+            raise RackflowError(f"{path}: was written by a newer Rackflow; use that version")
         _write(target, path.read_bytes())
     else:
         # SQLite's own backup: one moment, with what is still in the write-ahead log, beside a process that writes.

@@ -117,7 +117,7 @@ class HttpConfig(StrictModel):
     """How /metrics and the pages are served."""
 
     web_config: Path | None = None
-    """TLS certificates, passwords and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
+    """TLS certificates, passwords, tokens and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
     # Chosen: Prometheus and a load balancer keep one connection each, a browser up to six. Each costs 70 kB while it is read from.
     connections_limit: Annotated[int, Field(ge=8, le=10_000)] = 256
     """Connections at a time. Beyond it the oldest that waits for its client is closed."""
@@ -140,6 +140,9 @@ class CollectorConfig(StrictModel):
     """`all`, or a list of the sites to collect."""
     shared: bool = False
     """Share the subscription with other collectors (MQTT 5 shared subscription); each then receives a part of the messages."""
+    role: Literal["all", "store", "watch"] = "all"
+    """`store`: with `shared`, a member of several that divide the messages; it stores them, and shows and derives nothing. `watch`: shows,
+    derives and watches problems of its `sites`, of which it receives every message, and stores derived figures only."""
     store: Store
     """Where points are stored."""
     outbox: Outbox | None = None
@@ -197,6 +200,14 @@ class CollectorConfig(StrictModel):
         if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")
         return value
+
+    @model_validator(mode="after")
+    def _role_fits(self) -> "CollectorConfig":
+        if self.role == "store" and not self.shared:
+            raise ValueError("role: store is for members of a shared subscription; add shared: true")
+        if self.role == "watch" and self.shared:
+            raise ValueError("role: watch needs every message of its sites; remove shared: true")
+        return self
 
     @property
     def ledger_path(self) -> Path:

@@ -1,6 +1,7 @@
 """The command `doctor` of the collector: what of its configuration, host, broker and store is wrong, and what to do."""
 
 import asyncio
+import ssl
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from collector.assemble import open_store
 from collector.config import CollectorConfig, load_collector_config
 from collector.receive import SESSION_EXPIRY_S
+from collector.web import Access, load_access
 from rackflow import ConfigError, StoreError
 from rackflow.process.doctor import (
     Finding,
@@ -38,11 +40,13 @@ def examine(path: Path) -> list[Finding]:
     try:
         config = load_collector_config(path)
         site = load_site(config.site_file) if config.site_file is not None else None
+        access = load_access(config.http.web_config)
     except ConfigError as error:
         remedy = "each line names file, key and remedy"
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
     about = f"site file with {len(site.racks)} racks" if site else "no site file, so no figures across devices"
     findings.append(Finding("configuration", "ok", f"{path}: {about}"))
+    findings.append(who_reads(config, access))
     findings += present(check_secrets(path), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + config.http.connections_limit))
     for what, file in (("dead letters", config.dead_letter), ("ledger", config.ledger_path)):
@@ -55,6 +59,27 @@ def examine(path: Path) -> list[Finding]:
     else:
         findings.append(check_disk("outbox", config.outbox.path))
     return [*findings, *asyncio.run(_reach(config))]
+
+
+def who_reads(config: CollectorConfig, access: Access) -> Finding:
+    """Who may read the pages, and whether others on the way may read along."""
+    host, _ = config.address
+    where = f"the pages on {host}"
+    is_local = host in {"127.0.0.1", "::1", "localhost"}
+    asks = access.users or access.tokens
+    names = f"{len(access.users)} names with passwords, {len(access.tokens)} tokens"
+    is_verified = access.context is not None and access.context.verify_mode == ssl.CERT_REQUIRED
+    remedy = "http: {web_config: …} names a file with tls_server_config, and basic_auth_users or bearer_auth_tokens"
+    if not asks and not is_verified and not is_local:
+        return Finding("pages", "warning", f"everybody who reaches it may read {where}", remedy)
+    if access.context is None and asks and not is_local:
+        return Finding("pages", "warning", f"{where}: {names} travel without TLS", remedy)
+    how = [
+        *(["TLS"] if access.context else []),
+        *(["clients with certificates"] if is_verified else []),
+        *([names] if asks else []),
+    ]
+    return Finding("pages", "ok", f"{where}: {', '.join(how) or 'for this host only'}")
 
 
 async def _reach(config: CollectorConfig) -> list[Finding]:

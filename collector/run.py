@@ -19,6 +19,8 @@ from collector.api import Surroundings
 from collector.assemble import (
     assigned_owners,
     discard,
+    ingest_settings,
+    keep_of,
     make_api,
     open_store,
     surroundings,
@@ -30,7 +32,7 @@ from collector.config import CollectorConfig
 from collector.counters import CollectorStats, Counters
 from collector.derive import CARBON_PART, CarbonSource, Deriver, LatestFigures
 from collector.derive import PART as FIGURES_PART
-from collector.flow import Flush, Ingest, IngestSettings, Senders, Spill, Writer
+from collector.flow import Flush, Ingest, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
@@ -186,7 +188,6 @@ class Collector:
         self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)
         load_access(config.http.web_config)
-        host, port = config.address
         async with AsyncExitStack() as stack:
             dead_letters = DeadLetters(config.dead_letter, config.dead_letter_limit_bytes)
             stack.callback(dead_letters.close)
@@ -202,7 +203,7 @@ class Collector:
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
             view = self._view()
-            web = self._web = WebServer(view, host, port, config.http, self._failures)
+            web = self._web = WebServer(view, *config.address, config.http, self._failures)
             url = await web.start()
             stack.push_async_callback(web.stop)
             log.info("listening url=%s", url)
@@ -245,11 +246,11 @@ class Collector:
         group calls of it is shielded.
         """
         config, tally = self._config, self._tally
-        sites = None if config.sites == "all" else list(config.sites)
+        chosen = None if config.sites == "all" else frozenset(config.sites)
         subscriber = self._subscriber = Subscriber(
             config.broker,
             config.client_id,
-            Filters(sites, config.shared),
+            Filters(sorted(chosen) if chosen else None, config.shared),
             config.queue_limit,
             on_edge=self._set_connected,
             on_event=self._count_event,
@@ -257,10 +258,9 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        keep = spill.keep if spill else None
+        keep = keep_of(config, spill)
         count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else uncounted)
         writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
-        chosen = frozenset(sites) if sites is not None else None
         ingest = self._make_ingest(chosen, dead_letters, keeper, deriver)
         telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
         async with asyncio.TaskGroup() as group:
@@ -271,7 +271,8 @@ class Collector:
                 group.create_task(owners.run(), name="collector-owners"),
             ]
             self._start_optional(optional, keeper, deriver, writer)
-            optional.start(STORED_PART, telling.run)
+            if config.role != "watch":
+                optional.start(STORED_PART, telling.run)
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
@@ -292,7 +293,7 @@ class Collector:
     def _make_ingest(
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
     ) -> Ingest:
-        terms = IngestSettings(self._config.store.dialect, chosen, self._config.oldest_days)
+        terms = ingest_settings(self._config, chosen)
         senders = Senders(self._owners, self._uses, self._clones)
         late = self._failures.shield(FIGURES_PART, deriver.update_late)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
@@ -339,7 +340,8 @@ class Collector:
     ) -> None:
         config, failures = self._config, self._failures
         keep = writer.offer if config.derive.store else discard
-        optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
+        if config.role != "store":
+            optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
         start_problems(optional, config.problems, config.client_id, self._problems, self._maintenance, failures)
         if self._accounts is not None:
             optional.start(ACCOUNT_PART, self._accounts.run)

@@ -149,11 +149,11 @@ def _delegate(name: str, words: Sequence[str]) -> int:
         delegate = DELEGATES["ledger"]
     try:
         side = cast("Side", importlib.import_module(delegate.module))
+        if delegate.whole:
+            return side.main(words, prog=f"{PROGRAM} {name}")
+        return side.main([name, *words], prog=PROGRAM)
     except ModuleNotFoundError as error:
         return report_missing_extra(f"{PROGRAM} {name}", delegate.extra, error)
-    if delegate.whole:
-        return side.main(words, prog=f"{PROGRAM} {name}")
-    return side.main([name, *words], prog=PROGRAM)
 
 
 def _is_collectors(words: Sequence[str]) -> bool:

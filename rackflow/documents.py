@@ -126,7 +126,7 @@ class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"
 
 
 class Coolant(msgspec.Struct, frozen=True, kw_only=True):
-    """The fluid of one loop: `water`, or `pg25` (25 % propylene glycol by mass)."""
+    """The fluid of one loop: `water`, or a glycol by kind and percent by mass (`pg25`: 25 % propylene glycol, `eg40`)."""
 
     fluid: Name
     additive: Name = ""
@@ -211,12 +211,24 @@ class Stored(Document, frozen=True, kw_only=True):
     durable: Annotated[dict[Name, Intervals], Meta(max_length=MAX_STORED_INTERVALS)]
 
 
+class LeaseDocument(Document, frozen=True, kw_only=True):
+    """Which process of an agent that runs on two machines polls, retained; written each second by it, and read by both.
+
+    `holder` names the process; empty, the lease has been given back. `hostname` and `time` are for people: nothing compares clocks.
+    """
+
+    holder: Name
+    hostname: Text
+    time: TimeMs
+
+
 DOCUMENTS: dict[str, type[Document]] = {
     "batch": Batch,
     "event": Event,
     "device": DeviceDocument,
     "status": Status,
     "stored": Stored,
+    "lease": LeaseDocument,
 }
 
 D = TypeVar("D", bound=Document)

@@ -5,7 +5,6 @@ break the line, or the page, that carries the readings of all others, or let a t
 by control characters (ESC moves the cursor and hides lines), by line breaks, or by marks that turn the direction of writing.
 """
 
-import html
 import re
 from functools import lru_cache
 
@@ -61,6 +60,9 @@ def escape_unprintable_json(text: str) -> str:
 
 def escape_html(text: str) -> str:
     """Escape text for a page, in elements and in quoted attributes."""
+    # Imported here: its table of entities takes 0.2 MB, and an agent shows no pages.
+    import html  # noqa: PLC0415
+
     return html.escape(escape_unprintable(text))
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from rackflow.errors import ContractError
 
-Kind = Literal["batch", "event", "device", "status", "stored"]
+Kind = Literal["batch", "event", "device", "status", "stored", "lease"]
 
 # The version is part of every topic, so that a later contract can be published beside this one.
 ROOT = "rackflow/v1"
@@ -20,12 +20,12 @@ NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 """Valid names of sites, agents, devices and collectors: each is a topic level, and most are label values."""
 # No agent may have these names. A broker's pattern `rackflow/v1/ACCOUNT/batch/+` also allows an account that is named like a site, and
 # not SITE/AGENT, to write `rackflow/v1/SITE/batch/status`: the status of an agent called "batch".
-RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored"})
+RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored", "lease"})
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `device` is empty for `status` and `stored`, `collector` is given for `stored` only."""
+    """One topic. `device` is empty for `status`, `lease` and `stored`, `collector` is given for `stored` only."""
 
     site: str
     agent: str
@@ -42,10 +42,10 @@ def build_topic(topic: Topic) -> str:
     if topic.agent in RESERVED_AGENTS:
         raise ContractError("topic", f"{topic.agent!r} is a level of topics and no name of an agent")
     prefix = f"{ROOT}/{topic.site}/{topic.agent}"
-    if topic.kind == "status":
+    if topic.kind in {"status", "lease"}:
         if topic.device:
-            raise ContractError("topic", "a status topic has no device")
-        return f"{prefix}/status"
+            raise ContractError("topic", f"a {topic.kind} topic has no device")
+        return f"{prefix}/{topic.kind}"
     what, last = ("collector", topic.collector) if topic.kind == "stored" else ("device", topic.device)
     if not NAME.fullmatch(last):
         raise ContractError("topic", f"{last!r} is not a valid {what} name")
@@ -61,8 +61,8 @@ def parse_topic(text: str) -> Topic:
     if agent in RESERVED_AGENTS:
         raise ContractError("topic", f"{text[:200]!r} names an agent {agent!r}, which is a level of topics")
     match kind, rest:
-        case "status", []:
-            return Topic(site, agent, "status")
+        case ("status" | "lease") as known, []:
+            return Topic(site, agent, known)
         case ("batch" | "event" | "device") as known, [device]:
             return Topic(site, agent, known, device)
         case "stored", [collector]:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from collector.config import load_collector_config
+from collector.doctor import who_reads
+from collector.web import load_access
 from rackflow.command import main
 from rackflow.process.doctor import check_clock, check_descriptors, check_disk
 from rackflow.recording.snmprec import read_snmprec
@@ -146,6 +149,27 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", gone)
     assert status == 1
     assert statuses(findings, "broker", "broker rights", "store") == ["failed", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("listen", "web", "status", "words"),
+    [
+        ("127.0.0.1:0", None, "ok", "for this host only"),
+        ("0.0.0.0:0", None, "warning", "everybody who reaches it may read the pages on 0.0.0.0"),
+        ("0.0.0.0:0", f"bearer_auth_tokens: {{a: 'sha256:{'0' * 64}'}}", "warning", "1 tokens travel without TLS"),
+    ],
+)
+def test_who_may_read_a_collectors_pages_is_told(
+    listen: str, web: str | None, status: str, words: str, tmp_path: Path
+) -> None:
+    text = COLLECTOR.format(port=free_port(), url=f"http://127.0.0.1:{free_port()}", folder=tmp_path)
+    if web is not None:
+        (tmp_path / "web.yml").write_text(web, encoding="utf-8")
+        text += f"http: {{web_config: {tmp_path / 'web.yml'}}}\n"
+    (tmp_path / "collector.yaml").write_text(f"{text}listen: '{listen}'\n", encoding="utf-8")
+    config = load_collector_config(tmp_path / "collector.yaml")
+    found = who_reads(config, load_access(config.http.web_config))
+    assert (found.status, words in found.found) == (status, True)
 
 
 def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_told(

@@ -3,7 +3,9 @@
 They use the same code as a running agent (agent/poll), so that what they show is what will be published.
 """
 
-from agent.lab.commands import add_lab
+from agent.lab.commands import add_profiles, add_walk
+from agent.lab.commands_discover import add_discover
+from agent.lab.commands_site import add_site
 from agent.lab.output import Output, nothing_there, render
 from agent.lab.read import read_device
 from agent.lab.replay import replay_modbus, replay_snmp
@@ -11,7 +13,10 @@ from agent.lab.silence import explanation
 
 __all__ = [
     "Output",
-    "add_lab",
+    "add_discover",
+    "add_profiles",
+    "add_site",
+    "add_walk",
     "explanation",
     "nothing_there",
     "read_device",

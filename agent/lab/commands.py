@@ -7,9 +7,7 @@ import sys
 from pathlib import Path
 
 from agent.config import Device
-from agent.lab.commands_discover import add_discover
 from agent.lab.commands_modbus import add_modbus_walk, walk_modbus
-from agent.lab.commands_site import add_site
 from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
@@ -27,11 +25,8 @@ from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_sn
 MAX_RECORDS = 200_000
 
 
-def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the lab's commands."""
-    command = commands.add_parser(
-        "profiles", help="list the known device families, check profile files, or draft a profile"
-    )
+def add_profiles(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     command.add_argument("action", nargs="?", choices=("list", "lint", "draft", "schema"), default="list")
     command.add_argument(
         "files", nargs="*", type=Path, help="lint: profile files or folders to check; draft: a recording"
@@ -60,9 +55,9 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     command.set_defaults(command=_profiles)
 
-    command = commands.add_parser(
-        "walk", help="record a live SNMP or Modbus device on stdout, without serial numbers, names and addresses"
-    )
+
+def add_walk(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     command.add_argument("host")
     add_credential(command)
     add_modbus_walk(command)
@@ -73,15 +68,12 @@ def add_lab(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     )
     command.set_defaults(command=_walk)
 
-    add_discover(commands)
-    add_site(commands)
-
 
 def _profiles(arguments: argparse.Namespace) -> int:
     if arguments.action == "schema":
         print_lines(schema_text())
         return 0
-    profiles = load_profiles(arguments.profiles)
+    profiles = load_profiles(arguments.profiles, lazy=arguments.action != "lint")
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":
@@ -154,7 +146,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
     # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
     serials = []
     fast = SnmpClients()(target)
-    poller = SnmpPoller(_nameless(target), load_profiles(), fast)
+    poller = SnmpPoller(_nameless(target), load_profiles(lazy=True), fast)
     try:
         with contained(target.host, "identify"):
             serials.append((await poller.open()).identity.serial)

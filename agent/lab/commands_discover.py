@@ -41,12 +41,8 @@ class Known:
     config: AgentConfig
 
 
-def add_discover(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command."""
-    command = commands.add_parser(
-        "discover",
-        help="find and recognise SNMP or Modbus TCP devices in ranges of addresses, and make entries of them",
-    )
+def add_discover(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     command.add_argument("ranges", nargs="+", metavar="RANGE", help="192.0.2.0/24, 192.0.2.10-50, or one address")
     command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
@@ -85,7 +81,9 @@ def _discover(arguments: argparse.Namespace) -> int:
     known = _known(arguments.config) if arguments.config else None
     if known is None:
         _check_names(arguments)
-    profiles = load_profiles(known.config.profiles if known and known.config.profiles else arguments.profiles)
+    profiles = load_profiles(
+        known.config.profiles if known and known.config.profiles else arguments.profiles, lazy=True
+    )
     probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
     search = Search(
         arguments.protocol,

@@ -12,7 +12,7 @@ from pathlib import Path
 from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
-from agent.modbus import ModbusTarget, PymodbusClient
+from agent.modbus import ModbusLink, ModbusTarget
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
@@ -81,7 +81,7 @@ def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) ->
 
     async def probe(address: str) -> list[Found]:
         target = ModbusTarget("tcp", address, arguments.port or 502, timeout_s=arguments.timeout)
-        return await probe_modbus_address(address, profiles, PymodbusClient(target), units, every=bool(arguments.unit))
+        return await probe_modbus_address(address, profiles, ModbusLink(target), units, every=bool(arguments.unit))
 
     return probe
 
@@ -89,7 +89,7 @@ def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) ->
 def _profile(arguments: argparse.Namespace) -> Profile | None:
     if arguments.profile is None:
         return None
-    profiles = load_profiles(arguments.profiles)
+    profiles = load_profiles(arguments.profiles, lazy=True)
     profile = profiles.get(arguments.profile)
     if profile is None or profile.protocol != "modbus":
         known = [name for name, each in profiles.items() if each.protocol == "modbus"]
@@ -99,7 +99,7 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
             else f"{profile.profile!r} speaks {profile.protocol}"
         )
         raise ConfigError(f"--profile: a walk over Modbus needs a Modbus profile; {what}")
-    return profile
+    return profile.loaded()
 
 
 async def _recorded(
@@ -107,7 +107,7 @@ async def _recorded(
 ) -> tuple[dict[Place, int], int]:
     limits = profile.modbus if profile else None
     pause_s = limits.pause_s if limits else 0.0
-    client = PymodbusClient(
+    client = ModbusLink(
         ModbusTarget("tcp", arguments.host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s)
     )
     values: dict[Place, int] = {}

@@ -40,9 +40,8 @@ SHOWN_MISSING = 20
 PLACES = {"room", "row", "rack", "feed"}
 
 
-def add_site(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the commands."""
-    command = commands.add_parser("site", help="draft a site file from devices, tables or NetBox; check one")
+def add_site(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
     show_examples(command, "%(prog)s draft --config agent.yaml > site.yaml", "%(prog)s check site.yaml")
     actions = command.add_subparsers(required=True, metavar="ACTION")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from agent.lab.contained import contained
-from agent.modbus import PymodbusClient
+from agent.modbus import ModbusLink
 from agent.poll import (
     GATEWAY_EXCEPTIONS,
     identify_modbus,
@@ -184,7 +184,7 @@ async def _snmp_device(address: str, profiles: Mapping[str, Profile], client: Sn
 
 
 async def probe_modbus_address(
-    address: str, profiles: Mapping[str, Profile], client: PymodbusClient, units: Sequence[int], *, every: bool
+    address: str, profiles: Mapping[str, Profile], client: ModbusLink, units: Sequence[int], *, every: bool
 ) -> list[Found]:
     """The Modbus units that answer at one address. Closes `client`.
 
@@ -214,7 +214,7 @@ async def probe_modbus_address(
     return found
 
 
-async def _unit_identity(client: PymodbusClient, unit: int, match: Match | None) -> Identity:
+async def _unit_identity(client: ModbusLink, unit: int, match: Match | None) -> Identity:
     if match is None:
         return NO_IDENTITY
     try:

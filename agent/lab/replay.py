@@ -100,7 +100,7 @@ async def replay_modbus(
     device = Device(
         id="recording", host="recording", protocol="modbus", profile=profile.profile, unit=chosen, outlets=True
     )
-    return await read_all(ModbusPoller(device, profile, RecordedLink(recording)), now)
+    return await read_all(ModbusPoller(device, profile.loaded(), RecordedLink(recording)), now)
 
 
 async def replay_snmp(

@@ -36,6 +36,11 @@ _TAGS = {
 }
 # Does not match 0.0.0.0, which replaces redacted addresses.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
+# Before a number such as 6.8.2.1: it is a version, which tells those who write a profile what the recording is of, and no address.
+_VERSION = re.compile(
+    rb"(?i)(?:^|[^a-z])(?:v|ver|version|firmware|fw|rev|revision|release|build|boot|bios|software|sw|app|aos)[\s:.=_-]*$"
+)
+_VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
 _MAIL = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w-]+\.[\w.-]+")
@@ -80,13 +85,18 @@ def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Reco
             yield record
 
 
+def _address(found: re.Match[bytes]) -> bytes:
+    before = found.string[max(0, found.start() - _VERSION_WORD_OCTETS) : found.start()]
+    return found[0] if _VERSION.search(before) else b"0.0.0.0"
+
+
 def _clean(value: bytes, known: Iterable[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
     # Six octets that are not text are most likely a MAC address. One whose octets are all below 128 is missed.
     if len(value) == _MAC_OCTETS and not value.isascii():
         return bytes(_MAC_OCTETS)
-    value = _IPV4.sub(b"0.0.0.0", value)
+    value = _IPV4.sub(_address, value)
     value = _MAC.sub(b"00:00:00:00:00:00", value)
     value = _MAIL.sub(PRIVATE, value)
     return _SERIAL.sub(rb"\1" + PRIVATE, value)

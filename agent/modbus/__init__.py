@@ -1,10 +1,10 @@
 """Modbus: links shared by the units behind them, and requests that read many values at once.
 
-`client` speaks the protocol, `requests` groups registers within a device's limits, `refusals` knows which of them are refused and
-when to ask again, `registers` converts registers to values.
+`client` asks, one request at a time for all units of a link, over TCP (`tcp`, `frames`) or RTU (`pymodbus_wire`). `requests` groups
+registers within a device's limits, `refusals` knows which of them are refused and when to ask again, `registers` converts them to values.
 """
 
-from agent.modbus.client import ModbusLinks, PymodbusClient
+from agent.modbus.client import ModbusLink, ModbusLinks
 from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_later
 from agent.modbus.registers import WORDS, NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
@@ -17,10 +17,10 @@ __all__ = [
     "Block",
     "Field",
     "ModbusClient",
+    "ModbusLink",
     "ModbusLinks",
     "ModbusTarget",
     "NumberType",
-    "PymodbusClient",
     "Refusals",
     "RegisterValue",
     "WordOrder",

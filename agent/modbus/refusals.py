@@ -5,7 +5,7 @@ What a refusal says depends on its code. "Not now" (busy, or a gateway that does
 may be over at the next poll.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -65,12 +65,12 @@ class Refusals:
         """Whether the unit has answered or refused this value."""
         return ref in self._answered or ref in self._refused
 
-    def answer(self, refs: Iterable[str]) -> None:
+    def answer(self, refs: Collection[str]) -> None:
         """Note that these values were read."""
-        for ref in refs:
-            self._answered.add(ref)
-            if self._refused.pop(ref, None) is not None:
-                self.changes += 1
+        self._answered.update(refs)
+        for ref in self._refused.keys() & refs if self._refused else ():
+            del self._refused[ref]
+            self.changes += 1
 
     def refuse(self, ref: str, code: int) -> None:
         """Note that this value was refused when it was asked for alone."""

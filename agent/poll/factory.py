@@ -71,7 +71,7 @@ def unknown_profile(name: str, profiles: Iterable[str]) -> str:
 
 
 def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
-    """Raises ConfigError if the device's profile is unknown or of another protocol."""
+    """Raises ConfigError if the device's profile is unknown or of another protocol, ProfileError if it is faulty."""
     if device.profile == "auto":
         return
     profile = profiles.get(device.profile)
@@ -81,6 +81,7 @@ def check_profile(profiles: Mapping[str, Profile], device: Device) -> None:
         raise ConfigError(
             f"device {device.id!r}: profile: {device.profile!r} speaks {profile.protocol}; set `protocol: {profile.protocol}`"
         )
+    profile.loaded()
 
 
 def credential_of(credential: Credential) -> SnmpCommunity | SnmpUser:

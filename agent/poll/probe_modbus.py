@@ -6,7 +6,7 @@ shown to people. A profile fits if all registers that it names fit.
 
 from collections.abc import Iterable
 
-from agent.modbus import PymodbusClient, decode
+from agent.modbus import ModbusLink, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RawValue, RegisterProbe, normalise_answers, plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
@@ -17,7 +17,7 @@ SMALL_NUMBER = 255
 GATEWAY_EXCEPTIONS = (10, 11)
 
 
-async def recognise_unit(client: PymodbusClient, unit: int, profiles: Iterable[Profile]) -> tuple[Match | None, str]:
+async def recognise_unit(client: ModbusLink, unit: int, profiles: Iterable[Profile]) -> tuple[Match | None, str]:
     """The best matching family or None, and the unit's own description or "". Raises DeviceError if there is no unit.
 
     A unit that refuses every request exists; a unit for which a gateway answers does not.
@@ -42,7 +42,7 @@ def _is_telling(profile: Profile) -> bool:
     return len(probes) > 1 or any(probe.contains or min(probe.in_) > SMALL_NUMBER for probe in probes)
 
 
-async def _reads_well(client: PymodbusClient, unit: int, profile: Profile) -> bool:
+async def _reads_well(client: ModbusLink, unit: int, profile: Profile) -> bool:
     """Whether the unit has every register of the profile, most of them in use, and each with something that can be its reading."""
     plan = plan_device(profile.loaded(), {}, {}, None)
     raw: dict[str, RawValue] = {}
@@ -57,7 +57,7 @@ async def _reads_well(client: PymodbusClient, unit: int, profile: Profile) -> bo
     return not any(each.bad for each in read) and sum(map(bool, raw.values())) * 2 > len(raw)
 
 
-async def _description(client: PymodbusClient, unit: int) -> str:
+async def _description(client: ModbusLink, unit: int) -> str:
     try:
         return await client.describe(unit)
     except DeviceTimeout:
@@ -70,7 +70,7 @@ async def _description(client: PymodbusClient, unit: int) -> str:
     return ""
 
 
-async def _present(client: PymodbusClient, unit: int) -> None:
+async def _present(client: ModbusLink, unit: int) -> None:
     try:
         await client.read(unit, "holding", 0, 1)
     except DeviceProtocolError as refusal:
@@ -78,7 +78,7 @@ async def _present(client: PymodbusClient, unit: int) -> None:
             raise
 
 
-async def _fits(client: PymodbusClient, unit: int, profile: Profile, probe: RegisterProbe) -> str:
+async def _fits(client: ModbusLink, unit: int, profile: Profile, probe: RegisterProbe) -> str:
     """The reason why the register fits, for people; empty if it does not."""
     table = probe.table or profile.modbus.table
     try:

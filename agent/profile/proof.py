@@ -26,7 +26,7 @@ from agent.profile.places import (
 from agent.profile.quantity import QUANTITY_UNITS
 from agent.profile.schema import IdentitySource, Part, Point, Profile, Source, Table
 from rackflow.catalogue import Metric, catalogue
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import fluid_hint, fluid_of
 from rackflow.units import WIRE_UNITS
 
 YamlPath: TypeAlias = tuple[str | int, ...]
@@ -87,9 +87,8 @@ def _head_faults(profile: Profile) -> Iterator[Fault]:
     if len(profile.points) > MAX_POINTS:
         yield ("points",), f"points: {len(profile.points)} with repetitions, more than {MAX_POINTS}; split the profile"
     for loop, fluid in profile.coolant.items():
-        if fluid not in FLUIDS:
-            known = f"; known are {', '.join(sorted(FLUIDS))}"
-            yield ("coolant", loop), f"coolant: {fluid!r} is not known{did_you_mean(fluid, FLUIDS) or known}"
+        if fluid_of(fluid) is None:
+            yield ("coolant", loop), f"coolant: {fluid!r} is not known; {fluid_hint(fluid)}"
     yield from _snmp_head_faults(profile) if profile.protocol == "snmp" else _modbus_head_faults(profile)
     for name in ("vendor", "model", "serial", "firmware"):
         for at, source in enumerate(getattr(profile.identity, name)):

@@ -56,10 +56,14 @@ Lower case loses the difference between m (milli) and M (mega), so this map has 
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 
 
+# "1,234 W" is a thousand and more in English, and little more than one elsewhere: nothing says which. No thousands begin with 0.
+_AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
+
+
 def leading_number(text: str) -> float | None:
-    """The decimal number at the start of the text, or None. A decimal comma is read as a point."""
+    """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands."""
     match = _QUANTITY.match(text)
-    return float(match[1].replace(",", ".")) if match else None
+    return _number(match[1]) if match else None
 
 
 def quantity(text: str) -> tuple[float, str] | None:
@@ -69,4 +73,9 @@ def quantity(text: str) -> tuple[float, str] | None:
         return None
     word = match[2].lower().replace("°", "").replace("º", "").replace("deg.", "deg").strip(" .;,")
     unit = QUANTITY_UNITS.get(word) or QUANTITY_UNITS.get(word.replace(" ", ""))
-    return (float(match[1].replace(",", ".")), unit) if unit else None
+    number = _number(match[1])
+    return (number, unit) if unit and number is not None else None
+
+
+def _number(digits: str) -> float | None:
+    return None if _AMBIGUOUS.fullmatch(digits) else float(digits.replace(",", "."))

@@ -415,17 +415,17 @@ class Profile(StrictModel):
         return self
 
     def lazy_copy(self, read: Callable[[], "Profile"]) -> "Profile":
-        """A copy without points and tables, which take most of a profile's memory; `read` reads them again when `loaded` is called.
+        """A copy without points, tables and identity, which take most of a profile's memory; `read` reads them again for `loaded`.
 
         `_whole` is a private attribute because pydantic then keeps it out of schema, comparison and copies' validation.
         """
-        head = self.model_copy(update={"points": [], "tables": []})
+        head = self.model_copy(update={"points": [], "tables": [], "identity": Identify()})
         # cache(): all devices of a family share one set of points.
         head._whole = cache(read)  # noqa: SLF001 - of its own class
         return head
 
     def loaded(self) -> "Profile":
-        """The profile with its points and tables."""
+        """The profile with its points, tables and identity. Raises ProfileError."""
         return self._whole() if self._whole else self
 
     def without_outlets(self) -> "Profile":

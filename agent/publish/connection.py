@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient
+from agent.publish.packets import Received, Will
+from agent.publish.reasons import FAILURE, reason_text
 from agent.publish.refusals import NO_SUBSCRIBERS, What
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Will, refusal
 
 log = logging.getLogger(__name__)
 # How many messages may wait for their PUBACK. It limits how many are sent twice after a broken connection, and at a round trip of
@@ -49,7 +51,7 @@ class Sent:
 
 
 class Window:
-    """How many messages may be in flight.
+    """How many messages may be in flight; none more while the broker does not read (`set_writable`).
 
     A plain counter, not a semaphore: one of asyncio gives a freed place to whoever waits longest, so two senders take turns and
     each sends one message per round of the event loop. Measured with 3,000 documents and 6,000 messages to be sent to a mosquitto on
@@ -59,13 +61,19 @@ class Window:
     def __init__(self, size: int) -> None:
         self.size = size
         self.used = 0
+        self._is_writable = True
         self._freed = asyncio.Event()
 
     async def place(self, spare: int = 0) -> None:
         """Wait until there is a place while `spare` others stay free. It is taken by sending, without waiting in between."""
-        while self.used >= max(1, self.size - spare):
+        while self.used >= max(1, self.size - spare) or not self._is_writable:
             self._freed.clear()
             await self._freed.wait()
+
+    def set_writable(self, is_writable: bool) -> None:  # noqa: FBT001 - the only argument of a callback
+        """Whether the broker reads what it is sent. So what waits for it is bounded in bytes, too."""
+        self._is_writable = is_writable
+        self._freed.set()
 
     def free(self) -> None:
         """Free one place."""
@@ -73,7 +81,7 @@ class Window:
         self._freed.set()
 
 
-class Connection(MqttConnection):
+class Connection(MqttClient):
     """One connection, with the messages in flight on it and the limits that the broker sets.
 
     `on_refused` gets the reason code and the broker's words for it.
@@ -86,30 +94,27 @@ class Connection(MqttConnection):
         will: tuple[str, bytes],
         on_confirmed: Callable[[Sent], None],
         on_refused: Callable[[Sent, int, str], None],
-        on_received: Callable[[MQTTMessage], None],
+        on_received: Callable[[Received], None],
         address: str | None = None,
     ) -> None:
+        self.window = Window(WINDOW)
         super().__init__(
             broker,
             client_id,
-            Callbacks(opened=self._on_connack, confirmed=self._on_puback, received=on_received),
+            Callbacks(self._on_opened, self._on_confirmation, on_received, self.window.set_writable),
             will=Will(*will),
-            # One more than `self.window` ever allows, so that the status "offline" need not wait for a confirmation.
-            window=WINDOW + 1,
             address=address,
         )
         self._on_confirmed = on_confirmed
         self._on_refused = on_refused
         self.largest_bytes = MAX_PAYLOAD_BYTES
-        self.window = Window(WINDOW)
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.inflight: dict[int, Sent] = {}
         """By message id, oldest first."""
 
-    def _on_connack(self, limits: Limits) -> None:
+    def _on_opened(self, limits: Limits) -> None:
         # One place stays free for "offline".
-        receive_maximum = limits.receive_maximum or WINDOW + 1
-        self.window.size = max(1, min(WINDOW, receive_maximum - 1))
+        self.window.size = max(1, min(WINDOW, limits.receive_maximum - 1))
         # An MQTT packet can have at most 2^28 - 1 bytes after its header (2.1.4); our own limit is far below.
         packet_bytes = limits.packet_bytes or 2**28
         self.largest_bytes = min(MAX_PAYLOAD_BYTES, packet_bytes - PACKET_OVERHEAD_BYTES)
@@ -130,16 +135,18 @@ class Connection(MqttConnection):
         self.window.used += 1
         if fault:
             self.end(f"cannot send: {fault}")
+        elif self.window.used >= self.window.size:
+            self.flush()  # nothing more can come that it could be joined with
 
-    def _on_puback(self, mid: int, reason_code: ReasonCode) -> None:
+    def _on_confirmation(self, mid: int, code: int) -> None:
         sent = self.inflight.pop(mid, None)
         if sent is None:
             return
         self.window.free()
         # Retained documents need no subscriber: the broker keeps them for later ones.
-        is_unheard = reason_code.value == NO_SUBSCRIBERS and isinstance(sent.what, int)
-        if is_unheard or reason_code.is_failure:
-            self._on_refused(sent, reason_code.value, str(reason_code))
+        is_unheard = code == NO_SUBSCRIBERS and isinstance(sent.what, int)
+        if is_unheard or code >= FAILURE:
+            self._on_refused(sent, code, reason_text(code))
         else:
             self._on_confirmed(sent)
 
@@ -157,7 +164,6 @@ class Connection(MqttConnection):
                 await done.wait()
 
 
-def refused_credentials(error: Exception) -> str:
+def refused_credentials(error: BrokerError) -> str:
     """The broker's reason if it refuses the credentials, otherwise empty."""
-    code = refusal(error)
-    return str(code) if code is not None and code.value in CREDENTIALS else ""
+    return str(error) if error.code in CREDENTIALS else ""

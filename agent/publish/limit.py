@@ -24,10 +24,6 @@ class SizeLimit:
         self._learnt_at_s = 0.0
         self._accepted = 0
 
-    def is_largest(self, size: int) -> bool:
-        """Whether a payload of this size is larger than any that was accepted."""
-        return size > self._accepted
-
     @property
     def bytes(self) -> int:
         """The limit now."""

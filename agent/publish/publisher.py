@@ -11,13 +11,15 @@ import contextlib
 import logging
 import random
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
 
+from agent.publish.client import BrokerError
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
-from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, WORDS, Refusals, kind_of
+from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
 from agent.publish.words import Listener
 from agent.self_metrics import Counters
@@ -25,8 +27,7 @@ from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
-from rackflow.process.broker import Broker
-from rackflow.process.mqtt import PACKET_TOO_LARGE, BrokerAddresses, BrokerError
+from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic
@@ -62,7 +63,17 @@ FLUSH_STEP_S = 0.02
 class Publisher:
     """Keeps the agent's status and its devices' documents retained, and empties the outbox. `run` may be called once."""
 
-    def __init__(self, broker: Broker, status: Status, outbox: Outbox, counters: Counters) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        status: Status,
+        outbox: Outbox,
+        counters: Counters,
+        may_connect: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`may_connect` is awaited before each connection: of two agents of one name only one may publish."""
+        self._may_connect = may_connect
+        self._is_replaced = False
         broker.tls_context()  # raises ConfigError now rather than at the first connection
         self._broker = broker
         self._site = status.site
@@ -138,6 +149,10 @@ class Publisher:
         if self._client is not None:
             self._client.end("the configuration has changed")
 
+    def replaced(self) -> None:
+        """Another process publishes under this agent's name by now: do not call it offline at the end."""
+        self._is_replaced = True
+
     async def flush(self, limit_s: float) -> None:
         """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed.
 
@@ -146,7 +161,7 @@ class Publisher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
-                while self.fault is None and (self._deliverable() or self._retained):  # noqa: ASYNC110
+                while self.fault is None and not self._is_replaced and (self._deliverable() or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
                 await self._listener.all_stored(WORD_S)
         stats = self._outbox.stats()
@@ -177,6 +192,8 @@ class Publisher:
     async def _session(self, broker: Broker) -> tuple[str, bool]:
         """One connection. Returns why it ended, and True if only a person can fix the cause."""
         will = self._status_topic, self._offline
+        if self._may_connect is not None:
+            await self._may_connect()
         try:
             address = await self._addresses.next(broker)
             client = Connection(
@@ -208,7 +225,7 @@ class Publisher:
                     f"the broker refuses the credentials ({refusal}); check broker.username and broker.password",
                     True,
                 )
-            return str(error), False
+            return str(error), error.is_lasting
         finally:
             self._counters.connected = False
 
@@ -239,7 +256,8 @@ class Publisher:
         finally:
             self._client = None
             self._listener.disconnected()
-            await client.publish_offline(self._status_topic, self._offline)
+            if not self._is_replaced:
+                await client.publish_offline(self._status_topic, self._offline)
             # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
             self._outbox.rewind()
 
@@ -351,11 +369,8 @@ class Publisher:
         code = client.ended_by
         if not inflight or self._wake.is_set():
             return
-        if client.is_unreadable and self._limit.is_largest(inflight[0].size):
-            code = PACKET_TOO_LARGE
         if code == PACKET_TOO_LARGE:
-            largest = inflight[0] if client.is_unreadable else max(inflight, key=lambda sent: sent.size)
-            self._on_refused(largest, code, "Packet too large")
+            self._on_refused(max(inflight, key=lambda sent: sent.size), code, "Packet too large")
         elif code in WORDS or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
             self._on_refused(inflight[0], code or 0x80, "the connection ended")
         self._broken_at_topic = inflight[0].topic

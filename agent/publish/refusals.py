@@ -26,6 +26,7 @@ MAX_REMEMBERED: Final = 32
 
 # Reason codes of MQTT 5 (2.4) and the words for them in metrics and in the agent's status.
 NO_SUBSCRIBERS: Final = 0x10
+PACKET_TOO_LARGE: Final = 0x95
 QUOTA: Final = 0x97
 PAYLOAD_INVALID: Final = 0x99
 WORDS: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}

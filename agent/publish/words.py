@@ -10,11 +10,13 @@ import logging
 import time
 from typing import Final
 
+from agent.publish.client import BrokerError, MqttClient
+from agent.publish.packets import Received
+from agent.publish.reasons import reason_text
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, check_topic, decode
 from rackflow.errors import ContractError
 from rackflow.outbox import Outbox
-from rackflow.process.mqtt import BrokerError, MqttConnection, MQTTMessage, topic_of
 from rackflow.topics import parse_topic, stored_subscription
 
 log = logging.getLogger(__name__)
@@ -49,14 +51,14 @@ class Listener:
         self._word_at_s = float("-inf")
         self._logged_s = float("-inf")
 
-    async def listen(self, client: MqttConnection) -> None:
+    async def listen(self, client: MqttClient) -> None:
         """Subscribe; ends when the retained documents have come, or when it is clear that none will."""
         self._have_come.clear()
         if self._breaks < MAX_BREAKS or self._breaks % TRY_AGAIN_EVERY == 0:
             self._is_subscribing = True
-            with contextlib.suppress(*BrokerError):
+            with contextlib.suppress(BrokerError):
                 refused = await client.subscribe([self._filter])
-                self._note_refusal(str(refused[0]) if refused else "")
+                self._note_refusal(reason_text(refused[0]) if refused else "")
                 # MQTT does not say when all retained messages have come. But a broker answers in order: after one more round trip
                 # they have.
                 if not refused:
@@ -91,16 +93,15 @@ class Listener:
                 return
             await asyncio.sleep(STEP_S)
 
-    def received(self, message: MQTTMessage) -> None:
+    def received(self, message: Received) -> None:
         """A message on the subscribed topics. An agent deletes what it says, so one that breaks the contract is not used at all."""
         try:
-            topic = parse_topic(topic_of(message))
-            payload = bytes(message.payload)
-            if not payload:
+            topic = parse_topic(message.topic)
+            if not message.payload:
                 log.info("agent=%s collector=%s takes back what it said was stored", self._agent, topic.collector)
                 self._outbox.withdrawn(topic.collector)
                 return
-            word = decode(payload, Stored)
+            word = decode(message.payload, Stored)
             check_topic(topic, word)
         except ContractError as error:
             self._counters.stored_documents_invalid += 1

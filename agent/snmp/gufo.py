@@ -18,6 +18,7 @@ from gufo.snmp.aio import SnmpSession
 from agent.deadline import Deadline
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
+from agent.snmp.plain import PlainSession
 from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, answered_by, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
@@ -46,7 +47,7 @@ WHOLE_TREE: Final = "1.3"
 
 
 Row = tuple[str, SnmpValue]
-Session = SnmpSession | VerifiedSession
+Session = SnmpSession | PlainSession | VerifiedSession
 Walk = AsyncIterator[Row] | VerifiedWalk
 Argument = TypeVar("Argument")
 Answer = TypeVar("Answer")
@@ -325,8 +326,10 @@ class GufoClient(PortionedClient):
         )
         if self._lenient:
             self._relay = LenientRelay(self._address, self._target.port, session._sock.get_fd())  # noqa: SLF001 - see `_one_getnext`
-        self._session = session
-        return session
+            self._session = session
+        else:
+            self._session = PlainSession(session, session._sock)  # noqa: SLF001 - as above
+        return self._session
 
     def _drop_session(self) -> None:
         """Close the session. One of gufo_snmp's own closes its socket when nothing refers to it any more."""
@@ -336,7 +339,7 @@ class GufoClient(PortionedClient):
             # A device that was only silent for a moment is asked directly again.
             self._lenient = relay.repairs > 0
             relay.close()
-        if isinstance(session, VerifiedSession):
+        if isinstance(session, VerifiedSession | PlainSession):
             session.close()
 
     @property
@@ -373,6 +376,8 @@ async def _one_getnext(session: Session, walks: tuple[Walk, Walk]) -> Row | None
         if isinstance(asked, VerifiedWalk) and isinstance(taken, VerifiedWalk):
             return await session.one_getnext(asked.position, taken.position)
         return None
+    if isinstance(session, PlainSession):
+        session = session.library()
     positions = asked._ctx, taken._ctx  # type: ignore[union-attr]  # noqa: SLF001
     sock = session._sock  # noqa: SLF001
     await session._send(lambda: sock.send_get_next(positions[0]))  # noqa: SLF001

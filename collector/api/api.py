@@ -64,6 +64,8 @@ class _Kept:
     figures: FigureIndex | None = None
     scene: Scene | None = None
     means: PowerMeans | None = None
+    series: dict[str, int] = field(default_factory=dict)
+    """How many readings each device had when it answered."""
     racks: RackStates = field(default_factory=RackStates)
     known: Known = field(default_factory=dict)
     """The floor as it was converted last."""
@@ -203,7 +205,11 @@ class Api:
 
     def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
         """The document of the site."""
-        return (yield from site_steps(scene, self.sources.around(), self._means(scene.site)))
+        return (
+            yield from site_steps(
+                scene, self.sources.around(), self._means(scene.site), self._kept_of(scene.site).series
+            )
+        )
 
 
 def check_room(scene: Scene, room: str) -> str | None:

@@ -163,8 +163,8 @@ class FigureDocument(Document, frozen=True):
     formula: str
     source: str
     """The standard or the reason behind the formula."""
-    basis: Literal["readings", "learned", "records"]
-    """`learned`: from what was seen over hours. `records`: from energy by the hour."""
+    basis: Literal["readings", "learned", "records", "site_file"]
+    """`learned`: from what was seen over time. `records`: from energy by the hour. `site_file`: from no reading."""
     age_seconds: float
     """Of its oldest input."""
     share: float

@@ -52,7 +52,10 @@ class RoomSummary(Document, frozen=True):
 
 
 class Pue(Document, frozen=True):
-    """Facility power over IT power, as means over the same `window_seconds`. An estimate: PUE proper is energy over a year."""
+    """Facility power over IT power, as means over the same `window_seconds`. An estimate: PUE proper is energy over a year.
+
+    A window of 0 s is a ratio of the latest readings, in the first minute after a start.
+    """
 
     value: float
     window_seconds: float
@@ -75,13 +78,18 @@ class Totals(Document, frozen=True):
 
 
 class DeviceCounts(Document, frozen=True):
-    """How many devices answer. `planned` are those of the site file, null without one."""
+    """How many devices answer. `planned` are those of the site file, null without one; `never_heard` those of which nothing was received.
+
+    Panels are not in `never_heard`, because most have no meter. `never_heard_ids` has the first of them.
+    """
 
     known: int
     answering: int
     down: int
     unobserved: int
     planned: int | None
+    never_heard: int
+    never_heard_ids: list[str]
     oldest_age_seconds: float | None
     """Age of the oldest last batch among observed devices, rounded up to 1, 2, 5, 10, 20, 30, 60, … so that it changes rarely."""
 
@@ -119,11 +127,14 @@ class ProblemCounts(Document, frozen=True):
 
 
 class Survival(Document, frozen=True):
-    """Whether the site goes on if something is lost; `lost` if it is lost already."""
+    """Whether the site goes on if something is lost; `lost` if it is lost already, `battery` if a feed's batteries carry its load now.
+
+    A `yes` that rests on batteries which are in use says in `detail` for how many `seconds`.
+    """
 
     id: str
     what: What
-    state: Literal["yes", "no", "lost", "unknown"]
+    state: Literal["yes", "no", "lost", "battery", "unknown"]
     detail: dict[str, float | None]
     figure: FigureName | None
 
@@ -138,12 +149,12 @@ class TimeLeft(Document, frozen=True):
 
 
 class Trust(Document, frozen=True):
-    """How far what is shown can be trusted: `value` of `of`."""
+    """How far what is shown can be trusted: `value` of `of`; `partial` if some can never be known, for want of sensors or of time."""
 
     id: Literal["devices_answering", "readings_current", "figures_known", "messages_missing", "sensors_suspect"]
     value: float | None
     of: float | None
-    state: Literal["good", "bad", "unknown"]
+    state: Literal["good", "partial", "bad", "unknown"]
 
 
 class Answers(Document, frozen=True):

@@ -166,7 +166,7 @@ def _from_file(layout: Layout, file: Site, by_rack: Mapping[str, Sequence[str]])
             rack.row,
             rack.design_power_w,
             tuple(by_rack.get(rack.id, ())),
-            {feed: tuple(pdu.id for pdu in file.pdus_of(rack.id, feed)) for feed in _feeds(file, rack.id)},
+            {feed: tuple(pdu.read_from for pdu in file.pdus_of(rack.id, feed)) for feed in _feeds(file, rack.id)},
             tuple(cdus_of_loop.get(loop.id, ())) if loop is not None else (),
             tuple(
                 (sensor.device or sensor.id, sensor.sensor)

@@ -14,7 +14,8 @@ _REFERENCE = "#/components/schemas/{name}"
 _ABOUT = """\
 What a collector knows of its sites, read-only. Values are in base units (the end of a metric's name says which), times are ISO 8601 in
 UTC, and `null` means not observed: it is never 0, and never good news. Every document has an entity tag: send it back as `If-None-Match`
-to be told that nothing changed. Access is as for the page: whatever the web configuration asks for (TLS, a name and a password)."""
+to be told that nothing changed. Access is as for the page: whatever the web configuration asks for (TLS, a name
+and a password, or a token)."""
 _REFUSED = {
     "400": "A parameter is not possible; the text says what would be.",
     "404": "There is no such site, room, device or figure.",
@@ -35,9 +36,16 @@ def openapi_document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.items())),
-            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
+            "securitySchemes": {
+                "password": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "A name of `basic_auth_users`, or of a token.",
+                },
+                "token": {"type": "http", "scheme": "bearer", "description": "One of `bearer_auth_tokens`."},
+            },
         },
-        "security": [{}, {"password": []}],
+        "security": [{}, {"password": []}, {"token": []}],
     }
 
 

@@ -24,8 +24,8 @@ from collector.api.documents import (
 )
 from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
-from collector.api.scene import Scene, total, worst
-from collector.derive import Figure, group_name, without_overlap
+from collector.api.scene import Scene, min_known, total, worst
+from collector.derive import Figure, facility_meters, group_name, without_overlap
 from collector.ledger import AgentAccount
 from rackflow.site import Meter
 
@@ -34,13 +34,15 @@ MAX_LINES = 24
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
 PUE_WINDOW_S = 900.0
 PUE_STEP_S = 5.0
-# Less than this is no mean: the figure would be that of a moment.
+# Less than this is no mean: the figure is then that of a moment, and says so.
 PUE_LEAST_S = 60.0
 _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
 
 
 StateWord = Literal["yes", "no", "unknown"]
-TrustWord = Literal["good", "bad", "unknown"]
+TrustWord = Literal["good", "partial", "bad", "unknown"]
+# Devices that are named of those that were never heard of.
+MAX_NEVER_HEARD = 12
 
 
 @dataclass(slots=True)
@@ -52,20 +54,25 @@ class PowerMeans:
     def add(self, facility_w: float | None, it_w: float | None, now: float) -> None:
         """Take a sample, at most every few seconds."""
         self.samples = [each for each in self.samples if now - each[0] <= PUE_WINDOW_S]
-        if facility_w is None or it_w is None or (self.samples and now - self.samples[-1][0] < PUE_STEP_S):
+        # Less than the IT power is what batteries leave of it: no ratio then says how efficient the site is.
+        if facility_w is None or it_w is None or facility_w < it_w:
+            return
+        if self.samples and now - self.samples[-1][0] < PUE_STEP_S:
             return
         self.samples.append((now, facility_w, it_w))
 
     def pue(self) -> Pue | None:
-        """The estimate; None before it is a mean, or without IT power."""
-        if len(self.samples) < 2:  # noqa: PLR2004 - a span has two ends
+        """The estimate, at first of the latest readings alone; None without a sample, or without IT power."""
+        if not self.samples:
             return None
         span_s = self.samples[-1][0] - self.samples[0][0]
-        it_w = sum(each[2] for each in self.samples)
-        if span_s < PUE_LEAST_S or it_w <= 0:
+        taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]
+        it_w = sum(each[2] for each in taken)
+        if it_w <= 0:
             return None
-        value = rounded(sum(each[1] for each in self.samples) / it_w)
-        return Pue(value=value, window_seconds=round(span_s, -1)) if value is not None else None
+        value = rounded(sum(each[1] for each in taken) / it_w)
+        window_s = round(span_s, -1) if len(taken) > 1 else 0.0
+        return Pue(value=value, window_seconds=window_s) if value is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +94,28 @@ def powers(scene: Scene) -> tuple[float | None, float | None]:
     if file is None:
         pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
         return None, total([pdu_power(scene, pdu) for pdu in pdus])
-    facility = file.meters_of("facility")
-    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(file, facility)
+    facility = facility_meters(file)
+    # PV and generators behind them give what does not come in; a meter of theirs may count either way round.
+    behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
+    given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
     measured = _metered(scene, without_overlap(file, file.meters_of("it")))
-    return _metered(scene, facility), measured if measured is not None else racks
+    taken = total([_metered(scene, facility), *given]) if facility else None
+    return taken, measured if measured is not None else racks
 
 
 def _metered(scene: Scene, meters: Sequence[Meter]) -> float | None:
     return total([scene.sum_of(each.id, "dcim_meter_power_watts", "dcim_meter_phase_power_watts") for each in meters])
 
 
-def site_steps(scene: Scene, around: Surroundings, means: PowerMeans) -> Generator[None, None, SiteDocument]:
-    """The site. Yields between its parts."""
+def site_steps(
+    scene: Scene, around: Surroundings, means: PowerMeans, series: dict[str, int]
+) -> Generator[None, None, SiteDocument]:
+    """The site. `series` keeps how many readings each device had when it answered. Yields between its parts."""
     layout, observations = scene.layout, scene.observations
     facility_w, it_w = powers(scene)
     means.add(facility_w, it_w, scene.now)
     yield
-    counts, unobserved, current, wanted = yield from _counting(scene)
+    counts, unobserved, current, wanted = yield from _counting(scene, series)
     agents = [key for key in observations.counts if key[0] == scene.site]
     agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
     accounts = None if around.accounts is None else [a for key, a in around.accounts.items() if key[0] == scene.site]
@@ -157,7 +169,9 @@ def _is_cause(scene: Scene, labels: Sequence[tuple[str, str]], cause: object) ->
     return cause is None and dict(labels).get("site", scene.site) == scene.site
 
 
-def _counting(scene: Scene) -> Generator[None, None, tuple[DeviceCounts, list[UnobservedCount], int, int]]:
+def _counting(
+    scene: Scene, series: dict[str, int]
+) -> Generator[None, None, tuple[DeviceCounts, list[UnobservedCount], int, int]]:
     """Devices, why some are not observed, and how many readings are current of how many there are. Yields after each device."""
     causes: Counter[tuple[str, str]] = Counter()
     known = answering = down = current = wanted = 0
@@ -171,17 +185,27 @@ def _counting(scene: Scene) -> Generator[None, None, tuple[DeviceCounts, list[Un
             answering += device.up is True
             down += device.up is False
             ages.append(scene.now - device.received_at)
-        wanted += len(device.series)
+        # Readings that expire are forgotten: without this, what is silent for long would not be missed.
+        if (cause is None and device.up is True) or device.device not in series:
+            series[device.device] = len(device.series)
+        wanted += max(series[device.device], len(device.series))
         if cause is None:
             current += sum(scene.now < held.expires_at for held in device.series.values())
         yield
+    for gone in series.keys() - {device.device for device in scene.latest.devices_of(scene.site)}:
+        del series[gone]
     file = scene.layout.file
+    never = (
+        [name for name in file.devices if name not in file.panels and name not in series] if file is not None else []
+    )
     counts = DeviceCounts(
         known=known,
         answering=answering,
         down=down,
         unobserved=sum(causes.values()),
         planned=len(file.devices) if file is not None else None,
+        never_heard=len(never),
+        never_heard_ids=never[:MAX_NEVER_HEARD],
         oldest_age_seconds=coarse_age(max(ages)) if ages else None,
     )
     found = [
@@ -220,15 +244,41 @@ def _by_label(figures: Sequence[Figure], label: str) -> Iterator[tuple[str, Figu
 
 
 def _feed_losses(scene: Scene) -> Iterator[Survival]:
+    batteries = _batteries_in_use(scene)
+    feeds = {
+        feed for feed, _ in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed")
+    } - scene.lost_feeds
     for feed, figure in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed"):
         lost = scene.figures.value("dcim_site_racks_lost_on_feed_loss", feed)
+        detail = {"racks_lost": lost}
+        state: Literal["yes", "no", "lost", "battery", "unknown"] = _yes(figure.value, 1.0)
+        if feed in scene.lost_feeds:
+            state = "lost"
+        elif feed in batteries:
+            state = "battery"
+        # Without this feed its racks run on the others', and on no more than what their batteries still have.
+        if state == "yes" and batteries and not any(each not in batteries for each in feeds if each != feed):
+            detail["seconds"] = min_known([*batteries.values()])
         yield Survival(
             id=f"feed_loss:{feed}",
             what={"key": "feed_loss", "feed": feed},
-            state="lost" if feed in scene.lost_feeds else _yes(figure.value, 1.0),
-            detail={"racks_lost": lost},
+            state=state,
+            detail=detail,
             figure=_name(figure),
         )
+
+
+def _batteries_in_use(scene: Scene) -> dict[str, float | None]:
+    """How long the batteries last of each feed one of whose UPSs is on battery, in seconds."""
+    feeds: dict[str, list[str]] = {}
+    for ups in scene.layout.upss:
+        feeds.setdefault(scene.layout.places[ups].get("feed", ""), []).append(ups)
+    return {
+        feed: rounded(seconds_left(scene, tuple(upss)), 3)
+        for feed, upss in feeds.items()
+        if feed
+        and any(state == "battery" for ups in upss for _, state in scene.readings(ups, "dcim_ups_output_source"))
+    }
 
 
 def _loop_losses(scene: Scene) -> list[Survival]:
@@ -281,7 +331,7 @@ def _ups_losses(scene: Scene) -> list[Survival]:
     )
 
 
-_STATE_RANK = {"no": 0, "lost": 1, "unknown": 2, "yes": 3}
+_STATE_RANK = {"no": 0, "lost": 1, "battery": 1, "unknown": 2, "yes": 3}
 
 
 def _worst_first(found: Iterator[Survival]) -> list[Survival]:
@@ -339,7 +389,7 @@ def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missin
         id="figures_known",
         value=known if figures else None,
         of=figures or None,
-        state="unknown" if not figures else "good" if known == figures else "bad",
+        state="unknown" if not figures else "good" if known == figures else "partial",
     )
     lost: TrustWord = "unknown" if missing is None else "good" if missing == 0 else "bad"
     yield Trust(id="messages_missing", value=missing, of=None, state=lost)

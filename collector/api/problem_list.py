@@ -17,6 +17,32 @@ MAX_CAUSES = 200
 # Racks that are named; more are counted. A row has some twenty.
 MAX_RACKS = 100
 _SLICE = 50
+_STOPPED = "DcimCduAllPumpsStopped"
+_STOP = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops"}
+# Problems that bring the moment nearer at which a loop's racks are without cooling. A time beside any other one, such as a leak, would be
+# taken for the time that this one leaves.
+_OF_LOOP = frozenset(
+    {
+        _STOPPED,
+        "DcimCduFlowLow",
+        "DcimFacilityWaterWarm",
+        "DcimCduPumpFailed",
+        "DcimCduPumpRedundancyLost",
+        "DcimLoopRedundancyLost",
+        "DcimLoopRideThroughShort",
+        "DcimCoolingBlind",
+    }
+)
+# Problems of one UPS whose battery is what counts then, and whether it is in use.
+_OF_BATTERY = {
+    "DcimUpsOnBattery": True,
+    "DcimUpsOnBatteryProlonged": True,
+    "DcimUpsBatteryLow": False,
+    "DcimUpsOverload": False,
+    "DcimUpsRuntimeMarginShort": False,
+    "DcimUpsBatteryReplace": False,
+    "DcimUpsTestFailed": False,
+}
 
 
 class Concerns(Document, frozen=True):
@@ -27,20 +53,25 @@ class Concerns(Document, frozen=True):
 
 
 class ProblemTime(Document, frozen=True):
-    """How long it can go on: `what` says until what."""
+    """How long it can go on: `what` says until what. `running`: it runs down now; otherwise it begins when something else fails, too."""
 
     what: What
     seconds: float
+    running: bool = False
 
 
 class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
     """One problem with its limit, the time that is left, the racks concerned, and its device.
 
+    `holds` is false while it is only told because it has not yet been away for long enough.
+    `whereabouts` is where its sensor is, as `description` says it too.
     `value`, `peak` and `limit` are in the unit that people read: `times` the base unit `unit`, as 60,000 L/min for a cubic metre a second.
     """
 
     unit: str = ""
     times: float = 1.0
+    holds: bool = True
+    whereabouts: str = ""
     time_left: ProblemTime | None = None
     concerns: Concerns | None = None
     device: str | None = None
@@ -120,7 +151,9 @@ def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, ru
         **(given if given.get("limit") is not None else {**given, "limit": measure.limit}),
         unit=measure.unit,
         times=measure.times,
-        time_left=_time_left(scene, tracked.problem, labels),
+        holds=not tracked.is_fading,
+        whereabouts=tracked.whereabouts.strip().removeprefix("Sensor: ").removesuffix("."),
+        time_left=None if tracked.is_fading else _time_left(scene, tracked.problem, labels),
         concerns=Concerns(racks=racks[:MAX_RACKS], more=max(0, len(racks) - MAX_RACKS)),
         device=labels.get("device"),
     )
@@ -203,18 +236,38 @@ def _time_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> Proble
         return _battery(scene, others, {"key": "battery_of_others", "feed": feed})
     if problem.name == "DcimMainsLost":
         on_feed = [ups for ups in layout.upss if layout.places[ups].get("feed") == feed]
-        return _battery(scene, on_feed, {"key": "battery", "feed": feed})
-    if problem.name.startswith("DcimUps") and device in layout.upss:
-        return _battery(scene, [device], {"key": "battery", "device": device})
+        return _battery(scene, on_feed, {"key": "battery", "feed": feed}, running=True)
+    if problem.name in _OF_BATTERY and device in layout.upss:
+        return _battery(scene, [device], {"key": "battery", "device": device}, running=_OF_BATTERY[problem.name])
+    return _loop_left(scene, problem, labels) if problem.name in _OF_LOOP else None
+
+
+def _loop_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> ProblemTime | None:
+    layout, device = scene.layout, labels.get("device", "")
     loop = layout.cdus[device].loop if device in layout.cdus else labels.get("loop", "")
     if loop not in layout.racks_of_loop:
         return None
     failure = "primary_flow" if problem.name == "DcimFacilityWaterWarm" else "pumps"
     seconds = rounded(scene.figures.value("dcim_loop_ride_through_seconds", loop, "failure", failure), 3)
-    what = {"key": f"{failure}_stop" if failure == "pumps" else f"{failure}_stops", "loop": loop}
-    return ProblemTime(what=what, seconds=seconds) if seconds is not None else None
+    if seconds is None:
+        return None
+    if problem.name != _STOPPED:
+        return ProblemTime(what={"key": _STOP[failure], "loop": loop}, seconds=seconds)
+    if _is_carried(scene, device, loop):
+        return ProblemTime(what={"key": "other_pumps_stop", "loop": loop}, seconds=seconds)
+    # It has run since the pumps stopped, which is before it was told.
+    return ProblemTime(
+        what={"key": _STOP[failure], "loop": loop}, seconds=max(0.0, seconds - problem.hold_s), running=True
+    )
 
 
-def _battery(scene: Scene, upss: Sequence[str], what: What) -> ProblemTime | None:
+def _is_carried(scene: Scene, device: str, loop: str) -> bool:
+    """Whether another CDU moves the coolant of the loop. One that is not observed may have stopped as well."""
+    others = [cdu.id for cdu in scene.layout.cdus.values() if cdu.loop == loop and cdu.id != device]
+    flows = [scene.number(each, "dcim_cdu_flow_cubic_meters_per_second", loop="secondary") for each in others]
+    return any(flow is not None and flow > 0 for flow in flows)
+
+
+def _battery(scene: Scene, upss: Sequence[str], what: What, *, running: bool = False) -> ProblemTime | None:
     seconds = rounded(seconds_left(scene, tuple(upss)), 3) if upss else None
-    return ProblemTime(what=what, seconds=seconds) if seconds is not None else None
+    return ProblemTime(what=what, seconds=seconds, running=running) if seconds is not None else None

@@ -8,7 +8,16 @@ from collector.derive.carbon_source import PART as CARBON_PART
 from collector.derive.carbon_source import CarbonSource
 from collector.derive.config import CarbonConfig, DeriveConfig
 from collector.derive.deriver import Deriver
-from collector.derive.energy import HOUR_S, Head, Hour, SiteRecords, without_overlap
+from collector.derive.energy import (
+    HOUR_S,
+    SOURCES,
+    Head,
+    Hour,
+    SiteRecords,
+    balance_of,
+    facility_meters,
+    without_overlap,
+)
 from collector.derive.engine import PART, Figure, Input, Inputs
 from collector.derive.explain import Explanation
 from collector.derive.latest_figures import LatestFigures
@@ -21,6 +30,7 @@ __all__ = [
     "CARBON_PART",
     "HOUR_S",
     "PART",
+    "SOURCES",
     "CarbonConfig",
     "CarbonSource",
     "DeriveConfig",
@@ -37,6 +47,8 @@ __all__ = [
     "SiteLimit",
     "SiteRecords",
     "Thermal",
+    "balance_of",
+    "facility_meters",
     "group_name",
     "site_limits",
     "ups_groups",

@@ -12,7 +12,7 @@ from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings
 from rackflow.process.config import Name, Secret, StrictModel, Url
 from rackflow.site import Battery
-from rackflow.site.section import Celsius
+from rackflow.site.quantity import Celsius
 
 Positive = Annotated[float, Field(gt=0)]
 

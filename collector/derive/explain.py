@@ -1,15 +1,15 @@
 """Finds the slots that a published figure rests on, whether the graph computes it, or learned state, or hourly records."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from collector.derive.cycle_state import Watched
 from collector.derive.energy import PASSING, Accounts
-from collector.derive.engine import Inputs, Label, Plan
+from collector.derive.engine import Inputs, Label, Plan, Remembered
 
-Basis = Literal["readings", "learned", "records"]
-"""`learned`: from what was seen over hours, as clogging of a filter. `records`: from energy by the hour."""
+Basis = Literal["readings", "learned", "records", "site_file"]
+"""`learned`: from what was seen over time, as clogging of a filter. `records`: from energy by the hour. `site_file`: from no reading."""
 _SUSPECT = "dcim_device_reading_suspect"
 
 
@@ -22,23 +22,37 @@ class Explanation:
 
 
 def slots_of(
-    metric: str, labels: Mapping[str, str], plan: Plan, watched: Watched | None, accounts: Accounts | None
+    metric: str,
+    labels: Mapping[str, str],
+    plan: Plan,
+    remembered: Iterable[Remembered],
+    watched: Watched | None,
+    accounts: Accounts | None,
 ) -> tuple[Basis, list[int]]:
     """The slots from which a figure with exactly these labels is made."""
     wanted = labels.items()
     for output in plan.outputs:
         if output.metric.name == metric and len(output.labels) == len(labels) and wanted == dict(output.labels).items():
             return "readings", [output.slot]
+    for each in remembered:
+        if any(output.metric.name == metric and wanted == dict(output.labels).items() for output in each.outputs):
+            return "learned", [*each.required, *each.optional]
     if watched is not None:
         for own, slots in _learned(metric, watched):
             if dict(own) == dict(labels):
                 return "learned", slots
     if metric == _SUSPECT:
-        return "learned", []
+        return "learned", _suspected(labels, plan)
     streams = accounts.streams if accounts is not None else ()
     if "loop" in labels:
         return "records", [each.slot for each in streams if each.quantity.endswith(f":{labels['loop']}")]
     return "records", [each.slot for each in streams if not each.quantity.startswith(PASSING)]
+
+
+def _suspected(labels: Mapping[str, str], plan: Plan) -> list[int]:
+    """The series of a reading that is not trusted: its name has no prefix, and may be followed by labels."""
+    name = f"dcim_{labels.get('reading', '')}"
+    return [leaf.slot for leaf in plan.leaves.get(labels.get("device", ""), ()) if leaf.key.partition("{")[0] == name]
 
 
 def _learned(metric: str, watched: Watched) -> Iterator[tuple[tuple[Label, ...], list[int]]]:

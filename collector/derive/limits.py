@@ -53,5 +53,5 @@ def _limits(site: Site, thermal: Thermal) -> Iterator[tuple[str, SiteLimit]]:
             cdu.id,
             SiteLimit(SUPPLY_LIMIT, (("loop", "secondary"),), thermal.supply_limit_of(loop), source),
         )
-    for device in (*site.pdus, *site.ups):
+    for device in (*(pdu.read_from for pdu in site.pdus.values()), *site.ups):
         yield device, SiteLimit(NOMINAL_VOLTAGE, (), site.electrical.volts, "site file")

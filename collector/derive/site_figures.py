@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from collector.derive.cycle_state import CycleState, Watched, plan_watched
-from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts
+from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts, site_power
 from collector.derive.engine import (
     PART,
     Figure,
@@ -30,7 +30,7 @@ from collector.derive.engine import (
 from collector.derive.environment import plan_rack_air
 from collector.derive.explain import Explanation, slots_of
 from collector.derive.limits import plan_limits
-from collector.derive.liquid import Thermal, plan_cdus, plan_loops
+from collector.derive.liquid import Thermal, plan_cdus, plan_loops, plan_plant
 from collector.derive.power import (
     RackPower,
     Supplies,
@@ -38,6 +38,7 @@ from collector.derive.power import (
     plan_breakers,
     plan_counts,
     plan_feeds,
+    plan_generators,
     plan_racks,
     plan_supplies,
     slots_of_supplies,
@@ -187,8 +188,10 @@ class SiteFigures:
         plan, values = self._plan, self._before
         if plan is None or values is None:
             return Explanation("readings", Inputs())
-        basis, slots = slots_of(metric, labels, plan, self._watched, self._accounts)
-        return Explanation(basis, (yield from explaining(plan, values, slots)))
+        basis, slots = slots_of(metric, labels, plan, self._remembered, self._watched, self._accounts)
+        inputs = yield from explaining(plan, values, slots)
+        # What the site file or the configuration states is published as a figure, too, and rests on no reading.
+        return Explanation("site_file" if basis == "readings" and not inputs.total else basis, inputs)
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
         """Sort in a device's counters that arrive after later ones, read at `at_s` seconds since 1970; False if it is too early.
@@ -301,6 +304,8 @@ class SiteFigures:
             tried("limits", partial(plan_limits, planner, site, settings.thermal))
             tried("feeds", partial(plan_feeds, planner, site, racks, batteries))
             tried("loops", partial(plan_loops, planner, site, racks, settings.thermal))
+            tried("generators", lambda: plan_generators(planner, site, site_power(planner, site)))
+            tried("plant", partial(plan_plant, planner, site))
             accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
         watched = tried(
             "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)
@@ -321,7 +326,8 @@ class SiteFigures:
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""
         site = self._site
-        return {device: site.labels(device) for device in site.devices} if site is not None else {}
+        # Power shelves are places of figures although their meters speak for them.
+        return {device: site.labels(device) for device in (*site.devices, *site.pdus)} if site is not None else {}
 
     def _of_class(self, device_class: str) -> list[str]:
         return sorted(device for device, known in self._classes.items() if known == device_class)

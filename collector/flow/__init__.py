@@ -6,12 +6,13 @@ packages that are joined here do not know each other.
 
 from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.spill import Spill
-from collector.flow.writer import Flush, Writer
+from collector.flow.writer import Flush, Keep, Writer
 
 __all__ = [
     "Flush",
     "Ingest",
     "IngestSettings",
+    "Keep",
     "Senders",
     "Spill",
     "Writer",

@@ -48,6 +48,10 @@ class IngestSettings:
     dialect: Dialect
     sites: frozenset[str] | None
     oldest_days: int
+    is_shown: bool = True
+    """Whether the latest values are kept. Of a part of the messages they would show devices as silent that are not."""
+    is_stored: bool = True
+    """Whether readings and events become points. Otherwise another collector stores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,9 @@ class Ingest:
                     refused = readings.skipped.total() / (len(document.values) + len(document.states))
                     self._uses.waste(self._sender(delivery.topic), refused * len(delivery.payload), self._now)
                 document = without_implausible(document, readings)
-                if is_current:
+                if not self._settings.is_shown:
+                    pass
+                elif is_current:
                     self._update_latest(topic, document, readings, delivery)
                 else:
                     self._tally.failures["stale"] += 1
@@ -138,6 +144,8 @@ class Ingest:
                 pass
             case DeviceDocument():
                 self._describe(topic, document)
+            case Status() if not self._settings.is_shown:
+                pass
             case Status():
                 # The account goes to the ledger, and is too long to be kept here as well.
                 self._latest.apply_status(msgspec.structs.replace(document, account=None), delivery.mono_s)
@@ -158,6 +166,8 @@ class Ingest:
 
     def _describe(self, topic: Topic, document: DeviceDocument) -> None:
         """Keep a device's description, with the labels that are used; others are anybody's invention."""
+        if not self._settings.is_shown:
+            return
         labels = {label: value for label, value in document.labels.items() if label in BASE_LABELS}
         kept = msgspec.structs.replace(document, labels=labels)
         devices = self._owners.count(topic.site, topic.agent)
@@ -226,7 +236,9 @@ class Ingest:
             time_ms = substitute_ms = receipt_times.next(device, wall_ms) if receipt_times else wall_ms
         tags = self._tags_of(topic, document.labels)
         timed = document if substitute_ms is None else msgspec.structs.replace(document, time=time_ms)
-        if isinstance(timed, Event):
+        if not self._settings.is_stored:
+            lines, substitute_ms = [], None
+        elif isinstance(timed, Event):
             lines = event_lines(timed, tags, self._keys)
         else:
             lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)

@@ -5,15 +5,16 @@ is monotonic seconds, for receipts and expiry, because a jump of the wall clock 
 seconds since 1970, compared with the times in messages.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+import math
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from collector.counters import POLL_BUCKETS_S, Histogram
 from collector.latest.observed import Connection, Observations, is_observed, observe
-from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, shelf_life_s
-from collector.readings import Readings, Series
+from collector.latest.state import AgentState, DeviceState, LatestValue, Origin, Stamp, shelf_life_s
+from collector.readings import Readings
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 from rackflow.process.slices import run_through
@@ -38,6 +39,8 @@ class Latest:
         """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
         self.touched: set[tuple[str, str]] = set()
         """Devices with readings since whoever evaluates problems last took them; others are looked at every few seconds anyway."""
+        self.urgent: set[tuple[str, str]] = set()
+        """Those of `touched` with a poll or a reading of the safety class, or a poll that failed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
         self._agents: dict[tuple[str, str], AgentState] = {}
         self._connection = Connection()
@@ -110,7 +113,7 @@ class Latest:
             batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
             agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
-            self._hold(agent.series, agent, batch, readings, now)
+            self._hold(agent, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
         if device is None:
@@ -121,13 +124,19 @@ class Latest:
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
             agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
-        self._hold(device.series, agent, batch, readings, now)
+        self._hold(device, agent, batch, readings, now)
         if len(self.touched) < self.limit:
             self.touched.add((site, device.device))
+            if batch.poll == "safety" or readings.layout.is_urgent or not batch.up:
+                self.urgent.add((site, device.device))
         return "live"
 
-    def take_touched(self) -> set[tuple[str, str]]:
-        """The devices that had readings since this was last called."""
+    def take_touched(self, *, urgent: bool = False) -> set[tuple[str, str]]:
+        """The devices that had readings since this was last called; with `urgent`, only those that cannot wait."""
+        taken, self.urgent = self.urgent, set()
+        if urgent:
+            self.touched -= taken
+            return taken
         taken, self.touched = self.touched, set()
         return taken
 
@@ -136,22 +145,50 @@ class Latest:
         return self._devices.get((site, name))
 
     def _hold(
-        self, held: dict[str, LatestValue], agent: AgentState, batch: Batch, readings: Readings, now: float
+        self, owner: DeviceState | AgentState, agent: AgentState, batch: Batch, readings: Readings, now: float
     ) -> None:
-        origin, life_s = Origin.of(batch), shelf_life_s(batch.interval_s)
-        found: list[tuple[str, Series, float | str]] = [*readings.values, *readings.states]
-        for key, series, value in found:
-            entry = held.get(key)
+        life_s = shelf_life_s(batch.interval_s)
+        stamp = Stamp(Origin.of(batch), now + life_s, life_s)
+        owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
+        row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
+        values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
+        # Nearly always all of a row came in one message: what is decided for its stamp holds for all.
+        replaced: Stamp | None = stamp
+        for entry, value in zip(row, values, strict=True):
+            if entry is None:
+                continue
+            before = entry.stamp
+            if before is not replaced:
+                if now < before.expires_at and not agent.follows(stamp.origin, before.origin):
+                    continue
+                replaced = before
+            entry.value, entry.stamp = value, stamp
+
+    def _row(self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp) -> Sequence[LatestValue | None]:
+        """What is held of each series of a batch, new ones included; None for what is beyond the limit."""
+        found: list[LatestValue] = []
+        refused: list[int] = []
+        layout, held = readings.layout, owner.series
+        for at, series in enumerate((*layout.numbers, *layout.words)):
+            entry = held.get(series.key)
             if entry is None:
                 cost = len(series.metric.states) or 1
                 if self.size + cost > self.limit:
                     self.refused += 1
+                    refused.append(at)
                     continue
                 self.size += cost
                 self.changes += 1
-                held[key] = LatestValue(series, value, origin, now + life_s, life_s)
-            elif now >= entry.expires_at or agent.follows(origin, entry.origin):
-                entry.value, entry.origin, entry.expires_at, entry.life_s = value, origin, now + life_s, life_s
+                entry = held[series.key] = LatestValue(series, "", stamp)
+                owner.made.clear()
+            found.append(entry)
+        if not refused:
+            owner.rows[layout] = found
+            return found
+        row: list[LatestValue | None] = list(found)
+        for at in refused:
+            row.insert(at, None)
+        return row
 
     def apply_document(self, site: str, document: DeviceDocument) -> bool:
         """Apply a device's identity. Returns False if it is beyond the limit."""
@@ -160,7 +197,7 @@ class Latest:
         if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
-            device.document = document
+            device.document, device.life = document, None
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
@@ -174,7 +211,7 @@ class Latest:
         found = self._devices.get((site, device))
         if found is None or found.agent != agent:
             return False
-        self._drop(found.series, all_of_it=True, now=0.0)
+        self._drop(found, all_of_it=True, now=0.0)
         self.size -= DEVICE_COST
         self.changes += 1
         del self._devices[site, device]
@@ -218,7 +255,7 @@ class Latest:
             self.remove_device(site, agent, device.device)
         found = self._agents.pop((site, agent), None)
         if found is not None:
-            self._drop(found.series, all_of_it=True, now=0.0)
+            self._drop(found, all_of_it=True, now=0.0)
         return found is not None
 
     def expire(self, now: float) -> None:
@@ -230,12 +267,20 @@ class Latest:
         # Lists, because devices and agents may come and go between two steps.
         owners: list[DeviceState | AgentState] = [*self._devices.values(), *self._agents.values()]
         for each in owners:
-            self._drop(each.series, all_of_it=False, now=now)
+            self._drop(each, all_of_it=False, now=now)
             yield
 
-    def _drop(self, held: dict[str, LatestValue], *, all_of_it: bool, now: float) -> None:
-        for key in [key for key, entry in held.items() if all_of_it or now >= entry.expires_at]:
+    def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
+        if not all_of_it and now < owner.first_expiry:
+            return
+        held = owner.series
+        gone = [key for key, entry in held.items() if all_of_it or now >= entry.stamp.expires_at]
+        for key in gone:
             self.size -= len(held.pop(key).series.metric.states) or 1
+        if gone:
+            owner.rows.clear()
+            owner.made.clear()
+        owner.first_expiry = min((entry.stamp.expires_at for entry in held.values()), default=math.inf)
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))

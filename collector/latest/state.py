@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 
 from collector.counters import Histogram
-from collector.readings import Series
+from collector.readings import Rows, Series
 from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 
@@ -59,15 +59,37 @@ class Origin:
         return cls(batch.agent, batch.epoch, batch.seq, batch.time)
 
 
-@dataclass(slots=True)
-class LatestValue:
-    """One reading. It may be shown until `expires_at` (monotonic), `life_s` after its receipt."""
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the readings of one message share. They may be shown until `expires_at` (monotonic), `life_s` after their receipt."""
 
-    series: Series
-    value: float | str
     origin: Origin
     expires_at: float
     life_s: float
+
+
+@dataclass(slots=True)
+class LatestValue:
+    """One reading. The stamp is shared by all readings of its message, so that a message replaces two references for each."""
+
+    series: Series
+    value: float | str
+    stamp: Stamp
+
+    @property
+    def origin(self) -> Origin:
+        """The message that it came in."""
+        return self.stamp.origin
+
+    @property
+    def expires_at(self) -> float:
+        """Until when it may be shown (monotonic)."""
+        return self.stamp.expires_at
+
+    @property
+    def life_s(self) -> float:
+        """How long it may be shown after its receipt."""
+        return self.stamp.life_s
 
 
 @dataclass(slots=True)
@@ -93,6 +115,14 @@ class DeviceState:
     poll_duration_s: float | None = None
     rejected: int = 0
     series: dict[str, LatestValue] = field(default_factory=dict)
+    rows: Rows[LatestValue] = field(default_factory=Rows)
+    """The values of `series` by place in a batch; cleared when one is dropped."""
+    made: dict[str, object] = field(default_factory=dict)
+    """What others have made for this set of series, under names of theirs; cleared when one comes or goes."""
+    first_expiry: float = math.inf
+    """No series expires earlier (monotonic). It may be too early, because readings that come again are not looked through for it."""
+    life: float | None = None
+    """`life_s`, once it was asked for; it is asked for each device at every scrape."""
     bad: dict[str, dict[str, str]] = field(default_factory=dict)
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
     errors: tuple[tuple[int, str], ...] = ()
@@ -102,10 +132,12 @@ class DeviceState:
 
     def life_s(self) -> float:
         """How long the last batch stands for the device: the shelf life of its most frequent poll, or of its announced pause."""
-        intervals = [interval for interval, _, _ in self.polls.values()]
-        if not intervals and self.document is not None:
-            intervals = [interval for interval in self.document.intervals.values() if interval > 0]
-        return shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        if self.life is None:
+            intervals = [interval for interval, _, _ in self.polls.values()]
+            if not intervals and self.document is not None:
+                intervals = [interval for interval in self.document.intervals.values() if interval > 0]
+            self.life = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        return self.life
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
@@ -118,6 +150,7 @@ class DeviceState:
         if before is not None and before[2] == origin:
             return False
         expired = now >= self.fresh_until()
+        self.life = None
         # A class that is no longer polled must not keep its short interval for ever.
         self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
         if before is None or expired or agent.follows(origin, before[2]):
@@ -173,6 +206,10 @@ class AgentState:
     heard_at: float = -math.inf
     own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)
+    rows: Rows[LatestValue] = field(default_factory=Rows)
+    made: dict[str, object] = field(default_factory=dict)
+    first_expiry: float = math.inf
+    """See `DeviceState` for these three."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0

@@ -142,7 +142,8 @@ class LedgerFile:
             applied_to: Ledger | None = None
             while True:
                 absent = self.ledger.unloaded(numbered)
-                if await self._try(partial(self._load, frozenset(absent))):
+                # Nearly always there is nothing to load, and a thread for it would cost as much as one for saving.
+                if not absent or await self._try(partial(self._load, frozenset(absent))):
                     if applied_to is not self.ledger:
                         # Only after all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
                         # once per ledger, or each retry would count as a duplicate; a damaged file gives a new ledger.

@@ -4,7 +4,7 @@
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 """
 
-from collector.problems.history import KEEP_S, Ended, History
+from collector.problems.history import KEEP_S, Ended, History, history_files, is_known_format
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, load_windows
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
@@ -44,8 +44,10 @@ __all__ = [
     "Tracked",
     "WebhookConfig",
     "describe",
+    "history_files",
     "in_order",
     "inhibit_rules",
+    "is_known_format",
     "load_limits",
     "load_table",
     "load_windows",

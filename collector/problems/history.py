@@ -1,7 +1,8 @@
 """What was wrong in the last 24 hours: each problem that ended, with its times. Kept in a file that only grows at its end.
 
 The file of present problems is written anew at each change; a day of problems in it would be a megabyte every two seconds. This one gets
-a line for each problem that ends, and gives way to a new one when it has grown. Bounded in count and in bytes.
+a line for each problem that ends, and gives way to a new one when it has grown. Bounded in count and in bytes. Its first line says which
+format it has; a file of a newer version is left alone and gives way as one that has grown does.
 """
 
 from collections import deque
@@ -18,6 +19,8 @@ MAX_CAUSES = 2000
 MAX_CONSEQUENCES = 1000
 # Two files of so much: each ended problem has some 300 bytes.
 MAX_FILE_BYTES = 2_000_000
+# Format of the lines. A file without it is of the first.
+FORMAT = 1
 # Lines that wait for the disk. Beyond it they are only in memory.
 MAX_WAITING = 3000
 
@@ -32,6 +35,12 @@ class Ended(msgspec.Struct, frozen=True):
     value: float
     peak: float
     is_cause: bool
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """The first line of a file."""
+
+    history_format: int
 
 
 class History:
@@ -85,9 +94,19 @@ class History:
 
     def restore(self, found: Iterable[Ended], wall_s: float) -> None:
         """Take what a file has of the last day."""
+        known = set()
         for ended in found:
-            if wall_s - KEEP_S < ended.ended_s <= wall_s:
+            # Twice, if a file gave way to another between two copies of a backup.
+            key = (ended.name, *ended.labels, ended.ended_s)
+            if wall_s - KEEP_S < ended.ended_s <= wall_s and key not in known:
+                known.add(key)
                 self._keep(ended)
+
+
+def history_files(problems: Path) -> tuple[Path, Path]:
+    """The file of ended problems, beside that of the present ones, and the one that gave way to it."""
+    path = problems.with_suffix(".history.jsonl")
+    return path, _before(path)
 
 
 def read_history(path: Path) -> list[Ended]:
@@ -95,9 +114,19 @@ def read_history(path: Path) -> list[Ended]:
     return [each for file in (_before(path), path) for each in _read(file)]
 
 
+def is_known_format(path: Path) -> bool:
+    """Whether the lines of a file can be read by this version. An empty one can, and so can one that begins with damage. Raises OSError."""
+    with path.open("rb") as file:
+        first = file.readline(1024)
+    try:
+        return msgspec.json.decode(first, type=_Head).history_format <= FORMAT
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
+
+
 def _read(path: Path) -> Iterator[Ended]:
     try:
-        if path.stat().st_size > 2 * MAX_FILE_BYTES:
+        if path.stat().st_size > 2 * MAX_FILE_BYTES or not is_known_format(path):
             return  # not written here
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -105,16 +134,18 @@ def _read(path: Path) -> Iterator[Ended]:
     for line in lines:
         try:
             yield msgspec.json.decode(line, type=Ended)
-        except (msgspec.DecodeError, UnicodeDecodeError):  # cut short by a kill
+        except (msgspec.DecodeError, UnicodeDecodeError):  # the first line, or one cut short by a kill
             continue
 
 
 def append_history(path: Path, ended: Iterable[Ended]) -> None:
     """Add lines; a file that has grown gives way to a new one. Raises OSError."""
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in ended)
-    if path.exists() and path.stat().st_size + len(lines) > MAX_FILE_BYTES:
+    if path.exists() and (path.stat().st_size + len(lines) > MAX_FILE_BYTES or not is_known_format(path)):
         path.replace(_before(path))
     with path.open("ab") as file:
+        if not file.tell():
+            file.write(msgspec.json.encode(_Head(FORMAT)) + b"\n")
         file.write(lines)
 
 

@@ -17,7 +17,7 @@ import msgspec
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Finding, Unit
-from collector.problems.history import History, append_history, read_history
+from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
@@ -33,9 +33,11 @@ log = logging.getLogger(__name__)
 PART = "problems"
 FILE_PART = "problems_file"
 """Names of the bulkheads of the evaluation, and of the file that outlives a restart."""
-# How often devices with new readings are evaluated. Of the 2 s from a device to Alertmanager, its poll interval takes 1 s.
+# How often devices with new readings of the safety class are evaluated, and those whose poll failed. Of the 2 s from a device to
+# Alertmanager, its poll interval takes 1 s.
 TICK_S = 0.2
-# How often everything else is: figures and agents change every few seconds, and readings expire without a message.
+# How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
+# expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
 SWEEP_S = 5.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
@@ -123,9 +125,10 @@ class Monitor:
         while True:
             now = self._clock()
             self._failures.progress(PART, SWEEP_S)
-            touched: Collection[tuple[str, str]] = self._latest.take_touched()
             is_sweep = now >= sweep_at
-            observations = self._latest.observe(now) if now >= slow_at or is_sweep else None
+            is_slow = now >= slow_at or is_sweep
+            touched: Collection[tuple[str, str]] = self._latest.take_touched(urgent=not is_slow)
+            observations = self._latest.observe(now) if is_slow else None
             if is_sweep:
                 sweep_at = now + SWEEP_S
                 everybody = self._all()
@@ -177,7 +180,7 @@ class Monitor:
         if self._path is None or not waiting:
             return
         try:
-            await in_own_thread(partial(append_history, _history_path(self._path), waiting), "problems-save")
+            await in_own_thread(partial(append_history, history_files(self._path)[0], waiting), "problems-save")
         except OSError as error:
             self.history.give_back(waiting)
             self._failures.count(FILE_PART, error)
@@ -239,7 +242,13 @@ class Monitor:
         self._attempt(("collector",), own, now)
         for problem, found in self._shares.found().items():
             keys = {(problem, group): share.value for group, share in found.items()}
-            self.tracker.update(("share", problem), keys, now)
+            self.tracker.update(
+                ("share", problem),
+                keys,
+                now,
+                is_silent=lambda each: self._shares.is_open(*each),
+                decides=lambda each: self._shares.decides(*each),
+            )
             for group, share in found.items():
                 if (tracked := self.tracker.get((problem, group))) is not None:
                     tracked.affected = share.racks
@@ -255,23 +264,40 @@ class Monitor:
         for problem in problems:
             findings = self._evaluator.findings(problem, unit, wall_s)
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
-        decided: set[str] = set()
-        if self.tracker.awaits(key):
-            decided = {problem.name for problem in problems if self._evaluator.decides(problem, unit)}
         values = {each: finding.value for each, finding in found.items()}
-        self.tracker.update(key, values, now, is_silent=unit.is_silent, decided=decided)
+        self.tracker.update(
+            key,
+            values,
+            now,
+            is_silent=lambda each: unit.is_silent or self._is_silent(key, each, now),
+            decides=lambda each: self._evaluator.decides(
+                self._table.problems[each[0]], unit, dict(each[1]).get("device")
+            ),
+        )
         for each, finding in found.items():
             if (tracked := self.tracker.get(each)) is not None:
                 tracked.limit, tracked.limit_source = finding.limit, finding.source
                 tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
+
+    def _is_silent(self, unit: UnitKey, problem: Key, now: float) -> bool:
+        """Whether a figure's device is silent: then what the figure told is unknown."""
+        if unit[0] != "figures":
+            return False
+        labels = dict(problem[1])
+        device = self._latest.device(labels["site"], labels.get("device", ""))
+        return device is not None and not self._latest.is_up(device, now)
 
     def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
         present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.units():
-            if (key[0] == "device" and key not in present_devices) or (key[0] == "figures" and key not in self._known):
-                self.tracker.update(key, {}, now)
+            if (key[0] == "device" and key not in present_devices) or (
+                key[0] in ("figures", "agent") and key not in self._known
+            ):
+                # After a start, what is not there yet is not gone.
+                was_there = key[1:] in self._looked_at
+                self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
         self._evaluator.history.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._looked_at.keys() - set(names):
@@ -286,7 +312,7 @@ class Monitor:
         try:
             async with asyncio.timeout(LOAD_S):
                 data = await in_own_thread(lambda: _read(path), "problems-load")
-                ended = await in_own_thread(lambda: read_history(_history_path(path)), "problems-load")
+                ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
             self.history.restore(ended, self._wall())
             state = msgspec.json.decode(data, type=_State) if data else _State(1, [], [])
         except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
@@ -318,9 +344,8 @@ class Monitor:
         return msgspec.json.encode(_State(1, problems, seen, told, highest))
 
 
-def _history_path(path: Path) -> Path:
-    """The file of ended problems, beside that of the present ones."""
-    return path.with_suffix(".history.jsonl")
+def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
+    return what
 
 
 def _read(path: Path) -> bytes:

@@ -26,7 +26,32 @@ SAFETY_INTERVAL_S = 1
 # week of these has 2,016.
 HISTORY_INTERVAL_S = 300
 _WIDTH = 130
-_SILENT = "(max by (site, device) (dcim_device_up) == 0 or max by (site, device) (dcim_device_observed) == 0)"
+SILENT = "device:dcim_silent:info"
+# Of a device of which nobody can tell how it is. Not observed as well: all that a collector knew that is away, or has just started; what
+# was forgotten is among them for five minutes.
+_SILENT_RULE = """\
+(max by (site, device) (dcim_device_up) == 0)
+or
+(max by (site, device) (dcim_device_observed) == 0)
+or
+(
+  max by (site, device) (last_over_time(dcim_device_observed[5m:15s]))
+  unless
+  max by (site, device) (dcim_device_observed)
+)
+or
+(
+  max by (site, device) (last_over_time(dcim_device_observed[1h:1m]))
+  unless
+  max by (site, device) (dcim_device_observed)
+  and on ()
+  min(up{job="dcim-collector-safety"}) == 0
+)"""
+# A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
+_SILENT = f"last_over_time({SILENT}[15s])"
+# Steps in which the last value before a silence is looked for: it is but shown, and an hour of readings of every second would be dear.
+LAST_STEP_S = 60
+_OF_ALERT = "alertname, alertstate, severity, subsystem"
 
 
 def rules_yaml(table: Table) -> str:
@@ -37,6 +62,7 @@ def rules_yaml(table: Table) -> str:
     # Recorded values and the alerts that use them are in one group, which evaluates them in this order: from two groups an alert
     # would see its values an evaluation late.
     lines.append(f"  - name: {SAFETY_GROUP}\n    interval: {SAFETY_INTERVAL_S}s\n    rules:\n")
+    lines.append(f"      - record: {SILENT}\n{_block('expr', _SILENT_RULE)}")
     lines += _records(table, records)
     lines += (line for problem in safety for line in _rule(problem, table))
     lines.append("\n  - name: dcim-recorded\n    rules:\n")
@@ -119,11 +145,18 @@ def expression(problem: Problem, table: Table) -> str:
         return _share(problem, table)
     alternatives = [_alternative(problem, each, table.records) for each in problem.when]
     text = _any(alternatives)
-    if problem.silent_s:
-        window = duration(problem.silent_s)
-        last = _any([_alternative(problem, each, table.records, window) for each in problem.when])
-        text = f"{_in_brackets(text)}\nor\n{_in_brackets(last)}\nand on (site, device)\n  {_SILENT}"
-    return text
+    return f"{_in_brackets(text)}\nor\n{_in_brackets(_kept(problem, table.records))}" if problem.silent_s else text
+
+
+def _firing(problem: Problem) -> str:
+    return f'ALERTS{{alertname="{problem.name}",alertstate="firing"}}'
+
+
+def _kept(problem: Problem, records: Mapping[str, Record]) -> str:
+    """The last value of what was told before its device fell silent."""
+    window = f"{duration(problem.silent_s)}:{duration(LAST_STEP_S)}"
+    last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window), records) for each in problem.when)))
+    return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
 
 
 def duration(seconds: float) -> str:
@@ -152,8 +185,12 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
     yield f"          runbook_url: {problem.runbook}\n"
 
 
-def _alternative(problem: Problem, each: Condition, records: Mapping[str, Record], last: str = "") -> str:
-    text = _held(problem, each, records) if problem.within_s and not last else _condition(each, records, last)
+def _alternative(problem: Problem, each: Condition, records: Mapping[str, Record]) -> str:
+    text = _held(problem, each, records) if problem.within_s else _condition(each, records)
+    return _named(problem, each, text, records)
+
+
+def _named(problem: Problem, each: Condition, text: str, records: Mapping[str, Record]) -> str:
     if problem.has_reading:
         name = (each.metric or records[each.record].metric).removeprefix("dcim_")
         return f'label_replace(\n{_indent(text)},\n  "reading", "{name}", "", ""\n)'
@@ -169,8 +206,8 @@ def _held(problem: Problem, each: Condition, records: Mapping[str, Record]) -> s
     return f"{value}\nand\n  count_over_time(\n    (\n{_indent(holding, 6)}\n    ){window}\n  ) > {round(problem.hold_s / step_s)}"
 
 
-def _condition(each: Condition, records: Mapping[str, Record], last: str = "") -> str:
-    text = _value(each, last) + _comparison(each, records)
+def _condition(each: Condition, records: Mapping[str, Record]) -> str:
+    text = _value(each) + _comparison(each, records)
     if each.fell is not None:
         selector = _selector(each.metric, each.where, each.states)
         highest = f"max_over_time({selector}[{duration(each.fell.within_s)}])"
@@ -212,7 +249,8 @@ def _comparison(each: Condition, records: Mapping[str, Record]) -> str:
 def _value(each: Condition, last: str = "") -> str:
     times = f"{each.times:.12g} * " if each.times != 1 else ""
     if each.record:
-        return f"{times}{_selector(each.record, each.where, ())}"
+        recorded = _selector(each.record, each.where, ())
+        return f"{times}last_over_time({recorded}[{last}])" if last else f"{times}{recorded}"
     worst = each.worst or ("min" if each.below is not None or each.fell is not None else "max")
     selector = _selector(each.metric, each.where, each.states, _excluded(each))
     inner = f"last_over_time({selector}[{last}])" if last else selector
@@ -282,7 +320,17 @@ def _share(problem: Problem, table: Table) -> str:
     )
     among = _selector(share.among.metric, share.among.where, share.among.states, present)
     whole = f"count by ({by}) (max by (device, {by}) ({among}{_comparison(share.among, table.records)}))"
-    return f"  count by ({by}) (\n{_indent(ill, 4)}\n  )\n/\n  ({whole} >= {share.least})\n> {share.above:.12g}"
+    text = f"  count by ({by}) (\n{_indent(ill, 4)}\n  )\n/\n  ({whole} >= {share.least})\n> {share.above:.12g}"
+    if not problem.silent_s:
+        return text
+    # What was told goes on while it may: if what is silent were as bad as it can be.
+    known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
+    bad = f"{_in_brackets(ill)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
+    worst = (
+        f"count by ({by}) (\n{_indent(bad)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
+    )
+    kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst)}"
+    return f"{_in_brackets(text)}\nor\n{_in_brackets(kept)}"
 
 
 def _shared(one: str, other: str) -> list[str]:

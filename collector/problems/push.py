@@ -33,6 +33,8 @@ LIFE_S = 240.0
 # How long Prometheus may see the end of a problem later than we do. Until then it says that the problem goes on, which would begin it
 # anew, and page for it, if we had ended it. Its evaluation of 5 s and scrape of 5 s, and a margin.
 PULL_LAG_S = 15.0
+# How long a problem must be over before a webhook is told so. If it begins again within that time, nothing is said.
+SETTLE_S = 30.0
 TIMEOUT_S = 5.0
 # Between two attempts: short at first, because the safety class has 2 s in all.
 PAUSES_S = (0.2, 1.0, 5.0, 30.0)
@@ -105,28 +107,25 @@ class Webhook:
         self._told = told
 
     def end_after_s(self, _: Problem, /) -> float:
-        """At once: `Tracker` knows what an ended problem still explains."""
-        return 0.0
+        """A value that goes to and fro at its limit is one message. `Tracker` knows what an ended problem still explains."""
+        return SETTLE_S
 
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The problems that it has not been told of, and those it was told of that have ended."""
-        chosen = []
-        for each, report in reports:
-            if each.is_active:
-                is_new = each.key not in self._told and each.cause is None and each.window is None
-                if is_new and _RANK[report.severity] <= _RANK[self._severity]:
-                    chosen.append(report)
-            elif each.key in self._told:
-                chosen.append(report)
+        chosen = [report for each, report in reports if self._concerns(each.key, report)]
         return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
 
-    def note(self, sent: Sequence[Tracked]) -> None:
-        """What was delivered."""
-        for each in sent:
-            if not each.is_active:
-                self._told.discard(each.key)
-            elif each.cause is None and each.window is None:
-                self._told.add(each.key)
+    def note(self, sent: Sequence[tuple[Tracked, ProblemReport]]) -> None:
+        """What was delivered: as it was told, because meanwhile it may have ended or begun anew."""
+        for each, report in sent:
+            if self._concerns(each.key, report):
+                (self._told.discard if report.status == "ended" else self._told.add)(each.key)
+
+    def _concerns(self, key: Key, report: ProblemReport) -> bool:
+        if report.status == "ended":
+            return key in self._told
+        is_new = key not in self._told and report.cause is None and report.maintenance is None
+        return is_new and _RANK[report.severity] <= _RANK[self._severity]
 
 
 class Pusher:
@@ -195,7 +194,7 @@ class Pusher:
             if body is not None and not await self._post(session, body):
                 return False
             if isinstance(self._target, Webhook) and body is not None:
-                self._target.note(some)
+                self._target.note(reports)
             for each, report in reports:
                 # What has changed while it was sent is sent again.
                 is_same = each.is_active == (report.status != "ended")

@@ -5,6 +5,7 @@ What each device contributes is kept from its last evaluation, so that a message
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.problems.conditions import Evaluator, Labels, Unit, labels_of
 from collector.problems.table import Share, Table
@@ -22,24 +23,34 @@ class Found:
     racks: tuple[str, ...]
 
 
+class _Part(NamedTuple):
+    """What one device contributes to one problem."""
+
+    group: Labels
+    belongs: bool
+    is_ill: bool
+    is_silent: bool
+    rack: str
+
+
 class Shares:
     """What each device contributes to the problems that are decided over many."""
 
     def __init__(self, table: Table, evaluator: Evaluator) -> None:
         self._shares = {name: each.share for name, each in table.problems.items() if each.share is not None}
         self._evaluator = evaluator
-        self._parts: dict[str, dict[UnitKey, tuple[Labels, bool, bool, str]]] = {name: {} for name in self._shares}
+        self._parts: dict[str, dict[UnitKey, _Part]] = {name: {} for name in self._shares}
 
     def note(self, key: UnitKey, unit: Unit) -> None:
         """Take what a device says now."""
         for name, share in self._shares.items():
-            whose = {"agent": unit.agent, **unit.base}
-            group = labels_of({label: whose.get(label, "") for label in share.by})
-            if len(group) < len(share.by):
+            texts = [unit.base.get(label, unit.agent if label == "agent" else "") for label in share.by]
+            if not all(texts):
                 continue
+            group = labels_of(dict(zip(share.by, texts, strict=True)))
             belongs = self._evaluator.holds(share.among, unit)
             ill = any(self._evaluator.holds(each, unit) for each in share.of)
-            self._parts[name][key] = group, belongs, ill, unit.base.get("rack", "")
+            self._parts[name][key] = _Part(group, belongs, ill, unit.is_silent, unit.base.get("rack", ""))
 
     def keep(self, present: Collection[UnitKey]) -> None:
         """Forget devices that are gone."""
@@ -47,19 +58,32 @@ class Shares:
             for gone in parts.keys() - set(present):
                 del parts[gone]
 
+    def is_open(self, name: str, group: Labels) -> bool:
+        """Whether the problem may hold in the group, if what is silent at present is as bad as it can be."""
+        share = self._shares[name]
+        parts = [each for each in self._parts[name].values() if each.group == group]
+        whole = sum(each.belongs or each.is_silent for each in parts)
+        ill = sum(each.is_ill or each.is_silent for each in parts)
+        return whole >= share.least and ill > share.above * whole
+
+    def decides(self, name: str, group: Labels) -> bool:
+        """Whether enough is known of the group to say that the problem is over."""
+        known = sum(each.belongs and each.group == group for each in self._parts[name].values())
+        return known >= self._shares[name].least and not self.is_open(name, group)
+
     def found(self) -> dict[str, dict[Labels, Found]]:
         """For each problem, the groups in which it holds."""
         return {name: _found(share, self._parts[name].values()) for name, share in self._shares.items()}
 
 
-def _found(share: Share, parts: Collection[tuple[Labels, bool, bool, str]]) -> dict[Labels, Found]:
+def _found(share: Share, parts: Collection[_Part]) -> dict[Labels, Found]:
     whole: dict[Labels, int] = {}
     ill: dict[Labels, list[str]] = {}
-    for group, belongs, is_ill, rack in parts:
-        if belongs:
-            whole[group] = whole.get(group, 0) + 1
-        if is_ill:
-            ill.setdefault(group, []).append(rack)
+    for part in parts:
+        if part.belongs:
+            whole[part.group] = whole.get(part.group, 0) + 1
+        if part.is_ill:
+            ill.setdefault(part.group, []).append(part.rack)
     return {
         group: Found(len(racks) / whole[group], tuple(sorted({rack for rack in racks if rack}))[:MAX_RACKS])
         for group, racks in ill.items()

@@ -38,6 +38,9 @@ OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
 CLEARS_S = 30.0
 SAFETY_CLEARS_S = 15.0
 ANSWERS_S = 75.0
+# How long a problem of a device is taken to go on while nobody can tell: whoever was called for it must not be told that it is over because
+# the agent died. After an hour somebody has looked.
+SILENT_S = 3600.0
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -141,7 +144,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     hold_s: float = 0.0
     within_s: float = 0.0
     keep_s: float = 0.0
-    silent_s: float = 0.0
+    silent_s: float | None = None
     safety: bool = False
     causes: dict[str, list[str]] = {}
     reading: bool = False
@@ -281,6 +284,7 @@ def _problem(name: str, row: _Row) -> Problem:
         words = parse_words(row.description)
     except ValueError as error:
         raise ValueError(f"{name}: description: {error}") from error
+    silent_s = row.silent_s if row.silent_s is not None else _silent_s(row)
     return Problem(
         name=name,
         group=row.group,
@@ -294,12 +298,17 @@ def _problem(name: str, row: _Row) -> Problem:
         hold_s=row.hold_s,
         within_s=row.within_s,
         keep_s=row.keep_s,
-        silent_s=row.silent_s,
+        silent_s=silent_s,
         is_safety=row.safety,
         causes={cause: tuple(labels) for cause, labels in row.causes.items()},
         has_reading=row.reading,
         why=row.why,
     )
+
+
+def _silent_s(row: _Row) -> float:
+    """Of what is wrong with telemetry itself there is always word, and what is but information ends when there is none."""
+    return SILENT_S if (row.when or row.share) and row.subsystem != "telemetry" and row.severity != "info" else 0.0
 
 
 def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:

@@ -4,7 +4,7 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from collector.problems.conditions import Labels
@@ -15,7 +15,7 @@ from collector.problems.table import Problem, Table
 MAX_TRACKED = 20_000
 # Spans of holding that are kept for one problem: more dips than this within its window are taken as one span.
 MAX_SPANS = 200
-# How long a problem that was restored after a restart may wait for its readings: the slowest class that problems rest on is
+# How long a problem may wait for its readings after a restart, or after its device was silent: the slowest class that problems rest on is
 # polled once a minute, and is current for three polls.
 RESTORED_S = 180.0
 Key = tuple[str, Labels]
@@ -58,6 +58,11 @@ class Tracked:
         """Names it among all problems."""
         return self.problem.name, self.labels
 
+    @property
+    def is_fading(self) -> bool:
+        """Whether it does not hold at present, and is told until it has not held for long enough (`keep_s`, `within_s`)."""
+        return self.is_active and not (self.holds or self.is_uncertain or self.restored_until)
+
     def alert_labels(self) -> dict[str, str]:
         """Labels as Prometheus gives them to the alert of the same name; the row's severity replaces that of an alarm."""
         own = {"alertname": self.problem.name, "severity": self.problem.severity, "subsystem": self.problem.subsystem}
@@ -96,10 +101,6 @@ class Tracker:
         """One problem."""
         return self._all.get(key)
 
-    def awaits(self, unit: UnitKey) -> bool:
-        """Whether the unit has problems of before a restart that wait for their readings."""
-        return any(self._all[key].restored_until for key in self._by_unit.get(unit, ()))
-
     def units(self) -> set[UnitKey]:
         """Units that have problems."""
         return set(self._by_unit)
@@ -110,21 +111,26 @@ class Tracker:
         found: Mapping[Key, float],
         now: float,
         *,
-        is_silent: bool = False,
-        decided: Container[str] = (),
+        is_silent: Callable[[Key], bool] = lambda _: False,
+        decides: Callable[[Key], bool] = lambda _: True,
     ) -> None:
         """Take what holds for a unit now, by problem and labels. What it no longer names does not hold any more.
 
-        What was restored after a restart ends only once its problem is `decided`: its readings are there again.
+        But while its device `is_silent`, what was told is uncertain, for `silent_s`. After that, as after a restart, it ends only once the
+        unit `decides` it: its readings are there again, or have not come within their time.
         """
         for key, value in found.items():
             self._hold(unit, key, value, now)
         for key in self._by_unit.get(unit, set()) - found.keys():
             tracked = self._all[key]
-            if now < tracked.restored_until and (is_silent or key[0] not in decided):
+            if now < tracked.restored_until and (is_silent(key) or not decides(key)):
                 continue
-            if is_silent and tracked.is_active and now < tracked.last_held + tracked.problem.silent_s:
+            if tracked.is_active and now < tracked.last_held + tracked.problem.silent_s and is_silent(key):
                 tracked.is_uncertain = True
+                continue
+            if tracked.is_uncertain and not is_silent(key) and not decides(key):
+                # The first words of a device that is back are of one class of its readings.
+                tracked.is_uncertain, tracked.restored_until = False, now + RESTORED_S
                 continue
             self._release(tracked, now)
 

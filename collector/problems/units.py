@@ -60,6 +60,11 @@ def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[st
 
 
 def _add(unit: Unit, held: Iterable[LatestValue], metrics: Collection[str], now: float) -> None:
+    found = unit.series
     for each in held:
-        if each.series.metric.name in metrics and now < each.expires_at:
-            unit.add(each.series.metric.name, dict(each.series.labels), each.value)
+        series = each.series
+        name = series.metric.name
+        if name in metrics and now < each.expires_at:
+            if (known := found.get(name)) is None:
+                known = found[name] = []
+            known.append((series.by_name, each.value))

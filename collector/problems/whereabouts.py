@@ -16,8 +16,12 @@ def sensor_places(site: Site) -> dict[tuple[str, str, str], str]:
         place = site.place(sensor.id)
         # The narrowest is enough: a rack's row and room are known by its name.
         kind = next((each for each in ("rack", "row", "room") if each in place), "")
-        where = f", {kind} {place[kind]}" if kind else ""
-        found[site.id, sensor.device or sensor.id, sensor.sensor or ""] = f"{sensor.id}{where}"
+        parts = [sensor.id]
+        parts += [f"under {sensor.under}"] if sensor.under is not None else []
+        parts += [f"along loop {sensor.loop}"] if sensor.loop is not None else []
+        parts += [f"{kind} {place[kind]}"] if kind else []
+        parts += [f"{sensor.length_m:g} m long"] if sensor.length_m is not None else []
+        found[site.id, sensor.device or sensor.id, sensor.sensor or ""] = ", ".join(parts)
     return found
 
 

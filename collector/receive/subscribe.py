@@ -16,9 +16,8 @@ from typing import Literal
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
-from rackflow.process.broker import Broker
+from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.mqtt import (
-    BrokerAddresses,
     BrokerError,
     Callbacks,
     Limits,
@@ -206,11 +205,14 @@ class Subscriber:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
             return str(error), False
+        # A broker goes on giving a member that is away its share, into its session, where nobody reads it: mosquitto 2.0 does. Without
+        # a session that outlives the connection the others get everything, and agents send again what was on its way to this one.
+        expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
         client = MqttConnection(
             self._broker,
             self._client_id,
             Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
-            session=Session(SESSION_EXPIRY_S, self._limit, LARGEST_PACKET_BYTES),
+            session=Session(expiry_s, self._limit, LARGEST_PACKET_BYTES),
             address=address,
         )
         try:

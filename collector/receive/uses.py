@@ -6,10 +6,10 @@ come keep their place.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Buckets, Budgets
-from collector.readings import Readings, series_bytes
+from collector.readings import Readings, Rows, series_bytes
 from rackflow import DeviceDocument
 
 KEPT_S = 3600.0
@@ -55,12 +55,15 @@ class Use:
     documents: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Series and bytes of each device's description: there is one series for each loop's coolant."""
     purged_s: float = 0.0
+    rows: dict[str, Rows[_Known]] = field(default_factory=dict)
+    """By device, the series of batches that were admitted as a whole: what is to be noted when such a batch comes again."""
 
     def purge(self, now: float) -> None:
         """Forget series that were not heard for an hour."""
         if now - self.purged_s < PURGE_S:
             return
         self.purged_s = now
+        self.rows.clear()
         for key in [key for key, each in self.known.items() if now - each.heard_s > KEPT_S]:
             gone = self.known.pop(key)
             self.series -= gone.series
@@ -89,38 +92,47 @@ class Uses:
 
         `devices` is how many devices the agent has: they cost series, too.
         """
-        use, budget = self.of(account), self._budgets.of(account)
+        use, layout = self.of(account), readings.layout
+        rows = use.rows.get(device)
+        row = rows.get(layout) if rows is not None else None
+        if row is not None:
+            for each in row:
+                each.heard_s = now
+            return readings
+        budget = self._budgets.of(account)
         room = budget.series - DEVICE_SERIES * devices
-        known = use.known
+        known, row = use.known, []
         refused: set[str] = set()
-        for key, series, _ in (*readings.values, *readings.states):
-            found = known.get(hash((device, key)))
-            if found is not None:
+        for series in (*layout.numbers, *layout.words):
+            name = device, series.key
+            found = known.get(hash(name))
+            if found is None:
+                found = self._add(use, budget, room, name, len(series.metric.states) or 1, now)
+            if found is None:
+                refused.add(series.key)
+            else:
                 found.heard_s = now
-            elif not self._add(use, budget, room, (device, key), len(series.metric.states) or 1, now):
-                refused.add(key)
+                row.append(found)
         if not refused:
+            use.rows.setdefault(device, Rows())[layout] = row
             return readings
         self._count(account, len(refused))
         skipped = readings.skipped.copy()
         skipped["series"] += len(refused)
-        return Readings(
-            [each for each in readings.values if each[0] not in refused],
-            [each for each in readings.states if each[0] not in refused],
-            skipped,
-            readings.implausible,
-        )
+        return replace(readings.without(refused), skipped=skipped)
 
-    def _add(self, use: Use, budget: AgentBudget, room: int, name: tuple[str, str], series: int, now: float) -> bool:
+    def _add(
+        self, use: Use, budget: AgentBudget, room: int, name: tuple[str, str], series: int, now: float
+    ) -> _Known | None:
         size_bytes = series_bytes(name[1])
         if use.series + series > room or use.bytes + size_bytes > budget.bytes:
             use.purge(now)
             if use.series + series > room or use.bytes + size_bytes > budget.bytes:
-                return False
-        use.known[hash(name)] = _Known(now, series, size_bytes)
+                return None
+        known = use.known[hash(name)] = _Known(now, series, size_bytes)
         use.series += series
         use.bytes += size_bytes
-        return True
+        return known
 
     def admit_document(self, account: Account, document: DeviceDocument, devices: int, now: float) -> bool:
         """Whether a description is within the agent's budget. It takes the place of the device's earlier one."""

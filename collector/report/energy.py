@@ -56,6 +56,16 @@ FIGURES = (
     Figure("energy_it", "kWh", ("it",), lambda of: of["it"] / KWH_J, periods=_ALL),
     Figure("energy_cooling", "kWh", ("cooling",), lambda of: of["cooling"] / KWH_J, periods=_ALL),
     Figure("energy_other", "kWh", ("other", "facility"), lambda of: _other(of) / KWH_J, periods=_ALL),
+    Figure("energy_pv", "kWh", ("pv",), lambda of: of["pv"] / KWH_J, periods=_ALL),
+    Figure("energy_exported", "kWh", ("export",), lambda of: of["export"] / KWH_J, periods=_ALL),
+    Figure("energy_generators", "kWh", ("generator",), lambda of: of["generator"] / KWH_J, periods=_ALL),
+    Figure(
+        "pv_self_consumption",
+        "ratio",
+        ("pv", "pv_used", "facility"),
+        lambda of: of["pv_used"] / of["pv"],
+        is_ratio=True,
+    ),
     Figure("pue", "ratio", ("facility", "it"), lambda of: of["facility"] / of["it"], is_ratio=True),
     Figure(
         "carbon_location", "kgCO2e", ("location",), lambda of: of["location"] / 1000, periods=_ALL | {"hour_of_day"}
@@ -64,8 +74,8 @@ FIGURES = (
     Figure(
         "carbon_intensity",
         "gCO2e/kWh",
-        ("location", "facility"),
-        lambda of: of["location"] / (of["facility"] / KWH_J),
+        ("location", "grid"),
+        lambda of: of["location"] / (of["grid"] / KWH_J),
         is_ratio=True,
         periods=_ALL | {"hour_of_day"},
     ),
@@ -92,6 +102,8 @@ FIGURES = (
 # The meter role that each computed quantity comes from, if its name differs.
 _METERED = {
     "green": "contract",
+    "pv_used": "facility",
+    "grid": "facility",
     "location": "facility",
     "market": "facility",
     "free": "facility",

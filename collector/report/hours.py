@@ -7,12 +7,12 @@ look like a saving.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive import Hour
+from collector.derive import SOURCES, Hour, balance_of
 
 KWH_J = 3.6e6
-OPTIONAL = frozenset({"cooling", "water", "reuse", "green"})
+OPTIONAL = frozenset({"cooling", "water", "reuse", "green", "export", "pv", "generator"})
 """Quantities that a site need not meter. If it does not, their figures are left out."""
-_KINDS = ("facility", "it", "cooling", "water", "reuse")
+_KINDS = ("facility", "it", "cooling", "water", "reuse", "export", "pv", "generator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ def hour_values(entry: Hour) -> HourValues:
     missing: dict[str, str] = {}
     for kind in _KINDS:
         _meter(entry, kind, values, missing)
+    _balance(entry, values, missing)
     terms = entry.terms
     contracts = [each for each in quantities_of(entry) if each.startswith("contract:")]
     lacking = [each for each in contracts if not entry.has(each)]
@@ -58,6 +59,17 @@ def _meter(entry: Hour, kind: str, values: dict[str, float], missing: dict[str, 
         missing[kind] = f"no meter of role {kind}"
 
 
+def _balance(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> None:
+    """The facility's energy with what was generated on site, if anything is metered there; `grid` and `pv_used` are its parts."""
+    lacking = [missing[kind] for kind in SOURCES if kind in missing]
+    if lacking:
+        values.pop("facility", None)
+        missing["facility"] = "; ".join(lacking)
+    elif "facility" in values:
+        found = balance_of(quantities_of(entry), entry.amount.__getitem__)
+        values |= {"facility": found.used, "grid": found.grid, "pv_used": found.pv_used}
+
+
 def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> None:
     factor = entry.terms.factor if entry.terms is not None else None
     carbon = ("location", "market", "free", "estimated")
@@ -70,7 +82,8 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
         return
     # GHG Protocol Scope 2: location-based counts all energy at the grid's factor. Market-based counts energy that no contract
     # covers in the same hour, at the residual mix, or at the grid's factor if no residual mix is known.
-    load, green = values["facility"], values.get("green", 0.0)
+    # The roof's energy has no carbon, and what generators burn is not the grid's.
+    load, green = values["grid"], values.get("green", 0.0)
     residual = entry.terms.residual if entry.terms is not None else None
     values["location"] = load / KWH_J * factor.grams_per_kwh
     values["market"] = max(load - green, 0.0) / KWH_J * (factor.grams_per_kwh if residual is None else residual)
@@ -80,7 +93,7 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
     else:
         # Contracted energy beyond the load of the same hour does not count, because contracts are matched by hour.
         used = min(green, load)
-        values["free"] = used + (load - used) * factor.carbon_free_ratio
+        values["free"] = values["pv_used"] + used + (load - used) * factor.carbon_free_ratio
 
 
 def quantities_of(entry: Hour) -> Sequence[str]:

@@ -3,10 +3,12 @@
 Tags are sorted, because InfluxDB stores sorted tags faster (its own advice on writing). Their order does not change the point.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 
-from collector.readings import Readings, SeriesKeys
+from collector.readings import Layout, Readings, SeriesKeys
 from rackflow import Batch, Event
 from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_string, escape_tag
@@ -24,35 +26,87 @@ def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> 
     return "".join(f",{label}={escape_tag(value)}" for label, value in sorted(found.items()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The lines of a layout with gaps, and which argument belongs into which gap. Filling it takes a third of joining texts.
+
+    The arguments are: tags, time, up, duration, rejected, then the numbers, then what stands for the states.
+    """
+
+    text: str
+    pick: Callable[[Sequence[object]], tuple[object, ...]]
+    flags: tuple[Mapping[str, tuple[str, ...]], ...]
+    """For VictoriaMetrics, by state: 1 or 0 for each state of the catalogue."""
+
+    def lines(self, arguments: Sequence[object], words: Sequence[str]) -> list[str]:
+        """The lines. Numbers are written with all their digits."""
+        if not self.text:
+            return []  # an agent's batch without readings
+        states: Iterable[object] = words
+        if self.flags:
+            states = (flag for known, word in zip(self.flags, words, strict=True) for flag in known[word])
+        return (self.text % self.pick((*arguments, *states))).split("\n")
+
+
+_TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
+
+
+def _form(layout: Layout, dialect: Dialect) -> _Form:
+    """All numbers are written as floats: an engine fixes a field's type with its first point, and would refuse 1.5 after 1i."""
+    points: dict[str, list[tuple[str, int]]] = {}
+
+    def add(measurement: str, own: str, field: str, argument: int) -> None:
+        points.setdefault(f"{_escaped(measurement)}%s{_escaped(own)}", []).append((f"{_escaped(field)}=", argument))
+
+    at = _FIRST
+    for series in layout.numbers:
+        add(series.metric.measurement, series.tags, series.metric.field, at)
+        at += 1
+    strings = set[int]()
+    flags: list[Mapping[str, tuple[str, ...]]] = []
+    for series in layout.words:
+        metric = series.metric
+        if dialect == "influxdb":
+            add(metric.measurement, series.tags, metric.field, at)
+            strings.add(at)
+            at += 1
+            continue
+        for each in metric.states:
+            add(metric.measurement, f"{series.tags},state={each}", metric.field, at)
+            at += 1
+        flags.append(
+            {state: tuple("1.0" if each == state else "0.0" for each in metric.states) for state in metric.states}
+        )
+    if not layout.of_agent:
+        for name, argument in (("up", _UP), ("poll_duration_seconds", _DURATION), ("rejected_readings", _REJECTED)):
+            add("dcim_device", "", name, argument)
+    places: list[int] = []
+    lines: list[str] = []
+    for head, fields in points.items():
+        filled = (f'{name}"%s"' if of in strings else f"{name}%s" for name, of in fields)
+        lines.append(f"{head} {','.join(filled)} %s")
+        places += [_TAGS, *(of for _, of in fields), _TIME]
+    return _Form("\n".join(lines), itemgetter(*places) if places else tuple, tuple(flags))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
 def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -> list[str]:
     """The lines of a batch. Readings that share measurement and tags are fields of one point.
 
-    All numbers are written as floats, with all their digits: an engine fixes a field's type with its first point, and would
-    refuse 1.5 after 1i. A state is a string field; for VictoriaMetrics it is one point for each state of the catalogue, tagged
-    `state`, with 1 for the current one and 0 for the others.
+    A state is a string field; for VictoriaMetrics it is one point for each state of the catalogue, tagged `state`, with 1 for the
+    current one and 0 for the others.
     """
-    points: dict[str, list[str]] = {}
-    for _, series, value in readings.values:
-        head = f"{series.metric.measurement}{tags}{series.tags}"
-        field = f"{series.metric.field}={value!r}"
-        if (fields := points.get(head)) is None:
-            points[head] = [field]
-        else:
-            fields.append(field)
-    for _, series, state in readings.states:
-        head = f"{series.metric.measurement}{tags}{series.tags}"
-        if dialect == "influxdb":
-            points.setdefault(head, []).append(f'{series.metric.field}="{state}"')
-        else:
-            for each in series.metric.states:
-                value = 1.0 if each == state else 0.0
-                points.setdefault(f"{head},state={each}", []).append(f"{series.metric.field}={value}")
-    if batch.device_class != "agent":
-        points.setdefault(f"dcim_device{tags}", []).append(
-            f"up={1.0 if batch.up else 0.0},poll_duration_seconds={batch.duration_s!r},"
-            f"rejected_readings={float(batch.rejected)}",
-        )
-    return [f"{head} {','.join(fields)} {batch.time}" for head, fields in points.items()]
+    layout = readings.layout
+    form = layout.made.get(dialect)
+    if not isinstance(form, _Form):
+        form = layout.made[dialect] = _form(layout, dialect)
+    up = 1.0 if batch.up else 0.0
+    return form.lines(
+        (tags, batch.time, up, batch.duration_s, float(batch.rejected), *readings.numbers), readings.words
+    )
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:

@@ -3,11 +3,12 @@
 from collector.web.exposition import METRICS_PART, render, render_steps
 from collector.web.page import Moment, Shell, Told, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
-from collector.web.web_config import load_access
+from collector.web.web_config import Access, load_access
 
 __all__ = [
     "METRICS_PART",
     "WEB_PARTS",
+    "Access",
     "Moment",
     "Shell",
     "Told",

@@ -1,8 +1,13 @@
-"""Who may read the pages: which `Host` a request may name, and basic authentication with bcrypt."""
+"""Who may read the pages: which `Host` a request may name, names with passwords (bcrypt), and tokens (SHA-256).
+
+A password is chosen by a person, so checking one is made slow and is remembered. A token is long and random (`web_config.py` sees to
+it), so a fast hash does, and a right one is never made to wait for somebody's wrong ones.
+"""
 
 import asyncio
 import base64
 import binascii
+import hashlib
 import hmac
 import math
 import secrets
@@ -33,6 +38,8 @@ _MAX_REMEMBERED = 100
 _MAX_PEERS = 1000
 # bcrypt uses 72 bytes of a password and ignores the rest; a longer one is refused instead of being cut.
 _LONGEST_PASSWORD = 72
+# More than any token that is taken (`web_config.LONGEST_TOKEN`): what is longer need not be hashed.
+_LONGEST_TOKEN = 1024
 Verdict = Literal["allowed", "refused", "later"]
 
 
@@ -79,34 +86,46 @@ class Pace:
         return max(0.0, at - now)
 
 
+class WrongTries:
+    """When an address last gave a wrong password or token: it is then asked to wait, so that it can neither guess nor burn CPU."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._failed_at: OrderedDict[str, float] = OrderedDict()
+
+    def is_early(self, peer: str) -> bool:
+        """Whether this address has to wait before it may try again."""
+        return self._clock() - self._failed_at.get(peer, -math.inf) < FAILURE_PAUSE_S
+
+    def note(self, peer: str) -> None:
+        """Remember a wrong try."""
+        self._failed_at[peer] = self._clock()
+        self._failed_at.move_to_end(peer)
+        _shorten(self._failed_at, _MAX_PEERS)
+
+
 class BasicAuth:
     """Checks names and passwords against bcrypt hashes, in a thread and one at a time; right ones are remembered in memory."""
 
-    def __init__(self, users: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, users: Mapping[str, str], tries: WrongTries) -> None:
         self._users = {name: text.encode() for name, text in users.items()}
         # Compared for unknown names, so that the time of the answer does not tell which names exist.
         self._nobody = next(iter(self._users.values()), b"")
-        self._clock = clock
+        self._tries = tries
         self._key = secrets.token_bytes(32)
         self._remembered: OrderedDict[bytes, None] = OrderedDict()
-        self._failed_at: OrderedDict[str, float] = OrderedDict()
         self._one = asyncio.Lock()
         self._waiting = 0
 
-    async def check(self, header: str | None, peer: str) -> Verdict:
-        """The verdict on an `Authorization` header from an address."""
-        given = _credentials(header)
-        if given is None:
+    async def check(self, name: str, password: bytes, peer: str) -> Verdict:
+        """The verdict on a name and a password from an address."""
+        if len(password) > _LONGEST_PASSWORD or not self._users:
             return "refused"
-        name, password = given
         # Passwords are not kept in memory, only what tells them again within this process.
         mark = hmac.digest(self._key, name.encode() + b"\0" + password, "sha256")
         if mark in self._remembered:
             return "allowed"
-        if (
-            self._clock() - self._failed_at.get(peer, -FAILURE_PAUSE_S) < FAILURE_PAUSE_S
-            or self._waiting >= MAX_WAITING
-        ):
+        if self._tries.is_early(peer) or self._waiting >= MAX_WAITING:
             return "later"
         self._waiting += 1
         try:
@@ -120,19 +139,78 @@ class BasicAuth:
             self._remembered[mark] = None
             _shorten(self._remembered, _MAX_REMEMBERED)
             return "allowed"
-        self._failed_at[peer] = self._clock()
-        self._failed_at.move_to_end(peer)
-        _shorten(self._failed_at, _MAX_PEERS)
+        self._tries.note(peer)
         return "refused"
 
 
-def _credentials(header: str | None) -> tuple[str, bytes] | None:
-    scheme, _, text = (header or "").partition(" ")
+class Tokens:
+    """Checks tokens against their SHA-256, given in hexadecimal by the token's name."""
+
+    def __init__(self, hashes: Mapping[str, str]) -> None:
+        self._hashes = {name: bytes.fromhex(text) for name, text in hashes.items()}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._hashes
+
+    def has(self, token: bytes, name: str | None = None) -> bool:
+        """Whether this is one of the tokens, or the one of that name."""
+        if len(token) > _LONGEST_TOKEN:
+            return False
+        given = hashlib.sha256(token).digest()
+        found = False
+        for each, expected in self._hashes.items():
+            # All are compared, so that the time of the answer does not tell which one, or how much of it, was right.
+            is_same = hmac.compare_digest(given, expected)
+            found |= is_same and name in {None, each}
+        return found
+
+
+class Authentication:
+    """Checks the header `Authorization`: `Bearer` with a token, or `Basic` with a name and a password.
+
+    A browser asks its user for a name and a password and cannot be given a token, and what follows from a link is sent with them as well,
+    streams included. So the name of a token with the token as its password is taken, too.
+    """
+
+    def __init__(
+        self, users: Mapping[str, str], tokens: Mapping[str, str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tries = WrongTries(clock)
+        self._basic = BasicAuth(users, self._tries)
+        self._tokens = Tokens(tokens)
+        self.challenges = ['Basic realm="Rackflow collector", charset="UTF-8"']
+        """Values of `WWW-Authenticate`. `Basic` is first: of several, some browsers look at the first only."""
+        if tokens:
+            self.challenges.append('Bearer realm="Rackflow collector"')
+
+    async def check(self, header: str | None, peer: str) -> Verdict:
+        """The verdict on an `Authorization` header from an address."""
+        scheme, _, text = (header or "").partition(" ")
+        if scheme.lower() == "bearer":
+            return self._token(text.strip().encode("utf-8", "surrogateescape"), None, peer)
+        given = _credentials(scheme, text)
+        if given is None:
+            return "refused"
+        name, password = given
+        if name in self._tokens:
+            return self._token(password, name, peer)
+        return await self._basic.check(name, password, peer)
+
+    def _token(self, token: bytes, name: str | None, peer: str) -> Verdict:
+        if self._tokens.has(token, name):
+            return "allowed"
+        if self._tries.is_early(peer):
+            return "later"
+        self._tries.note(peer)
+        return "refused"
+
+
+def _credentials(scheme: str, text: str) -> tuple[str, bytes] | None:
     if scheme.lower() != "basic":
         return None
     try:
         name, colon, password = base64.b64decode(text.strip(), validate=True).partition(b":")
-        return (name.decode(), password) if colon and len(password) <= _LONGEST_PASSWORD else None
+        return (name.decode(), password) if colon else None
     except (binascii.Error, ValueError):
         return None
 

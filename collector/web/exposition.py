@@ -5,7 +5,8 @@ carry no timestamps: Prometheus does not mark series with explicit timestamps as
 silent device for five minutes. Expired readings are left out instead.
 """
 
-from collections.abc import Collection, Generator
+from collections.abc import Collection, Generator, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from collector.derive import LatestFigures
@@ -21,6 +22,8 @@ LABEL_LIMIT = 256
 """Characters kept of free text in a label."""
 METRICS_PART = "metrics"
 """Name of the bulkhead of /metrics."""
+IDENTITY, SERIES = "exposition_identity", "exposition_series"
+"""Names of what is kept of a device between two scrapes (`DeviceState.made`)."""
 
 
 class Families(dict[str, list[str]]):
@@ -95,13 +98,29 @@ def render_steps(
         parts.append(f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n")
         # Joined, and freed, by metric: both for all lines of 5,000 devices at once take 25 ms.
         lines = families.pop(name)
-        parts.append("".join(lines))
-        count += len(lines)
+        text = "".join(lines)
+        parts.append(text)
+        count += text.count("\n")
         yield
     return "".join(parts), count
 
 
-def _device(families: Families, device: DeviceState, observations: Observations, now: float) -> None:
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """Labels of one device as text, and what they follow from."""
+
+    source: tuple[object, ...]
+    base: str
+    with_agent: str
+    info: str
+
+
+def _identity(device: DeviceState) -> _Identity:
+    """Made anew when one of the things that it follows from is another: the text took half of a scrape."""
+    source = device.labels, device.document, device.agent, device.device_class
+    known = device.made.get(IDENTITY)
+    if isinstance(known, _Identity) and known.source == source:
+        return known
     location = ((label, device.labels.get(label, "")) for label in _LOCATION)
     base = labels_text(("site", device.site), *location, ("device", device.device))
     with_agent = f"{base},{labels_text(('agent', device.agent))}"
@@ -111,7 +130,15 @@ def _device(families: Families, device: DeviceState, observations: Observations,
         ("device_class", device.device_class),
         *((name, getattr(document, name) if document else "") for name in identity),
     )
-    families["dcim_device_info"].append(f"dcim_device_info{{{with_agent},{info}}} 1\n")
+    line = f"dcim_device_info{{{with_agent},{info}}} 1\n"
+    found = device.made[IDENTITY] = _Identity(source, base, with_agent, line)
+    return found
+
+
+def _device(families: Families, device: DeviceState, observations: Observations, now: float) -> None:
+    identity, document = _identity(device), device.document
+    base, with_agent = identity.base, identity.with_agent
+    families["dcim_device_info"].append(identity.info)
     is_observed = (device.site, device.device) not in observations.causes
     families["dcim_device_observed"].append(f"dcim_device_observed{{{with_agent}}} {1 if is_observed else 0}\n")
     if is_observed:
@@ -130,23 +157,59 @@ def _device(families: Families, device: DeviceState, observations: Observations,
         fluid = (("fluid", coolant.fluid), ("additive", coolant.additive), ("concentration", coolant.concentration))
         name = "dcim_cdu_coolant_info"
         families[name].append(f"{name}{{{base},{labels_text(('loop', loop), *fluid)}}} 1\n")
-    _series(families, device.series, base)
+    _series(families, device, base)
 
 
-def _series(families: Families, series: dict[str, LatestValue], base: str) -> None:
-    # `text` of a series is its labels, formatted once when it was first seen rather than at every scrape.
-    for held in series.values():
-        metric = held.series.metric
-        name = metric.name
-        if not families.wants(name):
-            continue
-        text = held.series.text
-        if metric.states:
-            families[name].extend(
-                f'{name}{{{base}{text},state="{state}"}} {1 if state == held.value else 0}\n' for state in metric.states
-            )
+@dataclass(slots=True)
+class _Part:
+    """The lines of one metric of a device with gaps for the values, in the order of `held`; and as they were filled last."""
+
+    name: str
+    text: str
+    held: tuple[LatestValue, ...]
+    flags: Mapping[float | str, tuple[str, ...]] | None
+    """Of a state metric: 1 or 0 for each of its states, by the present one."""
+    values: tuple[float | str, ...] = ()
+    lines: str = ""
+
+    def filled(self) -> str:
+        """The lines with the present values. Writing a number takes longer than all else, and many are what they were."""
+        values = tuple([held.value for held in self.held])
+        if values != self.values:
+            flags = self.flags
+            gaps = values if flags is None else tuple([flag for value in values for flag in flags[value]])
+            self.values, self.lines = values, self.text % gaps
+        return self.lines
+
+
+def _parts(series: Iterable[LatestValue], base: str) -> tuple[str, tuple[_Part, ...]]:
+    by_name: dict[str, list[LatestValue]] = {}
+    for held in series:
+        by_name.setdefault(held.series.metric.name, []).append(held)
+    parts: list[_Part] = []
+    for name, found in by_name.items():
+        states = found[0].series.metric.states
+        heads = [f"{name}{{{base}{held.series.text}".replace("%", "%%") for held in found]
+        if states:
+            text = "".join(f'{head},state="{state}"}} %s\n' for head in heads for state in states)
+            flags: dict[float | str, tuple[str, ...]] = {
+                state: tuple("1" if each == state else "0" for each in states) for state in states
+            }
+            parts.append(_Part(name, text, tuple(found), flags))
         else:
-            families[name].append(f"{name}{{{base}{text}}} {held.value}\n")
+            parts.append(_Part(name, "".join(f"{head}}} %s\n" for head in heads), tuple(found), None))
+    return base, tuple(parts)
+
+
+def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:
+    """Fill the values into the lines that were made when the set of series last changed: a quarter of the time of writing them anew."""
+    made = owner.made.get(SERIES)
+    if not isinstance(made, tuple) or made[0] != base:
+        made = owner.made[SERIES] = _parts(owner.series.values(), base)
+    parts: tuple[_Part, ...] = made[1]
+    for part in parts:
+        if families.wants(part.name):
+            families[part.name].append(part.filled())
 
 
 def _agent(families: Families, agent: AgentState, observations: Observations) -> None:
@@ -173,4 +236,4 @@ def _agent(families: Families, agent: AgentState, observations: Observations) ->
         families[name].extend(f'{name}_bucket{{{own},le="{bound}"}} {count:.0f}\n' for bound, count in buckets)
         families[name].append(f"{name}_sum{{{own}}} {histogram.total!r}\n")
         families[name].append(f"{name}_count{{{own}}} {buckets[-1][1]:.0f}\n")
-    _series(families, agent.series, base)
+    _series(families, agent, base)

@@ -13,10 +13,10 @@ PART_BYTES = 64 * 1024
 async def send(request: web.Request, page: Rendered, headers: Mapping[str, str]) -> web.StreamResponse:
     """Write a page part by part, each once the client has room for it."""
     accepted = {part.replace(" ", "").lower() for part in request.headers.get("Accept-Encoding", "").split(",")}
-    zipped = bool(page.zipped) and any(
+    zipped = page.zipped != b"" and any(
         each == "gzip" or (each.startswith("gzip;") and not each.endswith("q=0")) for each in accepted
     )
-    body = page.zipped if zipped else page.plain
+    body = await page.compressed() if zipped else page.plain
     response = web.StreamResponse(headers={**headers, "Vary": "Accept-Encoding"})
     if zipped:
         response.headers["Content-Encoding"] = "gzip"

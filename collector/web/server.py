@@ -12,7 +12,7 @@ from aiohttp import web
 
 from collector.api import Api
 from collector.config import HttpConfig
-from collector.web.access import BasicAuth, Hosts, Pace
+from collector.web.access import Authentication, Hosts, Pace
 from collector.web.api import API_PART, ApiPages
 from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
@@ -176,7 +176,7 @@ class WebServer:
         self._api_pages = ApiPages(view.api, config.share_s)
         self._events = Events(view.api, failures)
         self._access = Access()
-        self._auth: BasicAuth | None = None
+        self._auth: Authentication | None = None
         self._hosts = Hosts(())
         self._pace = Pace()
         self._runner = web.AppRunner(
@@ -242,7 +242,8 @@ class WebServer:
     def _use(self, access: Access) -> None:
         config = self._config
         self._access = access
-        self._auth = BasicAuth(dict(access.users)) if access.users else None
+        is_asked = access.users or access.tokens
+        self._auth = Authentication(dict(access.users), dict(access.tokens)) if is_asked else None
         # With TLS or a password a website that borrows the collector's address gets no further than the handshake or the 401.
         is_open = access.context is None and self._auth is None
         self._hosts = Hosts((self._host, *config.hosts) if is_open and config.hosts != "any" else None)
@@ -334,6 +335,8 @@ class WebServer:
                 self._refused["password"] += 1
                 if verdict == "later":
                     return web.Response(status=429, text="too many wrong passwords\n", headers={"Retry-After": "1"})
-                asks = {"WWW-Authenticate": 'Basic realm="Rackflow collector", charset="UTF-8"'}
-                return web.Response(status=401, text="a name and a password are needed\n", headers=asks)
+                refused = web.Response(status=401, text="a name and a password, or a token, are needed\n")
+                for challenge in self._auth.challenges:
+                    refused.headers.add("WWW-Authenticate", challenge)
+                return refused
         return await handler(request)

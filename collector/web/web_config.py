@@ -1,9 +1,12 @@
-"""TLS, passwords and headers in the format of Prometheus' web configuration file.
+"""TLS, passwords, tokens and headers in the format of Prometheus' web configuration file.
 
 https://prometheus.io/docs/prometheus/latest/configuration/https/. The same file works for Prometheus, Alertmanager and the exporters, and
 `promtool check web-config FILE` checks it. What is not supported here is refused, never ignored: it would be believed to protect.
+`bearer_auth_tokens` is ours: Prometheus' own file has no tokens, although its scrapes can send them, and refuses the key.
 """
 
+import hashlib
+import os
 import re
 import ssl
 from dataclasses import dataclass
@@ -14,12 +17,18 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
 from rackflow.process.config import StrictModel, check_config
+from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
 from rackflow.process.yaml import load_yaml_text, read_text_file
 
 # bcrypt's modular crypt format: version, cost, 22 characters of salt and 31 of hash.
 _BCRYPT = re.compile(r"\$2[abxy]\$(\d\d)\$[./A-Za-z0-9]{53}")
 # Each step doubles the time of a check. 10 takes 50 ms and 15 almost two seconds of one core.
 _MAX_COST = 15
+# The characters that a token may have (RFC 6750, 2.1).
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
+_TOKEN_HASH = re.compile(r"sha256:([0-9a-f]{64})")
+# A fast hash protects only what nobody can guess: 22 characters of base64 have 128 bits. A header may have 8 kB.
+SHORTEST_TOKEN, LONGEST_TOKEN = 22, 1024
 _HEADERS = frozenset(
     {
         "Content-Security-Policy",
@@ -81,6 +90,7 @@ class WebFile(StrictModel):
     tls_server_config: TlsServer | None = None
     http_server_config: HttpServer = HttpServer()
     basic_auth_users: dict[str, SecretStr] = {}
+    bearer_auth_tokens: dict[str, SecretStr] = {}
 
     @field_validator("basic_auth_users", mode="before")
     @classmethod
@@ -94,9 +104,59 @@ class WebFile(StrictModel):
                 )
             if not 4 <= int(found[1]) <= _MAX_COST:  # noqa: PLR2004 - bcrypt's least
                 raise ValueError(f"the hash of {str(name)!r} has cost {found[1]}; 4 to {_MAX_COST} are possible")
-            if not name or ":" in str(name):
-                raise ValueError("a name must not be empty or have a colon; change it")
+            _check_name(name)
         return value
+
+    @field_validator("bearer_auth_tokens", mode="before")
+    @classmethod
+    def _tokens(cls, value: object) -> object:
+        """Each as its SHA-256. No message shows what may be a token."""
+        if not isinstance(value, dict):
+            return value
+        for name in value:
+            _check_name(name)
+        return {name: _token_hash(str(name), text) for name, text in value.items()}
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> "WebFile":
+        if both := sorted(self.basic_auth_users.keys() & self.bearer_auth_tokens.keys()):
+            raise ValueError(f"{both[0]!r} is in basic_auth_users and in bearer_auth_tokens; rename one of them")
+        return self
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name or ":" in name:
+        raise ValueError("a name must be a text that is not empty and has no colon; change it")
+
+
+def _token_hash(name: str, text: object) -> str:
+    """SHA-256 in hexadecimal. Raises ValueError that says what to write instead."""
+    if not isinstance(text, str) or not (_TOKEN_HASH.fullmatch(text) or names_source(text)):
+        raise ValueError(
+            f"the token of {name!r} must be `sha256:` with 64 hexadecimal digits (printf %s TOKEN | sha256sum),"
+            " or say where it is: `file:/PATH`, `credential:NAME` or `env:NAME`"
+        )
+    if found := _TOKEN_HASH.fullmatch(text):
+        return found[1]
+    try:
+        token = read_secret(text)
+    except ConfigError as error:
+        raise ValueError(f"the token of {name!r}: {error}") from None
+    if not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN or _TOKEN.fullmatch(token) is None:
+        raise ValueError(
+            f"the token of {name!r} must have {SHORTEST_TOKEN} to {LONGEST_TOKEN} letters, digits or -._~+/;"
+            " make one with openssl rand -hex 32"
+        )
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _secret_files(data: object) -> list[Path]:
+    """Files that tokens are read from, so that a new one is noticed."""
+    tokens = data.get("bearer_auth_tokens") if isinstance(data, dict) else None
+    texts = [each for each in tokens.values() if isinstance(each, str)] if isinstance(tokens, dict) else []
+    folder = os.environ.get(CREDENTIALS_DIRECTORY, "")
+    files = [Path(each.removeprefix("file:")) for each in texts if each.startswith("file:")]
+    return files + [Path(folder) / each.removeprefix("credential:") for each in texts if each.startswith("credential:")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +165,8 @@ class Access:
 
     context: ssl.SSLContext | None = None
     users: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[tuple[str, str], ...] = ()
+    """Names of tokens, and the SHA-256 of each in hexadecimal."""
     headers: tuple[tuple[str, str], ...] = ()
     files: tuple[Path, ...] = ()
 
@@ -118,15 +180,17 @@ def load_access(path: Path | None) -> Access:
     if path is None:
         return Access()
     text = read_text_file(path)
-    found = check_config(load_yaml_text(text, str(path)) or {}, WebFile, str(path), text)
+    data = load_yaml_text(text, str(path)) or {}
+    found = check_config(data, WebFile, str(path), text)
     tls = found.tls_server_config
     named = [tls.cert_file, tls.key_file, tls.client_ca_file] if tls is not None else []
     return Access(
         context=_context(tls, path) if tls is not None else None,
         users=tuple((name, each.get_secret_value()) for name, each in found.basic_auth_users.items()),
+        tokens=tuple((name, each.get_secret_value()) for name, each in found.bearer_auth_tokens.items()),
         headers=tuple(found.http_server_config.headers.items()),
         # Relative to the file's folder, as in Prometheus.
-        files=(path, *(path.parent / each for each in named if each is not None)),
+        files=(path, *(path.parent / each for each in named if each is not None), *_secret_files(data)),
     )
 
 

@@ -39,7 +39,7 @@ PANELS: Final = (
         per_hour=True,
     ),
     Past("Power of the rack PDUs by row", "dcim_pdu_input_power_watts", "sum", "row"),
-    Past("Highest current of a PDU phase by row", "dcim_pdu_phase_current_amperes", "max", "row"),
+    Past("Warmest breaker of a PDU phase by row", "dcim_pdu_phase_thermal_load_ratio", "max", "row"),
     Past("Least headroom of a breaker by feed", "dcim_pdu_phase_headroom_amperes", "min", "feed"),
     Past("Highest load of a UPS by feed", "dcim_ups_output_load_ratio", "max", "feed"),
     Past("Least time on battery by feed", "dcim_ups_battery_runtime_seconds", "min", "feed"),

@@ -24,6 +24,9 @@ from grafana.boards.panels import (
 
 THERMAL: Final = "dcim_pdu_phase_thermal_load_ratio"
 DEMAND: Final = "dcim_pdu_phase_demand_load_ratio"
+# Those of DcimPduPhaseOverload and DcimPduPhaseLoadHigh.
+OVERLOAD: Final = Limits(critical=0.95)
+LOAD_HIGH: Final = Limits(warning=0.8)
 PHASE: Final = "site, rack, device, inlet, phase"
 BANK: Final = "site, rack, device, bank"
 OUTLET: Final = "site, rack, device, outlet"
@@ -129,15 +132,20 @@ TIME: Final = Row(
             8,
             [
                 chart(
-                    "Current of the phases that carry most",
-                    [
-                        Query(
-                            DEVICE.worst("dcim_pdu_phase_current_amperes", "site, device, phase"),
-                            "{{device}} {{phase}}",
-                        )
-                    ],
-                    8,
-                    "dcim_pdu_phase_current_amperes",
+                    "Warmth of the warmest breakers",
+                    [Query(DEVICE.worst(THERMAL, "site, device, phase"), "{{device}} {{phase}}")],
+                    6,
+                    THERMAL,
+                    limits=OVERLOAD,
+                    why="The steady current that would make the breaker as warm, as a share of its rating: a dip hardly moves it.",
+                ),
+                chart(
+                    "Mean of 15 minutes, highest",
+                    [Query(DEVICE.worst(DEMAND, "site, device, phase"), "{{device}} {{phase}}")],
+                    6,
+                    DEMAND,
+                    limits=LOAD_HIGH,
+                    why="The current as a share of the breaker's rating.",
                 ),
                 chart(
                     "Least headroom",
@@ -147,14 +155,14 @@ TIME: Final = Row(
                             "{{device}} {{phase}}",
                         )
                     ],
-                    8,
+                    6,
                     "dcim_pdu_phase_headroom_amperes",
                     limits=Limits(critical=0, falling=True),
                 ),
                 heatmap(
                     "Voltage of all phases",
                     over("max by (site, device, phase)", DEVICE("dcim_pdu_phase_voltage_volts")),
-                    8,
+                    6,
                     "dcim_pdu_phase_voltage_volts",
                 ),
             ],

@@ -184,8 +184,9 @@ def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, objec
     for section in ("cdus", "air_units"):
         for entry in draft.entries[section].values():
             for kind in ("primary", "secondary"):
-                if entry.get(kind):
-                    loops.setdefault(entry[kind], {"id": entry[kind]}).setdefault("kind", kind)
+                named = entry.get(kind) or []
+                for loop in named if isinstance(named, list) else [named]:
+                    loops.setdefault(loop, {"id": loop}).setdefault("kind", kind)
     for (section, name), values in merged.items():
         if section == "racks" and (loop := values.get("loop")):
             entry = loops.setdefault(str(loop), {"id": str(loop)})
@@ -242,7 +243,8 @@ def _typed(section: str, name: str, key: str, value: object) -> object:
         return _number(section, name, key, value)
     if value == UNKNOWN:
         return None
-    if "array" in kinds:
+    # What may be one name or several (the primary loop of a CDU) is a list only where it is given as one.
+    if "array" in kinds and ("string" not in kinds or isinstance(value, list)):
         return value if isinstance(value, list) else re.split(r"[;,\s]+", str(value).strip())
     return value if isinstance(value, dict) else str(value)
 

@@ -1,4 +1,4 @@
-"""The configuration section for the MQTT broker, shared by agent and collector."""
+"""The configuration section for the MQTT broker, shared by agent and collector; its addresses, and what its TLS alerts mean."""
 
 import ssl
 from pathlib import Path
@@ -8,8 +8,20 @@ from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
 from rackflow.process.config import Host, Secret, StrictModel
+from rackflow.process.resolve import Resolver
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+# TLS alerts about a client's certificate (RFC 8446, 6.2) as OpenSSL names them, and what to do.
+TLS_ALERTS = {
+    "ALERT_CERTIFICATE_EXPIRED": "it has expired; renew cert_file",
+    "ALERT_CERTIFICATE_REVOKED": "it was revoked; cert_file must be a new one",
+    "ALERT_UNKNOWN_CA": "the broker does not know who issued it; cert_file must be issued by the broker's authority",
+    "CERTIFICATE_REQUIRED": "it wants one; set cert_file and key_file",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "it is not one for clients; cert_file must allow client authentication",
+    "ALERT_BAD_CERTIFICATE": "it is damaged or unsuitable; check cert_file",
+    "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
+}
 
 
 class Broker(StrictModel):
@@ -67,6 +79,34 @@ class Broker(StrictModel):
         except OSError as error:
             raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
         return context
+
+
+class BrokerAddresses:
+    """Looks up the broker's address before each attempt to connect; takes turns if there are several.
+
+    Left to the MQTT libraries, the look-up would block a thread for as long as DNS is silent, beyond the end of a stop.
+    """
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver or Resolver()
+        self._attempts = 0
+
+    async def next(self, broker: Broker) -> str:
+        """The address to try now. Raises ResolveError."""
+        found = await self._resolver.addresses(broker.host)
+        self._attempts += 1
+        return found[(self._attempts - 1) % len(found)]
+
+
+def explain_alert(fault: str) -> str | None:
+    """What a TLS alert of the broker means, with the words of the socket; None if it is none."""
+    alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
+    return None if alert is None else f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
+
+
+def explain(fault: str) -> str:
+    """What the end of a connection before the broker's answer means, with the words of the socket."""
+    return explain_alert(fault) or f"the broker ended the connection before it answered: {fault}"
 
 
 class _ClosedOnFailure(ssl.SSLSocket):

@@ -8,6 +8,7 @@ uses a private attribute; everything else in this module, the agent and the coll
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 import weakref
@@ -26,13 +27,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from rackflow.errors import RackflowError
-from rackflow.process.broker import Broker
-from rackflow.process.resolve import Resolver
+from rackflow.process.broker import Broker, explain
 from rackflow.process.stopping import obey_cancellation
 
 __all__ = [
     "PACKET_TOO_LARGE",
-    "BrokerAddresses",
     "BrokerError",
     "Callbacks",
     "Limits",
@@ -46,12 +45,15 @@ __all__ = [
     "topic_of",
 ]
 
+log = logging.getLogger(__name__)
 # Longest wait for TCP and TLS. aiomqtt 2.5.1 connects in a thread, which cannot be cancelled, so a stop may take as long. Five
 # seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S = 5.0
 
 # How long a stop waits for a connection that is being opened, so that it can be closed. A broker that answers does so sooner.
 LATE_S = 0.5
+# Messages that are read in one turn of the loop, each 0.05 to 0.1 ms; others wait no longer than that for theirs.
+READ_AT_ONCE = 50
 # How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
 REASON_S = 1.0
 
@@ -74,16 +76,6 @@ class Limits:
 
 UNAVAILABLE = ReasonCode(PacketTypes.CONNACK, identifier=0x88)
 """The reason given to aiomqtt when a connection ends before CONNACK."""
-# TLS alerts about a client's certificate (RFC 8446, 6.2) as OpenSSL names them, and what to do.
-TLS_ALERTS = {
-    "ALERT_CERTIFICATE_EXPIRED": "it has expired; renew cert_file",
-    "ALERT_CERTIFICATE_REVOKED": "it was revoked; cert_file must be a new one",
-    "ALERT_UNKNOWN_CA": "the broker does not know who issued it; cert_file must be issued by the broker's authority",
-    "CERTIFICATE_REQUIRED": "it wants one; set cert_file and key_file",
-    "ALERT_UNSUPPORTED_CERTIFICATE": "it is not one for clients; cert_file must allow client authentication",
-    "ALERT_BAD_CERTIFICATE": "it is damaged or unsuitable; check cert_file",
-    "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
-}
 
 
 def _ignore(*_: object) -> None:
@@ -165,7 +157,7 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
-        self._is_paused = False
+        self._is_paused, self._has_session, self._arrived = False, session is not None, 0
         self._callbacks = callbacks
         self._opening: asyncio.Task[aiomqtt.Client] | None = None
         self.ended_by: int | None = None
@@ -209,6 +201,9 @@ class MqttConnection:
         finally:
             # Its error refers to this frame, and would keep the socket of a failed TLS handshake, which paho-mqtt does not close.
             del opening
+        # Not before: whoever opens this connection can pause it only once it has it, and until then each message takes a turn of the loop.
+        if self._has_session and (sock := self._paho.socket()) is not None:
+            asyncio.get_running_loop().add_reader(sock.fileno(), self._read)
         return self
 
     async def __aexit__(
@@ -289,15 +284,27 @@ class MqttConnection:
         self._is_paused = False
 
     def _read(self) -> None:
-        """What aiomqtt does when its socket is readable."""
+        """What aiomqtt does when its socket is readable, for several messages: a turn of the loop for each took a tenth of receiving."""
         try:
-            while not self._is_paused:
-                self._paho.loop_read()
-                pending = getattr(self._paho.socket(), "pending", None)
-                if pending is None or not pending():
+            for _ in range(READ_AT_ONCE):
+                if self._is_paused:
                     return
-        except OSError:
+                before = self._arrived
+                self._paho.loop_read()
+                if self._arrived == before and not self._is_decrypted():
+                    return
+        except Exception as error:  # noqa: BLE001 - as aiomqtt: what cannot be read ends the connection, not the process
+            if not isinstance(error, OSError):
+                log.warning("the connection to the broker is given up, what came cannot be read error=%r", error)
             self._paho.disconnect()
+            return
+        if self._is_decrypted():
+            # It makes no socket readable.
+            asyncio.get_running_loop().call_soon(self._read)
+
+    def _is_decrypted(self) -> bool:
+        pending = getattr(self._paho.socket(), "pending", None)
+        return pending is not None and bool(pending())
 
     def drop(self) -> None:
         """Close the socket of an attempt that failed half-way, which aiomqtt 2.5.1 leaves open (no public issue)."""
@@ -359,24 +366,8 @@ class MqttConnection:
         self._callbacks.confirmed(mid, reason_code)
 
     def _received(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
+        self._arrived += 1
         self._callbacks.received(message)
-
-
-class BrokerAddresses:
-    """Looks up the broker's address before each attempt to connect; takes turns if there are several.
-
-    Left to paho-mqtt, the look-up would block the thread that connects for as long as DNS is silent, beyond the end of a stop.
-    """
-
-    def __init__(self, resolver: Resolver | None = None) -> None:
-        self._resolver = resolver or Resolver()
-        self._attempts = 0
-
-    async def next(self, broker: Broker) -> str:
-        """The address to try now. Raises ResolveError."""
-        found = await self._resolver.addresses(broker.host)
-        self._attempts += 1
-        return found[(self._attempts - 1) % len(found)]
 
 
 def _named(context: ssl.SSLContext | None, host: str) -> ssl.SSLContext | None:
@@ -416,14 +407,6 @@ def refusal(error: BaseException) -> ReasonCode | None:
     """The broker's reason for refusing the connection, or None if it gave none."""
     code = getattr(error, "rc", None)
     return code if isinstance(code, ReasonCode) else None
-
-
-def explain(fault: str) -> str:
-    """What the end of a connection before the broker's answer means, with the words of the socket."""
-    alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
-    if alert is not None:
-        return f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
-    return f"the broker ended the connection before it answered: {fault}"
 
 
 def topic_of(message: MQTTMessage) -> str:

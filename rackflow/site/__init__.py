@@ -4,22 +4,42 @@ One YAML file becomes a `Site` with lookups that never changes. Agent, collector
 on the place, feed and loop of every device.
 """
 
-from rackflow.site.cooling import AirUnit, Cdu, Loop
+from rackflow.coolant import Coolant
+from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop, Plant
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
 from rackflow.site.load import load_site, parse_site
-from rackflow.site.power import Battery, BreakerCurve, Feed, Panel, Pdu, SwitchInput, TransferSwitch, Ups
+from rackflow.site.power import (
+    Battery,
+    BreakerCurve,
+    Busway,
+    Feed,
+    Generator,
+    Panel,
+    Pdu,
+    PowerShelf,
+    SwitchInput,
+    TransferSwitch,
+    Ups,
+)
 from rackflow.site.section import Placed, Section
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
+    "AirGroup",
     "AirUnit",
     "Battery",
     "BreakerCurve",
+    "Busway",
     "Cdu",
+    "Chiller",
     "Contract",
+    "Coolant",
+    "DryCooler",
     "Electrical",
+    "FacilityPump",
     "Feed",
     "FeedPath",
+    "Generator",
     "Grid",
     "Loop",
     "Meter",
@@ -27,6 +47,8 @@ __all__ = [
     "Panel",
     "Pdu",
     "Placed",
+    "Plant",
+    "PowerShelf",
     "Rack",
     "Room",
     "Row",

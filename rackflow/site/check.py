@@ -8,15 +8,18 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from rackflow.site.check_plant import plant_problems
 from rackflow.site.file import SiteFile
-from rackflow.site.power import Panel, Ups
+from rackflow.site.power import Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
 
 Problem = tuple[tuple[str | int, ...], str]
 """Path of keys and positions to the wrong value, and what is wrong with it and the remedy."""
 
 
-class _Named(Protocol):
+class Named(Protocol):
+    """Anything with an id."""
+
     @property
     def id(self) -> str: ...
 
@@ -32,7 +35,7 @@ class _Ids:
         return set[str]().union(*(self.of[name] for name in names))
 
 
-def sections(file: SiteFile) -> Mapping[str, Sequence[_Named]]:
+def sections(file: SiteFile) -> Mapping[str, Sequence[Named]]:
     """The sections that are lists, by their key in the file."""
     return {name: value for name in type(file).model_fields if isinstance(value := getattr(file, name), list)}
 
@@ -54,9 +57,11 @@ def problems(file: SiteFile) -> Iterator[Problem]:
         if not cycles:
             yield from _switches(file)
             yield from _racks(file)
+    yield from _shelf_meters(file)
     # Cooling and sensors do not depend on the power path, so their problems are reported even if it is broken.
     yield from _loops(file)
     yield from _cooled_racks(file)
+    yield from plant_problems(file)
     yield from _sensors(file)
 
 
@@ -67,7 +72,7 @@ def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
     """
     devices: dict[str, str] = {}
     for name, entries in sections(file).items():
-        seen = {} if name in {"rooms", "rows", "racks", "contracts"} else devices
+        seen = {} if name in {"rooms", "rows", "racks", "contracts", "air_groups"} else devices
         for index, entry in enumerate(entries):
             if entry.id in seen:
                 first = seen[entry.id]
@@ -77,23 +82,40 @@ def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
 
 
 def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
-    power = ids.among("feeds", "ups", "panels")
+    power = ids.among("feeds", "ups", "panels", "busways")
     switches = ids.of["transfer_switches"]
-    measured = power | switches | ids.among("pdus", "cdus", "air_units", "racks", "loops")
+    plant = ids.among("chillers", "dry_coolers", "facility_pumps")
+    units = plant | ids.among("cdus", "air_units")
+    racked = ids.among("pdus", "power_shelves")
+    measured = power | switches | racked | units | ids.among("generators", "racks", "loops")
     for name, key, what, known in (
         ("rows", "room", "room", ids.of["rooms"]),
         ("racks", "row", "row", ids.of["rows"]),
+        ("generators", "feeds", "feed", ids.of["feeds"]),
         ("ups", "fed_by", "feed, UPS or panel", power),
         ("panels", "fed_by", "feed, UPS or panel", power),
+        ("busways", "fed_by", "feed, UPS or panel", power),
         ("pdus", "rack", "rack", ids.of["racks"]),
         ("pdus", "fed_by", "feed, UPS, panel or transfer switch", power | switches),
+        ("power_shelves", "rack", "rack", ids.of["racks"]),
+        ("power_shelves", "fed_by", "feed, UPS, panel, busway or transfer switch", power | switches),
+        ("power_shelves", "meter", "meter", ids.of["meters"]),
         ("loops", "racks", "rack", ids.of["racks"]),
         ("cdus", "primary", "loop", ids.of["loops"]),
         ("cdus", "secondary", "loop", ids.of["loops"]),
-        ("cdus", "fed_by", "feed, UPS, panel or PDU", power | ids.of["pdus"]),
+        ("cdus", "fed_by", "feed, UPS, panel or PDU", power | racked),
         ("air_units", "primary", "loop", ids.of["loops"]),
-        ("air_units", "fed_by", "feed, UPS, panel or PDU", power | ids.of["pdus"]),
+        ("air_units", "fed_by", "feed, UPS, panel or PDU", power | racked),
+        ("air_units", "group", "group of air_groups", ids.of["air_groups"]),
+        *(
+            (name, *each)
+            for name in ("chillers", "dry_coolers", "facility_pumps")
+            for each in (("loop", "loop", ids.of["loops"]), ("fed_by", "feed, UPS or panel", power))
+        ),
         ("meters", "measures", "feed, device, rack or loop", measured),
+        ("meters", "behind", "meter of role facility", {m.id for m in file.meters if m.role == "facility"}),
+        ("sensors", "loop", "loop", ids.of["loops"]),
+        ("sensors", "under", "CDU, air unit, chiller, dry cooler or facility pump", units),
         (
             "sensors",
             "device",
@@ -127,14 +149,32 @@ def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Colle
 
 def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
     """What supplies each UPS, panel, transfer switch and PDU directly."""
-    found: dict[str, Sequence[str]] = {pdu.id: [pdu.fed_by] for pdu in file.pdus}
+    found: dict[str, Sequence[str]] = {pdu.id: [pdu.fed_by] for _, _, pdu in rack_supplies(file)}
     found |= {switch.id: switch.fed_by for switch in file.transfer_switches}
-    return found | {ups.id: ups.fed_by for ups in file.ups} | {panel.id: panel.fed_by for panel in file.panels}
+    return found | {each.id: each.fed_by for _, _, each in _distribution(file)}
+
+
+def _shelf_meters(file: SiteFile) -> Iterator[Problem]:
+    """Power shelves with one meter between them: what it reads would count for each."""
+    seen: dict[str, str] = {}
+    for index, shelf in enumerate(file.power_shelves):
+        if shelf.meter is not None and shelf.meter in seen:
+            what = f"{shelf.id!r} and {seen[shelf.meter]!r} have the same meter {shelf.meter!r}"
+            yield ("power_shelves", index, "meter"), f"{what}; give each its own, or describe both as one shelf"
+        if shelf.meter is not None:
+            seen[shelf.meter] = shelf.id
+
+
+def rack_supplies(file: SiteFile) -> Iterator[tuple[str, int, Pdu]]:
+    """Rack PDUs and power shelves, each with its section and position."""
+    yield from (("pdus", index, pdu) for index, pdu in enumerate(file.pdus))
+    yield from (("power_shelves", index, shelf) for index, shelf in enumerate(file.power_shelves))
 
 
 def _distribution(file: SiteFile) -> Iterator[tuple[str, int, Ups | Panel]]:
     yield from (("ups", index, ups) for index, ups in enumerate(file.ups))
     yield from (("panels", index, panel) for index, panel in enumerate(file.panels))
+    yield from (("busways", index, busway) for index, busway in enumerate(file.busways))
 
 
 def _cycles(file: SiteFile) -> Iterator[Problem]:
@@ -198,33 +238,34 @@ def _switches(file: SiteFile) -> Iterator[Problem]:
             named = ", ".join(sorted(both))
             what = f"both inputs of {switch.id!r} are supplied by feed {named}; connect one to another feed"
             yield ("transfer_switches", index, "b", "from"), what
-    for index, pdu in enumerate(file.pdus):
+    for name, index, pdu in rack_supplies(file):
         if pdu.fed_by in phases and not set(pdu.phases) <= set(phases[pdu.fed_by]):
             has = " ".join(phases[pdu.fed_by])
-            yield ("pdus", index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name the phases of these"
+            yield (name, index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name the phases of these"
 
 
 def _racks(file: SiteFile) -> Iterator[Problem]:
-    """Racks with too many or too few PDUs on a feed, or with none at all. PDUs behind transfer switches do not count."""
+    """Racks with too many or too few PDUs or power shelves on a feed, or with none. Those behind transfer switches do not count."""
     sources = _sources(file)
     fed: dict[tuple[str, str], list[str]] = {}
     counts = {rack.id: rack.pdus_per_feed for rack in file.racks}
     switches = {switch.id for switch in file.transfer_switches}
-    switched = {pdu.rack for pdu in file.pdus if pdu.fed_by in switches}
-    for index, pdu in enumerate(file.pdus):
+    switched = {pdu.rack for _, _, pdu in rack_supplies(file) if pdu.fed_by in switches}
+    for section, index, pdu in rack_supplies(file):
         # A PDU behind a transfer switch has two feeds and belongs to neither: it adds no redundancy that could be counted.
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             already = fed.setdefault((pdu.rack, feed), [])
             if len(already) == counts[pdu.rack]:
                 others = ", ".join(already)
                 what = f"rack {pdu.rack!r} is already supplied by feed {feed} through {others}"
-                yield ("pdus", index, "from"), f"{what}; use another feed, or set the rack's pdus_per_feed"
+                yield (section, index, "from"), f"{what}; use another feed, or set the rack's pdus_per_feed"
             else:
                 already.append(pdu.id)
     for index, rack in enumerate(file.racks):
         has = {feed: len(pdus) for (name, feed), pdus in fed.items() if name == rack.id}
         if not has and rack.id not in switched:
-            yield ("racks", index), f"rack {rack.id!r} has no PDU; add one under pdus, or remove the rack"
+            what = f"rack {rack.id!r} has no PDU and no power shelf"
+            yield ("racks", index), f"{what}; add one under pdus or power_shelves, or remove the rack"
         for feed, count in has.items():
             if count < rack.pdus_per_feed:
                 what = f"{count} of {rack.pdus_per_feed} PDUs on feed {feed}"
@@ -241,11 +282,12 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
     units = (("cdus", "primary", file.cdus), ("cdus", "secondary", file.cdus), ("air_units", "primary", file.air_units))
     for name, key, entries in units:
         for index, unit in enumerate(entries):
-            loop = getattr(unit, key)
-            supplied[loop] += 1
-            # An unknown loop is reported elsewhere, so it counts as the right kind here.
-            if kinds.get(loop, key) != key:
-                yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} loop"
+            named = getattr(unit, key)
+            for loop in named if isinstance(named, list) else [named]:
+                supplied[loop] += 1
+                # An unknown loop is reported elsewhere, so it counts as the right kind here.
+                if kinds.get(loop, key) != key:
+                    yield (name, index, key), f"{loop!r} is a {kinds[loop]} loop; name a {key} loop"
     for index, each in enumerate(file.loops):
         if each.kind == "primary" and each.max_supply_celsius is not None:
             what = "only a secondary loop has this limit; remove it, or correct the kind"

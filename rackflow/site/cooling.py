@@ -1,4 +1,4 @@
-"""Sections of the site file for cooling: loops, CDUs and air units.
+"""Sections of the site file for cooling: loops, CDUs, air units and the facility's plant.
 
 The docstrings of fields are also the field descriptions of the JSON schema and of docs/reference/site-file.md.
 """
@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rackflow.coolant import Coolant
 from rackflow.process.config import Name
-from rackflow.site.section import Celsius, Placed, Section, Watts
+from rackflow.site.quantity import Celsius, CubicMeters, Watts
+from rackflow.site.section import Placed, Section
 
-Coolant = Literal["water", "pg25"]
+# Two: the A and the B loop of a facility. A third connection to facility water exists on no CDU.
+Primaries = Name | Annotated[list[Name], Field(min_length=1, max_length=2)]
 Failure = Literal["pumps", "primary_flow", "heat_rejection"]
 
 
@@ -22,8 +25,9 @@ class Loop(Section):
     kind: Literal["primary", "secondary"]
     """Primary: facility water. Secondary: technology cooling, through the racks."""
     coolant: Coolant
-    """What is in it; pg25 is 25 % propylene glycol."""
-    volume_m3: Annotated[float, Field(gt=0, le=1000)]
+    """What is in it: `water`, or a glycol by kind and percent by mass, 10 to 60. `pg25` is 25 % propylene glycol, `eg40` 40 % ethylene
+    glycol."""
+    volume_m3: CubicMeters
     """Coolant in pipes, exchangers and reservoir, m3."""
     racks: list[Name] = []
     """The racks that a secondary loop cools."""
@@ -33,6 +37,12 @@ class Loop(Section):
     """Highest temperature at which a secondary loop may supply its racks, degC; ride-through counts to it."""
     reservoir_m3: Annotated[float, Field(gt=0, le=100)] | None = None
     """Coolant that each of its reservoirs holds when full, m3: turns a falling level into coolant lost."""
+    chillers_required: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Chillers that must run to carry a primary loop's design heat; left out: all but one."""
+    dry_coolers_required: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Dry coolers that must run to carry a primary loop's design heat; left out: all but one."""
+    facility_pumps_required: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Pumps that must run to move a primary loop's water; left out: all but one."""
     min_ride_through_s: dict[Failure, Annotated[float, Field(gt=0, le=86_400)]] = {}
     """Seconds that a secondary loop must last after a failure. Left out: without heat rejection, the longest `backup_start_s`."""
 
@@ -42,14 +52,21 @@ class Cdu(Placed):
 
     secondary: Name
     """The loop it supplies."""
-    primary: Name | None = None
-    """The loop that takes its heat; left out where the unit rejects heat to the air."""
+    primary: Primaries | None = None
+    """The loop that takes its heat, or two of them where it is connected to both; left out where the unit rejects heat to the air."""
     rated_cooling_w: Watts
     """Heat that it can remove, W."""
     pumps_required: Annotated[int, Field(ge=1, le=8)] | None = None
     """Pumps that must run at its rated heat; more than that are redundancy. Without it, what the unit itself says counts."""
     fed_by: list[Name] = Field(default=[], alias="from")
     """The panels, UPSs, PDUs or feeds that supply its pumps; two for a dual supply."""
+
+    @property
+    def primaries(self) -> tuple[str, ...]:
+        """The loops that may take its heat, the usual one first."""
+        if self.primary is None:
+            return ()
+        return (self.primary,) if isinstance(self.primary, str) else tuple(self.primary)
 
 
 class AirUnit(Placed):
@@ -61,3 +78,41 @@ class AirUnit(Placed):
     """The primary loop that takes its heat, if one does."""
     fed_by: list[Name] = Field(default=[], alias="from")
     """The panels, UPSs or feeds that supply it."""
+    group: Name | None = None
+    """The group of `air_groups` that it stands in for others of."""
+
+
+class AirGroup(Section):
+    """Air units that stand in for each other: those of a room, or of a part of it."""
+
+    id: Name
+    """Its name."""
+    required: Annotated[int, Field(ge=1, le=1000)]
+    """Units that must run to carry the design heat; more than that are redundancy."""
+
+
+class Plant(Placed):
+    """Base of what rejects a primary loop's heat or moves its water."""
+
+    loop: Name
+    """The primary loop that it serves."""
+    fed_by: list[Name] = Field(default=[], alias="from")
+    """The panels, UPSs or feeds that supply it."""
+
+
+class Chiller(Plant):
+    """A chiller, by compressors; its condenser is part of it."""
+
+    rated_cooling_w: Watts
+    """Heat that it can take out of the loop at the design weather, W."""
+
+
+class DryCooler(Plant):
+    """A dry cooler, an adiabatic cooler or a cooling tower: rejects heat by air alone, or by air and water."""
+
+    rated_cooling_w: Watts
+    """Heat that it can reject at the design weather, W."""
+
+
+class FacilityPump(Plant):
+    """A pump of a primary loop, outside of chillers and CDUs."""

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rackflow.process.config import Name
-from rackflow.site.cooling import AirUnit, Cdu, Loop
-from rackflow.site.power import Curve, Feed, Panel, Pdu, TransferSwitch, Ups
-from rackflow.site.section import Celsius, Placed, Ratio, Section, Watts
+from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop
+from rackflow.site.power import Busway, Curve, Feed, Generator, Panel, Pdu, PowerShelf, TransferSwitch, Ups
+from rackflow.site.quantity import Celsius, LineToNeutralVolts, Meters, Ratio, Watts
+from rackflow.site.section import Placed, Section
 
 MeterRole = Literal["facility", "it", "cooling", "ups_in", "ups_out", "generator", "pv", "other"]
 Position = Literal["inlet", "outlet", "ambient"]
@@ -21,8 +22,8 @@ class Electrical(Section):
 
     continuous_load_factor: Annotated[float, Field(gt=0, le=1)]
     """Part of a breaker's rating that may be used for hours: 0.8 under the NEC, 1.0 under IEC rules."""
-    volts: Annotated[float, Field(gt=0, le=1000)] = 230.0
-    """Line to neutral, V."""
+    volts: LineToNeutralVolts = 230.0
+    """Line to neutral, V: 230 where 400 V are between two lines, 240 for 415 V, 277 for 480 V, 120 for 208 V."""
     frequency_hertz: Literal[50, 60] = 50
     """Nominal frequency, Hz."""
     breaker_curve: Curve = "C"
@@ -57,7 +58,7 @@ class Rack(Section):
     liquid_share: Ratio = 0.0
     """Part of its heat that goes into liquid at design power; the rest goes into the air."""
     pdus_per_feed: Annotated[int, Field(ge=1, le=8)] = 1
-    """How many PDUs of one feed it has. Another number of PDUs is a fault in the file."""
+    """How many PDUs, or power shelves, of one feed it has. Another number of them is a fault in the file."""
     chip_limit_celsius: Celsius | None = None
     """Temperature at which its liquid-cooled chips slow down, degC; ride-through without pumps counts to it."""
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -82,6 +83,12 @@ class Meter(Placed):
     """What it counts. `facility` is all that the site takes in; `it` what the IT equipment takes."""
     measures: list[Name] = []
     """Feeds, devices, racks or loops whose energy passes through it; empty for `facility`: the whole site."""
+    incomer: bool = False
+    """Of a meter of role `facility` without `measures`: one of several incomers, which are added up. Without it, one such meter counts
+    the whole site, and a second one is refused."""
+    behind: Name | None = None
+    """Of a meter of role `pv` or `generator`: the `facility` meter that its energy does not pass. What it counts is used on site, or
+    leaves through that meter, and belongs to the site's energy."""
     category: Literal[1, 2, 3] | None = None
     """Of a meter of role `it`: where it sits in the sense of ISO/IEC 30134-2. 1: UPS output, 2: PDU output, 3: IT input."""
 
@@ -94,6 +101,10 @@ class Meter(Placed):
             )
         if self.role != "it" and self.category is not None:
             raise ValueError("only a meter of role it has a category; remove it")
+        if self.incomer and (self.role != "facility" or self.measures):
+            raise ValueError("incomer is for a meter of role facility without measures; remove one of them")
+        if self.behind is not None and self.role not in {"pv", "generator"}:
+            raise ValueError("behind is for a meter of role pv or generator; remove it, or correct the role")
         return self
 
 
@@ -112,14 +123,24 @@ class Sensor(Placed):
     """Where the device gives the humidity of the same air as a sensor of its own: that one's label `sensor`; both make a dew point."""
     measures: Literal["air", "leak"] = "air"
     """Temperature and humidity of air, or liquid where none should be."""
+    length_m: Meters | None = None
+    """Of a leak rope: how long it is, m."""
+    loop: Name | None = None
+    """Of a leak detector: the loop along whose pipes it lies."""
+    under: Name | None = None
+    """Of a leak detector: the CDU, air unit, chiller, dry cooler or facility pump that it lies under."""
     position: Position = "ambient"
     """Inlet: before a rack, on the cold side. Outlet: behind it. Ambient: elsewhere in the row or room."""
 
     @model_validator(mode="after")
     def _has_place(self) -> "Sensor":
         # Other devices may stand nowhere in particular; a sensor's reading means nothing without its place.
-        if self.room is None and self.row is None and self.rack is None:
-            raise ValueError("has no place; give its rack, row or room")
+        about_leaks = [name for name in ("length_m", "loop", "under") if getattr(self, name) is not None]
+        if about_leaks and self.measures != "leak":
+            raise ValueError(f"{about_leaks[0]} is for a leak detector; add measures: leak, or remove it")
+        if all(each is None for each in (self.room, self.row, self.rack, self.loop, self.under)):
+            more = ", or the loop or unit it belongs to (loop, under)" if self.measures == "leak" else ""
+            raise ValueError(f"has no place; give its rack, row or room{more}")
         if self.position != "ambient" and self.rack is None:
             raise ValueError(f"position {self.position} needs a rack; give the rack, or position: ambient")
         if self.humidity_sensor is not None and (self.sensor is None or self.measures != "air"):
@@ -184,20 +205,34 @@ class SiteFile(Section):
     """The racks."""
     feeds: list[Feed]
     """Supplies that may fail one without the other, usually A and B."""
+    generators: list[Generator] = []
+    """Backup generators."""
     ups: list[Ups] = []
     """Uninterruptible power supplies."""
     panels: list[Panel] = []
     """Distribution between UPSs and rack PDUs."""
+    busways: list[Busway] = []
+    """Busways, which supply racks through tap-off boxes."""
     transfer_switches: list[TransferSwitch] = []
     """Automatic or static transfer switches before rack PDUs. The PDUs behind one are no part of `pdus_per_feed`."""
     pdus: list[Pdu] = []
     """Rack PDUs."""
+    power_shelves: list[PowerShelf] = []
+    """Power shelves of racks that have no rack PDU."""
     loops: list[Loop] = []
     """Liquid loops."""
     cdus: list[Cdu] = []
     """Coolant distribution units."""
     air_units: list[AirUnit] = []
     """Units that cool air."""
+    air_groups: list[AirGroup] = []
+    """Groups of air units that stand in for each other."""
+    chillers: list[Chiller] = []
+    """Chillers of primary loops."""
+    dry_coolers: list[DryCooler] = []
+    """Dry coolers, adiabatic coolers and cooling towers of primary loops."""
+    facility_pumps: list[FacilityPump] = []
+    """Pumps of primary loops."""
     meters: list[Meter] = []
     """Energy meters."""
     monitors: list[Monitor] = []

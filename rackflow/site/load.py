@@ -8,6 +8,7 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 from rackflow.site.check import problems
 from rackflow.site.file import SiteFile
 from rackflow.site.topology import Site
+from rackflow.site.vocabulary import other_word
 
 
 def load_site(path: Path) -> Site:
@@ -21,7 +22,7 @@ def parse_site(text: str, where: str) -> Site:
     if data is None:
         raise ConfigError(f"{where}: the file is empty")
     # Two stages: the relations between sections can only be checked once each section is well formed.
-    file = check_config(data, SiteFile, where, text)
+    file = check_config(data, SiteFile, where, text, other_word)
     lines = []
     for path, what in problems(file):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rackflow.process.config import Name
-from rackflow.site.section import PHASES, Amperes, Phases, Placed, Section, Watts
+from rackflow.site.quantity import Amperes, Watts
+from rackflow.site.section import PHASES, Phases, Placed, Section
 
 Sources = Annotated[list[Name], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -53,7 +54,23 @@ class Feed(Section):
     id: Name
     """Its name; the label `feed`."""
     backup_start_s: Annotated[float, Field(gt=0, le=3600)] | None = None
-    """Seconds from the loss of mains until the backup generator carries the load; left out where there is none."""
+    """Seconds from the loss of mains until the backup generator carries the load; left out where there is none, or where the
+    feed's generators have `start_s`."""
+
+
+class Generator(Placed):
+    """A backup generator."""
+
+    feeds: Annotated[list[Name], Field(min_length=1)]
+    """The feeds that it carries when their mains are lost."""
+    rated_power_w: Watts
+    """Power it can deliver for hours (prime or data-centre continuous rating of ISO 8528-1), W."""
+    start_s: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """Seconds from the loss of mains until it carries load. A feed's `backup_start_s` follows from its slowest generator."""
+    group: Name | None = None
+    """Generators of one group run in parallel; left out: those with the same feeds are a group."""
+    required: Annotated[int, Field(ge=1, le=100)] | None = None
+    """How many of its group must run to carry the design load; the others are redundancy. Left out: all but one (N+1)."""
 
 
 class Battery(Section):
@@ -90,7 +107,7 @@ class Ups(Placed):
 
 
 class Panel(Placed):
-    """A distribution panel, a floor PDU or a busway."""
+    """A distribution panel or a floor PDU."""
 
     fed_by: Sources = Field(alias="from")
     """The feed, UPSs or panels that supply it. UPSs in parallel are listed together."""
@@ -98,6 +115,13 @@ class Panel(Placed):
     """Rating of its main breaker per phase, A."""
     breaker_curve: Curve | None = None
     """How that breaker trips; left out: as `electrical` says."""
+
+
+class Busway(Panel):
+    """A busway over a row of racks, with tap-off boxes; `breaker_a` is that of its end feed."""
+
+    rated_a: Amperes | None = None
+    """Rating of its bars per phase, A: judged like a main breaker where that is higher or left out."""
 
 
 class SwitchInput(Section):
@@ -157,3 +181,27 @@ class Pdu(Section):
     """How that breaker trips; left out: as `electrical` says."""
     phases: Phases = [*PHASES]
     """Phases of the supply it is connected to, in the supply's own order; those of a transfer switch are counted from L1."""
+
+    @property
+    def read_from(self) -> str:
+        """The device that measures what it carries."""
+        return self.id
+
+
+class PowerShelf(Pdu):
+    """A power shelf: power supplies for the whole rack on a bus bar of direct current, fed from a busway without a rack PDU."""
+
+    fed_by: Name = Field(alias="from")
+    """The busway, panel, UPS or feed that supplies it."""
+    breaker_a: Amperes
+    """Rating of the breaker in its tap-off box per phase, A."""
+    rated_power_w: Watts | None = None
+    """Power that its power supplies can deliver together, W; the shelves of a rack share its load."""
+    meter: Name | None = None
+    """The meter that measures it, as in its tap-off box. Left out: the one whose `measures` names it alone; without such a meter
+    the shelf is polled itself."""
+
+    @property
+    def read_from(self) -> str:
+        """The device that measures what it carries."""
+        return self.meter or self.id

@@ -1,4 +1,4 @@
-"""Parts shared by the sections of a site file: the base model, places, and quantities with their limits."""
+"""Parts shared by the sections of a site file: the base model, places, and phases."""
 
 from typing import Annotated, Literal
 
@@ -15,19 +15,14 @@ def _once(phases: list[Phase]) -> list[Phase]:
     return phases
 
 
-# Upper limits keep out slips of units (kW for W, mA for A); nothing at a site comes near them.
 Phases = Annotated[list[Phase], Field(min_length=1, max_length=3), AfterValidator(_once)]
-Ratio = Annotated[float, Field(ge=0, le=1)]
-Watts = Annotated[float, Field(gt=0, le=1e9)]
-Amperes = Annotated[float, Field(gt=0, le=10_000)]
-Celsius = Annotated[float, Field(ge=0, le=150)]
 PHASES: tuple[Phase, ...] = ("L1", "L2", "L3")
 
 
 class Section(StrictModel):
     """Base of the sections. The docstring under a field is its description in the schema and in the documentation."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
+    model_config = ConfigDict(populate_by_name=False)
 
 
 class Placed(Section):

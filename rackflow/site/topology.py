@@ -6,11 +6,25 @@ Built only from a file that passed `check`: the walks here rely on known ids and
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TypeVar
 
-from rackflow.site.check import feeds_upstream
-from rackflow.site.cooling import AirUnit, Cdu, Loop
+from rackflow.site.check import Named, feeds_upstream
+from rackflow.site.check_plant import group_of
+from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop
 from rackflow.site.file import Contract, Meter, MeterRole, Monitor, Position, Rack, Room, Row, Sensor, SiteFile
-from rackflow.site.power import CURVES, BreakerCurve, Curve, Feed, Panel, Pdu, TransferSwitch, Ups
+from rackflow.site.power import (
+    CURVES,
+    BreakerCurve,
+    Busway,
+    Curve,
+    Feed,
+    Generator,
+    Panel,
+    Pdu,
+    PowerShelf,
+    TransferSwitch,
+    Ups,
+)
 from rackflow.site.section import Phase, Placed
 
 # Stands for the feed of PDUs behind a transfer switch, which have two. Parentheses cannot occur in a feed's id.
@@ -43,25 +57,36 @@ class Site:
         self.id = file.site
         self.electrical = file.electrical
         self.grid = file.grid
-        self.rooms: Mapping[str, Room] = MappingProxyType({each.id: each for each in file.rooms})
-        self.rows: Mapping[str, Row] = MappingProxyType({each.id: each for each in file.rows})
-        self.racks: Mapping[str, Rack] = MappingProxyType({each.id: each for each in file.racks})
-        self.feeds: Mapping[str, Feed] = MappingProxyType({each.id: each for each in file.feeds})
-        self.ups: Mapping[str, Ups] = MappingProxyType({each.id: each for each in file.ups})
-        self.panels: Mapping[str, Panel] = MappingProxyType({each.id: each for each in file.panels})
-        self.transfer_switches: Mapping[str, TransferSwitch] = MappingProxyType(
-            {each.id: each for each in file.transfer_switches}
-        )
-        self.pdus: Mapping[str, Pdu] = MappingProxyType({each.id: each for each in file.pdus})
-        self.loops: Mapping[str, Loop] = MappingProxyType({each.id: each for each in file.loops})
-        self.cdus: Mapping[str, Cdu] = MappingProxyType({each.id: each for each in file.cdus})
-        self.air_units: Mapping[str, AirUnit] = MappingProxyType({each.id: each for each in file.air_units})
-        self.meters: Mapping[str, Meter] = MappingProxyType({each.id: each for each in file.meters})
-        self.monitors: Mapping[str, Monitor] = MappingProxyType({each.id: each for each in file.monitors})
-        self.sensors: Mapping[str, Sensor] = MappingProxyType({each.id: each for each in file.sensors})
-        self.contracts: Mapping[str, Contract] = MappingProxyType({each.id: each for each in file.contracts})
+        self.rooms: Mapping[str, Room] = _by_id(file.rooms)
+        self.rows: Mapping[str, Row] = _by_id(file.rows)
+        self.racks: Mapping[str, Rack] = _by_id(file.racks)
+        self.generators: Mapping[str, Generator] = _by_id(file.generators)
+        self.feeds: Mapping[str, Feed] = MappingProxyType({each.id: self._with_start(each) for each in file.feeds})
+        self.ups: Mapping[str, Ups] = _by_id(file.ups)
+        self.busways = frozenset(each.id for each in file.busways)
+        # A busway is a panel of its row; its bars may carry less than the breaker in front of them.
+        self.panels: Mapping[str, Panel] = _by_id([*file.panels, *map(_as_panel, file.busways)])
+        self.transfer_switches: Mapping[str, TransferSwitch] = _by_id(file.transfer_switches)
+        # A power shelf stands between a supply and a rack as a rack PDU does, so that both are judged alike.
+        shelves = [_with_meter(each, file.meters) for each in file.power_shelves]
+        self.pdus: Mapping[str, Pdu] = _by_id([*file.pdus, *shelves])
+        self.loops: Mapping[str, Loop] = _by_id(file.loops)
+        self.cdus: Mapping[str, Cdu] = _by_id(file.cdus)
+        self.air_units: Mapping[str, AirUnit] = _by_id(file.air_units)
+        self.air_groups: Mapping[str, AirGroup] = _by_id(file.air_groups)
+        self.chillers: Mapping[str, Chiller] = _by_id(file.chillers)
+        self.dry_coolers: Mapping[str, DryCooler] = _by_id(file.dry_coolers)
+        self.facility_pumps: Mapping[str, FacilityPump] = _by_id(file.facility_pumps)
+        self.meters: Mapping[str, Meter] = _by_id(file.meters)
+        self.monitors: Mapping[str, Monitor] = _by_id(file.monitors)
+        self.sensors: Mapping[str, Sensor] = _by_id(file.sensors)
+        self.contracts: Mapping[str, Contract] = _by_id(file.contracts)
+        self._index()
+
+    def _index(self) -> None:
         # Lookups that are walked for every figure of every batch are prepared once here.
-        powered = (self.ups, self.panels, self.transfer_switches, self.cdus, self.air_units)
+        plant = (self.chillers, self.dry_coolers, self.facility_pumps)
+        powered = (self.ups, self.panels, self.transfer_switches, self.cdus, self.air_units, *plant)
         self._sources: dict[str, tuple[str, ...]] = {
             each.id: tuple(each.fed_by) for section in powered for each in section.values()
         } | {pdu.id: (pdu.fed_by,) for pdu in self.pdus.values()}
@@ -75,9 +100,16 @@ class Site:
             feed = _SWITCHED if pdu.fed_by in self.transfer_switches else self.feed_of(pdu.id) or ""
             self._pdus.setdefault((pdu.rack, feed), []).append(pdu)
         self._placed_devices: dict[str, Placed] = {}
-        for placed in (*powered, self.meters, self.monitors, self.sensors):
+        for placed in (*powered, self.generators, self.meters, self.monitors, self.sensors):
             self._placed_devices |= placed
+        self._metered = {pdu.read_from: pdu for pdu in self.pdus.values() if pdu.read_from != pdu.id}
         self._loop_of = {rack: loop for loop in self.loops.values() for rack in loop.racks}
+        self._index_sensors()
+        self._ups_order = {ups: number for number, ups in enumerate(self.ups)}
+        self._with_feed = frozenset((*self.ups, *self.panels, *self.pdus))
+        self._paths: dict[tuple[str, str], FeedPath] = {}
+
+    def _index_sensors(self) -> None:
         # Sensors by place and device, and what was looked up before: planning asks for each rack and each device several times, and a
         # site of 5,000 devices spent 40 % of planning in searching all UPSs and sensors anew.
         self._sensors_at: dict[tuple[str, str], list[Sensor]] = {}
@@ -88,9 +120,6 @@ class Site:
                 self._sensors_at.setdefault(("rack", sensor.rack), []).append(sensor)
             if (room := self.place(sensor.id).get("room")) is not None:
                 self._sensors_at.setdefault(("room", room), []).append(sensor)
-        self._ups_order = {ups: number for number, ups in enumerate(self.ups)}
-        self._with_feed = frozenset((*self.ups, *self.panels, *self.pdus))
-        self._paths: dict[tuple[str, str], FeedPath] = {}
 
     # Power
 
@@ -170,6 +199,25 @@ class Site:
             breaker_a=MappingProxyType(dict(sorted(breakers.items()))),
         )
 
+    def shelves_of(self, rack: str, feed: str | None = None) -> tuple[PowerShelf, ...]:
+        """The power shelves of a rack, on one feed or all."""
+        return tuple(each for each in self.pdus_of(rack, feed) if isinstance(each, PowerShelf))
+
+    @property
+    def generator_groups(self) -> Mapping[str, tuple[Generator, ...]]:
+        """Generators that run in parallel, by the name of their group."""
+        found: dict[str, tuple[Generator, ...]] = {}
+        for each in self.generators.values():
+            found[group_of(each)] = (*found.get(group_of(each), ()), each)
+        return found
+
+    def _with_start(self, feed: Feed) -> Feed:
+        """The feed with the start of its slowest generator, if they say it: until then not all of them carry load."""
+        starts = [
+            each.start_s for each in self.generators.values() if feed.id in each.feeds and each.start_s is not None
+        ]
+        return feed.model_copy(update={"backup_start_s": max(starts)}) if starts else feed
+
     def curve_of(self, own: Curve | None) -> BreakerCurve:
         """How a breaker trips: as it says itself, or as the site's breakers do."""
         found = self.electrical.breaker_curve if own is None else own
@@ -185,16 +233,24 @@ class Site:
 
     def place(self, device: str) -> dict[str, str]:
         """The labels room, row and rack of a device, as far as the file gives them."""
-        if device in self.pdus:
-            return self._place(None, None, self.pdus[device].rack)
+        pdu = self.pdus.get(device) or self._metered.get(device)
+        if pdu is not None:
+            return self._place(None, None, pdu.rack)
         placed = self._placed_devices.get(device)
+        if (
+            isinstance(placed, Sensor)
+            and placed.under is not None
+            and (placed.room or placed.row or placed.rack) is None
+        ):
+            placed = self._placed_devices.get(placed.under)
         return self._place(placed.room, placed.row, placed.rack) if placed else {}
 
     def labels(self, device: str) -> dict[str, str]:
         """All base labels that the file gives a device; empty for a device that is not in the file."""
         if device not in self._placed_devices and device not in self.pdus:
             return {}
-        feed = self.feed_of(device) if device in self._with_feed else None
+        pdu = self._metered.get(device)
+        feed = self.feed_of(pdu.id if pdu else device) if pdu or device in self._with_feed else None
         return {"site": self.id} | self.place(device) | ({"feed": feed} if feed else {})
 
     @property
@@ -206,9 +262,13 @@ class Site:
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one."""
+        """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one.
+
+        Generators and cooling plant are left out: no family of devices is one, and they are known by their meters.
+        """
         sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]
-        power = (self.ups, self.panels, self.transfer_switches, self.pdus)
+        racked = [pdu.id for pdu in self.pdus.values() if pdu.read_from == pdu.id]
+        power = (self.ups, self.panels, self.transfer_switches, racked)
         sections = (*power, self.cdus, self.air_units, self.meters, self.monitors, sensors)
         return tuple(device for section in sections for device in section)
 
@@ -240,3 +300,21 @@ class Site:
         row = self.racks[rack].row if rack else row
         room = self.rows[row].room if row else room
         return {key: value for key, value in (("room", room), ("row", row), ("rack", rack)) if value}
+
+
+T = TypeVar("T", bound=Named)
+
+
+def _by_id(entries: Iterable[T]) -> Mapping[str, T]:
+    return MappingProxyType({each.id: each for each in entries})
+
+
+def _as_panel(busway: Busway) -> Panel:
+    limits = [limit for limit in (busway.breaker_a, busway.rated_a) if limit is not None]
+    return busway.model_copy(update={"breaker_a": min(limits, default=None)})
+
+
+def _with_meter(shelf: PowerShelf, meters: Iterable[Meter]) -> PowerShelf:
+    """The shelf with the meter that measures it alone, if it names none itself."""
+    own = next((meter.id for meter in meters if meter.measures == [shelf.id]), None)
+    return shelf if own is None or shelf.meter is not None else shelf.model_copy(update={"meter": own})

@@ -102,8 +102,9 @@ def agent_config(broker_port: int, simulation: Simulation, folder: Path) -> dict
         **simulation.fleet.agent_config(SITE_FILE, broker_port),
         "agent": "demo-agent",
         "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
-        # The agent reports on itself once in an interval of the class normal (10 s by default). A short demo shows it sooner.
-        "intervals": {"normal": 5},
+        # Faults are to be seen at once, and 24 simulated devices bear it. The agent reports on itself once in an interval of the class
+        # normal (10 s by default), which a short demo could miss.
+        "intervals": {"fast": 1, "normal": 5},
     }
 
 

@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Final
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 
 # Typical values of one air-assisted unit of about 100 kW, chosen; not from one product. This model stands alone: unlike
 # `simulator.world` it needs no site, and it covers the unit's own heat exchanger to air.
@@ -220,7 +220,7 @@ class CduModel:
         flow = self.flow_lpm / 60_000
         found = self.supply_c
         for _ in range(8):
-            capacity = FLUIDS["pg25"].volumetric_heat_capacity((self.supply_c + found) / 2)
+            capacity = known_fluid("pg25").volumetric_heat_capacity((self.supply_c + found) / 2)
             found = self.supply_c + min(MAX_RETURN_C - self.supply_c, self.heat_w / max(flow * capacity, 1.0))
         return found
 

@@ -22,6 +22,7 @@ class MeterModel:
     time_s: float = 0.0
     # A meter that has run for years. Far from zero, so that a wrong word order or type gives an absurd value.
     energy_wh: float = 184_000_000.0
+    exported_wh: float = 0.0
 
     def advance(self, dt_s: float) -> None:
         """Let time pass. The energy is integrated by the trapezoid rule, so that it agrees with the power that is read."""
@@ -69,6 +70,8 @@ class MeterState(Protocol):
     @property
     def energy_wh(self) -> float: ...
     @property
+    def exported_wh(self) -> float: ...
+    @property
     def total_kw(self) -> float: ...
     @property
     def phase_kw(self) -> tuple[float, ...]: ...
@@ -95,7 +98,7 @@ def meter_registers(model: MeterState) -> MappedRegisters:
         found = {
             register - 1 + at: word for register, value in measured.items() for at, word in enumerate(words("f", value))
         }
-        for register, energy in {3204: model.energy_wh, 3208: 0.0}.items():
+        for register, energy in {3204: model.energy_wh, 3208: model.exported_wh}.items():
             found |= dict(enumerate(words("q", int(energy)), register - 1))
         return fixed | found
 

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 from typing import Any, Final, Literal
 
 from rackflow.errors import ConfigError
-from rackflow.site import Site
+from rackflow.site import PowerShelf, Site
 from simulator.modbus import ModbusServer
 from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_registers
 from simulator.snmp import SnmpDevice, SnmpUser
@@ -73,6 +73,7 @@ class Fleet:
         self.instruments = instruments
         self.host = host
         self.users = users
+        self._shelves = {each.read_from: each for each in world.site.pdus.values() if each.read_from != each.id}
         self.devices: dict[str, SimulatedDevice] = {
             device: self._build(device, family) for device, family in families(world.site) if not only or device in only
         }
@@ -108,6 +109,9 @@ class Fleet:
             return any(max(volts) > 0 for volts in network.switches[device].source_volts.values())
         if device in network.pdus:
             return any(network.pdus[device].live)
+        if (shelf := self._shelves.get(device)) is not None:
+            # The meter sits in the tap-off box, in front of the shelf's breaker.
+            return max(network.volts_of(shelf.fed_by)) > 0
         return network.consumers[device].live if device in network.consumers else True
 
     def _build(self, device: str, family: Family) -> SimulatedDevice:
@@ -164,7 +168,8 @@ def families(site: Site) -> Iterator[tuple[str, Family]]:
         yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
     yield from ((switch, "apc-ats") for switch in site.transfer_switches)
     first = next(iter(site.feeds), "")
-    for pdu in site.pdus:
+    # No family of devices is a power shelf: those of a simulated site are read from their meters.
+    for pdu in (each for each, section in site.pdus.items() if not isinstance(section, PowerShelf)):
         yield pdu, "apc-rpdu2" if site.feed_of(pdu) == first else "raritan-pdu2"
     yield from ((cdu, "aalc-rpu") for cdu in site.cdus)
     yield from ((meter, "schneider-iem3000") for meter in site.meters)

@@ -156,6 +156,11 @@ class MeterFromReadings(_FromReadings):
         return self._number("meter_energy_joules_total") / 3600
 
     @property
+    def exported_wh(self) -> float:
+        """Energy that went out since the start, Wh."""
+        return self._number("meter_energy_joules_total", "direction", "export") / 3600
+
+    @property
     def total_kw(self) -> float:
         """Power of all phases, kW."""
         return self._number("meter_power_watts") / 1000

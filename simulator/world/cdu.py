@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.site import Cdu as CduSection
 from simulator.world.exchanger import effectiveness, transfer
 from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_REQUIRED, SHUT_OFF_HEAD_RATIO, Branch
@@ -73,6 +73,8 @@ class Cdu:
     power_w: float = 0.0
     failed_pumps: set[int] = field(default_factory=set)
     running: set[int] = field(init=False)
+    primary: str = ""
+    """The primary loop that takes its heat now."""
     pump_s: dict[int, float] = field(default_factory=lambda: dict(INITIAL_RUNNING_S))
     filter_resistance_ratio: float = 1.0
     """Resistance of the filter, relative to a clean one."""
@@ -84,6 +86,7 @@ class Cdu:
 
     def __post_init__(self) -> None:
         self.running = set(PUMPS[: self.pumps_required])
+        self.primary = next(iter(self.section.primaries), "")
 
     @property
     def pumps_required(self) -> int:
@@ -93,12 +96,12 @@ class Cdu:
     @property
     def design_flow(self) -> float:
         """Flow at which the rated heat warms the coolant by DESIGN_RISE_K, m3/s."""
-        return self.section.rated_cooling_w / (FLUIDS[self.fluid].volumetric_heat_capacity(40.0) * DESIGN_RISE_K)
+        return self.section.rated_cooling_w / (known_fluid(self.fluid).volumetric_heat_capacity(40.0) * DESIGN_RISE_K)
 
     @property
     def design_primary_flow(self) -> float:
         """Flow through the fully open valve, m3/s."""
-        needed = self.section.rated_cooling_w / (FLUIDS["water"].volumetric_heat_capacity(35.0) * PRIMARY_RISE_K)
+        needed = self.section.rated_cooling_w / (known_fluid("water").volumetric_heat_capacity(35.0) * PRIMARY_RISE_K)
         return PRIMARY_FLOW_RESERVE * needed
 
     @property
@@ -184,7 +187,7 @@ class Cdu:
             transfer_w_per_k: Conductance of the clean exchanger at design flows, W/K (`design_transfer`).
         """
         self.primary_flow = self.design_primary_flow * self.valve
-        hot = self.flow * FLUIDS[self.fluid].volumetric_heat_capacity((hot_c + self.supply_c) / 2)
+        hot = self.flow * known_fluid(self.fluid).volumetric_heat_capacity((hot_c + self.supply_c) / 2)
         cold = self.primary_flow * primary_capacity
         conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling_ratio
         self.heat_w = effectiveness(conductance, min(hot, cold), max(hot, cold)) * min(hot, cold) * (hot_c - cold_c)

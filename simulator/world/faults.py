@@ -272,6 +272,14 @@ def _air_units(world: World) -> Mapping[str, object]:
     return {name: _AirUnit(air.failed, name) for air, name in units}
 
 
+def _plant(world: World) -> Mapping[str, object]:
+    return {name: unit for primary in world.primaries.values() for name, unit in primary.units.items()}
+
+
+def _generators(world: World) -> Mapping[str, object]:
+    return world.network.generators
+
+
 def _cdus(world: World) -> Mapping[str, object]:
     return world.cdus
 
@@ -283,6 +291,10 @@ def _secondary(world: World) -> Mapping[str, object]:
 WORLD_FAULTS: Final[Mapping[str, _FaultKind]] = {
     "mains_loss": _FaultKind("feed", _feeds, _set("mains", value=False), _set("mains", value=True)),
     "feed_loss": _FaultKind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
+    "generator_failure": _FaultKind("generator", _generators, _set("failed", value=True), _set("failed", value=False)),
+    "plant_failure": _FaultKind(
+        "chiller or dry cooler", _plant, _set("failed", value=True), _set("failed", value=False)
+    ),
     "phase_loss": _FaultKind(
         "feed, panel or PDU",
         _with_phases,

@@ -249,9 +249,9 @@ def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
 
 
 def _primary(world: World, cdu: Cdu) -> dict[str, float]:
-    if cdu.section.primary is None:
+    if not cdu.section.primaries:
         return {}
-    primary = world.primaries[cdu.section.primary]
+    primary = world.primaries[cdu.primary]
     return {
         key("cdu_flow_cubic_meters_per_second", "loop", "primary"): cdu.primary_flow,
         key("cdu_supply_temperature_celsius", "loop", "primary"): primary.supply_c,
@@ -268,6 +268,7 @@ def _meter(world: World, meter: str) -> dict[str, float | str]:
     readings: dict[str, float | str] = {
         key("meter_power_watts"): sum(watts),
         key("meter_energy_joules_total"): world.meters_j[meter],
+        key("meter_energy_joules_total", "direction", "export"): world.meters_exported_j[meter],
         key("meter_frequency_hertz"): frequency_hertz(world),
     }
     for phase, line in enumerate(LINES):
@@ -296,8 +297,12 @@ def _sensor(world: World, sensor: Sensor) -> dict[str, float | str]:
 
 
 def _loops_near(world: World, sensor: Sensor) -> list[SecondaryLoop]:
-    """Loops with a rack at the rope's position: the same rack, row or room."""
+    """The loop that the rope lies along, or that of the CDU it lies under; else loops with a rack in the same rack, row or room."""
     site, found = world.site, []
+    above = site.cdus.get(sensor.under or "")
+    own = sensor.loop or (above.secondary if above is not None else None)
+    if own is not None:
+        return [world.loops[own]] if own in world.loops else []
     for loop in world.loops.values():
         racks = [site.racks[rack] for rack in loop.plates]
         at_rack, in_row = sensor.rack in loop.plates, sensor.row in {rack.row for rack in racks}

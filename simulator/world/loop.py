@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.site import Loop as LoopSection
 from simulator.world.cdu import DESIGN_PRESSURE_PA, DESIGN_RISE_K, Cdu
 from simulator.world.hydraulics import solve
@@ -132,7 +132,7 @@ class SecondaryLoop:
     def capacity(self, celsius: float) -> float:
         """Volumetric heat capacity of the coolant, J/(m3 K)."""
         low, high = FLUID_RANGE_C
-        return FLUIDS[self.section.coolant].volumetric_heat_capacity(max(low, min(high, celsius)))
+        return known_fluid(self.section.coolant).volumetric_heat_capacity(max(low, min(high, celsius)))
 
     def move(self, live: Mapping[str, bool], dt_s: float) -> None:
         """Work out pumps, pressures and flows for this step; `live` says which CDUs have power."""

@@ -38,17 +38,29 @@ def meter_w(world: Metered, meter: str) -> list[float]:
     """Power through a meter on each of the three phases, W."""
     section = world.site.meters[meter]
     if section.role == "pv":
-        design = sum(rack.design_power_w for rack in world.site.racks.values())
-        sun = max(0.0, math.sin(2 * math.pi * (world.time_s / DAY_S - 0.25)))
-        return [PV_SHARE * design * sun / 3] * 3
+        return _even(_pv_w(world))
+    if section.role == "generator" and not section.measures:
+        return _even(sum(each.power_w for each in world.network.generators.values()))
     # A facility meter that names nothing measures the whole site. The outdoor plants hang directly on the mains, because site
     # files do not say which panel supplies them.
     if section.role == "facility" and not section.measures:
-        parts = [feed.power_w for feed in world.network.feeds.values()]
-        parts += [_even(primary.power_w) for primary in world.primaries.values()]
+        # What generators carry does not come through the mains' meter; and what a roof gives behind it, it need not take in.
+        feeds = [feed for feed in world.network.feeds.values() if not (feed.generators and feed.on_generator)]
+        parts = [feed.power_w for feed in feeds]
+        parts += [_even(primary.power_w) for primary in world.primaries.values()] if feeds else []
+        behind = [each for each in world.site.meters_of("pv") if each.behind is not None] if feeds else []
+        parts += [_even(-_pv_w(world)) for _ in behind]
+        incomers = sum(each.incomer for each in world.site.meters_of("facility")) if section.incomer else 1
+        parts = [[watts / incomers for watts in part] for part in parts]
     else:
         parts = [_through(world, name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
     return [sum(part[phase] for part in parts) for phase in range(3)]
+
+
+def _pv_w(world: Metered) -> float:
+    design = sum(rack.design_power_w for rack in world.site.racks.values())
+    sun = max(0.0, math.sin(2 * math.pi * (world.time_s / DAY_S - 0.25)))
+    return PV_SHARE * design * sun
 
 
 def _even(watts: float) -> list[float]:
@@ -66,8 +78,21 @@ def _through(world: Metered, name: str, *, into: bool) -> list[float]:
         for phase, watts in zip(network.pdus[name].phases, network.pdus[name].power_w, strict=True):
             power[phase] += watts
         return power
+    return _even(_unit_w(world, name))
+
+
+def _unit_w(world: Metered, name: str) -> float:
+    """Power of what takes or gives the same on each phase, W."""
+    network = world.network
     if name in network.consumers:
-        return _even(network.consumers[name].power_w if network.consumers[name].live else 0.0)
+        return network.consumers[name].power_w if network.consumers[name].live else 0.0
     if name in world.loops:
-        return _even(sum(cdu.power_w for cdu in world.loops[name].cdus))
-    return _even(network.racks[name].supplied_w if name in network.racks else world.primaries[name].power_w)
+        return sum(cdu.power_w for cdu in world.loops[name].cdus)
+    if name in network.racks:
+        return network.racks[name].supplied_w
+    if name in world.primaries:
+        return world.primaries[name].power_w
+    if name in network.generators:
+        return network.generators[name].power_w
+    # Of a loop's plant; that of single pumps is not simulated.
+    return sum(each.units[name].power_w for each in world.primaries.values() if name in each.units)

@@ -11,6 +11,7 @@ from rackflow.site import Site
 from rackflow.site import Ups as UpsSection
 from simulator.world.battery import Battery
 from simulator.world.breaker import Breaker
+from simulator.world.generator import Generator, GeneratorGroup, groups_of
 from simulator.world.supply import Feed, Panel, Pdu, three_zeros
 from simulator.world.switch import Switch
 from simulator.world.ups import Ups, battery_draw_w
@@ -64,6 +65,8 @@ class Network:
     """Every part of the power network, by id of the site file."""
 
     feeds: dict[str, Feed] = field(default_factory=dict)
+    groups: dict[tuple[str, ...], GeneratorGroup] = field(default_factory=dict)
+    """Generators in parallel, by the feeds that they carry."""
     ups: dict[str, Ups] = field(default_factory=dict)
     panels: dict[str, Panel] = field(default_factory=dict)
     switches: dict[str, Switch] = field(default_factory=dict)
@@ -78,6 +81,11 @@ class Network:
     """UPSs and panels, each after everything that feeds it."""
     loads: dict[str, list[float]] = field(default_factory=dict)
     """Power taken from each node on each of the supply's phases in this step, W."""
+
+    @property
+    def generators(self) -> dict[str, Generator]:
+        """The generators of the site file."""
+        return {name: each for group in self.groups.values() for name, each in group.members.items()}
 
     def volts_of(self, node: str) -> list[float]:
         """Output voltages of a feed, UPS, panel, switch or PDU, by the supply's phases, V."""
@@ -134,6 +142,9 @@ class Network:
             self._divide(node, part.carry(self.loads[node], dt_s))
         for name, feed in self.feeds.items():
             feed.carry(self.loads[name], dt_s)
+        for feeds, group in self.groups.items():
+            carried = [self.feeds[name] for name in feeds]
+            group.carry(sum(sum(feed.power_w) for feed in carried if feed.on_generator))
 
     def _amperes_behind(self, switch: str) -> list[float]:
         amperes = three_zeros()
@@ -191,6 +202,10 @@ def build_network(site: Site, seed: int) -> Network:
     network = Network(order=_order(site))
     network.sources = {name: site.sources(name) for name in network.order}
     network.feeds = {each.id: Feed(each, volts, seed + at) for at, each in enumerate(site.feeds.values())}
+    network.groups = groups_of(site)
+    for feeds, group in network.groups.items():
+        for feed in feeds:
+            network.feeds[feed].generators = group
     network.ups = {each.id: new_ups(each, volts) for each in site.ups.values()}
     for panel in site.panels.values():
         network.panels[panel.id] = Panel(panel.id, Breaker(panel.breaker_a) if panel.breaker_a else None)

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.site import Loop as LoopSection
 from simulator.world.loop import FLUID_RANGE_C, STABLE
 
@@ -27,6 +27,23 @@ DRY_COOLER_POWER_RATIO: Final = 0.02
 
 
 @dataclass(slots=True)
+class PlantUnit:
+    """A chiller or dry cooler of the site file."""
+
+    rated_w: float
+    power_ratio: float
+    """Electrical power over heat rejected."""
+    failed: bool = False
+    live: bool = True
+    power_w: float = 0.0
+
+    @property
+    def able_w(self) -> float:
+        """Heat that it can reject now."""
+        return self.rated_w if self.live and not self.failed else 0.0
+
+
+@dataclass(slots=True)
 class PrimaryLoop:
     """One primary loop: a supply and a return volume, each half of the coolant."""
 
@@ -43,6 +60,8 @@ class PrimaryLoop:
     energy_j: float = 0.0
     stored_j: float = 0.0
     flow: float = 0.0
+    units: dict[str, PlantUnit] = field(default_factory=dict)
+    """By id; without any, the plant is of `capacity_w` and one kind."""
 
     def __post_init__(self) -> None:
         if self.chilled:
@@ -53,7 +72,7 @@ class PrimaryLoop:
         """Volumetric heat capacity of the water, J/(m3 K)."""
         low, high = FLUID_RANGE_C
         mean = max(low, min(high, (self.supply_c + self.return_c) / 2))
-        return FLUIDS[self.section.coolant].volumetric_heat_capacity(mean)
+        return known_fluid(self.section.coolant).volumetric_heat_capacity(mean)
 
     def advance(self, units: Iterable[tuple[float, float]], dt_s: float, *, live: bool) -> None:
         """Let `units` give their heat to the water for a step; each is a flow (m3/s) and a heat (W).
@@ -68,11 +87,11 @@ class PrimaryLoop:
         rate = self.flow * capacity
         target = (CHILLED_C if self.chilled else WARM_C) + self.warm_k
         steps = math.ceil(dt_s * self.flow / (self.section.volume_m3 / 2) / STABLE) or 1
-        rejected = 0.0
+        rejected, able_w = 0.0, self._able_w()
         for _ in range(steps):
             step = dt_s / steps
             wanted = rate * (self.return_c - self.supply_c) + node * (self.supply_c - target) / SETTLE_S
-            out = max(0.0, min(self.capacity_w, wanted)) if live else 0.0
+            out = max(0.0, min(able_w, wanted)) if live else 0.0
             carried = rate * (self.return_c - self.supply_c)
             self.supply_c += (carried - out) * step / node
             self.return_c += (heat - carried) * step / node
@@ -80,6 +99,13 @@ class PrimaryLoop:
             rejected += out / steps
         self.heat_w = rejected
         pump = self.flow * PUMP_PA / PUMP_EFFICIENCY
+        for unit in self.units.values():
+            # Units share the heat by what they can do.
+            unit.power_w = rejected * unit.able_w / able_w * unit.power_ratio if live and able_w else 0.0
         ratio = CHILLER_POWER_RATIO if self.chilled else DRY_COOLER_POWER_RATIO
-        self.power_w = (pump + rejected * ratio) if live else 0.0
+        fans = sum(unit.power_w for unit in self.units.values()) if self.units else rejected * ratio
+        self.power_w = (pump + fans) if live else 0.0
         self.energy_j += self.power_w * dt_s
+
+    def _able_w(self) -> float:
+        return sum(unit.able_w for unit in self.units.values()) if self.units else self.capacity_w

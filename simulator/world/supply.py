@@ -7,6 +7,7 @@ from typing import Final
 from rackflow.site import Feed as FeedSection
 from rackflow.site import Pdu as PduSection
 from simulator.world.breaker import Breaker
+from simulator.world.generator import GeneratorGroup
 
 # Typical values, chosen; not from one product.
 # Power of a rack PDU's own controller and relays.
@@ -47,6 +48,9 @@ class Feed:
     power_w: list[float] = field(default_factory=three_zeros)
     energy_j: float = 0.0
     without_mains_s: float = 0.0
+    generators: GeneratorGroup | None = None
+    """Those of the site file; without them, one that carries everything after `backup_start_s`, if the feed has that."""
+    on_generator: bool = False
 
     @property
     def id(self) -> str:
@@ -57,8 +61,11 @@ class Feed:
         """Let a step pass; returns the voltages of its phases, V."""
         self.without_mains_s = 0.0 if self.mains else self.without_mains_s + dt_s
         start = self.section.backup_start_s
-        generator = not self.mains and start is not None and self.without_mains_s > start
-        if self.lost or not (self.mains or generator):
+        if self.generators is not None:
+            self.on_generator = self.generators.ready(self.without_mains_s)
+        else:
+            self.on_generator = not self.mains and start is not None and self.without_mains_s > start
+        if self.lost or not (self.mains or self.on_generator):
             self.volts = three_zeros()
         else:
             self.volts = [0.0 if phase in self.phases_lost else self._volts(phase, time_s) for phase in range(3)]

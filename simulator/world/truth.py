@@ -108,9 +108,9 @@ def _put_cdu(found: dict[str, float], world: World, loop: SecondaryLoop, cdu: Cd
         add_figure(found, "cdu_flow_per_heat_cubic_meters_per_joule", cdu.flow / heat, device=name, loop="secondary")
         add_figure(found, "cdu_coefficient_of_performance_ratio", heat / cdu.power_w, device=name)
     add_figure(found, "cdu_pumps_spare", len(PUMPS) - len(cdu.failed_pumps) - cdu.pumps_required, device=name)
-    if cdu.section.primary is None:
+    if not cdu.section.primaries:
         return
-    primary = world.primaries[cdu.section.primary]
+    primary = world.primaries[cdu.primary]
     add_figure(found, "cdu_heat_removed_watts", cdu.heat_w, device=name, loop="primary")
     add_figure(found, "cdu_approach_celsius", cdu.supply_c - primary.supply_c, device=name)
     add_figure(
@@ -143,7 +143,7 @@ def _put_loop(found: dict[str, float], world: World, loop: SecondaryLoop) -> Non
     add_figure(found, "loop_redundancy_margin_watts", sum(rated) - max(rated) - heat, loop=name)
     healthy = sum(len(cdu.failed_pumps) < len(PUMPS) for cdu in loop.cdus)
     add_figure(found, "loop_cdus_spare", healthy - loop.section.cdus_required, loop=name)
-    if all(cdu.section.primary for cdu in loop.cdus):
+    if all(cdu.section.primaries for cdu in loop.cdus):
         given = sum(cdu.heat_w for cdu in loop.cdus)
         add_figure(found, "loop_heat_imbalance_ratio", heat_imbalance_ratio(given, heat), loop=name)
     if power > 0:

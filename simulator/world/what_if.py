@@ -45,7 +45,7 @@ def what_if_truth(world: World) -> dict[str, float]:
         _put_feed_loss(found, other, feed)
     for loop in world.loops.values():
         for failure in FAILURES:
-            if failure == "pumps" or all(cdu.section.primary for cdu in loop.cdus):
+            if failure == "pumps" or all(cdu.section.primaries for cdu in loop.cdus):
                 lasts_s = ride_through_s(world, loop.section.id, failure)
                 add_figure(found, "loop_ride_through_seconds", lasts_s, loop=loop.section.id, failure=failure)
     return found
@@ -70,7 +70,7 @@ def ride_through_s(world: World, loop: str, failure: Failure, max_s: float = MAX
         for cdu in mine.cdus:
             cdu.valve, cdu.valve_stuck = 0.0, True
     else:
-        for name in {cdu.section.primary for cdu in mine.cdus if cdu.section.primary}:
+        for name in {name for cdu in mine.cdus for name in cdu.section.primaries}:
             other.primaries[name].warm_k = _NO_REJECTION_K
     limit_c = mine.section.max_supply_celsius
     return _until(other, lambda: _supply_c(mine), SUPPLY_LIMIT_C if limit_c is None else limit_c, max_s)

@@ -14,7 +14,7 @@ from simulator.world.load import DAY_S, Load, SteadyLoad, TrainingLoad
 from simulator.world.loop import Plates, SecondaryLoop
 from simulator.world.metering import meter_w
 from simulator.world.network import Network, build_network
-from simulator.world.plant import PrimaryLoop
+from simulator.world.plant import CHILLER_POWER_RATIO, DRY_COOLER_POWER_RATIO, PlantUnit, PrimaryLoop
 
 # Longest step. Instruments are polled every few seconds and load steps take two, so a second resolves both. A campus of 512 racks
 # takes a sixth of a core at this step (docs/reference/simulator.md); half the step would take twice as much.
@@ -31,6 +31,9 @@ MIN_WATER_FLOW_RATIO: Final = 0.2
 # RISE_K. Without a room it gets air of 25 degC.
 HEAT_EXCHANGER_AIR_RESERVE: Final = 1.5
 DEFAULT_ROOM_C: Final = 25.0
+# By how much the other primary loop must be colder before a CDU changes over to it. A chosen value: well above what two plants of one
+# kind differ by, and reached within a minute or two of one failing.
+CHANGEOVER_K: Final = 6.0
 # Losses of UPSs at full load that their room's air must be sized for, over rated power; the sum of `ups.py`'s three.
 UPS_HEAT_SHARE: Final = 0.04
 MIN_ROOM_DESIGN_W: Final = 1000.0
@@ -70,6 +73,8 @@ class World:
         self.room_of = {name: site.place(name).get("room", ELSEWHERE) for name in site.devices}
         self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
         self.meters_j = dict.fromkeys(site.meters, 0.0)
+        """Energy that came in through each meter."""
+        self.meters_exported_j = dict.fromkeys(site.meters, 0.0)
         self.ledger = Ledger()
         # One step, so that voltages, flows and readings exist before the first read.
         self.advance(STEP_S)
@@ -129,10 +134,10 @@ class World:
             heat[room] = heat.get(room, 0.0) + supply.supplied_w * (1 - share)
         for loop in self.loops.values():
             for cdu in loop.cdus:
-                name, primary = cdu.section.id, cdu.section.primary
+                name = cdu.section.id
                 room = self.room_of[name]
-                if primary:
-                    source = self.primaries[primary]
+                if cdu.section.primaries:
+                    source = self._primary_of(cdu)
                     cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._transfer[name])
                 else:
                     cold_c = self.airs[room].cold_c if room in self.airs else DEFAULT_ROOM_C
@@ -144,6 +149,14 @@ class World:
                     heat[room] = heat.get(room, 0.0) + cdu.power_w - cdu.shaft_w
             loop.warm(liquid, dt_s)
         return heat
+
+    def _primary_of(self, cdu: Cdu) -> PrimaryLoop:
+        """The primary loop that a CDU takes water from: it changes to its other one where that is much colder."""
+        warmth = {name: self.primaries[name].supply_c for name in cdu.section.primaries}
+        coldest = min(warmth, key=warmth.__getitem__)
+        if warmth[cdu.primary] - warmth[coldest] > CHANGEOVER_K:
+            cdu.primary = coldest
+        return self.primaries[cdu.primary]
 
     def _heat_of_losses(self, heat: dict[str, float]) -> None:
         """Add what UPSs, panels, PDUs and cables lose to the air of their rooms."""
@@ -174,7 +187,10 @@ class World:
     def _cool_primary(self, dt_s: float) -> None:
         live = any(max(feed.volts) > 0 for feed in self.network.feeds.values())
         for name, primary in self.primaries.items():
-            units = [(cdu.primary_flow, cdu.heat_w) for cdu in self.cdus.values() if cdu.section.primary == name]
+            for unit_name, plant in primary.units.items():
+                sources = self.site.sources(unit_name)
+                plant.live = not sources or any(max(self.network.volts_of(each)) > 0 for each in sources)
+            units = [(cdu.primary_flow, cdu.heat_w) for cdu in self.cdus.values() if cdu.primary == name]
             for air in self.airs.values():
                 for unit in air.units:
                     removed = air.removed_w.get(unit.id, 0.0)
@@ -197,7 +213,9 @@ class World:
         rejected += sum(air.removed_w.get("", 0.0) for air in self.airs.values())
         ledger.rejected_j += rejected * dt_s
         for name in self.meters_j:
-            self.meters_j[name] += sum(meter_w(self, name)) * dt_s
+            energy_j = sum(meter_w(self, name)) * dt_s
+            self.meters_j[name] += max(energy_j, 0.0)
+            self.meters_exported_j[name] += max(-energy_j, 0.0)
 
     @property
     def stored_j(self) -> float:
@@ -244,10 +262,20 @@ def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:
     found = {}
     for loop in site.loops.values():
         if loop.kind == "primary":
-            warm = [cdu.rated_cooling_w for cdu in site.cdus.values() if cdu.primary == loop.id]
+            warm = [cdu.rated_cooling_w for cdu in site.cdus.values() if loop.id in cdu.primaries]
             cold = [unit.rated_cooling_w for unit in site.air_units.values() if unit.primary == loop.id]
-            found[loop.id] = PrimaryLoop(loop, SPARE_PLANT * sum(warm + cold), chilled=not warm)
+            units = _plant_units(site, loop.id)
+            # A loop of CDUs is warm although chillers may help its dry coolers on hot days.
+            found[loop.id] = PrimaryLoop(loop, SPARE_PLANT * sum(warm + cold), chilled=not warm, units=units)
     return found
+
+
+def _plant_units(site: Site, loop: str) -> dict[str, PlantUnit]:
+    chillers = [each for each in site.chillers.values() if each.loop == loop]
+    coolers = [each for each in site.dry_coolers.values() if each.loop == loop]
+    return {each.id: PlantUnit(each.rated_cooling_w, CHILLER_POWER_RATIO) for each in chillers} | {
+        each.id: PlantUnit(each.rated_cooling_w, DRY_COOLER_POWER_RATIO) for each in coolers
+    }
 
 
 def _air(site: Site, room: str) -> Air:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,15 @@ def recording(tmp_path: Path) -> Path:
 def test_check_says_that_a_configuration_is_good(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(config)]) == 0
     assert "ok; 2 devices, 2 enabled" in capsys.readouterr().out
+
+
+def test_check_says_that_the_outbox_cannot_be_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = config.parent / "no-such-folder"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f"{text}\noutbox: {{mode: disk, path: {nowhere}/outbox.db}}\n", encoding="utf-8")
+    assert main(["check", str(config)]) == 78
+    said = capsys.readouterr().err.strip()
+    assert said.startswith(f"{config}: outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}")
 
 
 @pytest.mark.parametrize("command", ["check", "run", "replay"])
@@ -160,3 +171,20 @@ async def test_read_takes_a_profile_from_a_folder_of_ones_own(
 def test_read_of_a_device_that_the_configuration_lacks(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["read", "ups-z", "--config", str(config)]) == 78
     assert "devices: has none called 'ups-z'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "spared"),
+    [
+        (["--help"], {"pydantic", "asyncio", "pymodbus", "gufo", "agent.run", "agent.lab"}),
+        (["check", "CONFIG"], {"pysnmp", "pymodbus", "aiohttp", "rackflow.site", "agent.lab", "agent.doctor"}),
+    ],
+)
+def test_a_command_imports_no_more_than_it_needs(config: Path, words: list[str], spared: set[str]) -> None:
+    asked = [str(config) if word == "CONFIG" else word for word in words]
+    script = (
+        f"import sys\nfrom agent.cli import main\ntry: main({asked})\nfinally: sys.stderr.write(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout
+    assert not spared & set(done.stderr.split())

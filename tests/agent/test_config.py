@@ -183,6 +183,10 @@ def test_places_roles_and_coolants_come_from_the_site_file(tmp_path: Path) -> No
             {"devices": [{**ON_SITE[0], "labels": {"feed": "B"}}]},
             "devices[0] (pdu-a1-a).labels.feed: is 'B' here",
         ),
+        (
+            {"devices": [ON_SITE[0], {**ON_SITE[2], "labels": {"feed": "C"}}]},
+            "agent.yaml:9: devices[1] (crac-9).labels.feed: 'C' is here, and only A, B in",
+        ),
         ({"devices": [{**ON_SITE[4], "role": "pv"}]}, "devices[0] (meter-it).role: is 'pv' here and 'it' in"),
         (
             {"devices": [{**ON_SITE[3], "coolant": {"primary": {"fluid": "pg25"}}}]},

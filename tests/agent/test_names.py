@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.modbus.client import PymodbusClient
+from agent.modbus.client import ModbusLink
 from agent.modbus.seam import ModbusTarget
 from agent.snmp.gufo import GufoClient
 from agent.snmp.pysnmp import PysnmpClient
@@ -67,7 +67,7 @@ async def test_an_snmp_device_that_has_moved_is_found_after_one_failure(shared_s
 
 
 async def test_a_modbus_device_without_an_address_is_unreachable() -> None:
-    client = PymodbusClient(ModbusTarget("tcp", "meter.example"), Resolver(Names()))
+    client = ModbusLink(ModbusTarget("tcp", "meter.example"), Resolver(Names()))
     with pytest.raises(DeviceUnreachable, match=r"cannot resolve meter\.example: Temporary failure"):
         await client.read(1, "holding", 0, 2)
     await client.close()
@@ -77,7 +77,7 @@ async def test_a_modbus_device_that_has_moved_is_found_after_one_failure() -> No
     async with FaultyModbus(good).serving() as server:
         names = Names(**{"meter.example": NOBODY})
         resolver = Resolver(names, ResolverLimits(fresh_s=0))
-        client = PymodbusClient(ModbusTarget("tcp", "meter.example", server.port), resolver)
+        client = ModbusLink(ModbusTarget("tcp", "meter.example", server.port), resolver)
         with pytest.raises(DeviceUnreachable):
             await client.read(1, "holding", 0, 2)
         names.addresses["meter.example"] = "127.0.0.1"

@@ -23,7 +23,7 @@ def config_with(outbox: dict[str, object], *profiles: str) -> AgentConfig:
 
 
 def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
-    profiles = load_profiles(None)
+    profiles = load_profiles(None, lazy=True)
     assert classes_of(profiles["rfc1628-ups"]) == {"safety", "fast", "normal", "slow", "inventory"}
     config = config_with({"mode": "memory", "limit_bytes": 10_000 * MESSAGE_BYTES}, *["rfc1628-ups"] * 10)
     found = estimate_outage(config, profiles)
@@ -41,7 +41,7 @@ def test_a_large_outbox_is_bounded_by_age(tmp_path: Path) -> None:
 
 
 def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> None:
-    profiles = load_profiles(None)
+    profiles = load_profiles(None, lazy=True)
     one = estimate_outage(config_with({"mode": "memory"}, "auto"), profiles)
     assert one.messages_per_s == pytest.approx(0.1 + 1 / 5 + 1 / 10 + 1 / 60 + 1 / 3600)
     config = config_with({"mode": "memory"}, "auto", "auto")

@@ -1,6 +1,7 @@
 """A collector's state is copied beside it, and only a whole copy of its own, of a version that is known, is put back."""
 
 import asyncio
+import hashlib
 import json
 import os
 import sqlite3
@@ -12,6 +13,8 @@ import pytest
 from collector.backup import REPLACED, Backup, make_backup, restore_backup, state_files
 from collector.config import CollectorConfig
 from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_page
+from collector.problems import Ended, History, history_files
+from collector.problems.history import append_history, read_history
 from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
 from rackflow.process.config import check_config
@@ -82,6 +85,56 @@ def test_what_was_backed_up_is_back_after_a_restore_and_what_was_there_is_kept(
     assert stored(config.ledger_path) == 3
     assert config.problems_path.read_text() == '{"problems": []}'
     assert stored(config.ledger_path.with_name(config.ledger_path.name + REPLACED)) == 5
+
+
+def test_the_problems_of_the_last_day_are_back_after_a_restore_and_none_of_them_twice(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    ended = [
+        Ended("DcimSmoke", [("device", f"smoke-{at}")], NOW_S - 60, NOW_S - at, 1.0, 1.0, is_cause=True)
+        for at in (3, 2, 1)
+    ]
+    path, before = history_files(config.problems_path)
+    append_history(path, ended[:2])
+    make_backup(config, tmp_path / "backup")
+    # As if the file had given way to another one while it was copied.
+    path.rename(before)
+    append_history(path, ended[1:])
+    make_backup(config, tmp_path / "second")
+    for folder, expected in (("second", ended), ("backup", ended[:2])):
+        path.unlink(missing_ok=True)
+        restore_backup(config, tmp_path / folder)
+        history = History()
+        history.restore(read_history(path), NOW_S)
+        assert history.since(0, NOW_S) == expected[::-1]
+    assert not before.exists()
+
+
+def test_a_history_of_a_newer_version_is_neither_copied_nor_put_back_nor_written_into(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    path, before = history_files(config.problems_path)
+    append_history(path, [])
+    made = make_backup(config, tmp_path / "backup")
+    newer = path.read_bytes().replace(b":1}", b":2}")
+    path.write_bytes(newer)
+    with pytest.raises(RackflowError, match="was written by a newer Rackflow"):
+        make_backup(config, tmp_path / "second")
+    copied = tmp_path / "backup" / path.name
+    copied.write_bytes(newer)
+    listed = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    listed["files"]["history"] = {
+        "name": copied.name,
+        "sha256": hashlib.sha256(newer).hexdigest(),
+        "size_bytes": len(newer),
+    }
+    (tmp_path / "backup" / "backup.json").write_text(json.dumps(listed))
+    with pytest.raises(RackflowError, match="restore it with that version"):
+        restore_backup(config, tmp_path / "backup")
+    assert made.files["history"].size_bytes == len(newer)
+    append_history(path, [])
+    assert before.read_bytes() == newer
+    assert read_history(path) == []
 
 
 def test_a_restored_file_belongs_to_the_services_user(config: CollectorConfig, tmp_path: Path) -> None:

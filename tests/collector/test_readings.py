@@ -150,3 +150,24 @@ def test_a_value_out_of_its_range_counts_as_bad_in_every_part_of_a_poll() -> Non
 def test_bad_readings_are_no_readings() -> None:
     one = msgspec.structs.replace(batch(values={}), bad={SUPPLY: "range"})
     assert resolve(one, SeriesKeys()).values == []
+
+
+def test_what_was_found_for_a_family_of_batches_goes_with_the_first_of_its_keys() -> None:
+    """Else series that were displaced would stay, beyond the limit of bytes, and come in without being counted as new keys."""
+    keys = SeriesKeys(limit_bytes=4 * series_bytes(SUPPLY), new_keys=2)
+    assert not resolve(batch(values={SUPPLY: 1.0}), keys).skipped
+    assert not resolve(batch(values={SUPPLY: 2.0}), keys).skipped
+    assert not resolve(
+        batch(values={FLOW: 0.1}), keys
+    ).skipped  # displaces the first: an agent has a quarter of the limit
+    assert resolve(batch(values={SUPPLY: 3.0}), keys).skipped == {"series": 1}
+
+
+def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:
+    keys = SeriesKeys()
+    assert not resolve(batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"}), keys).skipped
+    odd = resolve(batch(values={SUPPLY: 3200.0, FLOW: 1e-40}, states={PUMP: "dancing"}), keys)
+    assert (odd.values, odd.states, odd.skipped) == ([], [], {"range": 2, "state": 1})
+    assert odd.implausible == (SUPPLY, FLOW)
+    again = resolve(batch(values={SUPPLY: 33.0, FLOW: 0.0}, states={PUMP: "stopped"}), keys)
+    assert [value for _, _, value in (*again.values, *again.states)] == [33.0, 0.0, "stopped"]

@@ -249,6 +249,29 @@ def _aps() -> Served:
     return one
 
 
+def _generex() -> Served:
+    one = Served(checked=97)
+    one.phases(97, "H", (230, 231, 232), "ups_output_voltage_volts{phase=%}")
+    one.phases(100, "H", (31, 32, 34), "ups_output_load_ratio{phase=%}", 0.01)
+    one.gauge(103, "H", 98, "ups_battery_charge_ratio", 0.98)
+    one.phases(104, "h", (228, 229, 227), "ups_input_voltage_volts{phase=%}")
+    one.gauge(107, "h", 27, "ups_temperature_celsius", 27)
+    one.gauge(108, "h", 35, "ups_battery_runtime_seconds", 2100)
+    one.put(109, "H", 12)
+    one.states["dcim_ups_output_source"] = "battery"
+    one.gauge(110, "h", 273, "ups_battery_voltage_volts{string=1}", 273)
+    for register, (phase, raw, hertz) in enumerate((("L1", 50, 50), ("L2", 499, 49.9), ("L3", 500, 50)), 111):
+        one.gauge(register, "H", raw, f"ups_input_frequency_hertz{{phase={phase}}}", hertz)  # whole, or in tenths
+    one.gauge(114, "H", 7, "ups_input_faults_total", 7)
+    critical = ("battery_bad", "low_battery", "depleted_battery", "output_bad", "output_overload")
+    alarms = ("battery_bad", "on_battery", "low_battery", "depleted_battery", "temperature_bad", "input_bad")
+    for register, name in enumerate((*alarms, "output_bad", "output_overload", "on_bypass", "bypass_bad"), 115):
+        severity = "critical" if name in critical else "warning"
+        active = name in ("on_battery", "input_bad")
+        one.gauge(register, "H", active, f"device_alarm_active{{alarm={name},severity={severity}}}", float(active))
+    return one
+
+
 def ups_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -258,4 +281,5 @@ def ups_maps() -> dict[str, Served]:
         "tripplite-modbus": _tripplite(),
         "riello-multicom-modbus": _riello(),
         "liebert-aps-modbus": _aps(),
+        "generex-modbus": _generex(),
     }

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from agent.readings import Readings
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record
+from tests.conformance.shipped import shipped_profiles
 
 APC = "1.3.6.1.4.1.318.1.1"
 PRODUCT = "1.3.6.1.4.1.318.1.3"
@@ -23,7 +23,9 @@ async def read(product: str, objects: Mapping[str, int | bytes]) -> tuple[str, R
             for oid, value in objects.items()
         ),
     ]
-    identified, readings = await replay_snmp(sorted(records, key=lambda each: each.key), load_profiles(), "auto", 1.8e9)
+    identified, readings = await replay_snmp(
+        sorted(records, key=lambda each: each.key), shipped_profiles(), "auto", 1.8e9
+    )
     return identified.profile, readings
 
 

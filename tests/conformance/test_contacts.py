@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record, read_snmprec
 from rackflow.series import parse_series_key
+from tests.conformance.shipped import shipped_profiles
 from tests.servers.captures import require_captures
 
 CONTACT, LEAK, FAULT = "dcim_env_contact_active", "dcim_leak_detected", "dcim_leak_sensor_fault"
@@ -45,7 +45,7 @@ SEEN: dict[str, dict[tuple[str, str, float], int]] = {
 @pytest.mark.parametrize("name", SEEN)
 async def test_contacts_are_read_as_the_device_names_them(name: str) -> None:
     path = require_captures() / "snmp" / "env" / f"{name}.snmprec"
-    _, readings = await replay_snmp(read_snmprec(path), load_profiles(), "auto", 1_790_000_000.0)
+    _, readings = await replay_snmp(read_snmprec(path), shipped_profiles(), "auto", 1_790_000_000.0)
     found: Counter[tuple[str, str, float]] = Counter()
     for key, value in readings.values.items():
         metric, labels = parse_series_key(key)
@@ -69,6 +69,6 @@ async def test_a_dismissed_leak_is_a_leak_and_a_lost_cable_a_fault(
         Record("1.3.6.1.2.1.1.2.0", OBJECT_IDENTIFIER, "1.3.6.1.4.1.3699.1.1.10"),
         *(Record(f"{WATER}.{column}.1", tag, value) for column, tag, value in columns),
     ]
-    _, readings = await replay_snmp(records, load_profiles(), "nti-enviromux-5d", 1_790_000_000.0)
+    _, readings = await replay_snmp(records, shipped_profiles(), "nti-enviromux-5d", 1_790_000_000.0)
     found = {parse_series_key(key)[0]: value for key, value in readings.values.items()}
     assert (found.get(LEAK), found.get(FAULT)) == (leak, fault)

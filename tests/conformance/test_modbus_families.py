@@ -13,7 +13,6 @@ from agent.lab.replay import read_all
 from agent.modbus import decode
 from agent.poll.factory import PollerFactory
 from agent.profile import Profile, RawValue, planning_registers
-from agent.profile.load import load_profiles
 from agent.profile.plan import plan_device
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
@@ -23,6 +22,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
+from tests.conformance.shipped import shipped_profiles
 from tests.servers.process import find_program
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
@@ -72,7 +72,7 @@ async def poll(port: int, name: str, unit: int) -> Readings:
         "outlets": True,
     }
     config = check_config({"agent": "a", "labels": {"site": "s"}, "devices": [device]}, AgentConfig, "test")
-    poller = PollerFactory(load_profiles())(config, config.devices[0])
+    poller = PollerFactory(shipped_profiles())(config, config.devices[0])
     try:
         return (await read_all(poller, 0.0))[1]
     finally:
@@ -105,7 +105,7 @@ def cells(profile: Profile, one: Served) -> dict[str, RawValue]:
 
 
 def test_every_modbus_profile_has_a_served_map() -> None:
-    profiles = {name: profile for name, profile in load_profiles().items() if profile.protocol == "modbus"}
+    profiles = {name: profile for name, profile in shipped_profiles().items() if profile.protocol == "modbus"}
     assert sorted(profiles) == sorted(MAPS)
     for name, profile in profiles.items():
         plan = plan_device(profile, {}, cells(profile, MAPS[name]), "other")

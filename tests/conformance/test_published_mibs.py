@@ -3,21 +3,22 @@
 import pytest
 
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
+from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_supplies import SUPPLIES
+from tests.conformance.shipped import shipped_profiles
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
     claimed = {
         name
-        for name, profile in load_profiles().items()
+        for name, profile in shipped_profiles().items()
         if profile.protocol == "snmp" and profile.evidence == "published map"
     }
     assert claimed == MIBS.keys()
@@ -27,7 +28,7 @@ def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
 async def test_a_published_mib_is_read_in_base_units(name: str) -> None:
     one = MIBS[name]
     records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
-    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
     readings.values.pop(BOOT, None)
     assert identified.profile == name
     assert readings.values == pytest.approx(one.values)
@@ -40,7 +41,7 @@ async def test_lines_of_a_delta_unit_are_no_phases(delta: str) -> None:
     one = PDUS["enlogic-pdu"]
     answers = {**one.answers, "1.2.1.16.1": 3, delta: 2}
     records = [Record(f"{one.root}.{tail}", "", value) for tail, value in answers.items()]
-    _, readings = await replay_snmp(records, load_profiles(), "enlogic-pdu2", 1_790_000_000.0)
+    _, readings = await replay_snmp(records, shipped_profiles(), "enlogic-pdu2", 1_790_000_000.0)
     phases = {key.split("{")[0] for key in readings.values if key.startswith("dcim_pdu_phase")}
     assert phases == {"dcim_pdu_phase_current_amperes"}
 
@@ -53,7 +54,7 @@ async def test_the_unbalance_that_a_raritan_inlet_reports_is_a_share_of_its_mean
         Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.5", "", 0),
         Record("1.3.6.1.4.1.13742.6.3.3.4.1.7.1.1.3", "", 1),
     ]
-    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
     assert identified.profile == "raritan-pdu2"
     assert readings.values["dcim_pdu_input_unbalance_ratio{inlet=1.1}"] == pytest.approx(0.125)
 
@@ -82,7 +83,7 @@ async def test_a_transfer_switch_of_cyberpower_is_read_in_the_branch_of_pdus_whe
 ) -> None:
     answers = CYBERPOWER | in_its_own_branch
     records = [Record(f"1.3.6.1.4.1.3808.1.1.{tail}", "", value) for tail, value in answers.items()]
-    identified, readings = await replay_snmp(records, load_profiles(), "auto", 1_790_000_000.0)
+    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
     assert identified.profile == "cyberpower-ats"
     assert readings.values["dcim_ats_output_current_amperes{phase=L1}"] == pytest.approx(amperes)
     from_the_branch = {"dcim_ats_output_voltage_volts{phase=L1}": 230.4, "dcim_ats_output_power_watts{phase=L1}": 950.0}

@@ -21,6 +21,7 @@ from tests.fuzz.files import (
     texts_of_a_file,
     write_originals,
 )
+from tests.fuzz.frames import Piece, cuts, is_answered_rightly, pieces
 
 inputs = Counter[str]()
 """How many inputs each target has tried: answers of devices, messages, files."""
@@ -63,6 +64,11 @@ def modbus_answers(spoils: list[list[Spoil]]) -> None:
     inputs["modbus_answers"] += poll_spoilt("modbus", spoils)
 
 
+@given(st.lists(pieces, min_size=1, max_size=12), cuts)
+def modbus_frames(stream: list[Piece], sizes: list[int]) -> None:
+    inputs["modbus_frames"] += is_answered_rightly(stream, sizes)
+
+
 @given(st.lists(st.one_of(messages(), campus_polls()), min_size=15, max_size=60))
 def mqtt_documents(hostile: list[Message]) -> None:
     collector = _running_collector()
@@ -86,6 +92,7 @@ TARGETS: dict[str, Callable[[], None]] = {
     "snmp_answers": snmp_answers,
     "pysnmp_answers": pysnmp_answers,
     "modbus_answers": modbus_answers,
+    "modbus_frames": modbus_frames,
     "mqtt_documents": mqtt_documents,
     "texts": texts,
     "damaged_files": damaged_files,

@@ -34,6 +34,8 @@ def measured(results: Iterable[Result]) -> dict[str, tuple[float | None, float |
     found: dict[str, tuple[float | None, float | None]] = {}
     for each in (each for result in results for each in result.stages):
         now = each.own_s(each.pushed), each.own_s(each.pulled)
+        if now == (None, None):
+            continue
         before = found.get(each.expected.problem, (None, None))
         found[each.expected.problem] = _worse(before[0], now[0]), _worse(before[1], now[1])
     return found

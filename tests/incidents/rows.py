@@ -83,11 +83,13 @@ EDGE_FIRST = [
         (
             at("DcimReadingBeyondLimit", rack="a03"),
             at("DcimDeviceUnreachable", rack="a03"),
+            at("DcimStateNotNormal", rack="a03"),
             EDGE_SURVIVES,
             at("DcimPduPhaseOverload", rack="a03"),
             at("DcimPduPhaseLoadHigh", rack="a03"),
             at("DcimRackOverDesign", rack="a03"),
         ),
+        note="the PDU itself calls its load too high before its breaker is warm",
     ),
     Row(
         "ups-net-a on bypass",
@@ -136,7 +138,12 @@ EDGE_FIRST = [
     Row(
         "probe of pdu-a10-a drifts by 0.05 K/s",
         (fault("sensor_drift", "pdu-a10-a", point=TEMPERATURE, value=0.05),),
-        may=(at("DcimReadingSuspect", device="pdu-a10-a"), at("DcimReadingBeyondLimit", device="pdu-a10-a")),
+        may=(
+            at("DcimReadingSuspect", device="pdu-a10-a"),
+            at("DcimReadingBeyondLimit", device="pdu-a10-a"),
+            at("DcimRackInletHot", rack="a10"),
+            at("DcimRackInletWarm", rack="a10"),
+        ),
         note="a drift of minutes looks like warm air, until a limit of the device is passed",
     ),
     Row(
@@ -181,16 +188,17 @@ EDGE_BATTERY = [
         (fault("battery_failing", "ups-b", value=0.02), fault("feed_loss", "B")),
         (
             at("DcimMainsLost", 30.0, feed="B"),
-            at("DcimUpsBatteryLow", 400.0, device="ups-b"),
+            at("DcimFeedLost", 120.0, feed="B"),
         ),
         (
+            at("DcimUpsBatteryLow", device="ups-b"),
             at("DcimUpsOnBatteryProlonged", feed="B"),
             at("DcimMainsLostProlonged", feed="B"),
-            at("DcimFeedLost", feed="B"),
             at("DcimUpsRuntimeMarginShort", feed="B"),
             EDGE_SURVIVES,
         ),
         "ups-b dcim_ups_output_source = battery",
+        "such a battery fails without a warning: the UPS calls it depleted for a second, and is dark then",
     ),
     Row(
         "env-1 changes its address",
@@ -377,6 +385,7 @@ HALL_SECOND = [
             at("DcimPduPhaseLoadHigh", rack=f"{HALL}-d1"),
             at("DcimRackOverDesign", rack=f"{HALL}-d1"),
             at("DcimDeviceUnreachable", rack=f"{HALL}-d1"),
+            at("DcimStateNotNormal", rack=f"{HALL}-d1"),
             at("DcimReadingBeyondLimit", rack=f"{HALL}-d1"),
             HALL_SURVIVES,
         ),
@@ -395,8 +404,11 @@ HALL_LAST = [
     Row(
         "battery of ups-a1 at 5 %, then feed A lost, generator and all",
         (fault("battery_failing", f"{HALL}-ups-a1", value=0.05), fault("feed_loss", "A")),
-        (at("DcimMainsLost", 30.0, feed="A"), at("DcimUpsBatteryLow", 400.0, device=f"{HALL}-ups-a1")),
+        (at("DcimMainsLost", 30.0, feed="A"),),
         (
+            at("DcimUpsBatteryLow", device=f"{HALL}-ups-a1"),
+            at("DcimDeviceUnreachable", device=f"{HALL}-ups-a1"),
+            at("DcimUpsOnBattery", device=f"{HALL}-ups-a1"),
             at("DcimUpsOnBatteryProlonged", feed="A"),
             at("DcimMainsLostProlonged", feed="A"),
             at("DcimUpsRuntimeMarginShort", feed="A"),
@@ -404,6 +416,7 @@ HALL_LAST = [
             HALL_SURVIVES,
         ),
         f"{HALL}-ups-a1 dcim_ups_output_source = battery",
+        "such a battery fails without a warning: the UPS calls it depleted for a second, and is dark then",
     ),
     Row(
         "b-tcs bursts, 200 L/min",
@@ -415,12 +428,13 @@ HALL_LAST = [
             at("DcimCduFlowLow", row=f"{HALL}-b"),
             at("DcimCduAllPumpsStopped", row=f"{HALL}-b"),
             at("DcimCduSupplyTemperatureHigh", row=f"{HALL}-b"),
+            at("DcimDeviceAlarmCritical", row=f"{HALL}-b", alarm="return_temperature"),
             spare("b"),
         ),
         f"{HALL}-b-leak dcim_leak_detected{{sensor=1.floor}} = 1",
     ),
     Row(
-        "pdu d2-a1 changes its address",
+        "pdu d2-b1 changes its address",
         (fault("address_change", f"pdu-{HALL}-d2-b1"),),
         (at("DcimDeviceUnreachable", UNREACHABLE_S, device=f"pdu-{HALL}-d2-b1"),),
         (HALL_SURVIVES,),

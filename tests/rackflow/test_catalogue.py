@@ -2,11 +2,12 @@
 
 import csv
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from rackflow.catalogue import catalogue, parse_catalogue, split_name
+from rackflow.catalogue import catalogue, compiled_catalogue, parse_catalogue, split_name
 from rackflow.errors import ConfigError, ContractError
 from rackflow.units import WIRE_UNITS
 
@@ -85,3 +86,11 @@ def test_all_metrics_of_the_reference_are_there(captures: Path) -> None:
         # The catalogue may tell states apart that the reference has as one.
         if metric.states and (found := re.search(r"state=([a-z_|]+)", row["labels"])):
             assert set(found[1].split("|")) <= set(metric.states)
+
+
+def test_the_compiled_catalogue_says_what_the_file_says_and_is_not_used_for_another_text() -> None:
+    text = files("rackflow").joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    assert parse_catalogue(text) == catalogue()
+    compiled = files("rackflow").joinpath("catalogue.json").read_text(encoding="utf-8")
+    assert compiled_catalogue(text) == compiled
+    assert compiled_catalogue(f"{text}\n").partition("\n")[0] != compiled.partition("\n")[0]

@@ -18,6 +18,7 @@ from rackflow.documents import (
     DeviceDocument,
     Document,
     Event,
+    LeaseDocument,
     Status,
     Stored,
     check_topic,
@@ -57,6 +58,7 @@ EXAMPLES: dict[str, Document] = {
     ),
     "status": Status(agent="g", site="s", status="online", epoch="e", devices=["d"]),
     "stored": Stored(agent="g", collector="c", ledger="l", time=1, durable={"e": [(1, 3), (5, 5)]}),
+    "lease": LeaseDocument(agent="g", holder="h", hostname="gw", time=1),
 }
 
 

@@ -80,7 +80,7 @@ def test_a_wrong_command_names_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("name", "rest", "library", "extra"),
     [
-        ("read", ["192.0.2.1"], "pymodbus", "agent"),
+        ("read", ["192.0.2.1"], "gufo", "agent"),
         ("ledger", ["c.yaml"], "influxdb_client", "collector"),
         ("demo", [], "iotcore", "sim"),
     ],

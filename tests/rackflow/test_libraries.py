@@ -61,6 +61,7 @@ LIBRARIES = {
     "gufo",
     "influxdb_client",
     "iotcore",
+    "mqtt5",
     "paho",
     "prometheus_client",
     "pymodbus",
@@ -91,7 +92,8 @@ async def test_gufo_snmp_has_what_a_getnext_inside_a_subtree_needs() -> None:
     have = {*dir(session), *dir(session.getnext("1.3")), *dir(session.getbulk("1.3"))}
     needed = PRIVATE_OF_LIBRARIES["_one_getnext"]
     assert needed <= have, f"gufo_snmp {version('gufo_snmp')} has no {needed - have}: see agent/snmp/gufo.py"
-    assert {"send_get_next", "recv_get_next"} <= {*dir(session._sock)}  # noqa: SLF001 - as above
+    plain = {"get_fd", "send_get_many", "recv_get_many"}
+    assert {"send_get_next", "recv_get_next"} | plain <= {*dir(session._sock)}  # noqa: SLF001 - as above; agent/snmp/plain.py
 
 
 def test_no_other_place_uses_a_private_name_of_a_library() -> None:
@@ -166,9 +168,17 @@ def test_every_library_that_is_imported_is_a_dependency(package: str) -> None:
             assert needed & {canonicalize_name(each) for each in distributions[imported]}, f"{path}: {imported}"
 
 
+def test_a_plain_installation_has_what_both_sides_need_and_the_lists_of_each_side_agree_with_it() -> None:
+    plain = {Requirement(each).name: Requirement(each) for each in PROJECT["dependencies"]}
+    of_sides = {each for side in ("agent", "collector") for each in PROJECT["optional-dependencies"][side]}
+    assert {str(Requirement(each)) for each in of_sides} <= {str(each) for each in plain.values()}
+    assert plain.keys() - {Requirement(each).name for each in of_sides} == {"msgspec", "pydantic", "pyyaml"}
+
+
 def dependencies_of(extra: str) -> set[str]:
-    """Names of what `rackflow[extra]` asks for itself."""
-    return {Requirement(each).name for each in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"][extra])}
+    """Names of what one side needs: what both need, and the list of the extra."""
+    both = ("msgspec", "pydantic", "pyyaml")
+    return {*both, *(Requirement(each).name for each in PROJECT["optional-dependencies"][extra])}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rackflow.fluids import FLUIDS, volumetric_heat_capacity
+from rackflow.fluids import known_fluid, volumetric_heat_capacity
 from rackflow.physics import dew_point_celsius, effectiveness_ratio, heat_imbalance_ratio, unbalance_ratio
 
 
@@ -25,7 +25,7 @@ from rackflow.physics import dew_point_celsius, effectiveness_ratio, heat_imbala
 def test_density_and_heat_capacity_of_each_coolant(
     fluid: str, celsius: float, density: float, heat_capacity: float
 ) -> None:
-    fit = FLUIDS[fluid]
+    fit = known_fluid(fluid)
     found = [
         sum(each * celsius**power for power, each in enumerate(fitted)) for fitted in (fit.density, fit.heat_capacity)
     ]

@@ -1,4 +1,4 @@
-"""A broker that answers as it is told: reason codes that mosquitto never sends, DISCONNECT for a message, or hanging up.
+"""A broker that answers as it is told: reason codes that mosquitto never sends, DISCONNECT for a message, garbage, or hanging up.
 
 Only what an MQTT 5 publisher needs: CONNECT, PUBLISH of QoS 1, PINGREQ and DISCONNECT.
 """
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Answer: TypeAlias = tuple[Literal["puback", "disconnect", "hang up", "silence"], int]
+Answer: TypeAlias = tuple[Literal["puback", "disconnect", "hang up", "silence", "garbage"], int]
 ACCEPTED: Answer = ("puback", 0)
 
 
@@ -59,11 +59,13 @@ class RefusingBroker:
         how, code = self.answer(topic, payload)
         if how == "disconnect":
             writer.write(bytes((0xE0, 2, code, 0)))
+        elif how == "garbage":
+            writer.write(b"\x30\xff\xff\xff\x7f")  # a packet of 256 MB, of which this is all
         elif how == "puback":
             if not code:
                 self.accepted.append((topic, payload))
             writer.write(bytes((0x40, 4, *mid, code, 0)))
-        return how in ("puback", "silence")
+        return how in ("puback", "silence", "garbage")
 
 
 async def _length(reader: asyncio.StreamReader) -> int:

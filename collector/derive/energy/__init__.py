@@ -1,6 +1,14 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
-from collector.derive.energy.accounting import PASSING, Accounts, plan_accounts, without_overlap
+from collector.derive.energy.accounting import (
+    PASSING,
+    Accounts,
+    facility_meters,
+    plan_accounts,
+    site_power,
+    without_overlap,
+)
+from collector.derive.energy.balance import SOURCES, balance_of
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Hour
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
@@ -8,6 +16,7 @@ from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 __all__ = [
     "HOUR_S",
     "PASSING",
+    "SOURCES",
     "Accounts",
     "EnergyRecords",
     "Factor",
@@ -15,8 +24,11 @@ __all__ = [
     "Head",
     "Hour",
     "SiteRecords",
+    "balance_of",
+    "facility_meters",
     "plan_accounts",
     "read_answer",
     "read_csv",
+    "site_power",
     "without_overlap",
 ]

@@ -1,8 +1,8 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
 
 No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDU pumps on rack PDUs, and meters of
-the whole site beside meters of its feeds; after that, everything is a sum. Each figure uses only the hours in which all of its quantities
-were counted, and states their share of the window.
+the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on site. Each
+figure uses only the hours in which all of its quantities were counted, and states their share of the window.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,17 +10,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import inf, isfinite
 
+from collector.derive.energy.balance import Balance, balance_of, is_source
 from collector.derive.energy.bounds import ENERGY_RESOLUTION_J, WATER_RESOLUTION_M3, rated_w, rated_water_m3_per_s
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
-from collector.derive.power import RackPower
+from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Meter, Site
 
 KWH_J = 3.6e6  # exact
 CDU_POWER = "dcim_cdu_power_watts"
+_COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
 PASSING = ("racks:", "pumps:")
 """Quantities of loops, kept for a day: a large site has hundreds of loops, and a year of their hours would be most of the file."""
@@ -71,9 +73,7 @@ class Accounts:
 def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], meters: Sequence[str]) -> Accounts:
     """Decide which slots are accounted for as what. Without meters of the role `it`, the rack PDUs are IT: category 2."""
     it_meters = without_overlap(site, site.meters_of("it"))
-    facility = site.meters_of("facility")
-    # A meter without a `measures` list measures the whole site: one is enough, and more would count the site twice.
-    facility = tuple(meter for meter in facility if not meter.measures)[:1] or without_overlap(site, facility)
+    facility = facility_meters(site)
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
     streams = [_metered(planner, site, each, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
@@ -89,6 +89,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
                 Stream(f"racks:{loop.id}", power, counter=False),
                 Stream(f"pumps:{loop.id}", pumps_w, counter=False),
             ]
+    streams += _behind(planner, site, facility)
     streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [
@@ -106,6 +107,55 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
         zone=site.grid.zone if site.grid else "",
         quantities=frozenset(stream.quantity for stream in streams),
     )
+
+
+def facility_meters(site: Site) -> tuple[Meter, ...]:
+    """The meters whose sum is what the site takes in.
+
+    A meter without a `measures` list measures the whole site, or is one of several incomers (the site file's check refuses others): what
+    measures a part of it is in that already.
+    """
+    meters = site.meters_of("facility")
+    return tuple(meter for meter in meters if not meter.measures) or without_overlap(site, meters)
+
+
+def _behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator[Stream]:
+    """Generation behind facility meters, and what leaves through those meters."""
+    counted = {meter.id: meter for meter in facility}
+    inside = [each for each in site.meters.values() if each.behind in counted]
+    for meter in inside:
+        yield _generated(planner, site, meter)
+    for name in dict.fromkeys(str(each.behind) for each in inside):
+        exported = planner.each(name, _COUNTER, direction="export")
+        if exported:
+            yield _counted(planner, site, counted[name], f"export:{name}", exported)
+        else:
+            yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), counter=False)
+
+
+def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
+    """What a meter of PV or of a generator counts. Whether that is import or export depends on how it was wired: the larger register."""
+    slots = planner.each(meter.id, _COUNTER)
+    quantity = f"{meter.role}:{meter.id}"
+    if not slots:
+        both = planner.step((metered_w(planner, meter.id),), abs)
+        return Stream(quantity, both, counter=False)
+    return _counted(planner, site, meter, quantity, [slots[0] if len(slots) == 1 else planner.step(slots, max)])
+
+
+def site_power(planner: Planner, site: Site) -> int | None:
+    """Slot of the power that the site uses, with what is generated behind its meters; None if nothing meters the whole of it."""
+    facility = facility_meters(site)
+    if not facility:
+        return None
+    counted = {meter.id for meter in facility}
+    taken = [metered_w(planner, meter.id) for meter in facility]
+    given = [metered_w(planner, each.id) for each in site.meters.values() if each.behind in counted]
+    return planner.total([*taken, *(planner.step((each,), abs) for each in given)])
+
+
+def _positive(planner: Planner, power: int, sign: int) -> int:
+    return planner.step((power,), lambda watts: max(sign * watts, 0.0))
 
 
 def _it_of_racks(planner: Planner, site: Site, racks: Mapping[str, RackPower], of: Iterable[str]) -> int:
@@ -146,25 +196,30 @@ def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Ite
 
 
 def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Stream:
-    """The meter's energy counter, or its power if it has none. Exported energy is left out: it was not used here."""
-    counter, power = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
-    if planner.has(meter.id, counter):
-        exported = planner.each(meter.id, counter, direction="export")
-        imported = [slot for slot in planner.each(meter.id, counter) if slot not in exported]
-        if imported:
-            # Nothing to check against is no fault of the meter: without a power, the ratings bound its steps.
-            beside = [planner.sum_of(meter.id, each) for each in (power, _PHASE_POWER) if planner.has(meter.id, each)]
-            return Stream(
-                quantity,
-                planner.total(imported),
-                counter=True,
-                meter=meter.id,
-                labels=planner.labels_of(meter.id),
-                power=planner.first(*beside) if beside else NO_SLOT,
-                rated=rated_w(site, meter.measures),
-                resolution=ENERGY_RESOLUTION_J,
-            )
-    return Stream(quantity, planner.reading(meter.id, power), counter=False)
+    """The meter's energy counter, or its power if it has none. Exported energy is a quantity of its own: it was not used here."""
+    exported = planner.each(meter.id, _COUNTER, direction="export")
+    imported = [slot for slot in planner.each(meter.id, _COUNTER) if slot not in exported]
+    if imported:
+        return _counted(planner, site, meter, quantity, imported)
+    power = metered_w(planner, meter.id)
+    # Where energy may leave through it, what leaves is counted by `_behind`.
+    leaves = any(each.behind == meter.id for each in site.meters.values())
+    return Stream(quantity, _positive(planner, power, sign=1) if leaves else power, counter=False)
+
+
+def _counted(planner: Planner, site: Site, meter: Meter, quantity: str, slots: Sequence[int]) -> Stream:
+    # Nothing to check against is no fault of the meter: without a power, the ratings bound its steps. A power that goes out is negative.
+    beside = [planner.sum_of(meter.id, each) for each in (_POWER, _PHASE_POWER) if planner.has(meter.id, each)]
+    return Stream(
+        quantity,
+        planner.total(slots),
+        counter=True,
+        meter=meter.id,
+        labels=planner.labels_of(meter.id),
+        power=planner.step((planner.first(*beside),), abs) if beside else NO_SLOT,
+        rated=rated_w(site, meter.measures),
+        resolution=ENERGY_RESOLUTION_J,
+    )
 
 
 def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: float, failures: Failures) -> None:
@@ -188,6 +243,9 @@ class Statement:
         self._hour = hour
         of = {kind: sorted(each for each in accounts.quantities if each.startswith(f"{kind}:")) for kind in _KINDS}
         self._facility, self._it, self._water, self._reuse = (of[kind] for kind in _KINDS)
+        self._pv = sorted(each for each in accounts.quantities if each.startswith("pv:"))
+        if self._facility:
+            self._facility = sorted(filter(is_source, accounts.quantities))
 
     def figures(self) -> Iterator[Figure]:
         """Every figure that the site has the meters for, over every window."""
@@ -209,6 +267,13 @@ class Statement:
                 wue = self._ratio(self._water, it_meters, 1000 * KWH_J)
                 needs = [*self._water, *it_meters]
                 yield self._over("dcim_site_wue_liters_per_kilowatt_hour", (site, label), length, needs, wue)
+            if facility and self._pv:
+                yield self._over(
+                    "dcim_site_pv_self_consumption_ratio", (site, label), length, facility, self._pv_used_of(self._pv)
+                )
+                yield self._over(
+                    "dcim_site_pv_share_ratio", (site, label), length, facility, self._pv_used_of(facility)
+                )
             if facility and self._reuse:
                 erf = self._ratio(self._reuse, facility)
                 yield self._over("dcim_site_erf_ratio", (site, label), length, [*self._reuse, *facility], erf)
@@ -219,36 +284,38 @@ class Statement:
         hours = self._known_hours(length)
         share = len(hours) / length
         contracts = [*self._accounts.contracts]
-        load_j = sum(load for load, _, _ in hours.values())
-        if contracts or self._accounts.profile_w:
-            ref = min(1.0, sum(green for _, green, _ in hours.values()) / load_j) if load_j else None
+        load_j = sum(each.balance.used for each in hours.values())
+        if contracts or self._accounts.profile_w or self._pv:
+            renewable_j = sum(each.green + each.balance.pv_used for each in hours.values())
+            ref = min(1.0, renewable_j / load_j) if load_j else None
             yield _figure("dcim_site_ref_ratio", labels, ref, share)
         known = {hour: entry for hour, entry in hours.items() if self._factors.at(hour) is not None}
         share = len(known) / length
         grams, free_j, guessed, it_j, free_known = 0.0, 0.0, 0, 0.0, bool(known)
-        for hour, (load, green, it_used) in known.items():
+        for hour, each in known.items():
             factor = self._factors.at(hour)
             if factor is None:
                 continue
-            grams += load / KWH_J * factor.grams_per_kwh
+            grid = each.balance.grid
+            grams += grid / KWH_J * factor.grams_per_kwh
             guessed += factor.estimated
-            it_j += it_used
+            it_j += each.it_used
             # Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour
-            # ("24/7 CFE: Methodologies and Metrics", Google 2021).
-            used = min(green, load)
+            # ("24/7 CFE: Methodologies and Metrics", Google 2021). What generators burn is not free, and its carbon is not the grid's.
+            used = min(each.green, grid)
             free_known = free_known and factor.carbon_free_ratio is not None
-            free_j += used + (load - used) * (factor.carbon_free_ratio or 0.0)
+            free_j += each.balance.pv_used + used + (grid - used) * (factor.carbon_free_ratio or 0.0)
         it_kwh = it_j / KWH_J
         cue = grams / 1000 / it_kwh if it_kwh else None
         yield _figure("dcim_site_cue_kilograms_per_kilowatt_hour", labels, cue, share)
-        load_j = sum(load for load, _, _ in known.values())
+        load_j = sum(each.balance.used for each in known.values())
         score = free_j / load_j if load_j and free_known else None
         why = "" if free_known else "the carbon-free share of the grid is not known"
         yield _figure("dcim_site_carbon_free_energy_ratio", labels, score, share, why)
         yield _figure("dcim_site_carbon_estimated_ratio", labels, guessed / len(known) if known else None, share)
 
-    def _known_hours(self, length: int) -> dict[int, tuple[float, float, float]]:
-        """Facility, contracted and IT energy in J of each hour in which all of them were metered."""
+    def _known_hours(self, length: int) -> dict[int, "_HourEnergy"]:
+        """Energy of each hour in which the facility, contracts and IT were metered."""
         found = {}
         needs = [*self._facility, *self._it, *self._accounts.contracts]
         for hour in range(self._hour - length, self._hour):
@@ -259,7 +326,22 @@ class Statement:
 
     def _ratio(self, above: Sequence[str], below: Sequence[str], factor: float = 1.0) -> Formula:
         def ratio(hours: Sequence[Hour]) -> float:
-            return factor * sum(total(hours, each) for each in above) / sum(total(hours, each) for each in below)
+            return factor * self._sum(hours, above) / self._sum(hours, below)
+
+        return ratio
+
+    def _sum(self, hours: Sequence[Hour], names: Sequence[str]) -> float:
+        """The sum of quantities; of the facility's, what the site used."""
+        if any(map(is_source, names)):
+            return sum(balance_of(names, hour.amount.__getitem__).used for hour in hours)
+        return sum(total(hours, each) for each in names)
+
+    def _pv_used_of(self, whole: Sequence[str]) -> Formula:
+        """The roof's energy that was used here, as a share of all of it or of all that the site used."""
+
+        def ratio(hours: Sequence[Hour]) -> float:
+            used = sum(balance_of(self._facility, hour.amount.__getitem__).pv_used for hour in hours)
+            return used / self._sum(hours, whole)
 
         return ratio
 
@@ -280,15 +362,24 @@ _LOOP_WINDOWS = ("hour", "day")
 _KINDS = ("facility", "it", "water", "reuse")
 
 
+@dataclass(frozen=True, slots=True)
+class _HourEnergy:
+    """Energy of one hour, J."""
+
+    balance: Balance
+    green: float
+    """Contracted."""
+    it_used: float
+
+
 def _of_hour(
     entry: Hour, hour: int, facility: Sequence[str], it_meters: Sequence[str], accounts: Accounts
-) -> tuple[float, float, float]:
-    """Facility, contracted and IT energy of one hour, J."""
+) -> _HourEnergy:
     green = sum(entry.amount[each] for each in accounts.contracts)
     if accounts.profile_w:
         green += accounts.profile_w[hour % 24] * HOUR_S
-    load = sum(entry.amount[each] for each in facility)
-    return load, green, sum(entry.amount[each] for each in it_meters)
+    balance = balance_of(facility, entry.amount.__getitem__)
+    return _HourEnergy(balance, green, sum(entry.amount[each] for each in it_meters))
 
 
 def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
@@ -315,18 +406,18 @@ class Emissions:
     def advance(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, now_hour: int) -> None:
         """Add the hours that are complete by now.
 
-        Location-based: all energy with the grid's factor. Market-based (GHG Protocol Scope 2): in each hour, the energy that no contract
-        covers, with the residual factor, or the grid's factor if there is none.
+        Location-based: all energy of the grid with its factor. Market-based (GHG Protocol Scope 2): in each hour, the energy of the grid
+        that no contract covers, with the residual factor, or the grid's factor if there is none.
         """
-        facility = sorted(each for each in accounts.quantities if each.startswith("facility:"))
+        facility = sorted(filter(is_source, accounts.quantities))
         needs = [*facility, *accounts.contracts]
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
             entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
-                load, green, _ = _of_hour(entry, hour, facility, (), accounts)
+                found = _of_hour(entry, hour, facility, (), accounts)
                 residual = factor.grams_per_kwh if factors.residual is None else factors.residual
-                self.location_g += load / KWH_J * factor.grams_per_kwh
-                self.market_g += max(load - green, 0.0) / KWH_J * residual
+                self.location_g += found.balance.grid / KWH_J * factor.grams_per_kwh
+                self.market_g += max(found.balance.grid - found.green, 0.0) / KWH_J * residual
         self.until_hour = max(self.until_hour, now_hour)
 
     def figures(self, accounts: Accounts) -> Iterator[Figure]:

@@ -57,8 +57,14 @@ class Reading(Protocol):
     """One latest reading. It is current before `expires_at`, monotonic seconds, and was received `life_s` before that."""
 
     value: float | str
-    expires_at: float
-    life_s: float
+
+    @property
+    def expires_at(self) -> float:
+        """Until when it is current."""
+
+    @property
+    def life_s(self) -> float:
+        """How long it is current from its receipt on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collector.derive.liquid.cooling import HEAT, plan_cdus
 from collector.derive.liquid.loops import plan_loops
+from collector.derive.liquid.plant import plan_plant
 from collector.derive.liquid.ride_through import Thermal
 
 __all__ = [
@@ -9,4 +10,5 @@ __all__ = [
     "Thermal",
     "plan_cdus",
     "plan_loops",
+    "plan_plant",
 ]

@@ -102,7 +102,7 @@ class RideThrough:
         self._thermal = thermal
         self._cdus = {loop: [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop] for loop in heats}
         self._heats = heats
-        self._shared: dict[str, tuple[int, _ThermalMass]] = {}
+        self._shared: dict[frozenset[str], tuple[int, _ThermalMass]] = {}
         self._expected_heat = {loop: self._expected_heat_of(site.loops[loop], heat) for loop, heat in heats.items()}
 
     def plan(self, loop: Loop) -> None:
@@ -116,26 +116,32 @@ class RideThrough:
             density = self._density(loop, heat, alone.design_w)
             kinds = {self._thermal.chips_of(rack) for rack in self._cooled([loop])}
             self._publish(loop, "pumps", (supply, density, heat), _until_first(alone, kinds, self._thermal))
-        primaries = {cdu.primary for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
-        if len(primaries) == 1 and (primary := primaries.pop()) is not None:
+        behind = {frozenset(cdu.primaries) for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
+        if len(behind) == 1 and (primaries := behind.pop()):
             # The supply temperature is used as the return, too: the exchangers still work, so no warm coolant reaches the supply, and
             # everything warms up together.
-            total, together = self._sharing(primary)
+            total, together = self._sharing(primaries)
             self._publish(
                 loop, "heat_rejection", (supply, supply, total), _until_limit(together, limit_c, self._thermal)
             )
 
-    def _sharing(self, primary: str) -> tuple[int, _ThermalMass]:
-        """Slot of all heat that goes into a primary loop, and everything that warms up with it."""
-        found = self._shared.get(primary)
+    def _sharing(self, primaries: frozenset[str]) -> tuple[int, _ThermalMass]:
+        """Slot of all heat that goes into a primary loop, and everything that warms up with it.
+
+        CDUs on two primary loops take water from one, or from both in parts that are not known: all heat of both, into the coolant of
+        the smaller one, errs on the safe side.
+        """
+        found = self._shared.get(primaries)
         if found is None:
-            sharing = sorted({cdu.secondary for cdu in self._site.cdus.values() if cdu.primary == primary})
-            air = [each.id for each in self._site.air_units.values() if each.primary == primary]
+            site = self._site
+            sharing = sorted({cdu.secondary for cdu in site.cdus.values() if not primaries.isdisjoint(cdu.primaries)})
+            air = [each.id for each in site.air_units.values() if each.primary in primaries]
             # Few air units report how much heat they take. Requiring it from all would leave the figure unknown at most sites.
             taken = [self._planner.reading(each, _AIR_HEAT) for each in air if self._planner.has(each, _AIR_HEAT)]
             total = self._planner.total([*(self._expected_heat[each] for each in sharing), *taken])
-            loops = [self._site.loops[primary], *(self._site.loops[each] for each in sharing)]
-            found = self._shared[primary] = total, self._mass_of(loops)
+            smallest = min((site.loops[each] for each in primaries), key=lambda each: each.volume_m3)
+            loops = [smallest, *(site.loops[each] for each in sharing)]
+            found = self._shared[primaries] = total, self._mass_of(loops)
         return found
 
     def _publish(self, loop: Loop, failure: Failure, needs: Sequence[int], seconds: Compute) -> None:

@@ -23,7 +23,9 @@ _FIGURES = ("thermal_load_ratio", "demand_load_ratio", "level_load_ratio")
 def plan_breakers(planner: Planner, site: Site | None, pdus: Iterable[str], racks: Mapping[str, RackPower]) -> None:
     """Plan the load of every breaker. `pdus` are the devices of that class, `racks` the slots of what the racks take."""
     described = site.pdus if site is not None else {}
-    for device in dict.fromkeys([*described, *pdus]):
+    # A device that speaks for a shelf is judged as the shelf.
+    speaking = {pdu.read_from for pdu in described.values()} - described.keys()
+    for device in dict.fromkeys([*described, *(each for each in pdus if each not in speaking)]):
         if site is not None and device in described:
             _described(planner, described[device], site.curve_of(described[device].breaker_curve))
         else:
@@ -36,7 +38,7 @@ def plan_breakers(planner: Planner, site: Site | None, pdus: Iterable[str], rack
 
 def _described(planner: Planner, pdu: Pdu, curve: BreakerCurve) -> None:
     for phase, own in supply_phases(planner, pdu).items():
-        rated = planner.each(pdu.id, _RATED, phase=own)
+        rated = planner.each(pdu.read_from, _RATED, phase=own)
         stated = [rated[0]] if len(rated) == 1 else []
         current = phase_current(planner, pdu, own)
         # Without its inlet, as all figures of the site file's phases: a label must not come with the first reading.

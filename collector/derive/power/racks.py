@@ -1,4 +1,4 @@
-"""Power figures of racks: power, utilisation, headroom, and what happens when a feed is lost.
+"""Power figures of racks: power, utilisation, headroom, and what happens when a feed is lost. "PDU" stands for power shelves, too.
 
 Currents of two feeds are added as magnitudes. Power factors differ, so the true sum is never larger: the error is on the safe side
 (4.6 % in the worst simulated case). Everything is judged by phase, because a breaker trips by phase.
@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
-from collector.derive.power.pdus import device_power, phase_current, supply_phases
+from collector.derive.power.pdus import device_power, phase_current, phase_voltages, supply_phases
 from collector.derive.power.supplies import DEAD
 from collector.derive.power.switches import SwitchedLoad, plan_switch
-from rackflow.site import Pdu, Rack, Site
+from rackflow.site import Pdu, PowerShelf, Rack, Site
 
 # A supply below this share of its nominal voltage counts as dead. Chosen: far below any sag that equipment must ride through (IEC
 # 61000-4-11 tests dips to 70 %), and far above the few volts that a meter shows on a dead phase.
@@ -51,6 +51,7 @@ def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
         design_w = rack.design_power_w
         used = planner.step((slots.total,), lambda power, of=design_w: ratio(power, of))
         planner.publish("dcim_rack_power_utilisation_ratio", used, *place)
+        _plan_shelves(planner, site, rack, slots)
         for lost in slots.feeds:
             _lose_feed(planner, site, rack, slots, lost)
     return found
@@ -70,13 +71,13 @@ def _rack(planner: Planner, site: Site, rack: Rack, switched: list[SwitchedLoad]
         for pdu in site.pdus_of(rack.id, feed):
             for phase, own in supply_phases(planner, pdu).items():
                 parts.setdefault(phase, []).append(phase_current(planner, pdu, own))
-                alive.setdefault(phase, []).extend(planner.each(pdu.id, "dcim_pdu_phase_voltage_volts", phase=own))
+                alive.setdefault(phase, []).extend(phase_voltages(planner, pdu, own))
         slots.current[feed] = {phase: planner.total(currents) for phase, currents in sorted(parts.items())}
-        slots.power[feed] = planner.total(device_power(planner, pdu.id) for pdu in site.pdus_of(rack.id, feed))
+        slots.power[feed] = planner.total(device_power(planner, pdu) for pdu in site.pdus_of(rack.id, feed))
     pdus = site.pdus_of(rack.id)
     for pdu in pdus:
         _headroom(planner, pdu, site.electrical.continuous_load_factor)
-    slots.total = planner.total(device_power(planner, pdu.id) for pdu in pdus)
+    slots.total = planner.total(device_power(planner, pdu) for pdu in pdus)
     return slots
 
 
@@ -107,11 +108,14 @@ def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
     """Publish what the other feeds of a rack would carry, as a share of what their breakers may carry for hours."""
     place = (*rack_labels(site, rack.id), ("feed", lost))
     loss = _Loss()
+    shelves = _shelves_left(planner, site, rack, slots, lost)
     if lost in slots.current:
         _lose_pdus(planner, site, rack, slots, lost, loss)
     for load in slots.switched:
         _switch_over(planner, site, load, lost, loss)
     for phase, verdicts in loss.verdicts.items():
+        if shelves is not None:
+            verdicts.append(planner.step((shelves,), lambda share: float(share <= 1.0)))
         if phase in loss.loads:
             planner.publish(
                 "dcim_rack_feed_loss_load_ratio", _most(planner, loss.loads[phase]), *place, ("phase", phase)
@@ -119,6 +123,38 @@ def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
         survives = verdicts[0] if len(verdicts) == 1 else planner.step(verdicts, min)
         planner.publish("dcim_rack_survives_feed_loss", survives, *place, ("phase", phase))
         slots.survives.setdefault(lost, []).append(survives)
+
+
+def _plan_shelves(planner: Planner, site: Site, rack: Rack, slots: RackPower) -> None:
+    """Publish the power that a rack's shelves have left without the largest of them (N+1)."""
+    rated = _ratings(site.shelves_of(rack.id))
+    if rated is not None and len(rated) > 1:
+        firm_w = sum(rated) - max(rated)
+        margin = planner.step((slots.total,), lambda watts, firm=firm_w: firm - watts)
+        planner.publish("dcim_rack_shelf_redundancy_margin_watts", margin, *rack_labels(site, rack.id))
+
+
+def _shelves_left(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> int | None:
+    """Publish the rack's power as a share of what the shelves on other feeds can deliver, and return its slot.
+
+    A shelf takes over by its bus bar of direct current, whatever phases it is on. Without all ratings there is nothing to judge.
+    """
+    left = tuple(shelf for feed in slots.current if feed != lost for shelf in site.shelves_of(rack.id, feed))
+    rated = _ratings(left)
+    if lost not in slots.current or rated is None:
+        return None
+    rated_w = sum(rated)
+    share = planner.step((slots.total,), lambda watts, of=rated_w: ratio(watts, of))
+    labels = (*rack_labels(site, rack.id), ("feed", lost))
+    planner.publish("dcim_rack_shelf_feed_loss_load_ratio", share, *labels)
+    return share
+
+
+def _ratings(shelves: Iterable[PowerShelf]) -> list[float] | None:
+    """Their ratings, W; None if there are none, or one has none."""
+    rated = [shelf.rated_power_w for shelf in shelves]
+    known = [each for each in rated if each is not None]
+    return known if known and len(known) == len(rated) else None
 
 
 def _most(planner: Planner, slots: list[int]) -> int:
@@ -136,7 +172,7 @@ def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
         load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
         supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
         dead = [
-            planner.stated(pdu.id, DEAD)
+            planner.stated(pdu.read_from, DEAD)
             for feed in dict.fromkeys(feed for _, feed, _ in pairs)
             for pdu in site.pdus_of(rack.id, feed)
         ]

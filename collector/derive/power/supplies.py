@@ -24,8 +24,12 @@ _CARRIED = (
     "dcim_pdu_phase_power_watts",
     "dcim_ups_output_power_watts",
     "dcim_ups_output_total_power_watts",
+    # Of a power shelf's meter.
+    "dcim_meter_current_amperes",
+    "dcim_meter_power_watts",
+    "dcim_meter_phase_power_watts",
 )
-_OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts")
+_OF_DEAD = (*_CARRIED, "dcim_pdu_phase_voltage_volts", "dcim_meter_voltage_volts")
 # A feed counts as lost if more than half of its PDUs, and at least two, do not answer: as the problem DcimFeedLost does. One that does
 # not answer may have a broken network card.
 _LEAST_SILENT = 2
@@ -54,7 +58,7 @@ class SupplyPlan:
 
     clusters: tuple[Cluster, ...] = ()
     feeds: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
-    """Feed -> its UPSs and its rack PDUs."""
+    """Feed -> its UPSs, and the devices that measure its rack PDUs and power shelves."""
 
 
 def plan_supplies(site: Site) -> SupplyPlan:
@@ -62,7 +66,7 @@ def plan_supplies(site: Site) -> SupplyPlan:
     feeds = {
         feed: (
             tuple(each for each in site.ups if site.feed_of(each) == feed),
-            tuple(each for each in site.pdus if site.feed_of(each) == feed),
+            tuple(each.read_from for each in site.pdus.values() if site.feed_of(each.id) == feed),
         )
         for feed in site.feeds
     }
@@ -70,11 +74,13 @@ def plan_supplies(site: Site) -> SupplyPlan:
     beside: dict[str, dict[str, None]] = {}
     for rack in site.racks:
         reached = site.feeds_of(rack)
-        pdus = tuple(each.id for feed in reached for each in site.pdus_of(rack, feed))
+        pdus = tuple(each.read_from for feed in reached for each in site.pdus_of(rack, feed))
         if len(reached) > 1:
             clusters.append(Cluster(f"rack {rack}", pdus, pdus, pdus))
         for feed in reached:
-            others = dict.fromkeys(each.id for other in reached if other != feed for each in site.pdus_of(rack, other))
+            others = dict.fromkeys(
+                each.read_from for other in reached if other != feed for each in site.pdus_of(rack, other)
+            )
             for ups in site.path(rack, feed).ups:
                 beside.setdefault(ups, {}).update(others)
     clusters += [Cluster(f"ups {ups}", (ups,), (ups, *pdus), (ups,)) for ups, pdus in beside.items() if pdus]

@@ -63,7 +63,7 @@ def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> Switche
     return SwitchedLoad(
         switch,
         {site.feed_of(each.fed_by) or "": source for source, each in switch.inputs.items()},
-        planner.total(device_power(planner, pdu.id) for pdu in behind),
+        planner.total(device_power(planner, pdu) for pdu in behind),
         {phase: planner.total(slots) for phase, slots in sorted(currents.items())},
         selected,
         {

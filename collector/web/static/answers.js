@@ -10,8 +10,8 @@ const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
 export function answersColumn({ site, words, format, short }) {
   const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
-    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), each.state === "yes" ? "yes" : each.state === "unknown" ? "unknown" : each.state === "no" ? "no" : "lost")), words),
-    table("time_left", answers?.time_left.map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
+    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
+    table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
 
@@ -44,6 +44,17 @@ function gathered(survives, words) {
   return lines;
 }
 
+// So many of one kind are each shown; of more rooms only the one that lasts shortest.
+const OF_A_KIND = 3;
+
+function shortest(timeLeft) {
+  const seconds = (answer) => answer.seconds ?? -1; // not known is before the shortest
+  return timeLeft.filter((answer) => {
+    const alike = timeLeft.filter((other) => other.what.key === answer.what.key);
+    return alike.length <= OF_A_KIND || alike.reduce((least, other) => (seconds(other) < seconds(least) ? other : least)) === answer;
+  });
+}
+
 function table(name, rows, words) {
   return h("section", { "aria-labelledby": `answers-${name}`, class: name },
     h("h2", { id: `answers-${name}` }, words.say(`answers.${name}`)),
@@ -58,8 +69,14 @@ function row(answer, words, text, kind) {
     h("th", { scope: "row" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null }, text));
 }
 
+// What batteries carry goes on for minutes, and is no good news.
+function survivalKind({ state, detail }) {
+  return state === "battery" || (state === "yes" && detail?.seconds != null) ? "bad" : state;
+}
+
 function survival({ state, detail }, words, format) {
   const answer = words.say(`answer.${state}`);
+  if (state === "yes" && detail?.seconds != null) return words.say("answer.for", { answer, time: format.left(detail.seconds) });
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
   if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
   return answer;

@@ -8,6 +8,8 @@ import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
 const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
+// Groups of UPSs of one feed that are named one by one.
+const GROUPS_SHOWN = 4;
 const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
 // A floor of more racks is shown room by room.
 const RACKS_TOGETHER = 240;
@@ -39,7 +41,9 @@ export function floorSection(page) {
   const rows = floor ? shownRows(floor, page.route) : [];
   const count = rows.reduce((sum, row) => sum + row.racks.length, 0);
   const density = DENSITIES.find(([most]) => count <= most)[1];
-  const columns = page.route.parameters.has("wall") ? wallColumns(rows) : Math.min(widest(rows), density === "large" ? 16 : 40);
+  const isWall = page.route.parameters.has("wall");
+  const side = sideBySide(rows, isWall);
+  const columns = isWall ? wallColumns(rows, side) : Math.min(widest(rows), density === "large" ? 16 : 40);
   return h("section", { class: "floor", "aria-labelledby": "floor-title", "data-density": density },
     h("h2", { id: "floor-title" }, words.say("floor.title")),
     rooms(page),
@@ -48,7 +52,7 @@ export function floorSection(page) {
         words.say(each.key, each.parameters)))),
     floor ? power(page) : null,
     floor && !rows.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
-    h("div", { class: "rows", style: { "--columns": String(columns) }, on: { keydown: arrows } },
+    h("div", { class: "rows", style: { "--columns": String(columns), "--side": String(side) }, on: { keydown: arrows } },
       rows.map((row) => rowOf(row, quantity, page))),
     legendOf(quantity, page));
 }
@@ -57,12 +61,19 @@ function widest(rows) {
   return rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
 }
 
+/** Rows side by side: many short rows below each other would make a floor of several screens. */
+function sideBySide(rows, isWall) {
+  if (widest(rows) > 12 || innerWidth < 1200) return 1;
+  if (!isWall) return rows.length > 8 ? 2 : 1;
+  return rows.length > 18 ? 3 : rows.length > 6 ? 2 : 1;
+}
+
 /** Racks side by side on the wall: rows are folded into lines until tiles are about as high as wide, however many there are. */
-function wallColumns(rows) {
+function wallColumns(rows, side) {
   const racks = widest(rows);
   // The share of the screen that the tiles have, beside the other columns and below the head.
-  const width = innerWidth * 0.46;
-  const height = (innerHeight * 0.6) / Math.max(1, rows.length);
+  const width = (innerWidth * 0.46) / side;
+  const height = (innerHeight * 0.6) / Math.max(1, Math.ceil(rows.length / side));
   let best = [Infinity, racks];
   for (let lines = 1; lines <= racks; lines += 1) {
     const columns = Math.ceil(racks / lines);
@@ -103,9 +114,25 @@ function power(page) {
       const said = onBattery ? words.say("floor.on_battery") : words.say(`floor.feed.${feed.state}`);
       return h("li", { key: `feed ${feed.id}`, class: `feed ${onBattery ? "battery" : feed.state}`, "data-feed": feed.id },
         h("b", null, words.say("floor.feed", { feed: feed.id })), " ", h("span", null, onBattery ? SIGNS.warning : FEED_SIGNS[feed.state], " ", said),
-        own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
+        own.length > GROUPS_SHOWN ? manyGroups(own, page) : own.map((group) => upsGroup(group, page, onBattery && own.length === 1)));
     }),
     groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
+}
+
+/** Of many groups how many there are, the weakest battery, and those to look at. A campus has hundreds of UPSs on each feed. */
+function manyGroups(groups, page) {
+  const { words, format } = page;
+  const upss = groups.reduce((sum, group) => sum + (group.members?.length ?? 1), 0);
+  const known = groups.filter((group) => group.observed && group.seconds_left != null);
+  const unseen = groups.filter((group) => !group.observed).length;
+  const least = known.reduce((low, group) => Math.min(low, group.seconds_left), Infinity);
+  const striking = groups.filter((group) => group.on_battery || group.problem).sort((a, b) => (a.seconds_left ?? 0) - (b.seconds_left ?? 0));
+  return [
+    h("span", { key: "upss", class: "ups" }, words.say("floor.upss", { n: upss }), " ", known.length ? [words.say("floor.least"), " ", h("b", null, format.left(least))] : h("b", null, "?"),
+      unseen ? ` · ${words.say("floor.groups_unseen", { n: unseen })}` : null),
+    striking.slice(0, GROUPS_SHOWN).map((group) => upsGroup(group, page)),
+    striking.length > GROUPS_SHOWN ? h("span", { key: "more" }, words.say("floor.more", { n: striking.length - GROUPS_SHOWN })) : null,
+  ];
 }
 
 function upsGroup(group, { words, format, short }, isSaid = false) {
@@ -115,7 +142,7 @@ function upsGroup(group, { words, format, short }, isSaid = false) {
   const minutes = seen ? format.left(group.seconds_left) : "?";
   return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
-    group.load_ratio == null ? null : ` · ${format.percent(group.load_ratio)}`,
+    group.load_ratio == null ? null : ` · ${words.say("floor.load", { load: format.percent(group.load_ratio) })}`,
     group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
     group.observed ? null : ` · ${words.say("floor.unseen")}`);
 }
@@ -166,20 +193,22 @@ function valueText(rack, quantity, value, words, format) {
 function cduTile(cdu, { words, format }) {
   const pumps = byName(cdu.pumps);
   const flow = cdu.flow_cubic_meters_per_second;
-  const isResting = cdu.observed && flow === 0;
+  const isStill = cdu.observed && flow === 0;
+  // Still because nothing asks for its flow, or because it cannot give any: the one is a reserve, the other is none.
+  const isResting = isStill && !cdu.problem && pumps.every(([, state]) => state === "standby" || state === "off");
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
   return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
     sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
-      ? [h("span", null, isResting ? words.say("floor.spare") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : temperatures)]
+      ? [h("span", null, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
       : h("span", null, words.say("floor.unseen")),
     pumps.length && cdu.observed ? h("span", { class: "pumps" }, pumps.map(([pump, state]) => h("span", {
       key: pump, class: `pump ${state}`, role: "img", "aria-label": words.say(`floor.pump.${state === "standby" ? "off" : state}`, { pump }) }, PUMP_SIGNS[state] ?? "?"))) : null);
 }
 
-function legendOf(quantity, { words, format }) {
+function legendOf(quantity, { words, format, floor }) {
   const unit = quantity.stepUnit ?? quantity.unit;
   const text = (value) => (unit === "ratio" ? format.percent(value, 0) : format.quantity(value, unit));
   const entries = legend(quantity).map(([level, from, to]) => [level,
@@ -190,7 +219,8 @@ function legendOf(quantity, { words, format }) {
   return h("ul", { class: "legend" },
     shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
     ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
-    h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")));
+    h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")),
+    floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
 }
 
 /** Arrow keys go from rack to rack, so that a large floor is not a thousand presses of Tab. */

@@ -1,5 +1,7 @@
 // Numbers, units and times as people read them. The API has base units and UTC only.
 
+import { stateWord } from "./words.js";
+
 // Factor from the base unit, and the unit shown. 1 L/min/kW is 1/60,000,000 m³/J.
 const UNITS = {
   volts: [1, "V"],
@@ -66,7 +68,7 @@ export class Format {
   /** A value in base unit `unit` with the unit that operators use; "?" if there is none. */
   quantity(value, unit) {
     if (value === null || value === undefined) return "?";
-    if (typeof value === "string") return value.replaceAll("_", " ");
+    if (typeof value === "string") return stateWord(value, this.language);
     if (unit === "timestamp_seconds") return value >= 0 && value < YEAR_2100_S ? this.dateTime(value * 1000) : "–";
     if (unit === "seconds") return this.duration(value);
     if (unit === "ratio") return this.percent(value);
@@ -120,11 +122,18 @@ export class Format {
     return this._format(withSeconds ? "time" : "minute", ms, { hour: "2-digit", minute: "2-digit", ...(withSeconds && { second: "2-digit" }) });
   }
 
-  /** The time, with the day if it is not that of `now`. */
+  /** The time, with the day if it is not that of `now`, and with its zone if clocks were changed between: an hour may come twice. */
   when(ms, now, options) {
     const day = { day: "numeric", month: "short" };
     const same = this._format("day", ms, day) === this._format("day", now, day);
-    return same ? this.time(ms, options) : `${this._format("day", ms, day)} ${this.time(ms, options)}`;
+    const zone = this._zoneAt(ms) === this._zoneAt(now) ? "" : ` ${this._zoneAt(ms)}`;
+    return `${same ? "" : `${this._format("day", ms, day)} `}${this.time(ms, options)}${zone}`;
+  }
+
+  /** The offset in force at a time, as in GMT+1. */
+  _zoneAt(ms) {
+    const text = this._format("zone", ms, { hour: "2-digit", timeZoneName: "shortOffset" });
+    return text.replace(/^\D*\d+\s*(h\s+)?/, "");
   }
 
   dateTime(ms) {

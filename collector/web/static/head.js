@@ -21,10 +21,10 @@ function totals(site, words, format) {
   const pue = { metric: "dcim_site_interim_pue_ratio", labels: { site: site.site } };
   const carbon = all.carbon_grams_per_hour?.location;
   const entries = [
-    [format.power(all.facility_power_watts), words.say("total.facility"), all.facility_power_watts, pue],
+    [format.power(all.facility_power_watts), words.say(isOnBattery(site) && all.facility_power_watts < all.it_power_watts ? "total.facility_on_battery" : "total.facility"), all.facility_power_watts, pue],
     [format.power(all.it_power_watts), words.say("total.it"), all.it_power_watts, pue],
     [all.pue ? format.number(all.pue.value, 2) : "?",
-      words.say("total.pue", { window: all.pue && format.duration(all.pue.window_seconds), estimate: all.pue?.estimate && words.say("total.estimate") }), all.pue, pue],
+      pueWords(site, words, format), all.pue, pue],
     [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, null],
     [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known) }),
       words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }), devices.answering, null],
@@ -36,13 +36,25 @@ function totals(site, words, format) {
   }));
 }
 
+function isOnBattery(site) {
+  return site.answers.survives.some((each) => each.state === "battery" || each.state === "lost");
+}
+
+/** An estimate says over which time; where there is none, what is missing. */
+function pueWords(site, words, format) {
+  const { pue, facility_power_watts: facility, it_power_watts: it } = site.totals;
+  if (pue) return words.say(pue.window_seconds ? "total.pue" : "total.pue_now", { window: format.duration(pue.window_seconds) });
+  return words.say(facility == null ? "total.pue_no_facility" : it == null ? "total.pue_no_it" : isOnBattery(site) ? "total.pue_battery" : "total.pue_none");
+}
+
 function status({ site, now, words, format }) {
   const { agents, ledger } = site;
   const ledgerWords = ledger.complete === true ? "head.ledger.complete" : ledger.missing ? "head.ledger.missing" : "head.ledger.unknown";
   return [
-    h("time", { datetime: new Date(now).toISOString(), class: "clock" }, format.clock(now)), " · ",
-    h("a", { href: linkTo({ agents: "" }) }, words.say("head.agents", { up: agents.up ?? "?", known: agents.known })), " · ",
-    h("a", { href: linkTo({ agents: "" }) }, words.say(ledgerWords, { n: ledger.missing ?? 0 })),
+    h("time", { datetime: new Date(now).toISOString(), class: "clock whole" }, format.clock(now)), h("span", { class: "dot" }, " · "),
+    h("span", null,
+      h("a", { href: linkTo({ agents: "" }), class: "whole" }, words.say("head.agents", { up: agents.up ?? "?", known: agents.known })), " · ",
+      h("a", { href: linkTo({ agents: "" }), class: "whole" }, words.say(ledgerWords, { n: ledger.missing ?? 0 }))),
   ];
 }
 
@@ -89,8 +101,8 @@ export function allSeen(site, floor) {
 }
 
 function never(devices, words) {
-  const n = (devices.planned ?? devices.known) - devices.known;
-  return n > 0 ? h("p", { class: "small" }, words.say("verdict.never", { n })) : null;
+  const { never_heard: n, never_heard_ids: ids } = devices;
+  return n > 0 ? h("p", { class: "small" }, words.say("verdict.never", { n, names: ids.join(", "), more: n > ids.length ? "…" : "" })) : null;
 }
 
 function lost(link, words, format) {

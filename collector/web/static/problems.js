@@ -63,21 +63,31 @@ function card(problem, others, page) {
         h("a", { href: linkTo({ problem: problem.id }) },
           h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
-      left === null ? null : h("p", { class: "left" }, h("b", null, format.left(left)), " ", h("span", null, leftWords(problem, words))),
+      left === null ? null : timeLeft(problem, left, page),
+      problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
       sentences(words.problemText(problem, format)),
-      others.length ? h("p", { class: "others" }, words.say("problems.alike", { n: others.length }), " ",
-        others.slice(0, OTHERS_SHOWN).flatMap((each, index) => [index ? ", " : "", h("a", { key: each.id, href: linkTo({ problem: each.id }) }, subject(each, page))]),
-        others.length > OTHERS_SHOWN ? " …" : "") : null,
+      problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
+      others.length ? alsoAt(problem, others, page) : null,
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
       h("p", { class: "small" }, join(notes(problem, page))));
   });
 }
 
-/** What is known, and behind an arrow what to do: by the table of problems the last sentence. The racks it may name are shown as links. */
+/** What is known, and behind an arrow what to do: by the table of problems the last sentence. */
 export function sentences(text) {
-  const all = text.replace(/ Racks: [^.]*\.$/, "").split(/(?<=[.!?]) (?=\p{Lu})/u);
+  const all = text.split(/(?<=[.!?]) (?=\p{Lu})/u);
   const next = all.length > 1 ? all.pop() : null;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
+}
+
+/** The others that a card stands for, each place once: a device may have the same problem at two of its sensors. */
+function alsoAt(problem, others, page) {
+  const places = new Map([[subject(problem, page), null]]);
+  for (const each of others) if (!places.has(subject(each, page))) places.set(subject(each, page), each.id);
+  const shown = [...places].filter(([, id]) => id);
+  return h("p", { class: "others" }, page.words.say("problems.alike", { n: others.length }), shown.length ? " " : "",
+    shown.slice(0, OTHERS_SHOWN).flatMap(([name, id], index) => [index ? ", " : "", h("a", { key: id, href: linkTo({ problem: id }) }, name)]),
+    shown.length > OTHERS_SHOWN ? " …" : "");
 }
 
 /** What a problem is about, where the words are known already. */
@@ -90,7 +100,8 @@ function notes(problem, page) {
   const { words, format } = page;
   const limit = problem.limit ?? null;
   return [
-    limit === null || !problem.unit ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
+    // A share of a feed's devices is in the sentence; beside its limit it says nothing that anybody asks for.
+    limit === null || !problem.unit || !(problem.labels.device ?? problem.labels.rack) ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
     racks(problem, page),
     problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
     problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
@@ -168,25 +179,24 @@ function unseen({ site, problems, words, format }) {
     site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices }))));
 }
 
-// Problems whose time is running. A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips
-// bear stopped pumps is a figure of the moment before, so it runs from the stop.
-const RUNNING = {
-  DcimMainsLost: "told", DcimUpsOnBattery: "told", DcimUpsOnBatteryProlonged: "told", DcimCduAllPumpsStopped: "since",
-};
+// A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips bear stopped pumps is a figure of the
+// moment before, so it runs from when it was told.
+const RUNS_SINCE = new Set(["DcimCduAllPumpsStopped"]);
 
 /** Seconds that are left, or null. `toldAt` has when each problem's time was told, by its id. */
 export function secondsLeft(problem, { now, toldAt }) {
   const seconds = problem.time_left?.seconds ?? null;
-  const running = RUNNING[problem.name];
-  if (seconds === null || !running) return seconds;
-  const from = running === "since" ? instant(problem.since) : (toldAt.get(problem.id)?.at ?? now);
+  if (seconds === null || !problem.time_left.running) return seconds;
+  const from = RUNS_SINCE.has(problem.name) ? instant(problem.since) : (toldAt.get(problem.id)?.at ?? now);
   return Math.max(0, seconds - Math.max(0, now - from) / 1000);
 }
 
-function leftWords(problem, words) {
-  const { key, ...parameters } = problem.time_left.what;
-  const running = `left.${key}_running`;
-  return words.say(problem.name in RUNNING && words.has(running) ? running : `left.${key}`, parameters);
+/** What runs down is read first. A time that begins only when something else fails says so first: alone it would be read as what is left. */
+function timeLeft(problem, left, { words, format, short }) {
+  const { running, what: { key, ...parameters } } = problem.time_left;
+  const time = h("b", null, format.left(left));
+  const text = (name) => h("span", null, words.say(name, short(parameters)));
+  return running ? h("p", { class: "left" }, time, " ", text(`left.${key}_running`)) : h("p", { class: "left conditional" }, text(`left.${key}`), " ", time);
 }
 
 /** Whether a problem ended because nobody observes any more what had it: that is no good news. */

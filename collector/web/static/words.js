@@ -6,9 +6,17 @@
 import en from "./en.js";
 import fr from "./fr.js";
 import { descriptions } from "./problems_fr.js";
+import { states } from "./states_fr.js";
 
 export const LANGUAGES = { en: "English", fr: "Français" };
 const TABLES = { en, fr };
+// Labels whose values are words of the catalogue, and not names that somebody gave.
+const WORDED = ["state", "reason", "failure", "alarm"];
+
+/** A state or a reason of the catalogue in words. */
+export function stateWord(state, language) {
+  return language === "fr" && Object.hasOwn(states, state) ? states[state] : state.replaceAll("_", " ");
+}
 
 export class Words {
   constructor(language) {
@@ -31,14 +39,24 @@ export class Words {
   /** The problem in a few words: what and where, with names as `short` says them. */
   problemTitle(problem, short = (labels) => labels) {
     const key = `problem.${problem.name}`;
-    return this.has(key) ? this.say(key, short(problem.labels)) : problem.summary;
+    return this.has(key) ? this.say(key, this._worded(short(problem.labels))) : problem.summary;
+  }
+
+  _worded(labels) {
+    return Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, WORDED.includes(name) ? stateWord(text, this.language) : text]));
   }
 
   /** The problem in one or two sentences. The collector's own are English. */
   problemText(problem, format) {
     const text = this.language === "fr" && Object.hasOwn(descriptions, problem.name) ? descriptions[problem.name] : null;
-    return text === null ? problem.description : fill(text, problem.labels ?? {}, (form) => number(problem.value, form, format));
+    return text === null ? own(problem) : fill(text, this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
   }
+}
+
+/** A description without what is shown beside it: where the sensor is, the limit and who states it, the racks. */
+function own({ description, whereabouts }) {
+  const text = description.replace(/ Racks: [^.]*\.$/, "").replace(/ Limit: [^()]* \([a-z ]+\)\.$/, "");
+  return whereabouts ? text.replace(` Sensor: ${whereabouts}.`, "") : text;
 }
 
 /** Put parameters into a text; `value` formats `{value:…}`. */

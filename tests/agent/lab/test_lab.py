@@ -144,3 +144,19 @@ def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.
     assert out[1].startswith(f"{bad}:10: dcim_ups_battery_charge_ratio: unit 'volt' gives 'volts'")
     assert main(["profiles", "lint"]) == 0
     assert main(["profiles", "lint", str(tmp_path / "none.yaml")]) == 78
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        # A version tells what the recording is of; the same four numbers elsewhere may be somebody's address.
+        (b"Firmware Version 6.8.2.1", b"Firmware Version 6.8.2.1"),
+        (b"FW: 10.20.1.4 at 10.20.1.4", b"FW: 10.20.1.4 at 0.0.0.0"),
+        (b"boot=1.0.0.7", b"boot=1.0.0.7"),
+        (b"server 10.20.1.4", b"server 0.0.0.0"),
+        (b"10.20.1.4", b"0.0.0.0"),
+    ],
+)
+def test_a_firmware_version_is_no_address(text: bytes, kept: bytes) -> None:
+    (record,) = redacted([Record("1.3.6.1.4.1.99999.1", "4", text)], [])
+    assert record.value == kept

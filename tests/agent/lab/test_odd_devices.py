@@ -19,7 +19,7 @@ from agent.lab.output import Output, render
 from agent.lab.read import read_device
 from agent.lab.replay import read_all, replay_snmp
 from agent.lab.walk_snmp import redacted
-from agent.modbus import ModbusTarget, PymodbusClient
+from agent.modbus import ModbusLink, ModbusTarget
 from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, load_profiles
 from agent.readings import Identified, Readings
 from rackflow.catalogue import PollClass
@@ -147,7 +147,7 @@ async def test_an_odd_modbus_answer_is_an_error_of_that_device(junk: bytes) -> N
         return [frame[:4] + (len(junk) + 1).to_bytes(2, "big") + frame[6:7] + junk]
 
     async with FaultyModbus(reply).serving() as server:
-        client = PymodbusClient(ModbusTarget("tcp", "127.0.0.1", server.port, timeout_s=0.1))
+        client = ModbusLink(ModbusTarget("tcp", "127.0.0.1", server.port, timeout_s=0.1))
         with contextlib.suppress(DeviceProtocolError, DeviceTimeout):
             assert len(await client.describe(1)) < 300
         with pytest.raises((DeviceProtocolError, DeviceTimeout)):

@@ -11,7 +11,7 @@ from pymodbus.framer import FramerRTU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from agent.modbus.client import PymodbusClient
+from agent.modbus.client import ModbusLink
 from agent.modbus.seam import ModbusTarget, OddAnswer
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import Reply
@@ -30,8 +30,8 @@ def target_of(
 
 
 @asynccontextmanager
-async def connected(target: ModbusTarget) -> AsyncIterator[PymodbusClient]:
-    client = PymodbusClient(target)
+async def connected(target: ModbusTarget) -> AsyncIterator[ModbusLink]:
+    client = ModbusLink(target)
     try:
         yield client
     finally:

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from pymodbus import FramerType
 
-from agent.modbus.client import PymodbusClient
+from agent.modbus.client import ModbusLink
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus, Reply
 from tests.agent.modbus.modbus_peers import (
@@ -170,7 +170,7 @@ async def test_a_request_that_is_refused_is_left_at_one_cancellation_whenever_it
     for step in range(40):
         async with connected(target_of(free_port())) as client:
 
-            async def ask(client: PymodbusClient = client) -> None:
+            async def ask(client: ModbusLink = client) -> None:
                 with contextlib.suppress(DeviceError):
                     await client.read(1, "holding", 0, 1)
                 await asyncio.sleep(3600)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymodbus.framer import FramerRTU
 
-from agent.modbus.client import ModbusLinks, stray_octets
+from agent.modbus.client import ModbusLinks
+from agent.modbus.pymodbus_wire import stray_octets
 from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.modbus.modbus_peers import answer, connected, fails, rtu_answer, target_of

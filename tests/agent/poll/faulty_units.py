@@ -82,11 +82,11 @@ class UnitBench:
 async def unit_bench(
     profile: Profile, unit: Unit, transport: Literal["tcp", "rtu-over-tcp"] = "tcp", **changes: object
 ) -> AsyncIterator[UnitBench]:
-    """A poller of this unit, not yet opened."""
+    """A poller of this unit, not yet opened. An answer may take long on a busy machine; who wants silence gives a shorter `timeout_s`."""
     async with FaultyModbus(unit.reply).serving() as server:
         device = Device.model_validate(
             {"id": "d", "host": "127.0.0.1", "port": server.port, "protocol": "modbus", "profile": profile.profile}
-            | {"transport": transport, "timeout_s": 0.3, **changes}
+            | {"transport": transport, "timeout_s": 5.0, **changes}
         )
         bench = UnitBench(unit, server)
         link = ModbusLinks().acquire(modbus_target(device, {profile.profile: profile}))

@@ -4,7 +4,7 @@ import pytest
 
 from agent.poll.derive import derive, derive_cdu
 from agent.readings import Readings
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.physics import dew_point_celsius
 from rackflow.series import series_key
 
@@ -28,7 +28,7 @@ PER_HEAT = "dcim_cdu_flow_per_heat_cubic_meters_per_joule{loop=secondary}"
     ],
 )
 def test_volumetric_heat_capacity_against_the_tables(fluid: str, celsius: float, megajoules: float) -> None:
-    assert FLUIDS[fluid].volumetric_heat_capacity(celsius) == pytest.approx(megajoules * 1e6, rel=1e-3)
+    assert known_fluid(fluid).volumetric_heat_capacity(celsius) == pytest.approx(megajoules * 1e6, rel=1e-3)
 
 
 def test_a_kilowatt_takes_a_litre_and_a_half_a_minute_at_ten_kelvin() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.config import Device
-from agent.modbus import ModbusLinks, PymodbusClient
+from agent.modbus import ModbusLink, ModbusLinks
 from agent.poll import ModbusPoller, SnmpPoller, recognise_unit
 from agent.poll.factory import modbus_target
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, matches, parse_profile
@@ -109,7 +109,7 @@ points:
 async def test_one_small_number_does_not_name_a_modbus_unit(probes: str, values: dict[int, int], fits: bool) -> None:  # noqa: FBT001 - a parameter
     profile = parse_profile(modbus(probes), "valve.yaml")
     async with FaultyModbus(Unit(values).reply).serving() as server:
-        client = PymodbusClient(modbus_target_of(server.port))
+        client = ModbusLink(modbus_target_of(server.port))
         match, _ = await recognise_unit(client, 7, [profile])
         await client.close()
     assert (match is not None) is fits

@@ -133,7 +133,7 @@ async def test_a_busy_unit_is_asked_again_within_the_poll(transport: Transport) 
 
 
 async def test_retries_say_how_often_a_busy_unit_and_a_silent_one_are_asked_again() -> None:
-    async with unit_bench(PROFILE, meter(), retries=3) as bench:
+    async with unit_bench(PROFILE, meter(), retries=3, timeout_s=0.5) as bench:
         await bench.poller.open()
         bench.unit.next_codes = deque([NO_TARGET] * 3)
         assert (await bench.polled()).values == ALL
@@ -148,7 +148,7 @@ async def test_retries_say_how_often_a_busy_unit_and_a_silent_one_are_asked_agai
 
 
 async def test_silence_is_not_repeated_where_nobody_asked_for_it() -> None:
-    async with unit_bench(PROFILE, meter()) as bench:
+    async with unit_bench(PROFILE, meter(), timeout_s=0.5) as bench:
         await bench.poller.open()
         bench.unit.silent = True
         with pytest.raises(DeviceTimeout):
@@ -184,7 +184,7 @@ async def test_what_was_absent_at_the_opening_is_asked_again_and_has_the_unit_op
 
 
 async def test_what_was_absent_is_asked_again_after_every_reconnection() -> None:
-    async with unit_bench(PROFILE, meter(refused={8: ADDRESS})) as bench:
+    async with unit_bench(PROFILE, meter(refused={8: ADDRESS}), timeout_s=0.5) as bench:
         await bench.poller.open()
         bench.unit.silent = True
         with pytest.raises(DeviceTimeout):

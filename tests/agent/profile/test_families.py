@@ -1,10 +1,12 @@
 """The profiles of a running agent: read again as a whole, replaced at once or not at all."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from agent.profile import AUTO, Families
+from agent.profile import AUTO, Families, load_profiles
+from agent.profile.heads import Heads
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.yaml import load_yaml_file
 
@@ -59,3 +61,22 @@ def test_what_is_refused_leaves_the_profiles_as_they_were(tmp_path: Path) -> Non
         raise ConfigError("the broker's certificate is missing")
     assert families["mine"].title == "A PDU"
     assert len(families) == len(list(families)) > 100
+
+
+def test_the_head_of_each_family_says_what_the_whole_profile_says() -> None:
+    heads, whole = load_profiles(lazy=True), load_profiles()
+    assert heads.keys() == whole.keys()
+    assert not heads["apc-ups"].points, "what nobody uses is not loaded"
+    body = {"points", "tables", "identity"}
+    for name, head in heads.items():
+        assert head.content == whole[name].content
+        assert head.model_dump(exclude=body) == whole[name].model_dump(exclude=body), name
+    assert heads["apc-ups"].loaded() == whole["apc-ups"]
+
+
+def test_a_compiled_head_is_not_used_for_another_text() -> None:
+    text = files("agent").joinpath("profiles", "apc-ups.yaml").read_text(encoding="utf-8")
+    heads = Heads()
+    assert heads.of(text, "apc-ups.yaml")["profile"] == "apc-ups"
+    changed = text.replace("class: ups", "class: pdu")
+    assert heads.of(changed, "apc-ups.yaml")["class"] == "pdu"

@@ -49,6 +49,8 @@ def test_every_unit_word_gives_the_base_unit(base: str, text: str, value: float 
     [
         ("21.5 C", 21.5),
         ("21,5 C", 21.5),
+        ("0,125 C", 0.125),
+        ("1234,567 C", 1234.567),
         ("-3 C", -3.0),
         ("+3C", 3.0),
         ("  7 C", 7.0),
@@ -65,6 +67,12 @@ def test_numbers_as_devices_write_them(text: str, number: float) -> None:
 @pytest.mark.parametrize("text", ["", "C", "12", "12 ", "12 parsecs", "twelve C", "- 3 C", ".5 C"])
 def test_what_is_no_quantity_is_none(text: str) -> None:
     assert quantity(text) is None
+
+
+@pytest.mark.parametrize("text", ["1,234 W", "-12,345 W", "123,456 kWh"])
+def test_a_comma_that_may_part_thousands_gives_no_number(text: str) -> None:
+    assert quantity(text) is None
+    assert leading_number(text) is None
 
 
 def test_dots_and_spaces_about_a_unit_do_not_matter() -> None:

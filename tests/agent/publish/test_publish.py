@@ -229,9 +229,6 @@ async def test_a_broker_whose_name_is_unknown_is_told_as_such() -> None:
         await eventually(lambda: "cannot resolve no-such-host.invalid" in (sender.publisher.fault or ""), "its fault")
 
 
-# paho-mqtt 2.2.0 leaves the socket of a failed handshake to the garbage collector, as in
-# https://github.com/eclipse-paho/paho.mqtt.python/issues/170.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_broker_with_a_strange_certificate_is_not_trusted(tls_broker: Mosquitto) -> None:
     async with sending(broker_at(tls_broker, tls=True)) as sender:
         await eventually(lambda: "CERTIFICATE_VERIFY_FAILED" in (sender.publisher.fault or ""), "not trusted")

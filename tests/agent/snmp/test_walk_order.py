@@ -9,6 +9,8 @@ import pytest
 from tests.agent.faulty_peers import END_OF_MIB, GET, GETBULK, FaultyAgent, Request, bind, integer, order
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
 
+# An answer comes in milliseconds; on a busy machine pysnmp needs a second.
+PATIENCE_S = 10.0
 versions = pytest.mark.parametrize("version", ["1", "2c"])
 
 
@@ -49,7 +51,7 @@ async def test_rows_out_of_order_are_all_read(
 ) -> None:
     names = [f"{TREE}.1.{row}" for row in rows] + [f"{TREE}.2.1"]
     async with OrderedAgent(table(39), names=names).serving() as agent:
-        client = client_of(target_of(agent.port, version=version))
+        client = client_of(target_of(agent.port, version=version, timeout_s=PATIENCE_S))
         found = await client.walk(f"{TREE}.1")
         assert list(found.items()) == [(f"{TREE}.1.{row}", row) for row in rows]
 
@@ -67,7 +69,7 @@ async def test_a_walk_that_comes_back_to_any_row_ends(
             return agent.good(request)
 
         agent.behaviour = circle
-        client = client_of(target_of(agent.port, version=version, max_repetitions=1))
+        client = client_of(target_of(agent.port, version=version, max_repetitions=1, timeout_s=PATIENCE_S))
         assert len(await client.walk(f"{TREE}.1")) == 10
         assert "goes in circles" in caplog.text
         assert len(agent.requests) == 11
@@ -83,6 +85,6 @@ async def test_a_table_without_end_is_read_up_to_its_limit(client_of: MakeClient
             return [request.answer(b"".join(bind(f"{TREE}.1.{row}", integer(row)) for row in rows))]
 
         agent.behaviour = endless
-        client = client_of(target_of(agent.port, version=version))
+        client = client_of(target_of(agent.port, version=version, timeout_s=PATIENCE_S))
         assert len(await client.walk(f"{TREE}.1", 60)) == 60
         assert len(agent.requests) <= 60

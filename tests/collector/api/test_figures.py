@@ -1,9 +1,12 @@
 """A figure with what it rests on: inputs with values and ages, formula, and what is missing."""
 
+from typing import Any
+
 import pytest
 
 from collector.api.requests import Ambiguous, BadRequest, NotThere
 from collector.derive.engine.explain import MAX_INPUTS
+from rackflow.catalogue import catalogue
 from tests.collector.api.shown import Shown, powered
 
 
@@ -113,3 +116,40 @@ def test_figures_come_in_pages() -> None:
     assert [each["labels"]["feed"] for each in survives["items"]] == ["A", "B"]
     with pytest.raises(BadRequest):
         shown.get("figures", cursor="-1")
+
+
+def test_every_figure_that_is_derived_says_what_it_rests_on() -> None:
+    """Readings, or what is missing; and what the site file states says that. None of one device rests on the meters of the site."""
+    shown = Shown()
+    powered(shown)
+    explained: dict[str, dict[str, Any]] = {}
+    for figure in shown.scene().figures.source:
+        name, labels = figure.output.metric.name, dict(figure.output.labels)
+        if name not in explained:
+            explained[name] = shown.get("figures/{metric}", 101.0, metric=name, **labels)
+    assert len(explained) > 35
+    silent = {
+        name
+        for name, each in explained.items()
+        if not (each["inputs"] or each["missing"] or each["basis"] == "site_file")
+    }
+    assert silent == set()
+    assert {name for name, each in explained.items() if not each["formula"]} == set()
+    of_one_device = {
+        name: each for name, each in explained.items() if name.startswith(("dcim_pdu_", "dcim_cdu_", "dcim_ups_"))
+    }
+    for name, each in of_one_device.items():
+        devices = {one["device"] for one in each["inputs"]}
+        assert not devices & {"meter-main", "meter-it"}, name
+    breaker = explained["dcim_pdu_phase_thermal_load_ratio"]
+    assert (breaker["basis"], {one["metric"] for one in breaker["inputs"]}) == (
+        "learned",
+        {"dcim_pdu_phase_current_amperes"},
+    )
+    assert explained["dcim_device_nominal_voltage_volts"]["basis"] == "site_file"
+
+
+def test_every_derived_metric_of_the_catalogue_has_a_formula_and_a_reason() -> None:
+    derived = [metric for metric in catalogue().values() if metric.derived]
+    assert len(derived) > 70
+    assert [metric.name for metric in derived if not (metric.formula and metric.source and metric.help)] == []

@@ -13,7 +13,8 @@ def test_totals_come_from_the_meters() -> None:
     totals = shown.get("site")["totals"]
     assert (totals["facility_power_watts"], totals["it_power_watts"]) == (52_000.0, 46_600.0)
     assert totals["carbon_grams_per_hour"] == {"location": 32_220.0}  # 619.71 g/kWh
-    assert totals["pue"] is None  # one moment is no mean
+    # One moment is no mean, and says so.
+    assert totals["pue"] == {"value": 1.116, "window_seconds": 0.0, "estimate": True}
 
 
 def test_without_an_it_meter_the_racks_are_summed_and_one_that_is_missing_makes_the_sum_unknown() -> None:
@@ -35,8 +36,60 @@ def test_pue_is_a_mean_of_a_quarter_of_an_hour_and_says_so() -> None:
     pue = means.pue()
     assert pue is not None
     assert (pue.value, pue.window_seconds, pue.estimate) == (1.256, 900.0, True)
-    assert PowerMeans([(0.0, 5.0, 4.0), (5.0, 5.0, 4.0)]).pue() is None
+    soon = PowerMeans([(0.0, 5.0, 4.0), (5.0, 6.0, 4.0)]).pue()
+    assert soon is not None
+    assert (soon.value, soon.window_seconds) == (1.5, 0.0)
     assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue() is None
+
+
+def test_what_batteries_give_is_in_no_estimate_of_pue() -> None:
+    """On battery a site takes less from outside than its equipment uses."""
+    means = PowerMeans()
+    means.add(20_000.0, 40_000.0, 0.0)
+    assert means.pue() is None
+    means.add(50_000.0, 40_000.0, 5.0)
+    means.add(20_000.0, 40_000.0, 10.0)
+    pue = means.pue()
+    assert pue is not None
+    assert pue.value == 1.25
+
+
+def test_devices_that_were_never_heard_of_are_named_and_panels_are_not() -> None:
+    shown = Shown()
+    powered(shown)
+    devices = shown.get("site")["devices"]
+    assert devices["never_heard"] == len(devices["never_heard_ids"]) > 0
+    assert not set(devices["never_heard_ids"]) & {*hall().panels, "pdu-a1-a", "ups-a1"}
+
+
+def test_readings_of_a_device_that_fell_silent_are_missed_for_as_long_as_it_is() -> None:
+    """They expire and are forgotten, which must not make the account complete."""
+    shown = Shown()
+    powered(shown)
+    before = current(shown, 101.0)
+    assert before[0] == before[1]
+    shown.readings.take("pdu-a1-a", {}, 102.0, up=False)
+    assert current(shown, 103.0)[1] == before[1]
+    for _ in shown.readings.latest.expiring(500.0):
+        pass
+    assert current(shown, 500.0) == (0.0, before[1])
+
+
+def current(shown: Shown, now: float) -> tuple[float, float]:
+    (trust,) = [each for each in shown.get("site", now)["answers"]["trust"] if each["id"] == "readings_current"]
+    return trust["value"], trust["of"]
+
+
+def test_the_loss_of_a_feed_while_the_other_is_on_battery_is_survived_for_as_long_as_that_lasts() -> None:
+    shown = Shown()
+    powered(shown)
+    on_battery: dict[str, float | str] = {"ups_output_source": "battery"}
+    for ups in ("ups-a1", "ups-a2"):
+        shown.readings.take(ups, on_battery, 101.0, device_class="ups")
+    survives = {each["id"]: each for each in shown.get("site", 102.0)["answers"]["survives"]}
+    assert survives["feed_loss:A"]["state"] == "battery"
+    assert survives["feed_loss:B"]["state"] == "yes"
+    assert survives["feed_loss:B"]["detail"]["seconds"] == 1230.0
 
 
 def test_devices_are_counted_by_what_is_known_of_them() -> None:

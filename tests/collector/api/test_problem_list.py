@@ -1,5 +1,7 @@
 """Problems as a page shows them, and those of the last 24 hours."""
 
+from typing import Any
+
 from collector.api.problem_list import MAX_CAUSES
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
@@ -19,13 +21,56 @@ def test_a_problem_has_its_value_its_limit_and_the_time_that_is_left() -> None:
     assert problem["runbook"].startswith("https://runbooks.example/deploy/RUNBOOK.md#")
 
 
+def test_pumps_that_stopped_run_out_unless_another_cdu_carries_the_loop() -> None:
+    """And a leak leaves no time that anybody could tell."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimCduAllPumpsStopped", 0.0, device="cdu-1", room="hall", row="a")
+    carried = left(shown, 102.0)
+    assert (carried["what"]["key"], carried.get("running", False)) == ("other_pumps_stop", False)
+    for cdu in ("cdu-1", "cdu-2"):
+        still: dict[str, float | str] = {"cdu_flow_cubic_meters_per_second{loop=secondary}": 0.0}
+        shown.readings.take(cdu, still, 103.0, device_class="cdu")
+    running = left(shown, 104.0)
+    assert (running["what"]["key"], running["running"]) == ("pumps_stop", True)
+    # It is told five seconds after they stopped.
+    assert running["seconds"] == max(0.0, carried["seconds"] - 5.0)
+    leak = Shown()
+    powered(leak)
+    leak.problem("DcimLeakDetected", device="cdu-1", detector="tray", room="hall", row="a")
+    assert left(leak, 102.0) is None
+
+
+def left(shown: Shown, now: float) -> Any:  # noqa: ANN401 - JSON
+    (problem,) = shown.get("problems", now)["problems"]
+    return problem.get("time_left")
+
+
+def test_what_does_not_hold_any_more_says_so_while_it_is_told_and_has_no_time_left() -> None:
+    """A UPS back on mains is told as on battery for another minute; a countdown beside it would be false."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimUpsOnBattery", device="ups-a1", feed="A", room="plant")
+    (problem,) = shown.get("problems", 101.0)["problems"]
+    assert "holds" not in problem
+    assert problem["time_left"]["running"]
+    shown.tracker.update(("test", "DcimUpsOnBattery", *sorted(["t1", "ups-a1", "A", "plant"])), {}, 102.0)
+    shown.tick(103.0)
+    (problem,) = shown.get("problems", 104.0)["problems"]
+    assert (problem["holds"], "time_left" in problem) == (False, False)
+
+
 def test_a_lost_feed_shows_what_its_neighbour_has_left_and_which_racks_run_on_it() -> None:
     """Racks of both feeds."""
     shown = Shown()
     powered(shown)
     shown.problem("DcimFeedLost", 0.9, feed="A")
     (problem,) = shown.get("problems", 102.0)["problems"]
-    assert problem["time_left"] == {"what": {"key": "battery_of_others", "feed": "A"}, "seconds": 1230.0}
+    assert problem["time_left"] == {
+        "what": {"key": "battery_of_others", "feed": "A"},
+        "seconds": 1230.0,
+        "running": False,
+    }
     assert problem["concerns"]["racks"] == ["a1", "a2"]
     assert (problem["unit"], problem["limit"], problem["value"]) == ("ratio", 0.5, 0.9)
 

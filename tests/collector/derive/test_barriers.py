@@ -10,7 +10,7 @@ import pytest
 from collector.derive import Deriver, Figure, LatestFigures, Settings
 from collector.derive.engine import INTERNAL, PART, Planner, compute_values, figures, ratio
 from collector.latest import Latest, LatestValue
-from collector.latest.state import Origin
+from collector.latest.state import Origin, Stamp
 from collector.readings import Series, SeriesKeys
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Rack
@@ -23,7 +23,7 @@ POWER = "dcim_pdu_input_power_watts{inlet=1}"
 def reading(value: float | str, expires_at: float = 200.0) -> LatestValue:
     series = SeriesKeys().get(POWER)
     assert isinstance(series, Series)
-    return LatestValue(series, value, Origin("gw", "e", 1, 0), expires_at, 30.0)
+    return LatestValue(series, value, Stamp(Origin("gw", "e", 1, 0), expires_at, 30.0))
 
 
 def test_a_step_that_raises_makes_only_its_own_figures_unknown() -> None:
@@ -99,6 +99,7 @@ def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
     assert shown(board, "dcim_rack_power_watts")
     device = next(readings.latest.devices_of("t1"))
     device.polls = None  # type: ignore[assignment]  # as a fault of ours would leave it
+    device.life = None
     kept: list[list[str]] = []
     deriver.cycle("t1", offered(kept), "c")
     found = board.current(0.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from collector.web.exposition import render
 from rackflow import Batch
 from rackflow.catalogue import PollClass
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, status
+from tests.collector.polls import Agent
 
 WALL_S = 1_795_468_800.0
 NOW_S = 1000.0
@@ -208,3 +210,22 @@ def test_identity_alone_makes_a_device_known() -> None:
     latest.remove_device("cas1", "gw-3", "cdu-07")
     assert not {"dcim_device_observed", "dcim_device_info"} & values(latest, 0.0).keys()
     assert latest.size == 0
+
+
+def test_devices_with_safety_readings_or_a_failed_poll_are_looked_at_first() -> None:
+    """Of the 2 s from a device to an alert, the poll takes one; what is polled more slowly can wait for the next look at all."""
+    latest, agent = Latest(100), Agent(Latest(100))
+    agent.latest = latest
+    agent.arrives(agent.made(0.0, device="cdu-1", poll=("safety", 1.0)), 0.0)
+    power = {"dcim_pdu_outlet_power_watts{outlet=1}": 100.0}
+    agent.arrives(agent.made(0.0, device="pdu-2", poll=("fast", 5.0), values=power), 0.0)
+    agent.arrives(agent.made(0.0, device="cdu-4", poll=("fast", 5.0), states={PUMP: "running"}), 0.0)
+    failed = msgspec.structs.replace(
+        agent.made(0.0, device="cdu-3", poll=("fast", 5.0)), up=False, error="timeout", values={}
+    )
+    agent.arrives(failed, 0.0)
+    assert latest.take_touched(urgent=True) == {("cas1", "cdu-1"), ("cas1", "cdu-3"), ("cas1", "cdu-4")}
+    assert latest.take_touched(urgent=True) == set()
+    agent.arrives(agent.made(1.0, device="cdu-1", poll=("safety", 1.0)), 1.0)
+    assert latest.take_touched() == {("cas1", "cdu-1"), ("cas1", "pdu-2")}
+    assert latest.take_touched() == latest.take_touched(urgent=True) == set()

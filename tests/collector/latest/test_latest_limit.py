@@ -167,3 +167,30 @@ def test_a_device_tells_since_when_it_is_as_it_is_and_when_it_last_answered() ->
     assert polled(2.0, error=False) == (wall_ms(2.0), wall_ms(2.0), None, 0)
     assert polled(3.0, error=False) == (wall_ms(2.0), wall_ms(3.0), None, 0)
     assert polled(4.0, error=True) == (wall_ms(4.0), wall_ms(3.0), "timeout", 0)
+
+
+def test_a_series_that_expired_takes_its_place_again_with_the_next_poll_of_its_family() -> None:
+    """Places in a batch are remembered by device; they go with the series."""
+    latest = Latest(100)
+    agent = Agent(latest)
+    before = latest.size
+    for after_s in (0.0, 1.0, 100.0, 101.0):
+        latest.expire(NOW_S + after_s)
+        assert agent.polls(after_s, 30.0 + after_s / 50) == "live"
+        assert shown(latest, after_s) == {"cas1/cdu-07": f"{30.0 + after_s / 50}"}
+        assert latest.size == before + DEVICE_COST + 1
+    latest.expire(NOW_S + 200.0)
+    assert shown(latest, 200.0) == {}
+    assert latest.size == before + DEVICE_COST
+
+
+def test_a_reading_expires_by_its_latest_poll_though_it_would_have_stayed_longer_by_an_earlier_one() -> None:
+    latest = Latest(100)
+    agent = Agent(latest)
+    agent.arrives(agent.made(0.0, poll=("slow", 60.0)), 0.0)
+    latest.expire(NOW_S + 1.0)
+    agent.arrives(agent.made(2.0, poll=("safety", 1.0)), 2.0)
+    latest.expire(NOW_S + 31.9)
+    assert shown(latest, 31.9) != {}
+    latest.expire(NOW_S + 32.0)
+    assert shown(latest, 32.0) == {}

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 from collector.problems.conditions import Evaluator, Unit
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked, Tracker
+from collector.problems.tracker import Key, Tracked, Tracker
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
 from tests.collector.problems.examples import Cycle, Example, Then, Thing, Value
@@ -65,11 +66,20 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]
                 for problem in evaluator.problems_of(unit)
                 for labels, value in evaluator.evaluate(problem, unit, now).items()
             }
-            tracker.update((thing.kind, str(number)), found, now, is_silent=unit.is_silent)
+            tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, unit.is_silent))
         for name, groups in shares.found().items():
-            tracker.update(("share", name), {(name, group): each.value for group, each in groups.items()}, now)
+            tracker.update(
+                ("share", name),
+                {(name, group): each.value for group, each in groups.items()},
+                now,
+                is_silent=lambda each: shares.is_open(*each),
+            )
         tracker.tick(now, now)
     return tracker.active()
+
+
+def _same(silent: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
+    return silent
 
 
 def names(told: list[Tracked]) -> Counter[str]:

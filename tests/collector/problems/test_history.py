@@ -61,10 +61,10 @@ def test_consequences_do_not_displace_causes() -> None:
     """One lost feed has hundreds of them."""
     history = History()
     history.restore([ended(NOW_S - 50)], NOW_S)
-    history.restore([ended(NOW_S - 40, is_cause=False) for _ in range(5 * MAX_CONSEQUENCES)], NOW_S)
+    history.restore([ended(NOW_S - 40 - at, is_cause=False) for at in range(5 * MAX_CONSEQUENCES)], NOW_S)
     found = history.since(0.0, NOW_S)
     assert len(found) == 1 + MAX_CONSEQUENCES
-    history.restore([ended(NOW_S - 30) for _ in range(5 * MAX_CAUSES)], NOW_S)
+    history.restore([ended(NOW_S - 30 - at) for at in range(5 * MAX_CAUSES)], NOW_S)
     assert len(history.since(0.0, NOW_S)) == MAX_CAUSES + MAX_CONSEQUENCES
 
 

@@ -102,9 +102,10 @@ def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> No
         """What the webhook is sent at a time."""
         tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
         changed: list[Tracked] = tracker.tick(wall_s, wall_s)
-        body = webhook.body([(each, describe(each, 0, "")) for each in changed], wall_s)
-        webhook.note(changed)
-        return [] if body is None else [describe(each, 0, "").status for each in changed]
+        reports = [(each, describe(each, 0, "")) for each in changed]
+        body = webhook.body(reports, wall_s)
+        webhook.note(reports)
+        return [] if body is None else [report.status for _, report in reports]
 
     assert told(at(1.0), [key]) == []
     (tracked,) = tracker.active()
@@ -121,7 +122,7 @@ def test_the_end_of_a_problem_that_was_told_before_its_window_is_told() -> None:
     tracked = Tracked(load_table().problems["DcimPhaseDead"], labels_of(UPS), ("u",), 1.0, 1.0, is_active=True)
     webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
     assert webhook.body([(tracked, describe(tracked, 0, ""))], 1.0) is not None
-    webhook.note([tracked])
+    webhook.note([(tracked, describe(tracked, 0, ""))])
     tracked.is_active, tracked.ended_s, tracked.window = False, 1.0, window()
     assert webhook.body([(tracked, describe(tracked, 0, ""))], 2.0) is not None
 

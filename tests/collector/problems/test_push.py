@@ -26,10 +26,11 @@ def tracked(key: Key, cause: Key | None = None, *, active: bool = True) -> Track
 
 def told(webhook: Webhook, *changed: Tracked) -> list[tuple[str, str]]:
     """What a webhook is sent of some changes, and takes."""
-    body = webhook.body([(each, describe(each, 0, "")) for each in changed], 10.0)
+    reports = [(each, describe(each, 0, "")) for each in changed]
+    body = webhook.body(reports, 10.0)
     if body is None:
         return []
-    webhook.note(changed)
+    webhook.note(reports)
     document = cast("dict[str, Any]", msgspec.json.decode(body))
     return [(each["name"], each["status"]) for each in document["problems"]]
 
@@ -58,6 +59,27 @@ def test_the_end_of_a_consequence_that_nobody_was_told_of_is_not_told() -> None:
 def test_a_webhook_for_critical_problems_is_told_of_no_other() -> None:
     webhook = hook(severity="critical")
     assert told(webhook, tracked(BATTERY), tracked(LOST)) == [("DcimFeedLost", "active")]
+    assert told(webhook, tracked(BATTERY, active=False)) == []
+
+
+def test_what_ends_while_its_beginning_is_told_is_told_to_have_ended() -> None:
+    webhook, one = hook(), tracked(LOST)
+    reports = [(one, describe(one, 0, ""))]
+    assert webhook.body(reports, 10.0) is not None
+    one.is_active = False  # while the webhook takes its time
+    webhook.note(reports)
+    assert told(webhook, one) == [("DcimFeedLost", "ended")]
+
+
+def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
+    webhook, one = hook(), tracked(LOST)
+    assert told(webhook, one) == [("DcimFeedLost", "active")]
+    one.is_active = False
+    reports = [(one, describe(one, 0, ""))]
+    assert webhook.body(reports, 10.0) is not None
+    one.is_active = True
+    webhook.note(reports)
+    assert told(webhook, one) == [("DcimFeedLost", "active")]
 
 
 def test_alertmanager_folds_only_what_has_all_labels_that_must_agree() -> None:

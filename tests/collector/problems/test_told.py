@@ -118,7 +118,10 @@ def page_of(one: Running) -> str:
     return request(one.url).text
 
 
-async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(mosquitto: Mosquitto, tmp_path: Path) -> None:
+async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
         config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
@@ -149,7 +152,30 @@ async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
             assert [(each["labels"]["device"], each["status"]) for each in got[0]["problems"]] == [("cdu-08", "active")]
 
 
-async def test_a_restart_tells_nobody_again_and_forgets_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
+async def test_what_flaps_at_its_limit_is_one_message(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with hook() as (url, got):
+        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07", "cdu-08"), document())
+            for seq in range(1, 8, 2):
+                await publish(client, smoke(seq, 1.0))
+                await shows(one, "DcimSmoke")
+                await publish(client, smoke(seq + 1, 0.0))
+                await shows(one)
+            # Another one follows, which is told after all that was to be told of the first.
+            await publish(client, smoke(9, 1.0, "cdu-08"))
+            await until(lambda: len(said(got)) >= 2, "told of the other one")
+            assert [each["labels"]["device"] for document in got for each in document["problems"]] == [
+                "cdu-07",
+                "cdu-08",
+            ]
+
+
+async def test_a_restart_tells_nobody_again_and_forgets_nothing(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
         config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:

@@ -16,6 +16,14 @@ PUMPS = key("DcimCduAllPumpsStopped")
 FLOW = key("DcimCduFlowLow", loop="secondary")
 
 
+def always(_: Key) -> bool:
+    return True
+
+
+def never(_: Key) -> bool:
+    return False
+
+
 class Course:
     """A tracker, and what it tells at each moment."""
 
@@ -24,7 +32,7 @@ class Course:
 
     def at(self, now: float, *holding: Key, silent: bool = False, unit: tuple[str, ...] = CDU) -> set[str]:
         """Names of what is told after these problems were found to hold at `now`."""
-        self.tracker.update(unit, dict.fromkeys(holding, 1.0), now, is_silent=silent)
+        self.tracker.update(unit, dict.fromkeys(holding, 1.0), now, is_silent=lambda _: silent)
         self.tracker.tick(now, 1000.0 + now)
         return self.told()
 
@@ -72,12 +80,45 @@ def test_a_leak_whose_device_is_back_and_dry_ends() -> None:
     assert course.at(700.0) == set()
 
 
-def test_pumps_of_a_silent_device_are_unknown_and_not_stopped() -> None:
+def test_pumps_that_stood_when_their_device_fell_silent_are_not_told_to_run_again() -> None:
+    """The agent dies during the incident, or the unit with it: nobody knows, and whoever was called must not go home."""
     course = Course()
     for step in range(7):
         course.at(step, PUMPS)
-    assert course.told() == {"DcimCduAllPumpsStopped"}
+    assert course.at(10.0, silent=True) == {"DcimCduAllPumpsStopped"}
+    assert course.one(PUMPS).is_uncertain
+    assert course.at(3605.0, silent=True) == {"DcimCduAllPumpsStopped"}
+    assert course.at(3606.0, silent=True) == set()
+
+
+def test_pumps_that_were_not_told_of_before_their_device_fell_silent_are_unknown_and_not_stopped() -> None:
+    course = Course()
+    for step in range(4):
+        course.at(step, PUMPS)
     assert course.at(10.0, silent=True) == set()
+
+
+def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_first_word() -> None:
+    course = Course()
+    for step in range(7):
+        course.at(step, PUMPS)
+    course.at(10.0, silent=True)
+    course.tracker.update(CDU, {}, 20.0, decides=never)
+    course.tracker.tick(20.0, 1020.0)
+    assert course.told() == {"DcimCduAllPumpsStopped"}
+    assert not course.one(PUMPS).is_uncertain
+    assert course.at(21.0) == set()
+
+
+def test_a_reading_that_never_comes_back_with_its_device_keeps_its_problem_for_minutes_and_not_for_ever() -> None:
+    course = Course()
+    for step in range(7):
+        course.at(step, PUMPS)
+    course.at(10.0, silent=True)
+    for now in (20.0, 19.0 + RESTORED_S, 21.0 + RESTORED_S):
+        course.tracker.update(CDU, {}, now, decides=never)
+        course.tracker.tick(now, now)
+        assert course.told() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
 
 
 def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_if_it_lasts_when_they_run() -> None:
@@ -165,11 +206,11 @@ def test_a_problem_of_before_a_restart_ends_at_once_when_its_readings_are_well_a
 ):
     tracker = Tracker(load_table())
     tracker.restore(Tracked(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
-    tracker.update(CDU, {}, 1.0, decided=())
+    tracker.update(CDU, {}, 1.0, decides=never)
     assert tracker.tick(1.0, 1001.0) == []
-    tracker.update(CDU, {}, 2.0, is_silent=True, decided={FLOW[0]})
+    tracker.update(CDU, {}, 2.0, is_silent=always)
     assert tracker.tick(2.0, 1002.0) == []
-    tracker.update(CDU, {}, 3.0, decided={FLOW[0]})
+    tracker.update(CDU, {}, 3.0)
     assert [each.is_active for each in tracker.tick(3.0, 1003.0)] == [False]
 
 

@@ -2,6 +2,7 @@
 
 from collector.problems.conditions import Unit
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
+from tests.collector.derive.ai_hall import ai_hall
 from tests.collector.derive.hall import hall
 
 WET = {"site": "t1", "device": "rope-1", "sensor": "2", "zone": "north"}
@@ -34,3 +35,15 @@ def test_a_sensor_that_is_read_from_another_device_is_found_by_its_label() -> No
 def test_without_a_sensor_there_is_nothing_to_say() -> None:
     assert whereabouts(sensor_places(hall()), {"site": "t1", "device": "rope-1"}, unit(1.0)) == ""
     assert whereabouts({}, WET, unit(3.0)) == " Sensor: 2 at 3.0 m."
+
+
+def test_a_rope_along_a_loop_or_under_a_unit_is_named_with_it_and_its_length() -> None:
+    places = sensor_places(ai_hall())
+    labels = {"site": "ai1", "device": "box-1"}
+    box = Unit({"site": "ai1", "device": "box-1"})
+    box.add(LEAK_POSITION, {"sensor": "2"}, 3.2)
+    assert whereabouts(places, {**labels, "sensor": "1"}, box) == " Sensor: rope-floor, room hall, 25 m long."
+    assert (
+        whereabouts(places, {**labels, "sensor": "2"}, box) == " Sensor: rope-tcs, along loop tcs, 12 m long at 3.2 m."
+    )
+    assert whereabouts(places, {**labels, "sensor": "3"}, box) == " Sensor: tray-cdu-1, under cdu-1, row a."

@@ -154,3 +154,18 @@ def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> Non
     assert (buckets.left("a", 1.0), buckets.left("a", 3.0), buckets.left("a", 100.0)) == (0.0, 4.0, 10.0)
     assert buckets.left("a", 0.0) == 0.0  # a clock that steps back gives nothing
     assert WALL_S > 0
+
+
+def test_a_series_that_was_forgotten_is_counted_again_with_the_next_batch_of_its_family() -> None:
+    """What a batch of known series needs is kept by device; it goes when a series is forgotten."""
+    uses, keys = Uses(budgets(series=1)), SeriesKeys()
+
+    def polled(number: int) -> Readings:
+        return resolve(batch(values={loop(number): 1.0 / 64}), keys)
+
+    for now in (0.0, 1000.0):
+        assert admitted(uses, polled(1), now) == [loop(1)]
+    assert admitted(uses, polled(2), 1000.0 + KEPT_S) == []  # heard an hour ago, and not longer
+    assert admitted(uses, polled(2), 1100.0 + KEPT_S) == [loop(2)]
+    assert admitted(uses, polled(1), 1200.0 + KEPT_S) == []
+    assert uses.of(GW3).series == 1

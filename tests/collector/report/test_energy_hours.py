@@ -203,8 +203,27 @@ def test_of_an_hour_all_meters_of_a_kind_must_have_been_read() -> None:
     assert hour_values(entry).values["green"] == 5 * KWH_J
     entry.covered_s["contract:m"] = 60.0
     short = hour_values(entry)
-    assert short.values.keys() == {"facility", "it", "other"}  # how much of it is free of carbon is not known
+    assert short.values.keys() == {
+        "facility",
+        "grid",
+        "pv_used",
+        "it",
+        "other",
+    }  # how much of it is free of carbon is not known
     assert short.missing["green"] == short.missing["market"] == "m read for 1 of 60 min"
+
+
+def test_the_months_energy_is_what_was_used_with_the_roof_and_the_generators_and_without_what_left() -> None:
+    entry = hour(facility=70, export=20, pv=50, generator=10, it=80)
+    values = hour_values(entry).values
+    assert values["facility"] == 110 * KWH_J
+    assert values["grid"] == 70 * KWH_J
+    assert values["pv_used"] == 30 * KWH_J
+    assert values["location"] == 70 * GRID.grams_per_kwh
+    entry.covered_s["pv:m"] = 60.0
+    unread = hour_values(entry)
+    assert "facility" not in unread.values
+    assert unread.missing["facility"] == "m read for 1 of 60 min"
 
 
 def test_cooling_that_was_not_read_leaves_the_rest_unknown_and_without_a_meter_it_is_in_it() -> None:

@@ -236,3 +236,20 @@ def test_an_event_without_a_series_and_one_of_a_series_that_nobody_knows() -> No
 
 def test_the_time_that_a_message_carried_is_in_seconds_beside_the_time_that_it_is_stored_under() -> None:
     assert original_time_line(TAGS, 5_250, 7) == f"dcim_device,{HEAD} original_timestamp_seconds=5.25 7"
+
+
+@pytest.mark.parametrize("dialect", ["influxdb", "victoriametrics"])
+def test_devices_of_one_family_have_lines_of_their_own(dialect: Dialect) -> None:
+    """The lines of a family are prepared once: with each message come its own tags, time, values and states."""
+    keys = SeriesKeys()
+    one = batch(values={SUPPLY: 32.0}, states={PUMP: "running"}, time_ms=7)
+    other = batch("cdu-08", values={SUPPLY: 33.5}, states={PUMP: "stopped"}, time_ms=8, error="timeout")
+    for each in (one, other, one):
+        tags = base_tags("cas1", each.agent, each.device, each.labels)
+        assert batch_lines(each, tags, resolve(each, keys), dialect) == lines_of(each, dialect)
+        assert all(tags in line and line.endswith(f" {each.time}") for line in lines_of(each, dialect))
+    assert resolve(one, keys).layout is resolve(other, keys).layout
+
+
+def test_an_agent_s_report_without_readings_has_no_points() -> None:
+    assert lines_of(agent_batch({})) == []

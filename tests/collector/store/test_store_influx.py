@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from collector.store.influx import SLOW_RETRY_S, InfluxStore
+from collector.store.influx import SLOW_RETRY_S, InfluxStore, is_loopback
 from rackflow import StoreError
 from tests.servers.influxdb import InfluxDB
 from tests.servers.ports import free_port
 
+# Leads to this host, but does not look like it.
+ELSEWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 LINE = "dcim_cdu,device=cdu-07 supply_temperature_celsius=32.125 1795468800123"
 
 
@@ -116,3 +118,38 @@ async def test_a_store_is_found_by_name_and_one_that_has_no_address_is_for_later
     error = await fault_of("http://no-such-host.invalid:8086")
     assert error.retryable
     assert "cannot resolve no-such-host.invalid" in str(error)
+
+
+async def test_what_goes_to_another_host_is_compressed_and_arrives_as_it_was(influxdb: InfluxDB) -> None:
+    assert [is_loopback(f"http://{each}:8086") for each in ("127.0.0.1", "localhost", "[::1]")] == [True] * 3
+    assert [is_loopback(f"http://{each}:8086") for each in (ELSEWHERE, "db", "10.0.0.7", "[fd00::1]")] == [False] * 4
+    lines = [f"dcim_far,device=d{at} x={at}.5 1795468800123" for at in range(50)]
+    for url in (influxdb.url, influxdb.url.replace("127.0.0.1", ELSEWHERE)):
+        store = store_at(url)
+        await store.write(lines)
+        await store.close()
+        rows = influxdb.query("SELECT count(x) AS n FROM dcim_far")
+        assert [row["n"] for row in rows] == [50]
+
+
+async def test_only_to_another_host_is_compressed() -> None:
+    encodings: list[str] = []
+
+    async def handle(asked: web.Request) -> web.Response:
+        encodings.append(asked.headers.get("Content-Encoding", ""))
+        assert (await asked.read()).decode() == LINE
+        return web.Response(status=204)
+
+    app = web.Application()
+    app.router.add_post("/api/v2/write", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        for host in ("127.0.0.1", ELSEWHERE):
+            store = store_at(f"http://{host}:{runner.addresses[0][1]}")
+            await store.write([LINE])
+            await store.close()
+    finally:
+        await runner.cleanup()
+    assert encodings == ["", "gzip"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import uvloop
 from collector.ledger import encode_page, read_any
 from collector.ledger.tables import Page
 from collector.web import server
-from collector.web.access import BasicAuth, Hosts, Pace
+from collector.web.access import Authentication, Hosts, Pace
 from collector.web.web_config import load_access
 from rackflow import ConfigError, RackflowError
 from tests.collector.running import until
@@ -92,7 +93,7 @@ async def test_without_the_right_password_nothing_but_the_health_check_answers(t
 
 async def test_wrong_passwords_are_slowed_down_and_right_ones_are_not() -> None:
     now = [0.0]
-    auth = BasicAuth({"a": hashed("right")}, lambda: now[0])
+    auth = Authentication({"a": hashed("right")}, {}, lambda: now[0])
     assert await auth.check(basic("a", "right"), "10.0.0.1") == "allowed"
     assert await auth.check(basic("a", "wrong"), "10.0.0.1") == "refused"
     assert await auth.check(basic("a", "other"), "10.0.0.1") == "later"
@@ -103,7 +104,7 @@ async def test_wrong_passwords_are_slowed_down_and_right_ones_are_not() -> None:
 
 
 async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> None:
-    auth = BasicAuth({"a": hashed("right")})
+    auth = Authentication({"a": hashed("right")}, {})
     found = await asyncio.gather(*(auth.check(basic("a", f"guess {at}"), f"10.0.0.{at}") for at in range(50)))
     assert found.count("later") == 42
 
@@ -114,7 +115,77 @@ async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> Non
      basic("a", "x" * 73), basic("a", "nul\0")],
 )  # fmt: skip
 async def test_what_is_no_name_and_password_is_refused(header: str | None) -> None:
-    assert await BasicAuth({"a": hashed("right")}).check(header, "10.0.0.1") == "refused"
+    assert await Authentication({"a": hashed("right")}, {}).check(header, "10.0.0.1") == "refused"
+
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+def sha256(token: str) -> str:
+    return f"sha256:{hashlib.sha256(token.encode()).hexdigest()}"
+
+
+async def test_a_token_opens_every_page_and_a_browser_gives_it_as_the_password_of_its_name(tmp_path: Path) -> None:
+    path = written(tmp_path, f"bearer_auth_tokens: {{grafana: '{sha256(TOKEN)}'}}")
+    async with serving(web_config=str(path)) as served:
+        assert (await ask(served.port, "/healthz"))[0] == 200
+        for header in (f"Bearer {TOKEN}", f"bearer  {TOKEN}", basic("grafana", TOKEN)):
+            assert (await ask(served.port, headers={"Authorization": header}))[0] == 200
+        status, headers, body = await ask(served.port)
+        assert (status, b"token" in body) == (401, True)
+        # A browser asks for a name and a password only where this is offered.
+        assert headers["WWW-Authenticate"].startswith(("Basic", "Bearer"))
+        assert served.server.refused["password"] == 1
+
+
+async def test_what_is_not_a_token_is_refused_and_guessing_is_slow_but_never_for_who_knows_it() -> None:
+    now = [0.0]
+    auth = Authentication(
+        {"a": hashed("right")}, {"t": sha256(TOKEN)[7:], "u": sha256(TOKEN[::-1])[7:]}, lambda: now[0]
+    )
+    wrong = ["Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Bearer {sha256(TOKEN)[7:]}", "Bearer \udcff",
+             f"Bearer {'x' * 9000}",
+             f"Token {TOKEN}", basic("a", TOKEN), basic("", TOKEN), basic("t", TOKEN[::-1])]  # fmt: skip
+    for at, header in enumerate(wrong):
+        assert await auth.check(header, f"10.0.0.{at}") == "refused", header
+    for peer in ("10.0.0.0", "10.0.1.0"):
+        assert await auth.check(f"Bearer {TOKEN[::-1]}", peer) == "allowed"
+        assert await auth.check(basic("t", TOKEN), peer) == "allowed"
+    # Wrong ones of either kind share one pace.
+    assert await auth.check("Bearer wrong", "10.0.0.0") == "later"
+    assert await auth.check(basic("a", "wrong"), "10.0.0.0") == "later"
+    now[0] += 1.0
+    assert await auth.check(basic("a", "wrong"), "10.0.0.0") == "refused"
+
+
+async def test_a_token_in_a_file_is_replaced_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "RELOAD_S", 0.05)
+    secret = tmp_path / "token"
+    secret.write_text(f"{TOKEN}\n")
+    secret.chmod(0o600)
+    path = written(tmp_path, f"bearer_auth_tokens: {{grafana: 'file:{secret}'}}")
+    async with serving(web_config=str(path)) as served:
+        assert (await ask(served.port, headers={"Authorization": f"Bearer {TOKEN}"}))[0] == 200
+        secret.write_text(f"{TOKEN[::-1]}\n")
+        deadline = asyncio.get_running_loop().time() + 20
+        while (await ask(served.port, headers={"Authorization": f"Bearer {TOKEN[::-1]}"}))[0] != 200:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.02)
+        assert (await ask(served.port, headers={"Authorization": f"Bearer {TOKEN}"}))[0] in {401, 429}
+
+
+@pytest.mark.parametrize("source", ["env:RACKFLOW_TEST_TOKEN", "credential:token", "file:FOLDER/token", sha256(TOKEN)])
+def test_a_token_comes_from_where_other_secrets_do(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RACKFLOW_TEST_TOKEN", TOKEN)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "token").chmod(0o600)
+    path = written(tmp_path, f"bearer_auth_tokens: {{a: '{source.replace('FOLDER', str(tmp_path))}'}}")
+    access = load_access(path)
+    assert access.tokens == (("a", sha256(TOKEN)[7:]),)
+    assert TOKEN not in repr(access)
 
 
 def trusting(folder: Path, name: str, client: str | None = None) -> ssl.SSLContext:
@@ -187,6 +258,13 @@ BAD = [
 OURS = [
     ("basic_auth_users: {a: s3cret}", "the password of 'a' is no bcrypt hash"),
     ("basic_auth_users: {a: HUGE}", "cost 31"),
+    ("bearer_auth_tokens: {a: s3cret}", "the token of 'a' must be `sha256:` with 64"),
+    ("bearer_auth_tokens: {a: 's3cret0123456789abcdef0123456789'}", "the token of 'a' must be `sha256:` with 64"),
+    ("bearer_auth_tokens: {a: 'file:token'}", "token: is not an absolute path"),
+    ("bearer_auth_tokens: {a: 'env:RACKFLOW_NO_SUCH'}", "environment variable RACKFLOW_NO_SUCH is not set"),
+    ("bearer_auth_tokens: {a: 'env:HOME'}", "the token of 'a' must have 22 to 1024"),
+    ("bearer_auth_tokens: {'a:b': 'env:HOME'}", "has no colon"),
+    ("{basic_auth_users: {a: HASH}, bearer_auth_tokens: {a: 'sha256:" + "0" * 64 + "'}}", "rename one of them"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS10}", "min_version"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_auth_type: RequestClientCert}", "client_auth_type"),
     ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "no header may have"),

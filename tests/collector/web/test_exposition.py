@@ -4,6 +4,7 @@ import re
 import subprocess
 import time
 from collections import Counter
+from itertools import count
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats
 from rackflow.process.slices import run_through
-from tests.collector.documents import FLOW, LABELS, SUPPLY, agent_batch, document, now_ms, status
+from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, agent_batch, document, now_ms, status
 from tests.servers.process import find_program
 
 
@@ -292,3 +293,39 @@ def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_s
 @pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])
 def test_an_identity_that_is_too_long_is_cut(length: int) -> None:
     assert labels_text(("serial", "x" * length), ("vendor", ""), ("model", "m")) == f'serial="{"x" * 256}",model="m"'
+
+
+def test_the_page_follows_whatever_its_lines_were_made_from() -> None:
+    """Lines are kept between scrapes: values, states, labels, identity and the set of series may each change on their own."""
+    latest, keys, seq = Latest(100), SeriesKeys(), count(1)
+
+    def shows(values: dict[str, float], states: dict[str, str], labels: dict[str, str]) -> list[str]:
+        one = msgspec.structs.replace(one_batch(values, states), seq=next(seq), labels=LABELS | labels)
+        assert latest.apply_batch("cas1", one, resolve(one, keys), 0.0, now_ms() / 1000) == "live"
+        text, series = render(latest, 1.0)
+        lines = [line for line in text.splitlines() if not line.startswith("#")]
+        assert series == len(lines) == len(set(lines))
+        return [line for line in lines if line.startswith(("dcim_cdu_", "dcim_device_info"))]
+
+    def supply(rack: str, value: str) -> str:
+        labels = f'site="cas1",room="dh1",row="b",rack="{rack}",device="cdu-07",loop="secondary"'
+        return f"dcim_cdu_supply_temperature_celsius{{{labels}}} {value}"
+
+    def pump(lines: list[str]) -> list[str]:
+        return [line for line in lines if "pump_state" in line and line.endswith(" 1")]
+
+    first = shows({SUPPLY: 32.0}, {PUMP: "running"}, {})
+    assert supply("b07", "32.0") in first
+    assert 'state="running"' in pump(first)[0]
+    assert first == shows({SUPPLY: 32.0}, {PUMP: "running"}, {})
+    assert supply("b07", "33.5") in shows({SUPPLY: 33.5}, {PUMP: "running"}, {})
+    assert 'state="stopped"' in pump(shows({SUPPLY: 33.5}, {PUMP: "stopped"}, {}))[0]
+    moved = shows({SUPPLY: 33.5}, {PUMP: "stopped"}, {"rack": "b08"})
+    assert supply("b08", "33.5") in moved
+    assert not [line for line in moved if 'rack="b07"' in line]
+    more = shows({SUPPLY: 33.5, FLOW: 0.1}, {}, {"rack": "b08"})
+    assert any(line.startswith("dcim_cdu_flow_") for line in more)
+    latest.apply_document("cas1", document(model="L2L 200"))
+    assert any('model="L2L 200"' in line for line in shows({SUPPLY: 33.5}, {}, {}))
+    assert latest.remove_device("cas1", "gw-3", "cdu-07")
+    assert not [line for line in shows({FLOW: 0.2}, {}, {}) if "supply" in line]

@@ -1,6 +1,7 @@
 """A page is rendered once a second at most, however many read it, and in slices."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import Generator
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.web.humanise import duration, number, quantity
-from collector.web.shared import Shared
+from collector.web.shared import Shared, rendered
 from rackflow import catalogue
 from rackflow.process.slices import SLICE_S, in_slices
 from tests.collector.web.serving import Content, ask, serving
@@ -112,3 +113,11 @@ def test_every_finite_number_has_a_short_form_in_every_unit(value: float, unit: 
 )
 def test_huge_numbers_are_shown_as_powers_of_ten(value: float, unit: str, text: str) -> None:
     assert quantity(value, unit) == text
+
+
+async def test_a_page_is_compressed_once_and_only_for_those_who_ask_for_it() -> None:
+    page = await rendered("dcim_up 1\n" * 1000)
+    assert page.zipped is None
+    first, second = await asyncio.gather(page.compressed(), page.compressed())
+    assert first is second is await page.compressed()
+    assert gzip.decompress(first) == page.plain == b"dcim_up 1\n" * 1000

@@ -4,6 +4,7 @@ import re
 from importlib.resources import files
 
 from collector.problems import load_table
+from rackflow.catalogue import catalogue
 
 STATIC = files("collector.web").joinpath("static")
 ENTRY = re.compile(r'^  "?([\w.]+)"?: (.+),$', re.MULTILINE)
@@ -55,3 +56,12 @@ def test_no_text_is_left_that_nobody_asks_for() -> None:
     made = {found.removesuffix(".") for found in re.findall(r"`([\w.]+\.)\$\{", code)}
     unused = {key for key in table("en.js") if f'"{key}"' not in code and key.rpartition(".")[0] not in made}
     assert unused == set()
+
+
+def test_every_state_and_reason_of_the_catalogue_has_a_french_word() -> None:
+    """`batterie low` would be neither language."""
+    words = set(re.findall(r"[{,\s](\w+): \"", (STATIC / "states_fr.js").read_text(encoding="utf-8")))
+    metrics = catalogue().values()
+    states = {state for metric in metrics for state in metric.states}
+    reasons = set(catalogue()["dcim_device_reading_suspect"].label_values["reason"])
+    assert words == states | reasons | {"pumps", "primary_flow", "heat_rejection"}

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.recording.snmprec import Record, read_snmprec
 from simulator.live import RECORDINGS
 from simulator.models.cdu import LEAK_BITS, CduModel
@@ -26,7 +26,7 @@ def test_heat_is_flow_times_temperature_rise_as_far_as_registers_can_say(seed: i
     for _ in range(48):
         model.advance(1800 - model.time_s % 900 + 600)  # well inside a job, where nothing has just changed
         flow, supply, back = (value * 0.1 for value in cdu_registers(model).read("holding", 0x9000, 3))
-        heat_w = flow / 60_000 * FLUIDS["pg25"].volumetric_heat_capacity((supply + back) / 2) * (back - supply)
+        heat_w = flow / 60_000 * known_fluid("pg25").volumetric_heat_capacity((supply + back) / 2) * (back - supply)
         low, high = _register(model, 0x9011), _register(model, 0xA034)
         assert 39e3 <= model.heat_w <= 121e3
         assert heat_w == pytest.approx(model.heat_w, rel=0.05)

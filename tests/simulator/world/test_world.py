@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.fluids import FLUIDS
+from rackflow.fluids import known_fluid
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.maker import campus, site_yaml
 from simulator.world import World
@@ -79,7 +79,7 @@ def test_flow_and_temperature_rise_give_the_heat_of_the_racks() -> None:
                 world.network.racks[rack].supplied_w * world.site.racks[rack].liquid_share for rack in loop.plates
             )
             for cdu in loop.cdus:
-                capacity = FLUIDS["pg25"].volumetric_heat_capacity((cdu.supply_c + loop.return_c) / 2)
+                capacity = known_fluid("pg25").volumetric_heat_capacity((cdu.supply_c + loop.return_c) / 2)
                 measured += cdu.flow * capacity * (loop.return_c - cdu.supply_c)
     assert measured == pytest.approx(given, rel=0.01)
 
@@ -87,7 +87,7 @@ def test_flow_and_temperature_rise_give_the_heat_of_the_racks() -> None:
 def test_the_heat_exchanger_closes_between_both_sides() -> None:
     world = settled("ai-hall")
     for cdu in world.cdus.values():
-        primary = world.primaries[cdu.section.primary or ""]
+        primary = world.primaries[cdu.section.primaries[0]]
         taken = cdu.primary_flow * primary.capacity * (cdu.primary_return_c - primary.supply_c)
         assert taken == pytest.approx(cdu.heat_w, rel=0.01)
         assert primary.supply_c < cdu.supply_c < world.loops[cdu.section.secondary].return_c

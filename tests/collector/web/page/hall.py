@@ -129,13 +129,14 @@ def devices() -> dict[str, Device]:
 class PlayedAgent:
     """Publishes what the devices say, every REPORT_S and when asked, from a thread of its own."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, site: str = SITE, found: dict[str, Device] | None = None) -> None:
         self._port = port
+        self._site = site
         self._sequence = 0
         self._asked = threading.Event()
         self._over = False
         self._quiet = False
-        self.devices = devices()
+        self.devices = found if found is not None else devices()
         self._wanted = self._published = 0
         self._thread = threading.Thread(target=lambda: asyncio.run(self._publish()), name="played-agent")
 
@@ -192,13 +193,13 @@ class PlayedAgent:
                 wanted = self._wanted
                 state: Literal["online", "offline"] = "offline" if self._quiet else "online"
                 await publish_to(
-                    SITE,
+                    self._site,
                     client,
-                    Status(agent=AGENT, site=SITE, status=state, version="1", epoch=epoch, started=started),
+                    Status(agent=AGENT, site=self._site, status=state, version="1", epoch=epoch, started=started),
                 )
                 for name, device in list(self.devices.items()) if not self._quiet else ():
                     self._sequence += 1
-                    await publish_to(SITE, client, *self._documents(name, device, epoch))
+                    await publish_to(self._site, client, *self._documents(name, device, epoch))
                 self._published = wanted
                 await asyncio.to_thread(self._asked.wait, REPORT_S)
 
@@ -242,16 +243,19 @@ def now_ms() -> int:
 class CollectorProcess:
     """A collector with a configuration file of its own, which can be ended and started again at the same port."""
 
-    def __init__(self, folder: Path, broker_port: int, site: Mapping[str, Any], **more: object) -> None:
+    def __init__(self, folder: Path, broker_port: int, site: Mapping[str, Any] | None, **more: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        (folder / "site.yaml").write_text(yaml.safe_dump(dict(site), sort_keys=False), encoding="utf-8")
+        named: dict[str, object] = {}
+        if site is not None:
+            (folder / "site.yaml").write_text(yaml.safe_dump(dict(site), sort_keys=False), encoding="utf-8")
+            named = {"site_file": str(folder / "site.yaml")}
         config = {
             "broker": {"port": broker_port, "timeout_s": 5, "keepalive_s": 5},
             "store": {"kind": "file", "path": str(folder / "points")},
             "dead_letter": str(folder / "dead.jsonl"),
             "listen": f"127.0.0.1:{self.port}",
-            "site_file": str(folder / "site.yaml"),
+            **named,
             "derive": {"store": False},
             **more,
         }

@@ -53,7 +53,7 @@ def test_the_floor_says_what_metrics_say_asks_no_other_host_and_weighs_little(ha
             )
             assert shown[rack] == f"{watts / 1000:.1f}\u00a0kW"
         assert page.text(".cdu") == "cdu-1\n318\u00a0L/min\n31.8 → 40.9\u00a0°C\n●○"
-        assert "ups-a 40\u00a0min · 31\u00a0%" in page.text("[data-feed=A]")
+        assert "ups-a 40\u00a0min · load 31\u00a0%" in page.text("[data-feed=A]")
         hosts = {urlsplit(url).netloc for url in page.seen.requests}
         assert hosts == {urlsplit(hall.url).netloc}
         assert page.seen.errors == []
@@ -78,6 +78,10 @@ def test_each_fault_is_named_in_its_rack_with_words_and_what_to_do(hall: Hall, b
         assert "CDU cdu-1: supply too hot" in hot
         assert "47.5\u00a0°C, limit 45.0\u00a0°C" in hot
         assert "row a" in hot
+        # What to do, and not the limit or whatever else is said behind it.
+        assert page.text(".card[data-problem=DcimCduSupplyTemperatureCritical] .next").startswith(
+            "→ Throttle its racks"
+        )
         page.wait("document.querySelectorAll('[data-rack][data-problem=critical]').length === 3", "three racks")
         assert racks_with(page, "critical") == ["a2", "b2", "b4"]
         assert page.ask("document.querySelector('[data-cdu=cdu-1]').dataset.problem") == "critical"
@@ -206,7 +210,9 @@ def test_the_colours_are_chosen_and_french_is_remembered(hall: Hall, browser: Br
         page.ask(CHOOSE_FRENCH)
         page.wait("document.querySelector('#problems-title').innerText.startsWith('PROBLÈMES')", "French")
         assert page.text("[data-rack=a1] .value") == "31,8\u00a0°C"
-        assert "Aucun problème. Les 21 équipements sont observés." in page.text(".problems")
+        page.wait(
+            "document.querySelector('.problems').innerText.includes('Les 21 équipements sont observés.')", "no problem"
+        )
         page.open(hall.url)
         page.wait("document.querySelector('#problems-title')?.innerText.startsWith('PROBLÈMES')", "French again")
         assert page.pdf().startswith(b"%PDF")

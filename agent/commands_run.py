@@ -1,0 +1,69 @@
+"""The commands `run` and `check`."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import uvloop
+
+from agent.checked import check_devices, load_checked
+from agent.config import AgentConfig, load_agent_config
+from agent.outage import estimate_outage
+from agent.poll import PollerFactory
+from agent.run import Shared, run
+from rackflow.process.commands import print_error, show_examples
+from rackflow.process.doctor import check_disk
+from rackflow.process.limits import raise_open_files
+from rackflow.process.logs import configure_logging
+from rackflow.process.secret import add_env_file
+from rackflow.process.stopping import StopDeadline
+
+# EX_CONFIG of sysexits.h, as in cli.py.
+CONFIG_STATUS = 78
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    command.add_argument("config", type=Path)
+    show_examples(command, "%(prog)s agent.yaml")
+    command.set_defaults(command=_run)
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    command.add_argument("config", type=Path)
+    add_env_file(command)
+    show_examples(command, "%(prog)s agent.yaml")
+    command.set_defaults(command=_check)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config, profiles = load_checked(arguments.config)
+    if arguments.log_level is None:
+        configure_logging(config.log_level)
+
+    def reload() -> AgentConfig:
+        changed = load_agent_config(arguments.config)
+        check_devices(arguments.config, changed, profiles.prepare(changed.profiles))
+        return changed
+
+    raise_open_files()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        factory = PollerFactory(profiles)
+        deadline = StopDeadline()
+        shared = Shared(factory.snmp_clients.refused, factory.plans, profiles)
+        runner.run(run(config, factory, reload=reload, shared=shared, deadline=deadline))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config, profiles = load_checked(arguments.config)
+    enabled = sum(device.enabled for device in config.devices)
+    print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
+    print(estimate_outage(config, profiles))
+    # As the account that runs this: an agent that cannot write its outbox does not start.
+    disk = check_disk("outbox.path", config.outbox.path) if config.outbox.path is not None else None
+    if disk is not None and disk.status == "failed":
+        print_error(f"{arguments.config}: {disk.check}: {disk.found}; {disk.remedy}")
+        return CONFIG_STATUS
+    return 0

@@ -1,0 +1,157 @@
+"""Frames of Modbus TCP: what is sent, and what is found in the octets that come. No I/O.
+
+A frame is a header of seven octets (transaction number, protocol, length of what follows, unit; Modbus Messaging on TCP/IP V1.0b, 3.1.3)
+and a PDU (function and data; Modbus Application Protocol V1.1b3).
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from agent.modbus.seam import OddAnswer
+from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, REGISTER_FUNCTIONS, Answer, GarbageError, hint
+
+HEADER_OCTETS: Final = 7
+# Length field: unit and PDU. A PDU has 253 octets at most (V1.1b3, 4.1). Two are the least that is taken: see `_frame_end`.
+SHORTEST: Final = 2
+LONGEST: Final = 254
+EXCEPTION: Final = 0x80
+# A request of one transaction may be preceded by late answers of others, of 260 octets each. A peer that sends this much and no answer
+# speaks something else, or does not stop. Chosen value.
+MAX_OCTETS: Final = 16 * 1024
+# How much of what came is shown.
+SHOWN: Final = 24
+
+_HEAD = struct.Struct(">HHHB")
+_PROTOCOL_LENGTH = struct.Struct(">HH")
+_READ = struct.Struct(">HHHBBHH")
+# Basic identification, as one stream, from the first object (V1.1b3, 6.21).
+_IDENTIFY_PDU = bytes([IDENTIFY, 0x0E, 0x01, 0x00])
+_IDENTIFICATION: Final = 0x0E
+_REGISTERS = [struct.Struct(f">{count}H") for count in range(128)]
+_BITS = [[octet >> at & 1 for at in range(8)] for octet in range(256)]
+
+
+def request(number: int, unit: int, function: int, address: int, count: int) -> bytes:
+    """A request to read bits or registers, or for the identification, which has neither address nor count."""
+    if function == IDENTIFY:
+        return _HEAD.pack(number, 0, 1 + len(_IDENTIFY_PDU), unit) + _IDENTIFY_PDU
+    return _READ.pack(number, 0, 6, unit, function, address, count)
+
+
+@dataclass(slots=True)
+class Reader:
+    """Finds the answer to one request after the other in a stream of octets.
+
+    An answer to an earlier request comes late, and must not be taken for the one that is waited for: that would be a valid reading of
+    the wrong register or unit. Its number tells. Some devices answer as unit 0, 1 or 255 whatever they were asked as; while the
+    number fits, it is the answer, because one request is outstanding and numbers do not come again for 65,535 requests.
+    """
+
+    number: int = 0
+    unit: int = 0
+    accepts: frozenset[OddAnswer] = frozenset()
+    waiting: bool = False
+    came: str = ""
+    """What came that was not the answer, for people."""
+    _buffer: bytes = b""
+    _octets: int = 0
+
+    @property
+    def left(self) -> int:
+        """Octets that came unasked or behind the last answer and are no whole frame: nobody knows where the next frame begins."""
+        return len(self._buffer)
+
+    def expect(self, number: int, unit: int, accepts: frozenset[OddAnswer]) -> None:
+        """From now on, the answer to this request is waited for."""
+        self.number, self.unit, self.accepts = number, unit, accepts
+        self.waiting, self.came, self._octets = True, "", 0
+
+    def give_up(self) -> int:
+        """Wait no longer. Returns how many octets of a frame are there."""
+        self.waiting = False
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> Answer | None:
+        """Take what came; returns the answer if it is among it. Raises GarbageError where it is no Modbus TCP."""
+        buffer = self._buffer + data if self._buffer else data
+        self._octets += len(data)
+        answer: Answer | None = None
+        at = 0
+        while len(buffer) - at > HEADER_OCTETS:
+            try:
+                end = _frame_end(buffer, at)
+            except GarbageError:
+                if answer is None:
+                    raise
+                # The answer is one all the same. What is behind it stays in `left`.
+                break
+            if end > len(buffer):
+                break
+            if self.waiting and (number := self._number_of(buffer, at)) is not None:
+                self.waiting = False
+                answer = parse_pdu(buffer[at + HEADER_OCTETS : end], number)
+            # What comes unasked, or behind the answer, is dropped: it is an answer that was given up, or one sent twice.
+            at = end
+        self._buffer = buffer[at:][:MAX_OCTETS]
+        if self.waiting and self._octets > MAX_OCTETS:
+            raise GarbageError(f"sent {self._octets} bytes and no answer among them")
+        return answer
+
+    def _number_of(self, buffer: bytes, at: int) -> int | None:
+        """The transaction number under which the frame is the answer; None if it is none."""
+        number: int = int.from_bytes(buffer[at : at + 2])
+        unit = buffer[at + HEADER_OCTETS - 1]
+        if number == self.number:
+            return number
+        if number:
+            if "other_transaction" in self.accepts:
+                return self.number
+            self.came = f"an answer with transaction number {number}, not {self.number}{hint('other_transaction')}"
+            return None
+        if unit != self.unit and "other_unit" not in self.accepts:
+            self.came = f"an answer of unit {unit}, not {self.unit}, without a transaction number{hint('other_unit')}"
+            return None
+        return 0
+
+
+def _frame_end(buffer: bytes, at: int) -> int:
+    """Where the frame ends that begins there; of it, at least one octet more than the header is there. Raises GarbageError."""
+    protocol, length = _PROTOCOL_LENGTH.unpack_from(buffer, at + 2)
+    if protocol or not SHORTEST <= length <= LONGEST:
+        raise GarbageError(
+            f"sent {len(buffer) - at} bytes that are no Modbus TCP, beginning with {bytes(buffer[at : at + SHOWN])!r}"
+        )
+    # Some devices forget one octet in the length of an exception, which has unit, function and code.
+    forgotten = length == SHORTEST and len(buffer) - at == HEADER_OCTETS + 2 and buffer[at + HEADER_OCTETS] >= EXCEPTION
+    return at + HEADER_OCTETS - 1 + int(length) + forgotten
+
+
+def parse_pdu(pdu: bytes, number: int) -> Answer:
+    """What a PDU says. Raises GarbageError where it is cut, or of no function that is asked for."""
+    function = pdu[0]
+    if function & EXCEPTION:
+        return Answer(number, function & ~EXCEPTION, pdu[1] if len(pdu) > 1 else 0)
+    if function in REGISTER_FUNCTIONS or function in BIT_FUNCTIONS:
+        octets = pdu[1] if len(pdu) > 1 else 0
+        data = pdu[2 : 2 + octets]
+        if len(data) < octets or len(pdu) == 1:
+            raise GarbageError(f"sent {len(data)} bytes of data where it says {octets}")
+        if function in REGISTER_FUNCTIONS:
+            layout = _REGISTERS[octets // 2]
+            return Answer(number, function, values=list(layout.unpack_from(data)))
+        return Answer(number, function, values=[bit for octet in data for bit in _BITS[octet]])
+    if function == IDENTIFY:
+        return Answer(number, function, texts=_texts(pdu))
+    raise GarbageError(f"answered function {function}, which nobody asked for, in {len(pdu)} bytes")
+
+
+def _texts(pdu: bytes) -> list[bytes] | None:
+    """The objects of an identification; None for another type of encapsulated interface (V1.1b3, 6.19)."""
+    if len(pdu) < HEADER_OCTETS or pdu[1] != _IDENTIFICATION:
+        return None
+    texts, at = [], HEADER_OCTETS
+    while at + 2 <= len(pdu):
+        texts.append(pdu[at + 2 : at + 2 + pdu[at + 1]])
+        at += 2 + pdu[at + 1]
+    return texts

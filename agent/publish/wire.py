@@ -1,0 +1,159 @@
+"""The bytes of one connection: packets out, joined and bounded; packets in, cut and bounded.
+
+Knows nothing of MQTT but where a packet ends.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from agent.publish.packets import FrameSplitter, MalformedPacketError
+
+# How long a packet waits for others, so that one call of the system sends all of them: at 2,000 messages a second four. A message
+# reaches the broker 2 ms later, after up to 200 ms in the outbox.
+JOIN_S: Final = 0.002
+# Joined packets of so many bytes are sent at once. As much as asyncio lets a transport hold before it asks for a pause.
+JOIN_BYTES: Final = 64 * 1024
+# The most bytes that may wait for a broker that does not read. Messages stop at 64 KiB (`writable`), and the largest is 512 KiB; what
+# is beyond are confirmations of what the broker sends, so nothing is read from it until it reads itself.
+MAX_UNREAD_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WireCallbacks:
+    """Called on the event loop. None of them is called after `ended`."""
+
+    packet: Callable[[bytes, int], None]
+    """A packet, and where its content begins. May raise MalformedPacketError, which ends the connection."""
+    writable: Callable[[bool], None]
+    """Whether messages may be sent, each time that it changes."""
+    ended: Callable[[], None]
+
+
+def _ignore(*_: object) -> None:
+    """What a connection calls that has ended."""
+
+
+NO_CALLBACKS: Final = WireCallbacks(_ignore, _ignore, _ignore)
+
+
+class Wire(asyncio.Protocol):
+    """One connection, from `create_connection` to its end."""
+
+    def __init__(self, callbacks: WireCallbacks) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._callbacks = callbacks
+        self._transport: asyncio.Transport | None = None
+        self._frames = FrameSplitter()
+        self._packets: list[bytes] = []
+        self._bytes = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
+        self._is_reading = True
+        self._has_ended = asyncio.Event()
+        self.sent_at_s = self.received_at_s = 0.0
+        """When anything was last sent and received, in the loop's time."""
+        self.why = ""
+        """Why the connection ended, or is about to; the first reason is the cause, later ones follow from it."""
+        self.is_unreadable = False
+        """Whether it was ended from here, because the broker sent what cannot be read."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be sent."""
+        return self._transport is not None and not self._is_closing
+
+    async def ended(self) -> str:
+        """Wait for the end; returns why."""
+        await self._has_ended.wait()
+        return self.why
+
+    def send(self, packet: bytes) -> None:
+        """Send within `JOIN_S`. Nothing happens on a connection that is not open."""
+        if not self.is_open:
+            return
+        self._packets.append(packet)
+        self._bytes += len(packet)
+        if self._bytes >= JOIN_BYTES:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self._loop.call_later(JOIN_S, self.flush)
+
+    def flush(self) -> None:
+        """Send at once what waits for others."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._packets and self._transport is not None and not self._is_closing:
+            self.sent_at_s = self._loop.time()
+            self._transport.write(b"".join(self._packets))
+        self._packets.clear()
+        self._bytes = 0
+
+    def close(self, why: str) -> None:
+        """End the connection when everything is sent; `abort` bounds how long that takes."""
+        self.flush()
+        self._note(why)
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, why: str) -> None:
+        """End the connection now. May be called at any time, and again."""
+        self._note(why)
+        self.flush()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See `asyncio.Protocol`."""
+        self._transport = cast("asyncio.Transport", transport)  # a stream has one; uvloop's is of another class
+        self.sent_at_s = self.received_at_s = self._loop.time()
+        if self._is_closing:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        self.received_at_s = self._loop.time()
+        try:
+            for packet, start in self._frames.feed(data):
+                if self._is_closing:
+                    return
+                self._callbacks.packet(packet, start)
+        except MalformedPacketError as error:
+            self.is_unreadable = True
+            self.abort(str(error))
+            return
+        transport = self._transport
+        if (
+            self._is_reading
+            and transport is not None
+            and transport.get_write_buffer_size() + self._bytes > MAX_UNREAD_BYTES
+        ):
+            self._is_reading = False
+            transport.pause_reading()
+
+    def pause_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        self._callbacks.writable(False)  # noqa: FBT003 - the only argument of a callback
+
+    def resume_writing(self) -> None:
+        """See `asyncio.Protocol`."""
+        if not self._is_reading and self._transport is not None and not self._is_closing:
+            self._is_reading = True
+            self._transport.resume_reading()
+        self._callbacks.writable(True)  # noqa: FBT003 - as above
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._note(str(exc) if exc is not None else "closed by the broker")
+        self.flush()
+        self._transport = None
+        self._has_ended.set()
+        self._callbacks.ended()
+        # Else connection and callbacks would refer to each other for ever if garbage collection has set them aside (`garbage.py`).
+        self._callbacks = NO_CALLBACKS
+
+    def _note(self, why: str) -> None:
+        self.why = self.why or why
+        self._is_closing = True

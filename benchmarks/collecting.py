@@ -1,0 +1,349 @@
+"""Measures the collector from broker to durable: readings per CPU second by number of devices, and the cost of a scrape.
+
+Batches of 50 readings and 2.9 kB go through mosquitto into a store. A message counts once the collector says in its `stored` document
+that it is durable. CPU is that of the collector's process alone, from the first message sent after every device was heard once.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from benchmarks.processes import cpu_seconds, resident_bytes
+from rackflow import Stored, decode
+from tests.servers.influxdb import InfluxDB
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.victoriametrics import VictoriaMetrics
+from tests.servers.waiting import wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SITE = "bench"
+OUTLETS = 25
+READINGS = 2 * OUTLETS
+DEVICES_PER_AGENT = 400
+EPOCH = "01KB0000000000000000000000"
+WAIT_S = 300.0
+# Messages sent and not yet confirmed by the broker, below mosquitto's `max_inflight_messages` for a client.
+WINDOW = 500
+# Kinds of MQTT packets (MQTT 5, 2.1.2).
+CONNACK, PUBLISH, PUBACK = 2, 3, 4
+DEVICES = (50, 400, 1600, 5000)
+SCRAPED = 2_000
+SCRAPES = 8
+IDLE_S = 2.0
+# Of a batch with two numbers of four digits for each of 25 outlets.
+PAYLOAD_BYTES = 2_900
+
+
+@dataclass
+class Feeder:
+    """Publishes batches over a plain socket, QoS 1, and follows the `stored` documents. Cheap, so that the collector is the bottleneck."""
+
+    port: int
+    devices: int
+    sent: dict[str, int] = field(default_factory=dict)
+    stored: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self.port))
+        self._in = bytearray()
+        self._connected = False
+        self._unconfirmed = 0
+        self._mid = 0
+        self._next = 0
+        agents = -(-self.devices // DEVICES_PER_AGENT)
+        self.agents = [f"gw-{at}" for at in range(agents)]
+        self.sent = dict.fromkeys(self.agents, 0)
+        self.stored = dict.fromkeys(self.agents, 0)
+        self._tails = [_readings(variant) for variant in range(7)]
+        body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + _text("feeder")
+        self._socket.sendall(b"\x10" + _length(len(body)) + body)
+        wait_until(lambda: self._read(0.1) and self._connected, "the broker's answer", 10.0)
+        body = b"\x00\x01\x00" + _text(f"rackflow/v1/{SITE}/+/stored/+") + b"\x00"
+        self._socket.sendall(b"\x82" + _length(len(body)) + body)
+
+    def describe(self) -> None:
+        """Say which devices there are."""
+        for at, agent in enumerate(self.agents):
+            names = [f"pdu-{each}" for each in range(at, self.devices, len(self.agents))]
+            status = {"schema": 1, "agent": agent, "site": SITE, "status": "online", "epoch": EPOCH, "devices": names}
+            self._publish(f"rackflow/v1/{SITE}/{agent}/status", msgspec.json.encode(status), retain=True)
+
+    def send(self, messages: int) -> None:
+        """Publish batches of all devices in turn, as fast as the broker takes them."""
+        for _ in range(messages):
+            device = self._next % self.devices
+            agent = self.agents[device % len(self.agents)]
+            self.sent[agent] += 1
+            payload = (
+                b'{"schema":1,"agent":"%s","epoch":"%s","seq":%d,"time":%d,"device":"pdu-%d","class":"pdu","poll":"fast",'
+                b'"interval_s":5.0,"duration_s":0.031,"up":true,"error":null,"labels":{"site":"%s","room":"dh1","row":"b",'
+                b'"rack":"b%d"},%s}'
+                % (
+                    *(agent.encode(), EPOCH.encode(), self.sent[agent], int(time.time() * 1000), device, SITE.encode()),
+                    *(device // 2, self._tails[(self._next // self.devices + device) % len(self._tails)]),
+                )
+            )
+            self._publish(f"rackflow/v1/{SITE}/{agent}/batch/pdu-{device}", payload)
+            self._next += 1
+
+    def settle(self, within_s: float = WAIT_S) -> None:
+        """Wait until all of it is durable."""
+        until = time.monotonic() + within_s
+        while self.stored != self.sent:
+            if time.monotonic() > until:
+                raise TimeoutError(f"stored {self.stored} of {self.sent}")
+            self._read(0.2)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._socket.close()
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        while self._unconfirmed >= WINDOW:
+            self._read(1.0)
+        self._mid = self._mid % 65_535 + 1
+        body = _text(topic) + self._mid.to_bytes(2, "big") + b"\x00" + payload
+        self._unconfirmed += 1
+        self._socket.sendall((b"\x33" if retain else b"\x32") + _length(len(body)) + body)
+
+    def _read(self, timeout_s: float) -> bool:
+        self._socket.settimeout(timeout_s or 0.001)
+        try:
+            self._in += self._socket.recv(65_536)
+        except TimeoutError:
+            return False
+        finally:
+            self._socket.settimeout(None)
+        while (frame := _frame(self._in)) is not None:
+            kind, start, end = frame
+            if kind >> 4 == CONNACK:
+                self._connected = True
+            elif kind >> 4 == PUBACK:
+                self._unconfirmed -= 1
+            elif kind >> 4 == PUBLISH:
+                self._note(bytes(self._in[start:end]))
+            del self._in[:end]
+        return True
+
+    def _note(self, body: bytes) -> None:
+        length = int.from_bytes(body[:2], "big")
+        word = decode(body[2 + length + 1 :], Stored)  # QoS 0, without properties
+        self.stored[word.agent] = sum(last - first + 1 for first, last in word.durable.get(EPOCH, ()))
+
+
+def _text(text: str) -> bytes:
+    return len(text.encode()).to_bytes(2, "big") + text.encode()
+
+
+def _length(number: int) -> bytes:
+    found = bytearray()
+    while True:
+        number, digit = number >> 7, number & 0x7F
+        found.append(digit | (0x80 if number else 0))
+        if not number:
+            return bytes(found)
+
+
+def _frame(data: bytearray) -> tuple[int, int, int] | None:
+    """Kind, start of the body and end of the first packet, if it is whole."""
+    number, at = 0, 1
+    while at < len(data):
+        number |= (data[at] & 0x7F) << 7 * (at - 1)
+        at += 1
+        if not data[at - 1] & 0x80:
+            return (data[0], at, at + number) if len(data) >= at + number else None
+    return None
+
+
+def _readings(variant: int) -> bytes:
+    """The values of one batch: power and current of each outlet."""
+    power = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 100.0 + at + variant / 10 for at in range(1, OUTLETS + 1)}
+    amps = {
+        f"dcim_pdu_outlet_current_amperes{{outlet={at}}}": 0.5 + at / 100 + variant / 1000
+        for at in range(1, OUTLETS + 1)
+    }
+    return b'"values":' + msgspec.json.encode(power | amps) + b',"states":{},"bad":{}'
+
+
+@contextlib.contextmanager
+def store_of(kind: str, folder: Path) -> Iterator[dict[str, object]]:
+    """The configuration of a store; engines are real ones."""
+    if kind == "files":
+        yield {"kind": "file", "path": str(folder / "points")}
+        return
+    server = InfluxDB(folder / "engine") if kind == "influxdb" else VictoriaMetrics(folder / "engine")
+    server.start()
+    try:
+        yield {"kind": "influxdb", "dialect": kind, "url": server.url, "org": "o", "bucket": "rackflow", "token": "t"}
+    finally:
+        server.kill()
+
+
+class Bed:
+    """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers."""
+
+    def __init__(self, folder: Path, store: dict[str, object], tree: Path, prefix: Sequence[str]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._tree, self._prefix = tree, prefix
+        unlimited = ["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
+        self.broker = Mosquitto(folder / "mosquitto", extra=unlimited)
+        self._port = free_port()
+        self._config = folder / "collector.yaml"
+        self._store = store
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the collector, and the broker if it does not run."""
+        if not self.broker.running:
+            self.broker.start()
+        config = {
+            "broker": {"port": self.broker.port},
+            "store": self._store,
+            "dead_letter": str(self.folder / "dead.jsonl"),
+            "listen": f"127.0.0.1:{self._port}",
+            "series_limit": 2_000_000,
+            "budgets": {"devices": 5_000, "series": 100_000, "bytes": 512 * 1024 * 1024},
+            "http": {"share_s": 0},
+        }
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
+        with (self.folder / "collector.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self._prefix, "-m", "collector", "run", str(self._config)],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(self._tree)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(lambda: self.fetch("/readyz") is not None, "the collector", 30.0)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the collector."""
+        if self._process is None:
+            raise RuntimeError("the collector is not running")
+        return self._process.pid
+
+    def fetch(self, path: str, *, zipped: bool = False) -> bytes | None:
+        """A page; None if there is no answer, or an error."""
+        headers = {"Accept-Encoding": "gzip"} if zipped else {}
+        asked = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - loopback
+                body: bytes = answer.read()
+                return body
+        except OSError:
+            return None
+
+    def stop(self) -> None:
+        """End the collector."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+
+@contextlib.contextmanager
+def bed_of(
+    folder: Path, kind: str, devices: int, tree: Path = REPOSITORY, prefix: Sequence[str] = (sys.executable,)
+) -> Iterator[tuple[Bed, Feeder]]:
+    """A collector that has heard of each device once."""
+    with contextlib.ExitStack() as stack:
+        bed = Bed(folder, stack.enter_context(store_of(kind, folder)), tree, prefix)
+        stack.callback(bed.broker.kill)
+        bed.start()
+        stack.callback(bed.stop)
+        feeder = Feeder(bed.broker.port, devices)
+        stack.callback(feeder.close)
+        feeder.describe()
+        feeder.send(devices)
+        feeder.settle()
+        yield bed, feeder
+
+
+def storing(bed: Bed, feeder: Feeder, messages: int) -> float:
+    """Readings per CPU second of the collector, from the broker to durable."""
+    cpu = cpu_seconds(bed.pid)
+    feeder.send(messages)
+    feeder.settle()
+    return messages * READINGS / (cpu_seconds(bed.pid) - cpu)
+
+
+def scraping(bed: Bed, feeder: Feeder, path: str, *, zipped: bool, anew: bool) -> float:
+    """CPU of one scrape in ms, without what the collector takes anyway; with `anew`, each device sent new values before each."""
+    feeder.settle()
+    bed.fetch(path, zipped=zipped)
+    cpu, began = cpu_seconds(bed.pid), time.monotonic()
+    time.sleep(IDLE_S)
+    idle = (cpu_seconds(bed.pid) - cpu) / (time.monotonic() - began)
+    spent = 0.0
+    for _ in range(SCRAPES):
+        if anew:
+            feeder.send(feeder.devices)
+            feeder.settle()
+        cpu, began = cpu_seconds(bed.pid), time.monotonic()
+        bed.fetch(path, zipped=zipped)
+        spent += cpu_seconds(bed.pid) - cpu - idle * (time.monotonic() - began)
+    return 1000 * spent / SCRAPES
+
+
+def catching_up(bed: Bed, feeder: Feeder, messages: int) -> float:
+    """MB/s of payload, from the start of a collector that was away until all that the broker kept for it is durable."""
+    bed.stop()
+    feeder.send(messages)
+    began = time.monotonic()
+    bed.start()
+    feeder.settle()
+    return messages * PAYLOAD_BYTES / 1e6 / (time.monotonic() - began)
+
+
+def run(folder: Path, trees: Sequence[Path] = (REPOSITORY,), rounds: int = 1, messages: int = 15_000) -> Iterator[str]:
+    """The lines of the result, as they come. Several checkouts take turns, `rounds` times."""
+    yield f"collector, batches of {READINGS} readings and {PAYLOAD_BYTES} bytes, from mosquitto to durable"
+    for kind, devices in (*(("files", each) for each in DEVICES), ("influxdb", 400), ("victoriametrics", 400)):
+        size_mb = 0.0
+        found: dict[Path, list[float]] = {tree: [] for tree in trees}
+        for at in range(rounds):
+            for number, tree in enumerate(trees):
+                with bed_of(folder / f"{kind}-{devices}-{at}-{number}", kind, devices, tree) as (bed, feeder):
+                    found[tree].append(storing(bed, feeder, messages))
+                    size_mb = resident_bytes(bed.pid) / 1e6
+        figures = ", ".join(f"{sorted(each)[len(each) // 2]:,.0f}" for each in found.values())
+        yield f"  {kind:<16} {devices:>5} devices: {figures} readings per CPU second; {size_mb:.0f} MB"
+    for number, tree in enumerate(trees):
+        with bed_of(folder / f"scrape-{number}", "files", SCRAPED, tree) as (bed, feeder):
+            for name, path, zipped in (
+                ("plain", "/metrics", False),
+                ("gzip", "/metrics", True),
+                ("safety class", "/metrics?class=safety", True),
+            ):
+                changed = scraping(bed, feeder, path, zipped=zipped, anew=True)
+                same = scraping(bed, feeder, path, zipped=zipped, anew=False)
+                yield f"  scrape of {SCRAPED * READINGS:,} readings, {name}: {changed:.0f} ms of CPU; {same:.0f} ms without new values"
+            speed = catching_up(bed, feeder, 2 * messages)
+            yield f"  {2 * messages * PAYLOAD_BYTES / 1e6:.0f} MB that waited at the broker: {speed:.1f} MB/s"
+
+
+def main() -> None:
+    """Compare checkouts: `python -m benchmarks.collecting ROUNDS MESSAGES TREE…`."""
+    rounds, messages, *trees = sys.argv[1:]
+    with tempfile.TemporaryDirectory(prefix="rackflow-bench-") as name:
+        for line in run(Path(name), [Path(each).resolve() for each in trees], int(rounds), int(messages)):
+            print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Frames of Modbus TCP: the answer is found in any cut of the stream, nothing else is taken for it, and what is no Modbus is said."""
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.modbus.frames import MAX_OCTETS, Reader, request
+from agent.modbus.wire import Answer, GarbageError
+from rackflow.errors import DeviceUnreachable
+from tests.agent.faulty_peers import FaultyModbus
+from tests.agent.modbus.modbus_peers import answer, connected, fails, target_of
+from tests.servers.waiting import eventually
+
+
+def reader(number: int = 5) -> Reader:
+    found = Reader()
+    found.expect(number, 1, frozenset())
+    return found
+
+
+def fed(found: Reader, chunks: Iterable[bytes]) -> list[Answer]:
+    return [each for chunk in chunks if (each := found.feed(chunk)) is not None]
+
+
+@given(
+    st.lists(st.integers(0, 0xFFFF), min_size=1, max_size=125),
+    st.lists(st.integers(1, 40), max_size=30),
+    st.binary(max_size=5),
+)
+def test_the_answer_is_found_however_the_stream_is_cut(values: list[int], cuts: list[int], behind: bytes) -> None:
+    asked = request(5, 1, 3, 0, len(values))
+    late, own = answer(asked, 1, 2, tid=4), answer(asked, *values)
+    stream, chunks = late + own + behind, []
+    for cut in cuts:
+        chunks.append(stream[:cut])
+        stream = stream[cut:]
+    (found,) = fed(reader(), [each for each in (*chunks, stream) if each])
+    assert (found.number, found.function, found.values) == (5, 3, values)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=20), st.booleans())
+def test_whatever_comes_is_an_answer_nothing_or_garbage(chunks: list[bytes], waiting: bool) -> None:  # noqa: FBT001 - drawn
+    found = reader() if waiting else Reader()
+    try:
+        answers = fed(found, chunks)
+    except GarbageError as error:
+        assert str(error)  # noqa: PT017 - one of two outcomes
+        return
+    assert len(answers) <= waiting
+    assert found.left <= MAX_OCTETS
+
+
+def test_bits_and_exceptions_and_identifications_are_read() -> None:
+    head = b"\x00\x05\x00\x00\x00"
+    (bits,) = fed(reader(), [head + b"\x05\x01\x01\x02\x05\x80"])
+    assert bits.values == [1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    (refusal,) = fed(reader(), [head + b"\x03\x01\x83\x02"])
+    assert (refusal.function, refusal.code) == (3, 2)
+    (shortened,) = fed(reader(), [head + b"\x02\x01\x83\x02"])
+    assert shortened.code == 2, "some devices forget an octet in the length of an exception"
+    (told,) = fed(reader(), [head + b"\x0e\x01\x2b\x0e\x01\x01\x00\x00\x01\x00\x04ACME"])
+    assert told.texts == [b"ACME"]
+    (other,) = fed(reader(), [head + b"\x05\x01\x2b\x0d\x00\x00"])
+    assert other.texts is None, "another encapsulated interface"
+
+
+def test_a_peer_that_sends_without_end_is_told_and_nothing_of_it_is_kept() -> None:
+    found = reader()
+    stranger = answer(request(9, 1, 3, 0, 100), *range(100))
+    with pytest.raises(GarbageError, match="no answer among them"):
+        fed(found, [stranger] * (MAX_OCTETS // len(stranger) + 1))
+    assert found.left == 0
+    assert "transaction number 9, not 5" in found.came
+
+
+def test_an_answer_that_comes_unasked_is_not_kept_for_the_next_request() -> None:
+    found = Reader(number=5, unit=1)
+    assert found.feed(answer(request(0, 1, 3, 0, 1), 7)) is None
+    found.expect(6, 1, frozenset())
+    (own,) = fed(found, [answer(request(6, 1, 3, 0, 1), 8)])
+    assert own.values == [8]
+
+
+async def test_octets_behind_an_answer_cost_a_connection_and_no_reading() -> None:
+    async with FaultyModbus(lambda frame: [answer(frame, 7, 8) + b"\0\0\0"]).serving() as server:
+        async with connected(target_of(server.port)) as client:
+            for _ in range(3):
+                assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert server.connections == 3
+
+
+async def test_garbage_that_comes_unasked_ends_the_connection_before_the_next_request() -> None:
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 7), 0.05, b"HTTP/1.1 408"]).serving() as server,
+        connected(target_of(server.port)) as client,
+    ):
+        assert await client.read(1, "holding", 0, 1) == [7]
+        await eventually(lambda: server.open == 0, "the client hangs up")
+        assert await client.read(1, "holding", 0, 1) == [7]
+
+
+def test_a_running_agents_loop_reads_and_is_told_of_a_connection_that_ends() -> None:
+    """An agent runs on uvloop, whose transports are no subclasses of asyncio's."""
+
+    async def life() -> None:
+        async with (
+            FaultyModbus(lambda frame: [answer(frame, 7)] if len(server.frames) < 2 else [None]).serving() as server,
+            connected(target_of(server.port)) as client,
+        ):
+            assert await client.read(1, "holding", 0, 1) == [7]
+            async with fails(DeviceUnreachable, "closed the connection"):
+                await client.read(1, "holding", 0, 1)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(life())

@@ -1,0 +1,168 @@
+"""Of two sides at most one holds the lease, whatever breaks; and when both can reach the broker, one of them does."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.pair.lease import RENEW_S, SETTLE_S, Lease
+
+EXPIRES_S = 4.0
+STEP_S = 0.1
+
+
+def claimed(lease: Lease, at_s: float) -> None:
+    """Let it claim a free lease and hear itself."""
+    assert lease.due(at_s)
+    lease.heard(lease.me, at_s + 0.01)
+    assert lease.due(at_s + SETTLE_S)
+
+
+def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_heard() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    assert not lease.due(3.9)
+    claimed(lease, 4.0)
+    assert lease.state == "holding"
+
+
+def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    lease.heard("b", 0.5)
+    lease.heard("", 1.0)
+    assert lease.due(1.0)
+    assert lease.state == "claiming"
+
+
+def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    lease.heard("b", 0.1, is_retained=True)
+    lease.heard("b", 3.0, is_retained=True)
+    assert lease.due(4.2)
+
+
+def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    lease.heard("b", 3.9)
+    assert not lease.due(7.8)
+    assert lease.due(7.9)
+
+
+def test_who_hears_another_claim_after_its_own_stands_by() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    assert lease.due(4.0)
+    lease.heard("a", 4.1)
+    assert not lease.due(4.0 + SETTLE_S - 0.1)
+    lease.heard("b", 4.0 + SETTLE_S - 0.05)
+    assert lease.state == "standby"
+
+
+def test_a_claim_overrules_what_was_said_before_it() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    assert lease.due(4.0)
+    lease.heard("b", 4.1)
+    lease.heard("a", 4.2)
+    assert lease.due(5.0)
+    assert lease.state == "holding"
+
+
+def test_who_hears_another_holder_stands_by() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    claimed(lease, 4.0)
+    lease.heard("b", 6.0)
+    assert lease.state == "standby"
+    assert not lease.is_confirmed(0.0)
+
+
+def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    claimed(lease, 4.0)
+    lease.connected(60.0)
+    assert not lease.due(60.0 + 2 * RENEW_S - 0.1)
+    assert lease.due(60.0 + 2 * RENEW_S)
+
+
+def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    claimed(lease, 4.0)
+    lease.connected(5.0)
+    lease.heard("a", 5.1, is_retained=True)
+    assert lease.due(5.1)
+
+
+@pytest.mark.parametrize(("at_s", "is_confirmed"), [(4.005, True), (4.02, False)])
+def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed: bool) -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    claimed(lease, 4.0)
+    assert lease.is_confirmed(at_s) is is_confirmed
+
+
+def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    claimed(lease, 4.0)
+    lease.connected(60.0)
+    lease.heard("a", 60.1, is_retained=True)
+    assert not lease.is_confirmed(59.0)
+
+
+@dataclass
+class Side:
+    """A process with its connection: what is on its way to it, and what it has sent."""
+
+    lease: Lease
+    delay_s: float
+    is_connected: bool = False
+    connected_s: float = 0.0
+    sent_s: float = float("-inf")
+    inbox: list[tuple[float, str, bool]] = field(default_factory=list)
+
+
+@given(
+    delays=st.tuples(st.floats(0.0, 0.3), st.floats(0.0, 0.3)),
+    breaks=st.lists(st.tuples(st.integers(0, 1), st.floats(0.0, 60.0), st.floats(0.0, 15.0)), max_size=6),
+)
+def test_never_two_hold_it_and_in_peace_one_does(
+    delays: tuple[float, float], breaks: list[tuple[int, float, float]]
+) -> None:
+    """Two sides and a broker that delivers in one order, through any breaks of either connection within a minute."""
+    sides = [Side(Lease(name, EXPIRES_S), delay_s) for name, delay_s in zip("ab", delays, strict=True)]
+    retained = ""
+    now_s = 0.0
+    while now_s < 90.0:
+        for at, side in enumerate(sides):
+            is_up = not any(who == at and begin <= now_s < begin + length for who, begin, length in breaks)
+            if is_up and not side.is_connected:
+                side.connected_s = now_s
+                side.lease.connected(now_s)
+                side.inbox = [(now_s + side.delay_s, retained, True)] if retained else []
+            side.is_connected = is_up
+            if not is_up:
+                continue
+            while side.inbox and side.inbox[0][0] <= now_s:
+                _, holder, is_retained = side.inbox.pop(0)
+                side.lease.heard(holder, now_s, is_retained=is_retained)
+            # A side acts only once it has what the broker retains.
+            before = side.lease.state
+            is_due = now_s - side.connected_s >= side.delay_s and side.lease.due(now_s)
+            if is_due and (now_s - side.sent_s >= RENEW_S or side.lease.state != before):
+                side.sent_s, retained = now_s, side.lease.me
+                for other in sides:
+                    if other.is_connected:
+                        other.inbox.append((now_s + other.delay_s, side.lease.me, False))
+        publishing = [
+            side.lease.me for side in sides if side.is_connected and side.lease.is_confirmed(side.connected_s)
+        ]
+        assert len(publishing) <= 1, now_s
+        now_s += STEP_S
+    assert [side.lease.state for side in sides].count("holding") == 1

@@ -1,0 +1,127 @@
+"""Two agents of one name as processes, on a real broker: one polls, and when it falls silent the other one does within ten seconds."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from tests.agent.running import Devices, Listener, config_for, listening, running
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+
+TAKEOVER_S = 10.0
+"""What is promised of a dead machine."""
+
+
+@contextlib.contextmanager
+def an_agent(broker: Mosquitto, folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`rackflow-agent run` of the pair `gw-1`, with one device where nobody listens: its failed polls are batches, too."""
+    config = folder / f"{name}.yaml"
+    whole = {
+        "agent": "gw-1",
+        "labels": {"site": "t1"},
+        "broker": {"port": broker.port, "keepalive_s": 5, "timeout_s": 2},
+        "pair": {"expires_s": 3},
+        "intervals": {"normal": 0.5},
+        "outbox": {"mode": "disk", "path": str(folder / name / "outbox.db")},
+        "devices": [{"id": "m-1", "protocol": "modbus", "profile": "aalc-rpu", "host": "127.0.0.1", "port": 1}],
+        "log_level": "info",
+    }
+    (folder / name).mkdir()
+    config.write_text(json.dumps(whole), encoding="utf-8")
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen([sys.executable, "-m", "agent", "run", str(config)], stderr=log)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait(10)
+
+
+def epochs(listener: Listener) -> list[str]:
+    """Of all batches, in the order in which they began to come."""
+    return list(dict.fromkeys(batch.epoch for batch in listener.batches()))
+
+
+async def the_first(listener: Listener) -> str:
+    """The epoch of the process that polls."""
+    await eventually(listener.batches, "a poll")
+    return epochs(listener)[0]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+async def test_when_one_is_gone_the_other_one_polls(mosquitto: Mosquitto, tmp_path: Path, how: signal.Signals) -> None:
+    async with listening(mosquitto) as listener:
+        with an_agent(mosquitto, tmp_path, "first") as first:
+            before = await the_first(listener)
+            with an_agent(mosquitto, tmp_path, "second"):
+                await eventually(lambda: "standby" in (tmp_path / "second.log").read_text(), "the second one stands by")
+                first.send_signal(how)
+                gone_s = time.monotonic()
+                await eventually(lambda: len(epochs(listener)) == 2, "the second one polls")
+                assert time.monotonic() - gone_s < TAKEOVER_S
+                assert epochs(listener)[0] == before
+                await eventually(
+                    lambda: (
+                        (listener.statuses()[-1].status, listener.statuses()[-1].epoch)
+                        == ("online", epochs(listener)[1])
+                    ),
+                    "the agent is online",
+                )
+
+
+async def test_one_that_wakes_up_after_it_was_replaced_publishes_nothing_more(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with listening(mosquitto) as listener:
+        with an_agent(mosquitto, tmp_path, "first") as first:
+            before = await the_first(listener)
+            with an_agent(mosquitto, tmp_path, "second"):
+                await eventually(lambda: "standby" in (tmp_path / "second.log").read_text(), "the second one stands by")
+                first.send_signal(signal.SIGSTOP)
+                await eventually(lambda: len(epochs(listener)) == 2, "the second one polls")
+                after = epochs(listener)[1]
+                first.send_signal(signal.SIGCONT)
+                await eventually(
+                    lambda: "this one stands by" in (tmp_path / "first.log").read_text() or first.poll() is not None,
+                    "the first one has understood",
+                )
+                count = len(listener.batches("gw-1"))
+                await eventually(lambda: len(listener.batches("gw-1")) > count + 5, "the second one goes on")
+                assert {batch.epoch for batch in listener.batches("gw-1")[count:]} == {after}
+                assert before not in [batch.epoch for batch in listener.batches()[-10:]]
+                assert (listener.statuses()[-1].status, listener.statuses()[-1].epoch) == ("online", after)
+
+
+async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosquitto: Mosquitto) -> None:
+    async with listening(mosquitto) as listener, running(config_for(mosquitto, "ups-1"), Devices()) as agent:
+        await eventually(lambda: listener.batches("ups-1"), "a poll")
+        agent.replaced()
+        await eventually(lambda: not agent.counters.connected, "it has stopped")
+        # Whatever the broker had to say comes before what is said now.
+        async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+            await client.publish("rackflow/v1/t1/other/status", b"{}", qos=1)
+        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last word")
+        assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
+
+
+async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    async with listening(mosquitto) as listener:
+        with an_agent(mosquitto, tmp_path, "first"), an_agent(mosquitto, tmp_path, "second"):
+            before = await the_first(listener)
+            await asyncio.to_thread(mosquitto.restart)
+            await eventually(
+                lambda: listener.connected.is_set() and listener.statuses()[-1].status == "online", "back online"
+            )
+            count = len(listener.batches("gw-1"))
+            await eventually(lambda: len(listener.batches("gw-1")) > count + 3, "polls after it")
+            assert epochs(listener) == [before]

@@ -1,0 +1,191 @@
+"""The agent's MQTT connection with a real mosquitto: what it agrees on, over TLS, over a resumed session, and at its end."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from agent.publish.packets import Received, Will
+from rackflow.process.broker import Broker
+from tests.agent.publish.test_hostile_client import TOPIC, Heard
+from tests.servers.deployed_broker import DeployedBroker, make_certificates
+from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
+from tests.servers.mqtt_account import with_certificate
+from tests.servers.waiting import eventually
+
+
+def client_of(
+    port: int, name: str, heard: Heard, session: Session | None = None, will: Will | None = None
+) -> MqttClient:
+    return MqttClient(Broker(port=port, timeout_s=5), name, heard.callbacks(), session=session, will=will)
+
+
+@contextlib.asynccontextmanager
+async def watching(server: Mosquitto, topic: str) -> AsyncIterator[Heard]:
+    heard = Heard()
+    async with client_of(server.port, "watcher", heard) as watcher:
+        assert await watcher.subscribe([topic]) == []
+        yield heard
+
+
+async def test_what_the_broker_allows_is_told_first(tmp_path: Path) -> None:
+    heard = Heard()
+    with Mosquitto(tmp_path / "broker", extra=["max_inflight_messages 5", "max_packet_size 4000"]).serving() as server:
+        async with client_of(server.port, "one", heard):
+            assert heard.opened == [Limits(session_present=False, receive_maximum=5, packet_bytes=4000)]
+
+
+async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosquitto) -> None:
+    """0x10: nobody subscribes to it (MQTT 5, 3.4.2.1)."""
+    heard = Heard()
+    async with client_of(mosquitto.port, "one", heard) as client:
+        unheard, fault = client.publish(TOPIC, b"a", retain=False)
+        assert fault == ""
+        await eventually(lambda: heard.confirmed == [(unheard, 0x10)], "confirmed")
+        async with watching(mosquitto, TOPIC) as watcher:
+            mid, _ = client.publish(TOPIC, b"b", retain=False)
+            await eventually(lambda: heard.confirmed[1:] == [(mid, 0)], "confirmed")
+            await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False)], "it arrives")
+
+
+async def test_a_message_that_was_retained_is_told_from_a_new_one(mosquitto: Mosquitto) -> None:
+    heard = Heard()
+    async with client_of(mosquitto.port, "one", heard) as client:
+        client.publish(TOPIC, b"old", retain=True)
+        await eventually(lambda: heard.confirmed, "retained")
+        async with watching(mosquitto, TOPIC) as watcher:
+            client.publish(TOPIC, b"new", retain=True)
+            await eventually(lambda: len(watcher.received) == 2, "both")
+        assert [(each.payload, each.retain) for each in watcher.received] == [(b"old", True), (b"new", False)]
+
+
+async def test_all_of_many_messages_arrive_and_are_acknowledged(mosquitto: Mosquitto) -> None:
+    """More than the 65,535 identifiers would take too long; more than the 20 that mosquitto has in flight are enough."""
+    heard = Heard()
+    async with watching(mosquitto, TOPIC) as watcher, client_of(mosquitto.port, "one", heard) as client:
+        for number in range(200):
+            client.publish(TOPIC, b"%d" % number, retain=False)
+        await eventually(lambda: len(watcher.received) == 200, "all arrive")
+        assert [each.payload for each in watcher.received] == [b"%d" % number for number in range(200)]
+        await eventually(lambda: len(heard.confirmed) == 200, "all are confirmed")
+
+
+async def test_a_resumed_session_gets_what_was_not_confirmed_marked_as_a_duplicate(mosquitto: Mosquitto) -> None:
+    """The broker logs each message as `(dup, quality, retain, identifier, …)`."""
+    session, first, second = Session(expiry_s=60), Heard(), Heard()
+    async with watching(mosquitto, TOPIC) as watcher:
+        async with client_of(mosquitto.port, "one", first, session) as client:
+            mids = [client.publish(TOPIC, b"%d" % number, retain=False)[0] for number in range(3)]
+            client.flush()
+            client.drop()
+        assert first.confirmed == []
+        assert list(session.unconfirmed) == mids
+        async with client_of(mosquitto.port, "one", second, session):
+            assert second.opened[0].session_present
+            await eventually(lambda: second.confirmed == [(mid, 0) for mid in mids], "all are confirmed")
+        assert session.unconfirmed == {}
+        mosquitto.stop()  # which writes the rest of its log
+        for mid in mids:
+            assert f"from one (d1, q1, r0, m{mid}," in mosquitto.log
+        assert {each.payload for each in watcher.received} == {b"0", b"1", b"2"}
+
+
+async def test_a_connection_that_is_dropped_leaves_its_will_and_one_that_is_closed_does_not(
+    mosquitto: Mosquitto,
+) -> None:
+    async with watching(mosquitto, "will/+") as watcher:
+        async with client_of(mosquitto.port, "closed", Heard(), will=Will("will/closed", b"gone")):
+            pass
+        async with client_of(mosquitto.port, "dropped", Heard(), will=Will("will/dropped", b"gone")) as client:
+            client.drop()
+        await eventually(lambda: watcher.received, "the will")
+        assert watcher.received == [Received("will/dropped", b"gone", retain=False)]
+
+
+async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
+    async with client_of(mosquitto.port, "one", Heard()) as client:
+        mosquitto.kill()
+        assert await client.lost() != ""
+        assert (client.is_open, client.ended_by, client.is_unreadable) == (False, None, False)
+        assert "not connected" in client.publish(TOPIC, b"a", retain=False)[1]
+        with pytest.raises(BrokerError, match="not connected"):
+            await client.subscribe([TOPIC])
+
+
+async def test_a_broker_that_is_not_there_is_told_as_such(mosquitto: Mosquitto) -> None:
+    mosquitto.stop()
+    with pytest.raises(BrokerError, match="Connection refused"):
+        await client_of(mosquitto.port, "one", Heard()).__aenter__()
+
+
+async def test_an_idle_connection_says_in_time_that_it_is_there(mosquitto: Mosquitto) -> None:
+    """The broker may end a connection that says nothing for 1.5 times the keepalive, here 1 s."""
+    broker = Broker(port=mosquitto.port).model_copy(update={"keepalive_s": 1})
+    async with MqttClient(broker, "idle", Callbacks()) as client:
+        lost = asyncio.create_task(client.lost(), name="lost")
+        await asyncio.wait([lost], timeout=1.2)
+        assert client.is_open
+    assert await lost == "closed from here"
+    mosquitto.stop()  # which writes the rest of its log
+    assert "Received PINGREQ from idle" in mosquitto.log
+
+
+async def test_a_subscription_that_the_broker_refuses_is_told(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker", extra=refusing_subscriptions(tmp_path)).serving() as server:
+        async with client_of(server.port, "one", Heard()) as client:
+            assert await client.subscribe([TOPIC, "other"]) == [0x87, 0x87]
+            with pytest.raises(BrokerError, match="cannot subscribe to a/#/b"):
+                await client.subscribe(["a/#/b"])
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a broker whose certificate is for `localhost` and no address, and an agent's certificate."""
+    folder = tmp_path_factory.mktemp("certificates") / "pki"
+    make_certificates(folder, "ca", "cas1")
+    make_certificates(folder, "broker", "localhost")
+    make_certificates(folder, "agent", "cas1/gw-1")
+    return folder
+
+
+async def test_over_tls_a_client_certificate_is_the_account_and_its_absence_is_told(pki: Path, tmp_path: Path) -> None:
+    """With TLS 1.3 the refusal comes after the handshake, when CONNECT has been sent."""
+    topic = "rackflow/v1/cas1/gw-1/status"
+    with DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki).serving() as server:
+        own = with_certificate(server.tls_port, pki / "ca.crt", pki / "agents" / "cas1" / "gw-1.crt", host="localhost")
+        heard = Heard()
+        async with MqttClient(own, "one", heard.callbacks(), address="127.0.0.1") as client:
+            large = bytes(200_000)
+            mids = [client.publish(topic, each, retain=True)[0] for each in (b"online", large)]
+            mids += [client.publish("rackflow/v1/cas1/gw-2/status", b"forged", retain=False)[0]]
+            await eventually(lambda: [mid for mid, _ in heard.confirmed] == mids, "confirmed")
+            assert heard.confirmed[-1][1] == 0x87
+        bare = with_certificate(server.tls_port, pki / "ca.crt", None, host="localhost")
+        with pytest.raises(BrokerError, match="cert_file and key_file"):
+            await MqttClient(bare, "one", Callbacks(), address="127.0.0.1").__aenter__()
+
+
+@pytest.mark.parametrize("trusts", [True, False])
+async def test_over_tls_the_broker_must_have_the_name_of_the_configuration(
+    pki: Path, tmp_path: Path, *, trusts: bool
+) -> None:
+    with DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki).serving() as server:
+        authority = pki / "ca.crt" if trusts else Path(ssl.get_default_verify_paths().cafile or pki / "broker.crt")
+        certificate = pki / "agents" / "cas1" / "gw-1.crt"
+        # Its certificate is for `localhost`.
+        stranger = with_certificate(
+            server.tls_port, authority, certificate, host="127.0.0.1" if trusts else "localhost"
+        )
+        with pytest.raises(BrokerError, match="CERTIFICATE_VERIFY_FAILED"):
+            await MqttClient(stranger, "one", Callbacks(), address="127.0.0.1").__aenter__()
+
+
+async def test_a_server_without_tls_is_no_broker(mosquitto: Mosquitto, pki: Path) -> None:
+    broker = Broker.model_validate({"port": mosquitto.port, "tls": True, "ca_file": pki / "ca.crt", "timeout_s": 1})
+    async with asyncio.timeout(5):
+        with pytest.raises(BrokerError):
+            await MqttClient(broker, "one", Callbacks()).__aenter__()

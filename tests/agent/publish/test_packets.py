@@ -1,0 +1,168 @@
+"""Packets of MQTT 5: where one ends, and what a broker may send without harm."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.publish.packets import (
+    LARGEST_PACKET_BYTES,
+    FrameSplitter,
+    MalformedPacketError,
+    Received,
+    as_duplicate,
+    connect_packet,
+    puback_packet,
+    publish_packet,
+    read_connack,
+    read_puback,
+    read_publish,
+    read_suback,
+    subscribe_packet,
+)
+from agent.publish.reasons import reason_text
+
+PINGRESP = b"\xd0\x00"
+STORED = publish_packet(7, "a/b", b"x" * 300, retain=True)
+
+
+def packets_of(pieces: Sequence[bytes], splitter: FrameSplitter | None = None) -> list[bytes]:
+    splitter = splitter or FrameSplitter()
+    return [packet for piece in pieces for packet, _ in splitter.feed(piece)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_packets_are_the_same_in_whatever_pieces_they_come(size: int) -> None:
+    packets = [puback_packet(1), STORED, PINGRESP, puback_packet(0xFFFF), STORED]
+    stream = b"".join(packets)
+    assert packets_of([stream[at : at + size] for at in range(0, len(stream), size)]) == packets
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x30\xff\xff\xff\x7f",  # 256 MB, the largest that MQTT knows: to the codec, bytes are missing
+        b"\x40\x81\x80\x80\x01",
+        b"\x30\xff\xff\xff\xff\x01",  # a length that does not end
+        b"\x30\xff\xff\xff\xff",
+    ],
+)
+def test_a_packet_that_is_too_large_is_refused_before_it_has_come(head: bytes) -> None:
+    with pytest.raises(MalformedPacketError):
+        packets_of([head])
+    with pytest.raises(MalformedPacketError):
+        packets_of([bytes((byte,)) for byte in head])
+
+
+def test_the_largest_packet_that_is_announced_is_taken_and_one_byte_more_is_not() -> None:
+    def with_content(size: int) -> bytes:
+        return b"\x30" + bytes((size & 0x7F | 0x80, size >> 7 & 0x7F | 0x80, size >> 14)) + bytes(size)
+
+    assert len(packets_of([with_content(LARGEST_PACKET_BYTES)])) == 1
+    with pytest.raises(MalformedPacketError, match=f"{LARGEST_PACKET_BYTES} are taken"):
+        packets_of([with_content(LARGEST_PACKET_BYTES + 1)[:4]])
+
+
+@given(st.lists(st.binary(max_size=40), max_size=8))
+def test_whatever_comes_is_cut_into_packets_or_refused_and_little_is_kept(pieces: list[bytes]) -> None:
+    splitter = FrameSplitter(largest=100)
+    try:
+        found = b"".join(packets_of(pieces, splitter))
+    except MalformedPacketError:
+        return
+    stream = b"".join(pieces)
+    assert stream.startswith(found)
+    assert len(stream) - len(found) <= 104, "less than one packet"
+
+
+@given(st.binary(max_size=60), st.sampled_from([0x30, 0x32, 0x31, 0x40, 0x90]))
+def test_whatever_stands_in_a_packet_it_is_read_or_refused(content: bytes, kind: int) -> None:
+    packet = bytes((kind, len(content))) + content
+    for read in (read_publish, read_puback, read_suback):
+        try:
+            read(packet, 2)
+        except MalformedPacketError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("packet", "answer"),
+    [
+        (b"\x40\x02\x00\x05", (5, 0)),
+        (b"\x40\x03\x01\x00\x10", (256, 0x10)),
+        (b"\x40\x04\x00\x05\x87\x00", (5, 0x87)),
+        # Reason codes that MQTT does not know in a PUBACK: mosquitto's for a message that is too large, and one of nobody.
+        (b"\x40\x04\x00\x05\x95\x00", (5, 0x95)),
+        (b"\x40\x03\x00\x05\xfe", (5, 0xFE)),
+    ],
+)
+def test_a_confirmation_is_read_with_any_reason_code(packet: bytes, answer: tuple[int, int]) -> None:
+    assert read_puback(packet, 2) == answer
+
+
+def test_reason_codes_have_the_names_of_the_standard() -> None:
+    assert [reason_text(code) for code in (0x87, 0x10, 0x95, 0xFE)] == [
+        "Not authorized",
+        "No matching subscribers",
+        "Packet too large",
+        "reason code 0xFE",
+    ]
+
+
+def test_a_message_is_read_with_or_without_an_identifier() -> None:
+    assert read_publish(b"\x33\x0a\x00\x03a/b\x00\x05\x00hi", 2) == (Received("a/b", b"hi", retain=True), 5)
+    assert read_publish(b"\x30\x08\x00\x03a/b\x00hi", 2) == (Received("a/b", b"hi", retain=False), 0)
+
+
+def test_properties_of_a_message_are_passed_over() -> None:
+    """One of the application's (0x26), whose text is not UTF-8: the codec would panic."""
+    content = b"\x00\x01a" + b"\x07\x26\x00\x01k\x00\x01\xff" + b"hi"
+    assert read_publish(bytes((0x30, len(content))) + content, 2) == (Received("a", b"hi", retain=False), 0)
+
+
+def test_a_topic_that_is_not_utf_8_is_empty() -> None:
+    assert read_publish(b"\x32\x07\x00\x01\xff\x00\x05\x00h", 2) == (Received("", b"h", retain=False), 5)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x00", b"\x00\x09a", b"\x00\x01a", b"\x00\x01a\x00", b"\x00\x01a\x00\x00\x00x", b"\x00\x01a\x00\x05\x09x"],
+    ids=["nothing", "half a length", "short topic", "no id", "half an id", "id 0", "short properties"],
+)
+def test_a_message_that_is_cut_short_is_refused(content: bytes) -> None:
+    with pytest.raises(MalformedPacketError):
+        read_publish(bytes((0x32, len(content))) + content, 2)
+
+
+def test_an_answer_to_connect_says_what_the_broker_allows() -> None:
+    found = read_connack(b"\x20\x0e\x01\x00\x0b\x21\x00\x05\x27\x00\x00\x10\x00\x13\x00\x09", 2)
+    assert (found.session_present, found.receive_maximum, found.packet_bytes, found.keepalive_s) == (True, 5, 4096, 9)
+    assert read_connack(b"\x20\x03\x00\xf0\x00", 2).code == 0xF0, "a code that MQTT does not know"
+
+
+@pytest.mark.parametrize("packet", [b"\x20\x00", b"\x20\x02\x00\x00", b"\x20\x03\x00\x10\x00", b"\xd0\x00"])
+def test_an_answer_to_connect_that_is_none_is_refused(packet: bytes) -> None:
+    with pytest.raises(MalformedPacketError):
+        read_connack(packet, 2)
+
+
+def test_a_subscription_asks_for_quality_1_and_to_be_told_which_messages_are_old() -> None:
+    assert subscribe_packet(1, ["a/+"]) == b"\x82\x09\x00\x01\x00\x00\x03a/+\x01"
+
+
+def test_a_message_sent_again_differs_in_the_flag_alone() -> None:
+    again = as_duplicate(STORED)
+    assert (STORED[0], again[0]) == (0x33, 0x3B)
+    assert again[1:] == STORED[1:]
+
+
+def test_without_a_session_the_broker_forgets_the_former_one() -> None:
+    def flags(session_expiry_s: int | None) -> int:
+        packet = connect_packet(
+            "me", username="u", password="p", keepalive_s=6, will=None, session_expiry_s=session_expiry_s
+        )
+        return packet[packet.index(b"MQTT") + 5]
+
+    assert flags(None) == 0b1100_0010, "user, password, clean start (3.1.2.3)"
+    assert flags(60) == 0b1100_0000

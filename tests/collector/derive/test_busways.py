@@ -1,0 +1,72 @@
+"""Racks on busways: power shelves without rack PDUs, read from the meters in their tap-off boxes. 240 V, k = 1, worked out by hand."""
+
+import pytest
+
+from tests.collector.derive.ai_hall import TAPS, ai_hall, loaded, metered
+from tests.collector.derive.hall import Readings
+
+SHELF_W = 3 * 40 * 240
+
+
+def test_the_power_of_a_rack_on_busways_is_that_of_its_shelves() -> None:
+    readings = loaded()
+    assert readings.values("rack_power_watts") == {"rack=a1": 4 * SHELF_W, "rack=a2": 4 * SHELF_W}
+    headroom = readings.values("pdu_phase_headroom_amperes")
+    assert headroom["rack=a1,feed=A,device=shelf-a1-a1,phase=L1"] == 125 - 40
+    assert len(headroom) == 8 * 3
+
+
+def test_a_shelf_that_is_polled_itself_counts_as_its_meter_would() -> None:
+    site = ai_hall(("  - {id: tap-a1-a1, role: other, measures: [shelf-a1-a1]}\n", ""))
+    readings = Readings(site)
+    for meter in TAPS.keys() - {"tap-a1-a1"}:
+        metered(readings, meter, 40.0, 40.0, 40.0)
+    assert readings.values("rack_power_watts") == {"rack=a1": None, "rack=a2": 4 * SHELF_W}
+    readings.currents("shelf-a1-a1", 40.0, 40.0, 40.0, watts=SHELF_W)
+    assert readings.values("rack_power_watts", 105.0)["rack=a1"] == 4 * SHELF_W
+
+
+def test_shelves_have_n_plus_one_while_the_rack_takes_less_than_all_but_one_can_deliver() -> None:
+    # Only the shelves of a1 have a rating: 4 of 66 kW.
+    assert loaded().values("rack_shelf_redundancy_margin_watts") == {"rack=a1": 3 * 66_000 - 4 * SHELF_W}
+    assert loaded(amperes=70).values("rack_shelf_redundancy_margin_watts") == {"rack=a1": 198_000 - 4 * 70 * 720}
+
+
+def test_a_rack_on_busways_survives_a_feed_while_breakers_and_shelves_of_the_other_carry_it() -> None:
+    readings = loaded()
+    assert readings.values("rack_feed_loss_load_ratio")["rack=a1,feed=A,phase=L1"] == pytest.approx(160 / 250)
+    assert readings.values("rack_shelf_feed_loss_load_ratio") == {
+        "rack=a1,feed=A": pytest.approx(4 * SHELF_W / 132_000),
+        "rack=a1,feed=B": pytest.approx(4 * SHELF_W / 132_000),
+    }
+    assert set(readings.values("rack_survives_feed_loss").values()) == {1.0}
+    # 48 A a shelf: 192 of 250 A are within the breakers, and 138 kW are more than two shelves of 66 kW deliver.
+    survives = loaded(amperes=48).values("rack_survives_feed_loss")
+    assert {name for name, each in survives.items() if each == 0.0} == {
+        f"rack=a1,feed={feed},phase=L{at}" for feed in "AB" for at in (1, 2, 3)
+    }
+
+
+def test_a_busway_is_judged_by_its_bars_where_they_carry_less_than_its_breaker() -> None:
+    load = loaded(amperes=60).values("panel_feed_loss_load_ratio")
+    # Without B all eight shelves hang on bus-a: 480 A on bars of 500 A behind a breaker of 630 A; bus-b has the breaker alone.
+    assert load["feed=B,panel=bus-a,phase=L1"] == pytest.approx(480 / 500)
+    assert load["feed=A,panel=bus-b,phase=L1"] == pytest.approx(480 / 630)
+    assert loaded(amperes=60).values("site_survives_feed_loss") == {"feed=A": 0.0, "feed=B": 0.0}  # a1's shelves
+
+
+def test_meters_of_a_busway_without_power_count_as_nothing_and_not_as_unknown() -> None:
+    site = ai_hall(
+        ("{id: ups-a, from: [A], rated_power_w: 400 kW, room: plant}", "{id: ups-a, from: [A], rated_power_w: 400 kW}")
+    )
+    readings = loaded(site)
+    readings.figures()
+    for now in (110.0, 120.0, 130.0, 140.0):
+        readings.take("ups-a", {"ups_output_source": "none"}, now, device_class="ups")
+        for meter, feed in TAPS.items():
+            if feed == "b":
+                metered(readings, meter, 80.0, 80.0, 80.0, now=now)
+            else:
+                readings.take(meter, {}, now, device_class="meter", up=False)
+        readings.figures(now + 0.5)
+    assert readings.values("rack_power_watts", 141.0) == {"rack=a1": 4 * SHELF_W, "rack=a2": 4 * SHELF_W}

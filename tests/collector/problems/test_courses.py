@@ -1,0 +1,142 @@
+"""Incidents as they happen: two at once, one after the other, and those during which nobody can see any more."""
+
+from typing import Any, cast
+
+import msgspec
+
+from collector.problems.conditions import Evaluator, Unit
+from collector.problems.push import Webhook
+from collector.problems.report import describe
+from collector.problems.settings import WebhookConfig
+from collector.problems.shares import Shares
+from collector.problems.table import load_table
+from collector.problems.tracker import Tracker
+
+SOURCE = "dcim_ups_output_source"
+LEAK = "dcim_leak_detected"
+UPS = {"ups-1": "ups", "ups-2": "ups"}
+PDUS = {f"pdu-{number}": "pdu" for number in range(1, 5)}
+
+
+class Site:
+    """Devices of feed A and what they say, evaluated each second as the collector does; None says that nobody sees a device."""
+
+    def __init__(self, classes: dict[str, str]) -> None:
+        self.classes = classes
+        self.up: dict[str, bool | None] = dict.fromkeys(classes, True)
+        self.says: dict[str, dict[str, float | str]] = {
+            name: {SOURCE: "normal"} if kind == "ups" else {} for name, kind in classes.items()
+        }
+        table = load_table()
+        self.evaluator, self.tracker = Evaluator(table), Tracker(table)
+        self.shares = Shares(table, self.evaluator)
+        self.webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
+        self.now = 0.0
+        self.messages: list[tuple[str, str]] = []
+
+    def unit(self, name: str) -> Unit:
+        """One device as the collector knows it."""
+        up = self.up[name]
+        unit = Unit({"site": "s", "feed": "A", "device": name}, is_silent=up is not True, agent="g")
+        for metric, value in self.says[name].items() if up else ():
+            unit.add(metric, {}, value)
+        unit.add("dcim_device_observed", {}, float(up is not None))
+        unit.add("dcim_device_info", {"device_class": self.classes[name]}, 1.0)
+        if up is not None:
+            unit.add("dcim_device_up", {"agent": "g"}, float(up))
+        return unit
+
+    def run(self, seconds: int) -> list[tuple[str, str]]:
+        """What the webhook was sent meanwhile."""
+        sent: list[tuple[str, str]] = []
+        for _ in range(seconds):
+            self.now += 1.0
+            for name in self.classes:
+                self._look_at(name, self.unit(name))
+            for problem, groups in self.shares.found().items():
+                found = {(problem, group): each.value for group, each in groups.items()}
+                self.tracker.update(
+                    ("share", problem),
+                    found,
+                    self.now,
+                    is_silent=lambda key: self.shares.is_open(*key),
+                    decides=lambda key: self.shares.decides(*key),
+                )
+            reports = [(each, describe(each, 0, "")) for each in self.tracker.tick(self.now, self.now)]
+            if (body := self.webhook.body(reports, self.now)) is not None:
+                self.webhook.note(reports)
+                document = cast("dict[str, Any]", msgspec.json.decode(body))
+                sent += [(each["name"], each["status"]) for each in document["problems"]]
+        return sent
+
+    def _look_at(self, name: str, unit: Unit) -> None:
+        found = {
+            (problem.name, labels): value
+            for problem in self.evaluator.problems_of(unit)
+            for labels, value in self.evaluator.evaluate(problem, unit, self.now).items()
+        }
+        self.shares.note(("device", "s", name), unit)
+        self.tracker.update(
+            ("device", "s", name),
+            found,
+            self.now,
+            is_silent=lambda _: unit.is_silent,
+            decides=lambda key: self.evaluator.decides(load_table().problems[key[0]], unit),
+        )
+
+    def told(self) -> dict[str, bool]:
+        """What is told as a cause, and whether it is uncertain."""
+        return {each.problem.name: each.is_uncertain for each in self.tracker.active() if each.cause is None}
+
+
+def test_a_leak_while_the_feed_is_lost_is_told() -> None:
+    site = Site(UPS | PDUS | {"rope": "sensor"})
+    for name in UPS:
+        site.says[name] = {SOURCE: "battery"}
+    assert site.run(20) == [("DcimMainsLost", "active")]
+    site.says["rope"] = {LEAK: 1.0}
+    assert site.run(1) == [("DcimLeakDetected", "active")]
+
+
+def test_a_feed_that_is_lost_ups_by_ups_is_told_as_it_grows_and_each_message_is_ended_once() -> None:
+    site = Site(UPS | PDUS)
+    site.says["ups-1"] = {SOURCE: "battery"}
+    assert site.run(30) == [("DcimUpsOnBattery", "active")]
+    site.says["ups-2"] = {SOURCE: "battery"}
+    assert site.run(30) == [("DcimMainsLost", "active")]
+    for number, name in enumerate(PDUS):
+        site.up[name] = False
+        assert site.run(5) == ([("DcimFeedLost", "active")] if number == 1 else [])
+    site.up = dict.fromkeys(site.up, True)
+    site.says |= {name: {SOURCE: "normal"} for name in UPS}
+    assert sorted(site.run(200)) == [
+        ("DcimFeedLost", "ended"),
+        ("DcimMainsLost", "ended"),
+        ("DcimUpsOnBattery", "ended"),
+    ]
+    assert site.told() == {}
+
+
+def test_a_lost_feed_is_not_told_to_be_back_because_the_agent_died() -> None:
+    site = Site(UPS | PDUS)
+    for name in UPS:
+        site.says[name] = {SOURCE: "battery"}
+    site.run(20)
+    site.up = dict.fromkeys(site.up, None)
+    assert site.run(300) == []
+    assert site.told()["DcimMainsLost"]
+    # The agent is back, and says of one device after the other that it is well.
+    site.says |= {name: {SOURCE: "normal"} for name in UPS}
+    site.up["pdu-1"] = site.up["ups-1"] = True
+    assert site.run(5) == []
+    site.up = dict.fromkeys(site.up, True)
+    assert ("DcimMainsLost", "ended") in site.run(200)
+    assert site.told() == {}
+
+
+def test_a_site_that_is_well_when_its_agent_dies_is_told_of_nothing() -> None:
+    site = Site(UPS | PDUS)
+    site.run(20)
+    site.up = dict.fromkeys(site.up, None)
+    assert site.run(300) == []
+    assert site.told() == {}

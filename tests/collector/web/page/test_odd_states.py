@@ -1,0 +1,103 @@
+"""What is rare, in Debian's Chromium: nothing heard yet, no site file, one device, odd names, two sites, a wrong clock, a large zoom."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.collector.web.page.hall import EVIL, CollectorProcess, Device, Hall, PlayedAgent
+from tests.collector.web.page.scripts import CUT_TEXTS, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
+from tests.collector.web.page.test_in_chromium import WELL, files_of
+from tests.servers.chromium import Browser
+from tests.servers.web import answers
+
+# Labels are names of at most 64 plain characters. Free text is what a device says of itself: the other direction of writing, a sign of
+# several characters, markup, and no place to break.
+ODD_RACK = "x" * 64
+ODD_MODEL = f"\u0642\u0627\u0639\u0629 \U0001f9ca {EVIL} {'y' * 80}"
+CLOCK = "Date.parse(document.querySelector('.clock').dateTime)"
+ARRIVED = "document.querySelector('.rack') !== null"
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[CollectorProcess]:
+    """A collector without a site file, of sites that nobody speaks of yet."""
+    folder = tmp_path_factory.mktemp("fresh")
+    collector = CollectorProcess(folder, played.broker_port, None, client_id="fresh", sites=["odd", "odd-2"])
+    collector.start(lambda: answers(f"{collector.url}/healthz"))
+    yield collector
+    collector.stop()
+
+
+def one_device(site: str, rack: str) -> dict[str, Device]:
+    """A rack PDU and nothing else."""
+    labels = {"site": site, "room": "r", "rack": rack, "feed": "A"}
+    return {"pdu-1": Device("pdu", labels, {"dcim_pdu_input_power_watts{inlet=1}": 2000.0}, model=ODD_MODEL)}
+
+
+def test_a_collector_that_has_heard_nothing_says_so_and_the_first_odd_device_is_text(
+    fresh: CollectorProcess, browser: Browser, played: Hall
+) -> None:
+    """In this order: nothing, then one device without a site file, then a second site."""
+    with browser.page(f"{fresh.url}/", (390, 844)) as page:
+        page.wait("document.querySelector('#problems')?.innerText.includes('No message about any device')", "the page")
+        assert page.ask(SHOWN_KIND) == "unknown"
+        assert page.ask("document.querySelectorAll('.verdict.ok, td.yes, .state.up').length") == 0
+        with PlayedAgent(played.broker_port, "odd", one_device("odd", ODD_RACK)).playing():
+            page.open(f"{fresh.url}/?site=odd")
+            page.wait(ARRIVED, "the one rack")
+            assert page.ask(TOO_WIDE) == 0
+            # Without a site file nobody knows what else there should be: the answers are not known, and no PUE is made up.
+            assert "facility power not known" in page.text(".totals")
+            page.open(f"{fresh.url}/?site=odd&device=pdu-1")
+            page.wait("document.querySelector('.facts')?.innerText.includes('onerror')", "the model")
+            assert (page.ask("document.querySelectorAll('img').length"), page.ask(TOO_WIDE)) == (0, 0)
+            with PlayedAgent(played.broker_port, "odd-2", one_device("odd-2", "k1")).playing():
+                page.open(f"{fresh.url}/?site=odd-2")
+                page.wait("document.querySelector('[data-rack=k1]') !== null", "the other site's rack")
+                page.wait("document.querySelectorAll('#choose-site option').length === 2", "a choice of sites")
+                assert page.text("h1").startswith("odd-2")
+        assert page.seen.errors == []
+
+
+def test_a_browser_whose_clock_is_hours_off_shows_the_collectors_time(hall: Hall, browser: Browser) -> None:
+    with browser.page("about:blank") as page:
+        wrong = "const real = Date.now; Date.now = () => real() + 5 * 3600e3;"
+        page.command("Page.addScriptToEvaluateOnNewDocument", source=wrong)
+        page.open(hall.url)
+        page.wait(WELL, "all is well")
+        off_s = page.ask(
+            f"fetch('api/v1/site').then((a) => a.json()).then((s) => Math.abs(Date.parse(s.time) - {CLOCK}) / 1000)"
+        )
+        assert off_s < 10
+        hall.agent.change("smoke-b2", dcim_env_contact_active=1.0)
+        hall.agent.say()
+        page.wait("document.querySelector('.card time') !== null", "the problem")
+        age_s = page.ask(f"({CLOCK} - Date.parse(document.querySelector('.card time').dateTime)) / 1000")
+        assert -5 < age_s < 30
+
+
+def test_at_200_percent_and_with_less_motion_nothing_is_cut_or_moves(hall: Hall, browser: Browser) -> None:
+    """A window of 1440 x 900 at 200 % has 720 x 450 CSS pixels (WCAG 2.2, 1.4.4)."""
+    with browser.page("about:blank", (720, 450)) as page:
+        page.command("Emulation.setEmulatedMedia", features=[{"name": "prefers-reduced-motion", "value": "reduce"}])
+        page.open(hall.url)
+        page.wait(WELL, "all is well")
+        assert (page.ask(TOO_WIDE), page.ask(CUT_TEXTS), page.ask(SMALL_TARGETS)) == (0, [], [])
+        hall.agent.change("smoke-b2", dcim_env_contact_active=1.0)
+        hall.agent.say()
+        page.wait("document.querySelector('.card') !== null", "the problem")
+        assert page.ask("document.getAnimations().length") == 0
+
+
+def test_an_hour_that_comes_twice_is_told_with_its_zone(hall: Hall, browser: Browser) -> None:
+    """Paris, 25 October 2026: 02:30 is first two hours ahead of UTC, then one. Morocco changes for Ramadan, on 14 February 2027."""
+    script = """import('./BASEformat.js').then(({ Format }) => { const f = new Format('en', 'Europe/Paris');
+      const now = Date.parse('2026-10-25T12:00Z'), m = new Format('fr', 'Africa/Casablanca');
+      return [f.when(Date.parse('2026-10-25T00:30Z'), now), f.when(Date.parse('2026-10-25T01:30Z'), now),
+        f.clock(now), m.clock(Date.parse('2026-11-26T12:00Z'))]; })"""
+    with browser.page(hall.url) as page:
+        first, second, clock, morocco = page.ask(script.replace("BASE", files_of(hall)))
+        assert (first, second) == ("02:30:00 GMT+2", "02:30:00")
+        assert clock.endswith(("CET", "GMT+1"))
+        assert "13:00:00" in morocco or "12:00:00" in morocco
+        assert any(zone in morocco for zone in ("UTC", "GMT", "+01", "WET"))

@@ -1,0 +1,212 @@
+"""Monitors and generic agents without a recording: answers written down from RFCs and published MIBs; see published_mibs."""
+
+from tests.conformance.published_mibs import ALARM, DRY, Published
+
+# entPhySensorType, Scale, Precision, Value and OperStatus; entPhysicalDescr and Name
+SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
+    11: (8, 9, 1, 235, 1, b"Temperature sensor", b"Inlet"),
+    12: (8, 8, 0, 41_250, 1, b"Temperature sensor", b"Exhaust"),
+    13: (9, 9, 0, 43, 1, b"Humidity sensor", b""),
+    14: (3, 8, 0, 231_400, 1, b"Mains", b"Line 1"),
+    15: (4, 9, 2, -5_460, 1, b"Battery plant", b""),
+    16: (5, 8, 0, 3_250, 1, b"Line 1 current", b"Line 1"),
+    17: (6, 10, 2, 75, 1, b"Line 1 power", b"Line 1"),
+    18: (6, 8, 0, 12_500, 1, b"Port power", b"Port 7"),
+    19: (7, 8, 0, 49_980, 1, b"Mains frequency", b""),
+    20: (10, 9, 0, 5_400, 1, b"Fan", b"Fan 1"),
+    21: (8, 9, 0, 1_000_000_000, 1, b"Broken sensor", b"Overflow"),
+    22: (8, 9, 0, 0, 2, b"Unplugged sensor", b"Unplugged"),
+    23: (12, 9, 0, 1, 1, b"Truth", b"Truth"),
+    24: (6, 11, 0, 3, 1, b"Megawatts", b"Megawatts"),
+}
+NUT = "1.3.6.1.4.1.8072.1.3.2.4.1.2.7.117.112.115.45.110.117.116"
+CPS = "1.3.6.1.4.1.3808.1.1"
+# externalSensorType, Units and DecimalDigits; measurementsExternalSensorState and Value
+EMX: dict[int, tuple[int, int, int, int, int]] = {
+    1: (10, 7, 1, 4, 234),
+    2: (10, 14, 1, 5, 950),
+    3: (11, 9, 0, 4, 41),
+    4: (12, 10, 1, 4, 12),
+    5: (13, 11, 1, 3, -25),
+    6: (10, 7, 1, -1, 0),
+    7: (17, -1, 0, 11, 0),
+    8: (43, -1, 0, 1, 0),
+    9: (20, -1, 0, 4, 0),
+}
+RDU_ALARMS = {84: "input_abnormal", 85: "over_temperature", 86: "battery_low", 92: "inverter_overload"} | {
+    95: "output_disabled",
+    96: "bypass_abnormal",
+}
+
+MONITORS = {
+    "raritan-emd": Published(
+        "1.3.6.1.4.1.13742.8",
+        {
+            f"{column}.{row}": sensor[place]
+            for row, sensor in EMX.items()
+            for place, column in enumerate(("1.2.1.1.2", "1.2.1.1.11", "1.2.1.1.12", "2.1.1.1.2", "2.1.1.1.3"))
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 23.4,
+            "dcim_env_temperature_celsius{sensor=2}": 35.0,
+            "dcim_env_relative_humidity_ratio{sensor=3}": 0.41,
+            "dcim_env_air_speed_meters_per_second{sensor=4}": 1.2,
+            "dcim_env_differential_pressure_pascals{sensor=5}": -2.5,
+            "dcim_leak_detected{sensor=7}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=8}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=9}": 0.0,
+        },
+    ),
+    "entity-sensor": Published(
+        "1.3.6.1.2.1",
+        {
+            **{
+                f"99.1.1.1.{column}.{row}": sensor[column - 1]
+                for row, sensor in SENSORS.items()
+                for column in (1, 2, 3, 4, 5)
+            },
+            **{f"47.1.1.1.1.2.{row}": sensor[5] for row, sensor in SENSORS.items()},
+            **{f"47.1.1.1.1.7.{row}": sensor[6] for row, sensor in SENSORS.items()},
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=Inlet}": 23.5,
+            "dcim_env_temperature_celsius{sensor=Exhaust}": 41.25,
+            "dcim_env_relative_humidity_ratio{sensor=Humidity_sensor}": 0.43,
+            "dcim_env_voltage_volts{sensor=Line_1}": 231.4,
+            "dcim_env_voltage_volts{sensor=Battery_plant}": -54.6,
+            "dcim_env_current_amperes{sensor=Line_1}": 3.25,
+            "dcim_env_power_watts{sensor=Line_1}": 750.0,
+            "dcim_env_power_watts{sensor=Port_7}": 12.5,
+            "dcim_env_frequency_hertz{sensor=Mains_frequency}": 49.98,
+            "dcim_env_fan_speed_rpm{sensor=Fan_1}": 5400.0,
+        },
+        bad={
+            "dcim_env_temperature_celsius{sensor=Overflow}": "sentinel",
+            "dcim_env_temperature_celsius{sensor=Unplugged}": "gated",
+        },
+    ),
+    "nut-extend": Published(
+        NUT,
+        {
+            "1": b"97",
+            "2": b"120",
+            "3": b"1860",
+            "4": b"27.3",
+            "5": b"24",
+            "6": b"Unknown",
+            "7": b"229.5",
+            "8": b"31",
+            "9": b"OB DISCHRG LB",
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_runtime_seconds": 1860.0,
+            "dcim_ups_battery_voltage_volts": 27.3,
+            "dcim_ups_battery_rated_voltage_volts": 24.0,
+            "dcim_ups_input_voltage_volts{phase=L1}": 229.5,
+            "dcim_ups_output_total_load_ratio": 0.31,
+            "dcim_ups_battery_replace_required": 0.0,
+        },
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_state": "low"},
+    ),
+    "cyberpower-sensors": Published(
+        CPS,
+        {
+            "4.2.6.0": 0,  # no sensor of the first kind
+            "4.3.1.0": 0,
+            "8.2.2.0": 2,  # Fahrenheit
+            "8.2.3.1.3.1": 7_520,
+            "8.2.3.1.3.2": 6_800,
+            "8.3.2.1.3.1": 4_150,
+            "8.3.2.1.3.2": 39,
+            "8.4.2.1.4.1": b"Door",
+            "8.4.2.1.5.1": 2,
+            "8.4.2.1.4.2": b"Smoke",
+            "8.4.2.1.5.2": 1,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=envir2.1}": 24.0,
+            "dcim_env_temperature_celsius{sensor=envir2.2}": 20.0,
+            "dcim_env_relative_humidity_ratio{sensor=envir2.1}": 0.415,
+            "dcim_env_relative_humidity_ratio{sensor=envir2.2}": 0.39,
+            "dcim_env_dew_point_celsius{sensor=envir2.1}": 10.112514,  # Magnus
+            "dcim_env_dew_point_celsius{sensor=envir2.2}": 5.614227,
+            f"{DRY},sensor=envir2.1.Door}}": 1.0,
+            f"{DRY},sensor=envir2.2.Smoke}}": 0.0,
+        },
+        bad={
+            "dcim_env_temperature_celsius{sensor=envir}": "sentinel",
+            "dcim_env_relative_humidity_ratio{sensor=envir}": "sentinel",
+        },
+    ),
+    "vertiv-rdu": Published(
+        "1.3.6.1.4.1.13400.3",
+        {
+            **{f"5.541.1.1.{column}.2": value for column, value in ((2, 231), (3, 352), (4, 0), (5, 1), (6, 1))},
+            **{f"5.541.1.1.{column}.2": value for column, value in ((9, 0), (10, 1), (19, 0), (20, 0))},
+            **{
+                f"4.491.1.1.{column}.1": value
+                for column, value in (
+                    (2, 2312),
+                    (3, 0),
+                    (5, 2301),
+                    (8, 123),
+                    (11, 500),
+                    (12, 1),
+                    (19, 4998),  # hundredths, as the UPS itself sends them
+                    (32, 1),
+                    (39, 27),
+                    (42, 28),
+                    (45, 312),
+                    (59, 1925),
+                    (60, 0),
+                    (61, 152),
+                    (62, 0),
+                    (65, 425),
+                    (66, 253),
+                    (68, 981),
+                    (70, 995),
+                    (72, 12_345),
+                    (75, 2),
+                    (77, 3),
+                    *((column, int(column == 84)) for column in RDU_ALARMS),
+                )
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=2.front}": 23.1,
+            "dcim_env_contact_active{kind=door,sensor=2.front}": 0.0,
+            "dcim_env_contact_active{kind=door,sensor=2.rear}": 1.0,
+            "dcim_leak_detected{sensor=2.water}": 1.0,
+            "dcim_leak_sensor_fault{sensor=2.water}": 0.0,
+            "dcim_ups_input_voltage_volts{phase=L1}": 231.2,
+            "dcim_ups_input_frequency_hertz{phase=L1}": 49.98,
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.1,
+            "dcim_ups_output_current_amperes{phase=L1}": 12.3,
+            "dcim_ups_output_frequency_hertz": 50.0,
+            "dcim_ups_output_power_watts{phase=L1}": 2700.0,
+            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 2800.0,
+            "dcim_ups_output_load_ratio{phase=L1}": 0.312,
+            "dcim_ups_battery_voltage_volts{string=positive}": 192.5,
+            "dcim_ups_battery_current_amperes{string=positive}": -15.2,
+            "dcim_ups_battery_runtime_seconds": 2550.0,
+            "dcim_ups_battery_temperature_celsius": 25.3,
+            "dcim_ups_battery_charge_ratio": 0.981,
+            "dcim_ups_battery_health_ratio": 0.995,
+            "dcim_ups_output_energy_joules_total": 1234.5 * 3.6e6,
+            **{
+                f"{ALARM}{{alarm=ups_{name},severity={'warning' if column in (84, 86, 96) else 'critical'}}}": float(
+                    column == 84
+                )
+                for column, name in RDU_ALARMS.items()
+            },
+        },
+        {"dcim_ups_output_source": "battery", "dcim_ups_battery_charge_state": "discharging"},
+        # The rear probe does not answer its controller; nothing is plugged in outside.
+        {
+            "dcim_env_temperature_celsius{sensor=2.rear}": "gated",
+            "dcim_env_temperature_celsius{sensor=2.outside}": "sentinel",
+            "dcim_env_relative_humidity_ratio{sensor=2.outside}": "sentinel",
+        },
+    ),
+}
