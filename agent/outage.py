@@ -9,8 +9,10 @@ from agent.profile import Profile
 from rackflow.catalogue import POLL_SECONDS, PollClass, catalogue
 from rackflow.outbox import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES
 
-# A batch with its row in the file, on average over the families in tests/conformance (docs/how-to/size.md): a poll of a UPS has 600
-# bytes, one of a rack PDU with outlets 20 kB.
+# A batch as the outbox holds it, on average over the families in tests/conformance (docs/how-to/size.md): a poll of a UPS has 600
+# bytes, one of a rack PDU with outlets 20 kB. On disk, groups under 16 kB are compressed (rackflow/outbox/segment.py), and then more hours
+# fit than this says; larger groups are not, and an outbox in memory never is. For a site whose polls are longer than the average the
+# figure is too high, by so much as they are longer.
 MESSAGE_BYTES: Final = 1000
 # What a device is taken for that is recognised only when it is polled: nearly all families have these, and few have `safety`.
 UNKNOWN_CLASSES: Final[tuple[PollClass, ...]] = ("fast", "normal", "slow", "inventory")

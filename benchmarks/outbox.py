@@ -1,9 +1,12 @@
 """Measures how the outbox delays the event loop at 1,000 messages a second: on this disk, and on one whose fsync takes 0.3 s.
 
-And how long it takes to delete the backlog of an hour in which the collector was away, once the collector has stored it.
+And how long it takes to delete the backlog of an hour in which the collector was away, once the collector has stored it; and what is
+written to the disk at the rate of a small site.
 """
 
 import asyncio
+import json
+import random
 import shutil
 import subprocess
 import sys
@@ -22,6 +25,11 @@ DELAY_US = 300_000
 # An hour of 500 devices at the default rates, and how many of its messages are put between two waits for the disk (15 MB).
 BACKLOG = 360_000
 FILLED_AT_ONCE = 10_000
+# A small site: messages a second, each of the size of a poll of a rack PDU (kB of JSON whose figures change).
+SITE_RATE_PER_S = 7
+# Within less than a minute the room that is written ahead at the start outweighs the messages (2.0 in 20 s, 1.9 in 60 s).
+SITE_SECONDS = 60.0
+SITE_VALUES = 44
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -30,6 +38,7 @@ def run(folder: Path, seconds: float) -> list[str]:
     lines = [f"outbox, {RATE_PER_S} messages a second, {seconds:g} s: longest time the event loop was held"]
     lines.append(f"  this disk             {_measured([], folder / 'plain.db', seconds)}")
     lines.append(f"  {asyncio.run(free(folder / 'backlog.db'))}")
+    lines.append(f"  {asyncio.run(wear(folder / 'site.db', max(seconds, SITE_SECONDS)))}")
     if (strace := shutil.which("strace")) is None:
         return [*lines, "  a disk of 0.3 s       not measured: strace is not installed"]
     calls = "fsync,fdatasync"
@@ -53,6 +62,15 @@ def _measured(prefix: list[str], path: Path, seconds: float) -> str:
     return done.stdout.strip()
 
 
+async def tick(held_s: list[float]) -> None:
+    """Record how much later than it asked for the event loop runs a task."""
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(TICK_S)
+        held_s.append(loop.time() - before - TICK_S)
+
+
 async def drive(path: Path, seconds: float) -> str:
     """Put, take, confirm and delete messages while a ticker measures how late the event loop runs it."""
     outbox = DiskOutbox(path, "E", Limits(2**30, 3600, 90), 1e6)
@@ -61,12 +79,6 @@ async def drive(path: Path, seconds: float) -> str:
     latest: list[float] = []
     delays: list[float] = []
     put_at: dict[int, float] = {}
-
-    async def tick() -> None:
-        while True:
-            before = loop.time()
-            await asyncio.sleep(TICK_S)
-            latest.append(loop.time() - before - TICK_S)
 
     async def deliver() -> None:
         while True:
@@ -79,7 +91,7 @@ async def drive(path: Path, seconds: float) -> str:
                 await asyncio.sleep(0)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), tick(), deliver())]
+        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), tick(latest), deliver())]
         began = loop.time()
         while loop.time() - began < seconds:
             for _ in range(RATE_PER_S // 100):
@@ -110,6 +122,8 @@ async def free(path: Path) -> str:
             if number % FILLED_AT_ONCE == 0:
                 await outbox.saved(number)
         await handing
+        held_s: list[float] = []
+        ticking = group.create_task(tick(held_s), name="tick")
         began, cpu_s = time.monotonic(), time.process_time()
         outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E": [(1, BACKLOG)]}))
         limit_bytes = outbox.stats().size_bytes // 100
@@ -117,8 +131,44 @@ async def free(path: Path) -> str:
             await asyncio.sleep(0.01)
         took_s, cpu_s = time.monotonic() - began, time.process_time() - cpu_s
         running.cancel()
+        ticking.cancel()
     await outbox.close()
-    return f"{BACKLOG} messages deleted, once stored, within {took_s:.1f} s and {cpu_s:.2f} s of CPU"
+    return (
+        f"{BACKLOG} messages deleted, once stored, within {took_s:.1f} s and {cpu_s:.2f} s of CPU;"
+        f" the event loop was held for {1000 * max(held_s):.1f} ms at most"
+    )
+
+
+async def wear(path: Path, seconds: float) -> str:
+    """Bytes written for each byte of payload at the rate of a small site, whose collector stores all of it every 2 s.
+
+    As the kernel counts pages made dirty (proc(5), `write_bytes`): the file system's journal comes on top.
+    """
+    outbox = DiskOutbox(path, "E", Limits(2**30, 3600, 90), 1e6)
+    await outbox.open()
+    draw = random.Random(1)  # noqa: S311 - no secret
+    put_bytes, written = 0, _written_bytes()
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), _confirm_all(outbox))]
+        for number in range(1, max(2, round(SITE_RATE_PER_S * seconds))):
+            power_w = [round(900 * draw.random(), 1) for _ in range(SITE_VALUES)]
+            values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": each for at, each in enumerate(power_w)}
+            payload = json.dumps(values).encode()
+            put_bytes += len(payload)
+            outbox.put("t", lambda _, payload=payload: payload, int(time.time() * 1000))  # type: ignore[misc]
+            if number % (2 * SITE_RATE_PER_S) == 0:
+                outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E": [(1, number)]}))
+            await asyncio.sleep(1 / SITE_RATE_PER_S)
+        for task in tasks:
+            task.cancel()
+    share = (_written_bytes() - written) / put_bytes
+    await outbox.close()
+    return f"{SITE_RATE_PER_S} messages of {put_bytes / number / 1000:.1f} kB a second: {share:.2f} bytes written for each byte of payload"
+
+
+def _written_bytes() -> int:
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
 
 
 async def _confirm_all(outbox: DiskOutbox) -> None:

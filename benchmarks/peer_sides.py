@@ -105,8 +105,8 @@ class Rackflow(Side):
 
     @property
     def database(self) -> Path:
-        """The outbox."""
-        return self.storage / "outbox.db"
+        """The newest file of the outbox."""
+        return max((self.storage / "outbox.db.segments").glob("*.seg"))
 
     def command(self) -> list[str]:
         """As a module of this checkout."""
@@ -123,7 +123,7 @@ class Rackflow(Side):
             "agent": "peer-bench",
             "labels": {"site": "bench"},
             "broker": {"port": broker_port},
-            "outbox": {"mode": "disk", "path": str(self.database)},
+            "outbox": {"mode": "disk", "path": str(self.storage / "outbox.db")},
             "credentials": {"lab": {"version": "2c", "community": "public"}},
             "profiles": str(self.folder / "profiles"),
             "intervals": {"fast": INTERVAL_S, "slow": 3600},

@@ -1,4 +1,4 @@
-"""Keeps messages until the other side has made them durable: on disk (SQLite), or in memory on gateways with flash cards.
+"""Keeps messages until the other side has made them durable: on disk, or in memory on gateways with flash cards.
 
 The agent's outbox stands between polling and MQTT, and keeps each message until a collector has stored it, whatever the broker confirms.
 The collector uses the same outbox while its store is unavailable. Live messages leave before the backlog. Dropped messages are counted
@@ -7,9 +7,9 @@ by reason, and their numbers are reported.
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES, OutboxSection, make_outbox
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
 from rackflow.outbox.held import Which
 from rackflow.outbox.seam import Message, Outbox, OutboxStats
+from rackflow.outbox.state import Limits
 
 __all__ = [
     "DISK_LIMIT_BYTES",

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.outbox.state import Limits
 from rackflow.process.config import StrictModel
 
 # Chosen values. At about 1 kB a message (docs/how-to/size.md) 1 GiB is a million of them, 20 hours of an agent that sends 15 a

@@ -1,4 +1,4 @@
-"""An outbox on disk (SQLite). The event loop never waits for the disk: one thread does a group of work at a time.
+"""An outbox on disk. The event loop never waits for the disk: one thread does a group of work at a time.
 
 The order is commit before publish: a message is handed out only once it is on disk, so that every number that
 was ever sent is still known after a restart. A kill loses at most the messages put since the last commit (0.2 s of polls), whose
@@ -20,13 +20,14 @@ import msgspec
 
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.awaiting import Awaiting
-from rackflow.outbox.file import RUNS_KEPT, Limits, OutboxFile, Totals
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, do
 from rackflow.outbox.lanes import Lanes
+from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.numbers import MAX_RANGES, Run, add_range, numbers_of_keys
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
+from rackflow.outbox.state import RUNS_KEPT, Limits, Totals
 from rackflow.outbox.words import Words
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 
 
 class DiskOutbox:
-    """An `Outbox` in a file. `open` it, `run` it in a task, `close` it.
+    """An `Outbox` on disk. `open` it, `run` it in a task, `close` it.
 
     Keys of this epoch are its message numbers; messages of earlier epochs have keys of 0 and below. Where a message is: `_unsaved`
     until it is on disk; in a lane, in flight, held or resumed, or else one of the ranges `_backlog` (to be read and sent) and
@@ -73,7 +74,7 @@ class DiskOutbox:
         self._limits = limits
         self._memory_bytes = memory_bytes
         self._thread = ThreadPoolExecutor(1, "outbox")
-        self._file: OutboxFile | None = None
+        self._log: OutboxLog | None = None
         self._totals = Totals()
         self._last = 0
         self._handed_out = 0
@@ -130,8 +131,8 @@ class DiskOutbox:
         await self.step()
         while self._done and self.fault is None:
             await self.step()
-        if self._file is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
+        if self._log is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._log.close)
         self._thread.shutdown(wait=False)
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
@@ -356,10 +357,10 @@ class DiskOutbox:
     def _run_in_thread(self, job: DiskJob) -> JobResult:
         """Do a job, in the thread. The file is opened here because opening can take long, too."""
         opened, heard = list[Range](), list[tuple[str, str]]()
-        if self._file is None:
-            self._file = OutboxFile(self._path, self._epoch, self._limits)
-            opened, heard = self._file.present, self._file.heard
-        return do(job, self._file, opened, heard)
+        if self._log is None:
+            self._log = OutboxLog(self._path, self._epoch, self._limits)
+            opened, heard = self._log.present, self._log.heard
+        return do(job, self._log, opened, heard)
 
     def _apply_result(self, job: DiskJob, result: JobResult) -> None:
         self._totals = result.totals

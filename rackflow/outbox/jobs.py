@@ -4,9 +4,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rackflow.documents import Numbers
-from rackflow.outbox.file import OutboxFile, Totals
+from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.seam import Message
+from rackflow.outbox.state import Totals
 
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_ROWS: Final = 256
@@ -42,14 +43,15 @@ class JobResult:
     heard: list[tuple[str, str]]
 
 
-def do(job: DiskJob, file: OutboxFile, opened: list[Range], heard: list[tuple[str, str]]) -> JobResult:
+def do(job: DiskJob, log: OutboxLog, opened: list[Range], heard: list[tuple[str, str]]) -> JobResult:
     """Do a job. `opened` and `heard` are passed on. Raises OSError."""
-    file.evicted = []
     if job.heard is not None:
-        file.remember(job.heard)
+        log.remember(job.heard)
     if job.rows or job.done or job.losses:
-        file.lost = job.losses
-        done = [key for first, last in job.done for key in range(first, last + 1)]
-        file.commit(job.rows, done, job.spare, job.held)
-    found = [each for first, last in job.read for each in file.read(first - 1, last + 1, READ_ROWS)]
-    return JobResult(found, file.read_keys(job.resumed), replace(file.totals), file.evicted, opened, heard)
+        log.lost = job.losses
+        log.commit(job.rows, job.done, job.spare, job.held)
+    found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_ROWS)]
+    resumed = log.read_keys(job.resumed)
+    # Of a job that failed the next one tells what was dropped.
+    evicted, log.evicted = log.evicted, []
+    return JobResult(found, resumed, replace(log.totals, dropped=dict(log.totals.dropped)), evicted, opened, heard)

@@ -1,6 +1,6 @@
-"""The mark beside an outbox file: which keys it held after the last commit.
+"""The mark beside an outbox's segments: which keys they held after the last commit.
 
-If the file is damaged or cut short, the mark tells which messages should have been there; without it nobody would know that
+If a file is damaged or cut short, the mark tells which messages should have been there; without it nobody would know that
 anything is missing, and the next epoch would give the same keys to other messages.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 from rackflow.outbox.numbers import Run
 
 MAX_KEY: Final = 2**53
-"""No outbox ever has this many messages: 285,000 years of 1,000 a second. SQLite's own limit is 2^63 - 1, after which no key is left."""
+"""No outbox ever has this many messages: 285,000 years of 1,000 a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,8 @@ class MarkFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
+        self._length = 0
+        """Bytes of the mark that is there; 0 if that is unknown."""
 
     def read(self) -> Mark | None:
         """The mark; None if there is no readable one."""
@@ -56,10 +58,12 @@ class MarkFile:
         if self._fd < 0:
             self._fd = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o640)
         runs = [[run.base, run.epoch] for run in mark.runs]
-        text = json.dumps({"first": mark.first, "last": mark.last, "runs": runs}).encode()
+        text = json.dumps({"first": mark.first, "last": mark.last, "runs": runs}).encode() + b"\n"
         # One write call, so that a kill leaves the old mark or the new one, never the start of one.
-        os.pwrite(self._fd, text + b"\n", 0)
-        os.ftruncate(self._fd, len(text) + 1)
+        os.pwrite(self._fd, text, 0)
+        if len(text) != self._length:
+            os.ftruncate(self._fd, len(text))
+            self._length = len(text)
 
     def close(self) -> None:
         """Close the file."""

@@ -41,6 +41,11 @@ class RangeSet:
         """The highest key; None if the set is empty."""
         return self._lasts[-1] if self._lasts else None
 
+    def first_from(self, key: int) -> int | None:
+        """The lowest key that is not below this one."""
+        at = bisect_left(self._lasts, key)
+        return max(key, self._firsts[at]) if at < len(self._lasts) else None
+
     def add(self, first: int, last: int) -> None:
         """Add all keys from `first` to `last`."""
         # Nearly every key follows the highest one. Measured: 0.2 µs this way, 1.4 µs the other.

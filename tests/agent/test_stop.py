@@ -272,7 +272,7 @@ async def test_an_agent_that_cannot_stop_ends_with_all_messages_on_disk(tmp_path
         sys.executable, "-c", HANGS, str(file), cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     outbox = tmp_path / "outbox.sqlite"
-    await eventually(outbox.exists, "it runs", BUSY_S)
+    await eventually((tmp_path / "outbox.sqlite.segments").exists, "it runs", BUSY_S)
     await asyncio.sleep(2.0)  # more than its three polls take
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(STOP_WITHIN_S + BUSY_S):

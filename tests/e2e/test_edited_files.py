@@ -18,8 +18,10 @@ from collector.ledger.file import LedgerFile
 from collector.records.file import RecordsFile, Snapshot
 from rackflow import ConfigError
 from rackflow.outbox import Message
-from rackflow.outbox.file import Limits, OutboxFile
+from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.mark import MAX_KEY
+from rackflow.outbox.state import Limits
+from tests.rackflow.outbox.former_file import write_former
 
 WALL_S = 1_795_468_800.0
 LAST_KEY = 2**63 - 1
@@ -28,14 +30,13 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def make_outbox(path: Path) -> None:
-    file = OutboxFile(path, "E1", Limits(100_000_000, 3600.0))
-    file.commit([Message(key, "t", b"x", 7) for key in range(1, 4)], [], frozenset())
-    file.close()
+    """As the version before left it."""
+    write_former(path, [Message(key, "t", b"x", 7) for key in range(1, 4)])
 
 
 def use_outbox(path: Path) -> list[Message]:
     """Open it as a new run of the agent does, write, and read everything."""
-    file = OutboxFile(path, "E2", Limits(100_000_000, 3600.0))
+    file = OutboxLog(path, "E2", Limits(100_000_000, 3600.0))
     try:
         file.commit([Message(1, "t", b"new", 7)], [], frozenset())
         assert all(each.last <= MAX_KEY for each in file.totals.losses)
@@ -138,6 +139,8 @@ def test_an_edited_mark_of_an_outbox_counts_for_nothing(mark: str, tmp_path: Pat
     make_outbox(path)
     (tmp_path / "outbox.db.mark").write_text(mark, encoding="utf-8")
     assert [message.payload for message in use_outbox(path)] == [b"x", b"x", b"x", b"new"]
+    (tmp_path / "outbox.db.segments" / "mark").write_text(mark, encoding="utf-8")
+    assert [message.payload for message in use_outbox(path)] == [b"x", b"x", b"x", b"new", b"new"]
 
 
 @pytest.mark.parametrize("what", EDITS_OF_LEDGER)
@@ -210,10 +213,11 @@ def placed(request: pytest.FixtureRequest) -> Callable[[Path], None]:
     return found
 
 
-@pytest.mark.parametrize("name", ["outbox.db", "outbox.db.mark"])
+@pytest.mark.parametrize("name", ["outbox.db", "outbox.db.mark", "outbox.db.segments/mark", "outbox.db.segments/lock"])
 def test_something_else_in_place_of_an_outbox_is_one_line(
     name: str, placed: Callable[[Path], None], tmp_path: Path
 ) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     placed(tmp_path / name)
     with pytest.raises(ConfigError, match="choose another path"):
         use_outbox(tmp_path / "outbox.db")

@@ -1,6 +1,6 @@
-"""Fuzzes files: configuration, site, profile and recordings as text; outbox and ledger as damaged SQLite files.
+"""Fuzzes files: configuration, site, profile and recordings as text; damaged outboxes and ledgers.
 
-A text is refused with a `RackflowError` or read, nothing else. A damaged SQLite file is opened, set aside or refused likewise, and
+A text is refused with a `RackflowError` or read, nothing else. A damaged one is opened, set aside or refused likewise, and
 what is put into the outbox afterwards is on disk.
 """
 
@@ -137,7 +137,7 @@ def is_read_or_refused(name: str, text: str) -> None:
 
 
 def write_originals(folder: Path) -> None:
-    """An outbox and a ledger in use, each with its write-ahead log or mark."""
+    """An outbox and a ledger in use."""
     asyncio.run(_fill(folder))
 
 
@@ -160,8 +160,9 @@ def damaged_files_open(originals: Path, damage: Damage, files: frozenset[str]) -
     """Damage copies of the named files, then open outbox and ledger and use them."""
     with tempfile.TemporaryDirectory(prefix="rackflow-fuzz-file-") as name:
         folder = Path(name)
-        for original in originals.iterdir():
-            target = folder / original.name
+        for original in (each for each in originals.rglob("*") if each.is_file()):
+            target = folder / original.relative_to(originals)
+            target.parent.mkdir(exist_ok=True)
             shutil.copyfile(original, target)
             if original.name in files:
                 target.write_bytes(damage(target.read_bytes())[0])
@@ -189,6 +190,4 @@ async def _use(folder: Path) -> None:
     ledger.close()
 
 
-names_of_files = st.frozensets(
-    st.sampled_from(["outbox.db", "outbox.db.mark", "outbox.db-wal", "ledger.db"]), min_size=1
-)
+names_of_files = st.frozensets(st.sampled_from(["000000000001.seg", "mark", "ledger.db"]), min_size=1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -80,10 +81,9 @@ def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> N
 
 
 def move(folder: Path, beginning: str, to: Path) -> None:
-    """Files whose names begin with this."""
+    """Files and folders whose names begin with this."""
     for file in folder.glob(f"{beginning}*"):
-        (to / file.name).write_bytes(file.read_bytes())
-        file.unlink()
+        shutil.move(file, to / file.name)
 
 
 def rewrite(config: Path, old: Path, new: Path) -> None:

@@ -187,15 +187,14 @@ def limit_files(pid: int, size_bytes: int) -> None:
 
 
 def outbox_torn(site: ChaosSite, times: int, chance: random.Random) -> None:
-    """The agent is killed with messages in its outbox, and the file or its write-ahead log is cut at a random place."""
+    """The agent is killed with messages in its outbox, and one or two of its files are cut at a random place."""
     for _ in range(times):
         site.broker.stop()
         time.sleep(chance.uniform(*LIFE_S))
         site.agent.kill()
-        for suffix in chance.sample(["", "-wal"], chance.randint(1, 2)):
-            file = site.folder / f"outbox.db{suffix}"
-            if file.exists():
-                os.truncate(file, int(file.stat().st_size * chance.random()))
+        files = sorted((site.folder / "outbox.db.segments").glob("*.seg"))
+        for file in chance.sample(files, min(len(files), chance.randint(1, 2))):
+            os.truncate(file, int(file.stat().st_size * chance.random()))
         site.broker.start()
         site.agent.start()
         time.sleep(LIFE_S[1])

@@ -252,7 +252,7 @@ class ChaosSite:
 
     def numbered(self) -> int:
         """Messages numbered over all epochs, from the agents' mark files. Valid once the agents have stopped."""
-        files = [file for file in self.folder.rglob("outbox*.db.mark") if file.is_file()]
+        files = [file for file in self.folder.rglob("outbox*.db.segments/mark") if file.is_file()]
         return sum(_mark(file).last for file in files)
 
     def metric(self, name: str) -> float:
@@ -278,7 +278,7 @@ class ChaosSite:
     def waiting(self, outbox: Path | None = None) -> int:
         """Number of messages in an agent's outbox, and of stored ones between them, from its mark file."""
         path = outbox or self.outbox
-        mark = _mark(path.with_name(f"{path.name}.mark"))
+        mark = _mark(path.with_name(f"{path.name}.segments") / "mark")
         return max(0, mark.last - mark.first + 1)
 
     def _complete(self) -> bool:

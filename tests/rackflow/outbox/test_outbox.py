@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.outbox.state import Limits
 
 AnyOutbox: TypeAlias = DiskOutbox | MemoryOutbox
 Make: TypeAlias = Callable[..., AbstractAsyncContextManager[AnyOutbox]]

@@ -107,8 +107,8 @@ async def test_in_memory_held_messages_are_dropped_before_any_other_and_counted_
 
 
 async def test_on_disk_held_messages_are_dropped_before_any_other_and_counted_as_refused(tmp_path: Path) -> None:
-    """400 kB of a refused topic and 400 kB of others, where 650 kB fit."""
-    async with on_disk(tmp_path / "o.db", limit=650_000) as outbox:
+    """300 kB of a refused topic and 300 kB of others, where 550 kB fit."""
+    async with on_disk(tmp_path / "o.db", limit=550_000) as outbox:
         put(outbox, *"b" * 300, size=1000)
         assert len(await hold(outbox, "b", 300)) == 300
         outbox.put("a", lambda _: b"", now_ms=5)

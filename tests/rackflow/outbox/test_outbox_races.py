@@ -10,8 +10,8 @@ import pytest
 
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
 from rackflow.outbox.jobs import READ_ROWS
+from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
 from tests.rackflow.outbox.test_outbox_disk import keys_in
 

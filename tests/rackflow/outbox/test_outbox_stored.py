@@ -7,7 +7,7 @@ import pytest
 from rackflow.documents import Numbers, Stored
 from rackflow.outbox.awaiting import GRACE_S, JITTER
 from rackflow.outbox.disk import DELETE_KEYS, DiskOutbox
-from rackflow.outbox.file import Limits
+from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import AnyOutbox, Make, fill, in_memory, on_disk, take
 
 LONG_S = GRACE_S * (1 + JITTER) + 1

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 from tests.servers.captures import REPOSITORY
-from tests.servers.strace import calls, on_disk, said, tracing
+from tests.servers.strace import SYNCS, calls, on_disk, said, tracing
 from tests.servers.waiting import wait_until
 
 PROGRAM = """
 import asyncio, os, sys
 from pathlib import Path
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.file import Limits
+from rackflow.outbox.state import Limits
 
 async def main():
     outbox = DiskOutbox(Path(sys.argv[1]), "E1", Limits(10_000_000, 3600), 1000)
@@ -37,5 +37,17 @@ def test_what_is_saved_and_what_is_handed_out_is_on_disk_before(tmp_path: Path) 
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
     wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
     found = calls(trace)
-    assert on_disk(found, "/outbox.db-wal", said(found, "first is put"), said(found, "first is saved"))
-    assert on_disk(found, "/outbox.db-wal", said(found, "second is put"), said(found, "second is handed out"))
+    assert on_disk(found, ".seg", said(found, "first is put"), said(found, "first is saved"))
+    assert on_disk(found, ".seg", said(found, "second is put"), said(found, "second is handed out"))
+    # A new file is found after a power cut only if its name is on disk, too; and so is the folder's.
+    folder, first = str(tmp_path / "outbox.db.segments"), said(found, "first is put")
+    assert any(
+        call.name in SYNCS and call.path == folder and call.ended < first.begun
+        for call in found
+        if call.ended is not None
+    )
+    assert any(
+        call.name in SYNCS and call.path == str(tmp_path) and call.ended < first.begun
+        for call in found
+        if call.ended is not None
+    )

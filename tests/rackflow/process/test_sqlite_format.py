@@ -12,13 +12,8 @@ from collector.ledger import LedgerFile, read_page
 from collector.receive import Owners, OwnersFile
 from collector.records import RecordsFile
 from rackflow import ConfigError
-from rackflow.outbox.file import Limits, OutboxFile
 from rackflow.process.sqlite import APPLICATION, FORMAT
 from tests.collector.inlet import BUDGETS
-
-
-def open_outbox(path: Path) -> None:
-    OutboxFile(path, "epoch", Limits(size_bytes=1 << 20, age_s=60.0)).close()
 
 
 def open_ledger(path: Path) -> None:
@@ -33,7 +28,7 @@ def open_owners(path: Path) -> None:
     asyncio.run(OwnersFile(path, Owners(BUDGETS)).close())
 
 
-EVERY = [open_outbox, open_ledger, open_records, open_owners]
+EVERY = [open_ledger, open_records, open_owners]
 Open = Callable[[Path], None]
 
 

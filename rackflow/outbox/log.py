@@ -1,0 +1,313 @@
+"""An outbox on disk: messages in an append-only log, within limits of bytes and age, and what was lost of them.
+
+Once `commit` has returned, its messages outlive a killed process and a power cut. The mark beside the segments is written only after
+that: a kill between the two leaves a mark that is behind the log, which is harmless, while a mark ahead of it would report messages
+as lost that never existed.
+
+The log's files are in the folder `<path>.segments`. A process has it to itself: it holds a lock on the file `lock` in it. An outbox of
+the version before, an SQLite file at `<path>`, is moved into the log when it is opened.
+"""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from rackflow.documents import Numbers
+from rackflow.errors import ConfigError
+from rackflow.outbox.former import FormerOutbox, find_former
+from rackflow.outbox.loading import Opened, folder_of, load_folder, set_aside
+from rackflow.outbox.mark import Mark, MarkFile
+from rackflow.outbox.numbers import Run, numbers_of_keys, ranges
+from rackflow.outbox.rangeset import Range, RangeSet
+from rackflow.outbox.record import Stamp
+from rackflow.outbox.seam import Message
+from rackflow.outbox.segment import SEGMENT_BYTES
+from rackflow.outbox.segments import Segments
+from rackflow.outbox.state import Limits, Totals, forget_runs
+from rackflow.process.files import sync
+from rackflow.process.sqlite import check_regular
+
+log = logging.getLogger(__name__)
+# A segment is at most this part of the limit, so that dropping the oldest whole one costs little; and no smaller than four blocks.
+SEGMENTS_AT_LEAST: Final = 16
+SMALLEST_SEGMENT_BYTES: Final = 16 * 1024
+# Held messages dropped at a time when the outbox is too large: few, so that little more is dropped than necessary.
+EVICT_ROWS: Final = 64
+# If a restart seems to have taken longer than this, the wall clock was wrong before or after (no battery, 1970), and the time
+# does not age messages: keeping old messages longer only costs disk space, expiring a backlog by mistake loses it.
+LONGEST_REST_MS: Final = 30 * 86_400_000
+
+
+class OutboxLog:
+    """An outbox's files, opened for one epoch. Outside, a message's key is its number in that epoch; earlier epochs have keys up to 0.
+
+    Raises ConfigError if another process has them open or a newer Rackflow wrote them, OSError if the disk refuses. A damaged file is
+    set aside as `<path>.damaged`, its readable messages are kept, and the others are counted as `torn`. `present` are the keys that
+    were there when it was opened.
+    """
+
+    def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
+        self._path = path
+        self._limits = limits
+        self._opened_s = time.monotonic()
+        self._age_from_ms = 0
+        self._base = 0
+        """Inside the files keys count through all epochs: this is the last key before the epoch."""
+        self.evicted: list[Range] = []
+        """Messages that were dropped because of the limits. Who has taken note of them empties it."""
+        self.lost = list[Numbers]()
+        """Messages that were dropped before they reached the files; the next commit records them."""
+        folder = folder_of(path)
+        for each in (path, path.with_name(path.name + ".mark"), folder / "mark", folder / "lock"):
+            check_regular(each, "outbox")
+        if not folder.exists():
+            folder.mkdir(parents=True, mode=0o750)
+            sync(folder.parent)
+        if not folder.is_dir():
+            raise ConfigError(f"outbox: {folder} is not a folder; choose another path")
+        self._lock = _lock(folder / "lock", path)
+        self._mark = MarkFile(folder / "mark")
+        try:
+            opened = load_folder(folder, self._mark.read())
+            size = max(SMALLEST_SEGMENT_BYTES, min(SEGMENT_BYTES, limits.size_bytes // SEGMENTS_AT_LEAST))
+            self._segments = Segments(path, folder, size, limits.size_bytes, opened)
+            self._state = opened.state
+            self._begin(opened, epoch)
+        except BaseException:
+            self.close()
+            raise
+        self.present = self._outside(self._segments.waiting)
+
+    @property
+    def totals(self) -> Totals:
+        """Figures of the contents."""
+        return self._state.totals
+
+    @property
+    def heard(self) -> list[tuple[str, str]]:
+        """The collectors that have spoken, with the names of their ledgers."""
+        return self._state.heard
+
+    def remember(self, heard: Sequence[tuple[str, str]]) -> None:
+        """Keep which collectors have spoken, with the names of their ledgers. Raises OSError."""
+        self._state.heard = list(heard)
+        self._state.changed.add("heard")
+        self._segments.write((), self._stamp())
+
+    def commit(
+        self, rows: Sequence[Message], done: Sequence[Range], spare: frozenset[int], held: Sequence[int] = ()
+    ) -> None:
+        """Write rows, free the keys that are done, and drop messages beyond the limits, except the keys in `spare`.
+
+        Keys of `held` are dropped first: nobody takes these messages, and they must not cost those that somebody takes. On return
+        all of it is on disk. After an OSError some of it may be; the same commit may be repeated, with more rows.
+        """
+        base, segments, stamp = self._base, self._segments, self._stamp()
+        freed = [(first + base, last + base) for first, last in done]
+        for first, last in freed:
+            segments.free(first, last)
+        self._state.count_losses(self.lost)
+        # A repeated commit brings rows that are here already, or that were dropped since.
+        new = [
+            Message(row.key + base, row.topic, row.payload, row.time_ms)
+            for row in rows
+            if row.key + base > segments.highest
+        ]
+        segments.write(new, stamp)
+        for first, last in freed:
+            segments.free(first, last)
+        evicted = self._evict_held([key + base for key in held])
+        evicted += self._evict(stamp.age_ms, sorted(key + base for key in spare))
+        if evicted:
+            self.evicted += self._outside(evicted)
+            segments.write((), stamp)
+        segments.write_freed(stamp)
+        segments.compact()
+        if self._state.changed:
+            segments.write((), stamp)
+        self._count()
+
+    def read(self, after: int, below: int, most: int) -> list[Message]:
+        """Up to `most` messages with keys between `after` and `below`, both excluded, in order. Raises OSError."""
+        base = self._base
+        found = self._segments.read(after + base + 1, below + base, most)
+        if self._state.changed:
+            # Damage was found.
+            self._segments.write((), self._stamp())
+            self._count()
+        return [Message(each.key - base, each.topic, each.payload, each.time_ms) for each in found]
+
+    def read_keys(self, keys: Sequence[int]) -> list[Message]:
+        """The messages with these keys, as far as they are still there, in order. Raises OSError."""
+        return [message for key in keys for message in self.read(key - 1, key + 1, 1)]
+
+    def close(self) -> None:
+        """Close the files, and let another process have them."""
+        if hasattr(self, "_segments"):
+            self._segments.close()
+        self._mark.close()
+        os.close(self._lock)
+
+    def _begin(self, opened: Opened, epoch: str) -> None:
+        rest_ms = _wall_ms() - opened.stamp.wall_ms
+        self._age_from_ms = opened.stamp.age_ms + (rest_ms if 0 < rest_ms < LONGEST_REST_MS else 0)
+        self._opened_s = time.monotonic()
+        self._state.count_torn(opened.missing)
+        if (former := find_former(self._path)) is not None:
+            self._move(former, opened.written)
+        totals = self.totals
+        self._base = totals.last_key
+        oldest = self._segments.waiting.first
+        runs = forget_runs(totals.runs, oldest if oldest is not None else totals.last_key + 1)
+        totals.runs = [*(run for run in runs if run.base != self._base), Run(self._base, epoch)]
+        self._state.changed.add("runs")
+        # Begins a new file, so that the state is safe before damaged ones are replaced.
+        self._segments.write((), self._stamp())
+        self._mend(opened)
+        self._count()
+
+    def _mend(self, opened: Opened) -> None:
+        """Set damaged files aside, and keep what is readable of them."""
+        for path in opened.broken:
+            set_aside(path, self._path)
+            path.unlink()
+        for file in (*opened.damaged, *opened.short):
+            if file in opened.damaged:
+                set_aside(file.path, self._path)
+            self._segments.rewrite([file])
+        for name in (*opened.broken, *(file.path for file in opened.damaged)):
+            self.totals.damaged += 1
+            log.error(
+                "outbox=%s: %s was damaged and is set aside as %s.damaged; what could be read of it is kept",
+                *(self._path, name.name, self._path),
+            )
+
+    def _move(self, former: FormerOutbox, written: int) -> None:
+        """Move the messages of the version before into the log, with their order, epochs, numbers and ages.
+
+        Its epochs are recorded first, so that a repetition after a kill gives each message the same key, and those that are here
+        already are not written again. It is deleted last.
+        """
+        totals, state, segments = self.totals, self._state, self._segments
+        bases = {run.epoch: run.base for run in totals.runs}
+        offset = totals.last_key
+        if former.runs and totals.runs and totals.runs[-1].epoch == former.runs[-1].epoch:
+            # A move that was interrupted: no epoch has begun since. What is here already is the beginning of what is to be moved.
+            offset, segments.highest = totals.runs[-1].base - former.runs[-1].base, written
+        totals.runs += [Run(run.base + offset, run.epoch) for run in former.runs if run.epoch not in bases]
+        totals.last_key = max(totals.last_key, offset + former.last_key)
+        state.count_losses(former.losses)
+        state.heard = sorted({**dict(former.heard), **dict(state.heard)}.items())
+        state.changed |= {"runs", "losses", "heard"}
+        segments.write((), self._stamp())
+        moved = 0
+        for messages, age_ms in former.messages():
+            rows = [
+                Message(each.key + offset, each.topic, each.payload, each.time_ms)
+                for each in messages
+                if each.key + offset > segments.highest
+            ]
+            segments.write(rows, Stamp(self._age_ms() - age_ms))
+            moved += len(rows)
+        missing = RangeSet((first + offset, last + offset) for first, last in former.missing())
+        state.count_torn(missing.difference(segments.waiting))
+        segments.highest = totals.last_key
+        totals.damaged += former.damaged
+        segments.write((), self._stamp())
+        former.remove()
+        log.info(
+            "outbox=%s: %d messages of the version before were moved to %s", *(self._path, moved, folder_of(self._path))
+        )
+
+    def _evict_held(self, held: Sequence[int]) -> list[Range]:
+        evicted: list[Range] = []
+        for at in range(0, len(held), EVICT_ROWS):
+            if self._segments.live_bytes <= self._limits.size_bytes:
+                break
+            for first, last in ranges(sorted(held[at : at + EVICT_ROWS])):
+                evicted += self._drop(first, last, "refused")
+        return evicted
+
+    def _evict(self, now_ms: int, spare: Sequence[int]) -> list[Range]:
+        # The oldest go first, in key order, whatever their topic: gaps in the middle of a backlog would be harder to explain. Of a full
+        # outbox a whole file goes, which gives its space back at once. Messages in flight (`spare`) may be confirmed at any
+        # moment and stay.
+        expired_ms = now_ms - int(self._limits.age_s * 1000)
+        evicted: list[Range] = []
+        for file in self._segments.files:
+            frames, doomed = file.frames, {"expired": RangeSet(), "full": RangeSet()}
+            oldest, is_all_expired = frames.oldest(), True
+            if oldest is None:
+                continue
+            is_full = self._segments.live_bytes > self._limits.size_bytes
+            for frame in range(oldest, len(frames)):
+                is_expired = frames.kept_ms[frame] < expired_ms
+                is_all_expired &= is_expired
+                if is_expired or is_full:
+                    doomed["expired" if is_expired else "full"].add(*frames.keys(frame))
+                else:
+                    break
+            for reason, keys in doomed.items():
+                for key in spare:
+                    keys.take(key, key)
+                for first, last in keys:
+                    evicted += self._drop(first, last, reason)
+            if not is_all_expired and not is_full:
+                break
+        return evicted
+
+    def _drop(self, first: int, last: int, reason: str) -> list[Range]:
+        """Free messages, and count them under the reason."""
+        found = self._segments.free(first, last)
+        for low, high in found:
+            self.totals.dropped[reason] = self.totals.dropped.get(reason, 0) + high - low + 1
+            self._state.count_losses(numbers_of_keys(self.totals.runs, low, high, reason))
+        return found
+
+    def _count(self) -> None:
+        """Update the figures of the contents, then the mark."""
+        totals, segments = self.totals, self._segments
+        totals.messages = len(segments.waiting)
+        totals.used_bytes = segments.live_bytes
+        oldest, totals.oldest_ms = totals.last_key + 1, 0
+        for file in segments.files:
+            if (frame := file.frames.oldest()) is not None:
+                oldest, totals.oldest_ms = segments.waiting.first or oldest, file.frames.times_ms[frame]
+                break
+        totals.oldest_key = oldest - self._base
+        self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))
+
+    def _outside(self, keys: Iterable[Range]) -> list[Range]:
+        return [(first - self._base, last - self._base) for first, last in keys]
+
+    def _stamp(self) -> Stamp:
+        return Stamp(self._age_ms(), _wall_ms())
+
+    def _age_ms(self) -> int:
+        """The outbox's own clock, ms: it runs while it is open and across restarts, and ignores jumps of the wall clock.
+
+        An agent without a clock battery starts in 1970 and then jumps to now, which would otherwise expire its whole backlog.
+        """
+        return self._age_from_ms + int((time.monotonic() - self._opened_s) * 1000)
+
+
+def _wall_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _lock(path: Path, outbox: Path) -> int:
+    """Keep other processes away. The kernel takes the lock back however this one ends."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise ConfigError(f"outbox {outbox} is in use by another process; give each its own") from error
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor

@@ -1,0 +1,136 @@
+"""What an outbox on disk knows besides its messages: its limits and figures, epochs, losses, and who has spoken. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from rackflow.documents import Numbers
+from rackflow.outbox.mark import MAX_KEY
+from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
+from rackflow.outbox.rangeset import Range
+from rackflow.outbox.words import MAX_COLLECTORS
+
+# Epochs without a message left whose last number is still reported; and all of which messages are here. The word of a collector names
+# epochs, so that those beyond this are only freed by age. So many restarts with messages of all of them waiting are a crash loop.
+RUNS_KEPT: Final = 20
+MAX_RUNS: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of the files: bytes of what waits, and age in seconds.
+
+    Files are up to a third larger than what waits in them, and three segments more (`log.py`). While no collector has ever spoken,
+    confirmed messages stay for `confirmed_s`, and only while the outbox is less than half full.
+    """
+
+    size_bytes: int
+    age_s: float
+    confirmed_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Totals:
+    """Figures of an outbox's contents, and how many messages were dropped since it was opened, by reason.
+
+    `losses` are the numbers of dropped messages, also of earlier epochs. `oldest_key` is the oldest message, and `oldest_ms` the time of
+    the first one that was written together with it (0 if there is none); `last_key` is the highest key that there ever was.
+    """
+
+    messages: int = 0
+    used_bytes: int = 0
+    oldest_ms: int = 0
+    oldest_key: int = 0
+    last_key: int = 0
+    damaged: int = 0
+    dropped: dict[str, int] = field(default_factory=lambda: {"full": 0, "expired": 0, "torn": 0})
+    losses: list[Numbers] = field(default_factory=list)
+    runs: list[Run] = field(default_factory=list)
+
+
+_Key = Annotated[int, Meta(ge=0, le=MAX_KEY)]
+_Name = Annotated[str, Meta(max_length=256)]
+
+
+class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a state record says. The first one of a file says everything; a later one only what has changed."""
+
+    last_key: _Key = 0
+    runs: Annotated[list[tuple[_Key, _Name]], Meta(max_length=10_000)] | None = None
+    """Epochs: the key before the first message, and the name."""
+    losses: Annotated[list[tuple[_Name, _Key, _Key, _Name]], Meta(max_length=10_000)] | None = None
+    """Dropped messages: epoch, first and last number, reason."""
+    heard: Annotated[list[tuple[_Name, _Name]], Meta(max_length=MAX_COLLECTORS)] | None = None
+    """Collectors that have spoken, each with the name of its ledger."""
+    segments: Annotated[list[tuple[_Key, _Key]], Meta(max_length=1_000_000)] | None = None
+    """The files that there were: number, and last key. A file that ends before that was cut short."""
+
+
+@dataclass(slots=True)
+class State:
+    """The figures, who has spoken, and what of that has changed and is not on disk yet (names of fields of `StateRecord`)."""
+
+    totals: Totals = field(default_factory=Totals)
+    heard: list[tuple[str, str]] = field(default_factory=list)
+    changed: set[str] = field(default_factory=set)
+
+    def encode(self, segments: list[tuple[int, int]] | None = None) -> bytes:
+        """A state record of what has changed; of everything, if the files are given."""
+        totals, changed = self.totals, self.changed if segments is None else {"runs", "losses", "heard"}
+        return msgspec.json.encode(
+            StateRecord(
+                totals.last_key,
+                [(run.base, run.epoch) for run in totals.runs] if "runs" in changed else None,
+                [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
+                if "losses" in changed
+                else None,
+                self.heard if "heard" in changed else None,
+                segments,
+            )
+        )
+
+    def apply(self, found: StateRecord) -> None:
+        """Take over what a state record says."""
+        totals = self.totals
+        totals.last_key = max(totals.last_key, found.last_key)
+        if found.runs is not None:
+            totals.runs = [Run(base, epoch) for base, epoch in sorted(found.runs)]
+        if found.losses is not None:
+            totals.losses = [
+                Numbers(epoch=epoch, first=first, last=last, reason=reason)
+                for epoch, first, last, reason in found.losses
+            ]
+        if found.heard is not None:
+            self.heard = found.heard
+
+    def count_losses(self, losses: Iterable[Numbers]) -> None:
+        """Messages were dropped."""
+        for lost in losses:
+            self.totals.losses = add_range(self.totals.losses, lost)
+            self.changed.add("losses")
+
+    def count_torn(self, missing: Iterable[Range]) -> None:
+        """Messages were there and cannot be read."""
+        for first, last in missing:
+            self.totals.dropped["torn"] += last - first + 1
+            self.count_losses(numbers_of_keys(self.totals.runs, first, last, "torn"))
+
+
+def decode_state(body: bytes) -> StateRecord | None:
+    """What a state record says; None if it is not what this module writes."""
+    try:
+        found = msgspec.json.decode(body, type=StateRecord)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    is_possible = all(1 <= first <= last and epoch and reason for epoch, first, last, reason in found.losses or ())
+    return found if is_possible and all(epoch for _, epoch in found.runs or ()) else None
+
+
+def forget_runs(runs: list[Run], oldest_key: int) -> list[Run]:
+    """The epochs without old ones of which no message is left. Each start begins one."""
+    without = sum(later.base < oldest_key for later in runs[1:])
+    gone = max(0, min(without, len(runs) - RUNS_KEPT), len(runs) - MAX_RUNS)
+    return runs[gone:]
