@@ -37,5 +37,8 @@ def test_what_does_not_move_and_what_moves_beside_it_are_told(player: Player) ->
 
 def test_every_fault_of_the_simulator_has_a_row() -> None:
     shown = {each["fault"] for row in ROWS for each in row.orders}
-    # The hall that they are played in has no transfer switch.
-    assert KINDS - shown == {"exchanger_fouled", "air_unit_failure", "switch_stuck"}
+    # The hall that they are played in has no transfer switch, and names no generators and no plant.
+    assert KINDS - shown == {
+        *("exchanger_fouled", "air_unit_failure", "switch_stuck"),
+        *("generator_failure", "plant_failure"),
+    }

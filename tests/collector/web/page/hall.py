@@ -250,7 +250,11 @@ class CollectorProcess:
         if site is not None:
             (folder / "site.yaml").write_text(yaml.safe_dump(dict(site), sort_keys=False), encoding="utf-8")
             named = {"site_file": str(folder / "site.yaml")}
+        # A temperature is told for a minute after it was last too high; the tests do not wait for so long.
+        short = {"version": 1, "problems": {"DcimCduSupplyTemperatureCritical": {"keep_s": 2}}}
+        (folder / "limits.yaml").write_text(yaml.safe_dump(short), encoding="utf-8")
         config = {
+            "problems": {"limits": "limits.yaml"},
             "broker": {"port": broker_port, "timeout_s": 5, "keepalive_s": 5},
             "store": {"kind": "file", "path": str(folder / "points")},
             "dead_letter": str(folder / "dead.jsonl"),
