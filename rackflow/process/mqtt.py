@@ -54,6 +54,8 @@ CONNECT_S = 5.0
 LATE_S = 0.5
 # Messages that are read in one turn of the loop, each 0.05 to 0.1 ms; others wait no longer than that for theirs.
 READ_AT_ONCE = 50
+# And their bytes: whoever bounds what waits can only do so between two turns.
+BYTES_AT_ONCE = 256 * 1024
 # How long to wait for the reason of a connection that has ended. It is known already; a bound in case it never is.
 REASON_S = 1.0
 
@@ -157,7 +159,7 @@ class MqttConnection:
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
         self._paho.manual_ack_set(session is not None)
-        self._is_paused, self._has_session, self._arrived = False, session is not None, 0
+        self._is_paused, self._has_session, self._arrived, self._read_bytes = False, session is not None, 0, 0
         self._callbacks = callbacks
         self._opening: asyncio.Task[aiomqtt.Client] | None = None
         self.ended_by: int | None = None
@@ -286,9 +288,12 @@ class MqttConnection:
     def _read(self) -> None:
         """What aiomqtt does when its socket is readable, for several messages: a turn of the loop for each took a tenth of receiving."""
         try:
+            self._read_bytes = 0
             for _ in range(READ_AT_ONCE):
                 if self._is_paused:
                     return
+                if self._read_bytes > BYTES_AT_ONCE:
+                    break
                 before = self._arrived
                 self._paho.loop_read()
                 if self._arrived == before and not self._is_decrypted():
@@ -367,6 +372,7 @@ class MqttConnection:
 
     def _received(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:  # noqa: ANN401, ARG002
         self._arrived += 1
+        self._read_bytes += len(message.payload)
         self._callbacks.received(message)
 
 
