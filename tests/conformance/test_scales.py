@@ -101,7 +101,7 @@ def lines(base: str, mains: tuple[int, ...], output: tuple[int, ...]) -> dict[st
     return {f"{column}.{line}": volts for column, table in columns for line, volts in enumerate(table, 1)}
 
 
-ONE_PHASE = lines(UPS, (242, 0, 0), (231, 0, 0))
+ONE_PHASE = lines(UPS, (242, 0, 0), (231, 0, 0)) | {f"{UPS}.3.2.0": 1, f"{UPS}.4.3.0": 1}
 MAINS, OUTPUT, BATTERY = "dcim_ups_input_voltage", "dcim_ups_output_voltage", "dcim_ups_battery_voltage"
 CASES += [
     ("rfc1628-ups", {f"{UPS}.2.5.0": 273}, BATTERY, {"": 27.3}),
@@ -112,7 +112,7 @@ CASES += [
     ("rfc1628-ups", {f"{UPS}.2.7.0": 23}, "dcim_ups_battery_temperature", {"": 23.0}),
     ("rfc1628-ups", {f"{UPS}.2.7.0": 231}, "dcim_ups_battery_temperature", {"": 23.1}),
     ("rfc1628-ups", {f"{UPS}.2.7.0": 0}, "dcim_ups_battery_temperature", {}),
-    # Lines that are not there have no 0 V.
+    # Lines beyond the number of lines are not there, and have no 0 V.
     ("rfc1628-ups", ONE_PHASE, MAINS, {"{phase=L1}": 242.0}),
     ("rfc1628-ups", ONE_PHASE, OUTPUT, {"{phase=L1}": 231.0}),
     # A line that has lost its mains has.
@@ -124,7 +124,7 @@ CASES += [
     ),
     # Three lines in, one out.
     ("rfc1628-ups", lines(UPS, (232, 232, 231), (230, 0, 0)) | {f"{UPS}.4.3.0": 1}, OUTPUT, {"{phase=L1}": 230.0}),
-    ("riello-netman", lines(RIELLO, (242, 0, 0), (231, 0, 0)), MAINS, {"{phase=L1}": 242.0}),
+    ("riello-netman", lines(RIELLO, (242, 0, 0), (231, 0, 0)) | {f"{RIELLO}.3.2.0": 1}, MAINS, {"{phase=L1}": 242.0}),
     # One line, numbered 0.
     ("rfc1628-ups", {f"{UPS}.3.3.1.3.0": 229, f"{UPS}.4.4.1.2.0": 230}, MAINS, {"{phase=L1}": 229.0}),
 ]
