@@ -13,6 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -69,12 +70,16 @@ class OutboxLog:
             sync(folder.parent)
         if not folder.is_dir():
             raise ConfigError(f"outbox: {folder} is not a folder; choose another path")
-        self._lock = _lock(folder / "lock", path)
+        # Closed in the reverse order; the lock last, since another process may begin then.
+        self._open = ExitStack()
+        self._open.callback(os.close, _lock(folder / "lock", path))
         self._mark = MarkFile(folder / "mark")
+        self._open.callback(self._mark.close)
         try:
             opened = load_folder(folder, self._mark.read())
             size = max(SMALLEST_SEGMENT_BYTES, min(SEGMENT_BYTES, limits.size_bytes // SEGMENTS_AT_LEAST))
             self._segments = Segments(path, folder, size, limits.size_bytes, opened)
+            self._open.callback(self._segments.close)
             self._state = opened.state
             self._begin(opened, epoch)
         except BaseException:
@@ -147,10 +152,7 @@ class OutboxLog:
 
     def close(self) -> None:
         """Close the files, and let another process have them."""
-        if hasattr(self, "_segments"):
-            self._segments.close()
-        self._mark.close()
-        os.close(self._lock)
+        self._open.close()
 
     def _begin(self, opened: Opened, epoch: str) -> None:
         rest_ms = _wall_ms() - opened.stamp.wall_ms

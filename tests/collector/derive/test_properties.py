@@ -149,7 +149,7 @@ def test_of_several_polls_of_a_device_the_newest_counts_whatever_the_order_of_ar
     assert shuffled.figures() == only.figures()
 
 
-SCALES = st.tuples(*(st.floats(0.7, 1.4) for _ in range(3)))
+SCALES = st.tuples(*(st.floats(0.85, 1.2) for _ in range(3)))
 """Of watts, amperes and seconds."""
 LARGE = {"_w": "watts", "_a": "amperes", "_s": "seconds", "_m3": "cubic_meters", "_seconds_per_kelvin": "seconds"}
 """Units of the site file's keys, by how they end."""
