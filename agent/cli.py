@@ -12,14 +12,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
-
-EXIT_FAILED = 1
-# EX_CONFIG of sysexits.h; the systemd unit does not restart an agent that exits with it: somebody must edit the file.
-EXIT_CONFIG = 78
 
 
 @dataclass(frozen=True, slots=True)

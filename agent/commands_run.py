@@ -11,15 +11,12 @@ from agent.config import AgentConfig, load_agent_config
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
 from agent.run import Shared, run
-from rackflow.process.commands import print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, print_error, show_examples
 from rackflow.process.doctor import check_disk
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
-
-# EX_CONFIG of sysexits.h, as in cli.py.
-CONFIG_STATUS = 78
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -65,5 +62,5 @@ def _check(arguments: argparse.Namespace) -> int:
     disk = check_disk("outbox.path", config.outbox.path) if config.outbox.path is not None else None
     if disk is not None and disk.status == "failed":
         print_error(f"{arguments.config}: {disk.check}: {disk.found}; {disk.remedy}")
-        return CONFIG_STATUS
+        return EXIT_CONFIG
     return 0

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from rackflow.escape import escape_unprintable, redact_urls
 
 EXIT_FAILED = 1
+# EX_CONFIG of sysexits.h; the systemd units do not restart a process that exits with it: somebody must edit the file.
+EXIT_CONFIG = 78
 # 128 + 13: the exit status that a shell reports for a program ended by SIGPIPE. Python ignores the signal and raises
 # BrokenPipeError instead.
 READER_LEFT = 141
