@@ -1,7 +1,7 @@
 """An agent, two members of a shared subscription and a watcher behind three nodes of one broker, of which each is killed in turn.
 
-The broker is comqtt (MIT), which needs Redis: `RACKFLOW_COMQTT` names the program of its `cmd/cluster`. Debian's RabbitMQ does not
-speak MQTT 5.
+The broker is comqtt (MIT), which needs Redis: `RACKFLOW_COMQTT` names the program of its `cmd/cluster`. RabbitMQ does not
+fit: no shared subscriptions, and retained messages on one node only.
 """
 
 import asyncio
