@@ -1,0 +1,286 @@
+"""What recordings of a family do not show and its MIB says: other models, older firmware, states that no recorded one was in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.lab.replay import replay_snmp
+from agent.snmp.seam import SnmpValue
+from rackflow.recording.snmprec import Record
+from tests.conformance.shipped import shipped_profiles
+
+
+@dataclass(frozen=True)
+class Told:
+    """Instances below `root`, and the whole of what is read from them."""
+
+    profile: str
+    root: str
+    answers: Mapping[str, SnmpValue]
+    values: Mapping[str, float] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)
+
+
+ALARM = "dcim_device_alarm_active"
+SENTRY3, SENTRY4 = "1.3.6.1.4.1.1718.3.2", "1.3.6.1.4.1.1718.4.1"
+SMU, NETBOTZ5, WATCHDOG = "1.3.6.1.4.1.2011.6.164.1", "1.3.6.1.4.1.52674.500.4", "1.3.6.1.4.1.21239.2"
+VERTIV, APC = "1.3.6.1.4.1.21239.5.2", "1.3.6.1.4.1.318.1.1"
+CORD = {"3.3.1.3.1.1": 460, "3.3.1.4.1.1": 16}
+FIRST_GENERATION = {
+    "12.1.7.0": 16,
+    "12.1.16.0": 1_380,
+    "12.1.17.0": 980,
+    "12.1.18.0": 1_408,
+    **{f"12.2.3.1.1.{column}.1": value for column, value in ((2, 61), (3, 1), (4, 1))},
+    **{f"12.3.5.1.1.{column}.1": value for column, value in ((4, 1), (7, 12))},
+}
+FIRST_GENERATION_READ = {
+    "dcim_pdu_input_rated_current_amperes": 16.0,
+    "dcim_pdu_input_power_watts": 1_380.0,
+    "dcim_pdu_input_power_factor_ratio": 0.98,
+    "dcim_pdu_input_apparent_power_voltamperes": 1_408.0,
+    "dcim_pdu_phase_current_amperes{phase=L1}": 6.1,
+    "dcim_pdu_outlet_on{outlet=1}": 1.0,
+}
+
+CASES = {
+    "a Sentry of firmware 6: branches, contacts, degrees without a scale": Told(
+        "servertech-sentry3",
+        SENTRY3,
+        {
+            "1.1.2.1": b"A",
+            "1.1.4.1": 3,
+            "1.1.15.1": 50,
+            **{
+                f"2.1.{column}.1.1": value for column, value in ((2, b"AA"), (6, 4), (7, 1_210), (11, 2_301), (20, 756))
+            },
+            **{
+                f"7.1.{column}.1.1.{branch}": value
+                for branch, status, load, amperes in ((1, 1, 0, 830), (2, 9, 1, -1))
+                for column, value in ((2, b"AA%d" % branch), (5, status), (6, load), (7, amperes), (9, 20))
+            },
+            **{f"6.1.{column}.1.1": value for column, value in ((2, b"A1C1"), (4, 1))},
+            **{f"5.1.{column}.1.1": value for column, value in ((2, b"A1"), (4, 0), (6, 225), (10, 41))},
+        },
+        {
+            "dcim_pdu_input_frequency_hertz{inlet=A}": 50.0,
+            f"{ALARM}{{alarm=fan.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=over_temperature.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=communication_lost.1,severity=critical}}": 0.0,
+            "dcim_pdu_input_current_amperes{inlet=AA}": 12.1,
+            "dcim_pdu_input_voltage_volts{inlet=AA}": 230.1,
+            "dcim_pdu_input_load_ratio{inlet=AA}": 0.756,
+            "dcim_pdu_bank_current_amperes{bank=AA1}": 8.3,
+            "dcim_pdu_bank_rated_current_amperes{bank=AA1}": 20.0,
+            "dcim_pdu_bank_rated_current_amperes{bank=AA2}": 20.0,
+            "dcim_pdu_breaker_tripped{bank=AA1}": 0.0,
+            "dcim_pdu_breaker_tripped{bank=AA2}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=A1C1}": 1.0,
+            "dcim_env_temperature_celsius{sensor=A1}": 22.5,
+            "dcim_env_relative_humidity_ratio{sensor=A1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=A1}": 8.584637,  # Magnus, of the two above
+        },
+        {
+            "dcim_pdu_load_state{inlet=AA,scope=device}": "near_overload",
+            "dcim_pdu_load_state{bank=AA1,scope=bank}": "normal",
+        },
+        {
+            "dcim_pdu_bank_current_amperes{bank=AA2}": "sentinel",
+            "dcim_pdu_load_state{bank=AA2,scope=bank}": "sentinel",
+        },
+    ),
+    "a single-phase PRO2, whose phase is L1-R and whose probes include a fan": Told(
+        "servertech-sentry4",
+        SENTRY4,
+        {
+            **CORD,
+            **{f"4.3.1.{column}.1.1.1": value for column, value in ((3, 212), (4, 17), (5, 885))},
+            "4.2.1.4.1.1.1": b"AA:L1",
+            "5.2.1.4.1.1.1": b"AA:L1-R",
+            **{f"5.3.1.{column}.1.1.1": value for column, value in ((3, 2_304), (6, 212), (8, 460), (10, 94))},
+            "14.2.1.2.1.1": b"F1",
+            "14.3.1.1.1.1": 4_200,
+            "14.3.1.2.1.1": 0,
+            "12.2.1.2.1.1": b"C1",
+            "12.3.1.1.1.1": 18,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 2.12,
+            "dcim_pdu_phase_load_ratio{inlet=1.1,phase=L1}": 0.885,
+            "dcim_pdu_phase_voltage_volts{inlet=1.1,phase=L1}": 230.4,
+            "dcim_pdu_phase_power_watts{inlet=1.1,phase=L1}": 460.0,
+            "dcim_pdu_phase_power_factor_ratio{inlet=1.1,phase=L1}": 0.94,
+            "dcim_env_fan_speed_rpm{sensor=F1}": 4_200.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=C1}": 1.0,
+        },
+        {
+            "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",
+            "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "overload",
+        },
+    ),
+    "a PRO2 that names no lines: their index does": Told(
+        "servertech-sentry4",
+        SENTRY4,
+        CORD | {f"4.3.1.3.1.1.{line}": 200 + line for line in (1, 2, 3, 4)},
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+            **{f"dcim_pdu_phase_current_amperes{{inlet=1.1,phase=L{line}}}": 2 + line / 100 for line in (1, 2, 3)},
+            "dcim_pdu_neutral_current_amperes{inlet=1.1}": 2.04,
+            "dcim_pdu_current_unbalance_ratio{inlet=1.1}": 0.01 / 2.02,
+        },
+        {"dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload"},
+    ),
+    "an SMU on its batteries, with one probe of two": Told(
+        "huawei-smu",
+        SMU,
+        {
+            "4.2.3.0": 3,
+            "4.2.2.0": 95,
+            "4.2.10.0": 71,
+            "6.1.5.0": 1_790,
+            **{f"5.2.1.1.{column}.1": value for column, value in ((4, 0), (5, 2_290), (6, 4_010), (7, 31), (99, 2))},
+            **{f"4.4.2.1.{column}.1": value for column, value in ((6, 253), (99, 1))},
+            **{f"4.4.2.1.{column}.2": value for column, value in ((6, -99_999), (99, 3))},
+            "3.2.2.1.99.1": 2,
+            "3.2.2.1.99.2": 5,
+            "8.2.1.1.3.1": b"Room",
+            "8.2.1.1.4.1": 24,
+            "8.2.1.1.99.1": 1,
+            "8.2.1.1.3.2": b"Rack",
+            "8.2.1.1.4.2": -1_024,
+            "8.2.1.1.99.2": 4,
+            "8.2.2.1.3.1": b"Room",
+            "8.2.2.1.4.1": 255,
+            "8.2.3.1.3.1": b"Door",
+            "8.2.3.1.99.1": 2,
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.71,
+            "dcim_ups_battery_runtime_seconds": 5_700.0,
+            "dcim_ups_output_total_power_watts": 1_790.0,
+            "dcim_ups_input_voltage_volts{phase=L1}": 0.0,
+            "dcim_ups_input_voltage_volts{phase=L2}": 229.0,
+            "dcim_ups_input_current_amperes{phase=L1}": 3.1,
+            "dcim_ups_battery_temperature_celsius{string=1}": 25.3,
+            "dcim_env_temperature_celsius{sensor=Room}": 24.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=Door}": 1.0,
+            f"{ALARM}{{alarm=input_lost,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=input_tolerance,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=battery_string.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=battery_string.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=rectifier.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=rectifier.2,severity=critical}}": 0.0,
+        },
+        {"dcim_ups_battery_charge_state": "discharging", "dcim_ups_output_source": "battery"},
+        {
+            "dcim_ups_input_voltage_volts{phase=L3}": "range",  # 401 V are between two lines
+            "dcim_env_relative_humidity_ratio{sensor=Room}": "sentinel",
+            "dcim_ups_battery_temperature_celsius{string=2}": "sentinel",
+        },
+    ),
+    "a NetBotz whose sensor is too hot": Told(
+        "apc-netbotz5",
+        NETBOTZ5,
+        {"1.1.1.3.2": 3, "1.1.1.7.2": b"41.5", "2.12.1.2.9": 1, "2.13.1.2.4": 0, "1.5.1.7.3": b"9.0"},
+        {
+            "dcim_env_temperature_celsius{sensor=2}": 41.5,
+            "dcim_env_contact_active{kind=smoke,sensor=9}": 1.0,
+            "dcim_leak_detected{sensor=4}": 0.0,
+            "dcim_env_air_speed_meters_per_second{sensor=3}": 0.15,
+        },
+    ),
+    **{
+        f"a Watchdog of firmware 3 in {name}": Told(
+            "geist-watchdog-v3",
+            WATCHDOG,
+            {"2.1.3.1": b"Room", "2.1.4.1": 1, "2.1.5.1": sent, "2.1.7.1": 41, **precision},
+            {
+                "dcim_env_temperature_celsius{sensor=Room}": read,
+                "dcim_env_relative_humidity_ratio{sensor=Room}": 0.41,
+                "dcim_env_dew_point_celsius{sensor=Room}": dew_point,  # Magnus, of the two above
+            },
+        )
+        for name, precision, sent, read, dew_point in (
+            ("whole degrees", {"1.9.0": 0}, 23, 23.0, 9.033577),
+            ("tenths", {"1.9.0": 1}, 234, 23.4, 9.392665),
+            ("what it does not say", {}, 23, 23.0, 9.033577),
+        )
+    },
+    "a PDU of Vertiv between lines": Told(
+        "vertiv-pdu",
+        VERTIV,
+        {
+            "1.13.0": 2,
+            **{f"3.1.1.{column}.1": value for column, value in ((5, 1), (6, 1), (9, 3_300))},
+            **{
+                f"3.2.1.{column}.{row}": value + row
+                for row in (1, 2, 3)
+                for column, value in ((4, 2_080), (8, 500), (12, 1_100))
+            },
+            **{f"3.4.1.4.{line}": 910 for line in (1, 2, 3)},
+        },
+        {
+            "dcim_device_alarms": 2.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 3_300.0,
+            **{f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{line}}}": 9.1 for line in (1, 2, 3)},
+            **{
+                f"dcim_pdu_line_{what}{{inlet=1,line={line}}}": first + step * row
+                for row, line in enumerate(("L1-L2", "L2-L3", "L3-L1"), 1)
+                for what, first, step in (("voltage_volts", 208, 0.1), ("current_amperes", 5, 0.01))
+            },
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
+        },
+    ),
+    "an AP7900 without a column of banks, whose outlets are not monitored": Told(
+        "apc-rpdu",
+        APC,
+        FIRST_GENERATION,
+        FIRST_GENERATION_READ,
+        {"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
+    ),
+    "an AP7900 whose outlets are monitored": Told(
+        "apc-rpdu",
+        APC,
+        FIRST_GENERATION | {"12.3.1.5.0": 8},
+        FIRST_GENERATION_READ | {"dcim_pdu_outlet_current_amperes{outlet=1}": 1.2},
+        {"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
+    ),
+    "an AP7900B, which has its power in the older branch only": Told(
+        "apc-rpdu2",
+        APC,
+        {
+            "12.1.16.0": 1_380,
+            "12.1.17.0": 980,
+            "12.1.18.0": 1_408,
+            **{f"26.4.3.1.{column}.1": -1 for column in (5, 16, 17)},
+            **{
+                f"12.2.3.1.1.{column}.{row}": value
+                for row, *of in ((1, 61, 1, 0), (2, 43, 2, 1))
+                for column, value in zip((2, 3, 5), of, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 1_380.0,
+            "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.98,
+            "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 1_408.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 4.3,
+        },
+        {"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_what_no_recording_shows_is_read_as_the_mib_says(name: str) -> None:
+    one = CASES[name]
+    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
+    identified, readings = await replay_snmp(
+        sorted(records, key=lambda each: each.key), shipped_profiles(), one.profile, 1_790_000_000.0
+    )
+    assert identified.profile == one.profile
+    assert readings.values == pytest.approx(one.values)
+    assert readings.states == one.states
+    assert readings.bad == one.bad
