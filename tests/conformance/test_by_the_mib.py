@@ -270,6 +270,75 @@ CASES = {
         },
         {"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
     ),
+    "an InRow RP with chilled water": Told(
+        "apc-inrow",
+        f"{APC}.13.3.3.2",
+        {
+            **{
+                f"2.2.{at}.0": value
+                for at, value in ((1, 5), (3, 241), (5, 182), (7, 351), (14, 153), (15, 20), (17, 0))
+            },
+            **{
+                f"2.2.{at}.0": value
+                for at, value in ((30, -2), (32, 45), (36, 63), (38, 118), (40, 71), (42, 128), (43, 2))
+            },
+            **{f"2.3.{at}.0": value for at, value in ((4, 1_200), (6, 1_201), (8, 1_202), (10, 1_500))},
+        },
+        {
+            "dcim_crah_air_temperature_celsius{sensor=rack-inlet}": 24.1,
+            "dcim_crah_supply_air_temperature_celsius": 18.2,
+            "dcim_crah_return_air_temperature_celsius": 35.1,
+            "dcim_crah_cooling_output_watts": 15_300.0,
+            "dcim_crah_humidification_demand_ratio": 0.2,
+            "dcim_crah_dehumidification_demand_ratio": 0.0,
+            "dcim_crah_air_differential_pressure_pascals{sensor=containment}": -2.0,
+            "dcim_crah_filter_differential_pressure_pascals": 45.0,
+            "dcim_crah_valve_position_ratio": 0.63,
+            "dcim_crah_water_flow_cubic_meters_per_second": 0.00118,
+            "dcim_crah_water_supply_temperature_celsius": 7.1,
+            "dcim_crah_water_return_temperature_celsius": 12.8,
+            "dcim_leak_detected{sensor=unit}": 1.0,
+            **{f"dcim_crah_fan_running_seconds_total{{fan={fan}}}": (1_199 + fan) * 3_600.0 for fan in (1, 2, 3)},
+            "dcim_crah_running_seconds_total": 1_500 * 3_600.0,
+        },
+        {"dcim_crah_unit_state": "standby"},
+    ),
+    "an InRow SC": Told(
+        "apc-inrow",
+        f"{APC}.13.3.4.1",
+        {
+            **{
+                f"2.{at}.0": value
+                for at, value in ((1, 2), (2, 68), (3, 70), (4, 1_000), (7, 230), (9, 171), (11, 330))
+            },
+            **{f"2.{at}.0": value for at, value in ((13, 94), (21, 610), (23, 2_050), (24, 803), (29, 421), (31, 350))},
+            "2.32.0": 2,
+            "2.33.0": 1,
+            "3.2.0": 40,
+            "3.11.0": 35,
+            "6.7.0": 170,
+        },
+        {
+            "dcim_crah_cooling_output_watts": 6_800.0,
+            "dcim_crah_cooling_demand_watts": 7_000.0,
+            "dcim_crah_air_flow_cubic_meters_per_second": 0.4719474432,
+            "dcim_crah_air_temperature_celsius{sensor=rack-inlet}": 23.0,
+            "dcim_crah_air_temperature_celsius{sensor=condenser-outlet}": 42.1,
+            "dcim_crah_air_temperature_celsius{sensor=condenser-inlet}": 35.0,
+            "dcim_crah_supply_air_temperature_celsius": 17.1,
+            "dcim_crah_supply_air_temperature_setpoint_celsius": 17.0,
+            "dcim_crah_return_air_temperature_celsius": 33.0,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=suction}": 9.4,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=suction}": 610_000.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge}": 2_050_000.0,
+            "dcim_crah_fan_speed_ratio": 0.803,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_compressor_running_seconds_total{compressor=1}": 126_000.0,
+            "dcim_crah_fan_running_seconds_total{fan=1}": 144_000.0,
+            "dcim_leak_detected{sensor=unit}": 0.0,
+        },
+        {"dcim_crah_unit_state": "running"},
+    ),
 }
 
 
