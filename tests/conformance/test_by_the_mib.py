@@ -27,6 +27,7 @@ ALARM = "dcim_device_alarm_active"
 SENTRY3, SENTRY4 = "1.3.6.1.4.1.1718.3.2", "1.3.6.1.4.1.1718.4.1"
 SMU, NETBOTZ5, WATCHDOG = "1.3.6.1.4.1.2011.6.164.1", "1.3.6.1.4.1.52674.500.4", "1.3.6.1.4.1.21239.2"
 VERTIV, APC = "1.3.6.1.4.1.21239.5.2", "1.3.6.1.4.1.318.1.1"
+XERUS = "1.3.6.1.4.1.13742.6"
 CORD = {"3.3.1.3.1.1": 460, "3.3.1.4.1.1": 16}
 FIRST_GENERATION = {
     "12.1.7.0": 16,
@@ -338,6 +339,33 @@ CASES = {
             "dcim_leak_detected{sensor=unit}": 0.0,
         },
         {"dcim_crah_unit_state": "running"},
+    ),
+    "a BCM2: its controller is unit 0, its power meters have circuits": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            "5.2.3.1.4.3.1.5": 7_310,
+            "3.3.4.1.7.3.1.5": 0,
+            **{
+                f"5.8.3.1.{column}.3.12.{kind}": value
+                for kind, value in ((5, 1_790), (7, 96), (8, 44_000))
+                for column in (4, 6)
+            },
+            **{f"3.11.4.1.7.3.12.{kind}": digits for kind, digits in ((5, 0), (7, 2), (8, 0))},
+            **{f"5.8.3.1.{column}.3.14.5": value for column, value in ((2, 2), (4, 0), (6, 0))},
+            "3.11.4.1.7.3.14.5": 0,
+            "3.11.2.1.5.3.12": 16,
+            "3.11.2.1.5.3.14": 0,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=3.1}": 7_310.0,
+            "dcim_circuit_power_watts{circuit=12,panel=3}": 1_790.0,
+            "dcim_circuit_power_factor_ratio{circuit=12,panel=3}": 0.96,
+            "dcim_circuit_energy_joules_total{circuit=12,panel=3}": 44_000 * 3_600.0,
+            "dcim_circuit_rated_current_amperes{circuit=12,panel=3}": 16.0,
+        },
+        {},
+        {"dcim_circuit_rated_current_amperes{circuit=14,panel=3}": "sentinel"},
     ),
 }
 
