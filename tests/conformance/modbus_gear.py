@@ -367,6 +367,19 @@ def _sdm630() -> Served:
     one.gauge(70, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
     one.gauge(72, "f", 12_345.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 44_443_800_000)
     one.gauge(74, "f", 17.25, f"meter_energy_joules_total{{direction=export,{METER}}}", 62_100_000)
+    one.gauge(56, "f", 7261.5, f"meter_apparent_power_voltamperes{{{METER}}}", 7261.5)
+    one.gauge(60, "f", -600.25, f"meter_reactive_power_vars{{{METER}}}", -600.25)
+    one.gauge(62, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(
+            200 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index
+        )
+    one.phases(234, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{phase}", 0.01)
+    one.phases(240, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{phase}", 0.01)
+    for at, direction in ((346, "import"), (352, "export")):
+        each = f"meter_phase_energy_joules_total{{direction={direction},phase=%,{METER}}}"
+        one.phases(at, "f", (4115.5, 4120.25, 4109.75), each, 3_600_000)
+    one.settings = {10: 0x4040, 11: 0}  # 3: four wires
     return one
 
 
