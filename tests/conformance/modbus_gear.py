@@ -463,4 +463,12 @@ def _abb() -> Served:
     one.gauge(0x5B14, "i", -67_550, f"meter_power_watts{{{METER}}}", -675.5)
     one.phases(0x5B16, "i", (-30_000, -20_050, -17_500), f"meter_phase_power_watts{phase}", 0.01)
     one.gauge(0x5B2C, "H", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        volts = 4005 + index
+        one.gauge(0x5B06 + 2 * index, "I", volts, f"meter_line_voltage_volts{{line={name},{METER}}}", volts / 10)
+    one.gauge(0x5B12, "I", 130, f"meter_neutral_current_amperes{{{METER}}}", 1.3)
+    one.gauge(0x5B1C, "i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -200.5)
+    one.phases(0x5B1E, "i", (-7000, -6500, -6550), f"meter_phase_reactive_power_vars{phase}", 0.01)
+    one.gauge(0x5B24, "i", 70_460, f"meter_apparent_power_voltamperes{{{METER}}}", 704.6)
+    one.phases(0x5B26, "i", (31_000, 21_060, 18_400), f"meter_phase_apparent_power_voltamperes{phase}", 0.01)
     return one
