@@ -389,6 +389,9 @@ def _pac2200() -> Served:
     one.phases(1, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{phase}")
     one.phases(13, "f", (101.5, 99.25, 98.75), f"meter_current_amperes{phase}")
     one.phases(25, "f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{phase}")
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(7 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index)
+    one.phases(19, "f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{phase}")
     one.gauge(65, "f", 43_200.25, f"meter_power_watts{{{METER}}}", 43_200.25)
     one.gauge(63, "f", 45_000.5, f"meter_apparent_power_voltamperes{{{METER}}}", 45_000.5)
     one.gauge(67, "f", -3000.25, f"meter_reactive_power_vars{{{METER}}}", -3000.25)

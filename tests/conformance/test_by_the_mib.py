@@ -367,6 +367,32 @@ CASES = {
         {},
         {"dcim_circuit_rated_current_amperes{circuit=14,panel=3}": "sentinel"},
     ),
+    "a single-phase PDU of Socomec that is overloaded": Told(
+        "socomec-pdu",
+        "1.3.6.1.4.1.4555.2.30",
+        {
+            **{f"2.{at}.0": value for at, value in ((1, 500), (2, 2_301), (3, 158), (4, 0), (5, 0), (6, 0), (7, 0))},
+            **{f"3.{at}.0": int(at == 3) for at in range(1, 14)},
+            **{f"4.{at}.0": value for at, value in ((1, 243), (2, 41), (15, 1), (16, 0), (17, 0), (18, 0), (19, 0))},
+        },
+        {
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 50.0,
+            "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 230.1,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 15.8,
+            f"{ALARM}{{alarm=communication_lost,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=load_l1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=load_l1,severity=warning}}": 1.0,
+            **{
+                f"{ALARM}{{alarm=voltage_l{line},severity={severity}}}": 0.0
+                for line in (1, 2, 3)
+                for severity in ("critical", "warning")
+            },
+            "dcim_env_temperature_celsius{sensor=envir}": 24.3,
+            "dcim_env_relative_humidity_ratio{sensor=envir}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=envir}": 10.200406,  # Magnus, of the two above
+            **{f"dcim_env_contact_active{{kind=dry_contact,sensor=envir.{at}}}": float(at == 1) for at in (1, 2, 3, 4)},
+        },
+    ),
 }
 
 
