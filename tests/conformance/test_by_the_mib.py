@@ -32,7 +32,7 @@ CORD = {"3.3.1.3.1.1": 460, "3.3.1.4.1.1": 16}
 FIRST_GENERATION = {
     "12.1.7.0": 16,
     "12.1.16.0": 1_380,
-    "12.1.17.0": 980,
+    "12.1.17.0": 980,  # a setting
     "12.1.18.0": 1_408,
     **{f"12.2.3.1.1.{column}.1": value for column, value in ((2, 61), (3, 1), (4, 1))},
     **{f"12.3.5.1.1.{column}.1": value for column, value in ((4, 1), (7, 12))},
@@ -40,7 +40,6 @@ FIRST_GENERATION = {
 FIRST_GENERATION_READ = {
     "dcim_pdu_input_rated_current_amperes": 16.0,
     "dcim_pdu_input_power_watts": 1_380.0,
-    "dcim_pdu_input_power_factor_ratio": 0.98,
     "dcim_pdu_input_apparent_power_voltamperes": 1_408.0,
     "dcim_pdu_phase_current_amperes{phase=L1}": 6.1,
     "dcim_pdu_outlet_on{outlet=1}": 1.0,
@@ -265,11 +264,11 @@ CASES = {
         },
         {
             "dcim_pdu_input_power_watts{inlet=1}": 1_380.0,
-            "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.98,
             "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 1_408.0,
             "dcim_pdu_bank_current_amperes{bank=1.1}": 4.3,
         },
         {"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
+        {"dcim_pdu_input_power_factor_ratio{inlet=1}": "sentinel"},
     ),
     "an InRow RP with chilled water": Told(
         "apc-inrow",
