@@ -231,7 +231,9 @@ class SnmpPoller:
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         answers = await self._client.get([*greeting_oids(family.profile), SYS_UPTIME])
         self._note_uptime(answers.get(SYS_UPTIME))
-        greeting = greeting_from(family.profile, answers)
+        greeting, before = greeting_from(family.profile, answers), self._greeting
+        if before is not None and not greeting.is_of_same_device(before):
+            self._cells.forget()
         self._family, self._greeting = family, greeting
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, greeting)
@@ -265,6 +267,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
+        self._cells.mark(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:

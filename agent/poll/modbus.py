@@ -112,6 +112,7 @@ class ModbusPoller:
         self._blocks.clear()
         found, self._busy_left = _Round(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
+        self._cells.mark(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
@@ -135,7 +136,9 @@ class ModbusPoller:
                 operation="plan",
             )
         self._cells.begin(self._plan)
-        self._identity = await identify_modbus(self._ask, self._profile)
+        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
+        if not self._identity.may_be(before) and self._cells.forget():
+            return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
