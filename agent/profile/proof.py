@@ -91,7 +91,7 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
 
 
 def _measured_places(places: list[PointPlace]) -> dict[str, str]:
-    """Columns, instances and registers that a point measures, with the metric. Ratings and limits are read rarely, as they do not change."""
+    """Columns, instances and registers that a point measures, with the metric. Ratings and limits do not change."""
     found: dict[str, str] = {}
     for _, _, point in places:
         metric = catalogue().get(point.metric)
@@ -106,13 +106,17 @@ def _written(place: Place) -> str:
     """Where it stands: of a register its table and address, whatever is read there."""
     if place.register_ is not None:
         return f"{place.table}:{place.register_}"
-    return (place.oid if isinstance(place, Part | Cell) else None) or (place.column if isinstance(place, Cell) else None) or ""
+    return (
+        (place.oid if isinstance(place, Part | Cell) else None)
+        or (place.column if isinstance(place, Cell) else None)
+        or ""
+    )
 
 
 def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
     """The metric that the condition's cell measures, if its number decides; whether there is a number at all may decide."""
     words = {*condition.contains, *condition.without}
-    is_presence = _DIGITS <= words or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
+    is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
     place = _written(condition)
     # An instance of a column is measured, too; a column is the longest beginning of it.
     beginnings = (place.rsplit(".", parts)[0] for parts in range(min(place.count(".") + 1, 4)))

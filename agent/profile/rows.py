@@ -193,7 +193,9 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
     for condition in (*point.when, *(table.when if table else ())):
         if place := _place(condition):
             found.append((place, condition))
-        found += [(each if isinstance(each, str) else register_ref(each), condition) for each in living_places(condition)]
+        found += [
+            (each if isinstance(each, str) else register_ref(each), condition) for each in living_places(condition)
+        ]
     for source in point.sources():
         for part in source.parts():
             if part.unit_by and (place := _place(part.unit_by)):
@@ -292,7 +294,9 @@ def deciding_instances(profile: Profile) -> list[str]:
     marks = dict.fromkeys(mark(each) for point in points for each in point.when if each.watched())
     if profile.protocol == "modbus":
         readers = (reader for point in points for _, reader in cell_sources(None, point))
-        deciding = (each for each in readers if isinstance(each, UnitBy) or (isinstance(each, When) and not each.watched()))
+        deciding = (
+            each for each in readers if isinstance(each, UnitBy) or (isinstance(each, When) and not each.watched())
+        )
         return list(dict.fromkeys(register_ref(each) for each in deciding) | marks)
     return [*_other_instances(profile), *marks]
 
