@@ -267,7 +267,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        self._cells.mark(profile, rows, cells)
+        await self._cells.mark(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:

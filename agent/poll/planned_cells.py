@@ -3,8 +3,9 @@
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
-from agent.profile import Plan, Profile, RawValue, set_marks
+from agent.profile import Plan, Profile, RawValue, marking
 from agent.readings import Readings
+from rackflow.process.slices import in_slices
 
 # Least time between two openings that a cell causes: one that changes with every poll must not cost an opening each. As for SNMP.
 REOPEN_MIN_S: Final = 10.0
@@ -20,9 +21,11 @@ class PlannedCells:
         # Cells that have lived since the device was identified (agent/profile/living.py).
         self._lived: set[str] = set()
 
-    def mark(self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]) -> None:
-        """Put into the cells for a plan what has lived so far. See `set_marks`."""
-        set_marks(profile, rows, cells, self._lived)
+    async def mark(
+        self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
+    ) -> None:
+        """Put into the cells for a plan what has lived so far. See `marking`."""
+        await in_slices(marking(profile, rows, cells, self._lived))
 
     def forget(self) -> bool:
         """Another device has its place: what the former one had says nothing of it. Whether anything was known."""
@@ -49,8 +52,8 @@ class PlannedCells:
                 self._changed[ref] = {key for each in other for key in each.keys}
                 # Kept, so that a line that lives for one poll is there from then on.
                 self._lived |= {each.lived_as for each in other} - {""}
-            elif not any(each.lived_as in self._lived for each in rests):
-                self._changed.pop(ref, None)
+            elif ref in self._changed and not any(each.lived_as in self._lived for each in rests):
+                del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False) -> None:
         """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing.

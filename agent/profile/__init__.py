@@ -6,7 +6,7 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
-from agent.profile.living import set_marks
+from agent.profile.living import marking
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
@@ -55,6 +55,7 @@ __all__ = [
     "extends",
     "families_named_by_identity",
     "load_profiles",
+    "marking",
     "matches",
     "normalise_answers",
     "normalising",
@@ -73,7 +74,6 @@ __all__ = [
     "probe_rounds",
     "said_as",
     "schema_text",
-    "set_marks",
     "subtree_key",
     "trimming",
     "without",

@@ -6,7 +6,7 @@ condition). That can only become true, so a mains outage changes no plan. What h
 marks beside the device's own, so that plans depend on it and on no voltage.
 """
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Final
 
 from agent.profile.cells import RawValue, folded_text, plain_number
@@ -18,6 +18,8 @@ from agent.profile.schema import Profile, Table
 # Largest numbers of 16 and 32 bits, alone, as tenths and with the reasons that stand before 65535: "not available", whatever the profile
 # says of its other numbers.
 _SATURATED: Final = frozenset({32767, 32768, *range(65532, 65536), 655350, 2147483647, 2147483648, 4294967295})
+# Rows that are marked in one slice: about a millisecond.
+ROWS_PER_SLICE: Final = 200
 ALIVE: Final = "alive:"
 LINES: Final = "lines:"
 """What marks begin with. No instance and no register is called so."""
@@ -45,14 +47,19 @@ def lived_as(condition: When, ref: str) -> str:
     return f"{ref}{condition.between or ''}"
 
 
-def set_marks(
+def marking(
     profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue], lived: set[str]
-) -> None:
-    """Note in `lived` which cells live now, and put the marks of all that ever did into `cells`: 1, or 0 for a line beside living ones."""
+) -> Generator[None, None, None]:
+    """Note in `lived` which cells live now, and put the marks of all that ever did into `cells`: 1, or 0 for a line beside living ones.
+
+    Yields after each slice of rows, of which a faulty device may have thousands.
+    """
     for table, condition in _conditions(profile):
         indexes = rows.get(table.name, ()) if table else ("",)
         own: list[str] = []
-        for index in indexes:
+        for number, index in enumerate(indexes, 1):
+            if number % ROWS_PER_SLICE == 0:
+                yield
             refs = living_refs(condition, index)
             lived.update(lived_as(condition, ref) for ref in refs if is_living(condition, cells.get(ref)))
             if any(lived_as(condition, ref) in lived for ref in refs):

@@ -14,7 +14,7 @@ from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce, split_block
 from agent.profile.cells import RawValue
-from agent.profile.living import lived_as, set_marks
+from agent.profile.living import lived_as, marking
 from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of, said_as
 from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
@@ -53,8 +53,8 @@ class Basis:
     ref: str
     reader: CellReader
     row: Row
-    value: RawValue
-    """What the cell held."""
+    value: RawValue = field(compare=False)
+    """What the cell held when it was read first; devices that share a plan may have other values of the same meaning."""
     planned: object
     keys: tuple[str, ...]
 
@@ -107,7 +107,7 @@ class Plan:
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Slots and requests of a device that was not polled before, all at once; where the device sets the number of rows use `planning`."""
     marked = dict(cells)
-    set_marks(profile, rows, marked, set())
+    run_through(marking(profile, rows, marked, set()))
     return run_through(planning(profile, rows, marked, role))
 
 

@@ -284,21 +284,25 @@ def planning_instances(profile: Profile) -> list[str]:
     """Single instances that planning reads: they hold conditions, units and scales outside tables. Of Modbus, their registers."""
     if profile.protocol == "modbus":
         return [each.ref for each in planning_registers(profile)]
-    wanted: dict[str, None] = dict.fromkeys(_watched_instances(profile))
-    return list(wanted | dict.fromkeys(_other_instances(profile)))
+    conditions = (each.oid for each in fixed_conditions(profile) if each.oid)
+    return list(dict.fromkeys([*conditions, *_watched_instances(profile), *_scale_instances(profile)]))
 
 
 def deciding_instances(profile: Profile) -> list[str]:
-    """Single instances whose values decide how a device is planned, and marks."""
+    """Single instances whose values decide how a device is planned: they hold units and scales outside tables, or are marks."""
     points = [point for table, point in profile.all_points() if table is None]
     marks = dict.fromkeys(mark(each) for point in points for each in point.when if each.watched())
-    if profile.protocol == "modbus":
-        readers = (reader for point in points for _, reader in cell_sources(None, point))
-        deciding = (
-            each for each in readers if isinstance(each, UnitBy) or (isinstance(each, When) and not each.watched())
-        )
-        return list(dict.fromkeys(register_ref(each) for each in deciding) | marks)
-    return [*_other_instances(profile), *marks]
+    return [*_scale_instances(profile), *marks]
+
+
+def fixed_conditions(profile: Profile) -> list[When]:
+    """Conditions on one instance or register. What they make of it decides, and not its value, which may be a reading."""
+    found: dict[str, When] = {}
+    for table, point in profile.all_points():
+        for condition in (*point.when, *(table.when if table else ())):
+            if condition.oid or condition.register_ is not None:
+                found.setdefault(repr(condition), condition)
+    return list(found.values())
 
 
 def _watched_instances(profile: Profile) -> Iterator[str]:
@@ -307,15 +311,13 @@ def _watched_instances(profile: Profile) -> Iterator[str]:
             yield from (each for each in map(str, condition.watched()) if table is None or is_instance(each))
 
 
-def _other_instances(profile: Profile) -> list[str]:
+def _scale_instances(profile: Profile) -> list[str]:
     wanted: dict[str, None] = {}
     for table, point in profile.all_points():
-        conditions = [*point.when, *(table.when if table else [])]
-        wanted |= dict.fromkeys(each.oid for each in conditions if each.oid)
         for source in point.sources():
             for part in source.parts():
-                if part.unit_by and part.unit_by.oid:
-                    wanted[part.unit_by.oid] = None
+                if part.unit_by and (part.unit_by.oid or part.unit_by.register_ is not None):
+                    wanted[part.unit_by.oid or register_ref(part.unit_by)] = None
                 if table is None:
                     wanted |= dict.fromkeys(oid for oid in (part.decimals, part.varscale) if oid)
     return list(wanted)

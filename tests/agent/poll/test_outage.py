@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.config import Device
-from agent.poll import DevicePoller, ModbusPoller, SnmpPoller
+from agent.poll import DevicePoller, ModbusPoller, SharedPlans, SnmpPoller
 from agent.profile import Profile, load_profiles, parse_profile
 from agent.profile.schema import When
 from agent.readings import Identity, Readings
@@ -179,6 +179,22 @@ async def test_a_line_that_lives_for_one_poll_is_there_from_then_on() -> None:
     await bench.poller.poll("slow", 1e9)
     await bench.read(lines((0, 0, 0), (230, 0, 0)))
     assert volts(await bench.read(), "input") == DARK
+
+
+async def test_devices_with_the_same_lines_share_a_plan_whatever_their_voltages() -> None:
+    plans = SharedPlans()
+    device = Device(id="d", host="h", credential="c", profile="rfc1628-ups")
+    for made, cells in (
+        (1, lines((230, 0, 0), (230, 0, 0))),
+        (1, lines((229, 0, 0), (231, 0, 0))),
+        (2, lines((230,) * 3, (230,) * 3)),
+        (2, lines((0,) * 3, (230, 229, 0)) | lines((230, 231, 229), (230, 229, 231))),
+    ):
+        poller = SnmpPoller(device, SHIPPED, MemorySnmp(cells), plans=plans)
+        await poller.open()
+        # One more for what the device lacks.
+        assert plans.made == 2 * made
+        assert volts(await polled(poller), "output").keys() == ({"L1"} if made == 1 else THREE.keys())
 
 
 async def test_lines_of_a_device_that_was_replaced_are_forgotten() -> None:
