@@ -18,6 +18,9 @@ from agent.profile.schema import Profile, Table
 # Largest numbers of 16 and 32 bits, alone, as tenths and with the reasons that stand before 65535: "not available", whatever the profile
 # says of its other numbers.
 _SATURATED: Final = frozenset({32767, 32768, *range(65532, 65536), 655350, 2147483647, 2147483648, 4294967295})
+# What a line must show, in volts or tenths of them: one that is not fitted may pick up a volt or so from its neighbours, and one volt in
+# one poll would make it a line that has lost its power, for good. Chosen; no line lives with less than 10 V.
+LEAST_OF_A_LINE: Final = 10
 # Rows that are marked in one slice: about a millisecond.
 ROWS_PER_SLICE: Final = 200
 ALIVE: Final = "alive:"
@@ -34,7 +37,7 @@ def is_living(condition: When, value: RawValue) -> bool:
         return False
     if condition.between:
         return any(low <= number <= high for low, high in condition.between)
-    return number not in (0, -1)
+    return abs(number) >= LEAST_OF_A_LINE if condition.lines else number not in (0, -1)
 
 
 def mark(condition: When) -> str:

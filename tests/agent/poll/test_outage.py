@@ -140,6 +140,7 @@ FITTED: list[tuple[str, dict[str, SnmpValue], dict[str, float], dict[str, float]
     # Nothing says that they are not there.
     ("all off", lines((0,) * 3, (0,) * 3), DARK, DARK),
     ("no input table", lines((), (230, 0, 0)), {}, ONE),
+    ("one line, and a volt picked up by the others", lines((230, 1, 2), (230, 0, 1)), ONE, ONE),
     ("not measured", lines((65535,) * 3, (230,) * 3), {}, THREE),
 ]
 
@@ -203,6 +204,13 @@ async def test_lines_of_a_device_that_was_replaced_are_forgotten() -> None:
     assert volts(await bench.read(), "output") == THREE
     await bench.read(lines((230, 0, 0), (230, 0, 0)) | {model: b"One"})
     assert volts(await bench.read(), "output") == ONE
+
+
+async def test_a_line_whose_load_alone_is_told_has_it_be_it_0() -> None:
+    loads: dict[str, SnmpValue] = {f"{UPS}.4.4.1.5.{line}": load for line, load in ((1, 20), (2, 0), (3, 3))}
+    readings = await Bench("rfc1628-ups", lines((230,) * 3, ()) | loads).read()
+    found = {key[-3:-1]: value for key, value in readings.values.items() if "output_load_ratio{" in key}
+    assert found == {"L1": 0.2, "L2": 0.0, "L3": 0.03}
 
 
 async def test_two_supplies_in_one_table_have_lines_of_their_own() -> None:
