@@ -31,7 +31,7 @@ from agent.poll.identity import coolant_of, identified, identify_modbus, unit_te
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
-from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as
+from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as, watched_registers
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -79,6 +79,7 @@ class ModbusPoller:
         self._plans = plans or SharedPlans()
         self._family = self._plans.family(profile, outlets=device.outlets)
         self._profile = self._family.profile
+        self._watched = watched_registers(self._profile)
         self._coolant = coolant_of(device, self._profile)
         self._client = client
         self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
@@ -152,8 +153,11 @@ class ModbusPoller:
             await self._read_block(block, found)
         for each in (each for block in blocks for each in block.fields):
             if each.ref not in found.raw and each.ref not in self._refusals:
-                # A unit that is busy has the register all the same: planning without it would leave out readings.
-                raise found.errors[-1]
+                if each.ref not in self._watched:
+                    # A unit that is busy has the register all the same: planning without it would leave out readings.
+                    raise found.errors[-1]
+                # One that only shows whether a part is fitted can come later, and must not keep the unit from being read.
+                self._refusals.refuse(each.ref, found.errors[-1].code)
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
 

@@ -28,7 +28,7 @@ from agent.profile.recognise import (
 )
 from agent.profile.reference import schema_text
 from agent.profile.registers import said_as
-from agent.profile.rows import planning_columns, planning_instances, planning_registers
+from agent.profile.rows import planning_columns, planning_instances, planning_registers, watched_registers
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
@@ -76,5 +76,6 @@ __all__ = [
     "schema_text",
     "subtree_key",
     "trimming",
+    "watched_registers",
     "without",
 ]

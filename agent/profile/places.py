@@ -218,8 +218,8 @@ class When(Cell):
     never: bool = False
     """With `alive`: it holds as long as none of the cells has lived."""
     lines: Annotated[list[Oid], Field(max_length=8)] = Field(default_factory=list)
-    """SNMP, in place of a cell: as `alive`, with voltages of the lines of one supply, which are its rows. Less than 10 is none. A line is also there if a later one is (a lost
-    phase), and while no line has measured anything all of them are (a device that is off).
+    """SNMP, in place of a cell: as `alive`, with voltages of the lines of one supply, which are its rows. Less than 10 is none. A line
+    is also there if a later one is (a lost phase), and while no line has measured anything all of them are (a device that is off).
     """
 
     @model_validator(mode="after")

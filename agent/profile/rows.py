@@ -330,6 +330,17 @@ def planning_registers(profile: Profile) -> list[RegisterValue]:
     return list({value.ref: value for value in values}.values())
 
 
+def watched_registers(profile: Profile) -> frozenset[str]:
+    """Those of them that only `alive` names."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, point in profile.all_points():
+        for _, reader in cell_sources(None, point):
+            if isinstance(reader, When | UnitBy):
+                is_watched = isinstance(reader, When) and bool(reader.watched())
+                found[is_watched].update(value.ref for value in registers_of(reader))
+    return frozenset(found[True] - found[False])
+
+
 def _conditions(table: Table) -> Iterator[When]:
     yield from table.when
     for point in table.points:

@@ -12,6 +12,7 @@ from agent.profile.schema import When
 from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import POLL_SECONDS
+from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable
 from tests.agent.made_up_devices import healthy_device
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
@@ -299,3 +300,35 @@ async def test_a_register_that_once_measured_something_is_read_from_then_on() ->
     unit.registers |= {10: 0x4546}
     await poller.open()
     assert volts(await polled(poller), "output") == {"L1": 0.0}
+
+
+class Refusing(MemoryModbus):
+    """Registers of which one is refused with a code of Modbus."""
+
+    refused: tuple[int, int] = (-1, 0)
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        at, code = self.refused
+        if address <= at < address + count:
+            error = DeviceProtocolError(f"exception {code}", device="d", operation="read")
+            error.code = code
+            raise error
+        return await super().read(unit, table, address, count)
+
+
+@pytest.mark.parametrize("code", [2, 4, 6])
+async def test_a_unit_is_read_without_the_register_that_would_show_a_line_and_has_it_once_that_answers(
+    code: int,
+) -> None:
+    unit = Refusing({**dict.fromkeys(range(12), 0), 1: 230, 2: 0, 5: 230})
+    unit.refused = (5, code)
+    now = [0.0]
+    device = Device(id="d", host="h", protocol="modbus", profile="wired", unit=12, retries=0)
+    poller = ModbusPoller(device, WIRED, unit, lambda: now[0])
+    await poller.open()
+    assert volts(await polled(poller), "output") == ONE
+    unit.refused = (-1, 0)
+    now[0] += 61.0
+    assert (await polled(poller)).reopen == "registers that were absent answer"
+    await poller.open()
+    assert volts(await polled(poller), "output") == {"L1": 230.0, "L2": 0.0}
