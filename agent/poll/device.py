@@ -269,7 +269,7 @@ class SnmpPoller:
                 await self._make_plan(family, greeting)
         except (TimeoutError, DeviceError) as error:
             log.info(
-                "device=%s could not be planned again within a poll error=%s", self._device.id, error or "too slow"
+                "device=%s could not be planned again within a poll error=%s", self._device.id, str(error) or "too slow"
             )
             self._unwalked = True
 

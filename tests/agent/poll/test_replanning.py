@@ -8,6 +8,7 @@ import pytest
 
 from agent.config import CoolantConfig, Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
+from agent.poll import device as polling
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
 from agent.profile.cells import RawValue
@@ -233,12 +234,13 @@ async def test_a_device_that_cannot_be_walked_in_time_keeps_its_readings_and_is_
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}" in await bench.fast()
 
 
-async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline() -> None:
+async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging(MemorySnmp):
         async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
             await asyncio.Event().wait()
             raise AssertionError(oid, limit)
 
+    monkeypatch.setattr(polling, "PLANNING_SHARE", 0.02)
     bench = Bench()
     poller = await bench.opened()
     bench.client.__class__ = Hanging
