@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rackflow.site.check_plant import plant_problems
+from rackflow.site.cooling import Plant
 from rackflow.site.file import SiteFile
-from rackflow.site.power import Panel, Pdu, Ups
+from rackflow.site.power import Generator, Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -48,7 +49,7 @@ def problems(file: SiteFile) -> Iterator[Problem]:
     """
     ids = _Ids(file)
     yield from _duplicate_ids(file)
-    broken = list(_unknown_ids(file, ids))
+    broken = [*_unknown_ids(file, ids), *_contacts(file, ids)]
     yield from broken
     if not broken:
         # Feeds upstream can only be followed where there is no cycle.
@@ -88,6 +89,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
     units = plant | ids.among("cdus", "air_units")
     racked = ids.among("pdus", "power_shelves")
     measured = power | switches | racked | units | ids.among("generators", "racks", "loops")
+    readable = measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors")
     for name, key, what, known in (
         ("rows", "room", "room", ids.of["rooms"]),
         ("racks", "row", "row", ids.of["rows"]),
@@ -116,12 +118,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
         ("meters", "behind", "meter of role facility", {m.id for m in file.meters if m.role == "facility"}),
         ("sensors", "loop", "loop", ids.of["loops"]),
         ("sensors", "under", "CDU, air unit, chiller, dry cooler or facility pump", units),
-        (
-            "sensors",
-            "device",
-            "device",
-            measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors"),
-        ),
+        ("sensors", "device", "device", readable),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
     ):
         # The field is named `fed_by`, because `from` is a Python keyword; errors name the file's key.
@@ -135,6 +132,22 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
             if isinstance(entry, Placed):
                 for key in ("room", "row", "rack"):
                     yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
+
+
+def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
+    """Fault contacts on devices that are not there. Whatever is polled may have inputs."""
+    units: Sequence[Sequence[Generator | Plant]] = (
+        file.generators,
+        file.chillers,
+        file.dry_coolers,
+        file.facility_pumps,
+    )
+    polled = ids.among("ups", "panels", "busways", "transfer_switches", "pdus", "power_shelves")
+    polled |= ids.among("cdus", "air_units", "meters", "monitors")
+    for name, entries in zip(("generators", "chillers", "dry_coolers", "facility_pumps"), units, strict=True):
+        for index, unit in enumerate(entries):
+            if unit.fault is not None:
+                yield from _unknown((name, index, "fault", "device"), unit.fault.device, "device", polled)
 
 
 def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Problem]:
