@@ -43,7 +43,7 @@ def test_a_generators_meter_shows_nothing_while_mains_are_there(world: World) ->
         feed.mains = True
     world.advance(2)
     assert watts(world, "gen-meter") == 0
-    assert watts(world, "main-1") == watts(world, "main-2") > 10_000
+    assert min(watts(world, "main-1"), watts(world, "main-2")) > 10_000
 
 
 def test_generators_share_the_load_and_one_of_three_may_fail(world: World) -> None:
