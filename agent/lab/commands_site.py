@@ -4,9 +4,7 @@ They belong to the agent because only it knows profiles, which tell what kind of
 """
 
 import argparse
-import csv
 import difflib
-import io
 import json
 import re
 import sys
@@ -14,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.config import load_agent_config
-from agent.lab.found_output import COLUMNS, FORMULA
+from agent.lab.found_output import COLUMNS
+from agent.lab.tables import table_rows
 from agent.profile import load_profiles
 from rackflow.drafting import (
+    ELECTRICAL,
     MODELS,
     RULES,
     SECTION_OF_CLASS,
@@ -30,11 +30,15 @@ from rackflow.drafting import (
 from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
-from rackflow.process.yaml import read_text_file
-from rackflow.site import load_site, parse_site
+from rackflow.site import Electrical, load_site, parse_site
 
 # Columns of a table beside those of the sections' own fields.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
+KNOWN_COLUMNS = (
+    {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
+    | EXTRA_COLUMNS
+    | frozenset(COLUMNS)
+)
 # How many values to fill in are named; the file marks all of them.
 SHOWN_MISSING = 20
 PLACES = {"room", "row", "rack", "feed"}
@@ -111,7 +115,7 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="value for all entries of a section that have none; may be repeated",
+        help="value for all entries of a section that have none, as racks.design_power_w=17000, or electrical.volts=240; may be repeated",
     )
 
 
@@ -185,7 +189,7 @@ def _tables(paths: Sequence[Path], known: Sequence[Given], left_out: list[str]) 
     sections = {each.id: each.section for each in known}
     given: list[Given] = []
     for path in paths:
-        for line, row in _rows(path):
+        for line, row in table_rows(path, KNOWN_COLUMNS):
             name = row.get("id") or ""
             if not name or row.get("status") in {"gone", "duplicate"}:
                 continue
@@ -208,46 +212,16 @@ def _values(section: str, row: dict[str, str]) -> dict[str, object]:
     return {key: value for key, value in row.items() if key in fields and key not in {"id", "section"}}
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a table by column, with their lines. Semicolons separate in spreadsheets of much of Europe."""
-    text = read_text_file(path).removeprefix("\ufeff")
-    header = text.partition("\n")[0]
-    reader = csv.DictReader(
-        io.StringIO(text), delimiter=";" if header.count(";") > header.count(",") else ",", restval=""
-    )
-    columns = [(name or "").strip() for name in reader.fieldnames or ()]
-    if "id" not in columns:
-        raise ConfigError(f"{path}:1: has no column id; the first line names the columns")
-    known = {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
-    ignored = [name for name in columns if name and name not in known | EXTRA_COLUMNS | set(COLUMNS)]
-    if ignored:
-        print_error(f"{path}: columns that no section has are not used: {', '.join(ignored)}")
-    reader.fieldnames = columns
-    try:
-        for row in reader:
-            if None in row:
-                raise ConfigError(
-                    f"{path}:{reader.line_num}: has more cells than the header; quote what contains the separator"
-                )
-            yield reader.line_num, {key: _cell(value) for key, value in row.items() if key}
-    except csv.Error as error:
-        raise ConfigError(f"{path}:{reader.line_num}: is not CSV: {error}") from error
-
-
-def _cell(text: str) -> str:
-    text = text.strip()
-    # `discover` puts an apostrophe before what a spreadsheet would run.
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
-
-
 def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for pair in pairs:
         where, equals, value = pair.partition("=")
         section, _, key = where.partition(".")
-        if not equals or section not in MODELS or not value or not key:
-            raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {', '.join(MODELS)}")
-        keys = [info.alias or name for name, info in MODELS[section].model_fields.items()]
+        model = Electrical if section == ELECTRICAL else MODELS.get(section)
+        if not equals or model is None or not value or not key:
+            known = ", ".join((ELECTRICAL, *MODELS))
+            raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
+        keys = [info.alias or name for name, info in model.model_fields.items()]
         if key not in keys:
             close = difflib.get_close_matches(key, keys, n=1)
             raise ConfigError(

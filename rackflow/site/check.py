@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rackflow.site.check_plant import plant_problems
-from rackflow.site.cooling import Plant
 from rackflow.site.file import SiteFile
-from rackflow.site.power import Generator, Panel, Pdu, Ups
+from rackflow.site.power import Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
 
 Problem = tuple[tuple[str | int, ...], str]
@@ -136,18 +135,17 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
 
 def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
     """Fault contacts on devices that are not there. Whatever is polled may have inputs."""
-    units: Sequence[Sequence[Generator | Plant]] = (
-        file.generators,
-        file.chillers,
-        file.dry_coolers,
-        file.facility_pumps,
-    )
+    contacts = [
+        *(("generators", index, each.fault) for index, each in enumerate(file.generators)),
+        *(("chillers", index, each.fault) for index, each in enumerate(file.chillers)),
+        *(("dry_coolers", index, each.fault) for index, each in enumerate(file.dry_coolers)),
+        *(("facility_pumps", index, each.fault) for index, each in enumerate(file.facility_pumps)),
+    ]
     polled = ids.among("ups", "panels", "busways", "transfer_switches", "pdus", "power_shelves")
     polled |= ids.among("cdus", "air_units", "meters", "monitors")
-    for name, entries in zip(("generators", "chillers", "dry_coolers", "facility_pumps"), units, strict=True):
-        for index, unit in enumerate(entries):
-            if unit.fault is not None:
-                yield from _unknown((name, index, "fault", "device"), unit.fault.device, "device", polled)
+    for name, index, fault in contacts:
+        if fault is not None:
+            yield from _unknown((name, index, "fault", "device"), fault.device, "device", polled)
 
 
 def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Problem]:

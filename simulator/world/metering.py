@@ -47,7 +47,8 @@ def meter_w(world: Metered, meter: str) -> list[float]:
         parts = _whole(world, section)
     else:
         parts = [_through(world, name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
-    return [sum(part[phase] for part in parts) for phase in range(3)]
+    # 0.0 and not 0 where there are no parts: readings are floats.
+    return [sum((part[phase] for part in parts), 0.0) for phase in range(3)]
 
 
 def _whole(world: Metered, section: Meter) -> list[list[float]]:

@@ -107,7 +107,7 @@ def test_wrong_options_are_one_line(
         ("name,rack\nx,r\n", ":1: has no column id"),
         ("id,rack\nx,r,z\n", ":2: has more cells than the header"),
         ("id,section\nx,rack\n", ":2: section 'rack' is none; use racks"),
-        ("id,section,breaker_a\nx,pdus,32 A\n", "breaker_a: '32 A' is not a number; give it in A"),
+        ("id,section,breaker_a\nx,pdus,32 kW\n", "breaker_a: '32 kW' is not a number; give it in A"),
     ],
 )
 def test_a_wrong_table_is_one_line(table: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
