@@ -22,5 +22,5 @@ def plan_own_power(planner: Planner, site: Site) -> None:
         planner.publish("dcim_site_pv_watts", own)
     behind = dict.fromkeys(meter.behind for meter in site.meters.values() if meter.behind is not None)
     if behind:
-        out = [planner.step((metered_w(planner, each),), lambda watts: max(-watts, 0.0)) for each in behind]
+        out = [planner.step((metered_w(planner, each),), lambda watts: max(0.0, -watts)) for each in behind]
         planner.publish("dcim_site_export_watts", planner.total(out))

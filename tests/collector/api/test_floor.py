@@ -179,5 +179,5 @@ def test_a_rack_on_busways_shows_what_the_meters_in_its_tap_off_boxes_say() -> N
     assert a1["feeds"] == {"A": {"state": "on", "load_ratio": 0.32}, "B": {"state": "on", "load_ratio": 0.32}}
     assert a1["devices"] == ["tap-a1-a1", "tap-a1-a2", "tap-a1-b1", "tap-a1-b2"]
     for tap in ("tap-a1-a1", "tap-a1-a2"):
-        metered(shown.readings, tap, 0.0, 0.0, 0.0, volts=0.0)
+        metered(shown.readings, tap, 0.0, 0.0, 0.0, now=100.5, volts=0.0)
     assert shown.get("floor")["racks"]["a1"]["feeds"]["A"]["state"] == "off"
