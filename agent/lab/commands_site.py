@@ -24,6 +24,7 @@ from rackflow.drafting import (
     Given,
     draft_site,
     draft_text,
+    name_hints,
     read_netbox,
     translate,
 )
@@ -39,8 +40,8 @@ KNOWN_COLUMNS = (
     | EXTRA_COLUMNS
     | frozenset(COLUMNS)
 )
-# How many values to fill in are named; the file marks all of them.
-SHOWN_MISSING = 20
+# How many entries that lack a value are named; the file marks all of them.
+SHOWN_MISSING = 3
 PLACES = {"room", "row", "rack", "feed"}
 
 
@@ -115,7 +116,8 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="value for all entries of a section that have none, as racks.design_power_w=17000, or electrical.volts=240; may be repeated",
+        help="value for all entries of a section that have none: racks.design_power_w=17000, electrical.volts=240, or with the "
+        "entry's own places, pdus.from=bus-{row}-{feed}; may be repeated",
     )
 
 
@@ -222,6 +224,8 @@ def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
             known = ", ".join((ELECTRICAL, *MODELS))
             raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
         keys = [info.alias or name for name, info in model.model_fields.items()]
+        # As columns of a table, from which `from` and a loop's racks follow.
+        keys += [*(["feed"] if "from" in keys else []), *(["loop"] if section == "racks" else [])]
         if key not in keys:
             close = difflib.get_close_matches(key, keys, n=1)
             raise ConfigError(
@@ -257,14 +261,27 @@ def _write(arguments: argparse.Namespace, site: str, given: Sequence[Given], lef
     return 0
 
 
+def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
+    """One line for each key: two hundred lines of which ten are different would not be read."""
+    if section == ELECTRICAL:
+        return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
+    shown = ", ".join(names[:SHOWN_MISSING]) + (
+        f" and {len(names) - SHOWN_MISSING} more" * (len(names) > SHOWN_MISSING)
+    )
+    how = f": one by one in a table (--csv), or --set {section}.{key}=VALUE for all" if len(names) > 1 else ""
+    return f"fill in {section}.{key} of {shown}{how}"
+
+
 def _report(draft: Draft, text: str) -> None:
     counts = ", ".join(f"{len(entries)} {section}" for section, entries in draft.entries.items() if entries)
     print_error(f"drafted: {counts or 'nothing'}")
-    missing = list(draft.missing())
-    for section, name, key in missing[:SHOWN_MISSING]:
-        print_error(f"fill in {section}.{key}{f' of {name}' if name else ''}")
-    if len(missing) > SHOWN_MISSING:
-        print_error(f"fill in {len(missing) - SHOWN_MISSING} more values, which are marked in the file")
+    missing: dict[tuple[str, str], list[str]] = {}
+    for section, name, key in draft.missing():
+        missing.setdefault((section, key), []).append(name)
+    for (section, key), names in missing.items():
+        print_error(_to_fill_in(section, key, names))
+    for hint in name_hints(draft):
+        print_error(hint)
     for what in draft.left_out:
         print_error(f"left out: {what}")
     if not missing:

@@ -103,10 +103,21 @@ def draft_site(
     for each in given:
         stated = {key: value for key, value in each.values.items() if value not in (None, "", [])}
         merged.setdefault((each.section, each.id), {}).update(stated)
-    for (section, name), values in merged.items():
+    for (_, name), values in merged.items():
         _read_name(name, values, names)
+    chosen = defaults or {}
+    _set_defaults(merged, chosen)
+    for (section, name), values in merged.items():
         draft.entries[section][name] = _entry(section, name, values)
     _add_places(draft, merged)
+    # Racks that follow from what is in them have defaults, too, and among these the loop that cools them.
+    new = {
+        ("racks", name): dict(entry) for name, entry in draft.entries["racks"].items() if ("racks", name) not in merged
+    }
+    _set_defaults(new, chosen)
+    for (section, name), values in new.items():
+        draft.entries[section][name] = {**_entry(section, name, values), **draft.entries[section][name]}
+    merged |= new
     _add_sources(draft, merged)
     _add_loops(draft, merged)
     _set_counts(draft)
@@ -114,16 +125,29 @@ def draft_site(
         # What measures a power shelf sits in its tap-off box, and is a meter of nothing else.
         if meter.get("measures") and all(each in draft.entries["power_shelves"] for each in meter["measures"]):
             meter.setdefault("role", "other")
-    for (section, key), text in (defaults or {}).items():
-        if section == ELECTRICAL:
-            draft.electrical = {**draft.electrical, key: _number_or_text(text)}
-            continue
-        for name, entry in draft.entries[section].items():
-            if entry.get(key) is None:
-                entry[key] = _typed(section, name, key, text)
+    _fill_in(draft, chosen)
     for section, entries in draft.entries.items():
         draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
     return draft
+
+
+def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Mapping[tuple[str, str], str]) -> None:
+    """Give the defaults to the entries that lack them, before anything follows from what is stated."""
+    for (section, key), text in defaults.items():
+        for (own, name), values in merged.items():
+            if own == section and values.get(key) is None:
+                values[key] = _with_places(text, section, key, {"id": name, **values})
+
+
+def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
+    """Give the defaults to what followed from everything else: loops, rows and rooms. And to the whole site's supply."""
+    for (section, key), text in defaults.items():
+        if section == ELECTRICAL:
+            draft.electrical = {**draft.electrical, key: _number_or_text(text)}
+        elif key in _fields(section):
+            for name, entry in draft.entries[section].items():
+                if entry.get(key) is None:
+                    entry[key] = _typed(section, name, key, _with_places(text, section, key, entry))
 
 
 def safe_name(text: str) -> str:
@@ -271,6 +295,18 @@ def _kinds(section: str, key: str) -> set[object]:
     """The kinds of value that a field has, in the words of JSON Schema."""
     schema = _schemas()[MODELS[section].__name__]["properties"].get(key, {})
     return {each.get("type") for each in [schema, *schema.get("anyOf", [])]}
+
+
+def _with_places(text: str, section: str, key: str, values: Mapping[str, object]) -> str:
+    """`bus-{row}-{feed}` with the entry's own row and feed. Raises ConfigError for a place that it does not have."""
+
+    def own(found: re.Match[str]) -> str:
+        if found[1] not in values or found[1] not in {"id", *PLACES}:
+            has = ", ".join(name for name in ("id", *PLACES) if name in values)
+            raise ConfigError(f"{section}.{key}={text}: {values.get('id')} has no {found[1]}; it has {has}")
+        return str(values[found[1]])
+
+    return re.sub(r"\{(\w+)\}", own, text)
 
 
 def _number_or_text(text: str) -> object:

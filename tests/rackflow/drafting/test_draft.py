@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import Given, draft_site, draft_text
+from rackflow.drafting import Given, draft_site, draft_text, name_hints
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
 from simulator.site.busway_hall import busway_hall
@@ -100,6 +100,58 @@ def test_the_most_exact_place_counts_and_the_others_follow_from_it() -> None:
     assert found["rows"] == [{"id": "a", "room": "hall"}]
     assert found["rooms"] == [{"id": "hall"}]
     assert found["loops"] == [{"id": "tcs", "kind": "secondary", "coolant": None, "volume_m3": None}]
+
+
+def test_a_default_may_name_the_entrys_own_places_and_loops_follow_from_defaults() -> None:
+    pdus = [Given(f"pdu-a{rack}-{feed}", "pdus", {}) for rack in (1, 2) for feed in "ab"]
+    panels = [Given(f"bus-{feed}", "panels", {"feed": feed}) for feed in "AB"]
+    found = drafted(
+        *pdus,
+        *panels,
+        Given("cdu-1", "cdus", {}),
+        names=NAMES,
+        defaults={
+            ("pdus", "from"): "bus-{feed}",
+            ("racks", "loop"): "tcs-{row}",
+            ("racks", "liquid_share"): "0.8",
+            ("cdus", "secondary"): "tcs-a",
+            ("loops", "coolant"): "pg25",
+        },
+    )
+    assert [each["from"] for each in found["pdus"]] == ["bus-A", "bus-B"] * 2
+    assert found["loops"] == [
+        {"id": "tcs-a", "kind": "secondary", "coolant": "pg25", "volume_m3": None, "racks": ["1", "2"]}
+    ]
+    assert [each["liquid_share"] for each in found["racks"]] == [0.8, 0.8]
+    with pytest.raises(
+        ConfigError, match=r"pdus\.breaker_a=\{rating\}: pdu-a1-a has no rating; it has id, row, rack, feed"
+    ):
+        drafted(*pdus, names=NAMES, defaults={("pdus", "breaker_a"): "{rating}"})
+
+
+@pytest.mark.parametrize(
+    ("ids", "rack"),
+    [
+        (["pdu-a01-a", "pdu-a01-b", "pdu-a02-a", "pdu-a02-b"], "a01"),
+        (["hall1-r7-pduA", "hall1-r7-pduB"], "hall1-r7"),
+        (["PDU-X1-A1", "PDU-X1-A2", "PDU-X1-B1"], "X1"),
+        (["pdu-r5-1", "pdu-r5-2"], "r5"),
+    ],
+)
+def test_ids_that_tell_their_places_are_pointed_out_with_the_pattern_that_reads_them(ids: list[str], rack: str) -> None:
+    given = [Given(each, "pdus", {}) for each in ids]
+    [hint] = name_hints(draft_site("t", given))
+    pattern = re.compile(hint.partition("--names '")[2].partition("'")[0])
+    assert hint.startswith(f"the ids of pdus, as {ids[0]}, tell their places")
+    assert drafted(*given, names=[pattern])["pdus"][0]["rack"] == rack
+    assert list(name_hints(draft_site("t", given, names=[pattern]))) == []
+
+
+@pytest.mark.parametrize(
+    "ids", [["pdu-1", "pdu-2"], ["pdu-a1-a", "pdu-a2-a"], ["pdu-a1-a", "pdu-a1-b", "rpp-7"], ["10.0.0.1"]]
+)
+def test_ids_that_may_mean_anything_are_not_guessed_at(ids: list[str]) -> None:
+    assert list(name_hints(draft_site("t", [Given(each, "pdus", {}) for each in ids]))) == []
 
 
 def test_power_shelves_hang_from_a_feed_or_a_busway_and_are_counted_as_pdus_are() -> None:
