@@ -221,7 +221,7 @@ async def test_what_netbox_refuses_is_one_line_with_the_remedy(capfd: pytest.Cap
         ("[]", "is not an object"),
         ("{}", "has none of sites"),
         ('{"sites": [5]}', "sites: is not a list of NetBox's objects"),
-        ('{"sites": [{"id": 1, "slug": "a"}], "power-feeds": [{"id": 1}]}', "is not what NetBox 4 answers"),
+        ('{"sites": [{"id": 1, "slug": "a"}], "power-ports": [{"id": 1}]}', "is not what NetBox 4 answers"),
     ],
 )
 def test_a_file_that_is_not_netboxs_is_one_line(
