@@ -65,7 +65,10 @@ def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on(
         ups(readings, float(now), a="battery", b="normal")
         readings.figures(float(now))
     # Lost at 100; gen-2 takes 15 s.
-    assert readings.values("generator_takeover_overdue_seconds", 130.0) == {f"feed=A,{GROUP}": 15.0, f"feed=B,{GROUP}": 0.0}
+    assert readings.values("generator_takeover_overdue_seconds", 130.0) == {
+        f"feed=A,{GROUP}": 15.0,
+        f"feed=B,{GROUP}": 0.0,
+    }
     ups(readings, 132.0, a="normal")
     assert readings.values("generator_takeover_overdue_seconds", 132.0)[f"feed=A,{GROUP}"] == 0.0
 
