@@ -57,20 +57,22 @@ def _whole(world: Metered, section: Meter) -> list[list[float]]:
     What generators carry does not come through the mains' meter; and what a roof gives behind it, it need not take in.
     """
     own = incomer_feed(world, section)
-    feeds = [
-        feed
-        for feed in world.network.feeds.values()
-        if own in {None, feed.id} and not (feed.generators and feed.on_generator)
-    ]
-    if not feeds:
+    on_mains = [feed for feed in world.network.feeds.values() if not (feed.generators and feed.on_generator)]
+    roofs = [each for each in world.site.meters_of("pv") if each.behind is not None]
+    if own is not None:
+        live = [feed for feed in on_mains if feed.mains]
+        mine = next((feed for feed in live if feed.id == own), None)
+        if mine is None:
+            return []
+        # The outdoor plant takes what it needs from the incomers that are live.
+        plant = [_even(primary.power_w / len(live)) for primary in world.primaries.values()]
+        return [mine.power_w, *plant, *(_even(-_pv_w(world)) for each in roofs if each.behind == section.id)]
+    if not on_mains:
         return []
     incomers = sum(each.incomer for each in world.site.meters_of("facility")) if section.incomer else 1
-    roofs = [each for each in world.site.meters_of("pv") if each.behind is not None]
-    shared = [_even(primary.power_w / incomers) for primary in world.primaries.values()]
-    if own is not None:
-        return [feeds[0].power_w, *shared, *(_even(-_pv_w(world)) for each in roofs if each.behind == section.id)]
-    parts = [feed.power_w for feed in feeds] + [_even(-_pv_w(world)) for _ in roofs]
-    return [*([watts / incomers for watts in part] for part in parts), *shared]
+    parts = [feed.power_w for feed in on_mains] + [_even(primary.power_w) for primary in world.primaries.values()]
+    parts += [_even(-_pv_w(world)) for _ in roofs]
+    return [[watts / incomers for watts in part] for part in parts]
 
 
 def incomer_feed(world: Metered, section: Meter) -> str | None:
