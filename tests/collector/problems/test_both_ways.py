@@ -8,51 +8,53 @@ from pathlib import Path
 import pytest
 
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, Example
-from tests.collector.problems.played import STEP_S, names, play, promtool_expected, promtool_series
+from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
+from tests.collector.problems.played import STEP_S, STEPS, names, play, promtool_expected, promtool_series
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
-EXAMPLES = INCIDENTS | DIPS | NEAR_MISSES
+OF_DEVICES = INCIDENTS | DIPS | NEAR_MISSES
+OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
+EXAMPLES = OF_DEVICES | OF_PLANT
+# What changes does so after 5 minutes; no problem of the plant must hold for more than 10. A quarter of the steps is a tenth of the time.
+PLANT_STEPS = 80
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
 ELSEWHERE = {"DcimBrokerDown"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_collector_tells_of_an_incident_and_of_nothing_else(name: str) -> None:
-    assert names(play(EXAMPLES[name])) == Counter(EXAMPLES[name].problems)
+    steps = PLANT_STEPS if name in OF_PLANT else STEPS
+    assert names(play(EXAMPLES[name], steps=steps)) == Counter(EXAMPLES[name].problems)
 
 
 def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     evaluated = {problem.name for problem in load_table().problems.values() if problem.when or problem.share}
-    assert evaluated - ELSEWHERE == set(INCIDENTS)
-    assert all(name in example.problems for name, example in INCIDENTS.items())
+    incidents = INCIDENTS | PLANT_INCIDENTS
+    assert evaluated - ELSEWHERE == set(incidents)
+    assert all(name in example.problems for name, example in incidents.items())
 
 
 @pytest.mark.timeout(200)
-def test_prometheus_tells_the_same_with_the_same_labels(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(OF_DEVICES, STEPS), (OF_PLANT, PLANT_STEPS)], ids=["devices", "plant"]
+)
+def test_prometheus_tells_the_same_with_the_same_labels(
+    examples: dict[str, Example], steps: int, tmp_path: Path
+) -> None:
     """All examples at once, each as a site of its own."""
-    sites = {f"ex-{number}": example for number, example in enumerate(EXAMPLES.values())}
+    sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
+    series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
+    expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
     document = {
         "rule_files": [str(RULES)],
         "evaluation_interval": f"{STEP_S}s",
-        "tests": [
-            {
-                "interval": f"{STEP_S}s",
-                "input_series": [each for site, example in sites.items() for each in promtool_series(example, site)],
-                "promql_expr_test": [promtool_expected(told(example, site), site) for site, example in sites.items()],
-            }
-        ],
+        "tests": [{"interval": f"{STEP_S}s", "input_series": series, "promql_expr_test": expected}],
     }
     file = tmp_path / "examples.test.yml"
     file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     promtool = find_program("promtool", "prometheus")
     found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
-
-
-def told(example: Example, site: str) -> list[Tracked]:
-    """What the collector tells of a site."""
-    return play(example, site)
