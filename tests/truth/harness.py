@@ -21,7 +21,8 @@ from agent.loop import AgentContext, DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
-from agent.run import enabled_devices, new_epoch
+from agent.run import new_epoch
+from agent.settings import enabled_devices
 from agent.schedule import phase
 from agent.self_metrics import Counters
 from agent.snmp.seam import SnmpClient
