@@ -17,10 +17,10 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from agent.config import AgentConfig, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
-from agent.pair import LeaseKeeper
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
@@ -40,6 +40,9 @@ from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
 from rackflow.process.watchdog import StillTimer, Watchdog
 from rackflow.version import installed_version
+
+if TYPE_CHECKING:
+    from agent.pair import LeaseKeeper
 
 log = logging.getLogger(__name__)
 # A stop takes at most STOP_WITHIN_S (systemd kills 5 s later): end the tasks, deliver the waiting messages, publish "offline" and
@@ -109,7 +112,7 @@ class Agent:
         wall: Callable[[], float] = time.time,
         shared: Shared | None = None,
         manager: ServiceManager | None = None,
-        lease: LeaseKeeper | None = None,
+        lease: "LeaseKeeper | None" = None,
     ) -> None:
         """Of a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
         shared = shared or Shared()
@@ -370,7 +373,7 @@ async def run(
     """
     manager = started_by()
 
-    def make(config: AgentConfig, lease: LeaseKeeper | None) -> Agent:
+    def make(config: AgentConfig, lease: "LeaseKeeper | None") -> Agent:
         return Agent(config, make_poller, reload, now, shared, manager, lease)
 
     places = _Places(config, make, manager, reload, (shared or Shared()).families)
@@ -404,7 +407,7 @@ class _Places:
     def __init__(
         self,
         config: AgentConfig,
-        make: Callable[[AgentConfig, LeaseKeeper | None], Agent],
+        make: "Callable[[AgentConfig, LeaseKeeper | None], Agent]",
         manager: ServiceManager,
         load: Callable[[], AgentConfig] | None,
         families: Families | None,
@@ -435,6 +438,9 @@ class _Places:
             self._agent = self._make(config, None)
             await self._agent.run()
             return
+        # Only for a pair: it imports the MQTT client of all but the agent, which takes 4 MB.
+        from agent.pair import LeaseKeeper  # noqa: PLC0415
+
         keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)
         async with keeper.keeping():
             self._manager.ready()
@@ -451,7 +457,7 @@ class _Places:
                 await running
                 self._agent, self._config = None, agent.config
 
-    async def _wait_for_lease(self, keeper: LeaseKeeper) -> bool:
+    async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
         """Stand by, and take over what a reload changes; False if the process is to stop instead."""
         while not self._stopping.is_set():
             if await self._first(keeper.held(), self._asked()):
@@ -465,7 +471,7 @@ class _Places:
         """Wait until the process is to stop, or to reload."""
         await self._first(self._stopping.wait(), self._reloading.wait())
 
-    async def _reload_standby(self, keeper: LeaseKeeper) -> None:
+    async def _reload_standby(self, keeper: "LeaseKeeper") -> None:
         """What the holder's reload does, for the configuration with which this side would take over."""
         if self._load is None:
             return
