@@ -25,9 +25,9 @@ from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
-from agent.schedule import phase
+from agent.schedule import grid, phase
 from agent.self_metrics import Counters, loop_values, own_values
-from agent.settings import DeviceSettings, check_reloadable, enabled_devices
+from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
 from agent.snmp import RefusedDatagrams
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
@@ -141,6 +141,8 @@ class Agent:
             draw=random.random,
             largest_bytes=self.publisher.largest_bytes,
             pace=self._pace,
+            late=self.meter.note,
+            grid_s=grid(most_polls_per_s(config)),
         )
         self.running: dict[str, Running] = {}
         self._hung: dict[str, asyncio.Task[None]] = {}

@@ -41,6 +41,11 @@ def enabled_devices(config: AgentConfig, families: Families | None = None) -> di
     }
 
 
+def most_polls_per_s(config: AgentConfig) -> float:
+    """Polls a second if every device had every poll class."""
+    return sum(1 / each for device in config.devices if device.enabled for each in config.intervals_of(device).values())
+
+
 def check_reloadable(before: AgentConfig, config: AgentConfig) -> None:
     """Raises ConfigError if `config` changes what cannot change while the process runs."""
     # Names are part of every topic and message number, the outbox is open, and the lease is kept.

@@ -88,3 +88,8 @@ def _shorter(found: list[Numbers]) -> list[Numbers]:
             )
             return [hull, *rest]
     return found[1:]
+
+
+def bounded(held: list[Numbers]) -> list[Numbers]:
+    """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
+    return held if len(held) <= MAX_RANGES else [*held[: MAX_RANGES // 2], *held[-MAX_RANGES // 2 :]]
