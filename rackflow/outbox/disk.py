@@ -10,7 +10,7 @@ import logging
 import time
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,7 @@ from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, do
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.numbers import Run, add_range, bounded, numbers_of_keys
+from rackflow.outbox.numbers import Run, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
@@ -256,7 +256,7 @@ class DiskOutbox:
             size_bytes=totals.used_bytes + self._unsaved_bytes,
             limit_bytes=self._limits.size_bytes,
             oldest_ms=oldest_ms if messages else 0,
-            dropped=_added(totals.dropped, self._dropped),
+            dropped=added(totals.dropped, self._dropped),
             account=self._account(),
             durable=self.fault is None,
             damaged=totals.damaged,
@@ -496,7 +496,3 @@ def _keys_in(keys: Collection[int], first: int, last: int) -> list[int]:
     if last - first < len(keys):
         return [key for key in range(first, last + 1) if key in keys]
     return [key for key in keys if first <= key <= last]
-
-
-def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}
