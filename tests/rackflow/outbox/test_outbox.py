@@ -219,3 +219,15 @@ async def test_the_backlog_goes_by_what_collectors_say(make: Make) -> None:
         assert outbox.backlog_per_s == 4_000
         outbox.withdrawn("c")
         assert outbox.backlog_per_s == 100_000
+
+
+async def test_the_oldest_message_is_found_between_confirmed_ones() -> None:
+    outbox = MemoryOutbox("E1", 10_000_000, confirmed_s=60)
+    for at_ms in (10, 20, 30, 40, 50):
+        outbox.put("t", lambda seq: b"%d" % seq, now_ms=at_ms)
+    await take(outbox, 5)
+    oldest = []
+    for key in (2, 1, 4, 3, 5):
+        oldest.append(outbox.stats().oldest_ms)
+        outbox.confirmed(key)
+    assert [*oldest, outbox.stats().oldest_ms] == [10, 10, 30, 30, 50, 0]
