@@ -15,10 +15,9 @@ TICK_S: Final = 0.02
 # Each timer wakes the process, which costs 0.02 to 0.07 ms: fifty a second were a tenth of what a small agent takes at rest. So a loop that
 # has been calm ticks five times less often. What is late meanwhile is told by whoever finds its own timer late (`note`).
 REST_TICK_S: Final = 0.1
-# A tick is calm if it is less late than this, and the process computed less than this share of it. A process at a tenth of a core has
-# ticks of its own cost to spare.
-CALM_LAG_S: Final = 0.01
-CALM_SHARE: Final = 0.1
+# A tick is calm if the process computed less than this in it: nothing of its own can have held the loop for longer. Lateness that it did
+# not compute is the machine's, and no reason to wake up more often on a machine that is busy already.
+CALM_S: Final = 0.01
 # Five seconds of calm: longer than what happens each second takes to come again.
 CALM_TICKS: Final = 250
 # Twice the usual interval of a scrape, so that each hold is seen by one.
@@ -80,9 +79,11 @@ class LoopMeter:
 
     def note(self, lag_s: float) -> None:
         """Somebody's timer ran so late: measured at no cost where there are timers anyway, as those of polls."""
-        if lag_s > CALM_LAG_S:
-            self._calm_ticks = 0
-            self._worst(lag_s, min(lag_s, self._cpu_clock() - self._cpu_s))
+        if lag_s > CALM_S:
+            hold_s = min(lag_s, self._cpu_clock() - self._cpu_s)
+            if hold_s > CALM_S:
+                self._calm_ticks = 0
+            self._worst(lag_s, hold_s)
 
     def _arm(self, now_s: float, cpu_s: float) -> None:
         self.tick_s = TICK_S if self._calm_ticks < self._rests_after else REST_TICK_S
@@ -93,8 +94,7 @@ class LoopMeter:
         now_s, cpu_s = self._clock(), self._cpu_clock()
         self.lag_s = lag_s = max(0.0, now_s - self._due_s)
         computed_s = cpu_s - self._cpu_s
-        is_calm = lag_s < CALM_LAG_S and computed_s < self.tick_s * CALM_SHARE
-        self._calm_ticks = self._calm_ticks + 1 if is_calm else 0
+        self._calm_ticks = self._calm_ticks + 1 if computed_s < CALM_S else 0
         if self._due_s >= self._window_until_s:
             self._before = LoopLag(self._lag_s, self._hold_s)
             self._lag_s = self._hold_s = 0.0
