@@ -19,6 +19,7 @@ from rackflow.process.doctor import (
     check_clock,
     check_descriptors,
     check_disk,
+    check_echo,
     check_names,
     check_secrets,
     check_versions,
@@ -81,6 +82,10 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
     own = build_topic(Topic(config.labels.site or "", config.agent, "device", NO_DEVICE))
     findings += await check_broker(config.broker, writes=own)
+    if config.pair is not None:
+        findings += await check_echo(
+            config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
+        )
     if devices:
         findings += await _poll(config, enabled, PollerFactory(profiles, resolver))
     return findings

@@ -58,7 +58,8 @@ class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
     `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is
-    the largest payload that the broker takes, `pace` lets only so many devices be opened at a time.
+    the largest payload that the broker takes, `pace` lets only so many devices be opened at a time, `late` is told how late a poll began,
+    in seconds, and `grid_s` is the time between the moments at which polls are due.
     """
 
     site: str
@@ -71,6 +72,8 @@ class AgentContext:
     draw: Callable[[], float] = random.random
     largest_bytes: Callable[[], int] = lambda: MAX_PAYLOAD_BYTES
     pace: OpeningPace = field(default_factory=OpeningPace)
+    late: Callable[[float], None] = lambda _: None
+    grid_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +242,13 @@ class DeviceLoop:
             )
         intervals = {each: self._intervals[each] for each in identified.poll_classes}
         clock = asyncio.get_running_loop().time
-        schedule = DeviceSchedule(self._device.id, intervals, clock())
+        schedule = DeviceSchedule(self._device.id, intervals, clock(), self._context.grid_s)
         while True:
-            wait_s = schedule.next_at() - clock()
+            next_at_s = schedule.next_at()
+            wait_s = next_at_s - clock()
             if wait_s > 0:
                 await asyncio.sleep(wait_s + TIMER_TICK_S)
+                self._context.late(clock() - next_at_s - TIMER_TICK_S)
             due = schedule.take(clock())
             # None if the timer fired a clock tick early; the loop then sleeps again.
             retry_s = await self._poll(due) if due is not None else 0.0

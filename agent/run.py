@@ -17,18 +17,19 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from agent.config import AgentConfig, Credential, Device
+from agent.config import AgentConfig, Device
 from agent.loop import AgentContext, Attempt, DeviceLoop, Reporter
-from agent.pair import LeaseKeeper
 from agent.poll import DevicePoller, OpeningPace, SharedPlans
 from agent.profile import Families
 from agent.publish import Publisher
 from agent.readings import Readings
-from agent.schedule import phase
+from agent.schedule import grid, phase
 from agent.self_metrics import Counters, loop_values, own_values
+from agent.settings import DeviceSettings, check_reloadable, enabled_devices, most_polls_per_s
 from agent.snmp import RefusedDatagrams
-from rackflow.catalogue import POLL_SECONDS, PollClass
+from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import DiskOutbox, make_outbox
@@ -39,6 +40,9 @@ from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
 from rackflow.process.watchdog import StillTimer, Watchdog
 from rackflow.version import installed_version
+
+if TYPE_CHECKING:
+    from agent.pair import LeaseKeeper
 
 log = logging.getLogger(__name__)
 # A stop takes at most STOP_WITHIN_S (systemd kills 5 s later): end the tasks, deliver the waiting messages, publish "offline" and
@@ -77,22 +81,6 @@ def new_epoch(now_ms: int, chance: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceSettings:
-    """Everything the polling of one device depends on. A reload restarts only devices whose settings differ.
-
-    Secrets compare by value, so a changed password restarts the devices that use it.
-    """
-
-    device: Device
-    labels: dict[str, str]
-    intervals: dict[PollClass, float]
-    credential: Credential | None
-    engine: str | None
-    profile: str
-    """What the profile says, as a number; of a device that is recognised, what all profiles say."""
-
-
-@dataclass(frozen=True, slots=True)
 class Running:
     """A device that is being polled."""
 
@@ -113,23 +101,6 @@ class Shared:
     families: Families | None = None
 
 
-def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:
-    """The enabled devices by id."""
-    contents = {name: families.content(name) for name in {each.profile for each in config.devices}} if families else {}
-    return {
-        device.id: DeviceSettings(
-            device=device,
-            labels=config.labels_of(device),
-            intervals=config.intervals_of(device),
-            credential=config.credentials.get(device.credential or ""),
-            engine=config.engine,
-            profile=contents.get(device.profile, ""),
-        )
-        for device in config.devices
-        if device.enabled
-    }
-
-
 class Agent:
     """One agent. `run` may be called once. `stop` ends it within 10 s, `reload` makes it load its configuration again."""
 
@@ -141,11 +112,12 @@ class Agent:
         wall: Callable[[], float] = time.time,
         shared: Shared | None = None,
         manager: ServiceManager | None = None,
-        may_publish: Callable[[], Awaitable[None]] | None = None,
+        lease: "LeaseKeeper | None" = None,
     ) -> None:
-        """`may_publish` is awaited before each connection to the broker, see `agent/pair/`."""
+        """Of a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
         shared = shared or Shared()
         self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
+        self._lease = lease
         self.meter = LoopMeter()
         self._pace = OpeningPace(lambda: self.meter.lag_s)
         self._manager = manager or ServiceManager()
@@ -156,6 +128,7 @@ class Agent:
         self.counters = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
+        may_publish = lease.confirmed if lease else None
         self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters, may_publish)
         self._context = AgentContext(
             site=config.labels.site or "",
@@ -168,6 +141,8 @@ class Agent:
             draw=random.random,
             largest_bytes=self.publisher.largest_bytes,
             pace=self._pace,
+            late=self.meter.note,
+            grid_s=grid(most_polls_per_s(config)),
         )
         self.running: dict[str, Running] = {}
         self._hung: dict[str, asyncio.Task[None]] = {}
@@ -178,6 +153,11 @@ class Agent:
         self._stop_by_s = math.inf
         self._reloading = False
         self._still = StillTimer()
+
+    @property
+    def config(self) -> AgentConfig:
+        """The configuration in use: that of the start, or of the last reload that was accepted."""
+        return self._config
 
     def stop(self) -> None:
         if not self._stopping:
@@ -265,12 +245,14 @@ class Agent:
         # continues meanwhile.
         try:
             config = await asyncio.to_thread(self._load)
-            self._check_reloadable(config)
+            check_reloadable(self._config, config)
             with self._families.taking_over() if self._families else contextlib.nullcontext():
                 wanted = enabled_devices(config, self._families)
                 changed = {name: each for name, each in wanted.items() if not self._is_running(each)}
                 pollers = await self._make_pollers(config, changed)
                 self.publisher.set_broker(config.broker)
+                if self._lease is not None:
+                    self._lease.set_broker(config.lease_broker())
         except (ConfigError, ProfileError) as error:
             self.counters.reload_ok = False
             # A line each: a folder of profiles may have many faults.
@@ -292,17 +274,6 @@ class Agent:
         log.info(
             "agent=%s reloaded removed=%d started=%d devices=%d", config.agent, len(gone), len(changed), len(wanted)
         )
-
-    def _check_reloadable(self, config: AgentConfig) -> None:
-        before = self._config
-        # Names are part of every topic and message number, and the outbox is open.
-        fixed = {
-            "agent": config.agent == before.agent,
-            "labels.site": config.labels.site == before.labels.site,
-            "outbox": config.outbox == before.outbox,
-        }
-        if changed := [key for key, same in fixed.items() if not same]:
-            raise ConfigError(f"{', '.join(changed)}: cannot change while the agent runs; restart the agent")
 
     def _is_running(self, wanted: DeviceSettings) -> bool:
         running = self.running.get(wanted.device.id)
@@ -368,6 +339,7 @@ class Agent:
             self.publisher.set_account(stats.account)
             values = own_values(self.counters, stats, self._device_states(), self._refused.counts)
             values |= loop_values(self.meter.recent(), self._pace.waiting, self._plans.made)
+            values |= self._lease.values() if self._lease else {}
             readings = Readings(values=values)
             reporter.batch(Attempt("normal", interval_s, time.perf_counter() - started), readings)
 
@@ -402,7 +374,11 @@ async def run(
     agent: it is for a process that ends with this call. Raises ConfigError if the configuration cannot be used.
     """
     manager = started_by()
-    places = _Places(config, lambda gate: Agent(config, make_poller, reload, now, shared, manager, gate), manager)
+
+    def make(config: AgentConfig, lease: "LeaseKeeper | None") -> Agent:
+        return Agent(config, make_poller, reload, now, shared, manager, lease)
+
+    places = _Places(config, make, manager, reload, (shared or Shared()).families)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: places.standstill(time.monotonic()), manager, config.health_file)
@@ -433,11 +409,14 @@ class _Places:
     def __init__(
         self,
         config: AgentConfig,
-        make: Callable[[Callable[[], Awaitable[None]] | None], Agent],
+        make: "Callable[[AgentConfig, LeaseKeeper | None], Agent]",
         manager: ServiceManager,
+        load: Callable[[], AgentConfig] | None,
+        families: Families | None,
     ) -> None:
         self._config, self._make, self._manager = config, make, manager
-        self._stopping = asyncio.Event()
+        self._load, self._families = load, families
+        self._stopping, self._reloading = asyncio.Event(), asyncio.Event()
         self._agent: Agent | None = None
 
     def stop(self) -> None:
@@ -446,9 +425,10 @@ class _Places:
             self._agent.stop()
 
     def reload(self) -> None:
-        # A standby has read its configuration when it started, and reads it again when it takes over.
         if self._agent is not None:
             self._agent.reload()
+        else:
+            self._reloading.set()
 
     def standstill(self, now_s: float) -> str:
         return self._agent.standstill(now_s) if self._agent is not None else ""
@@ -457,24 +437,58 @@ class _Places:
         """Until `stop`."""
         config = self._config
         if config.pair is None:
-            self._agent = self._make(None)
+            self._agent = self._make(config, None)
             await self._agent.run()
             return
+        # Only for a pair: it imports the MQTT client of all but the agent, which takes 4 MB.
+        from agent.pair import LeaseKeeper  # noqa: PLC0415
+
         keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)
         async with keeper.keeping():
             self._manager.ready()
             while not self._stopping.is_set():
                 log.info("agent=%s standby: another process may be polling", config.agent)
-                if not await self._first(keeper.held(), self._stopping.wait()):
+                if not await self._wait_for_lease(keeper):
                     return
-                agent = self._agent = self._make(keeper.confirmed)
+                agent = self._agent = self._make(self._config, keeper)
                 running = asyncio.ensure_future(agent.run())
                 is_lost = await self._first(keeper.lost(), asyncio.wait([running]))
                 if is_lost:
                     log.warning("agent=%s another process polls now; this one stands by", config.agent)
                     agent.replaced()
                 await running
-                self._agent = None
+                self._agent, self._config = None, agent.config
+
+    async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
+        """Stand by, and take over what a reload changes; False if the process is to stop instead."""
+        while not self._stopping.is_set():
+            if await self._first(keeper.held(), self._asked()):
+                return True
+            if self._reloading.is_set():
+                self._reloading.clear()
+                await self._reload_standby(keeper)
+        return False
+
+    async def _asked(self) -> None:
+        """Wait until the process is to stop, or to reload."""
+        await self._first(self._stopping.wait(), self._reloading.wait())
+
+    async def _reload_standby(self, keeper: "LeaseKeeper") -> None:
+        """What the holder's reload does, for the configuration with which this side would take over."""
+        if self._load is None:
+            return
+        before = self._config
+        try:
+            config = await asyncio.to_thread(self._load)
+            check_reloadable(before, config)
+            with self._families.taking_over() if self._families else contextlib.nullcontext():
+                keeper.set_broker(config.lease_broker())
+        except (ConfigError, ProfileError) as error:
+            for line in str(error).splitlines():
+                log.error("agent=%s reload refused, nothing is changed: %s", before.agent, line)  # noqa: TRY400
+            return
+        self._config = config
+        log.info("agent=%s reloaded while standing by devices=%d", config.agent, len(config.devices))
 
     @staticmethod
     async def _first(one: Awaitable[object], other: Awaitable[object]) -> bool:

@@ -24,6 +24,10 @@ DEAD_AFTER_FAILURES = 3
 # Longest pause between two attempts to reach a silent device: its return is noticed within a minute. An attempt only makes the
 # device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
+# Polls that are due at the same moment, on average: they take 2 ms of the loop, so that none is late because of the others. And how
+# many such moments a second has at least, which bounds how uneven the polls of a few devices are. Chosen values.
+GRID_POLLS = 10.0
+MIN_GRID_PER_S = 20
 # In cycles. Because of rounding, dividing a due time by the interval may give slightly less than the number of its cycle. A cycle
 # that is due at this moment must still count as due.
 ROUNDING = 1e-6
@@ -36,6 +40,20 @@ def phase(device: str, what: str) -> float:
     so that a restart or a reload does not shift the times at which a device is polled.
     """
     return int.from_bytes(blake2b(f"{device}/{what}".encode(), digest_size=6).digest()) / 2**48
+
+
+def grid(polls_per_s: float) -> float:
+    """Seconds between the moments at which polls are due, for so many polls a second: about GRID_POLLS share one.
+
+    Waking up is a third of what a small agent costs at rest, and polls that wake it together pay it once. It divides a second, so that
+    polls of different intervals meet.
+    """
+    return 1 / max(MIN_GRID_PER_S, math.ceil(polls_per_s / GRID_POLLS))
+
+
+def on_grid(share: float, interval_s: float, grid_s: float) -> float:
+    """A phase whose cycles are due at multiples of `grid_s`, if the interval is one. At most `grid_s` earlier than `share`."""
+    return math.floor(share * interval_s / grid_s) * grid_s / interval_s if 0 < grid_s < interval_s else share
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +105,12 @@ class DeviceSchedule:
     Always taking the most urgent class instead would starve the others on a device too slow for its shortest interval.
     """
 
-    def __init__(self, device: str, intervals: Mapping[PollClass, float], now: float) -> None:
+    def __init__(self, device: str, intervals: Mapping[PollClass, float], now: float, grid_s: float = 0.0) -> None:
+        """Polls are due at multiples of `grid_s`, so that those of several devices share a turn of the loop (see `grid`)."""
         by_length = sorted(intervals.items(), key=lambda item: item[1])
         self._cycles = [
-            _Cycle(poll_class, seconds, phase(device, poll_class), now) for poll_class, seconds in by_length
+            _Cycle(poll_class, seconds, on_grid(phase(device, poll_class), seconds, grid_s), now)
+            for poll_class, seconds in by_length
         ]
         # The classes of the current round that are still to be polled; the next one is last.
         self._round: list[_Cycle] = []

@@ -58,11 +58,11 @@ from collector.web import (
 )
 from rackflow import ConfigError, RackflowError, catalogue
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
+from rackflow.process.files import check_regular
 from rackflow.process.garbage import bound_collections
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import started_by
 from rackflow.process.slices import SLICE_S, in_slices
-from rackflow.process.sqlite import check_regular
 from rackflow.process.stopping import StopDeadline, stop_tasks
 from rackflow.process.threads import DetachedThreads
 from rackflow.process.watchdog import StillTimer, Watchdog

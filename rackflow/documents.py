@@ -214,10 +214,12 @@ class Stored(Document, frozen=True, kw_only=True):
 class LeaseDocument(Document, frozen=True, kw_only=True):
     """Which process of an agent that runs on two machines polls, retained; written each second by it, and read by both.
 
-    `holder` names the process; empty, the lease has been given back. `hostname` and `time` are for people: nothing compares clocks.
+    `holder` names the process; empty, the lease has been given back. The other process says each second, not retained, that it stands by:
+    `standby` names it, and `holder` is whom it heard last. `hostname` and `time` are for people: nothing compares clocks.
     """
 
     holder: Name
+    standby: Name = ""
     hostname: Text
     time: TimeMs
 

@@ -44,3 +44,14 @@ def test_a_thousand_times_the_points_need_a_thousand_times_the_readings_and_stor
     assert large.readings_per_s == 1000 * small.readings_per_s
     assert large.store_bytes_a_year == 1000 * small.store_bytes_a_year
     assert (small.agents, large.agents) == (1, 834)
+
+
+@pytest.mark.parametrize("agents", [10, 100])
+def test_agents_that_go_by_what_they_hear_delay_live_messages_by_seconds(agents: int) -> None:
+    """Ten agents could send 390 messages a second each, a hundred 30: they find the rate that all can have."""
+    storm = dataclasses.replace(STORM, agents=agents, seconds=300.0)
+    paced = Simulation(storm, is_paced=True).run()
+    gentle = gentle_backlog_rate(storm.agents, storm.rate, storm.capacity)
+    best = Simulation(dataclasses.replace(storm, backlog_rate=min(gentle, storm.backlog_rate))).run()
+    assert paced.live_delay_s < 8.0
+    assert paced.drained_s < 1.3 * best.drained_s + 15.0

@@ -100,9 +100,7 @@ class ModbusLink:
         try:
             with Deadline(self._target.timeout_s):
                 wire = await self._connected(request, address)
-                answer = await obey_cancellation(
-                    wire.ask(request.unit, request.function, request.address, request.count, request.accepts)
-                )
+                answer = await wire.ask(request.unit, request.function, request.address, request.count, request.accepts)
         except TimeoutError as error:
             raise self._no_answer(request, wire) from error
         except asyncio.CancelledError:

@@ -13,6 +13,7 @@ from pymodbus.pdu import ModbusPDU
 from agent.deadline import MAX_STRETCH
 from agent.modbus.seam import ModbusTarget, OddAnswer
 from agent.modbus.wire import HUNG_UP, IDENTIFY, Answer, GarbageError, hint
+from rackflow.process.stopping import raise_if_cancelled
 
 _READS: Final = {
     1: "read_coils",
@@ -71,6 +72,7 @@ class PymodbusWire:
             raise GarbageError(str(error)) from error
         finally:
             self._waiting = False
+            raise_if_cancelled()
 
     def give_up(self) -> int:
         """See `Wire.give_up`."""

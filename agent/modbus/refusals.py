@@ -52,6 +52,11 @@ class Refusals:
         return ref in self._refused
 
     @property
+    def any_refused(self) -> bool:
+        """Whether any value is refused now: mostly none is."""
+        return bool(self._refused)
+
+    @property
     def any_answered(self) -> bool:
         """Whether any value that ever answered is not refused now."""
         return any(ref not in self._refused for ref in self._answered)

@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from agent.pair.lease import RENEW_S, Lease
+from agent.pair.lease import HEARD_WITHIN_S, RENEW_S, Lease
 from rackflow.documents import LeaseDocument, check_topic, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses
-from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection, MQTTMessage, topic_of
+from rackflow.process.bulkhead import Failures, Supervisor
+from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection, MQTTMessage, ReasonCode, topic_of
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.topics import Topic, build_topic, parse_topic
 
@@ -24,38 +25,62 @@ log = logging.getLogger(__name__)
 STEP_S: Final = 0.2
 # Pause between attempts to connect, drawn from 0 to this: a standby that needs long for it takes over late. Chosen value.
 RETRY_S: Final = 2.0
+# The holder's. It says nothing for 2 s after it is back, unless the broker retains its word: with the pause above it could come so late
+# after a broker's restart that the other side, back before it, took its place.
+HOLDER_RETRY_S: Final = 0.5
 # A lease given back must reach the broker before the process ends.
 RELEASE_S: Final = 1.0
 END_TASKS_S: Final = 1.0
 LOG_EVERY_S: Final = 60.0
+# "Session taken over" (MQTT 5, 2.4): another client has connected with this one's id.
+TAKEN_OVER: Final = 0x8E
+PART: Final = "lease"
+
+
+def lease_clock() -> float:
+    """Seconds that go on while the machine is suspended, unlike those of `time.monotonic` on Linux.
+
+    A machine that slept must know that it did, and listen before it says again that it holds the lease.
+    """
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
 class LeaseKeeper:
     """The lease of one agent. `keeping` runs it; `held` waits for it, `lost` for its end."""
 
     def __init__(self, broker: Broker, site: str, agent: str, expires_s: float) -> None:
-        # The host's name is for people; the rest makes it unique, also for two processes on one host.
-        me = f"{socket.gethostname()[:40]}.{secrets.token_hex(4)}"
-        self.lease = Lease(me, expires_s)
+        self.lease = Lease(_new_name(), expires_s)
+        self.fault = ""
+        """Why this side cannot keep or take the lease, and what to do; empty if it can."""
         self._broker = broker
-        self._agent = agent
-        # Of its own account, but another client than the one that publishes: AGENT@SITE is that of whoever holds the lease.
-        self._client_id = f"{agent}@{site}-{me.rpartition('.')[2]}"
+        self._site, self._agent = site, agent
         self._topic = build_topic(Topic(site, agent, "lease"))
         self._addresses = BrokerAddresses()
         self._waiting: set[asyncio.Event] = set()
         self._client: MqttConnection | None = None
-        self._logged_s = float("-inf")
+        self._failures = Failures(PART)
+        self._logged: dict[str, float] = {}
+        self._said_ms = 0
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
         """Keep it within this block; at its end it is given back, so that the other side takes it at once."""
-        task = asyncio.create_task(self._run(), name="lease")
+        # Supervised: a mistake of ours here must not leave an agent that waits for a lease that nobody keeps.
+        supervisor = Supervisor(self._failures)
+        supervisor.start(PART, self._run)
         try:
             yield
         finally:
             await self._release()
-            await stop_tasks(task, within_s=END_TASKS_S)
+            await supervisor.stop(within_s=END_TASKS_S)
+
+    def set_broker(self, broker: Broker) -> None:
+        """Use these settings from now on, as after a reload with another password."""
+        if broker != self._broker:
+            self._broker = broker
+            if self._client is not None:
+                self._client.drop()
 
     async def held(self) -> None:
         """Wait until this side holds the lease."""
@@ -67,8 +92,18 @@ class LeaseKeeper:
 
     async def confirmed(self) -> None:
         """Wait until the broker has shown, from this moment on, that this side holds the lease."""
-        since_s = time.monotonic()
+        since_s = lease_clock()
         await self._until(lambda: self.lease.is_confirmed(since_s))
+
+    def values(self) -> dict[str, float]:
+        """The metrics of a pair by series key, as the holder publishes them."""
+        now_s = lease_clock()
+        is_confirmed = self.lease.is_confirmed(now_s - HEARD_WITHIN_S)
+        return {
+            "dcim_agent_pair_lease_confirmed": float(is_confirmed),
+            # What cannot be heard cannot be counted: without its connection nobody is known to stand by.
+            "dcim_agent_pair_standbys": self.lease.standbys(now_s),
+        }
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         changed = asyncio.Event()
@@ -82,25 +117,30 @@ class LeaseKeeper:
 
     async def _run(self) -> None:
         while True:
-            fault = await obey_cancellation(self._session())
-            if time.monotonic() - self._logged_s > LOG_EVERY_S:
-                self._logged_s = time.monotonic()
-                log.warning("agent=%s lease=%s not connected: %s", self._agent, self.lease.state, fault)
-            await asyncio.sleep(random.uniform(0.0, RETRY_S))  # noqa: S311 - jitter
+            self._found(await obey_cancellation(self._session()))
+            pause_s = HOLDER_RETRY_S if self.lease.state == "holding" else RETRY_S
+            await asyncio.sleep(random.uniform(0.0, pause_s))  # noqa: S311 - jitter
 
     async def _session(self) -> str:
         """One connection. Returns why it ended."""
+        # Of its own account, but another client than the one that publishes: AGENT@SITE is that of whoever holds the lease. A new one for
+        # each connection: copies of one machine would otherwise end each other's, and never hear of each other.
+        client_id = f"{self._agent}@{self._site}-{secrets.token_hex(4)}"
         try:
             address = await self._addresses.next(self._broker)
-            callbacks = Callbacks(opened=lambda _: self.lease.connected(time.monotonic()), received=self._received)
-            client = MqttConnection(self._broker, self._client_id, callbacks, address=address)
+            callbacks = Callbacks(
+                opened=lambda _: self.lease.connected(lease_clock()),
+                confirmed=self._confirmed,
+                received=self._received,
+            )
+            client = MqttConnection(self._broker, client_id, callbacks, address=address)
         except (ResolveError, ConfigError) as error:
-            return str(error)
+            return f"not connected: {error}"
         try:
             async with client:
                 refused = await client.subscribe([self._topic])
                 if refused:
-                    return f"the broker refuses {self._topic} ({refused[0]}); allow this account to read and write it"
+                    return self._refusal(refused[0])
                 # A broker answers in order: what it retains has come when it answers once more.
                 await client.subscribe([self._topic])
                 self._client = client
@@ -108,63 +148,137 @@ class LeaseKeeper:
                     keeping = group.create_task(self._keep(client), name="lease-keep")
                     why = await client.lost()
                     await stop_tasks(keeping, within_s=END_TASKS_S)
-                return why
         except asyncio.CancelledError:
             client.drop()
             raise
         except BrokerError as error:
             client.drop()
-            return str(error)
+            return f"not connected: {error}"
         finally:
             self._client = None
+        if client.ended_by == TAKEN_OVER:
+            return (
+                "another client took this connection's place: the broker takes the account for the client id, so give each"
+                " machine an account of its own for the lease (pair.username)"
+            )
+        return f"not connected: {why}"
 
     async def _keep(self, client: MqttConnection) -> None:
+        lease = self.lease
         sent_s = float("-inf")
-        looked_s = time.monotonic()
+        looked_s = lease_clock()
         while client.is_open:
-            now_s = time.monotonic()
-            before = self.lease.state
-            if now_s - looked_s > self.lease.expires_s / 2:
+            now_s = lease_clock()
+            before = lease.state
+            if now_s - looked_s > lease.expires_s / 2:
                 # This process stood still, or its machine did: it must hear what was said meanwhile before it says anything.
-                self.lease.connected(now_s)
+                lease.connected(now_s)
             looked_s = now_s
-            if self.lease.due(now_s) and (now_s - sent_s >= RENEW_S or self.lease.state != before):
-                sent_s = now_s
-                self._say(client, self.lease.me)
+            is_due = lease.due(now_s)
+            if now_s - sent_s >= RENEW_S or lease.state != before:
+                if is_due:
+                    sent_s = now_s
+                    self._say(client, lease.me)
+                elif lease.state == "standby":
+                    sent_s = now_s
+                    self._say(client, lease.holder, standby=lease.me)
+            if lease.is_deaf(now_s):
+                self._found(
+                    self.fault
+                    or f"the broker takes what is written to {self._topic} and does not deliver it; allow this account to read it, too"
+                )
             self._tell(before)
             await asyncio.sleep(STEP_S)
 
-    def _say(self, client: MqttConnection, holder: str) -> None:
+    def _say(self, client: MqttConnection, holder: str, *, standby: str = "") -> None:
+        # Also the mark by which this side knows its words, so no two have the same.
+        self._said_ms = max(self._said_ms + 1, time.time_ns() // 1_000_000)
         document = LeaseDocument(
-            agent=self._agent, holder=holder, hostname=socket.gethostname(), time=time.time_ns() // 1_000_000
+            agent=self._agent, holder=holder, standby=standby, hostname=socket.gethostname(), time=self._said_ms
         )
-        client.publish(self._topic, encode(document), retain=True)
+        self.lease.said(self._said_ms)
+        # A standby's word is not retained: what the broker keeps says who holds the lease.
+        _, fault = client.publish(self._topic, encode(document), retain=not standby)
+        if fault:
+            self._found(f"{self._topic} cannot be sent: {fault}")
+
+    def _confirmed(self, _: int, code: ReasonCode) -> None:
+        if code.is_failure:
+            self._found(self._refusal(code))
+
+    def _refusal(self, code: ReasonCode) -> str:
+        return f"the broker refuses {self._topic} ({code}); allow this account to read and write it"
 
     def _received(self, message: MQTTMessage) -> None:
+        if not message.payload:
+            # Somebody has deleted what the broker retains, or `doctor` tries the topic. The holder's next word is retained again.
+            return
         before = self.lease.state
         try:
             topic = topic_of(message)
             document = decode(bytes(message.payload), LeaseDocument)
             check_topic(parse_topic(topic), document)
         except ContractError as error:
-            if time.monotonic() - self._logged_s > LOG_EVERY_S:
-                self._logged_s = time.monotonic()
-                log.warning("agent=%s lease: a document that breaks the contract is ignored: %s", self._agent, error)
+            self._warn("contract", f"a document that breaks the contract is ignored: {error}")
             return
-        self.lease.heard(document.holder, time.monotonic(), is_retained=message.retain)
-        self._tell(before)
+        now_s = lease_clock()
+        who = document.standby or document.holder
+        if not message.retain and self.lease.is_copied(who, document.time):
+            self._warn(
+                "copied",
+                f"another process has this one's name, on host {document.hostname}: a machine was copied while it ran. This side takes"
+                " another name and stands by",
+            )
+            self.lease.renamed(_new_name(), now_s)
+        if document.standby:
+            self.lease.heard_standby(document.standby, now_s)
+        else:
+            self.lease.heard(document.holder, now_s, is_retained=message.retain)
+        if self.fault and who == self.lease.me and not message.retain:
+            self._found("")
+        self._tell(before, document.hostname)
 
-    def _tell(self, before: str) -> None:
+    def _found(self, fault: str) -> None:
+        """Note what is wrong, or that nothing is any more, and log it at a bounded rate."""
+        was, self.fault = self.fault, fault
+        if fault:
+            self._warn(fault, fault)
+        elif was:
+            self._logged.clear()
+            log.info("agent=%s lease=%s the lease works again", self._agent, self.lease.state)
+
+    def _warn(self, kind: str, text: str) -> None:
+        now_s = time.monotonic()
+        if now_s - self._logged.get(kind, float("-inf")) > LOG_EVERY_S:
+            # Texts of faults name topics and codes: few. The limit only makes sure.
+            if len(self._logged) >= 16:  # noqa: PLR2004
+                self._logged.clear()
+            self._logged[kind] = now_s
+            log.warning("agent=%s lease=%s %s", self._agent, self.lease.state, text)
+
+    def _tell(self, before: str, hostname: str = "") -> None:
         if self.lease.state != before:
-            log.info("agent=%s lease=%s was=%s holder=%s", self._agent, self.lease.state, before, self.lease.holder)
+            log.info(
+                "agent=%s lease=%s was=%s holder=%s host=%s",
+                self._agent,
+                self.lease.state,
+                before,
+                self.lease.holder,
+                hostname or socket.gethostname(),
+            )
         for each in self._waiting:
             each.set()
 
     async def _release(self) -> None:
         """Give the lease back. If the broker is away it expires."""
-        if self.lease.state != "holding" or (client := self._client) is None or not client.is_open:
+        if self.lease.state == "standby" or (client := self._client) is None or not client.is_open:
             return
         self._say(client, "")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_S):
                 await self._until(lambda: not self.lease.holder)
+
+
+def _new_name() -> str:
+    """A name for this process. The host's is for people; the rest makes it unique, also for two processes on one host."""
+    return f"{socket.gethostname()[:40]}.{secrets.token_hex(4)}"

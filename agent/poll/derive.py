@@ -4,12 +4,14 @@ They are calculated here and not in the collector because all their inputs were 
 different times would give a false heat. Figures across devices are derived in `collector/derive`.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from agent.profile import Slot
 from agent.readings import Readings
-from rackflow.catalogue import catalogue
+from rackflow.catalogue import PollClass, catalogue
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.physics import (
     LEAST_HEAT_W,
@@ -34,24 +36,60 @@ KEYS_KEPT: Final = 8192
 _KEYS_PER_SLICE = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Keys of the readings that figures are made of."""
+
+    humidities: tuple[str, ...]
+    currents: tuple[str, ...]
+
+
+class PlannedInputs:
+    """The inputs in each poll class of one device, found once for each plan: looking through all keys took an eighth of a poll."""
+
+    def __init__(self) -> None:
+        self._known: dict[PollClass, tuple[Sequence[Slot], Inputs]] = {}
+
+    def of(self, poll_class: PollClass, slots: Sequence[Slot], device_class: str) -> Inputs | None:
+        """Those of a class with these slots; None if no figure is made of any of them."""
+        known = self._known.get(poll_class)
+        if known is None or known[0] is not slots:
+            known = self._known[poll_class] = slots, inputs_among((slot.key for slot in slots), device_class)
+        inputs = known[1]
+        return inputs if inputs.humidities or inputs.currents or device_class == "cdu" else None
+
+
+def inputs_among(keys: Iterable[str], device_class: str) -> Inputs:
+    """Those of these keys that figures are made of, heat and what else a CDU has apart."""
+    every = list(keys)
+    current, _ = _UNBALANCE.get(device_class, ("", ""))
+    return Inputs(
+        tuple(key for key in every if key.startswith("dcim_env_relative_humidity_ratio")),
+        tuple(key for key in every if current and key.startswith(current)),
+    )
+
+
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """See `deriving`, all at once."""
-    for _ in deriving(readings, device_class, coolant):
+    """See `deriving`, all at once, whatever was planned."""
+    for _ in deriving(readings, device_class, coolant, inputs_among(readings.values, device_class)):
         pass
 
 
-def deriving(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> Generator[None, None, None]:
+def deriving(
+    readings: Readings, device_class: str, coolant: Mapping[str, str], inputs: Inputs
+) -> Generator[None, None, None]:
     """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop.
 
     Yields after each slice.
     """
     if device_class == "cdu":
         derive_cdu(readings, coolant)
-    for number, _ in enumerate(_derive_dew_points(readings), 1):
+    for number, _ in enumerate(_derive_dew_points(readings, inputs.humidities), 1):
         if number % _KEYS_PER_SLICE == 0:
             yield
-    if device_class in _UNBALANCE:
-        for number, _ in enumerate(_derive_unbalance(readings, *_UNBALANCE[device_class]), 1):
+    if inputs.currents:
+        _, unbalance = _UNBALANCE[device_class]
+        for number, _ in enumerate(_derive_unbalance(readings, inputs.currents, unbalance), 1):
             if number % _KEYS_PER_SLICE == 0:
                 yield
 
@@ -112,10 +150,10 @@ def _derive_exchanger(readings: Readings, coolant: Mapping[str, str]) -> None:
         _put(readings, "dcim_cdu_heat_imbalance_ratio", {}, heat_imbalance_ratio(primary_w, secondary_w))
 
 
-def _derive_dew_points(readings: Readings) -> Iterator[None]:
+def _derive_dew_points(readings: Readings, humidities: Sequence[str]) -> Iterator[None]:
     """Add the dew point of each sensor that reports temperature and humidity but no dew point. Yields after each sensor."""
     values = readings.values
-    for key in [key for key in values if key.startswith("dcim_env_relative_humidity_ratio")]:
+    for key in [key for key in humidities if key in values]:
         temperature, dew_point = _sensor_keys(key)
         celsius = values.get(temperature)
         if celsius is not None and dew_point not in values:
@@ -123,10 +161,10 @@ def _derive_dew_points(readings: Readings) -> Iterator[None]:
         yield
 
 
-def _derive_unbalance(readings: Readings, current: str, unbalance: str) -> Iterator[None]:
+def _derive_unbalance(readings: Readings, keys: Sequence[str], unbalance: str) -> Iterator[None]:
     """Add the unbalance of each set of three phase currents that differ only in the label `phase`. Yields after each phase and set."""
     groups: dict[str, dict[str, float]] = {}
-    for key in [key for key in readings.values if key.startswith(current)]:
+    for key in [key for key in keys if key in readings.values]:
         phase, key_of_set = _phase_and_set(key, unbalance)
         groups.setdefault(key_of_set, {})[phase] = readings.values[key]
         yield

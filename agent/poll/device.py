@@ -13,7 +13,7 @@ from typing import Protocol
 
 from agent.config import Device
 from agent.deadline import Deadline
-from agent.poll.derive import deriving
+from agent.poll.derive import PlannedInputs, deriving
 from agent.poll.greeting import Greeting, comparable, greeting_from, greeting_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.planned_cells import PlannedCells
@@ -130,6 +130,7 @@ class SnmpPoller:
         self._cells = PlannedCells()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
+        self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again.
@@ -173,7 +174,8 @@ class SnmpPoller:
         if profile.marker in raw and self._is_marked(raw[profile.marker], now):
             self._marked_at = now
             await self._plan_beside(poll_class, family, greeting)
-        await in_slices(deriving(readings, profile.class_, self._coolant), EACH_STEP)
+        if (inputs := self._inputs.of(poll_class, part.slots, profile.class_)) is not None:
+            await in_slices(deriving(readings, profile.class_, self._coolant, inputs), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 

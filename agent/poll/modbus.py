@@ -26,7 +26,7 @@ from agent.modbus import (
     parts_of,
     split_block,
 )
-from agent.poll.derive import deriving
+from agent.poll.derive import PlannedInputs, deriving
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
@@ -99,6 +99,7 @@ class ModbusPoller:
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_left = device.retries
         self._count = SeriesCount()
+        self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
         self._unread: list[str] = []
@@ -175,7 +176,8 @@ class ModbusPoller:
         self._cells.look(found.raw)
         self._cells.reject(readings)
         self._count.add(poll_class, readings)
-        await in_slices(deriving(readings, self._profile.class_, self._coolant), EACH_STEP)
+        if (inputs := self._inputs.of(poll_class, part.slots, self._profile.class_)) is not None:
+            await in_slices(deriving(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
         if was_lost:
             self._refusals.ask_all_again()
             self._look_at = self._clock()
@@ -192,8 +194,11 @@ class ModbusPoller:
         blocks = self._blocks_of(poll_class)
         for block in blocks:
             await self._read_block(block, found)
-        refs = [each.ref for block in self._plan.classes[poll_class].blocks for each in block.fields]
-        again = self._refusals.due(refs, ASKED_AGAIN)
+        again: list[str] = []
+        refs: list[str] = []
+        if self._refusals.any_refused or not blocks:
+            refs = [each.ref for block in self._plan.classes[poll_class].blocks for each in block.fields]
+            again = self._refusals.due(refs, ASKED_AGAIN)
         # A poll that asks nothing would call a device up that nobody has heard.
         for number, ref in enumerate(again or ([] if blocks else refs[:1])):
             if number and self._clock() >= found.until:
@@ -288,7 +293,12 @@ class ModbusPoller:
             with contextlib.suppress(DeviceError):
                 if changed := await self._changed_identity():
                     return changed
-        for number, ref in enumerate(self._refusals.due({*self._refusals.absent, *self._unread}, ASKED_AGAIN)):
+        absent = (
+            self._refusals.due({*self._refusals.absent, *self._unread}, ASKED_AGAIN)
+            if self._refusals.any_refused
+            else ()
+        )
+        for number, ref in enumerate(absent):
             if number and self._clock() >= until:
                 break
             found = _Round(0.0)

@@ -10,9 +10,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from benchmarks.scaling.model import Outage, Recovery
+from rackflow.outbox.pacing import BacklogPace
 
 RETRY_S = (0.5, 30.0)
 START_S = 30.0
+WORD_S = 2.0
+"""Between two words of the collectors about what is durable."""
 STEP_S = 0.25
 """Agents act in steps of this length: shorter ones change no figure, and cost more."""
 
@@ -22,6 +25,13 @@ class _Agent:
     backlog: float = 0.0
     connects_s: float = 0.0
     """When its first attempt after the broker's return is due."""
+    pace: BacklogPace | None = None
+    """That of the outbox; None if it sends its backlog at a fixed rate."""
+    steps: int = 0
+    """Its live messages are numbered by steps."""
+    stored: int = 0
+    word_s: float = 0.0
+    """When the next word is due."""
 
 
 def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> float:
@@ -35,20 +45,23 @@ def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> floa
 
 @dataclass
 class Simulation:
-    """One run. `seed` makes it repeatable."""
+    """One run. `seed` makes it repeatable. If `is_paced`, agents send their backlogs as they hear what is durable (`pacing.py`)."""
 
     outage: Outage
     seed: int = 1
+    is_paced: bool = False
     _events: list[tuple[float, int]] = field(default_factory=list)
-    _queue: deque[tuple[float, float, bool]] = field(default_factory=deque)
-    """Chunks in the broker: when they were made, how many messages, whether they are live."""
+    _queue: deque[tuple[float, float, _Agent | None, int]] = field(default_factory=deque)
+    """Chunks in the broker: when they were made, how many messages, and of live ones whose and of which step."""
 
     def run(self, patience_s: float = 36_000.0) -> Recovery:
         """Until everything that was made in the outage is stored. Raises TimeoutError if that takes longer than `patience_s`."""
         draw = random.Random(self.seed)  # noqa: S311 - jitter that is the same each time
         begins_s, ends_s = START_S, START_S + self.outage.seconds
         agents = [_Agent(0.0, first_success_s(begins_s, ends_s, draw)) for _ in range(self.outage.agents)]
-        for at in range(len(agents)):
+        for at, agent in enumerate(agents):
+            agent.pace = BacklogPace(self.outage.backlog_rate) if self.is_paced else None
+            agent.word_s = draw.random() * WORD_S
             heapq.heappush(self._events, (draw.random() * STEP_S, at))
         free_at_s, live_delay_s, drained_s = 0.0, 0.0, 0.0
         owed = self.outage.agents * self.outage.rate * self.outage.seconds
@@ -59,9 +72,10 @@ class Simulation:
                 raise TimeoutError(f"{old:.0f} of {owed:.0f} messages of the outage are stored")
             # What the collectors have finished by now.
             while self._queue and max(free_at_s, self._queue[0][0]) + self._queue[0][1] / self.outage.capacity <= now_s:
-                made_s, count, is_live = self._queue.popleft()
+                made_s, count, whose, step = self._queue.popleft()
                 free_at_s = max(free_at_s, made_s) + count / self.outage.capacity
-                if is_live:
+                if whose is not None:
+                    whose.stored = step
                     live_delay_s = max(live_delay_s, free_at_s - made_s)
                 else:
                     old += count
@@ -72,10 +86,23 @@ class Simulation:
                 agent.backlog += made
                 owed += made if now_s >= ends_s else 0.0
             else:
-                self._queue.append((now_s, made, True))
-                sent = min(agent.backlog, self.outage.backlog_rate * STEP_S)
+                agent.steps += 1
+                self._queue.append((now_s, made, agent, agent.steps))
+                sent = min(agent.backlog, self._rate(agent, now_s) * STEP_S)
                 if sent:
                     agent.backlog -= sent
-                    self._queue.append((now_s, sent, False))
+                    self._queue.append((now_s, sent, None, 0))
             heapq.heappush(self._events, (now_s + STEP_S, at))
         return Recovery(drained_s - ends_s, live_delay_s)
+
+    def _rate(self, agent: _Agent, now_s: float) -> float:
+        """What of its backlog an agent sends a second, by all that it has heard."""
+        if (pace := agent.pace) is None:
+            return self.outage.backlog_rate
+        if 0.0 <= now_s - agent.connects_s < STEP_S:
+            pace.begin(now_s, is_heard=True)
+        pace.confirmed(agent.steps, now_s)
+        if now_s >= agent.word_s:
+            agent.word_s = now_s + WORD_S
+            pace.stored(agent.stored, now_s)
+        return pace.per_s(now_s)

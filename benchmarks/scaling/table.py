@@ -38,9 +38,13 @@ def run() -> Iterator[str]:
         for outage in outages(site, constants):
             model, simulated = recovery(outage), Simulation(outage).run()
             yield (
-                f"| {site.points:,} | {outage.backlog_rate:.1f} | {model.drained_s:,.0f} s | {simulated.drained_s:,.0f} s "
+                f"| {site.points:,} | {outage.backlog_rate:.1f}, fixed | {model.drained_s:,.0f} s | {simulated.drained_s:,.0f} s "
                 f"| {model.live_delay_s:.1f} s | {simulated.live_delay_s:.1f} s |"
             )
+        paced = Simulation(outages(site, constants)[0], is_paced=True).run()
+        yield (
+            f"| {site.points:,} | as heard, up to {DEFAULT_BACKLOG_PER_S:.0f} | | {paced.drained_s:,.0f} s | | {paced.live_delay_s:.1f} s |"
+        )
 
 
 def outages(site: Site, constants: Constants) -> list[Outage]:

@@ -22,10 +22,10 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MISFIT, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
+from rackflow.process.files import check_regular
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
-    check_regular,
     check_tables,
     code,
     connect,

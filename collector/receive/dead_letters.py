@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collector.budgets import Buckets
 from rackflow import RackflowError
-from rackflow.process.sqlite import check_regular
+from rackflow.process.files import check_regular
 
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.

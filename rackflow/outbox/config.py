@@ -32,7 +32,7 @@ class OutboxSection(StrictModel):
     max_age_s: Annotated[float, Field(ge=60)] = 7 * 86400.0
     """Age at which a message is dropped and counted, with `mode: disk`."""
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
-    """Most old messages sent per second after an outage; new ones go first."""
+    """Most old messages sent per second after an outage; new ones go first. Fewer are sent while collectors do not keep up."""
     require: Annotated[list[CollectorName], Field(min_length=1, max_length=8)] | Literal["any"] = "any"
     """Collectors (their `client_id`) that must all have stored a message before it is deleted; with `any` the word of one is enough."""
     keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0

@@ -10,7 +10,7 @@ import logging
 import time
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +24,8 @@ from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, do
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.numbers import MAX_RANGES, Run, add_range, numbers_of_keys
+from rackflow.outbox.numbers import Run, add_range, added, bounded, numbers_of_keys
+from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.state import RUNS_KEPT, Limits, Totals
@@ -69,6 +70,7 @@ class DiskOutbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._pace = BacklogPace(backlog_per_s)
         self._path = path
         self._epoch = epoch
         self._limits = limits
@@ -91,8 +93,9 @@ class DiskOutbox:
         self._words = Words(require)
         if self._words.heard:
             self._awaiting.spoken()
+            self._pace.begin(clock(), is_heard=True)
         self._known_on_disk: list[tuple[str, str]] = []
-        self._lanes = Lanes(backlog_per_s, self._request_backlog)
+        self._lanes = Lanes(lambda: self.backlog_per_s, self._request_backlog)
         self._backlog = RangeSet()
         """Messages on disk that are to be sent and not in memory yet."""
         self._held = HeldKeys()
@@ -173,6 +176,7 @@ class DiskOutbox:
             return
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
+        self._pace.confirmed(key, now_s)
         if not self._words.heard:
             # One that was confirmed before it was written (the disk refuses) need not be written.
             if key in self._unsaved and key not in self._writing:
@@ -182,7 +186,9 @@ class DiskOutbox:
     def stored(self, word: Stored) -> None:
         """See `Outbox.stored`."""
         was_heard = self._words.heard
-        self._free(self._words.hear(word.collector, word.ledger, self._keys_of(word)))
+        keys = self._keys_of(word)
+        self._free(self._words.hear(word.collector, word.ledger, keys))
+        self._pace.stored(max((last for _, last in keys), default=0), self._clock())
         if self._words.heard and not was_heard:
             self._awaiting.spoken()
         if self._words.known != self._known_on_disk:
@@ -204,6 +210,7 @@ class DiskOutbox:
         self._words.withdraw(collector)
         if not self._words.heard:
             self._awaiting.silenced(self._clock())
+            self._pace.silenced()
         self._wanted.set()
 
     def hold(self, key: int) -> None:
@@ -220,6 +227,7 @@ class DiskOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
+        self._pace.begin(self._clock(), is_heard=self._words.heard)
         for key in self._resumed:
             self._backlog.add(key, key)
         self._resumed = array("q")
@@ -232,6 +240,11 @@ class DiskOutbox:
         self._lanes.wake()
         self._request_backlog()
 
+    @property
+    def backlog_per_s(self) -> float:
+        """Messages of the backlog that may leave a second, now."""
+        return self._pace.per_s(self._clock())
+
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         totals = self._totals
@@ -243,7 +256,7 @@ class DiskOutbox:
             size_bytes=totals.used_bytes + self._unsaved_bytes,
             limit_bytes=self._limits.size_bytes,
             oldest_ms=oldest_ms if messages else 0,
-            dropped=_added(totals.dropped, self._dropped),
+            dropped=added(totals.dropped, self._dropped),
             account=self._account(),
             durable=self.fault is None,
             damaged=totals.damaged,
@@ -273,7 +286,7 @@ class DiskOutbox:
             for run, later in pairwise(runs[-RUNS_KEPT:])
             if later.base > run.base
         ]
-        return Account(kind="disk", held=_bounded(held), dropped=[*self._totals.losses, *self._losses], ended=ended)
+        return Account(kind="disk", held=bounded(held), dropped=[*self._totals.losses, *self._losses], ended=ended)
 
     def _runs(self) -> list[Run]:
         """The epochs, each with the key before its first message."""
@@ -394,6 +407,7 @@ class DiskOutbox:
             self._known_on_disk = sorted(result.heard)
             self._words.remember(result.heard)
             self._awaiting.spoken()
+            self._pace.begin(self._clock(), is_heard=True)
 
     def _forget_evicted(self, evicted: list[Range]) -> None:
         # One that waits in memory to be sent is sent all the same.
@@ -482,12 +496,3 @@ def _keys_in(keys: Collection[int], first: int, last: int) -> list[int]:
     if last - first < len(keys):
         return [key for key in range(first, last + 1) if key in keys]
     return [key for key in keys if first <= key <= last]
-
-
-def _bounded(held: list[Numbers]) -> list[Numbers]:
-    """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
-    return held if len(held) <= MAX_RANGES else [*held[: MAX_RANGES // 2], *held[-MAX_RANGES // 2 :]]
-
-
-def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}

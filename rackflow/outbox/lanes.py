@@ -16,25 +16,28 @@ MAX_LIVE = 2048
 
 
 class TokenBucket:
-    """A token bucket: `per_s` tokens a second. `now_s` is any steady clock.
+    """A token bucket: `per_s` tokens a second, which may change. `now_s` is any steady clock.
 
     At most a tenth of a second's tokens are saved up: enough for a task that wakes late, too little for a burst.
     """
 
     def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._most = max(1.0, per_s / 10)
+        self.per_s = per_s
         self._tokens = self._most
         self._at_s = float("-inf")
 
+    @property
+    def _most(self) -> float:
+        return max(1.0, self.per_s / 10)
+
     def take(self, now_s: float) -> float:
         """Take a token and return 0, or return the seconds until there will be one."""
-        self._tokens = min(self._most, self._tokens + max(0.0, now_s - self._at_s) * self._per_s)
+        self._tokens = min(self._most, self._tokens + max(0.0, now_s - self._at_s) * self.per_s)
         self._at_s = now_s
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
-        return (1 - self._tokens) / self._per_s
+        return (1 - self._tokens) / self.per_s
 
     def give_back(self) -> None:
         """Return a token that was not used."""
@@ -42,14 +45,18 @@ class TokenBucket:
 
 
 class Lanes:
-    """Waiting messages (live or backlog) and messages in flight. `on_backlog_empty` is called when the backlog lane runs empty."""
+    """Waiting messages (live or backlog) and messages in flight. `on_backlog_empty` is called when the backlog lane runs empty.
 
-    def __init__(self, backlog_per_s: float, on_backlog_empty: Callable[[], None]) -> None:
+    `backlog_per_s` tells how many messages of the backlog may leave a second, now.
+    """
+
+    def __init__(self, backlog_per_s: Callable[[], float], on_backlog_empty: Callable[[], None]) -> None:
         self.live: OrderedDict[int, Message] = OrderedDict()
         self.backlog: OrderedDict[int, Message] = OrderedDict()
         self.in_flight: OrderedDict[int, Message] = OrderedDict()
         self._request_backlog = on_backlog_empty
-        self._bucket = TokenBucket(backlog_per_s)
+        self._backlog_per_s = backlog_per_s
+        self._bucket = TokenBucket(backlog_per_s())
         self._changed = asyncio.Event()
 
     def push(self, message: Message) -> Message | None:
@@ -91,6 +98,7 @@ class Lanes:
             pause_s: float | None = None
             lane = self.live
             if not lane and self.backlog:
+                self._bucket.per_s = self._backlog_per_s()
                 pause_s = self._bucket.take(clock())
                 lane = self.backlog if pause_s == 0 else lane
             if lane:

@@ -15,11 +15,10 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
-from rackflow.outbox.former import FormerOutbox, find_former
 from rackflow.outbox.loading import Opened, folder_of, load_folder, set_aside
 from rackflow.outbox.mark import Mark, MarkFile
 from rackflow.outbox.numbers import Run, numbers_of_keys, ranges
@@ -29,8 +28,10 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
 from rackflow.outbox.state import Limits, Totals, forget_runs
-from rackflow.process.files import sync
-from rackflow.process.sqlite import check_regular
+from rackflow.process.files import check_regular, sync
+
+if TYPE_CHECKING:
+    from rackflow.outbox.former import FormerOutbox
 
 log = logging.getLogger(__name__)
 # A segment is at most this part of the limit, so that dropping the oldest whole one costs little; and no smaller than four blocks.
@@ -159,7 +160,7 @@ class OutboxLog:
         self._age_from_ms = opened.stamp.age_ms + (rest_ms if 0 < rest_ms < LONGEST_REST_MS else 0)
         self._opened_s = time.monotonic()
         self._state.count_torn(opened.missing)
-        if (former := find_former(self._path)) is not None:
+        if (former := _former(self._path)) is not None:
             self._move(former, opened.written)
         totals = self.totals
         self._base = totals.last_key
@@ -188,7 +189,7 @@ class OutboxLog:
                 *(self._path, name.name, self._path),
             )
 
-    def _move(self, former: FormerOutbox, written: int) -> None:
+    def _move(self, former: "FormerOutbox", written: int) -> None:
         """Move the messages of the version before into the log, with their order, epochs, numbers and ages.
 
         Its epochs are recorded first, so that a repetition after a kill gives each message the same key, and those that are here
@@ -299,6 +300,16 @@ class OutboxLog:
 
 def _wall_ms() -> int:
     return int(time.time() * 1000)
+
+
+def _former(path: Path) -> "FormerOutbox | None":
+    """The outbox of the version before at this path; None if there is none. Raises ConfigError or OSError."""
+    if not any(each.exists() for each in (path, path.with_name(f"{path.name}.mark"))):
+        return None
+    # It needs SQLite, which takes 1.5 MB of an agent, and is there for one start after an upgrade.
+    from rackflow.outbox.former import find_former  # noqa: PLC0415
+
+    return find_former(path)
 
 
 def _lock(path: Path, outbox: Path) -> int:

@@ -13,6 +13,7 @@ from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import add_range
+from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.words import Words
@@ -38,9 +39,10 @@ class MemoryOutbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
+        self._pace = BacklogPace(backlog_per_s)
         self._epoch = epoch
         self._limit = limit_bytes
-        self._lanes = Lanes(backlog_per_s, on_backlog_empty=lambda: None)
+        self._lanes = Lanes(lambda: self.backlog_per_s, on_backlog_empty=lambda: None)
         self._size = 0
         self._last = 0
         self._dropped: Counter[str] = Counter({"full": 0})
@@ -51,6 +53,7 @@ class MemoryOutbox:
         self._words = Words(require)
         if self._words.heard:
             self._awaiting.spoken()
+            self._pace.begin(clock(), is_heard=True)
         self._held = HeldKeys()
         self._republished = 0
 
@@ -85,6 +88,7 @@ class MemoryOutbox:
             return
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
+        self._pace.confirmed(key, now_s)
         if not self._words.heard:
             self._free(self._awaiting.expired(now_s))
 
@@ -96,6 +100,7 @@ class MemoryOutbox:
         ]
         self._free(self._words.hear(word.collector, word.ledger, ranges))
         self._words.trim(min(self._messages, default=self._last + 1))
+        self._pace.stored(max((last for _, last in ranges), default=0), self._clock())
         if self._words.heard and not was_heard:
             self._awaiting.spoken()
         lost = self._awaiting.missing(self._words.highest, self._last, self._clock())
@@ -109,6 +114,7 @@ class MemoryOutbox:
         self._words.withdraw(collector)
         if not self._words.heard:
             self._awaiting.silenced(self._clock())
+            self._pace.silenced()
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
@@ -121,18 +127,23 @@ class MemoryOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
+        self._pace.begin(self._clock(), is_heard=self._words.heard)
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         # Messages that were in flight were exempt from the limit, and no longer are.
         self._shrink()
         self._lanes.wake()
+
+    @property
+    def backlog_per_s(self) -> float:
+        """Messages of the backlog that may leave a second, now."""
+        return self._pace.per_s(self._clock())
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         lanes, is_heard = self._lanes, self._words.heard
         # Without a collector, what the broker has confirmed is delivered, and only kept for a while.
         kept = RangeSet() if is_heard else self._awaiting.keys
-        # Messages are in the order of their keys, except those that were resumed or are sent again.
-        oldest = next((each for key, each in self._messages.items() if key not in kept), None)
+        oldest = self._oldest_outside(kept)
         behind = [*lanes.in_flight, *lanes.backlog]
         for each in (self._held, self._awaiting.keys):
             behind += [key for key in (each.first, each.last) if key is not None]
@@ -150,6 +161,16 @@ class MemoryOutbox:
             republished=self._republished,
             heard=is_heard,
         )
+
+    def _oldest_outside(self, kept: RangeSet) -> Message | None:
+        """The oldest message that is not among these. Their ranges are skipped: a minute of confirmed ones held the loop for 40 ms."""
+        at = next(iter(self._messages), self._last + 1)
+        for first, last in (*kept, (self._last + 1, self._last + 1)):
+            for key in range(at, first):
+                if (found := self._messages.get(key)) is not None:
+                    return found
+            at = max(at, last + 1)
+        return None
 
     def _add_to_backlog(self, keys: list[int]) -> None:
         backlog = self._lanes.backlog

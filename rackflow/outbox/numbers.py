@@ -3,7 +3,7 @@
 A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of runs connects the two.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,3 +88,13 @@ def _shorter(found: list[Numbers]) -> list[Numbers]:
             )
             return [hull, *rest]
     return found[1:]
+
+
+def bounded(held: list[Numbers]) -> list[Numbers]:
+    """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
+    return held if len(held) <= MAX_RANGES else [*held[: MAX_RANGES // 2], *held[-MAX_RANGES // 2 :]]
+
+
+def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """The sums of two counts."""
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}

@@ -25,7 +25,7 @@ import yaml
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.escape import escape_unprintable_json
 from rackflow.process.broker import Broker
-from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, ReasonCode, Session
+from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.yaml import read_text_file
 from rackflow.version import installed_version
@@ -215,6 +215,41 @@ async def check_broker(
         remedy = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", remedy))
     return findings
+
+
+async def check_echo(broker: Broker, topic: str) -> list[Finding]:
+    """Whether an account may write a topic and hears there what it has written: the lease of a pair. What is sent is empty, not retained.
+
+    A broker that filters what it delivers grants every subscription, so only an echo shows that the account may read.
+    """
+    check, remedy = (
+        "lease",
+        f"let the account {broker.username or 'without a name'} read and write {topic} in the broker's access list",
+    )
+    codes: asyncio.Queue[ReasonCode] = asyncio.Queue()
+    heard = asyncio.Event()
+
+    def received(message: MQTTMessage) -> None:
+        if not message.payload:
+            heard.set()
+
+    callbacks = Callbacks(opened=lambda _: None, confirmed=lambda _, code: codes.put_nowait(code), received=received)
+    try:
+        async with MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks) as mqtt:
+            if refused := await mqtt.subscribe([topic]):
+                return [Finding(check, "failed", f"the account may not read {topic}: {refused[0]}", remedy)]
+            mqtt.publish(topic, b"", retain=False)
+            async with asyncio.timeout(broker.timeout_s):
+                code = await codes.get()
+            if code.is_failure:
+                return [Finding(check, "failed", f"the account may not write {topic}: {code}", remedy)]
+            async with asyncio.timeout(broker.timeout_s):
+                await heard.wait()
+    except TimeoutError:
+        return [Finding(check, "failed", f"what the account writes to {topic} does not come back", remedy)]
+    except (*BrokerError, ConfigError, OSError) as error:
+        return [Finding(check, "failed", f"{broker.host}:{broker.port}: {error}", "check the account in `pair`")]
+    return [Finding(check, "ok", f"the account may read and write {topic}")]
 
 
 async def _check_write(

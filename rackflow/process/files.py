@@ -31,3 +31,9 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def check_regular(path: Path, what: str) -> None:
+    """Raise ConfigError if there is a folder, pipe or socket at `path`: opening a pipe waits for ever."""
+    if path.is_dir() or path.is_fifo() or path.is_socket():
+        raise ConfigError(f"{what}: {path} is not a regular file; choose another path")

@@ -81,12 +81,6 @@ def connect_to_read(path: Path, timeout_s: float, *, still: bool = False) -> sql
     return connect(f"file:{quote(str(path))}?mode=ro{'&immutable=1' if still else ''}", uri=True, timeout=timeout_s)
 
 
-def check_regular(path: Path, what: str) -> None:
-    """Raise ConfigError if there is a folder, pipe or socket at `path`: opening a pipe waits for ever."""
-    if path.is_dir() or path.is_fifo() or path.is_socket():
-        raise ConfigError(f"{what}: {path} is not a regular file; choose another path")
-
-
 def _path_of(db: sqlite3.Connection) -> str:
     return str(db.execute("PRAGMA database_list").fetchone()[2])
 

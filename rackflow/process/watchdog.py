@@ -28,6 +28,9 @@ LIMIT_S: Final = 10.0
 # A hang inside a C extension can hold the interpreter's lock, and then no Python thread runs. faulthandler's own thread needs no
 # lock; it ends the process with status 1. It comes later than ours, because ours has the better report.
 HARD_LIMIT_S: Final = 20.0
+# Each setting of it ends a thread and starts another one, 1 ms. So it is set anew once in a fifth of its time, and may come by so much
+# earlier.
+HARD_SETTINGS: Final = 5
 
 
 class StillTimer:
@@ -68,6 +71,9 @@ class Watchdog:
         self._hard_limit_s = hard_limit_s
         self._end = end
         self._beats = 0
+        self._rest_beats = int(hard_limit_s / HARD_SETTINGS / BEAT_S)
+        """Beats without setting the hard limit anew."""
+        self._rested = self._rest_beats
         self._why = ""
         self._over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -101,7 +107,10 @@ class Watchdog:
         if not why:
             self._beats += 1
             self._manager.alive()
-            faulthandler.dump_traceback_later(self._hard_limit_s, exit=True, file=sys.__stderr__ or 2)
+            self._rested += 1
+            if self._rested > self._rest_beats:
+                self._rested = 0
+                faulthandler.dump_traceback_later(self._hard_limit_s, exit=True, file=sys.__stderr__ or 2)
 
     def _watch(self) -> None:
         # Periods of its own without a beat are counted, not time: after a stop of the whole process (SIGSTOP, a virtual machine that

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import AgentConfig
-from agent.outage import MESSAGE_BYTES, classes_of, estimate_outage
+from agent.outage import ENVELOPE_BYTES, MESSAGE_BYTES, OWN_BYTES, estimate_outage, sizes_of
 from agent.profile import load_profiles
 from rackflow.process.config import check_config
 
@@ -24,12 +24,16 @@ def config_with(outbox: dict[str, object], *profiles: str) -> AgentConfig:
 
 def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
     profiles = load_profiles(None, lazy=True)
-    assert classes_of(profiles["rfc1628-ups"]) == {"safety", "fast", "normal", "slow", "inventory"}
-    config = config_with({"mode": "memory", "limit_bytes": 10_000 * MESSAGE_BYTES}, *["rfc1628-ups"] * 10)
+    sizes = sizes_of(profiles["rfc1628-ups"], outlets=False)
+    assert sizes.keys() == {"safety", "fast", "normal", "slow", "inventory"}
+    config = config_with({"mode": "memory", "limit_bytes": 10_000_000}, *["rfc1628-ups"] * 10)
     found = estimate_outage(config, profiles)
     # Ten devices, each every 1, 5, 10, 60 and 3600 s, and the agent's own report every 10 s.
     assert found.messages_per_s == pytest.approx(0.1 + 10 * (1 + 1 / 5 + 1 / 10 + 1 / 60 + 1 / 3600))
-    assert found.hours == pytest.approx(10_000 / found.messages_per_s / 3600)
+    seconds = {"safety": 1, "fast": 5, "normal": 10, "slow": 60, "inventory": 3600}
+    bytes_per_s = OWN_BYTES / 10 + 10 * sum(size / seconds[each] for each, size in sizes.items())
+    assert found.hours == pytest.approx(10_000_000 / bytes_per_s / 3600)
+    assert f"messages of {found.message_bytes / 1000:.1f} kB" in str(found)
     assert "the oldest are dropped" in str(found)
 
 
@@ -49,3 +53,11 @@ def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> Non
         update={"devices": [config.devices[0], config.devices[1].model_copy(update={"enabled": False})]}
     )
     assert estimate_outage(off, profiles).messages_per_s == pytest.approx(one.messages_per_s)
+
+
+def test_long_polls_count_as_long_outlets_only_where_they_are_read_and_alternatives_once() -> None:
+    profiles = load_profiles(None, lazy=True)
+    without, every = (sizes_of(profiles["apc-rpdu2"], outlets=each) for each in (False, True))
+    assert every["slow"] > 5 * without["slow"] > 5 * ENVELOPE_BYTES
+    # Sources of the UPS-MIB beside its own: each series is there once.
+    assert sizes_of(profiles["apc-ups"], outlets=False)["fast"] < 2.5 * MESSAGE_BYTES

@@ -14,12 +14,14 @@ from statistics import median
 
 import pytest
 
+from agent.pair import LeaseKeeper
 from agent.readings import Readings
 from agent.run import Agent, new_epoch, run
 from agent.self_metrics import Counters, loop_values, own_values
 from rackflow import DeviceAuthError, DeviceTimeout, DeviceUnreachable, catalogue, parse_series_key
 from rackflow.catalogue import BASE_LABELS
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
 from rackflow.process.loop_lag import LoopLag
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -162,6 +164,8 @@ async def test_every_own_metric_is_in_the_catalogue_with_its_labels() -> None:
     stats = replace(MemoryOutbox("E", 65536).stats(), limit_s=60.0)
     values = own_values(counters, stats, {"up": 1, "down": 0, "disabled": 0}, refused)
     values |= loop_values(LoopLag(0.3, 0.01), waiting=3, plans=7)
+    # Of a pair, what the one that polls says.
+    values |= LeaseKeeper(Broker(), "t1", "gw-1", 4.0).values()
     names = set()
     for key, value in values.items():
         name, labels = parse_series_key(key)

@@ -1,12 +1,13 @@
 """When polls are due, whatever they take; and how long a dead device is left alone."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.schedule import Breaker, DeviceSchedule, DuePoll, phase
+from agent.schedule import Breaker, DeviceSchedule, DuePoll, grid, on_grid, phase
 from rackflow.catalogue import PollClass
 
 INTERVALS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "slow": 60.0}
@@ -240,3 +241,29 @@ def test_alive_is_told_once_when_a_dead_device_answers() -> None:
     assert breaker.dead
     breaker.failed()
     assert (breaker.succeeded(), breaker.dead, breaker.succeeded()) == (True, False, False)
+
+
+def test_polls_of_a_few_devices_share_moments_and_stay_spread() -> None:
+    """50 devices, each polled every second and every 5 s: 60 polls a second at 20 moments."""
+    grid_s = grid(60.0)
+    assert grid_s == 0.05
+    due = Counter[int]()
+    for number in range(50):
+        schedule = DeviceSchedule(f"d{number}", {"safety": 1.0, "fast": 5.0}, 0.0, grid_s)
+        while (at := schedule.next_at()) < 20.0:
+            if at > 0.0:
+                assert abs(at / grid_s - round(at / grid_s)) < 1e-6
+                due[round(at / grid_s)] += 1
+            schedule.take(at)
+    assert sum(due.values()) > 20 * 55
+    assert len(due) <= 20 * 20
+    assert max(due.values()) < 12
+
+
+@pytest.mark.parametrize(("polls_per_s", "moments_per_s"), [(0.0, 20), (200.0, 20), (201.0, 21), (4000.0, 400)])
+def test_about_ten_polls_share_a_moment_at_any_rate(polls_per_s: float, moments_per_s: int) -> None:
+    assert grid(polls_per_s) == 1 / moments_per_s
+
+
+def test_an_interval_shorter_than_the_time_between_moments_keeps_its_phase() -> None:
+    assert on_grid(0.3, 0.02, 0.05) == 0.3

@@ -21,9 +21,10 @@ from agent.loop import AgentContext, DeviceLoop
 from agent.modbus.seam import ModbusClient
 from agent.poll.factory import PollerFactory
 from agent.profile.load import load_profiles
-from agent.run import enabled_devices, new_epoch
+from agent.run import new_epoch
 from agent.schedule import phase
 from agent.self_metrics import Counters
+from agent.settings import enabled_devices
 from agent.snmp.seam import SnmpClient
 from collector.derive.config import DeriveConfig
 from collector.derive.engine.graph import Figure

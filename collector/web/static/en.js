@@ -367,6 +367,7 @@ export default {
   "problem.DcimDeviceContested": "{device}: two agents publish about it",
   "problem.DcimCollectorPartFailing": "Collector: {part} fails",
   "problem.DcimClockSkew": "Agent {agent}: wrong clock",
+  "problem.DcimAgentNoStandby": "Agent {agent}: nothing stands by to replace it",
   "problem.DcimAgentReloadFailed": "Agent {agent}: new configuration refused",
   "problem.DcimAgentSpoolNotDurable": "Agent {agent}: messages are not on disk",
   "problem.DcimSeriesLimitNear": "Collector: close to its limit of series",

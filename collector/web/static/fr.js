@@ -367,6 +367,7 @@ export default {
   "problem.DcimDeviceContested": "{device} : deux agents en parlent",
   "problem.DcimCollectorPartFailing": "Collecteur : {part} en échec",
   "problem.DcimClockSkew": "Agent {agent} : horloge fausse",
+  "problem.DcimAgentNoStandby": "Agent {agent} : aucun processus prêt à le remplacer",
   "problem.DcimAgentReloadFailed": "Agent {agent} : nouvelle configuration refusée",
   "problem.DcimAgentSpoolNotDurable": "Agent {agent} : messages non gardés sur disque",
   "problem.DcimSeriesLimitNear": "Collecteur : proche de sa limite de séries",

@@ -106,6 +106,7 @@ export const descriptions = {
   DcimDeviceContested: "L'agent {agent} publie au sujet de {device}, qui appartient à un autre agent ; ses messages sont refusés. Retirez l'équipement à l'un des deux, ou nommez son propriétaire.",
   DcimCollectorPartFailing: "La partie {part} du collecteur {instance} échoue ou se bloque ; ce qu'elle montre est inconnu ou manque. Les mesures sont reçues et enregistrées malgré tout. Le journal du collecteur dit pourquoi.",
   DcimClockSkew: "L'horloge de l'agent {agent} est fausse de {value:.1} s. Réparez sa synchronisation : l'historique est enregistré sous ces heures.",
+  DcimAgentNoStandby: "L'agent {agent} fonctionne en paire, et aucun autre processus n'est en attente : s'il meurt, plus rien n'est relevé. Démarrez l'agent sur l'autre machine ; s'il y tourne, son journal dit pourquoi il ne peut prendre le bail, et rackflow-agent doctor l'essaie.",
   DcimAgentReloadFailed: "L'agent {agent} a refusé sa nouvelle configuration et continue avec l'ancienne. Son journal nomme le fichier, la clé et le remède.",
   DcimAgentSpoolNotDurable: "L'agent {agent} garde ses messages en mémoire : son disque est plein, en lecture seule ou lent. Ils sont perdus s'il s'arrête.",
   DcimSeriesLimitNear: "Un collecteur tient {value:%} des séries qu'il peut tenir ; au-delà, les nouveaux équipements et mesures sont refusés. Relevez series_limit.",

@@ -1,14 +1,25 @@
 """Two sides on a broker that takes the account's name for the client id, each with an account of its own for the lease."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
+
+import aiomqtt
+import pytest
 
 from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
+from agent.pair.keeper import lease_clock
+from rackflow.documents import LeaseDocument, decode
 from rackflow.process.config import check_config
+from rackflow.process.doctor import check_echo
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
+LEASE = "rackflow/v1/t1/gw-1/lease"
+EXPIRES_S = 2.0
+"""Shorter than a configuration may have it, so that tests wait less."""
 PASSWORDS = {"t1/gw-1": "p", "lease-a": "a", "lease-b": "b"}
 
 
@@ -42,3 +53,108 @@ async def test_with_an_account_each_one_holds_the_lease_and_gives_it_to_the_othe
 def test_without_an_account_of_its_own_the_lease_has_that_of_the_broker() -> None:
     config = config_of({"host": "b", "username": "u", "password": "p"}, {})
     assert config.lease_broker() == config.broker
+
+
+def access(file: Path, *lines: str) -> None:
+    """An access list of mosquitto: what each account may do with the lease."""
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def guarded(folder: Path, *lines: str) -> Iterator[tuple[Mosquitto, Path]]:
+    """A broker with an access list."""
+    rules = folder / "acl"
+    access(rules, *lines)
+    broker = Mosquitto(folder / "broker", passwords=PASSWORDS, extra=[f"acl_file {rules}"])
+    with broker.serving():
+        yield broker, rules
+
+
+def side(broker: Mosquitto, at: str) -> LeaseKeeper:
+    mine: dict[str, object] = {"port": broker.port, "username": f"lease-{at}", "password": at}
+    return LeaseKeeper(config_of(mine, {}).broker, "t1", "gw-1", EXPIRES_S)
+
+
+BOTH = ["user lease-a", f"topic readwrite {LEASE}", "user lease-b", f"topic readwrite {LEASE}"]
+
+
+@pytest.mark.parametrize(("right", "word"), [("read", "refuses"), ("write", "does not deliver")])
+async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_once_it_has_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, right: str, word: str
+) -> None:
+    with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, rules):
+        well, refused = side(broker, "a"), side(broker, "b")
+        async with well.keeping(), refused.keeping():
+            await asyncio.wait_for(well.held(), 10)
+            await eventually(lambda: word in refused.fault, "it knows why")
+            assert "allow this account to read" in refused.fault
+            assert LEASE in refused.fault
+            assert refused.fault in caplog.text
+            assert (refused.lease.state, well.lease.state) == ("standby", "holding")
+            access(rules, *BOTH)
+            broker.reload()
+            await eventually(lambda: well.values()["dcim_agent_pair_standbys"] == 1, "it stands by")
+            await eventually(lambda: not refused.fault, "nothing is wrong any more")
+            assert well.values()["dcim_agent_pair_lease_confirmed"] == 1
+            assert (refused.lease.state, well.lease.state) == ("standby", "holding")
+
+
+async def test_where_nobody_may_write_the_lease_nobody_claims_it_and_doctor_names_the_topic(tmp_path: Path) -> None:
+    with guarded(tmp_path, *BOTH[:3], f"topic read {LEASE}") as (broker, _):
+        alone = side(broker, "b")
+        async with alone.keeping():
+            await eventually(lambda: "refuses" in alone.fault, "it knows why")
+            assert alone.lease.state == "standby"
+            mine: dict[str, object] = {"port": broker.port, "username": "lease-b", "password": "b", "timeout_s": 1}
+            (found,) = await check_echo(config_of(mine, {}).broker, LEASE)
+            assert (found.status, LEASE in found.found, LEASE in found.remedy) == ("failed", True, True)
+            (found,) = await check_echo(config_of(mine | {"username": "lease-a", "password": "a"}, {}).broker, LEASE)
+            assert found.status == "ok"
+
+
+async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path: Path) -> None:
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        holder, standby = side(broker, "a"), side(broker, "b")
+        async with holder.keeping():
+            await asyncio.wait_for(holder.held(), 10)
+            async with (
+                standby.keeping(),
+                aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as stranger,
+            ):
+                await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
+                forged = b'{"agent":"gw-1","holder":"x","standby":"x","hostname":"h","time":1}'
+                for payload in (
+                    b"",
+                    b"\xff",
+                    b"[" * 5000,
+                    b'{"agent":"gw-2","holder":"x","hostname":"h","time":1}',
+                    forged,
+                ):
+                    await stranger.publish(LEASE, payload, qos=1, retain=True)
+                await asyncio.wait_for(holder.confirmed(), 10)
+                await eventually(lambda: holder.lease.standbys(lease_clock()) == 2, "even the forged standby is heard")
+                assert (holder.lease.state, standby.lease.state) == ("holding", "standby")
+                assert standby.lease.holder == holder.lease.me
+
+
+async def test_two_copies_of_a_running_machine_take_names_of_their_own_and_one_holds_the_lease(tmp_path: Path) -> None:
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        one, copy = side(broker, "a"), side(broker, "b")
+        name = copy.lease.me = one.lease.me
+        async with one.keeping(), copy.keeping():
+            await eventually(lambda: one.lease.me != copy.lease.me, "they have heard each other")
+            await eventually(lambda: {one.lease.state, copy.lease.state} == {"holding", "standby"}, "one holds it")
+            assert [each.lease.me for each in (one, copy)] != [name, name]
+
+
+async def test_the_broker_retains_the_holders_word_and_not_the_standbys(tmp_path: Path) -> None:
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        holder, standby = side(broker, "a"), side(broker, "b")
+        async with holder.keeping():
+            await asyncio.wait_for(holder.held(), 10)
+            async with standby.keeping():
+                await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
+                async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as reader:
+                    await reader.subscribe(LEASE)
+                    retained = decode(bytes((await anext(reader.messages)).payload), LeaseDocument)
+                    assert (retained.holder, retained.standby) == (holder.lease.me, "")

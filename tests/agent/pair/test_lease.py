@@ -6,30 +6,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.pair.lease import RENEW_S, SETTLE_S, Lease
+from agent.pair.lease import HEARD_WITHIN_S, MAX_STANDBYS, RENEW_S, SAID_COUNT, SETTLE_S, Lease
 
 EXPIRES_S = 4.0
 STEP_S = 0.1
 
 
+def connected() -> Lease:
+    """A side that has opened its connection, and hears itself say that it stands by."""
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    lease.heard_standby("a", EXPIRES_S)
+    return lease
+
+
 def claimed(lease: Lease, at_s: float) -> None:
     """Let it claim a free lease and hear itself."""
+    lease.heard_standby(lease.me, at_s)
     assert lease.due(at_s)
     lease.heard(lease.me, at_s + 0.01)
     assert lease.due(at_s + SETTLE_S)
 
 
 def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_heard() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     assert not lease.due(3.9)
     claimed(lease, 4.0)
     assert lease.state == "holding"
 
 
 def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     lease.heard("b", 0.5)
     lease.heard("", 1.0)
     assert lease.due(1.0)
@@ -37,24 +44,22 @@ def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
 
 
 def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     lease.heard("b", 0.1, is_retained=True)
     lease.heard("b", 3.0, is_retained=True)
     assert lease.due(4.2)
 
 
 def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     lease.heard("b", 3.9)
+    lease.heard_standby("a", 7.0)
     assert not lease.due(7.8)
     assert lease.due(7.9)
 
 
 def test_who_hears_another_claim_after_its_own_stands_by() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     assert lease.due(4.0)
     lease.heard("a", 4.1)
     assert not lease.due(4.0 + SETTLE_S - 0.1)
@@ -63,8 +68,7 @@ def test_who_hears_another_claim_after_its_own_stands_by() -> None:
 
 
 def test_a_claim_overrules_what_was_said_before_it() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     assert lease.due(4.0)
     lease.heard("b", 4.1)
     lease.heard("a", 4.2)
@@ -73,8 +77,7 @@ def test_a_claim_overrules_what_was_said_before_it() -> None:
 
 
 def test_who_hears_another_holder_stands_by() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     claimed(lease, 4.0)
     lease.heard("b", 6.0)
     assert lease.state == "standby"
@@ -82,8 +85,7 @@ def test_who_hears_another_holder_stands_by() -> None:
 
 
 def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
     assert not lease.due(60.0 + 2 * RENEW_S - 0.1)
@@ -91,8 +93,7 @@ def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder()
 
 
 def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     claimed(lease, 4.0)
     lease.connected(5.0)
     lease.heard("a", 5.1, is_retained=True)
@@ -101,19 +102,70 @@ def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
 
 @pytest.mark.parametrize(("at_s", "is_confirmed"), [(4.005, True), (4.02, False)])
 def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed: bool) -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     claimed(lease, 4.0)
     assert lease.is_confirmed(at_s) is is_confirmed
 
 
 def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> None:
-    lease = Lease("a", EXPIRES_S)
-    lease.connected(0.0)
+    lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
     lease.heard("a", 60.1, is_retained=True)
     assert not lease.is_confirmed(59.0)
+
+
+def test_who_does_not_hear_itself_claims_nothing_and_knows_that_it_is_deaf() -> None:
+    lease = Lease("a", EXPIRES_S)
+    lease.connected(0.0)
+    lease.heard("b", 0.1, is_retained=True)
+    assert not lease.due(60.0)
+    assert lease.is_deaf(60.0)
+    lease.heard_standby("a", 60.0)
+    assert not lease.is_deaf(60.0)
+    assert lease.due(60.0)
+
+
+def test_a_claim_that_is_not_heard_is_given_up() -> None:
+    lease = connected()
+    assert lease.due(4.0)
+    assert not lease.due(4.0 + HEARD_WITHIN_S)
+    assert (lease.state, lease.is_deaf(4.0 + HEARD_WITHIN_S)) == ("standby", True)
+    assert not lease.due(60.0)
+
+
+def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_while_it_is_heard() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.heard_standby("b", 6.0)
+    assert (lease.state, lease.holder, lease.standbys(6.1)) == ("holding", "a", 1)
+    assert lease.standbys(6.0 + HEARD_WITHIN_S) == 0
+    for number in range(100):
+        lease.heard_standby(f"forged-{number}", 7.0)
+    assert lease.standbys(7.0) == MAX_STANDBYS
+
+
+def test_who_takes_over_stands_by_no_more() -> None:
+    lease = connected()
+    lease.heard_standby("b", 1.0)
+    lease.heard("b", 1.5)
+    assert lease.standbys(1.6) == 0
+
+
+def test_a_process_of_the_same_name_is_known_by_words_that_this_one_has_not_said() -> None:
+    lease = connected()
+    for mark in range(SAID_COUNT):
+        lease.said(mark)
+    assert not lease.is_copied("a", 0)
+    assert lease.is_copied("a", SAID_COUNT)
+    assert not lease.is_copied("b", SAID_COUNT)
+    claimed(lease, 4.0)
+    lease.renamed("c", 6.0)
+    assert (lease.me, lease.state) == ("c", "standby")
+    lease.heard_standby("c", 6.1)
+    assert not lease.due(9.9)
+    lease.heard_standby("c", 9.9)
+    assert lease.due(10.0)
 
 
 @dataclass
@@ -125,7 +177,7 @@ class Side:
     is_connected: bool = False
     connected_s: float = 0.0
     sent_s: float = float("-inf")
-    inbox: list[tuple[float, str, bool]] = field(default_factory=list)
+    inbox: list[tuple[float, str, str]] = field(default_factory=list)
 
 
 @given(
@@ -145,24 +197,31 @@ def test_never_two_hold_it_and_in_peace_one_does(
             if is_up and not side.is_connected:
                 side.connected_s = now_s
                 side.lease.connected(now_s)
-                side.inbox = [(now_s + side.delay_s, retained, True)] if retained else []
+                side.inbox = [(now_s + side.delay_s, retained, "retained")] if retained else []
             side.is_connected = is_up
             if not is_up:
                 continue
             while side.inbox and side.inbox[0][0] <= now_s:
-                _, holder, is_retained = side.inbox.pop(0)
-                side.lease.heard(holder, now_s, is_retained=is_retained)
+                _, who, kind = side.inbox.pop(0)
+                if kind == "standby":
+                    side.lease.heard_standby(who, now_s)
+                else:
+                    side.lease.heard(who, now_s, is_retained=kind == "retained")
             # A side acts only once it has what the broker retains.
             before = side.lease.state
             is_due = now_s - side.connected_s >= side.delay_s and side.lease.due(now_s)
-            if is_due and (now_s - side.sent_s >= RENEW_S or side.lease.state != before):
-                side.sent_s, retained = now_s, side.lease.me
+            is_time = now_s - side.sent_s >= RENEW_S or side.lease.state != before
+            if is_time and (is_due or side.lease.state == "standby"):
+                side.sent_s = now_s
+                retained = side.lease.me if is_due else retained
                 for other in sides:
                     if other.is_connected:
-                        other.inbox.append((now_s + other.delay_s, side.lease.me, False))
+                        other.inbox.append((now_s + other.delay_s, side.lease.me, "holder" if is_due else "standby"))
         publishing = [
             side.lease.me for side in sides if side.is_connected and side.lease.is_confirmed(side.connected_s)
         ]
         assert len(publishing) <= 1, now_s
         now_s += STEP_S
     assert [side.lease.state for side in sides].count("holding") == 1
+    (holder,) = (side for side in sides if side.lease.state == "holding")
+    assert holder.lease.standbys(now_s) == 1

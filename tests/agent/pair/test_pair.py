@@ -125,3 +125,28 @@ async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp
             count = len(listener.batches("gw-1"))
             await eventually(lambda: len(listener.batches("gw-1")) > count + 3, "polls after it")
             assert epochs(listener) == [before]
+
+
+async def test_a_standby_takes_over_with_the_configuration_that_it_was_told_to_read_and_names_a_wrong_one(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with listening(mosquitto) as listener:
+        with an_agent(mosquitto, tmp_path, "first") as first:
+            await the_first(listener)
+            with an_agent(mosquitto, tmp_path, "second") as second:
+                config, log = tmp_path / "second.yaml", tmp_path / "second.log"
+                await eventually(
+                    lambda: listener.batches("gw-1")[-1].values["dcim_agent_pair_standbys"] == 1,
+                    "the second one stands by",
+                )
+                whole = json.loads(config.read_text())
+                config.write_text(json.dumps(whole | {"agent": "another"}))
+                second.send_signal(signal.SIGHUP)
+                await eventually(
+                    lambda: "agent: cannot change while the agent runs" in log.read_text(), "it is refused"
+                )
+                config.write_text(json.dumps(whole | {"devices": [whole["devices"][0] | {"id": "m-2"}]}))
+                second.send_signal(signal.SIGHUP)
+                await eventually(lambda: "reloaded while standing by" in log.read_text(), "it is taken")
+                first.send_signal(signal.SIGTERM)
+                await eventually(lambda: listener.batches("m-2"), "the new device is polled")

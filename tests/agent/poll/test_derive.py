@@ -2,8 +2,10 @@
 
 import pytest
 
-from agent.poll.derive import derive, derive_cdu
+from agent.poll.derive import Inputs, PlannedInputs, derive, derive_cdu
+from agent.profile.normalise import Decoder, slot_of
 from agent.readings import Readings
+from rackflow.catalogue import catalogue
 from rackflow.fluids import known_fluid
 from rackflow.physics import dew_point_celsius
 from rackflow.series import series_key
@@ -318,3 +320,16 @@ def test_figures_of_a_cooling_unit_are_of_cooling_units_alone() -> None:
     readings = Readings(values={SUPPLY: 30.0, RETURN: 40.0, FLOW: 0.002})
     derive(readings, "crah", {"secondary": "water"})
     assert readings.values.keys() == {SUPPLY, RETURN, FLOW}
+
+
+def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() -> None:
+    metric = catalogue()["dcim_pdu_phase_current_amperes"]
+    decoder = Decoder("1.3.6", 1, 1)
+    slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
+    planned = PlannedInputs()
+    found = planned.of("fast", slots, "pdu")
+    assert found == Inputs((), tuple(slot.key for slot in slots))
+    assert planned.of("fast", slots, "pdu") is found
+    assert planned.of("fast", slots[:2], "pdu") == Inputs((), tuple(slot.key for slot in slots[:2]))
+    assert planned.of("slow", slots, "env") is None
+    assert planned.of("slow", (), "cdu") == Inputs((), ())

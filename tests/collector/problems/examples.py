@@ -298,6 +298,7 @@ INCIDENTS: dict[str, Example] = {
     "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
+    "DcimAgentNoStandby": Example([agent("agent_pair_standbys", 0.0)], ("DcimAgentNoStandby",)),
     "DcimAgentReloadFailed": Example([agent("agent_config_last_reload_successful", 0.0)], ("DcimAgentReloadFailed",)),
     "DcimAgentSpoolNotDurable": Example([agent("agent_spool_durable", 0.0)], ("DcimAgentSpoolNotDurable",)),
     "DcimAgentTopicsRefused": Example(

@@ -17,7 +17,7 @@ def message(key: int) -> Message:
 def lanes_with(live: int, backlog: int, per_s: float = UNBOUNDED_PER_S) -> tuple[Lanes, list[str]]:
     """Backlog from 1 on, live from 101 on; and what is asked for is noted."""
     asked: list[str] = []
-    lanes = Lanes(per_s, lambda: asked.append("more"))
+    lanes = Lanes(lambda: per_s, lambda: asked.append("more"))
     lanes.backlog.update((key, message(key)) for key in range(1, backlog + 1))
     for key in range(101, 101 + live):
         assert lanes.push(message(key)) is None
@@ -102,7 +102,7 @@ async def test_a_pause_that_is_over_is_enough_for_backlog_to_go_on() -> None:
 
 
 def test_one_too_many_that_is_live_pushes_the_oldest_out() -> None:
-    lanes = Lanes(1.0, lambda: None)
+    lanes = Lanes(lambda: 1.0, lambda: None)
     for key in range(1, MAX_LIVE + 1):
         assert lanes.push(message(key)) is None
     assert lanes.push(message(MAX_LIVE + 1)) == message(1)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackflow.documents import Numbers
+from rackflow.documents import Numbers, Stored
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.outbox.state import Limits
@@ -200,3 +200,34 @@ async def _walk(outbox: AnyOutbox, steps: list[str]) -> tuple[set[int], int, int
             outbox.rewind()
             taken.clear()
     return confirmed, put, len(taken)
+
+
+async def test_the_backlog_goes_by_what_collectors_say(make: Make) -> None:
+    now_s = 0.0
+    async with make(clock=lambda: now_s) as outbox:
+        fill(outbox, 3)
+        await take(outbox, 3)
+        outbox.confirmed(1)
+        assert outbox.backlog_per_s == 100_000
+        outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={"E1": [(1, 1)]}))
+        now_s = 1.0
+        outbox.confirmed(2)
+        now_s = 10.0
+        outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=2, durable={"E1": [(1, 1)]}))
+        assert outbox.backlog_per_s == 50_000
+        outbox.rewind()
+        assert outbox.backlog_per_s == 4_000
+        outbox.withdrawn("c")
+        assert outbox.backlog_per_s == 100_000
+
+
+async def test_the_oldest_message_is_found_between_confirmed_ones() -> None:
+    outbox = MemoryOutbox("E1", 10_000_000, confirmed_s=60)
+    for at_ms in (10, 20, 30, 40, 50):
+        outbox.put("t", lambda seq: b"%d" % seq, now_ms=at_ms)
+    await take(outbox, 5)
+    oldest = []
+    for key in (2, 1, 4, 3, 5):
+        oldest.append(outbox.stats().oldest_ms)
+        outbox.confirmed(key)
+    assert [*oldest, outbox.stats().oldest_ms] == [10, 10, 30, 30, 50, 0]

@@ -1,19 +1,20 @@
 """How late an event loop is, and how much of it the process itself computed."""
 
 import asyncio
+import itertools
 import time
 
-from rackflow.process.loop_lag import TICK_S, WINDOW_S, LoopLag, LoopMeter
+from rackflow.process.loop_lag import CALM_TICKS, REST_TICK_S, TICK_S, WINDOW_S, LoopLag, LoopMeter
 from tests.servers.waiting import eventually
 
 
 class Clocks:
     """Clocks that stand still until they are moved."""
 
-    def __init__(self) -> None:
+    def __init__(self, calm_ticks: int = CALM_TICKS) -> None:
         self.now_s = 1000.0
         self.cpu_s = 5.0
-        self.meter = LoopMeter(lambda: self.now_s, lambda: self.cpu_s)
+        self.meter = LoopMeter(lambda: self.now_s, lambda: self.cpu_s, calm_ticks)
 
     async def tick(self, passes_s: float, cpu_s: float) -> None:
         """A timer of the meter runs after this time, in which the process computes for `cpu_s`."""
@@ -59,3 +60,35 @@ async def test_the_worst_is_shown_for_half_a_minute_at_least_and_a_minute_at_mos
         await clocks.tick(WINDOW_S + 1, cpu_s=0.0)
     assert clocks.meter.recent().hold_s == 0.0
     assert clocks.meter.longest.hold_s > 0.2
+
+
+async def test_a_calm_loop_is_looked_at_less_often_until_something_is_late() -> None:
+    clocks = Clocks(calm_ticks=3)
+    clocks.meter.start()
+    await eventually(lambda: clocks.meter.tick_s == REST_TICK_S, "it rests")
+    clocks.meter.note(0.009)
+    assert clocks.meter.recent() == LoopLag()
+    clocks.cpu_s += 0.03
+    clocks.meter.note(0.05)
+    lag = clocks.meter.recent()
+    assert (lag.lag_s, round(lag.hold_s, 6)) == (0.05, 0.03)
+    await eventually(lambda: clocks.meter.tick_s == TICK_S, "it looks again")
+    clocks.meter.stop()
+
+
+async def test_a_loop_that_computes_is_not_calm() -> None:
+    cpu_s = itertools.count(0.0, 0.011)
+    meter = LoopMeter(lambda: 1000.0, lambda: next(cpu_s), calm_ticks=1)
+    meter.start()
+    await asyncio.sleep(5 * TICK_S)
+    meter.stop()
+    assert meter.tick_s == TICK_S
+
+
+async def test_a_busy_machine_is_no_reason_to_look_more_often() -> None:
+    now_s = itertools.count(0.0, 0.5)
+    meter = LoopMeter(lambda: next(now_s), lambda: 1.0, calm_ticks=1)
+    meter.start()
+    await eventually(lambda: meter.tick_s == REST_TICK_S, "it rests although every timer is late")
+    meter.stop()
+    assert meter.recent().lag_s > 0.3

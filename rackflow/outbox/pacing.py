@@ -1,0 +1,93 @@
+"""How fast an outbox sends its backlog: as fast as collectors store it, so that live messages do not wait behind it. Pure.
+
+After an outage all agents of a site send their backlogs at once, and what collectors cannot store waits in the broker, where live messages
+stand behind old ones. No agent knows the others, but each hears what of its own is durable. Live messages have the highest numbers and
+a broker keeps their order, so how long ago the first one that is not durable was confirmed is how long the queue is. The rate falls by half
+while that is too long and grows slowly otherwise, as a TCP sender does with what it learns from acknowledgements.
+
+Times are seconds of one steady clock.
+"""
+
+from collections import deque
+from typing import Final
+
+# The first rate after a connection was opened, as a share of the most. All agents of a site begin in the same second, and before the first
+# words of the collectors each one is blind.
+START_SHARE: Final = 0.04
+# What is more than a store takes anyway is a queue: more than the least within a minute or two, of which at most LARGEST_BASE_S is
+# believed. `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
+# 3 to 12 s, and everything was stored within 5 % of the same time.
+QUEUE_S: Final = 1.0
+BASE_WINDOW_S: Final = 60.0
+LARGEST_BASE_S: Final = 2.0
+# Words come every 2 s while anything is stored. After so long without one nothing is stored, or the words wait as well.
+SILENT_S: Final = 6.0
+# What one decision does takes this long to be heard of: the queue itself and the time between words.
+STEP_S: Final = 3.0
+GROWTH: Final = 1.4
+"""Of the rate, with each word that tells of no queue."""
+LEAST_SHARE: Final = 0.002
+# Confirmations remembered, so far apart that they cover an hour.
+EVERY_S: Final = 0.25
+MAX_MARKS: Final = 14_400
+
+
+class BacklogPace:
+    """The rate of one outbox. While no collector has spoken there is nothing to go by, and it is `most_per_s`."""
+
+    def __init__(self, most_per_s: float) -> None:
+        self._most_per_s = most_per_s
+        self._per_s = most_per_s
+        self._marks: deque[tuple[int, float]] = deque(maxlen=MAX_MARKS)
+        """Keys, ascending, with the time of their confirmation: live messages, as they are the newest."""
+        self._heard_s: float | None = None
+        self._slowed_s = float("-inf")
+        self._bases = (LARGEST_BASE_S, LARGEST_BASE_S)
+        """The shortest times until a message was durable, of the window before and of the present one."""
+        self._window_until_s = float("-inf")
+
+    def begin(self, now_s: float, *, is_heard: bool) -> None:
+        """A connection was opened. `is_heard`: whether a collector has ever spoken."""
+        self._marks.clear()
+        self._heard_s = now_s if is_heard else None
+        self._per_s = self._most_per_s * (START_SHARE if is_heard else 1.0)
+
+    def confirmed(self, key: int, now_s: float) -> None:
+        """The broker has confirmed a message."""
+        if not self._marks or (key > self._marks[-1][0] and now_s - self._marks[-1][1] >= EVERY_S):
+            self._marks.append((key, now_s))
+
+    def stored(self, highest: int, now_s: float) -> None:
+        """A collector has spoken; `highest` is the highest key that it has stored. Of several, the one that is ahead counts."""
+        self._heard_s = now_s
+        while self._marks and self._marks[0][0] <= highest:
+            self._marks.popleft()
+        late_s = self._queue_s(now_s)
+        before, now = self._bases
+        if now_s >= self._window_until_s:
+            before, now = now, LARGEST_BASE_S
+            self._window_until_s = now_s + BASE_WINDOW_S
+        self._bases = before, min(now, late_s)
+        if late_s - min(self._bases) > QUEUE_S:
+            self._slow_down(now_s)
+        elif now_s - self._slowed_s >= STEP_S:
+            self._per_s = min(self._most_per_s, self._per_s * GROWTH)
+
+    def silenced(self) -> None:
+        """No collector reads these messages any more."""
+        self._heard_s = None
+        self._per_s = self._most_per_s
+
+    def per_s(self, now_s: float) -> float:
+        """Messages of the backlog that may be sent a second, now."""
+        if self._heard_s is not None and now_s - self._heard_s > SILENT_S and self._queue_s(now_s) > SILENT_S:
+            self._slow_down(now_s)
+        return self._per_s
+
+    def _queue_s(self, now_s: float) -> float:
+        return now_s - self._marks[0][1] if self._marks else 0.0
+
+    def _slow_down(self, now_s: float) -> None:
+        if now_s - self._slowed_s >= STEP_S:
+            self._slowed_s = now_s
+            self._per_s = max(self._most_per_s * LEAST_SHARE, self._per_s / 2)

@@ -1,0 +1,88 @@
+"""The backlog is sent as fast as collectors store it: the queue in the broker is known from when live messages become durable."""
+
+import pytest
+
+from rackflow.outbox.pacing import LEAST_SHARE, SILENT_S, START_SHARE, STEP_S, BacklogPace
+
+
+def live(pace: BacklogPace, from_s: float, to_s: float) -> None:
+    """A live message each second, whose key is its second."""
+    for at_s in range(round(from_s), round(to_s)):
+        pace.confirmed(at_s, float(at_s))
+
+
+def test_it_begins_slowly_and_grows_with_each_word_that_tells_of_no_queue() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    assert pace.per_s(0.0) == 500.0 * START_SHARE == 20.0
+    rates = []
+    for at_s in range(2, 24, 2):
+        live(pace, at_s - 2, at_s)
+        pace.stored(at_s - 1, float(at_s))
+        rates.append(round(pace.per_s(float(at_s))))
+    assert rates == [28, 39, 55, 77, 108, 151, 211, 295, 413, 500, 500]
+
+
+def test_a_queue_halves_it_once_until_that_can_be_seen() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    pace.stored(0, 1.0)
+    assert pace.per_s(1.0) == 28.0
+    live(pace, 1, 10)
+    # Nothing after second 6 is durable: the first one that waits has waited for 3 s.
+    pace.stored(6, 10.0)
+    assert pace.per_s(10.0) == 14.0
+    pace.stored(7, 11.0)
+    assert pace.per_s(11.0) == 14.0
+    pace.stored(8, 10.0 + STEP_S)
+    assert pace.per_s(10.0 + STEP_S) == 7.0
+
+
+@pytest.mark.parametrize(("takes_s", "is_queue"), [(1.9, False), (4.0, True)])
+def test_a_store_that_takes_long_is_no_queue_but_seconds_are(takes_s: float, *, is_queue: bool) -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    for at_s in range(300):
+        pace.confirmed(at_s, float(at_s))
+        pace.stored(at_s - 1, at_s + takes_s)
+    assert (pace.per_s(302.0) < 20.0) is is_queue
+
+
+def test_words_that_do_not_come_are_a_queue_and_a_silent_site_is_none() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    assert pace.per_s(100.0) == 20.0
+    live(pace, 100, 101)
+    assert pace.per_s(100.0 + SILENT_S) == 20.0
+    assert pace.per_s(101.0 + SILENT_S) == 10.0
+
+
+def test_it_never_falls_below_the_least() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    live(pace, 1, 2)
+    for at_s in range(10, 1000, 10):
+        pace.stored(0, float(at_s))
+    assert pace.per_s(1000.0) == 500.0 * LEAST_SHARE == 1.0
+
+
+@pytest.mark.parametrize("is_withdrawn", [False, True])
+def test_without_a_collectors_word_it_is_the_configured_rate(*, is_withdrawn: bool) -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=is_withdrawn)
+    if is_withdrawn:
+        pace.silenced()
+    live(pace, 1, 60)
+    assert pace.per_s(60.0) == 500.0
+
+
+def test_old_messages_do_not_hide_how_late_live_ones_are() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    pace.confirmed(1000, 1.0)
+    pace.confirmed(5, 2.0)
+    pace.confirmed(1001, 3.0)
+    pace.stored(1000, 4.0)
+    assert pace.per_s(4.0) == 28.0
+    pace.stored(1000, 8.0)
+    assert pace.per_s(8.0) == 14.0
