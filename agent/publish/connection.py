@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient
-from agent.publish.packets import Received, Will
-from agent.publish.reasons import FAILURE, reason_text
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient
+from rackflow.process.mqtt5.packets import Received, Will
+from rackflow.process.mqtt5.reasons import FAILURE, reason_text
 from agent.publish.refusals import NO_SUBSCRIBERS, What
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker

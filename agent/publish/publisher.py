@@ -16,7 +16,7 @@ from functools import partial
 
 import msgspec
 
-from agent.publish.client import BrokerError
+from rackflow.process.mqtt5.client import BrokerError
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
 from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of

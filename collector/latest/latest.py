@@ -202,6 +202,7 @@ class Latest:
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
+            device.said = None
         return True
 
     def remove_device(self, site: str, agent: str, device: str) -> bool:

@@ -39,7 +39,7 @@ def test_fields_with_the_same_tags_share_a_point() -> None:
     )
     assert lines_of(one) == [
         f"dcim_cdu,{HEAD},loop=secondary supply_temperature_celsius=32.0,flow_cubic_meters_per_second=0.0025 7",
-        f"dcim_cdu,{HEAD} energy_joules_total=1e+22 7",
+        f"dcim_cdu,{HEAD} energy_joules_total=1e22 7",
         f'dcim_cdu,{HEAD},pump=1 pump_state="running" 7',
         f"dcim_device,{HEAD} up=1.0,poll_duration_seconds=0.031,rejected_readings=0.0 7",
     ]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient, Session
-from agent.publish.packets import Received, Will
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from rackflow.process.mqtt5.packets import Received, Will
 from rackflow.process.broker import Broker
-from tests.agent.publish.test_hostile_client import TOPIC, Heard
+from tests.rackflow.process.mqtt5.test_hostile_client import TOPIC, Heard
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 from tests.servers.mqtt_account import with_certificate
@@ -49,7 +49,7 @@ async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosq
         async with watching(mosquitto, TOPIC) as watcher:
             mid, _ = client.publish(TOPIC, b"b", retain=False)
             await eventually(lambda: heard.confirmed[1:] == [(mid, 0)], "confirmed")
-            await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False)], "it arrives")
+            await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False, mid=1)], "it arrives")
 
 
 async def test_a_message_that_was_retained_is_told_from_a_new_one(mosquitto: Mosquitto) -> None:
@@ -103,7 +103,7 @@ async def test_a_connection_that_is_dropped_leaves_its_will_and_one_that_is_clos
         async with client_of(mosquitto.port, "dropped", Heard(), will=Will("will/dropped", b"gone")) as client:
             client.drop()
         await eventually(lambda: watcher.received, "the will")
-        assert watcher.received == [Received("will/dropped", b"gone", retain=False)]
+        assert watcher.received == [Received("will/dropped", b"gone", retain=False, mid=1)]
 
 
 async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
