@@ -304,7 +304,7 @@ class SeriesKeys:
         )
 
 
-def number_texts(numbers: Sequence[float]) -> list[str]:
+def number_texts(numbers: Sequence[object]) -> list[str]:
     """Each number with all its digits, as every reader of floats takes it (`1.5`, `0.00001`, `1e22`).
 
     msgspec writes the shortest text that reads as the same number, as `repr` does, in a quarter of the time: 3.5 us for 50 numbers.

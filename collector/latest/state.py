@@ -143,7 +143,7 @@ class DeviceState:
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
-        return self.received_at + self.life_s()
+        return self.received_at + (self.life if self.life is not None else self.life_s())
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""

@@ -227,9 +227,7 @@ class Subscriber:
             self._client_id,
             Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
             # Another one for each connection: what was published and not confirmed is published anew by whoever published it.
-            session=Session(
-                expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, by_hand=True
-            ),
+            session=Session(expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, by_hand=True),
             address=address,
         )
         try:

@@ -104,9 +104,7 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
     if not isinstance(form, _Form):
         form = layout.made[dialect] = _form(layout, dialect)
     up = 1.0 if batch.up else 0.0
-    return form.lines(
-        (tags, batch.time, up, batch.duration_s, float(batch.rejected)), readings.numbers, readings.words
-    )
+    return form.lines((tags, batch.time, up, batch.duration_s, float(batch.rejected)), readings.numbers, readings.words)
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self
 
+from rackflow.errors import RackflowError
+from rackflow.process.broker import Broker, explain, explain_alert
 from rackflow.process.mqtt5 import packets
 from rackflow.process.mqtt5.packets import MAX_MID, ConnAck, MalformedPacketError, Received, Will
 from rackflow.process.mqtt5.reasons import FAILURE, reason_text
 from rackflow.process.mqtt5.wire import Wire, WireCallbacks
-from rackflow.errors import RackflowError
-from rackflow.process.broker import Broker, explain, explain_alert
 
 # Longest wait for TCP and TLS. Five seconds allow two retransmissions of a lost SYN (after 1 s and 3 s).
 CONNECT_S: Final = 5.0
@@ -225,7 +225,9 @@ class MqttClient:
             async with asyncio.timeout(self.timeout_s):
                 codes = await answer
         except TimeoutError as error:
-            raise BrokerError(f"the broker has not answered {what.split()[0].upper()} within {self.timeout_s:g} s") from error
+            raise BrokerError(
+                f"the broker has not answered {what.split(maxsplit=1)[0].upper()} within {self.timeout_s:g} s"
+            ) from error
         finally:
             del self._subscribing[mid]
         return [code for code in codes if code >= FAILURE]

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
 import mqtt5
+import msgspec
 
-from rackflow.process.mqtt5.reasons import FAILURE
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import RackflowError
+from rackflow.process.mqtt5.reasons import FAILURE
 
 # First byte of a packet: its type, for PUBLISH without the flags in the lower half (MQTT 5, 2.1.2).
 CONNACK: Final = 0x20
@@ -30,7 +30,9 @@ PINGRESP: Final = 0xD0
 DISCONNECT: Final = 0xE0
 # All that a client of QoS 1 may be sent, whole first bytes: PUBLISH of QoS 0 and 1, with their flags. Anything else is noticed before
 # the length that follows it is waited for.
-FIRST_BYTES: Final = frozenset({CONNACK, 0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT})
+FIRST_BYTES: Final = frozenset(
+    {CONNACK, 0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT}
+)
 
 # The largest packet taken from a broker: the largest document and 4 KiB for topic and properties. It is announced, so a broker leaves
 # out what is larger (3.1.2.11.4); a packet that is larger all the same is refused as soon as its length is known.
@@ -80,7 +82,7 @@ class ConnAck:
     takes_retained: bool = True
 
 
-def connect_packet(
+def connect_packet(  # noqa: PLR0913 - what the packet has
     client_id: str,
     *,
     username: str | None,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
 from rackflow.process.mqtt5.packets import Received, Will
-from rackflow.process.broker import Broker
 from tests.rackflow.process.mqtt5.test_hostile_client import TOPIC, Heard
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
-from rackflow.process.mqtt5.packets import PINGREQ_PACKET, Received, puback_packet
 from agent.publish.publisher import Publisher
-from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from agent.self_metrics import Counters
 from rackflow.documents import Status
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from rackflow.process.mqtt5.packets import PINGREQ_PACKET, Received, puback_packet
+from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from tests.servers.refusing_broker import ACCEPTED, Answer, RefusingBroker
 from tests.servers.scripted_broker import CONNACK, ScriptedBroker
 from tests.servers.waiting import eventually
