@@ -69,10 +69,10 @@ class PieceKeeper:
         """The next page, of texts with names by which they are found again. Call it once at a time."""
         pieces = await in_own_thread(partial(self._take, parts), "render")
 
-        def compress() -> Sequence[bytes]:
+        def members() -> Sequence[bytes]:
             return [each.compressed() for each in pieces]
 
-        return Pieces([each.plain for each in pieces], Shared(lambda: in_own_thread(compress, "render"), math.inf))
+        return Pieces([each.plain for each in pieces], Shared(lambda: in_own_thread(members, "render"), math.inf))
 
     def _take(self, parts: Iterable[tuple[str, str]]) -> list[Piece]:
         known, self._kept = self._kept, {}
