@@ -28,11 +28,6 @@ PING_GRACE_S: Final = 0.25
 # A broker that takes no larger packet takes no batch at all: one of a single reading needs some 500 bytes, and an identifier of 64
 # letters for site, agent and device as many again.
 MIN_PACKET_BYTES: Final = 1280
-<<<<<<< HEAD:rackflow/process/mqtt5/client.py
-TLS_HINT: Final = "; with TLS, it may refuse the certificate of this side: check cert_file and key_file"
-=======
-MAX_MID: Final = 0xFFFF
->>>>>>> main:agent/publish/client.py
 
 
 class BrokerError(RackflowError):
