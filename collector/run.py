@@ -399,8 +399,7 @@ class Collector:
     async def _safety_metrics(self) -> list[Part]:
         names = self._problems.safety_metrics
         figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
-        steps = render_steps(self.latest, time.monotonic(), figures, self._failures, names)
-        parts, _ = await in_slices(steps)
+        parts, _ = await in_slices(render_steps(self.latest, time.monotonic(), figures, self._failures, names))
         return [*parts, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:

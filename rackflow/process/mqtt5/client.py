@@ -1,8 +1,8 @@
 """One MQTT 5 connection for those who send or receive many messages, over our own transport and the codec of `packets.py`.
 
 Sending one of 2.9 kB costs the agent 12 to 16 us beyond an idle sender, and 55 to 68 us through paho-mqtt (`rackflow/process/mqtt.py`,
-which everything else uses; 2,000 messages a second, uvloop, mosquitto beside it). Receiving one costs the collector 9 us, and 46 us through paho-mqtt.
-Nothing here waits in a queue of its own: what the broker has not confirmed is the caller's to keep and to limit.
+which everything else uses; 2,000 messages a second, uvloop, mosquitto beside it). Receiving one costs the collector 9 us, and 46 us
+through paho-mqtt. Nothing here waits in a queue of its own: what the broker has not confirmed is the caller's to keep and to limit.
 """
 
 import asyncio
