@@ -55,7 +55,7 @@ BENCHMARKS = {
     ),
     "F": Benchmark(
         "the collector: what waited at the broker while it was away",
-        lambda at: collecting.catching_up(at.folder / "backlog"),
+        lambda at: collecting.catching_up(at.folder / "backlog", 125 * at.seconds),
     ),
     "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
     "cluster": Benchmark(

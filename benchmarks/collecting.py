@@ -44,7 +44,6 @@ SCRAPES = 8
 IDLE_S = 2.0
 # Of a batch with two numbers of four digits for each of 25 outlets.
 PAYLOAD_BYTES = 2_900
-BACKLOG_MB = 1_000.0
 
 
 @dataclass
@@ -301,7 +300,7 @@ def scraping(bed: Bed, feeder: Feeder, path: str, *, zipped: bool, anew: bool) -
     return 1000 * spent / SCRAPES
 
 
-def catching_up(folder: Path, size_mb: float = BACKLOG_MB) -> Iterator[str]:
+def catching_up(folder: Path, size_mb: float) -> Iterator[str]:
     """A collector that was away finds so much at the broker: MB of payload by second and CPU second until all of it is durable.
 
     A live message that is sent when the collector is back stands last in the broker's queue, so that it waits as long.
