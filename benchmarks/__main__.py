@@ -50,7 +50,12 @@ BENCHMARKS = {
         lambda at: equal_rates.run(at.folder, at.rounds, at.seconds),
     ),
     "D": Benchmark(
-        "the collector: broker to durable, scrapes, a backlog", lambda at: collecting.run(at.folder / "collecting")
+        "the collector: broker to durable, and scrapes",
+        lambda at: collecting.run(at.folder / "collecting", rounds=min(at.rounds, 3)),
+    ),
+    "F": Benchmark(
+        "the collector: what waited at the broker while it was away",
+        lambda at: collecting.catching_up(at.folder / "backlog", 125 * at.seconds),
     ),
     "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
     "cluster": Benchmark(

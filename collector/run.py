@@ -48,6 +48,7 @@ from collector.web import (
     METRICS_PART,
     WEB_PARTS,
     Moment,
+    Part,
     Shell,
     Told,
     View,
@@ -386,21 +387,20 @@ class Collector:
         else:
             self._tally.failures[what] += 1
 
-    async def _metrics(self) -> str:
-        text, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
+    async def _metrics(self) -> list[Part]:
+        parts, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
-        return text + self._failures.attempt(METRICS_PART, own, "")
+        return [*parts, ("own", self._failures.attempt(METRICS_PART, own, ""))]
 
     def _view(self) -> View:
         metrics, pages = (self._metrics, self._safety_metrics), (self._page, self._knows)
         return View(*metrics, *pages, self._faults, self._ledger_page, self._api)
 
-    async def _safety_metrics(self) -> str:
+    async def _safety_metrics(self) -> list[Part]:
         names = self._problems.safety_metrics
         figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
-        steps = render_steps(self.latest, time.monotonic(), figures, self._failures, names)
-        text, _ = await in_slices(steps)
-        return text + self._self_metrics.render_connection()
+        parts, _ = await in_slices(render_steps(self.latest, time.monotonic(), figures, self._failures, names))
+        return [*parts, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:
         # The web server starts before the outbox and may be scraped before the outbox exists.

@@ -75,7 +75,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     rejected: Annotated[int, msgspec.Meta(ge=0, le=MAX_REJECTED)]
 
 
-class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
+class Batch(Document, frozen=True, kw_only=True, gc=False, rename={"device_class": "class"}):
     """One poll of one device. `time` is ms UTC at the end of the poll; values are in base units of the catalogue.
 
     `values`, `states` and `bad` are keyed by series key; a reading is in exactly one of them or absent. `part` is there if the poll was
@@ -109,7 +109,7 @@ class Batch(Document, frozen=True, kw_only=True, rename={"device_class": "class"
         return self.part is msgspec.UNSET or self.part.number == 1
 
 
-class Event(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
+class Event(Document, frozen=True, kw_only=True, gc=False, rename={"device_class": "class"}):
     """One edge of one device: it went up or down, or a state changed. `series` names the state for kind `state`."""
 
     epoch: Name

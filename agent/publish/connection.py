@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient
-from agent.publish.packets import Received, Will
-from agent.publish.reasons import FAILURE, reason_text
 from agent.publish.refusals import NO_SUBSCRIBERS, What
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient
+from rackflow.process.mqtt5.packets import Received, Will
+from rackflow.process.mqtt5.reasons import FAILURE, reason_text
 
 log = logging.getLogger(__name__)
 # How many messages may wait for their PUBACK. It limits how many are sent twice after a broken connection, and at a round trip of

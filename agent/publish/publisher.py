@@ -16,7 +16,6 @@ from functools import partial
 
 import msgspec
 
-from agent.publish.client import BrokerError
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
 from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of
@@ -28,6 +27,7 @@ from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, e
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import Topic, build_topic

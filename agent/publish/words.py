@@ -10,13 +10,13 @@ import logging
 import time
 from typing import Final
 
-from agent.publish.client import BrokerError, MqttClient
-from agent.publish.packets import Received
-from agent.publish.reasons import reason_text
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, check_topic, decode
 from rackflow.errors import ContractError
 from rackflow.outbox import Outbox
+from rackflow.process.mqtt5.client import BrokerError, MqttClient
+from rackflow.process.mqtt5.packets import Received
+from rackflow.process.mqtt5.reasons import reason_text
 from rackflow.topics import parse_topic, stored_subscription
 
 log = logging.getLogger(__name__)

@@ -1,14 +1,14 @@
 """One message ready to be stored: its points, and what is recorded once they are durable."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from collector.ledger import Entry, Note
 from collector.receive import Polled
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedMessage:
+class PreparedMessage(msgspec.Struct, frozen=True, gc=False):
     """A message's lines for the store, and what the ledger and the poll counts record once these are durable.
 
     `substitute_ms` is the time of the points if the message's own time is impossible, otherwise None. It is chosen when the
@@ -27,5 +27,5 @@ class PreparedMessage:
         the other points are there, and each refused point is in the dead-letter file.
         """
         if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
-            return replace(self.note, dead="store")
+            return msgspec.structs.replace(self.note, dead="store")
         return self.note

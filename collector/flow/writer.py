@@ -9,8 +9,10 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
@@ -27,8 +29,7 @@ Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
 Count = Callable[[Iterable[Polled]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """One message and what must be durable before it may be acknowledged. Derived points have no delivery."""
 
     delivery: Delivery | None
@@ -48,7 +49,7 @@ class Pending:
         delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
-        return delivery if substitute_ms is None else replace(delivery, wall_s=substitute_ms / 1000)
+        return delivery if substitute_ms is None else msgspec.structs.replace(delivery, wall_s=substitute_ms / 1000)
 
     @property
     def is_kept(self) -> bool:

@@ -76,14 +76,16 @@ def is_observed(device: DeviceState, agent: AgentState | None, connection: Conne
     received before and does not count. Then what it said of the device before counts again, if it is still fresh: a device that is
     down is asked only once a minute, and would be unknown for that long after every short break.
     """
+    return agent is not None and _is_present(agent, connection) and device.heard and now < device.fresh_until()
+
+
+def _is_present(agent: AgentState, connection: Connection) -> bool:
+    """Whether an agent's words count: see `is_observed`."""
     return (
         connection.is_open
-        and agent is not None
         and not is_offline(agent)
         and agent.heard_at > connection.lost_at
         and agent.heard_at >= agent.back_at
-        and device.heard
-        and now < device.fresh_until()
     )
 
 
@@ -94,12 +96,14 @@ def observe(
     unheard: list[DeviceState] = []
     starting: set[DeviceKey] = set()
     speaking: set[AgentKey] = set()
+    # Of 2,000 devices there are a few agents, and this is asked for each scrape and each look for problems.
+    present = {key for key, agent in agents.items() if _is_present(agent, connection)}
     for device in devices:
         by = device.site, device.agent
-        agent = agents.get(by)
-        if is_observed(device, agent, connection, now):
+        if by in present and device.heard and now < device.fresh_until():
             speaking.add(by)
             continue
+        agent = agents.get(by)
         unheard.append(device)
         since = max(connection.since, agent.since if agent is not None else -math.inf)
         if (not device.heard or device.received_at < since) and now < since + device.life_s():

@@ -6,6 +6,8 @@ Agents' clocks may be wrong or be set, so messages are ordered by number if poss
 import math
 from dataclasses import dataclass, field
 
+import msgspec
+
 from collector.counters import Histogram
 from collector.readings import Rows, Series
 from rackflow import Batch, DeviceDocument, Status
@@ -44,8 +46,7 @@ def shelf_life_s(interval_s: float) -> float:
     return min(max(SHELF_LIFE_INTERVALS * interval_s, SHELF_LIFE_FLOOR_S), SHELF_LIFE_CEILING_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """Identifies the message that a value came in. `time_ms` is by the agent's clock, which may have been set since."""
 
     agent: str
@@ -59,8 +60,7 @@ class Origin:
         return cls(batch.agent, batch.epoch, batch.seq, batch.time)
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """What the readings of one message share. They may be shown until `expires_at` (monotonic), `life_s` after their receipt."""
 
     origin: Origin
@@ -114,6 +114,8 @@ class DeviceState:
     last_success_ms: int | None = None
     poll_duration_s: float | None = None
     rejected: int = 0
+    said: dict[str, str] | None = None
+    """The labels of the last batch, if there are no more of them than are kept: nearly always they come again."""
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
     """The values of `series` by place in a batch; cleared when one is dropped."""
@@ -141,7 +143,7 @@ class DeviceState:
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
-        return self.received_at + self.life_s()
+        return self.received_at + (self.life if self.life is not None else self.life_s())
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
@@ -165,7 +167,9 @@ class DeviceState:
         self.heard = True
         self.pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
-        self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
+        if batch.labels != self.said:
+            self.said = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
+            self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
         self.up, self.error, self.poll_duration_s, self.rejected = (
             batch.up,
             batch.error,

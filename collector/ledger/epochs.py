@@ -10,6 +10,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from rackflow.documents import Account
 
 # Numbers per chunk. A chosen value: a larger chunk makes fewer rows, but each commit rewrites every chunk it touched, 64
@@ -30,8 +32,7 @@ class EpochKey(NamedTuple):
     epoch: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One message. `time_ms` is its own time, `wall_ms` when it was received, both ms since 1970.
 
     `dead` is the reason why it went to the dead-letter file; empty if it did not.

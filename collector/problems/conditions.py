@@ -4,7 +4,7 @@ The same table is translated for Prometheus by `promql.py`; tests play each prob
 that a message costs only what concerns its device.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -131,21 +131,45 @@ class Evaluator:
         self.metrics = table.metrics()
         self._by_metric: dict[str, list[Problem]] = {}
         # Units of one family have the same metrics, so that finding their problems anew was a tenth of an evaluation.
-        self._by_metrics: dict[tuple[str, ...], list[Problem]] = {}
+        self._by_metrics: dict[tuple[str, ...], list[tuple[Problem, tuple[Condition, ...]]]] = {}
         for problem in table.problems.values():
             for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
                 self._by_metric.setdefault(metric, []).append(problem)
 
     def problems_of(self, unit: Unit) -> list[Problem]:
         """The problems that the unit's series can decide."""
+        return [problem for problem, _ in self.asked_of(unit)]
+
+    def asked_of(self, unit: Unit) -> list[tuple[Problem, tuple[Condition, ...]]]:
+        """The problems that the unit's series can decide, each with those of its conditions that can hold with them."""
         metrics = tuple(unit.series)
         known = self._by_metrics.get(metrics)
         if known is None:
             if len(self._by_metrics) >= MAX_FAMILIES:
                 self._by_metrics.clear()
             found = {problem.name: problem for name in metrics for problem in self._by_metric.get(name, ())}
-            known = self._by_metrics[metrics] = list(found.values())
+            known = self._by_metrics[metrics] = [
+                (problem, tuple(each for each in problem.when if self.can_hold(each, unit.series)))
+                for problem in found.values()
+            ]
         return known
+
+    def can_hold(self, condition: Condition, metrics: Container[str]) -> bool:
+        """Whether a condition can hold for a unit with these metrics, whatever their values. It may say yes too often, never no."""
+        if condition.after is not None or condition.fell is not None:
+            return True  # it remembers what it sees
+        if not condition.record and condition.metric not in metrics:
+            return False
+        bound = condition.above if condition.above is not None else condition.below
+        if (
+            condition.equals is None
+            and not condition.states
+            and isinstance(bound, Limit)
+            and not bound.record
+            and bound.metric not in metrics
+        ):
+            return False  # most devices state no limit
+        return all(self.can_hold(each, metrics) for each in condition.also)
 
     def decides(self, problem: Problem, unit: Unit, device: str | None = None) -> bool:
         """Whether the unit has all that the problem asks of it: after a start, limits come long after the readings they limit.
@@ -164,10 +188,12 @@ class Evaluator:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""
         return {labels: found.value for labels, found in self.findings(problem, unit, wall_s).items()}
 
-    def findings(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, Finding]:
-        """As `evaluate`, with the limits."""
+    def findings(
+        self, problem: Problem, unit: Unit, wall_s: float, conditions: Iterable[Condition] | None = None
+    ) -> dict[Labels, Finding]:
+        """As `evaluate`, with the limits; by `conditions`, if only some of the problem's can hold."""
         found: dict[Labels, Finding] = {}
-        for condition in problem.when:
+        for condition in problem.when if conditions is None else conditions:
             reading = condition.metric or self._records[condition.record].metric
             more = {"reading": reading.removeprefix("dcim_")} if problem.has_reading else {}
             for labels, value in self._holding(condition, unit, problem.name, wall_s):

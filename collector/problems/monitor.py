@@ -260,9 +260,8 @@ class Monitor:
     def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
-        problems = self._evaluator.problems_of(unit)
-        for problem in problems:
-            findings = self._evaluator.findings(problem, unit, wall_s)
+        for problem, conditions in self._evaluator.asked_of(unit):
+            findings = self._evaluator.findings(problem, unit, wall_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         values = {each: finding.value for each, finding in found.items()}
         self.tracker.update(

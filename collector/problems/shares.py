@@ -5,10 +5,11 @@ What each device contributes is kept from its last evaluation, so that a message
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from collector.problems.conditions import Evaluator, Labels, Unit, labels_of
-from collector.problems.table import Share, Table
+from collector.problems.conditions import MAX_FAMILIES, Evaluator, Labels, Unit, labels_of
+from collector.problems.table import Condition, Share, Table
 from collector.problems.tracker import UnitKey
 
 # Racks that one problem names; a hall has some hundred.
@@ -33,6 +34,21 @@ class _Part(NamedTuple):
     rack: str
 
 
+class _Asked(NamedTuple):
+    """One problem, and those of its conditions that can hold for some family of devices."""
+
+    name: str
+    share: Share
+    among: Condition | None
+    of: tuple[Condition, ...]
+
+
+# A site has a few feeds, agents and rooms.
+@lru_cache(maxsize=4_096)
+def _group(by: tuple[str, ...], texts: tuple[str, ...]) -> Labels:
+    return labels_of(dict(zip(by, texts, strict=True)))
+
+
 class Shares:
     """What each device contributes to the problems that are decided over many."""
 
@@ -40,17 +56,38 @@ class Shares:
         self._shares = {name: each.share for name, each in table.problems.items() if each.share is not None}
         self._evaluator = evaluator
         self._parts: dict[str, dict[UnitKey, _Part]] = {name: {} for name in self._shares}
+        self._by_metrics: dict[tuple[str, ...], tuple[_Asked, ...]] = {}
 
     def note(self, key: UnitKey, unit: Unit) -> None:
         """Take what a device says now."""
-        for name, share in self._shares.items():
-            texts = [unit.base.get(label, unit.agent if label == "agent" else "") for label in share.by]
+        holds = self._evaluator.holds
+        for name, share, among, of in self._asked(unit):
+            texts = tuple([unit.base.get(label, unit.agent if label == "agent" else "") for label in share.by])
             if not all(texts):
                 continue
-            group = labels_of(dict(zip(share.by, texts, strict=True)))
-            belongs = self._evaluator.holds(share.among, unit)
-            ill = any(self._evaluator.holds(each, unit) for each in share.of)
+            belongs = among is not None and holds(among, unit)
+            ill = any(holds(each, unit) for each in of)
+            group = _group(tuple(share.by), texts)
             self._parts[name][key] = _Part(group, belongs, ill, unit.is_silent, unit.base.get("rack", ""))
+
+    def _asked(self, unit: Unit) -> "tuple[_Asked, ...]":
+        """For each problem those of its conditions that can hold with the metrics of a unit."""
+        metrics = tuple(unit.series)
+        known = self._by_metrics.get(metrics)
+        if known is None:
+            if len(self._by_metrics) >= MAX_FAMILIES:
+                self._by_metrics.clear()
+            can_hold = self._evaluator.can_hold
+            known = self._by_metrics[metrics] = tuple(
+                _Asked(
+                    name,
+                    share,
+                    share.among if can_hold(share.among, unit.series) else None,
+                    tuple(each for each in share.of if can_hold(each, unit.series)),
+                )
+                for name, share in self._shares.items()
+            )
+        return known
 
     def keep(self, present: Collection[UnitKey]) -> None:
         """Forget devices that are gone."""

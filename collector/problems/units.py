@@ -1,13 +1,16 @@
 """Collects the present series of devices, agents and figures for the evaluation. Pure; `now` is monotonic seconds."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from collector.derive import Figure, SiteLimit
-from collector.latest import DeviceState, Latest, LatestValue, Observations
+from collector.latest import AgentState, DeviceState, Latest, LatestValue, Observations
 from collector.problems.conditions import Unit
 from rackflow.catalogue import BASE_LABELS
 
+ASKED: Final = "problems_asked"
+"""Name of what is kept of a device between two looks (`DeviceState.made`)."""
 # A site of 5,000 devices has 50,000 figures, and looking at one takes 0.3 µs.
 FIGURES_PER_SLICE: Final = 5_000
 
@@ -20,7 +23,7 @@ def device_unit(
     base |= {"site": device.site, "device": device.device}
     up = latest.up(device, now)
     unit = Unit(base, is_silent=up is not True, agent=device.agent)
-    _add(unit, device.series.values(), metrics, now)
+    _add(unit, device, metrics, now)
     for limit in limits:
         unit.add(limit.metric, dict(limit.labels), limit.value)
         unit.sources[limit.metric] = limit.source
@@ -37,7 +40,7 @@ def agent_units(latest: Latest, observations: Observations, metrics: Collection[
     for agent in latest.agents():
         key = agent.site, agent.agent
         unit = Unit({"site": agent.site, "agent": agent.agent})
-        _add(unit, agent.series.values(), metrics, now)
+        _add(unit, agent, metrics, now)
         if (is_up := observations.agents_up.get(key)) is not None:
             unit.add("dcim_agent_up", {}, float(is_up))
         for reason, count in observations.counts.get(key, {}).items():
@@ -59,12 +62,28 @@ def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[st
     return unit
 
 
-def _add(unit: Unit, held: Iterable[LatestValue], metrics: Collection[str], now: float) -> None:
-    found = unit.series
-    for each in held:
-        series = each.series
-        name = series.metric.name
-        if name in metrics and now < each.expires_at:
-            if (known := found.get(name)) is None:
-                known = found[name] = []
-            known.append((series.by_name, each.value))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The series of a device or agent that some problem asks about, by metric; made anew when a series comes or goes."""
+
+    metrics: Collection[str]
+    series: Sequence[tuple[str, Sequence[tuple[Mapping[str, str], LatestValue]]]]
+
+
+def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
+    known = owner.made.get(ASKED)
+    if isinstance(known, _Asked) and known.metrics is metrics:
+        return known
+    by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
+    for held in owner.series.values():
+        name = held.series.metric.name
+        if name in metrics:
+            by_name.setdefault(name, []).append((held.series.by_name, held))
+    found = owner.made[ASKED] = _Asked(metrics, tuple(by_name.items()))
+    return found
+
+
+def _add(unit: Unit, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
+    for name, rows in _asked(owner, metrics).series:
+        if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
+            unit.series[name] = present

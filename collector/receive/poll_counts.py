@@ -31,7 +31,7 @@ class PolledDevice(NamedTuple):
     device: str
 
 
-class Polled(NamedTuple):
+class Polled(msgspec.Struct, frozen=True, gc=False):
     """One poll: `interval_s` until the next one, `time_s` since 1970, `up` is whether the device answered."""
 
     who: PolledDevice

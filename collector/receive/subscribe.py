@@ -9,6 +9,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,16 +18,7 @@ from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses
-from rackflow.process.mqtt import (
-    BrokerError,
-    Callbacks,
-    Limits,
-    MqttConnection,
-    MQTTMessage,
-    ReasonCode,
-    Session,
-    topic_of,
-)
+from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
 from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
 from rackflow.topics import SHARED_GROUP, subscription
@@ -44,6 +36,9 @@ GOODBYE_S = 2.0
 IDENTIFIERS = 65_535
 # What a broker takes that announces no limit: the most bytes of an MQTT packet (MQTT 5, 2.1.4).
 NO_LIMIT_BYTES = 2**28
+# Published messages that may wait for their PUBACK; a broker may allow fewer. They are a document of each agent, at most every second,
+# and mosquitto takes 20 of a client by default.
+PUBLISH_WINDOW = 20
 # How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 # A larger packet the broker does not send at all (MQTT 5, 3.1.2.11.4): the client would have all of it in memory before it can be
@@ -115,6 +110,8 @@ class Subscriber:
         self.waiting_bytes = 0
         """Of messages that were received and are neither acknowledged nor given up."""
         self._has_shed = False
+        self._is_full = False
+        """Whether the socket is read although there is no room: nothing that comes is taken."""
         self._pause: asyncio.TimerHandle | None = None
         self._broker = broker
         self._client_id = client_id
@@ -127,9 +124,12 @@ class Subscriber:
         self._connection = 0
         self._resumed = False
         self._addresses = BrokerAddresses()
-        self._client: MqttConnection | None = None
+        self._client: MqttClient | None = None
         self._confirming: dict[int, Callable[[int], None]] = {}
         """What to call when the broker confirms a published message, by its identifier."""
+        self._publishing = deque[tuple[str, bytes, Callable[[int], None]]]()
+        """Messages that the broker does not take yet, because as many as it allows wait for its confirmation."""
+        self._window = PUBLISH_WINDOW
         self.largest_bytes = NO_LIMIT_BYTES
         self.session = 0
         """Number of the connection, from its subscription on; 0 while there is none."""
@@ -168,7 +168,15 @@ class Subscriber:
             log.info("there is room again, the connection is renewed to receive what was not taken")
             self._client.drop()
 
+    def _resume_full(self) -> None:
+        self._is_full = True
+        self._read_again()
+
     def _resume(self) -> None:
+        self._is_full = False
+        self._read_again()
+
+    def _read_again(self) -> None:
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
@@ -178,8 +186,14 @@ class Subscriber:
     def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
         """Publish over this connection; `confirmed` gets the reason code, unless the connection ends before."""
         if self._client is not None and self.session:
-            mid, _ = self._client.publish(topic, payload, retain=True)
+            self._publishing.append((topic, payload, confirmed))
+            self._publish()
+
+    def _publish(self) -> None:
+        while self._publishing and self._client is not None and len(self._confirming) < self._window:
+            topic, payload, confirmed = self._publishing.popleft()
             # The PUBACK cannot have come yet: it is read by this loop. What cannot be sent ends the connection.
+            mid, _ = self._client.publish(topic, payload, retain=True)
             self._confirming[mid] = confirmed
 
     async def run(self) -> None:
@@ -208,24 +222,25 @@ class Subscriber:
         # A broker goes on giving a member that is away its share, into its session, where nobody reads it: mosquitto 2.0 does. Without
         # a session that outlives the connection the others get everything, and agents send again what was on its way to this one.
         expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
-        client = MqttConnection(
+        client = MqttClient(
             self._broker,
             self._client_id,
             Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
-            session=Session(expiry_s, self._limit, LARGEST_PACKET_BYTES),
+            # Another one for each connection: what was published and not confirmed is published anew by whoever published it.
+            session=Session(expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, by_hand=True),
             address=address,
         )
         try:
             async with client:
                 self._client = client
                 if refused := await client.subscribe(self._filters.wanted()):
-                    return f"the broker refuses the subscription: {refused[0]}", False
+                    return f"the broker refuses the subscription: {reason_text(refused[0])}", False
                 self._set_fault(None)
                 self.session = self._connection
                 if self._resumed:
                     # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
                     # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
-                    with contextlib.suppress(*BrokerError):
+                    with contextlib.suppress(BrokerError):
                         await client.unsubscribe(self._filters.leftover())
                 try:
                     why = f"connection lost: {await client.lost()}"
@@ -249,6 +264,7 @@ class Subscriber:
                 self._pause = None
             self._client, self.session = None, 0
             self._confirming.clear()
+            self._publishing.clear()
             self._on_edge(False)  # noqa: FBT003 - one callback for both edges
 
     def _set_fault(self, fault: str | None) -> None:
@@ -264,6 +280,8 @@ class Subscriber:
         self._connection += 1
         self._resumed = limits.session_present
         self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
+        self._window = min(PUBLISH_WINDOW, limits.receive_maximum)
+        self._is_full = False
         if not limits.session_present:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
         # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
@@ -275,23 +293,27 @@ class Subscriber:
             else:
                 self.waiting_bytes -= _cost(delivery)
 
-    def _confirmed(self, mid: int, code: ReasonCode) -> None:
+    def _confirmed(self, mid: int, code: int) -> None:
         if (confirmed := self._confirming.pop(mid, None)) is not None:
-            confirmed(code.value)
+            confirmed(code)
+        self._publish()
 
-    def _received(self, message: MQTTMessage) -> None:
-        # Called by paho on the event loop: it must not block.
-        payload = bytes(message.payload)
+    def _received(self, message: Received) -> None:
+        # Called on the event loop while it reads: it must not block.
+        payload = message.payload
         size = len(payload)
         if size > MAX_PAYLOAD_BYTES:
             payload = payload[:KEPT_OF_OVERSIZED_BYTES]
         now_s, wall_s = time.monotonic(), time.time()
+        qos = 1 if message.mid else 0
         delivery = Delivery(
-            topic_of(message), payload, size, message.qos, message.mid, self._connection, now_s, wall_s, message.dup
+            message.topic, payload, size, qos, message.mid, self._connection, now_s, wall_s, message.dup
         )
         if self._queue.full():
             self._on_event("overflow")
-        elif self.waiting_bytes and self.waiting_bytes + len(payload) > self._room_bytes + MAX_PAYLOAD_BYTES:
+        elif self._is_full or (
+            self.waiting_bytes and self.waiting_bytes + len(payload) > self._room_bytes + MAX_PAYLOAD_BYTES
+        ):
             # Nothing is lost: see the class. With nothing waiting a message is taken however large it is, or it would never be.
             self._has_shed = True
             self._on_event("shed")
@@ -300,7 +322,7 @@ class Subscriber:
             self._queue.put_nowait(delivery)
             if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
                 self._client.pause()
-                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._resume)
+                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._resume_full)
 
 
 def _cost(delivery: Delivery) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Literal
 
-from collector.readings import Layout, Readings, SeriesKeys
+from collector.readings import Layout, Readings, SeriesKeys, number_texts
 from rackflow import Batch, Event
 from rackflow.catalogue import BASE_LABELS
 from rackflow.escape import escape_string, escape_tag
@@ -38,14 +38,14 @@ class _Form:
     flags: tuple[Mapping[str, tuple[str, ...]], ...]
     """For VictoriaMetrics, by state: 1 or 0 for each state of the catalogue."""
 
-    def lines(self, arguments: Sequence[object], words: Sequence[str]) -> list[str]:
-        """The lines. Numbers are written with all their digits."""
+    def lines(self, arguments: Sequence[object], numbers: Sequence[float], words: Sequence[str]) -> list[str]:
+        """The lines. `arguments` are those before the numbers. Numbers are written with all their digits."""
         if not self.text:
             return []  # an agent's batch without readings
         states: Iterable[object] = words
         if self.flags:
             states = (flag for known, word in zip(self.flags, words, strict=True) for flag in known[word])
-        return (self.text % self.pick((*arguments, *states))).split("\n")
+        return (self.text % self.pick((*arguments, *number_texts(numbers), *states))).split("\n")
 
 
 _TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
@@ -104,9 +104,7 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
     if not isinstance(form, _Form):
         form = layout.made[dialect] = _form(layout, dialect)
     up = 1.0 if batch.up else 0.0
-    return form.lines(
-        (tags, batch.time, up, batch.duration_s, float(batch.rejected), *readings.numbers), readings.words
-    )
+    return form.lines((tags, batch.time, up, batch.duration_s, float(batch.rejected)), readings.numbers, readings.words)
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,10 +17,10 @@ from collector.web.api import API_PART, ApiPages
 from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
 from collector.web.events import EVENTS_PART, Events
-from collector.web.exposition import METRICS_PART
+from collector.web.exposition import METRICS_PART, Part
 from collector.web.page import Shell
 from collector.web.sending import send
-from collector.web.shared import Rendered, Shared, rendered
+from collector.web.shared import PieceKeeper, Pieces, Rendered, Shared, rendered
 from collector.web.web_config import Access, load_access
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, redact_urls
@@ -66,8 +66,8 @@ class View:
     reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
-    metrics: Callable[[], Awaitable[str]]
-    safety: Callable[[], Awaitable[str]]
+    metrics: Callable[[], Awaitable[Sequence[Part]]]
+    safety: Callable[[], Awaitable[Sequence[Part]]]
     page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
@@ -81,8 +81,8 @@ class Pages:
     def __init__(self, view: View, share_s: float) -> None:
         self._view = view
         self._share_s = share_s
-        self._metrics = Shared(partial(_rendered, view.metrics), share_s)
-        self._safety = Shared(partial(_rendered, view.safety), min(share_s, SAFETY_SHARE_S))
+        self._metrics = Shared(partial(_taken, PieceKeeper(), view.metrics), share_s)
+        self._safety = Shared(partial(_taken, PieceKeeper(), view.safety), min(share_s, SAFETY_SHARE_S))
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
         self.assets = Assets()
         self._static = f"static/{self.assets.version}/"
@@ -150,6 +150,10 @@ class Pages:
 
 async def _rendered(make: Callable[[], Awaitable[str]]) -> Rendered:
     return await rendered(await make())
+
+
+async def _taken(keeper: PieceKeeper, make: Callable[[], Awaitable[Sequence[Part]]]) -> Pieces:
+    return await keeper.take(await make())
 
 
 def _part_of(path: str) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -31,6 +31,57 @@ class Rendered:
         if self.zipped is not None:
             return self.zipped
         return await self.compressing.get() if self.compressing is not None else b""
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of a long page as bytes, and as a gzip member once somebody asked for it."""
+
+    plain: bytes
+    zipped: bytes = b""
+
+    def compressed(self) -> bytes:
+        """The gzip member. Members may follow each other (RFC 1952, 2.2), and together are the whole page."""
+        if not self.zipped:
+            self.zipped = gzip.compress(self.plain, _GZIP_LEVEL, mtime=0)
+        return self.zipped
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """A long page in pieces, which are never joined: that of a campus has 30 MB, and each copy of it would hold the loop for 20 ms."""
+
+    plain: Sequence[bytes]
+    _zipped: "Shared[Sequence[bytes]]"
+
+    async def compressed(self) -> Sequence[bytes]:
+        """The compressed pieces. They are compressed once, in a thread, and only when somebody asks."""
+        return await self._zipped.get()
+
+
+class PieceKeeper:
+    """Keeps the pieces of a page until the next one: those that are what they were are not compressed again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Piece] = {}
+
+    async def take(self, parts: Iterable[tuple[str, str]]) -> Pieces:
+        """The next page, of texts with names by which they are found again. Call it once at a time."""
+        pieces = await in_own_thread(partial(self._take, parts), "render")
+
+        def members() -> Sequence[bytes]:
+            return [each.compressed() for each in pieces]
+
+        return Pieces([each.plain for each in pieces], Shared(lambda: in_own_thread(members, "render"), math.inf))
+
+    def _take(self, parts: Iterable[tuple[str, str]]) -> list[Piece]:
+        known, self._kept = self._kept, {}
+        for name, text in parts:
+            # A lone surrogate in a device's text must not take the page away.
+            plain = text.encode(errors="replace")
+            piece = known.get(name)
+            self._kept[name] = piece if piece is not None and piece.plain == plain else Piece(plain)
+        return list(self._kept.values())
 
 
 async def rendered(text: str) -> Rendered:

@@ -70,7 +70,7 @@ async def played() -> list[float]:
                 await asyncio.sleep(0)
         points.clear()
         await eventually(lambda: len(points) > 10_000, "further figures", 60)
-        text, series = await in_slices(render_steps(latest, now(), figures, failures))
+        page, series = await in_slices(render_steps(latest, now(), figures, failures))
         await asyncio.sleep(0)  # a scrape and the sweep are tasks of their own, and the page is another
         await in_slices(latest.expiring(now()))
         await asyncio.sleep(0)
@@ -84,5 +84,5 @@ async def played() -> list[float]:
         await asyncio.wait([deriving])
     assert not failures.counts
     assert len(parts[1].document["racks"]) == RACKS
-    assert text.count("\n") > series > 50_000
+    assert sum(text.count("\n") for _, text in page) > series > 50_000
     return turns.cpu_s

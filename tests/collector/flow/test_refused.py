@@ -4,11 +4,11 @@ import base64
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from collector.ledger.epochs import Entry, EpochKey
 from collector.receive.messages import open_message

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from collector.counters import Counters
 from collector.flow.ingest import Ingest, IngestSettings, Senders

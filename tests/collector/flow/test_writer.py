@@ -4,10 +4,10 @@ import asyncio
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from collector.flow.prepared import PreparedMessage
 from collector.flow.writer import Flush

@@ -63,8 +63,8 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]
                 shares.note(("device", str(number)), unit)
             found = {
                 (problem.name, labels): value
-                for problem in evaluator.problems_of(unit)
-                for labels, value in evaluator.evaluate(problem, unit, now).items()
+                for problem, conditions in evaluator.asked_of(unit)
+                for labels, (value, *_) in evaluator.findings(problem, unit, now, conditions).items()
             }
             tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, unit.is_silent))
         for name, groups in shares.found().items():

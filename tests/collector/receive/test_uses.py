@@ -110,7 +110,7 @@ def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(inlet: I
     [device] = inlet.latest.devices()
     assert device.document is not None
     assert device.document.labels == {"site": "cas1", "rack": "b07"}
-    assert len(inlet.ingest._tags) == 1  # noqa: SLF001 - what must not grow
+    assert len(inlet.ingest._devices) == 1  # noqa: SLF001 - what must not grow
 
 
 def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:

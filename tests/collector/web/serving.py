@@ -13,7 +13,7 @@ from collector.config import HttpConfig
 from collector.derive import Explanation, Inputs
 from collector.latest import Latest
 from collector.problems import load_table
-from collector.web import View, WebServer
+from collector.web import Part, View, WebServer
 from rackflow.process.bulkhead import Failures
 
 
@@ -60,11 +60,17 @@ class Content:
             raise ZeroDivisionError(name)
         return self.text
 
+    async def parts(self, name: str) -> list[Part]:
+        """As `page`, in parts."""
+        text = await self.page(name)
+        middle = len(text) // 2
+        return [("first", text[:middle]), ("second", text[middle:])]
+
     def view(self) -> View:
         """What the server shows."""
         return View(
-            metrics=lambda: self.page("metrics"),
-            safety=lambda: self.page("safety"),
+            metrics=lambda: self.parts("metrics"),
+            safety=lambda: self.parts("safety"),
             page=lambda shell: self.page(f"page {shell.outlets_of}" if shell.with_readings else "home"),
             knows=lambda name: name.startswith("cas1/"),
             faults=dict,

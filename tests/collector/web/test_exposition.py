@@ -125,7 +125,8 @@ def test_names_and_types_are_the_catalogue_s() -> None:
 def test_the_page_of_the_safety_class_has_its_metrics_as_the_whole_page_has_them() -> None:
     latest = full()
     names = load_table().safety_metrics()
-    text, series = run_through(render_steps(latest, 1.0, names=names))
+    parts, series = run_through(render_steps(latest, 1.0, names=names))
+    text = "".join(text for _, text in parts)
 
     def of_class(text: str) -> list[str]:
         lines = (line for line in text.splitlines() if not line.startswith("#"))

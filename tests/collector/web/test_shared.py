@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.web.humanise import duration, number, quantity
-from collector.web.shared import Shared, rendered
+from collector.web.shared import PieceKeeper, Shared, rendered
 from rackflow import catalogue
 from rackflow.process.slices import SLICE_S, in_slices
 from tests.collector.web.serving import Content, ask, serving
@@ -121,3 +121,15 @@ async def test_a_page_is_compressed_once_and_only_for_those_who_ask_for_it() -> 
     first, second = await asyncio.gather(page.compressed(), page.compressed())
     assert first is second is await page.compressed()
     assert gzip.decompress(first) == page.plain == b"dcim_up 1\n" * 1000
+
+
+async def test_what_is_the_same_in_the_next_page_is_not_compressed_again() -> None:
+    keeper, up = PieceKeeper(), "dcim_up 1\n" * 1000
+    first = await keeper.take([("up", up), ("power", "dcim_power 1.0\n")])
+    before, _ = await first.compressed()
+    second = await keeper.take([("up", up), ("power", "dcim_power 2.0\n"), ("new", "dcim_new 3.0\n")])
+    after, *others = await second.compressed()
+    assert after is before
+    assert gzip.decompress(b"".join([after, *others])).decode() == f"{up}dcim_power 2.0\ndcim_new 3.0\n"
+    third = await keeper.take([("power", "dcim_power 2.0\n")])
+    assert b"".join(third.plain) == b"dcim_power 2.0\n"

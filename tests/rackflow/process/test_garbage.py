@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from rackflow.process.garbage import LONG_S, bound_collections
+from rackflow.process.garbage import LONG_S, THRESHOLDS, bound_collections
 
 
 class Node:
@@ -54,3 +54,18 @@ def test_rings_that_nobody_refers_to_are_still_collected() -> None:
         assert gone() is None
     finally:
         end()
+
+
+def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again() -> None:
+    before = gc.get_threshold()
+    end = bound_collections()
+    try:
+        assert gc.get_threshold() == THRESHOLDS
+        gc.collect()
+        collections = gc.get_stats()[0]["collections"]
+        kept = [Node() for _ in range(THRESHOLDS[0] // 2)]
+        assert gc.get_stats()[0]["collections"] == collections
+        del kept
+    finally:
+        end()
+    assert gc.get_threshold() == before

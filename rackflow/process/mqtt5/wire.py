@@ -4,11 +4,11 @@ Knows nothing of MQTT but where a packet ends.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
 
-from agent.publish.packets import FrameSplitter, MalformedPacketError
+from rackflow.process.mqtt5.packets import LARGEST_PACKET_BYTES, FrameSplitter, MalformedPacketError
 
 # How long a packet waits for others, so that one call of the system sends all of them: at 2,000 messages a second four. A message
 # reaches the broker 2 ms later, after up to 200 ms in the outbox.
@@ -41,16 +41,20 @@ NO_CALLBACKS: Final = WireCallbacks(_ignore, _ignore, _ignore)
 class Wire(asyncio.Protocol):
     """One connection, from `create_connection` to its end."""
 
-    def __init__(self, callbacks: WireCallbacks) -> None:
+    def __init__(self, callbacks: WireCallbacks, largest_bytes: int = LARGEST_PACKET_BYTES) -> None:
+        """A packet larger than `largest_bytes` ends the connection."""
         self._loop = asyncio.get_running_loop()
         self._callbacks = callbacks
         self._transport: asyncio.Transport | None = None
-        self._frames = FrameSplitter()
+        self._frames = FrameSplitter(largest_bytes)
         self._packets: list[bytes] = []
         self._bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
         self._is_reading = True
+        # Whether whoever takes the packets wants no more for now; and what had come by then.
+        self._is_paused = False
+        self._left: list[Iterator[tuple[bytes, int]]] = []
         self._has_ended = asyncio.Event()
         self.sent_at_s = self.received_at_s = 0.0
         """When anything was last sent and received, in the loop's time."""
@@ -115,23 +119,54 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
         self.received_at_s = self._loop.time()
+        self._left.append(self._frames.feed(data))
+        self._hand_over()
+        transport = self._transport
+        if transport is not None and transport.get_write_buffer_size() + self._bytes > MAX_UNREAD_BYTES:
+            self._stop_reading()
+
+    def pause(self) -> None:
+        """Hand over no more packets, and read none, until `resume`. The end of the connection may go unnoticed meanwhile."""
+        self._is_paused = True
+        self._stop_reading()
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._is_paused:
+            self._is_paused = False
+            self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._hand_over()
+        if self._transport is not None and self._transport.get_write_buffer_size() <= MAX_UNREAD_BYTES:
+            self._read_again()
+
+    def _hand_over(self) -> None:
+        """Hand over the packets that have come, unless somebody pauses."""
         try:
-            for packet, start in self._frames.feed(data):
-                if self._is_closing:
-                    return
-                self._callbacks.packet(packet, start)
+            while self._left and not self._is_paused:
+                for packet, start in self._left[0]:
+                    if self._is_closing:
+                        self._left.clear()
+                        return
+                    self._callbacks.packet(packet, start)
+                    if self._is_paused:
+                        return
+                self._left.pop(0)
         except MalformedPacketError as error:
             self.is_unreadable = True
+            self._left.clear()
             self.abort(str(error))
-            return
-        transport = self._transport
-        if (
-            self._is_reading
-            and transport is not None
-            and transport.get_write_buffer_size() + self._bytes > MAX_UNREAD_BYTES
-        ):
+
+    def _stop_reading(self) -> None:
+        if self._is_reading and self._transport is not None and not self._is_closing:
             self._is_reading = False
-            transport.pause_reading()
+            self._transport.pause_reading()
+
+    def _read_again(self) -> None:
+        if not self._is_reading and not self._is_paused and self._transport is not None and not self._is_closing:
+            self._is_reading = True
+            self._transport.resume_reading()
 
     def pause_writing(self) -> None:
         """See `asyncio.Protocol`."""
@@ -139,9 +174,7 @@ class Wire(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """See `asyncio.Protocol`."""
-        if not self._is_reading and self._transport is not None and not self._is_closing:
-            self._is_reading = True
-            self._transport.resume_reading()
+        self._read_again()
         self._callbacks.writable(True)  # noqa: FBT003 - as above
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -14,21 +14,25 @@ from dataclasses import dataclass
 from typing import Final
 
 import mqtt5
+import msgspec
 
-from agent.publish.reasons import FAILURE
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import RackflowError
+from rackflow.process.mqtt5.reasons import FAILURE
 
 # First byte of a packet: its type, for PUBLISH without the flags in the lower half (MQTT 5, 2.1.2).
 CONNACK: Final = 0x20
 PUBLISH: Final = 0x30
 PUBACK: Final = 0x40
 SUBACK: Final = 0x90
+UNSUBACK: Final = 0xB0
 PINGRESP: Final = 0xD0
 DISCONNECT: Final = 0xE0
 # All that a client of QoS 1 may be sent, whole first bytes: PUBLISH of QoS 0 and 1, with their flags. Anything else is noticed before
 # the length that follows it is waited for.
-FIRST_BYTES: Final = frozenset({CONNACK, 0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B, PUBACK, SUBACK, PINGRESP, DISCONNECT})
+FIRST_BYTES: Final = frozenset(
+    {CONNACK, 0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B, PUBACK, SUBACK, UNSUBACK, PINGRESP, DISCONNECT}
+)
 
 # The largest packet taken from a broker: the largest document and 4 KiB for topic and properties. It is announced, so a broker leaves
 # out what is larger (3.1.2.11.4); a packet that is larger all the same is refused as soon as its length is known.
@@ -36,6 +40,8 @@ LARGEST_PACKET_BYTES: Final = MAX_PAYLOAD_BYTES + 4096
 # Four bytes of seven bits (1.5.5).
 LENGTH_BYTES: Final = 4
 DUP: Final = 0x08
+# Identifiers have two bytes and are not 0 (2.2.1).
+MAX_MID: Final = 0xFFFF
 
 
 class MalformedPacketError(RackflowError):
@@ -50,13 +56,17 @@ class Will:
     payload: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A message from the broker. `topic` is empty if it is not UTF-8."""
+class Received(msgspec.Struct, frozen=True, gc=False):
+    """A message from the broker. `topic` is empty if it is not UTF-8.
+
+    `mid` is its identifier if it wants a PUBACK (QoS 1), otherwise 0. `dup` says that it may have been sent before.
+    """
 
     topic: str
     payload: bytes
     retain: bool
+    mid: int = 0
+    dup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ class ConnAck:
     takes_retained: bool = True
 
 
-def connect_packet(
+def connect_packet(  # noqa: PLR0913 - what the packet has
     client_id: str,
     *,
     username: str | None,
@@ -80,8 +90,13 @@ def connect_packet(
     keepalive_s: int,
     will: Will | None,
     session_expiry_s: int | None,
+    receive_maximum: int = MAX_MID,
+    packet_bytes: int = LARGEST_PACKET_BYTES,
 ) -> bytes:
-    """CONNECT. Without `session_expiry_s`, the broker forgets a former session and ends this one with the connection."""
+    """CONNECT. Without `session_expiry_s`, the broker forgets a former session and ends this one with the connection.
+
+    It is to send no more than `receive_maximum` messages that wait for PUBACK, and no packet larger than `packet_bytes`.
+    """
     return mqtt5.ConnectPacket(
         client_id,
         username=username,
@@ -92,7 +107,8 @@ def connect_packet(
         else mqtt5.Will(will.topic, payload=will.payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=True),
         keep_alive=keepalive_s,
         session_expiry_interval=session_expiry_s or 0,
-        max_packet_size=LARGEST_PACKET_BYTES,
+        receive_max=receive_maximum,
+        max_packet_size=packet_bytes,
     ).write()
 
 
@@ -116,6 +132,11 @@ def subscribe_packet(mid: int, filters: Sequence[str]) -> bytes:
     # Without `retain_as_published` the flag says that a message was retained before; `words.py` tells old words from new ones by it.
     wanted = [mqtt5.TopicFilter(each, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_as_published=False) for each in filters]
     return mqtt5.SubscribePacket(mid, wanted).write()
+
+
+def unsubscribe_packet(mid: int, filters: Sequence[str]) -> bytes:
+    """UNSUBSCRIBE. Raises ValueError for a filter that MQTT does not allow."""
+    return mqtt5.UnsubscribePacket(mid, list(filters)).write()
 
 
 PINGREQ_PACKET: Final = mqtt5.PingReqPacket().write()
@@ -142,10 +163,10 @@ def read_connack(packet: bytes, start: int) -> ConnAck:
 
 
 def read_suback(packet: bytes, start: int) -> tuple[int, list[int]]:
-    """The identifier of the SUBSCRIBE, and a reason code for each filter. Raises MalformedPacketError."""
+    """The identifier of the SUBSCRIBE or UNSUBSCRIBE, and a reason code for each filter. Raises MalformedPacketError."""
     length, at = _length(packet, start + 2)
     if at + length > len(packet):
-        raise MalformedPacketError("the broker sent a SUBACK that ends before its reason codes")
+        raise MalformedPacketError("the broker sent the answer to a subscription that ends before its reason codes")
     return int.from_bytes(packet[start : start + 2]), list(packet[at + length :])
 
 
@@ -162,13 +183,16 @@ def read_disconnect(packet: bytes, start: int) -> int:
     return packet[start] if len(packet) > start else 0
 
 
-def read_publish(packet: bytes, start: int) -> tuple[Received, int]:
-    """A message, and its identifier if it wants a PUBACK, otherwise 0. Its properties are not used. Raises MalformedPacketError."""
+def read_publish(packet: bytes, start: int) -> Received:
+    """A message. Its properties are not used. Raises MalformedPacketError."""
     qos = packet[0] >> 1 & 3
-    topic = packet[start + 2 : start + 2 + int.from_bytes(packet[start : start + 2])]
-    at = start + 2 + int.from_bytes(packet[start : start + 2])
-    mid = int.from_bytes(packet[at : at + 2]) if qos else 0
-    at += 2 * qos
+    begin = start + 2
+    at = begin + int.from_bytes(packet[start:begin])
+    topic = packet[begin:at]
+    mid = 0
+    if qos:
+        mid = int.from_bytes(packet[at : at + 2])
+        at += 2
     length, at = _length(packet, at)
     at += length
     # Slices of what is missing are shorter or empty, so one look at the end is enough.
@@ -178,7 +202,7 @@ def read_publish(packet: bytes, start: int) -> tuple[Received, int]:
         text = topic.decode()
     except UnicodeDecodeError:
         text = ""
-    return Received(text, packet[at:], retain=bool(packet[0] & 1)), mid
+    return Received(text, packet[at:], bool(packet[0] & 1), mid, bool(packet[0] & DUP))
 
 
 class FrameSplitter:

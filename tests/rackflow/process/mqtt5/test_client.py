@@ -1,4 +1,4 @@
-"""The agent's MQTT connection with a real mosquitto: what it agrees on, over TLS, over a resumed session, and at its end."""
+"""The MQTT 5 connection of both sides with a real mosquitto: what it agrees on, over TLS, over a resumed session, and at its end."""
 
 import asyncio
 import contextlib
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient, Session
-from agent.publish.packets import Received, Will
 from rackflow.process.broker import Broker
-from tests.agent.publish.test_hostile_client import TOPIC, Heard
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from rackflow.process.mqtt5.packets import Received, Will
+from tests.rackflow.process.mqtt5.test_hostile_client import TOPIC, Heard
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 from tests.servers.mqtt_account import with_certificate
@@ -49,7 +49,7 @@ async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosq
         async with watching(mosquitto, TOPIC) as watcher:
             mid, _ = client.publish(TOPIC, b"b", retain=False)
             await eventually(lambda: heard.confirmed[1:] == [(mid, 0)], "confirmed")
-            await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False)], "it arrives")
+            await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False, mid=1)], "it arrives")
 
 
 async def test_a_message_that_was_retained_is_told_from_a_new_one(mosquitto: Mosquitto) -> None:
@@ -103,7 +103,7 @@ async def test_a_connection_that_is_dropped_leaves_its_will_and_one_that_is_clos
         async with client_of(mosquitto.port, "dropped", Heard(), will=Will("will/dropped", b"gone")) as client:
             client.drop()
         await eventually(lambda: watcher.received, "the will")
-        assert watcher.received == [Received("will/dropped", b"gone", retain=False)]
+        assert watcher.received == [Received("will/dropped", b"gone", retain=False, mid=1)]
 
 
 async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
@@ -189,3 +189,75 @@ async def test_a_server_without_tls_is_no_broker(mosquitto: Mosquitto, pki: Path
     async with asyncio.timeout(5):
         with pytest.raises(BrokerError):
             await MqttClient(broker, "one", Callbacks()).__aenter__()
+
+
+def by_hand() -> Session:
+    return Session(expiry_s=60, receive_maximum=3, by_hand=True)
+
+
+async def test_what_is_not_acknowledged_by_hand_comes_again_and_what_is_does_not(mosquitto: Mosquitto) -> None:
+    first, second, third = Heard(), Heard(), Heard()
+    async with client_of(mosquitto.port, "sender", Heard()) as sender:
+        async with client_of(mosquitto.port, "one", first, by_hand()) as client:
+            assert await client.subscribe([TOPIC]) == []
+            sender.publish(TOPIC, b"a", retain=False)
+            await eventually(lambda: len(first.received) == 1, "it arrives")
+        async with client_of(mosquitto.port, "one", second, by_hand()) as client:
+            await eventually(lambda: len(second.received) == 1, "it arrives again")
+            assert second.opened[0].session_present
+            [again] = second.received
+            assert (again.payload, again.dup) == (b"a", True)
+            client.acknowledge(again.mid)
+        async with client_of(mosquitto.port, "one", third, by_hand()):
+            sender.publish(TOPIC, b"b", retain=False)
+            await eventually(lambda: len(third.received) == 1, "the next one")
+            assert third.received[0].payload == b"b"
+
+
+async def test_no_more_wait_for_their_acknowledgement_than_the_session_allows(mosquitto: Mosquitto) -> None:
+    heard = Heard()
+    async with client_of(mosquitto.port, "one", heard, by_hand()) as client, watching(mosquitto, TOPIC) as watcher:
+        await client.subscribe([TOPIC])
+        async with client_of(mosquitto.port, "sender", Heard()) as sender:
+            for number in range(10):
+                sender.publish(TOPIC, b"%d" % number, retain=False)
+            await eventually(lambda: len(watcher.received) == 10, "all are at the broker")
+        await client.subscribe([TOPIC])  # its answer comes behind everything that the broker would have sent
+        assert [each.payload for each in heard.received] == [b"0", b"1", b"2"]
+        for each in list(heard.received):
+            client.acknowledge(each.mid)
+        await eventually(lambda: len(heard.received) > 3, "the next ones")
+
+
+async def test_who_pauses_is_handed_nothing_and_then_everything_in_order(mosquitto: Mosquitto) -> None:
+    received: list[Received] = []
+
+    def take(message: Received) -> None:
+        received.append(message)
+        if len(received) == 1:
+            client.pause()
+
+    async with (
+        MqttClient(Broker(port=mosquitto.port, timeout_s=5), "one", Callbacks(received=take)) as client,
+        watching(mosquitto, TOPIC) as watcher,
+        client_of(mosquitto.port, "sender", Heard()) as sender,
+    ):
+        await client.subscribe([TOPIC])
+        for number in range(15):
+            sender.publish(TOPIC, b"%d" % number + b"x" * 10_000, retain=False)
+        await eventually(lambda: len(watcher.received) == 15, "all are at the broker")
+        assert len(received) == 1
+        client.resume()
+        await eventually(lambda: len(received) == 15, "the others")
+        assert [int(each.payload.strip(b"x")) for each in received] == list(range(15))
+
+
+async def test_a_filter_that_is_taken_back_brings_nothing_more(mosquitto: Mosquitto) -> None:
+    heard = Heard()
+    async with client_of(mosquitto.port, "one", heard) as client:
+        await client.subscribe([TOPIC, "other"])
+        assert await client.unsubscribe([TOPIC]) == []
+        client.publish(TOPIC, b"a", retain=False)
+        client.publish("other", b"b", retain=False)
+        await eventually(lambda: heard.received, "the other one")
+        assert [each.payload for each in heard.received] == [b"b"]

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from agent.publish.client import BrokerError, Callbacks, Limits, MqttClient, Session
-from agent.publish.packets import PINGREQ_PACKET, Received, puback_packet
 from agent.publish.publisher import Publisher
-from agent.publish.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from agent.self_metrics import Counters
 from rackflow.documents import Status
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
+from rackflow.process.mqtt5.packets import PINGREQ_PACKET, Received, puback_packet
+from rackflow.process.mqtt5.wire import MAX_UNREAD_BYTES, Wire, WireCallbacks
 from tests.servers.refusing_broker import ACCEPTED, Answer, RefusingBroker
 from tests.servers.scripted_broker import CONNACK, ScriptedBroker
 from tests.servers.waiting import eventually
@@ -90,7 +90,7 @@ async def test_answers_that_come_byte_by_byte_are_answers() -> None:
         await server.say(*(bytes((byte,)) for byte in message + puback_packet(mid)))
         await eventually(lambda: heard.confirmed, "confirmed")
         assert heard.confirmed == [(mid, 0)]
-        assert heard.received == [Received("a/b", b"hi", retain=False)]
+        assert heard.received == [Received("a/b", b"hi", retain=False, mid=5)]
         await client.__aexit__(None, None, None)
         await server.is_left.wait()
         assert puback_packet(5) in bytes(server.heard)
