@@ -391,17 +391,21 @@ def _comment(text: str) -> Iterator[str]:
 
 def inhibit_rules(table: Table) -> str:
     """The inhibition rules of Alertmanager: while a cause is told, its consequences are not."""
-    by_cause: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    by_cause: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for problem in table.problems.values():
         for cause, labels in problem.causes.items():
-            by_cause.setdefault((cause, labels), []).append(problem.name)
+            where = tuple(
+                f"'{label}=~\"{'|'.join(values)}\"'" for label, values in problem.cause_where.get(cause, {}).items()
+            )
+            by_cause.setdefault((cause, labels, where), []).append(problem.name)
     lines = ["inhibit_rules:\n"]
-    for (cause, labels), names in by_cause.items():
+    for (cause, labels, where), names in by_cause.items():
         # Alertmanager takes two missing labels for equal ones: an alert without a feed would be a consequence of any lost feed.
         present = "".join(f", '{label}!=\"\"'" for label in labels if label != "site")
         names_text = "|".join(names)
         sign = "=~" if len(names) > 1 else "="
         lines.append(f"  - source_matchers: ['alertname=\"{cause}\"'{present}]\n")
-        lines.append(f"    target_matchers: ['alertname{sign}\"{names_text}\"'{present}]\n")
+        own = "".join(f", {each}" for each in where)
+        lines.append(f"    target_matchers: ['alertname{sign}\"{names_text}\"'{present}{own}]\n")
         lines.append(f"    equal: [{', '.join(labels)}]\n")
     return "".join(lines)

@@ -239,6 +239,9 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduAlarmCritical": Example(
         [one("device_alarm_active{alarm=pump,severity=critical}", 1.0, "cdu")], ("DcimCduAlarmCritical",)
     ),
+    "DcimPowerAlarmCritical": Example(
+        [one("device_alarm_active{alarm=output_overload,severity=critical}", 1.0)], ("DcimPowerAlarmCritical",)
+    ),
     "DcimDeviceAlarmCritical": Example(
         [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
     ),

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 from aiohttp import ClientSession, web
 
+from collector.config import CollectorConfig
 from collector.problems import push
 from rackflow import Batch
 from tests.collector.documents import batch, document, status
@@ -36,6 +37,13 @@ LABELS = {
 
 def smoke(seq: int, value: float, device: str = "cdu-07") -> Batch:
     return batch(device, seq=seq, values={SMOKE: value})
+
+
+def telling(port: int, folder: Path, problems: dict[str, Any]) -> CollectorConfig:
+    """A collector that tells of problems; smoke is over at once, for the sake of the tests' time."""
+    limits = folder / "limits.yaml"
+    limits.write_text("problems: {DcimSmoke: {keep_s: 0}}\n", encoding="utf-8")
+    return config_for(port, folder, problems={"limits": str(limits), **problems})
 
 
 @asynccontextmanager
@@ -81,7 +89,7 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
 ) -> None:
     monkeypatch.setattr(push, "PULL_LAG_S", 0.5)
     with Alertmanager(tmp_path / "alertmanager").serving() as manager:
-        config = config_for(mosquitto.port, tmp_path, problems={"alertmanagers": [manager.url]})
+        config = telling(mosquitto.port, tmp_path, {"alertmanagers": [manager.url]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -96,7 +104,7 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
 
 
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    config = config_for(mosquitto.port, tmp_path, problems={"runbook_base": "https://ops.example/"})
+    config = telling(mosquitto.port, tmp_path, {"runbook_base": "https://ops.example/"})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -123,7 +131,7 @@ async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(
 ) -> None:
     monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), *(smoke(seq, 1.0) for seq in range(1, 6)))
@@ -140,7 +148,7 @@ async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
     """One problem has ended meanwhile: nobody was told of it, so nobody is told of its end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/problems"
-    config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+    config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07", "cdu-08"), smoke(1, 1.0), smoke(2, 1.0, "cdu-08"))
@@ -154,7 +162,7 @@ async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
 
 async def test_what_flaps_at_its_limit_is_one_message(mosquitto: Mosquitto, tmp_path: Path) -> None:
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07", "cdu-08"), document())
@@ -177,7 +185,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(
 ) -> None:
     monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -218,17 +226,27 @@ async def test_shipped_inhibitions_fold_what_a_cause_explains(tmp_path: Path) ->
             {"alertname": "DcimDeviceUnreachable", "severity": "warning", "device": "pdu-1", "agent": "g", **place},
             {"alertname": "DcimUpsOnBattery", "severity": "warning", "device": "ups-1", **place, "feed": "B"},
             {"alertname": "DcimDeviceAlarmCritical", "severity": "critical", "device": "ups-1", **place},
+            {"alertname": "DcimCduPumpFailed", "severity": "warning", "device": "cdu-1", "pump": "1", "site": "s"},
+            *({"alertname": "DcimCduAlarmCritical", "severity": "critical", "device": "cdu-1", "alarm": alarm, "site": "s"}
+              for alarm in ("pump", "reservoir_level")),
         ]
         await post(f"{manager.url}/api/v2/alerts", [{"labels": each} for each in alerts])
 
         def states() -> dict[str, bool]:
-            return {name: bool(each["status"]["inhibitedBy"]) for name, each in manager.alerts().items()}
+            told = cast("list[dict[str, Any]]", request(f"{manager.url}/api/v2/alerts").json())
+            return {
+                each["labels"].get("alarm", each["labels"]["alertname"]): bool(each["status"]["inhibitedBy"])
+                for each in told
+            }
 
         wanted = {
             "DcimFeedLost": False,
             "DcimDeviceUnreachable": True,
             "DcimUpsOnBattery": False,
             "DcimDeviceAlarmCritical": False,
+            "DcimCduPumpFailed": False,
+            "pump": True,
+            "reservoir_level": False,
         }
         await eventually(lambda: states() == wanted, "folded")
 
