@@ -117,6 +117,35 @@ def test_what_a_problem_explains_holds_back_its_end_for_less_than_four_minutes()
     assert late == {}
 
 
+# Read by conditions of the safety class, and polled more slowly all the same. Limits and modes change by hand; whether a device answers is
+# known from every poll, and what is on no device is not polled. A PDU whose inlet has no voltage is dark itself, but for a few with a
+# supply of their own: its three voltages each second would be most of an agent's requests.
+POLLED_SLOWER = {
+    "dcim_cdu_flow_setpoint_cubic_meters_per_second",
+    "dcim_cdu_control_mode",
+    "dcim_device_info",
+    "dcim_device_up",
+    "dcim_device_observed",
+    "dcim_agent_up",
+    "dcim_collector_mqtt_connected",
+    "dcim_pdu_phase_voltage_volts",
+}
+
+
+def test_what_the_safety_class_rests_on_is_polled_with_it() -> None:
+    """Two seconds from a device to Alertmanager: a poll of five would be more than that alone."""
+    table = load_table()
+    asked = [
+        (catalogue()[condition.metric], {label: values[0] for label, values in condition.where.items()})
+        for problem in table.problems.values()
+        if problem.is_safety
+        for condition in problem.conditions()
+        if condition.metric
+    ]
+    slower = {metric.name for metric, labels in asked if metric.poll_class(labels) != "safety"}
+    assert slower <= POLLED_SLOWER
+
+
 def test_what_a_device_says_itself_waits_for_the_problem_that_says_it_better() -> None:
     """Told sooner, one fault would be two messages: the device's word, and what Rackflow makes of its readings."""
     problems = load_table().problems
