@@ -28,7 +28,8 @@ HISTORY_INTERVAL_S = 300
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
 # Of a device of which nobody can tell how it is. Not observed as well: all that a collector knew that is away, or has just started; what
-# was forgotten is among them for five minutes.
+# was forgotten is among them for five minutes. The last one is a site of which no collector tells any more: it has no device, and matches
+# what has none, as the figures of a loop, a feed or a panel.
 _SILENT_RULE = """\
 (max by (site, device) (dcim_device_up) == 0)
 or
@@ -44,6 +45,14 @@ or
   max by (site, device) (last_over_time(dcim_device_observed[1h:1m]))
   unless
   max by (site, device) (dcim_device_observed)
+  and on ()
+  min(up{job="dcim-collector-safety"}) == 0
+)
+or
+(
+  max by (site) (last_over_time(dcim_device_observed[1h:1m]))
+  unless
+  max by (site) (dcim_device_observed)
   and on ()
   min(up{job="dcim-collector-safety"}) == 0
 )"""

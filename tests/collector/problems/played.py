@@ -87,28 +87,28 @@ def names(told: list[Tracked]) -> Counter[str]:
     return Counter(each.problem.name for each in told)
 
 
-def promtool_series(example: Example, site: str) -> Iterator[dict[str, str]]:
-    """`input_series` of a unit test; a state is one series per state, as on /metrics."""
+def promtool_series(example: Example, site: str, steps: int = STEPS) -> Iterator[dict[str, str]]:
+    """`input_series` of a unit test; a state is one series per state, as on /metrics. After the steps nobody says anything."""
     for number, thing in enumerate(example.things):
         base = base_of(thing, site, number)
         for name, labels, value in series_of(thing):
             for state in catalogue()[name].states or ("",):
                 more = {"state": state} if state else {}
                 text = ",".join(f'{label}="{each}"' for label, each in {**base, **labels, **more}.items())
-                yield {"series": f"{name}{{{text}}}", "values": _values(value, state)}
+                yield {"series": f"{name}{{{text}}}", "values": _values(value, state, steps)}
 
 
-def _values(value: Value, state: str) -> str:
+def _values(value: Value, state: str, steps: int) -> str:
     def number(step: int) -> str:
         now = value_at(value, step)
         return f"{float(now == state) if isinstance(now, str) else now:.17g}"
 
     if isinstance(value, Cycle):
-        return " ".join(number(step) for step in range(STEPS + 1))
-    return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{STEPS - CHANGE_STEP}"
+        return " ".join(number(step) for step in range(steps + 1)) + " stale"
+    return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP} stale"
 
 
-def promtool_expected(told: list[Tracked], site: str) -> dict[str, object]:
+def promtool_expected(told: list[Tracked], site: str, step: int = STEPS) -> dict[str, object]:
     """A `promql_expr_test`: Prometheus tells exactly what the collector told, with the same labels."""
     samples = []
     for each in told:
@@ -116,6 +116,6 @@ def promtool_expected(told: list[Tracked], site: str) -> dict[str, object]:
         samples.append({"labels": f'ALERTS{{alertstate="firing",{text}}}', "value": 1})
     return {
         "expr": f'ALERTS{{alertstate="firing",site="{site}"}}',
-        "eval_time": f"{STEPS * STEP_S}s",
+        "eval_time": f"{step * STEP_S}s",
         "exp_samples": samples,
     }
