@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from collector.config import CollectorConfig
-from collector.problems import push
+from collector.problems import monitor, push
 from rackflow import Batch
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
@@ -25,6 +25,7 @@ from tests.servers.web import request
 
 SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
 PLACE = {"site": "cas1", "room": "dh1", "row": "b", "rack": "b07", "device": "cdu-07"}
+UP = 'dcim_device_up{site="cas1",room="dh1",row="b",rack="b07",device="cdu-07",agent="gw-3"}'
 LABELS = {
     **PLACE,
     "kind": "smoke",
@@ -198,9 +199,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(
             assert restored["since"] == before["since"]
             await one.ready()
             await publish(client, smoke(2, 1.0))
-            await one.reaches(
-                'dcim_device_up{site="cas1",room="dh1",row="b",rack="b07",device="cdu-07",agent="gw-3"}', bool
-            )
+            await one.reaches(UP, bool)
             await publish(client, smoke(3, 0.0))
             await until(lambda: len(said(got)) >= 2, "told of the end")
         assert said(got) == [("DcimSmoke", "active"), ("DcimSmoke", "ended")]
@@ -255,3 +254,44 @@ async def post(url: str, body: object) -> None:
     """One POST of JSON."""
     async with ClientSession() as session, session.post(url, json=body) as answer:
         assert answer.status == 200, await answer.text()
+
+
+async def test_a_device_that_is_renamed_ends_its_problem_once_and_begins_it_once_under_its_new_name(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "SETTLE_S", 0.2)
+    monkeypatch.setattr(monitor, "SWEEP_S", 0.5)
+    async with hook() as (url, got):
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+            await until(lambda: bool(said(got)), "told")
+            # The agent reads its new configuration: it clears the document of the old name.
+            await client.publish("rackflow/v1/cas1/gw-3/device/cdu-07", b"", qos=1, retain=True)
+            await publish(client, status("cdu-08"), document("cdu-08"), smoke(2, 1.0, "cdu-08"))
+            await until(lambda: len(said(got)) >= 3, "told of the end of the old one")
+            await publish(client, smoke(3, 1.0, "cdu-08"), smoke(4, 0.0, "cdu-08"))
+            await until(lambda: len(said(got)) >= 4, "told of the end")
+    told = [(each["labels"]["device"], each["status"]) for document in got for each in document["problems"]]
+    assert sorted(told) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
+
+
+async def test_a_fault_that_began_while_the_collector_was_down_is_told_with_the_first_word_after_its_start(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with hook() as (url, got):
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 0.0))
+            await one.reaches(UP, bool)
+        async with publisher(mosquitto.port) as client:
+            await publish(client, smoke(2, 1.0))
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.subscribed()
+            await publish(client, smoke(3, 1.0), smoke(4, 1.0))
+            await until(lambda: bool(said(got)), "told")
+            (problem,) = await problems(one)
+            assert problem["since"] <= got[0]["time"]
+    assert said(got) == [("DcimSmoke", "active")]
