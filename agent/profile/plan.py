@@ -132,7 +132,9 @@ def planning(
             unique = named_label(table, point) if table and index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
                 # Of one table of contacts, smoke detectors are polled each second and doors are not.
-                own = metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
+                own = (
+                    metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
+                )
                 draft.add(own, slot)
                 keys.setdefault(own, []).append(slot.key)
             for own, found in keys.items():

@@ -1,8 +1,8 @@
 """Tells Alertmanagers and webhooks of problems over HTTP, again and again until they have it.
 
-Each target has a task and a queue of its own, so that one that is away, or hangs, delays no other. The queue holds the present state of each
-problem and not its history: after an outage a target gets what is true then, in one request. A request that a target refuses for what is in
-it is halved, so that one problem that it cannot take keeps it from no other.
+Each target has a task and a queue of its own, so that one that is away, or hangs, delays no other. The queue holds the present state of
+each problem and not its history: after an outage a target gets what is true then, in one request. A request that a target refuses for what
+is in it is halved, so that one problem that it cannot take keeps it from no other.
 """
 
 import asyncio
@@ -222,28 +222,34 @@ class Pusher:
             del self._waiting[key]
 
     async def _deliver(self, session: aiohttp.ClientSession) -> bool:
-        while self._waiting:
-            some = list(self._waiting.values())[: self._most]
+        refused: dict[Key, int] = {}
+        has_accepted = False
+        while some := [each for key, each in self._waiting.items() if key not in refused][: self._most]:
             reports = [(each, describe(each, 0, self._runbook_base)) for each in some]
             body = self._target.body(reports, time.time())
             status = await self._post(session, body) if body is not None else OK
-            if status in REFUSALS and len(some) > 1:
-                self._most = len(some) // 2
-                continue
             if status in REFUSALS:
-                where = redact_urls(self._target.url)
-                log.warning("problem given up, target refuses it target=%s problem=%s status=%d", where, some[0].key, status)
-            elif status != OK:
+                if len(some) == 1:
+                    refused[some[0].key] = status
+                self._most = max(1, len(some) // 2)
+                continue
+            if status != OK:
                 return False
-            elif isinstance(self._target, Webhook) and body is not None:
+            if isinstance(self._target, Webhook) and body is not None:
                 self._target.note(reports)
+            has_accepted = has_accepted or body is not None
             for each, report in reports:
                 # What has changed while it was sent is sent again.
                 is_same = each.is_active == (report.status != "ended")
                 if is_same and self._waiting.get(each.key) is each:
                     del self._waiting[each.key]
         self._most = MAX_SENT
-        return True
+        # A target that takes nothing at all says nothing about a problem: its address may be wrong.
+        for key, status in refused.items() if has_accepted else ():
+            where = redact_urls(self._target.url)
+            log.warning("problem given up, target refuses it target=%s problem=%s status=%d", where, key, status)
+            self._waiting.pop(key, None)
+        return has_accepted or not refused
 
     async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:
         """OK, one of REFUSALS, or 0 if it must be sent again."""

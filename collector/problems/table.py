@@ -41,9 +41,9 @@ ANSWERS_S = 75.0
 # How long a problem of a device is taken to go on while nobody can tell: whoever was called for it must not be told that it is over because
 # the agent died. After an hour somebody has looked.
 SILENT_S = 3600.0
-# How long a problem is told after it last held, where its row says nothing else. A value that goes to and fro at its limit would else begin
-# and end with every poll, and each beginning calls somebody: the flow of a loop that hunts crosses its limit every few seconds, polls are up
-# to 10 s apart, and a machine that is started again and again is there for half a minute each time.
+# How long a problem is told after it last held, where its row says nothing else. A value that goes to and fro at its limit would otherwise
+# begin and end with every poll, and each beginning calls somebody: the flow of a loop that hunts crosses its limit every few seconds, polls
+# are up to 10 s apart, and a machine that is started again and again is there for half a minute each time. A chosen value.
 KEEP_S = 60.0
 
 
@@ -344,9 +344,7 @@ def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
             raise ValueError(f"{problem.name}: causes: it is in the end its own cause, by {', '.join(path)}")
         if problem.name not in found:
             own = explained.get(problem.name, ())
-            lasts = [
-                clears_s(each, problem.name) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own
-            ]
+            lasts = [clears_s(each, problem.name) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
             found[problem.name] = max(0.0, max(lasts, default=0.0) - problem.keep_s)
         return found[problem.name]
 

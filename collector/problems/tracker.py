@@ -257,7 +257,11 @@ def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked], n
             continue
         # Pumps that run again are told as stopped for a while longer, and must not hide that they move nothing.
         is_past = not (found.holds or found.is_uncertain or found.restored_until)
-        if is_past and tracked.holds and tracked.problem.is_safety:
-            if now > found.last_held + clears_s(tracked.problem, name):
-                continue
+        if (
+            is_past
+            and tracked.holds
+            and tracked.problem.is_safety
+            and now > found.last_held + clears_s(tracked.problem, name)
+        ):
+            continue
         yield found

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -62,7 +62,7 @@ class Pushing:
         self.pushers = [Pusher(each, Tracker(load_table()), self.failures) for each in targets]
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> "Pushing":
+    async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(each.run(), name="push") for each in self.pushers]
         return self
 
@@ -85,7 +85,9 @@ def smoke(device: str, *, ago_s: float = 1.0, ended_ago_s: float | None = None) 
     labels = labels_of({"site": "s", "room": "r", "device": device, "kind": "smoke", "sensor": "1"})
     active, ended_s = ended_ago_s is None, now - (ended_ago_s or 0.0)
     problem = load_table().problems["DcimSmoke"]
-    return Tracked(problem, labels, ("u",), 1.0, 1.0, is_active=active, since_s=now - ago_s, ended_s=0.0 if active else ended_s)
+    return Tracked(
+        problem, labels, ("u",), 1.0, 1.0, is_active=active, since_s=now - ago_s, ended_s=0.0 if active else ended_s
+    )
 
 
 def devices(got: Sequence[tuple[float, Any]]) -> list[str]:
@@ -101,13 +103,12 @@ async def works(_: bytes) -> bytes:
 
 
 async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with answering(hangs) as (bad, asked), answering(works) as (good, got):
-        async with Pushing(hook(bad), hook(good)) as one:
-            one.tell(smoke("a"))
-            await until(lambda: bool(asked and got), "asked both")
-            one.tell(smoke("b"))
-            await until(lambda: devices(got) == ["a", "b"], "the other one is told of both")
-            assert devices(asked) == ["a"]  # one request at a time
+    async with answering(hangs) as (bad, asked), answering(works) as (good, got), Pushing(hook(bad), hook(good)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: bool(asked and got), "asked both")
+        one.tell(smoke("b"))
+        await until(lambda: devices(got) == ["a", "b"], "the other one is told of both")
+        assert devices(asked) == ["a"]  # one request at a time
     monkeypatch.setattr(push, "TIMEOUT_S", 0.2)
     async with answering(hangs) as (bad, asked), Pushing(hook(bad)) as one:
         one.tell(smoke("a"))
@@ -184,7 +185,11 @@ async def test_a_pause_that_cannot_be_meant_is_none(wanted: str) -> None:
 
 async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> None:
     async def picky(body: bytes) -> bytes:
-        return OK if b'"bad"' not in body else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        return (
+            OK
+            if b'"bad"' not in body
+            else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
 
     told: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
     async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), told)) as one:
@@ -195,7 +200,22 @@ async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> 
         assert [dict(labels)["device"] for _, labels in sorted(told)] == ["a", "b", "c", "d"]
 
 
-async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_webhook_that_takes_nothing_is_told_when_its_address_is_mended() -> None:
+    wrong = True
+
+    async def lost(_: bytes) -> bytes:
+        return b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" if wrong else OK
+
+    async with answering(lost) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"), smoke("b"))
+        await until(lambda: len(got) >= 4, "refused, halved and tried again")
+        wrong = False
+        await until(lambda: len(devices(got)) >= 2 and got[-1][1]["problems"][-1]["labels"]["device"] == "b", "told")
+
+
+async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(push, "MAX_TRACKED", 10)
     monkeypatch.setattr(push, "SETTLE_S", 0.0)
     async with answering(works) as (url, got):

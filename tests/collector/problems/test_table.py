@@ -172,9 +172,7 @@ def test_every_critical_alarm_is_in_one_problem() -> None:
     assert len(set(named)) == len(named)
     for name in ("DcimCduAlarmCritical", "DcimPowerAlarmCritical"):
         (condition,) = problems[name].when
-        explained = {
-            alarm for values in problems[name].cause_where.values() for alarm in values.get("alarm", ())
-        }
+        explained = {alarm for values in problems[name].cause_where.values() for alarm in values.get("alarm", ())}
         assert explained == set(condition.where["alarm"])
 
 

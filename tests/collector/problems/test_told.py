@@ -226,8 +226,16 @@ async def test_shipped_inhibitions_fold_what_a_cause_explains(tmp_path: Path) ->
             {"alertname": "DcimUpsOnBattery", "severity": "warning", "device": "ups-1", **place, "feed": "B"},
             {"alertname": "DcimDeviceAlarmCritical", "severity": "critical", "device": "ups-1", **place},
             {"alertname": "DcimCduPumpFailed", "severity": "warning", "device": "cdu-1", "pump": "1", "site": "s"},
-            *({"alertname": "DcimCduAlarmCritical", "severity": "critical", "device": "cdu-1", "alarm": alarm, "site": "s"}
-              for alarm in ("pump", "reservoir_level")),
+            *(
+                {
+                    "alertname": "DcimCduAlarmCritical",
+                    "severity": "critical",
+                    "device": "cdu-1",
+                    "alarm": alarm,
+                    "site": "s",
+                }
+                for alarm in ("pump", "reservoir_level")
+            ),
         ]
         await post(f"{manager.url}/api/v2/alerts", [{"labels": each} for each in alerts])
 

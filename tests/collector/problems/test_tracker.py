@@ -270,9 +270,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     assert still.since_s == 5.0
 
 
-def test_a_problem_of_before_a_restart_fades_when_its_readings_are_well_and_not_before_its_limits_are_known() -> (
-    None
-):
+def test_a_problem_of_before_a_restart_fades_when_its_readings_are_well_and_not_before_its_limits_are_known() -> None:
     tracker = Tracker(load_table())
     tracker.restore(Tracked(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
     tracker.update(CDU, {}, 1.0, decides=never)
