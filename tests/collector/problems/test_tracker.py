@@ -235,7 +235,7 @@ def test_what_goes_to_and_fro_at_its_limit_begins_once_and_ends_once(name: str) 
     problem = load_table().problems[name]
     which, tracker, changes = key(name), Tracker(load_table()), []
     held = int(problem.hold_s) + 1
-    for now in range(held + 600 + 3600):
+    for now in range(held + 1300 + int(problem.within_s)):
         holds = now < held or (now < held + 600 and now % 40 < 20)
         tracker.update(CDU, {which: 1.0} if holds else {}, float(now))
         changes += [each.is_active for each in tracker.tick(float(now), float(now))]
