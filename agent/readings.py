@@ -32,6 +32,11 @@ class Identity:
     serial: str = ""
     firmware: str = ""
 
+    def may_be(self, other: "Identity") -> bool:
+        """Whether both may be of the same device: firmware changes, and what one of them does not tell says nothing."""
+        known = ((self.vendor, other.vendor), (self.model, other.model), (self.serial, other.serial))
+        return all(not mine or not theirs or mine == theirs for mine, theirs in known)
+
 
 @dataclass(frozen=True, slots=True)
 class Identified:

@@ -15,6 +15,7 @@ from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, prob
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
 from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, reconcile
 from agent.lab.silence import silence_of_search
+from agent.lab.tables import read_ids
 from agent.lab.target import add_credential, snmp_targets
 from agent.profile import Profile, load_profiles
 from agent.snmp import SnmpClient, SnmpClients
@@ -60,6 +61,12 @@ def add_discover(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--merge", action="store_true", help="add new devices to the file of --config; what is there is not touched"
     )
+    command.add_argument(
+        "--ids",
+        type=Path,
+        metavar="CSV",
+        help="table with the columns id, host and unit: what new devices are called; the table of `site draft --csv` serves",
+    )
     command.add_argument("--agent", default="agent-1", help="yaml: name of the new agent (default agent-1)")
     command.add_argument("--site", default="my-site", help="yaml: name of the site (default my-site)")
     show_examples(
@@ -68,6 +75,7 @@ def add_discover(command: argparse.ArgumentParser) -> None:
         "%(prog)s 192.0.2.0/24 --community env:RACKFLOW_COMMUNITY --output yaml > agent.yaml",
         "%(prog)s 192.0.2.0/24 198.51.100.10-50 --config agent.yaml --merge",
         "%(prog)s 192.0.2.0/24 --protocol modbus --unit 1 --unit 12 --output csv",
+        "%(prog)s 192.0.2.0/24 --protocol modbus --ids devices.csv --config agent.yaml --merge",
     )
     command.set_defaults(command=_discover)
 
@@ -78,6 +86,7 @@ def _discover(arguments: argparse.Namespace) -> int:
     if arguments.merge and not arguments.config:
         raise ConfigError("--merge: name the file to add to with --config; --output yaml begins a new one")
     addresses = addresses_of(arguments.ranges)
+    ids = read_ids(arguments.ids) if arguments.ids else {}
     known = _known(arguments.config) if arguments.config else None
     if known is None:
         _check_names(arguments)
@@ -96,7 +105,7 @@ def _discover(arguments: argparse.Namespace) -> int:
     found = asyncio.run(_found(addresses, probe, arguments.rate, show=table))
     devices = known.config.devices if known else []
     taken = [] if known is None else [_agent_itself(known.config)]
-    results = reconcile(found, [*devices, *taken], asyncio.run(_resolved(devices)), search)
+    results = reconcile(found, [*devices, *taken], asyncio.run(_resolved(devices)), search, ids)
     # The file is written before anything is printed: a reader of the output that has left must not prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
     if table:

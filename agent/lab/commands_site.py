@@ -4,9 +4,7 @@ They belong to the agent because only it knows profiles, which tell what kind of
 """
 
 import argparse
-import csv
 import difflib
-import io
 import json
 import re
 import sys
@@ -14,9 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agent.config import load_agent_config
-from agent.lab.found_output import COLUMNS, FORMULA
+from agent.lab.found_output import COLUMNS
+from agent.lab.tables import table_rows
 from agent.profile import load_profiles
 from rackflow.drafting import (
+    ELECTRICAL,
     MODELS,
     RULES,
     SECTION_OF_CLASS,
@@ -24,19 +24,24 @@ from rackflow.drafting import (
     Given,
     draft_site,
     draft_text,
+    name_hints,
     read_netbox,
     translate,
 )
 from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
-from rackflow.process.yaml import read_text_file
-from rackflow.site import load_site, parse_site
+from rackflow.site import Electrical, load_site, parse_site
 
 # Columns of a table beside those of the sections' own fields.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
-# How many values to fill in are named; the file marks all of them.
-SHOWN_MISSING = 20
+KNOWN_COLUMNS = (
+    {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
+    | EXTRA_COLUMNS
+    | frozenset(COLUMNS)
+)
+# How many entries that lack a value are named; the file marks all of them.
+SHOWN_MISSING = 3
 PLACES = {"room", "row", "rack", "feed"}
 
 
@@ -111,7 +116,8 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SECTION.KEY=VALUE",
-        help="value for all entries of a section that have none; may be repeated",
+        help="value for all entries of a section that have none: racks.design_power_w=17000, electrical.volts=240, or with the "
+        "entry's own places, pdus.from=bus-{row}-{feed}; may be repeated",
     )
 
 
@@ -185,7 +191,7 @@ def _tables(paths: Sequence[Path], known: Sequence[Given], left_out: list[str]) 
     sections = {each.id: each.section for each in known}
     given: list[Given] = []
     for path in paths:
-        for line, row in _rows(path):
+        for line, row in table_rows(path, KNOWN_COLUMNS):
             name = row.get("id") or ""
             if not name or row.get("status") in {"gone", "duplicate"}:
                 continue
@@ -208,46 +214,18 @@ def _values(section: str, row: dict[str, str]) -> dict[str, object]:
     return {key: value for key, value in row.items() if key in fields and key not in {"id", "section"}}
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a table by column, with their lines. Semicolons separate in spreadsheets of much of Europe."""
-    text = read_text_file(path).removeprefix("\ufeff")
-    header = text.partition("\n")[0]
-    reader = csv.DictReader(
-        io.StringIO(text), delimiter=";" if header.count(";") > header.count(",") else ",", restval=""
-    )
-    columns = [(name or "").strip() for name in reader.fieldnames or ()]
-    if "id" not in columns:
-        raise ConfigError(f"{path}:1: has no column id; the first line names the columns")
-    known = {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
-    ignored = [name for name in columns if name and name not in known | EXTRA_COLUMNS | set(COLUMNS)]
-    if ignored:
-        print_error(f"{path}: columns that no section has are not used: {', '.join(ignored)}")
-    reader.fieldnames = columns
-    try:
-        for row in reader:
-            if None in row:
-                raise ConfigError(
-                    f"{path}:{reader.line_num}: has more cells than the header; quote what contains the separator"
-                )
-            yield reader.line_num, {key: _cell(value) for key, value in row.items() if key}
-    except csv.Error as error:
-        raise ConfigError(f"{path}:{reader.line_num}: is not CSV: {error}") from error
-
-
-def _cell(text: str) -> str:
-    text = text.strip()
-    # `discover` puts an apostrophe before what a spreadsheet would run.
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
-
-
 def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for pair in pairs:
         where, equals, value = pair.partition("=")
         section, _, key = where.partition(".")
-        if not equals or section not in MODELS or not value or not key:
-            raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {', '.join(MODELS)}")
-        keys = [info.alias or name for name, info in MODELS[section].model_fields.items()]
+        model = Electrical if section == ELECTRICAL else MODELS.get(section)
+        if not equals or model is None or not value or not key:
+            known = ", ".join((ELECTRICAL, *MODELS))
+            raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
+        keys = [info.alias or name for name, info in model.model_fields.items()]
+        # As columns of a table, from which `from` and a loop's racks follow.
+        keys += [*(["feed"] if "from" in keys else []), *(["loop"] if section == "racks" else [])]
         if key not in keys:
             close = difflib.get_close_matches(key, keys, n=1)
             raise ConfigError(
@@ -283,14 +261,27 @@ def _write(arguments: argparse.Namespace, site: str, given: Sequence[Given], lef
     return 0
 
 
+def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
+    """One line for each key: two hundred lines of which ten are different would not be read."""
+    if section == ELECTRICAL:
+        return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
+    shown = ", ".join(names[:SHOWN_MISSING]) + (
+        f" and {len(names) - SHOWN_MISSING} more" * (len(names) > SHOWN_MISSING)
+    )
+    how = f": one by one in a table (--csv), or --set {section}.{key}=VALUE for all" if len(names) > 1 else ""
+    return f"fill in {section}.{key} of {shown}{how}"
+
+
 def _report(draft: Draft, text: str) -> None:
     counts = ", ".join(f"{len(entries)} {section}" for section, entries in draft.entries.items() if entries)
     print_error(f"drafted: {counts or 'nothing'}")
-    missing = list(draft.missing())
-    for section, name, key in missing[:SHOWN_MISSING]:
-        print_error(f"fill in {section}.{key}{f' of {name}' if name else ''}")
-    if len(missing) > SHOWN_MISSING:
-        print_error(f"fill in {len(missing) - SHOWN_MISSING} more values, which are marked in the file")
+    missing: dict[tuple[str, str], list[str]] = {}
+    for section, name, key in draft.missing():
+        missing.setdefault((section, key), []).append(name)
+    for (section, key), names in missing.items():
+        print_error(_to_fill_in(section, key, names))
+    for hint in name_hints(draft):
+        print_error(hint)
     for what in draft.left_out:
         print_error(f"left out: {what}")
     if not missing:

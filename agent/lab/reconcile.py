@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 from agent.config import Device
@@ -53,11 +54,16 @@ class Search:
 
 
 def reconcile(
-    found: Sequence[Found], devices: Sequence[Device], resolved: Mapping[str, Collection[str]], search: Search
+    found: Sequence[Found],
+    devices: Sequence[Device],
+    resolved: Mapping[str, Collection[str]],
+    search: Search,
+    ids: Mapping[tuple[str, int | None], str] = MappingProxyType({}),
 ) -> list[Result]:
     """What to say of each device, in the order of addresses; those that are gone come last.
 
-    `resolved` gives the addresses of each configured host; a host that is missing there is its own address.
+    `resolved` gives the addresses of each configured host; a host that is missing there is its own address. `ids` are those that
+    new devices get, by address and unit; others are named after what they say of themselves.
     """
     found = _without_shared_serials(found)
     places = {
@@ -65,7 +71,7 @@ def reconcile(
     }
     serials = _unique_serials(devices, search)
     answering = {_place(each, search): each for each in found}
-    names = _Names(found, {device.id for device in devices})
+    names = _Names(found, {device.id for device in devices}, ids)
     results: list[Result] = []
     moved: set[str] = set()
     seen: dict[tuple[str, str], str] = {}
@@ -195,18 +201,25 @@ def entry_of(result: Result, search: Search) -> Entry:
 
 
 class _Names:
-    """Ids for new devices: the name that a device has, else its class and serial number, else its class and address."""
+    """Ids for new devices: the given one, or the name that a device has, or its class with its serial number or its address."""
 
-    def __init__(self, found: Sequence[Found], taken: set[str]) -> None:
+    def __init__(self, found: Sequence[Found], taken: set[str], ids: Mapping[tuple[str, int | None], str]) -> None:
+        self._ids = ids
+        # What the table keeps for a device that is not found yet is given to no other.
+        self._kept = set(ids.values())
         self._taken = taken
         self._full = Counter(each.name.casefold() for each in found)
         self._short = Counter(_short_name(each.name).casefold() for each in found)
         self._serials = Counter(each.identity.serial for each in found)
 
     def take(self, found: Found) -> str:
+        given = self._ids.get((found.address, found.unit)) or self._ids.get((found.address, None))
+        if given is not None and given not in self._taken:
+            self._taken.add(given)
+            return given
         wanted = self._wanted(found)
         name, number = wanted, 1
-        while name in self._taken:
+        while name in self._taken or name in self._kept:
             number += 1
             name = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
         self._taken.add(name)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.modbus import ModbusClient, words_of
-from agent.profile import Profile, plan_device
+from agent.profile import Profile, plan_device, planning_registers
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
 
@@ -47,9 +47,11 @@ def parse_span(text: str) -> Span:
 
 
 def spans_of(profile: Profile) -> list[Span]:
-    """The registers that a profile reads, including those of the identity."""
-    plan = plan_device(profile, {}, {}, None)
-    found = [
+    """The registers that a profile reads on any device, including those that decide what there is and those of the identity."""
+    whole = profile.model_copy(update={"points": [each.model_copy(update={"when": []}) for each in profile.points]})
+    plan = plan_device(whole, {}, {}, None)
+    found = [Span(each.table, each.address, each.words) for each in planning_registers(profile)]
+    found += [
         Span(block.table, block.address + field.offset, field.words)
         for part in plan.classes.values()
         for block in part.blocks

@@ -22,6 +22,11 @@ class Greeting:
     texts: Mapping[str, RawValue]
     """As it came, by object: a new firmware or a new name may come with new rows."""
 
+    def is_of_same_device(self, other: "Greeting") -> bool:
+        """Whether the same device can have said both: a firmware or a name may change, and another profile reads other words."""
+        known = dict(zip((source.oid for source, _ in other.words), (word for _, word in other.words), strict=True))
+        return all(known.get(source.oid, word) == word for source, word in self.words)
+
     def contradiction(self, raw: Mapping[str, RawValue]) -> str:
         """What in these answers says that this is another device, or nothing. An object that is missing or empty says nothing."""
         for source, known in self.words:

@@ -31,7 +31,7 @@ from agent.poll.identity import coolant_of, identified, identify_modbus, unit_te
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
-from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as
+from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as, watched_registers
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
@@ -79,6 +79,7 @@ class ModbusPoller:
         self._plans = plans or SharedPlans()
         self._family = self._plans.family(profile, outlets=device.outlets)
         self._profile = self._family.profile
+        self._watched = watched_registers(self._profile)
         self._coolant = coolant_of(device, self._profile)
         self._client = client
         self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
@@ -112,6 +113,7 @@ class ModbusPoller:
         self._blocks.clear()
         found, self._busy_left = _Round(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
+        await self._cells.mark(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
@@ -135,7 +137,9 @@ class ModbusPoller:
                 operation="plan",
             )
         self._cells.begin(self._plan)
-        self._identity = await identify_modbus(self._ask, self._profile)
+        before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
+        if not self._identity.may_be(before) and self._cells.forget():
+            return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
@@ -149,8 +153,11 @@ class ModbusPoller:
             await self._read_block(block, found)
         for each in (each for block in blocks for each in block.fields):
             if each.ref not in found.raw and each.ref not in self._refusals:
-                # A unit that is busy has the register all the same: planning without it would leave out readings.
-                raise found.errors[-1]
+                if each.ref not in self._watched:
+                    # A unit that is busy has the register all the same: planning without it would leave out readings.
+                    raise found.errors[-1]
+                # One that only shows whether a part is fitted can come later, and must not keep the unit from being read.
+                self._refusals.refuse(each.ref, found.errors[-1].code)
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
 

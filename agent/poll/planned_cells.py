@@ -1,10 +1,11 @@
 """Notices that a cell on which a plan rests means something else now: a unit was switched at the device, a part was fitted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
-from agent.profile import Plan, RawValue
+from agent.profile import Plan, Profile, RawValue, marking
 from agent.readings import Readings
+from rackflow.process.slices import in_slices
 
 # Least time between two openings that a cell causes: one that changes with every poll must not cost an opening each. As for SNMP.
 REOPEN_MIN_S: Final = 10.0
@@ -17,6 +18,20 @@ class PlannedCells:
         self._plan = Plan({})
         # Cells that planning would read differently now, with the series that rest on each.
         self._changed: dict[str, set[str]] = {}
+        # Cells that have lived since the device was identified (agent/profile/living.py).
+        self._lived: set[str] = set()
+
+    async def mark(
+        self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
+    ) -> None:
+        """Put into the cells for a plan what has lived so far. See `marking`."""
+        await in_slices(marking(profile, rows, cells, self._lived))
+
+    def forget(self) -> bool:
+        """Another device has its place: what the former one had says nothing of it. Whether anything was known."""
+        known = bool(self._lived)
+        self._lived.clear()
+        return known
 
     def begin(self, plan: Plan) -> None:
         """Watch the cells of this plan from now on."""
@@ -35,8 +50,10 @@ class PlannedCells:
             other = [] if as_read else [each for each in rests if not each.holds(value)]
             if other:
                 self._changed[ref] = {key for each in other for key in each.keys}
-            else:
-                self._changed.pop(ref, None)
+                # Kept, so that a line that lives for one poll is there from then on.
+                self._lived |= {each.lived_as for each in other} - {""}
+            elif ref in self._changed and not any(each.lived_as in self._lived for each in rests):
+                del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False) -> None:
         """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing.

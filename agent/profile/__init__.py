@@ -6,6 +6,7 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
+from agent.profile.living import marking
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
@@ -27,7 +28,7 @@ from agent.profile.recognise import (
 )
 from agent.profile.reference import schema_text
 from agent.profile.registers import said_as
-from agent.profile.rows import planning_columns, planning_instances, planning_registers
+from agent.profile.rows import planning_columns, planning_instances, planning_registers, watched_registers
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "extends",
     "families_named_by_identity",
     "load_profiles",
+    "marking",
     "matches",
     "normalise_answers",
     "normalising",
@@ -74,5 +76,6 @@ __all__ = [
     "schema_text",
     "subtree_key",
     "trimming",
+    "watched_registers",
     "without",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 from agent.modbus import WORDS, NumberType
-from agent.profile.places import Place
+from agent.profile.places import Place, When
 from agent.profile.schema import ModbusLimits, Part, Point, Source
 
 P = TypeVar("P", bound=Place)
@@ -60,7 +60,7 @@ def with_defaults(point: Point, limits: ModbusLimits) -> Point:
     """The point, of which every register has a table, a type and an order."""
 
     def defaults(place: Place) -> dict[str, Any]:
-        if place.register_ is None:
+        if place.register_ is None and not (isinstance(place, When) and place.alive):
             return {}
         return {
             "table": place.table or limits.table,

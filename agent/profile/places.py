@@ -191,6 +191,10 @@ class When(Cell):
     It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell, or
     is a number `between` two others. A cell that the device does not have decides against `in`, `contains` and `between`, with
     `optional` in favour.
+
+    A cell that measures says nothing by itself: 0 V is a line that is not fitted, or one that has lost its power. `alive` and
+    `lines` name such cells instead. They hold once one of the cells has held a number other than 0, and then for as long as the
+    device is the same one, so that an outage changes nothing. Until then the cells are watched in the class `slow`.
     """
 
     # Chosen; the shipped families use the first to fourth and the last three parts.
@@ -206,14 +210,39 @@ class When(Cell):
     """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
     optional: bool = False
     """It also holds where the device has no such cell."""
+    # Chosen; a line has three voltages, and each of them costs an object a minute while the line is not there.
+    alive: Annotated[list[Register | Oid], Field(max_length=8)] = Field(default_factory=list)
+    """In place of a cell: columns of the same row, instances (in tables those that end in 0), or registers, of which one has measured
+    something; with `between`, of which one has held a number in there, as for a scale that only a live line shows.
+    """
+    never: bool = False
+    """With `alive`: it holds as long as none of the cells has lived."""
+    lines: Annotated[list[Oid], Field(max_length=8)] = Field(default_factory=list)
+    """SNMP, in place of a cell: as `alive`, with voltages of the lines of one supply, which are its rows. Less than 10 is none. A line
+    is also there if a later one is (a lost phase), and while no line has measured anything all of them are (a device that is off).
+    """
 
     @model_validator(mode="after")
     def _sound(self) -> "When":
-        if self.places() + (self.index is not None) != 1 or self.index == 0:
-            raise ValueError("needs one of column, oid, register and index")
-        if sum(map(bool, (self.in_, self.contains, self.without, self.between))) != 1:
+        tests = sum(map(bool, (self.in_, self.contains, self.without, self.between)))
+        places = self.places() + (self.index is not None)
+        if self.alive or self.lines:
+            if places or self.optional or (self.alive and self.lines) or tests > bool(self.alive and self.between):
+                raise ValueError("alive and lines name their cells themselves; only between and never go with alive")
+            if self.never and self.lines:
+                raise ValueError("never belongs to alive")
+            return self
+        if self.never:
+            raise ValueError("never belongs to alive")
+        if places != 1 or self.index == 0:
+            raise ValueError("needs one of column, oid, register and index, or alive or lines")
+        if tests != 1:
             raise ValueError("needs one of in, contains, without and between")
         return self
+
+    def watched(self) -> list[int | str]:
+        """The cells of `alive` or `lines`."""
+        return [*self.alive, *self.lines]
 
 
 Conditions = Annotated[list[When], BeforeValidator(_as_list, json_schema_input_type=When | list[When])]

@@ -14,8 +14,8 @@ from typing import Final
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
 from agent.profile.plan import Plan, Rows, planning, trimming
-from agent.profile.rows import deciding_columns, planning_instances
-from agent.profile.schema import Profile
+from agent.profile.rows import Row, deciding_columns, deciding_instances, fixed_conditions, planning_instances
+from agent.profile.schema import Profile, When
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
 MAX_SERIES_KEPT: Final = 200_000
@@ -32,6 +32,10 @@ class Family:
     outlets: bool
     instances: tuple[str, ...]
     """See `planning_instances`."""
+    deciding_instances: tuple[str, ...]
+    """See there."""
+    fixed_conditions: tuple[When, ...]
+    """See there."""
     deciding: Mapping[str, tuple[str, ...]]
     """By table: see `deciding_columns`."""
 
@@ -55,7 +59,14 @@ class PlanCache:
             deciding: dict[str, tuple[str, ...]] = {table.name: () for table in polled.tables}
             for table in polled.tables:
                 deciding[table.name] = (*deciding[table.name], *deciding_columns(table))
-            found = Family(polled, outlets, tuple(planning_instances(polled)), deciding)
+            found = Family(
+                polled,
+                outlets,
+                tuple(planning_instances(polled)),
+                tuple(deciding_instances(polled)),
+                tuple(fixed_conditions(polled)),
+                deciding,
+            )
             self._families[profile.profile, outlets] = found
         return found
 
@@ -106,8 +117,12 @@ def _series(plan: Plan) -> int:
 
 def _deciding(family: Family, rows: Rows, cells: Mapping[str, RawValue]) -> Iterable[tuple[str, RawValue]]:
     # A column of rows often holds a reading, which differs with every walk. Only cells that the plan looks at may decide.
-    for oid in family.instances:
+    for oid in family.deciding_instances:
         yield oid, _short(cells.get(oid))
+    whole = Row("", cells, None)
+    for condition in family.fixed_conditions:
+        # The plan also rests on whether there is such a cell, because it is read again only then.
+        yield str(whole.code(condition) is None), whole.holds(condition)
     for table, columns in family.deciding.items():
         for column in columns:
             for index in rows.get(table, ()):

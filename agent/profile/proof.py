@@ -39,12 +39,17 @@ PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
 # energies are right anywhere between nothing and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snmp": ("column", "oid", "index", "decimals", "varscale", "text", "words"),
+    "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "text", "words"),
     "modbus": ("register", "table", "type", "order", "high", "step", "bit_step", "repeat"),
 }
 """Keys of places by the protocol that they belong to."""
 _NO_BITS = ("float32", "float64", "bcd16", "bcd32")
 _LAST_REGISTER = 0xFFFF
+_DIGITS = frozenset("0123456789")
+_UNSTEADY = (
+    "the cell is that of {name}, which changes while the device works, and an outage would plan the device anew; "
+    "name it in `alive` or `lines`, which hold once it has measured something"
+)
 # What Rackflow itself says of a device.
 _OWN = frozenset(
     f"dcim_device_{name}"
@@ -66,6 +71,7 @@ _OWN_PREFIXES = ("dcim_agent_", "dcim_collector_", "dcim_topology_", "dcim_figur
 def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
     """Everything that is wrong with a profile. `places` are its own points and those that it extends, written out."""
     yield from _head_faults(profile)
+    measured = _measured_places(places)
     for path, table, point in places:
         if table and profile.protocol == "modbus":
             continue  # told of the table as a whole
@@ -76,9 +82,45 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
             continue
         for fault in _point_faults(profile, table, point, metric):
             yield path, f"{place}: {fault}"
+        for condition in (*point.when, *(table.when if table else ())):
+            if name := _rests_on(condition, measured):
+                yield path, f"{place}: when: {_UNSTEADY.format(name=name)}"
     # A profile that extends another claims series of its base on purpose, to override them.
     if not profile.extends:
         yield from _overlaps(places)
+
+
+def _measured_places(places: list[PointPlace]) -> dict[str, str]:
+    """Columns, instances and registers that a point measures, with the metric. Ratings and limits do not change."""
+    found: dict[str, str] = {}
+    for _, _, point in places:
+        metric = catalogue().get(point.metric)
+        if metric is None or not metric.unit or metric.type == "state" or metric.poll == "inventory":
+            continue
+        parts = [part for source in point.sources() for part in source.parts()]
+        found |= {place: metric.name for part in parts if (place := _written(part)) and not part.is_coded()}
+    return found
+
+
+def _written(place: Place) -> str:
+    """Where it stands: of a register its table and address, whatever is read there."""
+    if place.register_ is not None:
+        return f"{place.table}:{place.register_}"
+    return (
+        (place.oid if isinstance(place, Part | Cell) else None)
+        or (place.column if isinstance(place, Cell) else None)
+        or ""
+    )
+
+
+def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
+    """The metric that the condition's cell measures, if its number decides; whether there is a number at all may decide."""
+    words = {*condition.contains, *condition.without}
+    is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
+    place = _written(condition)
+    # An instance of a column is measured, too; a column is the longest beginning of it.
+    beginnings = (place.rsplit(".", parts)[0] for parts in range(min(place.count(".") + 1, 4)))
+    return "" if is_presence or not place else next((measured[each] for each in beginnings if each in measured), "")
 
 
 def _head_faults(profile: Profile) -> Iterator[Fault]:
@@ -197,6 +239,9 @@ def _table_places(table: Table | None) -> Iterator[tuple[str, Place]]:
 def _protocol_faults(profile: Profile, place: Place) -> Iterator[str]:
     other = "modbus" if profile.protocol == "snmp" else "snmp"
     given = {name.rstrip("_") for name in place.model_fields_set if getattr(place, name) not in (None, {}, [])}
+    if isinstance(place, When) and any(isinstance(each, int) != (profile.protocol == "modbus") for each in place.alive):
+        yield f"alive: names {'OIDs' if profile.protocol == 'snmp' else 'registers'} where the protocol is {profile.protocol}"
+        return
     for key in _KEYS[other]:
         if key in given:
             belongs, own = ("SNMP", "register") if other == "snmp" else ("Modbus", "oid")
@@ -236,6 +281,8 @@ def _cell_faults(cell: Cell, table: Table | None) -> Iterator[str]:
             yield f"{both[0]} is both in `in` and in `missing`"
         yield from _code_faults(cell, (*cell.in_, *cell.missing))
     elif isinstance(cell, When):
+        if cell.lines and table is None:
+            yield "lines: belongs to a table, whose rows are the lines; a single point has alive"
         yield from _code_faults(cell, cell.in_)
     elif isinstance(cell, UnitBy):
         yield from _code_faults(cell, cell.map)

@@ -1,7 +1,7 @@
 """How places are named in plans and answers: an SNMP instance by its OID, a register as `table:address:type:order`."""
 
 from agent.modbus import RegisterValue, words_of
-from agent.profile.places import Cell, Place
+from agent.profile.places import Cell, Place, When
 from agent.profile.schema import Part
 
 # Type and order are part of a register's reference, because the same register may be read as two values.
@@ -42,6 +42,32 @@ def place_ref(place: Place, index: str, fields: dict[str, RegisterValue]) -> str
     if place.register_ is not None:
         fields[ref] = register_value(place)
     return ref
+
+
+def living_refs(condition: When, index: str) -> list[str]:
+    """The references of the cells of `alive` or `lines` in a row."""
+    places = (register_ref(each) if isinstance(each, Place) else each for each in living_places(condition))
+    return [f"{place}.{index}" if index and not is_instance(place) else place for place in places]
+
+
+def is_instance(oid: str) -> bool:
+    """Whether it is the one instance of a scalar object, which ends in 0 as no column does (RFC 2578, 7.7 and 7.1.12)."""
+    return oid.endswith(".0")
+
+
+def living_places(condition: When) -> list[Place | str]:
+    """The cells of `alive` or `lines`: columns, instances, or registers as places of their own."""
+    return [
+        condition.model_copy(update={"register_": each, "alive": []}) if isinstance(each, int) else each
+        for each in condition.watched()
+    ]
+
+
+def registers_of(place: Place) -> list[RegisterValue]:
+    """What is to be read for this place: one register, or those of `alive`."""
+    if isinstance(place, When) and place.alive:
+        return [register_value(each) for each in living_places(place) if isinstance(each, Place)]
+    return [register_value(place)]
 
 
 def said_as(ref: str) -> str:

@@ -10,8 +10,9 @@ from fractions import Fraction
 
 from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
+from agent.profile.living import is_living, mark
 from agent.profile.places import Cell, lowest_bits
-from agent.profile.registers import cell_ref, register_ref, register_value
+from agent.profile.registers import cell_ref, is_instance, living_places, register_ref, registers_of
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -110,6 +111,9 @@ class Row:
         return all(self._holds(each) for each in ([conditions] if isinstance(conditions, When) else conditions))
 
     def _holds(self, condition: When) -> bool:
+        if condition.watched():
+            lived = self.cell(mark(condition))
+            return (lived == 1 or (lived is None and bool(condition.lines))) != condition.never
         value = self.part(condition.index) if condition.index else self.code(condition)
         if value is None:
             return condition.optional or bool(condition.without)
@@ -122,6 +126,10 @@ class Row:
         if condition.contains:
             return any(word.casefold() in text for word in condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)
+
+    def has_lived(self, condition: When) -> bool:
+        """Whether one of the cells of `alive` or `lines` has lived, so that the condition holds for good."""
+        return self.cell(mark(condition)) == 1
 
     def unit(self, source: Part) -> str | None:
         """The wire unit of a source in this row, or None if the profile does not map the row's unit code."""
@@ -150,7 +158,10 @@ class Row:
 
     def ref(self, place: str, reader: CellReader) -> str:
         """The instance of a column or instance from `cell_sources`."""
-        fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
+        if isinstance(reader, When) and reader.watched():
+            fixed = not self.index or is_instance(place)
+        else:
+            fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
         return place if fixed else f"{place}.{self.index}"
 
     def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
@@ -159,6 +170,8 @@ class Row:
         match reader:
             case FromColumn():
                 return row.label(reader)
+            case When() if reader.watched():
+                return is_living(reader, value)
             case When():
                 return row.holds(reader)
             case UnitBy():
@@ -180,6 +193,9 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
     for condition in (*point.when, *(table.when if table else ())):
         if place := _place(condition):
             found.append((place, condition))
+        found += [
+            (each if isinstance(each, str) else register_ref(each), condition) for each in living_places(condition)
+        ]
     for source in point.sources():
         for part in source.parts():
             if part.unit_by and (place := _place(part.unit_by)):
@@ -242,15 +258,20 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 
 def planning_columns(table: Table) -> list[str]:
     """Columns that planning reads in addition to `row_columns`."""
-    return sorted(set(deciding_columns(table)) - set(table.row_columns()))
+    conditions = list(_conditions(table))
+    # Marks are no columns of the device; the cells that they tell of are.
+    watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
+    marks = {mark(each) for each in conditions if each.watched()}
+    return sorted({*deciding_columns(table), *watched} - marks - set(table.row_columns()))
 
 
 def deciding_columns(table: Table) -> list[str]:
-    """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales."""
+    """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales, or are marks."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
     flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
     wanted = {source.column for source in flat if isinstance(source, FromColumn)}
     wanted |= {condition.column for condition in _conditions(table) if condition.column}
+    wanted |= {mark(condition) for condition in _conditions(table) if condition.watched()}
     for point in table.points:
         for source in point.sources():
             for part in source.parts():
@@ -263,14 +284,40 @@ def planning_instances(profile: Profile) -> list[str]:
     """Single instances that planning reads: they hold conditions, units and scales outside tables. Of Modbus, their registers."""
     if profile.protocol == "modbus":
         return [each.ref for each in planning_registers(profile)]
+    conditions = (each.oid for each in fixed_conditions(profile) if each.oid)
+    return list(dict.fromkeys([*conditions, *_watched_instances(profile), *_scale_instances(profile)]))
+
+
+def deciding_instances(profile: Profile) -> list[str]:
+    """Single instances whose values decide how a device is planned: they hold units and scales outside tables, or are marks."""
+    points = [point for table, point in profile.all_points() if table is None]
+    marks = dict.fromkeys(mark(each) for point in points for each in point.when if each.watched())
+    return [*_scale_instances(profile), *marks]
+
+
+def fixed_conditions(profile: Profile) -> list[When]:
+    """Conditions on one instance or register. What they make of it decides, and not its value, which may be a reading."""
+    found: dict[str, When] = {}
+    for table, point in profile.all_points():
+        for condition in (*point.when, *(table.when if table else ())):
+            if condition.oid or condition.register_ is not None:
+                found.setdefault(repr(condition), condition)
+    return list(found.values())
+
+
+def _watched_instances(profile: Profile) -> Iterator[str]:
+    for table, point in profile.all_points():
+        for condition in (*point.when, *(table.when if table else ())):
+            yield from (each for each in map(str, condition.watched()) if table is None or is_instance(each))
+
+
+def _scale_instances(profile: Profile) -> list[str]:
     wanted: dict[str, None] = {}
     for table, point in profile.all_points():
-        conditions = [*point.when, *(table.when if table else [])]
-        wanted |= dict.fromkeys(each.oid for each in conditions if each.oid)
         for source in point.sources():
             for part in source.parts():
-                if part.unit_by and part.unit_by.oid:
-                    wanted[part.unit_by.oid] = None
+                if part.unit_by and (part.unit_by.oid or part.unit_by.register_ is not None):
+                    wanted[part.unit_by.oid or register_ref(part.unit_by)] = None
                 if table is None:
                     wanted |= dict.fromkeys(oid for oid in (part.decimals, part.varscale) if oid)
     return list(wanted)
@@ -279,8 +326,19 @@ def planning_instances(profile: Profile) -> list[str]:
 def planning_registers(profile: Profile) -> list[RegisterValue]:
     """The registers that planning reads: they hold conditions and units."""
     readers = (reader for _, point in profile.all_points() for _, reader in cell_sources(None, point))
-    values = (register_value(reader) for reader in readers if isinstance(reader, When | UnitBy))
+    values = (value for reader in readers if isinstance(reader, When | UnitBy) for value in registers_of(reader))
     return list({value.ref: value for value in values}.values())
+
+
+def watched_registers(profile: Profile) -> frozenset[str]:
+    """Those of them that only `alive` names."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for _, point in profile.all_points():
+        for _, reader in cell_sources(None, point):
+            if isinstance(reader, When | UnitBy):
+                is_watched = isinstance(reader, When) and bool(reader.watched())
+                found[is_watched].update(value.ref for value in registers_of(reader))
+    return frozenset(found[True] - found[False])
 
 
 def _conditions(table: Table) -> Iterator[When]:

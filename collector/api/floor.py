@@ -193,8 +193,10 @@ def _pdu_state(scene: Scene, feed: str, pdu: str) -> FeedWord:
         return "unknown"
     if device.up is not True:
         return "off" if feed in scene.lost_feeds else "unknown"
-    volts = scene.known_numbers(pdu, "dcim_pdu_phase_voltage_volts")
     file = scene.layout.file
+    volts = scene.known_numbers(pdu, "dcim_pdu_phase_voltage_volts")
+    if not volts and file is not None and pdu not in file.pdus:
+        volts = scene.known_numbers(pdu, "dcim_meter_voltage_volts")
     least = file.electrical.volts * MIN_VOLTAGE_SHARE if file is not None else _LOW_VOLTS
     if volts:
         return "on" if max(volts) >= least else "off"
@@ -204,9 +206,12 @@ def _pdu_state(scene: Scene, feed: str, pdu: str) -> FeedWord:
 def _pdu_load(scene: Scene, pdu: str) -> float | None:
     """Load of the worst phase as a share of its continuous limit, from the headroom that is left of it."""
     file = scene.layout.file
-    described = file.pdus.get(pdu) if file is not None else None
-    left_a = scene.figures.extreme("dcim_pdu_phase_headroom_amperes", pdu, highest=False)
-    if file is None or described is None or left_a is None:
+    # A power shelf is read from the meter in its tap-off box, and its figures bear its own name.
+    described = file.supply_read_from(pdu) if file is not None else None
+    if file is None or described is None:
+        return None
+    left_a = scene.figures.extreme("dcim_pdu_phase_headroom_amperes", described.id, highest=False)
+    if left_a is None:
         return None
     return 1 - left_a / (file.electrical.continuous_load_factor * described.breaker_a)
 

@@ -28,6 +28,7 @@ READ = frozenset(
         "dcim_ups_output_power_watts",
         "dcim_ups_battery_runtime_seconds",
         "dcim_meter_power_watts",
+        "dcim_meter_voltage_volts",
         "dcim_meter_phase_power_watts",
     }
 )

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from collector.derive.cycle_state import CycleState, Watched, plan_watched
-from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts, site_power
+from collector.derive.energy import Accounts, EnergyRecords, Factor, Factors, plan_accounts, plan_own_power, site_power
 from collector.derive.engine import (
     PART,
     Figure,
@@ -30,7 +30,7 @@ from collector.derive.engine import (
 from collector.derive.environment import plan_rack_air
 from collector.derive.explain import Explanation, slots_of
 from collector.derive.limits import plan_limits
-from collector.derive.liquid import Thermal, plan_cdus, plan_loops, plan_plant
+from collector.derive.liquid import Thermal, plan_cdus, plan_leaks, plan_loops, plan_plant
 from collector.derive.power import (
     RackPower,
     Supplies,
@@ -306,6 +306,8 @@ class SiteFigures:
             tried("loops", partial(plan_loops, planner, site, racks, settings.thermal))
             tried("generators", lambda: plan_generators(planner, site, site_power(planner, site)))
             tried("plant", partial(plan_plant, planner, site))
+            tried("leaks", partial(plan_leaks, planner, site))
+            tried("own power", partial(plan_own_power, planner, site))
             accounts = tried("accounts", partial(plan_accounts, planner, site, racks, self._of_class("meter")))
         watched = tried(
             "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)

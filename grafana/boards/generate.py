@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from grafana.boards import green, history, liquid, pdu, power, racks, telemetry, ups, wall
+from grafana.boards import green, history, liquid, pdu, plant, power, racks, telemetry, ups, wall
 from grafana.boards.board import Board, board_json
 
 RUNBOOK_BASE: Final = "https://ops.example/rackflow/"
@@ -17,6 +17,7 @@ BOARDS: Final[tuple[Board, ...]] = (
     ups.BOARD,
     pdu.BOARD,
     green.BOARD,
+    plant.BOARD,
     telemetry.BOARD,
     *history.BOARDS,
 )
@@ -57,6 +58,6 @@ def dashboards_page() -> str:
 
 
 OPENING: Final = (
-    "Eight boards about the present, and one about the past for each store. They are in `grafana/dashboards/`, ready to be provisioned;",
+    "Nine boards about the present, and one about the past for each store. They are in `grafana/dashboards/`, ready to be provisioned;",
     "[Set up the dashboards](../how-to/dashboards.md) says how.",
 )

@@ -45,7 +45,12 @@ CHAIN: Final = Row(
                         Query(metered("facility"), "1 facility"),
                         Query(ups_power(ROOM, "input", "site"), "2 into UPSs"),
                         Query(ups_power(ROOM, "output", "site"), "3 out of UPSs"),
-                        Query(over("sum by (site)", ROOM("dcim_pdu_input_power_watts")), "4 rack PDUs"),
+                        # Racks of a site file have it whether they hang on rack PDUs or on busways.
+                        Query(
+                            f"{over('sum by (site)', ROOM('dcim_rack_power_watts'))}"
+                            f" or {over('sum by (site)', ROOM('dcim_pdu_input_power_watts'))}",
+                            "4 racks",
+                        ),
                         Query(metered("cooling"), "cooling"),
                     ],
                     8,

@@ -3,11 +3,13 @@
 Apart from `rackflow.site`, because agents and collectors read site files and never draft one.
 """
 
-from rackflow.drafting.draft import MODELS, RULES, SECTION_OF_CLASS, Draft, Given, draft_site, draft_text
+from rackflow.drafting.draft import ELECTRICAL, MODELS, RULES, SECTION_OF_CLASS, Draft, Given, draft_site, draft_text
+from rackflow.drafting.hints import name_hints
 from rackflow.drafting.netbox import translate
 from rackflow.drafting.netbox_source import read_netbox
 
 __all__ = [
+    "ELECTRICAL",
     "MODELS",
     "RULES",
     "SECTION_OF_CLASS",
@@ -15,6 +17,7 @@ __all__ = [
     "Given",
     "draft_site",
     "draft_text",
+    "name_hints",
     "read_netbox",
     "translate",
 ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from rackflow.errors import ConfigError
 from rackflow.process.yaml_edit import yaml_comment, yaml_value
 from rackflow.site import Placed, Section, SiteFile
@@ -40,6 +42,8 @@ RULES: Mapping[str, Mapping[str, object]] = {
     "iec": {"continuous_load_factor": 1.0, "volts": 230, "frequency_hertz": 50},
     "nec": {"continuous_load_factor": 0.8, "volts": None, "frequency_hertz": 60},
 }
+ELECTRICAL = "electrical"
+"""The one section that is no list; what it states is taken for the whole site and goes before the rules."""
 UNKNOWN = "?"
 """Stands for a value that has a default in the site file and must not have it here: it is to fill in."""
 UNSAFE = re.compile(r"[^A-Za-z0-9_.:-]+")
@@ -99,20 +103,51 @@ def draft_site(
     for each in given:
         stated = {key: value for key, value in each.values.items() if value not in (None, "", [])}
         merged.setdefault((each.section, each.id), {}).update(stated)
-    for (section, name), values in merged.items():
+    for (_, name), values in merged.items():
         _read_name(name, values, names)
+    chosen = defaults or {}
+    _set_defaults(merged, chosen)
+    for (section, name), values in merged.items():
         draft.entries[section][name] = _entry(section, name, values)
     _add_places(draft, merged)
+    # Racks that follow from what is in them have defaults, too, and among these the loop that cools them.
+    new = {
+        ("racks", name): dict(entry) for name, entry in draft.entries["racks"].items() if ("racks", name) not in merged
+    }
+    _set_defaults(new, chosen)
+    for (section, name), values in new.items():
+        draft.entries[section][name] = {**_entry(section, name, values), **draft.entries[section][name]}
+    merged |= new
     _add_sources(draft, merged)
     _add_loops(draft, merged)
     _set_counts(draft)
-    for (section, key), text in (defaults or {}).items():
-        for name, entry in draft.entries[section].items():
-            if entry.get(key) is None:
-                entry[key] = _typed(section, name, key, text)
+    for meter in draft.entries["meters"].values():
+        # What measures a power shelf sits in its tap-off box, and is a meter of nothing else.
+        if meter.get("measures") and all(each in draft.entries["power_shelves"] for each in meter["measures"]):
+            meter.setdefault("role", "other")
+    _fill_in(draft, chosen)
     for section, entries in draft.entries.items():
         draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
     return draft
+
+
+def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Mapping[tuple[str, str], str]) -> None:
+    """Give the defaults to the entries that lack them, before anything follows from what is stated."""
+    for (section, key), text in defaults.items():
+        for (own, name), values in merged.items():
+            if own == section and values.get(key) is None:
+                values[key] = _with_places(text, section, key, {"id": name, **values})
+
+
+def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
+    """Give the defaults to what followed from everything else: loops, rows and rooms. And to the whole site's supply."""
+    for (section, key), text in defaults.items():
+        if section == ELECTRICAL:
+            draft.electrical = {**draft.electrical, key: _number_or_text(text)}
+        elif key in _fields(section):
+            for name, entry in draft.entries[section].items():
+                if entry.get(key) is None:
+                    entry[key] = _typed(section, name, key, _with_places(text, section, key, entry))
 
 
 def safe_name(text: str) -> str:
@@ -175,7 +210,7 @@ def _add_sources(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obj
         if feed is None or "from" not in _fields(section):
             continue
         draft.entries["feeds"].setdefault(str(feed), {"id": str(feed)})
-        entry.setdefault("from", str(feed) if section == "pdus" else [str(feed)])
+        entry.setdefault("from", [str(feed)] if "array" in _kinds(section, "from") else str(feed))
 
 
 def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
@@ -196,9 +231,9 @@ def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, objec
 
 
 def _set_counts(draft: Draft) -> None:
-    """How many PDUs of one feed a rack has, where all its feeds have the same number."""
+    """How many PDUs, or power shelves, of one feed a rack has, where all its feeds have the same number."""
     counts: dict[str, Counter[str]] = {}
-    for pdu in draft.entries["pdus"].values():
+    for pdu in (*draft.entries["pdus"].values(), *draft.entries["power_shelves"].values()):
         if pdu.get("rack") and pdu.get("from"):
             counts.setdefault(pdu["rack"], Counter())[_feed_above(draft, pdu["from"])] += 1
     for rack, feeds in counts.items():
@@ -211,7 +246,8 @@ def _feed_above(draft: Draft, source: str) -> str:
     seen: set[str] = set()
     while source not in seen:
         seen.add(source)
-        entry = draft.entries["panels"].get(source) or draft.entries["ups"].get(source)
+        sections = (draft.entries[section] for section in ("busways", "panels", "ups"))
+        entry = next((entries[source] for entries in sections if source in entries), None)
         above = entry.get("from") if entry else None
         if not above:
             return source
@@ -237,16 +273,58 @@ def _fields(section: str) -> dict[str, bool]:
 
 def _typed(section: str, name: str, key: str, value: object) -> object:
     """A text as the kind of value that the field has."""
-    schema = _schemas()[MODELS[section].__name__]["properties"].get(key, {})
-    kinds = {each.get("type") for each in [schema, *schema.get("anyOf", [])]}
+    kinds = _kinds(section, key)
     if kinds & {"number", "integer"}:
         return _number(section, name, key, value)
     if value == UNKNOWN:
         return None
-    # What may be one name or several (the primary loop of a CDU) is a list only where it is given as one.
-    if "array" in kinds and ("string" not in kinds or isinstance(value, list)):
-        return value if isinstance(value, list) else re.split(r"[;,\s]+", str(value).strip())
+    if key == "fault" and isinstance(value, str):
+        # A table names a contact as `box-1 5`: the device and its input.
+        device, _, sensor = value.strip().partition(" ")
+        return {"device": device, "sensor": sensor.strip() or None}
+    if "boolean" in kinds:
+        return _yes_or_no(section, name, key, value)
+    if "array" in kinds:
+        several = value if isinstance(value, list) else re.split(r"[;,\s]+", str(value).strip())
+        # What may be one name or several (the primary loops of a CDU) is a list only where there are several.
+        return several[0] if "string" in kinds and len(several) == 1 else several
     return value if isinstance(value, dict) else str(value)
+
+
+def _kinds(section: str, key: str) -> set[object]:
+    """The kinds of value that a field has, in the words of JSON Schema."""
+    schema = _schemas()[MODELS[section].__name__]["properties"].get(key, {})
+    return {each.get("type") for each in [schema, *schema.get("anyOf", [])]}
+
+
+def _with_places(text: str, section: str, key: str, values: Mapping[str, object]) -> str:
+    """`bus-{row}-{feed}` with the entry's own row and feed. Raises ConfigError for a place that it does not have."""
+
+    def own(found: re.Match[str]) -> str:
+        if found[1] not in values or found[1] not in {"id", *PLACES}:
+            has = ", ".join(name for name in ("id", *PLACES) if name in values)
+            raise ConfigError(f"{section}.{key}={text}: {values.get('id')} has no {found[1]}; it has {has}")
+        return str(values[found[1]])
+
+    return re.sub(r"\{(\w+)\}", own, text)
+
+
+def _number_or_text(text: str) -> object:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
+
+
+def _yes_or_no(section: str, name: str, key: str, value: object) -> bool:
+    # A spreadsheet writes TRUE in the language of its user; 1 and 0, yes and no are understood besides.
+    text = str(value).strip().casefold()
+    if text in {"true", "yes", "1", "x", "vrai", "oui"}:
+        return True
+    if text in {"false", "no", "0", "faux", "non"}:
+        return False
+    raise ConfigError(f"{section}: {name}: {key}: {value!r} is neither true nor false; write one of them")
 
 
 @cache
@@ -263,11 +341,21 @@ def _number(section: str, name: str, key: str, value: object) -> float | None:
     try:
         number = float(text)
     except ValueError as error:
+        number = _with_unit(section, name, key, str(value), error)
+    return int(number) if number.is_integer() else number
+
+
+def _with_unit(section: str, name: str, key: str, text: str, error: ValueError) -> float:
+    """`40 kW` in a cell of watts, as the site file itself understands it."""
+    fields = {info.alias or each: info for each, info in MODELS[section].model_fields.items()}
+    try:
+        kind: TypeAdapter[float] = TypeAdapter(fields[key].rebuild_annotation())
+        return float(kind.validate_python(text))
+    except (KeyError, ValidationError):
         unit = f" in {key.rpartition('_')[2].upper()}" if key.endswith(("_w", "_a")) else ""
         raise ConfigError(
-            f"{section}: {name}: {key}: {value!r} is not a number; give it{unit}, without the unit"
+            f"{section}: {name}: {key}: {text!r} is not a number; give it{unit}, without the unit"
         ) from error
-    return int(number) if number.is_integer() else number
 
 
 def draft_text(draft: Draft, source: str) -> str:

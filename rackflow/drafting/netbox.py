@@ -7,6 +7,7 @@
 | power feed and its cable to a PDU | the PDU's `from`, `breaker_a` and `phases` |
 | cable from an outlet to a PDU | the PDU's `from` is the UPS or transfer switch that has the outlet |
 | device with a role of a word pdu, ups, ats, sts, cdu, crah, crac, rdhx or meter | PDU, UPS, transfer switch, CDU, air unit, meter |
+| device with a role of a word rpp, busway, power shelf, generator, genset, chiller, dry cooler, facility pump | the section of that name |
 | cooling source | a primary loop; of type CRAC or CRAH: an air unit |
 | cooling feed of a CDU's rack | the CDU's primary loop |
 | cooling intakes and outflows | which racks a CDU supplies; CDUs that supply the same rack have one secondary loop |
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rackflow.drafting.draft import MODELS, UNKNOWN, Given, safe_name
+from rackflow.drafting.netbox_names import named
 from rackflow.errors import ConfigError
 
 Object = Mapping[str, Any]
@@ -40,7 +42,21 @@ ROLES: Mapping[str, str] = {
     "crac": "air_units",
     "rdhx": "air_units",
     "meter": "meters",
+    "rpp": "panels",
+    "busway": "busways",
+    "powershelf": "power_shelves",
+    "generator": "generators",
+    "genset": "generators",
+    "chiller": "chillers",
+    "drycooler": "dry_coolers",
 }
+# Those whose words alone say too little.
+ROLES_OF_TWO_WORDS: Mapping[frozenset[str], str] = {
+    frozenset({"power", "shelf"}): "power_shelves",
+    frozenset({"dry", "cooler"}): "dry_coolers",
+    frozenset({"facility", "pump"}): "facility_pumps",
+}
+DIRECT_CURRENT = "dc"
 AIR_SOURCES = frozenset({"crac", "crah"})
 # What is not there, or not yet, is no part of the site.
 ABSENT_STATUS = frozenset({"planned", "decommissioning", "inventory", "offline"})
@@ -62,10 +78,13 @@ def translate(inventory: Inventory, slug: str = "") -> Translated:
     site = _chosen(inventory, slug)
     mine = {name: [each for each in objects if _is_of(each, site)] for name, objects in inventory.items()}
     result = Translated(safe_name(str(site.get("slug") or site.get("name"))))
+    # Servers and blanks without a name are none of the site file's business.
+    mine = named(mine, result.left_out, lambda kind, each: kind != "device" or _section(each) is not None)
+    mine["power-feeds"] = list(_usable_feeds(mine, result.left_out))
     devices = {each["id"]: each for each in mine.get("devices", ()) if _value(each, "status") not in ABSENT_STATUS}
     sections = {key: section for key, each in devices.items() if (section := _section(each))}
     result.given += _racks(mine, result.site)
-    result.given += _panels(mine)
+    result.given += _panels(mine, result.left_out)
     result.given += _devices(mine, devices, sections, result.left_out)
     result.given += _cooling(mine, devices, sections, result.left_out)
     return result
@@ -106,9 +125,30 @@ def _racks(mine: Inventory, site: str) -> Iterator[Given]:
         yield Given(_name(rack), "racks", values)
 
 
-def _panels(mine: Inventory) -> Iterator[Given]:
-    types: dict[Any, set[str]] = {}
+def _usable_feeds(mine: Inventory, left_out: list[str]) -> Iterator[Object]:
+    """The power feeds that are there and that a site file can have."""
     for feed in mine.get("power-feeds", ()):
+        if _value(feed, "status") in ABSENT_STATUS:
+            continue
+        if not feed.get("power_panel"):
+            left_out.append(f"power feed {_name(feed)}: it names no power panel")
+        elif _value(feed, "supply") == DIRECT_CURRENT:
+            left_out.append(
+                f"power feed {_name(feed)}: it is direct current, and a site file has the supply before that"
+            )
+        else:
+            yield feed
+
+
+def _panels(mine: Inventory, left_out: list[str]) -> Iterator[Given]:
+    types: dict[Any, set[str]] = {}
+    known = {panel["id"] for panel in mine.get("power-panels", ())}
+    for feed in mine.get("power-feeds", ()):
+        panel = feed["power_panel"]
+        if panel["id"] not in known:
+            known.add(panel["id"])
+            left_out.append(f"power panel {_name(panel)}: NetBox gave its feeds and not the panel; complete its entry")
+            yield Given(_name(panel), "panels", {})
         types.setdefault(feed["power_panel"]["id"], set()).add(_value(feed, "type"))
     for panel in mine.get("power-panels", ()):
         found = types.get(panel["id"], set())
@@ -131,7 +171,7 @@ def _devices(
         place = {"rack": _name(rack)} if rack else {"room": _name(device.get("location") or {})}
         sources = supplies.get(key, [])
         values: dict[str, object] = {**place, **_fed(section, sources), **_custom(section, device)}
-        if section == "pdus" and len({source["from"] for source in sources}) > 1:
+        if section in {"pdus", "power_shelves"} and len({source["from"] for source in sources}) > 1:
             left_out.append(
                 f"the second supply of {_name(device)}: a PDU of a site file has one; add a PDU for each inlet"
             )
@@ -146,6 +186,7 @@ def _supply(port: Object, feeds: Mapping[Any, Object], sections: Mapping[Any, st
             single = _value(feed, "phase") == SINGLE_PHASE
             # NetBox does not say which phase a single-phase feed is on, and no phase is not all of them.
             phases: dict[str, object] = {"phases": UNKNOWN} if single else {}
+            # Per phase, as NetBox has it of three-phase feeds, too.
             return {"from": _name(feed["power_panel"]), "breaker_a": feed.get("amperage"), **phases}
         if kind == "dcim.poweroutlet" and end.get("device", {}).get("id") in sections:
             return {"from": _name(end["device"])}
@@ -156,8 +197,10 @@ def _fed(section: str, sources: Sequence[Mapping[str, object]]) -> dict[str, obj
     names = list(dict.fromkeys(str(source["from"]) for source in sources))
     if not names:
         return {}
-    if section == "pdus":
+    if section in {"pdus", "power_shelves"}:
         return dict(sources[0])
+    if section == "busways":
+        return {"from": names, "breaker_a": sources[0].get("breaker_a")}
     if section == "transfer_switches":
         sides = dict(zip(("a_from", "b_from"), names, strict=False))
         return {**sides, "breaker_a": sources[0].get("breaker_a")}
@@ -168,7 +211,7 @@ def _cooling(
     mine: Inventory, devices: Mapping[Any, Object], sections: Mapping[Any, str], left_out: list[str]
 ) -> Iterator[Given]:
     for source in mine.get("cooling-sources", ()):
-        watts = float(source["cooling_capacity"]) * 1000 if source.get("cooling_capacity") else None
+        watts = _kilowatts(source, left_out)
         if _value(source, "type") in AIR_SOURCES:
             room = _name(source.get("location") or {})
             yield Given(_name(source), "air_units", {"rated_cooling_w": watts, "room": room})
@@ -177,7 +220,9 @@ def _cooling(
         # Water with glycol has several concentrations, and the heat capacity of each is another.
         yield Given(_name(source), "loops", {"kind": "primary", "coolant": "water" if fluid == "water" else None})
     loops = {
-        feed["rack"]["id"]: _name(feed["cooling_source"]) for feed in mine.get("cooling-feeds", ()) if feed.get("rack")
+        feed["rack"]["id"]: _name(feed["cooling_source"])
+        for feed in mine.get("cooling-feeds", ())
+        if feed.get("rack") and feed.get("cooling_source")
     }
     racks = _cooled_racks(mine, devices, sections)
     names = _loop_names(racks, devices)
@@ -205,7 +250,7 @@ def _cooled_racks(
     above: dict[Any, set[Any]] = {}
     for intake in mine.get("cooling-intakes", ()):
         outflow = intake.get("cooling_outflow")
-        if outflow:
+        if outflow and outflow.get("device") and intake.get("device"):
             above.setdefault(intake["device"]["id"], set()).add(outflow["device"]["id"])
     found: dict[Any, dict[Any, str]] = {key: {} for key, section in sections.items() if section == "cdus"}
     for key in above:
@@ -243,14 +288,28 @@ def _loop_names(racks: Mapping[Any, Mapping[Any, str]], devices: Mapping[Any, Ob
 def _section(device: Object) -> str | None:
     role = device.get("role") or device.get("device_role") or {}
     words = re.split(r"[^a-z]+", f"{role.get('slug', '')} {role.get('name', '')}".casefold())
-    return next((ROLES[word] for word in words if word in ROLES), None)
+    together = next((section for pair, section in ROLES_OF_TWO_WORDS.items() if pair <= set(words)), None)
+    return together or next((ROLES[word] for word in words if word in ROLES), None)
+
+
+def _kilowatts(source: Object, left_out: list[str]) -> float | None:
+    """The capacity of a cooling source, W; NetBox has it in kilowatts."""
+    text = source.get("cooling_capacity")
+    try:
+        return float(text) * 1000 if text else None
+    except (TypeError, ValueError):
+        left_out.append(f"the capacity of cooling source {_name(source)}: {text!r} is not a number of kilowatts")
+        return None
 
 
 def _custom(section: str, each: Object) -> dict[str, object]:
     fields = {info.alias or key for key, info in MODELS[section].model_fields.items()} - {"id"}
-    return {
-        key: value for key, value in (each.get("custom_fields") or {}).items() if key in fields and value is not None
+    # A selection is an object with its value and its label.
+    found = {
+        key: value.get("value") if isinstance(value, Mapping) and "value" in value else value
+        for key, value in (each.get("custom_fields") or {}).items()
     }
+    return {key: value for key, value in found.items() if key in fields and value is not None}
 
 
 def _name(each: Object) -> str:

@@ -78,6 +78,7 @@ def _fetch(base: str, token: str, site: str) -> dict[str, list[Any]]:
 
 def _pages(base: str, name: str, query: Mapping[str, str], token: str, *, optional: bool = False) -> Iterator[Any]:
     offset = 0
+    first: set[object] = set()
     for _ in range(MAX_PAGES):
         # The next page is asked for by its number, not at the address that the answer names: a proxy often gives it the wrong
         # scheme or host, and the token would go there.
@@ -86,6 +87,11 @@ def _pages(base: str, name: str, query: Mapping[str, str], token: str, *, option
         if page is None:
             return
         objects = _objects(page, f"{base}/api/dcim/{name}/")
+        if objects and objects[0]["id"] in first:
+            raise ConfigError(
+                f"{base}/api/dcim/{name}/: gives the same page again; something before NetBox ignores the query"
+            )
+        first |= {each["id"] for each in objects[:1]}
         yield from objects
         offset += len(objects)
         if not objects or not page.get("next"):

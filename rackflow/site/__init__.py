@@ -21,7 +21,7 @@ from rackflow.site.power import (
     TransferSwitch,
     Ups,
 )
-from rackflow.site.section import Placed, Section
+from rackflow.site.section import Contact, Placed, Section
 from rackflow.site.topology import FeedPath, Site
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Busway",
     "Cdu",
     "Chiller",
+    "Contact",
     "Contract",
     "Coolant",
     "DryCooler",

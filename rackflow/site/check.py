@@ -48,7 +48,7 @@ def problems(file: SiteFile) -> Iterator[Problem]:
     """
     ids = _Ids(file)
     yield from _duplicate_ids(file)
-    broken = list(_unknown_ids(file, ids))
+    broken = [*_unknown_ids(file, ids), *_contacts(file, ids)]
     yield from broken
     if not broken:
         # Feeds upstream can only be followed where there is no cycle.
@@ -88,6 +88,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
     units = plant | ids.among("cdus", "air_units")
     racked = ids.among("pdus", "power_shelves")
     measured = power | switches | racked | units | ids.among("generators", "racks", "loops")
+    readable = measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors")
     for name, key, what, known in (
         ("rows", "room", "room", ids.of["rooms"]),
         ("racks", "row", "row", ids.of["rows"]),
@@ -116,12 +117,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
         ("meters", "behind", "meter of role facility", {m.id for m in file.meters if m.role == "facility"}),
         ("sensors", "loop", "loop", ids.of["loops"]),
         ("sensors", "under", "CDU, air unit, chiller, dry cooler or facility pump", units),
-        (
-            "sensors",
-            "device",
-            "device",
-            measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors"),
-        ),
+        ("sensors", "device", "device", readable),
         ("contracts", "meter", "meter of role pv or other", {m.id for m in file.meters if m.role in {"pv", "other"}}),
     ):
         # The field is named `fed_by`, because `from` is a Python keyword; errors name the file's key.
@@ -135,6 +131,21 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
             if isinstance(entry, Placed):
                 for key in ("room", "row", "rack"):
                     yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
+
+
+def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
+    """Fault contacts on devices that are not there. Whatever is polled may have inputs."""
+    contacts = [
+        *(("generators", index, each.fault) for index, each in enumerate(file.generators)),
+        *(("chillers", index, each.fault) for index, each in enumerate(file.chillers)),
+        *(("dry_coolers", index, each.fault) for index, each in enumerate(file.dry_coolers)),
+        *(("facility_pumps", index, each.fault) for index, each in enumerate(file.facility_pumps)),
+    ]
+    polled = ids.among("ups", "panels", "busways", "transfer_switches", "pdus", "power_shelves")
+    polled |= ids.among("cdus", "air_units", "meters", "monitors")
+    for name, index, fault in contacts:
+        if fault is not None:
+            yield from _unknown((name, index, "fault", "device"), fault.device, "device", polled)
 
 
 def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pydantic import Field
 from rackflow.coolant import Coolant
 from rackflow.process.config import Name
 from rackflow.site.quantity import Celsius, CubicMeters, Watts
-from rackflow.site.section import Placed, Section
+from rackflow.site.section import Contact, Placed, Section
 
 # Two: the A and the B loop of a facility. A third connection to facility water exists on no CDU.
 Primaries = Name | Annotated[list[Name], Field(min_length=1, max_length=2)]
@@ -98,6 +98,8 @@ class Plant(Placed):
     """The primary loop that it serves."""
     fed_by: list[Name] = Field(default=[], alias="from")
     """The panels, UPSs or feeds that supply it."""
+    fault: Contact | None = None
+    """The contact that is active while it reports a fault."""
 
 
 class Chiller(Plant):

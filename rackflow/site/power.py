@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from rackflow.process.config import Name
 from rackflow.site.quantity import Amperes, Watts
-from rackflow.site.section import PHASES, Phases, Placed, Section
+from rackflow.site.section import PHASES, Contact, Phases, Placed, Section
 
 Sources = Annotated[list[Name], Field(min_length=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -71,6 +71,8 @@ class Generator(Placed):
     """Generators of one group run in parallel; left out: those with the same feeds are a group."""
     required: Annotated[int, Field(ge=1, le=100)] | None = None
     """How many of its group must run to carry the design load; the others are redundancy. Left out: all but one (N+1)."""
+    fault: Contact | None = None
+    """The contact that is active while it reports a fault, or is not ready to start."""
 
 
 class Battery(Section):

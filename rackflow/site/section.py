@@ -44,3 +44,12 @@ class Placed(Section):
         if sum(place is not None for place in (self.room, self.row, self.rack)) > 1:
             raise ValueError("has more than one place; give the rack, the row or the room, not several")
         return self
+
+
+class Contact(Section):
+    """A dry contact that is wired to an input of a device, such as the collective fault of a chiller."""
+
+    device: Name
+    """The monitor, PDU or other device whose input it is."""
+    sensor: Name
+    """Which of the device's inputs: the label `sensor` of `dcim_env_contact_active`."""

@@ -161,6 +161,10 @@ class Site:
         feeds = (*self.feeds_of(rack), _SWITCHED) if feed is None else (feed,)
         return tuple(pdu for each in feeds for pdu in self._pdus.get((rack, each), ()))
 
+    def supply_read_from(self, device: str) -> Pdu | None:
+        """The rack PDU or power shelf that a device speaks for: itself, or the shelf whose tap-off box it measures."""
+        return self.pdus.get(device) or self._metered.get(device)
+
     def switches_of(self, rack: str) -> tuple[TransferSwitch, ...]:
         """The transfer switches that supply PDUs of a rack."""
         behind = dict.fromkeys(pdu.fed_by for pdu in self._pdus.get((rack, _SWITCHED), ()))
@@ -233,7 +237,7 @@ class Site:
 
     def place(self, device: str) -> dict[str, str]:
         """The labels room, row and rack of a device, as far as the file gives them."""
-        pdu = self.pdus.get(device) or self._metered.get(device)
+        pdu = self.supply_read_from(device)
         if pdu is not None:
             return self._place(None, None, pdu.rack)
         placed = self._placed_devices.get(device)

@@ -27,7 +27,7 @@ from simulator.site.simulation import Simulation
 from simulator.snmp import parse_user
 
 log = logging.getLogger(__name__)
-SHIPPED: Final = ("edge", "ai-hall", "demo")
+SHIPPED: Final = ("edge", "ai-hall", "busway-hall", "demo")
 # In the current folder, so that simulations in different folders do not share a socket.
 SOCKET: Final = Path("rackflow-sim.sock")
 # Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
@@ -39,7 +39,7 @@ FASTEST: Final = 3600.0
 def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does not name this type
     """Add `run`, `site`, and the commands that control a running simulation."""
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
-    command = commands.add_parser("site", help="print a site file: edge, ai-hall, or a campus of any size")
+    command = commands.add_parser("site", help="print a site file: edge, ai-hall, busway-hall, or a campus of any size")
     command.add_argument("name", choices=(*SHIPPED, "campus"))
     command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     show_examples(command, "%(prog)s ai-hall", "%(prog)s campus --racks 64 > campus.yaml")
@@ -67,7 +67,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
-    add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, demo, campus")
+    add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, busway-hall, demo, campus")
     add("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     add("--scenario", type=Path, help="file of faults and the times at which they begin")
     add("--seed", type=int, default=0, help="seed of loads and noise; the same one gives the same values (default 0)")

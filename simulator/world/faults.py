@@ -273,7 +273,11 @@ def _air_units(world: World) -> Mapping[str, object]:
 
 
 def _plant(world: World) -> Mapping[str, object]:
-    return {name: unit for primary in world.primaries.values() for name, unit in primary.units.items()}
+    return {
+        name: unit
+        for primary in world.primaries.values()
+        for name, unit in (*primary.units.items(), *primary.pumps.items())
+    }
 
 
 def _generators(world: World) -> Mapping[str, object]:
@@ -293,7 +297,7 @@ WORLD_FAULTS: Final[Mapping[str, _FaultKind]] = {
     "feed_loss": _FaultKind("feed", _feeds, _set("lost", value=True), _set("lost", value=False)),
     "generator_failure": _FaultKind("generator", _generators, _set("failed", value=True), _set("failed", value=False)),
     "plant_failure": _FaultKind(
-        "chiller or dry cooler", _plant, _set("failed", value=True), _set("failed", value=False)
+        "chiller, dry cooler or facility pump", _plant, _set("failed", value=True), _set("failed", value=False)
     ),
     "phase_loss": _FaultKind(
         "feed, panel or PDU",

@@ -16,7 +16,7 @@ from simulator.world.air import MIN_AIR_FLOW_RATIO, RISE_K, moisture_c, relative
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.hydraulics import MAX_RPM
 from simulator.world.loop import LOW_LEVEL, SecondaryLoop
-from simulator.world.metering import meter_w
+from simulator.world.metering import incomer_feed, meter_w
 from simulator.world.supply import Pdu
 from simulator.world.switch import Switch
 from simulator.world.ups import Ups
@@ -263,8 +263,13 @@ def _primary(world: World, cdu: Cdu) -> dict[str, float]:
 def _meter(world: World, meter: str) -> dict[str, float | str]:
     watts = meter_w(world, meter)
     network = world.network
-    measured = [each for each in world.site.meters[meter].measures if each in network.sources or each in network.pdus]
+    section = world.site.meters[meter]
+    measured = [each for each in section.measures if each in network.sources or each in network.pdus]
     volts = [max(phase) for phase in zip(*map(network.volts_of, measured or network.feeds), strict=True)]
+    feed = network.feeds.get(incomer_feed(world, section) or "")
+    if feed is not None and not feed.mains:
+        # An incomer stands before the changeover, so that generators do not show on it.
+        volts = [0.0, 0.0, 0.0]
     readings: dict[str, float | str] = {
         key("meter_power_watts"): sum(watts),
         key("meter_energy_joules_total"): world.meters_j[meter],

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from rackflow.site import Site
+from rackflow.site import Meter, Site
 from simulator.world.loop import SecondaryLoop
 from simulator.world.network import Network
 from simulator.world.plant import PrimaryLoop
@@ -44,17 +44,42 @@ def meter_w(world: Metered, meter: str) -> list[float]:
     # A facility meter that names nothing measures the whole site. The outdoor plants hang directly on the mains, because site
     # files do not say which panel supplies them.
     if section.role == "facility" and not section.measures:
-        # What generators carry does not come through the mains' meter; and what a roof gives behind it, it need not take in.
-        feeds = [feed for feed in world.network.feeds.values() if not (feed.generators and feed.on_generator)]
-        parts = [feed.power_w for feed in feeds]
-        parts += [_even(primary.power_w) for primary in world.primaries.values()] if feeds else []
-        behind = [each for each in world.site.meters_of("pv") if each.behind is not None] if feeds else []
-        parts += [_even(-_pv_w(world)) for _ in behind]
-        incomers = sum(each.incomer for each in world.site.meters_of("facility")) if section.incomer else 1
-        parts = [[watts / incomers for watts in part] for part in parts]
+        parts = _whole(world, section)
     else:
         parts = [_through(world, name, into=section.role in {"ups_in", "facility"}) for name in section.measures]
-    return [sum(part[phase] for part in parts) for phase in range(3)]
+    # 0.0 and not 0 where there are no parts: readings are floats.
+    return [sum((part[phase] for part in parts), 0.0) for phase in range(3)]
+
+
+def _whole(world: Metered, section: Meter) -> list[list[float]]:
+    """What a meter of the whole site sees, or one of its incomers: that of its own feed where there is one incomer for each.
+
+    What generators carry does not come through the mains' meter; and what a roof gives behind it, it need not take in.
+    """
+    own = incomer_feed(world, section)
+    on_mains = [feed for feed in world.network.feeds.values() if not (feed.generators and feed.on_generator)]
+    roofs = [each for each in world.site.meters_of("pv") if each.behind is not None]
+    if own is not None:
+        live = [feed for feed in on_mains if feed.mains]
+        mine = next((feed for feed in live if feed.id == own), None)
+        if mine is None:
+            return []
+        # The outdoor plant takes what it needs from the incomers that are live.
+        plant = [_even(primary.power_w / len(live)) for primary in world.primaries.values()]
+        return [mine.power_w, *plant, *(_even(-_pv_w(world)) for each in roofs if each.behind == section.id)]
+    if not on_mains:
+        return []
+    incomers = sum(each.incomer for each in world.site.meters_of("facility")) if section.incomer else 1
+    parts = [feed.power_w for feed in on_mains] + [_even(primary.power_w) for primary in world.primaries.values()]
+    parts += [_even(-_pv_w(world)) for _ in roofs]
+    return [[watts / incomers for watts in part] for part in parts]
+
+
+def incomer_feed(world: Metered, section: Meter) -> str | None:
+    """The feed behind an incomer, in the order of the file, where the site has as many incomers as feeds; None otherwise."""
+    incomers = [each.id for each in world.site.meters_of("facility") if each.incomer]
+    feeds = list(world.site.feeds)
+    return feeds[incomers.index(section.id)] if section.incomer and len(incomers) == len(feeds) else None
 
 
 def _pv_w(world: Metered) -> float:
@@ -94,5 +119,6 @@ def _unit_w(world: Metered, name: str) -> float:
         return world.primaries[name].power_w
     if name in network.generators:
         return network.generators[name].power_w
-    # Of a loop's plant; that of single pumps is not simulated.
-    return sum(each.units[name].power_w for each in world.primaries.values() if name in each.units)
+    loops = world.primaries.values()
+    plant = sum(each.units[name].power_w for each in loops if name in each.units)
+    return plant + sum(each.pumps[name].power_w for each in loops if name in each.pumps)

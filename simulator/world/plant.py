@@ -44,6 +44,20 @@ class PlantUnit:
 
 
 @dataclass(slots=True)
+class PumpUnit:
+    """A facility pump of the site file. Those in standby start in the next step after one has failed."""
+
+    failed: bool = False
+    live: bool = True
+    power_w: float = 0.0
+
+    @property
+    def able(self) -> bool:
+        """Whether it runs when it is needed."""
+        return self.live and not self.failed
+
+
+@dataclass(slots=True)
 class PrimaryLoop:
     """One primary loop: a supply and a return volume, each half of the coolant."""
 
@@ -62,6 +76,9 @@ class PrimaryLoop:
     flow: float = 0.0
     units: dict[str, PlantUnit] = field(default_factory=dict)
     """By id; without any, the plant is of `capacity_w` and one kind."""
+    pumps: dict[str, PumpUnit] = field(default_factory=dict)
+    """By id; without any, something moves the water as long as there is power."""
+    pumps_required: int = 0
 
     def __post_init__(self) -> None:
         if self.chilled:
@@ -77,8 +94,11 @@ class PrimaryLoop:
     def advance(self, units: Iterable[tuple[float, float]], dt_s: float, *, live: bool) -> None:
         """Let `units` give their heat to the water for a step; each is a flow (m3/s) and a heat (W).
 
-        Without power (`live`) the plant rejects nothing. Its pumps are assumed to keep running, because the units' flows are given.
+        Without power (`live`) the plant rejects nothing. The units' flows are given, so pumps that are missing do not lower them: instead,
+        the plant rejects only that share of what it could which the remaining pumps bring to it.
         """
+        running = [each for each in self.pumps.values() if each.able][: self.pumps_required] if live else []
+        moved = len(running) / self.pumps_required if self.pumps_required else 1.0
         flows_and_heats = list(units)
         self.flow = sum(flow for flow, _ in flows_and_heats)
         heat = sum(heat for _, heat in flows_and_heats)
@@ -87,7 +107,7 @@ class PrimaryLoop:
         rate = self.flow * capacity
         target = (CHILLED_C if self.chilled else WARM_C) + self.warm_k
         steps = math.ceil(dt_s * self.flow / (self.section.volume_m3 / 2) / STABLE) or 1
-        rejected, able_w = 0.0, self._able_w()
+        rejected, able_w = 0.0, self._able_w() * moved
         for _ in range(steps):
             step = dt_s / steps
             wanted = rate * (self.return_c - self.supply_c) + node * (self.supply_c - target) / SETTLE_S
@@ -101,7 +121,10 @@ class PrimaryLoop:
         pump = self.flow * PUMP_PA / PUMP_EFFICIENCY
         for unit in self.units.values():
             # Units share the heat by what they can do.
-            unit.power_w = rejected * unit.able_w / able_w * unit.power_ratio if live and able_w else 0.0
+            unit.power_w = rejected * unit.able_w * moved / able_w * unit.power_ratio if live and able_w else 0.0
+        for each in self.pumps.values():
+            each.power_w = pump / len(running) if any(each is one for one in running) else 0.0
+        pump = pump if running or not self.pumps else 0.0
         ratio = CHILLER_POWER_RATIO if self.chilled else DRY_COOLER_POWER_RATIO
         fans = sum(unit.power_w for unit in self.units.values()) if self.units else rejected * ratio
         self.power_w = (pump + fans) if live else 0.0

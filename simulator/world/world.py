@@ -14,7 +14,7 @@ from simulator.world.load import DAY_S, Load, SteadyLoad, TrainingLoad
 from simulator.world.loop import Plates, SecondaryLoop
 from simulator.world.metering import meter_w
 from simulator.world.network import Network, build_network
-from simulator.world.plant import CHILLER_POWER_RATIO, DRY_COOLER_POWER_RATIO, PlantUnit, PrimaryLoop
+from simulator.world.plant import CHILLER_POWER_RATIO, DRY_COOLER_POWER_RATIO, PlantUnit, PrimaryLoop, PumpUnit
 
 # Longest step. Instruments are polled every few seconds and load steps take two, so a second resolves both. A campus of 512 racks
 # takes a sixth of a core at this step (docs/reference/simulator.md); half the step would take twice as much.
@@ -188,8 +188,9 @@ class World:
         live = any(max(feed.volts) > 0 for feed in self.network.feeds.values())
         for name, primary in self.primaries.items():
             for unit_name, plant in primary.units.items():
-                sources = self.site.sources(unit_name)
-                plant.live = not sources or any(max(self.network.volts_of(each)) > 0 for each in sources)
+                plant.live = self._has_power(unit_name)
+            for pump_name, pump in primary.pumps.items():
+                pump.live = self._has_power(pump_name)
             units = [(cdu.primary_flow, cdu.heat_w) for cdu in self.cdus.values() if cdu.primary == name]
             for air in self.airs.values():
                 for unit in air.units:
@@ -199,6 +200,10 @@ class World:
                         flow = unit.rated_cooling_w / (primary.capacity * UNIT_WATER_RISE_K) * part
                         units.append((flow, removed))
             primary.advance(units, dt_s, live=live)
+
+    def _has_power(self, plant: str) -> bool:
+        sources = self.site.sources(plant)
+        return not sources or any(max(self.network.volts_of(each)) > 0 for each in sources)
 
     def _account(self, elsewhere_w: float, dt_s: float) -> None:
         ledger, network = self.ledger, self.network
@@ -266,7 +271,17 @@ def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:
             cold = [unit.rated_cooling_w for unit in site.air_units.values() if unit.primary == loop.id]
             units = _plant_units(site, loop.id)
             # A loop of CDUs is warm although chillers may help its dry coolers on hot days.
-            found[loop.id] = PrimaryLoop(loop, SPARE_PLANT * sum(warm + cold), chilled=not warm, units=units)
+            pumps = {each.id: PumpUnit() for each in site.facility_pumps.values() if each.loop == loop.id}
+            # All but one, as the site file says of it.
+            required = (loop.facility_pumps_required or max(len(pumps) - 1, 1)) if pumps else 0
+            found[loop.id] = PrimaryLoop(
+                loop,
+                SPARE_PLANT * sum(warm + cold),
+                chilled=not warm,
+                units=units,
+                pumps=pumps,
+                pumps_required=required,
+            )
     return found
 
 

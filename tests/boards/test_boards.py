@@ -177,7 +177,7 @@ def test_what_is_committed_is_what_the_code_says() -> None:
     assert committed == TEXTS
 
 
-def test_there_are_eight_boards_and_a_history_for_each_store() -> None:
+def test_there_are_nine_boards_and_a_history_for_each_store() -> None:
     assert [board.uid for board in BOARDS] == [
         "dcim-site",
         "dcim-power",
@@ -186,6 +186,7 @@ def test_there_are_eight_boards_and_a_history_for_each_store() -> None:
         "dcim-ups",
         "dcim-pdu",
         "dcim-green",
+        "dcim-plant",
         "dcim-telemetry",
         "dcim-history-prometheus",
         "dcim-history-influxdb",

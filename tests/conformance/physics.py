@@ -20,6 +20,8 @@ COARSEST = 2
 """Zeros at the end of a number that may be the step it counts in: hundreds of watts."""
 LEAST_FACTOR = 0.5
 """Power factor below which a load is implausible. Idle power supplies with input filters are below it; each is excused with a reason."""
+ZERO_AMPERES = 0.5
+"""Of a current that is 0 wherever the device has one: nothing shows its step, and many devices count whole amperes."""
 LINE_RELATIVE = 0.03
 """Allowed difference between a line-to-line voltage and the square root of 3 times that to neutral; unbalanced feeds differ by as much."""
 ENERGY_RELATIVE = 0.01
@@ -102,7 +104,8 @@ def _spans(values: Mapping[str, float]) -> dict[str, Span]:
     half = {metric: 0.5 * 10.0**-digits for metric, digits in steps.items()}
     spans = {}
     for key, value in values.items():
-        slack = half.get(parse_series_key(key)[0], 0.0)
+        metric = parse_series_key(key)[0]
+        slack = half.get(metric, ZERO_AMPERES if metric.endswith(AMPERES) else 0.0)
         spans[key] = Span(value - slack, value + slack)
     return spans
 
@@ -265,7 +268,9 @@ def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
             yield "ups_input", "less power than the output gives"
     for quantity in (AMPERES, WATTS):
         taken = [
-            each.spans[quantity].high for each in found.values() if each.level == "ups_input" and quantity in each.spans
+            each.spans[quantity].low + each.spans[quantity].high
+            for each in found.values()
+            if each.level == "ups_input" and quantity in each.spans
         ]
         if taken and not any(taken) and max(given, default=0.0) > FLOOR:
             yield "ups_input", f"no {quantity.partition('_')[0]} beside a load"

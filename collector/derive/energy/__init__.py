@@ -11,6 +11,7 @@ from collector.derive.energy.accounting import (
 from collector.derive.energy.balance import SOURCES, balance_of
 from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
 from collector.derive.energy.hourly import HOUR_S, Hour
+from collector.derive.energy.own_power import plan_own_power
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "balance_of",
     "facility_meters",
     "plan_accounts",
+    "plan_own_power",
     "read_answer",
     "read_csv",
     "site_power",

@@ -1,9 +1,10 @@
 """The power path: racks, feeds, panels, UPSs, transfer switches and generators, now and after the loss of a feed."""
 
 from collector.derive.power.breakers import plan_breakers
+from collector.derive.power.contacts import plan_fault
 from collector.derive.power.counts import plan_counts
 from collector.derive.power.feeds import group_name, plan_feeds, ups_groups
-from collector.derive.power.generators import firm, metered_w, plan_generators
+from collector.derive.power.generators import able_of, firm, metered_w, plan_generators, redundant
 from collector.derive.power.racks import RackPower, plan_racks, rack_labels
 from collector.derive.power.supplies import Supplies, SupplyPlan, SupplySlots, plan_supplies, slots_of_supplies
 
@@ -12,16 +13,19 @@ __all__ = [
     "Supplies",
     "SupplyPlan",
     "SupplySlots",
+    "able_of",
     "firm",
     "group_name",
     "metered_w",
     "plan_breakers",
     "plan_counts",
+    "plan_fault",
     "plan_feeds",
     "plan_generators",
     "plan_racks",
     "plan_supplies",
     "rack_labels",
+    "redundant",
     "slots_of_supplies",
     "ups_groups",
 ]

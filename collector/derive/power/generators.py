@@ -1,15 +1,26 @@
 """Figures of backup generators: what a group carries, or would carry if the mains were lost now, and what is left without one of them.
 
-While the mains are there a generator's own meter shows nothing, so the load is that of the feeds that the group carries: from a meter of
-them, or from the site's meters if the group carries all feeds.
+While the mains are there a generator's own meter shows nothing, so what a group would carry is the load of its feeds: from a meter of
+them, or from the site's meters if the group carries all feeds. What it delivers is what the generators' own meters show.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from collector.derive.engine import Planner, ratio
+from collector.derive.engine import Planner, Result, Unknown, Value, ratio
+from collector.derive.power.contacts import plan_fault
 from rackflow.site import Generator, Site
 
 _POWER, _PHASE_POWER = "dcim_meter_power_watts", "dcim_meter_phase_power_watts"
+_SOURCE = "dcim_ups_output_source"
+# Load over its rating from which a generator counts as carrying any: twice what a class 1 meter with current transformers of class 1
+# may show of nothing, and far below the 30 % that no diesel is run below for long.
+CARRIES = 0.02
+# Start of generators for which the site file says none. They take the load within 10 to 60 s.
+USUAL_START_S = 60.0
+# With more than half of a feed's UPSs on battery its mains are lost; one alone may have lost its own input. As DcimMainsLost.
+MAINS_LOST_SHARE = 0.5
 
 
 def plan_generators(planner: Planner, site: Site, used: int | None) -> None:
@@ -17,13 +28,16 @@ def plan_generators(planner: Planner, site: Site, used: int | None) -> None:
     for name, group in site.generator_groups.items():
         label = ("group", group_label(name, group))
         load = _load(planner, site, group, used)
+        faults = [plan_fault(planner, each.id, each.fault) for each in group]
         rated = [each.rated_power_w for each in group]
-        rated_w = sum(rated)
-        share = planner.step((load,), lambda watts, of=rated_w: ratio(watts, of))
+        share = planner.step((load, *faults), partial(_share, rated=rated))
         planner.publish("dcim_generator_load_ratio", share, label)
-        firm_w = firm(rated, next((each.required for each in group if each.required is not None), None))
-        margin = planner.step((load,), lambda watts, of=firm_w: of - watts)
+        spare = redundant(len(group), next((each.required for each in group if each.required is not None), None))
+        margin = planner.step((load, *faults), partial(_margin, rated=rated, spare=spare))
         planner.publish("dcim_generator_redundancy_margin_watts", margin, label)
+        _plan_delivered(planner, site, group, label)
+        for feed in group[0].feeds:
+            _plan_takeover(planner, site, feed, label)
 
 
 def group_label(name: str, group: Sequence[Generator]) -> str:
@@ -34,10 +48,30 @@ def group_label(name: str, group: Sequence[Generator]) -> str:
     return ids if len(ids) <= 64 else f"{group[0].id[:52]}+{len(group) - 1}-more"  # noqa: PLR2004 - a label's length
 
 
-def firm(rated: Sequence[float], required: int | None) -> float:
-    """What is left when the redundant units fail, the largest of them: of those that remain, `required` or all but one."""
-    left = len(rated) - 1 if required is None else required
-    return sum(sorted(rated)[:left])
+def redundant(count: int, required: int | None) -> int:
+    """How many of so many units are redundancy: those beyond the required ones, or one."""
+    return min(count, 1) if required is None else count - required
+
+
+def firm(able: Sequence[float], spare: int) -> float:
+    """What is left of units that are able to work when as many more of them fail as are redundant, the largest first.
+
+    A unit that has failed is not among them: with it gone, the next failure must still leave enough, or redundancy is lost.
+    """
+    return sum(sorted(able)[: max(len(able) - spare, 0)])
+
+
+def able_of(rated: Sequence[float], faults: Sequence[float]) -> list[float]:
+    """The ratings of the units that report no fault."""
+    return [each for each, fault in zip(rated, faults, strict=True) if not fault]
+
+
+def _share(load_w: float, *faults: float, rated: Sequence[float]) -> Result:
+    return ratio(load_w, sum(able_of(rated, faults)))
+
+
+def _margin(load_w: float, *faults: float, rated: Sequence[float], spare: int) -> float:
+    return firm(able_of(rated, faults), spare) - load_w
 
 
 def _load(planner: Planner, site: Site, group: Sequence[Generator], used: int | None) -> int:
@@ -53,6 +87,84 @@ def _load(planner: Planner, site: Site, group: Sequence[Generator], used: int | 
         return used
     named = " and ".join(sorted(feeds))
     return planner.step((), lambda: 0.0, missing_config=f"site file: no meter measures feed {named}")
+
+
+def _plan_delivered(planner: Planner, site: Site, group: Sequence[Generator], label: tuple[str, str]) -> None:
+    """Publish what the group delivers, by its own meters: one for each generator, one for all of them, or the site's only one."""
+    meters = {frozenset(meter.measures): meter.id for meter in site.meters_of("generator")}
+    single = [meters[frozenset({each.id})] for each in group if frozenset({each.id}) in meters]
+    rated = [each.rated_power_w for each in group]
+    together = meters.get(frozenset(each.id for each in group))
+    if together is None and len(site.generator_groups) == 1:
+        together = meters.get(frozenset())
+    if len(single) == len(group):
+        powers = [_magnitude(planner, meter) for meter in single]
+        delivered = planner.total(powers)
+        running = planner.step(powers, partial(_running_share, rated=rated))
+        if len(group) > 1:
+            missing = planner.step(powers, partial(_missing, rated=rated))
+            planner.publish("dcim_generator_units_missing", missing, label)
+    elif together is not None:
+        delivered = _magnitude(planner, together)
+        running = planner.step((delivered,), lambda watts: ratio(watts, sum(rated)))
+    else:
+        # Not every site meters its generators; without any meter there is nothing to be unknown.
+        return
+    planner.publish("dcim_generator_delivered_watts", delivered, label)
+    planner.publish("dcim_generator_running_load_ratio", running, label)
+
+
+def _magnitude(planner: Planner, meter: str) -> int:
+    # Whether a generator's power is import or export depends on how its meter was wired.
+    return planner.step((metered_w(planner, meter),), abs)
+
+
+def _carrying(powers: Sequence[float], rated: Sequence[float]) -> list[bool]:
+    return [watts >= CARRIES * of for watts, of in zip(powers, rated, strict=True)]
+
+
+def _running_share(*powers: float, rated: Sequence[float]) -> float:
+    of = sum(each for each, carries in zip(rated, _carrying(powers, rated), strict=True) if carries)
+    return sum(powers) / of if of else 0.0
+
+
+def _missing(*powers: float, rated: Sequence[float]) -> Result:
+    carrying = sum(_carrying(powers, rated))
+    return float(len(powers) - carrying) if carrying else Unknown("none of them carries load")
+
+
+def _plan_takeover(planner: Planner, site: Site, feed: str, label: tuple[str, str]) -> None:
+    """Publish for how long the feed's UPSs have been on battery beyond the start of its generators."""
+    sources = [
+        (planner.each(ups, _SOURCE) or [planner.reading(ups, _SOURCE)])[0]
+        for ups in site.ups
+        if site.feed_of(ups) == feed
+    ]
+    if sources:
+        start_s = site.feeds[feed].backup_start_s or USUAL_START_S
+        outputs = [("dcim_generator_takeover_overdue_seconds", (("feed", feed), label))]
+        planner.remember("takeover", (), partial(Takeover, start_s), outputs, optional=sources)
+
+
+@dataclass(slots=True)
+class Takeover:
+    """Since when the mains of a feed have been lost, by its UPSs. Pure."""
+
+    start_s: float
+    _since: float | None = None
+
+    def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
+        """Seconds beyond the start, 0 while the mains are there. `values` are the sources of the UPSs."""
+        known = [each for each in values if each is not None]
+        if not known:
+            # Silent UPSs say nothing of the mains: the time goes on when they speak again and still are on battery.
+            return (Unknown("no UPS of the feed says what its output comes from"),)
+        if known.count("battery") <= MAINS_LOST_SHARE * len(known):
+            self._since = None
+            return (0.0,)
+        if self._since is None:
+            self._since = now
+        return (max(now - self._since - self.start_s, 0.0),)
 
 
 def metered_w(planner: Planner, meter: str) -> int:

@@ -126,8 +126,12 @@ def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost:
 
 
 def _plan_shelves(planner: Planner, site: Site, rack: Rack, slots: RackPower) -> None:
-    """Publish the power that a rack's shelves have left without the largest of them (N+1)."""
+    """Publish the load of a rack's shelves, and the power that they have left without the largest of them (N+1)."""
     rated = _ratings(site.shelves_of(rack.id))
+    if rated is not None:
+        rated_w = sum(rated)
+        used = planner.step((slots.total,), lambda watts: ratio(watts, rated_w))
+        planner.publish("dcim_rack_shelf_load_ratio", used, *rack_labels(site, rack.id))
     if rated is not None and len(rated) > 1:
         firm_w = sum(rated) - max(rated)
         margin = planner.step((slots.total,), lambda watts, firm=firm_w: firm - watts)

@@ -107,7 +107,7 @@ def test_wrong_options_are_one_line(
         ("name,rack\nx,r\n", ":1: has no column id"),
         ("id,rack\nx,r,z\n", ":2: has more cells than the header"),
         ("id,section\nx,rack\n", ":2: section 'rack' is none; use racks"),
-        ("id,section,breaker_a\nx,pdus,32 A\n", "breaker_a: '32 A' is not a number; give it in A"),
+        ("id,section,breaker_a\nx,pdus,32 kW\n", "breaker_a: '32 kW' is not a number; give it in A"),
     ],
 )
 def test_a_wrong_table_is_one_line(table: str, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,7 +221,7 @@ async def test_what_netbox_refuses_is_one_line_with_the_remedy(capfd: pytest.Cap
         ("[]", "is not an object"),
         ("{}", "has none of sites"),
         ('{"sites": [5]}', "sites: is not a list of NetBox's objects"),
-        ('{"sites": [{"id": 1, "slug": "a"}], "power-feeds": [{"id": 1}]}', "is not what NetBox 4 answers"),
+        ('{"sites": [{"id": 1, "slug": "a"}], "power-ports": [{"id": 1}]}', "is not what NetBox 4 answers"),
     ],
 )
 def test_a_file_that_is_not_netboxs_is_one_line(

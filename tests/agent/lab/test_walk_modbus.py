@@ -198,3 +198,8 @@ def test_a_replay_names_profile_and_unit(tmp_path: Path, capsys: pytest.CaptureF
     assert "has the units [1, 2]; name one" in capsys.readouterr().err
     assert main(["replay", str(path), "--profile", "schneider-iem3000", "--unit", "3"]) == 78
     assert "3 is not in the recording; it has [1, 2]" in capsys.readouterr().err
+
+
+def test_registers_of_conditional_points_are_walked_and_those_that_decide_about_them() -> None:
+    walked = {span.address for span in spans_of(load_profiles()["generex-modbus"].loaded())}
+    assert {98, 99, 101, 102, 105, 106} <= walked

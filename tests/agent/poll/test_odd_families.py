@@ -1,7 +1,6 @@
 """Odd values in all cells of a device of every shipped family, and odd words in all registers: nothing raises, nothing is infinite."""
 
 import math
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -11,57 +10,12 @@ from agent.config import Device
 from agent.lab.replay import read_all
 from agent.modbus.registers import NumberType, WordOrder, decode, words_of
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, Profile, load_profiles
-from agent.profile.rows import planning_columns, planning_instances
-from agent.profile.schema import Code, FromColumn, Gate, Joined, Point, Table, When
+from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, Profile, load_profiles, planning_instances
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
+from tests.agent.made_up_devices import columns, healthy_codes
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 from tests.agent.odd_values import ODD, check
-
-
-def conditions_of(table: Table | None, point: Point) -> Iterator[When]:
-    yield from point.when
-    yield from table.when if table else []
-
-
-def label_columns(table: Table | None, point: Point) -> Iterator[FromColumn]:
-    for label in [*point.labels.values(), *(table.labels.values() if table else ())]:
-        yield from (
-            part for part in (label.join if isinstance(label, Joined) else [label]) if isinstance(part, FromColumn)
-        )
-
-
-def gates_of(table: Table | None, point: Point) -> Iterator[Gate]:
-    yield from filter(None, (point.gate, table.gate if table else None))
-
-
-def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
-    """By column or instance: a value with which rows and points are there, so that the other cells are looked at."""
-    found: dict[str | None, Code] = {}
-    for table, point in profile.all_points():
-        for when in conditions_of(table, point):
-            found.setdefault(when.oid or when.column, [*when.in_, *when.contains, "x"][0])
-        for part in label_columns(table, point):
-            found.setdefault(part.column, next(iter(part.map), "front"))
-        for gate in gates_of(table, point):
-            found.setdefault(gate.oid or gate.column, gate.in_[0])
-        for source in point.sources():
-            found.setdefault(source.decimals or source.varscale, 1)
-            if source.unit_by:
-                found.setdefault(source.unit_by.oid or source.unit_by.column, next(iter(source.unit_by.map)))
-    return {
-        place: code.encode() if isinstance(code, str) else code for place, code in found.items() if place is not None
-    }
-
-
-def columns(table: Table) -> list[str]:
-    return [
-        *table.row_columns(),
-        *planning_columns(table),
-        *(source.oid or "" for point in table.points for source in point.sources()),
-        *(gate.column or "" for point in table.points for gate in gates_of(table, point)),
-    ]
 
 
 def odd_device(profile: Profile, turn: int, *, codes: bool) -> dict[str, SnmpValue]:

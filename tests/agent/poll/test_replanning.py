@@ -8,11 +8,13 @@ import pytest
 
 from agent.config import CoolantConfig, Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
+from agent.poll import device as polling
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
 from agent.profile.cells import RawValue
 from agent.readings import Identity
 from agent.snmp.seam import SnmpValue
+from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 
@@ -203,6 +205,50 @@ async def test_a_marker_that_never_rests_has_the_tables_walked_every_ten_seconds
     bench.client.values[f"{ROOT}.7.0"] = 2
     await bench.fast(at_s)
     assert bench.client.walks == (4 if walked else 2)
+
+
+class Slow(MemorySnmp):
+    """Answers what is polled, and no walk."""
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        self.walks += 1
+        raise self.failure or DeviceTimeout("no answer", device="d", operation=f"walk {oid} {limit}")
+
+
+@pytest.mark.parametrize("poll", ["fast", "slow"])
+async def test_a_device_that_cannot_be_walked_in_time_keeps_its_readings_and_is_opened_anew(poll: PollClass) -> None:
+    """An alarm of a UPS in an outage has its tables walked, and slow cards are busy just then."""
+    bench = Bench()
+    poller = await bench.opened()
+    bench.client.__class__ = Slow
+    bench.client.values |= {f"{ROOT}.7.0": 1, f"{ROOT}.1.5.2": 5}
+    bench.clock_s += 4000.0
+    bench.client.values[UPTIME] = 500_000
+    readings = await poller.poll(poll, 2000.0)
+    assert readings.values
+    assert readings.reopen == "its tables could not be walked within a poll"
+    with pytest.raises(DeviceTimeout):
+        await poller.open()
+    bench.client.__class__ = MemorySnmp
+    await poller.open()
+    assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}" in await bench.fast()
+
+
+async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(MemorySnmp):
+        async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+            await asyncio.Event().wait()
+            raise AssertionError(oid, limit)
+
+    monkeypatch.setattr(polling, "PLANNING_SHARE", 0.02)
+    bench = Bench()
+    poller = await bench.opened()
+    bench.client.__class__ = Hanging
+    bench.client.values[f"{ROOT}.7.0"] = 1
+    async with asyncio.timeout(4.5):
+        readings = await poller.poll("fast", 2000.0)
+    assert readings.values["dcim_pdu_input_power_watts"] == 900.0
+    assert readings.reopen == "its tables could not be walked within a poll"
 
 
 async def test_a_marker_that_stands_has_nothing_walked() -> None:

@@ -60,9 +60,9 @@ def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
     for row in (1, 2, 3):
         cells |= {f"{column}.2.{row}": 1, f"{column}.3.{row}": row}
     plan = plan_device(RPDU2, {"phase": ["1", "2", "3"]}, cells, None)
-    keys = [slot.key for slot in plan.classes["fast"].slots]
+    keys = [slot.key for slot in plan.classes["fast"].slots if "phase" in slot.key]
     assert keys == [f"dcim_pdu_phase_current_amperes{{inlet=1,phase=L{row}}}" for row in (1, 2, 3)]
-    assert plan.classes["fast"].oids == tuple(f"{column}.5.{row}" for row in (1, 2, 3))
+    assert plan.classes["fast"].oids[-3:] == tuple(f"{column}.5.{row}" for row in (1, 2, 3))
 
 
 def test_of_a_table_of_contacts_smoke_detectors_are_polled_each_second_and_doors_are_not() -> None:
@@ -87,7 +87,8 @@ def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told()
         f"{column}.2.9": 1,
     }
     plan = plan_device(RPDU2, {"phase": ["1", "2", "9"]}, cells, None)
-    assert [slot.key for slot in plan.classes["fast"].slots] == ["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"]
+    keys = [slot.key for slot in plan.classes["fast"].slots if "phase" in slot.key]
+    assert keys == ["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"]
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}" in plan.duplicates
 
 

@@ -109,11 +109,11 @@ def test_the_numbers_before_65535_and_zero_hertz_are_no_readings_either() -> Non
     assert only(snmp(watts)).decoders[0].absent == {-1}
 
 
-@pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 10), (231, 1)])
+@pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 1), (231, 1)])
 def test_a_device_that_answers_in_whole_units_is_told_from_its_answer(volts: int, denominator: int) -> None:
     first = f"metric: {VOLTS}, oid: R.1.9, unit: volt"
-    tenths = f"{first}, scale: 0.1, when: {{column: R.1.9, between: [[0, 79], [501, 6000]]}}"
-    whole = f"{first}, when: {{column: R.1.9, between: [[80, 500]]}}"
+    tenths = f"{first}, scale: 0.1, when: {{alive: [R.1.9], between: [[501, 6000]]}}"
+    whole = f"{first}, when: {{alive: [R.1.9], between: [[501, 6000]], never: true}}"
     slot = only(snmp(tables=table(tenths, whole)), "1.1", cells={"R.1.9.1.1": volts})
     assert slot.decoders[0].denominator == denominator
 

@@ -3,6 +3,7 @@
 from collector.api.floor import floor_steps
 from rackflow.process.slices import run_through
 from tests.collector.api.shown import Shown, plain_of, powered
+from tests.collector.derive.ai_hall import TAPS, ai_hall, metered
 from tests.collector.derive.hall import hall
 
 
@@ -166,3 +167,17 @@ def test_what_is_kept_from_second_to_second_is_what_would_be_made_anew() -> None
             fresh = plain_of(run_through(floor_steps(shown.scene(now), None)))
             assert kept == fresh, at
     assert shown.part("floor", now + 5.0)["racks"]["a1"]["values"]["inlet_celsius"] is None
+
+
+def test_a_rack_on_busways_shows_what_the_meters_in_its_tap_off_boxes_say() -> None:
+    """Four shelves with 40 A a phase behind breakers of 125 A (k = 1); the busway of one feed is dead."""
+    shown = Shown(ai_hall())
+    for tap in TAPS:
+        metered(shown.readings, tap, 40.0, 40.0, 40.0)
+    shown.derive()
+    a1 = shown.get("floor")["racks"]["a1"]
+    assert a1["feeds"] == {"A": {"state": "on", "load_ratio": 0.32}, "B": {"state": "on", "load_ratio": 0.32}}
+    assert a1["devices"] == ["tap-a1-a1", "tap-a1-a2", "tap-a1-b1", "tap-a1-b2"]
+    for tap in ("tap-a1-a1", "tap-a1-a2"):
+        metered(shown.readings, tap, 0.0, 0.0, 0.0, now=100.5, volts=0.0)
+    assert shown.get("floor")["racks"]["a1"]["feeds"]["A"]["state"] == "off"

@@ -14,12 +14,12 @@ def ai_hall(*replaced: tuple[str, str]) -> Site:
     return parse_site(site_text(AI_HALL, *replaced), "ai_hall.yaml")
 
 
-def metered(readings: Readings, meter: str, *amperes: float, now: float = 100.0) -> None:
+def metered(readings: Readings, meter: str, *amperes: float, now: float = 100.0, volts: float = 240.0) -> None:
     """A poll of a meter in a tap-off box, at 240 V and a power factor of 1."""
     values: dict[str, float | str] = {
         "meter_power_watts{role=other}": sum(amperes) * 240,
         **{f"meter_current_amperes{{phase=L{at},role=other}}": each for at, each in enumerate(amperes, 1)},
-        **{f"meter_voltage_volts{{phase=L{at},role=other}}": 240.0 for at, _ in enumerate(amperes, 1)},
+        **{f"meter_voltage_volts{{phase=L{at},role=other}}": volts for at, _ in enumerate(amperes, 1)},
     }
     readings.take(meter, values, now, device_class="meter")
 

@@ -108,7 +108,7 @@ def _values(value: Value, state: str, steps: int) -> str:
     return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP} stale"
 
 
-def promtool_expected(told: list[Tracked], site: str, step: int = STEPS) -> dict[str, object]:
+def promtool_expected(told: list[Tracked], site: str, steps: int = STEPS) -> dict[str, object]:
     """A `promql_expr_test`: Prometheus tells exactly what the collector told, with the same labels."""
     samples = []
     for each in told:
@@ -116,6 +116,6 @@ def promtool_expected(told: list[Tracked], site: str, step: int = STEPS) -> dict
         samples.append({"labels": f'ALERTS{{alertstate="firing",{text}}}', "value": 1})
     return {
         "expr": f'ALERTS{{alertstate="firing",site="{site}"}}',
-        "eval_time": f"{step * STEP_S}s",
+        "eval_time": f"{steps * STEP_S}s",
         "exp_samples": samples,
     }

@@ -8,27 +8,33 @@ from pathlib import Path
 import pytest
 
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, Example
-from tests.collector.problems.played import STEP_S, names, play, promtool_expected, promtool_series
+from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
+from tests.collector.problems.played import STEP_S, STEPS, names, play, promtool_expected, promtool_series
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
-EXAMPLES = INCIDENTS | DIPS | NEAR_MISSES
+OF_DEVICES = INCIDENTS | DIPS | NEAR_MISSES
+OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
+EXAMPLES = OF_DEVICES | OF_PLANT
+# What changes does so after 5 minutes; no problem of the plant must hold for more than 10. A quarter of the steps is a tenth of the time.
+PLANT_STEPS = 80
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
 ELSEWHERE = {"DcimBrokerDown"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_collector_tells_of_an_incident_and_of_nothing_else(name: str) -> None:
-    assert names(play(EXAMPLES[name])) == Counter(EXAMPLES[name].problems)
+    steps = PLANT_STEPS if name in OF_PLANT else STEPS
+    assert names(play(EXAMPLES[name], steps=steps)) == Counter(EXAMPLES[name].problems)
 
 
 def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     evaluated = {problem.name for problem in load_table().problems.values() if problem.when or problem.share}
-    assert evaluated - ELSEWHERE == set(INCIDENTS)
-    assert all(name in example.problems for name, example in INCIDENTS.items())
+    incidents = INCIDENTS | PLANT_INCIDENTS
+    assert evaluated - ELSEWHERE == set(incidents)
+    assert all(name in example.problems for name, example in incidents.items())
 
 
 # One of each kind: a device's own reading, a state, a share of a feed, figures of a device, a loop, a rack, a feed and a panel.
@@ -72,12 +78,17 @@ def test_when_the_collector_dies_prometheus_goes_on_telling_of_what_may_still_be
 
 
 @pytest.mark.timeout(200)
-def test_prometheus_tells_the_same_with_the_same_labels(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(OF_DEVICES, STEPS), (OF_PLANT, PLANT_STEPS)], ids=["devices", "plant"]
+)
+def test_prometheus_tells_the_same_with_the_same_labels(
+    examples: dict[str, Example], steps: int, tmp_path: Path
+) -> None:
     """All examples at once, each as a site of its own."""
-    sites = {f"ex-{number}": example for number, example in enumerate(EXAMPLES.values())}
-    series = [each for site, example in sites.items() for each in promtool_series(example, site)]
-    tests = [promtool_expected(told(example, site), site) for site, example in sites.items()]
-    assert promtool(tmp_path, series, tests) == ""
+    sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
+    series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
+    expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
+    assert promtool(tmp_path, series, expected) == ""
 
 
 def promtool(folder: Path, series: list[dict[str, str]], tests: list[dict[str, object]]) -> str:
@@ -89,8 +100,3 @@ def promtool(folder: Path, series: list[dict[str, str]], tests: list[dict[str, o
     program = find_program("promtool", "prometheus")
     found = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
     return "" if found.returncode == 0 else found.stdout + found.stderr
-
-
-def told(example: Example, site: str) -> list[Tracked]:
-    """What the collector tells of a site."""
-    return play(example, site)

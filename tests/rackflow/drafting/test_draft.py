@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import Given, draft_site, draft_text
+from rackflow.drafting import Given, draft_site, draft_text, name_hints
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
+from simulator.site.busway_hall import busway_hall
 from simulator.site.maker import ai_hall
 
 NAMES = [re.compile(r"pdu-(?P<row>[a-z])(?P<rack>[0-9]+)-(?P<feed>[ab])")]
@@ -51,8 +52,8 @@ def test_what_nobody_said_is_to_fill_in_and_refused_with_its_line() -> None:
         parse_site(text, "site.yaml")
 
 
-def test_a_whole_hall_is_the_same_after_it_went_through_a_table() -> None:
-    hall = ai_hall()
+@pytest.mark.parametrize("hall", [ai_hall(), busway_hall()], ids=["rack PDUs", "busways"])
+def test_a_whole_hall_is_the_same_after_it_went_through_a_table(hall: dict[str, Any]) -> None:
     cooled = {rack: loop["id"] for loop in hall["loops"] for rack in loop.get("racks", ())}
     given = []
     for section, entries in hall.items():
@@ -70,18 +71,20 @@ def test_a_whole_hall_is_the_same_after_it_went_through_a_table() -> None:
             cells |= {"loop": cooled[entry["id"]]} if section == "racks" and entry["id"] in cooled else {}
             given.append(Given(entry["id"], section, cells))
     found = drafted(*given, rules="nec")
+    found["electrical"] = hall["electrical"]
     sections = {name: found[name] for name, value in hall.items() if isinstance(value, list)}
     assert SiteFile.model_validate({**hall, **sections}) == SiteFile.model_validate(hall)
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("32", 32), ("1.5", 1.5), ("1,5", 1.5), (" 16 ", 16), ("1e3", 1000), (63, 63)]
+    ("text", "number"),
+    [("32", 32), ("1.5", 1.5), ("1,5", 1.5), (" 16 ", 16), ("1e3", 1000), (63, 63), ("0,4 kA", 400), ("16 A", 16)],
 )
 def test_numbers_are_read_as_spreadsheets_write_them(text: object, number: float) -> None:
     assert drafted(Given("p", "panels", {"breaker_a": text, "feed": "A"}))["panels"][0]["breaker_a"] == number
 
 
-@pytest.mark.parametrize("text", ["40 kW", "1.000,5", "about 3"])
+@pytest.mark.parametrize("text", ["40 kVA", "40 A", "1.000,5", "about 3"])
 def test_a_number_with_anything_else_is_refused_and_not_guessed(text: str) -> None:
     with pytest.raises(
         ConfigError, match=r"cdus: c: rated_cooling_w: .* is not a number; give it in W, without the unit"
@@ -97,6 +100,84 @@ def test_the_most_exact_place_counts_and_the_others_follow_from_it() -> None:
     assert found["rows"] == [{"id": "a", "room": "hall"}]
     assert found["rooms"] == [{"id": "hall"}]
     assert found["loops"] == [{"id": "tcs", "kind": "secondary", "coolant": None, "volume_m3": None}]
+
+
+def test_a_default_may_name_the_entrys_own_places_and_loops_follow_from_defaults() -> None:
+    pdus = [Given(f"pdu-a{rack}-{feed}", "pdus", {}) for rack in (1, 2) for feed in "ab"]
+    panels = [Given(f"bus-{feed}", "panels", {"feed": feed}) for feed in "AB"]
+    found = drafted(
+        *pdus,
+        *panels,
+        Given("cdu-1", "cdus", {}),
+        names=NAMES,
+        defaults={
+            ("pdus", "from"): "bus-{feed}",
+            ("racks", "loop"): "tcs-{row}",
+            ("racks", "liquid_share"): "0.8",
+            ("cdus", "secondary"): "tcs-a",
+            ("loops", "coolant"): "pg25",
+        },
+    )
+    assert [each["from"] for each in found["pdus"]] == ["bus-A", "bus-B"] * 2
+    assert found["loops"] == [
+        {"id": "tcs-a", "kind": "secondary", "coolant": "pg25", "volume_m3": None, "racks": ["1", "2"]}
+    ]
+    assert [each["liquid_share"] for each in found["racks"]] == [0.8, 0.8]
+    with pytest.raises(
+        ConfigError, match=r"pdus\.breaker_a=\{rating\}: pdu-a1-a has no rating; it has id, row, rack, feed"
+    ):
+        drafted(*pdus, names=NAMES, defaults={("pdus", "breaker_a"): "{rating}"})
+
+
+@pytest.mark.parametrize(
+    ("ids", "rack"),
+    [
+        (["pdu-a01-a", "pdu-a01-b", "pdu-a02-a", "pdu-a02-b"], "a01"),
+        (["hall1-r7-pduA", "hall1-r7-pduB"], "hall1-r7"),
+        (["PDU-X1-A1", "PDU-X1-A2", "PDU-X1-B1"], "X1"),
+        (["pdu-r5-1", "pdu-r5-2"], "r5"),
+    ],
+)
+def test_ids_that_tell_their_places_are_pointed_out_with_the_pattern_that_reads_them(ids: list[str], rack: str) -> None:
+    given = [Given(each, "pdus", {}) for each in ids]
+    [hint] = name_hints(draft_site("t", given))
+    pattern = re.compile(hint.partition("--names '")[2].partition("'")[0])
+    assert hint.startswith(f"the ids of pdus, as {ids[0]}, tell their places")
+    assert drafted(*given, names=[pattern])["pdus"][0]["rack"] == rack
+    assert list(name_hints(draft_site("t", given, names=[pattern]))) == []
+
+
+@pytest.mark.parametrize(
+    "ids", [["pdu-1", "pdu-2"], ["pdu-a1-a", "pdu-a2-a"], ["pdu-a1-a", "pdu-a1-b", "rpp-7"], ["10.0.0.1"]]
+)
+def test_ids_that_may_mean_anything_are_not_guessed_at(ids: list[str]) -> None:
+    assert list(name_hints(draft_site("t", [Given(each, "pdus", {}) for each in ids]))) == []
+
+
+def test_power_shelves_hang_from_a_feed_or_a_busway_and_are_counted_as_pdus_are() -> None:
+    buses = [Given(f"bus-{feed}", "busways", {"feed": feed}) for feed in "AB"]
+    shelves = [
+        Given(f"s{feed}{at}", "power_shelves", {"rack": "r", "from": f"bus-{feed}"}) for feed in "AB" for at in (1, 2)
+    ]
+    tap = Given("tap", "meters", {"measures": "sA1"})
+    found = drafted(*buses, *shelves, tap, Given("other", "meters", {"measures": "sA1 r"}))
+    assert found["racks"][0]["pdus_per_feed"] == 2
+    assert [each["from"] for each in found["busways"]] == [["A"], ["B"]]
+    assert [each["role"] for each in found["meters"]] == ["other", None]
+    assert drafted(Given("s", "power_shelves", {"rack": "r", "feed": "A"}))["power_shelves"][0]["from"] == "A"
+
+
+@pytest.mark.parametrize(("text", "value"), [("TRUE", True), ("oui", True), ("0", False), ("", None)])
+def test_a_cell_that_is_true_or_false_is_read_as_spreadsheets_write_it(text: str, value: object) -> None:
+    found = drafted(Given("m", "meters", {"role": "facility", "incomer": text}))["meters"][0]
+    assert found.get("incomer") == value
+    with pytest.raises(ConfigError, match="meters: m: incomer: 'maybe' is neither true nor false"):
+        drafted(Given("m", "meters", {"incomer": "maybe"}))
+
+
+def test_a_fault_contact_is_a_device_and_its_input_in_one_cell() -> None:
+    found = drafted(Given("c", "chillers", {"fault": "box-1 5"}))["chillers"][0]
+    assert found["fault"] == {"device": "box-1", "sensor": "5"}
 
 
 def test_two_pdus_of_each_feed_are_counted_through_their_panels() -> None:

@@ -149,7 +149,9 @@ def test_a_refused_order_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert "another simulation listens there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "racks"), [(["edge"], 10), (["ai-hall"], 32), (["campus", "--racks", "70"], 70)])
+@pytest.mark.parametrize(
+    ("arguments", "racks"), [(["edge"], 10), (["ai-hall"], 32), (["busway-hall"], 8), (["campus", "--racks", "70"], 70)]
+)
 def test_site_files_are_printed(arguments: list[str], racks: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["site", *arguments]) == 0
     assert len(parse_site(capsys.readouterr().out, "printed").racks) == racks

@@ -1,0 +1,295 @@
+"""What stands behind the halls: incomers, generators and PV, facility water and air groups, and the power shelves in racks."""
+
+from typing import Final
+
+from grafana.boards.board import Board
+from grafana.boards.catalogued import Limits
+from grafana.boards.expressions import ROW_TO_RACK, metered
+from grafana.boards.panels import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    RED,
+    SITE,
+    Panel,
+    Query,
+    Row,
+    Words,
+    chart,
+    over,
+    stat,
+    table,
+    timeline,
+    top,
+    yes_no,
+)
+
+LIVE: Final[Words] = {0.0: ("DEAD", RED), 1.0: ("live", GREEN)}
+RUNNING: Final = "dcim_generator_running_load_ratio"
+SELF_USE: Final = "dcim_site_pv_self_consumption_ratio"
+# All of it or too much: at its ratings a plant has nothing left for the next rack.
+FULL: Final = Limits(0.9, 1)
+
+
+def lowest(title: str, metric: str, by: str, width: int) -> Panel:
+    """One number for each group or loop, the lowest of two collectors."""
+    legend = " ".join(f"{{{{{each}}}}}" for each in by.split(", "))
+    return stat(title, over(f"min by (site, {by})", SITE(metric)), width, metric, legend=legend)
+
+
+MAINS: Final = Row(
+    "Where does the power come from?",
+    [
+        (
+            4,
+            [
+                stat(
+                    "Incomers",
+                    over("min by (site, device)", SITE("dcim_incomer_live")),
+                    6,
+                    "dcim_incomer_live",
+                    legend="{{device}}",
+                    words=LIVE,
+                ),
+                stat(
+                    "Generators deliver",
+                    over("max by (site, group)", SITE("dcim_generator_delivered_watts")),
+                    6,
+                    "dcim_generator_delivered_watts",
+                    legend="{{group}}",
+                    base=BLUE,
+                ),
+                stat("PV gives", over("max by (site)", SITE("dcim_site_pv_watts")), 6, "dcim_site_pv_watts", base=BLUE),
+                stat(
+                    "Leaves the site",
+                    over("max by (site)", SITE("dcim_site_export_watts")),
+                    6,
+                    "dcim_site_export_watts",
+                    base=BLUE,
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                chart(
+                    "Power by its source",
+                    [
+                        Query(metered("facility"), "mains, less what leaves"),
+                        Query(over("max by (site)", SITE("dcim_site_pv_watts")), "PV"),
+                        Query(
+                            over("max by (site, group)", SITE("dcim_generator_delivered_watts")),
+                            "generators {{group}}",
+                        ),
+                        Query(over("max by (site)", SITE("dcim_site_export_watts")), "leaves the site"),
+                    ],
+                    12,
+                    "dcim_meter_power_watts",
+                ),
+                stat(
+                    "PV energy that was used on site",
+                    over("max by (site, window)", SITE(SELF_USE, 'window=~"day|month|year"')),
+                    6,
+                    SELF_USE,
+                    legend="{{window}}",
+                    limits=Limits(warning=0.8, falling=True),
+                ),
+                stat(
+                    "Energy of the site that came from PV",
+                    over("max by (site, window)", SITE("dcim_site_pv_share_ratio", 'window=~"day|month|year"')),
+                    6,
+                    "dcim_site_pv_share_ratio",
+                    legend="{{window}}",
+                    base=BLUE,
+                ),
+            ],
+        ),
+    ],
+)
+
+GENERATORS: Final = Row(
+    "Would the generators carry it?",
+    [
+        (
+            4,
+            [
+                lowest("To spare with one more gone", "dcim_generator_redundancy_margin_watts", "group", 6),
+                stat(
+                    "Load if the mains were lost now",
+                    over("max by (site, group)", SITE("dcim_generator_load_ratio")),
+                    6,
+                    "dcim_generator_load_ratio",
+                    legend="{{group}}",
+                    limits=FULL,
+                ),
+                stat(
+                    "Of the group, without load while others carry some",
+                    over("max by (site, group)", SITE("dcim_generator_units_missing")),
+                    6,
+                    "dcim_generator_units_missing",
+                    legend="{{group}}",
+                    why="Where each generator has a meter of its own; unknown while none carries load.",
+                ),
+                stat(
+                    "Takeover overdue",
+                    over("max by (site, feed)", SITE("dcim_generator_takeover_overdue_seconds")),
+                    6,
+                    "dcim_generator_takeover_overdue_seconds",
+                    legend="{{feed}}",
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                chart(
+                    "Load of those that run",
+                    [Query(over("max by (site, group)", SITE(RUNNING)), "{{group}}")],
+                    12,
+                    RUNNING,
+                    limits=Limits(critical=1),
+                    why="0 while the mains are there.",
+                ),
+                timeline(
+                    "Faults that units report by contact",
+                    over("max by (site, unit)", SITE("dcim_plant_unit_fault")),
+                    "{{unit}}",
+                    12,
+                    "dcim_plant_unit_fault",
+                    words=yes_no("well", "FAULT", ORANGE),
+                    why="Generators, chillers, dry coolers and facility pumps whose fault contact the site file names.",
+                ),
+            ],
+        ),
+    ],
+)
+
+WATER: Final = Row(
+    "Is facility water safe?",
+    [
+        (
+            4,
+            [
+                lowest("Heat to spare with one more unit gone", "dcim_loop_heat_rejection_margin_watts", "loop", 6),
+                stat(
+                    "Heat of what the plant can reject",
+                    over("max by (site, loop)", SITE("dcim_loop_heat_rejection_load_ratio")),
+                    6,
+                    "dcim_loop_heat_rejection_load_ratio",
+                    legend="{{loop}}",
+                    limits=FULL,
+                    why="At the design weather.",
+                ),
+                lowest("Facility pumps to spare", "dcim_loop_facility_pumps_spare", "loop", 6),
+                stat(
+                    "Leaks by loop",
+                    over("max by (site, loop)", SITE("dcim_loop_leaks_detected")),
+                    6,
+                    "dcim_loop_leaks_detected",
+                    legend="{{loop}}",
+                    limits=Limits(critical=1),
+                ),
+            ],
+        ),
+        (
+            8,
+            [
+                chart(
+                    "Facility pumps that run",
+                    [
+                        Query(
+                            over("min by (site, loop)", SITE("dcim_loop_facility_pumps_running")),
+                            "{{loop}}",
+                        )
+                    ],
+                    8,
+                    "dcim_loop_facility_pumps_running",
+                    why="Where each pump has a meter of its own.",
+                ),
+                lowest("Air units to spare", "dcim_air_group_units_spare", "group", 4),
+                lowest(
+                    "Air: heat to spare without the spare units", "dcim_air_group_redundancy_margin_watts", "group", 4
+                ),
+                table(
+                    "Where ropes report liquid",
+                    top(20, over("max by (site, room, device, sensor)", SITE("dcim_leak_rope_position_ratio"))),
+                    8,
+                    {"device": "Detector", "sensor": "Rope", "room": "Room", "site": "Site", "Value": "Of its length"},
+                    "dcim_leak_rope_position_ratio",
+                    sort="-Of its length",
+                    why="Ropes whose length the site file states.",
+                ),
+            ],
+        ),
+    ],
+)
+
+SHELVES: Final = Row(
+    "Busways and power shelves",
+    [
+        (
+            9,
+            [
+                table(
+                    "Racks whose power shelves have the least to spare",
+                    SITE.leading(
+                        20,
+                        "site, row, rack",
+                        "dcim_rack_shelf_load_ratio",
+                        over("min by (site, row, rack)", SITE("dcim_rack_shelf_redundancy_margin_watts")),
+                        over("max by (site, row, rack)", SITE("dcim_rack_shelf_feed_loss_load_ratio")),
+                    ),
+                    12,
+                    {
+                        "rack": "Rack",
+                        "row": "Row",
+                        "site": "Site",
+                        "Value #A": "Load",
+                        "Value #B": "Spare without the largest",
+                        "Value #C": "Load if a feed is lost",
+                    },
+                    cells={
+                        "Load": "dcim_rack_shelf_load_ratio",
+                        "Spare without the largest": "dcim_rack_shelf_redundancy_margin_watts",
+                        "Load if a feed is lost": "dcim_rack_shelf_feed_loss_load_ratio",
+                    },
+                    sort="-Load",
+                    link=ROW_TO_RACK,
+                ),
+                chart(
+                    "Busways and panels nearest to their rating, by phase",
+                    [
+                        Query(
+                            SITE.worst("dcim_panel_phase_thermal_load_ratio", "site, panel, phase"),
+                            "{{panel}} {{phase}}",
+                        )
+                    ],
+                    6,
+                    "dcim_panel_phase_thermal_load_ratio",
+                    why="A busway is a panel here: by the lower of its bars' rating and its breaker.",
+                ),
+                chart(
+                    "Tap-offs nearest to their rating, by phase",
+                    [
+                        Query(
+                            SITE.worst("dcim_pdu_phase_thermal_load_ratio", "site, rack, device, phase"),
+                            "{{device}} {{phase}}",
+                        )
+                    ],
+                    6,
+                    "dcim_pdu_phase_thermal_load_ratio",
+                    why="The breaker in the tap-off box of each power shelf, and before each rack PDU.",
+                ),
+            ],
+        ),
+    ],
+)
+
+BOARD: Final = Board(
+    "dcim-plant",
+    "site plant",
+    "Where does the power come from, would the generators carry it, is facility water safe, and how full are busways and shelves?",
+    ("site",),
+    [MAINS, GENERATORS, WATER, SHELVES],
+    alerts="power|cooling",
+)

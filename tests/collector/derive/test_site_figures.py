@@ -1,0 +1,186 @@
+"""Generators on load, pumps of facility water, fault contacts, incomers, what PV gives, and leaks by loop, on the AI hall."""
+
+import pytest
+
+from rackflow.errors import ConfigError
+from tests.collector.derive.ai_hall import ai_hall, loaded
+from tests.collector.derive.hall import Readings
+from tests.collector.derive.test_plant import plant, power
+
+GROUP = "group=gen-1+gen-2+gen-3"
+GEN_METER = "  - {id: gen-meter, role: generator, behind: main-1, measures: [gen-1, gen-2, gen-3]}\n"
+EACH_METERED = "".join(
+    f"  - {{id: gen-meter-{at}, role: generator, behind: main-1, measures: [gen-{at}]}}\n" for at in (1, 2, 3)
+)
+PUMPS_METERED = (
+    "  - {id: chiller-meter,",
+    "".join(f"  - {{id: pump-meter-{at}, role: cooling, measures: [pump-a{at}]}}\n" for at in (1, 2))
+    + "  - {id: chiller-meter,",
+)
+
+
+def contact(unit: str, number: int) -> tuple[str, str]:
+    """Wires the fault of a unit to an input of the box."""
+    return f"id: {unit},", f'id: {unit}, fault: {{device: box-1, sensor: "{number}"}},'
+
+
+def box(readings: Readings, values: dict[str, float], now: float = 100.0) -> None:
+    readings.take("box-1", values, now, device_class="leak")
+
+
+def fault(number: int, active: float) -> dict[str, float]:
+    return {f"env_contact_active{{kind=dry_contact,sensor={number}}}": active}
+
+
+def ups(readings: Readings, now: float, **sources: str) -> None:
+    for side, source in sources.items():
+        readings.take(f"ups-{side}", {"ups_output_source": source}, now, device_class="ups", interval_s=1.0)
+
+
+def test_generators_deliver_what_their_meters_show_in_whichever_direction_these_count() -> None:
+    readings = plant()
+    assert readings.values("generator_delivered_watts") == {GROUP: 0.0}
+    power(readings, "gen-meter", -300e3, 105.0)
+    assert readings.values("generator_delivered_watts", 106.0) == {GROUP: 300e3}
+    assert readings.values("generator_running_load_ratio", 106.0) == {GROUP: pytest.approx(0.25)}
+    # One meter for all cannot tell which of them runs.
+    assert readings.values("generator_units_missing", 106.0) == {}
+
+
+def test_a_generator_that_carries_nothing_while_others_do_is_missing_and_its_rating_does_not_help_them() -> None:
+    readings = Readings(ai_hall((GEN_METER, EACH_METERED)))
+    for at, watts in ((1, 300e3), (2, 300e3), (3, 0.0)):
+        power(readings, f"gen-meter-{at}", watts)
+    assert readings.values("generator_units_missing") == {GROUP: 1.0}
+    assert readings.values("generator_running_load_ratio") == {GROUP: pytest.approx(600 / 800)}
+    for at in (1, 2, 3):
+        power(readings, f"gen-meter-{at}", 50.0, 105.0)  # what a meter shows of nothing
+    assert readings.values("generator_running_load_ratio", 106.0) == {GROUP: 0.0}
+    assert readings.values("generator_units_missing", 106.0) == {GROUP: None}
+
+
+def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on() -> None:
+    readings = Readings(ai_hall())
+    for now in range(100, 131, 5):
+        ups(readings, float(now), a="battery", b="normal")
+        readings.figures(float(now))
+    # Lost at 100; gen-2 takes 15 s.
+    assert readings.values("generator_takeover_overdue_seconds", 130.0) == {
+        f"feed=A,{GROUP}": 15.0,
+        f"feed=B,{GROUP}": 0.0,
+    }
+    ups(readings, 132.0, a="normal")
+    assert readings.values("generator_takeover_overdue_seconds", 132.0)[f"feed=A,{GROUP}"] == 0.0
+
+
+def test_ups_that_fall_silent_in_an_outage_do_not_begin_it_anew() -> None:
+    readings = Readings(ai_hall())
+    ups(readings, 100.0, a="battery")
+    readings.figures(100.0)
+    assert readings.values("generator_takeover_overdue_seconds", 160.0)[f"feed=A,{GROUP}"] is None
+    ups(readings, 200.0, a="battery")
+    assert readings.values("generator_takeover_overdue_seconds", 200.0)[f"feed=A,{GROUP}"] == 85.0
+
+
+def test_a_unit_that_reports_a_fault_is_not_among_those_that_are_left() -> None:
+    readings = plant(ai_hall(contact("gen-1", 5), contact("chiller-a1", 6)))
+    box(readings, fault(5, 0.0) | fault(6, 0.0))
+    assert readings.values("plant_unit_fault") == {"unit=chiller-a1": 0.0, "unit=gen-1": 0.0}
+    assert readings.values("generator_redundancy_margin_watts") == {GROUP: pytest.approx(500e3)}
+    box(readings, fault(5, 1.0) | fault(6, 1.0), 105.0)
+    # Two generators of 400 kW are left, and one more may fail; one chiller of 200 kW is left, and it may fail.
+    assert readings.values("generator_redundancy_margin_watts", 106.0) == {GROUP: pytest.approx(400e3 - 300e3)}
+    assert readings.values("generator_load_ratio", 106.0) == {GROUP: pytest.approx(300 / 800)}
+    margins = readings.values("loop_heat_rejection_margin_watts", 106.0)
+    assert margins["loop=fws-a"] == pytest.approx(300e3 - 258e3)
+    assert readings.values("loop_heat_rejection_load_ratio", 106.0)["loop=fws-a"] == pytest.approx(258 / 650)
+
+
+def test_a_contact_that_nobody_reads_leaves_the_redundancy_unknown() -> None:
+    readings = plant(ai_hall(contact("gen-1", 5)))
+    figure = readings.figures()[f"generator_redundancy_margin_watts{{{GROUP}}}"]
+    assert figure.value is None
+    assert "box-1" in figure.missing[0]
+
+
+def test_a_contact_on_a_device_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"fault\.device.*unknown device 'box-2'; did you mean 'box-1'"):
+        ai_hall(("id: gen-1,", 'id: gen-1, fault: {device: box-2, sensor: "1"},'))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "running", "spare"),
+    [
+        pytest.param(4000.0, 30.0, 1.0, 1.0, id="one runs, and the drive of the other stands by"),
+        pytest.param(4000.0, 4000.0, 2.0, 1.0, id="both run"),
+        pytest.param(0.0, 30.0, 0.0, -1.0, id="none runs, so the one that stands still is no spare"),
+    ],
+)
+def test_facility_pumps_run_by_their_meters(first: float, second: float, running: float, spare: float) -> None:
+    readings = Readings(ai_hall(PUMPS_METERED))
+    power(readings, "pump-meter-1", first)
+    power(readings, "pump-meter-2", second)
+    assert readings.values("loop_facility_pumps_running") == {"loop=fws-a": running}
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": spare}
+
+
+def test_a_pump_in_standby_that_reports_a_fault_is_no_spare() -> None:
+    readings = Readings(ai_hall(PUMPS_METERED, contact("pump-a1", 5), contact("pump-a2", 6)))
+    power(readings, "pump-meter-1", 4000.0)
+    power(readings, "pump-meter-2", 0.0)
+    box(readings, fault(5, 0.0) | fault(6, 1.0))
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": 0.0}
+
+
+def test_pumps_without_meters_are_judged_by_their_contacts_and_unknown_without_those() -> None:
+    readings = Readings(ai_hall(contact("pump-a1", 5), contact("pump-a2", 6)))
+    box(readings, fault(5, 0.0) | fault(6, 1.0))
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": 0.0}
+    figure = Readings(ai_hall()).figures()["loop_facility_pumps_spare{loop=fws-a}"]
+    assert figure.missing == (
+        "site file: no meter measures pump-a1 alone, and not every pump of fws-a has a fault contact",
+    )
+
+
+def test_an_incomer_is_live_while_any_phase_has_voltage() -> None:
+    readings = Readings(ai_hall())
+    for meter, volts in (("main-1", (230.0, 0.0)), ("main-2", (1.0, 0.0))):
+        values = {f"meter_voltage_volts{{phase=L{at},role=facility}}": each for at, each in enumerate(volts, 1)}
+        readings.take(meter, values, device_class="meter")
+    assert readings.values("incomer_live") == {"device=main-1": 1.0, "device=main-2": 0.0}
+
+
+def test_what_leaves_through_the_meter_before_the_roof_is_exported() -> None:
+    readings = plant()
+    assert readings.values("site_pv_watts") == {"": 40e3}
+    assert readings.values("site_export_watts") == {"": 0.0}
+    power(readings, "main-1", -15e3, 105.0)
+    assert readings.values("site_export_watts", 106.0) == {"": 15e3}
+
+
+def test_leaks_count_on_the_loop_along_which_and_under_whose_unit_they_are() -> None:
+    readings = Readings(ai_hall())
+    box(readings, {f"leak_detected{{sensor={at}}}": float(at == 3) for at in (1, 2, 3)})
+    # Detector 3 lies under cdu-1, which is on tcs and on both facility loops; 1 is on the floor and on no loop.
+    assert readings.values("loop_leaks_detected") == {"loop=fws-a": 1.0, "loop=fws-b": 1.0, "loop=tcs": 1.0}
+
+
+def test_a_wet_detector_counts_although_another_one_on_its_loop_is_silent() -> None:
+    readings = Readings(
+        ai_hall(
+            ("monitors: [", "monitors: [{id: box-2}, "), ('device: box-1, sensor: "2"', 'device: box-2, sensor: "2"')
+        )
+    )
+    box(readings, {"leak_detected{sensor=3}": 1.0})
+    assert readings.values("loop_leaks_detected")["loop=tcs"] == 1.0
+
+
+def test_the_place_on_a_rope_is_a_share_of_its_length() -> None:
+    readings = Readings(ai_hall())
+    box(readings, {"leak_position_meters{sensor=1}": 20.0, "leak_position_meters{sensor=3}": 2.0})
+    assert readings.values("leak_rope_position_ratio") == {"device=box-1,sensor=1": pytest.approx(0.8)}
+
+
+def test_a_racks_shelves_are_judged_by_all_their_ratings() -> None:
+    # 4 shelves of 66 kW carry 40 A each; only those of a1 have ratings.
+    assert loaded().values("rack_shelf_load_ratio") == {"rack=a1": pytest.approx(4 * 3 * 40 * 240 / 264e3)}

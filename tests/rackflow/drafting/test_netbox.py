@@ -1,0 +1,168 @@
+"""Odd inventories of NetBox: what it does not need, does not have or has twice. What is left out is said, and nothing is mixed up."""
+
+from typing import Any
+
+import pytest
+
+from rackflow.drafting import draft_site, draft_text, translate
+from rackflow.errors import ConfigError
+from rackflow.site import Site, parse_site
+
+Objects = dict[str, list[dict[str, Any]]]
+SITE = {"id": 1, "slug": "casablanca", "name": "Casablanca"}
+
+
+def ref(number: int, name: str) -> dict[str, Any]:
+    return {"id": number, "name": name}
+
+
+def device(number: int, role: str, rack: int = 1, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of NetBox
+    name = {"name": f"{role}-{number}"}
+    return {**name, "id": number, "site": SITE, "rack": ref(rack, f"R{rack}"), "role": {"slug": role}, **more}
+
+
+def port(number: int, feed: int) -> dict[str, Any]:
+    ends = {"connected_endpoints": [{"id": feed}], "connected_endpoints_type": "dcim.powerfeed"}
+    return {"id": number, "device": ref(number, f"pdu-{number}"), **ends}
+
+
+def hall() -> Objects:
+    """One rack, whose PDU hangs on one feed of one panel."""
+    feed = {"id": 1, "name": "F1", "power_panel": ref(1, "P-A"), "type": {"value": "primary"}, "amperage": 32}
+    return {
+        "sites": [SITE],
+        "locations": [{"id": 1, "name": "Hall 1", "site": SITE, "parent": None}],
+        "racks": [{"id": 1, "name": "R1", "site": SITE, "location": ref(1, "Hall 1")}],
+        "power-panels": [{"id": 1, "name": "P-A", "site": SITE, "location": ref(1, "Hall 1")}],
+        "power-feeds": [feed],
+        "devices": [device(1, "pdu")],
+        "power-ports": [port(1, 1)],
+    }
+
+
+def imported(objects: Objects) -> tuple[dict[str, Any], list[str], str]:
+    """The entries by section and id, what was left out, and the text of the file."""
+    found = translate(objects, "casablanca")
+    draft = draft_site(found.site, found.given, rules="iec", defaults={("racks", "design_power_w"): "17000"})
+    return draft.entries, found.left_out, draft_text(draft, "NetBox")
+
+
+def site_of(objects: Objects) -> Site:
+    return parse_site(imported(objects)[2], "site.yaml")
+
+
+def test_racks_of_one_name_in_two_halls_stay_two_racks_with_their_own_pdus() -> None:
+    objects = hall()
+    objects["racks"].append({"id": 2, "name": "R1", "site": SITE, "location": ref(2, "Hall 2")})
+    objects["devices"].append(device(2, "pdu", rack=2))
+    objects["power-ports"].append(port(2, 1))
+    site = site_of(objects)
+    assert {pdu.id: pdu.rack for pdu in site.pdus.values()} == {"pdu-1": "Hall-1-R1", "pdu-2": "Hall-2-R1"}
+    assert imported(objects)[1] == [
+        "the name R1 of rack 1: another one has it; it is Hall-1-R1 here",
+        "the name R1 of rack 2: another one has it; it is Hall-2-R1 here",
+    ]
+
+
+def test_devices_of_one_name_stay_two_devices() -> None:
+    objects = hall()
+    objects["devices"] = [device(at, "pdu", name="pdu") for at in (1, 2)]
+    objects["racks"][0]["custom_fields"] = {"pdus_per_feed": 2}
+    objects["power-ports"].append(port(2, 1))
+    assert list(site_of(objects).pdus) == ["pdu-1", "pdu-2"]
+
+
+def test_a_rack_without_a_name_gets_one_wherever_it_is_named() -> None:
+    objects = hall()
+    objects["racks"][0]["name"] = None
+    objects["devices"][0]["rack"] = {"id": 1}
+    assert site_of(objects).pdus["pdu-1"].rack == "rack-1"
+
+
+def test_servers_without_a_name_are_not_spoken_of() -> None:
+    objects = hall()
+    objects["devices"] += [device(at, "server", name=None) for at in (7, 8)]
+    assert imported(objects)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": {"value": "planned"}}, []),
+        ({"power_panel": None}, ["power feed F1: it names no power panel"]),
+        (
+            {"supply": {"value": "dc"}},
+            ["power feed F1: it is direct current, and a site file has the supply before that"],
+        ),
+    ],
+)
+def test_a_power_feed_that_cannot_be_used_leaves_its_pdu_to_fill_in(change: dict[str, Any], said: list[str]) -> None:
+    objects = hall()
+    objects["power-feeds"][0] |= change
+    entries, left_out, _ = imported(objects)
+    assert entries["pdus"]["pdu-1"]["from"] is None
+    assert left_out == said
+
+
+def test_a_panel_that_only_its_feeds_name_is_an_entry_to_complete() -> None:
+    objects = hall()
+    objects["power-panels"] = []
+    entries, left_out, _ = imported(objects)
+    assert entries["panels"]["P-A"]["from"] is None
+    assert left_out == ["power panel P-A: NetBox gave its feeds and not the panel; complete its entry"]
+
+
+def test_the_amperage_of_a_three_phase_feed_is_each_phases() -> None:
+    objects = hall()
+    objects["power-feeds"][0] |= {"phase": {"value": "three-phase"}, "voltage": 400}
+    pdu = site_of(objects).pdus["pdu-1"]
+    assert (pdu.breaker_a, pdu.phases) == (32, ["L1", "L2", "L3"])
+
+
+def test_a_selection_among_custom_fields_is_its_value() -> None:
+    objects = hall()
+    objects["racks"][0]["custom_fields"] = {"design_power_w": {"value": "132 kW", "label": "high density"}}
+    assert site_of(objects).racks["R1"].design_power_w == 132_000
+
+
+def test_busways_shelves_generators_and_plant_are_known_by_their_roles() -> None:
+    objects = hall()
+    roles = ("busway", "power-shelf", "genset", "chiller", "dry-cooler", "facility-pump", "rpp", "power-strip")
+    objects["devices"] = [device(at, role) for at, role in enumerate(roles, 1)]
+    objects["power-ports"].append(
+        {
+            "id": 9,
+            "device": ref(2, "power-shelf-2"),
+            "connected_endpoints": [{"id": 5, "device": ref(1, "busway-1")}],
+            "connected_endpoints_type": "dcim.poweroutlet",
+        }
+    )
+    entries = imported(objects)[0]
+    assert entries["busways"]["busway-1"] == {"id": "busway-1", "rack": "R1", "from": ["P-A"], "breaker_a": 32}
+    assert entries["power_shelves"]["power-shelf-2"]["from"] == "busway-1"
+    for section, name in (("generators", "genset-3"), ("chillers", "chiller-4"), ("dry_coolers", "dry-cooler-5")):
+        assert list(entries[section]) == [name]
+    assert list(entries["facility_pumps"]) == ["facility-pump-6"]
+    assert list(entries["panels"]) == ["P-A", "rpp-7"]
+
+
+def test_cooling_of_4_7_with_holes_is_taken_as_far_as_it_goes() -> None:
+    objects = hall()
+    objects["cooling-sources"] = [
+        {"id": 1, "name": "CH1", "site": SITE, "type": {"value": "chiller"}, "cooling_capacity": "a lot"}
+    ]
+    objects["cooling-feeds"] = [{"id": 1, "name": "cf", "rack": ref(1, "R1"), "cooling_source": None}]
+    objects["cooling-intakes"] = [{"id": 1, "device": None, "cooling_outflow": {"id": 1, "device": None}}]
+    entries, left_out, _ = imported(objects)
+    assert entries["loops"]["CH1"]["kind"] == "primary"
+    assert left_out == [
+        "the capacity of cooling source CH1: 'a lot' is not a number of kilowatts",
+        "cooling feed cf: no CDU stands between it and rack R1",
+    ]
+
+
+def test_a_number_that_is_none_is_one_line() -> None:
+    objects = hall()
+    objects["racks"][0]["custom_fields"] = {"design_power_w": "dense"}
+    with pytest.raises(ConfigError, match="racks: R1: design_power_w: 'dense' is not a number; give it in W"):
+        imported(objects)
