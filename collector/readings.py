@@ -79,7 +79,7 @@ class Layout:
     def of(cls, numbers: Iterable[Series], words: Iterable[Series], *, of_agent: bool) -> "Layout":
         """The layout of these series."""
         first, second = tuple(numbers), tuple(words)
-        is_urgent = any(each.metric.poll == "safety" for each in (*first, *second))
+        is_urgent = any(each.metric.poll_class(dict(each.labels)) == "safety" for each in (*first, *second))
         return cls(first, second, of_agent, tuple(_sure_range(each.metric) for each in first), is_urgent)
 
 

@@ -59,6 +59,7 @@ class Metric:
     With `magnitude` the sign only tells the polarity of the plant, as in -48 V supplies, and is dropped.
     `required` are the labels without which a reading does not say what it is about; the others tell parts apart where there are several.
     `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
+    `urgent` are labels and values whose series are polled with the safety class, and not with `poll`: of all contacts, smoke detectors.
     """
 
     name: str
@@ -80,6 +81,12 @@ class Metric:
     derived: Literal["", "agent", "collector"]
     measurement: str
     field: str
+    urgent: Mapping[str, tuple[str, ...]]
+
+    def poll_class(self, labels: Mapping[str, str]) -> PollClass:
+        """The poll class of one series."""
+        is_urgent = any(labels.get(label) in values for label, values in self.urgent.items())
+        return "safety" if is_urgent else self.poll
 
     def plausible(self, value: float) -> bool:
         """Whether `value` (base unit) lies in one of the metric's ranges; without ranges any usual number does.
@@ -115,6 +122,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     source: str = ""
     formula: str = ""
     derived: Literal["", "agent", "collector"] = ""
+    urgent: dict[str, list[str]] = {}
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -147,6 +155,8 @@ def _metric(name: str, entry: _Entry) -> Metric:
         raise ContractError(
             "catalogue", f"{name}: `label_values` for labels that are not in `labels`: {sorted(unknown)}"
         )
+    if unknown := set(entry.urgent) - set(entry.labels):
+        raise ContractError("catalogue", f"{name}: `urgent` labels that are not in `labels`: {sorted(unknown)}")
     if unknown := set(entry.optional) - set(entry.labels):
         raise ContractError("catalogue", f"{name}: `optional` labels that are not in `labels`: {sorted(unknown)}")
     stem = name.removesuffix("_total")
@@ -178,6 +188,7 @@ def _metric(name: str, entry: _Entry) -> Metric:
         derived=entry.derived,
         measurement=measurement,
         field=field,
+        urgent={label: tuple(values) for label, values in entry.urgent.items()},
     )
 
 

@@ -22,7 +22,7 @@ from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table
 from agent.profile.schema import Gate as GateModel
 from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
 from rackflow.process.slices import run_through
-from rackflow.series import series_key
+from rackflow.series import parse_series_key, series_key
 from rackflow.units import WIRE_UNITS
 
 Rows = Mapping[str, Sequence[str]]
@@ -126,7 +126,8 @@ def planning(
     for table, point in profile.all_points():
         if table and id(table) not in equal:
             equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells, role)
-        poll = point.poll or catalogue()[point.metric].poll
+        metric = catalogue()[point.metric]
+        poll = point.poll or metric.poll
         indexes = rows.get(table.name, ()) if table else ("",)
         if table and table.name in cut:
             draft.cut.setdefault(poll, {})[point.metric] = None
@@ -136,12 +137,18 @@ def planning(
             if worked % ROWS_PER_SLICE == 0:
                 yield
             row = Row(index, cells, role)
-            keys = []
+            keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
-                draft.add(poll, slot)
-                keys.append(slot.key)
-            draft.rest(poll, row, read_again, keys)
+                # Of one table of contacts, smoke detectors are polled each second and doors are not.
+                own = (
+                    metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
+                )
+                draft.add(own, slot)
+                keys.setdefault(own, []).append(slot.key)
+            for own, found in keys.items():
+                if found or len(keys) == 1:
+                    draft.rest(own, row, read_again, found)
     return draft.plan()
 
 

@@ -28,7 +28,8 @@ HISTORY_INTERVAL_S = 300
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
 # Of a device of which nobody can tell how it is. Not observed as well: all that a collector knew that is away, or has just started; what
-# was forgotten is among them for five minutes.
+# was forgotten is among them for five minutes. The last one is a site of which no collector tells any more: it has no device, and matches
+# what has none, as the figures of a loop, a feed or a panel.
 _SILENT_RULE = """\
 (max by (site, device) (dcim_device_up) == 0)
 or
@@ -44,6 +45,14 @@ or
   max by (site, device) (last_over_time(dcim_device_observed[1h:1m]))
   unless
   max by (site, device) (dcim_device_observed)
+  and on ()
+  min(up{job="dcim-collector-safety"}) == 0
+)
+or
+(
+  max by (site) (last_over_time(dcim_device_observed[1h:1m]))
+  unless
+  max by (site) (dcim_device_observed)
   and on ()
   min(up{job="dcim-collector-safety"}) == 0
 )"""
@@ -391,17 +400,21 @@ def _comment(text: str) -> Iterator[str]:
 
 def inhibit_rules(table: Table) -> str:
     """The inhibition rules of Alertmanager: while a cause is told, its consequences are not."""
-    by_cause: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    by_cause: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for problem in table.problems.values():
         for cause, labels in problem.causes.items():
-            by_cause.setdefault((cause, labels), []).append(problem.name)
+            where = tuple(
+                f"'{label}=~\"{'|'.join(values)}\"'" for label, values in problem.cause_where.get(cause, {}).items()
+            )
+            by_cause.setdefault((cause, labels, where), []).append(problem.name)
     lines = ["inhibit_rules:\n"]
-    for (cause, labels), names in by_cause.items():
+    for (cause, labels, where), names in by_cause.items():
         # Alertmanager takes two missing labels for equal ones: an alert without a feed would be a consequence of any lost feed.
         present = "".join(f", '{label}!=\"\"'" for label in labels if label != "site")
         names_text = "|".join(names)
         sign = "=~" if len(names) > 1 else "="
         lines.append(f"  - source_matchers: ['alertname=\"{cause}\"'{present}]\n")
-        lines.append(f"    target_matchers: ['alertname{sign}\"{names_text}\"'{present}]\n")
+        own = "".join(f", {each}" for each in where)
+        lines.append(f"    target_matchers: ['alertname{sign}\"{names_text}\"'{present}{own}]\n")
         lines.append(f"    equal: [{', '.join(labels)}]\n")
     return "".join(lines)

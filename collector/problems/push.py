@@ -1,7 +1,8 @@
 """Tells Alertmanagers and webhooks of problems over HTTP, again and again until they have it.
 
-Each target has a task and a queue of its own, so that one that is away delays no other. The queue holds the present state of each
-problem and not its history: after an outage a target gets what is true then, in one request.
+Each target has a task and a queue of its own, so that one that is away, or hangs, delays no other. The queue holds the present state of
+each problem and not its history: after an outage a target gets what is true then, in one request. A request that a target refuses for what
+is in it is halved, so that one problem that it cannot take keeps it from no other.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 import aiohttp
@@ -38,11 +40,18 @@ SETTLE_S = 30.0
 TIMEOUT_S = 5.0
 # Between two attempts: short at first, because the safety class has 2 s in all.
 PAUSES_S = (0.2, 1.0, 5.0, 30.0)
+# A target that answers with Retry-After (429, 503) is left alone for as long as it asks for, up to this: chat services ask for a minute at
+# most, and a critical problem should not wait for a clock that is wrong by hours.
+MAX_RETRY_AFTER_S = 120.0
+# Answers that speak of what is in the request, not of the target: Bad Request, Content Too Large, Unprocessable Content.
+REFUSALS = (400, 413, 422)
+OK = 200
 # What belongs together mostly comes within one evaluation; a request for each would be a storm of requests.
 GATHER_S = 0.05
 MAX_SENT = 500
 _RANK = {"critical": 0, "warning": 1, "info": 2}
-_FAULTS = (OSError, TimeoutError, aiohttp.ClientError)
+# ValueError: an answer whose headers cannot be read.
+_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
 
 class Target(Protocol):
@@ -62,6 +71,10 @@ class Target(Protocol):
         """How long after the end of a problem the target is told of it."""
         ...
 
+    def is_stale(self, each: Tracked, wall_s: float, /) -> bool:
+        """Whether the target need no longer be told of what has ended while it was away."""
+        ...
+
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The request's JSON."""
         ...
@@ -77,6 +90,10 @@ class Alertmanager:
     def end_after_s(self, problem: Problem, /) -> float:
         """Until its consequences have ended, which it inhibits, and Prometheus has ended it."""
         return problem.linger_s + PULL_LAG_S
+
+    def is_stale(self, each: Tracked, wall_s: float, /) -> bool:
+        """What nobody repeats has ended there by itself."""
+        return not each.is_active and wall_s > each.ended_s + LIFE_S
 
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
@@ -110,6 +127,10 @@ class Webhook:
         """A value that goes to and fro at its limit is one message. `Tracker` knows what an ended problem still explains."""
         return SETTLE_S
 
+    def is_stale(self, each: Tracked, _: float, /) -> bool:
+        """It is not told of the end of what it was not told of."""
+        return not each.is_active and each.key not in self._told
+
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The problems that it has not been told of, and those it was told of that have ended."""
         chosen = [report for each, report in reports if self._concerns(each.key, report)]
@@ -141,6 +162,10 @@ class Pusher:
         """Problems that have ended, and when this target is to be told."""
         self._wake = asyncio.Event()
         self._is_failing = False
+        self._retry_after_s = 0.0
+        """What the target asked for with its last refusal."""
+        self._most = MAX_SENT
+        """Problems in one request: fewer while one is looked for that the target refuses, until all have been sent."""
 
     def offer(self, changed: Tracked) -> None:
         """A problem began, ended, or has another cause."""
@@ -149,8 +174,11 @@ class Pusher:
         if not changed.is_active and after_s and len(self._ending) < MAX_TRACKED:
             self._waiting.pop(changed.key, None)
             self._ending[changed.key] = changed, time.monotonic() + after_s
-        elif len(self._waiting) < MAX_TRACKED or changed.key in self._waiting:
-            self._waiting[changed.key] = changed
+        else:
+            if len(self._waiting) >= MAX_TRACKED and changed.key not in self._waiting:
+                self._make_room()
+            if len(self._waiting) < MAX_TRACKED or changed.key in self._waiting:
+                self._waiting[changed.key] = changed
         self._wake.set()
 
     async def run(self) -> None:
@@ -171,7 +199,8 @@ class Pusher:
                 if await self._deliver(session):
                     failed = 0
                 else:
-                    await asyncio.sleep(PAUSES_S[min(failed, len(PAUSES_S) - 1)])
+                    self._make_room()
+                    await asyncio.sleep(max(PAUSES_S[min(failed, len(PAUSES_S) - 1)], self._retry_after_s))
                     failed += 1
                     self._wake.set()
 
@@ -186,26 +215,50 @@ class Pusher:
         except TimeoutError:
             return
 
+    def _make_room(self) -> None:
+        """Forget what the target need not hear any more: an hour without it may bring thousands of ends."""
+        wall_s = time.time()
+        for key in [key for key, each in self._waiting.items() if self._target.is_stale(each, wall_s)]:
+            del self._waiting[key]
+
     async def _deliver(self, session: aiohttp.ClientSession) -> bool:
-        while self._waiting:
-            some = list(self._waiting.values())[:MAX_SENT]
+        refused: dict[Key, int] = {}
+        has_accepted = False
+        while some := [each for key, each in self._waiting.items() if key not in refused][: self._most]:
             reports = [(each, describe(each, 0, self._runbook_base)) for each in some]
             body = self._target.body(reports, time.time())
-            if body is not None and not await self._post(session, body):
+            status = await self._post(session, body) if body is not None else OK
+            if status in REFUSALS:
+                if len(some) == 1:
+                    refused[some[0].key] = status
+                self._most = max(1, len(some) // 2)
+                continue
+            if status != OK:
                 return False
             if isinstance(self._target, Webhook) and body is not None:
                 self._target.note(reports)
+            has_accepted = has_accepted or body is not None
             for each, report in reports:
                 # What has changed while it was sent is sent again.
                 is_same = each.is_active == (report.status != "ended")
                 if is_same and self._waiting.get(each.key) is each:
                     del self._waiting[each.key]
-        return True
+        self._most = MAX_SENT
+        # A target that takes nothing at all says nothing about a problem: its address may be wrong.
+        for key, status in refused.items() if has_accepted else ():
+            where = redact_urls(self._target.url)
+            log.warning("problem given up, target refuses it target=%s problem=%s status=%d", where, key, status)
+            self._waiting.pop(key, None)
+        return has_accepted or not refused
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> bool:
+    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> int:
+        """OK, one of REFUSALS, or 0 if it must be sent again."""
         headers = {"Content-Type": "application/json"}
+        self._retry_after_s, status = 0.0, 0
         try:
             async with session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as answer:
+                self._retry_after_s = _retry_after_s(answer.headers.get("Retry-After", ""), time.time())
+                status = answer.status if answer.status in REFUSALS else 0
                 answer.raise_for_status()
                 if answer.status >= 300:  # noqa: PLR2004 - a redirect; it would be followed with another method
                     raise aiohttp.ClientError(f"answers {answer.status} and not 2xx; write the address it redirects to")
@@ -216,17 +269,29 @@ class Pusher:
                 where = redact_urls(self._target.url)
                 log.warning("problems cannot be told, trying again target=%s error=%s", where, redact_urls(why))
             self._is_failing = True
-            return False
+            return status
         if self._is_failing:
             log.warning("problems are told again target=%s", redact_urls(self._target.url))
         self._is_failing = False
-        return True
+        return OK
 
 
 def targets(config: ProblemsConfig, told: Callable[[str], set[Key]]) -> list[Target]:
     """Everybody who is told, as the configuration says. `told` has what a webhook was told of before."""
     found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
     return [*found, *(Webhook(each, told(each.url)) for each in config.webhooks)]
+
+
+def _retry_after_s(text: str, wall_s: float) -> float:
+    """Seconds of a Retry-After header: a number, or a date of HTTP. 0 for what is neither (RFC 9110, 10.2.3)."""
+    if text.isascii() and text.isdecimal():
+        wanted = float(text[:9])
+    else:
+        try:
+            wanted = parsedate_to_datetime(text).timestamp() - wall_s
+        except (ValueError, OverflowError):
+            return 0.0
+    return min(max(wanted, 0.0), MAX_RETRY_AFTER_S)
 
 
 def _rfc3339(wall_s: float) -> str:

@@ -41,6 +41,10 @@ ANSWERS_S = 75.0
 # How long a problem of a device is taken to go on while nobody can tell: whoever was called for it must not be told that it is over because
 # the agent died. After an hour somebody has looked.
 SILENT_S = 3600.0
+# How long a problem is told after it last held, where its row says nothing else. A value that goes to and fro at its limit would otherwise
+# begin and end with every poll, and each beginning calls somebody: the flow of a loop that hunts crosses its limit every few seconds, polls
+# are up to 10 s apart, and a machine that is started again and again is there for half a minute each time. A chosen value.
+KEEP_S = 60.0
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +136,16 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     least: int
 
 
+class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The labels `by` in which a problem and its cause must agree, and those that the problem must have of its own.
+
+    `where: {alarm: [pump]}`: of what a device says itself, its alarm about a pump is explained by the pump, and no other.
+    """
+
+    by: list[str]
+    where: dict[str, list[str]] = {}
+
+
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
     group: str
     summary: str
@@ -143,10 +157,10 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
     promql: str = ""
     hold_s: float = 0.0
     within_s: float = 0.0
-    keep_s: float = 0.0
+    keep_s: float = KEEP_S
     silent_s: float | None = None
     safety: bool = False
-    causes: dict[str, list[str]] = {}
+    causes: dict[str, list[str] | Cause] = {}
     reading: bool = False
     why: str = ""
 
@@ -185,6 +199,8 @@ class Problem(msgspec.Struct, frozen=True):
     why: str
     linger_s: float = 0.0
     """How long after its end it still explains its consequences, which end later than their cause."""
+    cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    """By cause, the values of labels that this problem must have to be explained by it."""
 
     @property
     def runbook(self) -> str:
@@ -285,6 +301,7 @@ def _problem(name: str, row: _Row) -> Problem:
     except ValueError as error:
         raise ValueError(f"{name}: description: {error}") from error
     silent_s = row.silent_s if row.silent_s is not None else _silent_s(row)
+    causes = {cause: each if isinstance(each, Cause) else Cause(each) for cause, each in row.causes.items()}
     return Problem(
         name=name,
         group=row.group,
@@ -300,7 +317,10 @@ def _problem(name: str, row: _Row) -> Problem:
         keep_s=row.keep_s,
         silent_s=silent_s,
         is_safety=row.safety,
-        causes={cause: tuple(labels) for cause, labels in row.causes.items()},
+        causes={cause: tuple(each.by) for cause, each in causes.items()},
+        cause_where={
+            cause: {label: tuple(values) for label, values in each.where.items()} for cause, each in causes.items()
+        },
         has_reading=row.reading,
         why=row.why,
     )
@@ -324,16 +344,20 @@ def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
             raise ValueError(f"{problem.name}: causes: it is in the end its own cause, by {', '.join(path)}")
         if problem.name not in found:
             own = explained.get(problem.name, ())
-            lasts = [_clears_s(each) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
+            lasts = [clears_s(each, problem.name) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
             found[problem.name] = max(0.0, max(lasts, default=0.0) - problem.keep_s)
         return found[problem.name]
 
     return {name: msgspec.structs.replace(each, linger_s=linger_s(each, ())) for name, each in problems.items()}
 
 
-def _clears_s(problem: Problem) -> float:
+def clears_s(problem: Problem, cause: str) -> float:
+    """How long after the end of its cause a problem may still hold, s, although all is well."""
     asked = {condition.metric for condition in problem.conditions()}
-    if asked & OBSERVED or "device_observed" in problem.promql:
+    # A device that fell silent during the incident is uncertain until it is asked again: a UPS whose card lost power with the mains counts
+    # as on battery until then. If its cause is one of the same device, both end with the same answer.
+    may_be_silent = problem.when and problem.silent_s and "device" not in problem.causes[cause]
+    if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
         return ANSWERS_S
     return SAFETY_CLEARS_S if problem.is_safety else CLEARS_S
 

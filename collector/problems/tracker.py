@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
-from collector.problems.table import Problem, Table
+from collector.problems.table import Problem, Table, clears_s
 
 # Problems that are followed at a time. A hall of 1,000 devices with every device in trouble has some thousand.
 MAX_TRACKED = 20_000
@@ -152,7 +152,7 @@ class Tracker:
                 self._forget(tracked)
         for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
             del self._lingering[key]
-        for tracked in (*self._fold(), *self._silence(wall_s)):
+        for tracked in (*self._fold(now), *self._silence(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
@@ -222,7 +222,7 @@ class Tracker:
             if is_changed:
                 yield tracked
 
-    def _fold(self) -> Iterator[Tracked]:
+    def _fold(self, now: float) -> Iterator[Tracked]:
         """Find the cause of each active problem; yield those whose cause is another one than before."""
         by_labels: dict[tuple[str, Labels], Tracked] = {}
         names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
@@ -234,7 +234,7 @@ class Tracker:
                 if (place := _place(tracked, labels)) is not None:
                     by_labels.setdefault((tracked.problem.name, place), tracked)
         for tracked in self.active():
-            cause = next(_causes(tracked, by_labels), None)
+            cause = next(_causes(tracked, by_labels, now), None)
             key = cause.key if cause is not None else None
             if key != tracked.cause:
                 tracked.cause = key
@@ -247,9 +247,21 @@ def _place(tracked: Tracked, labels: Iterable[str]) -> Labels | None:
     return values if all(value for _, value in values) else None
 
 
-def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked]) -> Iterator[Tracked]:
+def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked], now: float) -> Iterator[Tracked]:
+    own = dict(tracked.labels)
     for name, labels in tracked.problem.causes.items():
         place = _place(tracked, labels)
         found = by_labels.get((name, place)) if place is not None else None
-        if found is not None and found is not tracked:
-            yield found
+        where = tracked.problem.cause_where.get(name, {})
+        if found is None or found is tracked or any(own.get(label) not in values for label, values in where.items()):
+            continue
+        # Pumps that run again are told as stopped for a while longer, and must not hide that they move nothing.
+        is_past = not (found.holds or found.is_uncertain or found.restored_until)
+        if (
+            is_past
+            and tracked.holds
+            and tracked.problem.is_safety
+            and now > found.last_held + clears_s(tracked.problem, name)
+        ):
+            continue
+        yield found

@@ -48,11 +48,6 @@ def _worse(one: float | None, other: float | None) -> float | None:
 
 def last_line(results: Sequence[Result], false: int) -> str:
     """The sum of it. The latency is what Rackflow itself took, without the time for which a problem has to hold."""
-    safety = [
-        own
-        for result in results
-        for each in result.stages
-        if each.is_safety and (own := each.own_s(each.pushed)) is not None
-    ]
+    safety = [own for result in results for each in result.stages if (own := each.safety_s) is not None]
     right = sum(result.is_right for result in results)
     return f"{len(results)} faults, {right} right, worst safety latency {max(safety, default=0.0):.1f} s, {false} false"

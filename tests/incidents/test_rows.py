@@ -25,7 +25,8 @@ def test_each_fault_can_happen_and_each_expected_problem_is_in_the_table(site: s
     simulation = simulated(site)
     for row in (row for rows in SITES[site] for row in rows):
         simulation.plan([Fault.model_validate(dict(order)) for order in row.orders])
-        assert not row.shows or shows(simulation, row.shows) is False, row.title
+        for what in (row.shows, *(each.shows for each in row.expects)):
+            assert not what or shows(simulation, what) is False, row.title
         for each in (*row.expects, *row.may):
             assert each.problem in load_table().problems
 

@@ -323,6 +323,7 @@ export default {
   "problem.DcimCduSupplyAboveLimit": "CDU {device}: supply warmer than its racks allow",
   "problem.DcimRoomDewPointHigh": "[Rack {rack}, ]{device}: humid air",
   "problem.DcimCduAlarmCritical": "CDU {device}: alarm “{alarm}”",
+  "problem.DcimPowerAlarmCritical": "{device}: alarm “{alarm}”",
   "problem.DcimCduFlowShareLow": "CDU {device}: too small a part of the flow",
   "problem.DcimCduApproachHigh": "CDU {device}: high approach",
   "problem.DcimCduExchangerFouled": "CDU {device}: exchanger fouled",

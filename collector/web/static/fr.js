@@ -323,6 +323,7 @@ export default {
   "problem.DcimCduSupplyAboveLimit": "CDU {device} : départ plus chaud que ses baies ne l'admettent",
   "problem.DcimRoomDewPointHigh": "[Baie {rack}, ]{device} : air humide",
   "problem.DcimCduAlarmCritical": "CDU {device} : alarme « {alarm} »",
+  "problem.DcimPowerAlarmCritical": "{device} : alarme « {alarm} »",
   "problem.DcimCduFlowShareLow": "CDU {device} : trop faible part du débit",
   "problem.DcimCduApproachHigh": "CDU {device} : pincement élevé",
   "problem.DcimCduExchangerFouled": "CDU {device} : échangeur encrassé",

@@ -62,6 +62,7 @@ export const descriptions = {
   DcimCduSupplyAboveLimit: "Le CDU {device} fournit à {value:.1} °C, au-dessus de la limite des baies de sa boucle. Bridez ses baies, et rétablissez son eau de refroidissement.",
   DcimRoomDewPointHigh: "Le point de rosée[ de la baie {rack}], capteur {sensor} de {device}, est à {value:.1} °C. Séchez l'air, fermez les portes ; relevez les consignes de départ inférieures.",
   DcimCduAlarmCritical: "Le CDU {device} signale {alarm}. Allez voir l'unité ; son manuel explique l'alarme.",
+  DcimPowerAlarmCritical: "{device} signale {alarm}. Allez voir l'appareil ; son manuel explique l'alarme.",
   DcimCduFlowShareLow: "Le CDU {device} assure {value:%} de sa part du débit de la boucle, et les autres le reste. Vérifiez ses vannes et son filtre, et purgez-le.",
   DcimCduApproachHigh: "Le CDU {device} fournit {value:.1} K au-dessus de son eau de refroidissement. Vérifiez le débit de cette eau et son tamis ; nettoyez ensuite l'échangeur.",
   DcimCduExchangerFouled: "L'échangeur du CDU {device} a {value:.2} fois sa résistance à l'état propre. Prévoyez son nettoyage ; surveillez le pincement.",

@@ -65,6 +65,18 @@ def test_tables_give_one_series_a_row_with_labels_from_columns() -> None:
     assert plan.classes["fast"].oids[-3:] == tuple(f"{column}.5.{row}" for row in (1, 2, 3))
 
 
+def test_of_a_table_of_contacts_smoke_detectors_are_polled_each_second_and_doors_are_not() -> None:
+    kinds, values = "1.3.6.1.4.1.13742.8.1.2.1.1.2", "1.3.6.1.4.1.13742.8.2.1.1.1.2"
+    cells: dict[str, RawValue] = {f"{kinds}.1": 18, f"{kinds}.2": 43}
+    plan = plan_device(PROFILES["raritan-emd"], {"contact": ["1", "2"]}, cells, None)
+    polled = {slot.key: name for name, part in plan.classes.items() for slot in part.slots}
+    assert polled == {
+        "dcim_env_contact_active{kind=smoke,sensor=1}": "safety",
+        "dcim_env_contact_active{kind=door,sensor=2}": "fast",
+    }
+    assert plan.classes["safety"].oids == (f"{values}.1",)
+
+
 def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told() -> None:
     column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
     cells: dict[str, RawValue] = {

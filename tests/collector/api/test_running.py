@@ -72,7 +72,9 @@ def _ask(one: Running, path: str) -> object:
 
 
 async def test_history_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    config = config_for(mosquitto.port, tmp_path)
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("problems: {DcimSmoke: {keep_s: 0}}\n", encoding="utf-8")
+    config = config_for(mosquitto.port, tmp_path, problems={"limits": str(limits)})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07"), document(), batch(values={SMOKE: 1.0}))

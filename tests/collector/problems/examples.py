@@ -77,6 +77,7 @@ def agent(key: str, value: Value) -> Thing:
 
 PHASE = "{inlet=1,phase=L1}"
 PRESENT = "device_series{state=present}"
+OVERLOADED = "device_alarm_active{alarm=output_overload,severity=critical}"
 FLOW = "cdu_flow_cubic_meters_per_second{loop=secondary}"
 SETPOINT = "cdu_flow_setpoint_cubic_meters_per_second{loop=secondary}"
 SUPPLY = "cdu_supply_temperature_celsius{loop=secondary}"
@@ -239,6 +240,7 @@ INCIDENTS: dict[str, Example] = {
     "DcimCduAlarmCritical": Example(
         [one("device_alarm_active{alarm=pump,severity=critical}", 1.0, "cdu")], ("DcimCduAlarmCritical",)
     ),
+    "DcimPowerAlarmCritical": Example([one(OVERLOADED, 1.0)], ("DcimPowerAlarmCritical",)),
     "DcimDeviceAlarmCritical": Example(
         [one("device_alarm_active{alarm=fan,severity=critical}", 1.0)], ("DcimDeviceAlarmCritical",)
     ),

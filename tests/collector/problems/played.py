@@ -88,7 +88,7 @@ def names(told: list[Tracked]) -> Counter[str]:
 
 
 def promtool_series(example: Example, site: str, steps: int = STEPS) -> Iterator[dict[str, str]]:
-    """`input_series` of a unit test; a state is one series per state, as on /metrics."""
+    """`input_series` of a unit test; a state is one series per state, as on /metrics. After the steps nobody says anything."""
     for number, thing in enumerate(example.things):
         base = base_of(thing, site, number)
         for name, labels, value in series_of(thing):
@@ -104,8 +104,8 @@ def _values(value: Value, state: str, steps: int) -> str:
         return f"{float(now == state) if isinstance(now, str) else now:.17g}"
 
     if isinstance(value, Cycle):
-        return " ".join(number(step) for step in range(steps + 1))
-    return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP}"
+        return " ".join(number(step) for step in range(steps + 1)) + " stale"
+    return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP} stale"
 
 
 def promtool_expected(told: list[Tracked], site: str, steps: int = STEPS) -> dict[str, object]:

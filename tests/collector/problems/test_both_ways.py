@@ -37,6 +37,46 @@ def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
     assert all(name in example.problems for name, example in incidents.items())
 
 
+# One of each kind: a device's own reading, a state, a share of a feed, figures of a device, a loop, a rack, a feed and a panel.
+LASTING = (
+    "DcimUpsOnBattery",
+    "DcimMainsLost",
+    "DcimFeedLost",
+    "DcimCduFlowLow",
+    "DcimLeakDetected",
+    "DcimCduSupplyTemperatureHigh",
+    "DcimCduDewPointMarginLow",
+    "DcimLoopRedundancyLost",
+    "DcimUpsRedundancyLost",
+    "DcimLoopRideThroughShort",
+    "DcimPanelOverload",
+    "DcimRackInletHot",
+    "DcimDeviceAlarmCritical",
+)
+ALIVE_STEPS, DEAD_STEPS = 60, 24
+"""How long they are told of before the collector dies, and how long it is dead: longer than Prometheus looks back by itself."""
+
+
+@pytest.mark.timeout(200)
+def test_when_the_collector_dies_prometheus_goes_on_telling_of_what_may_still_be_wrong(tmp_path: Path) -> None:
+    """Whoever was called for a leak must not be told that it is over because nobody answers any more."""
+    sites = {f"ex-{number}": INCIDENTS[name] for number, name in enumerate(LASTING)}
+    dead = {"series": 'up{job="dcim-collector-safety",instance="c"}', "values": f"1x{ALIVE_STEPS} 0x{DEAD_STEPS}"}
+    tests = []
+    for site, example in sites.items():
+        before = play(example, site, ALIVE_STEPS)
+        after = [each for each in before if each.problem.silent_s]
+        assert after
+        tests.append(promtool_expected(before, site, ALIVE_STEPS))
+        tests.append(promtool_expected(after, site, ALIVE_STEPS + DEAD_STEPS))
+    series = [each for site, example in sites.items() for each in promtool_series(example, site, ALIVE_STEPS)]
+    for site in sites:  # the devices whose figures are told
+        for device in ("c", "p"):
+            observed = f'dcim_device_observed{{site="{site}",device="{device}"}}'
+            series.append({"series": observed, "values": f"1x{ALIVE_STEPS} stale"})
+    assert promtool(tmp_path, [dead, *series], tests) == ""
+
+
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
     ("examples", "steps"), [(OF_DEVICES, STEPS), (OF_PLANT, PLANT_STEPS)], ids=["devices", "plant"]
@@ -48,13 +88,15 @@ def test_prometheus_tells_the_same_with_the_same_labels(
     sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
     series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
     expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]
-    document = {
-        "rule_files": [str(RULES)],
-        "evaluation_interval": f"{STEP_S}s",
-        "tests": [{"interval": f"{STEP_S}s", "input_series": series, "promql_expr_test": expected}],
-    }
-    file = tmp_path / "examples.test.yml"
+    assert promtool(tmp_path, series, expected) == ""
+
+
+def promtool(folder: Path, series: list[dict[str, str]], tests: list[dict[str, object]]) -> str:
+    """What promtool finds wrong; empty if nothing."""
+    one = {"interval": f"{STEP_S}s", "input_series": series, "promql_expr_test": tests}
+    document = {"rule_files": [str(RULES)], "evaluation_interval": f"{STEP_S}s", "tests": [one]}
+    file = folder / "examples.test.yml"
     file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-    promtool = find_program("promtool", "prometheus")
-    found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
+    program = find_program("promtool", "prometheus")
+    found = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
+    return "" if found.returncode == 0 else found.stdout + found.stderr

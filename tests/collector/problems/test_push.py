@@ -82,6 +82,19 @@ def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
     assert told(webhook, one) == [("DcimFeedLost", "active")]
 
 
+def test_alertmanager_folds_an_alarm_into_what_it_is_about_and_into_nothing_else() -> None:
+    rules = cast("dict[str, list[dict[str, list[str]]]]", load_yaml_text(inhibit_rules(load_table()), "rules"))
+    (rule,) = [
+        rule
+        for rule in rules["inhibit_rules"]
+        if 'alertname="DcimCduPumpFailed"' in rule["source_matchers"]
+        and 'alertname="DcimCduAlarmCritical"' in rule["target_matchers"]
+    ]
+    (alarms,) = [each for each in rule["target_matchers"] if each.startswith("alarm=~")]
+    assert "pump" in alarms.split('"')[1].split("|")
+    assert "reservoir_level" not in alarms
+
+
 def test_alertmanager_folds_only_what_has_all_labels_that_must_agree() -> None:
     rules = cast("dict[str, list[dict[str, list[str]]]]", load_yaml_text(inhibit_rules(load_table()), "rules"))
     for rule in rules["inhibit_rules"]:

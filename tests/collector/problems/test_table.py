@@ -117,6 +117,65 @@ def test_what_a_problem_explains_holds_back_its_end_for_less_than_four_minutes()
     assert late == {}
 
 
+# Read by conditions of the safety class, and polled more slowly all the same. Limits and modes change by hand; whether a device answers is
+# known from every poll, and what is on no device is not polled. A PDU whose inlet has no voltage is dark itself, but for a few with a
+# supply of their own: its three voltages each second would be most of an agent's requests.
+POLLED_SLOWER = {
+    "dcim_cdu_flow_setpoint_cubic_meters_per_second",
+    "dcim_cdu_control_mode",
+    "dcim_device_info",
+    "dcim_device_up",
+    "dcim_device_observed",
+    "dcim_agent_up",
+    "dcim_collector_mqtt_connected",
+    "dcim_pdu_phase_voltage_volts",
+}
+
+
+def test_what_the_safety_class_rests_on_is_polled_with_it() -> None:
+    """Two seconds from a device to Alertmanager: a poll of five would be more than that alone."""
+    table = load_table()
+    asked = [
+        (catalogue()[condition.metric], {label: values[0] for label, values in condition.where.items()})
+        for problem in table.problems.values()
+        if problem.is_safety
+        for condition in problem.conditions()
+        if condition.metric
+    ]
+    slower = {metric.name for metric, labels in asked if metric.poll_class(labels) != "safety"}
+    assert slower <= POLLED_SLOWER
+
+
+def test_what_a_device_says_itself_waits_for_the_problem_that_says_it_better() -> None:
+    """Told sooner, one fault would be two messages: the device's word, and what Rackflow makes of its readings."""
+    problems = load_table().problems
+    words = {"dcim_device_alarm_active", "dcim_device_alarms", "dcim_device_state"}
+    said = [each for each in problems.values() if words & {condition.metric for condition in each.when}]
+    assert len(said) >= 6
+    for each in said:
+        for cause, labels in each.causes.items():
+            if "device" in labels:
+                assert each.hold_s >= problems[cause].hold_s + 10.0, (each.name, cause)
+
+
+def test_every_critical_alarm_is_in_one_problem() -> None:
+    """Those that another problem may explain have rows of their own; the last row has all the others."""
+    problems = load_table().problems
+    named = [
+        alarm
+        for name in ("DcimCduAlarmCritical", "DcimPowerAlarmCritical")
+        for condition in problems[name].when
+        for alarm in condition.where["alarm"]
+    ]
+    (others,) = problems["DcimDeviceAlarmCritical"].when
+    assert sorted(named) == sorted(others.where_not["alarm"])
+    assert len(set(named)) == len(named)
+    for name in ("DcimCduAlarmCritical", "DcimPowerAlarmCritical"):
+        (condition,) = problems[name].when
+        explained = {alarm for values in problems[name].cause_where.values() for alarm in values.get("alarm", ())}
+        assert explained == set(condition.where["alarm"])
+
+
 def test_problems_that_cause_each_other_are_refused() -> None:
     row = "    description: a\n    when: [{metric: dcim_ups_test_result, states: [failed]}]\n    causes: {DcimY: [site]}\n"
     other = HEAD.partition("  DcimX:")[2].replace("problems:", "")

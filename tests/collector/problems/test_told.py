@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from aiohttp import ClientSession, web
 
-from collector.problems import push
+from collector.config import CollectorConfig
+from collector.problems import monitor, push
 from rackflow import Batch
 from tests.collector.documents import batch, document, status
 from tests.collector.running import Running, config_for, publish, publisher, running, until
@@ -24,6 +25,7 @@ from tests.servers.web import request
 
 SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
 PLACE = {"site": "cas1", "room": "dh1", "row": "b", "rack": "b07", "device": "cdu-07"}
+UP = 'dcim_device_up{site="cas1",room="dh1",row="b",rack="b07",device="cdu-07",agent="gw-3"}'
 LABELS = {
     **PLACE,
     "kind": "smoke",
@@ -36,6 +38,13 @@ LABELS = {
 
 def smoke(seq: int, value: float, device: str = "cdu-07") -> Batch:
     return batch(device, seq=seq, values={SMOKE: value})
+
+
+def telling(port: int, folder: Path, problems: dict[str, Any]) -> CollectorConfig:
+    """A collector that tells of problems; smoke is over at once, for the sake of the tests' time."""
+    limits = folder / "limits.yaml"
+    limits.write_text("problems: {DcimSmoke: {keep_s: 0}}\n", encoding="utf-8")
+    return config_for(port, folder, problems={"limits": str(limits), **problems})
 
 
 @asynccontextmanager
@@ -81,7 +90,7 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
 ) -> None:
     monkeypatch.setattr(push, "PULL_LAG_S", 0.5)
     with Alertmanager(tmp_path / "alertmanager").serving() as manager:
-        config = config_for(mosquitto.port, tmp_path, problems={"alertmanagers": [manager.url]})
+        config = telling(mosquitto.port, tmp_path, {"alertmanagers": [manager.url]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -96,7 +105,7 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
 
 
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    config = config_for(mosquitto.port, tmp_path, problems={"runbook_base": "https://ops.example/"})
+    config = telling(mosquitto.port, tmp_path, {"runbook_base": "https://ops.example/"})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -123,7 +132,7 @@ async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(
 ) -> None:
     monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), *(smoke(seq, 1.0) for seq in range(1, 6)))
@@ -140,7 +149,7 @@ async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
     """One problem has ended meanwhile: nobody was told of it, so nobody is told of its end."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/problems"
-    config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+    config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
     async with running(config) as one, publisher(mosquitto.port) as client:
         await one.ready()
         await publish(client, status("cdu-07", "cdu-08"), smoke(1, 1.0), smoke(2, 1.0, "cdu-08"))
@@ -154,7 +163,7 @@ async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
 
 async def test_what_flaps_at_its_limit_is_one_message(mosquitto: Mosquitto, tmp_path: Path) -> None:
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07", "cdu-08"), document())
@@ -177,7 +186,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(
 ) -> None:
     monkeypatch.setattr(push, "SETTLE_S", 0.5)
     async with hook() as (url, got):
-        config = config_for(mosquitto.port, tmp_path, problems={"webhooks": [{"url": url}]})
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
         async with running(config) as one, publisher(mosquitto.port) as client:
             await one.ready()
             await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
@@ -190,9 +199,7 @@ async def test_a_restart_tells_nobody_again_and_forgets_nothing(
             assert restored["since"] == before["since"]
             await one.ready()
             await publish(client, smoke(2, 1.0))
-            await one.reaches(
-                'dcim_device_up{site="cas1",room="dh1",row="b",rack="b07",device="cdu-07",agent="gw-3"}', bool
-            )
+            await one.reaches(UP, bool)
             await publish(client, smoke(3, 0.0))
             await until(lambda: len(said(got)) >= 2, "told of the end")
         assert said(got) == [("DcimSmoke", "active"), ("DcimSmoke", "ended")]
@@ -218,17 +225,35 @@ async def test_shipped_inhibitions_fold_what_a_cause_explains(tmp_path: Path) ->
             {"alertname": "DcimDeviceUnreachable", "severity": "warning", "device": "pdu-1", "agent": "g", **place},
             {"alertname": "DcimUpsOnBattery", "severity": "warning", "device": "ups-1", **place, "feed": "B"},
             {"alertname": "DcimDeviceAlarmCritical", "severity": "critical", "device": "ups-1", **place},
+            {"alertname": "DcimCduPumpFailed", "severity": "warning", "device": "cdu-1", "pump": "1", "site": "s"},
+            *(
+                {
+                    "alertname": "DcimCduAlarmCritical",
+                    "severity": "critical",
+                    "device": "cdu-1",
+                    "alarm": alarm,
+                    "site": "s",
+                }
+                for alarm in ("pump", "reservoir_level")
+            ),
         ]
         await post(f"{manager.url}/api/v2/alerts", [{"labels": each} for each in alerts])
 
         def states() -> dict[str, bool]:
-            return {name: bool(each["status"]["inhibitedBy"]) for name, each in manager.alerts().items()}
+            told = cast("list[dict[str, Any]]", request(f"{manager.url}/api/v2/alerts").json())
+            return {
+                each["labels"].get("alarm", each["labels"]["alertname"]): bool(each["status"]["inhibitedBy"])
+                for each in told
+            }
 
         wanted = {
             "DcimFeedLost": False,
             "DcimDeviceUnreachable": True,
             "DcimUpsOnBattery": False,
             "DcimDeviceAlarmCritical": False,
+            "DcimCduPumpFailed": False,
+            "pump": True,
+            "reservoir_level": False,
         }
         await eventually(lambda: states() == wanted, "folded")
 
@@ -237,3 +262,44 @@ async def post(url: str, body: object) -> None:
     """One POST of JSON."""
     async with ClientSession() as session, session.post(url, json=body) as answer:
         assert answer.status == 200, await answer.text()
+
+
+async def test_a_device_that_is_renamed_ends_its_problem_once_and_begins_it_once_under_its_new_name(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "SETTLE_S", 0.2)
+    monkeypatch.setattr(monitor, "SWEEP_S", 0.5)
+    async with hook() as (url, got):
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+            await until(lambda: bool(said(got)), "told")
+            # The agent reads its new configuration: it clears the document of the old name.
+            await client.publish("rackflow/v1/cas1/gw-3/device/cdu-07", b"", qos=1, retain=True)
+            await publish(client, status("cdu-08"), document("cdu-08"), smoke(2, 1.0, "cdu-08"))
+            await until(lambda: len(said(got)) >= 3, "told of the end of the old one")
+            await publish(client, smoke(3, 1.0, "cdu-08"), smoke(4, 0.0, "cdu-08"))
+            await until(lambda: len(said(got)) >= 4, "told of the end")
+    told = [(each["labels"]["device"], each["status"]) for document in got for each in document["problems"]]
+    assert sorted(told) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
+
+
+async def test_a_fault_that_began_while_the_collector_was_down_is_told_with_the_first_word_after_its_start(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    async with hook() as (url, got):
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 0.0))
+            await one.reaches(UP, bool)
+        async with publisher(mosquitto.port) as client:
+            await publish(client, smoke(2, 1.0))
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.subscribed()
+            await publish(client, smoke(3, 1.0), smoke(4, 1.0))
+            await until(lambda: bool(said(got)), "told")
+            (problem,) = await problems(one)
+            assert problem["since"] <= got[0]["time"]
+    assert said(got) == [("DcimSmoke", "active")]

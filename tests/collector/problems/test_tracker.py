@@ -1,7 +1,9 @@
 """Problems through time: when they begin, go on while nobody can tell, are folded into a cause, and end."""
 
+import pytest
+
 from collector.problems.conditions import labels_of
-from collector.problems.table import load_table
+from collector.problems.table import ANSWERS_S, KEEP_S, SAFETY_CLEARS_S, load_table
 from collector.problems.tracker import RESTORED_S, Key, Tracked, Tracker
 
 CDU = ("device", "s", "cdu-1")
@@ -107,7 +109,9 @@ def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_
     course.tracker.tick(20.0, 1020.0)
     assert course.told() == {"DcimCduAllPumpsStopped"}
     assert not course.one(PUMPS).is_uncertain
-    assert course.at(21.0) == set()
+    assert course.at(21.0) == {"DcimCduAllPumpsStopped"}
+    assert course.one(PUMPS).is_fading
+    assert course.at(6.0 + KEEP_S) == set()
 
 
 def test_a_reading_that_never_comes_back_with_its_device_keeps_its_problem_for_minutes_and_not_for_ever() -> None:
@@ -128,13 +132,44 @@ def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_if_it_
         course.at(step, PUMPS, FLOW)
     assert course.told() == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
     assert (course.one(FLOW).cause, course.one(PUMPS).cause) == (PUMPS, None)
-    lingers_s = load_table().problems["DcimCduAllPumpsStopped"].linger_s
-    assert 10.0 <= lingers_s <= 60.0
-    assert course.at(12.0, FLOW) == {"DcimCduFlowLow"}
-    course.at(11.9 + lingers_s, FLOW)
+    assert course.at(12.0, FLOW) == {"DcimCduAllPumpsStopped", "DcimCduFlowLow"}
+    course.at(11.0 + SAFETY_CLEARS_S, FLOW)
     assert course.one(FLOW).cause == PUMPS
-    course.at(12.1 + lingers_s, FLOW)
+    course.at(11.1 + SAFETY_CLEARS_S, FLOW)
     assert course.one(FLOW).cause is None
+
+
+def test_flow_that_is_back_after_its_pumps_is_told_of_to_nobody() -> None:
+    """It goes on for a minute after it last held, and its cause explains it for as long."""
+    course = Course()
+    for step in range(12):
+        course.at(step, PUMPS, FLOW)
+    for step in range(12, 20):
+        course.at(step, FLOW)
+    for step in range(20, 100):
+        course.at(step)
+        flow = course.tracker.get(FLOW)
+        assert flow is None or flow.cause == PUMPS
+    assert course.told() == set()
+
+
+def test_a_ups_that_fell_silent_on_battery_is_explained_by_its_feed_until_it_must_have_been_asked_again() -> None:
+    """Its network card lost power with the mains; it is asked every minute."""
+    course = Course()
+    mains = "DcimMainsLost", labels_of({"site": "s", "feed": "A"})
+    battery = key("DcimUpsOnBattery", "ups-1", feed="A", state="battery")
+    ups = ("device", "s", "ups-1")
+    for step in range(20):
+        course.at(step, mains, unit=("share", "DcimMainsLost"))
+        course.at(step, battery, unit=ups)
+    keep_s = load_table().problems["DcimMainsLost"].keep_s
+    for step in range(20, 20 + int(keep_s + ANSWERS_S)):
+        course.at(step, unit=("share", "DcimMainsLost"))
+        course.at(step, silent=True, unit=ups)
+        assert course.one(battery).cause == mains
+    course.at(20 + keep_s + 105.0, silent=True, unit=ups)
+    assert course.one(battery).cause is None
+    assert course.one(battery).is_uncertain
 
 
 def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_its_first_end() -> None:
@@ -142,7 +177,8 @@ def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_it
     for step in range(12):
         course.at(step, PUMPS, FLOW)
     course.at(12.0, FLOW)
-    for step in range(13, 120):
+    course.at(70.0, FLOW)
+    for step in range(71, 200):
         course.at(step, PUMPS, FLOW)
     assert course.one(FLOW).cause == PUMPS
 
@@ -173,6 +209,39 @@ def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:
     assert load_table().problems["DcimDeviceAlarmCritical"].causes == {}
 
 
+@pytest.mark.parametrize(
+    ("alarm", "row", "explained"),
+    [
+        ("pump", "DcimCduAlarmCritical", "DcimCduPumpFailed"),
+        ("reservoir_level", "DcimCduAlarmCritical", None),  # a failed pump does not empty a reservoir
+        ("pump", "DcimDeviceAlarm", "DcimCduPumpFailed"),
+    ],
+)
+def test_a_failed_pump_is_one_problem_and_explains_its_units_alarm_about_it(
+    alarm: str, row: str, explained: str | None
+) -> None:
+    course = Course()
+    failed, said = key("DcimCduPumpFailed", pump="1"), key(row, alarm=alarm)
+    for step in range(90):
+        course.at(step, failed, said)
+    found = course.one(said)
+    assert found.is_active
+    assert (found.cause[0] if found.cause else None) == explained
+
+
+@pytest.mark.parametrize("name", [each.name for each in load_table().problems.values() if each.when or each.share])
+def test_what_goes_to_and_fro_at_its_limit_begins_once_and_ends_once(name: str) -> None:
+    """Every problem, told once, and then above and below its limit for ten minutes: two polls here, two polls there."""
+    problem = load_table().problems[name]
+    which, tracker, changes = key(name), Tracker(load_table()), []
+    held = int(problem.hold_s) + 1
+    for now in range(held + 1300 + int(problem.within_s)):
+        holds = now < held or (now < held + 600 and now % 40 < 20)
+        tracker.update(CDU, {which: 1.0} if holds else {}, float(now))
+        changes += [each.is_active for each in tracker.tick(float(now), float(now))]
+    assert changes == [True, False]
+
+
 def test_an_end_and_a_beginning_are_reported_once() -> None:
     tracker = Tracker(load_table())
     tracker.update(CDU, {LEAK: 1.0}, 0.0)
@@ -201,9 +270,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     assert still.since_s == 5.0
 
 
-def test_a_problem_of_before_a_restart_ends_at_once_when_its_readings_are_well_and_not_before_its_limits_are_known() -> (
-    None
-):
+def test_a_problem_of_before_a_restart_fades_when_its_readings_are_well_and_not_before_its_limits_are_known() -> None:
     tracker = Tracker(load_table())
     tracker.restore(Tracked(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
     tracker.update(CDU, {}, 1.0, decides=never)
@@ -211,7 +278,8 @@ def test_a_problem_of_before_a_restart_ends_at_once_when_its_readings_are_well_a
     tracker.update(CDU, {}, 2.0, is_silent=always)
     assert tracker.tick(2.0, 1002.0) == []
     tracker.update(CDU, {}, 3.0)
-    assert [each.is_active for each in tracker.tick(3.0, 1003.0)] == [False]
+    assert [each.is_fading for each in tracker.active()] == [True]
+    assert [each.is_active for each in tracker.tick(KEEP_S, 1060.0)] == [False]
 
 
 def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:

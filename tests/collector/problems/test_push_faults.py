@@ -1,0 +1,255 @@
+"""Targets that hang, refuse, answer half a line or are away for an hour: everybody else is told in time, and each is told once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import pytest
+import yaml
+
+from collector.problems import push
+from collector.problems.conditions import labels_of
+from collector.problems.push import PUSH_PART, Pusher, Target, Webhook
+from collector.problems.push import Alertmanager as Told
+from collector.problems.settings import WebhookConfig
+from collector.problems.table import load_table
+from collector.problems.tracker import Tracked, Tracker
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
+from tests.collector.running import until
+from tests.servers.alertmanager import SHIPPED, Alertmanager
+
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+Answer = Callable[[bytes], Awaitable[bytes | None]]
+HOUR_S = 3600.0
+
+
+@asynccontextmanager
+async def answering(answer: Answer) -> AsyncIterator[tuple[str, list[tuple[float, Any]]]]:
+    """A server that reads a request and writes what `answer` says of its body, byte for byte; None: it never answers."""
+    got: list[tuple[float, Any]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            body = await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+            got.append((time.monotonic(), msgspec.json.decode(body)))
+            said = await answer(body)
+            if said is None:
+                await reader.read()  # until the client has had enough
+            else:
+                writer.write(said)
+                await writer.drain()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", got
+    finally:
+        server.close()
+
+
+class Pushing:
+    """Pushers at work, one for each target, and what is told to all of them."""
+
+    def __init__(self, *targets: Target) -> None:
+        self.failures = Failures()
+        self.pushers = [Pusher(each, Tracker(load_table()), self.failures) for each in targets]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(each.run(), name="push") for each in self.pushers]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await stop_tasks(*self._tasks, within_s=2.0)
+
+    def tell(self, *changed: Tracked) -> None:
+        for pusher in self.pushers:
+            for each in changed:
+                pusher.offer(each)
+
+
+def hook(url: str) -> Webhook:
+    return Webhook(WebhookConfig(url=url), set())
+
+
+def smoke(device: str, *, ago_s: float = 1.0, ended_ago_s: float | None = None) -> Tracked:
+    """Smoke at a device, which began so long ago, and may be over."""
+    now = time.time()
+    labels = labels_of({"site": "s", "room": "r", "device": device, "kind": "smoke", "sensor": "1"})
+    active, ended_s = ended_ago_s is None, now - (ended_ago_s or 0.0)
+    problem = load_table().problems["DcimSmoke"]
+    return Tracked(
+        problem, labels, ("u",), 1.0, 1.0, is_active=active, since_s=now - ago_s, ended_s=0.0 if active else ended_s
+    )
+
+
+def devices(got: Sequence[tuple[float, Any]]) -> list[str]:
+    return [each["labels"]["device"] for _, document in got for each in document["problems"]]
+
+
+async def hangs(_: bytes) -> None:
+    return None
+
+
+async def works(_: bytes) -> bytes:
+    return OK
+
+
+async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with answering(hangs) as (bad, asked), answering(works) as (good, got), Pushing(hook(bad), hook(good)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: bool(asked and got), "asked both")
+        one.tell(smoke("b"))
+        await until(lambda: devices(got) == ["a", "b"], "the other one is told of both")
+        assert devices(asked) == ["a"]  # one request at a time
+    monkeypatch.setattr(push, "TIMEOUT_S", 0.2)
+    async with answering(hangs) as (bad, asked), Pushing(hook(bad)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: one.failures.counts[PUSH_PART, "TimeoutError"] >= 2, "given up and tried again")
+        one.tell(smoke("b"))
+        await until(lambda: devices(asked)[-2:] == ["a", "b"], "both in one request")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 20",
+        b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 1000\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nContent-Le",
+        b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000,
+        b"\x00\xff\x00\xff\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+async def test_after_an_answer_that_is_none_the_problem_is_told_again_and_then_once(answer: bytes) -> None:
+    answers = iter([answer])
+
+    async def answering_once(_: bytes) -> bytes:
+        return next(answers, OK)
+
+    async with answering(answering_once) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: devices(got) == ["a", "a"], "told again")
+        one.tell(smoke("a"), smoke("b"))
+        await until(lambda: len(got) == 3, "told of another one")
+        assert devices(got) == ["a", "a", "b"]
+        assert sum(one.failures.counts.values()) == 1
+
+
+async def test_a_body_cut_short_after_a_good_answer_is_no_reason_to_tell_again() -> None:
+    async def half(_: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf"
+
+    async with answering(half) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: bool(got), "told")
+        one.tell(smoke("b"))
+        await until(lambda: len(got) == 2, "told of another one")
+        assert devices(got) == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
+async def test_a_target_that_asks_for_a_pause_gets_it(status: str) -> None:
+    answers = iter([f"HTTP/1.1 {status}\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n".encode()])
+
+    async def busy(_: bytes) -> bytes:
+        return next(answers, OK)
+
+    async with answering(busy) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: len(got) == 2, "told again")
+        assert got[1][0] - got[0][0] >= 1.0
+        assert devices(got) == ["a", "a"]
+
+
+@pytest.mark.parametrize("wanted", ["-5", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 Foo 2026", "\u0661"])
+async def test_a_pause_that_cannot_be_meant_is_none(wanted: str) -> None:
+    answers = iter([f"HTTP/1.1 503 Busy\r\nRetry-After: {wanted}\r\nContent-Length: 0\r\n\r\n".encode()])
+
+    async def busy(_: bytes) -> bytes:
+        return next(answers, OK)
+
+    async with answering(busy) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: len(got) == 2, "told again")
+
+
+async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> None:
+    async def picky(body: bytes) -> bytes:
+        return (
+            OK
+            if b'"bad"' not in body
+            else b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+
+    told: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+    async with answering(picky) as (url, got), Pushing(Webhook(WebhookConfig(url=url), told)) as one:
+        one.tell(smoke("a"), smoke("bad"), smoke("b"), smoke("c"))
+        await until(lambda: len(told) == 3, "told of three")
+        one.tell(smoke("d"))
+        await until(lambda: devices(got)[-1] == "d", "and of what follows")
+        assert [dict(labels)["device"] for _, labels in sorted(told)] == ["a", "b", "c", "d"]
+
+
+async def test_a_webhook_that_takes_nothing_is_told_when_its_address_is_mended() -> None:
+    wrong = True
+
+    async def lost(_: bytes) -> bytes:
+        return b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" if wrong else OK
+
+    async with answering(lost) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"), smoke("b"))
+        await until(lambda: len(got) >= 4, "refused, halved and tried again")
+        wrong = False
+        await until(lambda: len(devices(got)) >= 2 and got[-1][1]["problems"][-1]["labels"]["device"] == "b", "told")
+
+
+async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "MAX_TRACKED", 10)
+    monkeypatch.setattr(push, "SETTLE_S", 0.0)
+    async with answering(works) as (url, got):
+        target = hook(url)
+        one = Pushing(target)
+        for number in range(30):
+            one.tell(smoke(f"old-{number}", ago_s=HOUR_S, ended_ago_s=HOUR_S / 2))
+        one.tell(smoke("new"))
+        async with one:
+            await until(lambda: bool(got), "told")
+            assert devices(got) == ["new"]
+
+
+async def test_an_alertmanager_that_was_away_for_an_hour_hears_what_is_true_and_calls_nobody_for_what_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "PULL_LAG_S", 0.0)
+    async with answering(works) as (url, notified):
+        routes = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+        for receiver in routes["receivers"]:
+            receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
+        config = tmp_path / "routes.yml"
+        config.write_text(yaml.safe_dump(routes), encoding="utf-8")
+        manager = Alertmanager(tmp_path / "alertmanager", config)
+        with manager.serving():
+            address = f"{manager.url}/api/v2/alerts"
+        async with Pushing(Told(address)) as one:
+            # An hour ago one began, which lasts; others began and ended.
+            one.tell(smoke("lasts", ago_s=HOUR_S))
+            one.tell(*(smoke(f"over-{number}", ago_s=HOUR_S, ended_ago_s=HOUR_S / 2) for number in range(40)))
+            await until(lambda: bool(one.failures.counts), "away")
+            with manager.serving():
+                await until(lambda: bool(notified), "notified")
+                alerts = await asyncio.to_thread(manager.alerts)
+    (message,) = (document for _, document in notified)
+    assert [each["labels"]["device"] for each in message["alerts"]] == ["lasts"]
+    assert set(alerts) == {"DcimSmoke"}
