@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
-from collector.api import Surroundings
+from collector.api import Surroundings, never_heard
 from collector.assemble import (
     assigned_owners,
     discard,
@@ -423,7 +423,13 @@ class Collector:
     def _surroundings(self) -> Surroundings:
         """What the API tells besides readings and figures."""
         accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
-        return surroundings(self._api.sites(), accounts or None, self._clones.current(time.monotonic()), self._zone)
+        return surroundings(
+            self._api.sites(),
+            accounts or None,
+            self._clones.current(time.monotonic()),
+            self._zone,
+            self._maintenance.windows,
+        )
 
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
@@ -431,7 +437,12 @@ class Collector:
     async def _page(self, shell: Shell) -> str:
         moment = Moment(time.monotonic(), time.time())
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
-        told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports())
+        told = Told(
+            self._figures.current(moment.mono_s),
+            contested,
+            self._problems.reports(),
+            never_heard(self._site, self.latest),
+        )
         return await in_slices(page_steps(self.latest, moment, self._faults(), shell, told, self._failures))
 
     def _knows(self, name: str) -> bool:

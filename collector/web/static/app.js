@@ -238,7 +238,7 @@ class Page {
     const route = this.route;
     const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
     const wanted = {
-      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), limit: this._limit }],
+      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit: this._limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
       figure: ["figures", { site, metric: id, limit: FIGURES }],
       problem: ["problems", { site }],
@@ -341,7 +341,7 @@ class Page {
     const worst = problems.causes.map((id) => problems.problems[id]?.severity);
     if (worst.includes("critical")) return "critical";
     if (worst.includes("warning")) return "warning";
-    return problems.complete && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
+    return problems.complete && !Object.keys(problems.beginning ?? {}).length && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
   }
 }
 

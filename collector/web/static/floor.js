@@ -3,7 +3,7 @@
 import { byName } from "./details.js";
 import { h, memo } from "./dom.js";
 import { linkTo } from "./links.js";
-import { RANK, shortName, SIGNS, why } from "./marks.js";
+import { BEGINS, RANK, shortName, SIGNS, why } from "./marks.js";
 import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
@@ -101,6 +101,10 @@ function sign(kind, words) {
   return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " "] : null;
 }
 
+function beginSign(kind, words) {
+  return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say("severity.begins") }, BEGINS[kind]), " "] : null;
+}
+
 /** Feeds and UPS groups, each with its minutes of battery. */
 function power(page) {
   const { floor, words } = page;
@@ -140,11 +144,13 @@ function upsGroup(group, { words, format, short }, isSaid = false) {
   const count = group.members?.length ?? 0;
   const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
   const minutes = seen ? format.left(group.seconds_left) : "?";
-  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
+  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", "), "data-problem": group.problem?.severity ?? null, "data-begins": group.beginning?.severity ?? null },
+    sign(group.problem?.severity, words), beginSign(group.beginning?.severity, words),
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
     group.load_ratio == null ? null : ` · ${words.say("floor.load", { load: format.percent(group.load_ratio) })}`,
     group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
-    group.observed ? null : ` · ${words.say("floor.unseen")}`);
+    group.observed ? null : ` · ${words.say("floor.unseen")}`,
+    group.observed && group.unseen ? ` · ${words.say("floor.groups_unseen", { n: group.unseen })}` : null);
 }
 
 function rowOf(row, quantity, page) {
@@ -165,21 +171,31 @@ function rackTile(rack, quantity, { words, format }) {
   const value = quantity.value(rack.values);
   const text = valueText(rack, quantity, value, words, format);
   const problem = rack.problem?.severity ?? null;
+  const begins = rack.beginning?.severity ?? null;
   const feeds = byName(rack.feeds);
   const said = [
     rack.id, rack.observed ? text : `${words.say("floor.unseen")}: ${why(rack.unobserved, words)}`,
     ...feeds.map(([feed, state]) => (state.state === "on" && state.load_ratio != null
       ? words.say("floor.feed_load", { feed, load: format.percent(state.load_ratio) }) : `${words.say("floor.feed", { feed })} ${words.say(`floor.feed.${state.state}`)}`)),
     ...(problem ? [words.say(`severity.${problem}`)] : []),
+    ...(begins ? [words.say("severity.begins")] : []),
+    ...(rack.observed && rack.unseen ? [words.say("floor.devices_unseen", { n: rack.unseen })] : []),
   ].join(", ");
   return h("a", {
-    class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem,
+    class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem, "data-begins": begins,
     "data-observed": String(rack.observed), "aria-label": said, title: said,
   },
-  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
+  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
   h("b", { class: "value" }, text),
   h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
     state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
+}
+
+/** The corner of a tile: what is told, what begins, or that some of its devices are not observed. */
+function markOf(rack, problem, begins) {
+  if (begins) return h("span", { class: `mark ${begins}`, "aria-hidden": "true" }, problem ? SIGNS[problem] : "", BEGINS[begins]);
+  if (problem) return h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]);
+  return rack.observed && rack.unseen ? h("span", { class: "mark uncertain", "aria-hidden": "true" }, SIGNS.uncertain) : null;
 }
 
 function valueText(rack, quantity, value, words, format) {
@@ -199,8 +215,9 @@ function cduTile(cdu, { words, format }) {
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
-  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
-    sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
+  const begins = cdu.beginning?.severity ?? null;
+  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-begins": begins, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
+    sign(problem, words), beginSign(begins, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
       ? [h("span", null, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
       : h("span", null, words.say("floor.unseen")),

@@ -102,7 +102,10 @@ def test_devices_are_counted_by_what_is_known_of_them() -> None:
     assert devices["planned"] == len(hall().devices)
     later = shown.get("site", 500.0)
     assert (later["devices"]["answering"], later["devices"]["unobserved"]) == (0, 13)
-    assert later["unobserved"] == [{"cause": "agent_silent", "agent": "gw", "devices": 13}]
+    assert later["unobserved"] == [
+        {"cause": "agent_silent", "agent": "gw", "devices": 13},
+        {"cause": "never_heard", "agent": "", "devices": 4},
+    ]
     assert later["devices"]["oldest_age_seconds"] is None
 
 
@@ -154,7 +157,8 @@ def test_trust_counts_what_is_missing() -> None:
     )
     site = shown.get("site")
     trust = {each["id"]: each for each in site["answers"]["trust"]}
-    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 13, "state": "good"}
+    # All of those that were heard of answer; four of the site file were not, so that nobody can say that all is well.
+    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 17, "state": "partial"}
     assert trust["readings_current"]["state"] == "good"
     assert trust["messages_missing"] == {"id": "messages_missing", "value": 3, "of": None, "state": "bad"}
     assert site["ledger"] == {"missing": 3, "complete": False}
@@ -178,6 +182,11 @@ def test_rooms_say_their_worst_problem_and_whether_all_of_them_is_seen() -> None
     powered(shown)
     shown.problem("DcimUpsOnBypass", room="plant", device="ups-b", feed="B")
     rooms = {each["id"]: each for each in shown.get("site", 102.0)["rooms"]}
-    assert rooms["hall"] == {"id": "hall", "racks": 2, "problem": None, "observed": True}
+    # An air handler, a monitor and a rope of the site file were never heard of: nobody can tell how the room is.
+    assert rooms["hall"] == {"id": "hall", "racks": 2, "problem": None, "observed": False}
+    for name in ("crah-1", "box-1", "rope-1"):
+        shown.readings.take(name, {}, 101.0, device_class="env")
+    rooms = {each["id"]: each for each in shown.get("site", 102.6)["rooms"]}
+    assert rooms["hall"]["observed"]
     assert rooms["plant"] == {"id": "plant", "racks": 0, "problem": "critical", "observed": True}
     assert shown.get("site", 103.0)["problems"] == {"critical": 1, "warning": 0, "info": 0, "complete": True}
