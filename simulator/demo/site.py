@@ -108,7 +108,7 @@ def agent_config(broker_port: int, simulation: Simulation, folder: Path) -> dict
         "devices": [{**device, "timeout_s": ANSWER_S} for device in config["devices"]],
         "agent": "demo-agent",
         "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
-        # Faults are to be seen at once, and 24 simulated devices bear it. The agent reports on itself once in an interval of the class
+        # Faults are to be seen at once, and 26 simulated devices bear it. The agent reports on itself once in an interval of the class
         # normal (10 s by default), which a short demo could miss.
         "intervals": {"fast": 1, "normal": 2},
     }

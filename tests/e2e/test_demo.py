@@ -54,7 +54,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
-        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 24 of 24 devices",
+        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 26 of 26 devices",
         summary,
     )
     assert match, summary
