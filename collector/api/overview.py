@@ -65,9 +65,9 @@ class PowerMeans:
             return
         self.samples.append((now, facility_w, it_w))
 
-    def pue(self) -> Pue | None:
-        """The estimate, at first of the latest readings alone; None without a sample, or without IT power."""
-        if not self.samples:
+    def pue(self, now: float) -> Pue | None:
+        """The estimate, at first of the latest readings alone; None without a sample of the last minute, or without IT power."""
+        if not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
             return None
         span_s = self.samples[-1][0] - self.samples[0][0]
         taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]
@@ -156,7 +156,7 @@ def site_steps(
         totals=Totals(
             facility_power_watts=rounded(facility_w),
             it_power_watts=rounded(it_w),
-            pue=means.pue(),
+            pue=means.pue(scene.now),
             carbon_grams_per_hour=Carbon(location=carbon) if carbon is not None else None,
         ),
         devices=counts,

@@ -140,7 +140,7 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_see
     def ready() -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/site", timeout=10) as answer:
-                return bool(json.load(answer)["devices"]["answering"] == 24)
+                return bool(json.load(answer)["devices"]["answering"] == 26)
         except (OSError, KeyError):
             return False
 

@@ -115,6 +115,7 @@ export default {
   "floor.all_rooms": "All rooms",
   "floor.room": "{name} · {n} racks",
   "floor.row": "row {name}",
+  "floor.cdus": "CDUs",
   "floor.empty": "No rack is known. Racks come from the site file, or from the label `rack` of devices.",
   "floor.feeds": "Feeds",
   "floor.feed": "feed {feed}",

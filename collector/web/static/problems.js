@@ -274,4 +274,17 @@ export function fitCards(words) {
   const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
   for (const card of others) if (!fits()) card.classList.add("compact");
   for (const card of others) if (!fits()) hide(card);
+  fitAnswers();
+}
+
+/** In the wall view, make the answers smaller where they have no room; then leave out good ones, from the end, so that none is cut through. */
+function fitAnswers() {
+  const column = document.querySelector("[data-wall] .answers");
+  if (!column) return;
+  const fits = () => column.scrollHeight <= column.clientHeight + 1;
+  column.classList.remove("tight");
+  const rows = [...column.querySelectorAll("tr")].reverse();
+  for (const row of rows) row.classList.remove("spared");
+  if (!fits()) column.classList.add("tight");
+  for (const row of rows) if (!fits() && !row.querySelector(".no, .bad, .lost, .unknown")) row.classList.add("spared");
 }

@@ -33,25 +33,27 @@ def test_pue_is_a_mean_of_a_quarter_of_an_hour_and_says_so() -> None:
     means = PowerMeans()
     for at in range(400):
         means.add(50_000.0 if at != 390 else 90_000.0, 40_000.0, at * PUE_STEP_S)
-    pue = means.pue()
+    pue = means.pue(400 * PUE_STEP_S)
     assert pue is not None
     assert (pue.value, pue.window_seconds, pue.estimate) == (1.256, 900.0, True)
-    soon = PowerMeans([(0.0, 5.0, 4.0), (5.0, 6.0, 4.0)]).pue()
+    soon = PowerMeans([(0.0, 5.0, 4.0), (5.0, 6.0, 4.0)]).pue(10.0)
     assert soon is not None
     assert (soon.value, soon.window_seconds) == (1.5, 0.0)
-    assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue() is None
+    assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue(100.0) is None
 
 
 def test_what_batteries_give_is_in_no_estimate_of_pue() -> None:
     """On battery a site takes less from outside than its equipment uses."""
     means = PowerMeans()
     means.add(20_000.0, 40_000.0, 0.0)
-    assert means.pue() is None
+    assert means.pue(0.0) is None
     means.add(50_000.0, 40_000.0, 5.0)
     means.add(20_000.0, 40_000.0, 10.0)
-    pue = means.pue()
+    pue = means.pue(10.0)
     assert pue is not None
     assert pue.value == 1.25
+    # An old estimate is none of this moment.
+    assert means.pue(66.0) is None
 
 
 def test_devices_that_were_never_heard_of_are_named_and_panels_are_not() -> None:
