@@ -11,6 +11,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.e2e.chaos.site import ChaosSite
+from tests.servers.mqtt_thread import leave
 from tests.servers.waiting import wait_until
 
 SMALL_QUEUE = ("max_queued_messages 1000",)
@@ -100,5 +101,4 @@ def _take_session(port: int, client_id: str) -> None:
     client.connect("127.0.0.1", port, clean_start=True)
     client.loop_start()
     wait_until(client.is_connected, "the stranger is connected")
-    client.disconnect()
-    client.loop_stop()
+    leave(client)
