@@ -7,6 +7,7 @@ import pytest
 
 from collector.api import BadRequest, Surroundings
 from collector.problems import Window
+from rackflow.site import parse_site
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
 
@@ -113,3 +114,25 @@ def test_devices_that_nobody_observes_can_be_listed() -> None:
     assert [each["id"] for each in shown.get("devices", 102.0, state="down")["items"]] == ["pdu-a1-a"]
     with pytest.raises(BadRequest, match="state: 'unkown' is not possible; give one of up, down, unknown"):
         shown.get("devices", 102.0, state="unkown")
+
+
+ONE_RACK = """rooms: [{id: r}]
+rows: [{id: a, room: r}]
+racks: [{id: a1, row: a, design_power_w: 8000}]
+feeds: [{id: A}]
+pdus: [{id: pdu-1, rack: a1, from: A, breaker_a: 16}]
+"""
+
+
+@pytest.mark.parametrize(("places", "racks"), [("rooms: []\nrows: []\nracks: []\nfeeds: []\n", 0), (ONE_RACK, 1)])
+def test_a_site_file_of_no_rack_or_of_one_is_unknown_in_all_of_its_answers(places: str, racks: int) -> None:
+    """Nothing was heard yet: no document fails, and no word is a good one."""
+    text = "site: x\nelectrical: {continuous_load_factor: 1.0, volts: 230, frequency_hertz: 50}\n"
+    shown = Shown(parse_site(text + places, "x.yaml"))
+    site, floor = shown.get("site"), shown.get("floor")
+    assert (site["devices"]["known"], site["devices"]["never_heard"]) == (0, racks)
+    trust = {each["id"]: each["state"] for each in site["answers"]["trust"]}
+    assert {trust["devices_answering"], trust["readings_current"], trust["figures_known"]} == {"unknown"}
+    assert [each["observed"] for each in site["rooms"]] == [False] * racks
+    assert [each["observed"] for each in floor["racks"].values()] == [False] * racks
+    assert shown.part("problems")["causes"] == []
