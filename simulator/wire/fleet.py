@@ -200,7 +200,6 @@ def snmp_layout(site: Site, device: str, family: Family) -> Layout:
     if family == "apc-ats":
         switch = site.transfer_switches[device]
         return apc_ats(device, len(switch.a.phases), switch.preferred)
-    pdu = site.pdus[device]
-    if family == "apc-rpdu2":
-        return apc_rpdu2(device, len(pdu.phases), pdu.breaker_a, sensors)
-    return raritan_pdu2(device, len(pdu.phases), sensors)
+    pdu, is_apc = site.pdus[device], family == "apc-rpdu2"
+    phases = len(pdu.phases)
+    return apc_rpdu2(device, phases, pdu.breaker_a, sensors) if is_apc else raritan_pdu2(device, phases, sensors)

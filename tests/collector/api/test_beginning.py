@@ -56,8 +56,7 @@ def test_what_another_problem_explains_is_not_shown_beside_it() -> None:
     """UPSs on battery while their feed has lost its mains: one event, told or not."""
     shown = Shown()
     powered(shown)
-    ups = {"device": "ups-a1", "feed": "A", "state": "battery"}
-    shown.begins("DcimUpsOnBattery", now=102.0, **ups)
+    shown.begins("DcimUpsOnBattery", now=102.0, device="ups-a1", feed="A", state="battery")
     assert begun(shown, 102.6).keys() == {"DcimUpsOnBattery"}
     shown.begins("DcimMainsLost", now=103.0, feed="A")
     assert begun(shown, 104.0).keys() == {"DcimMainsLost"}
