@@ -66,7 +66,8 @@ def faults(site: SimulatedSite, stack: ExitStack, browser: Browser, wanted: list
     """Each fault, then an agent that is killed."""
     failed = 0
     print(
-        "| fault | the problem on the page | the command took s | seen s later | told after s | of which it must hold s | on the page s later |"
+        "| fault | the problem on the page | the command took s | seen s later | told after s | of which it must hold s"
+        " | on the page s later |"
     )
     print("|---|---|---|---|---|---|---|", flush=True)
     with browser.page(site.url, (1440, 900)) as page:
