@@ -33,11 +33,11 @@ export function problemColumn(page) {
 // What a device calls an alarm, without more words than its own: named causes go first.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes, the most severe first; among these those that concern most racks, and the latest. */
+/** Causes, the most severe first; among these those that hold at present, those that concern most racks, and the latest. */
 function inOrder(problems) {
   const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
   return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
-    RANK[a.severity] - RANK[b.severity] || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
 }
 
 // From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
@@ -115,7 +115,7 @@ function alsoAt(problem, others, page) {
   const places = new Map([[subject(problem, page), null]]);
   for (const each of others) if (!places.has(subject(each, page))) places.set(subject(each, page), each.id);
   const shown = [...places].filter(([, id]) => id);
-  return h("p", { class: "others" }, page.words.say("problems.alike", { n: others.length }), shown.length ? " " : "",
+  return h("p", { class: "others" }, page.words.say("problems.alike", { n: shown.length || others.length }), shown.length ? " " : "",
     shown.slice(0, OTHERS_SHOWN).flatMap(([name, id], index) => [index ? ", " : "", h("a", { key: id, href: linkTo({ problem: id }) }, name)]),
     shown.length > OTHERS_SHOWN ? " …" : "");
 }
