@@ -5,6 +5,7 @@ messages for which the collector's session is gone.
 """
 
 import random
+import shutil
 import time
 
 import paho.mqtt.client as paho
@@ -83,7 +84,10 @@ def collectors_machine_lost(site: ChaosSite, times: int, chance: random.Random) 
             *site.folder.glob("collector-outbox*"),
             *site.folder.glob("books-*"),
         ):
-            file.unlink()
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
         _take_session(site.collector_port, site.collector_id)
         time.sleep(chance.uniform(*LIFE_S))
         site.collector.start()
