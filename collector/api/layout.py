@@ -181,9 +181,9 @@ def _from_file(layout: Layout, file: Site, by_rack: Mapping[str, Sequence[str]])
     ]
     # CDUs that stand in no row are in one without a name: cooling that nobody sees is worse than one more line.
     by_room: dict[str, list[str]] = {}
-    for cdu in cdus_of_row.get("", ()):
-        by_room.setdefault(layout.cdus[cdu].room, []).append(cdu)
-    layout.rows = (*rows, *(RowPlace("", room, (), tuple(cdus)) for room, cdus in by_room.items()))
+    for name in cdus_of_row.get("", ()):
+        by_room.setdefault(layout.cdus[name].room, []).append(name)
+    layout.rows = (*rows, *(RowPlace("", room, (), tuple(names)) for room, names in by_room.items()))
 
 
 def _feeds(file: Site, rack: str) -> Iterable[str]:

@@ -135,3 +135,15 @@ def test_a_site_file_of_no_rack_or_of_one_is_unknown_in_all_of_its_answers(place
     assert [each["observed"] for each in site["rooms"]] == [False] * racks
     assert [each["observed"] for each in floor["racks"].values()] == [False] * racks
     assert shown.part("problems")["causes"] == []
+
+
+def test_a_cdu_that_stands_in_no_row_is_on_the_floor_all_the_same() -> None:
+    """In a row without a name: cooling that nobody sees is worse than one more line."""
+    shown = Shown()
+    floor = shown.get("floor")
+    listed = [cdu for row in floor["rows"] for cdu in row["cdus"]]
+    assert sorted(listed) == sorted(floor["cdus"])
+    nameless = [row for row in floor["rows"] if not row["id"]]
+    assert {each for row in nameless for each in row["cdus"]} == {
+        cdu.id for cdu in shown.site.cdus.values() if not shown.site.place(cdu.id).get("row")
+    }
