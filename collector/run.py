@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 
-from collector.api import Surroundings
+from collector.api import Surroundings, never_heard
 from collector.assemble import (
     assigned_owners,
     discard,
@@ -421,17 +421,17 @@ class Collector:
         )
 
     def _surroundings(self) -> Surroundings:
-        """What the API tells besides readings and figures."""
         accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
-        return surroundings(self._api.sites(), accounts or None, self._clones.current(time.monotonic()), self._zone)
+        clones, windows = self._clones.current(time.monotonic()), self._maintenance.windows
+        return surroundings(self._api.sites(), accounts or None, clones, self._zone, windows)
 
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))
 
     async def _page(self, shell: Shell) -> str:
-        moment = Moment(time.monotonic(), time.time())
+        moment, never = Moment(time.monotonic(), time.time()), never_heard(self._site, self.latest)
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
-        told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports())
+        told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports(), never)
         return await in_slices(page_steps(self.latest, moment, self._faults(), shell, told, self._failures))
 
     def _knows(self, name: str) -> bool:
@@ -441,8 +441,8 @@ class Collector:
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""
         parts = {"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger}
-        faults = {name: "starting" if part is None else part.fault for name, part in parts.items()}
-        return {name: fault for name, fault in faults.items() if fault is not None}
+        found = ((name, "starting" if part is None else part.fault) for name, part in parts.items())
+        return {name: fault for name, fault in found if fault is not None}
 
 
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

@@ -20,7 +20,7 @@ class Constants:
     store_bytes_per_reading: float = 0.6
     """storage: VictoriaMetrics, after its merges."""
     devices_per_agent: int = 400
-    """Not a limit of the program (`make campus` runs 2,996), but of what may go dark with one gateway: a room."""
+    """Not a limit of the program (`make campus` runs 3,076), but of what may go dark with one gateway: a room."""
     load: float = 0.5
     """Of a core that is planned for; the rest is for recovery and for what a machine does besides."""
 

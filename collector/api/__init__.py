@@ -10,7 +10,7 @@ from collector.api.documents import Document, Faulty
 from collector.api.live import Live, Part, PartName
 from collector.api.merge_patch import apply_patch, merge_patch
 from collector.api.openapi import openapi_document
-from collector.api.overview import Surroundings
+from collector.api.overview import Surroundings, never_heard
 from collector.api.requests import Ambiguous, BadRequest, NotThere, check_query, parts_of
 from collector.api.routes import ROUTES, Route
 
@@ -32,6 +32,7 @@ __all__ = [
     "apply_patch",
     "check_query",
     "merge_patch",
+    "never_heard",
     "openapi_document",
     "parts_of",
 ]

@@ -43,6 +43,8 @@ class Sources:
     figures: Callable[[str, float], Sequence[Figure]]
     """Of a site, at a moment (monotonic)."""
     problems: Callable[[], Sequence[Tracked]]
+    beginning: Callable[[float], Sequence[Tracked]]
+    """What holds at a moment (monotonic) and is not told yet."""
     are_problems_complete: Callable[[], bool]
     around: Callable[[], Surroundings]
     table: Table
@@ -119,6 +121,7 @@ class Api:
             sources.are_problems_complete(),
             now,
             wall_s,
+            sources.beginning(now),
         )
         kept.scene = yield from setting(scene)
         return kept.scene

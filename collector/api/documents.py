@@ -48,7 +48,7 @@ class RoomSummary(Document, frozen=True):
     racks: int
     problem: Severity | None
     observed: bool
-    """Whether every device in it that was ever heard of is observed, and there is one."""
+    """Whether every device in it is observed, and there is one. Panels count if they were heard of, because most have no meter."""
 
 
 class Pue(Document, frozen=True):
@@ -95,7 +95,7 @@ class DeviceCounts(Document, frozen=True):
 
 
 class UnobservedCount(Document, frozen=True):
-    """Devices that are not observed for one cause."""
+    """Devices that are not observed for one cause, as in `Unobserved`; `never_heard` are those of the site file."""
 
     cause: str
     agent: str
@@ -165,6 +165,17 @@ class Answers(Document, frozen=True):
     trust: list[Trust]
 
 
+class MaintenanceWindow(Document, frozen=True):
+    """A piece of work that goes on: problems with these labels, and of these names if there are any, are told to nobody `until` then."""
+
+    id: str
+    until: str
+    match: dict[str, list[str]]
+    problems: list[str]
+    why: str
+    by: str
+
+
 class SiteDocument(Document, frozen=True):
     """/api/v1/site."""
 
@@ -183,6 +194,8 @@ class SiteDocument(Document, frozen=True):
     agents: AgentCounts
     ledger: LedgerTotals
     problems: ProblemCounts
+    maintenance: list[MaintenanceWindow]
+    """The windows in force now, the one that ends first first."""
     answers: Answers
 
 
@@ -229,6 +242,10 @@ class RackState(Document, frozen=True):
     feeds: dict[str, RackFeed]
     values: RackValues
     devices: list[str]
+    unseen: int
+    """How many of its devices are not observed, those that were never heard of included."""
+    beginning: ProblemMark | None
+    """What has begun and is not told yet; null if nothing has, or if `problem` is as severe."""
 
 
 class CduState(Document, frozen=True):
@@ -246,6 +263,7 @@ class CduState(Document, frozen=True):
     problem: ProblemMark | None
     observed: bool
     unobserved: Unobserved | None
+    beginning: ProblemMark | None
 
 
 class UpsGroupState(Document, frozen=True):
@@ -259,7 +277,9 @@ class UpsGroupState(Document, frozen=True):
     load_ratio: float | None
     on_battery: bool | None
     observed: bool
+    unseen: int
     problem: ProblemMark | None
+    beginning: ProblemMark | None
 
 
 class FeedState(Document, frozen=True):

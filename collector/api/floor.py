@@ -51,7 +51,7 @@ class RackStates:
     def of(self, scene: Scene, rack: RackPlace) -> RackState:
         """The state of a rack."""
         site, causes = scene.site, scene.observations.causes
-        heard: list[object] = [scene.rack_marks.get(rack.id)]
+        heard: list[object] = [scene.rack_marks.get(rack.id), scene.beginning_at("rack", rack.id)]
         for name in scene.layout.sources[rack.id]:
             device = scene.latest.device(site, name)
             heard += (device.received_at if device is not None else None, causes.get((site, name)))
@@ -153,6 +153,8 @@ def _rack(scene: Scene, rack: RackPlace) -> RackState:
         feeds={feed: _rack_feed(scene, feed, pdus) for feed, pdus in rack.pdus.items()},
         values=values,
         devices=[*rack.devices],
+        unseen=sum(reason is not None for reason in reasons),
+        beginning=scene.beginning_at("rack", rack.id),
     )
 
 
@@ -236,6 +238,7 @@ def _cdu(scene: Scene, cdu: CduPlace) -> CduState:
         problem=scene.device_marks.get(cdu.id),
         observed=reason is None,
         unobserved=reason,
+        beginning=scene.beginning_at("device", cdu.id),
     )
 
 
@@ -257,7 +260,9 @@ def _group(scene: Scene, members: tuple[str, ...]) -> UpsGroupState:
         # One that is known to be on battery decides; none can be said to be on mains before all are known.
         on_battery=True if "battery" in known else False if known and len(known) == len(members) else None,
         observed=bool(seen),
+        unseen=len(members) - len(seen),
         problem=min(marks, key=lambda mark: ("critical", "warning", "info").index(mark.severity), default=None),
+        beginning=next((mark for ups in (*members, name) if (mark := scene.beginning_at("device", ups))), None),
     )
 
 

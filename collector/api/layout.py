@@ -176,10 +176,15 @@ def _from_file(layout: Layout, file: Site, by_rack: Mapping[str, Sequence[str]])
             ),
         )
         yield
-    layout.rows = tuple(
+    rows = [
         RowPlace(row.id, row.room, tuple(racks_of_row.get(row.id, ())), tuple(cdus_of_row.get(row.id, ())))
         for row in file.rows.values()
-    )
+    ]
+    # CDUs that stand in no row are in one without a name: cooling that nobody sees is worse than one more line.
+    by_room: dict[str, list[str]] = {}
+    for name in cdus_of_row.get("", ()):
+        by_room.setdefault(layout.cdus[name].room, []).append(name)
+    layout.rows = (*rows, *(RowPlace("", room, (), tuple(names)) for room, names in by_room.items()))
 
 
 def _feeds(file: Site, rack: str) -> Iterable[str]:

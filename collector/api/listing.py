@@ -9,6 +9,7 @@ from collector.api.numbers import coarse_age
 from collector.api.scene import Scene
 
 StateWord = Literal["up", "down", "unknown"]
+STATES: tuple[StateWord, ...] = ("up", "down", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Wanted:
     agent: str = ""
     rack: str = ""
     room: str = ""
+    state: str = ""
 
 
 def device_list(scene: Scene, wanted: Wanted, page: Page) -> Generator[None, None, DeviceList]:
@@ -65,6 +67,8 @@ def _matching(scene: Scene, name: str, wanted: Wanted) -> DeviceSummary | None:
     if (wanted.rack and place.get("rack") != wanted.rack) or (wanted.room and place.get("room") != wanted.room):
         return None
     if wanted.agent and agent != wanted.agent:
+        return None
+    if wanted.state and state_of(scene, name) != wanted.state:
         return None
     device_class = device.device_class if device is not None else "unknown"
     vendor, model = (document.vendor, document.model) if document is not None else ("", "")

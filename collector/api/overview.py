@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +13,7 @@ from collector.api.documents import (
     DeviceCounts,
     FigureName,
     LedgerTotals,
+    MaintenanceWindow,
     ProblemCounts,
     Pue,
     RoomSummary,
@@ -26,8 +28,10 @@ from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
 from collector.api.scene import Scene, min_known, total, worst
 from collector.derive import Figure, facility_meters, group_name, without_overlap
+from collector.latest import Latest
 from collector.ledger import AgentAccount
-from rackflow.site import Meter
+from collector.problems import Window, values_of
+from rackflow.site import Meter, Site
 
 # Lines of one question at most: a campus has hundreds of loops, and the worst are what is asked for.
 MAX_LINES = 24
@@ -61,9 +65,9 @@ class PowerMeans:
             return
         self.samples.append((now, facility_w, it_w))
 
-    def pue(self) -> Pue | None:
-        """The estimate, at first of the latest readings alone; None without a sample, or without IT power."""
-        if not self.samples:
+    def pue(self, now: float) -> Pue | None:
+        """The estimate, at first of the latest readings alone; None without a sample of the last minute, or without IT power."""
+        if not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
             return None
         span_s = self.samples[-1][0] - self.samples[0][0]
         taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]
@@ -85,6 +89,8 @@ class Surroundings:
     accounts: Mapping[tuple[str, str], AgentAccount] | None
     """By site and agent; None where the account is not known, or where several collectors share the messages."""
     clones: frozenset[tuple[str, str]] = frozenset()
+    windows: Sequence[Window] = ()
+    """Maintenance windows, those that have not begun or are over included."""
 
 
 def powers(scene: Scene) -> tuple[float | None, float | None]:
@@ -115,7 +121,10 @@ def site_steps(
     facility_w, it_w = powers(scene)
     means.add(facility_w, it_w, scene.now)
     yield
-    counts, unobserved, current, wanted = yield from _counting(scene, series)
+    never = never_heard(layout.file, scene.latest)
+    missed = frozenset(never)
+    yield
+    counts, unobserved, current, wanted = yield from _counting(scene, series, never)
     agents = [key for key in observations.counts if key[0] == scene.site]
     agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
     accounts = None if around.accounts is None else [a for key, a in around.accounts.items() if key[0] == scene.site]
@@ -128,7 +137,7 @@ def site_steps(
     rooms = []
     for room in layout.rooms:
         if room or layout.racks_of_room.get(""):
-            rooms.append(_room(scene, room))
+            rooms.append(_room(scene, room, missed))
             yield
     survives: list[Survival] = []
     for answered in (_feed_losses, _loop_losses, _pump_losses, _ups_losses):
@@ -147,7 +156,7 @@ def site_steps(
         totals=Totals(
             facility_power_watts=rounded(facility_w),
             it_power_watts=rounded(it_w),
-            pue=means.pue(),
+            pue=means.pue(scene.now),
             carbon_grams_per_hour=Carbon(location=carbon) if carbon is not None else None,
         ),
         devices=counts,
@@ -157,6 +166,7 @@ def site_steps(
         problems=ProblemCounts(
             critical=told["critical"], warning=told["warning"], info=told["info"], complete=scene.is_complete
         ),
+        maintenance=[*_in_force(scene, around.windows)],
         answers=Answers(
             survives=survives[:MAX_LINES],
             time_left=time_left[:MAX_LINES],
@@ -170,7 +180,7 @@ def _is_cause(scene: Scene, labels: Sequence[tuple[str, str]], cause: object) ->
 
 
 def _counting(
-    scene: Scene, series: dict[str, int]
+    scene: Scene, series: dict[str, int], never: Sequence[str]
 ) -> Generator[None, None, tuple[DeviceCounts, list[UnobservedCount], int, int]]:
     """Devices, why some are not observed, and how many readings are current of how many there are. Yields after each device."""
     causes: Counter[tuple[str, str]] = Counter()
@@ -195,34 +205,62 @@ def _counting(
     for gone in series.keys() - {device.device for device in scene.latest.devices_of(scene.site)}:
         del series[gone]
     file = scene.layout.file
-    never = (
-        [name for name in file.devices if name not in file.panels and name not in series] if file is not None else []
-    )
     counts = DeviceCounts(
         known=known,
         answering=answering,
         down=down,
-        unobserved=sum(causes.values()),
+        unobserved=causes.total(),
         planned=len(file.devices) if file is not None else None,
         never_heard=len(never),
-        never_heard_ids=never[:MAX_NEVER_HEARD],
+        never_heard_ids=[*never[:MAX_NEVER_HEARD]],
         oldest_age_seconds=coarse_age(max(ages)) if ages else None,
     )
+    causes["never_heard", ""] += len(never)
     found = [
-        UnobservedCount(cause=cause, agent=agent, devices=count) for (cause, agent), count in causes.most_common(12)
+        UnobservedCount(cause=cause, agent=agent, devices=count)
+        for (cause, agent), count in causes.most_common(12)
+        if count
     ]
     return counts, found, current, wanted
 
 
-def _room(scene: Scene, room: str) -> RoomSummary:
-    racks = scene.layout.racks_of_room.get(room, ())
-    devices = [name for name in scene.layout.devices_of_room.get(room, ()) if scene.device(name) is not None]
+def _in_force(scene: Scene, windows: Sequence[Window]) -> Iterator[MaintenanceWindow]:
+    """Windows of this site that are in force now. Those who look must know what nobody will be told of."""
+    for window in sorted(windows, key=lambda each: each.until):
+        begins_s = window.begins.timestamp() if window.begins is not None else 0.0
+        if not begins_s <= scene.wall_s < window.until.timestamp():
+            continue
+        match = {name: [*values_of(value)] for name, value in window.match.items()}
+        if scene.site in match.get("site", [scene.site]):
+            yield MaintenanceWindow(
+                id=window.id,
+                until=iso(int(window.until.timestamp())),
+                match=match,
+                problems=[*window.problems],
+                why=window.why,
+                by=window.by,
+            )
+
+
+def never_heard(file: Site | None, latest: Latest) -> list[str]:
+    """Devices of a site file of which nothing was received. Most panels have no meter, so that nobody waits for theirs."""
+    if file is None:
+        return []
+    return [name for name in file.devices if name not in file.panels and latest.device(file.id, name) is None]
+
+
+def _room(scene: Scene, room: str, missed: AbstractSet[str]) -> RoomSummary:
+    layout = scene.layout
+    racks = layout.racks_of_room.get(room, ())
+    devices = [name for name in layout.devices_of_room.get(room, ()) if scene.device(name) is not None]
     marks = [scene.rack_marks.get(rack) for rack in racks]
     return RoomSummary(
         id=room,
         racks=len(racks),
         problem=worst(iter([*marks, *(scene.device_marks.get(name) for name in devices)])),
-        observed=bool(devices) and all(scene.unobserved(name) is None for name in devices),
+        observed=bool(devices)
+        and all(scene.unobserved(name) is None for name in devices)
+        and missed.isdisjoint(layout.devices_of_room.get(room, ())),
     )
 
 
@@ -377,10 +415,10 @@ def _ride_through(scene: Scene) -> Iterator[TimeLeft]:
 
 
 def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missing: int | None) -> Iterator[Trust]:
-    whole: TrustWord = (
-        "good" if counts.known and counts.answering == counts.known else "bad" if counts.known else "unknown"
-    )
-    yield Trust(id="devices_answering", value=counts.answering, of=counts.known, state=whole)
+    whole: TrustWord = "unknown"
+    if counts.known:
+        whole = "bad" if counts.answering < counts.known else "partial" if counts.never_heard else "good"
+    yield Trust(id="devices_answering", value=counts.answering, of=counts.known + counts.never_heard, state=whole)
     fresh: TrustWord = "unknown" if not wanted else "good" if current == wanted else "bad"
     yield Trust(id="readings_current", value=current, of=wanted, state=fresh)
     figures = len(scene.figures.source)

@@ -16,6 +16,8 @@ from rackflow.catalogue import catalogue
 MAX_CAUSES = 200
 # Racks that are named; more are counted. A row has some twenty.
 MAX_RACKS = 100
+# What begins and is shown; who looks then sees the next ones.
+MAX_BEGINNING = 20
 _SLICE = 50
 _STOPPED = "DcimCduAllPumpsStopped"
 _STOP = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops"}
@@ -89,6 +91,12 @@ class ApiProblems(Document, frozen=True):
     problems: list[ApiProblem]
 
 
+class Beginning(ApiProblem, frozen=True, kw_only=True, omit_defaults=True):
+    """What holds since `since`, and is told as a problem at `due` (ms UTC) if it goes on until then."""
+
+    due: int
+
+
 class CausesDocument(Document, frozen=True):
     """The part `problems` of /api/v1/events: causes only, worst first; `more` are left out."""
 
@@ -96,6 +104,8 @@ class CausesDocument(Document, frozen=True):
     causes: list[str]
     more: int
     problems: dict[str, ApiProblem]
+    beginning: dict[str, Beginning]
+    """What holds and is not told yet, the worst MAX_BEGINNING. No webhook and no Alertmanager hears of it."""
 
 
 def problems_steps(
@@ -123,9 +133,31 @@ def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[Non
             yield
         problem = _problem(scene, table, tracked, counts[tracked.key], runbook_base)
         shown[problem.id] = problem
+    yield
+    beginning: dict[str, Beginning] = {}
+    here = [each for each in scene.beginning if _is_here(scene, each)]
+    for tracked in sorted(here, key=_urgency)[:MAX_BEGINNING]:
+        begun = _beginning(scene, table, tracked, runbook_base)
+        beginning[begun.id] = begun
     return CausesDocument(
-        complete=scene.is_complete, causes=[*shown], more=max(0, len(causes) - MAX_CAUSES), problems=shown
+        complete=scene.is_complete,
+        causes=[*shown],
+        more=max(0, len(causes) - MAX_CAUSES),
+        problems=shown,
+        beginning=beginning,
     )
+
+
+def _urgency(tracked: Tracked) -> tuple[bool, float]:
+    return tracked.problem.severity != "critical", -tracked.began_s
+
+
+def _beginning(scene: Scene, table: Table, tracked: Tracked, runbook_base: str) -> Beginning:
+    problem = _problem(scene, table, tracked, 0, runbook_base)
+    given = {name: getattr(problem, name) for name in ApiProblem.__struct_fields__}
+    since_s = tracked.began_s
+    given |= {"status": "active", "since": round(since_s * 1000), "ended": None, "holds": True}
+    return Beginning(**given, due=round((since_s + tracked.problem.hold_s) * 1000))
 
 
 def _is_here(scene: Scene, tracked: Tracked) -> bool:

@@ -1,7 +1,7 @@
 """Reads what a request asks for, and refuses what makes no sense with a text that says what would. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from collector.api.listing import Page
@@ -53,6 +53,14 @@ def check_text(name: str, text: str) -> None:
 def page_of(query: Query) -> Page:
     """`limit` and `cursor`."""
     return Page(_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT), query.get("cursor", ""))
+
+
+def one_of(query: Query, name: str, known: Sequence[str]) -> str:
+    """A parameter that has few values; empty when left out."""
+    text = query.get(name)
+    if text is not None and text not in known:
+        raise BadRequest(f"{name}: {text[:20]!r} is not possible; give one of {', '.join(known)}")
+    return text or ""
 
 
 def since_of(query: Query, default_s: float) -> float:

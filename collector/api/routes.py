@@ -22,10 +22,10 @@ from collector.api.explained import (
     ledger_document,
     series_steps,
 )
-from collector.api.listing import Wanted, device_list
+from collector.api.listing import STATES, Wanted, device_list
 from collector.api.past import past_steps
 from collector.api.problem_list import ApiProblems, problems_steps
-from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, page_of, since_of
+from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, one_of, page_of, since_of
 from collector.api.scene import Scene
 from collector.problems import KEEP_S
 
@@ -93,7 +93,13 @@ def _past(api: Api, scene: Scene, query: Query) -> Steps:
 
 
 def _devices(_: Api, scene: Scene, query: Query) -> Steps:
-    wanted = Wanted(query.get("q", ""), query.get("agent", ""), query.get("rack", ""), query.get("room", ""))
+    wanted = Wanted(
+        query.get("q", ""),
+        query.get("agent", ""),
+        query.get("rack", ""),
+        query.get("room", ""),
+        one_of(query, "state", STATES),
+    )
     return device_list(scene, wanted, page_of(query))
 
 
@@ -166,6 +172,11 @@ ROUTES: tuple[Route, ...] = (
             Parameter("agent", "Of one agent.", TEXT),
             Parameter("rack", "In one rack.", TEXT),
             Parameter("room", "In one room.", TEXT),
+            Parameter(
+                "state",
+                "`unknown` are those that nobody observes.",
+                {"type": "string", "enum": [*STATES]},
+            ),
             LIMIT,
             CURSOR,
         ),

@@ -114,8 +114,12 @@ class Scene:
     """Whether the problems of all devices were looked at since the start."""
     now: float
     wall_s: float
+    beginning: Sequence[Tracked] = ()
+    """What holds and is not told yet (`Tracker.beginning`)."""
     rack_marks: dict[str, ProblemMark] = field(default_factory=dict)
     device_marks: dict[str, ProblemMark] = field(default_factory=dict)
+    begun: dict[str, ProblemMark] = field(default_factory=dict)
+    """The worst that begins, by kind and name of the place, as in `rack a1` and `device ups-a`."""
     lost_feeds: frozenset[str] = frozenset()
 
     @property
@@ -139,6 +143,12 @@ class Scene:
         """Whether a device is observed and answers."""
         device = self.device(name)
         return device is not None and (self.site, name) not in self.observations.causes and device.up is True
+
+    def beginning_at(self, kind: str, name: str) -> ProblemMark | None:
+        """The worst that begins at a rack or a device, if it is worse than what is told there."""
+        mark = self.begun.get(f"{kind} {name}")
+        told = (self.rack_marks if kind == "rack" else self.device_marks).get(name)
+        return mark if mark is not None and (told is None or _RANK[mark.severity] < _RANK[told.severity]) else None
 
     def readings(
         self, device: str, metric: str, **labels: str
@@ -210,7 +220,20 @@ def setting(scene: Scene) -> Generator[None, None, Scene]:
             if name in labels:
                 _worse(scene.device_marks, labels[name], mark)
     scene.lost_feeds = frozenset(lost)
+    _note_beginning(scene)
     return scene
+
+
+def _note_beginning(scene: Scene) -> None:
+    for tracked in scene.beginning:
+        labels = dict(tracked.labels)
+        if labels.get("site", scene.site) != scene.site:
+            continue
+        mark = ProblemMark(severity=tracked.problem.severity, id=problem_id(*tracked.key))
+        racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
+        devices = [labels[name] for name in ("device", "group") if name in labels]
+        for place in (*(f"rack {rack}" for rack in racks), *(f"device {device}" for device in devices)):
+            _worse(scene.begun, place, mark)
 
 
 def _worse(marks: dict[str, ProblemMark], place: str, mark: ProblemMark) -> None:

@@ -5,7 +5,7 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 """
 
 from collector.problems.history import KEEP_S, Ended, History, history_files, is_known_format
-from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, load_windows
+from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window, load_windows, values_of
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
@@ -43,6 +43,7 @@ __all__ = [
     "Table",
     "Tracked",
     "WebhookConfig",
+    "Window",
     "describe",
     "history_files",
     "in_order",
@@ -59,4 +60,5 @@ __all__ = [
     "scrape_drop",
     "start_problems",
     "targets",
+    "values_of",
 ]

@@ -18,6 +18,10 @@ MAX_SPANS = 200
 # How long a problem may wait for its readings after a restart, or after its device was silent: the slowest class that problems rest on is
 # polled once a minute, and is current for three polls.
 RESTORED_S = 180.0
+# What begins is shown before it is told, because an operator looks at once. Rows that must hold for longer tell of slow changes, such as
+# a share of load or the wear of a filter: shown from their first moment, they would come and go all day. The longest hold of an incident
+# is that of a device that does not answer.
+SHOWN_HOLD_S = 120.0
 Key = tuple[str, Labels]
 UnitKey = tuple[str, ...]
 WindowOf = Callable[[str, Labels, float], Window | None]
@@ -40,6 +44,8 @@ class Tracked:
     is_uncertain: bool = False
     """Nobody can tell at present whether it still holds."""
     restored_until: float = 0.0
+    began_s: float = 0.0
+    """When it began to hold, wall time; 0 while it does not hold."""
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
@@ -97,6 +103,21 @@ class Tracker:
         """What is told now, consequences included."""
         return [each for each in self._all.values() if each.is_active]
 
+    def beginning(self, now: float) -> list[Tracked]:
+        """What holds and is not told yet, because it has not held for long enough; without what another problem explains.
+
+        Rows that take longer than SHOWN_HOLD_S are left out.
+        """
+        found = [
+            each
+            for each in self._all.values()
+            if each.holds and not each.is_active and each.problem.hold_s <= SHOWN_HOLD_S and each.held_from <= now
+        ]
+        if not found:
+            return []
+        explaining = self._explaining([*self.active(), *found])
+        return [each for each in found if next(_causes(each, explaining, now), None) is None]
+
     def get(self, key: Key) -> Tracked | None:
         """One problem."""
         return self._all.get(key)
@@ -139,6 +160,8 @@ class Tracker:
         changed: dict[Key, Tracked] = {}
         for tracked in list(self._all.values()):
             self._extend(tracked, now)
+            if tracked.holds and not tracked.began_s:
+                tracked.began_s = wall_s - max(0.0, now - tracked.held_from)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
                 tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
                 self._lingering.pop(tracked.key, None)
@@ -182,7 +205,7 @@ class Tracker:
 
     def _release(self, tracked: Tracked, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
+        tracked.holds, tracked.is_uncertain, tracked.restored_until, tracked.began_s = False, False, 0.0, 0.0
 
     @staticmethod
     def _extend(tracked: Tracked, now: float) -> None:
@@ -224,21 +247,27 @@ class Tracker:
 
     def _fold(self, now: float) -> Iterator[Tracked]:
         """Find the cause of each active problem; yield those whose cause is another one than before."""
-        by_labels: dict[tuple[str, Labels], Tracked] = {}
-        names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
-        for each in self._table.problems.values():
-            for name, labels in each.causes.items():
-                names[name].add(labels)
-        for tracked in (*self.active(), *(each for each, _ in self._lingering.values())):
-            for labels in names.get(tracked.problem.name, ()):
-                if (place := _place(tracked, labels)) is not None:
-                    by_labels.setdefault((tracked.problem.name, place), tracked)
-        for tracked in self.active():
+        active = self.active()
+        by_labels = self._explaining([*active, *(each for each, _ in self._lingering.values())])
+        for tracked in active:
             cause = next(_causes(tracked, by_labels, now), None)
             key = cause.key if cause is not None else None
             if key != tracked.cause:
                 tracked.cause = key
                 yield tracked
+
+    def _explaining(self, candidates: Iterable[Tracked]) -> dict[tuple[str, Labels], Tracked]:
+        """Problems that explain others, by name and by the labels at which they do."""
+        by_labels: dict[tuple[str, Labels], Tracked] = {}
+        names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for each in self._table.problems.values():
+            for name, labels in each.causes.items():
+                names[name].add(labels)
+        for tracked in candidates:
+            for labels in names.get(tracked.problem.name, ()):
+                if (place := _place(tracked, labels)) is not None:
+                    by_labels.setdefault((tracked.problem.name, place), tracked)
+        return by_labels
 
 
 def _place(tracked: Tracked, labels: Iterable[str]) -> Labels | None:

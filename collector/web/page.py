@@ -51,6 +51,8 @@ class Told:
     figures: Sequence[Figure] = ()
     contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
     problems: Sequence[ProblemReport] = ()
+    never_heard: Sequence[str] = ()
+    """Devices of the site file of which nothing was received."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ def page_steps(
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
     causes_told = sum(problem.cause is None and problem.status != "ended" for problem in told.problems)
-    verdict = judge(devices, observations, len(active), faults, causes_told)
+    verdict = judge(devices, observations, len(active), faults, causes_told, told.never_heard)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
@@ -142,7 +144,7 @@ def page_steps(
     return page.substitute(
         state=verdict.state,
         headline=escape(verdict.headline),
-        tiles="".join(_tiles(devices, latest, observations, len(active))),
+        tiles="".join(_tiles(devices, latest, observations, len(active), len(told.never_heard))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
@@ -158,17 +160,20 @@ def _alarms(device: DeviceState, now: float) -> Sequence[str]:
     return alarms_of(device, now)
 
 
-def _tiles(devices: Sequence[DeviceState], latest: Latest, observations: Observations, active: int) -> Iterator[str]:
+def _tiles(
+    devices: Sequence[DeviceState], latest: Latest, observations: Observations, active: int, never: int
+) -> Iterator[str]:
     seen = [each for each in devices if (each.site, each.device) not in observations.causes]
     up = sum(each.up is True for each in seen)
-    is_whole = bool(devices) and len(seen) == len(devices)
-    yield _tile("devices up", f"{up} of {len(devices)}", _state(bad=up < len(seen), whole=is_whole))
+    known = len(devices) + never
+    is_whole = bool(devices) and len(seen) == known
+    yield _tile("devices up", f"{up} of {known}", _state(bad=up < len(seen), whole=is_whole))
     agents = [each for each in latest.agents() if each.status is not None]
     online = sum(observations.agents_up.get((each.site, each.agent)) is True for each in agents)
     yield _tile("agents online", f"{online} of {len(agents)}", _state(bad=False, whole=online == len(agents)))
     # "0" would read as "no alarm" where nobody can see any.
     count = str(active) if active or seen else "?"
-    observed = "" if is_whole else f", {len(seen)} of {len(devices)} devices observed"
+    observed = "" if is_whole else f", {len(seen)} of {known} devices observed"
     yield _tile(f"active alarms{observed}", count, _state(bad=active > 0, whole=is_whole))
     yield _tile("series", str(latest.size), _state(bad=latest.refused > 0, whole=True))
 

@@ -32,10 +32,12 @@ def judge(
     alarms: int,
     faults: Mapping[str, str],
     problems: int = 0,
+    never_heard: Sequence[str] = (),
 ) -> Verdict:
     """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it.
 
-    `alarms` counts active alarms of devices, `problems` the causes among the problems that are told.
+    `alarms` counts active alarms of devices, `problems` the causes among the problems that are told; `never_heard` are the devices of the
+    site file of which nothing was received.
     """
     unobserved = [each for each in devices if (each.site, each.device) in observations.causes]
     down = sum(each.up is False and (each.site, each.device) not in observations.causes for each in devices)
@@ -47,8 +49,12 @@ def judge(
         *([f"{count_of(down, 'device')} down"] if down else []),
         *(f"{part} does not work" for part in broken),
     ]
-    hidden = f"{len(unobserved)} of {count_of(len(devices), 'device')} not observed" if unobserved else ""
+    unseen, known = len(unobserved) + len(never_heard), len(devices) + len(never_heard)
+    hidden = f"{unseen} of {count_of(known, 'device')} not observed" if unseen else ""
     causes = _causes(unobserved, observations)
+    if never_heard:
+        names = ", ".join([*never_heard[:CAUSES_SHOWN], *(["…"] if len(never_heard) > CAUSES_SHOWN else [])])
+        causes = [*causes, f"{count_of(len(never_heard), 'device')} of the site file never heard of: {names}"]
     if "broker" in faults:
         causes = [f"broker: {faults['broker']}", *causes]
     if wrong:

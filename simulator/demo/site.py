@@ -11,6 +11,9 @@ from simulator.world.faults import Fault
 
 # A day's curve of the racks' load in ten minutes. Everything else takes the time that it takes: seconds until chips are hot are seconds.
 DAY_S: Final = 600.0
+# How long the agent waits for an answer of a simulated SNMP device, and as long again for its second try. A compromise by estimate: a
+# fault is to be seen within 3 s, and a laptop that does something else for half a second must not make devices look silent.
+ANSWER_S: Final = 0.7
 SITE_FILE: Final = "demo-site.yaml"
 
 
@@ -98,13 +101,17 @@ async def start_site(stack: AsyncExitStack, folder: Path) -> Simulation:
 
 def agent_config(broker_port: int, simulation: Simulation, folder: Path) -> dict[str, Any]:
     """The agent's configuration file as plain data."""
+    config = simulation.fleet.agent_config(SITE_FILE, broker_port)
     return {
-        **simulation.fleet.agent_config(SITE_FILE, broker_port),
+        **config,
+        # On loopback an answer takes milliseconds. With SNMP's usual 2 s, and one try more, a silent PDU would look well for 5 s.
+        # Modbus has 1 s and one try as it is.
+        "devices": [device if "unit" in device else {**device, "timeout_s": ANSWER_S} for device in config["devices"]],
         "agent": "demo-agent",
         "outbox": {"mode": "disk", "path": str(folder / "agent-outbox.db")},
-        # Faults are to be seen at once, and 24 simulated devices bear it. The agent reports on itself once in an interval of the class
+        # Faults are to be seen at once, and 26 simulated devices bear it. The agent reports on itself once in an interval of the class
         # normal (10 s by default), which a short demo could miss.
-        "intervals": {"fast": 1, "normal": 5},
+        "intervals": {"fast": 1, "normal": 2},
     }
 
 

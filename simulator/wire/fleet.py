@@ -12,6 +12,7 @@ from rackflow.site import PowerShelf, Site
 from simulator.modbus import ModbusServer
 from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_registers
 from simulator.snmp import SnmpDevice, SnmpUser
+from simulator.wire.air import apc_airfm
 from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout
 from simulator.wire.modbus import CduFromReadings, MeterFromReadings
@@ -25,6 +26,7 @@ Family = Literal[
     "apc-ups",
     "rfc1628-ups",
     "apc-ats",
+    "apc-airfm",
     "apc-rpdu2",
     "raritan-pdu2",
     "hwgroup-ste",
@@ -172,6 +174,7 @@ def families(site: Site) -> Iterator[tuple[str, Family]]:
     for pdu in (each for each, section in site.pdus.items() if not isinstance(section, PowerShelf)):
         yield pdu, "apc-rpdu2" if site.feed_of(pdu) == first else "raritan-pdu2"
     yield from ((cdu, "aalc-rpu") for cdu in site.cdus)
+    yield from ((unit, "apc-airfm") for unit in site.air_units)
     yield from ((meter, "schneider-iem3000") for meter in site.meters)
     for monitor in site.monitors:
         measures = {sensor.measures for sensor in site.sensors_of_device(monitor)}
@@ -192,10 +195,11 @@ def snmp_layout(site: Site, device: str, family: Family) -> Layout:
         return ups_mib(device)
     if family in {"hwgroup-wld", "hwgroup-ste"}:
         return (wld if family == "hwgroup-wld" else ste2)(device, sensors)
+    if family == "apc-airfm":
+        return apc_airfm(device)
     if family == "apc-ats":
         switch = site.transfer_switches[device]
         return apc_ats(device, len(switch.a.phases), switch.preferred)
-    pdu = site.pdus[device]
-    if family == "apc-rpdu2":
-        return apc_rpdu2(device, len(pdu.phases), pdu.breaker_a, sensors)
-    return raritan_pdu2(device, len(pdu.phases), sensors)
+    pdu, is_apc = site.pdus[device], family == "apc-rpdu2"
+    phases = len(pdu.phases)
+    return apc_rpdu2(device, phases, pdu.breaker_a, sensors) if is_apc else raritan_pdu2(device, phases, sensors)

@@ -12,7 +12,7 @@ from typing import Final
 from rackflow.physics import dew_point_celsius
 from rackflow.series import series_key
 from rackflow.site import Sensor
-from simulator.world.air import MIN_AIR_FLOW_RATIO, RISE_K, moisture_c, relative_humidity
+from simulator.world.air import MIN_AIR_FLOW_RATIO, RISE_K, SETPOINT_C, moisture_c, relative_humidity
 from simulator.world.cdu import PUMPS, Cdu
 from simulator.world.hydraulics import MAX_RPM
 from simulator.world.loop import LOW_LEVEL, SecondaryLoop
@@ -93,6 +93,8 @@ class Instruments:
             readings |= _switch(world, world.network.switches[device])
         elif device in world.cdus:
             readings |= _cdu(world, world.cdus[device])
+        elif device in world.site.air_units:
+            readings |= _air_unit(world, device)
         elif device in world.site.meters:
             readings |= _meter(world, device)
         for sensor in sensors:
@@ -104,6 +106,22 @@ def frequency_hertz(world: World, *, free: bool = False) -> float:
     """Frequency of the mains, or (`free`) of an inverter that has no mains to follow and keeps the nominal one, Hz."""
     nominal = float(world.site.electrical.frequency_hertz)
     return nominal if free else nominal + FREQUENCY_SWING_HZ * math.sin(2 * math.pi * world.time_s / FREQUENCY_PERIOD_S)
+
+
+def _air_unit(world: World, name: str) -> dict[str, float | str]:
+    """A unit with one module. It returns what the hot side has and supplies what the cold side has, or what it sucks in while it fails."""
+    air = world.airs.get(world.room_of[name])
+    if air is None:
+        return {}
+    runs = name in air.removed_w
+    demand = air.removed_w.get(name, 0.0) / world.site.air_units[name].rated_cooling_w
+    return {
+        key("crah_unit_state", "unit", "1"): "running" if runs else "fault" if name in air.failed else "off",
+        key("crah_cooling_demand_ratio", "unit", "1"): demand,
+        key("crah_return_air_temperature_setpoint_celsius", "unit", "1"): SETPOINT_C + RISE_K,
+        key("crah_supply_air_temperature_celsius", "unit", "1"): air.cold_c if runs else air.hot_c,
+        key("crah_return_air_temperature_celsius", "unit", "1"): air.hot_c,
+    }
 
 
 def _ups(world: World, ups: Ups) -> dict[str, float | str]:

@@ -1,4 +1,4 @@
-"""A small campus as processes: an agent and its 401 simulated devices start at once, and are disturbed. See also `make campus`.
+"""A small campus as processes: an agent and its 413 simulated devices start at once, and are disturbed. See also `make campus`.
 
 Judged by what must be so however late everything is: tests run on busy machines.
 """
@@ -26,7 +26,7 @@ def test_400_devices_are_opened_with_two_dozen_plans_and_neither_timeouts_nor_th
         campus = Campus(tmp_path, RACKS, stack, 2.0, lambda number: RARELY if number % FLAPPING else OFTEN)
         campus.start(with_collector=False)
         campus.wait_until_up(PATIENCE_S)
-        assert len(campus.devices) == 401
+        assert len(campus.devices) == 413
         # All of these devices have 22 plans between them: two for each family and its rows.
         plans = campus.reports.total("plans_total")
         assert 10 < plans < 40

@@ -54,7 +54,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
-        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 24 of 24 devices",
+        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 26 of 26 devices",
         summary,
     )
     assert match, summary
@@ -140,7 +140,7 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_see
     def ready() -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/site", timeout=10) as answer:
-                return bool(json.load(answer)["devices"]["answering"] == 24)
+                return bool(json.load(answer)["devices"]["answering"] == 26)
         except (OSError, KeyError):
             return False
 

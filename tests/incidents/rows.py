@@ -167,7 +167,12 @@ EDGE_FIRST = [
         ),
         note="both are within everything that is known of them",
     ),
-    Row("crac-1 fails", (fault("air_unit_failure", "crac-1"),), note="the other unit holds the room"),
+    Row(
+        "crac-1 fails",
+        (fault("air_unit_failure", "crac-1"),),
+        (at("DcimCrahFault", 60, device="crac-1"),),
+        note="the other unit holds the room",
+    ),
 ]
 EDGE_MAINS = [
     Row(
@@ -380,7 +385,12 @@ HALL_SECOND = [
         note="its valve makes up for it, and the unit does not show its primary side",
     ),
     Row("8 % of air in c-tcs", (fault("air_in_loop", f"{HALL}-c-tcs"),), note="the pumps make up for it"),
-    Row("an air unit of the hall fails", (fault("air_unit_failure", f"{HALL}-crah-1"),), note="one is spare"),
+    Row(
+        "an air unit of the hall fails",
+        (fault("air_unit_failure", f"{HALL}-crah-1"),),
+        (at("DcimCrahFault", 60, device=f"{HALL}-crah-1"),),
+        note="one is spare",
+    ),
     Row(
         "rack d1 takes six times its load",
         (fault("overload", f"{HALL}-d1", value=6.0),),

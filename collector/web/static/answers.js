@@ -12,7 +12,7 @@ export function answersColumn({ site, words, format, short }) {
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
     table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
     table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
-    table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
+    table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" || (each.id === "devices_answering" && each.state === "partial") ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
 
 /** With names as people say them here. */

@@ -33,6 +33,7 @@ class Page {
     this._root = root;
     this._live = live;
     this._frame = 0;
+    this._focus = this._left = null;
     this._failed = new Set();
     this._known = null;
     this._clockOffset = 0;
@@ -68,7 +69,10 @@ class Page {
   }
 
   start() {
-    addEventListener("popstate", () => this._read());
+    addEventListener("popstate", () => {
+      this._read();
+      this._return();
+    });
     addEventListener("resize", () => this.draw());
     document.addEventListener("click", (event) => this._click(event));
     document.addEventListener("visibilitychange", () => this.draw());
@@ -80,8 +84,18 @@ class Page {
   go(address) {
     window.history.pushState(null, "", address);
     this._read();
-    document.getElementById("main")?.focus({ preventScroll: true });
+    this._focus = "#main";
     scrollTo(0, 0);
+  }
+
+  /** Where the focus goes once it is there. A view is drawn in the next frame, and its floor may come later still. */
+  _moveFocus() {
+    const target = this._focus && document.querySelector(this._focus);
+    if (!target) return;
+    const here = document.activeElement;
+    // Who has gone on meanwhile stays there.
+    if (here === document.body || here?.id === "main" || !here?.isConnected || this._focus === "#main") target.focus({ preventScroll: this._focus === "#main" });
+    this._focus = null;
   }
 
   _set(name, value) {
@@ -95,7 +109,17 @@ class Page {
     if (!link || event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     if (link.origin !== location.origin || link.pathname !== location.pathname || link.hash) return;
     event.preventDefault();
+    const isBack = this.route.view !== "floor" && readLink(link.search).view === "floor";
+    if (link.dataset.rack) this._left = `[data-rack="${CSS.escape(link.dataset.rack)}"]`;
     this.go(link.href);
+    if (isBack) this._return();
+  }
+
+  /** Back on the floor the focus is where it was: with the keyboard, from rack to rack and not from the top each time. */
+  _return() {
+    if (this.route.view !== "floor" || !this._left) return;
+    this._focus = this._left;
+    this._left = null;
   }
 
   _read() {
@@ -238,7 +262,7 @@ class Page {
     const route = this.route;
     const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
     const wanted = {
-      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), limit: this._limit }],
+      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit: this._limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
       figure: ["figures", { site, metric: id, limit: FIGURES }],
       problem: ["problems", { site }],
@@ -322,6 +346,7 @@ class Page {
       view ? null : this._part(daySection),
     ]);
     fitCards(words);
+    this._moveFocus();
   }
 
   /** One part of the page. If it fails the others are shown all the same: a mistake about one rack must not hide a lost feed. */
@@ -341,7 +366,7 @@ class Page {
     const worst = problems.causes.map((id) => problems.problems[id]?.severity);
     if (worst.includes("critical")) return "critical";
     if (worst.includes("warning")) return "warning";
-    return problems.complete && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
+    return problems.complete && !Object.keys(problems.beginning ?? {}).length && !site.devices.down && allSeen(site, this.floor) ? "ok" : "unknown";
   }
 }
 

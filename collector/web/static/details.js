@@ -39,7 +39,7 @@ export function heading(words, ...title) {
 export function problemView(page) {
   const { route, words, format, now, asked } = page;
   const all = asked?.document?.problems ?? [];
-  const problem = page.problems?.problems[route.id] ?? all.find((each) => each.id === route.id);
+  const problem = page.problems?.problems[route.id] ?? page.problems?.beginning?.[route.id] ?? all.find((each) => each.id === route.id);
   if (!problem) return [heading(words, words.say("problems.title")), asked?.document ? h("p", { class: "dim" }, words.say("problem.gone")) : absent(page, "problem.gone")];
   const kind = look(problem);
   const folded = all.filter((each) => each.cause?.id === problem.id);
@@ -47,6 +47,7 @@ export function problemView(page) {
   return [
     heading(words, h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem)),
     h("section", { class: `panel card ${kind}` },
+      problem.due ? h("p", { class: "fading" }, words.say("problems.due", { time: format.time(problem.due) })) : null,
       sentences(words.problemText(problem, format)), h("p", null, runbook(problem, words)),
       facts([
         [words.say("problem.since"), `${format.when(instant(problem.since), now)} (${words.say("problem.for", { time: format.duration(Math.max(0, Math.round((now - instant(problem.since)) / 1000))) })})`],

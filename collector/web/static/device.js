@@ -15,10 +15,14 @@ function state(name, words) {
 }
 
 export function devicesView(page) {
-  const { asked, words, format, settings } = page;
+  const { asked, words, format, settings, route: { parameters } } = page;
+  const filters = Object.fromEntries(["agent", "rack", "room"].map((name) => [name, parameters.get(name)]));
   const items = asked?.document?.items;
   return [
     heading(words, words.say("devices.title")),
+    h("nav", { class: "chips", "aria-label": words.say("table.state") }, [null, "up", "down", "unknown"].map((state) => h("a", {
+      key: state ?? "all", href: linkTo({ ...filters, devices: "", state }), "aria-current": (parameters.get("state") ?? null) === state ? "true" : null },
+      state ? [h("span", { "aria-hidden": "true" }, STATE_SIGNS[state]), " ", words.say(`state.${state}`)] : words.say("devices.all")))),
     h("form", { class: "search", role: "search", on: { submit: (event) => event.preventDefault() } },
       h("label", { for: "search" }, words.say("devices.search"), " "),
       h("input", { id: "search", type: "search", autocomplete: "off", on: { input: (event) => settings.search(event.target.value) } })),
@@ -28,17 +32,13 @@ export function devicesView(page) {
         h("thead", null, h("tr", null, columns(["device", "state", "class", "place", "identity", "agent", "age"], words))),
         h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => h("tr", { class: each.state },
           h("td", null, h("a", { href: linkTo({ device: each.id }) }, each.id), each.problem ? [" ", h("span", { class: `sign ${each.problem.severity}` }, SIGNS[each.problem.severity])] : null),
-          h("td", null, state(each.state, words), each.state === "unknown" && each.cause ? h("span", { class: "dim" }, ` ${cause(each, words)}`) : null, each.error ? h("span", { class: "dim" }, ` ${each.error}`) : null),
+          h("td", null, state(each.state, words), each.unobserved ? h("span", { class: "dim" }, ` ${why(each.unobserved, words)}`) : null, each.error ? h("span", { class: "dim" }, ` ${each.error}`) : null),
           h("td", null, each.class), h("td", null, [each.room, each.row, each.rack, each.feed && words.say("floor.feed", { feed: each.feed })].filter(Boolean).join(" / ")),
           h("td", null, [each.vendor, each.model].filter(Boolean).join(" ")), h("td", null, each.agent),
           h("td", { class: "number" }, each.age_seconds == null ? "–" : format.duration(Math.round(each.age_seconds))))))))) : h("p", null, words.say("devices.none")),
       asked.document.next ? h("button", { type: "button", on: { click: settings.more } }, words.say("devices.more")) : null,
     ] : absent(page, "device.gone"),
   ];
-}
-
-function cause(each, words) {
-  return why(typeof each.cause === "string" ? { cause: each.cause, agent: each.agent } : each.cause, words);
 }
 
 export function deviceView(page) {

@@ -3,7 +3,7 @@
 import { byName } from "./details.js";
 import { h, memo } from "./dom.js";
 import { linkTo } from "./links.js";
-import { RANK, shortName, SIGNS, why } from "./marks.js";
+import { BEGINS, RANK, shortName, SIGNS, why } from "./marks.js";
 import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
@@ -11,6 +11,8 @@ const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
 // Groups of UPSs of one feed that are named one by one.
 const GROUPS_SHOWN = 4;
 const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
+// Of more CDUs in a row each shows its pumps and whether anything flows, and no figures.
+const CDUS_WHOLE = 6;
 // A floor of more racks is shown room by room.
 const RACKS_TOGETHER = 240;
 // Width over height of a tile that has room for a name, a value and two feeds.
@@ -38,7 +40,9 @@ export function floorSection(page) {
   const feeds = Object.keys(floor?.feeds ?? {}).sort();
   const all = quantities(feeds);
   const quantity = all.find((each) => each.id === page.quantity) ?? all[0];
-  const rows = floor ? shownRows(floor, page.route) : [];
+  const standing = floor ? shownRows(floor, page.route) : [];
+  const rows = standing.filter((row) => row.racks.length || row.id);
+  const rest = standing.filter((row) => !rows.includes(row));
   const count = rows.reduce((sum, row) => sum + row.racks.length, 0);
   const density = DENSITIES.find(([most]) => count <= most)[1];
   const isWall = page.route.parameters.has("wall");
@@ -51,9 +55,10 @@ export function floorSection(page) {
       all.map((each) => h("button", { type: "button", key: each.id, "aria-pressed": String(each === quantity), on: { click: () => page.choose(each.id) } },
         words.say(each.key, each.parameters)))),
     floor ? power(page) : null,
-    floor && !rows.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
+    floor && !standing.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
     h("div", { class: "rows", style: { "--columns": String(columns), "--side": String(side) }, on: { keydown: arrows } },
       rows.map((row) => rowOf(row, quantity, page))),
+    rest.length ? h("div", { class: "rest", key: "rest" }, rest.map((row) => rowOf(row, quantity, page))) : null,
     legendOf(quantity, page));
 }
 
@@ -101,6 +106,10 @@ function sign(kind, words) {
   return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " "] : null;
 }
 
+function beginSign(kind, words) {
+  return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say("severity.begins") }, BEGINS[kind]), " "] : null;
+}
+
 /** Feeds and UPS groups, each with its minutes of battery. */
 function power(page) {
   const { floor, words } = page;
@@ -140,24 +149,26 @@ function upsGroup(group, { words, format, short }, isSaid = false) {
   const count = group.members?.length ?? 0;
   const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
   const minutes = seen ? format.left(group.seconds_left) : "?";
-  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", ") },
+  return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", "), "data-problem": group.problem?.severity ?? null, "data-begins": group.beginning?.severity ?? null },
+    sign(group.problem?.severity, words), beginSign(group.beginning?.severity, words),
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
     group.load_ratio == null ? null : ` · ${words.say("floor.load", { load: format.percent(group.load_ratio) })}`,
     group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
-    group.observed ? null : ` · ${words.say("floor.unseen")}`);
+    group.observed ? null : ` · ${words.say("floor.unseen")}`,
+    group.observed && group.unseen ? ` · ${words.say("floor.groups_unseen", { n: group.unseen })}` : null);
 }
 
 function rowOf(row, quantity, page) {
   const { floor, words } = page;
   const racks = row.racks.map((id) => floor.racks[id]);
   const cdus = row.cdus.map((id) => floor.cdus[id]);
-  const title = words.say("floor.row", { name: shortName(row.id, row.room) });
+  const title = row.id ? words.say("floor.row", { name: shortName(row.id, row.room) }) : words.say("floor.cdus");
   return memo(`row ${row.room} ${row.id}`, [row, quantity.id, words, page.format, page.route, ...racks, ...cdus], () =>
     h("section", { class: "row", "aria-label": title, style: { "--racks": String(row.racks.length) } },
-      h("h3", null, h("a", { href: linkTo({ room: page.room || null, row: row.id }) }, title)),
+      h("h3", null, row.id ? h("a", { href: linkTo({ room: page.room || null, row: row.id }) }, title) : title),
       h("div", { class: "in-row" },
-        h("ul", { class: "racks" }, racks.map((rack, index) => rack && h("li", { key: row.racks[index] }, rackTile(rack, quantity, page)))),
-        cdus.length ? h("ul", { class: "cdus" }, cdus.map((cdu, index) => cdu && h("li", { key: row.cdus[index] }, cduTile(cdu, page)))) : null)));
+        racks.length ? h("ul", { class: "racks" }, racks.map((rack, index) => rack && h("li", { key: row.racks[index] }, rackTile(rack, quantity, page)))) : null,
+        cdus.length ? h("ul", { class: cdus.length > CDUS_WHOLE ? "cdus many" : "cdus" }, cdus.map((cdu, index) => cdu && h("li", { key: row.cdus[index] }, cduTile(cdu, page)))) : null)));
 }
 
 function rackTile(rack, quantity, { words, format }) {
@@ -165,21 +176,37 @@ function rackTile(rack, quantity, { words, format }) {
   const value = quantity.value(rack.values);
   const text = valueText(rack, quantity, value, words, format);
   const problem = rack.problem?.severity ?? null;
+  const begins = rack.beginning?.severity ?? null;
   const feeds = byName(rack.feeds);
   const said = [
     rack.id, rack.observed ? text : `${words.say("floor.unseen")}: ${why(rack.unobserved, words)}`,
     ...feeds.map(([feed, state]) => (state.state === "on" && state.load_ratio != null
       ? words.say("floor.feed_load", { feed, load: format.percent(state.load_ratio) }) : `${words.say("floor.feed", { feed })} ${words.say(`floor.feed.${state.state}`)}`)),
     ...(problem ? [words.say(`severity.${problem}`)] : []),
+    ...(begins ? [words.say("severity.begins")] : []),
+    ...(rack.observed && rack.unseen ? [words.say("floor.devices_unseen", { n: rack.unseen })] : []),
   ].join(", ");
   return h("a", {
-    class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem,
+    class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem, "data-begins": begins,
     "data-observed": String(rack.observed), "aria-label": said, title: said,
   },
-  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), problem ? h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]) : null,
-  h("b", { class: "value" }, text),
+  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
+  h("b", { class: "value" }, unitApart(text)),
   h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
     state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
+}
+
+/** A number and its unit, which stands below it where a tile is narrow. */
+function unitApart(text) {
+  const [number, unit, ...more] = text.split("\u00a0");
+  return unit && !more.length ? [number, h("span", { class: "unit" }, `\u00a0${unit}`)] : text;
+}
+
+/** The corner of a tile: what is told, what begins, or that some of its devices are not observed. */
+function markOf(rack, problem, begins) {
+  if (begins) return h("span", { class: `mark ${begins}`, "aria-hidden": "true" }, problem ? SIGNS[problem] : "", BEGINS[begins]);
+  if (problem) return h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]);
+  return rack.observed && rack.unseen ? h("span", { class: "mark uncertain", "aria-hidden": "true" }, SIGNS.uncertain) : null;
 }
 
 function valueText(rack, quantity, value, words, format) {
@@ -199,10 +226,11 @@ function cduTile(cdu, { words, format }) {
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
-  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
-    sign(problem, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
+  const begins = cdu.beginning?.severity ?? null;
+  return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-begins": begins, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
+    sign(problem, words), beginSign(begins, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
-      ? [h("span", null, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", null, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
+      ? [h("span", { class: isStill ? null : "flowing" }, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", { class: "temperatures" }, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
       : h("span", null, words.say("floor.unseen")),
     pumps.length && cdu.observed ? h("span", { class: "pumps" }, pumps.map(([pump, state]) => h("span", {
       key: pump, class: `pump ${state}`, role: "img", "aria-label": words.say(`floor.pump.${state === "standby" ? "off" : state}`, { pump }) }, PUMP_SIGNS[state] ?? "?"))) : null);
@@ -219,6 +247,7 @@ function legendOf(quantity, { words, format, floor }) {
   return h("ul", { class: "legend" },
     shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
     ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
+    h("li", { key: "begins", class: "text" }, h("span", { class: "sign critical" }, BEGINS.critical), " ", h("span", { class: "sign warning" }, BEGINS.warning), " ", words.say("severity.begins")),
     h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")),
     floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
 }

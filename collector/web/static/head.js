@@ -26,13 +26,14 @@ function totals(site, words, format) {
     [all.pue ? format.number(all.pue.value, 2) : "?",
       pueWords(site, words, format), all.pue, pue],
     [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, null],
-    [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known) }),
-      words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }), devices.answering, null],
+    [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known + devices.never_heard) }),
+      words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }),
+      devices.unobserved + devices.never_heard > 0 || !devices.known ? null : devices.answering, { link: linkTo({ devices: "", state: devices.unobserved + devices.never_heard > 0 ? "unknown" : null }) }],
   ];
   return h("ul", { class: "totals", "aria-label": words.say("total.label") }, entries.map(([value, name, known, figure]) => {
     const text = [h("b", null, value), " ", h("span", null, name)];
     const missing = known === null || known === undefined;
-    return h("li", { class: missing ? "unknown" : null }, figure ? h("a", { href: figureLink(figure) }, text) : text);
+    return h("li", { class: missing ? "unknown" : null }, figure ? h("a", { href: figure.link ?? figureLink(figure) }, text) : text);
   }));
 }
 
@@ -86,23 +87,28 @@ export function verdict(page) {
   const grey = (text, ...more) => h("div", { class: "verdict unknown", key: "verdict" }, h("p", null, SIGNS.uncertain, " ", text), more);
   if (!site || !problems) return grey(words.say("link.connecting"));
   const { devices } = site;
-  const causes = site.unobserved.map((each) => h("li", { key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices })));
-  const reasons = causes.length ? h("ul", null, causes) : null;
+  const causes = site.unobserved.map((each) => h("li", { key: `${each.cause} ${each.agent}` }, causeLine(each, page)));
+  const reasons = causes.length ? h("ul", null, causes, h("li", { key: "which" }, h("a", { href: linkTo({ devices: "", state: "unknown" }) }, words.say("verdict.which")))) : null;
   if (!devices.known) return grey(words.say("verdict.empty"), reasons);
   if (!site.problems.complete || !problems.complete) return grey(words.say("verdict.starting"), reasons);
-  const isSeen = allSeen(site, floor);
-  if (!isSeen || devices.down) return grey(words.say("verdict.unknown", { unseen: format.number(devices.unobserved + devices.down), known: format.number(devices.known) }), reasons, never(devices, words));
-  return h("div", { class: "verdict ok", key: "verdict" }, h("p", null, SIGNS.ended, " ", words.say("verdict.ok", { n: devices.known })), never(devices, words));
+  const begun = Object.keys(problems.beginning ?? {}).length;
+  if (begun) return grey(words.say("verdict.begins", { n: begun }), reasons);
+  const unseen = devices.unobserved + devices.never_heard + devices.down;
+  if (unseen) return grey(words.say("verdict.unknown", { unseen: format.number(unseen), known: format.number(devices.known + devices.never_heard) }), reasons);
+  if (!allSeen(site, floor)) return grey(words.say("verdict.racks", { n: Object.values(floor.racks).filter((rack) => !rack.observed).length }), reasons);
+  return h("div", { class: "verdict ok", key: "verdict" }, h("p", null, SIGNS.ended, " ", words.say("verdict.ok", { n: devices.known })));
 }
 
-/** Whether everything that is polled is observed, and every rack on the floor by some device. */
+/** Whether every device that is known or planned is observed, and every rack on the floor by some device. */
 export function allSeen(site, floor) {
-  return site.devices.known > 0 && site.devices.unobserved === 0 && Object.values(floor?.racks ?? {}).every((rack) => rack.observed);
+  return site.devices.known > 0 && site.devices.unobserved + site.devices.never_heard === 0 && Object.values(floor?.racks ?? {}).every((rack) => rack.observed);
 }
 
-function never(devices, words) {
-  const { never_heard: n, never_heard_ids: ids } = devices;
-  return n > 0 ? h("p", { class: "small" }, words.say("verdict.never", { n, names: ids.join(", "), more: n > ids.length ? "…" : "" })) : null;
+/** One cause with how many devices it hides; those that were never heard of by name, because nothing else leads to them. */
+export function causeLine(each, { site, words, short }) {
+  if (each.cause !== "never_heard") return words.say("cause.line", { cause: why(each, words), n: each.devices });
+  const names = site.devices.never_heard_ids.map((device) => short({ device }).device);
+  return words.say("verdict.never", { n: each.devices, names: names.join(", "), more: each.devices > names.length ? "…" : "" });
 }
 
 function lost(link, words, format) {

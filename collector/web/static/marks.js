@@ -1,6 +1,8 @@
 // Signs that say without colour what colour says.
 
 export const SIGNS = { critical: "▲", warning: "◆", info: "●", uncertain: "?", ended: "✓" };
+// What has begun and is no problem yet: the same signs, hollow.
+export const BEGINS = { critical: "△", warning: "◇", info: "○" };
 export const RANK = { critical: 0, warning: 1, info: 2 };
 
 /** How a problem is shown: its severity, or `uncertain` where nobody can tell whether it goes on, or where it only says what is not known. */

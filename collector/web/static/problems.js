@@ -2,14 +2,16 @@
 
 import { h, memo } from "./dom.js";
 import { instant } from "./format.js";
-import { verdict } from "./head.js";
+import { causeLine, verdict } from "./head.js";
 import { linkTo, outerLink } from "./links.js";
-import { look, RANK, shortName, SIGNS, why } from "./marks.js";
+import { BEGINS, look, RANK, shortName, SIGNS } from "./marks.js";
 
 const HOUR_MS = 3_600_000;
 const RACKS_SHOWN = 8;
 const OTHERS_SHOWN = 12;
 const CLEARED_SHOWN = 5;
+const BEGUN_SHOWN = 6;
+const WINDOWS_SHOWN = 5;
 
 /** The column of problems, with those of the last hour that are over. */
 export function problemColumn(page) {
@@ -20,7 +22,9 @@ export function problemColumn(page) {
     h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
     verdict(page),
     h("div", { class: "cards" }, alike(causes).map(([problem, others]) => card(problem, others, page))),
+    beginning(page),
     unseen(page),
+    windows(page),
     problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
     h("p", { class: "cut", key: "cut", hidden: true }),
     cleared(page));
@@ -29,11 +33,11 @@ export function problemColumn(page) {
 // What a device calls an alarm, without more words than its own: named causes go first.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes, the most severe first; among these those that concern most racks, and the latest. */
+/** Causes, the most severe first; among these those that hold at present, those that concern most racks, and the latest. */
 function inOrder(problems) {
   const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
   return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
-    RANK[a.severity] - RANK[b.severity] || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
 }
 
 // From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
@@ -58,11 +62,12 @@ function card(problem, others, page) {
     const { words, format, now } = page;
     const kind = look(problem);
     const since = instant(problem.since);
-    return h("article", { class: `card ${kind}`, "data-problem": problem.name, "data-id": problem.id },
+    return h("article", { class: `card ${kind}${problem.maintenance ? " maintained" : ""}`, "data-problem": problem.name, "data-id": problem.id },
       h("h3", null,
         h("a", { href: linkTo({ problem: problem.id }) },
           h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
+      problem.maintenance ? maintained(problem.maintenance, page) : null,
       left === null ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
       sentences(words.problemText(problem, format)),
@@ -71,6 +76,31 @@ function card(problem, others, page) {
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
       h("p", { class: "small" }, join(notes(problem, page))));
   });
+}
+
+/** That nobody is told of it, why, and by whom: it goes on all the same. */
+function maintained({ why: reason, by, until }, { words, format, now }) {
+  return h("p", { class: "maintenance" }, "⚒ ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
+}
+
+/** What holds, and is a problem only once it has held for long enough: seen at once, told later. It is not counted, and nothing is green beside it. */
+function beginning(page) {
+  const begun = Object.values(page.problems?.beginning ?? {}).sort((a, b) => RANK[a.severity] - RANK[b.severity] || instant(b.since) - instant(a.since));
+  if (!begun.length) return null;
+  const { words } = page;
+  return h("section", { class: "begun", "aria-labelledby": "begun-title", key: "begun" },
+    h("h2", { id: "begun-title" }, words.say("problems.begun"), ` · ${begun.length}`),
+    begun.slice(0, BEGUN_SHOWN).map((problem) => begins(problem, page)),
+    begun.length > BEGUN_SHOWN ? h("p", { class: "dim" }, words.say("problems.more", { n: begun.length - BEGUN_SHOWN })) : null);
+}
+
+function begins(problem, page) {
+  const { words, format, now } = page;
+  return memo(`begins ${problem.id}`, [problem, words, format, format.when(0, now), page.floor?.rows], () => h("article", { class: `card begins ${problem.severity}`, "data-begins": problem.name },
+    h("h3", null,
+      h("a", { href: linkTo({ problem: problem.id }) }, h("span", { class: "sign", role: "img", "aria-label": words.say("severity.begins") }, BEGINS[problem.severity]), " ", words.problemTitle(problem, page.short)),
+      " ", h("time", { datetime: new Date(problem.since).toISOString() }, words.say("problems.since", { time: format.when(problem.since, now) }))),
+    h("p", { class: "small" }, join([words.say("problems.due", { time: format.time(problem.due) }), ...notes(problem, page)]))));
 }
 
 /** What is known, and behind an arrow what to do: by the table of problems the last sentence. */
@@ -85,7 +115,7 @@ function alsoAt(problem, others, page) {
   const places = new Map([[subject(problem, page), null]]);
   for (const each of others) if (!places.has(subject(each, page))) places.set(subject(each, page), each.id);
   const shown = [...places].filter(([, id]) => id);
-  return h("p", { class: "others" }, page.words.say("problems.alike", { n: others.length }), shown.length ? " " : "",
+  return h("p", { class: "others" }, page.words.say("problems.alike", { n: shown.length || others.length }), shown.length ? " " : "",
     shown.slice(0, OTHERS_SHOWN).flatMap(([name, id], index) => [index ? ", " : "", h("a", { key: id, href: linkTo({ problem: id }) }, name)]),
     shown.length > OTHERS_SHOWN ? " …" : "");
 }
@@ -103,8 +133,6 @@ function notes(problem, page) {
     // A share of a feed's devices is in the sentence; beside its limit it says nothing that anybody asks for.
     limit === null || !problem.unit || !(problem.labels.device ?? problem.labels.rack) ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
     racks(problem, page),
-    problem.acknowledged ? words.say("problems.acknowledged", { by: problem.acknowledged.by, until: clock(problem.acknowledged.until, format) }) : null,
-    problem.maintenance ? words.say("problems.maintenance", { until: clock(problem.maintenance.until, format) }) : null,
     problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
     problem.runbook && outerLink(problem.runbook) ? runbook(problem, words) : null,
   ];
@@ -119,11 +147,6 @@ export function measured({ unit, times }, value, format) {
 export function runbook(problem, words) {
   const address = problem.runbook && outerLink(problem.runbook);
   return address ? h("a", { href: address, rel: "noopener" }, words.say("problems.todo")) : problem.runbook ? h("span", null, `${words.say("problems.todo")}: ${problem.runbook}`) : null;
-}
-
-function clock(time, format) {
-  const ms = instant(time);
-  return ms === null ? null : format.time(ms, { withSeconds: false });
 }
 
 /** Parts with a dot between those that are there. */
@@ -170,13 +193,23 @@ function runs(ids, { floor, short, words }) {
 }
 
 /** Beside problems that are known, those that nobody could see. Without any, the verdict says it. */
-function unseen({ site, problems, words, format }) {
+function unseen(page) {
+  const { site, problems, words, format } = page;
   if (!site || !problems?.causes.length) return null;
   const { devices } = site;
-  if (devices.unobserved <= 0) return null;
+  const n = devices.unobserved + devices.never_heard;
+  if (n <= 0) return null;
   return h("article", { class: "card uncertain", key: "unseen" },
-    h("h3", null, h("a", { href: linkTo({ devices: "" }) }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.uncertain), " ", words.say("problems.unseen", { n: format.number(devices.unobserved), all: format.number(devices.known) }))),
-    site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, words.say("cause.line", { cause: why(each, words), n: each.devices }))));
+    h("h3", null, h("a", { href: linkTo({ devices: "", state: "unknown" }) }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS.uncertain), " ", words.say("problems.unseen", { n: format.number(n), all: format.number(devices.known + devices.never_heard) }))),
+    site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, causeLine(each, page))));
+}
+
+/** Work that is going on: whoever looks must know what nobody will be told of, also while it is quiet. */
+function windows({ site, words, format, now, short }) {
+  return site?.maintenance?.length ? h("section", { class: "windows", key: "windows", "aria-label": words.say("windows.title") }, site.maintenance.slice(0, WINDOWS_SHOWN).map((each) => {
+    const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => short({ [label]: value })[label]));
+    return h("p", { class: "window", key: each.id }, "⚒ ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, each.by ? ` (${each.by})` : "");
+  }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }
 
 // A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips bear stopped pumps is a figure of the
@@ -241,4 +274,17 @@ export function fitCards(words) {
   const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
   for (const card of others) if (!fits()) card.classList.add("compact");
   for (const card of others) if (!fits()) hide(card);
+  fitAnswers();
+}
+
+/** In the wall view, make the answers smaller where they have no room; then leave out good ones, from the end, so that none is cut through. */
+function fitAnswers() {
+  const column = document.querySelector("[data-wall] .answers");
+  if (!column) return;
+  const fits = () => column.scrollHeight <= column.clientHeight + 1;
+  column.classList.remove("tight");
+  const rows = [...column.querySelectorAll("tr")].reverse();
+  for (const row of rows) row.classList.remove("spared");
+  if (!fits()) column.classList.add("tight");
+  for (const row of rows) if (!fits() && !row.querySelector(".no, .bad, .lost, .unknown")) row.classList.add("spared");
 }

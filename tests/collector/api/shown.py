@@ -37,6 +37,7 @@ class Shown:
                 site=lambda: self.site if described else None,
                 figures=self.figures.of,
                 problems=self.tracker.active,
+                beginning=self.tracker.beginning,
                 are_problems_complete=lambda: self.is_complete,
                 around=lambda: self.around,
                 table=load_table(),
@@ -60,6 +61,13 @@ class Shown:
         problem = load_table().problems[name]
         self.tracker.update(unit, {key: value}, now - problem.hold_s)
         self.tracker.update(unit, {key: value}, now)
+        self.tick(now)
+
+    def begins(self, name: str, value: float = 1.0, *, now: float = 100.0, **labels: str) -> None:
+        """A problem holds from now on, for no time so far."""
+        labels = {"site": self.site.id} | labels
+        key = name, tuple(sorted(labels.items()))
+        self.tracker.update(("test", name, *sorted(labels.values())), {key: value}, now)
         self.tick(now)
 
     def ended(self, name: str, now: float, **labels: str) -> None:

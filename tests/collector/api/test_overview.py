@@ -33,25 +33,27 @@ def test_pue_is_a_mean_of_a_quarter_of_an_hour_and_says_so() -> None:
     means = PowerMeans()
     for at in range(400):
         means.add(50_000.0 if at != 390 else 90_000.0, 40_000.0, at * PUE_STEP_S)
-    pue = means.pue()
+    pue = means.pue(400 * PUE_STEP_S)
     assert pue is not None
     assert (pue.value, pue.window_seconds, pue.estimate) == (1.256, 900.0, True)
-    soon = PowerMeans([(0.0, 5.0, 4.0), (5.0, 6.0, 4.0)]).pue()
+    soon = PowerMeans([(0.0, 5.0, 4.0), (5.0, 6.0, 4.0)]).pue(10.0)
     assert soon is not None
     assert (soon.value, soon.window_seconds) == (1.5, 0.0)
-    assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue() is None
+    assert PowerMeans([(0.0, 5.0, 0.0), (100.0, 5.0, 0.0)]).pue(100.0) is None
 
 
 def test_what_batteries_give_is_in_no_estimate_of_pue() -> None:
     """On battery a site takes less from outside than its equipment uses."""
     means = PowerMeans()
     means.add(20_000.0, 40_000.0, 0.0)
-    assert means.pue() is None
+    assert means.pue(0.0) is None
     means.add(50_000.0, 40_000.0, 5.0)
     means.add(20_000.0, 40_000.0, 10.0)
-    pue = means.pue()
+    pue = means.pue(10.0)
     assert pue is not None
     assert pue.value == 1.25
+    # An old estimate is none of this moment.
+    assert means.pue(66.0) is None
 
 
 def test_devices_that_were_never_heard_of_are_named_and_panels_are_not() -> None:
@@ -102,7 +104,10 @@ def test_devices_are_counted_by_what_is_known_of_them() -> None:
     assert devices["planned"] == len(hall().devices)
     later = shown.get("site", 500.0)
     assert (later["devices"]["answering"], later["devices"]["unobserved"]) == (0, 13)
-    assert later["unobserved"] == [{"cause": "agent_silent", "agent": "gw", "devices": 13}]
+    assert later["unobserved"] == [
+        {"cause": "agent_silent", "agent": "gw", "devices": 13},
+        {"cause": "never_heard", "agent": "", "devices": 4},
+    ]
     assert later["devices"]["oldest_age_seconds"] is None
 
 
@@ -154,7 +159,8 @@ def test_trust_counts_what_is_missing() -> None:
     )
     site = shown.get("site")
     trust = {each["id"]: each for each in site["answers"]["trust"]}
-    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 13, "state": "good"}
+    # All of those that were heard of answer; four of the site file were not, so that nobody can say that all is well.
+    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 17, "state": "partial"}
     assert trust["readings_current"]["state"] == "good"
     assert trust["messages_missing"] == {"id": "messages_missing", "value": 3, "of": None, "state": "bad"}
     assert site["ledger"] == {"missing": 3, "complete": False}
@@ -178,6 +184,11 @@ def test_rooms_say_their_worst_problem_and_whether_all_of_them_is_seen() -> None
     powered(shown)
     shown.problem("DcimUpsOnBypass", room="plant", device="ups-b", feed="B")
     rooms = {each["id"]: each for each in shown.get("site", 102.0)["rooms"]}
-    assert rooms["hall"] == {"id": "hall", "racks": 2, "problem": None, "observed": True}
+    # An air handler, a monitor and a rope of the site file were never heard of: nobody can tell how the room is.
+    assert rooms["hall"] == {"id": "hall", "racks": 2, "problem": None, "observed": False}
+    for name in ("crah-1", "box-1", "rope-1"):
+        shown.readings.take(name, {}, 101.0, device_class="env")
+    rooms = {each["id"]: each for each in shown.get("site", 102.6)["rooms"]}
+    assert rooms["hall"]["observed"]
     assert rooms["plant"] == {"id": "plant", "racks": 0, "problem": "critical", "observed": True}
     assert shown.get("site", 103.0)["problems"] == {"critical": 1, "warning": 0, "info": 0, "complete": True}

@@ -61,7 +61,9 @@ async def test_a_stream_brings_the_document_and_then_its_changes() -> None:
     shown, content = serving_hall()
     async with serving(content) as served, stream(served.port, "problems,device:cdu-1") as reader:
         found = dict([await next_event(reader), await next_event(reader)])
-        assert found["problems"] == {"whole": {"complete": True, "causes": [], "more": 0, "problems": {}}}
+        assert found["problems"] == {
+            "whole": {"complete": True, "causes": [], "more": 0, "problems": {}, "beginning": {}}
+        }
         assert found["device:cdu-1"]["whole"]["id"] == "cdu-1"
         shown.problem("DcimSmoke", device="x")
         part, data = await next_event(reader)

@@ -1,8 +1,9 @@
 """`make page`: faults of a simulated site, each read from the page in Chromium; or the pictures of the documentation.
 
-Every fault goes the whole way: simulated device, agent, broker, collector, browser. The table says what the page showed, and when: on the
-floor at once, and as a problem once it has held for the seconds of its row (docs/reference/problems.md), which begin with the first reading
-that tells of it. It must be on the page within 3 s of being told; what lies before its hold is the polling interval of those readings.
+Every fault goes the whole way: simulated device, agent, broker, collector, browser. The table says what the page showed, and when: under
+*Just seen* with its words and its place, as soon as a reading tells of it; and as a problem once it has held for the seconds of its row
+(docs/reference/problems.md). Of the demo each must be seen within 3 s after the command has returned; elsewhere the polling interval of its
+readings, and the patience with a device that does not answer, come before. It must be on the page as a problem within 3 s of being told.
 """
 
 import argparse
@@ -26,7 +27,7 @@ ANSWERED = "[...document.querySelectorAll('.answers td')].filter(e => e.classLis
 IMAGES = REPOSITORY / "docs/images"
 # A device counts as unreachable after two minutes, the longest of these.
 PATIENCE_S = 200.0
-# How soon a problem is on the page once it is told.
+# How soon a problem is on the page once it is told; and how soon a fault of the demo is seen.
 PROMISED_S = 3.0
 
 
@@ -65,9 +66,10 @@ def faults(site: SimulatedSite, stack: ExitStack, browser: Browser, wanted: list
     """Each fault, then an agent that is killed."""
     failed = 0
     print(
-        "| fault | the problem on the page | on the floor after s | told after s | of which it must hold s | on the page s later |"
+        "| fault | the problem on the page | the command took s | seen s later | told after s | of which it must hold s"
+        " | on the page s later |"
     )
-    print("|---|---|---|---|---|---|", flush=True)
+    print("|---|---|---|---|---|---|---|", flush=True)
     with browser.page(site.url, (1440, 900)) as page:
         page.wait(f"{FLOOR} && {ANSWERED}", "the floor", PATIENCE_S)
         for fault in wanted:
@@ -84,14 +86,15 @@ def play(site: SimulatedSite, page: Page, fault: Fault) -> bool:
     """Whether one fault was shown in time, in the right place, with the right words."""
     hold_s = load_table().problems[fault.problem].hold_s
     order, card = " ".join(fault.order), f".card[data-problem={fault.problem}]"
-    at_once = f"document.querySelector({json.dumps(fault.at_once)}) !== null" if fault.at_once else "false"
+    at_once = _first_sight(fault)
     page.wait(f"!({at_once}) && document.querySelector('{card}') === null", f"all well before {order}", PATIENCE_S)
-    began_s = time.time()
+    ordered_s = time.time()
     number = site.fault(*fault.order)
+    # The fault begins before its command returns; the command itself starts an interpreter, for a second or two on a busy machine.
+    began_s = time.time()
     try:
-        if fault.at_once:
-            page.wait(at_once, f"{order} on the floor", PATIENCE_S)
-        on_floor = f"{time.time() - began_s:.1f}" if fault.at_once else ""
+        page.wait(at_once, f"{order} seen", PATIENCE_S)
+        seen_s = time.time() - began_s
         page.wait(seen(fault), fault.problem, PATIENCE_S)
         late_s = time.time() - began_s
         title = page.text(f"{card} h3").splitlines()[0]
@@ -101,8 +104,21 @@ def play(site: SimulatedSite, page: Page, fault: Fault) -> bool:
         return False
     finally:
         site.clear(number)
-    print(f"| {order} | {title} | {on_floor} | {told_s:.1f} | {hold_s:g} | {late_s - told_s:.1f} |", flush=True)
-    return bool(late_s - told_s <= PROMISED_S)
+    print(
+        f"| {order} | {title} | {began_s - ordered_s:.1f} | {seen_s:.1f} | {told_s:.1f} | {hold_s:g} | {late_s - told_s:.1f} |",
+        flush=True,
+    )
+    return bool(late_s - told_s <= PROMISED_S and (site.agent is not None or seen_s <= PROMISED_S))
+
+
+def _first_sight(fault: Fault) -> str:
+    """JavaScript that tells whether the fault is seen: with the words of its title, before or after it is told."""
+    names = json.dumps([fault.problem, *fault.sooner])
+    cards = (
+        f"[...document.querySelectorAll('.card')].some(e => {names}.includes(e.dataset.begins ?? e.dataset.problem))"
+    )
+    place = f"document.querySelector({json.dumps(fault.at_once)}) !== null" if fault.at_once else "true"
+    return f"{cards} && {place}"
 
 
 def seen(fault: Fault) -> str:
@@ -123,7 +139,7 @@ def agent_killed(site: SimulatedSite, stack: ExitStack, page: Page) -> bool:
     page.wait("document.querySelector('.rack[data-observed=true]') === null", "grey", PATIENCE_S)
     late_s = time.monotonic() - began
     is_told = "is offline" in page.text(".problems")
-    print(f"| agent killed | {is_told and 'grey, with its cause'} | {late_s:.1f} | | | |")
+    print(f"| agent killed | {is_told and 'grey, with its cause'} | | {late_s:.1f} | | | |")
     site.agent = start_agent(site.folder, stack)
     page.wait(FLOOR, "the agent again", PATIENCE_S)
     return is_told

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 # What is 1 in `value` per minute of a leak is 1 L; a rope reports a glass of it, so this one is found at once.
 BURST = ("--value", "60")
+# A place at which something has begun, or is told.
+MARKED = ":is([data-begins], [data-problem])"
 
 
 @dataclass(frozen=True)
 class Fault:
     """What breaks (`rackflow-sim fault` …), the problem that must be told, its words, and the element that must be marked.
 
-    `at_once` selects what the floor shows before anything has held for long enough to be a problem; empty where it shows nothing.
+    `at_once` selects what the floor shows as soon as the fault is seen; `sooner` are problems seen before the one that explains them.
     """
 
     order: tuple[str, ...]
@@ -18,12 +20,14 @@ class Fault:
     words: tuple[str, ...]
     marked: str
     at_once: str = ""
+    sooner: tuple[str, ...] = ()
 
 
 def on_battery(kind: str, feed: str, *words: str, problem: str = "DcimMainsLost") -> Fault:
     """A feed is without mains."""
     told = (*words, "of battery left", "→ Check that the generator")
-    return Fault((kind, feed), problem, told, f"[data-feed={feed}].battery", f"[data-feed={feed}].battery")
+    place = f"[data-feed={feed}].battery"
+    return Fault((kind, feed), problem, told, place, place, sooner=("DcimUpsOnBattery",))
 
 
 def pump(cdu: str, number: int) -> Fault:
@@ -70,6 +74,7 @@ def blind(cdu: str) -> Fault:
         "DcimCoolingBlind",
         ("does not answer: cooling not observed", "→ Have someone"),
         f"[data-cdu={cdu}][data-problem]",
+        f"[data-cdu={cdu}]{MARKED}",
     )
 
 
@@ -77,7 +82,11 @@ def dead_phase(pdu: str, rack: str) -> Fault:
     """A phase is lost before a PDU."""
     told = (f"Rack {rack.rpartition('-')[2]}", "phase L2 dead", "→ Check the breaker")
     return Fault(
-        ("phase_loss", pdu, "--phase", "L2"), "DcimPhaseDead", told, f"[data-rack={rack}][data-problem=critical]"
+        ("phase_loss", pdu, "--phase", "L2"),
+        "DcimPhaseDead",
+        told,
+        f"[data-rack={rack}][data-problem=critical]",
+        f"[data-rack={rack}]{MARKED}",
     )
 
 
@@ -94,7 +103,7 @@ def leak(loop: str) -> Fault:
 
 def bypass(ups: str) -> Fault:
     """A UPS goes to bypass."""
-    return Fault(("ups_bypass", ups), "DcimUpsOnBypass", ("on bypass",), ".card.critical")
+    return Fault(("ups_bypass", ups), "DcimUpsOnBypass", ("on bypass",), ".card.critical", f".ups{MARKED}")
 
 
 FAULTS: dict[str, tuple[Fault, ...]] = {

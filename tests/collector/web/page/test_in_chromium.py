@@ -94,6 +94,45 @@ def test_each_fault_is_named_in_its_rack_with_words_and_what_to_do(hall: Hall, b
         assert page.seen.errors == []
 
 
+def test_what_has_begun_is_seen_before_it_is_told_in_its_place_and_nothing_is_green_beside_it(
+    hall: Hall, browser: Browser
+) -> None:
+    """A UPS on bypass is told after a minute, because tests of a UPS take less."""
+    with browser.page(hall.url) as page:
+        page.wait(WELL, "all is well")
+        page.ask(LISTEN)
+        hall.agent.change("ups-a", dcim_ups_output_source="bypass")
+        hall.agent.say()
+        page.wait("document.querySelector('.card[data-begins=DcimUpsOnBypass]') !== null", "it begins")
+        assert "△ UPS ups-a on bypass" in page.text(".card.begins")
+        assert "told as a problem at" in page.text(".card.begins")
+        assert page.ask("document.querySelector('[data-feed=A] .ups').dataset.begins") == "critical"
+        assert page.ask(SHOWN_KIND) == "unknown"
+        assert page.text("#problems-title") == "PROBLEMS · 0"
+        assert "something has begun" in page.text(".verdict.unknown")
+        assert page.ask(POOR_CONTRAST) == []
+        # Who listens is told of problems only: what comes and goes by itself would talk all day.
+        assert page.ask("globalThis.said") == ""
+        page.click(".card.begins h3 a")
+        page.wait("document.querySelector('.panel .fading')?.innerText.includes('told as a problem at')", "its view")
+        page.ask("history.back()")
+        hall.agent.all_well()
+        page.wait(WELL, "gone again, and never a problem")
+        assert "Just seen" not in page.text(".problems")
+
+
+def test_devices_that_nobody_observes_are_one_click_from_the_count(hall: Hall, browser: Browser) -> None:
+    with browser.page(f"{hall.url}?devices&state=down") as page:
+        hall.agent.change("pdu-a1-a", error="timeout")
+        hall.agent.say()
+        page.wait("document.querySelectorAll('.devices tbody tr').length === 1", "one device", 15.0)
+        assert "pdu-a1-a" in page.text(".devices tbody")
+        assert page.text(".chips [aria-current=true]").endswith("down")
+        page.ask("[...document.querySelectorAll('.chips a')].find(e => e.innerText.includes('not observed')).click()")
+        page.wait("document.querySelector('main').innerText.includes('No device fits.')", "none")
+        assert page.ask("location.search") == "?devices&state=unknown"
+
+
 def test_without_the_collector_all_is_grey_with_the_cause_and_it_recovers(hall: Hall, browser: Browser) -> None:
     with browser.page(hall.url) as page:
         page.wait(WELL, "all is well")

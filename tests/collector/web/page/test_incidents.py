@@ -11,9 +11,9 @@ import bcrypt
 import pytest
 
 from tests.collector.web.page.hall import RACKS, CollectorProcess, Hall, site_file
-from tests.collector.web.page.scripts import SHOWN_KIND
+from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS
 from tests.collector.web.page.test_in_chromium import COMPLETE, card
-from tests.servers.chromium import Browser
+from tests.servers.chromium import Browser, Page
 from tests.servers.web import answers
 
 
@@ -36,11 +36,12 @@ PASSWORD = "a long enough password"
 
 @pytest.fixture(scope="module")
 def campus(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[CollectorProcess]:
-    """A site of a thousand racks of which nothing has been heard, behind a password."""
+    """A site of a thousand racks of which nothing has been heard, and a hall of 120 more, behind a password."""
     folder = tmp_path_factory.mktemp("campus")
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
     (folder / "web.yaml").write_text(json.dumps({"basic_auth_users": {"operator": hashed}}), encoding="utf-8")
     rooms = {f"dh{number}": [f"r{number}{row}" for row in range(10)] for number in range(5)}
+    rooms["hall"] = [f"h{row}" for row in range(6)]
     racks = {row: [f"{row}-{number:02}" for number in range(20)] for rows in rooms.values() for row in rows}
     site = site_file([rack for row in racks.values() for rack in row])
     site["rooms"] = [{"id": room} for room in rooms]
@@ -61,11 +62,10 @@ def campus(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[C
 
 def test_a_thousand_racks_are_shown_room_by_room_and_on_one_wall(campus: CollectorProcess, browser: Browser) -> None:
     with browser.page("about:blank", (3840, 2160)) as page:
-        token = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
-        page.command("Network.setExtraHTTPHeaders", headers={"Authorization": f"Basic {token}"})
+        sign_in(page)
         page.open(f"{campus.url}/?wall")
         page.wait("document.querySelectorAll('.rack').length === 200", "a room")
-        assert page.ask("document.querySelectorAll('.rooms a').length") == 5
+        assert page.ask("document.querySelectorAll('.rooms a').length") == 6
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
         assert (
             page.ask("Math.min(...[...document.querySelectorAll('.rack')].map(e => e.getBoundingClientRect().height))")
@@ -78,6 +78,34 @@ def test_a_thousand_racks_are_shown_room_by_room_and_on_one_wall(campus: Collect
         page.wait("document.querySelectorAll('.rack').length === 20", "a row")
         assert page.ask("document.querySelector('.floor').dataset.density") == "large"
         assert page.seen.errors == []
+
+
+def test_120_racks_are_one_screen_of_a_desk_with_no_value_cut(campus: CollectorProcess, browser: Browser) -> None:
+    with browser.page("about:blank", (1440, 900)) as page:
+        sign_in(page)
+        page.open(f"{campus.url}/?room=hall")
+        page.wait(
+            "document.querySelectorAll('.rack').length === 120 && document.querySelector('.lanes') !== null", "it"
+        )
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight")
+        assert page.ask(CUT_TEXTS) == []
+        assert page.ask(SMALL_TARGETS) == []
+        assert page.ask(POOR_CONTRAST) == []
+        # From any rack of the hall and back, without leaving the keyboard.
+        page.ask("document.querySelectorAll('.rack')[25].focus()")
+        page.press("Enter")
+        page.wait("document.activeElement.id === 'main' && document.querySelector('.heading') !== null", "the rack")
+        page.press("Tab")
+        assert page.ask("document.activeElement.className") == "back"
+        page.press("Enter")
+        page.wait("document.activeElement.dataset.rack === 'h1-05'", "the same rack")
+        assert page.seen.errors == []
+
+
+def sign_in(page: Page) -> None:
+    """Send the password with each request."""
+    token = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
+    page.command("Network.setExtraHTTPHeaders", headers={"Authorization": f"Basic {token}"})
 
 
 def test_a_wrong_password_shows_nothing(campus: CollectorProcess, browser: Browser) -> None:

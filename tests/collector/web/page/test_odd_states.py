@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.collector.web.page.hall import EVIL, CollectorProcess, Device, Hall, PlayedAgent
-from tests.collector.web.page.scripts import CUT_TEXTS, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
+from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
 from tests.collector.web.page.test_in_chromium import WELL, files_of
 from tests.servers.chromium import Browser
 from tests.servers.web import answers
@@ -57,6 +57,45 @@ def test_a_collector_that_has_heard_nothing_says_so_and_the_first_odd_device_is_
                 page.wait("document.querySelectorAll('#choose-site option').length === 2", "a choice of sites")
                 assert page.text("h1").startswith("odd-2")
         assert page.seen.errors == []
+
+
+# Elements of the wall that stick out of the column that cuts them off.
+CUT_THROUGH = """[['.problems', '.card:not(.beyond)'], ['.answers', 'tr:not(.spared)']].flatMap(([column, each]) => {
+  const bottom = document.querySelector(column).getBoundingClientRect().bottom + 1;
+  return [...document.querySelectorAll(`${column} ${each}`)]
+    .filter((e) => e.getBoundingClientRect().bottom > bottom).map((e) => e.innerText); })"""
+SEEN = "getComputedStyle(document.querySelector('.cards .card:nth-child({}) .text')).display !== 'none'"
+
+
+def five_problems(hall: Hall) -> None:
+    """As many as a wall has no room for."""
+    hall.agent.change("pdu-a2-a", dcim_pdu_breaker_tripped=1.0)
+    hall.agent.change("pdu-b4-b", dcim_pdu_breaker_tripped=1.0)
+    hall.agent.change("smoke-b2", dcim_env_contact_active=1.0)
+    hall.agent.change("cdu-1", dcim_cdu_supply_temperature_celsius=47.5)
+    hall.agent.change("ups-b", dcim_ups_test_result="failed")
+    hall.agent.say()
+
+
+def test_on_the_wall_many_problems_are_shortened_from_the_end_before_any_is_left_out(
+    hall: Hall, browser: Browser
+) -> None:
+    five_problems(hall)
+    with browser.page(f"{hall.url}?wall", (1280, 720)) as page:
+        page.wait("document.querySelectorAll('.cards .card').length === 5", "five problems")
+        page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
+        assert page.ask("document.querySelectorAll('.card.compact').length") >= 1
+        # The worst is whole; of the last there is what and how long, and no sentence.
+        assert (page.ask(SEEN.format(1)), page.ask(SEEN.format(5))) == (True, False)
+        assert page.ask(CUT_THROUGH) == []
+        # The longer words of French, in the dark, on the same screen.
+        page.open(f"{hall.url}?wall&lang=fr&theme=dark")
+        page.wait("document.querySelectorAll('.cards .card').length === 5", "five problems in French")
+        page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
+        assert page.text("#problems-title").startswith("PROBL\u00c8MES")
+        assert (page.ask(CUT_THROUGH), page.ask(POOR_CONTRAST)) == ([], [])
+        assert page.ask("[...document.querySelectorAll('.row h3')].every(e => e.scrollWidth <= e.clientWidth + 1)")
+        assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
 
 
 def test_a_browser_whose_clock_is_hours_off_shows_the_collectors_time(hall: Hall, browser: Browser) -> None:

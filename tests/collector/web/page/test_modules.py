@@ -1,0 +1,301 @@
+"""The page's modules, each asked alone in Chromium: what they say of data as the API gives it, without a collector behind.
+
+An operator reads these words at night: what is not known is never green, a time runs down, and a text stays a text.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.collector.web.page.hall import EVIL, Hall
+from tests.collector.web.page.test_in_chromium import files_of
+from tests.servers.chromium import Browser
+
+MODULES = ("api", "device", "dom", "floor", "format", "head", "links", "marks", "merge", "problems", "stream", "words")
+NOW = "const now = Date.parse('2026-11-26T12:00:00Z');"
+# A page with what a test puts into it: `site` and `problems` as the API gives them.
+PAGE = (
+    NOW
+    + """
+  const devices = { known: 26, answering: 26, down: 0, unobserved: 0, never_heard: 0, never_heard_ids: [], oldest_age_seconds: 1 };
+  const make = (more = {}) => ({ now, words: new words.Words(more.language ?? 'en'),
+    format: new format.Format(more.language ?? 'en', 'UTC'),
+    short: (labels) => labels ?? {}, toldAt: new Map(), stream: { link: { state: 'live' } }, history: null,
+    route: { view: 'floor', id: '', parameters: new URLSearchParams() },
+    floor: { rows: [], feeds: {}, ups_groups: {}, cdus: {}, racks: {} },
+    ...more,
+    site: { site: 's', rooms: [], unobserved: [], maintenance: [], problems: { complete: true }, ...more.site,
+      devices: { ...devices, ...more.site?.devices } },
+    problems: { complete: true, causes: [], problems: {}, beginning: {}, more: 0, ...more.problems } });
+  const problem = (more = {}) => ({ id: 'p', name: 'DcimPhaseDead', status: 'active', severity: 'critical', summary: 'A phase is dead.',
+    description: 'Phase L2 is dead. Check the breaker.', labels: { rack: 'a1', device: 'pdu-1', phase: 'L2' },
+    since: now - 5000, value: 0, runbook: '', ...more });
+  const shown = (described) => { const place = document.createElement('div'); dom.show(place, [described]); return place; };
+"""
+)
+Ask = Callable[[str], Any]
+
+
+@pytest.fixture(scope="module")
+def ask(played: Hall, browser: Browser) -> Iterator[Ask]:
+    """Runs a function's body in a page that has the modules by their names."""
+    with browser.page(f"{played.url}plain") as page:
+        imports = ", ".join(f"import('./{files_of(played)}{name}.js')" for name in MODULES)
+        yield lambda body: page.ask(
+            f"Promise.all([{imports}]).then(async ([{', '.join(MODULES)}]) => {{ {PAGE} {body} }})"
+        )
+
+
+def verdict(ask: Ask, **more: object) -> tuple[str, str]:
+    """The class and the text of the line that says how all of it is."""
+    classes, text = ask(
+        f"const v = shown(head.verdict(make({json.dumps(more)}))).firstChild; return [v.className, v.textContent]"
+    )
+    return classes.removeprefix("verdict "), text
+
+
+def test_green_is_for_a_site_of_which_everything_is_observed_and_nothing_has_begun(ask: Ask) -> None:
+    assert verdict(ask) == ("ok", "✓ No problem. All 26 devices are observed.")
+    never = {"never_heard": 2, "never_heard_ids": ["crac-1", "crac-2"]}
+    causes = [{"cause": "never_heard", "agent": "", "devices": 2}]
+    kind, text = verdict(ask, site={"devices": never, "unobserved": causes})
+    assert kind == "unknown"
+    assert "2 of 28 devices" in text
+    assert "2 devices never heard of, though in the site file: crac-1, crac-2" in text
+    assert text.endswith("Which are they?")
+    kind, text = verdict(ask, site={"devices": {"unobserved": 3}})
+    assert (kind, "3 of 26 devices" in text) == ("unknown", True)
+    assert verdict(ask, site={"devices": {"down": 1}})[0] == "unknown"
+    assert verdict(ask, site={"devices": {"known": 0}}) == ("unknown", "? No message about any device has arrived yet.")
+    assert verdict(ask, problems={"complete": False})[0] == "unknown"
+    begun = {"x": {"severity": "warning"}}
+    assert verdict(ask, problems={"beginning": begun}) == (
+        "unknown",
+        "? No problem yet, but something has begun; see below.",
+    )
+    racks = {"racks": {"a1": {"observed": True}, "a2": {"observed": False}}}
+    assert verdict(ask, floor=racks) == ("unknown", "? No problem is known, but 1 rack is not observed.")
+
+
+def test_totals_count_devices_that_were_never_heard_of(ask: Ask) -> None:
+    """And they lead to those."""
+    site = {
+        "totals": {"facility_power_watts": None, "it_power_watts": 5000, "pue": None, "carbon_grams_per_hour": None},
+        "devices": {"never_heard": 2},
+        "agents": {"known": 1, "up": 1},
+        "ledger": {"missing": 0, "complete": True},
+        "answers": {"survives": []},
+        "sites": ["s"],
+    }
+    script = f"""const place = shown(head.head({{ ...make({json.dumps({"site": site})}), settings: {{}} }}));
+      const all = [...place.querySelectorAll('.totals li')], last = all.at(-1);
+      return [all.map(e => [e.className, e.querySelector('b').textContent]), last.querySelector('a').getAttribute('href')];"""
+    totals, link = ask(script)
+    assert totals[0] == ["unknown", "?"]
+    assert totals[1] == ["", "5.0\u00a0kW"]
+    assert totals[-1] == ["unknown", "26 of 28"]
+    assert link == "?devices&state=unknown"
+
+
+def column(ask: Ask, problems: str, more: str = "") -> str:
+    """What the column of problems says of one problem."""
+    return str(ask(f"return shown(problems.problemColumn(make({{ problems: {problems} {more} }}))).textContent"))
+
+
+def test_what_has_begun_says_when_it_is_told_and_is_not_counted(ask: Ask) -> None:
+    text = column(ask, "{ beginning: { p: problem({ due: now + 10_000 }) } }")
+    assert text.startswith("Problems · 0")
+    assert "Just seen · 1" in text
+    assert "△ Rack a1, pdu-1: phase L2 dead since 11:59:55" in text
+    assert "told as a problem at 12:00:10 if it goes on" in text
+
+
+def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_told(ask: Ask) -> None:
+    window = "maintenance: { id: 'W-1', until: now + 3_600_000, why: 'breaker test', by: 'Nadia' }"
+    text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {window} }}) }} }}")
+    assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
+    assert "⚒ In maintenance until 13:00, nobody is told: breaker test (Nadia)" in text
+    window = (
+        "{ id: 'W-2', until: '2026-11-26T13:00:00Z', match: { feed: ['A'] }, problems: [], why: 'UPS swap', by: '' }"
+    )
+    quiet = f"site: {{ maintenance: [{window}] }}"
+    assert "⚒ Maintenance of A until 13:00, nobody is told: UPS swap" in column(ask, "{}", f", {quiet}")
+
+
+def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask: Ask) -> None:
+    left = "{ seconds: 90, running: %s, what: { key: 'battery', device: 'ups-a' } }"
+    script = """const at = (running, ms) => problems.secondsLeft(problem({ time_left: { seconds: 90, running, what: {} } }),
+      { now: now + ms, toldAt: new Map([['p', { seconds: 90, at: now }]]) });
+      return [at(true, 0), at(true, 30_500), at(true, 500_000), at(false, 500_000)];"""
+    assert ask(script) == [90, 59.5, 0, 90]
+    named = "name: 'DcimUpsOnBattery', labels: { device: 'ups-a' }"
+    text = column(
+        ask,
+        f"{{ causes: ['p'], problems: {{ p: problem({{ {named}, time_left: {left % 'true'} }}) }} }}",
+    )
+    assert "90\u00a0s of battery left" in text
+
+
+def test_time_left_is_never_rounded_up(ask: Ask) -> None:
+    assert ask(
+        "const f = new format.Format('en'); return [119.9, 120, 179.9, 7199, 7200, -3].map((s) => f.left(s))"
+    ) == [
+        "119\u00a0s",
+        "2\u00a0min",
+        "2\u00a0min",
+        "119\u00a0min",
+        "2\u00a0h",
+        "0\u00a0s",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "english", "french"),
+    [
+        (0.0053, "cubic_meters_per_second", "318\u00a0L/min", "318\u00a0L/min"),
+        (31.84, "celsius", "31.8\u00a0°C", "31,8\u00a0°C"),
+        (-0.04, "celsius", "0.0\u00a0°C", "0,0\u00a0°C"),
+        (1_234_000, "watts", "1.23\u00a0MW", "1,23\u00a0MW"),
+        (0.0456, "ratio", "4.6\u00a0%", "4,6\u00a0%"),
+        (7_200, "seconds", "2\u00a0h", "2\u00a0h"),
+        (86_400 * 3, "seconds", "3\u00a0d", "3\u00a0j"),
+        (250_000, "pascals", "250\u00a0kPa", "250\u00a0kPa"),
+        (3.6e6, "joules", "1\u00a0kWh", "1\u00a0kWh"),
+        (None, "watts", "?", "?"),
+        ("standby", "", "standby", "en réserve"),
+    ],
+)
+def test_values_have_the_units_of_operators(
+    ask: Ask, value: float | str | None, unit: str, english: str, french: str
+) -> None:
+    script = f"return ['en', 'fr'].map((l) => new format.Format(l).quantity({json.dumps(value)}, '{unit}'))"
+    assert ask(script) == [english, french]
+
+
+def test_french_is_french_to_the_last_sentence(ask: Ask) -> None:
+    """The collector's own sentences are English; the page has its own."""
+    text = column(ask, "{ causes: ['p'], problems: { p: problem() } }", ", language: 'fr'")
+    assert text.startswith("Problèmes · 1▲ Baie a1, pdu-1 : phase L2")
+    assert "Check the breaker" not in text
+    plural = "return [0, 1, 2].map((n) => new words.Words('fr').say('devices.count', { n }))"
+    assert ask(plural) == ["0 équipement", "1 équipement", "2 équipements"]
+
+
+def test_a_text_is_never_markup_and_a_runbook_never_a_script(ask: Ask) -> None:
+    told = f"problem({{ labels: {{ rack: {json.dumps(EVIL)}, device: 'd', phase: 'L1' }}, runbook: 'javascript:alert(1)' }})"
+    script = f"""const place = shown(problems.problemColumn(make({{ problems: {{ causes: ['p'], problems: {{ p: {told} }} }} }})));
+      return [place.querySelectorAll('img').length, place.textContent.includes('onerror'),
+        [...place.querySelectorAll('a')].map(e => e.protocol), links.outerLink('https://runbooks.example/x')];"""
+    images, is_text, protocols, outer = ask(script)
+    assert (images, is_text, outer) == (0, True, "https://runbooks.example/x")
+    assert "javascript:" not in protocols
+
+
+def test_only_what_changed_is_made_anew(ask: Ask) -> None:
+    """A floor of a thousand racks is shown each second; of one that stays the same nothing is touched."""
+    script = """let made = 0; const place = document.createElement('div');
+      const a = { x: 1 }, b = { x: 2 };
+      const row = (key, use) => dom.memo(key, [use], () => { made += 1; return dom.h('p', null, String(use.x)); });
+      dom.show(place, [row('a', a), row('b', b)]);
+      const [first, second] = place.children, before = made; let changes = 0;
+      const watch = new MutationObserver((all) => { changes += all.length; });
+      watch.observe(place, { subtree: true, childList: true, characterData: true, attributes: true });
+      dom.show(place, [row('a', a), row('b', { x: 3 })]);
+      changes += watch.takeRecords().length;
+      return [made - before, changes, place.children[0] === first, place.children[1] === second, place.textContent];"""
+    assert ask(script) == [1, 1, True, True, "13"]
+
+
+def test_a_patch_without_its_document_is_refused(ask: Ask) -> None:
+    """Merged into nothing it would show a part of a floor as if it were all of it."""
+    script = """const s = new stream.Stream('about:blank#', () => {}); s._parts = ['site'];
+      const event = (data, begun) => { try { s._event({ name: 'site', data: JSON.stringify(data) }, begun);
+        return s.documents.site; } catch (e) { return e.message; } };
+      const begun = new Set();
+      return [event({ patch: { a: 1 } }, new Set()), event({ whole: { a: 1, b: 2 } }, begun), event({ patch: { a: 3 } }, begun)];"""
+    refused, whole, patched = ask(script)
+    assert "a patch of site without the document" in refused
+    assert (whole, patched) == ({"a": 1, "b": 2}, {"a": 3, "b": 2})
+
+
+def test_a_lost_connection_is_tried_again_after_growing_pauses_with_jitter(ask: Ask) -> None:
+    """Of a hundred screens none asks at the same moment as another, and none waits for longer than 15 s."""
+    script = """const fetch_ = globalThis.fetch, timer = globalThis.setTimeout; const pauses = [];
+      globalThis.fetch = () => Promise.reject(new TypeError('refused'));
+      globalThis.setTimeout = (call, ms) => { if (ms > 20_000) return 0; pauses.push(ms); return timer(call, 0); };
+      const s = new stream.Stream('http://nowhere.example/', () => {});
+      s.follow(['site'], '');
+      while (pauses.length < 9) await new Promise((done) => timer(done, 5));
+      const { state, cause } = s.link;
+      s._run.abort(); globalThis.fetch = fetch_; globalThis.setTimeout = timer;
+      return [pauses.slice(0, 9), state, cause.key];"""
+    pauses, state, cause = ask(script)
+    longest = [min(15_000, 500 * 2**attempt) for attempt in range(9)]
+    assert all(most / 2 <= pause <= most for pause, most in zip(pauses, longest, strict=True)), pauses
+    assert len({pause / most for pause, most in zip(pauses, longest, strict=True)}) > 5
+    assert (state, cause) == ("lost", "unreachable")
+
+
+def test_a_connection_that_says_nothing_for_25_s_is_ended(ask: Ask) -> None:
+    """A firewall that forgot it lets the browser wait for ever; the collector speaks every 10 s."""
+    script = """const fetch_ = globalThis.fetch, timer = globalThis.setTimeout; let longest = 0;
+      globalThis.fetch = (_, { signal }) => Promise.resolve(new Response(new ReadableStream({
+        start: (c) => signal.addEventListener('abort', () => c.error(signal.reason)) })));
+      globalThis.setTimeout = (call, ms) => { longest = Math.max(longest, ms); return timer(call, ms > 20_000 ? 20 : ms); };
+      const s = new stream.Stream('http://nowhere.example/', () => {});
+      const answer = await s._connection(new AbortController().signal);
+      globalThis.fetch = fetch_; globalThis.setTimeout = timer;
+      return [answer.key, longest];"""
+    assert ask(script) == ["silent", 25_000]
+
+
+READING = "{ metric: 'dcim_cdu_flow', labels: {}, unit: 'watts', value: %s, last: %s, quality: '%s', age_seconds: %s, reason: %s }"
+
+
+def test_an_old_reading_is_in_brackets_with_its_age_and_why(ask: Ask) -> None:
+    """The last value of a sensor that is silent must not be read as the present one."""
+    series = {
+        "good": READING % (5000, "null", "good", 2, "null"),
+        "old": READING % ("null", 4000, "stale", 95, "null"),
+        "bad": READING % ("null", "null", "bad", "null", "'out of range'"),
+    }
+    device = (
+        "{ id: 'd', class: 'cdu', state: 'up', series: {" + ", ".join(f"{k}: {v}" for k, v in series.items()) + "} }"
+    )
+    script = f"""const page = {{ ...make(), device: {device}, asked: null, sparks: null, route: {{ id: 'd' }} }};
+      const place = document.createElement('div'); dom.show(place, device.deviceView(page));
+      return Object.fromEntries([...place.querySelectorAll('tbody tr')].map((row) => [row.dataset.series,
+        [row.className, ...[...row.children].slice(1, 4).map((e) => e.textContent)]]));"""
+    rows = ask(script)
+    assert rows["good"] == ["good", "5\u00a0kW", "good", "2\u00a0s"]
+    assert rows["old"] == ["stale", "(4\u00a0kW)", "? stale", "95\u00a0s"]
+    assert rows["bad"] == ["bad", "?", "? bad out of range", "\u2013"]
+
+
+RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: true, unobserved: null,
+    problem: null, beginning: null, unseen: 0,
+    feeds: { A: { state: 'on', load_ratio: 0.4 } }, devices: [],
+    values: { power_watts: 5000, power_ratio: 0.5, loss_ratio: {} }, ...more });
+  const tile = (more) => { const floorOf = { rows: [{ id: 'a', room: 'r', racks: ['a1'], cdus: [] }],
+      racks: { a1: rack(more) }, cdus: {}, feeds: {}, ups_groups: {}, loops: {} };
+    const place = shown(floor.floorSection({ ...make({ floor: floorOf }), quantity: 'power', room: '' }));
+    const e = place.querySelector('.rack'); return [e.querySelector('.mark')?.textContent ?? '', e.querySelector('.value').textContent,
+      e.getAttribute('aria-label')]; };"""
+
+
+def test_a_rack_says_by_a_sign_and_in_words_what_is_told_what_begins_and_what_is_not_seen(ask: Ask) -> None:
+    found = ask(
+        RACK
+        + """return [tile({}), tile({ problem: { severity: 'critical', id: 'p' } }), tile({ beginning: { severity: 'critical', id: 'p' } }),
+        tile({ problem: { severity: 'warning', id: 'p' }, beginning: { severity: 'critical', id: 'q' } }), tile({ unseen: 1 }),
+        tile({ observed: false, unseen: 2, unobserved: { cause: 'never_heard', agent: '' } }),
+        tile({ values: { power_watts: null, loss_ratio: {} } })];"""
+    )
+    assert [mark for mark, _, _ in found] == ["", "▲", "△", "◆△", "?", "", ""]
+    assert found[2][2].endswith("just seen, no problem yet")
+    assert found[4][2].endswith("1 of its devices not seen")
+    assert found[5][1] == "not seen"
+    assert "nothing has ever been heard of it" in found[5][2]
+    assert found[6][1] == "?"
