@@ -16,11 +16,10 @@ from typing import Protocol, cast
 
 from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
-from rackflow.process.commands import print_error, report_missing_extra, show_examples
+from rackflow.process.commands import EXIT_USAGE, print_error, report_missing_extra, show_examples
 from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
-EXIT_USAGE = 2
 PROGRAM = "rackflow"
 
 

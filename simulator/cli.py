@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error, print_skipped_lines, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, print_error, print_skipped_lines, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -31,11 +31,6 @@ from simulator.snmp import SnmpDevice, parse_user
 
 log = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_FAILED, EXIT_CONFIG = (
-    0,
-    1,
-    78,
-)  # 78 is EX_CONFIG of sysexits.h, as in the other commands
 LAST_PORT = 65535
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -54,7 +49,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-sim") -> int:
     except ConfigError as error:
         print_error(error, prog)
         return EXIT_CONFIG
-    except ServeError as error:
+    except RackflowError as error:
         print_error(error, prog)
         return EXIT_FAILED
     return EXIT_OK

@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -55,11 +55,12 @@ def main(argv: Sequence[str] | None = None, prog: str = PROGRAM) -> int:
         if arguments.command:
             return _order(arguments)
         return asyncio.run(_demo(arguments))
+    except ConfigError as error:
+        print_error(error, prog)
+        return EXIT_CONFIG
     except RackflowError as error:
         print_error(error, prog)
-        return 1
-    except KeyboardInterrupt:
-        return 0
+        return EXIT_FAILED
 
 
 def seconds(text: str) -> float:
