@@ -18,17 +18,21 @@ from rackflow.process.commands import print_error, print_lines, print_skipped_li
 from rackflow.process.config import check_config
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 
+PROFILE_HELP = "device family, as `profiles` lists it (default auto: an SNMP device says itself what it is)"
+
 
 def add_read(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
     command.add_argument("device", help="with --config the id of a device, otherwise a host name or address")
     command.add_argument("--config", type=Path, help="configuration that describes the device and its credential")
-    command.add_argument("--profile", default="auto")
+    command.add_argument("--profile", default="auto", help=PROFILE_HELP)
     command.add_argument(
         "--profiles", type=Path, help="folder of your own profiles, instead of the one that --config names"
     )
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
-    command.add_argument("--port", type=int)
+    command.add_argument(
+        "--protocol", choices=("snmp", "modbus"), default="snmp", help="what the device speaks (default snmp)"
+    )
+    command.add_argument("--port", type=int, help="default: 161 for SNMP, 502 for Modbus")
     command.add_argument(
         "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
     )
@@ -49,7 +53,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
 def add_replay(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
     command.add_argument("recording", type=Path, help="an .snmprec file (SNMP) or an .mbrec file (Modbus registers)")
-    command.add_argument("--profile", default="auto")
+    command.add_argument("--profile", default="auto", help=PROFILE_HELP)
     command.add_argument("--unit", type=int, help="Modbus unit; needed if several were recorded")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     _add_output(command)

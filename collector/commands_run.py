@@ -37,7 +37,7 @@ def add_check(command: argparse.ArgumentParser) -> None:
 def add_doctor(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
     add_config(command)
-    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, json for programs")
+    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
     show_examples(
         command,
         "%(prog)s collector.yaml",

@@ -60,7 +60,9 @@ def parser(prog: str = "rackflow-sim") -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog=prog, description="Simulate SNMP and Modbus devices, recordings of devices, and whole sites."
     )
-    root.add_argument("--log-level", choices=LEVELS, default="info")
+    root.add_argument(
+        "--log-level", choices=LEVELS, default="info", help="least level of what is logged (default info)"
+    )
     show_examples(root, "%(prog)s run edge --agent-config edge.yaml", "%(prog)s fault mains_loss A --for 60")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add_site_commands(commands)
@@ -108,7 +110,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     show_examples(command, "%(prog)s device.snmprec=1161 cdu.mbrec=1502", "%(prog)s --cdu 1502 --meter 1503")
     command.set_defaults(command=_run_server)
     # Also accepted after the subcommand. SUPPRESS keeps the value given before the subcommand unless it is repeated.
-    add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
+    add("--log-level", choices=LEVELS, default=argparse.SUPPRESS, help="as before the command")
 
 
 def _port(text: str) -> int:

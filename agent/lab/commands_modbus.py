@@ -31,7 +31,9 @@ DEFAULT_MAX_REGISTERS = 32
 
 def add_modbus_walk(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `walk` for Modbus devices."""
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--protocol", choices=("snmp", "modbus"), default="snmp", help="what the device speaks (default snmp)"
+    )
     command.add_argument("--profile", help="Modbus: record the registers of this profile, within its limits")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.add_argument(

@@ -89,7 +89,7 @@ def add_site(command: argparse.ArgumentParser) -> None:
     import_.set_defaults(command=_import)
 
     check = actions.add_parser("check", help="check a site file")
-    check.add_argument("file", type=Path)
+    check.add_argument("file", type=Path, help="the site file")
     show_examples(check, "%(prog)s site.yaml")
     check.set_defaults(command=_check)
 

@@ -40,7 +40,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     """Add `run`, `site`, and the commands that control a running simulation."""
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, or a campus of any size")
-    command.add_argument("name", choices=(*SHIPPED, "campus"))
+    command.add_argument("name", choices=(*SHIPPED, "campus"), help="which site")
     command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     show_examples(command, "%(prog)s ai-hall", "%(prog)s campus --racks 64 > campus.yaml")
     command.set_defaults(command=_site)
