@@ -1,0 +1,228 @@
+"""What the examples of the documentation run in: a folder like a reader's, and the devices, broker and NetBox that they name.
+
+An example is executed as it is printed, by bash, but for what would leave the machine or the folder: addresses that are reserved for
+documentation (RFC 5737) become loopback ones, folders of the system become folders of the sandbox, and well-known ports become free ones.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from tests.examples.blocks import REPOSITORY, Block, blocks_of
+from tests.examples.launcher import write_shims
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import free_port
+from tests.servers.process import find_program
+from tests.servers.waiting import wait_until
+
+SECRETS: Final = {
+    "RACKFLOW_PDU_AUTH_KEY": "the auth pass phrase",
+    "RACKFLOW_PDU_PRIV_KEY": "the priv pass phrase",
+    "RACKFLOW_COMMUNITY": "public",
+    "RACKFLOW_BROKER_PASSWORD": "secret",
+    "RACKFLOW_OPERATOR": "secret",
+    "GW_1_PASSWORD": "secret",
+    "NETBOX_TOKEN": "secret",
+}
+# Lines that another check executes as they are, or that change the machine: pattern and who does it.
+ELSEWHERE: Final[Mapping[str, str]] = {
+    r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
+    r"apt-get|systemctl": "make try-package installs and runs the services on a Debian of its own",
+    r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker; the account of Debian's package is needed",
+    r"^make (?!demo)": "tests/test_pages.py: the target exists",
+    r"^docker |^kubectl ": "tests/test_deploy.py and tests/test_kubernetes.py check the files; no runtime is here",
+}
+# Commands that a reader leaves running and goes on in another terminal; and what they print when they can be used.
+RUNS: Final[Mapping[str, str]] = {
+    r"rackflow(-| )agent run ": "connected",
+    r"rackflow(-| )collector run ": "connected",
+    r"rackflow(-| )sim run ": "control socket",
+    r"rackflow(-| )sim serve ": "^(snmp|modbus) 127",
+    r"rackflow(-| )demo( --keep.*)?( --port \d+)?( --keep.*)?$": "leaves nothing behind",
+}
+# What simulates a whole site costs seconds of CPU: `make examples` runs it, and the tests of every build leave it out.
+LONG: Final = r"rackflow(-| )demo( |$)|^make demo|rackflow(-| )sim (run|fault|clear|truth|readings|status)|edge"
+WHOLE: Final = bool(os.environ.get("RACKFLOW_ALL_EXAMPLES"))
+# A page that hangs is a fault; the longest takes some seconds on an idle machine.
+PAGE_TIMEOUT_S: Final = 90.0
+PRELUDE: Final = r"""set -eu
+sudo() { "$@"; }
+declare -A started
+trap 'for process in "${started[@]}"; do kill -TERM "$process" 2>/dev/null || true; done' EXIT
+end() { kill -TERM "$1" && wait "$1"; }
+background() {
+    local name=$1 pattern=$2 log; shift 2
+    # A reader stops what was started before it is started again.
+    if [ -n "${started[$name]:-}" ]; then end "${started[$name]}"; fi
+    log=$(mktemp log.XXXXXX)
+    "$@" >"$log" 2>&1 &
+    started[$name]=$!
+    for ((i = 0; i < 300; i++)); do
+        if grep -qE "$pattern" "$log"; then return 0; fi
+        kill -0 $! || break
+        sleep 0.1
+    done
+    cat "$log" >&2
+    return 1
+}
+"""
+# Those that were left running end as with systemd: by SIGTERM, and with status 0.
+POSTLUDE: Final = r"""
+echo "# what was left running stops"
+for name in "${!started[@]}"; do end "${started[$name]}"; unset "started[$name]"; done
+"""
+
+
+@dataclass(slots=True)
+class World:
+    """Devices and servers of one run of tests. `port` is that of all devices, over UDP and TCP."""
+
+    folder: Path
+    port: int
+    broker_port: int
+    netbox: str = ""
+    ports: dict[str, int] = field(default_factory=dict)
+
+    def sandbox(self, name: str) -> Path:
+        """A folder as a reader has one: a checkout with the README's configurations, and some recordings."""
+        root = self.folder / re.sub(r"\W+", "-", name)
+        root.mkdir()
+        for each in ("simulator", "deploy", "docs", "constraints.txt", "scripts"):
+            (root / each).symlink_to(REPOSITORY / each)
+        shutil.copytree(REPOSITORY / "grafana", root / "grafana")
+        for programs in ("rackflow-env/bin", ".venv/bin", "opt/rackflow/bin", "opt/rackflow-new/bin", "usr/bin"):
+            write_shims(root / programs, self.folder / "launcher")
+        for each in ("etc/rackflow", "etc/bash_completion.d", "etc/prometheus/rules", "etc/grafana/provisioning", "my", "backup"):
+            (root / each).mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / "simulator/recordings/apc-rpdu2.snmprec", root / "device.snmprec")
+        shutil.copy(REPOSITORY / "tests/agent/lab/ACME-PDU-MIB.txt", root)
+        agent, collector = (block.text for block in blocks_of(REPOSITORY / "README.md") if block.language == "yaml")
+        for folder in (root, root / "etc/rackflow"):
+            (folder / "agent.yaml").write_text(self.placed(agent, folder), encoding="utf-8")
+            (folder / "collector.yaml").write_text(self.placed(collector, folder), encoding="utf-8")
+            for side in ("agent", "collector"):
+                (folder / f"{side}.env").write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
+                (folder / f"{side}.env").chmod(0o600)
+        return root
+
+    def placed(self, text: str, root: Path) -> str:
+        """Text of an example with addresses, ports and folders that are ours."""
+        text = re.sub(r"(host: 192\.0\.2\.\d+)", rf"\1, port: {self.port}", text)
+        # A whole network at 50 addresses a second takes longer than an example may: the addresses of our devices stand for it.
+        text = re.sub(r"192\.0\.2\.0/2\d", "192.0.2.10 192.0.2.40", text)
+        text = text.replace("198.51.100.10-50", "198.51.100.10").replace("198.51.100.", "127.51.100.")
+        text = text.replace("192.0.2.21:9420", f"127.0.0.1:{self.free(9420)}").replace("192.0.2.", "127.0.2.")
+        text = text.replace("https://netbox.example.org", self.netbox).replace("port: 1883", f"port: {self.broker_port}")
+        for number in (9420, 8080, 8090, 1161, 1502, 1503, 20000):
+            text = re.sub(rf"\b{number}\b", str(self.free(number)), text)
+        return re.sub(r"(?<![\w.~/-])/(etc|opt|backup|var/lib)(?=/)", rf"{root}/\1", text)
+
+    def free(self, number: int) -> int:
+        """The free port that stands for a well-known one."""
+        return self.ports.setdefault(str(number), free_port())
+
+    def script(self, blocks: list[Block], root: Path) -> str:
+        """The blocks of a page as one script."""
+        lines = [PRELUDE]
+        for block in blocks:
+            for line in block.text.replace("\\\n", " ").splitlines():
+                if line.strip() and not line.startswith("#"):
+                    lines += [f"echo '# {block}' {_quoted(line)}", self._line(line, root)]
+        return "\n".join([*lines, POSTLUDE])
+
+    def _line(self, line: str, root: Path) -> str:
+        if not WHOLE and re.search(LONG, line):
+            return "echo '# not run: make examples does'"
+        reason = next((reason for pattern, reason in ELSEWHERE.items() if re.search(pattern, line)), None)
+        if reason is not None:
+            return f"echo '# not run: {reason}'"
+        line = self.placed(line.replace("make demo", "rackflow-demo"), root).removesuffix(" &")
+        if re.search(r"rackflow(-| )demo( |$)", line) and "--port" not in line:
+            line = re.sub(r"rackflow(-| )demo( fault| mend)?", rf"\g<0> --port {self.free(8080)}", line, count=1)
+        if re.search(r"rackflow\S* (agent )?(read|walk|discover) .*127\.", line) and "--port" not in line:
+            line = re.sub(r"( >|$)", rf" --port {self.port}\1", line, count=1)
+        for pattern, ready in RUNS.items():
+            if re.search(pattern, line):
+                return f"background '{pattern[:20]}' '{ready}' {line.partition(' #')[0]}"
+        return line
+
+    def run(self, name: str, blocks: list[Block]) -> tuple[int, str]:
+        """Execute the blocks of a page in a sandbox of its own. Returns the status, and what was printed."""
+        root = self.sandbox(name)
+        environment = os.environ | SECRETS | {"PATH": f"{root}/usr/bin:{os.environ['PATH']}", "HOME": str(root)}
+        script = self.script(blocks, root)
+        (root / "script").write_text(script, encoding="utf-8")
+        log = root / "log.txt"
+        with (
+            log.open("wb") as file,
+            subprocess.Popen(
+                [find_program("bash", "bash"), "script"],
+                cwd=root,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            ) as shell,
+        ):
+            try:
+                status = shell.wait(PAGE_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(shell.pid, signal.SIGKILL)
+                status = shell.wait()
+        return status, log.read_text(encoding="utf-8", errors="replace")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+@contextmanager
+def started_world(folder: Path) -> Iterator[World]:
+    """The launcher, a broker, and four devices at addresses that stand for the documentation's."""
+    with ExitStack() as stack:
+        address = folder / "launcher"
+        words = [sys.executable, "-m", "tests.examples.launcher", str(address)]
+        launcher = stack.enter_context(_started(folder, "launcher", words, "ready"))
+        # It ends when somebody connects and says nothing.
+        stack.callback(_end, launcher, address)
+        broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
+        world = World(folder, free_port(socket.SOCK_DGRAM), broker.port)
+        write_shims(folder / "bin", address)
+        keys = SECRETS["RACKFLOW_PDU_AUTH_KEY"], SECRETS["RACKFLOW_PDU_PRIV_KEY"]
+        recordings = REPOSITORY / "simulator/recordings"
+        for number, what in {
+            10: [f"{recordings}/apc-ups.snmprec={world.port}"],
+            21: [f"{recordings}/apc-rpdu2.snmprec={world.port}", "--user", f"rackflow:sha256:{keys[0]}:aes128:{keys[1]}"],
+            40: ["--cdu", str(world.port)],
+            50: ["--meter", str(world.port)],
+        }.items():
+            words = [str(folder / "bin/rackflow-sim"), "serve", "--host", f"127.0.2.{number}", *what]
+            device = stack.enter_context(_started(folder, str(number), words, f":{world.port}"))
+            stack.callback(device.terminate)
+        yield world
+
+
+@contextmanager
+def _started(folder: Path, name: str, words: list[str], ready: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that has printed that it is ready; waited for on the way out."""
+    log = folder / f"{name}.log"
+    with log.open("wb") as file, subprocess.Popen(words, cwd=REPOSITORY, stdout=file, stderr=file) as process:
+        wait_until(lambda: process.poll() is not None or ready in log.read_text(), f"{name} is ready", 60)
+        assert process.poll() is None, log.read_text()
+        yield process
+
+
+def _end(launcher: "subprocess.Popen[bytes]", address: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(str(address))
+    launcher.wait(10)
