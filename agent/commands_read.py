@@ -44,7 +44,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
     show_examples(
         command,
         "%(prog)s 192.0.2.10 --community public",
-        "%(prog)s pdu-a1-a --config agent.yaml --output prom",
+        "%(prog)s pdu-b07-a --config agent.yaml --output prom",
         "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu --unit 12",
     )
     command.set_defaults(command=_read)

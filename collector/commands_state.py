@@ -71,8 +71,8 @@ def add_forget(command: argparse.ArgumentParser) -> None:
     command.add_argument("--key-file", metavar="FILE", help="private key of the client certificate")
     show_examples(
         command,
-        "%(prog)s collector.yaml casablanca/gw-1/pdu-a1-a --dry-run",
-        "%(prog)s collector.yaml casablanca/gw-1 --username gw-1 --password env:GW_1_PASSWORD",
+        "%(prog)s collector.yaml cas1/gw-1/pdu-b07-a --dry-run",
+        "%(prog)s collector.yaml cas1/gw-1 --username gw-1 --password env:GW_1_PASSWORD",
     )
     command.set_defaults(command=_forget)
 

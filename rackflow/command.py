@@ -129,7 +129,7 @@ def _root() -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argpar
         "%(prog)s demo",
         "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml",
         "%(prog)s agent run agent.yaml",
-        "%(prog)s COMMAND --help",
+        "%(prog)s read --help",
     )
     return root, root.add_subparsers(dest="name", required=True, metavar="COMMAND")
 

@@ -42,7 +42,7 @@ PLACES = {"room", "row", "rack", "feed"}
 
 def add_site(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    show_examples(command, "%(prog)s draft --config agent.yaml > site.yaml", "%(prog)s check site.yaml")
+    show_examples(command, "%(prog)s draft --config agent.yaml > draft.yaml", "%(prog)s check site.yaml")
     actions = command.add_subparsers(required=True, metavar="ACTION")
 
     draft = actions.add_parser(
@@ -173,7 +173,9 @@ def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:
         section = SECTION_OF_CLASS.get(profile.class_) if profile else None
         if section is None:
             why = f"profile {device.profile}" if profile is None else f"class {profile.class_}"
-            left_out.append(f"{device.id} ({why}): a table (--csv) can say its class or section")
+            # `auto` is only known to a running agent; `discover` writes what it has recognised.
+            remedy = "name its profile, which `discover` prints, or say its class or section in a table (--csv)"
+            left_out.append(f"{device.id} ({why}): {remedy}")
             continue
         labels = config.labels_of(device)
         labels.pop("site", None)

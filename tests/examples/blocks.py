@@ -1,7 +1,7 @@
 """The code blocks of the documentation, each with what its page says about it in a comment that readers do not see.
 
-    <!-- example: not run: REASON -->         it is not executed, and why
-    <!-- example: part of collector.yaml -->  what kind of document it is
+<!-- example: not run: REASON -->         it is not executed, and why
+<!-- example: part of collector.yaml -->  what kind of document it is
 """
 
 import re

@@ -14,13 +14,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield it
 
 
-def shell_blocks() -> dict[str, list[Block]]:
-    found = {str(page.relative_to(REPOSITORY)): [*blocks_of(page)] for page in PAGES}
-    runnable = {name: [each for each in every if each.language == "sh" and not each.reason] for name, every in found.items()}
-    return {name: every for name, every in runnable.items() if every}
+def pages() -> dict[str, list[Block]]:
+    """The blocks of each page that has something to execute."""
+    every = {str(page.relative_to(REPOSITORY)): [*blocks_of(page)] for page in PAGES}
+    return {
+        name: blocks
+        for name, blocks in every.items()
+        if any(each.language == "sh" and not each.reason for each in blocks)
+    }
 
 
-@pytest.mark.parametrize("page", shell_blocks())
+@pytest.mark.parametrize("page", pages())
 def test_the_commands_of_a_page_do_what_it_says(page: str, world: World) -> None:
-    status, printed = world.run(page, shell_blocks()[page])
-    assert status == 0, printed[-4000:]
+    status, printed = world.run(page, pages()[page])
+    assert status == 0, "\n".join(around_faults(printed))
+
+
+def around_faults(printed: str) -> Iterator[str]:
+    """Each command that failed, with the lines before it."""
+    lines = printed.splitlines()
+    places = [at for at, line in enumerate(lines) if line.startswith("FAILED")] or [len(lines)]
+    for at in places:
+        yield from lines[max(0, at - 6) : at + 1]
