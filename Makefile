@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench budget campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-newest  the quick half of the tests on the newest Python of this machine, found on PATH or in pyenv"
 	@echo "make soak-tests   every test 20 times under load; ARGS=3 for three times"
 	@echo "make check  format, lint, imports, types, generated files, rules, documentation, wheel"
+	@echo "make examples   every command and document of the documentation and of every --help, executed; a minute"
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  what everything costs, beside peers, into benchmarks/RESULTS.md; ARGS='A page' for some of it"
 	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
@@ -48,6 +49,10 @@ soak-tests:
 
 check:
 	@scripts/check
+
+examples:
+	@scripts/venv dev
+	@RACKFLOW_ALL_EXAMPLES=1 $(VENV)/bin/python -m pytest tests/examples --no-budget -q $(ARGS)
 
 docs:
 	@scripts/docs

@@ -9,6 +9,7 @@ serves; `SHIM` is the program that an example's shell finds under the command's 
 """
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -25,6 +26,8 @@ import collector.__main__
 import collector.cli
 import rackflow.__main__
 import simulator.__main__
+from agent.profile import load_profiles
+from rackflow.catalogue import catalogue
 from rackflow.command import whole_parser
 
 PROGRAMS: Final[Mapping[str, Callable[[], int]]] = {
@@ -53,6 +56,10 @@ with socket.socket(socket.AF_UNIX) as s:
 def main() -> None:
     """Serve until stdin ends, which is when the tests do."""
     whole_parser()  # loads every module of every command
+    catalogue()
+    load_profiles(lazy=True)
+    # What is there now stays: a collection in a command would touch, and so copy, every page that it shares with this process.
+    gc.freeze()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(sys.argv[1])
         listener.listen()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.examples.blocks import PAGES, REPOSITORY, Block, blocks_of
-from tests.examples.world import World, started_world
+from tests.examples.world import FIRST, WHOLE, World, started_world
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +15,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def pages() -> dict[str, list[Block]]:
-    """The blocks of each page that has something to execute."""
+    """The blocks of each page that has something to execute; without `make examples` only those that new users go through."""
     every = {str(page.relative_to(REPOSITORY)): [*blocks_of(page)] for page in PAGES}
     return {
         name: blocks
         for name, blocks in every.items()
-        if any(each.language == "sh" and not each.reason for each in blocks)
+        if (WHOLE or name.startswith(FIRST)) and any(each.language == "sh" and not each.reason for each in blocks)
     }
 
 

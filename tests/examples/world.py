@@ -49,13 +49,14 @@ TABLES: Final = {
 RECORDED: Final = {
     "cdu.mbrec": "rackflow walk 192.0.2.40 --protocol modbus --profile aalc-rpu --port PORT --rate 100",
     "site.yaml": "rackflow sim site edge",
-    "netbox.log": "rackflow site import --netbox https://netbox.example.org --netbox-site casablanca --token env:NETBOX_TOKEN --save netbox.json",
+    "netbox.log": "rackflow site import --netbox https://netbox.example.org --netbox-site casablanca --token env:NETBOX_TOKEN"
+    " --save netbox.json",
 }
 # Lines that another check executes as they are, or that change the machine: pattern and who does it.
 ELSEWHERE: Final[Mapping[str, str]] = {
     r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
     r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install": "make try-package installs and runs the services on a Debian of its own",
-    r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker; the account of Debian's package is needed",
+    r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",
     r"^docker |^kubectl ": "tests/test_deploy.py and tests/test_kubernetes.py check the files; no runtime is here",
@@ -77,6 +78,8 @@ FILE: Final = re.compile(r"(?P<more>more of )?(?P<name>(?:my/)?[\w-]+\.(?:ya?ml|
 NEW_DEVICE: Final = REPOSITORY / "docs/how-to/add-a-device.md"
 REFERENCE: Final = "docs/reference/commands.md"
 BESIDE_COLLECTOR: Final = "beside a running collector"
+# Pages that a new user goes through; the tests of every build execute these, and `make examples` all.
+FIRST: Final = ("README.md", "docs/tutorial/", "docs/how-to/")
 WHOLE: Final = bool(os.environ.get("RACKFLOW_ALL_EXAMPLES"))
 # A page that hangs is a fault; the longest takes some seconds on an idle machine.
 PAGE_TIMEOUT_S: Final = 90.0
@@ -144,8 +147,8 @@ class World:
         ):
             (root / each).mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / "simulator/recordings/apc-rpdu2.snmprec", root / "device.snmprec")
-        for each in (root, root / "recorded"):
-            shutil.copytree(self.folder / "recorded", each, dirs_exist_ok=True)
+        for folder in (root, root / "recorded"):
+            shutil.copytree(self.folder / "recorded", folder, dirs_exist_ok=True)
         profile = "".join(each.text for each in blocks_of(NEW_DEVICE) if "my-cdu" in each.note)
         (root / "my-cooler.yaml").write_text(profile.replace("my-cdu", "my-cooler"), encoding="utf-8")
         shutil.copy(REPOSITORY / "tests/agent/lab/ACME-PDU-MIB.txt", root)
@@ -157,8 +160,8 @@ class World:
                 (folder / f"{side}.env").write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
                 (folder / f"{side}.env").chmod(0o600)
         write_state(root)
-        for name, rows in TABLES.items():
-            (root / name).write_text(rows, encoding="utf-8")
+        for table, rows in TABLES.items():
+            (root / table).write_text(rows, encoding="utf-8")
         (root / "etc/rackflow/web.yml").write_text(f"basic_auth_users: {{operator: {HASH}}}\n", encoding="utf-8")
         return root
 
@@ -169,8 +172,10 @@ class World:
         text = re.sub(r"192\.0\.2\.0/2\d", "192.0.2.10 192.0.2.40", text)
         text = text.replace("198.51.100.10-50", "198.51.100.10").replace("198.51.100.", "127.51.100.")
         text = text.replace("192.0.2.21:9420", f"127.0.0.1:{self.free(9420)}").replace("192.0.2.", "127.0.2.")
-        text = text.replace("--port PORT", f"--port {self.port}").replace("https://netbox.example.org", self.netbox).replace(
-            "port: 1883", f"port: {self.broker_port}"
+        text = (
+            text.replace("--port PORT", f"--port {self.port}")
+            .replace("https://netbox.example.org", self.netbox)
+            .replace("port: 1883", f"port: {self.broker_port}")
         )
         for number in (9420, 8080, 8090, 1161, 1502, 1503, 20000):
             text = re.sub(rf"\b{number}\b", str(self.free(number)), text)
@@ -284,9 +289,20 @@ def started_world(folder: Path) -> Iterator[World]:
         recorded = folder / "recorded"
         recorded.mkdir()
         for name, line in RECORDED.items():
-            words = [str(folder / "bin" / each) if each == "rackflow" else each for each in world.placed(line, folder).split()]
+            words = [
+                str(folder / "bin" / each) if each == "rackflow" else each
+                for each in world.placed(line, folder).split()
+            ]
             with (recorded / name).open("wb") as file:
-                subprocess.run(words, env=os.environ | SECRETS, stdout=file, stderr=subprocess.PIPE, cwd=recorded, timeout=60, check=True)
+                subprocess.run(
+                    words,
+                    env=os.environ | SECRETS,
+                    stdout=file,
+                    stderr=subprocess.PIPE,
+                    cwd=recorded,
+                    timeout=60,
+                    check=True,
+                )
         yield world
 
 
