@@ -60,7 +60,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command.add_argument(
         "--what-if", action="store_true", help="also the consequences of losing each feed, and pumps and cooling"
     )
-    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " cdu-1")
+    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " pdu-a01-a")
     command.add_argument("device", help="id of the device in the site file")
     _control(commands, "status", "print the simulated time, and each device's port", _plain)
 

@@ -73,6 +73,13 @@ RUNS: Final[Mapping[str, str]] = {
 LONG: Final = (
     r"rackflow(-| )demo( |$)|^make demo|rackflow(-| )sim (run|fault|clear|truth|readings|status)|edge|pdu-a01-a"
 )
+# What runs already where an example of the reference is used.
+NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+    r"sim (fault|faults|truth|readings|status)\b": ("rackflow sim run edge",),
+    r"sim clear": ("rackflow sim run edge", "rackflow sim fault mains_loss A"),
+    r"demo (fault|mend)": ("rackflow demo",),
+    r"--with http": ("rackflow collector run collector.yaml",),
+}
 # A block that the reader puts into a file, or adds to one.
 FILE: Final = re.compile(r"(?P<more>more of )?(?P<name>(?:my/)?[\w-]+\.(?:ya?ml|csv))")
 NEW_DEVICE: Final = REPOSITORY / "docs/how-to/add-a-device.md"
@@ -197,6 +204,8 @@ class World:
             if block.page == REFERENCE:
                 # Its sections do not build on each other: what one example has written must not be what the next one reads.
                 lines.append("end_all; cp etc/rackflow/*.yaml recorded/* .")
+                needed = (each for pattern, every in NEEDS.items() if re.search(pattern, block.text) for each in every)
+                lines += [self._line(each, root) for each in needed]
             if block.note == BESIDE_COLLECTOR:
                 lines.append(self._line("rackflow-collector run collector.yaml", root))
             for line in block.text.replace("\\\n", " ").splitlines():

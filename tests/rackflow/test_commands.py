@@ -1,5 +1,8 @@
 """Commands that end before their time: without their extra, and when nobody reads on."""
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 
@@ -47,3 +50,38 @@ def test_a_reader_who_has_had_enough_is_no_fault(command: list[str]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 141
+
+
+@pytest.mark.parametrize("module", ["rackflow", "agent", "collector"])
+def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--version"], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_ctrl_c_ends_a_command_without_a_word() -> None:
+    """A search that is waiting for answers of nobody."""
+    words = [sys.executable, "-m", "agent", "discover", "127.9.0.0/24", "--rate", "5"]
+    terminal, other = pty.openpty()
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=other, start_new_session=True) as process:
+        os.close(other)
+        shown = os.read(terminal, 4096)  # the bar: it works
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    os.close(terminal)
+    assert b"Traceback" not in shown
+
+
+def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
+    code = (
+        "import sys; from collector.cli import main\n"
+        "for word in ('--help', '--version'):\n"
+        "    try: main([word])\n"
+        "    except SystemExit as ended: assert ended.code == 0\n"
+        "assert not {'collector.run', 'aiohttp', 'pydantic'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
