@@ -14,7 +14,7 @@ from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.readings import Identified, Readings
 from rackflow.errors import ConfigError
-from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
+from rackflow.process.commands import port_number, print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 
@@ -32,7 +32,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--protocol", choices=("snmp", "modbus"), default="snmp", help="what the device speaks (default snmp)"
     )
-    command.add_argument("--port", type=int, help="default: 161 for SNMP, 502 for Modbus")
+    command.add_argument("--port", type=port_number, help="default: 161 for SNMP, 502 for Modbus")
     command.add_argument(
         "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
     )
@@ -103,7 +103,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
     elif arguments.unit is not None:
         described["unit"] = arguments.unit
     described |= {"port": arguments.port} if arguments.port else {}
-    described |= {"timeout_s": arguments.timeout} if arguments.timeout else {}
+    described |= {"timeout_s": arguments.timeout} if arguments.timeout is not None else {}
     whole = {
         "agent": "rackflow-agent-read",
         "labels": {"site": "none"},

@@ -38,6 +38,7 @@ EXIT_STATUSES: Mapping[int, str] = MappingProxyType(
         READER_LEFT: "the reader of the output has left, as `head` does",
     }
 )
+LAST_PORT = 65535
 EXITS, EXAMPLES = "exit status:", "examples:"
 # Lines of a damaged file that are named one by one; a screen has some 25.
 SHOWN_FAULTS = 20
@@ -79,6 +80,13 @@ def show_examples(command: argparse.ArgumentParser, *examples: str, exits: Mappi
     lines = [EXITS, *(f"  {status}  {meaning}" for status, meaning in exits.items()), ""] if exits else []
     command.formatter_class = argparse.RawDescriptionHelpFormatter
     command.epilog = "\n".join([*lines, EXAMPLES, *(f"  {example}" for example in examples)])
+
+
+def port_number(text: str) -> int:
+    """A port of an argument: 1 to 65535. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 1 to {LAST_PORT}")
+    return int(text)
 
 
 def print_error(text: object, program: str = "") -> None:

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from rackflow.command import main as door
 from rackflow.process.commands import report_missing_extra
 
 
@@ -56,9 +57,10 @@ def test_a_reader_who_has_had_enough_is_no_fault(command: list[str]) -> None:
 def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--version"], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False
-    )
+    # Without a buffer argparse meets the broken pipe itself, and says nothing of it.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = [sys.executable, "-m", module, "--version"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, env=buffered, timeout=60, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
 
@@ -85,3 +87,27 @@ def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
         "assert not {'collector.run', 'aiohttp', 'pydantic'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["read", "192.0.2.1", "--port", "0"], 2, "'0' is not a port; ports are 1 to 65535"),
+        (["discover", "192.0.2.1", "--port", "99999"], 2, "'99999' is not a port"),
+        (["walk", "192.0.2.1", "--port", "x"], 2, "'x' is not a port"),
+        (["read", "192.0.2.1", "--timeout", "0"], 78, "timeout_s: Input should be greater than 0"),
+        (["walk", "h", "--protocol", "modbus", "--unit", "300", "--profile", "aalc-rpu"], 78, "--unit: 300 is not"),
+        (["sim", "run", "edge", "--port", "99999"], 2, "'99999' is not a port"),
+        (["sim", "run", "edge", "--port", "-1"], 2, "'-1' is not a port"),
+        (["demo", "--port", "0"], 2, "'0' is not a port"),
+        (["demo", "fault", "nonsense"], 78, "nonsense"),
+    ],
+)
+def test_an_odd_argument_is_told_with_what_is_possible(
+    words: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        ended = door(words)
+    except SystemExit as left:
+        ended = int(str(left.code))
+    assert (ended, said in capsys.readouterr().err) == (status, True)

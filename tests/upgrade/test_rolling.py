@@ -100,13 +100,20 @@ class Site:
         """Files that were set aside."""
         return list(self.folder.glob("*.damaged*"))
 
-    def stored(self) -> int:
-        return sum(each.stored for each in self.account())
+    async def goes_on(self, agents: int) -> None:
+        """A phase: the last of so many agents has so many more messages stored. What an earlier one left waiting does not count."""
+        before = {each.key.epoch: each.stored for each in self.account()}
 
-    async def goes_on(self) -> None:
-        """A phase: so many more messages are stored."""
-        before = self.stored()
-        await eventually(lambda: self.stored() >= before + PHASE, "messages are stored", PATIENCE_S)
+        def enough() -> bool:
+            account = self.account()
+            newest = max(account, key=lambda each: each.key.epoch, default=None)  # epochs sort by their time
+            return (
+                newest is not None
+                and len(account) >= agents
+                and newest.stored >= before.get(newest.key.epoch, 0) + PHASE
+            )
+
+        await eventually(enough, "messages are stored", PATIENCE_S)
 
 
 @contextmanager
@@ -134,12 +141,14 @@ async def test_nothing_is_lost(order: tuple[str, str], previous: Path, tmp_path:
     with site(tmp_path, previous, mosquitto.port, meter.port) as it:
         it.start("collector", "previous")
         it.start("agent", "previous")
-        await it.goes_on()
+        agents = 1
+        await it.goes_on(agents)
         for program in order:
             # A kill and not a stop: what was on its way is then only in the files of the previous release.
             it.stop(program, signal.SIGKILL)
             it.start(program, "present")
-            await it.goes_on()
+            agents += program == "agent"
+            await it.goes_on(agents)
         it.stop("agent")  # it publishes what it has left, and the collector stores it
         await eventually(
             lambda: bool(it.account()) and all(each.in_flight == 0 for each in it.account()), "all is stored", 60
