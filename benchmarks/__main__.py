@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    cluster,
     collecting,
     deriving,
     equal_rates,
@@ -52,6 +53,11 @@ BENCHMARKS = {
         "the collector: broker to durable, scrapes, a backlog", lambda at: collecting.run(at.folder / "collecting")
     ),
     "G": Benchmark("a small agent, and a collector at work", lambda at: footprint.run(at.folder, 3 * at.seconds)),
+    "cluster": Benchmark(
+        "three nodes of one broker, each killed in turn",
+        lambda at: cluster.run(at.folder, at.seconds),
+        is_asked_for=True,
+    ),
     "deriving": Benchmark("derived figures of a campus", lambda at: deriving.run(5000, 5 * at.rounds)),
     "lab": Benchmark("profiles and recordings", lambda at: lab.run(at.rounds)),
     "ledger": Benchmark("the account of messages", lambda at: ledger.run(at.folder)),
@@ -71,7 +77,7 @@ BENCHMARKS = {
 def main() -> int:
     """Run the chosen benchmarks. One that fails is named, the others still run; the exit status is 1 then."""
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("what", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all but peer")
+    parser.add_argument("what", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all but cluster and peer")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--only", default="", help="of the peer's scenarios, those whose name contains this")

@@ -28,6 +28,7 @@ from benchmarks.processes import cpu_seconds
 from rackflow.documents import Batch, decode
 from simulator.site.control import ask
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_thread import leave
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 
@@ -77,8 +78,7 @@ class Reports:
 
     def close(self) -> None:
         """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from paho.mqtt.properties import Properties
 
 from rackflow.recording import COUNTER32, Record
 from simulator.snmp import SnmpDevice
+from tests.servers.mqtt_thread import leave
 
 OID = "1.3.6.1.4.1.53864.1.1.0"
 SESSION_S = 3600
@@ -106,8 +107,7 @@ class Recorder:
 
     def close(self) -> None:
         """Disconnect."""
-        self.client.disconnect()
-        self.client.loop_stop()
+        leave(self.client)
 
 
 def answer_limits(client: paho.Client, topic: str) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.servers.mqtt_thread import leave
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -47,5 +49,4 @@ def a_listener(port: int) -> Iterator[None]:
     try:
         yield
     finally:
-        client.disconnect()
-        client.loop_stop()
+        leave(client)

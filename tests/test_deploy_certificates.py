@@ -67,13 +67,19 @@ async def use(settings: Broker) -> int:
 
 
 async def refused(settings: Broker) -> str:
-    """Connect until the broker refuses it; says how. A reload takes a moment, and the broker does not tell when it is done."""
-    async with asyncio.timeout(10):
+    """Connect until the broker refuses it and says how. A reload takes a moment, and the broker does not tell when it is done.
+
+    Now and then its alert is lost (see `explain`): then the error names the certificate, too, and the next attempt says more.
+    """
+    async with asyncio.timeout(30):
         while True:
             try:
                 await use(settings)
             except BrokerError as error:
-                return str(error)
+                if "refuses the TLS certificate" in str(error):
+                    return str(error)
+                if "check cert_file and key_file" not in str(error):
+                    raise
 
 
 def openssl(*arguments: str, folder: Path) -> str:
@@ -119,31 +125,24 @@ async def test_the_certificate_is_the_account(broker: DeployedBroker) -> None:
 async def test_an_expired_certificate_is_refused(broker: DeployedBroker) -> None:
     settings = agent(broker, expired(pki_of(broker)), timeout_s=60)
     # At once, and not after the time in which the broker must answer.
-    async with asyncio.timeout(30):
-        with pytest.raises(BrokerError) as refusal:
-            await use(settings)
-    assert "it has expired; renew cert_file" in str(refusal.value)
+    assert "it has expired; renew cert_file" in await refused(settings)
     assert await use(agent(broker)) != DENIED
 
 
 async def test_a_certificate_of_another_authority_is_refused(broker: DeployedBroker, tmp_path: Path) -> None:
     foreign = new_pki(tmp_path / "foreign")
-    with pytest.raises(BrokerError) as refusal:
-        await use(agent(broker, foreign / "agents" / "cas1" / "gw-1.crt"))
-    assert "issued by the broker's authority" in str(refusal.value)
+    assert "issued by the broker's authority" in await refused(agent(broker, foreign / "agents" / "cas1" / "gw-1.crt"))
 
 
 async def test_a_client_without_a_certificate_is_refused(broker: DeployedBroker) -> None:
     password = {"username": "monitor", "password": "pw"}
-    with pytest.raises(BrokerError) as refusal:
-        await use(with_certificate(broker.tls_port, pki_of(broker) / "ca.crt", None, **password))
-    assert "set cert_file and key_file" in str(refusal.value)
+    assert "set cert_file and key_file" in await refused(
+        with_certificate(broker.tls_port, pki_of(broker) / "ca.crt", None, **password)
+    )
 
 
 async def test_the_brokers_certificate_is_none_for_clients(broker: DeployedBroker) -> None:
-    with pytest.raises(BrokerError) as refusal:
-        await use(agent(broker, pki_of(broker) / "broker.crt"))
-    assert "must allow client authentication" in str(refusal.value)
+    assert "must allow client authentication" in await refused(agent(broker, pki_of(broker) / "broker.crt"))
 
 
 async def test_a_reload_refuses_a_revoked_certificate_and_a_restart_ends_its_connection(broker: DeployedBroker) -> None:

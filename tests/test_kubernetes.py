@@ -1,6 +1,8 @@
 """deploy/kubernetes: what manifests say of each other, of programs and image is true. scripts/check-manifests knows the schemas."""
 
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,9 @@ def pod(side: str) -> dict[str, Any]:
     return spec
 
 
-def loadable(side: str, tmp_path: Path) -> Path:
+def loadable(side: str, tmp_path: Path, folder: str = "base") -> Path:
     """The sample with its secrets in a folder of this test's, as the volume would bring them."""
-    text = (FOLDER / "base" / "config" / f"{side}.yaml").read_text(encoding="utf-8")
+    text = (FOLDER / folder / "config" / f"{side}.yaml").read_text(encoding="utf-8")
     for name in set(re.findall(r"file:/run/secrets/rackflow/([a-z-]+)", text)):
         (tmp_path / name).write_text("secret")
         (tmp_path / name).chmod(0o440)
@@ -40,10 +42,10 @@ def loadable(side: str, tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("folder", ["base", "monitoring"])
+@pytest.mark.parametrize("folder", ["base", "engines", "members", "monitoring"])
 def test_a_kustomization_names_every_file_beside_it(folder: str) -> None:
     named = yaml.safe_load((FOLDER / folder / "kustomization.yaml").read_text(encoding="utf-8"))["resources"]
-    assert sorted(named) == sorted(
+    assert sorted(each for each in named if each != "../base") == sorted(
         each.name for each in (FOLDER / folder).glob("*.yaml") if each.name != "kustomization.yaml"
     )
 
@@ -92,6 +94,32 @@ def test_the_samples_load_and_keep_their_state_on_the_volume(tmp_path: Path) -> 
     collector = load_collector_config(loadable("collector", tmp_path))
     assert collector.dead_letter.is_relative_to("/var/lib/rackflow")
     assert collector.listen == "0.0.0.0:9420"
+
+
+def test_each_member_stores_its_share_under_its_own_name_and_the_watcher_shows_the_same_sites(tmp_path: Path) -> None:
+    spec = next(each for each in manifests("members/members.yaml") if each["kind"] == "StatefulSet")["spec"]
+    (naming,) = spec["template"]["spec"]["initContainers"]
+    file = loadable("member", tmp_path, "members")
+    script = naming["command"][-1].replace("/etc/template/member.yaml", str(file))
+    named = tmp_path / "named.yaml"
+    script = script.replace("/etc/rackflow/member.yaml", str(named))
+    subprocess.run([*naming["command"][:-1], script], env={**os.environ, "POD_NAME": "rackflow-member-1"}, check=True)
+    member = load_collector_config(named)
+    assert (member.client_id, member.broker.username) == ("rackflow-member-1", "rackflow-member-1")
+    assert (member.role, member.shared) == ("store", True)
+    watcher = load_collector_config(loadable("watcher", tmp_path, "members"))
+    assert (watcher.role, watcher.sites, watcher.store) == ("watch", "all", member.store)
+    vminsert = next(
+        each for each in manifests("engines/victoria-metrics.yaml") if each["metadata"]["name"] == "vminsert"
+    )
+    assert f"vminsert.monitoring:{vminsert['spec']['ports'][0]['port']}/" in named.read_text(encoding="utf-8")
+    ports = [
+        each["port"]
+        for policy in manifests("members/members.yaml")
+        if policy["kind"] == "NetworkPolicy"
+        for each in policy["spec"]["egress"][0]["ports"]
+    ]
+    assert ports == [vminsert["spec"]["ports"][0]["port"]] * 2
 
 
 def test_the_collectors_port_is_the_same_everywhere() -> None:

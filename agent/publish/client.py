@@ -29,7 +29,6 @@ PING_GRACE_S: Final = 0.25
 # letters for site, agent and device as many again.
 MIN_PACKET_BYTES: Final = 1280
 MAX_MID: Final = 0xFFFF
-TLS_HINT: Final = "; with TLS, it may refuse the certificate of this side: check cert_file and key_file"
 
 
 class BrokerError(RackflowError):
@@ -305,19 +304,11 @@ class MqttClient:
         if self._alive_timer is not None:
             self._alive_timer.cancel()
         if not self._answer.done():
-            self._refuse(BrokerError(self._why_no_answer()))
+            why = self._wire.why
+            self._refuse(BrokerError(why if self._wire.is_unreadable else explain(why, tls=self._tls is not None)))
         for _, answer in self._subscribing.values():
             if not answer.done():
                 answer.set_exception(BrokerError(f"connection lost: {self._wire.why}"))
-
-    def _why_no_answer(self) -> str:
-        why = self._wire.why
-        if self._wire.is_unreadable:
-            return why
-        # With TLS 1.3 a broker refuses a certificate after the handshake. Its alert is lost if it hangs up before CONNECT has come,
-        # which then resets the connection (one of ten attempts on loopback).
-        is_silent = self._tls is not None and explain_alert(why) is None
-        return explain(why) + (TLS_HINT if is_silent else "")
 
     def _check_alive(self) -> None:
         """Send a ping when nothing was sent, or came, for as long as agreed; end the connection when its answer does not come."""

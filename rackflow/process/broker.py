@@ -104,9 +104,14 @@ def explain_alert(fault: str) -> str | None:
     return None if alert is None else f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
 
 
-def explain(fault: str) -> str:
+def explain(fault: str, *, tls: bool) -> str:
     """What the end of a connection before the broker's answer means, with the words of the socket."""
-    return explain_alert(fault) or f"the broker ended the connection before it answered: {fault}"
+    if alert := explain_alert(fault):
+        return alert
+    # With TLS 1.3 a broker refuses a certificate after the handshake. Its alert is lost if it hangs up before CONNECT has come,
+    # which then resets the connection (one of ten attempts on loopback).
+    hint = "; with TLS, it may refuse the certificate of this side: check cert_file and key_file" if tls else ""
+    return f"the broker ended the connection before it answered: {fault}{hint}"
 
 
 class _ClosedOnFailure(ssl.SSLSocket):

@@ -155,6 +155,7 @@ class MqttConnection:
             max_inflight_messages=window,
             tls_context=_named(broker.tls_context(), broker.host),
         )
+        self._is_tls = broker.tls
         self._paho = paho_client(self._mqtt)
         self._paho.connect_timeout = min(broker.timeout_s, CONNECT_S)
         # Without manual acknowledgement paho acknowledges before the callback returns, and so before anything is durable.
@@ -199,7 +200,7 @@ class MqttConnection:
         except aiomqtt.MqttError as error:
             if self._answered or not self._socket_fault:
                 raise
-            raise aiomqtt.MqttError(explain(self._socket_fault)) from error
+            raise aiomqtt.MqttError(explain(self._socket_fault, tls=self._is_tls)) from error
         finally:
             # Its error refers to this frame, and would keep the socket of a failed TLS handshake, which paho-mqtt does not close.
             del opening

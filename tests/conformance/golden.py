@@ -52,6 +52,7 @@ GOLDEN = {
             "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 250.0,
             "dcim_pdu_phase_apparent_power_voltamperes{inlet=1,phase=L1}": 300.0,
             "dcim_pdu_phase_power_factor_ratio{inlet=1,phase=L1}": 0.82,
+            "dcim_device_alarm_active{alarm=power_supply.1,severity=critical}": 0.0,
         },
         {
             "dcim_pdu_load_state{inlet=1,scope=device}": "normal",

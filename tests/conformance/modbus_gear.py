@@ -367,6 +367,19 @@ def _sdm630() -> Served:
     one.gauge(70, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
     one.gauge(72, "f", 12_345.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 44_443_800_000)
     one.gauge(74, "f", 17.25, f"meter_energy_joules_total{{direction=export,{METER}}}", 62_100_000)
+    one.gauge(56, "f", 7261.5, f"meter_apparent_power_voltamperes{{{METER}}}", 7261.5)
+    one.gauge(60, "f", -600.25, f"meter_reactive_power_vars{{{METER}}}", -600.25)
+    one.gauge(62, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(
+            200 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index
+        )
+    one.phases(234, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{phase}", 0.01)
+    one.phases(240, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{phase}", 0.01)
+    for at, direction in ((346, "import"), (352, "export")):
+        each = f"meter_phase_energy_joules_total{{direction={direction},phase=%,{METER}}}"
+        one.phases(at, "f", (4115.5, 4120.25, 4109.75), each, 3_600_000)
+    one.settings = {10: 0x4040, 11: 0}  # 3: four wires
     return one
 
 
@@ -376,6 +389,9 @@ def _pac2200() -> Served:
     one.phases(1, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{phase}")
     one.phases(13, "f", (101.5, 99.25, 98.75), f"meter_current_amperes{phase}")
     one.phases(25, "f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{phase}")
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(7 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index)
+    one.phases(19, "f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{phase}")
     one.gauge(65, "f", 43_200.25, f"meter_power_watts{{{METER}}}", 43_200.25)
     one.gauge(63, "f", 45_000.5, f"meter_apparent_power_voltamperes{{{METER}}}", 45_000.5)
     one.gauge(67, "f", -3000.25, f"meter_reactive_power_vars{{{METER}}}", -3000.25)
@@ -450,4 +466,12 @@ def _abb() -> Served:
     one.gauge(0x5B14, "i", -67_550, f"meter_power_watts{{{METER}}}", -675.5)
     one.phases(0x5B16, "i", (-30_000, -20_050, -17_500), f"meter_phase_power_watts{phase}", 0.01)
     one.gauge(0x5B2C, "H", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        volts = 4005 + index
+        one.gauge(0x5B06 + 2 * index, "I", volts, f"meter_line_voltage_volts{{line={name},{METER}}}", volts / 10)
+    one.gauge(0x5B12, "I", 130, f"meter_neutral_current_amperes{{{METER}}}", 1.3)
+    one.gauge(0x5B1C, "i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -200.5)
+    one.phases(0x5B1E, "i", (-7000, -6500, -6550), f"meter_phase_reactive_power_vars{phase}", 0.01)
+    one.gauge(0x5B24, "i", 70_460, f"meter_apparent_power_voltamperes{{{METER}}}", 704.6)
+    one.phases(0x5B26, "i", (31_000, 21_060, 18_400), f"meter_phase_apparent_power_voltamperes{phase}", 0.01)
     return one

@@ -21,6 +21,8 @@ class Served:
     inputs: dict[int, int] = field(default_factory=dict)
     """Discrete inputs."""
     coils: dict[int, int] = field(default_factory=dict)
+    settings: dict[int, int] = field(default_factory=dict)
+    """Holding registers of a device whose readings are input registers."""
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
 

@@ -21,6 +21,7 @@ SENSORS: dict[int, tuple[int, int, int, int, int, bytes, bytes]] = {
 }
 NUT = "1.3.6.1.4.1.8072.1.3.2.4.1.2.7.117.112.115.45.110.117.116"
 CPS = "1.3.6.1.4.1.3808.1.1"
+NETBOTZ = "1.3.6.1.4.1.5528.100.4"
 # externalSensorType, Units and DecimalDigits; measurementsExternalSensorState and Value
 EMX: dict[int, tuple[int, int, int, int, int]] = {
     1: (10, 7, 1, 4, 234),
@@ -208,5 +209,44 @@ MONITORS = {
             "dcim_env_temperature_celsius{sensor=2.outside}": "sentinel",
             "dcim_env_relative_humidity_ratio{sensor=2.outside}": "sentinel",
         },
+    ),
+    # The index is the sensor's ID, a text; too hot a sensor (error 3) is read, an unplugged one sends no text.
+    "apc-netbotz": Published(
+        NETBOTZ,
+        {
+            **{
+                f"{table}.1.{column}.{'.'.join(map(str, (len(sensor), *sensor)))}": value
+                for table, sensor, error, text in (
+                    ("1.1", b"b1_TEMP", 3, b"41.5"),
+                    ("1.1", b"b2_TEMP", 0, b""),
+                    ("1.2", b"b1_HUMI", 0, b"38.4"),
+                    ("1.3", b"b1_DEWP", 0, b"24.1"),
+                    ("1.5", b"b1_AFLW", 0, b"9.0"),
+                    ("1.6", b"b1_AMPS", 0, b"6.2"),
+                )
+                for column, value in ((1, sensor), (3, error), (7, text))
+            },
+            **{
+                f"{table}.1.{column}.{'.'.join(map(str, (len(sensor), *sensor)))}": value
+                for table, sensor, state in (
+                    ("2.1", b"b1_DRY", 1),
+                    ("2.1", b"b2_DRY", -1),
+                    ("2.2", b"b1_DOOR", 0),
+                    ("2.2", b"b2_DOOR", 1),
+                )
+                for column, value in ((1, sensor), (2, state))
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=b1_TEMP}": 41.5,
+            "dcim_env_relative_humidity_ratio{sensor=b1_HUMI}": 0.384,
+            "dcim_env_dew_point_celsius{sensor=b1_DEWP}": 24.1,
+            "dcim_env_air_speed_meters_per_second{sensor=b1_AFLW}": 0.15,  # 9 metres a minute
+            "dcim_env_current_amperes{sensor=b1_AMPS}": 6.2,
+            f"{DRY},sensor=b1_DRY}}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=b1_DOOR}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=b2_DOOR}": 0.0,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=b2_TEMP}": "decode", f"{DRY},sensor=b2_DRY}}": "sentinel"},
     ),
 }

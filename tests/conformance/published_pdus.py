@@ -207,4 +207,77 @@ PDUS = {
             },
         },
     ),
+    # A three-phase cord, a delta one, one of two circuits with a group of outlets; the last row says that it is not there.
+    "geist-pdu-v3": Published(
+        "1.3.6.1.4.1.21239.2",
+        {
+            "1.1.0": b"RCM-O",
+            **{f"25.1.{column}.1": value for column, value in ((4, 1), (29, 4_321), (30, 2_150))},
+            **{
+                f"25.1.{8 * phase + column}.1": value
+                for phase, volts in ((0, 231), (1, 229))
+                for column, value in ((5, 2_100 + phase), (6, volts), (8, 51), (10, 1_070), (11, 1_180), (12, 91))
+            },
+            **{f"25.1.{column}.1": 0 for column in (21, 22, 24, 26, 27, 28)},
+            **{f"25.1.{column}.2": 0 for column in (4, 6, 29, 30)},
+            **{f"6.1.{column}.2": value for column, value in ((4, 1), (9, 987), (10, 3_300))},
+            **{f"6.1.{column}.2": amperes for column, amperes in ((6, 93), (7, 95), (8, 91))},
+            **{f"6.1.{column}.2": volts for column, volts in ((12, 208), (18, 207), (24, 209))},
+            **{
+                f"34.1.{column}.3": value
+                for first, amperes in ((5, 140), (13, 80), (21, 60))
+                for column, value in ((first, 77), (first + 1, 230), (first + 3, amperes), (first + 5, amperes * 22))
+            },
+            "34.1.4.3": 2,
+            **{f"15.1.{column}.1": value for column, value in ((4, 1), (5, 33), (13, 230), (6, 0), (14, 0))},
+            **{f"16.1.{column}.7": value for column, value in ((3, 1), (6, 4), (14, 12), (15, 88))},
+        },
+        {
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 4_321 * 3.6e6,
+            "dcim_pdu_input_power_watts{inlet=1}": 2_150.0,
+            **{
+                f"dcim_pdu_phase_{what}{{inlet=1,phase=L{phase}}}": value
+                for phase, volts in ((1, 231.0), (2, 229.0))
+                for what, value in (
+                    ("voltage_volts", volts),
+                    ("current_amperes", 5.1),
+                    ("power_watts", 1_070.0),
+                    ("apparent_power_voltamperes", 1_180.0),
+                    ("power_factor_ratio", 0.91),
+                    ("energy_joules_total", (2_099 + phase) * 3.6e6),
+                )
+            },
+            "dcim_pdu_input_energy_joules_total{inlet=2}": 987 * 3.6e6,
+            "dcim_pdu_input_power_watts{inlet=2}": 3_300.0,
+            **{
+                f"dcim_pdu_phase_current_amperes{{inlet=2,phase=L{phase}}}": amperes
+                for phase, amperes in ((1, 9.3), (2, 9.5), (3, 9.1))
+            },
+            **{
+                f"dcim_pdu_line_voltage_volts{{inlet=2,line={line}}}": volts
+                for line, volts in (("L1-L2", 208.0), ("L2-L3", 207.0), ("L3-L1", 209.0))
+            },
+            **{
+                f"dcim_pdu_{of}": value
+                for circuit, amperes in (
+                    ("input_{}{{inlet=3}}", 14.0),
+                    ("bank_{}{{bank=3.A}}", 8.0),
+                    ("bank_{}{{bank=3.B}}", 6.0),
+                )
+                for of, value in (
+                    (circuit.format("energy_joules_total"), 77 * 3.6e6),
+                    (circuit.format("voltage_volts"), 230.0),
+                    (circuit.format("current_amperes"), amperes),
+                    (circuit.format("power_watts"), amperes * 220),
+                )
+            },
+            "dcim_pdu_current_unbalance_ratio{inlet=2}": 0.2 / 9.3,
+            "dcim_pdu_bank_current_amperes{bank=A}": 3.3,
+            "dcim_pdu_bank_voltage_volts{bank=A}": 230.0,
+            "dcim_pdu_outlet_on{outlet=7}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=7}": 0.4,
+            "dcim_pdu_outlet_energy_joules_total{outlet=7}": 12 * 3.6e6,
+            "dcim_pdu_outlet_power_watts{outlet=7}": 88.0,
+        },
+    ),
 }

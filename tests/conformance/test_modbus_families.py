@@ -1,6 +1,7 @@
 """Every Modbus profile over real sockets: the published map is served, and each point must come out in base units; mbpoll agrees."""
 
 import asyncio
+import struct
 import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -35,17 +36,20 @@ DERIVED = (
 
 
 class _Tables:
-    """The registers of that device, its coils and its discrete inputs."""
+    """The registers of that device, its coils, its discrete inputs and its settings."""
 
     def __init__(self, registers: Mapping[int, int], one: Served) -> None:
         self._registers = MappedRegisters(lambda: registers, one.table, zeros=True)
         self._inputs = MappedRegisters(lambda: one.inputs, "discrete", zeros=True)
         self._coils = MappedRegisters(lambda: one.coils, "coil", zeros=True)
+        self._settings = (
+            MappedRegisters(lambda: one.settings, "holding", zeros=True) if one.settings else self._registers
+        )
 
     def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `RegisterSource.read`."""
-        bits = {"discrete": self._inputs, "coil": self._coils}
-        return bits.get(table, self._registers).read(table, address, count)
+        others = {"discrete": self._inputs, "coil": self._coils, "holding": self._settings}
+        return others.get(table, self._registers).read(table, address, count)
 
 
 @asynccontextmanager
@@ -98,7 +102,7 @@ def cells(profile: Profile, one: Served) -> dict[str, RawValue]:
     """What planning reads of that device."""
     found: dict[str, RawValue] = {}
     for each in planning_registers(profile):
-        tables = {"coil": one.coils, "discrete": one.inputs}
+        tables = {"coil": one.coils, "discrete": one.inputs, "holding": one.settings or one.registers}
         registers = [tables.get(each.table, one.registers)[each.address + at] for at in range(each.words)]
         found[each.ref] = decode(registers, each.kind, each.order)
     return found
@@ -187,3 +191,24 @@ async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:
         0.0025236, rel=1e-4
     )
     assert readings.values["dcim_cdu_ambient_temperature_celsius"] == pytest.approx(25.0)
+
+
+@pytest.mark.parametrize(
+    ("wiring", "there", "missing"),
+    [
+        (1.0, ("voltage_volts{phase=L1", "current_amperes{phase=L1"), ("line_voltage", "phase=L2", "phase=L3")),
+        (2.0, ("line_voltage_volts{line=L3-L1", "current_amperes{phase=L3"), ("meter_voltage", "meter_phase")),
+    ],
+)
+async def test_a_meter_has_no_reading_of_what_its_wiring_lacks(
+    wiring: float, there: tuple[str, ...], missing: tuple[str, ...]
+) -> None:
+    one = replace(MAPS["eastron-sdm630"], registers=dict(MAPS["eastron-sdm630"].registers))
+    high, low = struct.unpack(">2H", struct.pack(">f", wiring))
+    one.settings = {10: high, 11: low}
+    async with serving(one) as port:
+        readings = await poll(port, "eastron-sdm630", 1)
+    for part in there:
+        assert [key for key in readings.values if part in key], part
+    for part in missing:
+        assert not [key for key in (*readings.values, *readings.bad) if part in key], part

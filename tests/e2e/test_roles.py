@@ -16,13 +16,14 @@ from tests.collector.running import config_for, running
 from tests.collector.stored import points
 from tests.e2e.test_several_collectors import TOPIC, agent
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import Listening
 from tests.servers.waiting import eventually
 
 PER_STEP = 20
 SCALE = 1_000_000
 
 
-def config_of(server: Mosquitto, folder: Path, name: str) -> CollectorConfig:
+def config_of(server: Listening, folder: Path, name: str) -> CollectorConfig:
     if name == "watcher":
         return config_for(server.port, folder / name, client_id=name, role="watch")
     return config_for(server.port, folder / name, client_id=name, role="store", shared=True)

@@ -15,6 +15,7 @@ from tests.agent.publish.test_publish import batch
 from tests.collector.running import config_for, running
 from tests.collector.stored import points
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.ports import Listening
 from tests.servers.waiting import eventually
 
 STATUS = Status(agent="gw-1", site="t1", status="online", epoch="E1", devices=["d"])
@@ -27,7 +28,7 @@ def collector_config(server: Mosquitto, folder: Path, name: str, *, shared: bool
 
 
 @contextlib.asynccontextmanager
-async def agent(server: Mosquitto, require: Sequence[str] = ()) -> AsyncIterator[MemoryOutbox]:
+async def agent(server: Listening, require: Sequence[str] = ()) -> AsyncIterator[MemoryOutbox]:
     outbox = MemoryOutbox("E1", 10_000_000, require=require)
     publisher = Publisher(Broker(port=server.port, timeout_s=2), STATUS, outbox, Counters())
     async with asyncio.TaskGroup() as group:

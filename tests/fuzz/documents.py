@@ -23,6 +23,7 @@ from tests.collector.running import topic_of
 from tests.e2e.chaos.site import Process
 from tests.fuzz.answers import Damage
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_thread import leave
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers, request
@@ -212,8 +213,7 @@ class Collector:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
         self._process.stop()
         self._broker.stop()
 

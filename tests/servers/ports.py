@@ -3,11 +3,18 @@
 import random
 import socket
 from collections import deque
-from typing import Final
+from typing import Final, Protocol
 
 # Below Linux's ephemeral range: an outgoing connection of somebody else cannot take the port between two starts of a
 # server, and a client that keeps trying a closed port cannot connect to itself.
 PORTS = range(20_000, 32_000)
+
+
+class Listening(Protocol):
+    """Whatever listens on a loopback port."""
+
+    port: int
+
 
 _reserved: Final[deque[socket.socket]] = deque()
 """Keeps the reservations of this process; the kernel drops them when it ends, however it ends."""

@@ -1,6 +1,6 @@
 """A broker that answers as it is told: reason codes that mosquitto never sends, DISCONNECT for a message, garbage, or hanging up.
 
-Only what an MQTT 5 publisher needs: CONNECT, PUBLISH of QoS 1, PINGREQ and DISCONNECT.
+Only what an MQTT 5 publisher needs: CONNECT, PUBLISH of QoS 1, SUBSCRIBE, PINGREQ and DISCONNECT.
 """
 
 import asyncio
@@ -15,9 +15,14 @@ ACCEPTED: Answer = ("puback", 0)
 
 @dataclass
 class RefusingBroker:
-    """`answer` decides by topic and payload. `accepted` are accepted messages in order, `connections` how many were opened."""
+    """`answer` decides by topic and payload. `accepted` are accepted messages in order, `connections` how many were opened.
+
+    A subscription is not answered, or ends the connection.
+    """
 
     answer: Callable[[str, bytes], Answer] = lambda *_: ACCEPTED
+    ends_subscribers: bool = False
+    subscriptions: int = 0
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
     port: int = 0
@@ -46,6 +51,10 @@ class RefusingBroker:
                     writer.write(bytes((0x20, 3, 0, 0, 0)))
                 elif kind >> 4 == 3 and not self._publish(body, writer):
                     break
+                elif kind >> 4 == 8:
+                    self.subscriptions += 1
+                    if self.ends_subscribers:
+                        break
                 elif kind >> 4 == 12:
                     writer.write(bytes((0xD0, 0)))
                 elif kind >> 4 == 14:

@@ -82,7 +82,7 @@ def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told()
 def test_planning_columns_are_those_that_must_be_walked() -> None:
     tables = {table.name: table for table in RPDU2.tables}
     assert planning_columns(tables["phase"]) == ["1.3.6.1.4.1.318.1.1.26.6.3.1.2", "1.3.6.1.4.1.318.1.1.26.6.3.1.3"]
-    assert planning_columns(tables["device"]) == []
+    assert planning_columns(tables["supplies"]) == []
 
 
 @pytest.mark.parametrize(("role", "label"), [(None, "other"), ("facility", "facility")])

@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 
 from agent.publish.packets import (
     LARGEST_PACKET_BYTES,
+    ConnAck,
     FrameSplitter,
     MalformedPacketError,
     Received,
+    Will,
     as_duplicate,
     connect_packet,
     puback_packet,
     publish_packet,
     read_connack,
+    read_disconnect,
     read_puback,
     read_publish,
     read_suback,
@@ -166,3 +169,36 @@ def test_without_a_session_the_broker_forgets_the_former_one() -> None:
 
     assert flags(None) == 0b1100_0010, "user, password, clean start (3.1.2.3)"
     assert flags(60) == 0b1100_0000
+
+
+def test_a_connection_states_its_keepalive_its_will_and_the_largest_packet_that_it_takes() -> None:
+    """Byte for byte (MQTT 5, 3.1): a will at quality 1, retained."""
+    will = Will("w", b"off")
+    packet = connect_packet("me", username=None, password=None, keepalive_s=0x0102, will=will, session_expiry_s=60)
+    head = b"\x00\x04MQTT\x05\x2c\x01\x02"
+    properties = {b"\x11" + (60).to_bytes(4), b"\x27" + LARGEST_PACKET_BYTES.to_bytes(4)}
+    at = packet.index(head) + len(head)
+    assert packet[at] == 10
+    assert {packet[at + 1 : at + 6], packet[at + 6 : at + 11]} == properties
+    assert packet[at + 11 :] == b"\x00\x02me\x00\x00\x01w\x00\x03off"
+
+
+def test_every_answer_of_a_broker_to_a_client_of_quality_1_is_cut_out_and_nothing_else() -> None:
+    for first in range(256):
+        is_ours = first in {0x20, 0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B, 0x40, 0x90, 0xD0, 0xE0}
+        if is_ours:
+            assert packets_of([bytes((first, 0))]) == [bytes((first, 0))]
+        else:
+            with pytest.raises(MalformedPacketError, match=f"0x{first:02X}"):
+                packets_of([bytes((first, 0))])
+
+
+def test_what_a_broker_leaves_out_is_the_default_of_the_standard() -> None:
+    found = read_connack(b"\x20\x03\x00\x00\x00", 2)
+    assert found == ConnAck(0, session_present=False, receive_maximum=65_535, packet_bytes=None, keepalive_s=None)
+    assert ConnAck(0).receive_maximum == 65_535
+
+
+def test_a_goodbye_of_the_broker_may_have_no_reason() -> None:
+    assert read_disconnect(b"\xe0\x00", 2) == 0
+    assert read_disconnect(b"\xe0\x01\x8e", 2) == 0x8E

@@ -249,7 +249,8 @@ async def test_what_nobody_hears_is_kept_until_somebody_does(mosquitto: Mosquitt
         async with listening(mosquitto) as listener:
             sender.put(1)
             await eventually(sender.empty, "all confirmed", timeout_s=20)
-            assert sorted(set(seqs(listener))) == list(range(1, 52))
+            # The broker may confirm a message before it hands it on.
+            await eventually(lambda: sorted(set(seqs(listener))) == list(range(1, 52)), "all are heard")
 
 
 async def test_agents_whose_names_read_alike_when_joined_do_not_end_each_others_connections(

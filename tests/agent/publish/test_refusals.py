@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.publish.refusals import MAX_REFUSALS, MAX_REMEMBERED, NO_SUBSCRIBERS, QUOTA, RETRY_S, Refusals
+from agent.publish.refusals import (
+    MAX_REFUSALS,
+    MAX_REMEMBERED,
+    NO_SUBSCRIBERS,
+    PAYLOAD_INVALID,
+    QUOTA,
+    RETRY_S,
+    Refusals,
+)
 
 DENIED = 0x87
 BY_CONTENT = 0x99
@@ -49,6 +57,21 @@ def test_a_probe_that_found_no_message_is_still_let_through_later() -> None:
     one.refuse(topic("u3"), 7, DENIED, "", 0.0)
     assert one.due(1.0, 5) == [(topic("u3"), "oldest")]
     assert one.admits(topic("u3"), 12)
+
+
+@pytest.mark.parametrize(("code", "first"), [(DENIED, "oldest"), (PAYLOAD_INVALID, "newest")])
+def test_the_oldest_and_the_newest_message_are_tried_in_turn(code: int, first: str) -> None:
+    """Of a payload that is said to be invalid the newest comes first: the oldest is the one that was refused."""
+    one, now, tried = refusals(), 0.0, []
+    one.refuse(topic("u3"), 7, code, "", now)
+    for _ in range(4):
+        now += 60
+        ((_, which),) = one.due(now, 5)
+        tried.append(which)
+        assert one.admits(topic("u3"), 7)
+        one.refuse(topic("u3"), 7, code, "", now)
+    other = "newest" if first == "oldest" else "oldest"
+    assert tried == [first, other, first, other]
 
 
 def test_messages_that_were_in_flight_do_not_lengthen_the_pause() -> None:

@@ -17,6 +17,7 @@ from rackflow.process.broker import Broker
 from tests.agent.publish.test_publish import STATUS, TOPIC, batch, broker_at
 from tests.agent.running import Listener, listening
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.refusing_broker import RefusingBroker
 from tests.servers.waiting import eventually
 
 STORED = "rackflow/v1/t1/gw-1/stored/c"
@@ -136,8 +137,9 @@ async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
         await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
         sender.put(2)
         await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
-        await client.publish(topic, payload, qos=1)
-        await eventually(lambda: sender.counters.stored_documents_invalid == 1, "it is counted")
+        for _ in range(2):
+            await client.publish(topic, payload, qos=1)
+        await eventually(lambda: sender.counters.stored_documents_invalid == 2, "it is counted")
         assert sender.outbox.stats().awaiting == 2
 
 
@@ -170,6 +172,48 @@ async def test_where_the_agent_may_not_read_the_word_it_works_as_without_a_colle
             assert sender.counters.reconnects == 0
             assert not sender.outbox.stats().heard
     assert "stored document is not used" not in caplog.text
+
+
+async def test_to_a_broker_that_ends_connections_that_subscribe_an_agent_publishes_without_subscribing() -> None:
+    """Some answer so to a subscription that the account may not make."""
+    async with (
+        RefusingBroker(ends_subscribers=True).serving() as server,
+        sending(Broker(port=server.port, timeout_s=2), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        sender.put(3)
+        await eventually(lambda: [topic for topic, _ in server.accepted].count(TOPIC) == 3, "all are accepted")
+        assert (server.subscriptions, server.connections) == (2, 3)
+
+
+async def test_a_stop_waits_for_the_word_of_a_collector_that_speaks(mosquitto: Mosquitto) -> None:
+    async with (
+        listening(mosquitto),
+        collector(mosquitto) as client,
+        sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
+    ):
+        await eventually(lambda: sender.counters.connected, "connected")
+        await client.publish(STORED, word(), qos=1)
+        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        sender.put(2)
+        stopping = asyncio.create_task(sender.publisher.flush(60), name="flush")
+        await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
+        assert not stopping.done()
+        await client.publish(STORED, word((1, 2)), qos=1)
+        await stopping
+        assert sender.outbox.stats().messages == 0
+
+
+async def test_a_stop_does_not_wait_for_a_collector_that_is_silent(mosquitto: Mosquitto) -> None:
+    """What it said before is retained, and no sign of life."""
+    async with listening(mosquitto), collector(mosquitto) as client:
+        await client.publish(STORED, word(), qos=1, retain=True)
+        async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
+            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            sender.put(2)
+            await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
+            async with asyncio.timeout(2):  # it waits 2.5 s for one that speaks
+                await sender.publisher.flush(60)
+            assert sender.outbox.stats().awaiting == 2
 
 
 async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto: Mosquitto) -> None:

@@ -18,6 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from rackflow.documents import MAX_PAYLOAD_BYTES
+from tests.servers.mqtt_thread import leave
 
 SITE, THIEF, VICTIM = "cas1", "gw-stolen", "gw-healthy"
 VICTIM_DEVICE = "cdu-1"
@@ -270,8 +271,7 @@ def publish(port: int, messages: Iterator[Message], seconds: float, client_id: s
             client.publish(message.topic, message.payload, 1, message.retain)
             sent += 1
     finally:
-        client.loop_stop()
-        client.disconnect()
+        leave(client)
     return sent
 
 

@@ -21,6 +21,7 @@ from tests.e2e.chaos.hostile_accounts import SITE, VICTIM, batch, document, stat
 from tests.e2e.chaos.site import Process
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_thread import leave
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import OPENER, answers
@@ -63,8 +64,7 @@ class Healthy:
                 self.sent += 1
             if self.stop.wait(PERIOD_S):
                 break
-        client.disconnect()
-        client.loop_stop()
+        leave(client)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ messages for which the collector's session is gone.
 """
 
 import random
+import shutil
 import time
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.e2e.chaos.site import ChaosSite
+from tests.servers.mqtt_thread import leave
 from tests.servers.waiting import wait_until
 
 SMALL_QUEUE = ("max_queued_messages 1000",)
@@ -82,7 +84,10 @@ def collectors_machine_lost(site: ChaosSite, times: int, chance: random.Random) 
             *site.folder.glob("collector-outbox*"),
             *site.folder.glob("books-*"),
         ):
-            file.unlink()
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink()
         _take_session(site.collector_port, site.collector_id)
         time.sleep(chance.uniform(*LIFE_S))
         site.collector.start()
@@ -100,5 +105,4 @@ def _take_session(port: int, client_id: str) -> None:
     client.connect("127.0.0.1", port, clean_start=True)
     client.loop_start()
     wait_until(client.is_connected, "the stranger is connected")
-    client.disconnect()
-    client.loop_stop()
+    leave(client)

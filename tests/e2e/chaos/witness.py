@@ -7,6 +7,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from tests.servers.mqtt_thread import leave
+
 SESSION_S = 3600
 # The topics of a collector's word.
 STORED = "rackflow/v1/+/+/stored/+"
@@ -56,5 +58,4 @@ class Witness:
 
     def close(self) -> None:
         """Disconnect."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        leave(self._client)
