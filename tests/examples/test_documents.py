@@ -206,7 +206,7 @@ LEFT_TO_OTHERS = Counter(
     {
         "make": 19,
         "scripts/check-wheel": 13,
-        "tests/test_pages.py:": 10,
+        "tests/test_pages.py:": 14,
         "tests/test_deploy_broker.py": 8,
         "tests/test_deploy.py": 5,
         "tests/test_benchmarks.py": 1,

@@ -57,7 +57,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
     r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install": "make try-package installs and runs the services on a Debian of its own",
     r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
-    r"^make (?!demo)": "tests/test_pages.py: the target exists",
+    r"^(sudo )?make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",
     r"^docker |^kubectl ": "tests/test_deploy.py and tests/test_kubernetes.py check the files; no runtime is here",
 }
