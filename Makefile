@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check docs bench budget campus chaos incidents truth page fuzz mutants deb bundle try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents truth page fuzz mutants deb bundle release upgrade-test try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-newest  the quick half of the tests on the newest Python of this machine, found on PATH or in pyenv"
 	@echo "make soak-tests   every test 20 times under load; ARGS=3 for three times"
 	@echo "make check  format, lint, imports, types, generated files, rules, documentation, wheel"
+	@echo "make examples   every command and document of the documentation and of every --help, executed; a minute"
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  what everything costs, beside peers, into benchmarks/RESULTS.md; ARGS='A page' for some of it"
 	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
@@ -26,6 +27,8 @@ help:
 	@echo "make mutants  small breaks of the code, each of which must fail a test; ARGS=named for those named by people, ARGS=sample for 40"
 	@echo "make deb    a Debian package for this release of Debian: dist/rackflow_VERSION_ARCHITECTURE.deb"
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
+	@echo "make release   version, changelog, tag, packages, checksums, provenance; ARGS=0.2.0, ARGS=--dry-run to see what, ARGS=--twice to compare two builds"
+	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
 	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
 	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
@@ -48,6 +51,10 @@ soak-tests:
 
 check:
 	@scripts/check
+
+examples:
+	@scripts/venv dev
+	@RACKFLOW_ALL_EXAMPLES=1 $(VENV)/bin/python -m pytest tests/examples --no-budget -q $(ARGS)
 
 docs:
 	@scripts/docs
@@ -82,6 +89,14 @@ deb:
 
 bundle:
 	@scripts/bundle $(ARGS)
+
+release:
+	@scripts/venv dev
+	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/release $(ARGS)
+
+upgrade-test:
+	@scripts/venv dev
+	@RACKFLOW_UPGRADE=1 $(VENV)/bin/python -m pytest tests/upgrade --no-budget -q $(ARGS)
 
 try-package:
 	@scripts/try-package

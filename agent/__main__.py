@@ -2,16 +2,20 @@
 
 import sys
 
-from rackflow.process.commands import handle_closed_output, report_missing_extra
+from rackflow.process.commands import report_missing_extra, run_command
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
+    return run_command(_command)
+
+
+def _command() -> int:
     try:
         # The command imports packages of the extra, also when its arguments are known.
         from agent.cli import main as command  # noqa: PLC0415
 
-        return handle_closed_output(command)
+        return command()
     except ModuleNotFoundError as error:
         return report_missing_extra("rackflow-agent", "agent", error)
 

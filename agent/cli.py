@@ -1,57 +1,41 @@
 """The command `rackflow-agent`. Data goes to stdout, logs and measurements to stderr.
 
-A command's arguments are in the module that runs it, and only that module is imported: all of them together take half a second,
-which a running agent and `--help` need not pay. Exit statuses: 0 ok, 1 failed, 2 wrong usage, 78 bad configuration.
+A command's arguments are in the module that runs it, and only that module is imported (LazyCommand says why).
 """
 
 import argparse
-import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Mapping, Sequence
 
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
 
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Where a command is: the module, and its function that adds the arguments to a parser."""
-
-    module: str
-    add: str
-    help: str
-
-    def add_arguments(self, command: argparse.ArgumentParser) -> None:
-        """Import the module and add the arguments. Raises ModuleNotFoundError without a library of the extra."""
-        cast("Callable[[argparse.ArgumentParser], None]", getattr(importlib.import_module(self.module), self.add))(
-            command
-        )
-
-
 RUN, READ, LAB = "agent.commands_run", "agent.commands_read", "agent.lab"
-COMMANDS: Mapping[str, Command] = {
-    "run": Command(RUN, "add_run", "poll and publish until stopped; SIGHUP reloads the configuration"),
-    "check": Command(RUN, "add_check", "validate a configuration and its profiles, offline"),
-    "read": Command(READ, "add_read", "poll one live device once; shows its readings and how long each request took"),
-    "replay": Command(READ, "add_replay", "show the readings of one poll of a recorded device, offline"),
-    "profiles": Command(LAB, "add_profiles", "list the known device families, check profile files, or draft a profile"),
-    "walk": Command(
+COMMANDS: Mapping[str, LazyCommand] = {
+    "run": LazyCommand(RUN, "add_run", "poll and publish until stopped; SIGHUP reloads the configuration"),
+    "check": LazyCommand(RUN, "add_check", "validate a configuration and its profiles, offline"),
+    "read": LazyCommand(
+        READ, "add_read", "poll one live device once; shows its readings and how long each request took"
+    ),
+    "replay": LazyCommand(READ, "add_replay", "show the readings of one poll of a recorded device, offline"),
+    "profiles": LazyCommand(
+        LAB, "add_profiles", "list the known device families, check profile files, or draft a profile"
+    ),
+    "walk": LazyCommand(
         LAB,
         "add_walk",
         "record a live SNMP or Modbus device on stdout, without serial numbers, names and addresses",
     ),
-    "discover": Command(
+    "discover": LazyCommand(
         LAB,
         "add_discover",
         "find and recognise SNMP or Modbus TCP devices in ranges of addresses, and make entries of them",
     ),
-    "site": Command(LAB, "add_site", "draft a site file from devices, tables or NetBox; check one"),
-    "doctor": Command(
+    "site": LazyCommand(LAB, "add_site", "draft a site file from devices, tables or NetBox; check one"),
+    "doctor": LazyCommand(
         "agent.doctor",
         "add_doctor",
         "check configuration, files, names, clock, disk, broker and every device; says what to do",
@@ -81,8 +65,6 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-agent") -> int
         return EXIT_FAILED
     except RackflowError as error:
         print_error(error, prog)
-        return EXIT_FAILED
-    except KeyboardInterrupt:
         return EXIT_FAILED
     return status
 

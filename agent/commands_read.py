@@ -14,21 +14,25 @@ from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.readings import Identified, Readings
 from rackflow.errors import ConfigError
-from rackflow.process.commands import print_error, print_lines, print_skipped_lines, show_examples
+from rackflow.process.commands import port_number, print_error, print_lines, print_skipped_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
+
+PROFILE_HELP = "device family, as `profiles` lists it (default auto: an SNMP device says itself what it is)"
 
 
 def add_read(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
     command.add_argument("device", help="with --config the id of a device, otherwise a host name or address")
     command.add_argument("--config", type=Path, help="configuration that describes the device and its credential")
-    command.add_argument("--profile", default="auto")
+    command.add_argument("--profile", default="auto", help=PROFILE_HELP)
     command.add_argument(
         "--profiles", type=Path, help="folder of your own profiles, instead of the one that --config names"
     )
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
-    command.add_argument("--port", type=int)
+    command.add_argument(
+        "--protocol", choices=("snmp", "modbus"), default="snmp", help="what the device speaks (default snmp)"
+    )
+    command.add_argument("--port", type=port_number, help="default: 161 for SNMP, 502 for Modbus")
     command.add_argument(
         "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
     )
@@ -40,7 +44,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
     show_examples(
         command,
         "%(prog)s 192.0.2.10 --community public",
-        "%(prog)s pdu-a1-a --config agent.yaml --output prom",
+        "%(prog)s pdu-b07-a --config agent.yaml --output prom",
         "%(prog)s 192.0.2.40 --protocol modbus --profile aalc-rpu --unit 12",
     )
     command.set_defaults(command=_read)
@@ -49,7 +53,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
 def add_replay(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
     command.add_argument("recording", type=Path, help="an .snmprec file (SNMP) or an .mbrec file (Modbus registers)")
-    command.add_argument("--profile", default="auto")
+    command.add_argument("--profile", default="auto", help=PROFILE_HELP)
     command.add_argument("--unit", type=int, help="Modbus unit; needed if several were recorded")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     _add_output(command)
@@ -99,7 +103,7 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
     elif arguments.unit is not None:
         described["unit"] = arguments.unit
     described |= {"port": arguments.port} if arguments.port else {}
-    described |= {"timeout_s": arguments.timeout} if arguments.timeout else {}
+    described |= {"timeout_s": arguments.timeout} if arguments.timeout is not None else {}
     whole = {
         "agent": "rackflow-agent-read",
         "labels": {"site": "none"},

@@ -20,14 +20,14 @@ from rackflow.process.stopping import StopDeadline
 
 def add_run(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    command.add_argument("config", type=Path)
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_run)
 
 
 def add_check(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    command.add_argument("config", type=Path)
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     add_env_file(command)
     show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_check)

@@ -42,15 +42,16 @@ NO_DEVICE = "rackflow-doctor"
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    command.add_argument("config", type=Path)
+    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
-    command.add_argument("--output", choices=OUTPUTS, default="table")
+    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
     show_examples(
         command,
         "%(prog)s agent.yaml",
         "%(prog)s agent.yaml --no-devices --output json",
         "%(prog)s /etc/rackflow/agent.yaml --env-file /etc/rackflow/agent.env",
+        exits={1: "something that it looked at is wrong"},
     )
     command.set_defaults(command=_doctor)
 

@@ -1,14 +1,23 @@
-"""`rackflow-collector`, and `python -m collector`."""
+"""`rackflow-collector`, and `python -m collector`. Prints one line, not a traceback, if the extra is not installed."""
 
 import sys
 
-from collector.cli import main as command
-from rackflow.process.commands import handle_closed_output
+from rackflow.process.commands import report_missing_extra, run_command
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
-    return handle_closed_output(command)
+    return run_command(_command)
+
+
+def _command() -> int:
+    try:
+        # The command imports packages of the extra, also when its arguments are known.
+        from collector.cli import main as command  # noqa: PLC0415
+
+        return command()
+    except ModuleNotFoundError as error:
+        return report_missing_extra("rackflow-collector", "collector", error)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 project = "Rackflow"
 author = "The Rackflow authors"
 copyright = "The Rackflow authors, Apache-2.0"  # noqa: A001 - the name that Sphinx asks for
-extensions = ["myst_parser", "sphinxarg.ext"]
+extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = []
 # Headings can be linked to from other pages, as on code hosts; a link that leads nowhere is a warning, and `make docs` fails on warnings.

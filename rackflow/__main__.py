@@ -2,13 +2,18 @@
 
 import sys
 
-from rackflow.command import main as command
-from rackflow.process.commands import handle_closed_output
+from rackflow.process.commands import run_command
 
 
 def main() -> int:
     """Run the command; returns the exit status."""
-    return handle_closed_output(command)
+    return run_command(_command)
+
+
+def _command() -> int:
+    from rackflow.command import main as command  # noqa: PLC0415 - Ctrl-C while it loads is none of a traceback's business
+
+    return command()
 
 
 if __name__ == "__main__":

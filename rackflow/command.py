@@ -16,11 +16,10 @@ from typing import Protocol, cast
 
 from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
-from rackflow.process.commands import print_error, report_missing_extra, show_examples
+from rackflow.process.commands import EXIT_USAGE, print_error, report_missing_extra, show_examples
 from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
-EXIT_USAGE = 2
 PROGRAM = "rackflow"
 
 
@@ -130,14 +129,14 @@ def _root() -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argpar
         "%(prog)s demo",
         "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml",
         "%(prog)s agent run agent.yaml",
-        "%(prog)s COMMAND --help",
+        "%(prog)s read --help",
     )
     return root, root.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
 
 def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("completion", help="print what a shell needs to complete these commands")
-    command.add_argument("shell", choices=SHELLS)
+    command.add_argument("shell", choices=SHELLS, help="for which shell")
     show_examples(command, "%(prog)s bash > /etc/bash_completion.d/rackflow")
     command = commands.add_parser("version", help="print the version")
     show_examples(command, "%(prog)s")

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error, print_skipped_lines, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, print_error, print_skipped_lines, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -31,11 +31,6 @@ from simulator.snmp import SnmpDevice, parse_user
 
 log = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_FAILED, EXIT_CONFIG = (
-    0,
-    1,
-    78,
-)  # 78 is EX_CONFIG of sysexits.h, as in the other commands
 LAST_PORT = 65535
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -54,7 +49,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "rackflow-sim") -> int:
     except ConfigError as error:
         print_error(error, prog)
         return EXIT_CONFIG
-    except ServeError as error:
+    except RackflowError as error:
         print_error(error, prog)
         return EXIT_FAILED
     return EXIT_OK
@@ -65,7 +60,9 @@ def parser(prog: str = "rackflow-sim") -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
         prog=prog, description="Simulate SNMP and Modbus devices, recordings of devices, and whole sites."
     )
-    root.add_argument("--log-level", choices=LEVELS, default="info")
+    root.add_argument(
+        "--log-level", choices=LEVELS, default="info", help="least level of what is logged (default info)"
+    )
     show_examples(root, "%(prog)s run edge --agent-config edge.yaml", "%(prog)s fault mains_loss A --for 60")
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     add_site_commands(commands)
@@ -113,7 +110,7 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     show_examples(command, "%(prog)s device.snmprec=1161 cdu.mbrec=1502", "%(prog)s --cdu 1502 --meter 1503")
     command.set_defaults(command=_run_server)
     # Also accepted after the subcommand. SUPPRESS keeps the value given before the subcommand unless it is repeated.
-    add("--log-level", choices=LEVELS, default=argparse.SUPPRESS)
+    add("--log-level", choices=LEVELS, default=argparse.SUPPRESS, help="as before the command")
 
 
 def _port(text: str) -> int:

@@ -27,7 +27,13 @@ MAX_RECORDS = 200_000
 
 def add_profiles(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    command.add_argument("action", nargs="?", choices=("list", "lint", "draft", "schema"), default="list")
+    command.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "lint", "draft", "schema"),
+        default="list",
+        help="list the families, check files, draft a profile, or print the schema for editors (default list)",
+    )
     command.add_argument(
         "files", nargs="*", type=Path, help="lint: profile files or folders to check; draft: a recording"
     )
@@ -52,13 +58,14 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
         "%(prog)s draft device.snmprec --mib ACME-PDU-MIB.txt --class pdu > my-pdu.yaml",
         "%(prog)s draft cdu.mbrec --class cdu > my-cdu.yaml",
         "%(prog)s schema > profile.schema.json",
+        exits={1: "lint: a file has faults"},
     )
     command.set_defaults(command=_profiles)
 
 
 def add_walk(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    command.add_argument("host")
+    command.add_argument("host", help="host name or address")
     add_credential(command)
     add_modbus_walk(command)
     show_examples(

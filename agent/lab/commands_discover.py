@@ -47,7 +47,9 @@ def add_discover(command: argparse.ArgumentParser) -> None:
     command.add_argument("ranges", nargs="+", metavar="RANGE", help="192.0.2.0/24, 192.0.2.10-50, or one address")
     command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--protocol", choices=("snmp", "modbus"), default="snmp", help="what to look for (default snmp)"
+    )
     command.add_argument(
         "--unit", type=int, action="append", default=[], help="Modbus unit; may be repeated (default 1, 255 or 0)"
     )

@@ -31,7 +31,9 @@ DEFAULT_MAX_REGISTERS = 32
 
 def add_modbus_walk(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `walk` for Modbus devices."""
-    command.add_argument("--protocol", choices=("snmp", "modbus"), default="snmp")
+    command.add_argument(
+        "--protocol", choices=("snmp", "modbus"), default="snmp", help="what the device speaks (default snmp)"
+    )
     command.add_argument("--profile", help="Modbus: record the registers of this profile, within its limits")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles")
     command.add_argument(
@@ -45,10 +47,16 @@ def add_modbus_walk(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rate", type=float, default=10.0, help="Modbus: requests per second (default 10)")
 
 
+def _check_units(units: list[int]) -> None:
+    if wrong := [unit for unit in units if not 0 <= unit <= MAX_UNIT]:
+        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
+
+
 def walk_modbus(arguments: argparse.Namespace) -> int:
     """Print the recording. Raises ConfigError, DeviceError."""
     if not 0 < arguments.rate <= MAX_RATE:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_RATE:g}")
+    _check_units(arguments.unit)
     profile = _profile(arguments)
     spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
     if not spans:
@@ -74,8 +82,7 @@ def units_to_try(arguments: argparse.Namespace, profiles: dict[str, Profile]) ->
 
 def modbus_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
     """The function that `discover` uses to look for Modbus units at an address. Raises ConfigError."""
-    if wrong := [unit for unit in arguments.unit if not 0 <= unit <= MAX_UNIT]:
-        raise ConfigError(f"--unit: {wrong[0]} is not between 0 and {MAX_UNIT}")
+    _check_units(arguments.unit)
 
     units = units_to_try(arguments, profiles)
 

@@ -47,7 +47,7 @@ PLACES = {"room", "row", "rack", "feed"}
 
 def add_site(command: argparse.ArgumentParser) -> None:
     """Its arguments."""
-    show_examples(command, "%(prog)s draft --config agent.yaml > site.yaml", "%(prog)s check site.yaml")
+    show_examples(command, "%(prog)s draft --config agent.yaml > draft.yaml", "%(prog)s check site.yaml")
     actions = command.add_subparsers(required=True, metavar="ACTION")
 
     draft = actions.add_parser(
@@ -94,7 +94,7 @@ def add_site(command: argparse.ArgumentParser) -> None:
     import_.set_defaults(command=_import)
 
     check = actions.add_parser("check", help="check a site file")
-    check.add_argument("file", type=Path)
+    check.add_argument("file", type=Path, help="the site file")
     show_examples(check, "%(prog)s site.yaml")
     check.set_defaults(command=_check)
 
@@ -179,7 +179,9 @@ def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:
         section = SECTION_OF_CLASS.get(profile.class_) if profile else None
         if section is None:
             why = f"profile {device.profile}" if profile is None else f"class {profile.class_}"
-            left_out.append(f"{device.id} ({why}): a table (--csv) can say its class or section")
+            # `auto` is only known to a running agent; `discover` writes what it has recognised.
+            remedy = "name its profile, which `discover` prints, or say its class or section in a table (--csv)"
+            left_out.append(f"{device.id} ({why}): {remedy}")
             continue
         labels = config.labels_of(device)
         labels.pop("site", None)

@@ -7,6 +7,7 @@ from agent.config import AgentConfig, load_agent_config
 from agent.poll import snmp_target
 from agent.snmp import SnmpTarget
 from rackflow.errors import ConfigError
+from rackflow.process.commands import port_number
 from rackflow.process.config import check_config
 
 GIVEN = "given"
@@ -14,7 +15,7 @@ GIVEN = "given"
 
 def add_credential(command: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the arguments of port, credential and timeout. With `several`, all credentials of the configuration are tried."""
-    command.add_argument("--port", type=int, help="default: 161 for SNMP, 502 for Modbus")
+    command.add_argument("--port", type=port_number, help="default: 161 for SNMP, 502 for Modbus")
     command.add_argument(
         "--community", default="public", help="SNMP v2c community, or env:NAME; other credentials need --config"
     )

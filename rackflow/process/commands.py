@@ -4,23 +4,63 @@ This includes missing libraries of an extra, and a reader of the output that has
 """
 
 import argparse
+import importlib
 import os
 import select
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
 
 from rackflow.escape import escape_unprintable, redact_urls
 
+EXIT_OK = 0
 EXIT_FAILED = 1
+# As argparse ends.
+EXIT_USAGE = 2
 # EX_CONFIG of sysexits.h; the systemd units do not restart a process that exits with it: somebody must edit the file.
 EXIT_CONFIG = 78
 # 128 + 13: the exit status that a shell reports for a program ended by SIGPIPE. Python ignores the signal and raises
 # BrokenPipeError instead.
 READER_LEFT = 141
+# 128 + 2: what a shell reports for a program ended by SIGINT.
+INTERRUPTED = 130
+# What every command may end with; docs/reference/commands.md is made from it. A command says itself what else its 1 means.
+EXIT_STATUSES: Mapping[int, str] = MappingProxyType(
+    {
+        EXIT_OK: "done; a command that runs until it is stopped was stopped by SIGTERM or Ctrl-C",
+        EXIT_FAILED: "failed; the last line on stderr says what, and what to do",
+        EXIT_USAGE: "wrong usage: a command, option or value that does not exist",
+        70: "`run` hung and ended itself: nothing moved for 10 s, or it had not stopped 10 s after SIGTERM; the log says where",
+        EXIT_CONFIG: "wrong configuration, profile or site file, in a line with file, key and remedy; systemd does not start it again",
+        INTERRUPTED: "ended by Ctrl-C before it was done",
+        READER_LEFT: "the reader of the output has left, as `head` does",
+    }
+)
+LAST_PORT = 65535
+EXITS, EXAMPLES = "exit status:", "examples:"
 # Lines of a damaged file that are named one by one; a screen has some 25.
 SHOWN_FAULTS = 20
 # A missing module of our own is a broken installation, not a missing extra.
 OWN = ("rackflow", "agent", "collector", "simulator")
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """Where a command is: the module, and its function that adds the arguments to a parser.
+
+    The module is imported when the command is used. All of them together take a second, which `--help` and `--version` need not pay.
+    """
+
+    module: str
+    add: str
+    help: str
+
+    def add_arguments(self, command: argparse.ArgumentParser) -> None:
+        """Import the module and add the arguments. Raises ModuleNotFoundError without a library of the extra."""
+        add = getattr(importlib.import_module(self.module), self.add)
+        cast("Callable[[argparse.ArgumentParser], None]", add)(command)
 
 
 def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -> int:
@@ -32,10 +72,21 @@ def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -
     return EXIT_FAILED
 
 
-def show_examples(command: argparse.ArgumentParser, *examples: str) -> None:
-    """Put examples at the end of a command's --help, one a line; `%(prog)s` is the command."""
+def show_examples(command: argparse.ArgumentParser, *examples: str, exits: Mapping[int, str] | None = None) -> None:
+    """Put examples at the end of a command's --help, one a line; `%(prog)s` is the command.
+
+    `exits` says what an exit status means here, where it is more than EXIT_STATUSES says.
+    """
+    lines = [EXITS, *(f"  {status}  {meaning}" for status, meaning in exits.items()), ""] if exits else []
     command.formatter_class = argparse.RawDescriptionHelpFormatter
-    command.epilog = "\n".join(["examples:", *(f"  {example}" for example in examples)])
+    command.epilog = "\n".join([*lines, EXAMPLES, *(f"  {example}" for example in examples)])
+
+
+def port_number(text: str) -> int:
+    """A port of an argument: 1 to 65535. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 1 to {LAST_PORT}")
+    return int(text)
 
 
 def print_error(text: object, program: str = "") -> None:
@@ -57,11 +108,20 @@ def print_lines(text: str) -> None:
     sys.stdout.write("".join(f"{escape_unprintable(line)}\n" for line in text.split("\n")))
 
 
-def handle_closed_output(command: Callable[[], int]) -> int:
-    """Run a command and return its exit status, or 141 if the reader of its output has exited, as `head` does."""
+def run_command(command: Callable[[], int]) -> int:
+    """Run a command and return its exit status: 130 after Ctrl-C, 141 if the reader of its output has exited, as `head` does.
+
+    What `command` imports belongs inside it, so that Ctrl-C is as quiet while libraries load.
+    """
     try:
-        status = command()
+        try:
+            status = command()
+        except SystemExit as ended:
+            # argparse ends `--help` so, whose reader may have left as well.
+            status = ended.code if isinstance(ended.code, int) else EXIT_FAILED
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         if not _reader_has_left(sys.stdout.fileno()):
             raise  # a broken pipe to somebody else (a socket, a child) is a fault

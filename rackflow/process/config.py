@@ -201,6 +201,9 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         return f"{key}: unknown key; {remedy}"
     if fault["type"] == "missing":
         return f"{key}: is required; add it"
+    if fault.get("input") is None and fault["type"].endswith("_type"):
+        # `key:` with nothing behind it, as in a draft that is to be filled in.
+        return f"{key}: is empty; fill it in, or remove it if it may be left out"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
     may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])

@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, port_number, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -55,11 +55,12 @@ def main(argv: Sequence[str] | None = None, prog: str = PROGRAM) -> int:
         if arguments.command:
             return _order(arguments)
         return asyncio.run(_demo(arguments))
+    except ConfigError as error:
+        print_error(error, prog)
+        return EXIT_CONFIG
     except RackflowError as error:
         print_error(error, prog)
-        return 1
-    except KeyboardInterrupt:
-        return 0
+        return EXIT_FAILED
 
 
 def seconds(text: str) -> float:
@@ -82,7 +83,9 @@ def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
         metavar="40s",
         help="stop after this time (default: run until Ctrl-C)",
     )
-    root.add_argument("--port", type=int, default=PORT, help=f"port of the page and of /metrics (default {PORT})")
+    root.add_argument(
+        "--port", type=port_number, default=PORT, help=f"port of the page and of /metrics (default {PORT})"
+    )
     root.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="keep configurations, stored points and logs in this folder"
     )
@@ -96,7 +99,7 @@ def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     mend = commands.add_parser("mend", help="mend all that was broken")
     show_examples(mend, "%(prog)s")
     for command in (fault, mend):
-        command.add_argument("--port", type=int, default=PORT, help=f"port of the demo's page (default {PORT})")
+        command.add_argument("--port", type=port_number, default=PORT, help=f"port of the demo's page (default {PORT})")
     return root
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import yaml
 
 from rackflow.errors import ConfigError
-from rackflow.process.commands import show_examples
+from rackflow.process.commands import port_number, show_examples
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
@@ -40,7 +40,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     """Add `run`, `site`, and the commands that control a running simulation."""
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, busway-hall, or a campus of any size")
-    command.add_argument("name", choices=(*SHIPPED, "campus"))
+    command.add_argument("name", choices=(*SHIPPED, "campus"), help="which site")
     command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
     show_examples(command, "%(prog)s ai-hall", "%(prog)s campus --racks 64 > campus.yaml")
     command.set_defaults(command=_site)
@@ -60,7 +60,7 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command.add_argument(
         "--what-if", action="store_true", help="also the consequences of losing each feed, and pumps and cooling"
     )
-    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " cdu-1")
+    command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " pdu-a01-a")
     command.add_argument("device", help="id of the device in the site file")
     _control(commands, "status", "print the simulated time, and each device's port", _plain)
 
@@ -73,7 +73,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="seed of loads and noise; the same one gives the same values (default 0)")
     add("--speed", type=_speed, default=1.0, help="simulated seconds per second (default 1)")
     add("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    add("--port", type=int, default=0, help="port of the first device, the others follow (default: free ports)")
+    add("--port", type=_port, default=0, help="port of the first device, the others follow (default: free ports)")
     add(
         "--first-address",
         type=IPv4Address,
@@ -106,6 +106,10 @@ def _control(commands: Any, name: str, text: str, run: Any, *examples: str) -> a
     show_examples(command, *(f"%(prog)s{example}" for example in examples or ("",)))
     command.set_defaults(command=run, order=name)
     return command
+
+
+def _port(text: str) -> int:
+    return 0 if text == "0" else port_number(text)
 
 
 def _speed(text: str) -> float:
@@ -173,6 +177,8 @@ async def _simulate(arguments: argparse.Namespace) -> None:
 
 def _write_agent_config(path: Path, simulation: Simulation, text: str) -> None:
     """Write the configuration and, beside it, the site file that it names, so that both can be moved together."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"--agent-config: there is no folder {path.parent}; make it, or name another one")
     site_file = path.with_name(f"{simulation.world.site.id}-site.yaml")
     site_file.write_text(text, encoding="utf-8")
     path.write_text(yaml.safe_dump(simulation.fleet.agent_config(site_file.name), sort_keys=False), encoding="utf-8")

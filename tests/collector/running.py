@@ -13,7 +13,8 @@ from pathlib import Path
 import aiomqtt
 from pydantic import SecretStr
 
-from collector import Collector, CollectorConfig
+from collector.config import CollectorConfig
+from collector.run import Collector
 from rackflow import Batch, DeviceDocument, Event, Status, Topic, build_topic, encode
 from rackflow.process.config import check_config
 from tests.servers.captures import REPOSITORY

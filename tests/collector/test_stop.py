@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from collector import Collector
+from collector.run import Collector
 from tests.collector.documents import batch
 from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running
 from tests.servers.captures import REPOSITORY

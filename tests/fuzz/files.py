@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agent.config import AgentConfig
 from agent.profile import parse_profile
-from collector import CollectorConfig
+from collector.config import CollectorConfig
 from collector.ledger import Entry, EpochKey, LedgerFile
 from rackflow.errors import RackflowError
 from rackflow.outbox import DiskOutbox, Limits

@@ -1,10 +1,14 @@
 """Commands that end before their time: without their extra, and when nobody reads on."""
 
+import os
+import pty
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from rackflow.command import main as door
 from rackflow.process.commands import report_missing_extra
 
 
@@ -47,3 +51,63 @@ def test_a_reader_who_has_had_enough_is_no_fault(command: list[str]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(30) == 141
+
+
+@pytest.mark.parametrize("module", ["rackflow", "agent", "collector"])
+def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    # Without a buffer argparse meets the broken pipe itself, and says nothing of it.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = [sys.executable, "-m", module, "--version"]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, env=buffered, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_ctrl_c_ends_a_command_without_a_word() -> None:
+    """A search that is waiting for answers of nobody."""
+    words = [sys.executable, "-m", "agent", "discover", "127.9.0.0/24", "--rate", "5"]
+    terminal, other = pty.openpty()
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=other, start_new_session=True) as process:
+        os.close(other)
+        shown = os.read(terminal, 4096)  # the bar: it works
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    os.close(terminal)
+    assert b"Traceback" not in shown
+
+
+def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
+    code = (
+        "import sys; from collector.cli import main\n"
+        "for word in ('--help', '--version'):\n"
+        "    try: main([word])\n"
+        "    except SystemExit as ended: assert ended.code == 0\n"
+        "assert not {'collector.run', 'aiohttp', 'pydantic'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["read", "192.0.2.1", "--port", "0"], 2, "'0' is not a port; ports are 1 to 65535"),
+        (["discover", "192.0.2.1", "--port", "99999"], 2, "'99999' is not a port"),
+        (["walk", "192.0.2.1", "--port", "x"], 2, "'x' is not a port"),
+        (["read", "192.0.2.1", "--timeout", "0"], 78, "timeout_s: Input should be greater than 0"),
+        (["walk", "h", "--protocol", "modbus", "--unit", "300", "--profile", "aalc-rpu"], 78, "--unit: 300 is not"),
+        (["sim", "run", "edge", "--port", "99999"], 2, "'99999' is not a port"),
+        (["sim", "run", "edge", "--port", "-1"], 2, "'-1' is not a port"),
+        (["demo", "--port", "0"], 2, "'0' is not a port"),
+        (["demo", "fault", "nonsense"], 78, "nonsense"),
+    ],
+)
+def test_an_odd_argument_is_told_with_what_is_possible(
+    words: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        ended = door(words)
+    except SystemExit as left:
+        ended = int(str(left.code))
+    assert (ended, said in capsys.readouterr().err) == (status, True)

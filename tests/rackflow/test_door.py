@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from rackflow.command import DELEGATES, main, parser, subcommands, whole_parser
+from rackflow.completion import NAMES
+from rackflow.process.commands import EXIT_STATUSES
 from rackflow.version import installed_version
 
 
@@ -46,10 +48,22 @@ def test_every_help_has_examples_and_every_example_is_taken() -> None:
         for line in shown.partition("\nexamples:\n")[2].splitlines():
             words = shlex.split(line.partition(" > ")[0])
             assert words[: len(each.prog.split())] == each.prog.split()
-            if "COMMAND" not in words:
+            if "--help" not in words:
                 whole.parse_args(words[1:])
                 examined += 1
     assert examined > 50
+
+
+def test_every_argument_says_what_it_is_and_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/commands.md").read_text(encoding="utf-8")
+    for each in every():
+        for action in each._actions:  # noqa: SLF001 - argparse has no public way to what a parser consists of
+            if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - as above
+                assert action.help, (each.prog, action.dest)
+    for old in NAMES:
+        assert f"| `{old}` |" in page
+    for status in EXIT_STATUSES:
+        assert f"| {status} |" in page
 
 
 def test_what_the_door_lists_is_what_there_is() -> None:

@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from collector import CollectorConfig
+from collector.config import CollectorConfig
 from tests.collector.documents import SUPPLY as SUPPLY_KEY
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running

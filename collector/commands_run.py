@@ -1,0 +1,106 @@
+"""The commands `run`, `check`, `doctor` and `rules`: those that need nothing but a configuration."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from collector.config import CollectorConfig, load_collector_config
+from collector.doctor import examine
+from collector.problems import load_limits, load_table, rules_yaml
+from collector.run import run
+from collector.web import load_access
+from rackflow.process.commands import print_lines, show_examples
+from rackflow.process.doctor import OUTPUTS, exit_status, render_findings
+from rackflow.process.limits import raise_open_files
+from rackflow.process.logs import configure_logging
+from rackflow.process.secret import add_env_file
+from rackflow.process.stopping import StopDeadline
+from rackflow.site import load_site
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command)
+    show_examples(command, "%(prog)s collector.yaml")
+    command.set_defaults(command=_run)
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command)
+    show_examples(command, "%(prog)s collector.yaml")
+    command.set_defaults(command=_check)
+
+
+def add_doctor(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command)
+    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
+    show_examples(
+        command,
+        "%(prog)s collector.yaml",
+        "%(prog)s collector.yaml --output json",
+        exits={1: "something that it looked at is wrong"},
+    )
+    command.set_defaults(command=_doctor)
+
+
+def add_rules(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command, "YAML file; its problems.limits are used")
+    show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
+    command.set_defaults(command=_rules)
+
+
+def add_config(command: argparse.ArgumentParser, text: str = "YAML file of the collector") -> None:
+    """Add what every command of the collector has: the configuration, and the file of its secrets."""
+    command.add_argument("config", type=Path, metavar="CONFIG", help=text)
+    add_env_file(command)
+
+
+def load_config(path: Path) -> CollectorConfig:
+    """The configuration, checked with the files that it names. Raises ConfigError."""
+    config = load_collector_config(path)
+    # Loaded here and not only in `run`, so that every command finds mistakes in them as well.
+    if config.site_file is not None:
+        load_site(config.site_file)
+    load_access(config.http.web_config)
+    return config
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    configure_logging(config.log_level)
+    raise_open_files()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run(config, deadline=StopDeadline()))
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    load_config(arguments.config)
+    sys.stdout.write(f"{arguments.config}: ok\n")
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    findings = examine(arguments.config)
+    print_lines(render_findings(findings, arguments.output))
+    return exit_status(findings)
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    sys.stdout.write(rules_yaml(load_limits(config.problems.limits, load_table())))
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        # Imported here because only `run` needs it.
+        import uvloop  # noqa: PLC0415 - optional, and absent on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,149 @@
+"""The commands about what a collector has kept: `ledger`, `report`, `forget`, `backup` and `restore`."""
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from collector.backup import REPLACED, make_backup, restore_backup
+from collector.commands_run import add_config, load_config
+from collector.forget import Target, account_of, forget
+from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
+from collector.report import add_report, report
+from rackflow.errors import ConfigError
+from rackflow.process.commands import EXIT_FAILED, print_lines, show_examples
+from rackflow.process.secret import names_source
+
+
+def add_ledger(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command)
+    command.add_argument(
+        "--since", metavar="TIME", help="only from this time on: 2h, or a date and time (ISO 8601, UTC)"
+    )
+    command.add_argument(
+        "--with",
+        dest="others",
+        metavar="FILE_OR_URL",
+        action="append",
+        default=[],
+        help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger, with"
+        " NAME:PASSWORD@ before HOST if it asks for them",
+    )
+    command.add_argument(
+        "--output", choices=("table", "json"), default="table", help="table for people, json for programs"
+    )
+    show_examples(
+        command,
+        "%(prog)s collector.yaml --since 1d",
+        "%(prog)s collector.yaml --with http://192.0.2.21:9420/ledger --output json",
+        exits={EXIT_FAILED: "a message is missing without a reason, as for a cron job or health check"},
+    )
+    command.set_defaults(command=_ledger)
+
+
+def add_month(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    add_config(command)
+    add_report(command)
+    show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
+    command.set_defaults(command=_report)
+
+
+def add_forget(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    command.description = (
+        "Clears the documents that the broker retains of a device, or of an agent and all of its devices. Running collectors forget"
+        " their values and series by it. History in the store stays."
+    )
+    add_config(command, "YAML file of a collector; its section `broker` is used")
+    command.add_argument("target", type=_target, metavar="SITE/AGENT[/DEVICE]", help="what to forget")
+    command.add_argument("--dry-run", action="store_true", help="list what would be forgotten, and change nothing")
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="also if the agent's status is online, because the broker lost its last will",
+    )
+    command.add_argument("--username", metavar="ACCOUNT", help="account at the broker; that of CONFIG when left out")
+    command.add_argument("--password", metavar="env:NAME", help="environment variable that has the account's password")
+    command.add_argument("--cert-file", metavar="FILE", help="client certificate of the account")
+    command.add_argument("--key-file", metavar="FILE", help="private key of the client certificate")
+    show_examples(
+        command,
+        "%(prog)s collector.yaml cas1/gw-1/pdu-b07-a --dry-run",
+        "%(prog)s collector.yaml cas1/gw-1 --username gw-1 --password env:GW_1_PASSWORD",
+    )
+    command.set_defaults(command=_forget)
+
+
+def add_backup(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    _add_folder(command)
+    command.set_defaults(command=_backup)
+
+
+def add_restore(command: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    _add_folder(command)
+    command.set_defaults(command=_restore)
+
+
+def _add_folder(command: argparse.ArgumentParser) -> None:
+    add_config(command)
+    command.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the backup")
+    show_examples(
+        command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
+    )
+
+
+def _target(text: str) -> Target:
+    try:
+        return Target.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _ledger(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
+    found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
+    print_lines(as_json(found) if arguments.output == "json" else as_table(found))
+    return EXIT_FAILED if any(sums.missing for sums in found) else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+    return 0
+
+
+def _forget(arguments: argparse.Namespace) -> int:
+    config = load_config(arguments.config)
+    given = {"password": arguments.password, "cert_file": arguments.cert_file, "key_file": arguments.key_file}
+    if arguments.password is not None and not names_source(arguments.password):
+        raise ConfigError(
+            "--password: a password on a command line can be read by everybody; write env:NAME or file:PATH"
+        )
+    broker = account_of(config.broker, arguments.username, {name: each for name, each in given.items() if each})
+    # Without accounts a broker cannot tell clients apart by their account either.
+    is_collectors = broker.username is not None and broker.username == config.broker.username
+    work = forget(
+        broker, arguments.target, is_collectors=is_collectors, dry_run=arguments.dry_run, force=arguments.force
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in asyncio.run(work)))
+    return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    made = make_backup(load_config(arguments.config), arguments.folder)
+    sys.stdout.write(f"{arguments.folder}: {', '.join(made.files)}\n")
+    return 0
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    put_back = restore_backup(load_config(arguments.config), arguments.folder)
+    sys.stdout.write(
+        f"restored {', '.join(put_back.files)} of {put_back.time}; what was there is beside it as *{REPLACED}\n"
+    )
+    return 0
