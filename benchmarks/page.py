@@ -21,7 +21,7 @@ from collector.derive import Explanation, Figure, Inputs, LatestFigures, Setting
 from collector.latest import Latest
 from collector.problems import load_table
 from collector.readings import SeriesKeys, resolve
-from collector.web import Moment, Shell, View, WebServer, render_page
+from collector.web import Moment, Part, Shell, View, WebServer, render_page
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import SLICE_S
@@ -170,8 +170,8 @@ def served(bench: Bench) -> Iterator[str]:
         async def home(shell: Shell) -> str:
             return render_page(bench.latest, Moment(time.monotonic(), time.time()), {}, shell)
 
-        async def nothing() -> str:
-            return ""
+        async def nothing() -> Sequence[Part]:
+            return ()
 
         view = View(nothing, nothing, home, lambda _: False, dict, lambda: b"{}", bench.api)
         server = WebServer(view, "127.0.0.1", 0, HttpConfig(), Failures())

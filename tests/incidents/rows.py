@@ -487,12 +487,7 @@ def _of_small_hall() -> list[list[Row]]:
                 "tcs-2 bursts, 200 L/min",
                 (fault("burst", "tcs-2"),),
                 (at("DcimLeakDetected", 45.0, device="leak-1"),),
-                (
-                    at("DcimLeakDetected"),
-                    at("DcimCduReservoirLow"),
-                    at("DcimCduFlowLow"),
-                    at("DcimCduAllPumpsStopped"),
-                ),
+                tuple(map(at, ("DcimLeakDetected", "DcimCduReservoirLow", "DcimCduFlowLow", "DcimCduAllPumpsStopped"))),
                 "leak-1 dcim_leak_detected{sensor=1.floor} = 1",
             ),
             Row("pdu-a1-b answers after 1.5 s", (fault("slow", "pdu-a1-b"),)),

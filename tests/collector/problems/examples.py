@@ -495,7 +495,7 @@ NEAR_MISSES: dict[str, Example] = {
             )
         ]
     ),
-    "a UPS whose load is above 80 percent for a sixth of the time": Example(
+    "a UPS loaded above 80 percent a sixth of the time": Example(
         [one("ups_output_load_ratio{phase=L1}", Cycle((0.9, *(0.3,) * 5)))]
     ),
 }
