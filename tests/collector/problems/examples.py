@@ -475,9 +475,7 @@ NEAR_MISSES: dict[str, Example] = {
     "a UPS without a parallel one has no margin to lose": Example(
         [figure("ups_redundancy_margin_watts{feed=A,group=ups-a}", -14_745.0)]
     ),
-    "no spare, and none before": Example(
-        [figure("cdu_pumps_spare{device=c}", 0.0), figure("loop_cdus_spare{loop=l}", 0.0)]
-    ),
+    "no spare, ever": Example([figure("cdu_pumps_spare{device=c}", 0.0), figure("loop_cdus_spare{loop=l}", 0.0)]),
     "an agent at its limits": Example(
         [
             Thing(
