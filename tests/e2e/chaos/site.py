@@ -256,7 +256,7 @@ class ChaosSite:
         return sum(_mark(file).last for file in files)
 
     def metric(self, name: str) -> float:
-        """The sum of one metric's series on the collector's /metrics."""
+        """The sum of one metric's series on the collector's /metrics; of one series, if its labels are given."""
         return sum(self._series(name))
 
     def newest_shown(self) -> float:
