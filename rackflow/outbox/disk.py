@@ -347,7 +347,8 @@ class DiskOutbox:
         resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
         heard = self._words.known if self._words.known != self._known_on_disk else None
         done = self._done.head(DELETE_KEYS)
-        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, heard)
+        is_trial = self.fault is not None and not rows
+        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, heard, is_trial)
 
     async def _run_job(self, job: DiskJob) -> None:
         # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,

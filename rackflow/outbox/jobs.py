@@ -18,7 +18,8 @@ class DiskJob:
     """One piece of work for the thread.
 
     Write `rows`, delete the keys `done`, evict none of `spare` and `held` first, read the messages of the ranges `read` and those of
-    `resumed`. `losses` were dropped from memory; `heard` are the collectors that have spoken, or None if it is known on disk.
+    `resumed`. `losses` were dropped from memory; `heard` are the collectors that have spoken, or None if it is known on disk. With
+    `is_trial` something is written in any case: the disk has refused, and only a write shows that it takes again.
     """
 
     rows: list[Message]
@@ -29,6 +30,7 @@ class DiskJob:
     held: list[int] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
     heard: list[tuple[str, str]] | None = None
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ class JobResult:
 
 def do(job: DiskJob, log: OutboxLog, opened: list[Range], heard: list[tuple[str, str]]) -> JobResult:
     """Do a job. `opened` and `heard` are passed on. Raises OSError."""
-    if job.heard is not None:
-        log.remember(job.heard)
+    if job.heard is not None or job.is_trial:
+        log.remember(log.heard if job.heard is None else job.heard)
     if job.rows or job.done or job.losses:
         log.lost = job.losses
         log.commit(job.rows, job.done, job.spare, job.held)

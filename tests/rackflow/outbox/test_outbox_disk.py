@@ -239,6 +239,22 @@ async def test_a_full_disk_stops_nothing_and_all_is_on_disk_once_there_is_room(t
     assert keys_in(path) == {*range(1, 23)} - {15}
 
 
+async def test_a_disk_that_refuses_is_not_taken_for_well_because_nothing_waits_to_be_written(tmp_path: Path) -> None:
+    """A collector's: what is not on disk stays with the broker, and leaves the outbox at once."""
+    outbox = DiskOutbox(tmp_path / "outbox.db", "E1", LIMITS, 100_000)
+    await outbox.open()
+    with files_no_larger_than(48):
+        fill(outbox, 1, size=1000)
+        await outbox.step()
+        outbox.done(1)
+        for _ in range(3):
+            await outbox.step()
+            assert not outbox.stats().durable
+    await outbox.step()
+    assert outbox.stats().durable
+    await outbox.close()
+
+
 async def test_a_disk_that_is_away_from_the_start_is_taken_when_it_comes(tmp_path: Path) -> None:
     folder = tmp_path / "mount"
     folder.write_text("a file where the folder should be", encoding="utf-8")
