@@ -23,7 +23,7 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, port_number, print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, EXIT_USAGE, port_number, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -110,7 +110,11 @@ def _order(arguments: argparse.Namespace) -> int:
         return 0
     order = {"order": "mend"}
     if arguments.command == "fault":
-        order = {"order": "break", "what": find_mishap(arguments.what).name}
+        try:
+            order = {"order": "break", "what": find_mishap(arguments.what).name}
+        except ConfigError as error:
+            print_error(error, PROGRAM)
+            return EXIT_USAGE
     try:
         print(asyncio.run(ask(_socket(arguments.port), order)))
     except ConfigError as error:

@@ -156,7 +156,9 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_see
             60,
         )
         assert order("mend", "--port", str(port)).stdout == "mended: pump; mended: feed\n"
-        wait_until(lambda: "DcimCduPumpFailed cdu-1" not in problems(), "the pump is mended", 60)
+        wait_until(
+            lambda: "DcimCduPumpFailed cdu-1" not in problems(), "it is over a minute after the pump is mended", 90
+        )
     finally:
         child.send_signal(signal.SIGINT)
         output = child.communicate(timeout=30)[0].decode()
@@ -170,7 +172,7 @@ def test_what_can_be_broken_is_listed_and_what_cannot_is_named() -> None:
     listed = order("fault").stdout
     assert "3  pump     a pump of cdu-1 fails" in listed
     wrong = order("fault", "roof")
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert wrong.stderr.startswith("rackflow-demo: 'roof' is nothing that can break; known are mains, feed, pump")
 
 

@@ -22,7 +22,7 @@ ABOVE: Final = ("ups-*", "*device=ups-*", "ups_*", "panel_*", "meter-*")
 SUMS: Final = ("panel_*", "ups_feed_loss_load_ratio*")
 LOOP_1: Final = ("cdu-1 *", "*device=cdu-1*", "*loop=tcs-1*", "loop_ride_through_seconds{failure=heat_rejection,*")
 """The loops share facility water: how long that lasts is one answer for both."""
-AIR: Final = ("* env_*", "cdu-? cdu_a*")
+AIR: Final = ("* env_*", "cdu-? cdu_a*", "crah-? crah_*")
 RACKS: Final = ("rack_power_watts{rack=a?}", "rack_survives_feed_loss*", "pdu_phase_headroom*")
 POWER_STAYS: Final = ("rack_power_watts*", "rack_survives_feed_loss*", "site_survives_feed_loss*", "device_up*")
 COOLING_STAYS: Final = ("loop_heat_watts*", "cdu_pumps_spare*", "cdu_dew_point_margin*")
