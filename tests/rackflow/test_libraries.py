@@ -54,7 +54,10 @@ PRIVATE_OF_ARGPARSE = {
     "_helps": {"_SubParsersAction", "_actions", "_choices_actions"},
     "_rows": {"_AppendAction", "_HelpAction", "_SubParsersAction", "_VersionAction", "_actions"},
 }
-"""argparse has no public way to what a parser consists of; completion, the reference and the one door need it. These names are as old as argparse."""
+"""argparse has no public way to what a parser consists of; completion, the reference and the one door need it.
+
+These names are as old as argparse.
+"""
 MADE_BY_PYTHON = {"_abc_impl", "_is_protocol", "_is_runtime_protocol"}
 BY_NAME = {"getattr", "setattr", "delattr", "hasattr"}
 LIBRARIES = {
