@@ -183,6 +183,14 @@ def test_a_cause_that_begins_anew_explains_its_consequence_beyond_the_time_of_it
     assert course.one(FLOW).cause == PUMPS
 
 
+def test_what_a_ups_does_not_give_on_battery_is_explained_by_that() -> None:
+    course, unit = Course(), ("device", "s", "ups-a")
+    less, battery = key("DcimDeviceGivesLess", "ups-a"), key("DcimUpsOnBattery", "ups-a", state="battery")
+    for now in (0.0, 901.0):
+        course.at(now, less, battery, unit=unit)
+    assert course.one(less).cause == battery
+
+
 def test_a_cause_explains_only_what_has_its_labels() -> None:
     course = Course()
     other = key("DcimCduFlowLow", "cdu-2", loop="secondary")
