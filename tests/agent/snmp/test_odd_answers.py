@@ -112,7 +112,7 @@ async def test_a_datagram_from_elsewhere_that_is_no_answer_to_the_request_says_n
 async def test_a_device_that_was_silent_once_is_asked_directly_again(client_of: MakeClient) -> None:
     """And the deadline is kept whatever comes."""
     async with odd_agent(integer(3)).serving() as agent:
-        client = client_of(target_of(agent.port, timeout_s=0.3, retries=1))
+        client = client_of(target_of(agent.port, timeout_s=1.0, retries=1))
         agent.behaviour = lambda request: agent.good(request) if len(agent.requests) % 2 == 0 else []
         for _ in range(2):
             assert len(await client.get(ROWS)) == 5
