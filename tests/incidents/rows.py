@@ -204,6 +204,7 @@ EDGE_BATTERY = [
             at("DcimUpsOnBatteryProlonged", feed="B"),
             at("DcimMainsLostProlonged", feed="B"),
             at("DcimUpsRuntimeMarginShort", feed="B"),
+            at("DcimDeviceUnreachable", device="crac-2"),  # on feed B
             EDGE_SURVIVES,
         ),
         "ups-b dcim_ups_output_source = battery",
@@ -495,6 +496,5 @@ def _of_small_hall() -> list[list[Row]]:
     ]
 
 
-SMALL_HALL: Final = _of_small_hall()
-"""The quick form."""
+SMALL_HALL: Final = _of_small_hall()  # the quick form
 WAVES: Final[Mapping[str, list[list[Row]]]] = {"edge": EDGE, "ai-hall": AI_HALL}
