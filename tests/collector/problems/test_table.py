@@ -119,7 +119,8 @@ def test_what_a_problem_explains_holds_back_its_end_for_less_than_four_minutes()
 
 # Read by conditions of the safety class, and polled more slowly all the same. Limits and modes change by hand; whether a device answers is
 # known from every poll, and what is on no device is not polled. A PDU whose inlet has no voltage is dark itself, but for a few with a
-# supply of their own: its three voltages each second would be most of an agent's requests.
+# supply of their own: its three voltages each second would be most of an agent's requests. So would the breakers of the rack PDUs of a
+# campus: with them it settled in 147 s instead of 70 (`make campus`), and what is behind a tripped one is dark already.
 POLLED_SLOWER = {
     "dcim_cdu_flow_setpoint_cubic_meters_per_second",
     "dcim_cdu_control_mode",
@@ -129,6 +130,7 @@ POLLED_SLOWER = {
     "dcim_agent_up",
     "dcim_collector_mqtt_connected",
     "dcim_pdu_phase_voltage_volts",
+    "dcim_pdu_breaker_tripped",
 }
 
 
