@@ -8,6 +8,7 @@ Seconds depend on what else the machine does, so the CPU that each process used,
 import argparse
 import asyncio
 import contextlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -314,6 +315,8 @@ def main() -> int:
         "--watch", type=float, default=60.0, metavar="SECONDS", help="how long to watch it once it is settled"
     )
     arguments = parser.parse_args()
+    # As an exception, so that its processes end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="rackflow-campus-") as name:
         for line in run(Path(name), arguments.racks, arguments.watch):
             print(line, flush=True)
