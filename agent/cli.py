@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rackflow.errors import ConfigError, DeviceError, ProfileError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, add_commands, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
@@ -79,9 +79,5 @@ def parser(prog: str = "rackflow-agent", only: str | None = None) -> argparse.Ar
         "--log-level", choices=("debug", "info", "warning", "error"), help="default: log_level of the configuration"
     )
     show_examples(root, "%(prog)s discover 192.0.2.0/24 --output yaml > agent.yaml", "%(prog)s run agent.yaml")
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for name, each in COMMANDS.items():
-        command = commands.add_parser(name, help=each.help)
-        if only in {None, name}:
-            each.add_arguments(command)
+    add_commands(root, COMMANDS, only)
     return root

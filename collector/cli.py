@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, LazyCommand, add_commands, print_error, show_examples
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import load_env_file
 from rackflow.version import installed_version
@@ -57,9 +57,5 @@ def parser(prog: str = "rackflow-collector", only: str | None = None) -> argpars
     )
     root.add_argument("--version", action="version", version=installed_version())
     show_examples(root, "%(prog)s check collector.yaml", "%(prog)s run collector.yaml")
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-    for name, each in COMMANDS.items():
-        command = commands.add_parser(name, help=each.help)
-        if only in {None, name}:
-            each.add_arguments(command)
+    add_commands(root, COMMANDS, only)
     return root

@@ -7,7 +7,7 @@ marks beside the device's own, so that plans depend on it and on no voltage.
 """
 
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
-from typing import Final
+from typing import Final, TypeGuard
 
 from agent.profile.cells import RawValue, folded_text, plain_number
 from agent.profile.places import When
@@ -38,6 +38,11 @@ def is_living(condition: When, value: RawValue) -> bool:
     if condition.between:
         return any(low <= number <= high for low, high in condition.between)
     return abs(number) >= LEAST_OF_A_LINE if condition.lines else number not in (0, -1)
+
+
+def is_watch(reader: object) -> TypeGuard[When]:
+    """Whether what reads a cell is a condition with `alive` or `lines`."""
+    return isinstance(reader, When) and bool(reader.watched())
 
 
 def mark(condition: When) -> str:

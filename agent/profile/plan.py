@@ -14,11 +14,11 @@ from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce, split_block
 from agent.profile.cells import RawValue
-from agent.profile.living import lived_as, marking
+from agent.profile.living import is_watch, lived_as, marking
 from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of, said_as
 from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
-from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
+from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy
 from agent.profile.schema import Gate as GateModel
 from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
 from rackflow.process.slices import run_through
@@ -61,8 +61,7 @@ class Basis:
     @property
     def lived_as(self) -> str:
         """How to note that the cell has come to life, where it is one of `alive` or `lines`; empty for other cells."""
-        is_watched = isinstance(self.reader, When) and bool(self.reader.watched())
-        return lived_as(self.reader, self.ref) if is_watched and isinstance(self.reader, When) else ""
+        return lived_as(self.reader, self.ref) if is_watch(self.reader) else ""
 
     def is_as_read(self, value: RawValue) -> bool:
         """Whether the cell still holds what it did. Next to nothing ever changes, and this is ten times as fast as `holds`."""
@@ -191,11 +190,10 @@ class _Draft:
         """Note that these series, or their absence, rest on these cells of the row."""
         for place, reader in read_again:
             ref = row.ref(place, reader)
-            is_watched = isinstance(reader, When) and bool(reader.watched())
             # What has lived once is decided for good. Until then no reading rests on it: a cell that comes to life adds some.
-            if row.cells.get(ref) is None or (isinstance(reader, When) and is_watched and row.has_lived(reader)):
+            if row.cells.get(ref) is None or (is_watch(reader) and row.has_lived(reader)):
                 continue
-            self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(() if is_watched else keys)
+            self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(() if is_watch(reader) else keys)
             if self._profile.protocol == "modbus" and not isinstance(reader, FromColumn):
                 self.fields |= {value.ref: value for value in registers_of(reader) if value.ref == ref}
             if keys and isinstance(reader, UnitBy):

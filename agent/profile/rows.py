@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
-from agent.profile.living import is_living, mark
+from agent.profile.living import is_living, is_watch, mark
 from agent.profile.places import Cell, lowest_bits
 from agent.profile.registers import cell_ref, is_instance, living_places, register_ref, registers_of
 from agent.profile.schema import (
@@ -158,7 +158,7 @@ class Row:
 
     def ref(self, place: str, reader: CellReader) -> str:
         """The instance of a column or instance from `cell_sources`."""
-        if isinstance(reader, When) and reader.watched():
+        if is_watch(reader):
             fixed = not self.index or is_instance(place)
         else:
             fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
@@ -336,8 +336,7 @@ def watched_registers(profile: Profile) -> frozenset[str]:
     for _, point in profile.all_points():
         for _, reader in cell_sources(None, point):
             if isinstance(reader, When | UnitBy):
-                is_watched = isinstance(reader, When) and bool(reader.watched())
-                found[is_watched].update(value.ref for value in registers_of(reader))
+                found[is_watch(reader)].update(value.ref for value in registers_of(reader))
     return frozenset(found[True] - found[False])
 
 

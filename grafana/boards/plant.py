@@ -1,6 +1,6 @@
 """What stands behind the halls: incomers, generators and PV, facility water and air groups, and the power shelves in racks."""
 
-from typing import Final
+from typing import Any, Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
@@ -31,10 +31,9 @@ SELF_USE: Final = "dcim_site_pv_self_consumption_ratio"
 FULL: Final = Limits(0.9, 1)
 
 
-def lowest(title: str, metric: str, by: str, width: int) -> Panel:
-    """One number for each group or loop, the lowest of two collectors."""
-    legend = " ".join(f"{{{{{each}}}}}" for each in by.split(", "))
-    return stat(title, over(f"min by (site, {by})", SITE(metric)), width, metric, legend=legend)
+def number(title: str, metric: str, by: str, width: int = 6, of: str = "max", **more: Any) -> Panel:  # noqa: ANN401 - as `stat` has them
+    """One number for each group, loop or feed, the highest or lowest (`of`) of two collectors."""
+    return stat(title, over(f"{of} by (site, {by})", SITE(metric)), width, metric, legend=f"{{{{{by}}}}}", **more)
 
 
 MAINS: Final = Row(
@@ -43,20 +42,17 @@ MAINS: Final = Row(
         (
             4,
             [
-                stat(
+                number(
                     "Incomers",
-                    over("min by (site, device)", SITE("dcim_incomer_live")),
-                    6,
                     "dcim_incomer_live",
-                    legend="{{device}}",
+                    "device",
+                    of="min",
                     words=LIVE,
                 ),
-                stat(
+                number(
                     "Generators deliver",
-                    over("max by (site, group)", SITE("dcim_generator_delivered_watts")),
-                    6,
                     "dcim_generator_delivered_watts",
-                    legend="{{group}}",
+                    "group",
                     base=BLUE,
                 ),
                 stat("PV gives", over("max by (site)", SITE("dcim_site_pv_watts")), 6, "dcim_site_pv_watts", base=BLUE),
@@ -113,29 +109,23 @@ GENERATORS: Final = Row(
         (
             4,
             [
-                lowest("To spare with one more gone", "dcim_generator_redundancy_margin_watts", "group", 6),
-                stat(
+                number("To spare with one more gone", "dcim_generator_redundancy_margin_watts", "group", 6, of="min"),
+                number(
                     "Load if the mains were lost now",
-                    over("max by (site, group)", SITE("dcim_generator_load_ratio")),
-                    6,
                     "dcim_generator_load_ratio",
-                    legend="{{group}}",
+                    "group",
                     limits=FULL,
                 ),
-                stat(
+                number(
                     "Of the group, without load while others carry some",
-                    over("max by (site, group)", SITE("dcim_generator_units_missing")),
-                    6,
                     "dcim_generator_units_missing",
-                    legend="{{group}}",
+                    "group",
                     why="Where each generator has a meter of its own; unknown while none carries load.",
                 ),
-                stat(
+                number(
                     "Takeover overdue",
-                    over("max by (site, feed)", SITE("dcim_generator_takeover_overdue_seconds")),
-                    6,
                     "dcim_generator_takeover_overdue_seconds",
-                    legend="{{feed}}",
+                    "feed",
                 ),
             ],
         ),
@@ -170,23 +160,25 @@ WATER: Final = Row(
         (
             4,
             [
-                lowest("Heat to spare with one more unit gone", "dcim_loop_heat_rejection_margin_watts", "loop", 6),
-                stat(
-                    "Heat of what the plant can reject",
-                    over("max by (site, loop)", SITE("dcim_loop_heat_rejection_load_ratio")),
+                number(
+                    "Heat to spare with one more unit gone",
+                    "dcim_loop_heat_rejection_margin_watts",
+                    "loop",
                     6,
+                    of="min",
+                ),
+                number(
+                    "Heat of what the plant can reject",
                     "dcim_loop_heat_rejection_load_ratio",
-                    legend="{{loop}}",
+                    "loop",
                     limits=FULL,
                     why="At the design weather.",
                 ),
-                lowest("Facility pumps to spare", "dcim_loop_facility_pumps_spare", "loop", 6),
-                stat(
+                number("Facility pumps to spare", "dcim_loop_facility_pumps_spare", "loop", 6, of="min"),
+                number(
                     "Leaks by loop",
-                    over("max by (site, loop)", SITE("dcim_loop_leaks_detected")),
-                    6,
                     "dcim_loop_leaks_detected",
-                    legend="{{loop}}",
+                    "loop",
                     limits=Limits(critical=1),
                 ),
             ],
@@ -206,9 +198,13 @@ WATER: Final = Row(
                     "dcim_loop_facility_pumps_running",
                     why="Where each pump has a meter of its own.",
                 ),
-                lowest("Air units to spare", "dcim_air_group_units_spare", "group", 4),
-                lowest(
-                    "Air: heat to spare without the spare units", "dcim_air_group_redundancy_margin_watts", "group", 4
+                number("Air units to spare", "dcim_air_group_units_spare", "group", 4, of="min"),
+                number(
+                    "Air: heat to spare without the spare units",
+                    "dcim_air_group_redundancy_margin_watts",
+                    "group",
+                    4,
+                    of="min",
                 ),
                 table(
                     "Where ropes report liquid",

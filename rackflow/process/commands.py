@@ -72,6 +72,15 @@ def report_missing_extra(program: str, extra: str, error: ModuleNotFoundError) -
     return EXIT_FAILED
 
 
+def add_commands(root: argparse.ArgumentParser, commands: Mapping[str, LazyCommand], only: str | None) -> None:
+    """Add the commands to a program's parser; with `only`, no other command has its arguments, and none but its module is imported."""
+    added = root.add_subparsers(required=True, metavar="COMMAND")
+    for name, each in commands.items():
+        command = added.add_parser(name, help=each.help)
+        if only in {None, name}:
+            each.add_arguments(command)
+
+
 def show_examples(command: argparse.ArgumentParser, *examples: str, exits: Mapping[int, str] | None = None) -> None:
     """Put examples at the end of a command's --help, one a line; `%(prog)s` is the command.
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from collector.derive.engine import Planner, Result, Unknown, Value, ratio
+from collector.derive.engine import Planner, Result, Unknown, Value
 from collector.derive.liquid.cooling import HEAT
-from collector.derive.power import able_of, firm, metered_w, plan_fault, redundant
+from collector.derive.power import able_of, able_share, firm, metered_w, plan_fault, redundant
 from rackflow.site import AirUnit, Chiller, DryCooler, FacilityPump, Loop, Site
 
 _AIR_HEAT = "dcim_crah_cooling_output_watts"
@@ -38,17 +38,13 @@ def _heat_rejection(planner: Planner, site: Site, loop: Loop, kinds: Sequence[Se
     units = [each for kind in kinds for each in kind]
     faults = [plan_fault(planner, each.id, each.fault) for each in units]
     rated = _ratings(units)
-    share = planner.step((heat, *faults), partial(_share, rated=rated))
+    share = planner.step((heat, *faults), partial(able_share, rated=rated))
     planner.publish("dcim_loop_heat_rejection_load_ratio", share, ("loop", loop.id))
     required = (loop.chillers_required, loop.dry_coolers_required)
     counts = [len(kind) for kind in kinds]
     spare = [redundant(count, needed) for count, needed in zip(counts, required, strict=True)]
     margin = planner.step((heat, *faults), partial(_margin, rated=rated, counts=counts, spare=spare))
     planner.publish("dcim_loop_heat_rejection_margin_watts", margin, ("loop", loop.id))
-
-
-def _share(heat_w: float, *faults: float, rated: Sequence[float]) -> Result:
-    return ratio(heat_w, sum(able_of(rated, faults)))
 
 
 def _margin(

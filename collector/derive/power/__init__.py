@@ -4,7 +4,7 @@ from collector.derive.power.breakers import plan_breakers
 from collector.derive.power.contacts import plan_fault
 from collector.derive.power.counts import plan_counts
 from collector.derive.power.feeds import group_name, plan_feeds, ups_groups
-from collector.derive.power.generators import able_of, firm, metered_w, plan_generators, redundant
+from collector.derive.power.generators import able_of, able_share, firm, metered_w, plan_generators, redundant
 from collector.derive.power.racks import RackPower, plan_racks, rack_labels
 from collector.derive.power.supplies import Supplies, SupplyPlan, SupplySlots, plan_supplies, slots_of_supplies
 
@@ -14,6 +14,7 @@ __all__ = [
     "SupplyPlan",
     "SupplySlots",
     "able_of",
+    "able_share",
     "firm",
     "group_name",
     "metered_w",

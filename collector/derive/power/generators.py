@@ -30,7 +30,7 @@ def plan_generators(planner: Planner, site: Site, used: int | None) -> None:
         load = _load(planner, site, group, used)
         faults = [plan_fault(planner, each.id, each.fault) for each in group]
         rated = [each.rated_power_w for each in group]
-        share = planner.step((load, *faults), partial(_share, rated=rated))
+        share = planner.step((load, *faults), partial(able_share, rated=rated))
         planner.publish("dcim_generator_load_ratio", share, label)
         spare = redundant(len(group), next((each.required for each in group if each.required is not None), None))
         margin = planner.step((load, *faults), partial(_margin, rated=rated, spare=spare))
@@ -66,7 +66,8 @@ def able_of(rated: Sequence[float], faults: Sequence[float]) -> list[float]:
     return [each for each, fault in zip(rated, faults, strict=True) if not fault]
 
 
-def _share(load_w: float, *faults: float, rated: Sequence[float]) -> Result:
+def able_share(load_w: float, *faults: float, rated: Sequence[float]) -> Result:
+    """The load, of the ratings of the units that report no fault."""
     return ratio(load_w, sum(able_of(rated, faults)))
 
 
