@@ -27,7 +27,7 @@ broker: {{port: {port}, username: gw-1, password: {password}}}
 outbox: {{mode: disk, path: {folder}/outbox.db}}
 credentials: {{c: {{community: public}}}}
 devices:
-  - {{id: ups-1, host: 127.0.0.2, port: {snmp}, credential: c, serial_number: OTHER, timeout_s: 0.3, retries: 0}}
+  - {{id: ups-1, host: 127.0.0.2, port: {snmp}, credential: c, serial_number: OTHER, timeout_s: 5, retries: 0}}
   - {{id: gone, host: 127.0.0.3, port: {snmp}, credential: c, timeout_s: 0.3, retries: 0}}
   - {{id: nameless, host: no-such-host.invalid, credential: c, timeout_s: 0.3, retries: 0}}
   - {{id: off, host: 127.0.0.9, credential: c, enabled: false}}

@@ -232,7 +232,8 @@ class PysnmpClient(PortionedClient):
         complaint = ""
         while True:
             # Deriving keys, building an engine of pysnmp (a tenth of a second of CPU) and filling its tables is the agent's own
-            # work, so the device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an older version.
+            # work, so the device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an
+            # older version.
             self._credentials = await self._engines.credentials(self._target.credential)
             engine = self._engine = self._engine or await self._engines.acquire(self._target.credential)
             await self._resolve()

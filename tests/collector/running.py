@@ -22,7 +22,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import PATIENCE_S, eventually
 from tests.servers.web import Answer, answers, request
 
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S = 30.0
 
 
 def config_for(port: int, folder: Path, store: dict[str, object] | None = None, **more: object) -> CollectorConfig:

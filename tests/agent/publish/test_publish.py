@@ -261,7 +261,7 @@ async def test_agents_whose_names_read_alike_when_joined_do_not_end_each_others_
     second = config_for(mosquitto, "ups-1", agent="b-c", labels={"site": "a"})
     async with listening(mosquitto) as listener, running(first, Devices()), running(second, Devices()):
         sites = set[str]()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while sites != {"a", "a-b"}:
                 await asyncio.sleep(0.02)
                 sites = {status.site for status in listener.statuses() if status.status == "online"}
