@@ -146,7 +146,7 @@ async def test_a_server_stops_although_streams_are_open() -> None:
         reader = await context.__aenter__()
         await next_event(reader)
         began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 5.0
+    assert asyncio.get_running_loop().time() - began < 30.0
     await reader.read()
     await context.__aexit__(None, None, None)
 
