@@ -36,6 +36,15 @@ LOOPS: Final[Mapping[str, Callable[[], asyncio.AbstractEventLoop]]] = {"jumping"
 """What `pytest_asyncio_loop_factories` in a conftest.py returns whose tests use `after`."""
 
 
+async def jump(seconds: float) -> None:
+    """Let arrive what is on its way, and set the clock forward."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    loop.ahead_s += seconds
+
+
 async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MANY) -> T:
     """The outcome of a request of which at least one try ends at its deadline: its clock is set forward then.
 
@@ -44,16 +53,12 @@ async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MA
         request: begun here.
         jumps: how often the clock is set forward at most: once for each try that shall fail, if a further one shall not.
     """
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
     before = count()
     task = asyncio.ensure_future(request)
     try:
         await eventually(lambda: task.done() or count() > before, "the request met its fault")
         while not task.done() and jumps:
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
-            loop.ahead_s += JUMP_S
+            await jump(JUMP_S)
             jumps -= 1
             await asyncio.wait([task], timeout=STEP_S)
         return await task

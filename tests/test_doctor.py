@@ -90,7 +90,7 @@ def of(findings: list[dict[str, Any]], check: str) -> dict[str, Any]:
 async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2")
+    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2", port=free_port())
     snmp = await device.start()
     text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=snmp)
     try:
