@@ -45,7 +45,7 @@ def session(port: int, identifier: str) -> aiomqtt.Client:
         protocol=aiomqtt.ProtocolVersion.V5,
         clean_start=False,
         properties=properties,
-        timeout=5,
+        timeout=60,
     )
 
 

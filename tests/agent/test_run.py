@@ -232,7 +232,7 @@ def agent_process(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[subprocess.P
         process = subprocess.Popen([sys.executable, "-m", "agent", "run", str(config)], stderr=log)
     yield process
     process.kill()
-    process.wait(10)
+    process.wait(60)
 
 
 async def test_the_will_speaks_for_a_killed_agent(mosquitto: Mosquitto, agent_process: subprocess.Popen[bytes]) -> None:

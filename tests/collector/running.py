@@ -168,7 +168,7 @@ async def publisher(
     """An MQTT 5 client to publish with."""
     version = aiomqtt.ProtocolVersion.V5
     async with aiomqtt.Client(
-        "127.0.0.1", port, protocol=version, timeout=5, username=username, password=password
+        "127.0.0.1", port, protocol=version, timeout=60, username=username, password=password
     ) as client:
         yield client
 

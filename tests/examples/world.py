@@ -372,4 +372,4 @@ def _started(folder: Path, name: str, words: list[str], ready: str) -> Iterator[
 def _end(launcher: "subprocess.Popen[bytes]", address: Path) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(address))
-    launcher.wait(10)
+    launcher.wait(60)

@@ -53,5 +53,5 @@ class Snmpd(Server):
         program = find_program("snmpget", "snmp")
         how = ["-v2c", "-c", "public", "-Oqv", "-t", "0.3", "-r", "0"]
         return subprocess.run(
-            [program, *how, f"127.0.0.1:{self.port}", oid], capture_output=True, timeout=5, check=False
+            [program, *how, f"127.0.0.1:{self.port}", oid], capture_output=True, timeout=30, check=False
         )

@@ -40,7 +40,7 @@ def an_agent(broker: Mosquitto, folder: Path, name: str) -> Iterator[subprocess.
     finally:
         process.send_signal(signal.SIGCONT)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 def epochs(listener: Listener) -> list[str]:

@@ -64,7 +64,7 @@ async def on_disk(path: Path, epoch: str) -> AsyncIterator[DiskOutbox]:
 
 @contextlib.asynccontextmanager
 async def collector(server: Mosquitto) -> AsyncIterator[aiomqtt.Client]:
-    async with aiomqtt.Client("127.0.0.1", server.port, protocol=aiomqtt.ProtocolVersion.V5, timeout=5) as client:
+    async with aiomqtt.Client("127.0.0.1", server.port, protocol=aiomqtt.ProtocolVersion.V5, timeout=60) as client:
         yield client
 
 
