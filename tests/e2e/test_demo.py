@@ -46,7 +46,7 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=55,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -118,7 +118,7 @@ def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
 
 def order(*words: str) -> subprocess.CompletedProcess[str]:
     """The demo's command in another terminal."""
-    return subprocess.run([*COMMAND, *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run([*COMMAND, *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_sees_the_problems() -> None:

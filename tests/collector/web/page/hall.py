@@ -293,7 +293,7 @@ class CollectorProcess:
         """End it in order."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(15.0)
+            self._process.wait(60.0)
         self._process = None
 
     def metric(self, series: str) -> float:
