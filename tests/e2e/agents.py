@@ -48,8 +48,8 @@ def agent_process(config: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
             assert process.poll() is None, (config.parent / "agent.log").read_text(encoding="utf-8")
             process.terminate()
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             if process.poll() is None:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=60)

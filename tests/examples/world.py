@@ -275,7 +275,7 @@ def started_world(folder: Path) -> Iterator[World]:
         # It ends when somebody connects and says nothing.
         stack.callback(_end, launcher, address)
         broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
-        world = World(folder, free_port(socket.SOCK_DGRAM), broker.port)
+        world = World(folder, free_port(), broker.port)
         world.netbox = stack.enter_context(_netbox())
         write_shims(folder / "bin", address)
         keys = SECRETS["RACKFLOW_PDU_AUTH_KEY"], SECRETS["RACKFLOW_PDU_PRIV_KEY"]
@@ -372,4 +372,4 @@ def _started(folder: Path, name: str, words: list[str], ready: str) -> Iterator[
 def _end(launcher: "subprocess.Popen[bytes]", address: Path) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(address))
-    launcher.wait(10)
+    launcher.wait(60)
