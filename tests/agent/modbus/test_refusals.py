@@ -1,5 +1,7 @@
 """Which registers a unit refuses, and when each is asked for again. Times are seconds."""
 
+from collections.abc import Callable
+
 import pytest
 
 from agent.modbus import is_later
@@ -90,17 +92,17 @@ def test_only_what_the_unit_says_that_it_does_not_have_is_absent() -> None:
 
 def test_changes_are_counted_when_a_value_becomes_refused_or_answers_again_and_at_no_other_time() -> None:
     """Requests are cut anew with each change."""
-    unit, seen = Unit(), []
-    for step in (
-        lambda: unit.refusals.refuse(A, FAILURE),
-        lambda: unit.refusals.refuse(A, FAILURE),
-        lambda: unit.refusals.answer([B, C]),
-        lambda: unit.refusals.answer([A, B]),
-        lambda: unit.refusals.answer([A, B]),
-    ):
+    unit = Unit()
+
+    def changes_after(step: Callable[[], None]) -> int:
         step()
-        seen.append(unit.refusals.changes)
-    assert seen == [1, 1, 1, 2, 2]
+        return unit.refusals.changes
+
+    assert changes_after(lambda: unit.refusals.refuse(A, FAILURE)) == 1
+    assert changes_after(lambda: unit.refusals.refuse(A, FAILURE)) == 1
+    assert changes_after(lambda: unit.refusals.answer([B, C])) == 1
+    assert changes_after(lambda: unit.refusals.answer([A, B])) == 2
+    assert changes_after(lambda: unit.refusals.answer([A, B])) == 2
 
 
 def test_of_several_that_are_due_the_longest_due_come_first_and_no_more_than_wanted() -> None:
