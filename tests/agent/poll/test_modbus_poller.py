@@ -1,0 +1,58 @@
+"""One Modbus unit in memory: the number that it is asked as, and its end."""
+
+import pytest
+
+from agent.config import Device
+from agent.poll import ModbusPoller
+from agent.profile import parse_profile
+from rackflow.errors import DeviceError
+from tests.agent.memory_peers import MemoryModbus
+
+FREQUENCY = "dcim_meter_frequency_hertz{role=it}"
+
+
+def poller(client: MemoryModbus, in_profile: int, **configured: object) -> ModbusPoller:
+    """A poller of the unit that is 12 in memory."""
+    profile = parse_profile(
+        f"""
+version: 1
+profile: metered
+class: rack
+protocol: modbus
+title: A meter
+source: a manual
+evidence: unverified
+modbus: {{unit: {in_profile}}}
+points:
+  - {{metric: dcim_meter_frequency_hertz, labels: {{role: it}}, register: 20, unit: hertz, poll: slow}}
+""",
+        "metered.yaml",
+    )
+    device = Device.model_validate(
+        {"id": "d", "host": "h", "protocol": "modbus", "profile": "metered", "role": "it", **configured}
+    )
+    return ModbusPoller(device, profile, client)
+
+
+@pytest.mark.parametrize(("in_profile", "configured"), [(12, {}), (3, {"unit": 12})])
+async def test_a_unit_has_the_number_of_the_configuration_or_else_that_of_its_profile(
+    in_profile: int, configured: dict[str, object]
+) -> None:
+    one = poller(MemoryModbus({20: 50}), in_profile, **configured)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+
+
+@pytest.mark.parametrize(("in_profile", "configured"), [(3, {}), (12, {"unit": 3}), (12, {"unit": 1})])
+async def test_a_unit_is_asked_as_no_other(in_profile: int, configured: dict[str, object]) -> None:
+    """Also where the configuration names the number that would be the usual one."""
+    with pytest.raises(DeviceError):
+        await poller(MemoryModbus({20: 50}), in_profile, **configured).open()
+
+
+async def test_closing_a_unit_closes_its_client() -> None:
+    client = MemoryModbus({20: 50})
+    one = poller(client, 12)
+    await one.open()
+    await one.close()
+    assert client.registers == {}, "the client was closed"
