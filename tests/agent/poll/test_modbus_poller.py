@@ -1,11 +1,14 @@
 """One Modbus unit in memory: the number that it is asked as, and its end."""
 
+import asyncio
+
 import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller
 from agent.profile import parse_profile
-from rackflow.errors import DeviceError
+from rackflow.errors import DeviceError, DeviceProtocolError
+from rackflow.recording import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 
 FREQUENCY = "dcim_meter_frequency_hertz{role=it}"
@@ -48,6 +51,31 @@ async def test_a_unit_is_asked_as_no_other(in_profile: int, configured: dict[str
     """Also where the configuration names the number that would be the usual one."""
     with pytest.raises(DeviceError):
         await poller(MemoryModbus({20: 50}), in_profile, **configured).open()
+
+
+class Starting(MemoryModbus):
+    """A unit that is busy for 0.15 s, as while it stores a setting."""
+
+    until_s = 0.0
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        now_s = asyncio.get_running_loop().time()
+        self.until_s = self.until_s or now_s + 0.15
+        if now_s < self.until_s:
+            self.requests.append((address, count))
+            busy = DeviceProtocolError("exception 6, device busy", device="d", operation="read")
+            busy.code = 6
+            raise busy
+        return await super().read(unit, table, address, count)
+
+
+async def test_a_busy_unit_gets_time_before_it_is_asked_again() -> None:
+    """Two repetitions at once would only tell that it is still busy."""
+    client = Starting({20: 50})
+    one = poller(client, 12, retries=2)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+    assert len(client.requests) <= 5
 
 
 async def test_closing_a_unit_closes_its_client() -> None:
