@@ -11,11 +11,11 @@ from rackflow.errors import DeviceError, DeviceProtocolError
 from rackflow.recording import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 
-FREQUENCY = "dcim_meter_frequency_hertz{role=it}"
+FREQUENCY, WATTS = "dcim_meter_frequency_hertz{role=it}", "dcim_meter_power_watts{role=it}"
 
 
-def poller(client: MemoryModbus, in_profile: int, **configured: object) -> ModbusPoller:
-    """A poller of the unit that is 12 in memory."""
+def poller(client: MemoryModbus, in_profile: int = 12, more: str = "", **configured: object) -> ModbusPoller:
+    """A poller of the unit that is 12 in memory; `more` are further points."""
     profile = parse_profile(
         f"""
 version: 1
@@ -28,7 +28,7 @@ evidence: unverified
 modbus: {{unit: {in_profile}}}
 points:
   - {{metric: dcim_meter_frequency_hertz, labels: {{role: it}}, register: 20, unit: hertz, poll: slow}}
-""",
+{more}""",
         "metered.yaml",
     )
     device = Device.model_validate(
@@ -51,6 +51,24 @@ async def test_a_unit_is_asked_as_no_other(in_profile: int, configured: dict[str
     """Also where the configuration names the number that would be the usual one."""
     with pytest.raises(DeviceError):
         await poller(MemoryModbus({20: 50}), in_profile, **configured).open()
+
+
+async def test_a_sum_of_which_one_register_is_refused_is_missing_with_its_reason() -> None:
+    client = MemoryModbus({20: 50, 30: 7, 31: 500})
+    watts = """\
+  - metric: dcim_meter_power_watts
+    labels: {role: it}
+    register: 30
+    unit: kilowatt
+    plus: [{register: 31, unit: watt}]
+    poll: slow
+"""
+    one = poller(client, more=watts)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, WATTS: 7500.0}
+    del client.registers[31]
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values, readings.bad) == ({FREQUENCY: 50.0}, {WATTS: "refused"})
 
 
 class Starting(MemoryModbus):

@@ -225,6 +225,17 @@ def test_offers_are_bounded_and_the_latest_is_last() -> None:
     assert check.offers == [b"engine" + bytes([number]) for number in range(46, 50)]
 
 
+def test_a_new_search_for_the_engine_forgets_what_the_one_before_was_offered() -> None:
+    """A forged offer would otherwise be tried again after each search."""
+    check = UsmCheck("sha256", MASTER)
+    for number in (1, 2):
+        check.sent(discovery_request(number, 2))
+        engine = b"engine" + bytes([number])
+        assert check.received(V3(number, 0, engine, 0, 0, b"", b"", b"", report(engine, 4)).encode(), 0.0) is None
+        assert check.offers == [engine]
+    assert check.offers_made == 2
+
+
 def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
     check = UsmCheck("sha256", MASTER)
     check.sent(discovery_request(1, 2))
