@@ -133,6 +133,16 @@ async def test_a_broker_restart_loses_nothing_and_needs_nobody(mosquitto: Mosqui
         assert sender.counters.reconnects >= 1
 
 
+async def test_what_a_restarted_broker_has_forgotten_is_retained_again(tmp_path: Path) -> None:
+    """It keeps nothing on disk: without its document a device would have no name until its agent restarts."""
+    with mosquitto_with(tmp_path, []) as server:
+        async with listening(server) as listener, sending(broker_at(server)) as sender:
+            sender.publisher.set_device_document(DeviceDocument(agent="gw-1", device="d", device_class="ups", time=1))
+            await eventually(lambda: len(listener.documents("d")) == 1, "document")
+            await asyncio.to_thread(server.restart)
+            await eventually(lambda: len(listener.documents("d")) > 1, "and again", timeout_s=20)
+
+
 async def test_a_broker_that_hangs_is_left_and_tried_again(mosquitto: Mosquitto) -> None:
     async with listening(mosquitto) as listener, sending(broker_at(mosquitto)) as sender:
         await eventually(lambda: sender.counters.connected, "connected")
