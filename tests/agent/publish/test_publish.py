@@ -99,6 +99,9 @@ async def test_status_documents_and_messages_arrive_in_order_and_the_end_is_told
             assert sender.counters.connected
         await eventually(lambda: len(listener.statuses()) == 2, "offline status")
         assert [each.status for each in listener.statuses()] == ["online", "offline"]
+        # As the will, which a broker that limits packets takes only while it is short.
+        last = listener.statuses()[-1]
+        assert (last.account, last.devices, last.refused) == (None, [], {})
         assert listener.messages[0].topic.value == "rackflow/v1/t1/gw-1/status"
         assert seqs(listener) == list(range(1, 501))
         assert [each.model for each in listener.documents("d") if each] == ["M"]
