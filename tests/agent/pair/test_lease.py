@@ -157,6 +157,16 @@ def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_whil
     assert lease.standbys(7.0) == MAX_STANDBYS
 
 
+def test_on_a_new_connection_nobody_is_known_to_stand_by_before_it_is_heard() -> None:
+    """It may have gone meanwhile, and an operator must not count on it."""
+    lease = connected()
+    lease.heard_standby("b", 6.0)
+    lease.connected(6.1)
+    assert lease.standbys(6.2) == 0
+    lease.heard_standby("b", 7.0)
+    assert lease.standbys(7.1) == 1
+
+
 def test_who_takes_over_stands_by_no_more() -> None:
     lease = connected()
     lease.heard_standby("b", 1.0)
