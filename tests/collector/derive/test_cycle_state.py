@@ -33,6 +33,8 @@ def suspects(
         ({"cdu-1": 45_000.0, "cdu-2": 45_000.0}, set()),
         ({"cdu-1": 95_000.0, "cdu-2": 5_000.0}, set()),
         ({"cdu-1": 120_000.0, "cdu-2": 0.0}, set()),
+        # One that stands by takes up some heat from its surroundings: it has no part of the power, not even a negative one.
+        ({"cdu-1": 100_000.0, "cdu-2": -5_000.0}, set()),
         # Together twice of what their racks take, each below it.
         ({"cdu-1": 100_000.0, "cdu-2": 99_000.0}, {"cdu-1", "cdu-2"}),
         ({"cdu-1": 140_000.0, "cdu-2": 0.0}, {"cdu-1"}),
