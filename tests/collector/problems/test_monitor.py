@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collector.latest import Latest
@@ -14,7 +15,7 @@ from collector.problems.monitor import Monitor
 from collector.problems.table import load_table
 from collector.readings import SeriesKeys, resolve
 from rackflow.process.bulkhead import Failures
-from tests.collector.documents import batch, document
+from tests.collector.documents import batch, document, status
 from tests.servers.waiting import eventually
 
 SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
@@ -73,6 +74,32 @@ def test_the_problems_of_a_device_that_is_forgotten_end_as_if_they_were_over() -
     assert site.latest.remove_device("cas1", "gw-3", "cdu-07")
     site.now += KEEP_S + 1.0
     assert site.smoke(1.0, "cdu-08") == ["cdu-08"]
+
+
+def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> None:
+    """The collector loses its broker in the outage: nobody knows, and whoever was called must not go home."""
+    site = Site()
+    site.latest.apply_status(status(*(f"pdu-{number}" for number in range(4))), site.now)
+    hold_s = int(load_table().problems["DcimFeedLost"].hold_s)
+
+    def lost() -> bool:
+        site.monitor.evaluate()
+        return "DcimFeedLost" in {each.problem.name for each in site.monitor.tracker.active()}
+
+    for _ in range(hold_s + 2):
+        for number in range(4):
+            site.seq += 1
+            made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
+            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A"})
+            site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
+        found = lost()
+        site.now += 1.0
+    assert found
+    site.latest.note_disconnected(site.now)
+    site.now += 600.0
+    assert lost()
+    site.now += 3600.0
+    assert not lost(), "after an hour nothing is known of it"
 
 
 async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_told(
