@@ -80,7 +80,7 @@ def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> No
     """The collector loses its broker in the outage: nobody knows, and whoever was called must not go home."""
     site = Site()
     site.latest.apply_status(status(*(f"pdu-{number}" for number in range(4))), site.now)
-    hold_s = int(load_table().problems["DcimFeedLost"].hold_s)
+    hold_s, is_lost = int(load_table().problems["DcimFeedLost"].hold_s), False
 
     def lost() -> bool:
         site.monitor.evaluate()
@@ -92,9 +92,9 @@ def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> No
             made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
             down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A"})
             site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
-        found = lost()
+        is_lost = lost()
         site.now += 1.0
-    assert found
+    assert is_lost
     site.latest.note_disconnected(site.now)
     site.now += 600.0
     assert lost()
