@@ -99,6 +99,9 @@ async def test_status_documents_and_messages_arrive_in_order_and_the_end_is_told
             assert sender.counters.connected
         await eventually(lambda: len(listener.statuses()) == 2, "offline status")
         assert [each.status for each in listener.statuses()] == ["online", "offline"]
+        # As the will, which a broker that limits packets takes only while it is short.
+        last = listener.statuses()[-1]
+        assert (last.account, last.devices, last.refused) == (None, [], {})
         assert listener.messages[0].topic.value == "rackflow/v1/t1/gw-1/status"
         assert seqs(listener) == list(range(1, 501))
         assert [each.model for each in listener.documents("d") if each] == ["M"]
@@ -131,6 +134,16 @@ async def test_a_broker_restart_loses_nothing_and_needs_nobody(mosquitto: Mosqui
         await eventually(lambda: sender.empty() and len(seqs(listener)) == 900, "everything has arrived", timeout_s=20)
         assert sorted(seqs(listener)) == list(range(1, 901))
         assert sender.counters.reconnects >= 1
+
+
+async def test_what_a_restarted_broker_has_forgotten_is_retained_again(tmp_path: Path) -> None:
+    """It keeps nothing on disk: without its document a device would have no name until its agent restarts."""
+    with mosquitto_with(tmp_path, []) as server:
+        async with listening(server) as listener, sending(broker_at(server)) as sender:
+            sender.publisher.set_device_document(DeviceDocument(agent="gw-1", device="d", device_class="ups", time=1))
+            await eventually(lambda: len(listener.documents("d")) == 1, "document")
+            await asyncio.to_thread(server.restart)
+            await eventually(lambda: len(listener.documents("d")) > 1, "and again", timeout_s=20)
 
 
 async def test_a_broker_that_hangs_is_left_and_tried_again(mosquitto: Mosquitto) -> None:
