@@ -29,7 +29,7 @@ help:
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
 	@echo "make release   version, changelog, tag, packages, checksums, provenance; ARGS=0.2.0, ARGS=--dry-run to see what, ARGS=--twice to compare two builds"
 	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
-	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
+	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge"
 	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 

@@ -94,7 +94,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
     """A broker's host and port, as in `broker.example.org:8883` or `[2001:db8::1]:1883`."""
     host, colon, port = text.rpartition(":")
     # An address of IPv6 without brackets has colons and no port.
-    if not colon or ":" in host.strip("[]") and not host.endswith("]"):
+    if not colon or (":" in host.strip("[]") and not host.endswith("]")):
         host, port = text, str(MQTT_PORT)
     return host.strip("[]"), port_number(port)
 

@@ -80,7 +80,11 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="give each device an address of its own from this one on, and port 161 or 502 (or --port), so that discover finds it",
     )
-    add("--mixed", action="store_true", help="devices of more makers: a campus then has twelve families instead of seven")
+    add(
+        "--mixed",
+        action="store_true",
+        help="devices of more makers: a campus then has twelve families instead of seven",
+    )
     add(
         "--user",
         action="append",

@@ -1,6 +1,6 @@
 """All devices of a simulated site as servers on the network, and the agent's configuration that polls them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -219,40 +219,34 @@ def families(site: Site, *, mixed: bool = False) -> Iterator[tuple[str, Family]]
 
 def snmp_layout(site: Site, device: str, family: Family) -> Layout:
     """The objects of a device that speaks SNMP."""
-    sensors = site.sensors_of_device(device)
-    match family:
-        case "apc-ups":
-            return apc_ups(device, site.ups[device].rated_power_w)
-        case "rfc1628-ups":
-            return ups_mib(device)
-        case "eaton-xups":
-            return eaton_xups(device)
-        case "hwgroup-wld":
-            return wld(device, sensors)
-        case "hwgroup-ste":
-            return ste2(device, sensors)
-        case "apc-airfm":
-            return apc_airfm(device)
-        case "liebert-crah":
-            return liebert_crah(device)
-        case "apc-ats":
-            switch = site.transfer_switches[device]
-            return apc_ats(device, len(switch.a.phases), switch.preferred)
-        case _:
-            return _pdu_layout(site, device, family)
+    return _LAYOUTS[family](site, device)
 
 
-def _pdu_layout(site: Site, device: str, family: Family) -> Layout:
-    sensors, pdu = site.sensors_of_device(device), site.pdus[device]
-    phases = len(pdu.phases)
-    match family:
-        case "apc-rpdu2":
-            return apc_rpdu2(device, phases, pdu.breaker_a, sensors)
-        case "servertech-sentry4":
-            return servertech_sentry4(device, phases, pdu.breaker_a, sensors)
-        case "enlogic-pdu":
-            return enlogic_pdu(device, phases, sensors)
-        case "eaton-epdu":
-            return eaton_epdu(device, phases, pdu.breaker_a)
-        case _:
-            return raritan_pdu2(device, phases, sensors)
+def _poles(site: Site, pdu: str) -> int:
+    return len(site.pdus[pdu].phases)
+
+
+def _ats(site: Site, device: str) -> Layout:
+    switch = site.transfer_switches[device]
+    return apc_ats(device, len(switch.a.phases), switch.preferred)
+
+
+_LAYOUTS: Final[Mapping[Family, Callable[[Site, str], Layout]]] = {
+    "apc-ups": lambda site, device: apc_ups(device, site.ups[device].rated_power_w),
+    "rfc1628-ups": lambda _, device: ups_mib(device),
+    "eaton-xups": lambda _, device: eaton_xups(device),
+    "apc-ats": _ats,
+    "apc-airfm": lambda _, device: apc_airfm(device),
+    "liebert-crah": lambda _, device: liebert_crah(device),
+    "hwgroup-ste": lambda site, device: ste2(device, site.sensors_of_device(device)),
+    "hwgroup-wld": lambda site, device: wld(device, site.sensors_of_device(device)),
+    "apc-rpdu2": lambda site, device: apc_rpdu2(
+        device, _poles(site, device), site.pdus[device].breaker_a, site.sensors_of_device(device)
+    ),
+    "raritan-pdu2": lambda site, device: raritan_pdu2(device, _poles(site, device), site.sensors_of_device(device)),
+    "servertech-sentry4": lambda site, device: servertech_sentry4(
+        device, _poles(site, device), site.pdus[device].breaker_a, site.sensors_of_device(device)
+    ),
+    "enlogic-pdu": lambda site, device: enlogic_pdu(device, _poles(site, device), site.sensors_of_device(device)),
+    "eaton-epdu": lambda site, device: eaton_epdu(device, _poles(site, device), site.pdus[device].breaker_a),
+}

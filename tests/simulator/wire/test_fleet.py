@@ -51,7 +51,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(site: Path, folder: Path, only: Collection[str] = (), *, mixed: bool = False) -> AsyncIterator[Running]:
+async def running(
+    site: Path, folder: Path, only: Collection[str] = (), *, mixed: bool = False
+) -> AsyncIterator[Running]:
     """With `only`, these devices alone: a hall's 160 PDUs take their time."""
     world = World(load_site(site), seed=1)
     world.advance(400)
