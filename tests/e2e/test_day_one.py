@@ -41,7 +41,7 @@ def tutorial(note: str) -> str:
 
 def lines_before_running() -> Iterator[str]:
     """The commands up to those that run until they are stopped."""
-    for line in tutorial("test_day_one.py").replace("\\\n", " ").splitlines():
+    for line in tutorial("test_day_one.py runs it").replace("\\\n", " ").splitlines():
         if " run " in line:
             return
         yield line
