@@ -30,7 +30,7 @@ help:
 	@echo "make release   version, changelog, tag, packages, checksums, provenance; ARGS=0.2.0, ARGS=--dry-run to see what, ARGS=--twice to compare two builds"
 	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
 	@echo "make check-manifests  deploy/kubernetes against the published schemas, with kubeconform; needs Go and kubectl"
-	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge"
+	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge; ARGS=dist/FILE.deb to try that one"
 	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 
@@ -104,7 +104,7 @@ check-manifests:
 	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/check-manifests
 
 try-package:
-	@scripts/try-package
+	@scripts/try-package $(ARGS)
 
 try-image:
 	@scripts/try-image
