@@ -114,9 +114,30 @@ async def test_a_configuration_is_begun_that_the_agent_takes(
         ("pdu-b07-a", "127.0.0.3", "apc-rpdu2", "SIM000000003"),
     ]
     assert {device.port for device in made.devices} == {network.port}
+    assert (made.broker.host, made.broker.port) == ("127.0.0.1", 1883)
+    assert (made.outbox.mode, made.outbox.path) == ("disk", Path("agent-outbox.db"))
     assert "  # APC Smart-UPS" in text
     assert re.search(r"# APC .*; score [0-9]+: answers 1\.3\.6\.1\.4\.1\.318", text)
     assert "# unrecognised: 127.0.0.4: no profile fits: Toaster 3000" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "port"),
+    [
+        ("broker.example.org", "broker.example.org", 1883),
+        ("broker.example.org:8883", "broker.example.org", 8883),
+        ("2001:db8::1", "2001:db8::1", 1883),
+        ("[2001:db8::1]:8883", "2001:db8::1", 8883),
+    ],
+)
+async def test_a_new_configuration_names_the_broker_that_is_given(
+    given: str, host: str, port: int, network: Network, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await network.add("127.0.0.2", ups())
+    await network.discover("--output", "yaml", "--broker", given)
+    write(path, capfd.readouterr().out)
+    broker = load_agent_config(path).broker
+    assert (broker.host, broker.port) == (host, port)
 
 
 async def test_new_devices_are_added_and_every_line_that_is_there_stays(
@@ -311,6 +332,7 @@ async def test_a_unit_that_only_its_profile_names_is_gone_when_it_does_not_answe
         (["--merge"], "--merge: name the file to add to with --config"),
         (["--credential", "v3"], "--credential: names a credential of a configuration"),
         (["--agent", "a b", "--output", "yaml"], "arguments: agent:"),
+        (["--broker", "a b", "--output", "yaml"], "arguments: broker.host:"),
         (["--community", "env:RACKFLOW_NOT_SET"], "environment variable RACKFLOW_NOT_SET is not set"),
     ],
 )
