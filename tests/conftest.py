@@ -1,5 +1,6 @@
 """Fixtures for every test: real servers on loopback, fresh for each test, gone afterwards."""
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from rackflow.process.logs import StderrHandler
 from tests import stalls
 from tests.budget import EXCEPTIONS, Clocks, Grant, overdrawn, read_grants
 from tests.servers.captures import require_captures
@@ -61,6 +63,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section(f"the {count} tests that spent most, seconds of CPU or idle waiting")
     for seconds, nodeid in sorted(spent, reverse=True)[:count]:
         terminalreporter.write_line(f"{seconds:7.2f} {nodeid}")
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Takes back what a command has set up in this process: a later test would find lines of its log on stderr."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in root.handlers[:]:
+        if isinstance(handler, StderrHandler):
+            root.removeHandler(handler)
 
 
 @pytest.fixture
