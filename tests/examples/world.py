@@ -56,6 +56,7 @@ RECORDED: Final = {
 ELSEWHERE: Final[Mapping[str, str]] = {
     r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
     r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install": "make try-package installs and runs the services on a Debian of its own",
+    r"^amtool silence": "tests/collector/problems/test_acknowledged.py puts silences there with it",
     r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^(sudo )?make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",

@@ -245,6 +245,9 @@ class Page {
       }
     }
     this._known = known;
+    const cared = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
+    if (cared !== this._cared) this._historyAt = 0;
+    this._cared = cared;
   }
 
   _tick() {

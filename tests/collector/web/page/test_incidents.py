@@ -34,6 +34,34 @@ def test_stopped_pumps_say_how_long_there_is_and_the_problem_has_a_view_of_its_o
 PASSWORD = "a long enough password"
 
 
+def test_what_somebody_has_acknowledged_says_so_on_its_card_in_its_rack_and_in_the_history_and_stays_red(
+    hall: Hall, browser: Browser
+) -> None:
+    silence = hall.manager.silence(
+        "alertname=DcimLeakDetected", "device=rope-b4", by="amina", comment="dry, <i>known</i>"
+    )
+    with browser.page(hall.url) as page:
+        page.wait("document.querySelector('.verdict.ok') !== null", "all well")
+        hall.agent.change("rope-b4", dcim_leak_detected=1.0)
+        hall.agent.say()
+        page.wait("document.querySelector('.card .acknowledged') !== null", "acknowledged")
+        assert "Acknowledged by amina until" in page.text(".card.critical .acknowledged")
+        assert "dry, <i>known</i>" in page.text(".card.critical")
+        assert page.text("[data-rack=b4] .mark") == "▲✎"
+        assert "acknowledged" in page.ask("document.querySelector('[data-rack=b4]').ariaLabel")
+        assert page.text(".legend").count("✎ acknowledged") == 1
+        assert page.ask(SHOWN_KIND) == "critical"
+        page.wait("document.querySelector('.day td')?.textContent.includes('✎ amina')", "in the history")
+        page.click(".card.critical h3 a")
+        page.wait("document.querySelector('.panel .acknowledged') !== null", "the problem's own view")
+        assert page.seen.errors == []
+        page.open(f"{hall.url}?lang=fr")
+        page.wait(
+            "document.querySelector('.card .acknowledged')?.innerText.includes('Acquitté par amina jusqu')", "French"
+        )
+    hall.manager.expire(silence)
+
+
 @pytest.fixture(scope="module")
 def campus(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[CollectorProcess]:
     """A site of a thousand racks of which nothing has been heard, and a hall of 120 more, behind a password."""

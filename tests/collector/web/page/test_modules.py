@@ -124,6 +124,27 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_told(ask: As
     assert "⚒ Maintenance of A until 13:00, nobody is told: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
+def test_an_acknowledged_problem_is_counted_says_by_whom_and_comes_behind_those_that_nobody_knows_of(ask: Ask) -> None:
+    silence = "acknowledged: { by: 'Amina', until: now + 3_600_000, comment: 'pump ordered, <b>Monday</b>' }"
+    text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {silence} }}) }} }}")
+    assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
+    assert "✎ Acknowledged by Amina until 13:00: pump ordered, <b>Monday</b>" in text
+    other = "q: problem({ id: 'q', since: now - 9000, labels: { rack: 'b2', device: 'pdu-2', phase: 'L1' } })"
+    both = f"p: problem({{ {silence} }}), {other}"
+    text = column(ask, f"{{ causes: ['p', 'q'], problems: {{ {both} }} }}")
+    assert text.index("pdu-2") < text.index("pdu-1")
+    # Three of one kind share a card, but not with what somebody has acknowledged.
+    more = "r: problem({ id: 'r', labels: { device: 'pdu-3' } }), s: problem({ id: 's', labels: { device: 'pdu-4' } })"
+    text = column(ask, f"{{ causes: ['p', 'q', 'r', 's'], problems: {{ {both}, {more} }} }}")
+    assert "The same of 2 more: pdu-4, pdu-2" in text
+    assert text.count("Acknowledged by") == 1
+    away = (
+        "site: { unread_alertmanagers: [{ url: 'http://am:9093', since: '2026-11-26T11:40:00Z', error: 'refused' }] }"
+    )
+    text = column(ask, f"{{ causes: ['q'], problems: {{ {both} }} }}", f", {away}")
+    assert "? http://am:9093 does not answer since 11:40: who has acknowledged may be out of date" in text
+
+
 def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask: Ask) -> None:
     left = "{ seconds: 90, running: %s, what: { key: 'battery', device: 'ups-a' } }"
     script = """const at = (running, ms) => problems.secondsLeft(problem({ time_left: { seconds: 90, running, what: {} } }),
