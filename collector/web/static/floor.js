@@ -229,7 +229,7 @@ function cduTile(cdu, { words, format }) {
   const flow = cdu.flow_cubic_meters_per_second;
   const isStill = cdu.observed && flow === 0;
   // Still because nothing asks for its flow, or because it cannot give any: the one is a reserve, the other is none.
-  const isResting = isStill && !cdu.problem && pumps.every(([, state]) => state === "standby" || state === "off");
+  const isResting = isStill && !cdu.problem && pumps.length > 0 && pumps.every(([, state]) => state === "standby" || state === "off");
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
@@ -252,6 +252,7 @@ function legendOf(quantity, { words, format, floor }) {
     : words.say("level.between", { from: unit === "ratio" ? format.number(from * 100) : text(from), to: text(to) })]);
   const shades = quantity.steps.length ? entries : [];
   return h("ul", { class: "legend" },
+    shades.length ? h("li", { key: "what", class: "text" }, words.say("floor.shade", { quantity: words.say(quantity.key, quantity.parameters) })) : null,
     shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
     ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
     h("li", { key: "begins", class: "text" }, h("span", { class: "sign critical" }, BEGINS.critical), " ", h("span", { class: "sign warning" }, BEGINS.warning), " ", words.say("severity.begins")),

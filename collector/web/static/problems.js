@@ -74,7 +74,7 @@ function card(problem, others, page) {
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
       problem.maintenance ? maintained(problem.maintenance, page) : null,
       problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
-      left === null ? null : timeLeft(problem, left, page),
+      left === null && !problem.time_left ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
       sentences(words.problemText(problem, format)),
       problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
@@ -245,6 +245,7 @@ export function secondsLeft(problem, { now, toldAt }) {
 /** What runs down is read first. A time that begins only when something else fails says so first: alone it would be read as what is left. */
 function timeLeft(problem, left, { words, format, short }) {
   const { running, what: { key, ...parameters } } = problem.time_left;
+  if (left === null) return h("p", { class: "left conditional" }, h("span", null, SIGNS.uncertain, " ", words.say("left.unknown")));
   const time = h("b", null, format.left(left));
   const text = (name) => h("span", null, words.say(name, short(parameters)));
   return running ? h("p", { class: "left" }, time, " ", text(`left.${key}_running`)) : h("p", { class: "left conditional" }, text(`left.${key}`), " ", time);
@@ -264,7 +265,7 @@ function cleared(page) {
   return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
     h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
-      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.problemTitle(item, short)), " ",
+      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
       isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
 }
@@ -275,7 +276,7 @@ export function fitCards(words) {
   if (!section) return;
   const cards = [...section.querySelectorAll(".card")].reverse();
   const cut = section.querySelector(".cut");
-  for (const each of section.querySelectorAll(".beyond, .compact")) each.classList.remove("beyond", "compact");
+  for (const each of section.querySelectorAll(".beyond, .compact, .clamped")) each.classList.remove("beyond", "compact", "clamped");
   cut.hidden = true;
   let hidden = 0;
   const fits = () => section.scrollHeight <= section.clientHeight + 1;
@@ -287,9 +288,11 @@ export function fitCards(words) {
     cut.hidden = hidden === 0;
     if (hidden) cut.textContent = words.say("problems.more", { n: hidden });
   };
-  // From the end: what is over goes first; of the least of the problems only what and how long there is stays; the worst stays whole.
+  // From the end: what is over goes first; then sentences of more than two lines are cut; of the least of the problems only what and how long there is stays; the worst stays whole.
   for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);
-  const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
+  const present = cards.filter((each) => !each.classList.contains("ended"));
+  for (const card of present) if (!fits()) card.classList.add("clamped");
+  const others = present.slice(0, -1);
   for (const card of others) if (!fits()) card.classList.add("compact");
   for (const card of others) if (!fits()) hide(card);
   fitAnswers();

@@ -202,7 +202,16 @@ class PlayedAgent:
                 await publish_to(
                     self._site,
                     client,
-                    Status(agent=AGENT, site=self._site, status=state, version="1", epoch=epoch, started=started),
+                    Status(
+                        agent=AGENT,
+                        site=self._site,
+                        status=state,
+                        version="1",
+                        epoch=epoch,
+                        started=started,
+                        # An agent that is online and does not name a device has given it up.
+                        devices=[*self.devices] if not self._quiet else [],
+                    ),
                 )
                 for name, device in list(self.devices.items()) if not self._quiet else ():
                     self._sequence += 1

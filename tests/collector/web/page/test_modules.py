@@ -159,6 +159,21 @@ def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask:
     assert "90\u00a0s of battery left" in text
 
 
+def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: Ask) -> None:
+    """Without a word of it, who looks takes it that there is time."""
+    left = "time_left: { seconds: null, running: true, what: { key: 'pumps_stop', loop: 'tcs' } }"
+    assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
+
+
+def test_a_cdu_whose_pumps_are_not_known_is_no_spare_at_rest(ask: Ask) -> None:
+    tile = """return ((pumps) => shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
+      rows: [{ room: 'dh1', id: 'a', racks: [], cdus: ['c'] }], feeds: {}, ups_groups: {}, racks: {},
+      cdus: { c: { id: 'c', row: 'a', room: 'dh1', observed: true, flow_cubic_meters_per_second: 0, pumps } } } })))
+      .querySelector('.cdu').textContent)(%s)"""
+    assert "at rest" in ask(tile % "{ 1: 'standby' }")
+    assert "no flow" in ask(tile % "{}")
+
+
 def test_time_left_is_never_rounded_up(ask: Ask) -> None:
     assert ask(
         "const f = new format.Format('en'); return [119.9, 120, 179.9, 7199, 7200, -3].map((s) => f.left(s))"
@@ -198,7 +213,7 @@ def test_values_have_the_units_of_operators(
 def test_french_is_french_to_the_last_sentence(ask: Ask) -> None:
     """The collector's own sentences are English; the page has its own."""
     text = column(ask, "{ causes: ['p'], problems: { p: problem() } }", ", language: 'fr'")
-    assert text.startswith("Problèmes · 1▲ Baie a1, pdu-1 : phase L2")
+    assert text.startswith("Problèmes · 1▲ Baie a1, pdu-1\u00a0: phase L2")
     assert "Check the breaker" not in text
     plural = "return [0, 1, 2].map((n) => new words.Words('fr').say('devices.count', { n }))"
     assert ask(plural) == ["0 équipement", "1 équipement", "2 équipements"]
