@@ -340,7 +340,7 @@ class Page {
     document.title = `${{ critical: `${SIGNS.critical} `, warning: `${SIGNS.warning} `, unknown: `${SIGNS.uncertain} `, ok: "" }[state]}${this.site?.site ?? words.say("app.title")} · Rackflow`;
     const view = VIEWS[route.view];
     show(this._root, [
-      h("a", { class: "skip", href: "#problems" }, words.say("app.skip")),
+      h("a", { class: "skip", href: view ? "#main" : "#problems" }, words.say("app.skip")),
       this._part(head),
       this._part(lostLine),
       view

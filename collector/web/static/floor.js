@@ -194,11 +194,13 @@ function rackTile(rack, quantity, { words, format }) {
   ].join(", ");
   return h("a", {
     class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem, "data-begins": begins,
-    "data-observed": String(rack.observed), "aria-label": said, title: said,
+    "data-observed": String(rack.observed), title: said,
   },
-  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
-  h("b", { class: "value" }, unitApart(text)),
-  h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
+  // Its name is a text of its own, and no label beside what is seen: by voice one says what one reads (WCAG 2.5.3).
+  h("span", { class: "sr" }, said),
+  h("span", { class: "id", "aria-hidden": "true" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
+  h("b", { class: "value", "aria-hidden": "true" }, unitApart(text)),
+  h("span", { class: "feeds", "aria-hidden": "true" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
     state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
 }
 

@@ -11,7 +11,7 @@ import bcrypt
 import pytest
 
 from tests.collector.web.page.hall import RACKS, CollectorProcess, Hall, site_file
-from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS
+from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_LETTERS, SMALL_TARGETS
 from tests.collector.web.page.test_in_chromium import COMPLETE, card
 from tests.servers.chromium import Browser, Page
 from tests.servers.web import answers
@@ -48,7 +48,7 @@ def test_what_somebody_has_acknowledged_says_so_on_its_card_in_its_rack_and_in_t
         assert "Acknowledged by amina until" in page.text(".card.critical .acknowledged")
         assert "dry, <i>known</i>" in page.text(".card.critical")
         assert page.text("[data-rack=b4] .mark") == "▲✎"
-        assert "acknowledged" in page.ask("document.querySelector('[data-rack=b4]').ariaLabel")
+        assert "acknowledged" in page.ask("document.querySelector('[data-rack=b4] .sr').textContent")
         assert page.text(".legend").count("✎ acknowledged") == 1
         assert page.ask(SHOWN_KIND) == "critical"
         page.wait("document.querySelector('.day td')?.textContent.includes('✎ amina')", "in the history")
@@ -163,6 +163,7 @@ def test_a_lost_feed_is_one_problem_with_the_time_that_is_left(hall: Hall, brows
         # Its consequences are folded into it, the wall fits on the screen, and the first words are read from five metres.
         assert page.ask("document.querySelectorAll('.card.critical').length") == 1
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
+        assert page.ask(SMALL_LETTERS) == []
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.card h3')).fontSize)") >= 60
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.left b')).fontSize)") >= 60
         page.wait("document.querySelector('[data-answer=\"feed_loss:A\"] td').innerText === 'lost now'", "the answer")

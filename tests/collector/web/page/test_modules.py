@@ -318,7 +318,7 @@ RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: tru
       racks: { a1: rack(more) }, cdus: {}, feeds: {}, ups_groups: {}, loops: {} };
     const place = shown(floor.floorSection({ ...make({ floor: floorOf }), quantity: 'power', room: '' }));
     const e = place.querySelector('.rack'); return [e.querySelector('.mark')?.textContent ?? '', e.querySelector('.value').textContent,
-      e.getAttribute('aria-label')]; };"""
+      e.querySelector('.sr').textContent]; };"""
 
 
 def test_a_rack_says_by_a_sign_and_in_words_what_is_told_what_begins_and_what_is_not_seen(ask: Ask) -> None:
