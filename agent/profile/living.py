@@ -9,9 +9,9 @@ marks beside the device's own, so that plans depend on it and on no voltage.
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, TypeGuard
 
-from agent.profile.cells import RawValue, folded_text, plain_number
+from agent.profile.cells import RawValue
 from agent.profile.places import When
-from agent.profile.quantity import leading_number
+from agent.profile.quantity import number_in
 from agent.profile.registers import living_refs
 from agent.profile.schema import Profile, Table
 
@@ -30,9 +30,7 @@ LINES: Final = "lines:"
 
 def is_living(condition: When, value: RawValue) -> bool:
     """Whether a cell measures something: a number other than 0 that is no sentinel, or one in the condition's `between`."""
-    number = plain_number(value)
-    if number is None and isinstance(value, bytes | str):
-        number = leading_number(folded_text(value))
+    number = number_in(value)
     if number is None or abs(number) in _SATURATED:
         return False
     if condition.between:

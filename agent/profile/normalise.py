@@ -63,6 +63,11 @@ class Decoder:
         refs = [case.ref for case in self.cases if case.ref] or [self.ref]
         return [*refs, *([self.high] if self.high else []), *(ref for _, part in self.parts for ref in part.refs)]
 
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number of the device, and no meaning that the profile gives to codes, bits or words."""
+        return not (self.states or self.numbers or self.bits or self.cases)
+
     def is_sentinel(self, number: float) -> bool:
         """Whether a raw number stands for "no reading"."""
         return number in self.absent or any(low <= number <= high for low, high in self.absent_ranges)

@@ -18,7 +18,7 @@ from agent.profile.living import is_watch, lived_as, marking
 from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of, said_as
 from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
-from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy
+from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
 from agent.profile.schema import Gate as GateModel
 from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
 from rackflow.process.slices import run_through
@@ -84,6 +84,8 @@ class ClassPlan:
     checks: tuple[str, ...] = ()
     """Cells that name the units of this class's readings, and their scales where that is cheap. They are read behind the readings in the
     same poll, because somebody can switch a unit at the device, and a reading in the wrong unit looks right."""
+    rests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By reference of a number: the cells that say its scale, or that there is such a number, where they are not read in this class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class _Draft:
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
         self._scales: dict[PollClass, dict[str, None]] = {}
+        # By series: the cells of its scale and of its conditions.
+        self._rests: dict[str, dict[str, None]] = {}
         self.left_out: Counter[str] = Counter()
         self.fields: dict[str, RegisterValue] = {}
         self.nothing_there: list[str] = []
@@ -198,8 +202,11 @@ class _Draft:
                 self.fields |= {value.ref: value for value in registers_of(reader) if value.ref == ref}
             if keys and isinstance(reader, UnitBy):
                 self._checks.setdefault(poll, {})[ref] = None
-            elif keys and isinstance(reader, Source):
+            elif keys and isinstance(reader, Part):
                 self._scales.setdefault(poll, {})[ref] = None
+            if isinstance(reader, Part | When) and not is_watch(reader):
+                for key in keys:
+                    self._rests.setdefault(key, {})[ref] = None
 
     def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
         found: dict[str, list[Basis]] = {}
@@ -225,7 +232,8 @@ class _Draft:
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            return ClassPlan(slots, oids=tuple(refs), cut=cut, checks=self._read_behind(poll, refs))
+            checks = self._read_behind(poll, refs)
+            return ClassPlan(slots, tuple(refs), cut=cut, checks=checks, rests=self._unread(poll, slots, {*refs, *checks}))
         limits = self._profile.modbus
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
         max_gap = 0 if poll == "safety" else limits.max_gap
@@ -249,6 +257,15 @@ class _Draft:
         asked, limit = len({**refs, **units}), self._profile.max_varbinds
         is_cheap = len(scales) <= max(1, asked // READINGS_PER_SCALE) and len(scales) <= -asked % limit
         return (*units, *(scales if is_cheap else ()))
+
+    def _unread(self, poll: PollClass, slots: Sequence[Slot], read: Collection[str]) -> dict[str, tuple[str, ...]]:
+        """See `ClassPlan.rests`. The class `slow` reads all of these cells."""
+        found: dict[str, dict[str, None]] = {}
+        for slot in slots if poll != "slow" else ():
+            if slot.metric.type != "state" and (cells := [ref for ref in self._rests.get(slot.key, ()) if ref not in read]):
+                for ref in (ref for decoder in slot.decoders if decoder.is_number for ref in decoder.refs):
+                    found.setdefault(ref, {}).update(dict.fromkeys(cells))
+        return {ref: tuple(cells) for ref, cells in found.items()}
 
 
 def _slots(
@@ -426,7 +443,8 @@ def trimming(
                 kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
             )
             oids = tuple(oid for oid in part.oids if oid in used)
-            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks)
+            rests = {ref: cells for ref, cells in part.rests.items() if ref in used}
+            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks, rests)
     absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
     left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
     return Plan(classes, plan.duplicates, plan.basis, left_out, tuple(missed)[:MAX_LISTED])

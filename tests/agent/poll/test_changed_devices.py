@@ -178,6 +178,106 @@ async def test_a_scale_a_name_or_a_row_that_changes_is_noticed_with_the_slow_pol
         assert (await device.polled("slow", after_s=60.0)).reopen == ""
 
 
+def scaled(places: int) -> Profile:
+    """Sensors with a cell each of decimals, or of a scale with 0 `places`, which are not read with their readings."""
+    return parse_profile(
+        f"""
+version: 1
+profile: sensing
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{probes: [{ROOT}.2.0]}}
+tables:
+  - name: sensors
+    rows: {ROOT}.1.1
+    labels: {{sensor: {{index: -1}}}}
+    points:
+      - metric: dcim_env_temperature_celsius
+        oid: {ROOT}.1.1
+        poll: fast
+        unit: celsius
+        {"decimals" if places else "varscale"}: {ROOT}.1.4
+        expect: [-40, 3000]
+""",
+        "sensing.yaml",
+    )
+
+
+def probe(row: int) -> str:
+    return f"dcim_env_temperature_celsius{{sensor={row}}}"
+
+
+def probes(scale: int, raw: int) -> dict[str, bytes]:
+    found = {f"{ROOT}.1.1.{row}": integer(raw) for row in (1, 2, 3)}
+    return found | {f"{ROOT}.1.4.{row}": integer(scale) for row in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("places", "before", "after"),
+    [(1, (1, 241), (2, 2430)), (1, (2, 2410), (1, 239)), (1, (0, 24), (1, 241)), (0, (-10, 241), (-100, 2405)), (0, (-10, 241), (1, 24))],
+)
+async def test_a_scale_that_changes_between_two_slow_polls_never_gives_a_wrong_reading(
+    client_of: MakeClient, places: int, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """One decimal becomes two: 24.1 degC never become 243, although the decimals are read once a minute."""
+    async with changing(client_of, scaled(places), **probes(*before)) as device:
+        usual = (await device.polled()).values
+        assert usual[probe(1)] == pytest.approx(24.1, abs=0.2)
+        asked = len(device.agent.requests)
+        assert (await device.polled()).values == usual
+        assert len(device.agent.requests) == asked + 1
+        device.agent.objects |= probes(*after)
+        readings = await device.polled()
+        assert (readings.values, readings.bad) == ({}, dict.fromkeys(map(probe, (1, 2, 3)), "replanning"))
+        assert readings.reopen
+        assert (await device.polled()).values == {}
+        await device.poller.open()
+        assert (await device.polled()).values[probe(1)] == pytest.approx(24.1, abs=0.3)
+
+
+async def test_a_load_that_jumps_costs_one_more_request_and_is_published_at_once(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), **probes(1, 241)) as device:
+        await device.polled()
+        asked = len(device.agent.requests)
+        device.agent.objects[f"{ROOT}.1.1.2"] = integer(900)
+        assert (await device.polled()).values == {probe(1): 24.1, probe(2): 90.0, probe(3): 24.1}
+        assert len(device.agent.requests) == asked + 2
+        # From then on it is the usual number, and 0 asks for nothing, nor does the end of an outage.
+        for raw, value in ((900, 90.0), (0, 0.0), (890, 89.0)):
+            device.agent.objects[f"{ROOT}.1.1.2"] = integer(raw)
+            assert (await device.polled()).values[probe(2)] == value
+        assert len(device.agent.requests) == asked + 5
+
+
+async def test_a_number_that_jumps_is_rejected_while_its_scale_cannot_be_read(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), **probes(1, 241)) as device:
+        for scale, bad in ((NULL, {probe(2): "replanning"}), (integer(1), {})):
+            device.agent.objects |= {f"{ROOT}.1.1.2": integer(900), f"{ROOT}.1.4.2": scale}
+            readings = await device.polled()
+            assert readings.bad == bad
+            assert readings.values[probe(1)] == 24.1
+        assert readings.values[probe(2)] == 90.0
+
+
+async def test_a_sensor_that_was_away_is_asked_for_its_scale_when_it_comes_back(client_of: MakeClient) -> None:
+    """Another one may hang at its port, whose number is like the last one."""
+    async with changing(client_of, scaled(1), **probes(1, 241)) as device:
+        del device.agent.objects[f"{ROOT}.1.1.3"]
+        assert probe(3) not in (await device.polled()).values
+        device.agent.objects |= {f"{ROOT}.1.1.3": integer(241), f"{ROOT}.1.4.3": integer(2)}
+        assert (await device.polled()).bad == {probe(3): "replanning"}
+
+
+async def test_a_device_that_was_silent_is_asked_for_all_scales_with_its_first_poll(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), **probes(1, 241)) as device:
+        device.agent.objects |= {f"{ROOT}.1.4.{row}": integer(2) for row in (1, 2, 3)}
+        await device.poller.open()  # it keeps its plan
+        assert (await device.polled()).values == {}
+
+
 async def test_a_scale_that_costs_no_request_is_read_with_its_readings(client_of: MakeClient) -> None:
     """One decimal becomes two: 24.1 degC never become 2.41, and no slow poll is waited for."""
     async with changing(client_of) as device:
