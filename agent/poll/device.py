@@ -165,7 +165,8 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        unconfirmed = await self._confirm(poll_class, part, raw)
+        suspects = self._jumps.suspects(part, raw) if part.rests else {}
+        unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
         self._cells.look(raw)
@@ -190,11 +191,10 @@ class SnmpPoller:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _confirm(self, poll_class: PollClass, part: ClassPlan, raw: dict[str, RawValue]) -> set[str]:
+    async def _confirm(
+        self, poll_class: PollClass, suspects: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
+    ) -> set[str]:
         """Read the cells of numbers that have jumped, and put them into the answers. Returns the numbers of which they stay unknown."""
-        suspects = self._jumps.suspects(part, raw)
-        if not suspects:
-            return set()
         cells = dict.fromkeys(cell for each in suspects.values() for cell in each)
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
