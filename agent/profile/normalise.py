@@ -37,7 +37,7 @@ class Decoder:
     denominator: int = 1
     offset: float = 0.0
     shift: int = 0
-    absent: frozenset[int] = frozenset()
+    absent: frozenset[float] = frozenset()
     absent_ranges: tuple[tuple[float, float], ...] = ()
     states: Mapping[int, str] | None = None
     numbers: Mapping[int, float] | None = None

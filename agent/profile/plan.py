@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce, split_block
-from agent.profile.cells import RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
 from agent.profile.living import is_watch, lived_as, marking
 from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of, said_as
@@ -334,7 +334,7 @@ def _cases(profile: Profile, source: Source, row: Row, fields: dict[str, Registe
         )
         for case in source.cases
     )
-    absent, ranges = _sentinels(profile.absent, None)
+    absent, ranges = _sentinels(profile, source, None)
     return Decoder(
         next((check.ref for check in checks if check.ref), ""), absent=absent, absent_ranges=ranges, cases=checks
     )
@@ -357,7 +357,7 @@ def _part(
     scale = scale or Fraction(1)
     factor = source.factor(unit) * scale
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
-    absent, ranges = _sentinels(profile.absent if source.absent is None else source.absent, metric)
+    absent, ranges = _sentinels(profile, source, metric)
     return Decoder(
         ref=place_ref(source, row.index, fields),
         numerator=factor.numerator,
@@ -380,14 +380,36 @@ def _part(
 
 
 def _sentinels(
-    absent: Collection[int | tuple[float, float]], metric: Metric | None
-) -> tuple[frozenset[int], tuple[tuple[float, float], ...]]:
-    """Single sentinels, and ranges of them."""
-    single = frozenset(each for each in absent if isinstance(each, int))
-    ranges = tuple(each for each in absent if isinstance(each, tuple))
-    found = single | (_NO_READING_REASONS if _NO_READING in single else frozenset())
+    profile: Profile, source: Part, metric: Metric | None
+) -> tuple[frozenset[float], tuple[tuple[float, float], ...]]:
+    """Single sentinels, and ranges of them: those that the profile names, and those of every device."""
+    given = profile.absent if source.absent is None else source.absent
+    found: set[float] = {each for each in given if isinstance(each, int)}
+    ranges = tuple(each for each in given if isinstance(each, tuple))
+    if _NO_READING in found:
+        found |= _NO_READING_REASONS
+    # A source with `absent: []` has none, and codes are what the profile says they are.
+    if source.absent != [] and not source.is_coded() and metric:
+        found |= ENDS_OF_32_BITS
+        # Of a number in two registers only the low one is compared.
+        if metric.type != "counter" and source.high is None:
+            found |= ENDS_OF_16_BITS
+        if _has_no_minus_one(source, metric):
+            found.add(-1)
     # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
-    return found | {0} if metric and metric.unit == "hertz" else found, ranges
+    if metric and metric.unit == "hertz":
+        found.add(0)
+    return frozenset(found), ranges
+
+
+def _has_no_minus_one(source: Part, metric: Metric) -> bool:
+    """Whether -1 can only be a sensor that is not there: no room and no coolant stays at -1 or -0.1 degC, no plant at -0.1 V.
+
+    Batteries are discharged with -0.1 A, and reactive power has any sign.
+    """
+    if metric.unit in ("celsius", "volts", "amperes"):
+        return not metric.name.endswith("battery_current_amperes")
+    return source.is_scaled() and (metric.unit == "pascals" or metric.name.endswith("_power_factor_ratio"))
 
 
 def _expect(source: Part, metric: Metric | None) -> tuple[tuple[float, float], ...]:
