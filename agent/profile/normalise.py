@@ -52,6 +52,8 @@ class Decoder:
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
     unscaled: bool = False
     """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
+    whole: bool = False
+    """The raw number counts tenths or smaller parts, so a text with a decimal point is in another unit than the profile says."""
     parts: tuple[tuple[int, "Decoder"], ...] = ()
     """Numbers that are added (1) or taken away (-1)."""
     cases: tuple["CaseCheck", ...] = ()
@@ -212,7 +214,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
-    if number is None:
+    if number is None or (decoder.whole and isinstance(value, bytes | str) and number != int(number)):
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):

@@ -376,6 +376,7 @@ def _part(
         absolute=isinstance(source, Source) and source.absolute,
         high=_high(source, fields),
         unscaled=unscaled,
+        whole=profile.protocol == "snmp" and source.counts_parts(),
     )
 
 

@@ -80,6 +80,7 @@ OUTLET = "dcim_pdu_outlet_"
 """Prefix of the metrics of single outlets. They are opt-in: one rack PDU with 42 outlets has four times the series with them."""
 
 
+_PARTS = frozenset(Fraction(10) ** -power for power in range(1, 10))
 _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if power)
 
 
@@ -107,7 +108,9 @@ class Part(Place):
     """Added to the raw number before the scale: what the device counts from stands where the metric has its 0."""
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
-    """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's."""
+    """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's. The ends of 16 and 32
+    bits (32767, 65535, 2147483647 and so on) always do, and so does -1 of temperatures, voltages and currents; only `[]` takes them.
+    """
     states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""
     numbers: dict[int, Finite] = Field(default_factory=dict)
@@ -154,6 +157,10 @@ class Part(Place):
         units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
         return bool(self.decimals or self.varscale or _POWERS_OF_TEN.intersection(factors))
+
+    def counts_parts(self) -> bool:
+        """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""
+        return self.text is None and bool(self.decimals or self.varscale or Fraction(self.scale) in _PARTS)
 
     def is_coded(self) -> bool:
         """Whether codes, bits or words give the value, instead of a number with a unit."""
