@@ -142,7 +142,7 @@ class Row:
 
     def scale(self, source: Part) -> Fraction | None:
         """The scale from a cell of the row: 1 if the profile names no cell, None if the cell holds no usable scale."""
-        column = source.decimals or source.varscale
+        column = source.scale_cell
         if column is None:
             return Fraction(1)
         # A part of a number is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
@@ -153,6 +153,8 @@ class Row:
             return Fraction(10) ** -number if abs(number) <= MAX_DECIMALS else None
         if abs(number) > MAX_SCALE:
             return None
+        if source.divisor:
+            return Fraction(1, number) if number > 0 else None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
         return Fraction(1, -number) if number < 0 else Fraction(number or 1)
 
@@ -181,7 +183,7 @@ class Row:
 
     def has_scale_cell(self, source: Part) -> bool:
         """Whether the row has the cell that the profile names for the scale, whatever it holds."""
-        return self.cell(source.decimals or source.varscale) is not None
+        return self.cell(source.scale_cell) is not None
 
 
 def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
@@ -200,7 +202,7 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
         for part in source.parts():
             if part.unit_by and (place := _place(part.unit_by)):
                 found.append((place, part.unit_by))
-            if column := part.decimals or part.varscale:
+            if column := part.scale_cell:
                 found.append((column, part))
     return found
 
@@ -275,7 +277,7 @@ def deciding_columns(table: Table) -> list[str]:
     for point in table.points:
         for source in point.sources():
             for part in source.parts():
-                cells = (part.decimals, part.varscale, part.unit_by.column if part.unit_by else None)
+                cells = (part.scale_cell, part.unit_by.column if part.unit_by else None)
                 wanted |= {column for column in cells if column}
     return sorted(wanted)
 
@@ -319,7 +321,7 @@ def _scale_instances(profile: Profile) -> list[str]:
                 if part.unit_by and (part.unit_by.oid or part.unit_by.register_ is not None):
                     wanted[part.unit_by.oid or register_ref(part.unit_by)] = None
                 if table is None:
-                    wanted |= dict.fromkeys(oid for oid in (part.decimals, part.varscale) if oid)
+                    wanted |= dict.fromkeys(filter(None, [part.scale_cell]))
     return list(wanted)
 
 

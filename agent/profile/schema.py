@@ -87,7 +87,7 @@ _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if p
 class Part(Place):
     """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
-    `decimals` and `varscale` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
+    `decimals`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
     text, `words` states or numbers.
     """
 
@@ -121,6 +121,8 @@ class Part(Place):
     """SNMP: column that holds the number of decimal places."""
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
+    divisor: Oid | None = None
+    """SNMP: column that holds what the number is divided by: 10 for tenths."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, where it can be switched at the device."""
     text: Literal["number", "quantity"] | None = None
@@ -148,6 +150,11 @@ class Part(Place):
         if (self.oid is None) == (self.register_ is None):
             raise ValueError("needs either oid or register")
 
+    @property
+    def scale_cell(self) -> str | None:
+        """The column that holds the scale."""
+        return self.decimals or self.varscale or self.divisor
+
     def units(self) -> tuple[str, ...]:
         """The wire units that it may have."""
         return tuple(self.unit_by.map.values()) if self.unit_by else (self.unit,)
@@ -156,11 +163,11 @@ class Part(Place):
         """Whether the value depends on a power of ten that the device may not keep to."""
         units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
-        return bool(self.decimals or self.varscale or _POWERS_OF_TEN.intersection(factors))
+        return bool(self.scale_cell or _POWERS_OF_TEN.intersection(factors))
 
     def counts_parts(self) -> bool:
         """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""
-        return self.text is None and bool(self.decimals or self.varscale or Fraction(self.scale) in _PARTS)
+        return self.text is None and bool(self.scale_cell or Fraction(self.scale) in _PARTS)
 
     def is_coded(self) -> bool:
         """Whether codes, bits or words give the value, instead of a number with a unit."""

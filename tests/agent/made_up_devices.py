@@ -58,7 +58,7 @@ def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
         for gate in gates_of(table, point):
             found.setdefault(gate.oid or gate.column, gate.in_[0])
         for source in point.sources():
-            found.setdefault(source.decimals or source.varscale, 1)
+            found.setdefault(source.scale_cell, 1)
             if source.unit_by:
                 found.setdefault(source.unit_by.oid or source.unit_by.column, next(iter(source.unit_by.map)))
     return {
