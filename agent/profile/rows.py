@@ -66,7 +66,7 @@ class Row:
                 part = self.part(source.index)
                 return None if part is None else _mapped(part, source.map)
             case FromColumn():
-                value = self.cells.get(f"{source.column}.{self.index}")
+                value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
                 text = plain_text(value)
                 # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
                 # code would change when a later profile maps that code.
@@ -79,7 +79,8 @@ class Row:
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Equal numbers are no names: they say that two rows are about the same thing."""
         parts = source.join if isinstance(source, Joined) else [source]
-        cells = (self.cell(part.column) for part in parts if isinstance(part, FromColumn) and not part.map)
+        named = [part for part in parts if isinstance(part, FromColumn) and not part.map]
+        cells = (self.cells.get(f"{part.column}.{part.index_of(self.index)}") for part in named)
         return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
 
     def unique_label(self, label: str) -> str:
@@ -164,7 +165,9 @@ class Row:
             fixed = not self.index or is_instance(place)
         else:
             fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
-        return place if fixed else f"{place}.{self.index}"
+        if fixed:
+            return place
+        return f"{place}.{reader.index_of(self.index) if isinstance(reader, FromColumn) else self.index}"
 
     def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
         """What planning makes of a cell with this value. As long as it stays the same, so does the plan."""
@@ -267,11 +270,16 @@ def planning_columns(table: Table) -> list[str]:
     return sorted({*deciding_columns(table), *watched} - marks - set(table.row_columns()))
 
 
+def label_columns(table: Table) -> list[FromColumn]:
+    """What reads labels of the table from cells."""
+    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
+    flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
+    return [part for part in flat if isinstance(part, FromColumn)]
+
+
 def deciding_columns(table: Table) -> list[str]:
     """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales, or are marks."""
-    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
-    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
-    wanted = {source.column for source in flat if isinstance(source, FromColumn)}
+    wanted = {source.column for source in label_columns(table)}
     wanted |= {condition.column for condition in _conditions(table) if condition.column}
     wanted |= {mark(condition) for condition in _conditions(table) if condition.watched()}
     for point in table.points:
