@@ -21,6 +21,7 @@ from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
+from agent.poll.siblings import Siblings
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
@@ -132,6 +133,7 @@ class SnmpPoller:
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
+        self._siblings = Siblings()
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
@@ -174,6 +176,7 @@ class SnmpPoller:
             _mark_unconfirmed(part, unconfirmed, readings)
         self._another = greeting.contradiction(raw) or self._another
         self._cells.reject(readings, everything=bool(self._another))
+        self._siblings.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._note_uptime(raw[SYS_UPTIME])) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -337,6 +340,7 @@ class SnmpPoller:
         self._cells.begin(self._plan)
         self._jumps.begin(known)
         self._count.begin(self._plan)
+        self._siblings.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
