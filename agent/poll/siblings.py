@@ -11,7 +11,7 @@ from typing import Final
 
 from agent.profile import Plan, RawValue, normalise_answers
 from agent.readings import Readings
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.series import parse_series_key, series_key
 
 # How far power and volts x amperes may be apart: three phases seen as one (1.7), a power factor taken for apparent power, a current that
@@ -20,6 +20,7 @@ MOST_APART: Final = 3.0
 # How often in a row they must contradict each other where they are read in different polls: a load that rises between the two polls must
 # not hide its own current.
 DOUBTS: Final = 2
+JUDGED_EVERY_S: Final = 600.0
 # Below it, the step of a meter that counts whole amperes or watts is as large as the quotient. Chosen.
 LEAST_AMPERES: Final = 2.0
 LEAST_POWER: Final = 60.0
@@ -62,43 +63,58 @@ class Siblings:
     """The lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
-        # By poll class: the keys that belong to lines, and the lines that are judged with it.
-        self._keys: dict[PollClass, list[str]] = {}
+        # By poll class: the lines that are judged with it, the polls left until then, and the readings of its last poll.
         self._judged: dict[PollClass, list[_Line]] = {}
-        self._latest: dict[str, float] = {}
+        self._polls_left: dict[PollClass, int] = {}
+        self._last: dict[PollClass, dict[str, float]] = {}
+        self._rejected: dict[str, float] = {}
         self._doubts: dict[_Line, int] = {}
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the lines of this plan from now on. `known` are the answers that it was made with: all of one moment."""
         classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
-        self._judged, self._keys, self._doubts = {}, {}, {}
+        self._judged, self._last, self._rejected, self._doubts = {}, {}, {}, {}
         wanted: set[str] = set()
         for poll, line in _lines(classes):
             self._judged.setdefault(poll, []).append(line)
             wanted |= {line.volts, line.amperes, line.watts, line.voltamperes}
-        for key in sorted(wanted & classes.keys()):
-            self._keys.setdefault(classes[key], []).append(key)
+        self._polls_left = dict.fromkeys(self._judged, 0)
         slots = [slot for part in plan.classes.values() for slot in part.slots if slot.key in wanted]
-        self._latest = normalise_answers(slots, known).values
+        values = normalise_answers(slots, known).values
         for line in (line for lines in self._judged.values() for line in lines):
-            if line.contradicts(self._latest):
+            if line.contradicts(values):
                 self._doubts[line] = DOUBTS
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
-        """Reject what cannot be, as `range`."""
-        values = readings.values
-        for key in self._keys.get(poll, ()):
-            self._latest[key] = values.get(key, 0.0)
-        for line in self._judged.get(poll, ()):
-            if line.contradicts(self._latest):
-                self._doubts[line] = DOUBTS if line.together else self._doubts.get(line, 0) + 1
-            elif line in self._doubts:
-                del self._doubts[line]
+        """Reject what cannot be, as `range`. Firmware does not change its mind, so lines are judged every ten minutes, and in doubt with each poll."""
+        if not self._judged:
+            return
+        self._last[poll] = readings.values
+        if (left := self._polls_left.get(poll)) is not None:
+            if left and not self._doubts:
+                self._polls_left[poll] = left - 1
+            else:
+                self._judge(poll)
+                self._polls_left[poll] = int(JUDGED_EVERY_S / POLL_SECONDS[poll])
         for line, doubts in self._doubts.items():
             if doubts >= DOUBTS:
-                for key in (line.amperes, line.watts, line.voltamperes):
-                    if values.pop(key, None) is not None:
-                        readings.bad[key] = "range"
+                self._reject_line(line, readings)
+
+    def _judge(self, poll: PollClass) -> None:
+        values = dict(self._rejected)
+        for each in self._last.values():
+            values |= each
+        for line in self._judged[poll]:
+            if line.contradicts(values):
+                self._doubts[line] = DOUBTS if line.together else self._doubts.get(line, 0) + 1
+            else:
+                self._doubts.pop(line, None)
+
+    def _reject_line(self, line: _Line, readings: Readings) -> None:
+        for key in (line.amperes, line.watts, line.voltamperes):
+            if (value := readings.values.pop(key, None)) is not None:
+                readings.bad[key] = "range"
+                self._rejected[key] = value
 
 
 def _contradict(product: float, amperes: float, watts: float | None, apparent: float | None) -> bool:
