@@ -42,7 +42,13 @@ class Jumps:
             # Integers first, which nearly all are; half of them have not changed.
             if now == before and now is not None:
                 continue
-            if type(now) is int and type(before) is int and before > 0 and before <= now * JUMP and now <= before * JUMP:
+            if (
+                type(now) is int
+                and type(before) is int
+                and before > 0
+                and before <= now * JUMP
+                and now <= before * JUMP
+            ):
                 last[ref] = now
                 continue
             if _jumps(now, before):

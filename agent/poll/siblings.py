@@ -86,7 +86,7 @@ class Siblings:
                 self._doubts[line] = DOUBTS
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
-        """Reject what cannot be, as `range`. Firmware does not change its mind, so lines are judged every ten minutes, and in doubt with each poll."""
+        """Reject what cannot be, as `range`. A scale is the firmware's, so lines are judged every ten minutes, and in doubt each time."""
         if not self._judged:
             return
         self._last[poll] = readings.values
@@ -140,4 +140,4 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]
         powers = [series_key(f"{power}{name}", labels) for name in ("power_watts", "apparent_power_voltamperes")]
         poll = next((classes[each] for each in powers if each in classes), None)
         if volts in classes and poll is not None:
-            yield poll, _Line(volts, key, *powers, together=classes[key] == poll)
+            yield poll, _Line(volts, key, powers[0], powers[1], together=classes[key] == poll)

@@ -233,7 +233,9 @@ class _Draft:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
             checks = self._read_behind(poll, refs)
-            return ClassPlan(slots, tuple(refs), cut=cut, checks=checks, rests=self._unread(poll, slots, {*refs, *checks}))
+            return ClassPlan(
+                slots, tuple(refs), cut=cut, checks=checks, rests=self._unread(poll, slots, {*refs, *checks})
+            )
         limits = self._profile.modbus
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
         max_gap = 0 if poll == "safety" else limits.max_gap
@@ -269,7 +271,7 @@ class _Draft:
             if any(cells.values()):
                 for ref in (ref for decoder in slot.decoders if decoder.is_number for ref in decoder.refs):
                     found.setdefault(ref, {}).update(dict.fromkeys(cells))
-        return {ref: tuple(cells) for ref, cells in found.items()}
+        return {ref: tuple(each) for ref, each in found.items()}
 
 
 def _slots(

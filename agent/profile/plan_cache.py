@@ -14,7 +14,14 @@ from typing import Final
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
 from agent.profile.plan import Plan, Rows, planning, trimming
-from agent.profile.rows import Row, deciding_columns, deciding_instances, fixed_conditions, label_columns, planning_instances
+from agent.profile.rows import (
+    Row,
+    deciding_columns,
+    deciding_instances,
+    fixed_conditions,
+    label_columns,
+    planning_instances,
+)
 from agent.profile.schema import FromColumn, Profile, When
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.

@@ -354,8 +354,14 @@ CASES = {
             **{f"5.8.3.1.{column}.3.14.5": value for column, value in ((2, 2), (4, 0), (6, 0))},
             "3.11.4.1.7.3.14.5": 0,
             # A circuit between two phases, of which the second pole hangs on L3; its neutral is no phase.
-            **{f"5.8.4.1.4.3.12.{pole}.{kind}": value for pole, kind, value in ((1, 1, 781), (2, 1, 779), (3, 1, 2), (1, 25, 2301))},
-            **{f"3.11.6.1.7.3.12.{pole}.{kind}": digits for pole, kind, digits in ((1, 1, 2), (2, 1, 2), (3, 1, 2), (1, 25, 1))},
+            **{
+                f"5.8.4.1.4.3.12.{pole}.{kind}": value
+                for pole, kind, value in ((1, 1, 781), (2, 1, 779), (3, 1, 2), (1, 25, 2301))
+            },
+            **{
+                f"3.11.6.1.7.3.12.{pole}.{kind}": digits
+                for pole, kind, digits in ((1, 1, 2), (2, 1, 2), (3, 1, 2), (1, 25, 1))
+            },
             **{f"3.11.3.1.4.3.12.{pole}": phase for pole, phase in ((1, 1), (2, 3), (3, 4))},
             "3.11.2.1.5.3.12": 16,
             "3.11.2.1.5.3.14": 0,

@@ -77,7 +77,9 @@ def rejected(plan: Plan, *polls: tuple[PollClass, dict[str, float]]) -> set[str]
     ],
 )
 def test_a_power_of_ten_between_power_and_volts_times_amperes_costs_both(
-    amperes: float, power: dict[str, float], lost: bool  # noqa: FBT001 - a case
+    amperes: float,
+    power: dict[str, float],
+    lost: bool,  # noqa: FBT001 - a case
 ) -> None:
     values = {VOLTS: 230.0, AMPERES: amperes, **power}
     assert rejected(plan_of(), ("normal", values)) == ({AMPERES, *power} if lost else set())
@@ -134,7 +136,9 @@ async def test_a_meter_whose_current_has_its_words_the_other_way_round_gives_non
             ("phase_power_watts", 3, "uint16", "watt"),
         )
     )
-    profile = parse_profile(f"{HEAD.replace('class: pdu', 'class: meter')}protocol: modbus\npoints:\n{points}", "strip.yaml")
+    profile = parse_profile(
+        f"{HEAD.replace('class: pdu', 'class: meter')}protocol: modbus\npoints:\n{points}", "strip.yaml"
+    )
     device = Device(id="d", host="h", protocol="modbus", profile="strip", unit=12)
     poller = ModbusPoller(device, profile, MemoryModbus({0: 230, 1: 5, 2: 0, 3: 1100}))
     await poller.open()

@@ -110,7 +110,10 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ("dcim_pdu_input_power_watts, unit: watt, absent: []", set()),
         # A counter may rest on 65535 for hours.
         ("dcim_pdu_input_energy_joules_total, unit: watt_hour", ENDS_OF_32_BITS | {-7}),
-        ("dcim_pdu_input_energy_joules_total, unit: watt_hour, absent: [65535]", ENDS_OF_32_BITS | set(range(65532, 65536))),
+        (
+            "dcim_pdu_input_energy_joules_total, unit: watt_hour, absent: [65535]",
+            ENDS_OF_32_BITS | set(range(65532, 65536)),
+        ),
         # A part that is not fitted says 0 Hz.
         ("dcim_pdu_input_frequency_hertz, unit: hertz, absent: []", {0}),
         ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5, -1}),

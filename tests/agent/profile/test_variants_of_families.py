@@ -32,7 +32,9 @@ class Number:
     def is_signed(self) -> bool:
         """Whether -1 may be a reading: a little of what has a sign."""
         name, unit = self.slot.metric.name, self.slot.metric.unit
-        return unit in ("watts", "vars", "degrees") or name.endswith(("battery_current_amperes", "differential_pressure_pascals"))
+        return unit in ("watts", "vars", "degrees") or name.endswith(
+            ("battery_current_amperes", "differential_pressure_pascals")
+        )
 
     def __str__(self) -> str:
         return f"{self.family} {self.slot.key}"
@@ -46,7 +48,10 @@ def numbers_of(family: str) -> Iterator[Number]:
     seen: set[tuple[object, ...]] = set()
     for slot in (slot for part in plan.classes.values() for slot in part.slots):
         first = slot.decoders[0]
-        kind = (slot.metric.name, *((each.numerator, each.denominator, each.ref.rsplit(".", 4)[0]) for each in slot.decoders))
+        kind = (
+            slot.metric.name,
+            *((each.numerator, each.denominator, each.ref.rsplit(".", 4)[0]) for each in slot.decoders),
+        )
         if kind in seen or not all(each.is_number and not each.words and not each.parts for each in slot.decoders):
             continue
         seen.add(kind)
@@ -68,7 +73,24 @@ def numbers() -> list[Number]:
 
 
 @pytest.mark.parametrize(
-    "word", [b"", b" ", b"-", b"--", b"---", b"N/A", b"n/a", b"NA", b"NULL", b"No Sensor", b"not available", b"unknown", b"OFF", b"nan", None]
+    "word",
+    [
+        b"",
+        b" ",
+        b"-",
+        b"--",
+        b"---",
+        b"N/A",
+        b"n/a",
+        b"NA",
+        b"NULL",
+        b"No Sensor",
+        b"not available",
+        b"unknown",
+        b"OFF",
+        b"nan",
+        None,
+    ],
 )
 def test_a_word_in_place_of_a_number_is_no_value(numbers: list[Number], word: RawValue) -> None:
     assert [str(each) for each in numbers if each.read(word) is not None] == []
