@@ -232,10 +232,9 @@ class _Draft:
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            checks = self._read_behind(poll, refs)
-            return ClassPlan(
-                slots, tuple(refs), cut=cut, checks=checks, rests=self._unread(poll, slots, {*refs, *checks})
-            )
+            behind = self._read_behind(poll, refs)
+            rests = self._unread(poll, slots, {*refs, *behind})
+            return ClassPlan(slots, tuple(refs), cut=cut, checks=behind, rests=rests)
         limits = self._profile.modbus
         # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
         max_gap = 0 if poll == "safety" else limits.max_gap
@@ -267,10 +266,10 @@ class _Draft:
         """
         found: dict[str, dict[str, None]] = {}
         for slot in slots if poll != "slow" else ():
-            cells = {ref: is_scale for ref, is_scale in self._rests.get(slot.key, {}).items() if ref not in read}
-            if any(cells.values()):
+            unread = {ref: is_scale for ref, is_scale in self._rests.get(slot.key, {}).items() if ref not in read}
+            if any(unread.values()):
                 for ref in (ref for decoder in slot.decoders if decoder.is_number for ref in decoder.refs):
-                    found.setdefault(ref, {}).update(dict.fromkeys(cells))
+                    found.setdefault(ref, {}).update(dict.fromkeys(unread))
         return {ref: tuple(each) for ref, each in found.items()}
 
 
