@@ -200,9 +200,9 @@ class SnmpPoller:
         """Read the cells of numbers that have jumped, and put them into the answers. Returns the numbers of which they stay unknown."""
         cells = dict.fromkeys(cell for each in suspects.values() for cell in each)
         try:
-            with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
+            with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
                 raw |= await self._client.get(list(cells))
-        except (TimeoutError, DeviceError) as error:
+        except (DeviceError, TimeoutError) as error:
             # Those that have not jumped are published: a slow card must not count as down because a load was switched on.
             log.info("device=%s scales not confirmed error=%s", self._device.id, str(error) or "too slow")
         confirmed = {ref for ref, each in suspects.items() if all(raw.get(cell) is not None for cell in each)}
