@@ -1,6 +1,6 @@
 """Devices that change while they are polled: units, scales, names, rows, uptime and identity; over the wire, with both engines."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,11 @@ from agent.config import Device
 from agent.poll import BOOT_METRIC, SnmpPoller
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile, plan_device
 from agent.readings import Readings
+from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceTimeout
 from tests.agent.faulty_peers import NULL, FaultyAgent, integer, oid_octets, tlv
+from tests.agent.memory_peers import MemorySnmp
 from tests.agent.snmp.snmp_clients import MakeClient, target_of
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -266,6 +269,26 @@ async def test_a_number_that_jumps_is_rejected_while_its_scale_cannot_be_read(cl
             assert readings.bad == bad
             assert readings.values[probe(1)] == 24.1
         assert (await device.polled()).values[probe(2)] == 90.0
+
+
+async def test_a_scale_that_cannot_be_asked_for_costs_the_readings_that_jumped_and_not_the_poll() -> None:
+    class Refusing(MemorySnmp):
+        async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+            if len(self.asked) > opened and oids[0].startswith(f"{ROOT}.1.4."):
+                raise DeviceTimeout("no answer", device="d", operation="get")
+            return await super().get(oids)
+
+    opened = 1000
+    cells: dict[str, SnmpValue] = {
+        f"{ROOT}.1.{column}.{row}": value for row in (1, 2) for column, value in ((1, 241), (4, 1))
+    }
+    client = Refusing({SYS_UPTIME: 5, **cells})
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile="sensing"), {"sensing": scaled(1)}, client)
+    await poller.open()
+    opened = 0
+    client.values[f"{ROOT}.1.1.2"] = 2410
+    readings = await poller.poll("fast", 5000.0)
+    assert (readings.values, readings.bad) == ({probe(1): 24.1}, {probe(2): "replanning"})
 
 
 async def test_a_sensor_that_was_away_is_asked_for_its_scale_when_it_comes_back(client_of: MakeClient) -> None:
