@@ -16,6 +16,7 @@ import msgspec
 
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
+from collector.problems.acknowledged import Acknowledgements
 from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.maintenance import Maintenance
@@ -104,6 +105,8 @@ class Monitor:
         self.tracker = Tracker(table)
         if maintenance is not None:
             self.tracker.window_of = maintenance.window_of
+        self.acknowledgements = Acknowledgements()
+        self.tracker.acknowledgement_of = self.acknowledgements.of
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.history = History()

@@ -27,6 +27,18 @@ UnitKey = tuple[str, ...]
 WindowOf = Callable[[str, Labels, float], Window | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """That somebody knows of a problem: a silence at an Alertmanager, with its author, its comment, and its end (wall time)."""
+
+    by: str
+    comment: str
+    until_s: float
+
+
+AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
+
+
 @dataclass(slots=True)
 class Tracked:
     """One problem at one place. `since_s` and `ended_s` are wall times; it is told while `is_active`."""
@@ -56,6 +68,8 @@ class Tracked:
     """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
     window: Window | None = None
     """The maintenance window that it is in."""
+    acknowledged: Acknowledgement | None = None
+    """Who knows of it. It changes nothing but what is shown."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 
@@ -93,6 +107,8 @@ class Tracker:
         """Causes that have ended and until when they still explain their consequences."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
+        self.acknowledgement_of: AcknowledgementOf = lambda *_: None
+        """Finds who has acknowledged a problem."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -253,11 +269,12 @@ class Tracker:
             del self._by_unit[tracked.unit]
 
     def _silence(self, wall_s: float) -> Iterator[Tracked]:
-        """Find the maintenance window of each active problem; yield those that come into one or out of it."""
+        """Find maintenance window and acknowledgement of each active problem; yield those that come into a window or out of it."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
             is_changed = (window is None) != (tracked.window is None)
             tracked.window = window
+            tracked.acknowledged = self.acknowledgement_of(tracked.key, wall_s)
             if is_changed:
                 yield tracked
 
