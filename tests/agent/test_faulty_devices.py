@@ -92,13 +92,13 @@ async def test_a_fault_is_told_by_its_device_and_noticed_by_no_other(mosquitto: 
     async with rack.serving() as entries, listening(mosquitto) as listener:
         config = config_for(mosquitto, devices=entries, intervals=intervals, credentials={"c": {"community": "public"}})
         async with running(config, factory):
-            await eventually(lambda: all(latest_is(listener, name, up=True) for name in rack.names), "all up", 30)
+            await eventually(lambda: all(latest_is(listener, name, up=True) for name in rack.names), "all up", 60)
             expected = rack.fail()
-            await eventually(lambda: all(latest_is(listener, name, up=False) for name in expected), "faults", 30)
+            await eventually(lambda: all(latest_is(listener, name, up=False) for name in expected), "faults", 60)
             for name, kind in expected.items():
                 first = next(batch for batch in listener.batches(name) if not batch.up)
                 assert (first.error, first.values) == (kind, {}), name
-            await eventually(lambda: {each.device for each in listener.events()} == set(expected), "down", 40)
+            await eventually(lambda: {each.device for each in listener.events()} == set(expected), "down", 60)
             healthy = ("snmp-healthy", "modbus-healthy")
             before = {name: len(listener.batches(name)) for name in healthy}
             await eventually(lambda: all(len(listener.batches(name)) > before[name] + 3 for name in healthy), "polls")
@@ -130,7 +130,7 @@ async def test_what_a_device_lacks_or_cannot_say_costs_that_reading_only(mosquit
             config = config_for(mosquitto, devices=entries, intervals=intervals, credentials=credentials)
             factory = PollerFactory({"snmp-pdu": parse_profile(PROFILES["snmp-pdu"], "snmp-pdu.yaml")})
             async with running(config, factory):
-                await eventually(lambda: all(listener.batches(name) for name in ports), "a batch of each", 30)
+                await eventually(lambda: all(listener.batches(name) for name in ports), "a batch of each", 60)
         first = {name: listener.batches(name)[0] for name in ports}
         assert outlets(first["odd"].values) == [1, 2, 5, 6]
         assert first["odd"].bad == {"dcim_pdu_outlet_power_watts{outlet=4}": "null"}

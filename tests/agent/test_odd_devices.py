@@ -149,7 +149,7 @@ async def test_each_odd_device_costs_its_own_readings_and_the_others_are_polled_
         names = [str(entry["id"]) for entry in entries]
         config = config_for(mosquitto, devices=entries, intervals=intervals, credentials={"c": {"community": "public"}})
         async with running(config, make):
-            await eventually(lambda: all(len(listener.batches(name)) >= 3 for name in names), "polls of all", 30)
+            await eventually(lambda: all(len(listener.batches(name)) >= 3 for name in names), "polls of all", 60)
             healthy = ("healthy", "modbus-healthy")
             before = {name: len(listener.batches(name)) for name in healthy}
             await eventually(lambda: all(len(listener.batches(name)) > before[name] + 4 for name in healthy), "polls")

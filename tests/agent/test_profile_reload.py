@@ -57,10 +57,10 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
                 batches = [each for each in listener.batches(device) if each.values]
                 return batches[-1].values.get("dcim_cdu_power_watts") if batches else None
 
-            await eventually(lambda: power("a") == 7, "the device is polled", timeout_s=20)
+            await eventually(lambda: power("a") == 7, "the device is polled", timeout_s=60)
             faulty = [bad.written(folder) for bad in bad_profiles()]
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: said("reload refused, nothing is changed"), "refused", timeout_s=20)
+            await eventually(lambda: said("reload refused, nothing is changed"), "refused", timeout_s=60)
             for bad in bad_profiles():
                 line = f"{folder / bad.name}.yaml{bad.said}".replace('"', "")
                 assert line in log.read_text(encoding="utf-8").replace('\\"', "").replace('"', ""), bad.name
@@ -73,7 +73,7 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
             write("newcomer", "watt")
             configure(a="mine", b="newcomer")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: power("b") == 7, "the new family is polled", timeout_s=20)
+            await eventually(lambda: power("b") == 7, "the new family is polled", timeout_s=60)
             await eventually(lambda: power("a") == 7000, "the changed profile is used")
             assert len({each.epoch for each in listener.batches("a")}) == 1, "it is the same agent"
     finally:

@@ -180,17 +180,17 @@ async def test_a_process_reads_its_file_again_and_keeps_what_it_had_where_that_i
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "agent", "run", str(file), stderr=stderr)
     try:
         async with listening(mosquitto) as listener:
-            await eventually(lambda: listener.batches("a"), "a batch", timeout_s=20)
+            await eventually(lambda: listener.batches("a"), "a batch", timeout_s=60)
             write(a="aalc-rpu", b="no-such-profile")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: line("reload refused, nothing is changed"), "refused", timeout_s=20)
+            await eventually(lambda: line("reload refused, nothing is changed"), "refused", timeout_s=60)
             assert line(f"{file}: device 'b': profile: 'no-such-profile' is not known")
             file.write_text("agent: [", encoding="utf-8")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: line(rf"changed: {file}:\d+: "), "refused again", timeout_s=20)
+            await eventually(lambda: line(rf"changed: {file}:\d+: "), "refused again", timeout_s=60)
             write(b="schneider-iem3000")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: listener.batches("b"), "the new device", timeout_s=20)
+            await eventually(lambda: listener.batches("b"), "the new device", timeout_s=60)
             assert listener.statuses()[-1].devices == ["b"]
             assert {each.epoch for each in listener.statuses()} == {listener.batches("b")[0].epoch}
     finally:

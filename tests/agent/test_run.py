@@ -81,7 +81,7 @@ async def test_a_device_goes_down_and_comes_back_and_each_is_told_once(mosquitto
         assert not agent.running["ups-1"].loop.up
         devices["ups-1"].fault = None
         devices["ups-1"].model = "Memory 2"
-        await eventually(lambda: [each.kind for each in listener.events()] == ["down", "up"], "up", timeout_s=20)
+        await eventually(lambda: [each.kind for each in listener.events()] == ["down", "up"], "up", timeout_s=60)
         await eventually(lambda: len(listener.documents("ups-1")) == 2, "another device's document")
     down = [batch for batch in listener.batches("ups-1") if not batch.up]
     assert {batch.error for batch in down} == {"timeout"}
@@ -237,7 +237,7 @@ def agent_process(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[subprocess.P
 
 async def test_the_will_speaks_for_a_killed_agent(mosquitto: Mosquitto, agent_process: subprocess.Popen[bytes]) -> None:
     async with listening(mosquitto) as listener:
-        await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=20)
+        await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=60)
         assert listener.batches("m-1")[0].error == "unreachable"
         assert listener.statuses()[-1].status == "online"
         agent_process.kill()
@@ -249,7 +249,7 @@ async def test_a_process_ends_with_status_0_on_sigterm(
     mosquitto: Mosquitto, agent_process: subprocess.Popen[bytes]
 ) -> None:
     async with listening(mosquitto) as listener:
-        await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=20)
+        await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=60)
         agent_process.terminate()
         assert await asyncio.to_thread(agent_process.wait, 10) == 0
         await eventually(lambda: listener.statuses()[-1].status == "offline", "offline")

@@ -123,7 +123,7 @@ async def killable(config: CollectorConfig, folder: Path) -> AsyncIterator[Calla
             await process.wait()
 
     try:
-        await eventually(lambda: answers(f"http://{data['listen']}/readyz"), "ready", timeout_s=30)
+        await eventually(lambda: answers(f"http://{data['listen']}/readyz"), "ready", timeout_s=60)
         yield kill
     finally:
         await kill()

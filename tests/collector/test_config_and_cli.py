@@ -105,7 +105,7 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
     try:
-        await eventually(lambda: answers(f"{url}/readyz"), "ready", timeout_s=20)
+        await eventually(lambda: answers(f"{url}/readyz"), "ready", timeout_s=60)
         async with publisher(mosquitto.port) as client:
             await publish(client, batch())
         await eventually(lambda: answers(f"{url}/healthz"), "healthy")

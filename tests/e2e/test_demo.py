@@ -82,11 +82,11 @@ def test_ctrl_c_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) ->
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 30)
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 60)
         below = descendants(child.pid)
         child.send_signal(number)
         assert child.wait(timeout=60) == 0
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 10)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 60)
     finally:
         child.kill()
         output = child.communicate()[0].decode()
@@ -105,11 +105,11 @@ def test_a_demo_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 30)
+        wait_until(lambda: len(descendants(child.pid)) >= 3, "broker, collector and agent", 60)
         below = descendants(child.pid)
         child.kill()
         assert child.wait(timeout=60) == -signal.SIGKILL
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 20)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), "every process is gone", 60)
     finally:
         child.kill()
         child.communicate()
@@ -147,7 +147,7 @@ def test_a_visitor_breaks_a_pump_at_the_terminal_and_a_feed_from_another_and_see
         wait_until(ready, "every device answers", 60)
         # A word that means nothing costs a line and not the demo.
         os.write(terminal, b"nothing\n3\n")
-        wait_until(lambda: "DcimCduPumpFailed cdu-1" in problems(), "the failed pump is a problem", 30)
+        wait_until(lambda: "DcimCduPumpFailed cdu-1" in problems(), "the failed pump is a problem", 60)
         assert order("fault", "feed", "--port", str(port)).stdout == "broken: feed A is lost, generator and all\n"
         wait_until(
             lambda: any(each.startswith(("DcimFeed", "DcimUps")) for each in problems()),

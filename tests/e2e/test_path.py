@@ -156,7 +156,7 @@ async def test_a_broker_restart_needs_no_human_and_a_dead_device_disturbs_nobody
 
             async def growing(by: int) -> None:
                 target = await stored() + by
-                await eventually(lambda: collector.collector.stats().points_stored >= target, "more points", 40)
+                await eventually(lambda: collector.collector.stats().points_stored >= target, "more points", 60)
 
             await growing(50)
             await asyncio.to_thread(mosquitto.restart)

@@ -69,8 +69,8 @@ async def test_a_device_is_unknown_while_its_agent_is_dead_or_hangs_and_never_do
                     lambda: (stats().devices_up, stats().devices_down) == ((DEVICE,), (SILENT,)), "started again"
                 )
                 agent.send_signal(signal.SIGSTOP)
-                await until(lambda: stats().devices_unknown == (SILENT, DEVICE), "hangs", 20)
+                await until(lambda: stats().devices_unknown == (SILENT, DEVICE), "hangs", 60)
                 agent.send_signal(signal.SIGCONT)
-                await until(lambda: stats().devices_up == (DEVICE,), "goes on", 20)
+                await until(lambda: stats().devices_up == (DEVICE,), "goes on", 60)
     finally:
         await device.stop()

@@ -1,5 +1,8 @@
 """Units that answer oddly but unmistakably: noise on the line, another unit's number, a connection closed behind each answer."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,8 @@ from agent.modbus.pymodbus_wire import stray_octets
 from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.modbus.modbus_peers import answer, connected, fails, rtu_answer, target_of
+from tests.jumping import JUMP_S, LONG_S, after, jump
+from tests.servers.waiting import eventually
 
 NOISE = [
     b"\0",
@@ -106,15 +111,18 @@ async def test_any_transaction_number_is_taken_where_the_device_always_answers_s
 
 async def test_where_any_number_is_taken_a_late_answer_is_not() -> None:
     """The first one is late, and would be the answer to the second request."""
-    async with (
-        FaultyModbus(
-            lambda frame: [answer(frame, 7, 8, tid=9)] if len(server.frames) > 1 else [0.6, answer(frame, 1, 2, tid=9)]
-        ).serving() as server,
-        connected(target_of(server.port, accepts="other_transaction")) as client,
-    ):
-        async with fails(DeviceTimeout):
-            await client.read(1, "holding", 0, 2)
-        assert await client.read(1, "holding", 4, 2) == [7, 8]
+    delays = iter([JUMP_S + 5, 10.0])
+    server = FaultyModbus(lambda frame: [next(delays), answer(frame, 7, len(server.frames), tid=9)])
+    async with server.serving():
+        target = replace(target_of(server.port, accepts="other_transaction"), timeout_s=LONG_S)
+        async with connected(target) as client:
+            async with fails(DeviceTimeout):
+                await after(lambda: len(server.frames), client.read(1, "holding", 0, 2), jumps=1)
+            second = asyncio.create_task(client.read(1, "holding", 4, 2))
+            await eventually(lambda: len(server.frames) == 2, "the second request")
+            await jump(6.0)  # the answer to the first one is sent
+            await jump(6.0)
+            assert await second == [7, 2]
         assert server.connections == 2
 
 

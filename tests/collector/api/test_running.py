@@ -81,7 +81,7 @@ async def test_history_survives_a_restart(mosquitto: Mosquitto, tmp_path: Path) 
         await eventually(lambda: "DcimSmoke" in json.dumps(_ask(one, "problems")), "told")
         await publish(client, batch(seq=2, values={SMOKE: 0.0}))
         file = config.problems_path.with_suffix(".history.jsonl")
-        await until(lambda: file.exists() and file.stat().st_size > 0, "written", timeout_s=20)
+        await until(lambda: file.exists() and file.stat().st_size > 0, "written", timeout_s=60)
     async with running(config) as one:
         await one.ready()
         (item,) = (await got(one, "problems/history"))["items"]

@@ -40,7 +40,7 @@ async def test_nothing_is_acknowledged_while_the_store_is_away(
     async with running(config) as running_one:
         await until(lambda: running_one.collector.stats().messages_received == 10, "the same ones again")
         await asyncio.to_thread(influxdb.start)
-        rows = await eventually(lambda: _full(influxdb, 30), "all points", timeout_s=20)
+        rows = await eventually(lambda: _full(influxdb, 30), "all points", timeout_s=60)
         assert [row["time"] for row in rows] == [start_ms + seq for seq in range(1, 31)]
         await running_one.ready()
 
@@ -59,7 +59,7 @@ async def test_broker_restart_needs_no_human(mosquitto: Mosquitto, tmp_path: Pat
         mosquitto.start()
         async with publisher(mosquitto.port) as client:
             await publish(client, batch())
-        await eventually(lambda: len(points(tmp_path)) == 2, "the batch", timeout_s=20)
+        await eventually(lambda: len(points(tmp_path)) == 2, "the batch", timeout_s=60)
         await running_one.ready()
 
 
@@ -79,9 +79,9 @@ async def test_an_old_acknowledgement_is_not_sent_on_a_new_connection(
                 await publish(client, batch(seq=seq, time_ms=start_ms + seq))
         await until(lambda: running_one.collector.stats().messages_received == 20, "all of them")
         mosquitto.restart()
-        await until(lambda: running_one.collector.stats().messages_received == 40, "all again", timeout_s=20)
+        await until(lambda: running_one.collector.stats().messages_received == 40, "all again", timeout_s=60)
         await asyncio.to_thread(influxdb.start)
-        await eventually(lambda: _full(influxdb, 20), "all points", timeout_s=20)
+        await eventually(lambda: _full(influxdb, 20), "all points", timeout_s=60)
         await running_one.ready()
     async with running(config) as running_one, publisher(mosquitto.port) as client:
         await running_one.subscribed()
@@ -105,7 +105,7 @@ async def test_one_bad_point_in_a_thousand_is_found(mosquitto: Mosquitto, influx
         assert (await asyncio.to_thread(lambda: request(address, params, body=body))).status == 204
         documents = [batch(f"cdu-{n}", seq=n, time_ms=old_ms if n == 500 else time_ms) for n in range(1, 1001)]
         await publish(client, *documents)
-        rows = await eventually(lambda: _full(influxdb, 999), "all good points", timeout_s=30)
+        rows = await eventually(lambda: _full(influxdb, 999), "all good points", timeout_s=60)
         assert "cdu-500" not in {row["device"] for row in rows}
         await eventually(lambda: dead_letters(tmp_path), "the dead letter")
         [entry] = dead_letters(tmp_path)

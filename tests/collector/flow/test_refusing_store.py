@@ -57,7 +57,7 @@ async def test_a_tls_port_spoken_to_in_plain_http_buries_nothing_and_all_is_stor
             await one.fault("check store.url (http or https, port, path), org, bucket and token")
             await asyncio.to_thread(tls.stop)
             await asyncio.to_thread(plain.start)
-            await eventually(lambda: len(influxdb.query(SUPPLY)) == 30, "all points", timeout_s=40)
+            await eventually(lambda: len(influxdb.query(SUPPLY)) == 30, "all points", timeout_s=60)
             await one.ready()
             await one.reaches("dcim_collector_spool_messages", lambda held: held == 0)
     finally:

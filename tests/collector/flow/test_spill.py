@@ -53,7 +53,7 @@ async def test_the_flow_goes_on_while_the_store_is_away(
     async with running(config) as one:
         await one.reaches("dcim_collector_spool_messages", lambda held: held == 100)
         await asyncio.to_thread(influxdb.start)
-        await eventually(lambda: len(times(influxdb)) == 100, "all points", timeout_s=40)
+        await eventually(lambda: len(times(influxdb)) == 100, "all points", timeout_s=60)
         assert times(influxdb) == [start_ms + seq for seq in range(1, 101)]
         await one.ready()
         await one.reaches("dcim_collector_spool_messages", lambda held: held == 0)
@@ -78,7 +78,7 @@ async def test_a_full_outbox_takes_no_more_and_the_broker_keeps_it(
         await one.reaches("dcim_collector_spool_bytes", lambda held: held >= 65536)
         assert float(await one.sample("dcim_collector_messages_received_total")) < 250
         await asyncio.to_thread(influxdb.start)
-        await eventually(lambda: len(times(influxdb)) == 250, "all points", timeout_s=40)
+        await eventually(lambda: len(times(influxdb)) == 250, "all points", timeout_s=60)
 
 
 @asynccontextmanager
@@ -91,7 +91,7 @@ async def process(config: CollectorConfig, folder: Path, port: int) -> AsyncIter
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     child = await asyncio.create_subprocess_exec(*command, env=environment, stderr=asyncio.subprocess.DEVNULL)
     try:
-        await eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "listening", timeout_s=20)
+        await eventually(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "listening", timeout_s=60)
         yield child
     finally:
         if child.returncode is None:
@@ -111,18 +111,18 @@ async def test_kill_9_with_a_store_that_is_away_loses_nothing(
     start_ms = now_ms() - 1000
     async with publisher(mosquitto.port) as client:
         async with process(config, tmp_path, port) as child:
-            await eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "ready", timeout_s=20)
+            await eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "ready", timeout_s=60)
             await asyncio.to_thread(influxdb.stop)
             for seq in range(1, 101):
                 await publish(client, batch(seq=seq, time_ms=start_ms + seq))
-            await eventually(lambda: spooled(port) > 20, "some are on disk", timeout_s=20)
+            await eventually(lambda: spooled(port) > 20, "some are on disk", timeout_s=60)
             child.send_signal(signal.SIGKILL)
             await child.wait()
         for seq in range(101, 121):
             await publish(client, batch(seq=seq, time_ms=start_ms + seq))
         await asyncio.to_thread(influxdb.start)
         async with process(config, tmp_path, port):
-            await eventually(lambda: len(times(influxdb)) == 120, "all points", timeout_s=40)
+            await eventually(lambda: len(times(influxdb)) == 120, "all points", timeout_s=60)
             assert times(influxdb) == [start_ms + seq for seq in range(1, 121)]
             await eventually(lambda: spooled(port) == 0, "nothing is left on disk")
 

@@ -103,7 +103,7 @@ async def test_a_message_is_acknowledged_after_its_points_and_after_its_number(
     command = tracing(trace, [sys.executable, "-m", "collector", "run", str(file)])
     process = await asyncio.create_subprocess_exec(*command, cwd=REPOSITORY, stderr=asyncio.subprocess.DEVNULL)
     try:
-        await eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "ready", timeout_s=30)
+        await eventually(lambda: answers(f"http://127.0.0.1:{port}/readyz"), "ready", timeout_s=60)
         async with publisher(mosquitto.port) as client:
             await publish(client, batch())
         await eventually(lambda: any(_is_puback(call) for call in calls(trace)), "acknowledged")

@@ -30,7 +30,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_a_million_figures() -> None:
     monitor = Monitor(load_table(), latest, by_site, lambda: (), failures)
     async with Turns().counted() as turns:
         running = asyncio.ensure_future(monitor.run())
-        await eventually(lambda: looked[0] > 1, "the figures were looked at twice", 30)
+        await eventually(lambda: looked[0] > 1, "the figures were looked at twice", 60)
         running.cancel()
         await asyncio.wait([running])
     assert not failures.counts

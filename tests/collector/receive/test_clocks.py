@@ -115,7 +115,7 @@ async def test_a_kill_between_store_and_ledger_leaves_each_message_stored_once(
         with ledger_locked(config.ledger_path):
             odd = [batch(seq=seq, time_ms=5_000 + seq) for seq in range(1, 11)]
             await publish(client, *odd, *(batch(seq=seq, time_ms=start_ms + seq) for seq in range(11, 31)))
-            await eventually(lambda: len(rows()) == 20, "what was in time", timeout_s=20)
+            await eventually(lambda: len(rows()) == 20, "what was in time", timeout_s=60)
             await kill()
     async with running(config) as one:
         stored = 'dcim_collector_ledger_stored_messages{agent="gw-3",site="cas1"}'
