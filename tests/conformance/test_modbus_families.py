@@ -85,7 +85,20 @@ async def poll(port: int, name: str, unit: int) -> Readings:
 
 def mbpoll(port: int, one: Served) -> int:
     """The checked register as mbpoll reads it from the wire address."""
-    command = [find_program("mbpoll", "mbpoll"), "-m", "tcp", "-a", str(one.unit), "-p", str(port), "-0", "-1", "-q"]
+    command = [
+        find_program("mbpoll", "mbpoll"),
+        "-o",
+        "10",
+        "-m",
+        "tcp",
+        "-a",
+        str(one.unit),
+        "-p",
+        str(port),
+        "-0",
+        "-1",
+        "-q",
+    ]
     kind = "3:hex" if one.table == "input" else "4:hex"
     done = subprocess.run(
         [*command, "-r", str(one.checked), "-t", kind, "127.0.0.1"],

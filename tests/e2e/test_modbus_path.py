@@ -68,7 +68,20 @@ async def poll(port: int, name: str) -> Readings:
 
 def mbpoll(port: int, unit: int, address: int, *kind: str) -> float:
     """One holding register, or several as one number, as mbpoll reads them from the wire address."""
-    command = [find_program("mbpoll", "mbpoll"), "-m", "tcp", "-a", str(unit), "-p", str(port), "-0", "-1", "-q"]
+    command = [
+        find_program("mbpoll", "mbpoll"),
+        "-o",
+        "10",
+        "-m",
+        "tcp",
+        "-a",
+        str(unit),
+        "-p",
+        str(port),
+        "-0",
+        "-1",
+        "-q",
+    ]
     done = subprocess.run(
         [*command, "-r", str(address), "-t", *kind, "127.0.0.1"], capture_output=True, text=True, timeout=60, check=True
     )

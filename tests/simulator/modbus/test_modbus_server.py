@@ -37,11 +37,12 @@ async def serving(server: ModbusServer) -> AsyncIterator[int]:
 
 
 async def mbpoll(
-    port: int, unit: int, address: int, count: int = 1, *, table: int = 4, write: str = ""
+    port: int, unit: int, address: int, count: int = 1, *, table: int = 4, write: str = "", wait_s: int = 10
 ) -> dict[int, int] | str:
     """Registers by wire address, or the error that mbpoll reports. Table 0: coils, 3: input registers, 4: holding registers."""
     extent = [] if write else ["-c", str(count)]
-    at = ["-m", "tcp", "-p", str(port), "-a", str(unit), "-t", str(table), "-r", str(address), "-0", "-1", "-o", "1"]
+    at = ["-m", "tcp", "-p", str(port), "-a", str(unit), "-t", str(table), "-r", str(address), "-0", "-1"]
+    at += ["-o", str(wait_s)]
     status, out, err = await run("mbpoll", *at, *extent, "127.0.0.1", *([write] if write else []))
     return (
         err
@@ -92,7 +93,7 @@ async def test_a_mute_server_says_nothing_and_then_goes_on() -> None:
     server = ModbusServer({12: _fixed({9: 1})})
     async with serving(server) as port:
         server.mute = True
-        assert "timed out" in str(await mbpoll(port, 12, 9))
+        assert "timed out" in str(await mbpoll(port, 12, 9, wait_s=1))
         server.mute = False
         assert await mbpoll(port, 12, 9) == {9: 1}
         assert server.requests == 2
