@@ -73,4 +73,5 @@ def _item(problem: Problem, each: Ended, ended: str | None, seconds: float) -> P
         seconds=round(seconds),
         peak=each.peak,
         is_cause=each.is_cause,
+        is_late=each.is_late,
     )

@@ -35,6 +35,8 @@ class Ended(msgspec.Struct, frozen=True):
     value: float
     peak: float
     is_cause: bool
+    is_late: bool = False
+    """Nobody was told: it was over when its readings came."""
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -70,6 +72,10 @@ class History:
             tracked.peak,
             is_cause,
         )
+        self.add(ended)
+
+    def add(self, ended: Ended) -> None:
+        """Take what was over before anybody knew of it."""
         self._keep(ended)
         self._waiting.append(ended)
 

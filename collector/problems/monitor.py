@@ -18,6 +18,7 @@ from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, history_files, read_history
+from collector.problems.late_queue import LateQueue
 from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
@@ -104,6 +105,8 @@ class Monitor:
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.history = History()
+        self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock, wall)
+        """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
         self._looked_at: dict[tuple[str, str], float] = {}

@@ -204,7 +204,6 @@ EDGE_BATTERY = [
             at("DcimUpsOnBatteryProlonged", feed="B"),
             at("DcimMainsLostProlonged", feed="B"),
             at("DcimUpsRuntimeMarginShort", feed="B"),
-            at("DcimDeviceUnreachable", device="crac-2"),  # on feed B
             EDGE_SURVIVES,
         ),
         "ups-b dcim_ups_output_source = battery",
