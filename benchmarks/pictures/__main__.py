@@ -20,6 +20,8 @@ IMAGES = REPOSITORY / "docs" / "images" / "boards"
 LEFT_OUT = "dcim-history-"
 WIDTH = 1600
 MOST_BYTES = 150_000
+PATIENCE_S = 120.0
+"""For a picture, on a machine that may be busy."""
 DRAWN_S = 12.0
 """Until every chart has its data and has ended its motion."""
 PAGE = """<!doctype html><meta charset="utf-8"><title>{title}</title><link rel="stylesheet" href="out.css"><body><div id="root"></div>
@@ -46,7 +48,8 @@ def small_picture(shown: Page) -> bytes:
     """The window as WebP, in the best quality of at most MOST_BYTES."""
     picture = b""
     for quality in (70, 50, 35, 20):
-        answer = shown.command("Page.captureScreenshot", format="webp", quality=quality)
+        how = {"format": "webp", "quality": quality}
+        answer = shown.browser.command("Page.captureScreenshot", shown.session, how, PATIENCE_S)
         picture = base64.b64decode(answer["data"])
         if len(picture) <= MOST_BYTES:
             break

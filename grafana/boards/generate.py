@@ -61,6 +61,6 @@ def dashboards_page() -> str:
 
 OPENING: Final = (
     "Nine boards about the present, and one about the past for each store. They are in `grafana/dashboards/`, ready to be provisioned;",
-    "[Set up the dashboards](../how-to/dashboards.md) says how. The pictures are of the demo's site after some minutes, by the components of",
+    "[Set up the dashboards](../how-to/dashboards.md) says how. The pictures are of the demo after some minutes, by the components of",
     "[Perses](https://perses.dev), which show the same panels in a simpler way than Grafana does (`make pictures`).",
 )
