@@ -28,6 +28,8 @@ ASKED: Final = "late_asked"
 """Name of what is kept of a layout (`Layout.made`)."""
 # Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
 MAX_SPANS = 10_000
+# Readings that are held, of all devices together; each costs some 200 bytes. The rest is not judged.
+MAX_HELD = 50_000
 # How often shares of devices are counted, in the readings' own time: each count looks at all devices.
 SHARES_EVERY_S = 1.0
 
@@ -90,7 +92,7 @@ class _Device:
     """The readings of one device at the time of its last late message; each with the time until which it counts."""
 
     at_s: float = 0.0
-    values: dict[tuple[str, Labels], tuple[Mapping[str, str], float | str, float]] = field(default_factory=dict)
+    values: dict[str, tuple["_Place", float | str, float]] = field(default_factory=dict)
     keys: set[Key] = field(default_factory=set)
 
 
@@ -109,7 +111,7 @@ class LateJudge:
         self._devices: dict[tuple[str, str], _Device] = {}
         self._spans: dict[Key, _Span] = {}
         self._closed: list[_Span] = []
-        self._counted_s, self._uncounted = 0.0, 0
+        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -142,23 +144,31 @@ class LateJudge:
         batch, until_s = late.batch, at_s + shelf_life_s(late.batch.interval_s)
         device.at_s = at_s
         if not batch.up:
+            self._held -= len(device.values)
             device.values.clear()
         asked = _asked(late.readings.layout, self._evaluator.metrics)
         for each in asked.numbers:
-            device.values[each.name, each.labels] = each.by_name, late.readings.numbers[each.place], until_s
+            self._hold(device, each, late.readings.numbers[each.place], until_s)
         for each in asked.words:
-            device.values[each.name, each.labels] = each.by_name, late.readings.words[each.place], until_s
+            self._hold(device, each, late.readings.words[each.place], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
         unit = Unit({**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent)
-        for (name, _), (by_name, value, expires_s) in device.values.items():
+        for place, value, expires_s in device.values.values():
             if at_s < expires_s:
-                unit.add(name, by_name, value)
+                unit.add(place.name, place.by_name, value)
         for limit in self._limits.get((late.site, batch.device), ()):
             unit.add(limit.metric, dict(limit.labels), limit.value)
         unit.add("dcim_device_observed", {"agent": batch.agent}, 1.0)
         unit.add("dcim_device_up", {"agent": batch.agent}, float(batch.up))
         unit.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
         return unit
+
+    def _hold(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
+        if place.key not in device.values:
+            if self._held >= MAX_HELD:
+                return
+            self._held += 1
+        device.values[place.key] = place, value, until_s
 
     def _note(self, found: Mapping[Key, float], known: set[Key], at_s: float, poll_s: float, unit: Unit | None) -> None:
         for key, value in found.items():
@@ -216,7 +226,7 @@ class LateJudge:
         self._closed.clear()
         self._shares.keep(())
         self._evaluator.history.forget(math.inf)
-        self._counted_s, self._uncounted = 0.0, 0
+        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)
 
 
@@ -224,8 +234,8 @@ class _Place(NamedTuple):
     """One series of a message that some problem asks about."""
 
     place: int
+    key: str
     name: str
-    labels: Labels
     by_name: Mapping[str, str]
 
 
@@ -242,7 +252,7 @@ def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
         return known
     found = [
         [
-            _Place(place, each.metric.name, each.labels, each.by_name)
+            _Place(place, each.key, each.metric.name, each.by_name)
             for place, each in enumerate(series)
             if each.metric.name in metrics
         ]
