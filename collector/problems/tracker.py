@@ -60,6 +60,8 @@ class Tracked:
     """The maintenance window that it is in."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
+    remains: str = ""
+    """What the UPSs of each feed carry and how long they last, if it is about a feed."""
 
     @property
     def key(self) -> Key:
