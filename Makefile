@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents pictures truth page fuzz mutants deb bundle release upgrade-test try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents pictures truth page fuzz mutants deb bundle release upgrade-test check-manifests try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -30,7 +30,8 @@ help:
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
 	@echo "make release   version, changelog, tag, packages, checksums, provenance; ARGS=0.2.0, ARGS=--dry-run to see what, ARGS=--twice to compare two builds"
 	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
-	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
+	@echo "make check-manifests  deploy/kubernetes against the published schemas, with kubeconform; needs Go and kubectl"
+	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge; ARGS=dist/FILE.deb to try that one"
 	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 
@@ -102,8 +103,12 @@ upgrade-test:
 	@scripts/venv dev
 	@RACKFLOW_UPGRADE=1 $(VENV)/bin/python -m pytest tests/upgrade --no-budget -q $(ARGS)
 
+check-manifests:
+	@scripts/venv dev
+	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/check-manifests
+
 try-package:
-	@scripts/try-package
+	@scripts/try-package $(ARGS)
 
 try-image:
 	@scripts/try-image

@@ -47,12 +47,14 @@ class Simulation:
         host: str = "127.0.0.1",
         users: tuple[SnmpUser, ...] = (),
         day_s: float = DAY_S,
+        *,
+        mixed: bool = False,
     ) -> None:
-        """`day_s` is how long a day of the racks' load takes, in simulated seconds."""
+        """`day_s` is how long a day of the racks' load takes, in simulated seconds; `mixed` gives devices of more families."""
         self.speed = speed
         self.world = World(site, seed, day_s)
         self.instruments = Instruments(self.world)
-        self.fleet = Fleet(self.world, self.instruments, host, users)
+        self.fleet = Fleet(self.world, self.instruments, host, users, mixed=mixed)
         self.timeline = Timeline()
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
