@@ -55,7 +55,9 @@ RECORDED: Final = {
 # Lines that another check executes as they are, or that change the machine: pattern and who does it.
 ELSEWHERE: Final[Mapping[str, str]] = {
     r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
-    r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install|/usr/share/rackflow/": "make try-package installs and runs the services on a Debian of its own",
+    r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install|/usr/share/rackflow/": (
+        "make try-package installs and runs the services on a Debian of its own"
+    ),
     r"^amtool silence": "tests/collector/problems/test_acknowledged.py puts silences there with it",
     r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^(sudo |\w+=\S+ )*make (?!demo)": "tests/test_pages.py: the target exists",
