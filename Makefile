@@ -17,7 +17,7 @@ help:
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  what everything costs, beside peers, into benchmarks/RESULTS.md; ARGS='A page' for some of it"
 	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
-	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
+	@echo "make campus  3,076 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"

@@ -179,6 +179,22 @@ class Tracker:
             changed[tracked.key] = tracked
         return list(changed.values())
 
+    def paused(self, seconds: float, now: float) -> None:
+        """Leave out a time until `now` in which the collector itself was stopped: nobody saw what held in it, and what was over.
+
+        Otherwise what had held for a moment before would be told at once afterwards, and a leak whose device had no time yet to say
+        that it is still wet would be over.
+        """
+        for each in self._all.values():
+            # What was found after it has its own time already.
+            each.held_from = min(each.held_from + seconds, now)
+            each.last_held = min(each.last_held + seconds, now)
+            if each.restored_until:
+                each.restored_until += seconds
+            for span in each.spans:
+                span[:] = (min(moment + seconds, now) for moment in span)
+        self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
+
     def restore(self, each: Tracked, now: float) -> None:
         """Take a problem that was told before a restart. It stays until its readings are there, but not for ever."""
         each.is_active, each.restored_until, each.last_held = True, now + RESTORED_S, now

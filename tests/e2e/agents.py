@@ -50,8 +50,8 @@ def agent_process(config: Path, folder: Path = REPOSITORY) -> Iterator[subproces
             yield process
             assert process.poll() is None, (config.parent / "agent.log").read_text(encoding="utf-8")
             process.terminate()
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             if process.poll() is None:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=60)

@@ -55,7 +55,9 @@ RECORDED: Final = {
 # Lines that another check executes as they are, or that change the machine: pattern and who does it.
 ELSEWHERE: Final[Mapping[str, str]] = {
     r"pip install|-m venv": "scripts/check-wheel installs the wheel in an empty environment",
-    r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install|/usr/share/rackflow/": "make try-package installs and runs the services on a Debian of its own",
+    r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install|/usr/share/rackflow/": (
+        "make try-package installs and runs the services on a Debian of its own"
+    ),
     r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^(sudo |\w+=\S+ )*make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",
@@ -288,7 +290,7 @@ def started_world(folder: Path) -> Iterator[World]:
         # It ends when somebody connects and says nothing.
         stack.callback(_end, launcher, address)
         broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
-        world = World(folder, free_port(socket.SOCK_DGRAM), broker.port)
+        world = World(folder, free_port(), broker.port)
         world.netbox = stack.enter_context(_netbox())
         write_shims(folder / "bin", address)
         keys = SECRETS["RACKFLOW_PDU_AUTH_KEY"], SECRETS["RACKFLOW_PDU_PRIV_KEY"]
@@ -385,4 +387,4 @@ def _started(folder: Path, name: str, words: list[str], ready: str) -> Iterator[
 def _end(launcher: "subprocess.Popen[bytes]", address: Path) -> None:
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(str(address))
-    launcher.wait(10)
+    launcher.wait(60)

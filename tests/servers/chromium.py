@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from tests.servers.process import find_program
 
 START_TIMEOUT_S = 60.0
-WAIT_S = 30.0
+WAIT_S = 60.0
 # Without any of Chromium's own requests, so that each request seen is the page's. The sandbox needs rights that containers lack; the pages
 # are our own.
 _FLAGS = (

@@ -42,11 +42,12 @@ class Network:
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
-        self.port = 0
+        # Not one that the system chooses: a server of another test could have it on the next address, which is searched, too.
+        self.port = free_port()
 
     async def add(self, address: str, records: Sequence[Record], community: str = "public") -> None:
         device = SnmpDevice(records, communities=[community], host=address, port=self.port)
-        self.port = await device.start()
+        await device.start()
         self._stack.push_async_callback(device.stop)
 
     async def discover(self, *arguments: str, expected: int = 0) -> None:
@@ -56,7 +57,7 @@ class Network:
             "--port",
             str(self.port),
             "--timeout",
-            "0.3",
+            "1",
             "--rate",
             "300",
             *arguments,

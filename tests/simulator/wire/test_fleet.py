@@ -42,7 +42,7 @@ class Running:
     async def read(self, device: str, *, profile: str | None = None, port: int | None = None) -> Readings:
         config = load_agent_config(self.config)
         (found,) = (each for each in config.devices if each.id == device)
-        found = found.model_copy(update={"timeout_s": 0.5, "retries": 0, **({"profile": profile} if profile else {})})
+        found = found.model_copy(update={"timeout_s": 5.0, "retries": 0, **({"profile": profile} if profile else {})})
         found = found.model_copy(update={"port": port} if port else {})
         identified, readings, _ = await read_device(PollerFactory(profiles()), config, found, time.time())
         if profile:

@@ -193,11 +193,17 @@ class PlayedAgent:
                 self._asked.clear()
                 wanted = self._wanted
                 state: Literal["online", "offline"] = "offline" if self._quiet else "online"
-                await publish_to(
-                    self._site,
-                    client,
-                    Status(agent=AGENT, site=self._site, status=state, version="1", epoch=epoch, started=started),
+                # Devices that a status does not name are forgotten, until their next words.
+                status = Status(
+                    agent=AGENT,
+                    site=self._site,
+                    status=state,
+                    version="1",
+                    epoch=epoch,
+                    started=started,
+                    devices=sorted(self.devices),
                 )
+                await publish_to(self._site, client, status)
                 for name, device in list(self.devices.items()) if not self._quiet else ():
                     self._sequence += 1
                     await publish_to(self._site, client, *self._documents(name, device, epoch))
@@ -287,7 +293,7 @@ class CollectorProcess:
         """End it in order."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(15.0)
+            self._process.wait(60.0)
         self._process = None
 
     def metric(self, series: str) -> float:

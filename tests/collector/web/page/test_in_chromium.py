@@ -52,6 +52,7 @@ def test_the_floor_says_what_metrics_say_asks_no_other_host_and_weighs_little(ha
                 f'dcim_rack_power_watts{{site="cas1",room="dh1",row="{rack[0]}",rack="{rack}"}}'
             )
             assert shown[rack] == f"{watts / 1000:.1f}\u00a0kW"
+        page.wait("document.querySelector('.cdu').innerText.includes('L/min')", "what the CDU measures is shown")
         assert page.text(".cdu") == "cdu-1\n318\u00a0L/min\n31.8 → 40.9\u00a0°C\n●○"
         assert "ups-a 40\u00a0min · load 31\u00a0%" in page.text("[data-feed=A]")
         hosts = {urlsplit(url).netloc for url in page.seen.requests}
