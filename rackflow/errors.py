@@ -84,11 +84,12 @@ class DeviceAuthError(DeviceError):
 class DeviceProtocolError(DeviceError):
     """An answer that breaks the protocol, or the device's refusal of a request.
 
-    `code` is the Modbus exception code, 0 if there is none.
+    `code` is the Modbus exception code, 0 if there is none. `is_short`: it gave fewer registers than it was asked for.
     """
 
     kind = "protocol"
     code = 0
+    is_short = False
 
 
 class DeviceDecodeError(DeviceError):

@@ -64,7 +64,10 @@ class ModbusLink:
         answer = await self._ask(request)
         values = answer.values[:count] if function in BIT_FUNCTIONS else answer.values
         if len(values) != count:
-            raise self._error(DeviceProtocolError, f"sent {len(values)} values instead of {count}", request)
+            text = f"sent {len(values)} values instead of {count}"
+            error = DeviceProtocolError(text, device=self._name, operation=request.operation)
+            error.is_short = len(values) < count
+            raise error
         return values
 
     async def describe(self, unit: int) -> str:

@@ -238,7 +238,7 @@ class ModbusPoller:
                 raise
             if is_later(error):
                 found.busy.update(refs)
-            elif not error.code:
+            elif not error.code and not (error.is_short and len(refs) > 1):
                 pass  # garbage, which says nothing about the registers
             elif len(refs) == 1:
                 self._refusals.refuse(refs[0], error.code)

@@ -107,7 +107,8 @@ class Siblings:
         for line in self._judged[poll]:
             if line.contradicts(values):
                 self._doubts[line] = DOUBTS if line.together else self._doubts.get(line, 0) + 1
-            else:
+            elif values.get(line.amperes) and values.get(line.volts):
+                # A line that is dark shows nothing: what was wrong before an outage is so after it.
                 self._doubts.pop(line, None)
 
     def _reject_line(self, line: _Line, readings: Readings) -> None:

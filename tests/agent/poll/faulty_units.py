@@ -30,6 +30,8 @@ class Unit:
     silent: bool = False
     silent_requests: int = 0
     hangs_up: bool = False
+    most: int = 125
+    """Registers that it gives at once, however many it is asked for."""
     asked: list[tuple[int, int]] = field(default_factory=list)
 
     def reply(self, frame: bytes) -> list[bytes | float | None]:
@@ -58,7 +60,8 @@ class Unit:
         code = code or (0 if all(at in self.registers for at in wanted) else ADDRESS)
         if code:
             return bytes([function | 0x80, code])
-        return bytes([function, 2 * count]) + b"".join(self.registers[at].to_bytes(2, "big") for at in wanted)
+        given = wanted[: self.most]
+        return bytes([function, 2 * len(given)]) + b"".join(self.registers[at].to_bytes(2, "big") for at in given)
 
 
 @dataclass

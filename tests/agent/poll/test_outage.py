@@ -96,13 +96,14 @@ async def test_an_outage_plans_no_snmp_family_anew_takes_no_reading_and_shows_as
         assert "replanning" not in dark.bad.values(), name
         live = [each for each, volts in before.values.items() if SUPPLY.match(each) and volts]
         assert name in NO_MEASUREMENT or not [each for each in live if dark.values.get(each) != 0], name
-        assert (await bench.read(cells)).values == before.values, name
+        # A made-up current and power may contradict each other, which is noticed later after an outage.
+        assert (await bench.read(cells)).values.items() >= before.values.items(), name
         assert bench.opened == 1, name
         # One that is opened in the outage has them all once power is back.
         late = Bench(name, cells | outage)
         await late.read()
         await late.read(cells)
-        assert (await late.read()).values == before.values, name
+        assert (await late.read()).values.items() >= before.values.items(), name
     assert powered > 5
 
 

@@ -82,6 +82,20 @@ async def test_however_many_registers_are_refused_the_others_are_read(refused: s
         assert readings.bad == {keys[at]: "refused" for at in refused}
 
 
+@both_framings
+async def test_a_unit_that_gives_fewer_registers_than_it_is_asked_for_is_read_in_smaller_parts(
+    transport: Transport,
+) -> None:
+    async with unit_bench(PROFILE, meter(most=4), transport) as bench:
+        await bench.poller.open()
+        readings = await bench.polled()
+        assert (readings.values, readings.bad) == (ALL, {})
+        # One that gives not even the registers of one number gives none of it, and no half of it.
+        bench.unit.most = 1
+        readings = await bench.polled()
+        assert (readings.values, set(readings.bad)) == (but(V1, V2, V3), {V1, V2, V3})
+
+
 async def test_a_refused_register_is_asked_for_ever_less_often_but_within_ten_seconds() -> None:
     async with unit_bench(PROFILE, meter()) as bench:
         await bench.poller.open()
