@@ -87,7 +87,23 @@ async def test_what_is_walked_replays_and_is_served_the_same(
 
 def mbpoll(port: int, place: Place) -> int:
     """One holding register, as another program reads it."""
-    options = ["-m", "tcp", "-p", str(port), "-a", str(place[0]), "-0", "-r", str(place[2]), "-c", "1", "-1", "-q"]
+    options = [
+        "-o",
+        "10",
+        "-m",
+        "tcp",
+        "-p",
+        str(port),
+        "-a",
+        str(place[0]),
+        "-0",
+        "-r",
+        str(place[2]),
+        "-c",
+        "1",
+        "-1",
+        "-q",
+    ]
     done = subprocess.run(
         [find_program("mbpoll", "mbpoll"), *options, "127.0.0.1"],
         capture_output=True,
