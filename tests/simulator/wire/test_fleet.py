@@ -39,10 +39,14 @@ class Running:
         self.world = fleet.world
         self.config = config
 
-    async def read(self, device: str, *, profile: str | None = None, port: int | None = None) -> Readings:
+    async def read(
+        self, device: str, *, profile: str | None = None, port: int | None = None, timeout_s: float = 5.0
+    ) -> Readings:
         config = load_agent_config(self.config)
         (found,) = (each for each in config.devices if each.id == device)
-        found = found.model_copy(update={"timeout_s": 5.0, "retries": 0, **({"profile": profile} if profile else {})})
+        found = found.model_copy(
+            update={"timeout_s": timeout_s, "retries": 0, **({"profile": profile} if profile else {})}
+        )
         found = found.model_copy(update={"port": port} if port else {})
         identified, readings, _ = await read_device(PollerFactory(profiles()), config, found, time.time())
         if profile:
@@ -162,7 +166,7 @@ async def test_what_has_no_power_does_not_answer(edge: Running) -> None:
     edge.world.advance(1)
     edge.fleet.follow_power()
     with pytest.raises(DeviceTimeout):
-        await edge.read("pdu-a01-a")
+        await edge.read("pdu-a01-a", timeout_s=0.5)
     await edge.read("pdu-a01-b")
     pdu.breaker.reset()
     edge.world.advance(1)

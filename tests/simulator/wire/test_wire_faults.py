@@ -24,7 +24,7 @@ async def test_a_silent_device_times_out(wire: tuple[Running, WireFaults]) -> No
         fault = Fault(fault="timeout", target=target)
         await faults.begin(fault)
         with pytest.raises(DeviceTimeout):
-            await it.read(target)
+            await it.read(target, timeout_s=0.5)
         await faults.end(fault)
         assert (await it.read(target)).values
 
@@ -36,7 +36,7 @@ async def test_a_slow_device_answers_late_and_then_too_late(wire: tuple[Running,
         assert (await it.read(target)).values
         await faults.begin(Fault(fault="slow", target=target, value=2.0))
         with pytest.raises(DeviceTimeout):
-            await it.read(target)
+            await it.read(target, timeout_s=0.5)
 
 
 async def test_a_reboot_starts_time_and_boots_anew(wire: tuple[Running, WireFaults]) -> None:
@@ -47,7 +47,7 @@ async def test_a_reboot_starts_time_and_boots_anew(wire: tuple[Running, WireFaul
     fault = Fault(fault="reboot", target="ups-a", for_s=20)
     await faults.begin(fault)
     with pytest.raises(DeviceTimeout):
-        await it.read("ups-a")
+        await it.read("ups-a", timeout_s=0.5)
     await faults.end(fault)
     assert server.boots == boots + 1
     assert (await it.read("ups-a")).values
@@ -76,5 +76,5 @@ async def test_a_device_that_has_moved_is_dead_at_its_old_address(wire: tuple[Ru
         await faults.begin(Fault(fault="address_change", target=target))
         assert it.fleet.devices[target].server.port != before
         with pytest.raises((DeviceTimeout, DeviceUnreachable)):
-            await it.read(target)
+            await it.read(target, timeout_s=0.5)
         assert (await it.read(target, port=it.fleet.devices[target].server.port)).values
