@@ -236,10 +236,13 @@ class Evaluator:
     def _passing(
         self, condition: Condition, unit: Unit, problem: str, wall_s: float
     ) -> Iterator[tuple[Mapping[str, str], float]]:
+        where, where_not, remembers = condition.where, condition.where_not, condition.after or condition.fell
         for labels, raw in self._source(condition, unit):
-            if not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where.items()):
+            if where and not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in where.items()):
                 continue
-            if any(labels.get(name, unit.base.get(name, "")) in texts for name, texts in condition.where_not.items()):
+            if where_not and any(
+                labels.get(name, unit.base.get(name, "")) in texts for name, texts in where_not.items()
+            ):
                 continue
             if condition.states:
                 was = True
@@ -254,9 +257,11 @@ class Evaluator:
                 continue
             value *= condition.times
             passes = self._compare(condition, labels, value, unit)
-            key = labels_of({**unit.base, **labels}) if condition.after or condition.fell else ()
-            fell = self.history.fell(problem, key, value, condition, wall_s)
-            if self.history.was(problem, key, value, condition, wall_s) and fell and passes:
+            if remembers:
+                key = labels_of({**unit.base, **labels})
+                fell = self.history.fell(problem, key, value, condition, wall_s)
+                passes = self.history.was(problem, key, value, condition, wall_s) and fell and passes
+            if passes:
                 yield labels, value
 
     def _beyond(self, condition: Condition, unit: Unit) -> Sequence[tuple[Mapping[str, str], float]]:

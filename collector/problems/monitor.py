@@ -98,6 +98,8 @@ class Monitor:
         self.history = History()
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
+        self._of_figures: dict[str, tuple[Sequence[Figure], Unit]] = {}
+        """Figures of a cycle, by site, and what is made of them."""
         self._looked_at: dict[tuple[str, str], float] = {}
         self._is_complete = False
         self._told: dict[str, set[Key]] = {}
@@ -239,8 +241,16 @@ class Monitor:
         for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
             self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
             yield
-        for site, figures in self._figures(now).items():
-            unit = yield from collect_figures(site, figures, self._evaluator.metrics)
+        present = self._figures(now)
+        for gone in self._of_figures.keys() - present.keys():
+            del self._of_figures[gone]
+        for site, figures in present.items():
+            known = self._of_figures.get(site)
+            if known is None or known[0] is not figures:
+                # Of one cycle: they are looked at every second, and change every five.
+                known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
+                self._of_figures[site] = known
+            unit = known[1]
             self._attempt(("figures", site), unit, now)
         own = Unit({})
         for name, labels, value in self._own():
