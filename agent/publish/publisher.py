@@ -18,6 +18,7 @@ import msgspec
 
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
+from agent.publish.pauses import Pauses
 from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of
 from agent.publish.retained import Retained
 from agent.publish.words import Listener
@@ -29,17 +30,10 @@ from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
-from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
+from rackflow.process.takeover import Takeovers, in_words
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
-# First and largest ceiling of the pause between connection attempts; the pause itself is drawn from 0 to the ceiling, which doubles
-# (full jitter), so that the agents of a site do not all reconnect in the same instant when the broker returns. Chosen values: the
-# pause adds about half a second after a restart of the broker, and at most 30 s after a long outage.
-RETRY_S = (0.5, 30.0)
-# Pause after a failure that only a person can fix (wrong credentials, a bad certificate file, a second client of one name). Trying
-# faster would fill the broker's log and may lock the account. Chosen values.
-SLOW_RETRY_S = PAUSE_S
 # How often refused topics are looked through, and how many of them are tried at a time: 20 probes a second, so that thousands of
 # refused topics cost the broker and the other topics little. Chosen values.
 PROBE_STEP_S = 0.25
@@ -174,20 +168,17 @@ class Publisher:
 
     async def run(self) -> None:
         """Connect, publish, and connect again, until cancelled."""
-        ceiling_s = RETRY_S[0]
+        pauses = Pauses()
         while True:
             self._wake.clear()
             broker, began = self._broker, time.monotonic()
             fault, slow = await obey_cancellation(self._session(broker))
             self._set_fault(broker, fault)
-            # A connection that lasted shows that the broker works, so pauses become short again. One that breaks at once does not.
-            if time.monotonic() - began > RETRY_S[1] or broker is not self._broker:
-                ceiling_s = RETRY_S[0]
-            low_s, high_s = SLOW_RETRY_S if slow else (0.0, ceiling_s)
+            lasted_s, is_other = time.monotonic() - began, broker is not self._broker
+            low_s, high_s = pauses.after(lasted_s, is_slow=slow, is_other_broker=is_other)
             with contextlib.suppress(TimeoutError):  # the pause is over, or the configuration has changed
                 async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
                     await self._wake.wait()
-            ceiling_s = min(ceiling_s * 2, RETRY_S[1])
 
     async def _session(self, broker: Broker) -> tuple[str, bool]:
         """One connection. Returns why it ended, and True if only a person can fix the cause."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.config import Device
 from agent.loop import AgentContext, DeviceLoop
+from agent.poll import OpeningPace
 from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters
 from rackflow import Batch, DeviceDocument, Event, decode
@@ -64,7 +65,7 @@ class Life:
 
     async def hear(self, batches: int) -> None:
         """Wait until this many batches have come in total."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(self.batches()) < batches:
                 message = await self.outbox.take()
                 kind = message.topic.split("/")[4]
@@ -89,12 +90,21 @@ async def living(
     intervals: dict[PollClass, float] | None = None,
     draw: float = 0.5,
     announce: Callable[[DeviceDocument], None] | None = None,
+    pace: OpeningPace | None = None,
     **changes: object,
 ) -> AsyncIterator[Life]:
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     documents: list[DeviceDocument] = []
     context = AgentContext(
-        "t1", "gw-1", "E", outbox, counters, announce or documents.append, lambda: WALL_S, lambda: draw
+        "t1",
+        "gw-1",
+        "E",
+        outbox,
+        counters,
+        announce or documents.append,
+        lambda: WALL_S,
+        lambda: draw,
+        pace=pace or OpeningPace(),
     )
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
     loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, context)

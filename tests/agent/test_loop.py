@@ -1,12 +1,17 @@
 """The life of one device: what its batches, events and document say of it, over everything that it may do."""
 
 import asyncio
+import contextlib
+import time
 
 import pytest
 
 from agent.config import CoolantConfig
-from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS
+from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, AgentContext, Attempt, Reporter
+from agent.poll import OpeningPace
+from agent.poll.pace import FIRST, PLACE_S
 from agent.readings import Identified, Identity, Readings
+from agent.self_metrics import Counters
 from rackflow import Event
 from rackflow.catalogue import PollClass
 from rackflow.documents import Coolant, DeviceDocument
@@ -19,7 +24,19 @@ from rackflow.errors import (
     DeviceTimeout,
     DeviceUnreachable,
 )
-from tests.agent.device_life import BATTERY, CHARGE, IDENTIFIED, LABELS, LOAD, NORMAL, SOURCE, ScriptedDevice, living
+from rackflow.outbox.memory import MemoryOutbox
+from tests.agent.device_life import (
+    BATTERY,
+    CHARGE,
+    IDENTIFIED,
+    LABELS,
+    LOAD,
+    NORMAL,
+    SOURCE,
+    WALL_S,
+    ScriptedDevice,
+    living,
+)
 
 FAULTS: list[tuple[type[DeviceError], str]] = [
     (DeviceTimeout, "timeout"),
@@ -70,6 +87,40 @@ async def test_a_batch_carries_who_when_and_what() -> None:
     polls = life.counters.polls["snmp"]
     assert polls >= 3
     assert (life.counters.samples, life.counters.rejected) == (3 * polls, {"sentinel": polls})
+
+
+@pytest.mark.parametrize("kind", ["batch", "event"])
+def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
+    outbox = MemoryOutbox("E", 1 << 20)
+    context = AgentContext("t1", "gw-1", "E", outbox, Counters(), lambda _: None, lambda: WALL_S)
+    reporter = Reporter(context, "ups-1", LABELS)
+    if kind == "batch":
+        reporter.batch(Attempt("safety", 1.0, 0.1), NORMAL)
+    else:
+        reporter.event("up")
+    assert outbox.stats().oldest_ms == 1_800_000_000_123
+
+
+async def test_a_batch_tells_how_long_its_poll_took() -> None:
+    class Slow(ScriptedDevice):
+        async def poll(self, poll_class: PollClass, now: float) -> Readings:
+            await asyncio.sleep(0.01)
+            return await super().poll(poll_class, now)
+
+    async with living(Slow([NORMAL, DeviceTimeout("x"), NORMAL]), {"safety": 5.0, "fast": 0.02}) as life:
+        await life.hear(2)
+    assert all(0.005 < each.duration_s < 5 for each in life.batches()[:2])
+
+
+async def test_the_wait_for_a_place_among_devices_that_are_opened_is_no_time_of_the_device() -> None:
+    pace, begun = OpeningPace(), time.perf_counter()
+    async with contextlib.AsyncExitStack() as others:
+        for _ in range(FIRST):
+            await others.enter_async_context(pace.place())
+        async with living(ScriptedDevice([NORMAL], [DeviceTimeout("x")]), pace=pace) as life:
+            await life.hear(1)
+            took_s = time.perf_counter() - begun
+    assert took_s - life.batches()[0].duration_s >= 0.9 * PLACE_S
 
 
 async def test_a_number_that_json_cannot_say_is_rejected_beside_what_else_was() -> None:

@@ -66,6 +66,18 @@ def test_a_backup_beside_a_running_collector_has_what_is_only_in_its_log(
     assert stored(tmp_path / "backup" / config.ledger_path.name) == 4
 
 
+def test_a_backup_that_fails_in_the_middle_leaves_no_folder_and_can_be_made_again(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    config.problems_path.unlink()
+    config.problems_path.mkdir()  # cannot be copied
+    with pytest.raises(RackflowError, match="cannot be written: Is a directory"):
+        make_backup(config, tmp_path / "backup")
+    assert not list(tmp_path.glob("backup*"))
+    config.problems_path.rmdir()
+    assert make_backup(config, tmp_path / "backup").files.keys() == {"ledger", "records"}
+
+
 def test_only_its_owner_can_read_a_backup(config: CollectorConfig, tmp_path: Path) -> None:
     make_backup(config, tmp_path / "backup")
     modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "backup").iterdir()}

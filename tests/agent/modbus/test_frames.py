@@ -8,7 +8,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.modbus.frames import MAX_OCTETS, Reader, request
+from agent.modbus.frames import MAX_OCTETS, SHOWN, Reader, request
 from agent.modbus.wire import Answer, GarbageError
 from rackflow.errors import DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
@@ -52,6 +52,42 @@ def test_whatever_comes_is_an_answer_nothing_or_garbage(chunks: list[bytes], wai
         return
     assert len(answers) <= waiting
     assert found.left <= MAX_OCTETS
+
+
+def test_requests_are_byte_for_byte_those_of_the_standard() -> None:
+    """Modbus Application Protocol V1.1b3, 6.3 and 6.21."""
+    assert request(0x0102, 17, 3, 0x006B, 3) == b"\x01\x02\x00\x00\x00\x06\x11\x03\x00\x6b\x00\x03"
+    assert request(0x0102, 17, 0x2B, 0, 0) == b"\x01\x02\x00\x00\x00\x05\x11\x2b\x0e\x01\x00"
+
+
+def test_the_longest_frame_is_taken_and_one_octet_more_is_no_modbus() -> None:
+    """A PDU has 253 octets at most (V1.1b3, 4.1): here an identification of one object."""
+    text = b"x" * (253 - 9)
+    pdu = b"\x2b\x0e\x01\x01\x00\x00\x01\x00" + bytes([len(text)]) + text
+    (told,) = fed(reader(), [b"\x00\x05\x00\x00\x00\xfe\x01" + pdu])
+    assert told.texts == [text]
+    with pytest.raises(GarbageError):
+        fed(reader(), [b"\x00\x05\x00\x00\x00\xff\x01" + pdu + b"x"])
+
+
+def test_an_identification_may_be_empty_or_cut() -> None:
+    (empty,) = fed(reader(), [b"\x00\x05\x00\x00\x00\x08\x01\x2b\x0e\x01\x01\x00\x00\x00"])
+    assert empty.texts == []
+    (cut,) = fed(reader(), [b"\x00\x05\x00\x00\x00\x05\x01\x2b\x0e\x01\x01"])
+    assert cut.texts is None
+
+
+def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
+    late = answer(request(4, 1, 3, 0, 1), 7)
+    (refusal,) = fed(reader(), [late + b"\x00\x05\x00\x00\x00\x02\x01\x83\x02"])
+    assert refusal.code == 2
+
+
+def test_of_garbage_the_beginning_is_shown() -> None:
+    with pytest.raises(GarbageError, match="sent 1000 bytes") as caught:
+        fed(reader(), [b"HTTP/1.1 400 " + b"x" * 987])
+    assert repr(b"HTTP/1.1 400 xxxxxxxxxxx") in str(caught.value)
+    assert (SHOWN, "x" * 12 in str(caught.value)) == (24, False)
 
 
 def test_bits_and_exceptions_and_identifications_are_read() -> None:

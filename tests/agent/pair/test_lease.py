@@ -35,6 +35,18 @@ def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_h
     assert lease.state == "holding"
 
 
+def test_words_come_each_second_and_three_may_be_lost() -> None:
+    """A claim waits for as long as a word takes at most."""
+    assert (RENEW_S, HEARD_WITHIN_S, SETTLE_S) == (1.0, 3.5, 1.0)
+
+
+def test_who_was_never_connected_knows_no_holder_claims_nothing_and_is_deaf() -> None:
+    lease = Lease("a", EXPIRES_S)
+    assert (lease.holder, lease.due(100.0), lease.is_deaf(100.0)) == ("", False, True)
+    lease.heard_standby("a", 100.0)
+    assert not lease.due(100.0 + HEARD_WITHIN_S), "it has heard nothing of its own lately"
+
+
 def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
     lease = connected()
     lease.heard("b", 0.5)
@@ -100,7 +112,7 @@ def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
     assert lease.due(5.1)
 
 
-@pytest.mark.parametrize(("at_s", "is_confirmed"), [(4.005, True), (4.02, False)])
+@pytest.mark.parametrize(("at_s", "is_confirmed"), [(4.005, True), (4.0 + 0.01, False), (4.02, False)])
 def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed: bool) -> None:
     lease = connected()
     claimed(lease, 4.0)
@@ -143,6 +155,16 @@ def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_whil
     for number in range(100):
         lease.heard_standby(f"forged-{number}", 7.0)
     assert lease.standbys(7.0) == MAX_STANDBYS
+
+
+def test_on_a_new_connection_nobody_is_known_to_stand_by_before_it_is_heard() -> None:
+    """It may have gone meanwhile, and an operator must not count on it."""
+    lease = connected()
+    lease.heard_standby("b", 6.0)
+    lease.connected(6.1)
+    assert lease.standbys(6.2) == 0
+    lease.heard_standby("b", 7.0)
+    assert lease.standbys(7.1) == 1
 
 
 def test_who_takes_over_stands_by_no_more() -> None:

@@ -116,6 +116,18 @@ async def test_rows_beyond_those_that_are_walked_are_left_out_and_said_in_the_cl
     assert (await poller.poll("slow", 1e9)).bad == {}
 
 
+async def test_rows_that_were_not_read_are_said_also_where_few_of_those_that_were_count() -> None:
+    """Of 20,001 rows ten are in use; nobody knows of those that were not read."""
+    device = Wide(MAX_SERIES + 1)
+    in_use = device.columns[f"{ROOT}.1.4"]
+    in_use |= dict.fromkeys(list(in_use)[10:], b"off")
+    poller = SnmpPoller(DEVICE, {"wide": PROFILE}, device)
+    await poller.open()
+    readings = await poller.poll("normal", 1e9)
+    assert sum(key.startswith(TEMPERATURE) for key in readings.values) == 10
+    assert readings.bad == {TEMPERATURE: "limit", HUMIDITY: "limit"}
+
+
 async def test_a_device_with_more_cells_than_planning_can_hold_is_refused() -> None:
     columns = range(6, 6 + MAX_CELLS // MAX_SERIES)
     points = "".join(

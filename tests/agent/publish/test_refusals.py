@@ -11,6 +11,7 @@ from agent.publish.refusals import (
     PAYLOAD_INVALID,
     QUOTA,
     RETRY_S,
+    WORDS,
     Refusals,
 )
 
@@ -143,6 +144,20 @@ def test_a_message_at_fault_is_given_up_and_its_topic_goes_on() -> None:
     assert given_up
     assert neighbour - 6 == MAX_REFUSALS - 1, "as many neighbours were accepted"
     assert now < 60
+
+
+def test_every_message_of_a_full_window_is_given_up_if_it_is_at_fault() -> None:
+    one, verdicts = refusals(), []
+    window = range(1, MAX_REMEMBERED + 1)
+    for attempt in range(MAX_REFUSALS):
+        verdicts = [one.refuse(topic("a"), what, BY_CONTENT, "", 0.0) for what in window]
+        one.accept(topic("a"), 1000 + attempt, 0.0)
+    assert verdicts == ["message"] * 32
+    assert MAX_REFUSALS == 3
+
+
+def test_reasons_have_the_words_that_metrics_and_status_promise() -> None:
+    assert WORDS == {0x10: "unheard", 0x87: "not_authorized", 0x97: "quota"}
 
 
 def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() -> None:

@@ -12,7 +12,7 @@ import pytest
 from agent.publish.connection import WINDOW, Window
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
-from rackflow.documents import Batch, DeviceDocument, Numbers, Status, encode
+from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, DeviceDocument, Numbers, Status, encode
 from rackflow.outbox import DiskOutbox, Limits, Outbox
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
@@ -193,6 +193,9 @@ async def test_what_cannot_be_split_to_the_brokers_limit_is_a_loss_with_a_reason
             assert sender.counters.publish_failures["size"] == 1
             assert 2000 < sender.publisher.largest_bytes() < 4000
             assert sender.counters.reconnects == 0
+            # What was learnt of one broker says nothing about the next one.
+            sender.publisher.set_broker(Broker(host="127.0.0.2", port=server.port))
+            assert sender.publisher.largest_bytes() == MAX_PAYLOAD_BYTES
 
 
 async def test_a_document_that_is_too_large_stops_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agent.snmp.keys import master_key
 from agent.snmp.seam import SnmpUser
 from agent.snmp.usm import MalformedMessage, Refusal, RefusedDatagrams, UsmCheck, UsmKeys, discovery_request
-from agent.snmp.usm.clock import BELIEVE_SETBACK_AFTER_S, EngineClock
+from agent.snmp.usm.clock import BELIEVE_SETBACK_AFTER_S, WINDOW_S, EngineClock
 from agent.snmp.usm.message import read_message, read_request
 from tests.agent.faulty_peers import GET, RESPONSE, tlv
 from tests.agent.snmp.v3_messages import AUTH, MAC_OCTETS, PRIV, V3, Keys, report, scoped
@@ -119,6 +119,77 @@ def test_a_new_request_ends_the_wait_for_the_one_before() -> None:
     assert check.received(ANSWER.signed(KEYS), 0.0) == Refusal.UNSOLICITED
 
 
+@pytest.mark.parametrize(
+    ("request_flags", "answer", "refusal", "words"),
+    [
+        (AUTH, {"flags": 0}, Refusal.UNAUTHENTICATED, "an answer without authentication"),
+        (AUTH, {"flags": AUTH | PRIV}, Refusal.LEVEL, "an answer at another security level"),
+        (0, {"flags": AUTH}, Refusal.LEVEL, "an answer at another security level"),
+        (AUTH, {"engine": bytes.fromhex("80001f8880ffffffff00000000")}, Refusal.ENGINE, "an answer of another engine"),
+        (AUTH, {"user": b"writer"}, Refusal.USER, "an answer for another user"),
+        (AUTH, {"mac": bytes(24)}, Refusal.DIGEST, "an answer whose authentication code is wrong"),
+        (AUTH | PRIV, {"flags": AUTH}, Refusal.UNENCRYPTED, "an answer without encryption"),
+    ],
+)
+def test_an_answer_that_is_not_asked_for_is_refused_by_its_reason_and_told(
+    request_flags: int, answer: dict[str, object], refusal: Refusal, words: str
+) -> None:
+    private = {"salt": bytes(8), "body": tlv(4, bytes(40))}
+    request = replace(REQUEST, flags=request_flags, **(private if request_flags & PRIV else {}))  # type: ignore[arg-type]
+    check = check_with(request)
+    assert check.complaint() == ""
+    is_private = answer.get("flags") == AUTH | PRIV
+    wrong = replace(ANSWER, flags=request_flags & AUTH, **(private if is_private else {}))  # type: ignore[arg-type]
+    wrong = replace(wrong, **answer)  # type: ignore[arg-type]
+    assert check.received(wrong.encode() if "mac" in answer else wrong.signed(KEYS), 0.0) == refusal
+    assert check.complaint() == f"SNMPv3 answers cannot be verified: there was {words}"
+    check.sent(replace(request, msg_id=4712).signed(KEYS))
+    assert check.complaint() == "", "a new request begins anew"
+
+
+def test_an_answer_from_outside_the_time_window_is_told() -> None:
+    check = check_with(REQUEST)
+    assert check.received(ANSWER.signed(KEYS), 0.0) is None
+    check.sent(replace(REQUEST, msg_id=4712).signed(KEYS))
+    assert check.received(replace(ANSWER, msg_id=4712).signed(KEYS), 151.0) == Refusal.TIME
+    assert "from outside the time window" in check.complaint()
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (1, "check `auth` and `priv`"),
+        (2, ""),
+        (3, "it does not know the user; check `user`"),
+        (4, ""),
+        (5, "the authentication key or protocol is wrong; check `auth` and `auth_key`"),
+        (6, "it cannot decrypt the request; check `priv` and `priv_key`"),
+    ],
+)
+def test_a_report_about_the_credential_is_told_and_one_about_a_restart_is_not(number: int, words: str) -> None:
+    """Whoever sends it: a wrong key must not look like a silent device. The numbers are those of usmStats (RFC 3414, 5)."""
+    check = check_with(REQUEST)
+    told = replace(ANSWER, flags=0, body=report(ENGINE, number))
+    assert check.received(told.encode(), 0.0) == Refusal.REPORT
+    assert check.complaint().endswith(words)
+    assert check.complaint().startswith("refuses the SNMPv3 request: ") is bool(words)
+    assert check.offers == ([ENGINE] if number == 4 else [])
+
+
+def test_refusals_have_the_names_that_metrics_promise() -> None:
+    names = "malformed unsolicited unauthenticated unencrypted level engine user digest time report"
+    assert {str(each) for each in Refusal} == set(names.split())
+
+
+def test_the_search_for_the_engine_is_byte_for_byte_that_of_the_standard() -> None:
+    """RFC 3414, 4: no user, no engine, reportable, and an empty GET."""
+    assert discovery_request(1, 2) == bytes.fromhex(
+        "3037 020103 300d 020101 020201e4 040104 020103"
+        "0410 300e 0400 020100 020100 0400 0400 0400"
+        "3011 0400 0400 a00b 020102 020100 020100 3000"
+    )
+
+
 def test_an_authentic_report_needs_no_encryption() -> None:
     """A Report of notInTimeWindow comes so (RFC 3414, 3.2, 7); a value does not."""
     request = replace(REQUEST, flags=AUTH | PRIV, salt=bytes(8), body=tlv(4, bytes(40)))
@@ -154,6 +225,17 @@ def test_offers_are_bounded_and_the_latest_is_last() -> None:
     assert check.offers == [b"engine" + bytes([number]) for number in range(46, 50)]
 
 
+def test_a_new_search_for_the_engine_forgets_what_the_one_before_was_offered() -> None:
+    """A forged offer would otherwise be tried again after each search."""
+    check = UsmCheck("sha256", MASTER)
+    for number in (1, 2):
+        check.sent(discovery_request(number, 2))
+        engine = b"engine" + bytes([number])
+        assert check.received(V3(number, 0, engine, 0, 0, b"", b"", b"", report(engine, 4)).encode(), 0.0) is None
+        assert check.offers == [engine]
+    assert check.offers_made == 2
+
+
 def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
     check = UsmCheck("sha256", MASTER)
     check.sent(discovery_request(1, 2))
@@ -166,6 +248,7 @@ def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
     [
         (3, 1000, True),
         (3, 951, True),
+        (3, 950, True),
         (3, 949, False),
         (3, 5000, True),
         (4, 0, True),
@@ -176,6 +259,13 @@ def test_a_value_is_no_answer_to_the_search_for_the_engine() -> None:
 def test_the_time_window(boots: int, time: int, accepted: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """100 s after boots 3 and time 1000, the engine's time is 1100; 150 s less is the oldest that counts (RFC 3414, 3.2, 7b)."""
     assert EngineClock(3, 1000, at=0.0).accepts(boots, time, now=100.0) is accepted
+
+
+def test_a_replay_does_not_keep_itself_young() -> None:
+    """The newest answer, sent again and again, is refused once it is older than the window (RFC 3414, 2.2.3)."""
+    assert WINDOW_S == BELIEVE_SETBACK_AFTER_S == 150
+    clock = EngineClock(3, 1000, at=0.0)
+    assert [clock.accepts(3, 1000, now=now) for now in (100.0, 150.0, 150.5, 200.0)] == [True, True, False, False]
 
 
 def test_a_late_answer_does_not_set_the_clock_back() -> None:

@@ -33,6 +33,8 @@ def suspects(
         ({"cdu-1": 45_000.0, "cdu-2": 45_000.0}, set()),
         ({"cdu-1": 95_000.0, "cdu-2": 5_000.0}, set()),
         ({"cdu-1": 120_000.0, "cdu-2": 0.0}, set()),
+        # One that stands by takes up some heat from its surroundings: it has no part of the power, not even a negative one.
+        ({"cdu-1": 100_000.0, "cdu-2": -5_000.0}, set()),
         # Together twice of what their racks take, each below it.
         ({"cdu-1": 100_000.0, "cdu-2": 99_000.0}, {"cdu-1", "cdu-2"}),
         ({"cdu-1": 140_000.0, "cdu-2": 0.0}, {"cdu-1"}),
@@ -87,8 +89,12 @@ def test_what_a_ups_loses_is_a_mean_of_five_minutes_and_begins_anew_where_it_tak
 
 
 def test_stranded_power_is_what_the_weakest_feed_may_carry_for_hours_less_the_peak() -> None:
-    """Campus: 0.8 * 230 V on the breaker of one feed, or on the smaller input of a transfer switch."""
-    readings = Readings(campus())
+    """Campus: 0.8 * 230 V on the smallest breaker of n1's three feeds, or on the smaller input of a transfer switch."""
+    weaker = (
+        "id: pdu-n1-b, rack: n1, from: row-b, breaker_a: 63",
+        "id: pdu-n1-b, rack: n1, from: row-b, breaker_a: 50",
+    )
+    readings = Readings(campus(weaker))
     amperes = {
         "pdu-n1-a": (10, 10, 10),
         "pdu-n1-b": (10, 10, 10),
@@ -104,7 +110,7 @@ def test_stranded_power_is_what_the_weakest_feed_may_carry_for_hours_less_the_pe
     found = readings.values("rack_stranded_power_watts", 86_401.0)
     assert {rack: found[f"rack={rack}"] for rack in ("n1", "o1", "o2", "o3")} == pytest.approx(
         {
-            "n1": 184 * 63 * 3 - 90 * 230,
+            "n1": 184 * 50 * 3 - 90 * 230,
             "o1": 184 * 20 - 10 * 230,
             "o2": 184 * 75 - 18 * 230,
             "o3": 184 * 16 - 8 * 230,

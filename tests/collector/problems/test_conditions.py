@@ -1,6 +1,6 @@
 """Conditions: limits that a device states, and when a problem can be decided at all."""
 
-from collector.problems.conditions import MAX_SEEN, Evaluator, Unit
+from collector.problems.conditions import MAX_SEEN, Evaluator, Finding, Unit, labels_of
 from collector.problems.table import load_table
 
 PHASE = {"inlet": "1", "phase": "L1"}
@@ -20,6 +20,19 @@ def test_a_current_without_its_limit_decides_nothing() -> None:
     assert not evaluator.decides(BEYOND, pdu(current=31.0))
     assert evaluator.decides(BEYOND, pdu(current=31.0, warning_current=30.0))
     assert not evaluator.decides(LEAK, pdu(current=31.0))
+
+
+def test_a_finding_names_its_reading_its_value_and_its_limit_and_who_states_that() -> None:
+    unit = pdu(current=31.0, warning_current=30.0)
+    labels = labels_of({"site": "s", "device": "pdu-1", **PHASE, "reading": "pdu_phase_current_amperes"})
+    assert Evaluator(load_table()).findings(BEYOND, unit, 0.0) == {labels: Finding(31.0, 30.0, "device")}
+    unit.sources["dcim_pdu_phase_warning_current_amperes"] = "site file"
+    assert Evaluator(load_table()).findings(BEYOND, unit, 0.0) == {labels: Finding(31.0, 30.0, "site file")}
+
+
+def test_at_its_limit_and_without_one_a_reading_is_no_problem() -> None:
+    for unit in (pdu(current=30.0, warning_current=30.0), pdu(current=30.0)):
+        assert Evaluator(load_table()).findings(BEYOND, unit, 0.0) == {}
 
 
 def test_a_limit_limits_its_own_phase_only() -> None:

@@ -5,7 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.problems.conditions import labels_of
 from collector.problems.history import (
+    FORMAT,
     KEEP_S,
     MAX_CAUSES,
     MAX_CONSEQUENCES,
@@ -13,8 +15,12 @@ from collector.problems.history import (
     Ended,
     History,
     append_history,
+    history_files,
+    is_known_format,
     read_history,
 )
+from collector.problems.table import load_table
+from collector.problems.tracker import Tracked
 
 NOW_S = 1_795_000_000.0
 
@@ -22,6 +28,81 @@ NOW_S = 1_795_000_000.0
 def ended(at_s: float = NOW_S, name: str = "DcimSmoke", *, is_cause: bool = True) -> Ended:
     """A problem that lasted a minute."""
     return Ended(name, [("device", "x"), ("site", "t1")], at_s - 60, at_s, 1.0, 1.0, is_cause)
+
+
+def tracked(name: str = "DcimSmoke") -> Tracked:
+    """A problem that is told since a minute."""
+    problem = load_table().problems[name]
+    return Tracked(problem, labels_of({"device": "x"}), ("device", "x"), 1.0, 3.0, is_active=True, since_s=NOW_S - 60)
+
+
+def test_a_problem_that_ends_is_noted_with_its_times_and_its_worst_value() -> None:
+    history, one = History(), tracked()
+    history.note(one)
+    assert history.since(0.0, NOW_S) == [], "it has not ended"
+    one.is_active, one.ended_s = False, NOW_S
+    history.note(one)
+    expected = Ended("DcimSmoke", [("device", "x")], NOW_S - 60, NOW_S, 1.0, 3.0, is_cause=True)
+    assert history.since(0.0, NOW_S) == [expected]
+    assert history.take_waiting() == [expected]
+
+
+def test_a_problem_that_had_a_cause_at_any_time_is_a_consequence_once() -> None:
+    """It may end after its cause, and it may come again without one."""
+    history, one = History(), tracked()
+    one.cause = "DcimFeedLost", ()
+    history.note(one)
+    one.cause = None
+    history.note(one)
+    one.is_active, one.ended_s = False, NOW_S
+    history.note(one)
+    one.is_active = True
+    history.note(one)
+    one.is_active, one.ended_s = False, NOW_S + 1
+    history.note(one)
+    assert [each.is_cause for each in history.take_waiting()] == [False, True]
+
+
+def test_what_a_file_and_the_one_before_it_both_have_counts_once_and_nothing_of_the_future_counts() -> None:
+    """A clock that was set back, and a file that gave way between two copies of a backup."""
+    history = History()
+    history.restore([ended(NOW_S - 1), ended(NOW_S - 1), ended(NOW_S), ended(NOW_S + 1), ended(NOW_S - KEEP_S)], NOW_S)
+    assert [each.ended_s for each in history.since(0.0, NOW_S)] == [NOW_S, NOW_S - 1]
+
+
+def test_what_ended_is_shown_for_a_day_and_since_a_time() -> None:
+    history = History()
+    history.restore([ended(NOW_S - 10), ended(NOW_S - 5)], NOW_S)
+    assert [each.ended_s for each in history.since(NOW_S - 10, NOW_S)] == [NOW_S - 5]
+    assert [each.ended_s for each in history.since(0.0, NOW_S - 10 + KEEP_S)] == [NOW_S - 5]
+
+
+def test_the_history_stands_beside_the_problems(tmp_path: Path) -> None:
+    """Backups and operators know it by its name."""
+    names = [each.name for each in history_files(tmp_path / "problems.json")]
+    assert names == ["problems.history.jsonl", "problems.history.jsonl.1"]
+
+
+def test_a_file_of_a_newer_version_is_not_read_and_gives_way_unharmed(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    append_history(path, [ended(NOW_S - 9)])
+    assert path.read_bytes().splitlines()[0] == b'{"history_format":1}'
+    assert FORMAT == 1
+    newer = path.read_bytes().replace(b":1}", b":2}", 1)
+    path.write_bytes(newer)
+    assert not is_known_format(path)
+    assert read_history(path) == []
+    append_history(path, [ended(NOW_S - 5)])
+    assert [each.ended_s for each in read_history(path)] == [NOW_S - 5]
+    assert (tmp_path / "h.jsonl.1").read_bytes() == newer
+
+
+def test_a_file_far_larger_than_any_written_here_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    append_history(path, [ended()])
+    with path.open("ab") as file:
+        file.truncate(2 * MAX_FILE_BYTES + 1)
+    assert read_history(path) == []
 
 
 def test_what_was_written_is_read_again_and_what_is_older_than_a_day_is_left_out(tmp_path: Path) -> None:
@@ -65,7 +146,7 @@ def test_consequences_do_not_displace_causes() -> None:
     found = history.since(0.0, NOW_S)
     assert len(found) == 1 + MAX_CONSEQUENCES
     history.restore([ended(NOW_S - 30 - at) for at in range(5 * MAX_CAUSES)], NOW_S)
-    assert len(history.since(0.0, NOW_S)) == MAX_CAUSES + MAX_CONSEQUENCES
+    assert len(history.since(0.0, NOW_S)) == MAX_CAUSES + MAX_CONSEQUENCES == 3000
 
 
 def test_what_could_not_be_written_is_written_later_in_its_order() -> None:

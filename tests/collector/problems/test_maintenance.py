@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from collector.problems.conditions import labels_of
-from collector.problems.maintenance import LOOK_S, Maintenance, Window, parse_windows
+from collector.problems.maintenance import (
+    LOOK_S,
+    MAX_WINDOWS,
+    Maintenance,
+    Window,
+    load_windows,
+    parse_windows,
+)
 from collector.problems.push import Webhook
 from collector.problems.report import describe
 from collector.problems.settings import WebhookConfig
@@ -89,6 +96,54 @@ def test_two_windows_of_one_name_are_refused() -> None:
     assert len(parse_windows(HEAD + rest, "x")) == 1
     with pytest.raises(ConfigError, match="W-1"):
         parse_windows(HEAD + rest + (HEAD + rest).partition("windows:\n")[2], "x")
+
+
+def test_a_file_without_windows_has_none_and_so_has_a_missing_file(tmp_path: Path) -> None:
+    assert parse_windows("version: 1\n", "x") == []
+    assert load_windows(tmp_path / "maintenance.yaml") == []
+
+
+def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "maintenance.yaml"
+    for text, line in (("version: 1\nwindows: [{id: W-8}]\n", 2), ("version: [\n", 2)):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match=f"{file}:{line}"):
+            load_windows(file)
+
+
+def test_a_window_says_why_and_texts_and_windows_are_bounded() -> None:
+    window(why="x" * 500)
+    for wrong in ({"why": ""}, {"why": "x" * 501}, {"match": {"feed": ""}}, {"match": {"Feed": "A"}}):
+        with pytest.raises(ValueError, match="validation error"):
+            window(**wrong)
+    one = "  - {id: W-%d, from: 2026-11-26T08:00:00Z, until: 2026-11-26T10:00:00Z, match: {feed: A}, why: w}\n"
+    many = "version: 1\nwindows:\n" + "".join(one % number for number in range(MAX_WINDOWS))
+    assert len(parse_windows(many, "x")) == 1_000
+    with pytest.raises(ConfigError, match="1000"):
+        parse_windows(many + one % MAX_WINDOWS, "x")
+
+
+def test_a_silence_of_alertmanager_covers_what_the_window_does() -> None:
+    """Texts are taken literally: a device `a.b` is not `axb`."""
+    one = window(match={"feed": ["B", "A"], "device": "a.b"}, problems=["DcimUps*", "DcimSmoke"])
+    regular = {"isRegex": True, "isEqual": True}
+    assert one.matchers() == [
+        {"name": "device", "value": r"a\.b", **regular},
+        {"name": "feed", "value": "B|A", **regular},
+        {"name": "alertname", "value": "DcimUps.*|DcimSmoke", **regular},
+    ]
+    assert [each["name"] for each in window().matchers()] == ["feed"]
+
+
+def test_of_several_windows_the_one_that_ends_last_is_named() -> None:
+    maintenance = Maintenance(None, Failures())
+    early, late = window(), window(id="W-2", until=NOW + timedelta(hours=3))
+    labels = labels_of(UPS)
+    assert maintenance.window_of("DcimSmoke", labels, at(1.0)) is None
+    for windows in ([early, late], [late, early]):
+        maintenance.windows = windows
+        assert maintenance.window_of("DcimSmoke", labels, at(1.0)) is late
+        assert maintenance.window_of("DcimSmoke", labels_of(UPS | {"feed": "B"}), at(1.0)) is None
 
 
 def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> None:

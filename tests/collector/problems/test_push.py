@@ -6,9 +6,18 @@ import msgspec
 
 from collector.problems.conditions import labels_of
 from collector.problems.promql import inhibit_rules
-from collector.problems.push import Webhook
+from collector.problems.push import (
+    LIFE_S,
+    PULL_LAG_S,
+    REFUSALS,
+    REPEAT_S,
+    SETTLE_S,
+    Alertmanager,
+    Webhook,
+    targets,
+)
 from collector.problems.report import describe
-from collector.problems.settings import WebhookConfig
+from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, Tracked
 from rackflow.process.yaml import load_yaml_text
@@ -80,6 +89,70 @@ def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
     one.is_active = True
     webhook.note(reports)
     assert told(webhook, one) == [("DcimFeedLost", "active")]
+
+
+def alerts(one: Tracked, wall_s: float) -> dict[str, Any]:
+    """What Alertmanager is sent of one problem."""
+    body = Alertmanager("http://127.0.0.1:1/api/v2/alerts").body([(one, describe(one, 0, "https://book"))], wall_s)
+    assert body is not None
+    (alert,) = cast("list[dict[str, Any]]", msgspec.json.decode(body))
+    return alert
+
+
+def test_an_alert_has_the_labels_of_prometheus_and_times_with_their_offset_and_lives_for_four_minutes() -> None:
+    """Prometheus' own alert of the same labels is then the same one. A time without an offset would be another zone's."""
+    alert = alerts(tracked(LOST), 100.5)
+    assert alert["labels"] == {"alertname": "DcimFeedLost", "severity": "critical", "subsystem": "power"} | dict(
+        LOST[1]
+    )
+    assert alert["annotations"].keys() == {"summary", "description", "runbook_url"}
+    assert all(alert["annotations"].values())
+    assert alert["startsAt"] == "1970-01-01T00:00:05.000+00:00"
+    assert alert["endsAt"] == "1970-01-01T00:05:40.500+00:00"
+    assert (LIFE_S, REPEAT_S) == (240.0, 60.0), "three repetitions may be lost"
+
+
+def test_an_alert_that_is_over_ended_when_it_did() -> None:
+    assert alerts(tracked(LOST, active=False), 100.0)["endsAt"] == "1970-01-01T00:00:09.000+00:00"
+    restored = tracked(LOST, active=False)
+    restored.ended_s = 0.0
+    assert alerts(restored, 100.0)["endsAt"] == "1970-01-01T00:01:40.000+00:00", "now, if it is not known when"
+
+
+def test_alertmanager_hears_of_an_end_after_prometheus_and_the_consequences_and_a_webhook_after_half_a_minute() -> None:
+    alertmanager = Alertmanager("http://a")
+    problem = load_table().problems["DcimCduAllPumpsStopped"]
+    assert problem.linger_s > 0
+    assert alertmanager.end_after_s(problem) == problem.linger_s + PULL_LAG_S
+    assert hook().end_after_s(problem) == SETTLE_S
+    assert (PULL_LAG_S, SETTLE_S, alertmanager.repeats, hook().repeats) == (15.0, 30.0, True, False)
+
+
+def test_after_an_outage_alertmanager_is_not_told_of_what_has_ended_there_by_itself() -> None:
+    alertmanager, over = Alertmanager("http://a"), tracked(LOST, active=False)
+    assert not alertmanager.is_stale(over, 9.0 + LIFE_S)
+    assert alertmanager.is_stale(over, 9.1 + LIFE_S)
+    assert not alertmanager.is_stale(tracked(LOST), 1e9)
+    webhook = hook()
+    assert webhook.is_stale(over, 10.0)
+    told(webhook, tracked(LOST))
+    assert not webhook.is_stale(over, 1e9)
+
+
+def test_everybody_of_the_configuration_is_told_and_each_webhook_knows_what_it_was_told() -> None:
+    config = ProblemsConfig.model_validate(
+        {"alertmanagers": ["http://a:9093/"], "webhooks": [{"url": "http://h:1/x", "severity": "critical"}]}
+    )
+    alertmanager, webhook = targets(config, lambda url: {LOST} if url == "http://h:1/x" else set())
+    assert alertmanager.url == "http://a:9093/api/v2/alerts"
+    assert isinstance(webhook, Webhook)
+    assert told(webhook, tracked(LOST)) == [], "it was told before a restart"
+    assert told(webhook, tracked(BATTERY)) == []
+
+
+def test_only_answers_about_the_request_are_refusals_of_a_problem() -> None:
+    """401, 404 and 5xx speak of the target, so that nothing is given up while it is set up wrongly."""
+    assert REFUSALS == (400, 413, 422)
 
 
 def test_alertmanager_folds_an_alarm_into_what_it_is_about_and_into_nothing_else() -> None:

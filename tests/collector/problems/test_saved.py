@@ -8,6 +8,7 @@ import pytest
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
 from collector.problems.saved import BYTES_PER_S, REMEMBERED_REFRESH_S, StateFile, encoding, read_remembered
+from collector.problems.tracker import Key
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 
@@ -56,8 +57,10 @@ async def test_a_file_that_the_disk_refuses_is_still_due(tmp_path: Path) -> None
 
 def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:
     """More entries than one slice has."""
-    seen = {("DcimPhaseDead", (("device", f"pdu-{at}"),)): SEEN_S + at for at in range(1200)}
-    highest = {("DcimDeviceGivesLess", LABELS): [(40.0, SEEN_S), (38.0, SEEN_S + 1)]}
+    seen: dict[Key, float] = {("DcimPhaseDead", (("device", f"pdu-{at}"),)): SEEN_S + at for at in range(1200)}
+    highest: dict[Key, list[tuple[float, float]]] = {
+        ("DcimDeviceGivesLess", LABELS): [(40.0, SEEN_S), (38.0, SEEN_S + 1)]
+    }
     path = remembered_file(tmp_path / "problems.json")
     assert read_remembered(path) is None
     path.write_bytes(run_through(encoding(seen, highest)))

@@ -4,7 +4,7 @@ import pytest
 
 from collector.problems.conditions import labels_of
 from collector.problems.table import ANSWERS_S, KEEP_S, SAFETY_CLEARS_S, load_table
-from collector.problems.tracker import RESTORED_S, Key, Tracked, Tracker
+from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, Tracked, Tracker
 
 CDU = ("device", "s", "cdu-1")
 
@@ -64,6 +64,16 @@ def test_pumps_that_change_over_are_not_told() -> None:
     assert course.at(4.6, PUMPS) == set()  # five seconds begin anew
     assert course.at(9.5, PUMPS) == set()
     assert course.at(9.6, PUMPS) == {"DcimCduAllPumpsStopped"}
+
+
+def test_time_in_which_the_collector_was_stopped_is_none_that_something_held_or_was_silent_for() -> None:
+    course = Course()
+    assert course.at(0.0, PUMPS, LEAK) == {"DcimLeakDetected"}
+    course.tracker.paused(7200.0, 7200.5)
+    assert course.at(7201.0, PUMPS, silent=True) == {"DcimLeakDetected"}
+    assert course.one(LEAK).is_uncertain
+    assert course.at(7204.9, PUMPS, silent=True) == {"DcimLeakDetected"}
+    assert course.at(7205.0, PUMPS, silent=True) == {"DcimLeakDetected", "DcimCduAllPumpsStopped"}
 
 
 def test_a_leak_goes_on_for_an_hour_while_its_device_is_silent_and_is_uncertain_then() -> None:
@@ -297,3 +307,36 @@ def test_the_worst_of_what_must_not_be_low_is_the_lowest() -> None:
     found = tracker.get(FLOW)
     assert found is not None
     assert (found.value, found.peak) == (400.0, 250.0)
+
+
+DETECTORS = [key("DcimLeakDetected", detector=str(number)) for number in range(12)]
+KNOWN = DETECTORS[::2]
+
+
+@pytest.mark.parametrize("unknown", ["silent", "undecided", "undecided after silence", "restored"])
+def test_what_is_unknown_of_one_detector_does_not_keep_what_is_known_of_another(unknown: str) -> None:
+    """Twelve ropes at one unit, wet at first: six of them are dry by now, and of the others nobody knows."""
+    tracker = Tracker(load_table())
+    if unknown == "restored":
+        for name, labels in DETECTORS:
+            tracker.restore(Tracked(load_table().problems[name], labels, CDU, 1.0, 1.0), 0.0)
+    tracker.update(CDU, dict.fromkeys(DETECTORS if unknown != "restored" else (), 1.0), 0.0, decides=never)
+    tracker.tick(0.0, 1000.0)
+    if unknown == "undecided after silence":
+        tracker.update(CDU, {}, 5.0, is_silent=always)
+    is_open = (lambda each: each not in KNOWN) if unknown == "silent" else never
+    tracker.update(CDU, {}, 10.0, is_silent=is_open, decides=lambda each: each in KNOWN or unknown == "undecided")
+    tracker.tick(10.0, 1010.0)
+    fading = {each.key for each in tracker.active() if each.is_fading}
+    assert fading == set(DETECTORS if unknown == "undecided" else KNOWN)
+
+
+def test_problems_that_are_too_many_are_counted_and_not_followed() -> None:
+    tracker = Tracker(load_table())
+    too_many = {key("DcimLeakDetected", detector=str(number)): 1.0 for number in range(MAX_TRACKED + 3)}
+    tracker.update(CDU, too_many, 0.0)
+    assert (len(tracker), tracker.refused) == (MAX_TRACKED, 3)
+    tracker.update(CDU, dict.fromkeys(list(too_many)[:5], 2.0), 1.0)
+    found = tracker.get(next(iter(too_many)))
+    assert found is not None
+    assert found.value == 2.0, "those that are followed go on"

@@ -4,7 +4,14 @@ import base64
 import json
 from pathlib import Path
 
-from collector.receive.dead_letters import PAYLOAD_LIMIT_BYTES, DeadLetters
+from collector.receive.dead_letters import (
+    BURST_BYTES,
+    BYTES_PER_S,
+    ENTRY_BYTES,
+    PAYLOAD_LIMIT_BYTES,
+    DeadLetters,
+    LetterBudget,
+)
 
 
 def test_a_file_that_cannot_be_moved_is_no_end(tmp_path: Path) -> None:
@@ -53,3 +60,15 @@ def test_one_that_is_larger_than_half_of_the_limit_is_kept_alone(tmp_path: Path)
     assert letters.write(1, "topic", "schema", "error", b"x", 1)
     assert not (tmp_path / "dead.jsonl.1").exists()
     letters.close()
+
+
+def test_an_agent_with_a_fault_uses_up_its_own_budget_and_nobody_else_s() -> None:
+    """64 kB each second, of which 22 MB a day are kept."""
+    budget, written = LetterBudget(), 0
+    for second in range(3600):
+        written += budget.take("cas1/gw-1", 10 * PAYLOAD_LIMIT_BYTES, float(second))
+    entry = ENTRY_BYTES + PAYLOAD_LIMIT_BYTES * 4 / 3
+    assert written == int((BURST_BYTES + 3600 * BYTES_PER_S) / entry) == 22
+    assert not budget.take("cas1/gw-1", PAYLOAD_LIMIT_BYTES, 3600.0)
+    assert budget.take("cas1/gw-2", PAYLOAD_LIMIT_BYTES, 3600.0)
+    assert budget.take("cas2/gw-1", PAYLOAD_LIMIT_BYTES, 3600.0)

@@ -10,11 +10,14 @@ import pytest
 from collector.budgets import AgentBudget, Budgets
 from collector.receive.owners import (
     CONTESTED_S,
+    HEARD_MS,
     LAST_WORDS_MS,
+    MAX_CONTESTS,
     MAX_CONTESTS_OF_AGENT,
     RELEASED_MS,
     SILENT_MS,
     Owners,
+    Row,
 )
 from collector.receive.owners_file import OwnersFile
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, parse_topic
@@ -190,6 +193,45 @@ def test_contests_are_bounded_for_each_agent_and_in_all() -> None:
     assert len(owners.contests(NOW_MS / 1000)) == MAX_CONTESTS_OF_AGENT
     assert admitted(owners, of("gw-4", BATCH, device=names[-1])) == "owner"
     assert ("cas1", names[-1]) in owners.contests(NOW_MS / 1000)
+
+
+def test_however_many_agents_contest_devices_a_bounded_number_is_shown() -> None:
+    owners = Owners(Budgets(AgentBudget(10_000, 10, 10), agents=100, sites=3))
+    names = [f"cdu-{number}" for number in range(MAX_CONTESTS + 1)]
+    for number, name in enumerate(names):
+        admitted(owners, of("gw-3", BATCH, device=name))
+        thief = f"gw-stolen-{number // MAX_CONTESTS_OF_AGENT}"
+        assert admitted(owners, of(thief, BATCH, device=name)) == "owner"
+    assert len(owners.contests(NOW_MS / 1000)) == MAX_CONTESTS == 1_000
+
+
+def test_what_an_agent_says_of_itself_claims_no_device() -> None:
+    owners = Owners(BUDGETS)
+    assert admitted(owners, of("gw-3", BATCH, device="gw-3")) == "known"
+    assert owners.count("cas1", "gw-3") == 0
+
+
+def test_a_device_that_speaks_costs_the_disk_a_write_every_six_hours() -> None:
+    """Often enough to know whether it was silent for a month."""
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    owners.changes()
+    admitted(owners, BATCH, NOW_MS + HEARD_MS)
+    assert owners.changes() == ([], [])
+    admitted(owners, BATCH, NOW_MS + HEARD_MS + 1)
+    rows, agents = owners.changes()
+    assert rows == [Row("cas1", "cdu-07", "gw-3", NOW_MS + HEARD_MS + 1, "", 0)]
+    assert agents == [("cas1", "gw-3", NOW_MS + HEARD_MS + 1)]
+
+
+def test_a_day_after_a_move_nothing_is_kept_of_the_former_owner() -> None:
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+    admitted(owners, of("gw-4", BATCH))
+    assert owners.changes()[0] == [Row("cas1", "cdu-07", "gw-4", NOW_MS, "gw-3", NOW_MS)]
+    owners.sweep(NOW_MS + RELEASED_MS + 1)
+    assert owners.changes()[0] == [Row("cas1", "cdu-07", "gw-4", NOW_MS, "", 0)]
 
 
 def test_an_agent_has_so_many_devices_and_those_it_gave_up_count_for_a_day() -> None:

@@ -90,6 +90,8 @@ async def test_real_refusals(influxdb: InfluxDB) -> None:
         (404, {}, True, SLOW_RETRY_S),
         (405, {}, True, SLOW_RETRY_S),
         (429, {"Retry-After": "7"}, True, 7.0),
+        (503, {"Retry-After": "300"}, True, 300.0),
+        (503, {"Retry-After": "604800"}, True, 300.0),  # a week by mistake: nothing would be stored for so long
         (503, {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}, True, SLOW_RETRY_S),
         (503, {}, True, None),
         (500, {}, True, None),

@@ -1,5 +1,7 @@
 """The head of the page has three states: ok, alarms, and not observed with its causes and counts."""
 
+import msgspec
+
 from collector.latest import Latest
 from collector.web.page import Moment, render_page
 from collector.web.verdict import CAUSES_SHOWN, Verdict, judge
@@ -46,6 +48,28 @@ def test_what_is_not_observed_is_grey_with_one_line_for_each_cause() -> None:
         "cas1: agent gw-4 is silent: 1 device not observed",
     ]
     assert "<b>?</b><span>active alarms, 0 of 4 devices observed</span>" in page(latest, 30.0)
+
+
+def test_a_device_of_the_site_file_that_was_never_heard_of_is_not_observed() -> None:
+    latest, *_ = two_agents()
+    observations, devices = latest.observe(NOW_S + 1.0), list(latest.devices())
+    assert judge(devices, observations, 0, {}, never_heard=["ups-9"]) == Verdict(
+        "unknown",
+        "1 of 5 devices not observed",
+        ["1 device of the site file never heard of: ups-9"],
+    )
+    assert judge([], observations, 0, {}, never_heard=["ups-9"]).headline == "1 of 1 device not observed"
+    many = [f"ups-{number}" for number in range(CAUSES_SHOWN + 1)]
+    (cause,) = judge(devices, observations, 0, {}, never_heard=many).causes
+    assert cause == f"13 devices of the site file never heard of: {', '.join(many[:12])}, …"
+
+
+def test_problems_and_devices_that_are_down_are_told_with_their_numbers() -> None:
+    latest, one, _ = two_agents()
+    failed = msgspec.structs.replace(one.made(1.0, device="a"), up=False, error="timeout", values={}, states={})
+    one.arrives(failed, 1.0)
+    found = judge(list(latest.devices()), latest.observe(NOW_S + 1.0), 0, {}, problems=2)
+    assert (found.state, found.headline) == ("alarms", "2 problems, 1 device down")
 
 
 def test_alarms_come_first_and_what_is_not_observed_is_still_told() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rackflow.outbox.pacing import LEAST_SHARE, SILENT_S, START_SHARE, STEP_S, BacklogPace
+from rackflow.outbox.pacing import LEAST_SHARE, QUEUE_S, SILENT_S, START_SHARE, STEP_S, BacklogPace
 
 
 def live(pace: BacklogPace, from_s: float, to_s: float) -> None:
@@ -86,3 +86,23 @@ def test_old_messages_do_not_hide_how_late_live_ones_are() -> None:
     assert pace.per_s(4.0) == 28.0
     pace.stored(1000, 8.0)
     assert pace.per_s(8.0) == 14.0
+
+
+def test_the_queue_that_is_too_long_and_the_time_until_a_decision_is_seen_are_seconds() -> None:
+    """As tried out by `benchmarks/scaling`."""
+    assert (QUEUE_S, STEP_S, SILENT_S) == (1.0, 3.0, 6.0)
+
+
+def test_messages_within_a_quarter_of_a_second_count_as_one_so_that_an_hour_can_be_remembered() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, is_heard=True)
+    for key, at_s in ((1, 10.0), (2, 10.24), (3, 10.25)):
+        pace.confirmed(key, at_s)
+    pace.stored(1, 14.0)
+    # The third one is the first that is known to wait: for 3.75 s.
+    assert pace.per_s(14.0) == 10.0
+    pace.begin(0.0, is_heard=True)
+    for key, at_s in ((1, 10.0), (2, 10.24)):
+        pace.confirmed(key, at_s)
+    pace.stored(1, 18.0)
+    assert pace.per_s(18.0) == 28.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, corruption
+from rackflow.process.sqlite import CORRUPT, as_os_error, code, connect, corruption, set_aside
 
 
 def fault_of(path: Path, *statements: str) -> OSError:
@@ -79,3 +79,17 @@ def test_a_format_that_no_sqlite_has_is_damage(tmp_path: Path) -> None:
     with closing(connect(path)) as db, pytest.raises(sqlite3.DatabaseError) as raised:
         db.execute("SELECT x FROM t")
     assert code(raised.value) in CORRUPT
+
+
+def test_a_damaged_file_is_set_aside_with_its_log_in_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """SQLite would apply the log of the damaged file to the new one."""
+    path = tmp_path / "ledger.db"
+    for text in ("first", "second"):
+        path.write_text(text, encoding="utf-8")
+        path.with_name("ledger.db-wal").write_text(f"log of the {text}", encoding="utf-8")
+        assert set_aside(path) == tmp_path / "ledger.db.damaged"
+    kept = {each.name: each.read_text(encoding="utf-8") for each in tmp_path.iterdir()}
+    assert kept == {"ledger.db.damaged": "second", "ledger.db.damaged-wal": "log of the second"}
+    path.write_text("third", encoding="utf-8")
+    set_aside(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["ledger.db.damaged"], "it had no log"

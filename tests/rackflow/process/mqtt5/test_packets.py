@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.process.mqtt5.packets import (
+    DISCONNECT_PACKET,
     LARGEST_PACKET_BYTES,
+    PINGREQ_PACKET,
     ConnAck,
     FrameSplitter,
     MalformedPacketError,
@@ -202,3 +204,7 @@ def test_what_a_broker_leaves_out_is_the_default_of_the_standard() -> None:
 def test_a_goodbye_of_the_broker_may_have_no_reason() -> None:
     assert read_disconnect(b"\xe0\x00", 2) == 0
     assert read_disconnect(b"\xe0\x01\x8e", 2) == 0x8E
+
+
+def test_a_sign_of_life_and_a_goodbye_are_two_bytes() -> None:
+    assert (PINGREQ_PACKET, DISCONNECT_PACKET) == (b"\xc0\x00", b"\xe0\x00")

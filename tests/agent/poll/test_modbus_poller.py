@@ -1,0 +1,107 @@
+"""One Modbus unit in memory: the number that it is asked as, and its end."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from agent.config import Device
+from agent.poll import ModbusPoller
+from agent.profile import parse_profile
+from rackflow.errors import DeviceError, DeviceProtocolError
+from rackflow.recording import RegisterTable
+from tests.agent.memory_peers import MemoryModbus
+
+FREQUENCY, WATTS = "dcim_meter_frequency_hertz{role=it}", "dcim_meter_power_watts{role=it}"
+
+
+def poller(
+    client: MemoryModbus, in_profile: int = 12, configured: Mapping[str, int] | None = None, points: str = ""
+) -> ModbusPoller:
+    """A poller of the unit that is 12 in memory; `points` are further ones."""
+    profile = parse_profile(
+        f"""
+version: 1
+profile: metered
+class: rack
+protocol: modbus
+title: A meter
+source: a manual
+evidence: unverified
+modbus: {{unit: {in_profile}}}
+points:
+  - {{metric: dcim_meter_frequency_hertz, labels: {{role: it}}, register: 20, unit: hertz, poll: slow}}
+{points}""",
+        "metered.yaml",
+    )
+    device = Device.model_validate(
+        {"id": "d", "host": "h", "protocol": "modbus", "profile": "metered", "role": "it", **(configured or {})}
+    )
+    return ModbusPoller(device, profile, client)
+
+
+@pytest.mark.parametrize(("in_profile", "configured"), [(12, {}), (3, {"unit": 12})])
+async def test_a_unit_has_the_number_of_the_configuration_or_else_that_of_its_profile(
+    in_profile: int, configured: dict[str, int]
+) -> None:
+    one = poller(MemoryModbus({20: 50}), in_profile, configured)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+
+
+@pytest.mark.parametrize(("in_profile", "configured"), [(3, {}), (12, {"unit": 3}), (12, {"unit": 1})])
+async def test_a_unit_is_asked_as_no_other(in_profile: int, configured: dict[str, int]) -> None:
+    """Also where the configuration names the number that would be the usual one."""
+    with pytest.raises(DeviceError):
+        await poller(MemoryModbus({20: 50}), in_profile, configured).open()
+
+
+async def test_a_sum_of_which_one_register_is_refused_is_missing_with_its_reason() -> None:
+    client = MemoryModbus({20: 50, 30: 7, 31: 500})
+    watts = """\
+  - metric: dcim_meter_power_watts
+    labels: {role: it}
+    register: 30
+    unit: kilowatt
+    plus: [{register: 31, unit: watt}]
+    poll: slow
+"""
+    one = poller(client, points=watts)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, WATTS: 7500.0}
+    del client.registers[31]
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values, readings.bad) == ({FREQUENCY: 50.0}, {WATTS: "refused"})
+
+
+class Starting(MemoryModbus):
+    """A unit that is busy for 0.15 s, as while it stores a setting."""
+
+    until_s = 0.0
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        now_s = asyncio.get_running_loop().time()
+        self.until_s = self.until_s or now_s + 0.15
+        if now_s < self.until_s:
+            self.requests.append((address, count))
+            busy = DeviceProtocolError("exception 6, device busy", device="d", operation="read")
+            busy.code = 6
+            raise busy
+        return await super().read(unit, table, address, count)
+
+
+async def test_a_busy_unit_gets_time_before_it_is_asked_again() -> None:
+    """Two repetitions at once would only tell that it is still busy."""
+    client = Starting({20: 50})
+    one = poller(client, 12, {"retries": 2})
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+    assert len(client.requests) <= 5
+
+
+async def test_closing_a_unit_closes_its_client() -> None:
+    client = MemoryModbus({20: 50})
+    one = poller(client, 12)
+    await one.open()
+    await one.close()
+    assert client.registers == {}, "the client was closed"

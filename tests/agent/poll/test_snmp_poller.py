@@ -1,0 +1,93 @@
+"""One SNMP device in memory: its uptime over years, its limits, and its end."""
+
+import pytest
+
+from agent.config import Device
+from agent.poll import SnmpPoller
+from agent.poll.device import TIMETICKS, WRAP_S
+from agent.profile import parse_profile
+from agent.readings import Readings
+from tests.agent.memory_peers import MemorySnmp
+
+UPTIME = "1.3.6.1.2.1.1.3.0"
+CELSIUS = "1.3.6.1.4.1.9.5.0"
+BOOT = "dcim_device_boot_timestamp_seconds"
+PROFILE = parse_profile(
+    """
+version: 1
+profile: small
+class: env
+protocol: snmp
+title: A device
+source: made up
+evidence: unverified
+max_varbinds: 7
+recognise: {subtrees: [1.3.6.1.4.1.9]}
+points:
+  - {metric: dcim_env_temperature_celsius, labels: {sensor: a}, oid: 1.3.6.1.4.1.9.5.0, unit: celsius}
+""",
+    "small.yaml",
+)
+STARTED_S = 1_700_000_000.0
+
+
+class Bench:
+    """A device that started at STARTED_S, and its poller. The clock of the machine agrees with that of the device."""
+
+    def __init__(self, max_varbinds: int | None = None) -> None:
+        self.age_s = 0.0
+        self.client = NotedSnmp({UPTIME: 0, CELSIUS: 20})
+        device = Device(id="d", host="h", credential="c", profile="small", max_varbinds=max_varbinds)
+        self.poller = SnmpPoller(device, {"small": PROFILE}, self.client, lambda: self.age_s)
+
+    async def slow_poll(self, age_s: float, ticks: float | None = None) -> Readings:
+        """The poll that reads the uptime, when the device is so old."""
+        self.age_s = age_s
+        self.client.values[UPTIME] = int(age_s * 100 if ticks is None else ticks) % TIMETICKS
+        return await self.poller.poll("slow", STARTED_S + age_s)
+
+
+class NotedSnmp(MemorySnmp):
+    """Notes how many objects it may ask for in one request."""
+
+    max_varbinds = 0
+
+    def set_max_varbinds(self, objects: int) -> None:
+        self.max_varbinds = objects
+
+
+async def test_a_device_keeps_its_boot_time_over_the_wraps_of_its_uptime_and_is_not_opened_anew() -> None:
+    """The uptime begins again every 497 days; the device is polled for four years."""
+    bench = Bench()
+    await bench.poller.open()
+    day_s = 86_400.0
+    for day in range(1, int(3 * WRAP_S / day_s) + 2):
+        readings = await bench.slow_poll(day * day_s)
+        assert readings.values[BOOT] == pytest.approx(STARTED_S, abs=1.0), day
+        assert "rebooted" not in readings.reopen
+
+
+async def test_a_reboot_after_a_wrap_is_a_reboot_with_its_own_boot_time() -> None:
+    bench = Bench()
+    await bench.poller.open()
+    for age_s in (WRAP_S - 60.0, WRAP_S + 60.0):
+        assert not (await bench.slow_poll(age_s)).reopen
+    readings = await bench.slow_poll(WRAP_S + 120.0, ticks=3000)
+    assert readings.reopen == "has rebooted"
+    assert readings.values[BOOT] == pytest.approx(STARTED_S + WRAP_S + 90.0, abs=1.0)
+    await bench.poller.open()
+    assert not (await bench.slow_poll(WRAP_S + 180.0, ticks=9000)).reopen
+
+
+@pytest.mark.parametrize(("configured", "used"), [(None, 7), (3, 3)])
+async def test_the_configuration_limits_a_request_before_the_profile(configured: int | None, used: int) -> None:
+    bench = Bench(configured)
+    await bench.poller.open()
+    assert bench.client.max_varbinds == used
+
+
+async def test_closing_a_device_closes_its_client() -> None:
+    bench = Bench()
+    await bench.poller.open()
+    await bench.poller.close()
+    assert bench.client.values == {}, "the client was closed"

@@ -1,0 +1,150 @@
+"""Problems as readings arrive: of what is forgotten, over a restart, and while the disk refuses."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from collector.latest import Latest
+from collector.problems import monitor as monitor_module
+from collector.problems.history import history_files, read_history
+from collector.problems.monitor import Monitor
+from collector.problems.table import load_table
+from collector.readings import SeriesKeys, resolve
+from rackflow.process.bulkhead import Failures
+from tests.collector.documents import batch, document, status
+from tests.servers.waiting import eventually
+
+SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
+WALL_S = 1_795_000_000.0
+KEEP_S = load_table().problems["DcimSmoke"].keep_s
+URL = "http://user:secret@hook/"
+
+
+class Site:
+    """A collector's readings and problems, with clocks that a test sets."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.now, self.seq = 100.0, 0
+        self.latest, self.keys, self.failures = Latest(10_000), SeriesKeys(10_000), Failures()
+        self.latest.note_connected(self.now)
+        self.monitor = Monitor(
+            load_table(),
+            self.latest,
+            lambda _: {},
+            lambda: (),
+            self.failures,
+            path=path,
+            clock=lambda: self.now,
+            wall=lambda: WALL_S + self.now,
+        )
+
+    def smoke(self, value: float, device: str = "cdu-07") -> list[str]:
+        """A poll of a detector; returns what is told then, by device."""
+        self.seq += 1
+        one = batch(device, seq=self.seq, values={SMOKE: value}, time_ms=int((WALL_S + self.now) * 1000))
+        self.latest.apply_batch("cas1", one, resolve(one, self.keys), self.now, WALL_S + self.now)
+        return self.told()
+
+    def told(self) -> list[str]:
+        self.monitor.evaluate()
+        return sorted(dict(each.labels)["device"] for each in self.monitor.tracker.active())
+
+
+@asynccontextmanager
+async def kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """While the problems are saved, often enough for a test."""
+    monkeypatch.setattr(monitor_module, "SAVE_EVERY_S", 0.01)
+    keeping = asyncio.create_task(site.monitor.keep(), name="keep")
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+
+
+def test_the_problems_of_a_device_that_is_forgotten_end_as_if_they_were_over() -> None:
+    site = Site()
+    site.latest.apply_document("cas1", document())
+    assert site.smoke(1.0) == ["cdu-07"]
+    assert site.smoke(1.0, "cdu-08") == ["cdu-07", "cdu-08"]
+    assert site.latest.remove_device("cas1", "gw-3", "cdu-07")
+    site.now += KEEP_S + 1.0
+    assert site.smoke(1.0, "cdu-08") == ["cdu-08"]
+
+
+def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> None:
+    """The collector loses its broker in the outage: nobody knows, and whoever was called must not go home."""
+    site = Site()
+    site.latest.apply_status(status(*(f"pdu-{number}" for number in range(4))), site.now)
+    hold_s, is_lost = int(load_table().problems["DcimFeedLost"].hold_s), False
+
+    def lost() -> bool:
+        site.monitor.evaluate()
+        return "DcimFeedLost" in {each.problem.name for each in site.monitor.tracker.active()}
+
+    for _ in range(hold_s + 2):
+        for number in range(4):
+            site.seq += 1
+            made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
+            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A"})
+            site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
+        is_lost = lost()
+        site.now += 1.0
+    assert is_lost
+    site.latest.note_disconnected(site.now)
+    site.now += 600.0
+    assert lost()
+    site.now += 3600.0
+    assert not lost(), "after an hour nothing is known of it"
+
+
+async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "problems.json"
+    before = Site(path)
+    before.smoke(1.0)
+    (key,) = (each.key for each in before.monitor.tracker.active())
+    before.monitor.told(URL).add(key)
+    async with kept(before, monkeypatch):
+        await eventually(path.exists, "it is saved")
+    assert b"secret" not in path.read_bytes()
+    after = Site(path)
+    await after.monitor.load()
+    (found,) = after.monitor.tracker.active()
+    assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 1.0)
+    assert after.monitor.told(URL) == {key}
+    assert after.monitor.told("http://another/") == set()
+    assert after.told() == ["cdu-07"], "it goes on until its readings are there"
+
+
+async def test_what_ended_while_the_disk_refused_is_written_when_it_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "state"
+    site = Site(folder / "problems.json")
+    site.smoke(1.0)
+    site.now += 1.0
+    site.smoke(0.0)
+    site.now += KEEP_S
+    assert site.smoke(0.0) == []
+    history, _ = history_files(folder / "problems.json")
+    async with kept(site, monkeypatch):
+        await eventually(lambda: site.failures.failing().get("problems_file", False), "the folder is not there")
+        folder.mkdir()
+        await eventually(lambda: history.exists() and len(read_history(history)) == 1, "it is written")
+    (ended,) = read_history(history)
+    assert (ended.name, ended.since_s, ended.ended_s) == ("DcimSmoke", WALL_S + 100.0, WALL_S + 101.0 + KEEP_S)
+
+
+async def test_a_state_that_cannot_be_read_keeps_no_collector_from_starting(tmp_path: Path) -> None:
+    path = tmp_path / "problems.json"
+    for text in (b"", b"{", b'{"version": 1}', b"\xff"):
+        path.write_bytes(text)
+        site = Site(path)
+        await site.monitor.load()
+        assert site.smoke(1.0) == ["cdu-07"]

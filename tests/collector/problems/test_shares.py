@@ -1,0 +1,105 @@
+"""Problems of many devices: a feed is lost when more than half of its devices, of four at least, say so."""
+
+from collector.problems.conditions import Evaluator, Labels, Unit, labels_of
+from collector.problems.shares import MAX_RACKS, Found, Shares
+from collector.problems.table import load_table
+
+LOST, BLIND = "DcimFeedLost", "DcimAgentSeesNothing"
+FEED_A = labels_of({"site": "s", "feed": "A"})
+
+
+class Group:
+    """Devices, and what they share."""
+
+    def __init__(self) -> None:
+        table = load_table()
+        self.shares = Shares(table, Evaluator(table))
+
+    def note(
+        self, name: str, up: float, *, rack: str = "r1", feed: str = "A", site: str = "s", silent: bool = False
+    ) -> None:
+        """A device says whether it is up; what is `silent` is not observed."""
+        unit = Unit({"site": site, "device": name, "feed": feed, "rack": rack}, is_silent=silent, agent="g")
+        unit.add("dcim_device_observed", {}, float(not silent))
+        if not silent:
+            unit.add("dcim_device_up", {}, up)
+        self.shares.note(("device", site, name), unit)
+
+    def lost(self) -> dict[Labels, Found]:
+        return self.shares.found()[LOST]
+
+
+def test_more_than_half_of_at_least_four_devices_make_it_and_their_racks_are_named() -> None:
+    group = Group()
+    for number, rack in enumerate(("r3", "r1", "r3", "")):
+        group.note(f"d{number}", 0.0 if number < 2 else 1.0, rack=rack)
+    assert group.lost() == {}, "half of them"
+    group.note("d2", 0.0, rack="r3")
+    assert group.lost() == {FEED_A: Found(0.75, ("r1", "r3"))}
+    group.note("d3", 0.0, rack="")
+    assert group.lost() == {FEED_A: Found(1.0, ("r1", "r3"))}
+    group.note("d0", 1.0)
+    group.note("d1", 1.0)
+    assert group.lost() == {}, "what a device said last counts"
+
+
+def test_three_devices_are_too_few_to_speak_of_their_feed() -> None:
+    group = Group()
+    for number in range(3):
+        group.note(f"d{number}", 0.0)
+    assert group.lost() == {}
+    group.note("d3", 0.0)
+    assert group.lost().keys() == {FEED_A}
+
+
+def test_feeds_and_sites_are_counted_apart_and_a_device_without_a_feed_belongs_to_none() -> None:
+    group = Group()
+    for number in range(3):
+        group.note(f"a{number}", 0.0)
+        group.note(f"b{number}", 0.0, feed="B")
+        group.note(f"c{number}", 0.0, site="other")
+        group.note(f"n{number}", 0.0, feed="")
+    assert group.lost() == {}
+    for number in range(3):
+        group.note(f"b{number}", 1.0, feed="B")
+    group.note("a3", 0.0)
+    assert group.lost().keys() == {FEED_A}
+    # All of them are of one agent, which sees 7 of 13 down: not more than nine tenths.
+    assert group.shares.found()[BLIND] == {}
+
+
+def test_a_device_that_is_forgotten_counts_no_more() -> None:
+    """Neither among those that are ill nor among all."""
+    group = Group()
+    for number in range(4):
+        group.note(f"d{number}", 0.0 if number < 3 else 1.0)
+    group.shares.keep({("device", "s", f"d{number}") for number in range(4)})
+    assert group.lost().keys() == {FEED_A}
+    group.shares.keep({("device", "s", f"d{number}") for number in (1, 2, 3)})
+    assert group.lost() == {}
+    group.note("d4", 1.0)
+    assert group.lost() == {}, "two of four"
+
+
+def test_what_is_silent_may_be_as_bad_as_it_can_be_and_decides_nothing() -> None:
+    """A lost feed takes the network cards of its devices with it."""
+    group = Group()
+    for number in range(6):
+        group.note(f"d{number}", 1.0, silent=number < 4)
+    assert group.lost() == {}
+    assert group.shares.is_open(LOST, FEED_A)
+    assert not group.shares.decides(LOST, FEED_A)
+    for number in range(2):
+        group.note(f"d{number}", 1.0)
+    assert not group.shares.is_open(LOST, FEED_A), "two of six may be ill"
+    assert group.shares.decides(LOST, FEED_A)
+    other = labels_of({"site": "s", "feed": "B"})
+    assert not group.shares.is_open(LOST, other)
+    assert not group.shares.decides(LOST, other), "of this feed nothing is known"
+
+
+def test_a_bounded_number_of_racks_is_named() -> None:
+    group = Group()
+    for number in range(MAX_RACKS + 1):
+        group.note(f"d{number}", 0.0, rack=f"r{number}")
+    assert len(group.lost()[FEED_A].racks) == MAX_RACKS == 500

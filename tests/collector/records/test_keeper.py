@@ -1,0 +1,107 @@
+"""Saving the records: what the disk refuses is saved later, and a stop counts all and tells whether it is on disk."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from collector.derive import Deriver, LatestFigures, Settings, SiteRecords
+from collector.derive.energy.records import Head
+from collector.receive.poll_counts import Polled, PolledDevice
+from collector.records.file import RecordsFile
+from collector.records.keeper import RecordKeeper
+from rackflow.process.bulkhead import Failures
+from tests.collector.conftest import OpenRecords
+from tests.collector.derive.hall import Readings, hall
+from tests.collector.records.test_file import HOUR, answered_in
+
+SITE = hall().id
+PDU = PolledDevice(SITE, "gw", "pdu-a1-a")
+
+
+class Kept:
+    """A collector's records with one hour of an earlier run, which has changed since it was saved last."""
+
+    def __init__(self, file: RecordsFile) -> None:
+        self.number = int(time.time() // 3600) - 1
+        self.file, self.figures, self.failures = file, LatestFigures(60.0), Failures()
+        readings = Readings()
+        readings.currents("pdu-a1-a", 10.0, now=time.monotonic())
+        kept = {SITE: SiteRecords(Head(1.0, 2.0, 3, {}), {self.number: HOUR})}
+        self.deriver = Deriver(readings.latest, self.figures, hall(), Settings(), 60.0, kept, self.failures)
+        self.keeper = RecordKeeper(file, readings.latest, self.deriver, self.failures)
+
+    def change(self) -> None:
+        """The hour changes, and a poll comes."""
+        self.deriver.finish()
+        self.deriver.records()[SITE].give_back([self.number])
+        self.keeper.polls.count([Polled(PDU, "pdu", "fast", 5.0, time.time(), up=True)])
+
+
+@contextmanager
+def refusing(path: Path, file: RecordsFile) -> Iterator[None]:
+    """The disk refuses all that is written in the block."""
+    file._db.execute("PRAGMA busy_timeout = 10")  # noqa: SLF001 - waiting five seconds proves nothing more
+    with closing(sqlite3.connect(path, timeout=5.0)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+def ended(path: Path) -> list[int]:
+    """Of each life of the collector, whether it was closed with all saved."""
+    with closing(sqlite3.connect(path)) as db:
+        return [each for (each,) in db.execute("SELECT ended FROM life ORDER BY started_s")]
+
+
+async def test_hours_and_polls_that_the_disk_refused_are_saved_with_the_next_ones(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    with refusing(path, kept.file):
+        assert not await kept.keeper.save()
+    assert kept.failures.failing()["records"]
+    kept.keeper.polls.count([Polled(PDU, "pdu", "fast", 5.0, time.time(), up=True)])
+    assert await kept.keeper.save()
+    assert answered_in(path) == 2
+    later = open_records(path).sites[SITE]
+    assert later.hours[kept.number] == HOUR
+    assert later.head.location_g == 1.0
+
+
+async def test_what_was_saved_is_not_saved_again(tmp_path: Path, open_records: OpenRecords) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    assert await kept.keeper.save()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM hour")
+    assert await kept.keeper.save()
+    assert answered_in(path) == 1
+    assert kept.number not in open_records(path).sites[SITE].hours
+
+
+async def test_a_stop_counts_what_came_since_the_last_cycle_and_says_that_all_is_saved(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    assert not kept.figures.by_site(time.monotonic())
+    await kept.keeper.close()
+    assert kept.figures.by_site(time.monotonic()).keys() == {SITE}
+    assert ended(path) == [1]
+
+
+async def test_a_stop_whose_last_save_failed_does_not_say_that_all_is_saved(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    """The report names such a span as incomplete."""
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    kept.change()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DROP TABLE polls")  # the save fails, and what closes the file does not
+    await kept.keeper.close()
+    assert ended(path) == [0]
