@@ -8,11 +8,11 @@ import pytest
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
 from collector.problems.saved import BYTES_PER_S, REMEMBERED_REFRESH_S, StateFile, encoding, read_remembered
-from collector.problems.tracker import Key
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 
-LABELS = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
+Labels = tuple[tuple[str, str], ...]
+LABELS: Labels = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
 SEEN_S = 1_795_000_000.0
 
 
@@ -57,8 +57,10 @@ async def test_a_file_that_the_disk_refuses_is_still_due(tmp_path: Path) -> None
 
 def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:
     """More entries than one slice has."""
-    seen: dict[Key, float] = {("DcimPhaseDead", (("device", f"pdu-{at}"),)): SEEN_S + at for at in range(1200)}
-    highest: dict[Key, list[tuple[float, float]]] = {
+    seen: dict[tuple[str, Labels], float] = {
+        ("DcimPhaseDead", (("device", f"pdu-{at}"),)): SEEN_S + at for at in range(1200)
+    }
+    highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {
         ("DcimDeviceGivesLess", LABELS): [(40.0, SEEN_S), (38.0, SEEN_S + 1)]
     }
     path = remembered_file(tmp_path / "problems.json")
