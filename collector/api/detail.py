@@ -204,6 +204,12 @@ class PastProblem(Document, frozen=True):
     peak: float
     is_cause: bool
     """False if another problem explained it."""
+    is_late: bool
+    """True if nobody was told: it was over when its readings came, after the collector or the broker had been away."""
+    acknowledged_by: str
+    """Who has acknowledged it, or had when it ended; empty if nobody."""
+    maintenance: str
+    """The id of the maintenance window that it is in, or was in when it ended; empty if it was in none."""
 
 
 class PastProblems(Document, frozen=True):

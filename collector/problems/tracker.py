@@ -27,6 +27,18 @@ UnitKey = tuple[str, ...]
 WindowOf = Callable[[str, Labels, float], Window | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """That somebody knows of a problem: a silence at an Alertmanager, with its author, its comment, and its end (wall time)."""
+
+    by: str
+    comment: str
+    until_s: float
+
+
+AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
+
+
 @dataclass(slots=True)
 class Tracked:
     """One problem at one place. `since_s` and `ended_s` are wall times; it is told while `is_active`."""
@@ -46,6 +58,8 @@ class Tracked:
     restored_until: float = 0.0
     began_s: float = 0.0
     """When it began to hold, wall time; 0 while it does not hold."""
+    earlier_s: float = 0.0
+    """Since when it held, wall time, by readings that came late; 0 if there were none."""
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
@@ -56,8 +70,12 @@ class Tracked:
     """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
     window: Window | None = None
     """The maintenance window that it is in."""
+    acknowledged: Acknowledgement | None = None
+    """Who knows of it. It changes nothing but what is shown."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
+    remains: str = ""
+    """What the UPSs of each feed carry and how long they last, if it is about a feed."""
 
     @property
     def key(self) -> Key:
@@ -93,6 +111,8 @@ class Tracker:
         """Causes that have ended and until when they still explain their consequences."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
+        self.acknowledgement_of: AcknowledgementOf = lambda *_: None
+        """Finds who has acknowledged a problem."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -163,7 +183,7 @@ class Tracker:
             if tracked.holds and not tracked.began_s:
                 tracked.began_s = wall_s - max(0.0, now - tracked.held_from)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
-                tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
+                tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.earlier_s or wall_s, 0.0
                 self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
@@ -178,6 +198,15 @@ class Tracker:
         for tracked in (*self._fold(now), *self._silence(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
+
+    def note_earlier(self, key: Key, since_s: float) -> None:
+        """Take from late readings since when a problem has held that holds now. Whoever was told of it is not told again."""
+        tracked = self._all.get(key)
+        if tracked is None:
+            return
+        tracked.earlier_s = min(tracked.earlier_s or since_s, since_s)
+        if tracked.is_active:
+            tracked.since_s = min(tracked.since_s, since_s)
 
     def paused(self, seconds: float, now: float) -> None:
         """Leave out a time until `now` in which the collector itself was stopped: nobody saw what held in it, and what was over.
@@ -221,7 +250,8 @@ class Tracker:
 
     def _release(self, tracked: Tracked, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.is_uncertain, tracked.restored_until, tracked.began_s = False, False, 0.0, 0.0
+        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
+        tracked.began_s = tracked.earlier_s = 0.0
 
     @staticmethod
     def _extend(tracked: Tracked, now: float) -> None:
@@ -253,11 +283,12 @@ class Tracker:
             del self._by_unit[tracked.unit]
 
     def _silence(self, wall_s: float) -> Iterator[Tracked]:
-        """Find the maintenance window of each active problem; yield those that come into one or out of it."""
+        """Find maintenance window and acknowledgement of each active problem; yield those that come into a window or out of it."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
             is_changed = (window is None) != (tracked.window is None)
             tracked.window = window
+            tracked.acknowledged = self.acknowledgement_of(tracked.key, wall_s)
             if is_changed:
                 yield tracked
 

@@ -58,6 +58,7 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     r"apt-get|systemctl|^tar xf|^cd rackflow-|^sudo ./install|/usr/share/rackflow/": (
         "make try-package installs and runs the services on a Debian of its own"
     ),
+    r"^amtool silence": "tests/collector/problems/test_acknowledged.py puts silences there with it",
     r"mosquitto_passwd|chown mosquitto|-o mosquitto": "tests/test_deploy_broker.py starts that broker",
     r"^(sudo |\w+=\S+ )*make (?!demo)": "tests/test_pages.py: the target exists",
     r"python -m benchmarks": "tests/test_benchmarks.py runs them in small",

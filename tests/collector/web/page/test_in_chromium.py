@@ -159,9 +159,7 @@ def test_a_dead_agent_makes_its_racks_unknown_with_the_cause_and_never_green(hal
         page.wait("document.querySelectorAll('[data-observed=false][data-rack]').length === 8", "no rack is observed")
         assert page.text("[data-rack=a1] .value") == "not seen"
         assert "agent gw-1 is offline" in page.text(".problems")
-        assert page.ask("document.querySelector('[data-rack=a1]').getAttribute('aria-label')").startswith(
-            "a1, not seen: agent gw-1 is offline"
-        )
+        assert page.text("[data-rack=a1] .sr").startswith("a1, not seen: agent gw-1 is offline")
         assert page.ask(SHOWN_KIND) == "unknown"
         assert page.ask("document.querySelector('.verdict.ok')") is None
         hall.agent.live_again()
@@ -273,10 +271,20 @@ def test_without_script_problems_and_totals_are_there(hall: Hall, browser: Brows
         assert "input power 1 2 kW" in " ".join(page.text().split())
 
 
+def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_loaded_anew(
+    hall: Hall, browser: Browser
+) -> None:
+    with browser.page(f"{hall.url}plain") as page:
+        shown = "getComputedStyle(document.querySelector('.static')).visibility"
+        assert page.ask(shown) == "visible"
+        assert page.ask("document.querySelector('.static').getAnimations().length") == 0
+        assert page.ask("document.querySelectorAll('head > meta[http-equiv]').length") == 0
+
+
 def test_what_ended_because_nobody_observes_it_any_more_is_not_called_over(hall: Hall, browser: Browser) -> None:
     with browser.page(hall.url) as page:
         seen, unseen = page.ask(ENDED_OUT_OF_SIGHT.replace("${BASE}", f"./{files_of(hall)}"))
-        assert seen.startswith("✓ Rack b1")
+        assert seen.startswith("✓ Over: Rack b1")
         assert "lasted 60\u00a0s" in seen
         assert unseen.startswith("? Rack b2")
         assert "nobody knows whether it is over" in unseen
