@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents truth page fuzz mutants deb bundle release upgrade-test try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents truth page fuzz mutants deb bundle release upgrade-test check-manifests try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -17,7 +17,7 @@ help:
 	@echo "make docs   the documentation as a site: build/docs/index.html; a broken link fails it"
 	@echo "make bench  what everything costs, beside peers, into benchmarks/RESULTS.md; ARGS='A page' for some of it"
 	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
-	@echo "make campus  2,996 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
+	@echo "make campus  3,076 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
 	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
@@ -29,7 +29,8 @@ help:
 	@echo "make bundle   an archive for sites without internet: wheels, units, rules, dashboards, docs, SBOM and an installer"
 	@echo "make release   version, changelog, tag, packages, checksums, provenance; ARGS=0.2.0, ARGS=--dry-run to see what, ARGS=--twice to compare two builds"
 	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
-	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 192 unknown devices to purge"
+	@echo "make check-manifests  deploy/kubernetes against the published schemas, with kubeconform; needs Go and kubectl"
+	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge; ARGS=dist/FILE.deb to try that one"
 	@echo "make try-image  as root: the container image, built without a registry and run read-only"
 	@echo "make fmt    format and fix what can be fixed"
 
@@ -98,8 +99,12 @@ upgrade-test:
 	@scripts/venv dev
 	@RACKFLOW_UPGRADE=1 $(VENV)/bin/python -m pytest tests/upgrade --no-budget -q $(ARGS)
 
+check-manifests:
+	@scripts/venv dev
+	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/check-manifests
+
 try-package:
-	@scripts/try-package
+	@scripts/try-package $(ARGS)
 
 try-image:
 	@scripts/try-image

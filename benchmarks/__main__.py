@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    browser,
     cluster,
     collecting,
     deriving,
@@ -62,6 +63,10 @@ BENCHMARKS = {
         "three nodes of one broker, each killed in turn",
         lambda at: cluster.run(at.folder, at.seconds),
         is_asked_for=True,
+    ),
+    "browser": Benchmark(
+        "the page in Chromium, of a hall and of a campus",
+        lambda at: (line for devices in (192, 5000) for line in browser.run(at.folder, devices)),
     ),
     "deriving": Benchmark("derived figures of a campus", lambda at: deriving.run(5000, 5 * at.rounds)),
     "lab": Benchmark("profiles and recordings", lambda at: lab.run(at.rounds)),

@@ -26,7 +26,7 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.processes import cpu_seconds
-from rackflow.documents import Batch, decode
+from rackflow.documents import Batch, Stored, decode
 from simulator.site.control import ask
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_thread import leave
@@ -40,33 +40,59 @@ RACKS = 512
 PATIENCE_S = 240.0
 # As Prometheus would scrape it; the rendering of 200,000 series is part of the collector's load.
 SCRAPE_S = 15.0
-FAILED = b'"up":false'
 
 
 @dataclass
 class Reports:
-    """What the agent says about itself every few seconds, and which devices' polls fail; as they come over MQTT."""
+    """What the agent says about itself every few seconds; and, while somebody listens to them, what becomes of its devices' batches."""
 
     port: int
     last: dict[str, float] = field(default_factory=dict)
     count: int = 0
     failed: Counter[str] = field(default_factory=Counter)
-    """Failed polls by device."""
+    """Failed polls by device, of the time in which `devices` was open."""
+    until_stored_s: list[float] = field(default_factory=list)
+    """From the end of each poll until the collector's word that it is durable came here, of the time in which `devices` was open."""
 
     def __post_init__(self) -> None:
+        self._topics = f"rackflow/v1/{SITE}/{AGENT}"
+        self.waiting: dict[str, dict[int, int]] = {}
+        """Batches heard and not confirmed as stored: the time of their poll, ms, by number and epoch."""
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/+", qos=1)
+        topics = [(f"{self._topics}/batch/{AGENT}", 1), (f"{self._topics}/stored/+", 1)]
+        self._client.on_connect = lambda client, *_: client.subscribe(topics)
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", self.port)
         self._client.loop_start()
 
+    @contextlib.contextmanager
+    def devices(self) -> Iterator[None]:
+        """Listen to the batches of all devices, too. This costs a seventh of a core, and so is not done while a campus settles."""
+        self._client.subscribe(f"{self._topics}/batch/+", qos=0)
+        try:
+            yield
+        finally:
+            self._client.unsubscribe(f"{self._topics}/batch/+")
+
     def _on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
-        device = message.topic.rpartition("/")[2]
-        if device == AGENT:
-            self.last, self.count = dict(decode(bytes(message.payload), Batch).values), self.count + 1
-        elif FAILED in message.payload:
-            self.failed[device] += 1
+        kind, name = message.topic.split("/")[-2:]
+        if kind == "stored":
+            self._on_stored(decode(bytes(message.payload), Stored).durable)
+            return
+        batch = decode(bytes(message.payload), Batch)
+        if name == AGENT:
+            self.last, self.count = dict(batch.values), self.count + 1
+        elif not message.retain:
+            self.waiting.setdefault(batch.epoch, {})[batch.seq] = batch.time
+            self.failed[name] += not batch.up
+
+    def _on_stored(self, durable: Mapping[str, Sequence[tuple[int, int]]]) -> None:
+        now_ms = time.time() * 1000
+        for epoch, waiting in self.waiting.items():
+            for first, last in durable.get(epoch, ()):
+                for number in [each for each in waiting if first <= each <= last]:
+                    self.until_stored_s.append((now_ms - waiting.pop(number)) / 1000)
 
     def total(self, name: str) -> float:
         """The sum of a metric of the last report over its labels."""
@@ -162,7 +188,6 @@ class Campus:
         process.terminate()
         process.wait(timeout=20)
         self.reports.last = {}
-        self.reports.failed.clear()
 
     def wait_until_up(self, patience_s: float = PATIENCE_S) -> None:
         """Wait until all devices answer. Unlike `settle` it says nothing about how late polls are, which is up to the machine, too."""
@@ -189,7 +214,7 @@ class Campus:
         )
 
     def watch(self, seconds: float, exempt: Collection[str] = ()) -> Settled:
-        """Count what is late or fails within some seconds, and until the report after them."""
+        """Count what is late or fails within some seconds, and until the report after them. With exempt devices, in `Reports.devices`."""
         overruns, failed = self.reports.total("poll_overruns_total"), self.failures(exempt)
         time.sleep(seconds)
         seen = self.reports.count
@@ -200,7 +225,9 @@ class Campus:
         )
 
     def failures(self, exempt: Collection[str] = ()) -> int:
-        """Failed polls so far, without those of the exempt devices."""
+        """Failed polls so far: all that the agent counts, or those of devices that are not exempt, as heard in `Reports.devices`."""
+        if not exempt:
+            return int(self.reports.total("poll_failures_total"))
         return sum(count for device, count in self.reports.failed.items() if device not in exempt)
 
     @contextlib.contextmanager
@@ -266,6 +293,19 @@ def _idle_and_all_s() -> tuple[float, float]:
     return float(numbers[3] + numbers[4]), float(sum(numbers))
 
 
+def _until_stored(campus: Campus, seconds: float) -> str:
+    """How long it takes from a poll's end to the collector's word that it is durable, over some seconds. The word comes within 2 s."""
+    reports = campus.reports
+    reports.waiting = {}
+    reports.until_stored_s.clear()
+    with reports.devices():
+        time.sleep(seconds)
+    wait_until(lambda: not any(reports.waiting.values()), "all batches that were heard are stored", 60)
+    waits = sorted(reports.until_stored_s)
+    half, most = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
+    return f"{len(waits)} batches: half stored and confirmed within {half:.1f} s of the poll, 99 % within {most:.1f} s"
+
+
 def run(folder: Path, racks: int, watch_s: float) -> Iterator[str]:
     """The lines of the report, the last one with the sums."""
     with ExitStack() as stack:
@@ -279,23 +319,27 @@ def run(folder: Path, racks: int, watch_s: float) -> Iterator[str]:
         passed_s = time.monotonic() - began
         used = ", ".join(f"{name} {(now - cpu[name]) / passed_s:.0%}" for name, now in campus.cpu_s().items())
         yield f"  CPU while settled, of a core: {used}"
+        yield f"  {_until_stored(campus, watch_s / 4)}"
         flapping = campus.devices[::10]
         for _ in range(2):
-            with campus.silent(flapping):
-                # The late polls of devices that do not answer are theirs: a poll may take as long as their timeouts.
-                failed = campus.watch(watch_s / 4, flapping).failed
-            failed += campus.watch(watch_s / 4, flapping).failed
+            with campus.reports.devices():
+                with campus.silent(flapping):
+                    # The late polls of devices that do not answer are theirs: a poll may take as long as their timeouts.
+                    failed = campus.watch(watch_s / 4, flapping).failed
+                failed += campus.watch(watch_s / 4, flapping).failed
             parts.append(Settled(0.0, 0, failed))
         yield f"  10 % of the devices flapping: {parts[-1].failed} failed polls of others; settled after {campus.settle().after_s:.0f} s"
         campus.broker.stop()
         campus.broker.start()
         yield f"  broker restarted: settled after {campus.settle().after_s:.0f} s"
         parts.append(campus.watch(watch_s / 4))
+        yield f"  {_until_stored(campus, watch_s / 4)}"
         campus.stop_agent()
         campus.start_agent()
         again = campus.settle()
         yield f"  agent restarted: settled after {again.after_s:.0f} s"
         parts.append(campus.watch(watch_s / 4))
+        yield f"  {_until_stored(campus, watch_s / 4)}"
         now_idle_s, now_all_s = _idle_and_all_s()
         used = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in campus.cpu_s().items())
         yield f"  CPU in all: {used}; the machine had {(now_idle_s - idle_s) / (now_all_s - all_s):.0%} of its cores left"

@@ -71,13 +71,15 @@ class CountingDevices:
 class Recorder:
     """Listens with a session that outlives the connection; `numbers` says what polls a message holds."""
 
+    client_id = "recorder"
+
     def __init__(self, port: int, topic: str, numbers: Callable[[Mapping[str, object]], list[Number]]) -> None:
         self.arrived: set[Number] = set()
         self._new: list[Number] = []
         self.twice = 0
         self._topic = topic
         self._numbers = numbers
-        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="recorder", protocol=paho.MQTTv5)
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=paho.MQTTv5)
         self.client.on_message = self._on_message
         self.client.on_connect = self._on_connect
         self.client.reconnect_delay_set(1, 1)
@@ -99,6 +101,18 @@ class Recorder:
                 self.twice += 1
             self.arrived.add(number)
             self._new.append(number)
+
+    def go_away(self) -> None:
+        """Lose the connection; the session stays."""
+        sock = self.client.socket()
+        self.client.loop_stop()
+        if sock is not None:
+            sock.close()
+
+    def come_back(self) -> None:
+        """Connect again."""
+        self.client.reconnect()
+        self.client.loop_start()
 
     def new(self) -> list[Number]:
         """Polls that arrived since the last call."""

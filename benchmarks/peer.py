@@ -1,4 +1,4 @@
-"""Exposes Rackflow's agent and another gateway to the same failures, and counts which polled readings reached the broker."""
+"""Exposes Rackflow's agent and another gateway to the same failures, and counts which polled readings reached who reads them."""
 
 import contextlib
 import os
@@ -10,15 +10,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.counting import CountingDevices, Recorder
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from benchmarks.counting import CountingDevices
+from benchmarks.peer_readers import Reader
 from benchmarks.peer_sides import INTERVAL_S, PEER, PEER_NEEDS, Rackflow, Side, ThingsBoard
 from tests.e2e.chaos.disks import filled, small_disk
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_thread import leave
 from tests.servers.waiting import wait_until
 
 DEVICES = 20
 LIFE_S = (2.0, 3.5)
-SILENCE_S = 15.0
+# More than what an agent waits before it sends again what nobody has stored, and more than a gateway waits between two attempts.
+SILENCE_S = 40.0
 WORKS = 3
 START_S = 60.0
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rackflow"
@@ -26,12 +32,12 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "rackf
 
 @dataclass(slots=True)
 class Bench:
-    """One gateway with its devices, its broker and the counting subscriber."""
+    """One gateway with its devices, its broker and who reads what it sends."""
 
     side: Side
     devices: CountingDevices
     broker: Mosquitto
-    recorder: Recorder
+    reader: Reader
 
     def start(self) -> None:
         """Start the gateway."""
@@ -42,16 +48,16 @@ class Bench:
         before = self.devices.polls.copy()
         names = list(self.devices.ports)
         wait_until(lambda: min(self.devices.polls[name] - before[name] for name in names) >= WORKS, "polls", START_S)
-        wait_until(lambda: any(number > before[name] for name, number in self.recorder.new()), "deliveries", START_S)
+        wait_until(lambda: any(number > before[name] for name, number in self.reader.new()), "deliveries", START_S)
 
     def drain(self) -> None:
-        """Stop polling, and wait until nothing has arrived for fifteen seconds."""
+        """Stop polling, and wait until nothing has arrived for a while."""
         self.devices.mute()
-        seen, since = -1, time.monotonic()
+        since = time.monotonic()
         while time.monotonic() - since < SILENCE_S:
-            if len(self.recorder.arrived) != seen:
-                seen, since = len(self.recorder.arrived), time.monotonic()
-            time.sleep(0.1)
+            if self.reader.new():
+                since = time.monotonic()
+            time.sleep(0.5)
 
 
 def undisturbed(_: Bench, times: int, chance: random.Random) -> None:
@@ -124,6 +130,51 @@ def disk_full(bench: Bench, seconds: int, _: random.Random) -> None:
     bench.works()
 
 
+def reader_away(bench: Bench, seconds: int, _: random.Random) -> None:
+    """Who reads is away, and the broker keeps 1,000 messages for it, as it does by default."""
+    bench.reader.go_away()
+    time.sleep(seconds)
+    bench.reader.come_back()
+    bench.works()
+
+
+def forgetful_broker(bench: Bench, times: int, chance: random.Random) -> None:
+    """The broker is killed while who reads is away; what it last saved is half an hour old, or nothing."""
+    for _ in range(times):
+        bench.reader.go_away()
+        time.sleep(chance.uniform(*LIFE_S))
+        bench.broker.kill()
+        bench.broker.start()
+        bench.reader.come_back()
+        bench.works()
+
+
+def session_deleted(bench: Bench, times: int, chance: random.Random) -> None:
+    """While who reads is away, somebody connects under its name and takes its session from it."""
+    for _ in range(times):
+        bench.reader.go_away()
+        time.sleep(chance.uniform(*LIFE_S))
+        stranger = paho.Client(CallbackAPIVersion.VERSION2, client_id=bench.reader.client_id, protocol=paho.MQTTv5)
+        stranger.connect("127.0.0.1", bench.broker.port, clean_start=True)
+        stranger.loop_start()
+        wait_until(stranger.is_connected, "the stranger is connected")
+        leave(stranger)
+        bench.reader.come_back()
+        bench.works()
+
+
+def broker_replaced(bench: Bench, seconds: int, _: random.Random) -> None:
+    """In the middle of a long absence of who reads, the broker is replaced by an empty one."""
+    bench.reader.go_away()
+    time.sleep(seconds / 2)
+    bench.broker.kill()
+    (bench.broker.folder / "mosquitto.db").unlink(missing_ok=True)
+    bench.broker.start()
+    time.sleep(seconds / 2)
+    bench.reader.come_back()
+    bench.works()
+
+
 SCENARIOS: tuple[tuple[str, Callable[[Bench, int, random.Random], None], int], ...] = (
     ("undisturbed", undisturbed, 4),
     ("killed -9, times", killed, 10),
@@ -133,6 +184,10 @@ SCENARIOS: tuple[tuple[str, Callable[[Bench, int, random.Random], None], int], .
     ("stopped with a backlog, times", stopped_with_backlog, 3),
     ("its database cut after a kill, times", torn, 3),
     ("its disk full, seconds", disk_full, 20),
+    ("reader away, queue of 1,000, seconds", reader_away, 60),
+    ("broker killed while the reader is away, times", forgetful_broker, 3),
+    ("reader's session taken while it is away, times", session_deleted, 3),
+    ("broker replaced while the reader is away, seconds", broker_replaced, 60),
 )
 
 
@@ -154,25 +209,28 @@ def run(folder: Path, only: str) -> Iterator[str]:
 
 def play(side: Side, name: str, harm: Callable[[Bench, int, random.Random], None], times: int) -> str:
     """One row."""
-    devices, broker = CountingDevices(DEVICES), Mosquitto(side.folder / "mosquitto", persistence=True)
+    devices, broker = (
+        CountingDevices(DEVICES),
+        Mosquitto(side.folder / "mosquitto", persistence=True, extra=["max_queued_messages 1000"]),
+    )
     with contextlib.ExitStack() as stack:
         stack.enter_context(small_disk(side.storage))
         devices.start()
         stack.callback(devices.close)
         broker.start()
         stack.callback(broker.kill)
-        recorder = Recorder(broker.port, side.topic, side.numbers)
-        stack.callback(recorder.close)
+        reader = side.reader(broker.port)
+        stack.callback(reader.close)
         side.configure(broker.port, devices.ports)
-        bench = Bench(side, devices, broker, recorder)
+        bench = Bench(side, devices, broker, reader)
         stack.callback(side.kill)
         bench.start()
         bench.works()
         harm(bench, times, random.Random(1))  # noqa: S311 - repeatable, not secret
         bench.drain()
         answered = devices.polls.total() - side.starts * side.reads_per_start * DEVICES
-        arrived = len(recorder.arrived)
-    return f"| {name} | {side.name} | {answered} | {arrived} | {recorder.twice} | {answered - arrived} |"
+        arrived = len(reader.arrived)
+    return f"| {name} | {side.name} | {answered} | {arrived} | {reader.twice} | {answered - arrived} |"
 
 
 def install() -> Path:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.counting import OID, Number
+from benchmarks.counting import OID, Number, Recorder
+from benchmarks.peer_readers import Collected, Reader
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 INTERVAL_S = 0.2
@@ -18,7 +19,8 @@ PEER = "thingsboard-gateway==3.8.5"
 PEER_NEEDS = "puresnmp==2.0.1"
 """Packages that its SNMP connector would otherwise install when it starts."""
 DEVICE = {"credential": "lab", "profile": "counting", "outlets": True}
-METRIC = "dcim_pdu_outlet_energy_joules_total{outlet=1}"
+METRIC = "dcim_pdu_outlet_energy_joules_total"
+FIELD = METRIC.removeprefix("dcim_pdu_")
 STOP_S = 20.0
 UNLIMITED = "0:0,"
 LIMITS = (
@@ -34,7 +36,7 @@ class Side(ABC):
     """
 
     name: str
-    topic: str
+    topic: str = ""
     reads_per_start = 0
 
     def __init__(self, folder: Path) -> None:
@@ -52,14 +54,18 @@ class Side(ABC):
         """The command that starts it."""
 
     @staticmethod
-    @abstractmethod
     def numbers(message: Mapping[str, object]) -> list[Number]:
-        """The polls in one of its messages."""
+        """The polls in one of its messages, for a subscriber."""
+        raise NotImplementedError
 
     @property
     @abstractmethod
     def database(self) -> Path:
-        """The SQLite file."""
+        """The file of its own storage that it writes to."""
+
+    def reader(self, broker_port: int) -> Reader:
+        """Who reads what it sends; a subscriber, where the program that does is not to be had."""
+        return Recorder(broker_port, self.topic, self.numbers)
 
     def environment(self) -> dict[str, str]:
         """Additional environment variables."""
@@ -100,7 +106,6 @@ class Rackflow(Side):
     """The agent with its outbox on disk, at its defaults. At its start it asks a device what of a profile it has."""
 
     name = "rackflow-agent"
-    topic = "rackflow/v1/+/+/batch/+"
     reads_per_start = 1
 
     @property
@@ -135,7 +140,7 @@ class Rackflow(Side):
         profiles = self.folder / "profiles"
         profiles.mkdir()
         point = {
-            "metric": "dcim_pdu_outlet_energy_joules_total",
+            "metric": METRIC,
             "oid": OID,
             "unit": "joule",
             "labels": {"outlet": "1"},
@@ -153,13 +158,9 @@ class Rackflow(Side):
         }
         (profiles / "counting.yaml").write_text(yaml.safe_dump(profile), encoding="utf-8")
 
-    @staticmethod
-    def numbers(message: Mapping[str, object]) -> list[Number]:
-        """A batch contains one poll."""
-        values = message.get("values")
-        if not isinstance(values, dict) or METRIC not in values:
-            return []
-        return [(str(message["device"]), int(values[METRIC]))]
+    def reader(self, broker_port: int) -> Reader:
+        """The collector."""
+        return Collected(self.folder, broker_port, FIELD)
 
 
 class ThingsBoard(Side):

@@ -12,7 +12,7 @@ from collector.derive import Deriver, Explanation, Inputs, LatestFigures
 from collector.flow import IngestSettings, Keep, Spill
 from collector.latest import Latest
 from collector.ledger import AgentAccount
-from collector.problems import Monitor, Window, load_table
+from collector.problems import Monitor, Unread, Window, load_table
 from collector.receive import Delivery, Polled
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import ConfigError
@@ -110,10 +110,11 @@ def surroundings(
     accounts: Mapping[tuple[str, str], AgentAccount] | None,
     clones: Iterable[tuple[str, str]],
     zone: str | None,
-    windows: Sequence[Window] = (),
+    windows: Sequence[Window],
+    unread: Sequence[Unread],
 ) -> Surroundings:
     """What the API tells besides readings and figures, at this moment."""
-    return Surroundings(sites, zone, time.localtime().tm_gmtoff, accounts, frozenset(clones), windows)
+    return Surroundings(sites, zone, time.localtime().tm_gmtoff, accounts, frozenset(clones), windows, unread)
 
 
 def zone_name() -> str | None:

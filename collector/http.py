@@ -1,4 +1,4 @@
-"""How the collector's HTTP clients (store, carbon source) find their servers."""
+"""What the collector's HTTP clients (store, carbon source, Alertmanagers) share: how they find servers, and how much they read."""
 
 import socket
 
@@ -12,6 +12,16 @@ from rackflow.process.resolve import Resolver
 def connector(limit: int = 100) -> aiohttp.TCPConnector:
     """At most `limit` connections. Names are looked up by our own resolver: aiohttp's blocks threads that others need."""
     return aiohttp.TCPConnector(limit=limit, resolver=_Names(Resolver()))
+
+
+async def read_bounded(answer: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
+    """The whole body. `StreamReader.read(n)` would give what has come so far. Raises ClientError if it is longer than the limit."""
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > limit_bytes:
+            raise aiohttp.ClientPayloadError(f"answers more than {limit_bytes / 1e6:g} MB; nothing of it is used")
+    return bytes(body)
 
 
 class _Names(AbstractResolver):

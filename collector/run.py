@@ -422,8 +422,8 @@ class Collector:
 
     def _surroundings(self) -> Surroundings:
         accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
-        clones, windows = self._clones.current(time.monotonic()), self._maintenance.windows
-        return surroundings(self._api.sites(), accounts or None, clones, self._zone, windows)
+        clones, unread = self._clones.current(time.monotonic()), self._problems.acknowledgements.unread()
+        return surroundings(self._api.sites(), accounts or None, clones, self._zone, self._maintenance.windows, unread)
 
     def _ledger_page(self) -> bytes:
         return encode_page(read_page(self._config.ledger_path))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import stalls
 from tests.budget import EXCEPTIONS, Clocks, Grant, overdrawn, read_grants
 from tests.servers.captures import require_captures
 from tests.servers.influxdb import InfluxDB
@@ -23,6 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("rackflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("rackflow")
     config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
+    stalls.register(config)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -35,13 +37,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         spent_s = Clocks.now().spent_since(start)
         item.user_properties.append(("spent_s", round(spent_s, 3)))
     complaint = overdrawn(item.nodeid, spent_s, item.config.stash[GRANTS])
-    if complaint is not None and not item.config.getoption("--no-budget"):
+    unlimited = item.config.getoption("--no-budget") or item.config.getoption("--stalls")
+    if complaint is not None and not unlimited:
         pytest.fail(complaint, pytrace=False)
     return result
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--spent N`, `--no-budget`."""
+    """`--spent N`, `--no-budget`, `--stalls SECONDS`."""
+    stalls.add_options(parser)
     parser.addoption("--no-budget", action="store_true", help="let every test take as long as it likes")
     parser.addoption("--spent", type=int, default=0, help="list the N tests that spent most of their budget")
 

@@ -85,7 +85,7 @@ def test_a_missing_tool_is_named_with_its_package(tmp_path: Path) -> None:
     (tmp_path / "dirname").symlink_to(find_program("dirname", "coreutils"))
     command = [find_program("bash", "bash"), str(ROOT / "scripts" / "check-rules")]
     environment = {"PATH": str(tmp_path)}
-    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20, check=False)
+    found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert found.returncode == 1
     assert "apt-get install prometheus" in found.stderr
 

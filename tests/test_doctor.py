@@ -27,7 +27,7 @@ broker: {{port: {port}, username: gw-1, password: {password}}}
 outbox: {{mode: disk, path: {folder}/outbox.db}}
 credentials: {{c: {{community: public}}}}
 devices:
-  - {{id: ups-1, host: 127.0.0.2, port: {snmp}, credential: c, serial_number: OTHER, timeout_s: 0.3, retries: 0}}
+  - {{id: ups-1, host: 127.0.0.2, port: {snmp}, credential: c, serial_number: OTHER, timeout_s: 5, retries: 0}}
   - {{id: gone, host: 127.0.0.3, port: {snmp}, credential: c, timeout_s: 0.3, retries: 0}}
   - {{id: nameless, host: no-such-host.invalid, credential: c, timeout_s: 0.3, retries: 0}}
   - {{id: off, host: 127.0.0.9, credential: c, enabled: false}}
@@ -90,7 +90,7 @@ def of(findings: list[dict[str, Any]], check: str) -> dict[str, Any]:
 async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2")
+    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2", port=free_port())
     snmp = await device.start()
     text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=snmp)
     try:

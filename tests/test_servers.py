@@ -45,7 +45,7 @@ def session(port: int, identifier: str) -> aiomqtt.Client:
         protocol=aiomqtt.ProtocolVersion.V5,
         clean_start=False,
         properties=properties,
-        timeout=5,
+        timeout=60,
     )
 
 
@@ -157,7 +157,7 @@ async def test_mosquitto_keeps_a_session_over_a_restart(tmp_path: Path, how: str
         assert not accepts(port)
         broker.start()
         assert broker.port == port
-        async with session(port, "reader") as reader, asyncio.timeout(5):
+        async with session(port, "reader") as reader, asyncio.timeout(30):
             message = await anext(aiter(reader.messages))
         assert message.payload == b"kept"
 

@@ -20,7 +20,7 @@ from agent.lab.target import add_credential, snmp_targets
 from agent.profile import Profile, load_profiles
 from agent.snmp import SnmpClient, SnmpClients
 from rackflow.errors import ConfigError, ResolveError
-from rackflow.process.commands import print_error, print_lines, show_examples
+from rackflow.process.commands import port_number, print_error, print_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
@@ -31,6 +31,7 @@ from rackflow.process.yaml_edit import append_to_list, replace_file
 # Addresses a second. More would flood a management network, whose cards and switches are slow.
 MAX_DISCOVER_RATE = 1000.0
 PUBLIC = "public"
+MQTT_PORT = 1883
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ def add_discover(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--agent", default="agent-1", help="yaml: name of the new agent (default agent-1)")
     command.add_argument("--site", default="my-site", help="yaml: name of the site (default my-site)")
+    command.add_argument(
+        "--broker",
+        type=_host_and_port,
+        default=("127.0.0.1", MQTT_PORT),
+        metavar="HOST[:PORT]",
+        help=f"yaml: where the new agent publishes (default 127.0.0.1:{MQTT_PORT})",
+    )
     show_examples(
         command,
         "%(prog)s 192.0.2.0/24 --community public",
@@ -80,6 +88,15 @@ def add_discover(command: argparse.ArgumentParser) -> None:
         "%(prog)s 192.0.2.0/24 --protocol modbus --ids devices.csv --config agent.yaml --merge",
     )
     command.set_defaults(command=_discover)
+
+
+def _host_and_port(text: str) -> tuple[str, int]:
+    """A broker's host and port, as in `broker.example.org:8883` or `[2001:db8::1]:1883`."""
+    host, colon, port = text.rpartition(":")
+    # An address of IPv6 without brackets has colons and no port.
+    if not colon or (":" in host.strip("[]") and not host.endswith("]")):
+        host, port = text, str(MQTT_PORT)
+    return host.strip("[]"), port_number(port)
 
 
 def _discover(arguments: argparse.Namespace) -> int:
@@ -132,8 +149,15 @@ def _agent_itself(config: AgentConfig) -> Device:
 def _check_names(arguments: argparse.Namespace) -> None:
     """Refuse names for a new configuration that it could not have. Raises ConfigError."""
     check_config(
-        {"agent": arguments.agent, "labels": {"site": arguments.site}, "devices": []}, AgentConfig, "arguments"
+        {"agent": arguments.agent, "labels": {"site": arguments.site}, "broker": _broker(arguments), "devices": []},
+        AgentConfig,
+        "arguments",
     )
+
+
+def _broker(arguments: argparse.Namespace) -> dict[str, str | int]:
+    host, port = arguments.broker
+    return {"host": host, "port": port}
 
 
 def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> ProbeAddress:
@@ -203,7 +227,7 @@ def _rendered(arguments: argparse.Namespace, known: Known | None, results: Seque
 
 def _new_head(arguments: argparse.Namespace) -> list[str]:
     if arguments.protocol == "modbus":
-        return config_head(arguments.agent, arguments.site, "", "")
+        return config_head(arguments.agent, arguments.site, _broker(arguments), "", "")
     community = arguments.community
     if community != PUBLIC and not names_source(community):
         # A file that is begun here is often passed around; a community that is no secret stays in it.
@@ -212,7 +236,7 @@ def _new_head(arguments: argparse.Namespace) -> list[str]:
             print_error(
                 "the community is not written into the file; before you run the agent, set RACKFLOW_COMMUNITY to it"
             )
-    return config_head(arguments.agent, arguments.site, "given", community)
+    return config_head(arguments.agent, arguments.site, _broker(arguments), "given", community)
 
 
 def _summarise(arguments: argparse.Namespace, results: Sequence[Result], addresses: int) -> None:

@@ -6,7 +6,7 @@ an apostrophe in front (CWE-1236).
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -19,6 +19,7 @@ COLUMNS = (
     "status", "id", "protocol", "host", "port", "unit", "credential", "profile", "class", "score", "evidence", "vendor", "model",
     "serial", "firmware", "name", "description", "note",
 )  # fmt: skip
+OUTBOX = "agent-outbox.db"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -103,13 +104,15 @@ def as_yaml(results: Sequence[Result], search: Search, head: Sequence[str] = ())
     return "\n".join(lines)
 
 
-def config_head(agent: str, site: str, credential: str, community: str) -> list[str]:
-    """The beginning of a new agent's configuration, up to its devices."""
+def config_head(agent: str, site: str, broker: Mapping[str, str | int], credential: str, community: str) -> list[str]:
+    """The beginning of a new agent's configuration, up to its devices: with them it is complete."""
     lines = [
         "# Begun by `discover`. Check it with `rackflow agent check FILE`, and run it with `rackflow agent run FILE`.",
         f"agent: {yaml_value(agent)}",
         f"labels: {yaml_value({'site': site})}",
-        "broker: {host: 127.0.0.1}",
+        f"broker: {yaml_value(broker)} # accounts and TLS: docs/how-to/broker.md",
+        "# What no collector has stored is kept there, in the folder that the agent runs in: with systemd, /var/lib/rackflow-agent.",
+        f"outbox: {yaml_value({'mode': 'disk', 'path': OUTBOX})}",
     ]
     if credential:
         lines += ["credentials:", f"  {credential}: {yaml_value({'version': '2c', 'community': community})}"]

@@ -7,7 +7,7 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,10 +16,12 @@ from agent.deadline import Deadline
 from agent.poll.derive import PlannedInputs, deriving
 from agent.poll.greeting import Greeting, comparable, greeting_from, greeting_oids
 from agent.poll.identity import coolant_of, identified
+from agent.poll.jumps import Jumps
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
+from agent.poll.siblings import Siblings
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
@@ -128,8 +130,10 @@ class SnmpPoller:
         self._marker: RawValue = None
         self._marked_at = 0.0
         self._cells = PlannedCells()
+        self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
+        self._siblings = Siblings()
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
@@ -142,6 +146,8 @@ class SnmpPoller:
             self._must_plan = True
             family, greeting = await self._find_plan()
             self._must_plan = False
+        else:
+            self._jumps.forget()
         self._rebooted, self._another, self._unwalked = False, "", False
         self._opened_classes = frozenset(self._plan.classes)
         return identified(self._device, family.profile, greeting.identity, self._plan)
@@ -161,11 +167,16 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
+        suspects = self._jumps.suspects(part, raw) if part.rests else {}
+        unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
         self._cells.look(raw)
+        if unconfirmed:
+            _mark_unconfirmed(part, unconfirmed, readings)
         self._another = greeting.contradiction(raw) or self._another
         self._cells.reject(readings, everything=bool(self._another))
+        self._siblings.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._note_uptime(raw[SYS_UPTIME])) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -182,6 +193,22 @@ class SnmpPoller:
     async def close(self) -> None:
         """See `DevicePoller.close`."""
         await self._client.close()
+
+    async def _confirm(
+        self, poll_class: PollClass, suspects: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
+    ) -> set[str]:
+        """Read the cells of numbers that have jumped, and put them into the answers. Returns the numbers of which they stay unknown."""
+        cells = dict.fromkeys(cell for each in suspects.values() for cell in each)
+        try:
+            with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
+                raw |= await self._client.get(list(cells))
+        except (DeviceError, TimeoutError) as error:
+            # Those that have not jumped are published: a slow card must not count as down because a load was switched on.
+            log.info("device=%s scales not confirmed error=%s", self._device.id, str(error) or "too slow")
+        confirmed = {ref for ref, each in suspects.items() if all(raw.get(cell) is not None for cell in each)}
+        for ref in confirmed:
+            self._jumps.confirm(ref, raw[ref])
+        return suspects.keys() - confirmed
 
     async def _is_unchanged(self, profile: Profile, before: Greeting) -> bool:
         """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
@@ -311,7 +338,9 @@ class SnmpPoller:
         identity = [source.oid for source, _ in greeting.words if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._cells.begin(self._plan)
+        self._jumps.begin(known)
         self._count.begin(self._plan)
+        self._siblings.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
@@ -412,3 +441,11 @@ def _mark_cut(part: ClassPlan, readings: Readings) -> None:
     for metric in part.cut:
         if metric not in readings.values and metric not in readings.states:
             readings.bad[metric] = "limit"
+
+
+def _mark_unconfirmed(part: ClassPlan, refs: Collection[str], readings: Readings) -> None:
+    """Reject what is read from these references: the cells that give their scale could not be read."""
+    for slot in part.slots:
+        if any(ref in refs for decoder in slot.decoders for ref in decoder.refs):
+            readings.values.pop(slot.key, None)
+            readings.bad[slot.key] = "replanning"

@@ -31,6 +31,7 @@ from agent.poll.identity import coolant_of, identified, identify_modbus, unit_te
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.series_count import SeriesCount
+from agent.poll.siblings import Siblings
 from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as, watched_registers
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
@@ -99,6 +100,7 @@ class ModbusPoller:
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_left = device.retries
         self._count = SeriesCount()
+        self._siblings = Siblings()
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -142,6 +144,7 @@ class ModbusPoller:
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
+        self._siblings.begin(self._plan, found.raw)
         self._unfinished = self._lost = False
         self._look_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
@@ -175,6 +178,7 @@ class ModbusPoller:
             _mark_unread(part.slots, found, readings)
         self._cells.look(found.raw)
         self._cells.reject(readings)
+        self._siblings.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots, self._profile.class_)) is not None:
             await in_slices(deriving(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)

@@ -11,6 +11,7 @@ from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
 from agent.profile.plan_cache import Family, PlanCache
+from agent.profile.quantity import number_in
 from agent.profile.recognise import (
     PROBE_SCORE,
     SYS_DESCR,
@@ -59,6 +60,7 @@ __all__ = [
     "matches",
     "normalise_answers",
     "normalising",
+    "number_in",
     "oid_parts",
     "parse_file",
     "parse_profile",

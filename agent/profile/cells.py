@@ -20,6 +20,14 @@ MAX_NUMBER_TEXT: Final = 512
 # enough for Python to refuse it (sys.set_int_max_str_digits).
 MAX_WIRE_INT: Final = 2**64
 
+ENDS_OF_32_BITS: Final = frozenset({2147483647, 2147483648, 4294967295, -2147483648})
+"""Ends of the integers of 32 bits: what a device without a reading sends, whatever its documents say. No measurement reaches them."""
+ENDS_OF_16_BITS: Final = frozenset(
+    {32767, 32768, -32768, *range(65532, 65536), 655350, 6553.5, 655.35, 3276.7, 327.67, -3276.8, -327.68}
+)
+"""The same of 16 bits, and as tenths and hundredths where a text has the number. Before 65535 stand reasons why there is no reading. A load
+may pass such a number by chance, and is then missing for one poll; a counter may rest on one for hours."""
+
 
 def plain_number(value: RawValue) -> int | float | None:
     """A raw value as a finite number, or None. Text counts if it is a decimal number and nothing else.

@@ -9,15 +9,12 @@ marks beside the device's own, so that plans depend on it and on no voltage.
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, TypeGuard
 
-from agent.profile.cells import RawValue, folded_text, plain_number
+from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
 from agent.profile.places import When
-from agent.profile.quantity import leading_number
+from agent.profile.quantity import number_in
 from agent.profile.registers import living_refs
 from agent.profile.schema import Profile, Table
 
-# Largest numbers of 16 and 32 bits, alone, as tenths and with the reasons that stand before 65535: "not available", whatever the profile
-# says of its other numbers.
-_SATURATED: Final = frozenset({32767, 32768, *range(65532, 65536), 655350, 2147483647, 2147483648, 4294967295})
 # What a line must show, in volts or tenths of them: one that is not fitted may pick up a volt or so from its neighbours, and one volt in
 # one poll would make it a line that has lost its power, for good. Chosen; no line lives with less than 10 V.
 LEAST_OF_A_LINE: Final = 10
@@ -30,10 +27,8 @@ LINES: Final = "lines:"
 
 def is_living(condition: When, value: RawValue) -> bool:
     """Whether a cell measures something: a number other than 0 that is no sentinel, or one in the condition's `between`."""
-    number = plain_number(value)
-    if number is None and isinstance(value, bytes | str):
-        number = leading_number(folded_text(value))
-    if number is None or abs(number) in _SATURATED:
+    number = number_in(value)
+    if number is None or number in ENDS_OF_16_BITS or number in ENDS_OF_32_BITS:
         return False
     if condition.between:
         return any(low <= number <= high for low, high in condition.between)

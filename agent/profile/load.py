@@ -119,12 +119,14 @@ def _base_fault(profile: Profile, base: Profile | None, known: Mapping[str, Prof
 
 def _extended(profile: Profile, base: Profile) -> Profile:
     base = base.loaded()
+    points, tables = base.points, base.tables
     # The base's default sentinels apply to its own points only; the extending profile has its own.
-    points = [_with_absent(point, base) for point in base.points]
-    tables = [
-        table.model_copy(update={"points": [_with_absent(point, base) for point in table.points]})
-        for table in base.tables
-    ]
+    if base.absent or profile.absent:
+        points = [_with_absent(point, base) for point in points]
+        tables = [
+            table.model_copy(update={"points": [_with_absent(point, base) for point in table.points]})
+            for table in tables
+        ]
     changes = {"points": [*profile.points, *points], "tables": [*profile.tables, *tables]}
     return profile.model_copy(update=changes | _taken_over(profile, base))
 

@@ -37,7 +37,7 @@ class Decoder:
     denominator: int = 1
     offset: float = 0.0
     shift: int = 0
-    absent: frozenset[int] = frozenset()
+    absent: frozenset[float] = frozenset()
     absent_ranges: tuple[tuple[float, float], ...] = ()
     states: Mapping[int, str] | None = None
     numbers: Mapping[int, float] | None = None
@@ -52,6 +52,8 @@ class Decoder:
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
     unscaled: bool = False
     """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
+    whole: bool = False
+    """The raw number counts tenths or smaller parts, so a text with a decimal point is in another unit than the profile says."""
     parts: tuple[tuple[int, "Decoder"], ...] = ()
     """Numbers that are added (1) or taken away (-1)."""
     cases: tuple["CaseCheck", ...] = ()
@@ -62,6 +64,11 @@ class Decoder:
         """Everything that it is read from; without one of them there is no value."""
         refs = [case.ref for case in self.cases if case.ref] or [self.ref]
         return [*refs, *([self.high] if self.high else []), *(ref for _, part in self.parts for ref in part.refs)]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the value is a number of the device, and no meaning that the profile gives to codes, bits or words."""
+        return not (self.states or self.numbers or self.bits or self.cases)
 
     def is_sentinel(self, number: float) -> bool:
         """Whether a raw number stands for "no reading"."""
@@ -207,7 +214,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
-    if number is None:
+    if number is None or (decoder.whole and isinstance(value, bytes | str) and number != int(number)):
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):

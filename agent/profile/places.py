@@ -303,6 +303,12 @@ class FromColumn(StrictModel):
     """SNMP: the column."""
     map: dict[Code, Text] = Field(default_factory=dict)
     """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
+    parts: Annotated[int | None, Field(ge=1, le=8)] = None
+    """SNMP: the cell stands in a table with a shorter index: only so many parts of the row's index, the first ones, lead to it."""
+
+    def index_of(self, index: str) -> str:
+        """The index under which the label of the row with this index stands."""
+        return index if self.parts is None else ".".join(index.split(".")[: self.parts])
 
 
 class FromIndex(StrictModel):

@@ -14,8 +14,15 @@ from typing import Final
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
 from agent.profile.plan import Plan, Rows, planning, trimming
-from agent.profile.rows import Row, deciding_columns, deciding_instances, fixed_conditions, planning_instances
-from agent.profile.schema import Profile, When
+from agent.profile.rows import (
+    Row,
+    deciding_columns,
+    deciding_instances,
+    fixed_conditions,
+    label_columns,
+    planning_instances,
+)
+from agent.profile.schema import FromColumn, Profile, When
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
 MAX_SERIES_KEPT: Final = 200_000
@@ -38,6 +45,8 @@ class Family:
     """See there."""
     deciding: Mapping[str, tuple[str, ...]]
     """By table: see `deciding_columns`."""
+    elsewhere: Mapping[str, tuple[FromColumn, ...]]
+    """By table: labels in cells of tables with shorter indexes."""
 
 
 class PlanCache:
@@ -57,8 +66,11 @@ class PlanCache:
         if found is None or found.profile.content != profile.content:
             polled = profile if outlets else profile.without_outlets()
             deciding: dict[str, tuple[str, ...]] = {table.name: () for table in polled.tables}
+            elsewhere: dict[str, tuple[FromColumn, ...]] = {}
             for table in polled.tables:
                 deciding[table.name] = (*deciding[table.name], *deciding_columns(table))
+                found_there = tuple(each for each in label_columns(table) if each.parts)
+                elsewhere[table.name] = (*elsewhere.get(table.name, ()), *found_there)
             found = Family(
                 polled,
                 outlets,
@@ -66,6 +78,7 @@ class PlanCache:
                 tuple(deciding_instances(polled)),
                 tuple(fixed_conditions(polled)),
                 deciding,
+                elsewhere,
             )
             self._families[profile.profile, outlets] = found
         return found
@@ -127,6 +140,10 @@ def _deciding(family: Family, rows: Rows, cells: Mapping[str, RawValue]) -> Iter
         for column in columns:
             for index in rows.get(table, ()):
                 yield index, _short(cells.get(f"{column}.{index}"))
+    for name, labels in family.elsewhere.items():
+        for label in labels:
+            for index in rows.get(name, ()):
+                yield index, _short(cells.get(f"{label.column}.{label.index_of(index)}"))
 
 
 def _short(value: RawValue) -> RawValue:

@@ -39,7 +39,7 @@ PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
 # energies are right anywhere between nothing and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "text", "words"),
+    "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "divisor", "text", "words"),
     "modbus": ("register", "table", "type", "order", "high", "step", "bit_step", "repeat"),
 }
 """Keys of places by the protocol that they belong to."""
@@ -362,7 +362,7 @@ def _part_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
         yield "bit: does not go with bits, of which each is a series"
 
 
-_IDLE_WITH_CODES = ("scale", "shift", "decimals", "varscale", "unit", "unit_by", "expect")
+_IDLE_WITH_CODES = ("scale", "shift", "decimals", "varscale", "divisor", "unit", "unit_by", "expect")
 
 
 def _idle(part: Part, names: Iterable[str], because: str) -> Iterator[str]:

@@ -6,6 +6,8 @@ wrong by powers of ten.
 
 import re
 
+from agent.profile.cells import RawValue, folded_text, plain_number
+
 QUANTITY_UNITS: dict[str, str] = {
     "v": "volt",
     "vac": "volt",
@@ -64,6 +66,12 @@ def leading_number(text: str) -> float | None:
     """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands."""
     match = _QUANTITY.match(text)
     return _number(match[1]) if match else None
+
+
+def number_in(value: RawValue) -> int | float | None:
+    """The number of a cell, or the one that its text begins with."""
+    number = plain_number(value)
+    return leading_number(folded_text(value)) if number is None and isinstance(value, bytes | str) else number
 
 
 def quantity(text: str) -> tuple[float, str] | None:

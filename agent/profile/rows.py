@@ -66,7 +66,7 @@ class Row:
                 part = self.part(source.index)
                 return None if part is None else _mapped(part, source.map)
             case FromColumn():
-                value = self.cells.get(f"{source.column}.{self.index}")
+                value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
                 text = plain_text(value)
                 # If the map lacks the code or text, there is no label and the row gives no series: a label made up from a raw
                 # code would change when a later profile maps that code.
@@ -79,7 +79,8 @@ class Row:
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Equal numbers are no names: they say that two rows are about the same thing."""
         parts = source.join if isinstance(source, Joined) else [source]
-        cells = (self.cell(part.column) for part in parts if isinstance(part, FromColumn) and not part.map)
+        named = [part for part in parts if isinstance(part, FromColumn) and not part.map]
+        cells = (self.cells.get(f"{part.column}.{part.index_of(self.index)}") for part in named)
         return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
 
     def unique_label(self, label: str) -> str:
@@ -142,7 +143,7 @@ class Row:
 
     def scale(self, source: Part) -> Fraction | None:
         """The scale from a cell of the row: 1 if the profile names no cell, None if the cell holds no usable scale."""
-        column = source.decimals or source.varscale
+        column = source.scale_cell
         if column is None:
             return Fraction(1)
         # A part of a number is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
@@ -153,6 +154,8 @@ class Row:
             return Fraction(10) ** -number if abs(number) <= MAX_DECIMALS else None
         if abs(number) > MAX_SCALE:
             return None
+        if source.divisor:
+            return Fraction(1, number) if number > 0 else None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.
         return Fraction(1, -number) if number < 0 else Fraction(number or 1)
 
@@ -162,7 +165,9 @@ class Row:
             fixed = not self.index or is_instance(place)
         else:
             fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
-        return place if fixed else f"{place}.{self.index}"
+        if fixed:
+            return place
+        return f"{place}.{reader.index_of(self.index) if isinstance(reader, FromColumn) else self.index}"
 
     def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
         """What planning makes of a cell with this value. As long as it stays the same, so does the plan."""
@@ -181,7 +186,7 @@ class Row:
 
     def has_scale_cell(self, source: Part) -> bool:
         """Whether the row has the cell that the profile names for the scale, whatever it holds."""
-        return self.cell(source.decimals or source.varscale) is not None
+        return self.cell(source.scale_cell) is not None
 
 
 def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
@@ -200,7 +205,7 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
         for part in source.parts():
             if part.unit_by and (place := _place(part.unit_by)):
                 found.append((place, part.unit_by))
-            if column := part.decimals or part.varscale:
+            if column := part.scale_cell:
                 found.append((column, part))
     return found
 
@@ -265,17 +270,22 @@ def planning_columns(table: Table) -> list[str]:
     return sorted({*deciding_columns(table), *watched} - marks - set(table.row_columns()))
 
 
+def label_columns(table: Table) -> list[FromColumn]:
+    """What reads labels of the table from cells."""
+    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
+    flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
+    return [part for part in flat if isinstance(part, FromColumn)]
+
+
 def deciding_columns(table: Table) -> list[str]:
     """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales, or are marks."""
-    labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
-    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
-    wanted = {source.column for source in flat if isinstance(source, FromColumn)}
+    wanted = {source.column for source in label_columns(table)}
     wanted |= {condition.column for condition in _conditions(table) if condition.column}
     wanted |= {mark(condition) for condition in _conditions(table) if condition.watched()}
     for point in table.points:
         for source in point.sources():
             for part in source.parts():
-                cells = (part.decimals, part.varscale, part.unit_by.column if part.unit_by else None)
+                cells = (part.scale_cell, part.unit_by.column if part.unit_by else None)
                 wanted |= {column for column in cells if column}
     return sorted(wanted)
 
@@ -319,7 +329,7 @@ def _scale_instances(profile: Profile) -> list[str]:
                 if part.unit_by and (part.unit_by.oid or part.unit_by.register_ is not None):
                     wanted[part.unit_by.oid or register_ref(part.unit_by)] = None
                 if table is None:
-                    wanted |= dict.fromkeys(oid for oid in (part.decimals, part.varscale) if oid)
+                    wanted |= dict.fromkeys(filter(None, [part.scale_cell]))
     return list(wanted)
 
 

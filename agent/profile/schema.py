@@ -80,13 +80,14 @@ OUTLET = "dcim_pdu_outlet_"
 """Prefix of the metrics of single outlets. They are opt-in: one rack PDU with 42 outlets has four times the series with them."""
 
 
+_PARTS = frozenset(Fraction(10) ** -power for power in range(1, 10))
 _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if power)
 
 
 class Part(Place):
     """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
-    `decimals` and `varscale` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
+    `decimals`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
     text, `words` states or numbers.
     """
 
@@ -107,7 +108,9 @@ class Part(Place):
     """Added to the raw number before the scale: what the device counts from stands where the metric has its 0."""
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
-    """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's."""
+    """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's. The ends of 16 and 32
+    bits (32767, 65535, 2147483647 and so on) always do, and so does -1 of temperatures, voltages and currents; only `[]` takes them.
+    """
     states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""
     numbers: dict[int, Finite] = Field(default_factory=dict)
@@ -118,6 +121,8 @@ class Part(Place):
     """SNMP: column that holds the number of decimal places."""
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
+    divisor: Oid | None = None
+    """SNMP: column that holds what the number is divided by: 10 for tenths."""
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, where it can be switched at the device."""
     text: Literal["number", "quantity"] | None = None
@@ -145,6 +150,11 @@ class Part(Place):
         if (self.oid is None) == (self.register_ is None):
             raise ValueError("needs either oid or register")
 
+    @property
+    def scale_cell(self) -> str | None:
+        """The column that holds the scale."""
+        return self.decimals or self.varscale or self.divisor
+
     def units(self) -> tuple[str, ...]:
         """The wire units that it may have."""
         return tuple(self.unit_by.map.values()) if self.unit_by else (self.unit,)
@@ -153,7 +163,11 @@ class Part(Place):
         """Whether the value depends on a power of ten that the device may not keep to."""
         units = (self.unit, *self.units())
         factors = [abs(Fraction(self.scale)), *(WIRE_UNITS[unit].factor for unit in units)]
-        return bool(self.decimals or self.varscale or _POWERS_OF_TEN.intersection(factors))
+        return bool(self.scale_cell or _POWERS_OF_TEN.intersection(factors))
+
+    def counts_parts(self) -> bool:
+        """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""
+        return self.text is None and bool(self.scale_cell or Fraction(self.scale) in _PARTS)
 
     def is_coded(self) -> bool:
         """Whether codes, bits or words give the value, instead of a number with a unit."""

@@ -21,6 +21,7 @@ from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
+from agent.deadline import MAX_STRETCH, Deadline
 from agent.snmp.keys import check_credential, master_keys
 from agent.snmp.pysnmp_checked import (
     CheckedPeer,
@@ -230,14 +231,15 @@ class PysnmpClient(PortionedClient):
         stale = 1
         complaint = ""
         while True:
-            # Deriving keys and building an engine of pysnmp (a tenth of a second of CPU) is the agent's own work, so the
-            # device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an older version.
+            # Deriving keys, building an engine of pysnmp (a tenth of a second of CPU) and filling its tables is the agent's own
+            # work, so the device's timeout starts after it. https://github.com/etingof/pysnmp/issues/402 reports the same of an
+            # older version.
             self._credentials = await self._engines.credentials(self._target.credential)
             engine = self._engine = self._engine or await self._engines.acquire(self._target.credential)
             await self._resolve()
             try:
-                async with asyncio.timeout(self._target.timeout_s) as deadline:
-                    peer = self._peer or await self._open(engine, deadline)
+                peer = self._peer or await self._open(engine)
+                with Deadline(self._target.timeout_s):
                     problem, status, index, binds = await self._send(engine, peer, command, oids)
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
@@ -270,16 +272,13 @@ class PysnmpClient(PortionedClient):
             raise answer[0]
         return answer
 
-    async def _open(self, engine: hlapi.SnmpEngine, deadline: asyncio.Timeout) -> Peer:
-        """Enter the peer, its user and its keys into the engine's tables, and extend the deadline by the time this takes."""
+    async def _open(self, engine: hlapi.SnmpEngine) -> Peer:
+        """Enter the peer, its user and its keys into the engine's tables."""
         peer = self._peer = await self._find_peer()
-        now_s = asyncio.get_running_loop().time
-        left_s = (deadline.when() or 0.0) - now_s()
         # pysnmp does this itself at each request, but only the first time is slow: 0.05 s of CPU for a v3 user.
         TABLES.configure(engine, self._credentials, peer, self._context.contextName)
         if isinstance(self._target.credential, SnmpUser):
             self._checked = watch(engine, peer, self._check_of(self._target.credential))
-        deadline.reschedule(now_s() + left_s)
         return peer
 
     def _check_of(self, user: SnmpUser) -> CheckedPeer:
@@ -312,9 +311,9 @@ class PysnmpClient(PortionedClient):
             raise self._error(DeviceUnreachable, str(error)) from error
 
     async def _find_peer(self) -> Peer:
-        # Longer than the target's timeout, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles deadline
-        # and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
-        patience = {"timeout": int(self._target.timeout_s) + 2, "retries": 0}
+        # Longer than the deadline of `_request` can become, and in whole seconds, as pysnmp 7.1.30 documents it. `_request` handles
+        # deadline and retries, because pysnmp counts its own in ticks of its timer (https://github.com/etingof/pysnmp/issues/250).
+        patience = {"timeout": int(self._target.timeout_s * MAX_STRETCH) + 2, "retries": 0}
         v6 = ":" in self._address
         if isinstance(self._target.credential, SnmpUser):
             kind = CheckedUdp6Target if v6 else CheckedUdpTarget

@@ -204,6 +204,10 @@ class PastProblem(Document, frozen=True):
     peak: float
     is_cause: bool
     """False if another problem explained it."""
+    acknowledged_by: str
+    """Who has acknowledged it, or had when it ended; empty if nobody."""
+    maintenance: str
+    """The id of the maintenance window that it is in, or was in when it ended; empty if it was in none."""
 
 
 class PastProblems(Document, frozen=True):

@@ -28,10 +28,12 @@ class FigureName(Document, frozen=True):
 
 
 class ProblemMark(Document, frozen=True):
-    """The worst problem at a place."""
+    """The worst problem at a place. Of two that are as severe the one that nobody takes care of yet."""
 
     severity: Severity
     id: str
+    care: Literal["acknowledged", "maintenance"] | None = None
+    """Whether somebody has acknowledged it, or works on it."""
 
 
 class Unobserved(Document, frozen=True):
@@ -176,6 +178,14 @@ class MaintenanceWindow(Document, frozen=True):
     by: str
 
 
+class UnreadAlertmanager(Document, frozen=True):
+    """An Alertmanager that does not answer: what is shown as acknowledged there is of `since`, and may be out of date."""
+
+    url: str
+    since: str
+    error: str
+
+
 class SiteDocument(Document, frozen=True):
     """/api/v1/site."""
 
@@ -196,6 +206,7 @@ class SiteDocument(Document, frozen=True):
     problems: ProblemCounts
     maintenance: list[MaintenanceWindow]
     """The windows in force now, the one that ends first first."""
+    unread_alertmanagers: list[UnreadAlertmanager]
     answers: Answers
 
 

@@ -23,6 +23,7 @@ from collector.api.documents import (
     Totals,
     Trust,
     UnobservedCount,
+    UnreadAlertmanager,
 )
 from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
@@ -30,7 +31,7 @@ from collector.api.scene import Scene, min_known, total, worst
 from collector.derive import Figure, facility_meters, group_name, without_overlap
 from collector.latest import Latest
 from collector.ledger import AgentAccount
-from collector.problems import Window, values_of
+from collector.problems import Unread, Window, values_of
 from rackflow.site import Meter, Site
 
 # Lines of one question at most: a campus has hundreds of loops, and the worst are what is asked for.
@@ -91,6 +92,8 @@ class Surroundings:
     clones: frozenset[tuple[str, str]] = frozenset()
     windows: Sequence[Window] = ()
     """Maintenance windows, those that have not begun or are over included."""
+    unread: Sequence[Unread] = ()
+    """Alertmanagers that do not answer."""
 
 
 def powers(scene: Scene) -> tuple[float | None, float | None]:
@@ -127,8 +130,7 @@ def site_steps(
     counts, unobserved, current, wanted = yield from _counting(scene, series, never)
     agents = [key for key in observations.counts if key[0] == scene.site]
     agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
-    accounts = None if around.accounts is None else [a for key, a in around.accounts.items() if key[0] == scene.site]
-    missing = sum(account.missing for account in accounts) if accounts is not None else None
+    missing = _missing(scene, around)
     told: Counter[str] = Counter(
         each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
     )
@@ -167,6 +169,7 @@ def site_steps(
             critical=told["critical"], warning=told["warning"], info=told["info"], complete=scene.is_complete
         ),
         maintenance=[*_in_force(scene, around.windows)],
+        unread_alertmanagers=_unread(around),
         answers=Answers(
             survives=survives[:MAX_LINES],
             time_left=time_left[:MAX_LINES],
@@ -222,6 +225,17 @@ def _counting(
         if count
     ]
     return counts, found, current, wanted
+
+
+def _missing(scene: Scene, around: Surroundings) -> int | None:
+    """Messages that the ledger misses; None where it is not known."""
+    if around.accounts is None:
+        return None
+    return sum(account.missing for (site, _), account in around.accounts.items() if site == scene.site)
+
+
+def _unread(around: Surroundings) -> list[UnreadAlertmanager]:
+    return [UnreadAlertmanager(url=each.url, since=iso(each.since_s), error=each.error) for each in around.unread]
 
 
 def _in_force(scene: Scene, windows: Sequence[Window]) -> Iterator[MaintenanceWindow]:

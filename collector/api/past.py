@@ -7,7 +7,7 @@ from collector.api.listing import Page
 from collector.api.numbers import iso
 from collector.api.requests import BadRequest
 from collector.api.scene import Scene
-from collector.problems import Ended, Problem, Table, Tracked, problem_id
+from collector.problems import Ended, Problem, Table, Tracked, care_of, problem_id
 
 _SLICE = 100
 
@@ -50,6 +50,7 @@ def _present(scene: Scene, tracked: Tracked) -> PastProblem:
         tracked.value,
         tracked.peak,
         tracked.cause is None,
+        *care_of(tracked),
     )
     return _item(tracked.problem, peak, None, seconds)
 
@@ -73,4 +74,6 @@ def _item(problem: Problem, each: Ended, ended: str | None, seconds: float) -> P
         seconds=round(seconds),
         peak=each.peak,
         is_cause=each.is_cause,
+        acknowledged_by=each.acknowledged_by,
+        maintenance=each.maintenance,
     )

@@ -55,10 +55,13 @@ class Concerns(Document, frozen=True):
 
 
 class ProblemTime(Document, frozen=True):
-    """How long it can go on: `what` says until what. `running`: it runs down now; otherwise it begins when something else fails, too."""
+    """How long it can go on: `what` says until what. `running`: it runs down now; otherwise it begins when something else fails, too.
+
+    `seconds` is null where time runs down and nobody can tell how much is left.
+    """
 
     what: What
-    seconds: float
+    seconds: float | None
     running: bool = False
 
 
@@ -282,7 +285,10 @@ def _loop_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> Proble
     failure = "primary_flow" if problem.name == "DcimFacilityWaterWarm" else "pumps"
     seconds = rounded(scene.figures.value("dcim_loop_ride_through_seconds", loop, "failure", failure), 3)
     if seconds is None:
-        return None
+        is_running = problem.name == _STOPPED and not _is_carried(scene, device, loop)
+        return (
+            ProblemTime(what={"key": _STOP[failure], "loop": loop}, seconds=None, running=True) if is_running else None
+        )
     if problem.name != _STOPPED:
         return ProblemTime(what={"key": _STOP[failure], "loop": loop}, seconds=seconds)
     if _is_carried(scene, device, loop):
@@ -302,4 +308,5 @@ def _is_carried(scene: Scene, device: str, loop: str) -> bool:
 
 def _battery(scene: Scene, upss: Sequence[str], what: What, *, running: bool = False) -> ProblemTime | None:
     seconds = rounded(seconds_left(scene, tuple(upss)), 3) if upss else None
-    return ProblemTime(what=what, seconds=seconds, running=running) if seconds is not None else None
+    is_told = seconds is not None or (running and bool(upss))
+    return ProblemTime(what=what, seconds=seconds, running=running) if is_told else None

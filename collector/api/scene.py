@@ -6,6 +6,7 @@ monotonic seconds, `wall_s` is the same moment in seconds since 1970. Pure.
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from collector.api.documents import ProblemMark, Severity, Unobserved
 from collector.api.layout import Layout
@@ -201,6 +202,9 @@ class Scene:
 def setting(scene: Scene) -> Generator[None, None, Scene]:
     """Work out which racks and devices have problems. Yields after each slice."""
     lost: set[str] = set()
+    cared = {
+        each.key: _care(each) for each in scene.problems if each.window is not None or each.acknowledged is not None
+    }
     for count, tracked in enumerate(scene.problems, 1):
         if count % _SLICE == 0:
             yield
@@ -212,7 +216,7 @@ def setting(scene: Scene) -> Generator[None, None, Scene]:
             lost.add(labels.get("feed", ""))
         # A consequence marks its rack with its cause: that is the problem to read about.
         of = tracked.cause if tracked.cause is not None else tracked.key
-        mark = ProblemMark(severity=problem.severity, id=problem_id(*of))
+        mark = ProblemMark(severity=problem.severity, id=problem_id(*of), care=cared.get(of))
         racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
         for rack in racks:
             _worse(scene.rack_marks, rack, mark)
@@ -238,8 +242,16 @@ def _note_beginning(scene: Scene) -> None:
 
 def _worse(marks: dict[str, ProblemMark], place: str, mark: ProblemMark) -> None:
     before = marks.get(place)
-    if before is None or (_RANK[mark.severity], mark.id) < (_RANK[before.severity], before.id):
+    if before is None or _urgency(mark) < _urgency(before):
         marks[place] = mark
+
+
+def _urgency(mark: ProblemMark) -> tuple[int, bool, str]:
+    return _RANK[mark.severity], mark.care is not None, mark.id
+
+
+def _care(tracked: Tracked) -> Literal["acknowledged", "maintenance"]:
+    return "maintenance" if tracked.window is not None else "acknowledged"
 
 
 def worst(marks: Iterator[ProblemMark | None]) -> Severity | None:

@@ -4,7 +4,8 @@
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 """
 
-from collector.problems.history import KEEP_S, Ended, History, history_files, is_known_format
+from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
+from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window, load_windows, values_of
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
@@ -16,17 +17,20 @@ from collector.problems.silences import Silencer
 from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.starting import start_problems
 from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
-from collector.problems.tracker import Tracked
+from collector.problems.tracker import Acknowledgement, Tracked
 
-PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART)
+PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART, ACKNOWLEDGED_PART)
 
 __all__ = [
+    "ACKNOWLEDGED_PART",
     "FILE_PART",
     "KEEP_S",
     "MAINTENANCE_PART",
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "Acknowledgement",
+    "Acknowledgements",
     "Condition",
     "Ended",
     "History",
@@ -42,8 +46,10 @@ __all__ = [
     "Silencer",
     "Table",
     "Tracked",
+    "Unread",
     "WebhookConfig",
     "Window",
+    "care_of",
     "describe",
     "history_files",
     "in_order",

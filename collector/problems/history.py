@@ -35,6 +35,9 @@ class Ended(msgspec.Struct, frozen=True):
     value: float
     peak: float
     is_cause: bool
+    acknowledged_by: str = ""
+    maintenance: str = ""
+    """Who had acknowledged it when it ended, and the id of the window that it was in."""
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -69,6 +72,7 @@ class History:
             tracked.value,
             tracked.peak,
             is_cause,
+            *care_of(tracked),
         )
         self._keep(ended)
         self._waiting.append(ended)
@@ -101,6 +105,12 @@ class History:
             if wall_s - KEEP_S < ended.ended_s <= wall_s and key not in known:
                 known.add(key)
                 self._keep(ended)
+
+
+def care_of(tracked: Tracked) -> tuple[str, str]:
+    """Who has acknowledged it, and the id of the maintenance window that it is in; empty where nobody and none."""
+    by = tracked.acknowledged.by if tracked.acknowledged is not None else ""
+    return by, tracked.window.id if tracked.window is not None else ""
 
 
 def history_files(problems: Path) -> tuple[Path, Path]:

@@ -16,6 +16,7 @@ import msgspec
 
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
+from collector.problems.acknowledged import Acknowledgements
 from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.maintenance import Maintenance
@@ -40,6 +41,9 @@ TICK_S = 0.2
 # expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
 SWEEP_S = 5.0
+# A turn that comes so much too late, although the collector has not computed meanwhile, found it stopped: its virtual machine was moved
+# or starved. A busy machine delays a turn by tenths of a second.
+PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
 SLICE = 50
 SAVE_EVERY_S = 2.0
@@ -101,12 +105,16 @@ class Monitor:
         self.tracker = Tracker(table)
         if maintenance is not None:
             self.tracker.window_of = maintenance.window_of
+        self.acknowledgements = Acknowledgements()
+        self.tracker.acknowledgement_of = self.acknowledgements.of
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.history = History()
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
         self._looked_at: dict[tuple[str, str], float] = {}
+        self._turn: tuple[float, float] | None = None
+        """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
         self._saved = b""
         self._told: dict[str, set[Key]] = {}
@@ -146,8 +154,18 @@ class Monitor:
                 await in_slices(self._other_steps(observations, now))
             if is_sweep:
                 self._gone(everybody, now)
+            self._leave_out_pause()
             self.tick()
             await asyncio.sleep(TICK_S)
+
+    def _leave_out_pause(self) -> None:
+        now, cpu_s = self._clock(), time.process_time()
+        if self._turn is not None:
+            before, cpu_before_s = self._turn
+            paused_s = now - before - TICK_S - (cpu_s - cpu_before_s)
+            if paused_s > PAUSED_S:
+                self.tracker.paused(paused_s, now)
+        self._turn = now, cpu_s
 
     def evaluate(self) -> None:
         """Evaluate everything now, as `run` does in slices."""

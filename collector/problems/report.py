@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from collector.problems.maintenance import Window
-from collector.problems.tracker import Key, Tracked, Tracker
+from collector.problems.tracker import Acknowledgement, Key, Tracked, Tracker
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -27,12 +27,21 @@ class InWindow(msgspec.Struct, frozen=True, omit_defaults=True):
     by: str = ""
 
 
+class Acknowledged(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who knows of a problem: the author of a silence at an Alertmanager, its comment, and its end in ms UTC."""
+
+    by: str
+    until: int
+    comment: str = ""
+
+
 class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """One problem. Times are ms UTC; `value` and `peak` are in the unit that `description` uses.
 
     `status` is `uncertain` while nobody can tell whether it goes on: its device, agent or broker is silent. `cause` is there if another
-    problem explains this one; then only that one is worth a message. `maintenance` is there while somebody works on it. `racks` names
-    those concerned by a problem of many devices. `id` stands for name and labels: the same problem at the same place always has the same.
+    problem explains this one; then only that one is worth a message. `maintenance` is there while somebody works on it,
+    `acknowledged` while a silence of a person at an Alertmanager covers it, which changes nothing else. `racks` names those concerned by
+    a problem of many devices. `id` stands for name and labels: the same problem at the same place always has the same.
     """
 
     id: str
@@ -50,6 +59,7 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     ended: int | None = None
     cause: Cause | None = None
     maintenance: InWindow | None = None
+    acknowledged: Acknowledged | None = None
     consequences: int = 0
     racks: list[str] = []
     limit: float | None = None
@@ -107,6 +117,7 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         ended=round(tracked.ended_s * 1000) if tracked.ended_s else None,
         cause=cause,
         maintenance=_in_window(tracked.window),
+        acknowledged=acknowledged(tracked.acknowledged),
         consequences=consequences,
         racks=list(tracked.affected),
         limit=tracked.limit,
@@ -131,6 +142,11 @@ def _in_window(window: Window | None) -> InWindow | None:
     if window is None:
         return None
     return InWindow(window.id, round(window.until.timestamp() * 1000), window.why, window.by)
+
+
+def acknowledged(by: Acknowledgement | None) -> Acknowledged | None:
+    """An acknowledgement as other programs get it."""
+    return Acknowledged(by.by, round(by.until_s * 1000), by.comment) if by is not None else None
 
 
 def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:

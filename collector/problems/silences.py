@@ -10,7 +10,7 @@ from typing import Any, cast
 import aiohttp
 import msgspec
 
-from collector.http import connector
+from collector.http import connector, read_bounded
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
@@ -22,6 +22,7 @@ RETRY_S = 5.0
 TIMEOUT_S = 5.0
 MAX_ANSWER_BYTES = 16_000_000
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, KeyError, TypeError, ValueError)
+_AUTHOR = "rackflow "
 Silence = Mapping[str, Any]
 
 
@@ -30,7 +31,7 @@ class Silencer:
 
     def __init__(self, url: str, client_id: str, maintenance: Maintenance, failures: Failures) -> None:
         self._url = f"{url.rstrip('/')}/api/v2"
-        self._author = f"rackflow {client_id}"
+        self._author = author_of(client_id)
         self._maintenance = maintenance
         self._failures = failures
         self._wake = asyncio.Event()
@@ -79,7 +80,7 @@ class Silencer:
     async def _own(self, session: aiohttp.ClientSession) -> Sequence[Silence]:
         async with session.get(f"{self._url}/silences") as answer:
             answer.raise_for_status()
-            body = await answer.content.read(MAX_ANSWER_BYTES)
+            body = await read_bounded(answer, MAX_ANSWER_BYTES)
         silences = cast("list[Silence]", msgspec.json.decode(body))
         return [each for each in silences if each["createdBy"] == self._author and each["status"]["state"] != "expired"]
 
@@ -93,6 +94,18 @@ class Silencer:
             # Begins with the id, by which the silence is found again.
             "comment": f"{window.id}: {window.why}{by}",
         }
+
+
+def author_of(client_id: str) -> str:
+    """Whose name the silences of a collector carry."""
+    return f"{_AUTHOR}{client_id}"
+
+
+def is_of_window(author: str, comment: str, client_id: str, windows: Sequence[Window]) -> bool:
+    """Whether a silence was made of a maintenance window: by this collector, or by another one that reads the same file."""
+    if author == author_of(client_id):
+        return True
+    return author.startswith(_AUTHOR) and comment.partition(": ")[0] in {window.id for window in windows}
 
 
 def _id_of(silence: Silence) -> str:

@@ -1,10 +1,11 @@
 """Starts what runs for problems, each in a task of its own behind the barrier of optional work."""
 
+from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.settings import ProblemsConfig
-from collector.problems.silences import Silencer
+from collector.problems.silences import Silencer, is_of_window
 from rackflow.process.bulkhead import Failures, Supervisor
 
 
@@ -16,13 +17,23 @@ def start_problems(
     maintenance: Maintenance,
     failures: Failures,
 ) -> None:
-    """The evaluation, its file, everybody who is told, and the maintenance windows if there is a file of them."""
+    """The evaluation, its file, everybody who is told, who has acknowledged, and the maintenance windows if there is a file of them."""
     optional.start(PART, monitor.run)
     optional.start(FILE_PART, monitor.keep)
     if config.maintenance is not None:
         optional.start(MAINTENANCE_PART, maintenance.run)
         for url in config.alertmanagers:
             optional.start(MAINTENANCE_PART, Silencer(url, client_id, maintenance, failures).run)
+    for url in config.alertmanagers:
+        reader = AcknowledgementReader(
+            url,
+            lambda author, comment: is_of_window(author, comment, client_id, maintenance.windows),
+            monitor.tracker,
+            monitor.acknowledgements,
+            failures,
+        )
+        monitor.listeners.append(reader.note)
+        optional.start(ACKNOWLEDGED_PART, reader.run)
     for target in targets(config, monitor.told):
         pusher = Pusher(target, monitor.tracker, failures, config.runbook_base)
         monitor.listeners.append(pusher.offer)

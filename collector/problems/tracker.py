@@ -27,6 +27,18 @@ UnitKey = tuple[str, ...]
 WindowOf = Callable[[str, Labels, float], Window | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """That somebody knows of a problem: a silence at an Alertmanager, with its author, its comment, and its end (wall time)."""
+
+    by: str
+    comment: str
+    until_s: float
+
+
+AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
+
+
 @dataclass(slots=True)
 class Tracked:
     """One problem at one place. `since_s` and `ended_s` are wall times; it is told while `is_active`."""
@@ -56,6 +68,8 @@ class Tracked:
     """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
     window: Window | None = None
     """The maintenance window that it is in."""
+    acknowledged: Acknowledgement | None = None
+    """Who knows of it. It changes nothing but what is shown."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
 
@@ -93,6 +107,8 @@ class Tracker:
         """Causes that have ended and until when they still explain their consequences."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
+        self.acknowledgement_of: AcknowledgementOf = lambda *_: None
+        """Finds who has acknowledged a problem."""
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -179,6 +195,22 @@ class Tracker:
             changed[tracked.key] = tracked
         return list(changed.values())
 
+    def paused(self, seconds: float, now: float) -> None:
+        """Leave out a time until `now` in which the collector itself was stopped: nobody saw what held in it, and what was over.
+
+        Otherwise what had held for a moment before would be told at once afterwards, and a leak whose device had no time yet to say
+        that it is still wet would be over.
+        """
+        for each in self._all.values():
+            # What was found after it has its own time already.
+            each.held_from = min(each.held_from + seconds, now)
+            each.last_held = min(each.last_held + seconds, now)
+            if each.restored_until:
+                each.restored_until += seconds
+            for span in each.spans:
+                span[:] = (min(moment + seconds, now) for moment in span)
+        self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
+
     def restore(self, each: Tracked, now: float) -> None:
         """Take a problem that was told before a restart. It stays until its readings are there, but not for ever."""
         each.is_active, each.restored_until, each.last_held = True, now + RESTORED_S, now
@@ -237,11 +269,12 @@ class Tracker:
             del self._by_unit[tracked.unit]
 
     def _silence(self, wall_s: float) -> Iterator[Tracked]:
-        """Find the maintenance window of each active problem; yield those that come into one or out of it."""
+        """Find maintenance window and acknowledgement of each active problem; yield those that come into a window or out of it."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
             is_changed = (window is None) != (tracked.window is None)
             tracked.window = window
+            tracked.acknowledged = self.acknowledgement_of(tracked.key, wall_s)
             if is_changed:
                 yield tracked
 

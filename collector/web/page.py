@@ -69,14 +69,17 @@ class Shell:
     outlets_of: str = ""
 
     def head(self) -> str:
-        """Elements of the head. Without script the page is loaded anew; an open stream does better."""
-        refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">'
+        """Elements of the head. Without script the page is loaded anew; an open stream does better.
+
+        Who has script and reads the plain page loads it anew when ready to: a page that does so by itself loses the place (WCAG 2.2.1).
+        """
+        refresh = f'<noscript><meta http-equiv="refresh" content="{REFRESH_S}"></noscript>'
         if self.with_readings:
             return refresh
         # All modules are fetched at once, and not each when the one before has named it.
         preloads = [f'<link rel="modulepreload" href="{self.static}{name}">' for name in self.scripts]
         script = f'<script type="module" src="{self.static}app.js"></script>'
-        return "\n".join([*preloads, script, f"<noscript>{refresh}</noscript>"])
+        return "\n".join([*preloads, script, refresh])
 
     def links(self) -> str:
         """Where else to go."""
@@ -149,6 +152,7 @@ def page_steps(
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
         static=shell.static,
+        kind="plain" if shell.with_readings else "",
         head=shell.head(),
         links=shell.links(),
         now=escape(quantity(moment.wall_s, "timestamp_seconds")),

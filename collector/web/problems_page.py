@@ -29,6 +29,10 @@ def _row(problem: ProblemReport, wall_s: float) -> str:
     if problem.maintenance is not None:
         until = datetime.fromtimestamp(problem.maintenance.until / 1000, UTC)
         notes.append(f"in maintenance until {until:%Y-%m-%d %H:%M} UTC, nobody is told: {problem.maintenance.why}")
+    if problem.acknowledged is not None:
+        until = datetime.fromtimestamp(problem.acknowledged.until / 1000, UTC)
+        by, comment = problem.acknowledged.by, problem.acknowledged.comment
+        notes.append(f"acknowledged by {by} until {until:%Y-%m-%d %H:%M} UTC: {comment}")
     if problem.consequences:
         notes.append(f"explains {problem.consequences} more")
     return (

@@ -33,11 +33,11 @@ _BLOCKS: Final = (
     (0xA034, 1),
 )
 """First address and length of the blocks whose registers exist even where no model drives them; those read as 0."""
+_SERIAL: Final = 0x19D8
 _IDENTITY: Final = {
     0x19C4: ("SIM-0001", 8),  # FBPN
     0x19CC: ("RDF040DSS5193E0", 8),  # model, by which the family is recognised
     0x19D4: ("20240401", 4),  # date
-    0x19D8: ("RPU00000SIM", 8),  # serial
     0x19E0: ("WO000001", 4),  # work order
     0x19E4: ("1.0", 4),  # hardware
     0x19E8: ("2.4.1", 4),  # firmware of the controller
@@ -112,10 +112,10 @@ class CduState(Protocol):
     def pump_rpm(self, pump: int) -> int: ...
 
 
-def cdu_registers(model: CduState) -> MappedRegisters:
-    """The unit's registers, computed from `model` for each request."""
+def cdu_registers(model: CduState, serial: str = "RPU00000SIM") -> MappedRegisters:
+    """The unit's registers, computed from `model` for each request. A serial number has 16 characters at most."""
     blocks = {at: 0 for first, length in _BLOCKS for at in range(first, first + length)}
-    for first, (value, length) in _IDENTITY.items():
+    for first, (value, length) in {**_IDENTITY, _SERIAL: (serial, 8)}.items():
         blocks |= _at(first, text(value, length))
 
     def snapshot() -> dict[int, int]:

@@ -83,15 +83,11 @@ class MeterState(Protocol):
     def frequency_hz(self) -> float: ...
 
 
-def meter_registers(model: MeterState) -> MappedRegisters:
+def meter_registers(model: MeterState, serial: int = 240_100_001) -> MappedRegisters:
     """The meter's holding registers. Addresses on the wire are the documented register numbers less 1; reserved ones read as 0."""
     identity = {30: "Row feed", 50: "iEM3255", 70: "Schneider Electric"}
     fixed = {register - 1 + at: word for register, name in identity.items() for at, word in enumerate(text(name, 20))}
-    fixed |= {
-        register - 1 + at: word
-        for register, number in {130: 240_100_001}.items()
-        for at, word in enumerate(words("I", number))
-    }
+    fixed |= dict(enumerate(words("I", serial), 129))
 
     def snapshot() -> dict[int, int]:
         measured = {**_phases(model), **_totals(model)}

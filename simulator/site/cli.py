@@ -81,6 +81,11 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         help="give each device an address of its own from this one on, and port 161 or 502 (or --port), so that discover finds it",
     )
     add(
+        "--mixed",
+        action="store_true",
+        help="devices of more makers: a campus then has twelve families instead of seven",
+    )
+    add(
         "--user",
         action="append",
         default=[],
@@ -93,6 +98,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
         "%(prog)s edge --agent-config edge.yaml",
         "%(prog)s campus --racks 64 --port 20000 --speed 60",
         "%(prog)s ai-hall --first-address 127.20.0.1",
+        "%(prog)s campus --racks 32 --mixed --first-address 127.20.0.1",
     )
     add("--agent-config", type=Path, metavar="FILE", help="write an agent's configuration that polls every device")
     command.set_defaults(command=_run)
@@ -147,7 +153,7 @@ def _run(arguments: argparse.Namespace) -> None:
 async def _simulate(arguments: argparse.Namespace) -> None:
     site, text = shipped_or_file(arguments.site, arguments.racks)
     users = tuple(parse_user(each) for each in arguments.user)
-    simulation = Simulation(site, arguments.seed, arguments.speed, arguments.host, users)
+    simulation = Simulation(site, arguments.seed, arguments.speed, arguments.host, users, mixed=arguments.mixed)
     if arguments.scenario:
         simulation.plan(load_scenario(arguments.scenario).faults)
     stop = asyncio.Event()

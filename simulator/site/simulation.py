@@ -30,6 +30,10 @@ TICK_S: Final = 0.25
 # After the process was suspended (a laptop asleep, a debugger) the world goes on from where it was, instead of computing hours
 # at once during which no device would answer.
 LONGEST_TICK_S: Final = 10.0
+# A tick is at least so many times as long as computing it took, so that a site of thousands of devices still has time to answer; and
+# at most SLOWEST_TICK_S, so that no value is older than what real devices show.
+REST: Final = 10.0
+SLOWEST_TICK_S: Final = 1.0
 
 
 class Simulation:
@@ -43,17 +47,19 @@ class Simulation:
         host: str = "127.0.0.1",
         users: tuple[SnmpUser, ...] = (),
         day_s: float = DAY_S,
+        *,
+        mixed: bool = False,
     ) -> None:
-        """`day_s` is how long a day of the racks' load takes, in simulated seconds."""
+        """`day_s` is how long a day of the racks' load takes, in simulated seconds; `mixed` gives devices of more families."""
         self.speed = speed
         self.world = World(site, seed, day_s)
         self.instruments = Instruments(self.world)
-        self.fleet = Fleet(self.world, self.instruments, host, users)
+        self.fleet = Fleet(self.world, self.instruments, host, users, mixed=mixed)
         self.timeline = Timeline()
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
         self.late_ticks = 0
-        """Ticks that took longer than TICK_S to compute: the machine cannot keep the speed."""
+        """Ticks that took longer to compute than they last: the machine cannot keep the speed."""
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
         """Serve every device, as `Fleet.start` says. Raises OSError."""
@@ -82,14 +88,16 @@ class Simulation:
 
     async def run(self) -> None:
         """Let time pass in real time, times `speed`, until cancelled."""
-        before = time.monotonic()
+        before, tick_s = time.monotonic(), TICK_S
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(tick_s)
             now = time.monotonic()
             passed = min(now - before, LONGEST_TICK_S)
             before = now
             await self.advance(passed * self.speed)
-            self.late_ticks += time.monotonic() - now > TICK_S
+            took_s = time.monotonic() - now
+            self.late_ticks += took_s > tick_s
+            tick_s = min(max(TICK_S, REST * took_s), SLOWEST_TICK_S)
 
     async def begin(self, fault: Fault) -> ActiveFault:
         """Begin a fault now. Raises ConfigError if it cannot happen."""

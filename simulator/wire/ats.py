@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from rackflow.series import series_key
-from simulator.wire.cells import Cell, Layout, fixed, system
+from simulator.wire.cells import Cell, Layout, fixed, serial_number, system
 from simulator.world.instruments import LINES, key
 
 _ATS: Final = "1.3.6.1.4.1.318.1.1.8"
@@ -16,7 +16,7 @@ def apc_ats(name: str, phases: int, preferred: Literal["a", "b"]) -> Layout:
     about: dict[str, int | str] = {
         f"{_ATS}.1.2.0": "4.1.9",
         f"{_ATS}.1.5.0": "AP4423-SIM",
-        f"{_ATS}.1.6.0": "SIM000000006",
+        f"{_ATS}.1.6.0": serial_number(name),
         f"{_ATS}.4.2.0": _SOURCES[preferred],
         f"{_ATS}.5.1.1.0": 2,  # commsEstablished: the card reaches its switch
         f"{_ATS}.5.1.10.0": 2,  # switch ok

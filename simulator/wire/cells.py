@@ -1,6 +1,7 @@
 """Cells of an SNMP device: how a reading becomes the number that the device sends, rounded as the device rounds."""
 
 import math
+from binascii import crc32
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -48,9 +49,11 @@ class Cell:
     def reading(self, readings: Readings) -> float | str | None:
         """The value that an agent should make of the object, in base units."""
         value = readings.get(self.key)
-        return (
-            value if value is None or isinstance(value, str) else (self.wire_value(readings) - self.offset) * self.step
-        )
+        if isinstance(value, str):
+            # A device may have one number for two states; then the agent can know only the first of them.
+            codes = self.codes or {}
+            return next(state for state, code in codes.items() if code == codes[value])
+        return None if value is None else (self.wire_value(readings) - self.offset) * self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,11 @@ class Layout:
     fixed: tuple[Record, ...]
     unread_cells: tuple[Cell, ...] = ()
     """Cells that the family's own profile does not read; they are left out of the expected readings."""
+
+
+def serial_number(device: str) -> str:
+    """One for each device of a site, the same in every run: `discover` takes two devices with one serial number for one."""
+    return f"SIM{crc32(device.encode()):010d}"
 
 
 def system(descr: str, object_id: str, name: str) -> list[Record]:
@@ -82,4 +90,4 @@ def fixed(values: Mapping[str, int | str]) -> Iterable[Record]:
             yield Record(oid, INTEGER, value)
 
 
-__all__ = ["COUNTER32", "GAUGE32", "INTEGER", "TIMETICKS", "Cell", "Layout", "fixed", "system"]
+__all__ = ["COUNTER32", "GAUGE32", "INTEGER", "TIMETICKS", "Cell", "Layout", "fixed", "serial_number", "system"]

@@ -1,6 +1,6 @@
 """All devices of a simulated site as servers on the network, and the agent's configuration that polls them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -12,13 +12,14 @@ from rackflow.site import PowerShelf, Site
 from simulator.modbus import ModbusServer
 from simulator.models import CDU_UNIT, METER_UNIT, cdu_registers, meter_registers
 from simulator.snmp import SnmpDevice, SnmpUser
-from simulator.wire.air import apc_airfm
+from simulator.wire.air import apc_airfm, liebert_crah
 from simulator.wire.ats import apc_ats
-from simulator.wire.cells import Cell, Layout
+from simulator.wire.cells import Cell, Layout, serial_number
 from simulator.wire.modbus import CduFromReadings, MeterFromReadings
 from simulator.wire.monitor import ste2, wld
+from simulator.wire.more_pdus import eaton_epdu, enlogic_pdu, servertech_sentry4
 from simulator.wire.pdu import apc_rpdu2, raritan_pdu2
-from simulator.wire.ups import apc_ups, ups_mib
+from simulator.wire.ups import apc_ups, eaton_xups, ups_mib
 from simulator.world import World
 from simulator.world.instruments import Instruments
 
@@ -33,6 +34,11 @@ Family = Literal[
     "hwgroup-wld",
     "aalc-rpu",
     "schneider-iem3000",
+    "eaton-xups",
+    "servertech-sentry4",
+    "enlogic-pdu",
+    "eaton-epdu",
+    "liebert-crah",
 ]
 # Rating up to which a UPS is simulated as an APC Smart-UPS (that series ends at 20 kW); larger ones are three-phase UPSs that
 # speak the standard UPS-MIB.
@@ -69,15 +75,19 @@ class Fleet:
         host: str = "127.0.0.1",
         users: Sequence[SnmpUser] = (),
         only: Collection[str] = (),
+        *,
+        mixed: bool = False,
     ) -> None:
-        """Build every device of the site, or those named by `only`."""
+        """Build every device of the site, or those named by `only`; with `mixed` they are of more families."""
         self.world = world
         self.instruments = instruments
         self.host = host
         self.users = users
         self._shelves = {each.read_from: each for each in world.site.pdus.values() if each.read_from != each.id}
         self.devices: dict[str, SimulatedDevice] = {
-            device: self._build(device, family) for device, family in families(world.site) if not only or device in only
+            device: self._build(device, family)
+            for device, family in families(world.site, mixed=mixed)
+            if not only or device in only
         }
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
@@ -119,10 +129,11 @@ class Fleet:
     def _build(self, device: str, family: Family) -> SimulatedDevice:
         if family in {"aalc-rpu", "schneider-iem3000"}:
             cdu = family == "aalc-rpu"
+            serial = serial_number(device)
             registers = (
-                cdu_registers(CduFromReadings(self.instruments, device))
+                cdu_registers(CduFromReadings(self.instruments, device), serial)
                 if cdu
-                else meter_registers(MeterFromReadings(self.instruments, device))
+                else meter_registers(MeterFromReadings(self.instruments, device), int(serial.removeprefix("SIM")))
             )
             return SimulatedDevice(
                 device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host)
@@ -164,17 +175,37 @@ class Fleet:
         return entry | {"credential": "sim"}
 
 
-def families(site: Site) -> Iterator[tuple[str, Family]]:
-    """The family of each device. PDUs are APC's on the first feed and Raritan's on others, so that every site has both."""
-    for ups in site.ups.values():
-        yield ups.id, "apc-ups" if ups.rated_power_w <= SMART_UPS_W else "rfc1628-ups"
-    yield from ((switch, "apc-ats") for switch in site.transfer_switches)
+def families(site: Site, *, mixed: bool = False) -> Iterator[tuple[str, Family]]:
+    """The family of each device.
+
+    PDUs are APC's on the first feed and Raritan's on others, so that every site has both. With `mixed` every other device of a
+    kind is another maker's, as in a hall that has grown over years.
+    """
     first = next(iter(site.feeds), "")
+    large = 0
+    for ups in site.ups.values():
+        if ups.rated_power_w <= SMART_UPS_W:
+            yield ups.id, "apc-ups"
+        else:
+            yield ups.id, "eaton-xups" if mixed and large % 2 else "rfc1628-ups"
+            large += 1
+    yield from ((switch, "apc-ats") for switch in site.transfer_switches)
     # No family of devices is a power shelf: those of a simulated site are read from their meters.
-    for pdu in (each for each, section in site.pdus.items() if not isinstance(section, PowerShelf)):
-        yield pdu, "apc-rpdu2" if site.feed_of(pdu) == first else "raritan-pdu2"
+    pdus = [each for each, section in site.pdus.items() if not isinstance(section, PowerShelf)]
+    # By rack, so that the PDUs of one rack and feed with sensors are all of the same make.
+    order = {rack: at for at, rack in enumerate(site.racks)}
+    for pdu in pdus:
+        on_first = site.feed_of(pdu) == first
+        other = mixed and order.get(site.pdus[pdu].rack or "", 0) % 2
+        if mixed and not site.sensors_of_device(pdu):
+            yield pdu, "eaton-epdu"
+        elif on_first:
+            yield pdu, "servertech-sentry4" if other else "apc-rpdu2"
+        else:
+            yield pdu, "enlogic-pdu" if other else "raritan-pdu2"
     yield from ((cdu, "aalc-rpu") for cdu in site.cdus)
-    yield from ((unit, "apc-airfm") for unit in site.air_units)
+    for number, unit in enumerate(site.air_units):
+        yield unit, "liebert-crah" if mixed and number % 2 else "apc-airfm"
     yield from ((meter, "schneider-iem3000") for meter in site.meters)
     for monitor in site.monitors:
         measures = {sensor.measures for sensor in site.sensors_of_device(monitor)}
@@ -188,18 +219,34 @@ def families(site: Site) -> Iterator[tuple[str, Family]]:
 
 def snmp_layout(site: Site, device: str, family: Family) -> Layout:
     """The objects of a device that speaks SNMP."""
-    sensors = site.sensors_of_device(device)
-    if family == "apc-ups":
-        return apc_ups(device, site.ups[device].rated_power_w)
-    if family == "rfc1628-ups":
-        return ups_mib(device)
-    if family in {"hwgroup-wld", "hwgroup-ste"}:
-        return (wld if family == "hwgroup-wld" else ste2)(device, sensors)
-    if family == "apc-airfm":
-        return apc_airfm(device)
-    if family == "apc-ats":
-        switch = site.transfer_switches[device]
-        return apc_ats(device, len(switch.a.phases), switch.preferred)
-    pdu, is_apc = site.pdus[device], family == "apc-rpdu2"
-    phases = len(pdu.phases)
-    return apc_rpdu2(device, phases, pdu.breaker_a, sensors) if is_apc else raritan_pdu2(device, phases, sensors)
+    return _LAYOUTS[family](site, device)
+
+
+def _poles(site: Site, pdu: str) -> int:
+    return len(site.pdus[pdu].phases)
+
+
+def _ats(site: Site, device: str) -> Layout:
+    switch = site.transfer_switches[device]
+    return apc_ats(device, len(switch.a.phases), switch.preferred)
+
+
+_LAYOUTS: Final[Mapping[Family, Callable[[Site, str], Layout]]] = {
+    "apc-ups": lambda site, device: apc_ups(device, site.ups[device].rated_power_w),
+    "rfc1628-ups": lambda _, device: ups_mib(device),
+    "eaton-xups": lambda _, device: eaton_xups(device),
+    "apc-ats": _ats,
+    "apc-airfm": lambda _, device: apc_airfm(device),
+    "liebert-crah": lambda _, device: liebert_crah(device),
+    "hwgroup-ste": lambda site, device: ste2(device, site.sensors_of_device(device)),
+    "hwgroup-wld": lambda site, device: wld(device, site.sensors_of_device(device)),
+    "apc-rpdu2": lambda site, device: apc_rpdu2(
+        device, _poles(site, device), site.pdus[device].breaker_a, site.sensors_of_device(device)
+    ),
+    "raritan-pdu2": lambda site, device: raritan_pdu2(device, _poles(site, device), site.sensors_of_device(device)),
+    "servertech-sentry4": lambda site, device: servertech_sentry4(
+        device, _poles(site, device), site.pdus[device].breaker_a, site.sensors_of_device(device)
+    ),
+    "enlogic-pdu": lambda site, device: enlogic_pdu(device, _poles(site, device), site.sensors_of_device(device)),
+    "eaton-epdu": lambda site, device: eaton_epdu(device, _poles(site, device), site.pdus[device].breaker_a),
+}

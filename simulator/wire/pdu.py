@@ -5,7 +5,7 @@ from typing import Final
 
 from rackflow.errors import ConfigError
 from rackflow.site import Sensor
-from simulator.wire.cells import Cell, Layout, fixed, system
+from simulator.wire.cells import Cell, Layout, fixed, serial_number, system
 from simulator.world.instruments import LINES, key, label_of
 
 _APC: Final = "1.3.6.1.4.1.318.1.1.26"
@@ -40,7 +40,7 @@ def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) 
         f"{_APC}.2.1.1.1": 1,
         f"{_APC}.2.1.6.1": "7.0.8",
         f"{_APC}.2.1.8.1": "APDU-SIM",
-        f"{_APC}.2.1.9.1": "SIM000000003",
+        f"{_APC}.2.1.9.1": serial_number(name),
     }
     for pole in range(1, poles + 1):
         line = LINES[pole - 1]
@@ -107,7 +107,7 @@ def raritan_pdu2(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
     about: dict[str, int | str] = {
         f"{_RARITAN}.3.2.1.1.2.1": "Raritan",
         f"{_RARITAN}.3.2.1.1.3.1": "PX3-SIM",
-        f"{_RARITAN}.3.2.1.1.4.1": "SIM000000005",
+        f"{_RARITAN}.3.2.1.1.4.1": serial_number(name),
         f"{_RARITAN}.3.3.3.1.5.1.1": 4 if poles > 1 else 2,  # inletPoleCount
     }
     inlet = "1.1"

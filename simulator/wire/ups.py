@@ -1,12 +1,13 @@
-"""UPSs in the layouts of APC's PowerNet-MIB and of the standard UPS-MIB (RFC 1628)."""
+"""UPSs in the layouts of APC's PowerNet-MIB, of the standard UPS-MIB (RFC 1628) and of Eaton's XUPS-MIB."""
 
 from typing import Final
 
-from simulator.wire.cells import COUNTER32, GAUGE32, TIMETICKS, Cell, Layout, fixed, system
+from simulator.wire.cells import COUNTER32, GAUGE32, TIMETICKS, Cell, Layout, fixed, serial_number, system
 from simulator.world.instruments import LINES, key
 
 _APC: Final = "1.3.6.1.4.1.318.1.1.1"
 _RFC: Final = "1.3.6.1.2.1.33.1"
+_XUPS: Final = "1.3.6.1.4.1.534.1"
 _JOULES_PER_KWH: Final = 3.6e6
 
 
@@ -84,7 +85,7 @@ def apc_ups(name: str, rated_w: float) -> Layout:
         f"{_APC}.1.1.1.0": f"Smart-UPS SRT {rated_w:.0f}",
         f"{_APC}.1.1.2.0": name,
         f"{_APC}.1.2.1.0": "UPS 18.3 (ID1014)",
-        f"{_APC}.1.2.3.0": "SIM000000002",
+        f"{_APC}.1.2.3.0": serial_number(name),
         f"{_APC}.2.2.4.0": 1,  # noBatteryNeedsReplacing
         f"{_APC}.7.2.3.0": 1,  # the last test was passed
         f"{_RFC}.1.1.0": "APC",
@@ -100,13 +101,17 @@ def apc_ups(name: str, rated_w: float) -> Layout:
     return Layout(_APC_CELLS, about_all, unread_cells=(*_RFC_CELLS, *line))
 
 
-def ups_mib(name: str) -> Layout:
-    """A three-phase UPS that speaks UPS-MIB."""
-    phases = [
+def _rfc_rows() -> list[Cell]:
+    """The input and the output table of a three-phase UPS."""
+    return [
         Cell(f"{_RFC}.{oid}.{row}", key(metric, "phase", line), step)
         for row, line in enumerate(LINES, 1)
         for oid, metric, step in _RFC_PHASES
     ]
+
+
+def ups_mib(name: str) -> Layout:
+    """A three-phase UPS that speaks UPS-MIB."""
     about: dict[str, int | str] = {
         f"{_RFC}.1.1.0": "Simulated Power",
         f"{_RFC}.1.2.0": "SP-33",
@@ -118,4 +123,41 @@ def ups_mib(name: str) -> Layout:
         f"{_RFC}.7.3.0": 6,
     }
     descr = "Three-phase UPS, network card 3.2.0 (simulated)"
-    return Layout((*_RFC_CELLS, *phases), (*system(descr, "1.3.6.1.4.1.8072.3.2.10", name), *fixed(about)))
+    return Layout((*_RFC_CELLS, *_rfc_rows()), (*system(descr, "1.3.6.1.4.1.8072.3.2.10", name), *fixed(about)))
+
+
+# Readings that the agent takes from XUPS-MIB, although these cards have UPS-MIB as well: what is finer there, or only there.
+_XUPS_CELLS: Final = (
+    Cell(f"{_XUPS}.2.1.0", key("ups_battery_runtime_seconds")),
+    Cell(f"{_XUPS}.2.4.0", key("ups_battery_charge_ratio"), 0.01),
+    Cell(f"{_XUPS}.3.1.0", key("ups_input_frequency_hertz", "phase", "L1"), 0.1),
+    Cell(f"{_XUPS}.3.2.0", key("ups_input_faults_total"), 1, COUNTER32),
+    Cell(f"{_XUPS}.4.1.0", key("ups_output_load_ratio"), 0.01, reads_as="dcim_ups_output_total_load_ratio"),
+    Cell(f"{_XUPS}.4.2.0", key("ups_output_frequency_hertz"), 0.1),
+    Cell(f"{_XUPS}.4.5.0", key("ups_output_source"), codes={"none": 2, "normal": 3, "bypass": 4, "battery": 5}),
+    Cell(f"{_XUPS}.4.9.3.0", key("ups_output_power_watts"), reads_as="dcim_ups_output_total_power_watts"),
+    Cell(f"{_XUPS}.10.3.0", key("ups_rated_power_watts")),
+)
+_MINUTES, _INPUT_FREQUENCY = f"{_RFC}.2.3.0", "3.3.1.2"
+
+
+def eaton_xups(name: str) -> Layout:
+    """A three-phase UPS with a Network-M2 card, which speaks XUPS-MIB and UPS-MIB."""
+    both = (*_RFC_CELLS, *_rfc_rows())
+    unread = {_MINUTES, *(f"{_RFC}.{_INPUT_FREQUENCY}.{row}" for row in range(1, len(LINES) + 1))}
+    about: dict[str, int | str] = {
+        f"{_XUPS}.1.1.0": "EATON",
+        f"{_XUPS}.1.2.0": "Eaton 93PM (simulated)",
+        f"{_XUPS}.1.3.0": "INV 2.20",
+        f"{_XUPS}.1.6.0": serial_number(name),
+        f"{_RFC}.1.1.0": "EATON",
+        f"{_RFC}.1.2.0": "Eaton 93PM (simulated)",
+        f"{_RFC}.3.2.0": 3,
+        f"{_RFC}.4.3.0": 3,
+        f"{_RFC}.7.3.0": 6,
+    }
+    return Layout(
+        (*(cell for cell in both if cell.oid not in unread), *_XUPS_CELLS),
+        (*system("Eaton Gigabit Network Card v2.1.5 (simulated)", f"{_XUPS}", name), *fixed(about)),
+        unread_cells=tuple(cell for cell in both if cell.oid in unread),
+    )

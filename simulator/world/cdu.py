@@ -72,6 +72,10 @@ class Cdu:
     """Mechanical power of the pumps, all of which ends as heat in the coolant."""
     power_w: float = 0.0
     failed_pumps: set[int] = field(default_factory=set)
+    design_flow: float = field(init=False)
+    """Flow at which the rated heat warms the coolant by DESIGN_RISE_K, m3/s."""
+    design_primary_flow: float = field(init=False)
+    """Flow through the fully open valve, m3/s."""
     running: set[int] = field(init=False)
     primary: str = ""
     """The primary loop that takes its heat now."""
@@ -85,6 +89,12 @@ class Cdu:
     _short_s: float = 0.0
 
     def __post_init__(self) -> None:
+        coolant, water = (
+            known_fluid(self.fluid).volumetric_heat_capacity(40.0),
+            known_fluid("water").volumetric_heat_capacity(35.0),
+        )
+        self.design_flow = self.section.rated_cooling_w / (coolant * DESIGN_RISE_K)
+        self.design_primary_flow = PRIMARY_FLOW_RESERVE * self.section.rated_cooling_w / (water * PRIMARY_RISE_K)
         self.running = set(PUMPS[: self.pumps_required])
         self.primary = next(iter(self.section.primaries), "")
 
@@ -92,17 +102,6 @@ class Cdu:
     def pumps_required(self) -> int:
         """Pumps that must run at the rated heat; the others are on standby."""
         return min(len(PUMPS), self.section.pumps_required or PUMPS_REQUIRED)
-
-    @property
-    def design_flow(self) -> float:
-        """Flow at which the rated heat warms the coolant by DESIGN_RISE_K, m3/s."""
-        return self.section.rated_cooling_w / (known_fluid(self.fluid).volumetric_heat_capacity(40.0) * DESIGN_RISE_K)
-
-    @property
-    def design_primary_flow(self) -> float:
-        """Flow through the fully open valve, m3/s."""
-        needed = self.section.rated_cooling_w / (known_fluid("water").volumetric_heat_capacity(35.0) * PRIMARY_RISE_K)
-        return PRIMARY_FLOW_RESERVE * needed
 
     @property
     def design_transfer(self) -> float:

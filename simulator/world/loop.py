@@ -163,11 +163,12 @@ class SecondaryLoop:
 
         `heat_w` is the liquid-cooled heat of each rack, W. The CDUs must have exchanged heat for this step before.
         """
-        mean = (self.supply_c + self.return_c) / 2
+        mean, design_flow = (self.supply_c + self.return_c) / 2, self.design_flow
         # Without flow the plates are in contact with the coolant that they have warmed. If the mean were used, the return volume
         # could become hotter than the plates that heat it.
-        faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * self.design_flow))
-        taken = sum(self._plate(plates, heat_w[rack], faced, dt_s) for rack, plates in self.plates.items())
+        faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * design_flow))
+        film = max(MIN_FILM_FLOW_RATIO, min(MAX_FILM_FLOW_RATIO, self.flow / design_flow)) ** FILM_EXPONENT
+        taken = sum(self._plate(plates, heat_w[rack], faced, film, dt_s) for rack, plates in self.plates.items())
         capacity = self.capacity(mean)
         returned = self._return_volume * capacity
         # The volume that is flushed fastest limits the step.
@@ -183,13 +184,12 @@ class SecondaryLoop:
             self.return_c += (taken - carried) * dt_s / steps / returned
         self.stored_j += self._content(capacity) - before
 
-    def _plate(self, plates: Plates, heat_w: float, coolant_c: float, dt_s: float) -> float:
-        """Heat of one rack into the coolant over a step, W; the plates store the rest.
+    def _plate(self, plates: Plates, heat_w: float, coolant_c: float, film: float, dt_s: float) -> float:
+        """Heat of one rack into the coolant over a step, W; the plates store the rest. `film` is what the flow makes of its conductance.
 
         Uses the exact solution for constant coolant temperature instead of an explicit step, because the plates' time constant
         (6 s at design flow) is close to the step.
         """
-        film = max(MIN_FILM_FLOW_RATIO, min(MAX_FILM_FLOW_RATIO, self.flow / self.design_flow)) ** FILM_EXPONENT
         conductance = plates.conductance * film
         mass = plates.design_w * plates.j_per_k_w
         target = coolant_c + heat_w / conductance

@@ -162,11 +162,14 @@ class Network:
         rack.supplied_w = 0.0
         corded_w = rack.demand_w * (1 - sum(part for _, part in rack.single_corded))
         for group, share in enumerate(rack.shares):
-            poles = [(pdu, group % len(pdu.phases), weight) for pdu, weight in rack.dual_corded]
-            live = [(pdu, pole, weight) for pdu, pole, weight in poles if pdu.live[pole]]
-            whole = sum(weight for *_, weight in live)
+            live, whole = [], 0.0
+            for pdu, weight in rack.dual_corded:
+                pole = group % len(pdu.phases)
+                if pdu.live[pole]:
+                    live.append((pdu, pole, weight))
+                    whole += weight
             for pdu, pole, weight in live:
-                on_pdu[pdu.id][pole] += corded_w * share * weight / whole
+                on_pdu[pdu.section.id][pole] += corded_w * share * weight / whole
             rack.supplied_w += corded_w * share if live else 0.0
             for pdu, part in rack.single_corded:
                 pole = group % len(pdu.phases)
@@ -193,7 +196,9 @@ class Network:
             self._add(source, [each * weight / sum(weights) for each in taken])
 
     def _add(self, node: str, power_w: Sequence[float]) -> None:
-        self.loads[node] = [a + b for a, b in zip(self.loads[node], power_w, strict=True)]
+        load = self.loads[node]
+        for phase, power in enumerate(power_w):
+            load[phase] += power
 
 
 def build_network(site: Site, seed: int) -> Network:

@@ -130,6 +130,8 @@ class Pdu:
     power_factor: list[float] = field(default_factory=list)
     cable_loss_w: float = 0.0
     energy_j: float = 0.0
+    live: list[bool] = field(default_factory=list)
+    """Whether each pole has voltage."""
 
     def __post_init__(self) -> None:
         self.breaker = Breaker(self.section.breaker_a)
@@ -137,6 +139,7 @@ class Pdu:
         self.source_volts = [0.0] * len(self.phases)
         self.volts, self.amperes, self.power_w = ([0.0] * len(self.phases) for _ in range(3))
         self.power_factor = [1.0] * len(self.phases)
+        self.live = [False] * len(self.phases)
 
     @property
     def id(self) -> str:
@@ -148,28 +151,28 @@ class Pdu:
         self.source_volts = [
             0.0 if self.breaker.tripped or phase in self.phases_lost else volts[phase] for phase in self.phases
         ]
-
-    @property
-    def live(self) -> list[bool]:
-        """Whether each pole has voltage."""
-        return [volts > 0 for volts in self.source_volts]
+        self.live = [each > 0 for each in self.source_volts]
 
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
         """Deliver `power_w` on each pole for a step; returns the power taken from each of the source's three phases, W."""
         own = PDU_OWN_W / max(1, sum(self.live))
         self.power_w = [each + own if live else 0.0 for each, live in zip(power_w, self.live, strict=True)]
         ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
+        rated_va = self.nominal_volts * self.section.breaker_a
         taken = three_zeros()
-        self.cable_loss_w = 0.0
+        cable_loss_w = 0.0
+        # Most of what a step of a large site costs: every line here runs thousands of times a second.
         for pole, (power, source) in enumerate(zip(self.power_w, self.source_volts, strict=True)):
-            factor = _power_factor(power / (self.nominal_volts * self.section.breaker_a))
+            factor = _power_factor(power / rated_va)
             # The voltage at the PDU solves volts * (source - volts) / ohms = power / factor; the larger root is the stable one.
             # If no root exists, the load is more than the cable can carry, and the voltage is kept at half.
             volts = (source + math.sqrt(max(0.0, source * source - 4 * ohms * power / factor))) / 2
             amperes = power / (volts * factor) if volts > 0 else 0.0
             self.volts[pole], self.amperes[pole], self.power_factor[pole] = volts, amperes, factor
-            self.cable_loss_w += ohms * amperes * amperes
-            taken[self.phases[pole]] += power + ohms * amperes * amperes
+            lost_w = ohms * amperes * amperes
+            cable_loss_w += lost_w
+            taken[self.phases[pole]] += power + lost_w
+        self.cable_loss_w = cable_loss_w
         self.energy_j += sum(self.power_w) * dt_s
         self.breaker.advance(max(self.amperes), dt_s)
         return taken
@@ -182,4 +185,5 @@ class Pdu:
 
 def _power_factor(load: float) -> float:
     """Power factor of corrected power supplies at a load relative to the breaker's rating."""
-    return POWER_FACTOR - POWER_FACTOR_LOSS_AT_IDLE * max(0.0, 1 - 3 * load) ** 2
+    short = 1 - 3 * load
+    return POWER_FACTOR - POWER_FACTOR_LOSS_AT_IDLE * short * short if short > 0 else POWER_FACTOR

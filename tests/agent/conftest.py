@@ -10,6 +10,7 @@ import pytest
 from agent.snmp.gufo import GufoClient
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
 from agent.snmp.seam import SnmpClient, SnmpTarget
+from agent.snmp.usm import RefusedDatagrams
 from tests.agent.faulty_peers import GET, integer, oid_octets, tlv
 from tests.agent.snmp.snmp_clients import MakeClient
 from tests.servers import snmpd as plain
@@ -105,13 +106,21 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def client_of(engine: str) -> AsyncIterator[MakeClient]:
+def refused() -> RefusedDatagrams:
+    """What the clients of `client_of` have refused."""
+    return RefusedDatagrams()
+
+
+@pytest.fixture
+async def client_of(engine: str, refused: RefusedDatagrams) -> AsyncIterator[MakeClient]:
     """Makes clients of the engine, and closes them."""
     engines = PysnmpEngines()
     made: list[SnmpClient] = []
 
     def make(target: SnmpTarget) -> SnmpClient:
-        made.append(GufoClient(target) if engine == "gufo" else PysnmpClient(target, engines))
+        made.append(
+            GufoClient(target, refused=refused) if engine == "gufo" else PysnmpClient(target, engines, refused=refused)
+        )
         return made[-1]
 
     yield make

@@ -65,7 +65,7 @@ class Life:
 
     async def hear(self, batches: int) -> None:
         """Wait until this many batches have come in total."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while len(self.batches()) < batches:
                 message = await self.outbox.take()
                 kind = message.topic.split("/")[4]

@@ -238,4 +238,4 @@ class FaultyModbus:
             for writer in self._serving.values():
                 writer.close()
             if self._serving:
-                await asyncio.wait(self._serving, timeout=5.0)
+                await asyncio.wait(self._serving, timeout=60)

@@ -1,6 +1,6 @@
 """SNMP devices made up from a profile alone: what must stand in their cells for rows and points to be there, and good readings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.profile import SYS_OBJECT_ID, Profile, normalise_answers, plan_device, planning_instances
@@ -58,7 +58,7 @@ def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
         for gate in gates_of(table, point):
             found.setdefault(gate.oid or gate.column, gate.in_[0])
         for source in point.sources():
-            found.setdefault(source.decimals or source.varscale, 1)
+            found.setdefault(source.scale_cell, 1)
             if source.unit_by:
                 found.setdefault(source.unit_by.oid or source.unit_by.column, next(iter(source.unit_by.map)))
     return {
@@ -75,7 +75,7 @@ def columns(table: Table) -> list[str]:
     ]
 
 
-def healthy_device(profile: Profile) -> tuple[dict[str, SnmpValue], set[str]]:
+def healthy_device(profile: Profile, indexes: Sequence[str] = INDEXES) -> tuple[dict[str, SnmpValue], set[str]]:
     """Cells with a good reading wherever the profile finds a power, and which of them those are."""
     # A condition without words, such as "no number", is met where there is no such word: its cell may be a reading.
     good = {place: code for place, code in healthy_codes(profile).items() if code != b"x"}
@@ -84,10 +84,10 @@ def healthy_device(profile: Profile) -> tuple[dict[str, SnmpValue], set[str]]:
     places += [*planning_instances(profile), *(point.gate.oid or "" for _, point in profile.all_points() if point.gate)]
     for place in filter(None, places):
         cells[place] = good.get(place, GOOD[0])
-    rows = {table.name: list(INDEXES) for table in profile.tables}
+    rows = {table.name: list(indexes) for table in profile.tables}
     for table in profile.tables:
         for column in filter(None, columns(table)):
-            cells |= {f"{column}.{index}": good.get(column, GOOD[0]) for index in INDEXES}
+            cells |= {f"{column}.{index}": good.get(column, GOOD[0]) for index in indexes}
     power: set[str] = set()
     # Twice: a voltage decides about further points.
     for _ in range(2):

@@ -143,7 +143,7 @@ async def listening(
 
     async with asyncio.TaskGroup() as group:
         task = group.create_task(listen(), name="listener")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await listener.connected.wait()
         try:
             yield listener
@@ -163,5 +163,5 @@ async def running(
             yield agent
         finally:
             agent.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await asyncio.wait([task])

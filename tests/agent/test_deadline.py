@@ -72,11 +72,11 @@ def test_time_in_which_the_loop_was_held_does_not_count(new_loop: NewLoop) -> No
         answer = asyncio.Event()
 
         def hold() -> None:
-            time.sleep(0.4)
+            time.sleep(0.6)
             asyncio.get_running_loop().call_later(0.1, answer.set)
 
         asyncio.get_running_loop().call_later(0.05, hold)
-        with Deadline(0.4):  # 0.55 s by the clock, 0.15 s of them with a loop that could read
+        with Deadline(0.6):  # 0.75 s by the clock, 0.15 s of them with a loop that could read
             await answer.wait()
 
     run(new_loop, work())

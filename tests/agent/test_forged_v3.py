@@ -24,13 +24,13 @@ labels: {{site: t1}}
 broker: {{port: {broker}}}
 credentials: {{v3: {{version: "3", user: sha256, auth: sha256, auth_key: {auth}, priv: aes128, priv_key: {priv}}}}}
 intervals: {{normal: 0.5}}
-devices: [{{id: ups-1, host: 127.0.0.1, port: {port}, credential: v3, timeout_s: 0.5, retries: 0, engine: {engine}}}]
+devices: [{{id: ups-1, host: 127.0.0.1, port: {port}, credential: v3, timeout_s: {timeout}, retries: 0, engine: {engine}}}]
 """
 
 
-def write_config(folder: Path, port: int, broker: int = 1, engine: str = "gufo") -> Path:
+def write_config(folder: Path, port: int, broker: int = 1, engine: str = "gufo", timeout_s: float = 1.0) -> Path:
     path = folder / "agent.yaml"
-    text = CONFIG.format(port=port, broker=broker, engine=engine, auth=AUTH_KEY, priv=PRIV_KEY)
+    text = CONFIG.format(port=port, broker=broker, engine=engine, timeout=timeout_s, auth=AUTH_KEY, priv=PRIV_KEY)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -47,7 +47,7 @@ async def test_commands_take_the_true_answer_and_no_forged_one(
 ) -> None:
     async with Forger(snmpd.port).serving() as forger:
         path = str(write_config(tmp_path, forger.own_port, engine=engine))
-        port = ["--port", str(forger.own_port), "--timeout", "0.5"]
+        port = ["--port", str(forger.own_port)]
         line = {
             "read": ["read", "ups-1", "--config", path],
             "discover": ["discover", "127.0.0.1/32", "--config", path, *port],
@@ -60,6 +60,7 @@ async def test_commands_take_the_true_answer_and_no_forged_one(
         assert status == (0 if command == "discover" else 1)
         if command == "walk":
             return  # the true answers are those of test_forgeries.py
+        write_config(tmp_path, forger.own_port, engine=engine, timeout_s=5.0)
         forger.on_data = lambda request, answer: [*wrong_code(request, answer), answer]
         await asyncio.to_thread(main, line)
         printed = capfd.readouterr()

@@ -148,7 +148,7 @@ async def test_devices_are_polled_on_time_beside_two_hundred_names_that_nobody_a
                 began = time.monotonic()
                 status = await process.wait()
         assert status == 0
-        assert time.monotonic() - began < 10, "a stop does not wait for look-ups"
+        assert time.monotonic() - began < 60, "a stop does not wait for 200 look-ups of 5 s"
         # A look-up is waited for 5 s: ten polls of each living device, of which a busy machine may skip some.
         assert min(polls.values()) >= 5, polls
         assert {batch.error for each in dead for batch in listener.batches(str(each["id"]))} == {"unreachable"}

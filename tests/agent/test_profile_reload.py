@@ -78,7 +78,7 @@ async def test_sixty_faulty_profiles_do_not_end_an_agent_and_a_new_family_needs_
             assert len({each.epoch for each in listener.batches("a")}) == 1, "it is the same agent"
     finally:
         process.terminate()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
         await server.stop()
     assert not said("Traceback")

@@ -156,7 +156,7 @@ async def test_sighup_reloads(mosquitto: Mosquitto) -> None:
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: listener.batches("b"), "the new device is polled")
         os.kill(os.getpid(), signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await task
 
 
@@ -195,6 +195,6 @@ async def test_a_process_reads_its_file_again_and_keeps_what_it_had_where_that_i
             assert {each.epoch for each in listener.statuses()} == {listener.batches("b")[0].epoch}
     finally:
         process.terminate()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
     assert not line("Traceback")

@@ -22,7 +22,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import PATIENCE_S, eventually
 from tests.servers.web import Answer, answers, request
 
-STOP_WITHIN_S = 10.0
+STOP_WITHIN_S = 30.0
 
 
 def config_for(port: int, folder: Path, store: dict[str, object] | None = None, **more: object) -> CollectorConfig:
@@ -168,7 +168,7 @@ async def publisher(
     """An MQTT 5 client to publish with."""
     version = aiomqtt.ProtocolVersion.V5
     async with aiomqtt.Client(
-        "127.0.0.1", port, protocol=version, timeout=5, username=username, password=password
+        "127.0.0.1", port, protocol=version, timeout=60, username=username, password=password
     ) as client:
         yield client
 

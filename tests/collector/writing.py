@@ -106,5 +106,5 @@ async def rig(
             yield found
         finally:
             writer.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await running

@@ -462,7 +462,7 @@ def _abb() -> Served:
     one.gauge(0x5B3A, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
     one.phases(0x5B3B, "h", (940, 960, 970), f"meter_phase_power_factor_ratio{phase}", 0.001)
     one.phases(0x5B00, "I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
-    one.phases(0x5B0C, "I", (1050, 1125, 975), f"meter_current_amperes{phase}", 0.01)
+    one.phases(0x5B0C, "I", (135, 91, 80), f"meter_current_amperes{phase}", 0.01)
     one.gauge(0x5B14, "i", -67_550, f"meter_power_watts{{{METER}}}", -675.5)
     one.phases(0x5B16, "i", (-30_000, -20_050, -17_500), f"meter_phase_power_watts{phase}", 0.01)
     one.gauge(0x5B2C, "H", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)

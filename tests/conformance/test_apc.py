@@ -114,7 +114,15 @@ async def test_an_in_row_cooler_that_names_its_rows() -> None:
         (b"Cool Output", 125, b"kW", 10),
         (b"Fan Speed", 63, b"%", 1),
         (b"Return Air Temperature Setpoint", 300, b"C", 10),
-        (b"Leaving Fluid Temperature", 14, b"C", 1),  # another divisor than known: left out
+        (b"Leaving Fluid Temperature", 14, b"C", 1),
+        (b"Rack Inlet Temperature 1", 2150, b"C", 100),
+        (b"Return Air Humidity", 415, b"%", 10),
+        (b"Supply Air Temperature High Threshold", 300, b"C", 10),
+        (b"Humidity Setpoint", 450, b"%", 10),
+        (b"Fluid Flow", 12, b"L/s", 10),
+        (b"Air Flow", 1150, b"L/s", 1),
+        (b"Fluid Valve Position", 45, b"%", 1),
+        (b"Filter Differential Pressure", 120, b"Pa", 1),
     )
     objects: dict[str, int | bytes] = {"27.1.1.0": 1}
     for row, columns in enumerate(analog, 1):
@@ -136,7 +144,14 @@ async def test_an_in_row_cooler_that_names_its_rows() -> None:
             "dcim_crah_supply_air_temperature_celsius": 11.4,
             "dcim_crah_return_air_temperature_celsius": 32.1,
             "dcim_crah_water_supply_temperature_celsius{circuit=1}": 7.2,
+            "dcim_crah_water_return_temperature_celsius{circuit=1}": 14.0,
+            "dcim_crah_air_temperature_celsius{sensor=Rack_Inlet_Temperature_1}": 21.5,
+            "dcim_crah_air_relative_humidity_ratio{sensor=Return_Air_Humidity}": 0.415,
             "dcim_crah_cooling_output_watts": 12_500,
+            "dcim_crah_water_flow_cubic_meters_per_second": 0.0012,
+            "dcim_crah_air_flow_cubic_meters_per_second": 1.15,
+            "dcim_crah_valve_position_ratio": 0.45,
+            "dcim_crah_filter_differential_pressure_pascals": 120,
             "dcim_crah_fan_speed_ratio{fan=all}": 0.63,
             "dcim_leak_detected{sensor=2}": 1.0,
         }

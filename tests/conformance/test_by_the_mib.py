@@ -353,6 +353,16 @@ CASES = {
             **{f"3.11.4.1.7.3.12.{kind}": digits for kind, digits in ((5, 0), (7, 2), (8, 0))},
             **{f"5.8.3.1.{column}.3.14.5": value for column, value in ((2, 2), (4, 0), (6, 0))},
             "3.11.4.1.7.3.14.5": 0,
+            # A circuit between two phases, of which the second pole hangs on L3; its neutral is no phase.
+            **{
+                f"5.8.4.1.4.3.12.{pole}.{kind}": value
+                for pole, kind, value in ((1, 1, 781), (2, 1, 779), (3, 1, 2), (1, 25, 2301))
+            },
+            **{
+                f"3.11.6.1.7.3.12.{pole}.{kind}": digits
+                for pole, kind, digits in ((1, 1, 2), (2, 1, 2), (3, 1, 2), (1, 25, 1))
+            },
+            **{f"3.11.3.1.4.3.12.{pole}": phase for pole, phase in ((1, 1), (2, 3), (3, 4))},
             "3.11.2.1.5.3.12": 16,
             "3.11.2.1.5.3.14": 0,
         },
@@ -361,6 +371,9 @@ CASES = {
             "dcim_circuit_power_watts{circuit=12,panel=3}": 1_790.0,
             "dcim_circuit_power_factor_ratio{circuit=12,panel=3}": 0.96,
             "dcim_circuit_energy_joules_total{circuit=12,panel=3}": 44_000 * 3_600.0,
+            "dcim_circuit_current_amperes{circuit=12,panel=3,phase=L1}": 7.81,
+            "dcim_circuit_current_amperes{circuit=12,panel=3,phase=L3}": 7.79,
+            "dcim_circuit_voltage_volts{circuit=12,panel=3,phase=L1}": 230.1,
             "dcim_circuit_rated_current_amperes{circuit=12,panel=3}": 16.0,
         },
         {},

@@ -91,7 +91,7 @@ def mbpoll(port: int, one: Served) -> int:
         [*command, "-r", str(one.checked), "-t", kind, "127.0.0.1"],
         capture_output=True,
         text=True,
-        timeout=10,
+        timeout=60,
         check=True,
     )
     line = next(line for line in done.stdout.splitlines() if line.startswith("["))

@@ -1,5 +1,6 @@
 """An agent as its users run it: a separate process with a configuration file."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,12 +35,13 @@ def snmp_device(name: str, port: int, **more: object) -> dict[str, object]:
 
 
 @contextmanager
-def agent_process(config: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The agent, running; stopped with SIGTERM on the way out, which it must obey with status 0."""
+def agent_process(config: Path, folder: Path = REPOSITORY) -> Iterator[subprocess.Popen[bytes]]:
+    """The agent, running in a folder; stopped with SIGTERM on the way out, which it must obey with status 0."""
     with (config.parent / "agent.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "agent", "run", str(config)],
-            cwd=REPOSITORY,
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -48,8 +50,8 @@ def agent_process(config: Path) -> Iterator[subprocess.Popen[bytes]]:
             yield process
             assert process.poll() is None, (config.parent / "agent.log").read_text(encoding="utf-8")
             process.terminate()
-            assert process.wait(timeout=10) == 0
+            assert process.wait(timeout=60) == 0
         finally:
             if process.poll() is None:
                 process.kill()
-                process.wait(timeout=10)
+                process.wait(timeout=60)

@@ -33,7 +33,7 @@ def test_400_devices_are_opened_with_two_dozen_plans_and_neither_timeouts_nor_th
         assert campus.reports.total("devices_waiting") == 0
         assert campus.reports.last["dcim_agent_loop_lag_seconds"] >= campus.reports.last["dcim_agent_loop_hold_seconds"]
         flapping = campus.devices[::FLAPPING]
-        with campus.silent(flapping):
+        with campus.reports.devices(), campus.silent(flapping):
             wait_until(
                 lambda: all(campus.reports.failed[device] > DEAD_AFTER_FAILURES for device in flapping),
                 "silent devices are down and were opened again in vain",

@@ -70,7 +70,7 @@ def mbpoll(port: int, unit: int, address: int, *kind: str) -> float:
     """One holding register, or several as one number, as mbpoll reads them from the wire address."""
     command = [find_program("mbpoll", "mbpoll"), "-m", "tcp", "-a", str(unit), "-p", str(port), "-0", "-1", "-q"]
     done = subprocess.run(
-        [*command, "-r", str(address), "-t", *kind, "127.0.0.1"], capture_output=True, text=True, timeout=10, check=True
+        [*command, "-r", str(address), "-t", *kind, "127.0.0.1"], capture_output=True, text=True, timeout=60, check=True
     )
     line = next(line for line in done.stdout.splitlines() if line.startswith("["))
     return float(line.split(":")[1].split()[0])

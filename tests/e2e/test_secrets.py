@@ -275,7 +275,7 @@ async def test_a_broker_that_refuses_the_password_is_told_without_it(
         agent = Agent(config, PollerFactory({}))
         async with asyncio.TaskGroup() as group:
             group.create_task(agent.run())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while "refuses the credentials" not in (agent.publisher.fault or ""):  # noqa: ASYNC110 - state of the agent
                     await asyncio.sleep(0.01)
             agent.stop()

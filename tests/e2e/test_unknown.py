@@ -29,7 +29,7 @@ def agent_to_kill(config: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.kill()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 @asynccontextmanager

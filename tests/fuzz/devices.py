@@ -122,7 +122,7 @@ async def _run_loops(config: AgentConfig) -> None:
 
 async def _check_messages(count: int, take: Callable[[], Awaitable[Message]]) -> None:
     for _ in range(count):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             message = await take()
         if "/event/" in message.topic:
             decode(message.payload, Event)

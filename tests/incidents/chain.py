@@ -86,7 +86,7 @@ class Program:
         process, self.process = self.process, None
         if process is not None:
             process.send_signal(how)
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @dataclass(slots=True)

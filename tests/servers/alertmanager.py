@@ -1,10 +1,11 @@
 """Alertmanager for tests, with the configuration that is shipped."""
 
+import subprocess
 from pathlib import Path
 from typing import TypedDict, cast
 
 from tests.servers.captures import REPOSITORY
-from tests.servers.process import Server
+from tests.servers.process import Server, find_program
 from tests.servers.web import answers, request
 
 SHIPPED = REPOSITORY / "deploy" / "alertmanager" / "alertmanager.yml"
@@ -54,6 +55,19 @@ class Alertmanager(Server):
     def ready(self) -> bool:
         """See `Server.ready`."""
         return answers(f"{self.url}/-/ready")
+
+    def silence(self, *matchers: str, by: str, comment: str) -> str:
+        """Put a silence of an hour there as a person does, with amtool; returns its id. Blocking."""
+        return self._amtool("add", *matchers, "--duration=1h", f"--author={by}", f"--comment={comment}").strip()
+
+    def expire(self, silence: str) -> None:
+        """End a silence. Blocking."""
+        self._amtool("expire", silence)
+
+    def _amtool(self, *arguments: str) -> str:
+        amtool = find_program("amtool", "prometheus-alertmanager")
+        command = [amtool, f"--alertmanager.url={self.url}", "silence", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30.0).stdout
 
     def alerts(self) -> dict[str, Alert]:
         """The alerts that have not ended, by name. Blocking."""

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from tests.servers.process import find_program
 
 START_TIMEOUT_S = 60.0
-WAIT_S = 30.0
+WAIT_S = 60.0
 # Without any of Chromium's own requests, so that each request seen is the page's. The sandbox needs rights that containers lack; the pages
 # are our own.
 _FLAGS = (
@@ -247,9 +247,9 @@ class Page:
         answer = self.command("Page.captureScreenshot", format=kind, captureBeyondViewport=whole, **more)
         return base64.b64decode(answer["data"])
 
-    def pdf(self) -> bytes:
-        """The page as it is printed."""
-        return base64.b64decode(self.command("Page.printToPDF", printBackground=True)["data"])
+    def pdf(self, **paper: float) -> bytes:
+        """The page as it is printed without backgrounds, as browsers do unless told otherwise. `paper` in inches, Letter at first."""
+        return base64.b64decode(self.command("Page.printToPDF", **paper)["data"])
 
     def accessible(self) -> list[Mapping[str, Any]]:
         """The nodes of the accessibility tree that a screen reader is told of: role, name, and properties."""

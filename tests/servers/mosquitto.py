@@ -80,7 +80,7 @@ def write_passwords(file: Path, passwords: Mapping[str, str]) -> Path:
     """A password file of these accounts, hashed; returns its path."""
     file.write_text("".join(f"{user}:{password}\n" for user, password in passwords.items()), encoding="utf-8")
     file.chmod(0o600)
-    subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=10)
+    subprocess.run([find_program("mosquitto_passwd", "mosquitto"), "-U", str(file)], check=True, timeout=60)
     return file
 
 

@@ -65,7 +65,7 @@ class Account:
 
     async def lost(self) -> str:
         """Wait until the broker ends the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self._open.lost()
 
     @property
@@ -94,7 +94,7 @@ class Account:
 
 
 async def _until(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not done():  # noqa: ASYNC110 - paho calls back on this loop
             await asyncio.sleep(STEP_S)
 

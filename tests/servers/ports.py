@@ -22,22 +22,27 @@ KEPT: Final = 200
 """More ports than any single test has in use, and few enough file descriptors; older reservations are given up."""
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A loopback port that nobody holds, and that no other process of tests on this machine gets from here meanwhile.
+def free_port() -> int:
+    """A loopback port that nobody holds, for TCP and for UDP, and that no other process of tests on this machine gets from here meanwhile.
 
     Whoever binds it later must be ready for a clash with others than tests.
     """
     for port in random.sample(PORTS, k=200):
         if not _reserve(port):
             continue
-        with socket.socket(socket.AF_INET, kind) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
             return port
     msg = "no free port on 127.0.0.1"
     raise OSError(msg)
+
+
+def _is_free(port: int, kind: socket.SocketKind) -> bool:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _reserve(port: int) -> bool:

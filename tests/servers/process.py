@@ -15,8 +15,8 @@ import pytest
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 FIRST_START_TRIES = 3
 
 
@@ -94,8 +94,9 @@ class Server(ABC):
             )
         with contextlib.suppress(TimeoutError):  # the caller reports, with the log
             wait_until(lambda: not self.running or self.ready(), f"{self.program} answers", START_TIMEOUT_S)
-        if self.running and self.ready():
-            return True
+            # Not asked a second time: of two questions with short timeouts, a busy machine may lose one.
+            if self.running:
+                return True
         self.kill()
         return False
 

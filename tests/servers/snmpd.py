@@ -1,6 +1,5 @@
 """net-snmp's daemon for tests: SNMP v1, v2c and v3 on one loopback port that stays the same over restarts."""
 
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +38,7 @@ class Snmpd(Server):
             encoding="utf-8",
         )
         if not self.port:
-            self.port = free_port(socket.SOCK_DGRAM)
+            self.port = free_port()
         return ["-f", "-Lo", "-C", "-c", str(config), f"udp:127.0.0.1:{self.port}"]
 
     def ready(self) -> bool:
@@ -54,5 +53,5 @@ class Snmpd(Server):
         program = find_program("snmpget", "snmp")
         how = ["-v2c", "-c", "public", "-Oqv", "-t", "0.3", "-r", "0"]
         return subprocess.run(
-            [program, *how, f"127.0.0.1:{self.port}", oid], capture_output=True, timeout=5, check=False
+            [program, *how, f"127.0.0.1:{self.port}", oid], capture_output=True, timeout=30, check=False
         )

@@ -39,7 +39,7 @@ def running(*arguments: str, lines: int) -> Iterator[tuple[subprocess.Popen[str]
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 async def test_recordings_and_models_are_served_from_one_process() -> None:
@@ -62,7 +62,7 @@ async def test_recordings_and_models_are_served_from_one_process() -> None:
 def test_it_stops_cleanly_when_told_to(number: signal.Signals) -> None:
     with running("--port", "0", str(UPS), "--cdu", "0", "--vary", lines=2) as (process, said):
         process.send_signal(number)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=60)
     assert "9 moving" in said[0]
     assert process.returncode == 0
     assert "Traceback" not in err

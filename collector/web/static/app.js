@@ -245,6 +245,9 @@ class Page {
       }
     }
     this._known = known;
+    const cared = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
+    if (cared !== this._cared) this._historyAt = 0;
+    this._cared = cared;
   }
 
   _tick() {
@@ -337,7 +340,7 @@ class Page {
     document.title = `${{ critical: `${SIGNS.critical} `, warning: `${SIGNS.warning} `, unknown: `${SIGNS.uncertain} `, ok: "" }[state]}${this.site?.site ?? words.say("app.title")} · Rackflow`;
     const view = VIEWS[route.view];
     show(this._root, [
-      h("a", { class: "skip", href: "#problems" }, words.say("app.skip")),
+      h("a", { class: "skip", href: view ? "#main" : "#problems" }, words.say("app.skip")),
       this._part(head),
       this._part(lostLine),
       view

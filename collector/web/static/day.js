@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { linkTo } from "./links.js";
-import { look, RANK, SIGNS } from "./marks.js";
+import { CARE, look, RANK, SIGNS } from "./marks.js";
 
 const DAY_MS = 86_400_000;
 const TICK_MS = 4 * 3_600_000;
@@ -38,7 +38,7 @@ function laneOf(lane, items, words, format, now, short) {
         const to = item.ended ? Math.max(0, 1 - (now - instant(item.ended)) / DAY_MS) : 1;
         return h("i", {
           key: `${item.id} ${item.since}`, class: item.name === "DcimReadingSuspect" || item.subsystem === "telemetry" ? "uncertain" : item.severity,
-          title: `${words.problemTitle(item, short)}, ${range(item, words, format, now)}`, style: { left: `min(${from * 100}%, calc(100% - .3rem))`, width: `${Math.max(0, to - from) * 100}%` },
+          title: `${words.problemTitle(item, short)}, ${range(item, words, format, now)}${careOf(item)}`, style: { left: `min(${from * 100}%, calc(100% - .3rem))`, width: `${Math.max(0, to - from) * 100}%` },
         });
       })));
 }
@@ -48,11 +48,16 @@ function range(item, words, format, now) {
   return `${format.when(instant(item.since), now, { withSeconds: false })}–${end}`;
 }
 
+/** Who had acknowledged it, and in which window it was: to be read behind what it was. */
+function careOf({ acknowledged_by: by, maintenance }) {
+  return `${maintenance ? ` ${CARE.maintenance} ${maintenance}` : ""}${by ? ` ${CARE.acknowledged} ${by}` : ""}`;
+}
+
 function list(items, words, format, now, short) {
   return h("div", { class: "scroll" }, h("table", { class: "list" },
     h("thead", null, h("tr", null, ["what", "since", "lasted"].map((name) => h("th", { scope: "col" }, words.say(`table.${name}`))))),
     h("tbody", null, items.slice(0, LISTED).map((item) => h("tr", { key: `${item.id} ${item.since}` },
-      h("td", null, h("span", { class: `sign ${look(item)}`, "aria-hidden": "true" }, SIGNS[look(item)]), " ", item.ended ? words.problemTitle(item, short) : h("a", { href: linkTo({ problem: item.id }) }, words.problemTitle(item, short))),
+      h("td", null, h("span", { class: `sign ${look(item)}`, "aria-hidden": "true" }, SIGNS[look(item)]), " ", item.ended ? words.problemTitle(item, short) : h("a", { href: linkTo({ problem: item.id }) }, words.problemTitle(item, short)), careOf(item)),
       h("td", null, format.when(instant(item.since), now)),
       h("td", null, item.ended ? format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) : words.say("day.goes_on")))))));
 }

@@ -3,8 +3,8 @@
 import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
-import { look, SIGNS, why } from "./marks.js";
-import { join, measured, runbook, secondsLeft, sentences } from "./problems.js";
+import { CARE, look, SIGNS, why } from "./marks.js";
+import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have something to say. */
 export function facts(entries) {
@@ -48,6 +48,8 @@ export function problemView(page) {
     heading(words, h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem)),
     h("section", { class: `panel card ${kind}` },
       problem.due ? h("p", { class: "fading" }, words.say("problems.due", { time: format.time(problem.due) })) : null,
+      problem.maintenance ? maintained(problem.maintenance, page) : null,
+      problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
       sentences(words.problemText(problem, format)), h("p", null, runbook(problem, words)),
       facts([
         [words.say("problem.since"), `${format.when(instant(problem.since), now)} (${words.say("problem.for", { time: format.duration(Math.max(0, Math.round((now - instant(problem.since)) / 1000))) })})`],
@@ -101,7 +103,8 @@ export function rackView(page) {
           words.say("floor.feed", { feed }), ": ", words.say(`floor.feed.${state.state}`), state.load_ratio == null ? "" : `, ${format.percent(state.load_ratio)}`))),
         h("h3", null, words.say("rack.devices")), deviceLinks(rack.devices) ?? "–",
         h("h3", null, words.say("rack.problems")),
-        problems.length ? h("ul", { class: "plain" }, problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each))))) : "–")),
+        problems.length ? h("ul", { class: "plain" }, problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)),
+          each.maintenance ? ` ${CARE.maintenance}` : "", each.acknowledged ? ` ${CARE.acknowledged} ${each.acknowledged.by}` : ""))) : "–")),
   ];
 }
 

@@ -3,7 +3,7 @@
 import { byName } from "./details.js";
 import { h, memo } from "./dom.js";
 import { linkTo } from "./links.js";
-import { BEGINS, RANK, shortName, SIGNS, why } from "./marks.js";
+import { BEGINS, CARE, RANK, shortName, SIGNS, why } from "./marks.js";
 import { legend, quantities, shade } from "./quantities.js";
 
 // Above so many racks the tiles show less: without their feeds, then only their state.
@@ -106,6 +106,11 @@ function sign(kind, words) {
   return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " "] : null;
 }
 
+/** That somebody has acknowledged the worst problem of a place, or works on it. */
+function careSign(mark, words) {
+  return mark?.care ? [h("span", { class: "sign", role: "img", "aria-label": words.say(`floor.care.${mark.care}`) }, CARE[mark.care]), " "] : null;
+}
+
 function beginSign(kind, words) {
   return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say("severity.begins") }, BEGINS[kind]), " "] : null;
 }
@@ -150,7 +155,7 @@ function upsGroup(group, { words, format, short }, isSaid = false) {
   const name = count > 1 ? words.say("floor.upss", { n: count }) : words.say("floor.ups", { name: short({ device: group.id }).device });
   const minutes = seen ? format.left(group.seconds_left) : "?";
   return h("span", { key: group.id, class: `ups ${group.on_battery ? "on-battery" : ""} ${group.observed ? "" : "unseen"}`, title: group.members?.join(", "), "data-problem": group.problem?.severity ?? null, "data-begins": group.beginning?.severity ?? null },
-    sign(group.problem?.severity, words), beginSign(group.beginning?.severity, words),
+    sign(group.problem?.severity, words), careSign(group.problem, words), beginSign(group.beginning?.severity, words),
     group.members?.length === 1 ? h("a", { href: linkTo({ device: group.members[0] }) }, name) : name, " ", h("b", null, minutes),
     group.load_ratio == null ? null : ` · ${words.say("floor.load", { load: format.percent(group.load_ratio) })}`,
     group.on_battery && !isSaid ? h("strong", null, ` ${words.say("floor.on_battery")}`) : null,
@@ -183,16 +188,19 @@ function rackTile(rack, quantity, { words, format }) {
     ...feeds.map(([feed, state]) => (state.state === "on" && state.load_ratio != null
       ? words.say("floor.feed_load", { feed, load: format.percent(state.load_ratio) }) : `${words.say("floor.feed", { feed })} ${words.say(`floor.feed.${state.state}`)}`)),
     ...(problem ? [words.say(`severity.${problem}`)] : []),
+    ...(rack.problem?.care ? [words.say(`floor.care.${rack.problem.care}`)] : []),
     ...(begins ? [words.say("severity.begins")] : []),
     ...(rack.observed && rack.unseen ? [words.say("floor.devices_unseen", { n: rack.unseen })] : []),
   ].join(", ");
   return h("a", {
     class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem, "data-begins": begins,
-    "data-observed": String(rack.observed), "aria-label": said, title: said,
+    "data-observed": String(rack.observed), title: said,
   },
-  h("span", { class: "id" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
-  h("b", { class: "value" }, unitApart(text)),
-  h("span", { class: "feeds" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
+  // Its name is a text of its own, and no label beside what is seen: by voice one says what one reads (WCAG 2.5.3).
+  h("span", { class: "sr" }, said),
+  h("span", { class: "id", "aria-hidden": "true" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
+  h("b", { class: "value", "aria-hidden": "true" }, unitApart(text)),
+  h("span", { class: "feeds", "aria-hidden": "true" }, feeds.map(([feed, state]) => h("i", { key: feed, class: state.state },
     state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
 }
 
@@ -204,8 +212,9 @@ function unitApart(text) {
 
 /** The corner of a tile: what is told, what begins, or that some of its devices are not observed. */
 function markOf(rack, problem, begins) {
-  if (begins) return h("span", { class: `mark ${begins}`, "aria-hidden": "true" }, problem ? SIGNS[problem] : "", BEGINS[begins]);
-  if (problem) return h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, SIGNS[problem]);
+  const told = problem ? `${SIGNS[problem]}${CARE[rack.problem.care] ?? ""}` : "";
+  if (begins) return h("span", { class: `mark ${begins}`, "aria-hidden": "true" }, told, BEGINS[begins]);
+  if (problem) return h("span", { class: `mark ${problem}`, "aria-hidden": "true" }, told);
   return rack.observed && rack.unseen ? h("span", { class: "mark uncertain", "aria-hidden": "true" }, SIGNS.uncertain) : null;
 }
 
@@ -222,13 +231,13 @@ function cduTile(cdu, { words, format }) {
   const flow = cdu.flow_cubic_meters_per_second;
   const isStill = cdu.observed && flow === 0;
   // Still because nothing asks for its flow, or because it cannot give any: the one is a reserve, the other is none.
-  const isResting = isStill && !cdu.problem && pumps.every(([, state]) => state === "standby" || state === "off");
+  const isResting = isStill && !cdu.problem && pumps.length > 0 && pumps.every(([, state]) => state === "standby" || state === "off");
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
   const problem = cdu.problem?.severity ?? null;
   const begins = cdu.beginning?.severity ?? null;
   return h("a", { class: "cdu", href: linkTo({ device: cdu.id }), "data-cdu": cdu.id, "data-problem": problem, "data-begins": begins, "data-observed": String(cdu.observed), title: cdu.observed ? cdu.id : `${cdu.id}: ${why(cdu.unobserved, words)}` },
-    sign(problem, words), beginSign(begins, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
+    sign(problem, words), careSign(cdu.problem, words), beginSign(begins, words), h("b", null, shortName(cdu.id, cdu.row, cdu.room)),
     cdu.observed
       ? [h("span", { class: isStill ? null : "flowing" }, isResting ? words.say("floor.spare") : isStill ? words.say("floor.no_flow") : format.quantity(flow, "cubic_meters_per_second")), h("span", { class: "temperatures" }, isResting ? words.say("floor.at_rest") : isStill ? null : temperatures)]
       : h("span", null, words.say("floor.unseen")),
@@ -245,11 +254,19 @@ function legendOf(quantity, { words, format, floor }) {
     : words.say("level.between", { from: unit === "ratio" ? format.number(from * 100) : text(from), to: text(to) })]);
   const shades = quantity.steps.length ? entries : [];
   return h("ul", { class: "legend" },
+    shades.length ? h("li", { key: "what", class: "text" }, words.say("floor.shade", { quantity: words.say(quantity.key, quantity.parameters) })) : null,
     shades.map(([level, said]) => h("li", { key: level, "data-level": String(level) }, said)),
     ["critical", "warning"].map((kind) => h("li", { key: kind, class: "text" }, h("span", { class: `sign ${kind}` }, SIGNS[kind]), " ", words.say(`severity.${kind}`))),
     h("li", { key: "begins", class: "text" }, h("span", { class: "sign critical" }, BEGINS.critical), " ", h("span", { class: "sign warning" }, BEGINS.warning), " ", words.say("severity.begins")),
+    caresOf(floor).map((care) => h("li", { key: care, class: "text" }, CARE[care], " ", words.say(`floor.care.${care}`))),
     h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")),
     floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
+}
+
+/** The signs of care that are on the floor: most days none, so that the legend has them only then. */
+function caresOf(floor) {
+  const places = [floor?.racks, floor?.cdus, floor?.ups_groups].flatMap((each) => Object.values(each ?? {}));
+  return Object.keys(CARE).filter((care) => places.some((place) => place.problem?.care === care));
 }
 
 /** Arrow keys go from rack to rack, so that a large floor is not a thousand presses of Tab. */

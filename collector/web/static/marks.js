@@ -3,6 +3,8 @@
 export const SIGNS = { critical: "▲", warning: "◆", info: "●", uncertain: "?", ended: "✓" };
 // What has begun and is no problem yet: the same signs, hollow.
 export const BEGINS = { critical: "△", warning: "◇", info: "○" };
+// That somebody takes care of a problem: it was acknowledged, or it is worked on.
+export const CARE = { acknowledged: "✎", maintenance: "⚒" };
 export const RANK = { critical: 0, warning: 1, info: 2 };
 
 /** How a problem is shown: its severity, or `uncertain` where nobody can tell whether it goes on, or where it only says what is not known. */

@@ -4,7 +4,7 @@ import { h, memo } from "./dom.js";
 import { instant } from "./format.js";
 import { causeLine, verdict } from "./head.js";
 import { linkTo, outerLink } from "./links.js";
-import { BEGINS, look, RANK, shortName, SIGNS } from "./marks.js";
+import { BEGINS, CARE, look, RANK, shortName, SIGNS } from "./marks.js";
 
 const HOUR_MS = 3_600_000;
 const RACKS_SHOWN = 8;
@@ -24,6 +24,7 @@ export function problemColumn(page) {
     h("div", { class: "cards" }, alike(causes).map(([problem, others]) => card(problem, others, page))),
     beginning(page),
     unseen(page),
+    unread(page),
     windows(page),
     problems?.more ? h("p", { class: "dim" }, words.say("problems.more", { n: problems.more })) : null,
     h("p", { class: "cut", key: "cut", hidden: true }),
@@ -33,21 +34,25 @@ export function problemColumn(page) {
 // What a device calls an alarm, without more words than its own: named causes go first.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes, the most severe first; among these those that hold at present, those that concern most racks, and the latest. */
+/** Causes, the most severe first; among these those that hold at present, those that nobody takes care of yet, those that concern most racks, and the latest. */
 function inOrder(problems) {
   const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
   return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
-    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+    RANK[a.severity] - RANK[b.severity] || Number(a.holds === false) - Number(b.holds === false) || Number(isCaredFor(a)) - Number(isCaredFor(b)) || Number(UNNAMED.has(a.name)) - Number(UNNAMED.has(b.name)) || size(b) - size(a) || instant(b.since) - instant(a.since));
+}
+
+function isCaredFor(problem) {
+  return Boolean(problem.acknowledged ?? problem.maintenance);
 }
 
 // From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
 const ALIKE = 3;
 
-/** Each problem with the others that its card stands for. */
+/** Each problem with the others that its card stands for. One that somebody has acknowledged does not stand for one that nobody has. */
 function alike(causes) {
   const groups = new Map();
   for (const problem of causes) {
-    const key = `${problem.name} ${problem.severity} ${problem.status}`;
+    const key = `${problem.name} ${problem.severity} ${problem.status} ${JSON.stringify([problem.acknowledged, problem.maintenance?.id])}`;
     groups.set(key, [...(groups.get(key) ?? []), problem]);
   }
   return [...groups.values()].flatMap((group) => (group.length < ALIKE ? group.map((problem) => [problem, []]) : [[group[0], group.slice(1)]]));
@@ -62,13 +67,14 @@ function card(problem, others, page) {
     const { words, format, now } = page;
     const kind = look(problem);
     const since = instant(problem.since);
-    return h("article", { class: `card ${kind}${problem.maintenance ? " maintained" : ""}`, "data-problem": problem.name, "data-id": problem.id },
+    return h("article", { class: `card ${kind}${problem.maintenance ? " maintained" : ""}${problem.acknowledged ? " known" : ""}`, "data-problem": problem.name, "data-id": problem.id },
       h("h3", null,
         h("a", { href: linkTo({ problem: problem.id }) },
           h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
       problem.maintenance ? maintained(problem.maintenance, page) : null,
-      left === null ? null : timeLeft(problem, left, page),
+      problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
+      left === null && !problem.time_left ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
       sentences(words.problemText(problem, format)),
       problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
@@ -79,8 +85,13 @@ function card(problem, others, page) {
 }
 
 /** That nobody is told of it, why, and by whom: it goes on all the same. */
-function maintained({ why: reason, by, until }, { words, format, now }) {
-  return h("p", { class: "maintenance" }, "⚒ ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
+export function maintained({ why: reason, by, until }, { words, format, now }) {
+  return h("p", { class: "maintenance" }, CARE.maintenance, " ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
+}
+
+/** That somebody knows of it, by a silence at Alertmanager: it goes on all the same. */
+export function acknowledged({ by, until, comment }, { words, format, now }) {
+  return h("p", { class: "acknowledged" }, CARE.acknowledged, " ", words.say("problems.acknowledged", { by: by || "?", until: format.when(instant(until), now, { withSeconds: false }) }), comment ? `: ${comment}` : "");
 }
 
 /** What holds, and is a problem only once it has held for long enough: seen at once, told later. It is not counted, and nothing is green beside it. */
@@ -204,11 +215,18 @@ function unseen(page) {
     site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, causeLine(each, page))));
 }
 
+/** Where nobody could read whether somebody has acknowledged a problem meanwhile. */
+function unread({ site, problems, words, format, now }) {
+  if (!problems?.causes.length) return null;
+  return (site?.unread_alertmanagers ?? []).map((each) => h("p", { class: "small", key: `unread ${each.url}` }, SIGNS.uncertain, " ",
+    words.say("problems.unread", { url: each.url, since: format.when(instant(each.since), now, { withSeconds: false }) })));
+}
+
 /** Work that is going on: whoever looks must know what nobody will be told of, also while it is quiet. */
 function windows({ site, words, format, now, short }) {
   return site?.maintenance?.length ? h("section", { class: "windows", key: "windows", "aria-label": words.say("windows.title") }, site.maintenance.slice(0, WINDOWS_SHOWN).map((each) => {
     const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => short({ [label]: value })[label]));
-    return h("p", { class: "window", key: each.id }, "⚒ ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, each.by ? ` (${each.by})` : "");
+    return h("p", { class: "window", key: each.id }, CARE.maintenance, " ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, each.by ? ` (${each.by})` : "");
   }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }
 
@@ -227,6 +245,7 @@ export function secondsLeft(problem, { now, toldAt }) {
 /** What runs down is read first. A time that begins only when something else fails says so first: alone it would be read as what is left. */
 function timeLeft(problem, left, { words, format, short }) {
   const { running, what: { key, ...parameters } } = problem.time_left;
+  if (left === null) return h("p", { class: "left conditional" }, h("span", null, SIGNS.uncertain, " ", words.say("left.unknown")));
   const time = h("b", null, format.left(left));
   const text = (name) => h("span", null, words.say(name, short(parameters)));
   return running ? h("p", { class: "left" }, time, " ", text(`left.${key}_running`)) : h("p", { class: "left conditional" }, text(`left.${key}`), " ", time);
@@ -246,7 +265,7 @@ function cleared(page) {
   return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
     h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
-      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.problemTitle(item, short)), " ",
+      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
       isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
 }
@@ -257,7 +276,7 @@ export function fitCards(words) {
   if (!section) return;
   const cards = [...section.querySelectorAll(".card")].reverse();
   const cut = section.querySelector(".cut");
-  for (const each of section.querySelectorAll(".beyond, .compact")) each.classList.remove("beyond", "compact");
+  for (const each of section.querySelectorAll(".beyond, .compact, .clamped")) each.classList.remove("beyond", "compact", "clamped");
   cut.hidden = true;
   let hidden = 0;
   const fits = () => section.scrollHeight <= section.clientHeight + 1;
@@ -269,9 +288,11 @@ export function fitCards(words) {
     cut.hidden = hidden === 0;
     if (hidden) cut.textContent = words.say("problems.more", { n: hidden });
   };
-  // From the end: what is over goes first; of the least of the problems only what and how long there is stays; the worst stays whole.
+  // From the end: what is over goes first; then sentences of more than two lines are cut; of the least of the problems only what and how long there is stays; the worst stays whole.
   for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);
-  const others = cards.filter((each) => !each.classList.contains("ended")).slice(0, -1);
+  const present = cards.filter((each) => !each.classList.contains("ended"));
+  for (const card of present) if (!fits()) card.classList.add("clamped");
+  const others = present.slice(0, -1);
   for (const card of others) if (!fits()) card.classList.add("compact");
   for (const card of others) if (!fits()) hide(card);
   fitAnswers();

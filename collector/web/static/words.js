@@ -33,13 +33,18 @@ export class Words {
   say(key, parameters = {}) {
     const found = this.has(key) ? this._table[key] : key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
     const text = typeof found === "string" ? found : (found[this._plural.select(parameters.n ?? 0)] ?? found.other);
-    return fill(text, parameters);
+    return fill(this._typeset(text), parameters);
   }
 
   /** The problem in a few words: what and where, with names as `short` says them. */
   problemTitle(problem, short = (labels) => labels) {
     const key = `problem.${problem.name}`;
     return this.has(key) ? this.say(key, this._worded(short(problem.labels))) : problem.summary;
+  }
+
+  /** French has a blank before these signs, at which no line may end. */
+  _typeset(text) {
+    return this.language === "fr" ? text.replace(/ (?=[;:!?])/g, "\u00a0") : text;
   }
 
   _worded(labels) {
@@ -49,7 +54,7 @@ export class Words {
   /** The problem in one or two sentences. The collector's own are English. */
   problemText(problem, format) {
     const text = this.language === "fr" && Object.hasOwn(descriptions, problem.name) ? descriptions[problem.name] : null;
-    return text === null ? own(problem) : fill(text, this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
+    return text === null ? own(problem) : fill(this._typeset(text), this._worded(problem.labels ?? {}), (form) => number(problem.value, form, format));
   }
 }
 

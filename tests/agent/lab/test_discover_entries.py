@@ -42,11 +42,12 @@ class Network:
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
-        self.port = 0
+        # Not one that the system chooses: a server of another test could have it on the next address, which is searched, too.
+        self.port = free_port()
 
     async def add(self, address: str, records: Sequence[Record], community: str = "public") -> None:
         device = SnmpDevice(records, communities=[community], host=address, port=self.port)
-        self.port = await device.start()
+        await device.start()
         self._stack.push_async_callback(device.stop)
 
     async def discover(self, *arguments: str, expected: int = 0) -> None:
@@ -56,7 +57,7 @@ class Network:
             "--port",
             str(self.port),
             "--timeout",
-            "0.3",
+            "1",
             "--rate",
             "300",
             *arguments,
@@ -113,9 +114,30 @@ async def test_a_configuration_is_begun_that_the_agent_takes(
         ("pdu-b07-a", "127.0.0.3", "apc-rpdu2", "SIM000000003"),
     ]
     assert {device.port for device in made.devices} == {network.port}
+    assert (made.broker.host, made.broker.port) == ("127.0.0.1", 1883)
+    assert (made.outbox.mode, made.outbox.path) == ("disk", Path("agent-outbox.db"))
     assert "  # APC Smart-UPS" in text
     assert re.search(r"# APC .*; score [0-9]+: answers 1\.3\.6\.1\.4\.1\.318", text)
     assert "# unrecognised: 127.0.0.4: no profile fits: Toaster 3000" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "port"),
+    [
+        ("broker.example.org", "broker.example.org", 1883),
+        ("broker.example.org:8883", "broker.example.org", 8883),
+        ("2001:db8::1", "2001:db8::1", 1883),
+        ("[2001:db8::1]:8883", "2001:db8::1", 8883),
+    ],
+)
+async def test_a_new_configuration_names_the_broker_that_is_given(
+    given: str, host: str, port: int, network: Network, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await network.add("127.0.0.2", ups())
+    await network.discover("--output", "yaml", "--broker", given)
+    write(path, capfd.readouterr().out)
+    broker = load_agent_config(path).broker
+    assert (broker.host, broker.port) == (host, port)
 
 
 async def test_new_devices_are_added_and_every_line_that_is_there_stays(
@@ -310,6 +332,7 @@ async def test_a_unit_that_only_its_profile_names_is_gone_when_it_does_not_answe
         (["--merge"], "--merge: name the file to add to with --config"),
         (["--credential", "v3"], "--credential: names a credential of a configuration"),
         (["--agent", "a b", "--output", "yaml"], "arguments: agent:"),
+        (["--broker", "a b", "--output", "yaml"], "arguments: broker.host:"),
         (["--community", "env:RACKFLOW_NOT_SET"], "environment variable RACKFLOW_NOT_SET is not set"),
     ],
 )

@@ -40,7 +40,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def found(capfd: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    options = ["discover", "127.0.0.0/29", "--protocol", "modbus", "--timeout", "0.5", "--rate", "200", *arguments]
+    options = ["discover", "127.0.0.0/29", "--protocol", "modbus", "--timeout", "1", "--rate", "200", *arguments]
     assert await asyncio.to_thread(main, options) == 0
     return sorted(capfd.readouterr().out.splitlines())
 

@@ -12,6 +12,7 @@ from agent.profile.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice
+from tests.servers.ports import free_port
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PRIVATE = b"""1.3.6.1.2.1.1.1.0|4|Card MN:SRT5000 SN: AS1234567890 at 10.1.2.3
@@ -30,7 +31,7 @@ PRIVATE = b"""1.3.6.1.2.1.1.1.0|4|Card MN:SRT5000 SN: AS1234567890 at 10.1.2.3
 @pytest.fixture
 async def two_devices() -> AsyncIterator[int]:
     """The same UDP port on two loopback addresses; yields the port."""
-    first = SnmpDevice(read_snmprec(RECORDINGS / "apc-ups.snmprec"), host="127.0.0.2")
+    first = SnmpDevice(read_snmprec(RECORDINGS / "apc-ups.snmprec"), host="127.0.0.2", port=free_port())
     port = await first.start()
     second = SnmpDevice(parse_snmprec(b"1.3.6.1.2.1.1.1.0|4|Toaster 3000\n", "t"), host="127.0.0.3", port=port)
     await second.start()
@@ -76,7 +77,7 @@ def test_what_is_private_is_taken_out() -> None:
 
 
 async def test_devices_are_found_where_one_looks(two_devices: int, capfd: pytest.CaptureFixture[str]) -> None:
-    command = ["discover", "127.0.0.0/29", "--port", str(two_devices), "--timeout", "0.3", "--rate", "200"]
+    command = ["discover", "127.0.0.0/29", "--port", str(two_devices), "--timeout", "3", "--rate", "200"]
     assert await in_thread(command) == 0
     printed = capfd.readouterr()
     lines = sorted(printed.out.splitlines())

@@ -127,7 +127,7 @@ async def test_a_device_with_a_value_that_cannot_be_decoded_is_read_all_the_same
 ) -> None:
     async with FaultyAgent(OBJECTS | {SYS_OBJECT_ID: tlv(6, b"")}).serving() as agent:
         address = "127.0.0.1/32" if command == "discover" else "127.0.0.1"
-        more = [] if command == "read" else ["--timeout", "0.3"]
+        more = [] if command == "read" else ["--timeout", "5"]
         status = await run(command, address, "--port", agent.port, *more)
     out, err = capfd.readouterr()
     assert status == 0

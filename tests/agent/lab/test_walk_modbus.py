@@ -89,7 +89,7 @@ def mbpoll(port: int, place: Place) -> int:
         [find_program("mbpoll", "mbpoll"), *options, "127.0.0.1"],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     return int(done.stdout.split(":", 1)[1].split()[0])

@@ -18,8 +18,8 @@ from tests.agent.faulty_peers import Reply
 from tests.servers.ports import free_port
 
 TIMEOUT_S = 0.5
-SLACK_S = 2.5
-"""Seconds that a loaded machine may add to a deadline."""
+SLACK_S = 20.0
+"""Seconds that a loaded machine may add to a deadline, which then ends all the same: that is what the bound is for."""
 
 
 def target_of(

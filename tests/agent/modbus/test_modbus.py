@@ -22,7 +22,9 @@ from tests.agent.modbus.modbus_peers import (
     rtu_answer,
     target_of,
 )
+from tests.jumping import JUMP_S, LONG_S, after, jump
 from tests.servers.ports import free_port
+from tests.servers.waiting import eventually
 
 
 @pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
@@ -148,20 +150,22 @@ async def test_late_answer_without_a_number_is_not_taken() -> None:
 
 async def test_late_answer_over_rtu_is_not_taken() -> None:
     """RTU has no numbers: what comes late comes on a connection that is gone."""
-    late_s = TIMEOUT_S + 0.1
-    first = True
+    delays = iter([JUMP_S + 5, 10.0])
 
     def reply(frame: bytes) -> list[bytes | float | None]:
-        nonlocal first
-        if first:
-            first = False
-            return [late_s, rtu_answer(frame, 1)]
-        return [0.15, rtu_answer(frame, 2)]
+        return [next(delays), rtu_answer(frame, len(server.frames))]
 
-    async with FaultyModbus(reply).serving() as server, connected(target_of(server.port, "rtu-over-tcp")) as client:
-        async with fails(DeviceTimeout):
-            await client.read(1, "holding", 0, 1)
-        assert await client.read(1, "holding", 0, 1) == [2]
+    server = FaultyModbus(reply)
+    async with server.serving():
+        target = replace(target_of(server.port, "rtu-over-tcp"), timeout_s=LONG_S)
+        async with connected(target) as client:
+            async with fails(DeviceTimeout):
+                await after(lambda: len(server.frames), client.read(1, "holding", 0, 1), jumps=1)
+            second = asyncio.create_task(client.read(1, "holding", 0, 1))
+            await eventually(lambda: len(server.frames) == 2, "the second request")
+            await jump(6.0)  # the answer to the first one is sent
+            await jump(6.0)
+            assert await second == [2]
         assert server.connections == 2
 
 
@@ -179,5 +183,5 @@ async def test_a_request_that_is_refused_is_left_at_one_cancellation_whenever_it
             for _ in range(step):
                 await asyncio.sleep(0)
             task.cancel()
-            await asyncio.wait([task], timeout=20)
+            await asyncio.wait([task], timeout=60)
             assert task.cancelled(), f"at step {step}"

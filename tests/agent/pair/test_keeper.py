@@ -44,10 +44,10 @@ async def test_with_an_account_each_one_holds_the_lease_and_gives_it_to_the_othe
             async with one.keeping():
                 await eventually(lambda: "holding" in (one.lease.state, other.lease.state), "one holds it")
                 first, second = (one, other) if one.lease.state == "holding" else (other, one)
-                await asyncio.wait_for(first.confirmed(), 10)
+                await asyncio.wait_for(first.confirmed(), 30)
                 assert second.lease.state == "standby"
-            await asyncio.wait_for(other.held(), 10)
-            await asyncio.wait_for(other.confirmed(), 10)
+            await asyncio.wait_for(other.held(), 30)
+            await asyncio.wait_for(other.confirmed(), 30)
 
 
 def test_without_an_account_of_its_own_the_lease_has_that_of_the_broker() -> None:
@@ -85,7 +85,7 @@ async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_o
     with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, rules):
         well, refused = side(broker, "a"), side(broker, "b")
         async with well.keeping(), refused.keeping():
-            await asyncio.wait_for(well.held(), 10)
+            await asyncio.wait_for(well.held(), 30)
             await eventually(lambda: word in refused.fault, "it knows why")
             assert "allow this account to read" in refused.fault
             assert LEASE in refused.fault
@@ -116,7 +116,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path:
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
-            await asyncio.wait_for(holder.held(), 10)
+            await asyncio.wait_for(holder.held(), 30)
             async with (
                 standby.keeping(),
                 aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as stranger,
@@ -131,7 +131,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path:
                     forged,
                 ):
                     await stranger.publish(LEASE, payload, qos=1, retain=True)
-                await asyncio.wait_for(holder.confirmed(), 10)
+                await asyncio.wait_for(holder.confirmed(), 30)
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 2, "even the forged standby is heard")
                 assert (holder.lease.state, standby.lease.state) == ("holding", "standby")
                 assert standby.lease.holder == holder.lease.me
@@ -151,7 +151,7 @@ async def test_the_broker_retains_the_holders_word_and_not_the_standbys(tmp_path
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
-            await asyncio.wait_for(holder.held(), 10)
+            await asyncio.wait_for(holder.held(), 30)
             async with standby.keeping():
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
                 async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a") as reader:

@@ -1,6 +1,6 @@
 """Devices that change while they are polled: units, scales, names, rows, uptime and identity; over the wire, with both engines."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,11 @@ from agent.config import Device
 from agent.poll import BOOT_METRIC, SnmpPoller
 from agent.profile import SYS_OBJECT_ID, SYS_UPTIME, Profile, parse_profile, plan_device
 from agent.readings import Readings
+from agent.snmp.seam import SnmpValue
 from rackflow.catalogue import PollClass
+from rackflow.errors import DeviceTimeout
 from tests.agent.faulty_peers import NULL, FaultyAgent, integer, oid_octets, tlv
+from tests.agent.memory_peers import MemorySnmp
 from tests.agent.snmp.snmp_clients import MakeClient, target_of
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -99,9 +102,9 @@ class Changing:
 
 @asynccontextmanager
 async def changing(
-    client_of: MakeClient, *profiles: Profile, profile: str = "sensing", **changes: bytes
+    client_of: MakeClient, *profiles: Profile, profile: str = "sensing", changes: Mapping[str, bytes] | None = None
 ) -> AsyncIterator[Changing]:
-    async with FaultyAgent(objects() | changes).serving() as agent:
+    async with FaultyAgent(objects() | dict(changes or {})).serving() as agent:
         known = {each.profile: each for each in profiles or (PROFILE,)}
         device = Device(id="d", host="h", credential="c", profile=profile)
         bench: Changing
@@ -176,6 +179,132 @@ async def test_a_scale_a_name_or_a_row_that_changes_is_noticed_with_the_slow_pol
         readings = await device.polled()
         assert {key: pytest.approx(each) for key, each in readings.values.items()} == then | {DEW: 10.0}
         assert (await device.polled("slow", after_s=60.0)).reopen == ""
+
+
+def scaled(places: int) -> Profile:
+    """Sensors with a cell each of decimals, or of a scale with 0 `places`, which are not read with their readings."""
+    return parse_profile(
+        f"""
+version: 1
+profile: sensing
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{probes: [{ROOT}.2.0]}}
+tables:
+  - name: sensors
+    rows: {ROOT}.1.1
+    labels: {{sensor: {{index: -1}}}}
+    points:
+      - metric: dcim_env_temperature_celsius
+        oid: {ROOT}.1.1
+        poll: fast
+        unit: celsius
+        {"decimals" if places else "varscale"}: {ROOT}.1.4
+        expect: [-40, 3000]
+""",
+        "sensing.yaml",
+    )
+
+
+def probe(row: int) -> str:
+    return f"dcim_env_temperature_celsius{{sensor={row}}}"
+
+
+def probes(scale: int, raw: int) -> dict[str, bytes]:
+    found = {f"{ROOT}.1.1.{row}": integer(raw) for row in (1, 2, 3)}
+    return found | {f"{ROOT}.1.4.{row}": integer(scale) for row in (1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    ("places", "before", "after"),
+    [
+        (1, (1, 241), (2, 2430)),
+        (1, (2, 2410), (1, 239)),
+        (1, (0, 24), (1, 241)),
+        (0, (-10, 241), (-100, 2405)),
+        (0, (-10, 241), (1, 24)),
+    ],
+)
+async def test_a_scale_that_changes_between_two_slow_polls_never_gives_a_wrong_reading(
+    client_of: MakeClient, places: int, before: tuple[int, int], after: tuple[int, int]
+) -> None:
+    """One decimal becomes two: 24.1 degC never become 243, although the decimals are read once a minute."""
+    async with changing(client_of, scaled(places), changes=probes(*before)) as device:
+        usual = (await device.polled()).values
+        assert usual[probe(1)] == pytest.approx(24.1, abs=0.2)
+        asked = len(device.agent.requests)
+        assert (await device.polled()).values == usual
+        assert len(device.agent.requests) == asked + 1
+        device.agent.objects |= probes(*after)
+        readings = await device.polled()
+        assert (readings.values, readings.bad) == ({}, dict.fromkeys(map(probe, (1, 2, 3)), "replanning"))
+        assert readings.reopen
+        assert (await device.polled()).values == {}
+        await device.poller.open()
+        assert (await device.polled()).values[probe(1)] == pytest.approx(24.1, abs=0.3)
+
+
+async def test_a_load_that_jumps_costs_one_more_request_and_is_published_at_once(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), changes=probes(1, 241)) as device:
+        await device.polled()
+        asked = len(device.agent.requests)
+        device.agent.objects[f"{ROOT}.1.1.2"] = integer(900)
+        assert (await device.polled()).values == {probe(1): 24.1, probe(2): 90.0, probe(3): 24.1}
+        assert len(device.agent.requests) == asked + 2
+        # From then on it is the usual number, and 0 asks for nothing, nor does the end of an outage.
+        for raw, value in ((900, 90.0), (0, 0.0), (890, 89.0)):
+            device.agent.objects[f"{ROOT}.1.1.2"] = integer(raw)
+            assert (await device.polled()).values[probe(2)] == value
+        assert len(device.agent.requests) == asked + 5
+
+
+async def test_a_number_that_jumps_is_rejected_while_its_scale_cannot_be_read(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), changes=probes(1, 241)) as device:
+        for scale, bad in ((NULL, {probe(2): "replanning"}), (integer(1), {})):
+            device.agent.objects |= {f"{ROOT}.1.1.2": integer(900), f"{ROOT}.1.4.2": scale}
+            readings = await device.polled()
+            assert readings.bad == bad
+            assert readings.values[probe(1)] == 24.1
+        assert (await device.polled()).values[probe(2)] == 90.0
+
+
+async def test_a_scale_that_cannot_be_asked_for_costs_the_readings_that_jumped_and_not_the_poll() -> None:
+    class Refusing(MemorySnmp):
+        async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+            if len(self.asked) > opened and oids[0].startswith(f"{ROOT}.1.4."):
+                raise DeviceTimeout("no answer", device="d", operation="get")
+            return await super().get(oids)
+
+    opened = 1000
+    cells: dict[str, SnmpValue] = {
+        f"{ROOT}.1.{column}.{row}": value for row in (1, 2) for column, value in ((1, 241), (4, 1))
+    }
+    client = Refusing({SYS_UPTIME: 5, **cells})
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile="sensing"), {"sensing": scaled(1)}, client)
+    await poller.open()
+    opened = 0
+    client.values[f"{ROOT}.1.1.2"] = 2410
+    readings = await poller.poll("fast", 5000.0)
+    assert (readings.values, readings.bad) == ({probe(1): 24.1}, {probe(2): "replanning"})
+
+
+async def test_a_sensor_that_was_away_is_asked_for_its_scale_when_it_comes_back(client_of: MakeClient) -> None:
+    """Another one may hang at its port, whose number is like the last one."""
+    async with changing(client_of, scaled(1), changes=probes(1, 241)) as device:
+        del device.agent.objects[f"{ROOT}.1.1.3"]
+        assert probe(3) not in (await device.polled()).values
+        device.agent.objects |= {f"{ROOT}.1.1.3": integer(241), f"{ROOT}.1.4.3": integer(2)}
+        assert (await device.polled()).bad == {probe(3): "replanning"}
+
+
+async def test_a_device_that_was_silent_is_asked_for_all_scales_with_its_first_poll(client_of: MakeClient) -> None:
+    async with changing(client_of, scaled(1), changes=probes(1, 241)) as device:
+        device.agent.objects |= {f"{ROOT}.1.4.{row}": integer(2) for row in (1, 2, 3)}
+        await device.poller.open()  # it keeps its plan
+        assert (await device.polled()).values == {}
 
 
 async def test_a_scale_that_costs_no_request_is_read_with_its_readings(client_of: MakeClient) -> None:

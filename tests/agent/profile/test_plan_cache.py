@@ -31,10 +31,14 @@ tables:
     rows: {ROOT}.3.5
     labels: {{inlet: "1", phase: {{column: {ROOT}.3.5, map: {{1: L1, 2: L2}}}}}}
     points: [{{metric: dcim_pdu_phase_current_amperes, oid: {ROOT}.3.6, unit: ampere}}]
+  - name: poles
+    rows: {ROOT}.5.6
+    labels: {{panel: {{index: 1}}, circuit: {{index: 2}}, phase: {{column: {ROOT}.6.4, parts: 2, map: {{1: L1, 2: L2}}}}}}
+    points: [{{metric: dcim_circuit_current_amperes, oid: {ROOT}.5.6, unit: ampere}}]
 """,
     "small.yaml",
 )
-ROWS = {"outlets": ["1", "2"], "phases": ["1"]}
+ROWS = {"outlets": ["1", "2"], "phases": ["1"], "poles": ["7.1.9"]}
 CELLS: dict[str, RawValue] = {
     f"{ROOT}.4.0": 1,
     f"{ROOT}.1.2.1": b"one",
@@ -44,6 +48,8 @@ CELLS: dict[str, RawValue] = {
     f"{ROOT}.1.9.1": 400,
     f"{ROOT}.1.9.2": 500,
     f"{ROOT}.3.5.1": 1,
+    # In a table with a shorter index.
+    f"{ROOT}.6.4.7.1": 1,
 }
 
 
@@ -75,6 +81,7 @@ def test_whatever_decides_makes_another_plan() -> None:
         planned(cache, CELLS | {f"{ROOT}.4.0": 2}),
         # A column of rows that is a label, too.
         planned(cache, CELLS | {f"{ROOT}.3.5.1": 2}),
+        planned(cache, CELLS | {f"{ROOT}.6.4.7.1": 2}),
         planned(cache, rows={"outlets": ["1"], "phases": ["1"]}),
         planned(cache, rows={"outlets": ["2", "1"], "phases": ["1"]}),
     ]
@@ -86,6 +93,15 @@ def test_whatever_decides_makes_another_plan() -> None:
     assert cache.made == before + 3
 
 
+def test_a_label_in_a_table_with_a_shorter_index_is_found_and_watched() -> None:
+    plan = planned(PlanCache())
+    keys = [slot.key for part in plan.classes.values() for slot in part.slots]
+    assert "dcim_circuit_current_amperes{circuit=1,panel=7,phase=L1}" in keys
+    (basis,) = plan.basis[f"{ROOT}.6.4.7.1"]
+    assert basis.holds(1)
+    assert not basis.holds(2)
+
+
 def test_what_a_device_lacks_makes_another_plan() -> None:
     cache = PlanCache()
     family = cache.family(PROFILE, outlets=True)
@@ -93,7 +109,7 @@ def test_what_a_device_lacks_makes_another_plan() -> None:
     whole = run_through(cache.trimming(key, plan, frozenset()))
     less = run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"})))
     assert run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
-    assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [4, 3]
+    assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [5, 4]
 
 
 # Without NaN: a plan that holds one is not equal to itself.

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device, without
 from agent.profile.schema import Profile
@@ -61,7 +61,9 @@ def only(profile: Profile, *rows: str, cells: dict[str, RawValue] | None = None)
 )
 def test_unit_and_scale_become_one_exact_fraction(unit: str, scale: str, numerator: int, denominator: int) -> None:
     slot = only(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: {unit}, scale: {scale!r}}}\n"))
-    assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, absent=frozenset({-1})),)
+    absent = frozenset({-1}) | ENDS_OF_16_BITS | ENDS_OF_32_BITS
+    whole = scale.startswith("0.")
+    assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, absent=absent, whole=whole),)
 
 
 def test_what_a_source_says_reaches_its_decoder() -> None:
@@ -100,13 +102,31 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
     assert decoder.expect == expected
 
 
-def test_the_numbers_before_65535_and_zero_hertz_are_no_readings_either() -> None:
-    hertz = (
-        "  - {metric: dcim_pdu_input_frequency_hertz, labels: {inlet: '1'}, oid: R.2.0, unit: hertz, absent: [65535]}\n"
-    )
-    assert only(snmp(hertz)).decoders[0].absent == {0, 65532, 65533, 65534, 65535}
-    watts = f"  - {{metric: {WATTS}, labels: {{inlet: '1'}}, oid: R.2.0, unit: watt}}\n"
-    assert only(snmp(watts)).decoders[0].absent == {-1}
+@pytest.mark.parametrize(
+    ("point", "sentinels"),
+    [
+        ("dcim_pdu_input_power_watts, unit: watt", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {-7}),
+        ("dcim_pdu_input_power_watts, unit: watt, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5}),
+        ("dcim_pdu_input_power_watts, unit: watt, absent: []", set()),
+        # A counter may rest on 65535 for hours.
+        ("dcim_pdu_input_energy_joules_total, unit: watt_hour", ENDS_OF_32_BITS | {-7}),
+        (
+            "dcim_pdu_input_energy_joules_total, unit: watt_hour, absent: [65535]",
+            ENDS_OF_32_BITS | set(range(65532, 65536)),
+        ),
+        # A part that is not fitted says 0 Hz.
+        ("dcim_pdu_input_frequency_hertz, unit: hertz, absent: []", {0}),
+        ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5, -1}),
+        ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5}),
+        ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
+    ],
+)
+def test_what_every_device_sends_without_a_reading_is_a_sentinel_beside_those_of_the_profile(
+    point: str, sentinels: set[float]
+) -> None:
+    profile = snmp(f"  - {{metric: {point}, oid: R.2.0}}\n")
+    (decoder,) = only(profile.model_copy(update={"absent": [-7]})).decoders
+    assert decoder.absent == sentinels
 
 
 @pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 1), (231, 1)])

@@ -83,6 +83,13 @@ async def test_a_scale_that_divides_when_it_is_negative() -> None:
     assert [readings.values[f"{VOLTS}{{outlet={at}}}"] for at in (1, 2, 3)] == [230.1, 230.0, 230.0]
 
 
+async def test_a_scale_that_a_column_gives_as_divisor() -> None:
+    text = TABLE + point(VOLTS, f"unit: volt, divisor: {ROOT}.1.5")
+    readings = await read(text, {"1.9.1": 2301, "1.5.1": 10, "1.9.2": 230, "1.5.2": 1, "1.9.3": 230, "1.5.3": 0})
+    assert readings.values == {f"{VOLTS}{{outlet=1}}": 230.1, f"{VOLTS}{{outlet=2}}": 230.0}
+    assert readings.bad == {f"{VOLTS}{{outlet=3}}": "decode"}
+
+
 async def test_the_unit_by_a_cell_or_an_instance() -> None:
     text = (
         HEAD

@@ -205,7 +205,7 @@ async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewel
 def tls_broker(tmp_path: Path) -> Iterator[Mosquitto]:
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout k.pem -out c.pem -subj /CN=localhost"
     command = [*make.split(), "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=20, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60, capture_output=True)
     with mosquitto_with(tmp_path, [f"certfile {tmp_path}/c.pem", f"keyfile {tmp_path}/k.pem"]) as server:
         yield server
 
@@ -222,13 +222,13 @@ def test_the_certificate_must_be_for_the_name_of_the_broker_and_not_for_its_addr
     """The connection is made to an address that was looked up before; the name is what is verified."""
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout k.pem -out c.pem -subj /CN=localhost"
     command = [*make.split(), "-addext", "subjectAltName=DNS:localhost"]
-    subprocess.run(command, cwd=tmp_path, check=True, timeout=20, capture_output=True)
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60, capture_output=True)
     with mosquitto_with(tmp_path, [f"certfile {tmp_path}/c.pem", f"keyfile {tmp_path}/k.pem"]) as server:
         context = Broker(host=host, tls=True, ca_file=tmp_path / "c.pem").tls_context()
         assert context is not None
         named = _named(context, host)
         assert named is context
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
             if trusted:
                 with context.wrap_socket(plain, server_hostname="127.0.0.1") as sock:
                     assert sock.server_hostname == "localhost"
@@ -274,7 +274,7 @@ async def test_agents_whose_names_read_alike_when_joined_do_not_end_each_others_
     second = config_for(mosquitto, "ups-1", agent="b-c", labels={"site": "a"})
     async with listening(mosquitto) as listener, running(first, Devices()), running(second, Devices()):
         sites = set[str]()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while sites != {"a", "a-b"}:
                 await asyncio.sleep(0.02)
                 sites = {status.site for status in listener.statuses() if status.status == "online"}

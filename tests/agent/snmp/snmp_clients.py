@@ -14,8 +14,8 @@ from tests.agent.faulty_peers import integer
 
 MakeClient: TypeAlias = Callable[[SnmpTarget], SnmpClient]
 TIMEOUT_S = 1.0
-SLACK_S = 2.5
-"""Seconds that a loaded machine may add to a deadline."""
+SLACK_S = 20.0
+"""Seconds that a loaded machine may add to a deadline, which then ends all the same: that is what the bound is for."""
 SYS_NAME = "1.3.6.1.2.1.1.5.0"
 TREE = "1.3.6.1.4.1.99999"
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import struct
+import time
 from typing import Literal
 
 import pytest
 
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
+from tests.agent.conftest import BASE, Snmpd
 from tests.agent.faulty_peers import NULL, SNMP_FAULTS, FaultyAgent, Request, bind, integer, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, TREE, MakeClient, in_time, table, target_of
 
@@ -52,6 +54,15 @@ async def test_late_answer_is_not_taken_for_the_next(client_of: MakeClient) -> N
         assert len(late) == 2
         agent.behaviour, agent.objects = with_late, {SYS_NAME: tlv(4, b"new")}
         assert await client.get([SYS_NAME]) == {SYS_NAME: b"new"}
+
+
+async def test_an_answer_that_waited_for_the_agent_is_no_timeout(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
+    """The device answers at once, while other work holds the agent's loop for longer than the device may take."""
+    timeout_s = 0.6
+    client = client_of(target_of(shared_snmpd.port, timeout_s=timeout_s))
+    for _ in range(2):  # the second time the client's socket is open
+        asyncio.get_running_loop().call_soon(time.sleep, 1.2 * timeout_s)
+        assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}
 
 
 async def test_one_retry_outlives_one_loss(client_of: MakeClient) -> None:

@@ -32,7 +32,7 @@ def test_a_dead_phase_is_seen_at_once_in_its_rack_and_told_after_its_hold() -> N
     assert shown.part("problems", 103.0)["causes"] == []
     rack = shown.part("floor", 103.0)["racks"]["a1"]
     assert rack["problem"] is None
-    assert rack["beginning"] == {"severity": "critical", "id": problem["id"]}
+    assert rack["beginning"] == {"severity": "critical", "id": problem["id"], "care": None}
     assert shown.part("site", 103.0)["problems"]["critical"] == 0
     shown.tick(117.0)
     assert begun(shown, 118.0) == {}

@@ -41,6 +41,13 @@ def test_pumps_that_stopped_run_out_unless_another_cdu_carries_the_loop() -> Non
     assert left(leak, 102.0) is None
 
 
+def test_pumps_that_stopped_with_nobody_knowing_for_how_long_say_so() -> None:
+    shown = Shown()
+    shown.problem("DcimCduAllPumpsStopped", device="cdu-1")
+    (problem,) = shown.get("problems")["problems"]
+    assert problem["time_left"] == {"what": {"key": "pumps_stop", "loop": "tcs"}, "seconds": None, "running": True}
+
+
 def left(shown: Shown, now: float) -> Any:  # noqa: ANN401 - JSON
     (problem,) = shown.get("problems", now)["problems"]
     return problem.get("time_left")

@@ -52,7 +52,7 @@ async def test_a_stream_follows_a_device_from_its_first_poll(mosquitto: Mosquitt
         writer.write(b"GET /api/v1/events?show=floor HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         have: Any = None
         seq = 1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while True:
                 line = await reader.readuntil(b"\n")
                 if not line.startswith(b"data: "):

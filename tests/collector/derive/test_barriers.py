@@ -160,7 +160,7 @@ class Held(dict[str, Rack]):
 
     def values(self) -> Any:  # noqa: ANN401 - a view of the dictionary
         self.reached.set()
-        self.was_released = self.release.wait(5)
+        self.was_released = self.release.wait(60)
         return super().values()
 
 

@@ -21,7 +21,7 @@ class TlsFront(InfluxFront):
     def command(self) -> list[str]:
         """See `Server.command`."""
         make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout k.pem -out c.pem -subj /CN=localhost"
-        subprocess.run(make.split(), cwd=self.folder, check=True, timeout=20, capture_output=True)
+        subprocess.run(make.split(), cwd=self.folder, check=True, timeout=60, capture_output=True)
         found = super().command()
         config = self.folder / "nginx.conf"
         text = config.read_text(encoding="utf-8").replace(

@@ -102,7 +102,7 @@ async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(tmp_path:
         assert one.spill.stats().messages == 0
         folder.unlink()
         kept = False
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not kept:
                 kept = await one.spill.keep([delivery(3)])
                 await asyncio.sleep(0.05)
@@ -156,7 +156,7 @@ async def test_who_is_stopped_before_the_ledger_has_it_leaves_it_on_disk(tmp_pat
             task = one.draining()
             await until(lambda: len(one.engine.stored) == 2, "stored")
             one.ledger.stop()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await task
         assert one.spill.stats().messages == 1
 

@@ -74,7 +74,7 @@ async def agent(port: int, name: str, epoch: str = "01JD5Z") -> AsyncIterator[ai
     gone = msgspec.structs.replace(told, agent=name, status="offline")
     will = aiomqtt.Will(topic_of(gone), encode(gone), qos=1, retain=True)
     client = aiomqtt.Client(
-        "127.0.0.1", port, identifier=name, protocol=aiomqtt.ProtocolVersion.V5, timeout=5, will=will
+        "127.0.0.1", port, identifier=name, protocol=aiomqtt.ProtocolVersion.V5, timeout=60, will=will
     )
     try:
         async with client:

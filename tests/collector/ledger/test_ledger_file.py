@@ -116,7 +116,7 @@ async def test_a_full_disk_holds_entries_up_and_loses_none(tmp_path: Path) -> No
         waiting = asyncio.create_task(ledger.record(entries(11, 20)), name="entering")
         await until(lambda: ledger.fault is not None, "the fault is noticed")
         assert not waiting.done()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await waiting
     assert ledger.fault is None
     assert stored_in(tmp_path) == 20

@@ -17,6 +17,8 @@ CHANGE_STEP = 20
 """When what changes does so."""
 STEPS = CHANGE_STEP + 3 * 3600 // 2 // STEP_S
 """90 minutes after the change: longer than any problem must hold before it is told."""
+FEW_STEPS = 4 * CHANGE_STEP
+"""A quarter of an hour after the change: longer than most problems must hold, and a tenth of promtool's time."""
 
 
 def value_at(value: Value, step: int) -> float | str:
@@ -44,6 +46,20 @@ def series_of(thing: Thing) -> Iterator[tuple[str, dict[str, str], Value]]:
         if thing.is_up is not None:
             yield "dcim_device_up", {"agent": "g"}, float(thing.is_up)
         yield "dcim_device_info", {"agent": "g", "device_class": thing.device_class}, 1.0
+
+
+def steps_of(example: Example) -> int:
+    """As many as the slowest of all problems needs that its units can have, told or not."""
+    table = load_table()
+    evaluator = Evaluator(table)
+    asked = list(example.problems)
+    for number, thing in enumerate(example.things):
+        unit = Unit(base_of(thing, "s", number))
+        for name, labels, value in series_of(thing):
+            unit.add(name, labels, value_at(value, STEPS))
+        asked += [problem.name for problem, conditions in evaluator.asked_of(unit) if conditions]
+    longest_s = max((max(table.problems[name].hold_s, table.problems[name].within_s) for name in asked), default=0.0)
+    return FEW_STEPS if longest_s < (FEW_STEPS - CHANGE_STEP) * STEP_S else STEPS
 
 
 def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]:

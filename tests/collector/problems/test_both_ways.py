@@ -10,7 +10,16 @@ import pytest
 from collector.problems.table import load_table
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, Example
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
-from tests.collector.problems.played import STEP_S, STEPS, names, play, promtool_expected, promtool_series
+from tests.collector.problems.played import (
+    FEW_STEPS,
+    STEP_S,
+    STEPS,
+    names,
+    play,
+    promtool_expected,
+    promtool_series,
+    steps_of,
+)
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 
@@ -18,16 +27,17 @@ RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 OF_DEVICES = INCIDENTS | DIPS | NEAR_MISSES
 OF_PLANT = PLANT_INCIDENTS | PLANT_NEAR_MISSES
 EXAMPLES = OF_DEVICES | OF_PLANT
-# What changes does so after 5 minutes; no problem of the plant must hold for more than 10. A quarter of the steps is a tenth of the time.
-PLANT_STEPS = 80
 # What only Prometheus can tell, or only over a collector that runs; dcim.test.yml and the tests of a running collector have these.
 ELSEWHERE = {"DcimBrokerDown"}
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_collector_tells_of_an_incident_and_of_nothing_else(name: str) -> None:
-    steps = PLANT_STEPS if name in OF_PLANT else STEPS
-    assert names(play(EXAMPLES[name], steps=steps)) == Counter(EXAMPLES[name].problems)
+    assert names(play(EXAMPLES[name], steps=steps_of(EXAMPLES[name]))) == Counter(EXAMPLES[name].problems)
+
+
+def test_no_problem_of_the_plant_takes_longer_than_minutes() -> None:
+    assert {steps_of(example) for example in OF_PLANT.values()} == {FEW_STEPS}
 
 
 def test_every_problem_that_the_collector_evaluates_has_its_incident() -> None:
@@ -79,12 +89,15 @@ def test_when_the_collector_dies_prometheus_goes_on_telling_of_what_may_still_be
 
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(OF_DEVICES, STEPS), (OF_PLANT, PLANT_STEPS)], ids=["devices", "plant"]
+    ("examples", "steps"),
+    [(OF_DEVICES, FEW_STEPS), (OF_DEVICES, STEPS), (OF_PLANT, FEW_STEPS)],
+    ids=["devices", "devices in an hour", "plant"],
 )
 def test_prometheus_tells_the_same_with_the_same_labels(
     examples: dict[str, Example], steps: int, tmp_path: Path
 ) -> None:
-    """All examples at once, each as a site of its own."""
+    """All examples that take so long at once, each as a site of its own."""
+    examples = {name: example for name, example in examples.items() if steps_of(example) == steps}
     sites = {f"ex-{number}": example for number, example in enumerate(examples.values())}
     series = [each for site, example in sites.items() for each in promtool_series(example, site, steps)]
     expected = [promtool_expected(play(example, site, steps), site, steps) for site, example in sites.items()]

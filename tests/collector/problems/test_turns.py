@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from collector.derive.engine import Figure, Output
 from collector.latest import Latest
 from collector.problems import Monitor, load_table
@@ -33,3 +35,20 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_a_million_figures() -> None:
         await asyncio.wait([running])
     assert not failures.counts
     assert max(turns.cpu_s) < MOST_S, sorted(turns.cpu_s)[-5:]
+
+
+async def test_a_turn_that_comes_far_too_late_is_no_time_that_was_watched() -> None:
+    """The collector stands still for ten minutes, and pumps that had just stopped run again when it goes on."""
+    now_s = 1000.0
+    monitor = Monitor(load_table(), Latest(1000), lambda _: {}, lambda: (), Failures(), clock=lambda: now_s)
+    pumps = ("DcimCduAllPumpsStopped", (("device", "cdu-1"), ("site", "s")))
+    monitor.tracker.update(("somewhere",), {pumps: 1.0}, now_s)
+    tracked = monitor.tracker.get(pumps)
+    assert tracked is not None
+    running = asyncio.ensure_future(monitor.run())
+    await eventually(lambda: tracked.began_s > 0, "it is watched")
+    now_s += 600.0
+    await eventually(lambda: tracked.held_from == pytest.approx(1600.0, abs=1.0), "the time is left out")
+    assert not tracked.is_active
+    running.cancel()
+    await asyncio.wait([running])

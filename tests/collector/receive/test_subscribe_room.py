@@ -33,7 +33,7 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
         seen: list[Delivery] = []
         most_bytes = 0
         while len(seen) < MESSAGES:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 seen.append(await subscriber.take())
             most_bytes = max(most_bytes, subscriber.waiting_bytes)
             subscriber.acknowledge(seen[-1])
@@ -63,7 +63,7 @@ async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_an
         assert subscriber.waiting_bytes < 2 * ROOM_BYTES
         seen: dict[str, int] = {}
         while len(seen) < MESSAGES:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 delivery = await subscriber.take()
             seen[delivery.topic] = seen.get(delivery.topic, 0) + 1
             subscriber.acknowledge(delivery)

@@ -261,7 +261,7 @@ async def test_part_of_a_refused_write_that_fails_meanwhile_is_tried_again(tmp_p
 
 async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
     event = asyncio.Event()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await writing.wait(event, 0.01)
         event.set()
         await writing.wait(event, 3600)

@@ -48,7 +48,7 @@ async def test_a_request_whose_head_does_not_come_is_ended(monkeypatch: pytest.M
 
 async def test_a_reader_that_does_not_read_is_ended_and_costs_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page of 20 MB waits for its client part by part, not as a copy in the buffer of each connection."""
-    monkeypatch.setattr(connections, "RESPONSE_S", 0.5)
+    monkeypatch.setattr(connections, "RESPONSE_S", 1.5)
     content = Content("x" * 20_000_000)
     async with serving(content) as served, AsyncExitStack() as stack:
         for _ in range(3):

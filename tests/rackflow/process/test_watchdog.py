@@ -1,6 +1,7 @@
 """A process that stands still ends by itself, and tells its service manager that it lives while it does."""
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
@@ -173,15 +174,13 @@ async def test_a_service_manager_that_does_not_read_delays_nobody(tmp_path: Path
 
 
 async def test_the_service_manager_hears_nothing_while_data_stands_still(tmp_path: Path) -> None:
-    still = ["no poll"]
+    words = itertools.chain(["no poll", "no poll", ""], itertools.repeat("no poll"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "notify"))
         server.settimeout(10)
-        watchdog = Watchdog(lambda: still[0], ServiceManager(str(tmp_path / "notify")))
+        watchdog = Watchdog(lambda: next(words), ServiceManager(str(tmp_path / "notify")))
         watchdog.start()
-        still[0] = ""
         assert await asyncio.to_thread(server.recv, 1000) == b"WATCHDOG=1"
-        still[0] = "no poll"
         await asyncio.sleep(2.5 * BEAT_S)  # two beats that must not be told
         server.settimeout(0)
         with pytest.raises(BlockingIOError):

@@ -100,7 +100,7 @@ async def test_a_mute_server_says_nothing_and_then_goes_on() -> None:
 
 async def test_serial_framing_goes_over_tcp() -> None:
     async with serving(ModbusServer({12: _fixed({9: 1, 10: 2})}, framer="rtu")) as port:
-        client = AsyncModbusTcpClient("127.0.0.1", port=port, framer=FramerType.RTU, timeout=5, retries=0)
+        client = AsyncModbusTcpClient("127.0.0.1", port=port, framer=FramerType.RTU, timeout=60, retries=0)
         await client.connect()
         try:
             assert (await client.read_holding_registers(9, count=2, device_id=12)).registers == [1, 2]

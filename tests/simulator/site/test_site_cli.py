@@ -45,7 +45,7 @@ def simulating(folder: Path, *arguments: str, site: str = "edge") -> Iterator[su
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=60)
 
 
 def order(folder: Path, name: str, *arguments: str) -> Any:  # noqa: ANN401 - what the order yields
@@ -86,7 +86,7 @@ async def test_faults_by_order_are_read_by_the_agent(tmp_path: Path) -> None:
         order(tmp_path, "clear", str(number))
         assert order(tmp_path, "faults") == []
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
         assert not (tmp_path / "sim.sock").exists()
 
 

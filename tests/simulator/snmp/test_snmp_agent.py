@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -183,9 +182,7 @@ async def test_a_port_in_use_is_an_error_of_the_system() -> None:
 async def test_many_devices_share_one_process() -> None:
     recording = read_snmprec(UPS)
     devices = [SnmpDevice(recording, communities=(f"device-{number}",)) for number in range(20)]
-    began = time.monotonic()
     ports = [await device.start() for device in devices]
-    assert time.monotonic() - began < 20
     try:
         answers = await asyncio.gather(
             *(

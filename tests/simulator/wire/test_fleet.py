@@ -18,7 +18,7 @@ from agent.readings import Readings
 from rackflow.errors import DeviceTimeout
 from rackflow.site import load_site, parse_site
 from simulator.site.maker import campus, site_yaml
-from simulator.wire.fleet import Fleet
+from simulator.wire.fleet import Fleet, families
 from simulator.world import World
 from simulator.world.instruments import Instruments
 from tests.simulator.snmp.netsnmp import V2C, records
@@ -42,7 +42,7 @@ class Running:
     async def read(self, device: str, *, profile: str | None = None, port: int | None = None) -> Readings:
         config = load_agent_config(self.config)
         (found,) = (each for each in config.devices if each.id == device)
-        found = found.model_copy(update={"timeout_s": 0.5, "retries": 0, **({"profile": profile} if profile else {})})
+        found = found.model_copy(update={"timeout_s": 5.0, "retries": 0, **({"profile": profile} if profile else {})})
         found = found.model_copy(update={"port": port} if port else {})
         identified, readings, _ = await read_device(PollerFactory(profiles()), config, found, time.time())
         if profile:
@@ -51,37 +51,54 @@ class Running:
 
 
 @asynccontextmanager
-async def running(name: str, folder: Path, only: Collection[str] = ()) -> AsyncIterator[Running]:
+async def running(
+    site: Path, folder: Path, only: Collection[str] = (), *, mixed: bool = False
+) -> AsyncIterator[Running]:
     """With `only`, these devices alone: a hall's 160 PDUs take their time."""
-    world = World(load_site(SITES / f"{name}.yaml"), seed=1)
+    world = World(load_site(site), seed=1)
     world.advance(400)
-    fleet = Fleet(world, Instruments(world), only=only)
+    fleet = Fleet(world, Instruments(world), only=only, mixed=mixed)
     async with AsyncExitStack() as stack:
         await fleet.start(stack)
         config = folder / "agent.yaml"
-        config.write_text(yaml.safe_dump(fleet.agent_config(str(SITES / f"{name}.yaml"))), encoding="utf-8")
+        config.write_text(yaml.safe_dump(fleet.agent_config(str(site))), encoding="utf-8")
         yield Running(fleet, config)
 
 
 @pytest.fixture
 async def edge(tmp_path: Path) -> AsyncIterator[Running]:
-    async with running("edge", tmp_path) as it:
+    async with running(SITES / "edge.yaml", tmp_path) as it:
         yield it
 
 
 async def test_the_agent_reads_what_every_snmp_device_shows(edge: Running) -> None:
+    assert await compared_readings(edge) > 500
+
+
+async def test_a_mixed_campus_has_twelve_families_and_the_agent_reads_what_each_shows(tmp_path: Path) -> None:
+    path = tmp_path / "campus.yaml"
+    path.write_text(site_yaml(campus(racks=2)), encoding="utf-8")
+    of_each = {family: device for device, family in families(load_site(path), mixed=True)}
+    assert len(of_each) == 12
+    assert len({family for _, family in families(load_site(path))}) == 7
+    async with running(path, tmp_path, only=of_each.values(), mixed=True) as it:
+        assert await compared_readings(it) > 150
+
+
+async def compared_readings(site: Running) -> int:
+    """Compares every reading of every SNMP device; returns how many."""
     compared = 0
-    for device in edge.fleet.devices.values():
-        expected = edge.fleet.expected(device.id)
+    for device in site.fleet.devices.values():
+        expected = site.fleet.expected(device.id)
         if not expected:
             continue
-        readings = await edge.read(device.id, profile="auto")
+        readings = await site.read(device.id, profile="auto")
         found: dict[str, float | str] = {**readings.values, **readings.states}
         for series, value in expected.items():
             assert found[series] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-9)), device.id
         assert not readings.bad
         compared += len(expected)
-    assert compared > 500
+    return compared
 
 
 async def test_the_agent_reads_what_meters_show(edge: Running) -> None:
@@ -114,7 +131,7 @@ CDU_STEPS = {
 
 async def test_the_agent_reads_what_cdus_show(tmp_path: Path) -> None:
     cdus = [*load_site(SITES / "ai-hall.yaml").cdus]
-    async with running("ai-hall", tmp_path, only=cdus) as it:
+    async with running(SITES / "ai-hall.yaml", tmp_path, only=cdus) as it:
         for cdu in cdus:
             shown, readings = it.fleet.instruments.read(cdu), await it.read(cdu)
             for series, step in CDU_STEPS.items():

@@ -9,12 +9,12 @@ from rackflow.errors import DeviceTimeout, DeviceUnreachable
 from simulator.snmp.agent import SnmpDevice
 from simulator.wire.faults import WireFaults
 from simulator.world.faults import Fault
-from tests.simulator.wire.test_fleet import Running, running
+from tests.simulator.wire.test_fleet import SITES, Running, running
 
 
 @pytest.fixture
 async def wire(tmp_path: Path) -> AsyncIterator[tuple[Running, WireFaults]]:
-    async with running("edge", tmp_path, only=("pdu-a01-a", "ups-a", "meter-it")) as it:
+    async with running(SITES / "edge.yaml", tmp_path, only=("pdu-a01-a", "ups-a", "meter-it")) as it:
         yield it, WireFaults(it.fleet)
 
 

@@ -28,5 +28,14 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
 def hall(played: Hall) -> Hall:
     """The hall, in which all is well."""
     played.agent.all_well()
-    wait_until(lambda: b'"problems":[]' in request(f"{played.url}api/v1/problems").body, "no problem", 90.0)
+    told: list[bytes] = []
+
+    def is_well() -> bool:
+        told[:] = [request(f"{played.url}api/v1/problems").body]
+        return b'"problems":[]' in told[0]
+
+    try:
+        wait_until(is_well, "no problem", 90.0)
+    except TimeoutError:
+        pytest.fail(f"the hall is not well: {told}")
     return played

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ import yaml
 from collector.problems.table import load_table
 from rackflow import Batch, DeviceDocument, Status
 from tests.collector.running import publish_to, publisher
+from tests.servers.alertmanager import Alertmanager
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -33,6 +34,11 @@ FEEDS, PHASES = ("A", "B"), ("L1", "L2", "L3")
 # How often the played agent reports. Readings live for 30 s, and what the tests change is published at once.
 REPORT_S = 2.0
 BATTERY = {"runtimes": {10_000: 5280, 50_000: 920, 100_000: 410}}
+# A collector that looks for acknowledgements every second: the tests do not wait for 15 s.
+QUICK_READS = (
+    "import sys; from collector.problems import acknowledged; acknowledged.READ_S = 1.0;"
+    " from collector.__main__ import main; sys.exit(main())"
+)
 EVIL = '<img src=x onerror="document.title=1">'
 
 
@@ -193,11 +199,17 @@ class PlayedAgent:
                 self._asked.clear()
                 wanted = self._wanted
                 state: Literal["online", "offline"] = "offline" if self._quiet else "online"
-                await publish_to(
-                    self._site,
-                    client,
-                    Status(agent=AGENT, site=self._site, status=state, version="1", epoch=epoch, started=started),
+                # Devices that a status does not name are forgotten, until their next words.
+                status = Status(
+                    agent=AGENT,
+                    site=self._site,
+                    status=state,
+                    version="1",
+                    epoch=epoch,
+                    started=started,
+                    devices=sorted(self.devices),
                 )
+                await publish_to(self._site, client, status)
                 for name, device in list(self.devices.items()) if not self._quiet else ():
                     self._sequence += 1
                     await publish_to(self._site, client, *self._documents(name, device, epoch))
@@ -244,7 +256,14 @@ def now_ms() -> int:
 class CollectorProcess:
     """A collector with a configuration file of its own, which can be ended and started again at the same port."""
 
-    def __init__(self, folder: Path, broker_port: int, site: Mapping[str, Any] | None, **more: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        site: Mapping[str, Any] | None,
+        alertmanagers: Sequence[str] = (),
+        **more: object,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         named: dict[str, object] = {}
@@ -257,7 +276,7 @@ class CollectorProcess:
         short = {"version": 1, "problems": keeps}
         (folder / "limits.yaml").write_text(yaml.safe_dump(short), encoding="utf-8")
         config = {
-            "problems": {"limits": "limits.yaml"},
+            "problems": {"limits": "limits.yaml", "alertmanagers": [*alertmanagers]},
             "broker": {"port": broker_port, "timeout_s": 5, "keepalive_s": 5},
             "store": {"kind": "file", "path": str(folder / "points")},
             "dead_letter": str(folder / "dead.jsonl"),
@@ -279,7 +298,7 @@ class CollectorProcess:
     def start(self, is_ready: Callable[[], bool] | None = None) -> None:
         """Start, and wait until it is ready."""
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "collector", "run", str(self._file)]
+            command = [sys.executable, "-c", QUICK_READS, "run", str(self._file)]
             self._process = subprocess.Popen(command, cwd=REPOSITORY, stdout=log, stderr=log)
         wait_until(is_ready or (lambda: answers(f"{self.url}/readyz")), f"ready; {self._log}")
 
@@ -287,7 +306,7 @@ class CollectorProcess:
         """End it in order."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(15.0)
+            self._process.wait(60.0)
         self._process = None
 
     def metric(self, series: str) -> float:
@@ -303,6 +322,7 @@ class Hall:
     collector: CollectorProcess
     agent: PlayedAgent
     broker_port: int
+    manager: Alertmanager
 
     @property
     def url(self) -> str:
@@ -313,11 +333,14 @@ class Hall:
 @contextmanager
 def hall_in(folder: Path) -> Iterator[Hall]:
     """A hall in which all is well."""
-    with Mosquitto(folder / "mosquitto").serving() as broker:
-        collector = CollectorProcess(folder / "collector", broker.port, site_file())
+    with (
+        Mosquitto(folder / "mosquitto").serving() as broker,
+        Alertmanager(folder / "alertmanager").serving() as manager,
+    ):
+        collector = CollectorProcess(folder / "collector", broker.port, site_file(), [manager.url])
         collector.start()
         try:
             with PlayedAgent(broker.port).playing() as agent:
-                yield Hall(collector, agent, broker.port)
+                yield Hall(collector, agent, broker.port, manager)
         finally:
             collector.stop()

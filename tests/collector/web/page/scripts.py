@@ -36,6 +36,11 @@ SMALL_TARGETS = """[...document.querySelectorAll('button, select, input, .rack, 
 
 TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
 
+# Texts whose capitals are lower than 1/200 of the screen: on a wall 1.2 m high 6 mm, the least that is read from some metres.
+SMALL_LETTERS = """[...document.querySelectorAll('#app *')].filter((e) => e.checkVisibility() && !e.closest('.sr, .skip, svg')
+    && [...e.childNodes].some((n) => n.nodeType === Node.TEXT_NODE && n.data.trim())
+    && parseFloat(getComputedStyle(e).fontSize) * 0.7 < innerHeight / 200).map((e) => e.textContent)"""
+
 # Texts that are cut off at the edge of their box although nothing says so.
 CUT_TEXTS = """[...document.querySelectorAll('.rack .value, .rack .id, .card h3, .answers td, .answers th, .totals b')]
   .filter((e) => e.checkVisibility() && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline')

@@ -52,6 +52,7 @@ def test_the_floor_says_what_metrics_say_asks_no_other_host_and_weighs_little(ha
                 f'dcim_rack_power_watts{{site="cas1",room="dh1",row="{rack[0]}",rack="{rack}"}}'
             )
             assert shown[rack] == f"{watts / 1000:.1f}\u00a0kW"
+        page.wait("document.querySelector('.cdu').innerText.includes('L/min')", "what the CDU measures is shown")
         assert page.text(".cdu") == "cdu-1\n318\u00a0L/min\n31.8 → 40.9\u00a0°C\n●○"
         assert "ups-a 40\u00a0min · load 31\u00a0%" in page.text("[data-feed=A]")
         hosts = {urlsplit(url).netloc for url in page.seen.requests}
@@ -158,9 +159,7 @@ def test_a_dead_agent_makes_its_racks_unknown_with_the_cause_and_never_green(hal
         page.wait("document.querySelectorAll('[data-observed=false][data-rack]').length === 8", "no rack is observed")
         assert page.text("[data-rack=a1] .value") == "not seen"
         assert "agent gw-1 is offline" in page.text(".problems")
-        assert page.ask("document.querySelector('[data-rack=a1]').getAttribute('aria-label')").startswith(
-            "a1, not seen: agent gw-1 is offline"
-        )
+        assert page.text("[data-rack=a1] .sr").startswith("a1, not seen: agent gw-1 is offline")
         assert page.ask(SHOWN_KIND) == "unknown"
         assert page.ask("document.querySelector('.verdict.ok')") is None
         hall.agent.live_again()
@@ -270,6 +269,16 @@ def test_without_script_problems_and_totals_are_there(hall: Hall, browser: Brows
         assert told in text
         page.open(f"{hall.url}plain")
         assert "input power 1 2 kW" in " ".join(page.text().split())
+
+
+def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_loaded_anew(
+    hall: Hall, browser: Browser
+) -> None:
+    with browser.page(f"{hall.url}plain") as page:
+        shown = "getComputedStyle(document.querySelector('.static')).visibility"
+        assert page.ask(shown) == "visible"
+        assert page.ask("document.querySelector('.static').getAnimations().length") == 0
+        assert page.ask("document.querySelectorAll('head > meta[http-equiv]').length") == 0
 
 
 def test_what_ended_because_nobody_observes_it_any_more_is_not_called_over(hall: Hall, browser: Browser) -> None:

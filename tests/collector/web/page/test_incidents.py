@@ -11,7 +11,7 @@ import bcrypt
 import pytest
 
 from tests.collector.web.page.hall import RACKS, CollectorProcess, Hall, site_file
-from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS
+from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_LETTERS, SMALL_TARGETS
 from tests.collector.web.page.test_in_chromium import COMPLETE, card
 from tests.servers.chromium import Browser, Page
 from tests.servers.web import answers
@@ -32,6 +32,34 @@ def test_stopped_pumps_say_how_long_there_is_and_the_problem_has_a_view_of_its_o
 
 
 PASSWORD = "a long enough password"
+
+
+def test_what_somebody_has_acknowledged_says_so_on_its_card_in_its_rack_and_in_the_history_and_stays_red(
+    hall: Hall, browser: Browser
+) -> None:
+    silence = hall.manager.silence(
+        "alertname=DcimLeakDetected", "device=rope-b4", by="amina", comment="dry, <i>known</i>"
+    )
+    with browser.page(hall.url) as page:
+        page.wait("document.querySelector('.verdict.ok') !== null", "all well")
+        hall.agent.change("rope-b4", dcim_leak_detected=1.0)
+        hall.agent.say()
+        page.wait("document.querySelector('.card .acknowledged') !== null", "acknowledged")
+        assert "Acknowledged by amina until" in page.text(".card.critical .acknowledged")
+        assert "dry, <i>known</i>" in page.text(".card.critical")
+        assert page.text("[data-rack=b4] .mark") == "▲✎"
+        assert "acknowledged" in page.ask("document.querySelector('[data-rack=b4] .sr').textContent")
+        assert page.text(".legend").count("✎ acknowledged") == 1
+        assert page.ask(SHOWN_KIND) == "critical"
+        page.wait("document.querySelector('.day td')?.textContent.includes('✎ amina')", "in the history")
+        page.click(".card.critical h3 a")
+        page.wait("document.querySelector('.panel .acknowledged') !== null", "the problem's own view")
+        assert page.seen.errors == []
+        page.open(f"{hall.url}?lang=fr")
+        page.wait(
+            "document.querySelector('.card .acknowledged')?.innerText.includes('Acquitté par amina jusqu')", "French"
+        )
+    hall.manager.expire(silence)
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +163,7 @@ def test_a_lost_feed_is_one_problem_with_the_time_that_is_left(hall: Hall, brows
         # Its consequences are folded into it, the wall fits on the screen, and the first words are read from five metres.
         assert page.ask("document.querySelectorAll('.card.critical').length") == 1
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
+        assert page.ask(SMALL_LETTERS) == []
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.card h3')).fontSize)") >= 60
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.left b')).fontSize)") >= 60
         page.wait("document.querySelector('[data-answer=\"feed_loss:A\"] td').innerText === 'lost now'", "the answer")

@@ -124,6 +124,27 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_told(ask: As
     assert "⚒ Maintenance of A until 13:00, nobody is told: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
+def test_an_acknowledged_problem_is_counted_says_by_whom_and_comes_behind_those_that_nobody_knows_of(ask: Ask) -> None:
+    silence = "acknowledged: { by: 'Amina', until: now + 3_600_000, comment: 'pump ordered, <b>Monday</b>' }"
+    text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {silence} }}) }} }}")
+    assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
+    assert "✎ Acknowledged by Amina until 13:00: pump ordered, <b>Monday</b>" in text
+    other = "q: problem({ id: 'q', since: now - 9000, labels: { rack: 'b2', device: 'pdu-2', phase: 'L1' } })"
+    both = f"p: problem({{ {silence} }}), {other}"
+    text = column(ask, f"{{ causes: ['p', 'q'], problems: {{ {both} }} }}")
+    assert text.index("pdu-2") < text.index("pdu-1")
+    # Three of one kind share a card, but not with what somebody has acknowledged.
+    more = "r: problem({ id: 'r', labels: { device: 'pdu-3' } }), s: problem({ id: 's', labels: { device: 'pdu-4' } })"
+    text = column(ask, f"{{ causes: ['p', 'q', 'r', 's'], problems: {{ {both}, {more} }} }}")
+    assert "The same of 2 more: pdu-4, pdu-2" in text
+    assert text.count("Acknowledged by") == 1
+    away = (
+        "site: { unread_alertmanagers: [{ url: 'http://am:9093', since: '2026-11-26T11:40:00Z', error: 'refused' }] }"
+    )
+    text = column(ask, f"{{ causes: ['q'], problems: {{ {both} }} }}", f", {away}")
+    assert "? http://am:9093 does not answer since 11:40: who has acknowledged may be out of date" in text
+
+
 def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask: Ask) -> None:
     left = "{ seconds: 90, running: %s, what: { key: 'battery', device: 'ups-a' } }"
     script = """const at = (running, ms) => problems.secondsLeft(problem({ time_left: { seconds: 90, running, what: {} } }),
@@ -136,6 +157,21 @@ def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask:
         f"{{ causes: ['p'], problems: {{ p: problem({{ {named}, time_left: {left % 'true'} }}) }} }}",
     )
     assert "90\u00a0s of battery left" in text
+
+
+def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: Ask) -> None:
+    """Without a word of it, who looks takes it that there is time."""
+    left = "time_left: { seconds: null, running: true, what: { key: 'pumps_stop', loop: 'tcs' } }"
+    assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
+
+
+def test_a_cdu_whose_pumps_are_not_known_is_no_spare_at_rest(ask: Ask) -> None:
+    tile = """return ((pumps) => shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
+      rows: [{ room: 'dh1', id: 'a', racks: [], cdus: ['c'] }], feeds: {}, ups_groups: {}, racks: {},
+      cdus: { c: { id: 'c', row: 'a', room: 'dh1', observed: true, flow_cubic_meters_per_second: 0, pumps } } } })))
+      .querySelector('.cdu').textContent)(%s)"""
+    assert "at rest" in ask(tile % "{ 1: 'standby' }")
+    assert "no flow" in ask(tile % "{}")
 
 
 def test_time_left_is_never_rounded_up(ask: Ask) -> None:
@@ -177,7 +213,7 @@ def test_values_have_the_units_of_operators(
 def test_french_is_french_to_the_last_sentence(ask: Ask) -> None:
     """The collector's own sentences are English; the page has its own."""
     text = column(ask, "{ causes: ['p'], problems: { p: problem() } }", ", language: 'fr'")
-    assert text.startswith("Problèmes · 1▲ Baie a1, pdu-1 : phase L2")
+    assert text.startswith("Problèmes · 1▲ Baie a1, pdu-1\u00a0: phase L2")
     assert "Check the breaker" not in text
     plural = "return [0, 1, 2].map((n) => new words.Words('fr').say('devices.count', { n }))"
     assert ask(plural) == ["0 équipement", "1 équipement", "2 équipements"]
@@ -282,7 +318,7 @@ RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: tru
       racks: { a1: rack(more) }, cdus: {}, feeds: {}, ups_groups: {}, loops: {} };
     const place = shown(floor.floorSection({ ...make({ floor: floorOf }), quantity: 'power', room: '' }));
     const e = place.querySelector('.rack'); return [e.querySelector('.mark')?.textContent ?? '', e.querySelector('.value').textContent,
-      e.getAttribute('aria-label')]; };"""
+      e.querySelector('.sr').textContent]; };"""
 
 
 def test_a_rack_says_by_a_sign_and_in_words_what_is_told_what_begins_and_what_is_not_seen(ask: Ask) -> None:

@@ -85,6 +85,7 @@ def test_on_the_wall_many_problems_are_shortened_from_the_end_before_any_is_left
         page.wait("document.querySelectorAll('.cards .card').length === 5", "five problems")
         page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
         assert page.ask("document.querySelectorAll('.card.compact').length") >= 1
+        # Sentences are cut to two lines before a card loses them.
         # The worst is whole; of the last there is what and how long, and no sentence.
         assert (page.ask(SEEN.format(1)), page.ask(SEEN.format(5))) == (True, False)
         assert page.ask(CUT_THROUGH) == []

@@ -69,7 +69,7 @@ async def connected(
 async def test_what_cannot_be_read_ends_the_connection_at_once_with_a_reason(sent: bytes) -> None:
     async with connected() as (server, client, heard):
         await server.say(sent)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert "the broker " in await client.lost()
         assert (client.is_unreadable, client.is_open, client.ended_by) == (True, False, None)
         assert heard.received == []

@@ -1,0 +1,78 @@
+"""Finds numbers that jump, so that the cells that give their scale are read before anything is published.
+
+A strip has a cell of decimals for each outlet, and reading all of them with each poll would double its requests. So these cells are
+read once a minute, and at once for a number that cannot be the next one of the same measurement: one more decimal makes it ten times as
+large. What jumps for good, such as a load that is switched on, costs one more request in that poll. A change of scale is missed until
+the minute is over only if the measured quantity itself changes more than fivefold the other way between the same two polls.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent.profile import ClassPlan, RawValue, number_in
+
+# Below half or above twice the last number. A decimal is a factor of 10, and degrees Fahrenheit are at least 2.1 times the degrees Celsius
+# up to 100 degC; loads seldom double within ten seconds. Chosen.
+JUMP: Final = 2.0
+# Numbers that differ by one count are as wrong as the device's resolution at most, whichever scale they have.
+ONE_COUNT: Final = 1.0
+
+
+class Jumps:
+    """The last number of each reading whose scale is not read with it."""
+
+    def __init__(self) -> None:
+        # 0 is 0 in every scale: after it the number before is compared, so that a mains outage and its end ask for nothing.
+        self._last: dict[str, RawValue] = {}
+
+    def begin(self, known: Mapping[str, RawValue]) -> None:
+        """The device was planned just now, with these answers: its cells and its numbers belong together."""
+        self._last = {ref: value for ref, value in known.items() if value}
+
+    def forget(self) -> None:
+        """Nothing is known of the time since the last poll: with the next one all cells are read."""
+        self._last.clear()
+
+    def suspects(self, part: ClassPlan, raw: Mapping[str, RawValue]) -> dict[str, tuple[str, ...]]:
+        """By reference: the cells that must be read before these numbers are published."""
+        found: dict[str, tuple[str, ...]] = {}
+        last = self._last
+        for ref, cells in part.rests.items():
+            now, before = raw.get(ref), last.get(ref)
+            # Integers first, which nearly all are; half of them have not changed.
+            if now == before and now is not None:
+                continue
+            if (
+                type(now) is int
+                and type(before) is int
+                and before > 0
+                and before <= now * JUMP
+                and now <= before * JUMP
+            ):
+                last[ref] = now
+                continue
+            if _jumps(now, before):
+                found[ref] = cells
+            elif now is None:
+                # A row that is not there for a moment may be another sensor's when it comes back.
+                last.pop(ref, None)
+            elif number_in(now):
+                last[ref] = now
+        return found
+
+    def confirm(self, ref: str, value: RawValue) -> None:
+        """The cells of this number were read with it."""
+        self._last[ref] = value
+
+
+def _jumps(now: RawValue, before: RawValue) -> bool:
+    number = None if now is None else number_in(now)
+    if not number:
+        return False
+    known = None if before is None else number_in(before)
+    if not known:
+        return True
+    if abs(number - known) <= ONE_COUNT:
+        return False
+    ratio = number / known
+    return not 1 / JUMP <= ratio <= JUMP

@@ -1,0 +1,143 @@
+"""Rejects a current and a power that contradict each other by a power of ten: one of them is scaled wrongly, and nobody knows which.
+
+Volts times amperes bound the power of a line, whatever hangs on it. A device whose firmware counts in tenths where its documents say whole
+units passes every window of its own metric: 160 A and 1.6 A are both a current. Beside its power, and a voltage that is known to lie
+between 80 and 500 V, only one of them can be. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.profile import Plan, RawValue, normalise_answers
+from agent.readings import Readings
+from rackflow.catalogue import POLL_SECONDS, PollClass
+from rackflow.series import parse_series_key, series_key
+
+# How far power and volts x amperes may be apart: three phases seen as one (1.7), a power factor taken for apparent power, a current that
+# was sampled a second before its power while a load rose. A power of ten is beyond it at any power factor of more than 0.3.
+MOST_APART: Final = 3.0
+# How often in a row they must contradict each other where they are read in different polls: a load that rises between the two polls must
+# not hide its own current.
+DOUBTS: Final = 2
+JUDGED_EVERY_S: Final = 600.0
+# Below it, the step of a meter that counts whole amperes or watts is as large as the quotient. Chosen.
+LEAST_AMPERES: Final = 2.0
+LEAST_POWER: Final = 60.0
+# Without an apparent power, little power may be a load that is nearly idle. No rack has ten amperes at this power factor.
+LEAST_AMPERES_ALONE: Final = 10.0
+LEAST_FACTOR: Final = 0.03
+# What a live line has; below it volts x amperes bound nothing.
+LEAST_VOLTS: Final = 80.0
+# By metric of a current: the voltage, the power and the apparent power of the same line.
+_LINES: Final = {
+    "dcim_pdu_phase_current_amperes": "dcim_pdu_phase_",
+    "dcim_pdu_bank_current_amperes": "dcim_pdu_bank_",
+    "dcim_pdu_outlet_current_amperes": "dcim_pdu_outlet_",
+    "dcim_ups_output_current_amperes": "dcim_ups_output_",
+    "dcim_ups_input_current_amperes": "dcim_ups_input_",
+    "dcim_meter_current_amperes": "dcim_meter_",
+}
+_POWERS: Final = {"dcim_meter_": "dcim_meter_phase_"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Keys of one line. `together`: current and power are read in one poll."""
+
+    volts: str
+    amperes: str
+    watts: str
+    voltamperes: str
+    together: bool
+
+    def contradicts(self, values: Mapping[str, float]) -> bool:
+        """Whether these values cannot be those of one line."""
+        amperes, volts = abs(values.get(self.amperes, 0.0)), values.get(self.volts, 0.0)
+        if not amperes or volts < LEAST_VOLTS:
+            return False
+        return _contradict(amperes * volts, amperes, values.get(self.watts), values.get(self.voltamperes))
+
+
+class Siblings:
+    """The lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self) -> None:
+        # By poll class: the lines that are judged with it, the polls left until then, and the readings of its last poll.
+        self._judged: dict[PollClass, list[_Line]] = {}
+        self._polls_left: dict[PollClass, int] = {}
+        self._last: dict[PollClass, dict[str, float]] = {}
+        self._rejected: dict[str, float] = {}
+        self._doubts: dict[_Line, int] = {}
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Look at the lines of this plan from now on. `known` are the answers that it was made with: all of one moment."""
+        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+        self._judged, self._last, self._rejected, self._doubts = {}, {}, {}, {}
+        wanted: set[str] = set()
+        for poll, line in _lines(classes):
+            self._judged.setdefault(poll, []).append(line)
+            wanted |= {line.volts, line.amperes, line.watts, line.voltamperes}
+        self._polls_left = dict.fromkeys(self._judged, 0)
+        slots = [slot for part in plan.classes.values() for slot in part.slots if slot.key in wanted]
+        values = normalise_answers(slots, known).values
+        for line in (line for lines in self._judged.values() for line in lines):
+            if line.contradicts(values):
+                self._doubts[line] = DOUBTS
+
+    def reject(self, poll: PollClass, readings: Readings) -> None:
+        """Reject what cannot be, as `range`. A scale is the firmware's, so lines are judged every ten minutes, and in doubt each time."""
+        if not self._judged:
+            return
+        self._last[poll] = readings.values
+        if (left := self._polls_left.get(poll)) is not None:
+            if left and not self._doubts:
+                self._polls_left[poll] = left - 1
+            else:
+                self._judge(poll)
+                self._polls_left[poll] = int(JUDGED_EVERY_S / POLL_SECONDS[poll])
+        for line, doubts in self._doubts.items():
+            if doubts >= DOUBTS:
+                self._reject_line(line, readings)
+
+    def _judge(self, poll: PollClass) -> None:
+        values = dict(self._rejected)
+        for each in self._last.values():
+            values |= each
+        for line in self._judged[poll]:
+            if line.contradicts(values):
+                self._doubts[line] = DOUBTS if line.together else self._doubts.get(line, 0) + 1
+            else:
+                self._doubts.pop(line, None)
+
+    def _reject_line(self, line: _Line, readings: Readings) -> None:
+        for key in (line.amperes, line.watts, line.voltamperes):
+            if (value := readings.values.pop(key, None)) is not None:
+                readings.bad[key] = "range"
+                self._rejected[key] = value
+
+
+def _contradict(product: float, amperes: float, watts: float | None, apparent: float | None) -> bool:
+    watts, apparent = abs(watts or 0.0), abs(apparent or 0.0)
+    high = max(watts, apparent)
+    # Too much power for the current, of which half an ampere may have been cut off.
+    if high >= LEAST_POWER and high > MOST_APART * (product + 0.5 * product / amperes):
+        return True
+    # Too little of it. 0 is what devices send that do not measure it.
+    if apparent:
+        return amperes >= LEAST_AMPERES and MOST_APART * apparent < product
+    return amperes >= LEAST_AMPERES_ALONE and 0.0 < watts < product * LEAST_FACTOR
+
+
+def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]]:
+    """All lines of these keys, with the class in which they are judged: that of their power."""
+    for key in sorted(classes):
+        metric, labels = parse_series_key(key)
+        if (level := _LINES.get(metric)) is None:
+            continue
+        volts = series_key(f"{level}voltage_volts", labels)
+        power = _POWERS.get(level, level)
+        powers = [series_key(f"{power}{name}", labels) for name in ("power_watts", "apparent_power_voltamperes")]
+        poll = next((classes[each] for each in powers if each in classes), None)
+        if volts in classes and poll is not None:
+            yield poll, _Line(volts, key, powers[0], powers[1], together=classes[key] == poll)

@@ -1,0 +1,206 @@
+"""Reads from Alertmanagers who has acknowledged a problem: a silence that a person has put there, with its end and comment.
+
+The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and told to
+webhooks as ever. Which alert a silence covers is asked of Alertmanager and not worked out here: its matchers may be regular expressions
+of another language than Python's, and one written badly must not hold the event loop.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aiohttp
+import msgspec
+
+from collector.http import connector, read_bounded
+from collector.problems.tracker import Acknowledgement, Key, Tracked, Tracker
+from rackflow.escape import redact_urls
+from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import in_slices
+
+log = logging.getLogger(__name__)
+ACKNOWLEDGED_PART = "problems_acknowledged"
+"""Name of the bulkhead of reading acknowledgements."""
+# Somebody who acknowledges looks up at the wall within so long. A read is one small request, and a second one while silences are in force.
+READ_S = 15.0
+# Between the first problem and the first look: it must have been pushed, and Alertmanager must have taken it in.
+SETTLE_S = 2.0
+TIMEOUT_S = 5.0
+# An alert has some 800 bytes: 5,000 of them. Decoding takes 20 ms at most, and only while silences are in force.
+MAX_ANSWER_BYTES = 4_000_000
+MAX_BY = 100
+MAX_COMMENT = 500
+_SLICE = 500
+_FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
+_ALERTS = "alerts?active=false&unprocessed=false&inhibited=true&silenced=true"
+Labels = frozenset[tuple[str, str]]
+
+
+class _State(msgspec.Struct):
+    state: str
+
+
+class _Silence(msgspec.Struct, rename="camel"):
+    """What is read of a silence (API v2, gettableSilence)."""
+
+    id: str
+    status: _State
+    ends_at: datetime
+    created_by: str = ""
+    comment: str = ""
+
+
+class _AlertStatus(msgspec.Struct, rename="camel"):
+    silenced_by: list[str]
+
+
+class _Alert(msgspec.Struct):
+    """What is read of an alert (API v2, gettableAlert)."""
+
+    labels: dict[str, str]
+    status: _AlertStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An Alertmanager that does not answer, so that nobody knows whether somebody has acknowledged meanwhile."""
+
+    url: str
+    """Without a password."""
+    since_s: float
+    """Wall time of the first attempt that failed."""
+    error: str
+
+
+@dataclass(slots=True)
+class _Source:
+    """What one Alertmanager says."""
+
+    by_problem: Mapping[Key, Acknowledgement] = field(default_factory=dict)
+    unread: Unread | None = None
+
+
+class Acknowledgements:
+    """What all Alertmanagers say. Of several silences over one problem the one that ends last is shown."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, _Source] = {}
+
+    def source(self, url: str) -> _Source:
+        """What one of them says, for its reader to keep."""
+        return self._sources.setdefault(url, _Source())
+
+    def of(self, key: Key, wall_s: float) -> Acknowledgement | None:
+        """The acknowledgement of a problem that is in force."""
+        found = [each.by_problem[key] for each in self._sources.values() if key in each.by_problem]
+        return max((each for each in found if each.until_s > wall_s), key=lambda each: each.until_s, default=None)
+
+    def unread(self) -> list[Unread]:
+        """Alertmanagers that could not be read at the last attempt."""
+        return [each.unread for each in self._sources.values() if each.unread is not None]
+
+
+class AcknowledgementReader:
+    """Reads one Alertmanager every READ_S, and only while there are problems: otherwise there is nothing to acknowledge.
+
+    `is_of_window` tells by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        is_of_window: Callable[[str, str], bool],
+        tracker: Tracker,
+        acknowledgements: Acknowledgements,
+        failures: Failures,
+    ) -> None:
+        self._url = f"{url.rstrip('/')}/api/v2"
+        self._where = redact_urls(url)
+        self._is_of_window = is_of_window
+        self._tracker = tracker
+        self._source = acknowledgements.source(url)
+        self._failures = failures
+        self._wake = asyncio.Event()
+
+    def note(self, _: Tracked) -> None:
+        """A problem began, ended, or has another cause."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector(1)) as session:
+            while True:
+                await self._until_problems()
+                try:
+                    self._source.by_problem = await self._read(session)
+                except _FAULTS as error:
+                    self._note_fault(error)
+                else:
+                    if self._source.unread is not None:
+                        log.warning("acknowledgements are read again target=%s", self._where)
+                    self._source.unread = None
+                await asyncio.sleep(READ_S)
+
+    async def _until_problems(self) -> None:
+        if self._tracker.active():
+            return
+        # What was read may have been withdrawn when the next problem begins.
+        self._source.by_problem, self._source.unread = {}, None
+        while not self._tracker.active():
+            self._wake.clear()
+            await self._wake.wait()
+        await asyncio.sleep(SETTLE_S)
+
+    def _note_fault(self, error: Exception) -> None:
+        """What was read before stays shown until its own end; the page says that it may be out of date."""
+        self._failures.count(ACKNOWLEDGED_PART, error)
+        why = redact_urls(str(error)) or f"no answer within {TIMEOUT_S:g} s"
+        since_s = self._source.unread.since_s if self._source.unread is not None else time.time()
+        if self._source.unread is None:
+            log.warning("acknowledgements cannot be read, trying again target=%s error=%s", self._where, why)
+        self._source.unread = Unread(self._where, since_s, why)
+
+    async def _read(self, session: aiohttp.ClientSession) -> Mapping[Key, Acknowledgement]:
+        silences = {
+            each.id: Acknowledgement(each.created_by[:MAX_BY], each.comment[:MAX_COMMENT], _wall_s(each.ends_at))
+            for each in msgspec.json.decode(await self._get(session, "silences"), type=list[_Silence])
+            if each.status.state == "active" and not self._is_of_window(each.created_by, each.comment)
+        }
+        if not silences:
+            return {}
+        alerts = msgspec.json.decode(await self._get(session, _ALERTS), type=list[_Alert])
+        return await in_slices(_matching(alerts, silences, self._tracker.active()))
+
+    async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
+        async with session.get(f"{self._url}/{path}") as answer:
+            answer.raise_for_status()
+            return await read_bounded(answer, MAX_ANSWER_BYTES)
+
+
+def _matching(
+    alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[Tracked]
+) -> Generator[None, None, dict[Key, Acknowledgement]]:
+    """The acknowledgement of each problem whose alert is silenced by one of `silences`. Yields after each slice."""
+    by_labels: dict[Labels, Acknowledgement] = {}
+    for count, alert in enumerate(alerts, 1):
+        if count % _SLICE == 0:
+            yield
+        if own := [silences[each] for each in alert.status.silenced_by if each in silences]:
+            by_labels[frozenset(alert.labels.items())] = max(own, key=lambda each: each.until_s)
+    found: dict[Key, Acknowledgement] = {}
+    for count, tracked in enumerate(problems if by_labels else (), 1):
+        if count % _SLICE == 0:
+            yield
+        # Alertmanager leaves out labels without a value.
+        labels = frozenset((name, text) for name, text in tracked.alert_labels().items() if text)
+        if (acknowledgement := by_labels.get(labels)) is not None:
+            found[tracked.key] = acknowledgement
+    return found
+
+
+def _wall_s(at: datetime) -> float:
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,135 @@
+"""Variants of a device of every SNMP family, made up from its profile: other firmware writes numbers as text, and has other sentinels.
+
+For every number that a family reads: what stands for "no reading" is never a value, and a number is the same however it is written.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from agent.profile import RawValue, Slot, load_profiles, normalise_answers, plan_device
+from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS
+from tests.agent.made_up_devices import healthy_device
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of a family: where it stands, a good raw one, and its value."""
+
+    family: str
+    slot: Slot
+    cells: dict[str, RawValue]
+    raw: RawValue
+    value: float
+
+    def read(self, raw: RawValue) -> float | None:
+        """The value with this in all of its cells."""
+        cells = dict.fromkeys((decoder.ref for decoder in self.slot.decoders), raw)
+        return normalise_answers([self.slot], self.cells | cells).values.get(self.slot.key)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether -1 may be a reading: a little of what has a sign."""
+        name, unit = self.slot.metric.name, self.slot.metric.unit
+        return unit in ("watts", "vars", "degrees") or name.endswith(
+            ("battery_current_amperes", "differential_pressure_pascals")
+        )
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.slot.key}"
+
+
+def numbers_of(family: str) -> Iterator[Number]:
+    """One for each kind of number; rows of a table are the same."""
+    profile = SHIPPED[family].loaded()
+    cells, _ = healthy_device(profile, ROWS)
+    plan = plan_device(profile, {table.name: ROWS for table in profile.tables}, cells, None)
+    seen: set[tuple[object, ...]] = set()
+    for slot in (slot for part in plan.classes.values() for slot in part.slots):
+        first = slot.decoders[0]
+        kind = (
+            slot.metric.name,
+            *((each.numerator, each.denominator, each.ref.rsplit(".", 4)[0]) for each in slot.decoders),
+        )
+        if kind in seen or not all(each.is_number and not each.words and not each.parts for each in slot.decoders):
+            continue
+        seen.add(kind)
+        values = normalise_answers([slot], cells).values
+        yield Number(family, slot, cells, cells.get(first.ref), values.get(slot.key, float("nan")))
+
+
+# An index of each length that tables have.
+ROWS = ("1", "1.1", "1.1.1", "1.1.1.1")
+SHIPPED = load_profiles()
+SNMP = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
+
+
+@pytest.fixture(scope="module")
+def numbers() -> list[Number]:
+    found = [number for family in SNMP for number in numbers_of(family)]
+    assert len(found) > 1500
+    return found
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        b"",
+        b" ",
+        b"-",
+        b"--",
+        b"---",
+        b"N/A",
+        b"n/a",
+        b"NA",
+        b"NULL",
+        b"No Sensor",
+        b"not available",
+        b"unknown",
+        b"OFF",
+        b"nan",
+        None,
+    ],
+)
+def test_a_word_in_place_of_a_number_is_no_value(numbers: list[Number], word: RawValue) -> None:
+    assert [str(each) for each in numbers if each.read(word) is not None] == []
+
+
+@pytest.mark.parametrize("number", sorted(ENDS_OF_32_BITS))
+def test_an_end_of_32_bits_is_no_value(numbers: list[Number], number: float) -> None:
+    for raw in (int(number), str(int(number)).encode()):
+        assert [str(each) for each in numbers if each.read(raw) is not None] == []
+
+
+@pytest.mark.parametrize("number", sorted(ENDS_OF_16_BITS - {6553.5, 655.35, 3276.7, 327.67, -3276.8, -327.68}))
+def test_an_end_of_16_bits_is_no_value_of_what_is_measured(numbers: list[Number], number: float) -> None:
+    gauges = [each for each in numbers if each.slot.metric.type != "counter"]
+    assert [str(each) for each in gauges if each.read(int(number)) is not None] == []
+
+
+def test_minus_one_is_only_a_value_of_what_has_a_sign(numbers: list[Number]) -> None:
+    assert [str(each) for each in numbers if not each.is_signed and each.read(-1) is not None] == []
+
+
+@pytest.mark.parametrize("text", ["{}", " {} ", "+{}", "{}.0", "{}\0"])
+def test_a_whole_number_that_is_written_as_text_is_the_same_number_or_none(numbers: list[Number], text: str) -> None:
+    """2301 tenths of a volt are 230.1 V, as an integer and as text."""
+    whole = [each for each in numbers if isinstance(each.raw, int) and each.value == each.value]
+    assert len(whole) > 600
+    other = [each for each in whole if each.read(text.format(each.raw).encode()) not in (each.value, None)]
+    assert list(map(str, other)) == []
+
+
+@pytest.mark.parametrize("point", [".", ","])
+def test_a_text_with_a_decimal_point_where_tenths_are_counted_is_no_value(numbers: list[Number], point: str) -> None:
+    """A device that writes "16.4" for 164 tenths of an ampere has not 1.64 A."""
+    counting = [each for each in numbers if each.slot.decoders[0].whole]
+    assert len(counting) > 400
+    wrong = []
+    for each in counting:
+        value = each.read(f"16{point}4".encode())
+        # Another source of the family may read whole units, or texts.
+        if value is not None and all(decoder.whole for decoder in each.slot.decoders):
+            wrong.append(str(each))
+    assert wrong == []

@@ -1,0 +1,291 @@
+"""Who has acknowledged a problem is read from Alertmanager's silences and shown; it hides nothing, and nothing depends on it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from collector.problems import acknowledged
+from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader, Acknowledgements
+from collector.problems.conditions import labels_of
+from collector.problems.history import History
+from collector.problems.maintenance import Maintenance, Window, load_windows
+from collector.problems.report import describe
+from collector.problems.silences import Silencer, is_of_window
+from collector.problems.table import load_table
+from collector.problems.tracker import Acknowledgement, Key, Tracker
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
+from tests.collector.documents import document, status
+from tests.collector.problems.test_maintenance import lines
+from tests.collector.problems.test_told import hook, post, problems, said, shows, smoke
+from tests.collector.running import Running, config_for, publish, publisher, running, until
+from tests.servers.alertmanager import Alertmanager
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+from tests.servers.web import request
+
+KEY: Key = "DcimSmoke", labels_of({"site": "s", "device": "cdu-07", "sensor": "1", "kind": "smoke"})
+UNIT = "device", "s", "cdu-07"
+SILENCE = {
+    "id": "s-1",
+    "status": {"state": "active"},
+    "endsAt": "2100-01-01T00:00:00.000Z",
+    "createdBy": "amina",
+    "comment": "fan ordered",
+}
+
+
+def burning() -> Tracker:
+    """Smoke at a device, told since second 10."""
+    tracker = Tracker(load_table())
+    tracker.update(UNIT, {KEY: 1.0}, 10.0)
+    tracker.tick(10.0, 10.0)
+    assert [each.key for each in tracker.active()] == [KEY]
+    return tracker
+
+
+def found_at(url: str) -> Any:  # noqa: ANN401 - JSON
+    return request(url).json()
+
+
+def shown(one: Running) -> dict[str, Any]:
+    """The one problem of the API that is not in maintenance."""
+    (found,) = [each for each in found_at(f"{one.url}/api/v1/problems")["problems"] if "maintenance" not in each]
+    return dict(found)
+
+
+def unread(one: Running) -> list[dict[str, str]]:
+    return list(found_at(f"{one.url}/api/v1/site")["unread_alertmanagers"])
+
+
+async def test_a_silence_of_a_person_is_shown_with_its_problem_which_is_told_and_counted_as_ever(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 0.3)
+    monkeypatch.setattr(acknowledged, "SETTLE_S", 0.1)
+    file = tmp_path / "maintenance.yaml"
+    file.write_text(lines(3600, "{device: cdu-08}"), encoding="utf-8")
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        async with hook() as (url, got):
+            config = config_for(
+                mosquitto.port,
+                tmp_path,
+                problems={"alertmanagers": [manager.url], "webhooks": [{"url": url}], "maintenance": str(file)},
+            )
+            async with running(config) as one, publisher(mosquitto.port) as client:
+                await one.ready()
+                await publish(client, status("cdu-07", "cdu-08"), document(), smoke(1, 1.0), smoke(2, 1.0, "cdu-08"))
+                await shows(one, "DcimSmoke", "DcimSmoke")
+                silence = await asyncio.to_thread(
+                    manager.silence, "device=~cdu-0[0-7]", by="amina", comment="false alarm, <b>dust</b>"
+                )
+                await eventually(lambda: "acknowledged" in shown(one), "acknowledged")
+                found = await asyncio.to_thread(shown, one)
+                assert found["status"] == "active"
+                assert found["labels"]["device"] == "cdu-07"
+                assert found["acknowledged"]["by"] == "amina"
+                assert found["acknowledged"]["comment"] == "false alarm, <b>dust</b>"
+                page = (await one.get("/")).text
+                assert "acknowledged by amina until" in page
+                assert "false alarm, &lt;b&gt;dust&lt;/b&gt;" in page
+                # The silence that the collector keeps for its window is no acknowledgement.
+                (other,) = [each for each in await problems(one) if each["labels"]["device"] == "cdu-08"]
+                assert "acknowledged" not in other
+                await until(lambda: said(got) == [("DcimSmoke", "active")], "the webhook is told all the same")
+                history = (await asyncio.to_thread(found_at, f"{one.url}/api/v1/problems/history"))["items"]
+                assert {(each["acknowledged_by"], each["maintenance"]) for each in history} == {
+                    ("amina", ""),
+                    ("", "W-7"),
+                }
+                await asyncio.to_thread(manager.expire, silence)
+                await eventually(lambda: "acknowledged" not in shown(one), "withdrawn")
+
+
+async def test_an_alertmanager_that_goes_away_costs_nothing_and_the_api_says_so_until_it_is_back(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 0.3)
+    monkeypatch.setattr(acknowledged, "SETTLE_S", 0.1)
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        config = config_for(mosquitto.port, tmp_path, problems={"alertmanagers": [manager.url]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07"), document(), smoke(1, 1.0))
+            await eventually(lambda: "DcimSmoke" in manager.alerts(), "told")
+            await asyncio.to_thread(manager.silence, "alertname=DcimSmoke", by="amina", comment="seen")
+            await eventually(lambda: "acknowledged" in shown(one), "acknowledged")
+            assert await asyncio.to_thread(unread, one) == []
+            await asyncio.to_thread(manager.stop)
+            await eventually(lambda: [each["url"] for each in unread(one)] == [manager.url], "away")
+            found = await asyncio.to_thread(shown, one)
+            assert found["acknowledged"]["by"] == "amina"  # nobody has withdrawn it, as far as is known
+            assert (await one.get("/readyz")).status == 200
+            await asyncio.to_thread(manager.start)
+            await eventually(lambda: unread(one) == [], "back")
+
+
+class FakeManager:
+    """Answers requests as a test says, and counts them by path: what no real Alertmanager would answer."""
+
+    def __init__(self, silences: bytes, alerts: bytes = b"[]") -> None:
+        self.answers = {"/api/v2/silences": silences, "/api/v2/alerts": alerts}
+        self.asked: list[str] = []
+
+    @asynccontextmanager
+    async def read_by(
+        self, tracker: Tracker
+    ) -> AsyncIterator[tuple[AcknowledgementReader, Acknowledgements, Failures]]:
+        """A reader at work."""
+
+        async def answer(got: web.Request) -> web.Response:
+            self.asked.append(got.path)
+            return web.Response(body=self.answers[got.path])
+
+        app = web.Application()
+        app.router.add_get("/api/v2/{what}", answer)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        found, failures = Acknowledgements(), Failures()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        reader = AcknowledgementReader(url, lambda author, _: author.startswith("rackflow"), tracker, found, failures)
+        task = asyncio.create_task(reader.run(), name="reader")
+        try:
+            yield reader, found, failures
+        finally:
+            await stop_tasks(task, within_s=1.0)
+            await runner.cleanup()
+
+
+def encoded(*documents: dict[str, Any]) -> bytes:
+    return web.json_response([*documents]).body or b""  # type: ignore[return-value]
+
+
+async def test_without_a_problem_nothing_is_asked_and_without_a_silence_only_for_silences(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 0.01)
+    monkeypatch.setattr(acknowledged, "SETTLE_S", 0.0)
+    tracker, fake = Tracker(load_table()), FakeManager(encoded({**SILENCE, "createdBy": "rackflow cas1"}))
+    async with fake.read_by(tracker) as (reader, _, _):
+        await asyncio.sleep(0.1)  # ten times as long as a read's interval
+        assert fake.asked == []
+        tracker.update(UNIT, {KEY: 1.0}, 10.0)
+        (begun,) = tracker.tick(10.0, 10.0)
+        reader.note(begun)
+        await until(lambda: len(fake.asked) >= 3, "asked")
+        assert set(fake.asked) == {"/api/v2/silences"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"[",
+        b"{}",
+        b"null",
+        encoded({**SILENCE, "endsAt": "tomorrow"}),
+        encoded({**SILENCE, "status": None}),
+        b'[{"id": "\xff"}]',
+        b"[" + b" " * 5_000_000 + b"]",
+    ],
+    ids=["nothing", "half", "no list", "null", "no time", "no state", "no text", "too large"],
+)
+async def test_an_answer_that_cannot_be_read_is_counted_and_said_and_what_was_known_stays(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 0.01)
+    tracker = burning()
+    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1"]}}
+    fake = FakeManager(encoded(SILENCE), encoded(alert))
+    async with fake.read_by(tracker) as (_, found, failures):
+        await until(lambda: found.of(KEY, 0.0) is not None, "read")
+        fake.answers["/api/v2/silences"] = answer
+        await until(lambda: bool(found.unread()), "said")
+        assert sum(failures.counts.values()) >= 1
+        assert {part for part, _ in failures.counts} == {ACKNOWLEDGED_PART}
+        assert found.of(KEY, 0.0) is not None
+        fake.answers["/api/v2/silences"] = encoded(SILENCE)
+        await until(lambda: not found.unread(), "read again")
+
+
+async def test_of_several_silences_the_last_to_end_is_shown_and_long_texts_are_cut() -> None:
+    tracker = burning()
+    later = {**SILENCE, "id": "s-2", "endsAt": "2101-01-01T00:00:00Z", "createdBy": "b" * 9999, "comment": "c" * 9999}
+    over = {**SILENCE, "id": "s-3", "endsAt": "2102-01-01T00:00:00Z", "status": {"state": "expired"}}
+    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1", "s-2", "s-3"]}}
+    other = {"labels": {"alertname": "DcimSmoke"}, "status": {"silencedBy": ["s-1"]}}
+    fake = FakeManager(encoded(SILENCE, later, over), encoded(other, alert))
+    async with fake.read_by(tracker) as (_, found, _):
+        await until(lambda: found.of(KEY, 0.0) is not None, "read")
+        shown_as = found.of(KEY, 0.0)
+        assert shown_as is not None
+        assert (shown_as.by, shown_as.comment) == ("b" * 100, "c" * 500)
+
+
+def test_an_acknowledgement_ends_by_itself_and_is_kept_with_what_ended_under_it() -> None:
+    tracker, history = burning(), History()
+    tracker.acknowledgement_of = lambda _, wall_s: Acknowledgement("amina", "", 30.0) if wall_s < 30.0 else None
+    tracker.tick(20.0, 20.0)
+    (problem,) = tracker.active()
+    report = describe(problem, 0, "")
+    assert report.acknowledged is not None
+    assert (report.acknowledged.by, report.acknowledged.until) == ("amina", 30_000)
+    tracker.tick(30.0, 30.0)
+    assert describe(problem, 0, "").acknowledged is None
+    tracker.tick(29.0, 29.0)
+    tracker.update(UNIT, {}, 29.0)
+    for changed in tracker.tick(29.0 + load_table().problems["DcimSmoke"].keep_s, 29.0):
+        history.note(changed)
+    (ended,) = history.since(0.0, 100.0)
+    assert (ended.acknowledged_by, ended.maintenance) == ("amina", "")
+
+
+def test_a_silence_is_of_a_window_by_its_author_or_by_the_window_s_id() -> None:
+    window = Window.model_validate(
+        {
+            "id": "W-7",
+            "until": "2026-11-26T10:00:00Z",
+            "from": "2026-11-26T08:00:00Z",
+            "match": {"feed": "A"},
+            "why": "x",
+        }
+    )
+    assert is_of_window("rackflow cas1", "W-8: gone from the file", "cas1", [window])
+    assert is_of_window("rackflow cas2", "W-7: of the other collector", "cas1", [window])
+    assert not is_of_window("rackflow team", "looking into it", "cas1", [window])
+    assert not is_of_window("amina", "W-7: I know", "cas1", [window])
+
+
+async def test_among_hundreds_of_other_silences_those_of_windows_are_found_again(tmp_path: Path) -> None:
+    """An answer of this size comes in several pieces."""
+    file, failures = tmp_path / "maintenance.yaml", Failures()
+    file.write_text(lines(3600), encoding="utf-8")
+    maintenance = Maintenance(file, failures)
+    maintenance.windows = load_windows(file)
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        for number in range(20):
+            silence = {
+                "matchers": [{"name": "device", "value": f"d{number}", "isRegex": False}],
+                "startsAt": "2026-01-01T00:00:00Z",
+                "endsAt": "2100-01-01T00:00:00Z",
+                "createdBy": "amina",
+                "comment": "x" * 30_000,
+            }
+            await post(f"{manager.url}/api/v2/silences", silence)
+        task = asyncio.create_task(Silencer(manager.url, "cas1", maintenance, failures).run(), name="silencer")
+        try:
+
+            def own() -> list[dict[str, Any]]:
+                found = found_at(f"{manager.url}/api/v2/silences")
+                return [each for each in found if each["createdBy"] == "rackflow cas1"]
+
+            await eventually(lambda: len(own()) == 1, "silenced")
+            assert not failures.counts
+        finally:
+            await stop_tasks(task, within_s=1.0)

@@ -1,0 +1,66 @@
+"""An event loop whose clock a test sets forward: a deadline is over as soon as what leads to it has happened.
+
+A device that answers in time must get seconds for it, since a busy machine may keep it, or the test, from running for half a second. A
+test that also waits until such a deadline has passed would take those seconds each time.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+from tests.servers.waiting import STEP_S, eventually
+
+T = TypeVar("T")
+TURNS: Final = 20
+"""Turns of the loop in which whatever is on its way between two sockets of this process arrives; each hop takes one or two."""
+LONG_S: Final = 5.0
+"""A deadline for devices that answer: `after` sets the clock forward, so nobody waits for it."""
+
+JUMP_S: Final = 4 * LONG_S
+"""Longer than such a deadline becomes when its loop is late."""
+MANY: Final = 100
+"""Of a request that shall fail in the end, however many tries it has."""
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop whose time can be set forward."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+
+LOOPS: Final[Mapping[str, Callable[[], asyncio.AbstractEventLoop]]] = {"jumping": JumpingLoop}
+"""What `pytest_asyncio_loop_factories` in a conftest.py returns whose tests use `after`."""
+
+
+async def jump(seconds: float) -> None:
+    """Let arrive what is on its way, and set the clock forward."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+    loop.ahead_s += seconds
+
+
+async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MANY) -> T:
+    """The outcome of a request of which at least one try ends at its deadline: its clock is set forward then.
+
+    Args:
+        count: has risen as soon as the request has met what it shall meet.
+        request: begun here.
+        jumps: how often the clock is set forward at most: once for each try that shall fail, if a further one shall not.
+    """
+    before = count()
+    task = asyncio.ensure_future(request)
+    try:
+        await eventually(lambda: task.done() or count() > before, "the request met its fault")
+        while not task.done() and jumps:
+            await jump(JUMP_S)
+            jumps -= 1
+            await asyncio.wait([task], timeout=STEP_S)
+        return await task
+    finally:
+        task.cancel()
