@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
 
-.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents truth page fuzz mutants deb bundle release upgrade-test check-manifests try-package try-image fmt
+.PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents pictures truth page fuzz mutants deb bundle release upgrade-test check-manifests try-package try-image fmt
 
 help:
 	@echo "make demo   the whole path on this machine, no server needed; then open http://127.0.0.1:8080"
@@ -19,7 +19,8 @@ help:
 	@echo "make budget  instructions and calls of the hot paths, compared with those of the last commit that explains them"
 	@echo "make campus  3,076 simulated devices on one agent: cold start, flapping devices, restarts of broker and agent; 5 minutes"
 	@echo "make chaos  kills and outages on real processes, and the account of every message; ARGS=quick for a minute of it, ARGS=soak for hours"
-	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall, storms or healthy"
+	@echo "make incidents  every fault of the simulator over the real chain: what is told, how soon; ARGS=edge, ai-hall (--wave N), storms or healthy"
+	@echo "make pictures   docs/images/boards anew: each dashboard, drawn by Perses from live data of a simulated site; needs npm"
 	@echo "make truth  derived figures, energy balances and 200 failures beside the simulator's truth; ARGS=quick for a minute of it"
 	@echo "make page   ten faults of a simulated site, read from the page in Chromium; ARGS=pictures takes those of docs/images"
 	@echo "make fuzz   wrong answers of devices, wrong MQTT documents and damaged files, a minute of each; ARGS='mqtt_documents --seconds=600'"
@@ -75,6 +76,9 @@ chaos:
 
 incidents:
 	@scripts/incidents $(ARGS)
+
+pictures:
+	@scripts/pictures $(ARGS)
 
 truth:
 	@scripts/truth $(ARGS)

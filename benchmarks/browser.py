@@ -148,7 +148,10 @@ def _now(batch: Batch, epoch: str, seq: int) -> Batch:
 
 
 def _observed(url: str) -> int:
-    site: Any = request(f"{url}/api/v1/site").json()
+    try:
+        site: Any = request(f"{url}/api/v1/site").json()
+    except OSError:  # a collector that has all devices to take in at once may not answer in time; it is asked again
+        return 0
     return int(site["devices"]["answering"])
 
 

@@ -8,14 +8,17 @@ from pathlib import Path
 from collector.api import Api, Sources, Surroundings
 from collector.config import CollectorConfig
 from collector.counters import Counters
+from collector.derive import PART as FIGURES_PART
 from collector.derive import Deriver, Explanation, Inputs, LatestFigures
 from collector.flow import IngestSettings, Keep, Spill
 from collector.latest import Latest
 from collector.ledger import AgentAccount
-from collector.problems import Monitor, Unread, Window, load_table
+from collector.problems import LATE_PART, Monitor, Unread, Window, load_table
+from collector.readings import Readings
 from collector.receive import Delivery, Polled
 from collector.store import FileStore, InfluxStore, Store
-from rackflow import ConfigError
+from rackflow import Batch, ConfigError
+from rackflow.process.bulkhead import Failures
 from rackflow.site import Site
 
 
@@ -42,6 +45,18 @@ def uncounted(_: Iterable[Polled]) -> None:
 
 def unforgotten(_: str, __: str, ___: str = "") -> None:
     """As `uncounted`, for devices that are gone."""
+
+
+def late_takers(failures: Failures, deriver: Deriver, problems: Monitor) -> Callable[[str, Batch, Readings], None]:
+    """What takes a batch that is too late to be shown: energy, and the problems of the time in which nobody listened."""
+    figures = failures.shield(FIGURES_PART, deriver.update_late)
+    judged = failures.shield(LATE_PART, problems.late.offer)
+
+    def take(site: str, batch: Batch, readings: Readings) -> None:
+        figures(site, batch)
+        judged(site, batch, readings)
+
+    return take
 
 
 def ingest_settings(config: CollectorConfig, sites: frozenset[str] | None) -> IngestSettings:

@@ -21,6 +21,7 @@ from collector.assemble import (
     discard,
     ingest_settings,
     keep_of,
+    late_takers,
     make_api,
     open_store,
     surroundings,
@@ -294,11 +295,10 @@ class Collector:
     def _make_ingest(
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
     ) -> Ingest:
-        terms = ingest_settings(self._config, chosen)
-        senders = Senders(self._owners, self._uses, self._clones)
-        late = self._failures.shield(FIGURES_PART, deriver.update_late)
+        who = Senders(self._owners, self._uses, self._clones)
+        late = late_takers(self._failures, deriver, self._problems)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
-        return Ingest(self.latest, dead_letters, self._tally, senders, terms, late, forget)
+        return Ingest(self.latest, dead_letters, self._tally, who, ingest_settings(self._config, chosen), late, forget)
 
     async def _open_records(self) -> RecordsFile | None:
         """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""

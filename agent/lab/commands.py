@@ -18,6 +18,7 @@ from agent.profile import Profile, extends, load_profiles, parse_file, schema_te
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
+from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_snmprec
 
@@ -165,9 +166,9 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
     # Imported here, because a running agent must not load pysnmp: see agent/snmp/__init__.py.
     from agent.lab.walk_snmp import ROOTS, Walker, redacted  # noqa: PLC0415
 
-    walker = Walker(target)
     records: list[Record] = []
-    with contained(target.host, "walk"):
+    with contained(target.host, "walk"), progress("objects", None) as done:
+        walker = Walker(target, done=done)
         try:
             for root in ROOTS:
                 records += await walker.records(root, MAX_RECORDS)

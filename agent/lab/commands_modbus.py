@@ -11,11 +11,12 @@ from pathlib import Path
 
 from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
-from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
+from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
+from rackflow.process.progress import progress
 from rackflow.recording import Place, dump_mbrec
 
 # Units tried by `discover`: 1 is the usual default; devices with built-in Modbus TCP answer to 255 or 0 (Modbus Messaging on TCP/IP
@@ -119,11 +120,13 @@ async def _recorded(
     )
     values: dict[Place, int] = {}
     requests = 0
-    with contained(arguments.host, "walk"):
+    units = arguments.unit or [limits.unit if limits else 1]
+    portions = list(portions_of(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS))
+    with contained(arguments.host, "walk"), progress("requests", len(units) * len(portions)) as done:
         try:
-            for unit in arguments.unit or [limits.unit if limits else 1]:
+            for unit in units:
                 walker = ModbusWalker(client, unit, arguments.rate)
-                values |= await walker.record(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS)
+                values |= await walker.record(portions, done)
                 requests += walker.requests
         finally:
             await client.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.modbus import ModbusClient, words_of
@@ -80,12 +80,13 @@ class ModbusWalker:
         self._due = 0.0
         self.requests = 0
 
-    async def record(self, spans: Sequence[Span], most: int) -> dict[Place, int]:
-        """The registers that the device has, read `most` at a time. Raises DeviceError if it stops answering."""
+    async def record(self, portions: Sequence[Span], done: Callable[[], None] = lambda: None) -> dict[Place, int]:
+        """The registers that the device has; `done` is called for each portion. Raises DeviceError if it stops answering."""
         found: dict[Place, int] = {}
-        for span in _portions(spans, most):
+        for span in portions:
             async for at, value in self._read(span):
                 found[self._unit, span.table, at] = value
+            done()
         return found
 
     async def _read(self, span: Span) -> AsyncIterator[tuple[int, int]]:
@@ -113,7 +114,7 @@ class ModbusWalker:
         self.requests += 1
 
 
-def _portions(spans: Sequence[Span], most: int) -> Iterator[Span]:
+def portions_of(spans: Sequence[Span], most: int) -> Iterator[Span]:
     """The registers of all spans, each once, as spans of at most `most` adjacent registers."""
     wanted = {(span.table, at) for span in spans for at in range(span.address, span.address + span.count)}
     if len(wanted) > MAX_REGISTERS:

@@ -4,7 +4,7 @@ Recordings are passed on and end up in public repositories, so this module redac
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
@@ -51,8 +51,12 @@ _MAC_OCTETS = 6
 class Walker(PysnmpClient):
     """Walks a device and keeps the ASN.1 type of each value, which a recording needs and gufo_snmp does not provide."""
 
-    def __init__(self, target: SnmpTarget, refused: RefusedDatagrams | None = None) -> None:
+    def __init__(
+        self, target: SnmpTarget, refused: RefusedDatagrams | None = None, done: Callable[[], None] = lambda: None
+    ) -> None:
+        """`done` is called for each object."""
         super().__init__(target, refused=refused)
+        self._done = done
         self._tags: dict[str, str] = {}
 
     def _plain(self, name: object, value: object) -> SnmpValue | object:  # type: ignore[override]
@@ -60,6 +64,7 @@ class Walker(PysnmpClient):
         tag = _TAGS.get(type(value).__name__)
         if tag is not None:
             self._tags[str(name)] = tag
+            self._done()
         return super()._plain(name, value)
 
     async def records(self, root: str, limit: int) -> list[Record]:

@@ -74,6 +74,7 @@ def _item(problem: Problem, each: Ended, ended: str | None, seconds: float) -> P
         seconds=round(seconds),
         peak=each.peak,
         is_cause=each.is_cause,
+        is_late=each.is_late,
         acknowledged_by=each.acknowledged_by,
         maintenance=each.maintenance,
     )

@@ -84,7 +84,7 @@ class Ingest:
         tally: Counters,
         senders: Senders,
         settings: IngestSettings,
-        on_late_batch: Callable[[str, Batch], None] | None = None,
+        on_late_batch: Callable[[str, Batch, Readings], None] | None = None,
         on_forgotten: Callable[[str, str, str], None] | None = None,
     ) -> None:
         self._on_forgotten = on_forgotten
@@ -286,7 +286,7 @@ class Ingest:
         if verdict == "stale":
             tally.failures["stale"] += 1
             if self._on_late_batch is not None:
-                self._on_late_batch(topic.site, batch)
+                self._on_late_batch(topic.site, batch, readings)
 
     def _write_dead_letter(self, delivery: Delivery, error: ContractError) -> None:
         log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)

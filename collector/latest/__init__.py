@@ -5,7 +5,7 @@ It is rebuilt from messages after a restart and holds nothing that must survive 
 
 from collector.latest.latest import DEVICE_COST, Latest, Verdict
 from collector.latest.observed import CAUSES, Cause, Observations, words_of
-from collector.latest.state import AgentState, DeviceState, LatestValue
+from collector.latest.state import AgentState, DeviceState, LatestValue, shelf_life_s
 
 __all__ = [
     "CAUSES",
@@ -17,5 +17,6 @@ __all__ = [
     "LatestValue",
     "Observations",
     "Verdict",
+    "shelf_life_s",
     "words_of",
 ]

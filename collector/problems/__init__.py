@@ -6,6 +6,7 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
 from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
+from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window, load_windows, values_of
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
@@ -19,12 +20,13 @@ from collector.problems.starting import start_problems
 from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Acknowledgement, Tracked
 
-PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART, ACKNOWLEDGED_PART)
+PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART, ACKNOWLEDGED_PART, LATE_PART)
 
 __all__ = [
     "ACKNOWLEDGED_PART",
     "FILE_PART",
     "KEEP_S",
+    "LATE_PART",
     "MAINTENANCE_PART",
     "PART",
     "PROBLEM_PARTS",

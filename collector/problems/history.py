@@ -38,6 +38,8 @@ class Ended(msgspec.Struct, frozen=True):
     acknowledged_by: str = ""
     maintenance: str = ""
     """Who had acknowledged it when it ended, and the id of the window that it was in."""
+    is_late: bool = False
+    """Nobody was told: it was over when its readings came."""
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -74,6 +76,10 @@ class History:
             is_cause,
             *care_of(tracked),
         )
+        self.add(ended)
+
+    def add(self, ended: Ended) -> None:
+        """Take what was over before anybody knew of it."""
         self._keep(ended)
         self._waiting.append(ended)
 

@@ -19,7 +19,10 @@ from collector.latest import DeviceState, Latest, Observations
 from collector.problems.acknowledged import Acknowledgements
 from collector.problems.conditions import Evaluator, Finding, Unit
 from collector.problems.history import History, append_history, history_files, read_history
+from collector.problems.late_queue import LateQueue
 from collector.problems.maintenance import Maintenance
+from collector.problems.remaining import METRICS as OF_SUPPLIES
+from collector.problems.remaining import Supplies
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.shares import Shares
 from collector.problems.table import Table
@@ -100,8 +103,9 @@ class Monitor:
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
-        self._metrics = self._evaluator.metrics | {LEAK_POSITION}
+        self._metrics = self._evaluator.metrics | OF_SUPPLIES | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
+        self._supplies = Supplies()
         self.tracker = Tracker(table)
         if maintenance is not None:
             self.tracker.window_of = maintenance.window_of
@@ -110,6 +114,8 @@ class Monitor:
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.history = History()
+        self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock, wall)
+        """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
         self._looked_at: dict[tuple[str, str], float] = {}
@@ -244,6 +250,7 @@ class Monitor:
         if observations is not None:
             unit.cause = observations.causes.get((device.site, device.device), "")
         self._shares.note(key, unit)
+        self._supplies.note(key, unit)
         self._update(key, unit, now)
 
     def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
@@ -270,6 +277,8 @@ class Monitor:
             for group, share in found.items():
                 if (tracked := self.tracker.get((problem, group))) is not None:
                     tracked.affected = share.racks
+                    where = dict(group)
+                    tracked.remains = self._supplies.words(where["site"]) if "feed" in where else ""
 
     def _attempt(self, key: UnitKey, unit: Unit, now: float) -> None:
         self._known.add(key)
@@ -316,6 +325,7 @@ class Monitor:
                 was_there = key[1:] in self._looked_at
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
+        self._supplies.keep(present_devices)
         self._evaluator.history.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._looked_at.keys() - set(names):
             del self._looked_at[gone]

@@ -108,7 +108,11 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         severity=problem.severity,
         subsystem=problem.subsystem,
         summary=problem.summary,
-        description=problem.words.render(labels, tracked.value) + tracked.whereabouts + _limit(tracked) + racks,
+        description=problem.words.render(labels, tracked.value)
+        + tracked.whereabouts
+        + _limit(tracked)
+        + tracked.remains
+        + racks,
         labels=labels,
         since=round(tracked.since_s * 1000),
         value=tracked.value,

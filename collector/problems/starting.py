@@ -1,6 +1,7 @@
 """Starts what runs for problems, each in a task of its own behind the barrier of optional work."""
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader
+from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.push import PUSH_PART, Pusher, targets
@@ -20,6 +21,7 @@ def start_problems(
     """The evaluation, its file, everybody who is told, who has acknowledged, and the maintenance windows if there is a file of them."""
     optional.start(PART, monitor.run)
     optional.start(FILE_PART, monitor.keep)
+    optional.start(LATE_PART, monitor.late.run)
     if config.maintenance is not None:
         optional.start(MAINTENANCE_PART, maintenance.run)
         for url in config.alertmanagers:

@@ -58,6 +58,8 @@ class Tracked:
     restored_until: float = 0.0
     began_s: float = 0.0
     """When it began to hold, wall time; 0 while it does not hold."""
+    earlier_s: float = 0.0
+    """Since when it held, wall time, by readings that came late; 0 if there were none."""
     since_s: float = 0.0
     ended_s: float = 0.0
     cause: Key | None = None
@@ -72,6 +74,8 @@ class Tracked:
     """Who knows of it. It changes nothing but what is shown."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
+    remains: str = ""
+    """What the UPSs of each feed carry and how long they last, if it is about a feed."""
 
     @property
     def key(self) -> Key:
@@ -179,7 +183,7 @@ class Tracker:
             if tracked.holds and not tracked.began_s:
                 tracked.began_s = wall_s - max(0.0, now - tracked.held_from)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
-                tracked.is_active, tracked.since_s, tracked.ended_s = True, wall_s, 0.0
+                tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.earlier_s or wall_s, 0.0
                 self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
@@ -194,6 +198,15 @@ class Tracker:
         for tracked in (*self._fold(now), *self._silence(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
+
+    def note_earlier(self, key: Key, since_s: float) -> None:
+        """Take from late readings since when a problem has held that holds now. Whoever was told of it is not told again."""
+        tracked = self._all.get(key)
+        if tracked is None:
+            return
+        tracked.earlier_s = min(tracked.earlier_s or since_s, since_s)
+        if tracked.is_active:
+            tracked.since_s = min(tracked.since_s, since_s)
 
     def paused(self, seconds: float, now: float) -> None:
         """Leave out a time until `now` in which the collector itself was stopped: nobody saw what held in it, and what was over.
@@ -237,7 +250,8 @@ class Tracker:
 
     def _release(self, tracked: Tracked, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.is_uncertain, tracked.restored_until, tracked.began_s = False, False, 0.0, 0.0
+        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
+        tracked.began_s = tracked.earlier_s = 0.0
 
     @staticmethod
     def _extend(tracked: Tracked, now: float) -> None:

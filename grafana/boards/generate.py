@@ -49,6 +49,8 @@ def dashboards_page() -> str:
         if board in history.BOARDS[1:]:  # with the same panels
             continue
         lines += ["", f"## {board.title[0].upper()}{board.title[1:]}", "", board.question, ""]
+        if board not in history.BOARDS:
+            lines += [f"![{board.title}](../images/boards/{board.uid}.webp)", ""]
         lines += ["| row | panels |", "|---|---|"]
         for row in board.rows:
             panels = [panel.title for _, line in row.lines for panel in line]
@@ -59,5 +61,6 @@ def dashboards_page() -> str:
 
 OPENING: Final = (
     "Nine boards about the present, and one about the past for each store. They are in `grafana/dashboards/`, ready to be provisioned;",
-    "[Set up the dashboards](../how-to/dashboards.md) says how.",
+    "[Set up the dashboards](../how-to/dashboards.md) says how. The pictures are of the demo after some minutes, by the components of",
+    "[Perses](https://perses.dev), which show the same panels in a simpler way than Grafana does (`make pictures`).",
 )

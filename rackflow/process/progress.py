@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Yields a function to call once for each of `total` steps that is done."""
+def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Yields a function to call once for each of `total` steps that is done; without a total, which nobody knows, they are only counted."""
     if not sys.stderr.isatty():
         yield lambda: None
         return

@@ -59,7 +59,7 @@ class Inlet:
             self.tally,
             Senders(self.owners, self.uses, self.clones),
             terms,
-            lambda *heard: self.late.append(heard),
+            lambda site, late, _: self.late.append((site, late)),
             lambda *gone: self.forgotten.append(gone),
         )
 

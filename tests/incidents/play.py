@@ -12,7 +12,7 @@ from rackflow.process.stopping import stop_tasks
 from simulator.site.simulation import Simulation
 from tests.incidents.chain import Chain
 from tests.incidents.rows import Expected, Row
-from tests.incidents.watch import Alerts, Batches, Seen, eventually_true
+from tests.incidents.watch import Alerts, Batches, Seen, Standstill, eventually_true
 
 if TYPE_CHECKING:
     from simulator.site.scenario import ActiveFault
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOOK_S = 0.1
 # Everything that is folded, and what rests on a device being asked again, has ended by then.
 QUIET_S = 240.0
+# The same for leaks, which go on for ten minutes after the rope is dry.
+ALL_OVER_S = 900.0
 AFTER_S = 35.0
 """How long is looked on after the last expected problem: longer than the shipped routes wait before they notify of a warning."""
 QUICK_AFTER_S = 3.0
@@ -80,10 +82,11 @@ class Player:
         self.batches = Batches(chain)
         self.false: list[str] = []
         """What was told and should not have been."""
+        self.standstill = Standstill()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        works = (self.pushed.watch(), self.pulled.watch(), self.batches.watch())
+        works = (self.pushed.watch(), self.pulled.watch(), self.batches.watch(), self.standstill.watch())
         self._tasks = [asyncio.create_task(work, name="incidents-watch") for work in works]
         return self
 
@@ -120,7 +123,8 @@ class Player:
         await stop_tasks(watching, within_s=1.0)
         for number, result in enumerate(results):
             result.stages = [
-                self._stages(each, shown[number, each], agents.get((number, each))) for each in result.row.expects
+                self._stages(each, shown[number, each], agents.get((number, each)), began)
+                for each in result.row.expects
             ]
         for each in active:
             await self.chain.clear(each)
@@ -139,6 +143,10 @@ class Player:
             if lasting <= {"DcimLeakDetected"}:
                 return
             await asyncio.sleep(1.0)
+
+    async def all_over(self, within_s: float = ALL_OVER_S) -> bool:
+        """Wait until nothing is told at all: what still is cannot begin anew when a wave is played again."""
+        return await eventually_true(lambda: not (self.pushed.lasting() or self.pulled.lasting()), within_s)
 
     async def _watch_devices(self, rows: Sequence[Row], shown: dict[tuple[int, Expected], float]) -> None:
         waiting = {
@@ -169,12 +177,12 @@ class Player:
         ways = (self.pulled,) if each.by == "prometheus" else (self.pushed, self.pulled)
         return all(first(way, each, began) is not None for way in ways)
 
-    def _stages(self, each: Expected, shown_s: float, agent_s: float | None) -> Stages:
+    def _stages(self, each: Expected, shown_s: float, agent_s: float | None, began: float) -> Stages:
         problem = load_table().problems[each.problem]
         asked = {condition.metric for condition in problem.conditions()}
         is_silence = "dcim_device_up" in asked and (each.shows or "silent").endswith("silent")
         found = Stages(each, problem.hold_s, problem.is_safety, is_silence, shown_s)
-        pushed, pulled = first(self.pushed, each, 0.0), first(self.pulled, each, 0.0)
+        pushed, pulled = first(self.pushed, each, began), first(self.pulled, each, began)
         if agent_s is not None:
             found.agent = agent_s - shown_s
         if pushed is not None:

@@ -10,15 +10,24 @@ HEADER = (
 )
 
 
+Latencies = dict[str, tuple[float | None, float | None]]
+"""By problem, seconds to Alertmanager by push and by Prometheus."""
+
+
 def table(site: str, results: Iterable[Result]) -> str:
     """A line for each expected problem, and one for each fault of which nothing may be told."""
-    lines = [HEADER]
+    return "\n".join([HEADER, *lines(site, results)])
+
+
+def lines(site: str, results: Iterable[Result]) -> list[str]:
+    """The table without its header."""
+    found = []
     for result in results:
         title = result.row.title + (f"<br>*{result.row.note}*" if result.row.note else "")
         if not result.stages:
-            lines.append(f"| {site} | {title} | none | | | | | | |")
-        lines += [_line(site, title, each) for each in result.stages]
-    return "\n".join(lines)
+            found.append(f"| {site} | {title} | none | | | | | | |")
+        found += [_line(site, title, each) for each in result.stages]
+    return found
 
 
 def _line(site: str, title: str, each: Stages) -> str:
@@ -29,9 +38,9 @@ def _line(site: str, title: str, each: Stages) -> str:
     return f"| {site} | {title} | `{each.expected.problem}`{mark} {labels} | {cells} | {'yes' if each.is_right else '**no**'} |"
 
 
-def measured(results: Iterable[Result]) -> dict[str, tuple[float | None, float | None]]:
+def measured(results: Iterable[Result]) -> Latencies:
     """By problem, the worst seconds by push and by Prometheus, beyond the time for which it has to hold."""
-    found: dict[str, tuple[float | None, float | None]] = {}
+    found: Latencies = {}
     for each in (each for result in results for each in result.stages):
         now = each.own_s(each.pushed), each.own_s(each.pulled)
         if now == (None, None):
@@ -46,8 +55,17 @@ def _worse(one: float | None, other: float | None) -> float | None:
     return max(known, default=None)
 
 
+def safety_latencies(results: Iterable[Result]) -> list[float]:
+    """What Rackflow itself took of each problem of the safety class, without the time for which it has to hold."""
+    return [own for result in results for each in result.stages if (own := each.safety_s) is not None]
+
+
 def last_line(results: Sequence[Result], false: int) -> str:
-    """The sum of it. The latency is what Rackflow itself took, without the time for which a problem has to hold."""
-    safety = [own for result in results for each in result.stages if (own := each.safety_s) is not None]
-    right = sum(result.is_right for result in results)
-    return f"{len(results)} faults, {right} right, worst safety latency {max(safety, default=0.0):.1f} s, {false} false"
+    """The sum of one wave."""
+    worst_s = max(safety_latencies(results), default=0.0)
+    return sum_of(len(results), sum(result.is_right for result in results), worst_s, false)
+
+
+def sum_of(faults: int, right: int, worst_safety_s: float, false: int) -> str:
+    """The last line of `make incidents`."""
+    return f"{faults} faults, {right} right, worst safety latency {worst_safety_s:.1f} s, {false} false"

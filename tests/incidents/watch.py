@@ -19,6 +19,7 @@ from tests.servers.alertmanager import Alertmanager
 from tests.servers.web import request
 
 LOOK_S = 0.5
+STILL_LOOK_S = 0.05
 SHIPPED_WAIT_S = {"critical": 2 * LOOK_S, "warning": 30.0, "info": 30.0}
 """How long an alert must be neither inhibited nor silenced before somebody is notified: `group_wait` of the shipped routes."""
 NOT_PROBLEMS = {"DcimWatchdog"}
@@ -81,6 +82,10 @@ class Alerts:
         """Begin anew: what still lasts is not counted again."""
         self.seen = {key: each for key, each in self.seen.items() if each.lasts}
 
+    def lasting(self) -> list[Seen]:
+        """What Alertmanager has now."""
+        return [each for each in self.seen.values() if each.lasts]
+
     def told(self) -> list[Seen]:
         """What somebody was notified of."""
         return [each for each in self.seen.values() if each.told_s is not None]
@@ -88,6 +93,25 @@ class Alerts:
 
 def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
+
+
+class Standstill:
+    """How long this process stood still. The devices are simulated in it: one that answers late is one that does not answer."""
+
+    def __init__(self) -> None:
+        self.worst_s = 0.0
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(STILL_LOOK_S)
+            self.worst_s = max(self.worst_s, time.monotonic() - before - STILL_LOOK_S)
+
+    def take(self) -> float:
+        """The longest standstill since this was last asked, seconds."""
+        worst_s, self.worst_s = self.worst_s, 0.0
+        return worst_s
 
 
 class Batches:

@@ -59,5 +59,5 @@ function list(items, words, format, now, short) {
     h("tbody", null, items.slice(0, LISTED).map((item) => h("tr", { key: `${item.id} ${item.since}` },
       h("td", null, h("span", { class: `sign ${look(item)}`, "aria-hidden": "true" }, SIGNS[look(item)]), " ", item.ended ? words.problemTitle(item, short) : h("a", { href: linkTo({ problem: item.id }) }, words.problemTitle(item, short)), careOf(item)),
       h("td", null, format.when(instant(item.since), now)),
-      h("td", null, item.ended ? format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) : words.say("day.goes_on")))))));
+      h("td", null, item.ended ? format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) : words.say("day.goes_on"), item.is_late ? h("span", { class: "small" }, " ", words.say("day.late")) : null))))));
 }

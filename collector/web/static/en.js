@@ -193,6 +193,7 @@ export default {
   "day.nothing": "nothing happened",
   "day.list": { one: "{n} event as a list", other: "{n} events as a list" },
   "day.goes_on": "goes on",
+  "day.late": "told late: over before its readings came",
   "day.unknown": "The history is not known.",
   "table.what": "What",
   "table.since": "Since",

@@ -193,6 +193,7 @@ export default {
   "day.nothing": "rien à signaler",
   "day.list": { one: "{n} événement en liste", other: "{n} événements en liste" },
   "day.goes_on": "en cours",
+  "day.late": "signalé après coup : terminé avant l'arrivée de ses mesures",
   "day.unknown": "L'historique n'est pas connu.",
   "table.what": "Quoi",
   "table.since": "Depuis",

@@ -265,7 +265,7 @@ function cleared(page) {
   return h("section", { class: "cleared", "aria-labelledby": "cleared-title" },
     h("h2", { id: "cleared-title" }, words.say("problems.cleared"), ` · ${over.length}`),
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
-      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
+      h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", isOutOfSight(item, page) ? words.problemTitle(item, short) : words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
       isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
 }

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import pty
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, redacted, spans_of
+from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
 from agent.profile.load import load_profiles
 from agent.profile.schema import Profile
 from rackflow.errors import ConfigError
@@ -99,9 +102,29 @@ async def test_holes_are_found_and_left_out() -> None:
     values = holding(10, [1, 2, 3]) | holding(40, [4]) | {(1, "coil", 3): 1, (1, "coil", 4): 0}
     async with served(recorded(values)) as server, connected(target_of(server.port)) as client:
         walker = ModbusWalker(client, 1, 100)
-        found = await walker.record([Span("holding", 0, 64), Span("holding", 8, 4), parse_span("coil:3-4")], 32)
+        spans = [Span("holding", 0, 64), Span("holding", 8, 4), parse_span("coil:3-4")]
+        found = await walker.record(list(portions_of(spans, 32)))
         assert found == values
         assert walker.requests == server.requests < 2 * 66
+
+
+async def test_a_walk_shows_on_a_terminal_how_many_requests_are_left(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    master, slave = pty.openpty()
+    spans = ["--registers", "holding:0-2", "--registers", "holding:100-102"]
+    try:
+        async with served(recorded(holding(0, [1, 2, 3]) | holding(100, [4, 5, 6]))) as server:
+            with open(slave, "w", encoding="utf-8", closefd=False) as terminal:  # noqa: ASYNC230 - a descriptor
+                monkeypatch.setattr(sys, "stderr", terminal)
+                walk = ("walk", "127.0.0.1", "--protocol", "modbus", "--port", str(server.port), "--rate", "100")
+                await command(capfd, *walk, *spans)
+        shown = os.read(master, 65536).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert "requests" in shown
+    assert "2/2" in shown
 
 
 async def test_a_device_is_asked_no_faster_and_for_no_more_than_it_takes() -> None:
@@ -115,7 +138,7 @@ async def test_a_device_is_asked_no_faster_and_for_no_more_than_it_takes() -> No
 
     async with served({1: Strict()}) as server, connected(target_of(server.port)) as client:
         started = asyncio.get_running_loop().time()
-        await ModbusWalker(client, 1, 20).record([Span("holding", 0, 100)], 16)
+        await ModbusWalker(client, 1, 20).record(list(portions_of([Span("holding", 0, 100)], 16)))
         assert asyncio.get_running_loop().time() - started >= 6 / 20
     assert sizes == [16, 16, 16, 16, 16, 16, 4]
 

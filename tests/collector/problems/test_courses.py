@@ -6,6 +6,7 @@ import msgspec
 
 from collector.problems.conditions import Evaluator, Unit
 from collector.problems.push import Webhook
+from collector.problems.remaining import Supplies
 from collector.problems.report import describe
 from collector.problems.settings import WebhookConfig
 from collector.problems.shares import Shares
@@ -140,3 +141,25 @@ def test_a_site_that_is_well_when_its_agent_dies_is_told_of_nothing() -> None:
     site.up = dict.fromkeys(site.up, None)
     assert site.run(300) == []
     assert site.told() == {}
+
+
+def test_a_lost_feed_says_what_the_other_one_carries_and_how_long_its_batteries_last() -> None:
+    supplies = Supplies()
+    for name, feed, load, runtime_s in (
+        ("ups-1", "B", 0.55, 2040.0),
+        ("ups-2", "B", 0.61, 2400.0),
+        ("ups-3", "A", 0.2, 600.0),
+    ):
+        unit = Unit({"site": "s", "feed": feed, "device": name})
+        unit.add("dcim_ups_output_load_ratio", {"phase": "L1"}, load)
+        unit.add("dcim_ups_output_load_ratio", {"phase": "L2"}, load - 0.1)
+        unit.add("dcim_ups_battery_runtime_seconds", {}, runtime_s)
+        supplies.note(("device", "s", name), unit)
+    assert supplies.words("s") == (
+        " UPSs of feed A: 20% loaded, 10 min of battery. UPSs of feed B: 61% loaded, 34 min of battery."
+    )
+    # The UPS of feed A is dark.
+    supplies.note(("device", "s", "ups-3"), Unit({"site": "s", "feed": "A", "device": "ups-3"}))
+    supplies.keep({("device", "s", "ups-2")})
+    assert supplies.words("s") == " UPSs of feed B: 61% loaded, 40 min of battery."
+    assert supplies.words("other") == ""

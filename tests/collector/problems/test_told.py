@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
+import msgspec
 import pytest
 from aiohttp import ClientSession, web
 
@@ -303,3 +304,31 @@ async def test_a_fault_that_began_while_the_collector_was_down_is_told_with_the_
             (problem,) = await problems(one)
             assert problem["since"] <= got[0]["time"]
     assert said(got) == [("DcimSmoke", "active")]
+
+
+async def test_lost_mains_say_what_each_feed_carries_and_how_long_its_batteries_last(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("problems: {DcimMainsLost: {hold_s: 0}}\n", encoding="utf-8")
+    config = config_for(mosquitto.port, tmp_path, problems={"limits": str(limits)})
+    names = {"ups-a1": "A", "ups-a2": "A", "ups-b1": "B"}
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        await publish(client, status(*names))
+        for number, (name, feed) in enumerate(reversed(names.items())):
+            state = "battery" if feed == "A" else "normal"
+            values = {"dcim_ups_output_total_load_ratio": 0.4 + number / 10, "dcim_ups_battery_runtime_seconds": 1200.0}
+            said = batch(name, seq=number + 1, values=values, states={"dcim_ups_output_source": state})
+            await publish(
+                client, msgspec.structs.replace(said, labels={**said.labels, "feed": feed}, device_class="ups")
+            )
+
+        def told() -> bool:
+            document = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems").json())
+            found = [each["description"] for each in document["problems"] if each["name"] == "DcimMainsLost"]
+            return bool(found) and found[0].endswith(
+                " UPSs of feed A: 60% loaded, 20 min of battery. UPSs of feed B: 40% loaded, 20 min of battery. Racks: b07."
+            )
+
+        await eventually(told, "the mains of feed A are lost, with what is left")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,7 +25,7 @@ SITE, ROOM = "cas1", "dh1"
 RACK_WATTS = [132_000] * 16
 CAMPUS_RACKS = 512
 REPOSITORY = Path(__file__).resolve().parents[3]
-COLLECTOR_SETTINGS = {"problems": {"runbook_base": "https://example.org/"}}
+COLLECTOR_SETTINGS: dict[str, Any] = {"problems": {"runbook_base": "https://example.org/"}}
 
 
 @dataclass

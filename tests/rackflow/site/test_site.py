@@ -78,7 +78,8 @@ pdus:
     [
         ("pdu-a1-a", {"site": "t1", "room": "hall", "row": "a", "rack": "a1", "feed": "A"}),
         ("ups-b", {"site": "t1", "room": "plant", "feed": "B"}),
-        ("cdu-2", {"site": "t1", "room": "hall", "row": "a"}),
+        ("cdu-1", {"site": "t1", "room": "hall", "row": "a"}),  # on both feeds
+        ("cdu-2", {"site": "t1", "room": "hall", "row": "a", "feed": "A"}),
         ("meter-it", {"site": "t1"}),
         ("box-1", {"site": "t1", "room": "hall", "row": "a"}),
         ("rope-1", {"site": "t1", "room": "hall"}),

@@ -284,7 +284,7 @@ def test_with_script_the_plain_page_is_there_at_once_and_stays_until_it_is_loade
 def test_what_ended_because_nobody_observes_it_any_more_is_not_called_over(hall: Hall, browser: Browser) -> None:
     with browser.page(hall.url) as page:
         seen, unseen = page.ask(ENDED_OUT_OF_SIGHT.replace("${BASE}", f"./{files_of(hall)}"))
-        assert seen.startswith("✓ Rack b1")
+        assert seen.startswith("✓ Over: Rack b1")
         assert "lasted 60\u00a0s" in seen
         assert unseen.startswith("? Rack b2")
         assert "nobody knows whether it is over" in unseen

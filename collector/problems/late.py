@@ -1,0 +1,316 @@
+"""Judges readings that come late, by their own times: what was wrong while nobody listened, since when, and until when. Pure.
+
+Readings come late after the collector or the broker was away. They must page nobody, because what they tell may be long over. But what
+still is wrong began with the first reading that showed it, and what began and ended meanwhile belongs into the history of the day. Only
+what a device says itself and shares of devices are judged; figures across devices and the state of agents are not derived anew.
+
+The messages of one agent come in the order of their numbers, with other agents' between them. So nothing is decided before they have
+stopped coming for a while: then the present problems are known as well, and a consequence finds its cause.
+"""
+
+import math
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from collector.derive import SiteLimit
+from collector.latest import shelf_life_s
+from collector.problems.conditions import Evaluator, Finding, Labels, Unit
+from collector.problems.history import KEEP_S, Ended
+from collector.problems.shares import Shares
+from collector.problems.table import Problem, Table
+from collector.problems.tracker import Key, Tracked, UnitKey
+from collector.readings import Layout, Readings
+from rackflow import Batch
+from rackflow.catalogue import BASE_LABELS
+
+ASKED: Final = "late_asked"
+"""Name of what is kept of a layout (`Layout.made`)."""
+# Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
+MAX_SPANS = 10_000
+# Readings that are held, of all devices together; each costs some 200 bytes. The rest is not judged.
+MAX_HELD = 50_000
+# How often shares of devices are counted, in the readings' own time: each count looks at all devices.
+SHARES_EVERY_S = 1.0
+
+
+class LateReadings(NamedTuple):
+    """A message that came late, with its usable readings."""
+
+    site: str
+    batch: Batch
+    readings: Readings
+
+
+@dataclass(slots=True)
+class _Span:
+    """One problem at one place, from its first late reading on. Wall times by the agent's clock."""
+
+    problem: Problem
+    labels: Labels
+    since_s: float
+    run_from_s: float
+    last_s: float
+    value: float
+    peak: float
+    poll_s: float
+    holds: bool = True
+    over_s: float = 0.0
+    """When a reading first did not show it any more, since it last held."""
+    held_s: float = 0.0
+    is_told: bool = False
+    """Whether it held for as long as it must."""
+
+    def hold(self, value: float, at_s: float, poll_s: float) -> None:
+        """A reading shows it."""
+        at_s = max(at_s, self.last_s)  # devices of two agents, whose backlogs come side by side
+        if self.holds:
+            self.held_s += at_s - self.last_s
+        else:
+            self.holds, self.run_from_s = True, at_s
+            if not self.is_told and not self.problem.within_s:
+                self.since_s = at_s
+        held_s = self.held_s if self.problem.within_s else at_s - self.run_from_s
+        self.is_told = self.is_told or held_s >= self.problem.hold_s
+        self.value, self.last_s, self.poll_s = value, at_s, poll_s
+        lower = any(condition.below is not None for condition in self.problem.when)
+        self.peak = min(self.peak, value) if lower else max(self.peak, value)
+
+    def release(self, at_s: float) -> None:
+        """A reading does not show it."""
+        if self.holds:
+            self.holds, self.over_s = False, at_s
+
+    def is_over(self, at_s: float) -> bool:
+        """Whether it has not held for so long that it does not go on."""
+        dip_s = max(self.problem.keep_s, self.problem.within_s - self.problem.hold_s)
+        return not self.holds and at_s - self.last_s > dip_s
+
+
+@dataclass(slots=True)
+class _Device:
+    """The readings of one device at the time of its last late message; each with the time until which it counts."""
+
+    at_s: float = 0.0
+    values: dict[str, tuple["_Place", float | str, float]] = field(default_factory=dict)
+    keys: set[Key] = field(default_factory=set)
+
+
+Now = Callable[[Key], Tracked | None]
+"""What is followed at present."""
+
+
+class LateJudge:
+    """Follows problems through the readings of one backlog. `settle` gives its verdict and forgets it."""
+
+    def __init__(self, table: Table, limits: Mapping[tuple[str, str], Sequence[SiteLimit]]) -> None:
+        self._table = table
+        self._limits = limits
+        self._evaluator = Evaluator(table)
+        self._shares = Shares(table, self._evaluator)
+        self._devices: dict[tuple[str, str], _Device] = {}
+        self._spans: dict[Key, _Span] = {}
+        self._closed: list[_Span] = []
+        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
+        self.refused = 0
+        """Problems that were not followed because there were too many."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing came since the last verdict."""
+        return not self._devices
+
+    def take(self, late: LateReadings, wall_s: float) -> None:
+        """Judge one message. What is older than a day, from the future, or before the last one of its device, is left out."""
+        batch, at_s = late.batch, late.batch.time / 1000
+        device = self._devices.setdefault((late.site, batch.device), _Device())
+        if not wall_s - KEEP_S < at_s <= wall_s or at_s < device.at_s or batch.device_class == "agent":
+            return
+        unit = self._unit(late, device, at_s)
+        found: dict[Key, Finding] = {}
+        for problem, conditions in self._evaluator.asked_of(unit):
+            findings = self._evaluator.findings(problem, unit, at_s, conditions) if conditions else {}
+            found |= {(problem.name, labels): finding for labels, finding in findings.items()}
+        self._note({key: each.value for key, each in found.items()}, device.keys, at_s, batch.interval_s, unit)
+        unit_key: UnitKey = ("device", late.site, batch.device)
+        self._shares.note(unit_key, unit)
+        self._uncounted += 1
+        # Backlogs of two agents have two times, side by side: then the second bound keeps this at a few devices a message.
+        if abs(at_s - self._counted_s) >= SHARES_EVERY_S and self._uncounted * 4 >= len(self._devices):
+            self._count_shares(at_s, batch.interval_s)
+
+    def _unit(self, late: LateReadings, device: _Device, at_s: float) -> Unit:
+        """The device at the time of this message: its readings, and earlier ones that were current then."""
+        batch, until_s = late.batch, at_s + shelf_life_s(late.batch.interval_s)
+        device.at_s = at_s
+        if not batch.up:
+            self._held -= len(device.values)
+            device.values.clear()
+        asked = _asked(late.readings.layout, self._evaluator.metrics)
+        for each in asked.numbers:
+            self._hold(device, each, late.readings.numbers[each.place], until_s)
+        for each in asked.words:
+            self._hold(device, each, late.readings.words[each.place], until_s)
+        base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
+        unit = Unit({**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent)
+        for place, value, expires_s in device.values.values():
+            if at_s < expires_s:
+                unit.add(place.name, place.by_name, value)
+        for limit in self._limits.get((late.site, batch.device), ()):
+            unit.add(limit.metric, dict(limit.labels), limit.value)
+        unit.add("dcim_device_observed", {"agent": batch.agent}, 1.0)
+        unit.add("dcim_device_up", {"agent": batch.agent}, float(batch.up))
+        unit.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
+        return unit
+
+    def _hold(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
+        if place.key not in device.values:
+            if self._held >= MAX_HELD:
+                return
+            self._held += 1
+        device.values[place.key] = place, value, until_s
+
+    def _note(self, found: Mapping[Key, float], known: set[Key], at_s: float, poll_s: float, unit: Unit | None) -> None:
+        for key, value in found.items():
+            span = self._spans.get(key)
+            if span is None:
+                if len(self._spans) + len(self._closed) >= MAX_SPANS:
+                    self.refused += 1
+                    continue
+                span = self._spans[key] = _Span(
+                    self._table.problems[key[0]], key[1], at_s, at_s, at_s, value, value, poll_s
+                )
+                known.add(key)
+            span.hold(value, at_s, poll_s)
+        for key in known - found.keys():
+            span = self._spans[key]
+            # As while it happens: a device that does not answer may go on with what it had, and one message has one class of readings.
+            is_silent = unit is not None and unit.is_silent and at_s < span.last_s + span.problem.silent_s
+            if not is_silent and (unit is None or unit.is_silent or self._evaluator.decides(span.problem, unit)):
+                span.release(at_s)
+            if span.is_over(at_s):
+                known.discard(key)
+                gone = self._spans.pop(key)
+                if gone.is_told:
+                    self._closed.append(gone)
+
+    def _count_shares(self, at_s: float, poll_s: float) -> None:
+        self._counted_s, self._uncounted = at_s, 0
+        for name, groups in self._shares.found().items():
+            known = {key for key in self._spans if key[0] == name}
+            self._note({(name, group): each.value for group, each in groups.items()}, known, at_s, poll_s, None)
+
+    def going_on(self, now: Now, until_s: float = 0.0) -> list[tuple[Key, float]]:
+        """The present problems that late readings lead up to, each with the time since when it has held.
+
+        `until_s` is when the last late message was received, once no more will come: what nobody has read is taken to have gone on.
+        """
+        return [
+            (key, span.since_s)
+            for key, span in self._spans.items()
+            if (tracked := now(key)) is not None and _is_same(span, tracked, until_s)
+        ]
+
+    def is_open(self, now: Now) -> bool:
+        """Whether a problem held in the last late reading, and nothing was heard of it since: its next reading is still to come."""
+        return any(span.holds and now(key) is None for key, span in self._spans.items())
+
+    def settle(self, goes_on: Collection[Key], active: Iterable[Tracked]) -> list[Ended]:
+        """What began and is over, in the order of its end; all is forgotten then. `active` are the present problems."""
+        over = [*self._closed, *(span for key, span in self._spans.items() if span.is_told and key not in goes_on)]
+        others = [*over, *(self._spans[key] for key in goes_on)]
+        present = list(active)
+        ended = [_ended(each, others, present) for each in over]
+        self._devices.clear()
+        self._spans.clear()
+        self._closed.clear()
+        self._shares.keep(())
+        self._evaluator.history.forget(math.inf)
+        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
+        return sorted(ended, key=lambda each: each.ended_s)
+
+
+class _Place(NamedTuple):
+    """One series of a message that some problem asks about."""
+
+    place: int
+    key: str
+    name: str
+    by_name: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    numbers: Sequence[_Place]
+    words: Sequence[_Place]
+
+
+def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
+    """The places of a message's numbers and states that some problem asks about."""
+    known = layout.made.get(ASKED)
+    if isinstance(known, _Asked):
+        return known
+    found = [
+        [
+            _Place(place, each.key, each.metric.name, each.by_name)
+            for place, each in enumerate(series)
+            if each.metric.name in metrics
+        ]
+        for series in (layout.numbers, layout.words)
+    ]
+    asked = layout.made[ASKED] = _Asked(*found)
+    return asked
+
+
+def _is_same(span: _Span, tracked: Tracked, until_s: float) -> bool:
+    """Whether a present problem is the one that the last late readings showed."""
+    if not span.holds:
+        return False
+    if tracked.is_active and tracked.since_s <= span.last_s:
+        return True  # it was told before the outage
+    # Between the last late reading and the first live one nothing else was read: the late one was current for so long.
+    return tracked.holds and 0.0 < tracked.began_s <= max(span.last_s, until_s) + shelf_life_s(span.poll_s)
+
+
+def _ended(span: _Span, others: Sequence[_Span], active: Iterable[Tracked]) -> Ended:
+    ended_s = span.over_s or span.last_s
+    is_explained = any(_explains(each.problem.name, each.labels, span) for each in active) or any(
+        _explains(each.problem.name, each.labels, span)
+        for each in others
+        if each.since_s <= ended_s and span.since_s <= (each.over_s or each.last_s) + each.problem.linger_s
+    )
+    return Ended(
+        span.problem.name,
+        [*span.labels],
+        span.since_s,
+        ended_s,
+        span.value,
+        span.peak,
+        is_cause=not is_explained,
+        is_late=True,
+    )
+
+
+def _explains(name: str, labels: Labels, span: _Span) -> bool:
+    """Whether another problem explains this one, by the table."""
+    by = span.problem.causes.get(name)
+    if by is None:
+        return False
+    theirs, own = dict(labels), dict(span.labels)
+    if any(not own.get(label) or own.get(label) != theirs.get(label) for label in by):
+        return False
+    where = span.problem.cause_where.get(name, {})
+    return all(own.get(label) in values for label, values in where.items())
+
+
+def news(ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[Tracked]) -> Iterator[Ended]:
+    """Those that nothing stands for yet: a problem that was told before the outage has one end, told when it was known."""
+    told: dict[Key, list[tuple[float, float]]] = {}
+    for each in kept:
+        told.setdefault((each.name, tuple(each.labels)), []).append((each.since_s, each.ended_s))
+    for present in active:
+        told.setdefault(present.key, []).append((present.since_s, math.inf))
+    for each in ended:
+        spans = told.get((each.name, tuple(each.labels)), [])
+        if not any(since_s <= each.ended_s and each.since_s <= until_s for since_s, until_s in spans):
+            yield each

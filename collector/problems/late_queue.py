@@ -1,0 +1,122 @@
+"""Judges late readings beside everything else: a backlog may take all there is, and nothing of it is urgent."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from collector.derive import SiteLimit
+from collector.problems.history import History
+from collector.problems.late import LateJudge, LateReadings, news
+from collector.problems.table import Table
+from collector.problems.tracker import RESTORED_S, Tracker
+from collector.readings import Readings
+from rackflow import Batch
+from rackflow.process.bulkhead import Failures
+
+log = logging.getLogger(__name__)
+LATE_PART: Final = "problems_late"
+"""Name of its bulkhead."""
+# Messages that wait, and readings in them: some 15 MB. An hour of 1,000 devices is more, so that beyond half of it one message in so many
+# seconds of each device and poll class is enough; what began is then known to that many seconds.
+MAX_WAITING: Final = 10_000
+MAX_READINGS: Final = 200_000
+THINNED_S: Final = 15.0
+# Devices and poll classes whose last message is remembered for that.
+MAX_THINNED: Final = 50_000
+# One message takes some 0.1 ms. After each slice the loop belongs to others for three times as long, so that a backlog is stored hardly
+# later.
+SLICE: Final = 20
+OTHERS_SHARE: Final = 3.0
+# A backlog comes without such a pause.
+QUIET_S: Final = 10.0
+LOOK_S: Final = 1.0
+
+
+class LateQueue:
+    """Late readings that wait to be judged. What becomes of them is in the tracker and the history; nobody is told."""
+
+    def __init__(
+        self,
+        table: Table,
+        limits: Mapping[tuple[str, str], Sequence[SiteLimit]],
+        tracker: Tracker,
+        history: History,
+        failures: Failures,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._judge = LateJudge(table, limits)
+        self._tracker, self._history, self._failures = tracker, history, failures
+        self._clock, self._wall = clock, wall
+        self._waiting: deque[LateReadings] = deque()
+        self._readings = 0
+        self._taken: dict[tuple[str, str, str], int] = {}
+        self._last = self._received_s = 0.0
+        self.left_out = 0
+        """Messages that were not judged, because there were too many."""
+
+    def offer(self, site: str, batch: Batch, readings: Readings) -> None:
+        """Take a message that came late."""
+        self._last, self._received_s = self._clock(), self._wall()
+        size = len(readings.numbers) + len(readings.words)
+        is_full = len(self._waiting) >= MAX_WAITING or self._readings + size > MAX_READINGS
+        is_half_full = len(self._waiting) >= MAX_WAITING // 2 or self._readings >= MAX_READINGS // 2
+        key = site, batch.device, batch.poll
+        if is_full or (is_half_full and batch.time < self._taken.get(key, 0) + THINNED_S * 1000):
+            self.left_out += 1
+            return
+        if key in self._taken or len(self._taken) < MAX_THINNED:
+            self._taken[key] = batch.time
+        self._readings += size
+        # Its readings are there once more, by place, in a tenth of the memory.
+        bare = msgspec.structs.replace(batch, values={}, states={}, bad={})
+        self._waiting.append(LateReadings(site, bare, readings))
+
+    async def run(self) -> None:
+        """Judge until cancelled."""
+        while True:
+            self._failures.progress(LATE_PART, 10 * LOOK_S)
+            began = self._clock()
+            for _ in range(min(SLICE, len(self._waiting))):
+                self._take_one()
+            if self._waiting:
+                await asyncio.sleep(OTHERS_SHARE * (self._clock() - began))
+                continue
+            self.look()
+            await asyncio.sleep(LOOK_S)
+
+    def judge_all(self) -> None:
+        """Judge everything that waits, as `run` does in slices."""
+        while self._waiting:
+            self._take_one()
+
+    def _take_one(self) -> None:
+        late = self._waiting.popleft()
+        self._readings -= len(late.readings.numbers) + len(late.readings.words)
+        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), None)
+
+    def look(self) -> None:
+        """Note since when present problems have held, and once the backlog has ended what is over."""
+        if self._judge.is_empty:
+            return
+        for key, since_s in self._judge.going_on(self._tracker.get):
+            self._tracker.note_earlier(key, since_s)
+        quiet_s = self._clock() - self._last
+        if quiet_s < QUIET_S or (quiet_s < RESTORED_S and self._judge.is_open(self._tracker.get)):
+            return
+        goes_on = dict(self._judge.going_on(self._tracker.get, self._received_s))
+        for key, since_s in goes_on.items():
+            self._tracker.note_earlier(key, since_s)
+        active = self._tracker.active()
+        ended = self._judge.settle(goes_on, active)
+        found = list(news(ended, self._history.since(0.0, self._wall()), active))
+        for each in found:
+            self._history.add(each)
+        log.info("late readings judged problems_over=%d messages_left_out=%d", len(found), self.left_out)
+        self._taken.clear()
+        self.left_out = 0

@@ -1,0 +1,63 @@
+"""What the UPSs of each feed carry and how long they last: a message about a lost feed must say how much time is left. Pure."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+
+from collector.problems.conditions import Unit
+from collector.problems.tracker import UnitKey
+
+# The first that a UPS reports; by phase it is the most loaded phase.
+LOADS: Final = ("dcim_ups_output_total_load_ratio", "dcim_ups_output_load_ratio")
+RUNTIME: Final = "dcim_ups_battery_runtime_seconds"
+METRICS: Final = frozenset((*LOADS, RUNTIME))
+
+
+class _Ups(NamedTuple):
+    site: str
+    feed: str
+    load_ratio: float | None
+    runtime_s: float | None
+
+
+class Supplies:
+    """The UPSs of all feeds, by the last that each said."""
+
+    def __init__(self) -> None:
+        self._ups: dict[UnitKey, _Ups] = {}
+
+    def note(self, key: UnitKey, unit: Unit) -> None:
+        """Take what a device says now. One that says neither is no UPS, or is silent."""
+        feed = unit.base.get("feed", "")
+        loads = [each for name in LOADS for each in _numbers(unit, name)]
+        runtimes = _numbers(unit, RUNTIME)
+        if feed and (loads or runtimes):
+            self._ups[key] = _Ups(unit.base["site"], feed, max(loads, default=None), min(runtimes, default=None))
+        else:
+            self._ups.pop(key, None)
+
+    def keep(self, present: Collection[UnitKey]) -> None:
+        """Forget devices that are gone."""
+        for gone in self._ups.keys() - set(present):
+            del self._ups[gone]
+
+    def words(self, site: str) -> str:
+        """A sentence for each feed, as in ` UPSs of feed B: 61% loaded, 34 min of battery.` The worst UPS counts."""
+        feeds: dict[str, list[_Ups]] = defaultdict(list)
+        for ups in self._ups.values():
+            if ups.site == site:
+                feeds[ups.feed].append(ups)
+        return "".join(_sentence(feed, feeds[feed]) for feed in sorted(feeds))
+
+
+def _sentence(feed: str, members: Iterable[_Ups]) -> str:
+    members = list(members)
+    loads = [each.load_ratio for each in members if each.load_ratio is not None]
+    runtimes = [each.runtime_s for each in members if each.runtime_s is not None]
+    parts = [f"{max(loads):.0%} loaded"] if loads else []
+    parts += [f"{min(runtimes) / 60:.0f} min of battery"] if runtimes else []
+    return f" UPSs of feed {feed}: {', '.join(parts)}."
+
+
+def _numbers(unit: Unit, name: str) -> list[float]:
+    return [raw for _, raw in unit.series.get(name, ()) if not isinstance(raw, str)]

@@ -1,0 +1,253 @@
+"""Readings that come late: since when what is wrong has been wrong, and what began and ended while nobody listened."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from collector.problems import late_queue, load_table
+from collector.problems.history import Ended, History
+from collector.problems.late_queue import LateQueue
+from collector.problems.tracker import Tracked, Tracker
+from collector.readings import SeriesKeys, resolve
+from rackflow import Batch
+from rackflow.process.bulkhead import Failures
+from tests.collector.documents import batch, document, now_ms, status
+from tests.collector.problems.test_told import SMOKE, hook, problems, said, smoke, telling
+from tests.collector.running import publish, publisher, running, until
+from tests.servers.mosquitto import Mosquitto
+from tests.servers.waiting import eventually
+from tests.servers.web import request
+
+NOW_S = 1_795_000_000.0
+SOURCE = "dcim_ups_output_source"
+
+
+class Backlog:
+    """A collector that was away until 100 s ago, at its first moment: what is followed now, and what comes late."""
+
+    def __init__(self) -> None:
+        table = load_table()
+        self.tracker, self.history = Tracker(table), History()
+        self.now = 1000.0
+        self.failures = Failures(late_queue.LATE_PART)
+        self.queue = LateQueue(
+            table, {}, self.tracker, self.history, self.failures, lambda: self.now, lambda: NOW_S + self.now - 1000.0
+        )
+        self.keys = SeriesKeys()
+        self.messages: list[Tracked] = []
+
+    def late(self, *batches: Batch) -> None:
+        """Messages from the backlog."""
+        for each in batches:
+            self.queue.offer("cas1", each, resolve(each, self.keys))
+        self.queue.judge_all()
+
+    def live(self, problem: str, labels: Mapping[str, str], *, holds: bool = True) -> Tracked | None:
+        """The present readings of the device."""
+        key = problem, tuple(sorted(labels.items()))
+        self.tracker.update(("device", "cas1", labels["device"]), {key: 1.0} if holds else {}, self.now)
+        self.messages += self.tracker.tick(self.now, NOW_S + self.now - 1000.0)
+        return self.tracker.get(key)
+
+    def settled(self) -> list[Ended]:
+        """What the history has once the backlog has ended."""
+        self.queue.look()
+        self.now += late_queue.QUIET_S + 1.0
+        self.queue.look()
+        assert not self.failures.counts, self.failures.counts
+        return self.history.since(0.0, NOW_S + self.now - 1000.0)
+
+
+PLACE = {"site": "cas1", "room": "dh1", "row": "b", "rack": "b07", "device": "cdu-07", "kind": "smoke", "sensor": "1"}
+
+
+def smokes(values: Iterable[int], first_s: float = -600.0, device: str = "cdu-07") -> list[Batch]:
+    """One message a second about a smoke detector, from so many seconds before now."""
+    return [
+        batch(device, seq=number + 1, time_ms=round((NOW_S + first_s + number) * 1000), values={SMOKE: float(value)})
+        for number, value in enumerate(values)
+    ]
+
+
+def test_a_fault_of_the_outage_that_goes_on_is_told_with_the_time_of_its_first_reading() -> None:
+    backlog = Backlog()
+    tracked = backlog.live("DcimSmoke", PLACE)
+    assert tracked is not None
+    assert tracked.since_s == NOW_S, "the first word after the start"
+    # 300 s without smoke, then with it until now.
+    backlog.late(*smokes([0] * 300 + [1] * 300))
+    assert backlog.settled() == []
+    assert tracked.since_s == NOW_S - 300.0
+    assert len(backlog.messages) == 1, "nobody is told a second time"
+
+
+def test_what_is_not_told_yet_when_the_backlog_comes_is_told_with_the_time_of_its_first_reading() -> None:
+    backlog = Backlog()
+    place = {name: text for name, text in PLACE.items() if name not in ("kind", "sensor")} | {"agent": "gw-3"}
+    backlog.live("DcimDeviceUnreachable", place)
+    dark = [
+        batch(
+            seq=number + 1,
+            time_ms=round((NOW_S - 400.0 + 10 * number) * 1000),
+            interval_s=10.0,
+            error="timeout",
+            values={},
+        )
+        for number in range(40)
+    ]
+    backlog.late(*dark)
+    backlog.settled()
+    backlog.now += 120.0
+    tracked = backlog.live("DcimDeviceUnreachable", place)
+    assert tracked is not None
+    assert tracked.is_active
+    assert tracked.since_s == NOW_S - 400.0
+
+
+def test_what_began_and_ended_in_the_outage_is_in_the_history_and_nobody_is_told() -> None:
+    backlog = Backlog()
+    backlog.live("DcimSmoke", PLACE, holds=False)
+    backlog.late(*smokes([0] * 100 + [1] * 50 + [0] * 450))
+    (ended,) = backlog.settled()
+    assert (ended.name, dict(ended.labels), ended.is_late, ended.is_cause) == ("DcimSmoke", PLACE, True, True)
+    assert (ended.since_s, ended.ended_s) == (NOW_S - 500.0, NOW_S - 450.0)
+    assert backlog.messages == []
+    assert backlog.history.take_waiting() == [ended], "it is written to the file"
+
+
+def test_what_held_for_too_short_to_be_told_is_not_in_the_history() -> None:
+    backlog = Backlog()
+    states = ["normal"] * 10 + ["bypass"] * 59 + ["normal"] * 200
+    backlog.late(
+        *(
+            batch(
+                "ups-1", seq=number + 1, time_ms=round((NOW_S - 300 + number) * 1000), values={}, states={SOURCE: state}
+            )
+            for number, state in enumerate(states)
+        )
+    )
+    assert backlog.settled() == []
+
+
+def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
+    backlog = Backlog()
+    backlog.late(*smokes([1] * 50 + [0] * 20 + [1] * 50 + [0] * 200 + [1] * 10 + [0] * 200))
+    found = [(each.since_s - NOW_S, each.ended_s - NOW_S) for each in backlog.settled()]
+    assert sorted(found) == [(-600.0, -480.0), (-280.0, -270.0)]
+
+
+def test_a_fault_that_was_told_before_the_outage_has_one_end() -> None:
+    backlog = Backlog()
+    key = "DcimSmoke", tuple(sorted(PLACE.items()))
+    before = Tracked(
+        load_table().problems["DcimSmoke"], key[1], ("device", "cas1", "cdu-07"), 1.0, 1.0, since_s=NOW_S - 900
+    )
+    backlog.tracker.restore(before, backlog.now)
+    backlog.late(*smokes([1] * 100 + [0] * 500))
+    backlog.live("DcimSmoke", PLACE, holds=False)
+    backlog.now += 61.0  # `keep_s`
+    backlog.live("DcimSmoke", PLACE, holds=False)
+    backlog.history.note(before)
+    (ended,) = backlog.settled()
+    assert (ended.since_s, ended.is_late) == (NOW_S - 900, False)
+
+
+def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
+    backlog = Backlog()
+    backlog.late(*smokes([0] * 300 + [1] * 300))
+    assert backlog.settled() == [], "it may go on"
+    tracked = backlog.live("DcimSmoke", PLACE)
+    assert backlog.settled() == []
+    assert tracked is not None
+    assert tracked.since_s == NOW_S - 300.0
+    # Nothing was read for a minute, and then it is there from the first word on.
+    backlog = Backlog()
+    backlog.late(*smokes([0] * 300 + [1] * 240))
+    tracked = backlog.live("DcimSmoke", PLACE)
+    assert backlog.settled() == []
+    assert tracked is not None
+    assert tracked.since_s == NOW_S - 300.0
+    # Another one never speaks again.
+    backlog.late(*smokes([1] * 5, device="cdu-08", first_s=-30.0))
+    assert backlog.settled() == []
+    backlog.now += 180.0
+    assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-08"]
+
+
+def test_a_lost_feed_of_the_outage_is_one_problem_that_explains_its_devices() -> None:
+    backlog = Backlog()
+    for second in range(0, 400, 5):
+        for number in range(6):
+            # Four of the feed's six are dark for 200 s; the battery of a UPS carries the others.
+            is_dark = 100 <= second < 300 and number < 4
+            one = batch(
+                f"pdu-{number}",
+                seq=second * 10 + number + 1,
+                time_ms=round((NOW_S - 600 + second) * 1000),
+                interval_s=5.0,
+                values={},
+                error="timeout" if is_dark else None,
+            )
+            backlog.late(msgspec.structs.replace(one, labels={**one.labels, "feed": "A"}, device_class="pdu"))
+    ended = backlog.settled()
+    assert [each.name for each in ended if each.is_cause] == ["DcimFeedLost"]
+    assert sum(each.name == "DcimDeviceUnreachable" for each in ended) == 4
+
+
+def test_messages_of_last_week_from_the_future_or_twice_are_left_out() -> None:
+    backlog = Backlog()
+    backlog.late(*smokes([1] * 5, first_s=-200_000.0), *smokes([1] * 5, first_s=60.0))
+    backlog.late(*smokes([0] * 20), *smokes([1] * 5))
+    assert backlog.settled() == []
+
+
+def test_a_long_backlog_is_thinned_and_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_queue, "MAX_WAITING", 200)
+    backlog = Backlog()
+    for each in smokes([0] * 100 + [1] * 100 + [0] * 2000, first_s=-3000.0):
+        backlog.queue.offer("cas1", each, resolve(each, backlog.keys))
+    # The first hundred, then one of fifteen, and none once it is full.
+    assert backlog.queue.left_out == 2200 - 200
+    backlog.queue.judge_all()
+    (ended,) = backlog.settled()
+    assert (ended.since_s - NOW_S, ended.ended_s - NOW_S) == (-2886.0, -2796.0)
+
+
+async def test_after_a_restart_the_page_and_the_webhook_say_since_when_and_the_history_has_what_is_over(
+    mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_queue, "QUIET_S", 1.0)
+    began_ms = now_ms() - 600_000
+    async with hook() as (url, got):
+        config = telling(mosquitto.port, tmp_path, {"webhooks": [{"url": url}]})
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.ready()
+            await publish(client, status("cdu-07", "cdu-08"), document(), document("cdu-08"))
+        async with publisher(mosquitto.port) as client:
+            # Ten minutes ago smoke began in one, and began and ended in the other. The broker keeps it for the collector.
+            for number, (first, second) in enumerate([(0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (1.0, 0.0)]):
+                for place, (device, value) in enumerate((("cdu-07", first), ("cdu-08", second))):
+                    time_ms = began_ms + 100_000 * number
+                    each = batch(device, seq=2 * number + place + 1, time_ms=time_ms, values={SMOKE: value})
+                    await publish(client, each)
+        async with running(config) as one, publisher(mosquitto.port) as client:
+            await one.subscribed()
+            await publish(client, smoke(9, 1.0), smoke(10, 0.0, "cdu-08"))
+            await until(lambda: bool(said(got)), "told")
+
+            past: list[dict[str, Any]] = []
+
+            def is_in_history() -> bool:
+                document = cast("dict[str, Any]", request(f"{one.url}/api/v1/problems/history").json())
+                past[:] = [each for each in document["items"] if each["ended"]]
+                return bool(past)
+
+            await eventually(is_in_history, "the history has it")
+            (present,) = await problems(one)
+    assert said(got) == [("DcimSmoke", "active")], "nobody is told of what is over"
+    assert present["since"] == began_ms + 100_000
+    (over,) = past
+    assert (over["labels"]["device"], over["is_late"], over["seconds"]) == ("cdu-08", True, 100)
