@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from collector.config import CollectorConfig
-from collector.problems import history_files, is_known_format
+from collector.problems import history_files, is_known_format, remembered_file
 from rackflow import ConfigError, RackflowError
 from rackflow.process.files import sync
 from rackflow.process.sqlite import check_format, connect_to_read
@@ -49,7 +49,7 @@ class Backup(msgspec.Struct, frozen=True):
     time: str
     """When, UTC, ISO 8601."""
     files: dict[str, Copied]
-    """By what they are: ledger, records, owners, problems, history and the history before it."""
+    """By what they are: ledger, records, owners, problems, what their conditions remember, history and the history before it."""
 
 
 def state_files(config: CollectorConfig) -> dict[str, Path]:
@@ -60,6 +60,7 @@ def state_files(config: CollectorConfig) -> dict[str, Path]:
         "records": config.records_path,
         "owners": config.owners_path,
         "problems": config.problems_path,
+        "remembered": remembered_file(config.problems_path),
         # In this order: if the one gives way meanwhile, both have it, and nothing is in neither.
         "history": history,
         "history_before": before,

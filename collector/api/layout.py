@@ -5,6 +5,7 @@ A layout is made anew only when a device or a series is new, because it does not
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from collector.derive import ups_groups
 from collector.latest import DeviceState, Latest
@@ -32,6 +33,8 @@ READ = frozenset(
         "dcim_meter_phase_power_watts",
     }
 )
+READ_SERIES: Final = "layout_series"
+"""Name of what is kept of a device between two layouts (`DeviceState.made`)."""
 SeriesOf = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """By metric: key and labels of each series of a device."""
 
@@ -140,11 +143,16 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
 
 
 def _series(device: DeviceState) -> SeriesOf:
+    """What the floor reads of a device. Kept until a series of the device comes or goes: while a site starts, others' do all the time."""
+    known = device.made.get(READ_SERIES)
+    if isinstance(known, dict):
+        return known
     found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
     for key, held in device.series.items():
         name = held.series.metric.name
         if name in READ:
-            found.setdefault(name, []).append((key, dict(held.series.labels)))
+            found.setdefault(name, []).append((key, held.series.by_name))
+    device.made[READ_SERIES] = found
     return found
 
 

@@ -131,6 +131,8 @@ class DeviceState:
     """When polls began to fail (ms), and why; the latest last."""
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
     """The last poll by class: interval in seconds, receipt (monotonic), message."""
+    first_unpolled: float = math.inf
+    """Until then no class of `polls` has been left out for too long (monotonic). It may be too early."""
 
     def life_s(self) -> float:
         """How long the last batch stands for the device: the shelf life of its most frequent poll, or of its announced pause."""
@@ -152,12 +154,10 @@ class DeviceState:
         if before is not None and before[2] == origin:
             return False
         expired = now >= self.fresh_until()
-        self.life = None
-        # A class that is no longer polled must not keep its short interval for ever.
-        self.polls = {poll: seen for poll, seen in self.polls.items() if now < seen[1] + shelf_life_s(seen[0])}
+        if now >= self.first_unpolled:
+            self._drop_unpolled(now)
         if before is None or expired or agent.follows(origin, before[2]):
-            self.polls[batch.poll] = (batch.interval_s, now, origin)
-            self._note_bad(batch)
+            self._note_class(batch, origin, now)
         if self.origin is not None and not expired and not agent.follows(origin, self.origin):
             return True
         if batch.error is not None and (batch.up is not self.up or batch.error != self.error):
@@ -165,7 +165,9 @@ class DeviceState:
         if batch.up is not self.up:
             self.since_ms = batch.time
         self.heard = True
-        self.pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
+        pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
+        if pause_s != self.pause_s:
+            self.pause_s, self.life = pause_s, None
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         if batch.labels != self.said:
             self.said = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
@@ -179,6 +181,23 @@ class DeviceState:
         if batch.up:
             self.last_success_ms = batch.time
         return True
+
+    def _note_class(self, batch: Batch, origin: Origin, now: float) -> None:
+        before = self.polls.get(batch.poll)
+        if before is None or before[0] != batch.interval_s:
+            self.life = None
+        self.polls[batch.poll] = (batch.interval_s, now, origin)
+        self.first_unpolled = min(self.first_unpolled, now + shelf_life_s(batch.interval_s))
+        if batch.bad or self.bad:
+            self._note_bad(batch)
+
+    def _drop_unpolled(self, now: float) -> None:
+        """Forget classes that are no longer polled: they must not keep their short intervals for ever."""
+        ends = {poll: received + shelf_life_s(interval_s) for poll, (interval_s, received, _) in self.polls.items()}
+        for poll in [poll for poll, end in ends.items() if now >= end]:
+            del self.polls[poll], ends[poll]
+            self.life = None
+        self.first_unpolled = min(ends.values(), default=math.inf)
 
     def _note_bad(self, batch: Batch) -> None:
         first = batch.counts_as_poll

@@ -13,6 +13,7 @@ from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
+from collector.problems.saved import remembered_file
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
 from collector.problems.site_limits import LimitsFile, load_limits
@@ -64,6 +65,7 @@ __all__ = [
     "parse_table",
     "problem_id",
     "problems_page",
+    "remembered_file",
     "rules_yaml",
     "scrape_drop",
     "start_problems",

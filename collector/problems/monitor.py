@@ -24,6 +24,17 @@ from collector.problems.maintenance import Maintenance
 from collector.problems.remaining import METRICS as OF_SUPPLIES
 from collector.problems.remaining import Supplies
 from collector.problems.report import ProblemList, ProblemReport, present
+from collector.problems.saved import (
+    PRESENT_REFRESH_S,
+    REMEMBERED_REFRESH_S,
+    Present,
+    Saved,
+    StateFile,
+    encoding,
+    read_present,
+    read_remembered,
+    remembered_file,
+)
 from collector.problems.shares import Shares
 from collector.problems.table import Table
 from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
@@ -52,27 +63,8 @@ SLICE = 50
 SAVE_EVERY_S = 2.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0
-# A state file of 20,000 problems has some 8 MB; a larger one is not ours.
-MAX_STATE_BYTES = 64_000_000
 Own = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
 Listener = Callable[[Tracked], None]
-
-
-class _Saved(msgspec.Struct):
-    name: str
-    labels: list[tuple[str, str]]
-    unit: list[str]
-    value: float
-    peak: float
-    since_s: float
-
-
-class _State(msgspec.Struct):
-    version: int
-    problems: list[_Saved]
-    seen: list[tuple[str, list[tuple[str, str]], float]]
-    told: dict[str, list[tuple[str, list[tuple[str, str]]]]] = {}
-    highest: list[tuple[str, list[tuple[str, str]], list[tuple[float, float]]]] = []
 
 
 class Monitor:
@@ -118,11 +110,12 @@ class Monitor:
         """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[UnitKey] = set()
+        self._of_figures: dict[str, tuple[Sequence[Figure], Unit]] = {}
+        """Figures of a cycle, by site, and what is made of them."""
         self._looked_at: dict[tuple[str, str], float] = {}
         self._turn: tuple[float, float] | None = None
         """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
-        self._saved = b""
         self._told: dict[str, set[Key]] = {}
 
     def take_limits(self, site: Site | None, thermal: Thermal) -> None:
@@ -187,17 +180,32 @@ class Monitor:
 
     async def keep(self) -> None:
         """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
+        path = self._path
+        present = StateFile(path, PRESENT_REFRESH_S) if path is not None else None
+        remembered = StateFile(remembered_file(path), REMEMBERED_REFRESH_S) if path is not None else None
         while True:
             await asyncio.sleep(SAVE_EVERY_S)
             self._failures.progress(FILE_PART, 2 * SAVE_EVERY_S)
-            data = self._state()
-            if self._path is not None and data != self._saved:
-                try:
-                    await in_own_thread(partial(_write, self._path, data), "problems-save")
-                    self._saved = data
-                except OSError as error:
-                    self._failures.count(FILE_PART, error)
+            try:
+                if present is not None and present.is_due(outline := self._outline(), now := self._clock()):
+                    await present.write(self._present(), outline, now)
+                # One series in the place of another is written with the next refresh.
+                history = self._evaluator.history
+                count = len(history.seen), len(history.highest)
+                if remembered is not None and remembered.is_due(count, now := self._clock()):
+                    await remembered.write(await in_slices(encoding(history.seen, history.highest)), count, now)
+            except OSError as error:
+                self._failures.count(FILE_PART, error)
             await self._keep_history()
+
+    def remembered(self) -> Mapping[Key, float]:
+        """When each series last was what a problem needs it to have been, wall time."""
+        return self._evaluator.history.seen
+
+    def _outline(self) -> object:
+        """Which problems there are and who was told: what the file must have, whatever the values are."""
+        active = {(each.key, each.since_s) for each in self.tracker.active()}
+        return active, {url: frozenset(keys) for url, keys in self._told.items()}
 
     async def _keep_history(self) -> None:
         waiting = self.history.take_waiting()
@@ -258,8 +266,16 @@ class Monitor:
         for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
             self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
             yield
-        for site, figures in self._figures(now).items():
-            unit = yield from collect_figures(site, figures, self._evaluator.metrics)
+        present = self._figures(now)
+        for gone in self._of_figures.keys() - present.keys():
+            del self._of_figures[gone]
+        for site, figures in present.items():
+            known = self._of_figures.get(site)
+            if known is None or known[0] is not figures:
+                # Of one cycle: they are looked at every second, and change every five.
+                known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
+                self._of_figures[site] = known
+            unit = known[1]
             self._attempt(("figures", site), unit, now)
         own = Unit({})
         for name, labels, value in self._own():
@@ -338,13 +354,13 @@ class Monitor:
             return
         try:
             async with asyncio.timeout(LOAD_S):
-                data = await in_own_thread(lambda: _read(path), "problems-load")
+                state = await in_own_thread(partial(read_present, path), "problems-load")
+                remembered = await in_own_thread(partial(read_remembered, remembered_file(path)), "problems-load")
                 ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
-            self.history.restore(ended, self._wall())
-            state = msgspec.json.decode(data, type=_State) if data else _State(1, [], [])
         except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
             log.warning("problems of before the start are not known file=%s error=%s", path, error)
             return
+        self.history.restore(ended, self._wall())
         for each in state.problems:
             problem = self._table.problems.get(each.name)
             if problem is None:
@@ -352,40 +368,23 @@ class Monitor:
             labels = tuple((name, text) for name, text in each.labels)
             tracked = Tracked(problem, labels, tuple(each.unit), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, self._clock())
-        for name, pairs, at_s in state.seen:
+        before = remembered or state
+        for name, pairs, at_s in before.seen:
             self._evaluator.history.seen[name, tuple(pairs)] = at_s
-        for name, pairs, peaks in state.highest:
+        for name, pairs, peaks in before.highest:
             if peaks:
                 self._evaluator.history.highest[name, tuple(pairs)] = peaks
         for url, keys in state.told.items():
             self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
 
-    def _state(self) -> bytes:
+    def _present(self) -> bytes:
         problems = [
-            _Saved(each.problem.name, list(each.labels), list(each.unit), each.value, each.peak, each.since_s)
+            Saved(each.problem.name, list(each.labels), list(each.unit), each.value, each.peak, each.since_s)
             for each in self.tracker.active()
         ]
-        seen = [(name, list(labels), at_s) for (name, labels), at_s in self._evaluator.history.seen.items()]
-        told = {url: sorted((name, list(labels)) for name, labels in keys) for url, keys in self._told.items()}
-        highest = [(name, list(labels), peaks) for (name, labels), peaks in self._evaluator.history.highest.items()]
-        return msgspec.json.encode(_State(1, problems, seen, told, highest))
+        told = {url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._told.items()}
+        return msgspec.json.encode(Present(1, problems, told))
 
 
 def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
     return what
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.stat().st_size > MAX_STATE_BYTES:
-            raise ValueError("the file is larger than any that was written here")
-        return path.read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def _write(path: Path, data: bytes) -> None:
-    # Renamed, so that a kill leaves either the old or the new one.
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(data)
-    beside.replace(path)

@@ -38,7 +38,7 @@ class _Asked(NamedTuple):
     """One problem, and those of its conditions that can hold for some family of devices."""
 
     name: str
-    share: Share
+    by: tuple[str, ...]
     among: Condition | None
     of: tuple[Condition, ...]
 
@@ -61,13 +61,13 @@ class Shares:
     def note(self, key: UnitKey, unit: Unit) -> None:
         """Take what a device says now."""
         holds = self._evaluator.holds
-        for name, share, among, of in self._asked(unit):
-            texts = tuple([unit.base.get(label, unit.agent if label == "agent" else "") for label in share.by])
+        for name, by, among, of in self._asked(unit):
+            texts = tuple([unit.base.get(label, unit.agent if label == "agent" else "") for label in by])
             if not all(texts):
                 continue
             belongs = among is not None and holds(among, unit)
             ill = any(holds(each, unit) for each in of)
-            group = _group(tuple(share.by), texts)
+            group = _group(by, texts)
             self._parts[name][key] = _Part(group, belongs, ill, unit.is_silent, unit.base.get("rack", ""))
 
     def _asked(self, unit: Unit) -> "tuple[_Asked, ...]":
@@ -81,7 +81,7 @@ class Shares:
             known = self._by_metrics[metrics] = tuple(
                 _Asked(
                     name,
-                    share,
+                    tuple(share.by),
                     share.among if can_hold(share.among, unit.series) else None,
                     tuple(each for each in share.of if can_hold(each, unit.series)),
                 )

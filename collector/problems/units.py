@@ -7,7 +7,6 @@ from typing import Final
 from collector.derive import Figure, SiteLimit
 from collector.latest import AgentState, DeviceState, Latest, LatestValue, Observations
 from collector.problems.conditions import Unit
-from rackflow.catalogue import BASE_LABELS
 
 ASKED: Final = "problems_asked"
 """Name of what is kept of a device between two looks (`DeviceState.made`)."""
@@ -19,8 +18,8 @@ def device_unit(
     device: DeviceState, latest: Latest, metrics: Collection[str], now: float, limits: Iterable[SiteLimit] = ()
 ) -> Unit:
     """What is known of one device, of those metrics that some problem asks about, and the limits that the site file states for it."""
-    base = {**{label: device.labels[label] for label in BASE_LABELS if device.labels.get(label)}}
-    base |= {"site": device.site, "device": device.device}
+    # Only base labels that are not empty are kept of a device.
+    base = {**device.labels, "site": device.site, "device": device.device}
     up = latest.up(device, now)
     unit = Unit(base, is_silent=up is not True, agent=device.agent)
     _add(unit, device, metrics, now)
@@ -84,6 +83,10 @@ def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
 
 
 def _add(unit: Unit, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
+    if now < owner.first_expiry:  # nothing has expired, nearly always
+        for name, rows in _asked(owner, metrics).series:
+            unit.series[name] = [(labels, held.value) for labels, held in rows]
+        return
     for name, rows in _asked(owner, metrics).series:
         if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
             unit.series[name] = present

@@ -67,10 +67,10 @@ class Planner:
         """What is published so far."""
         self.remembered: list[Remembered] = []
         """What is made of the past, and published besides."""
-        self._index: dict[tuple[str, str], list[tuple[str, dict[str, str]]]] = {}
+        self._index: dict[tuple[str, str], list[tuple[str, Mapping[str, str]]]] = {}
         for device, series in known.items():
             for key, each in series.items():
-                self._index.setdefault((device, each.metric.name), []).append((key, dict(each.labels)))
+                self._index.setdefault((device, each.metric.name), []).append((key, each.by_name))
         # Sorted, so that sums and words do not depend on the order in which devices were heard first.
         for found in self._index.values():
             found.sort(key=lambda pair: pair[0])
@@ -98,7 +98,7 @@ class Planner:
 
     def has(self, device: str, metric: str, **labels: str) -> bool:
         """Whether the device has ever sent such a series."""
-        return any(True for _ in self._matching(device, metric, labels))
+        return bool(self._matching(device, metric, labels))
 
     def series(self, device: str, metric: str, **labels: str) -> list[tuple[str, Mapping[str, str]]]:
         """Keys and labels of the device's series of a metric that have these labels, without making slots."""
@@ -212,11 +212,15 @@ class Planner:
         base = ((label, place[label]) for label in ("room", "row", "rack", "feed") if label in place)
         return (("site", self.site), *base, ("device", device))
 
-    def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Iterable[tuple[str, dict[str, str]]]:
+    def _matching(self, device: str, metric: str, labels: Mapping[str, str]) -> Sequence[tuple[str, Mapping[str, str]]]:
         self.metrics_used.add(metric)
-        for key, found in self._index.get((device, metric), ()):
-            if labels.items() <= found.items():
-                yield key, found
+        known = self._index.get((device, metric), ())
+        if not labels:
+            return known
+        if len(labels) == 1:  # nearly always a phase
+            ((name, value),) = labels.items()
+            return [each for each in known if each[1].get(name) == value]
+        return [each for each in known if labels.items() <= each[1].items()]
 
     def _leaf(self, device: str, key: str) -> int:
         found = (device, key, self._as_read)

@@ -15,8 +15,8 @@ def test_the_smaller_limit_of_contract_and_broker_counts() -> None:
 
 def test_after_a_refusal_half_of_the_size_is_tried_and_never_less_than_was_accepted() -> None:
     limit = SizeLimit()
-    limit.refused(100_000, 0.0)
-    assert limit.bytes == 50_000
+    limit.refused(100_001, 0.0)
+    assert repr(limit.bytes) == "50000", "whole bytes"
     limit.accepted(40_000)
     limit.accepted(30_000)
     limit.refused(50_000, 1.0)
@@ -39,6 +39,7 @@ def test_the_limit_never_becomes_so_small_that_splitting_does_not_help() -> None
 
 
 def test_what_was_learnt_is_dropped_at_the_first_connection_after_an_hour() -> None:
+    assert LEARNT_FOR_S == 3600.0
     limit = SizeLimit()
     limit.accepted(40_000)
     limit.refused(60_000, 100.0)

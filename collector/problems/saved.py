@@ -1,0 +1,129 @@
+"""The two files that outlive a restart: the present problems and who was told, and what the conditions remember.
+
+They are written whole, beside the old one and renamed, so that a kill leaves either. The first is small and written as soon as something
+began or ended. The second has a time for every series that a condition remembers, and these move with every poll: a campus has 2 MB of
+them, which were a hundred gigabytes a day while both were one file.
+"""
+
+import math
+from collections.abc import Generator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from collector.problems.tracker import Key
+from rackflow.process.bulkhead import in_own_thread
+
+# When only values and times have moved, a file is as good for so long. After a kill a problem's highest value may be of before that.
+PRESENT_REFRESH_S: Final = 60.0
+# What is remembered is asked about for a day or a week.
+REMEMBERED_REFRESH_S: Final = 600.0
+# While a site starts or much happens, there is something new in every second; a file is then written at this rate, all in all.
+BYTES_PER_S: Final = 100_000.0
+# A state file of 20,000 problems has some 8 MB; a larger one is not ours.
+MAX_BYTES: Final = 64_000_000
+# Entries encoded in one slice, a millisecond.
+_PER_SLICE: Final = 500
+Labels = list[tuple[str, str]]
+Seen = list[tuple[str, Labels, float]]
+Highest = list[tuple[str, Labels, list[tuple[float, float]]]]
+
+
+class Saved(msgspec.Struct):
+    """One problem that is told."""
+
+    name: str
+    labels: Labels
+    unit: list[str]
+    value: float
+    peak: float
+    since_s: float
+
+
+class Present(msgspec.Struct):
+    """The present problems, and who was told of which; `seen` and `highest` are in files of 0.1 and before."""
+
+    version: int
+    problems: list[Saved]
+    told: dict[str, list[tuple[str, Labels]]] = {}
+    seen: Seen = []
+    highest: Highest = []
+
+
+class Remembered(msgspec.Struct):
+    """What conditions remember (`conditions.History`), by problem and labels."""
+
+    version: int
+    seen: Seen
+    highest: Highest
+
+
+class StateFile:
+    """Writes a file when it is due: at once when its outline is another one, otherwise after `refresh_s`. `now` is monotonic."""
+
+    def __init__(self, path: Path, refresh_s: float) -> None:
+        self._path = path
+        self._refresh_s = refresh_s
+        self._outline: object = None
+        self._written_s = self._next_s = -math.inf
+
+    def is_due(self, outline: object, now: float) -> bool:
+        """Whether to write it. `outline` is what a restart must not forget."""
+        return now >= self._next_s and (outline != self._outline or now >= self._written_s + self._refresh_s)
+
+    async def write(self, data: bytes, outline: object, now: float) -> None:
+        """Write it in a thread. Raises OSError; it is still due then."""
+        await in_own_thread(partial(_write, self._path, data), "problems-save")
+        self._outline, self._written_s, self._next_s = outline, now, now + len(data) / BYTES_PER_S
+
+
+def remembered_file(problems: Path) -> Path:
+    """The file of what is remembered, beside that of the present problems."""
+    return problems.with_suffix(".remembered.json")
+
+
+def encoding(
+    seen: Mapping[Key, float], highest: Mapping[Key, list[tuple[float, float]]]
+) -> Generator[None, None, bytes]:
+    """What is remembered, as `Remembered`. Yields after each slice."""
+    parts = {"version": msgspec.Raw(b"1"), "seen": (yield from _list(seen)), "highest": (yield from _list(highest))}
+    return msgspec.json.encode(parts)
+
+
+def _list(entries: Mapping[Key, object]) -> Generator[None, None, msgspec.Raw]:
+    waiting, parts = list(entries.items()), list[bytes]()
+    for start in range(0, len(waiting), _PER_SLICE):
+        some = [(name, labels, what) for (name, labels), what in waiting[start : start + _PER_SLICE]]
+        parts.append(msgspec.json.encode(some)[1:-1])
+        yield
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
+
+
+def read_present(path: Path) -> Present:
+    """The problems of before a restart; none if there is no file. Raises OSError, ValueError, or a DecodeError, which is one."""
+    data = _read(path)
+    return msgspec.json.decode(data, type=Present) if data else Present(1, [])
+
+
+def read_remembered(path: Path) -> Remembered | None:
+    """What was remembered before a restart; None if there is no file. Raises as `read_present`."""
+    data = _read(path)
+    return msgspec.json.decode(data, type=Remembered) if data else None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError("the file is larger than any that was written here")
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
+def _write(path: Path, data: bytes) -> None:
+    # Renamed, so that a kill leaves either the old or the new one.
+    beside = path.with_name(path.name + ".new")
+    beside.write_bytes(data)
+    beside.replace(path)

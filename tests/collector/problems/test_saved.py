@@ -1,0 +1,88 @@
+"""The files that outlive a restart: when they are written, and what is read from those of an earlier version."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from collector.latest import Latest
+from collector.problems import Monitor, load_table, remembered_file
+from collector.problems.saved import BYTES_PER_S, REMEMBERED_REFRESH_S, StateFile, encoding, read_remembered
+from rackflow.process.bulkhead import Failures
+from rackflow.process.slices import run_through
+
+Labels = tuple[tuple[str, str], ...]
+LABELS: Labels = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
+SEEN_S = 1_795_000_000.0
+
+
+def monitor(path: Path) -> Monitor:
+    """As after a start."""
+    failures = Failures("problems", "problems_file")
+    return Monitor(load_table(), Latest(100), lambda _: {}, lambda: (), failures, path=path)
+
+
+async def test_a_file_is_written_when_something_came_or_went_and_seldom_when_only_times_moved(tmp_path: Path) -> None:
+    """A thousand looks within ten minutes write it once more."""
+    file = StateFile(tmp_path / "p.json", REMEMBERED_REFRESH_S)
+    written: list[float] = []
+    for step in range(1000):
+        now = step * REMEMBERED_REFRESH_S / 999
+        count = 1 if now < 100 else 2
+        if file.is_due(count, now):
+            await file.write(b"x", count, now)
+            written.append(now)
+    assert [round(each / 10) for each in written] == [0, 10]
+    assert file.is_due(2, written[-1] + REMEMBERED_REFRESH_S)
+
+
+async def test_a_large_file_that_changes_all_the_time_is_written_at_a_bounded_rate(tmp_path: Path) -> None:
+    """A megabyte with something new in every second of a minute."""
+    file, data = StateFile(tmp_path / "p.json", REMEMBERED_REFRESH_S), b"x" * 1_000_000
+    written = 0
+    for now in range(60):
+        if file.is_due(now, now):
+            await file.write(data, now, now)
+            written += len(data)
+    assert 0 < written <= 60 * BYTES_PER_S + len(data)
+
+
+async def test_a_file_that_the_disk_refuses_is_still_due(tmp_path: Path) -> None:
+    """Its folder is not there."""
+    file = StateFile(tmp_path / "none" / "p.json", REMEMBERED_REFRESH_S)
+    with pytest.raises(OSError, match="none"):
+        await file.write(b"x", 1, 0.0)
+    assert file.is_due(1, 1.0)
+
+
+def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:
+    """More entries than one slice has."""
+    seen: dict[tuple[str, Labels], float] = {
+        ("DcimPhaseDead", (("device", f"pdu-{at}"),)): SEEN_S + at for at in range(1200)
+    }
+    highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {
+        ("DcimDeviceGivesLess", LABELS): [(40.0, SEEN_S), (38.0, SEEN_S + 1)]
+    }
+    path = remembered_file(tmp_path / "problems.json")
+    assert read_remembered(path) is None
+    path.write_bytes(run_through(encoding(seen, highest)))
+    found = read_remembered(path)
+    assert found is not None
+    assert {(name, tuple(labels)): at_s for name, labels, at_s in found.seen} == seen
+    assert {(name, tuple(labels)): peaks for name, labels, peaks in found.highest} == highest
+
+
+@pytest.mark.parametrize("is_upgrade", [True, False])
+async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_earlier_version(
+    tmp_path: Path, *, is_upgrade: bool
+) -> None:
+    """The second file is the truth once it is there."""
+    path = tmp_path / "problems.json"
+    seen = ["DcimPhaseDead", LABELS, SEEN_S]
+    path.write_text(json.dumps({"version": 1, "problems": [], "seen": [seen], "told": {}, "highest": []}))
+    if not is_upgrade:
+        key = "DcimPhaseDead", LABELS
+        remembered_file(path).write_bytes(run_through(encoding({key: SEEN_S + 9}, {})))
+    one = monitor(path)
+    await one.load()
+    assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
