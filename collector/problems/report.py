@@ -108,10 +108,9 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         severity=problem.severity,
         subsystem=problem.subsystem,
         summary=problem.summary,
-        description=problem.words.render(labels, tracked.value)
+        description=_with_remains(problem.words.render(labels, tracked.value), tracked.remains)
         + tracked.whereabouts
         + _limit(tracked)
-        + tracked.remains
         + racks,
         labels=labels,
         since=round(tracked.since_s * 1000),
@@ -127,6 +126,12 @@ def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemR
         limit=tracked.limit,
         limit_source=tracked.limit_source,
     )
+
+
+def _with_remains(text: str, remains: str) -> str:
+    """Put what is left before the last sentence, which says what to do; the page shows it apart."""
+    facts, end, step = text.rpartition(". ")
+    return f"{facts}.{remains} {step}" if remains and end else text + remains
 
 
 def _limit(tracked: Tracked) -> str:

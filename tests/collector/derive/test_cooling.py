@@ -59,12 +59,12 @@ def test_a_loop_balances_its_cdus_and_its_racks() -> None:
 
 def test_pumps_and_cdus_beyond_those_needed_are_spare() -> None:
     readings = cooled()
-    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 1.0, "device=cdu-2": 0.0}
+    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 1.0, "feed=A,device=cdu-2": 0.0}
     assert readings.values("loop_cdus_spare") == {"loop=tcs": 1.0}
     readings.take("cdu-2", cdu(0.0, 32.0, "failed", "stopped"), 100.5, device_class="cdu")
     assert readings.values("loop_cdus_spare") == {"loop=tcs": 0.0}
     readings.take("cdu-2", cdu(0.0, 32.0, "running", "unknown"), 100.6, device_class="cdu")
-    assert readings.values("cdu_pumps_spare")["device=cdu-2"] is None
+    assert readings.values("cdu_pumps_spare")["feed=A,device=cdu-2"] is None
 
 
 def cooled_with(**thermal: float) -> Readings:
@@ -105,7 +105,7 @@ def test_ride_through_and_redundancy_count_to_what_the_site_file_says() -> None:
     times = readings.values("loop_ride_through_seconds")
     assert times["loop=tcs,failure=primary_flow"] == pytest.approx((12 - 8) * (WATER + CHIPS) / 100_000, rel=2e-3)
     assert times["loop=tcs,failure=pumps"] == pytest.approx((85 - 32 - 20) * 0.393, rel=1e-6)
-    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 0.0, "device=cdu-2": 0.0}
+    assert readings.values("cdu_pumps_spare") == {"device=cdu-1": 0.0, "feed=A,device=cdu-2": 0.0}
 
 
 def test_the_configuration_goes_before_the_site_file() -> None:
