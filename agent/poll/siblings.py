@@ -20,6 +20,7 @@ MOST_APART: Final = 3.0
 # How often in a row they must contradict each other where they are read in different polls: a load that rises between the two polls must
 # not hide its own current.
 DOUBTS: Final = 2
+# What makes a line wrong (a scale, a transformer's ratio) is set by hand. Judging with each poll cost a strip of many phases 7 % more.
 JUDGED_EVERY_S: Final = 600.0
 # Below it, the step of a meter that counts whole amperes or watts is as large as the quotient. Chosen.
 LEAST_AMPERES: Final = 2.0
