@@ -15,6 +15,9 @@ from agent.modbus.seam import ModbusTarget, OddAnswer
 from agent.modbus.wire import HUNG_UP, IDENTIFY, Answer, GarbageError, hint
 from rackflow.process.stopping import raise_if_cancelled
 
+NO_RESPONSE: Final = "No response received"
+"""How pymodbus says that its own timeout is over."""
+
 _READS: Final = {
     1: "read_coils",
     2: "read_discrete_inputs",
@@ -69,6 +72,9 @@ class PymodbusWire:
         except ConnectionException as error:
             raise ConnectionResetError(str(error)) from error
         except ModbusException as error:
+            # Its backstop ends before the deadline of the link only if the whole process stood still for longer than both.
+            if NO_RESPONSE in str(error):
+                raise TimeoutError(str(error)) from error
             raise GarbageError(str(error)) from error
         finally:
             self._waiting = False
