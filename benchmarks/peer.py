@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
 from benchmarks.counting import CountingDevices
 from benchmarks.peer_readers import Reader
 from benchmarks.peer_sides import INTERVAL_S, PEER, PEER_NEEDS, Rackflow, Side, ThingsBoard
 from tests.e2e.chaos.disks import filled, small_disk
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.mqtt_thread import leave
+from tests.servers.mqtt_thread import take_session
 from tests.servers.waiting import wait_until
 
 DEVICES = 20
@@ -154,11 +151,7 @@ def session_deleted(bench: Bench, times: int, chance: random.Random) -> None:
     for _ in range(times):
         bench.reader.go_away()
         time.sleep(chance.uniform(*LIFE_S))
-        stranger = paho.Client(CallbackAPIVersion.VERSION2, client_id=bench.reader.client_id, protocol=paho.MQTTv5)
-        stranger.connect("127.0.0.1", bench.broker.port, clean_start=True)
-        stranger.loop_start()
-        wait_until(stranger.is_connected, "the stranger is connected")
-        leave(stranger)
+        take_session(bench.broker.port, bench.reader.client_id)
         bench.reader.come_back()
         bench.works()
 
@@ -167,9 +160,7 @@ def broker_replaced(bench: Bench, seconds: int, _: random.Random) -> None:
     """In the middle of a long absence of who reads, the broker is replaced by an empty one."""
     bench.reader.go_away()
     time.sleep(seconds / 2)
-    bench.broker.kill()
-    (bench.broker.folder / "mosquitto.db").unlink(missing_ok=True)
-    bench.broker.start()
+    bench.broker.replace()
     time.sleep(seconds / 2)
     bench.reader.come_back()
     bench.works()

@@ -2,19 +2,18 @@
 
 import gzip
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
 
 import yaml
 
 from benchmarks.counting import Number
+from collector.store.file import sound_length
+from tests.e2e.chaos.site import Process
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 STARTS_S = 60.0
 
 
@@ -61,29 +60,19 @@ class Collected:
             "ledger": str(folder / "ledger.db"),
             "listen": listen,
         }
-        self._file = folder / "collector.yaml"
-        self._file.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._process: subprocess.Popen[bytes] | None = None
+        file = folder / "collector.yaml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._process = Process("collector", file)
         self.come_back()
 
     def come_back(self) -> None:
         """Start it, and wait until it is ready."""
-        with self._file.with_suffix(".log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "collector", "run", str(self._file)],
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        self._process.start()
         wait_until(lambda: answers(self._url), "the collector is ready", STARTS_S)
 
     def go_away(self) -> None:
         """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
+        self._process.kill()
 
     def new(self) -> list[Number]:
         """See `Reader`. The files are read only if they have grown."""
@@ -94,7 +83,8 @@ class Collected:
         self._seen_bytes = size
         found: list[Number] = []
         for file in files:
-            text = _sound_text(file)
+            # Without an unfinished write at its end.
+            text = gzip.decompress(file.read_bytes()[: sound_length(file)]).decode()
             found += [(device, int(float(value))) for device, value in self._line.findall(text)]
         new = [each for each in set(found) if each not in self.arrived]
         self.arrived |= set(new)
@@ -104,15 +94,3 @@ class Collected:
     def close(self) -> None:
         """See `Reader`."""
         self.go_away()
-
-
-def _sound_text(file: Path) -> str:
-    """The text of a file of gzip members, without an unfinished one at its end."""
-    parts = []
-    with gzip.open(file) as stream:
-        try:
-            while part := stream.read(1 << 20):
-                parts.append(part)
-        except (EOFError, gzip.BadGzipFile):
-            pass
-    return b"".join(parts).decode()

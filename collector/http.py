@@ -15,12 +15,12 @@ def connector(limit: int = 100) -> aiohttp.TCPConnector:
 
 
 async def read_bounded(answer: aiohttp.ClientResponse, limit_bytes: int) -> bytes:
-    """The whole body. `StreamReader.read(n)` would give what has come so far. Raises ClientError if it is longer than the limit."""
+    """The whole body; `StreamReader.read(n)` would give what has come so far. Raises ClientError, and ValueError if it is too long."""
     body = bytearray()
     async for chunk in answer.content.iter_any():
         body += chunk
         if len(body) > limit_bytes:
-            raise aiohttp.ClientPayloadError(f"answers more than {limit_bytes / 1e6:g} MB; nothing of it is used")
+            raise ValueError(f"the answer is longer than {limit_bytes:,} bytes")
     return bytes(body)
 
 

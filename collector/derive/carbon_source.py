@@ -15,7 +15,7 @@ import aiohttp
 
 from collector.derive.config import CarbonConfig
 from collector.derive.energy import Factor, read_answer, read_csv
-from collector.http import connector
+from collector.http import connector, read_bounded
 from rackflow import ConfigError
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures, in_own_thread
@@ -109,14 +109,10 @@ class CarbonSource:
         config = self._config
         headers = {config.token_header: config.token.get_secret_value()} if config.token else {}
         timeout = aiohttp.ClientTimeout(total=config.timeout_s)
-        body = bytearray()
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=connector()) as session,
             session.get(url, headers=headers) as answer,
         ):
             answer.raise_for_status()
-            async for part in answer.content.iter_any():
-                body += part
-                if len(body) > _LARGEST_ANSWER_BYTES:
-                    raise ValueError(f"the answer is longer than {_LARGEST_ANSWER_BYTES:,} bytes")
-        return read_answer(bytes(body), config.basis)
+            body = await read_bounded(answer, _LARGEST_ANSWER_BYTES)
+        return read_answer(body, config.basis)

@@ -19,7 +19,7 @@ from collector.problems.conditions import Evaluator, Finding, Labels, Unit
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, Tracked, UnitKey
+from collector.problems.tracker import Key, Tracked, UnitKey, place_of
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
@@ -296,11 +296,8 @@ def _explains(name: str, labels: Labels, span: _Span) -> bool:
     by = span.problem.causes.get(name)
     if by is None:
         return False
-    theirs, own = dict(labels), dict(span.labels)
-    if any(not own.get(label) or own.get(label) != theirs.get(label) for label in by):
-        return False
-    where = span.problem.cause_where.get(name, {})
-    return all(own.get(label) in values for label, values in where.items())
+    place = place_of(span.labels, by)
+    return place is not None and place == place_of(labels, by) and span.problem.admits(name, dict(span.labels))
 
 
 def news(ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[Tracked]) -> Iterator[Ended]:

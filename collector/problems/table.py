@@ -202,6 +202,10 @@ class Problem(msgspec.Struct, frozen=True):
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
     """By cause, the values of labels that this problem must have to be explained by it."""
 
+    def admits(self, cause: str, labels: Mapping[str, str]) -> bool:
+        """Whether this problem with these labels is one that a cause explains (`cause_where`)."""
+        return all(labels.get(label) in values for label, values in self.cause_where.get(cause, {}).items())
+
     @property
     def runbook(self) -> str:
         """Where the runbook says what to do."""

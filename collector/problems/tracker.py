@@ -312,13 +312,14 @@ class Tracker:
                 names[name].add(labels)
         for tracked in candidates:
             for labels in names.get(tracked.problem.name, ()):
-                if (place := _place(tracked, labels)) is not None:
+                if (place := place_of(tracked.labels, labels)) is not None:
                     by_labels.setdefault((tracked.problem.name, place), tracked)
         return by_labels
 
 
-def _place(tracked: Tracked, labels: Iterable[str]) -> Labels | None:
-    own = dict(tracked.labels)
+def place_of(problem: Labels, labels: Iterable[str]) -> Labels | None:
+    """Where a problem is, by the labels at which another one explains it; None if it has not all of them."""
+    own = dict(problem)
     values = tuple((label, own.get(label, "")) for label in labels)
     return values if all(value for _, value in values) else None
 
@@ -326,10 +327,9 @@ def _place(tracked: Tracked, labels: Iterable[str]) -> Labels | None:
 def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked], now: float) -> Iterator[Tracked]:
     own = dict(tracked.labels)
     for name, labels in tracked.problem.causes.items():
-        place = _place(tracked, labels)
+        place = place_of(tracked.labels, labels)
         found = by_labels.get((name, place)) if place is not None else None
-        where = tracked.problem.cause_where.get(name, {})
-        if found is None or found is tracked or any(own.get(label) not in values for label, values in where.items()):
+        if found is None or found is tracked or not tracked.problem.admits(name, own):
             continue
         # Pumps that run again are told as stopped for a while longer, and must not hide that they move nothing.
         is_past = not (found.holds or found.is_uncertain or found.restored_until)

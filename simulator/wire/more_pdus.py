@@ -6,10 +6,10 @@ A site that is run with `--mixed` has them beside those of `pdu.py`.
 from collections.abc import Sequence
 from typing import Final
 
-from rackflow.errors import ConfigError
 from rackflow.series import series_key
 from rackflow.site import Sensor
 from simulator.wire.cells import Cell, Layout, fixed, serial_number, system
+from simulator.wire.pdu import external_row
 from simulator.world.instruments import LINES, key, label_of
 
 _SENTRY: Final = "1.3.6.1.4.1.1718.4.1"
@@ -120,8 +120,8 @@ def enlogic_pdu(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
             _phase(f"{table}.8.1.{pole}", "pdu_phase_apparent_power_voltamperes", line, 1, inlet),
         ]
     for sensor in sensors:
-        first = _enlogic_row(sensor, label_of(sensor))
-        second = _enlogic_row(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
+        first = external_row(sensor, label_of(sensor))
+        second = external_row(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
         # Columns of the two readings differ: temperatures have one in tenths, the others whole numbers.
         for row, metric, kind, column, step in (
             (first, "env_temperature_celsius", 1, 8, 0.1),
@@ -137,13 +137,6 @@ def enlogic_pdu(name: str, poles: int, sensors: Sequence[Sensor]) -> Layout:
             cells.append(Cell(oid, series, step, reads_as=key(metric, "sensor", f"1.{row}")))
     descr = "Enlogic PDU (simulated)"
     return Layout(tuple(cells), (*system(descr, "1.3.6.1.4.1.38446.1", name), *fixed(about)))
-
-
-def _enlogic_row(sensor: Sensor, label: str) -> int:
-    unit, _, number = label.partition(".")
-    if unit != "1" or not number.isdecimal():
-        raise ConfigError(f"sensor {sensor.id!r}: name the sensors of this family of PDUs as in 1.1")
-    return int(number)
 
 
 def eaton_epdu(name: str, poles: int, rated_a: float) -> Layout:

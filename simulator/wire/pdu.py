@@ -135,8 +135,8 @@ def _add_raritan_sensor(sensor: Sensor, cells: list[Cell], about: dict[str, int 
 
     Temperature and humidity are separate external sensors on this family, each with a type and decimal digits of its own.
     """
-    first = _external(sensor, label_of(sensor))
-    second = _external(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
+    first = external_row(sensor, label_of(sensor))
+    second = external_row(sensor, sensor.humidity_sensor) if sensor.humidity_sensor else first + 1
     for row, metric, kind, unit, digits in (
         (first, "env_temperature_celsius", 10, 7, 1),
         (second, "env_relative_humidity_ratio", 11, 9, 0),
@@ -154,7 +154,8 @@ def _add_raritan_sensor(sensor: Sensor, cells: list[Cell], about: dict[str, int 
         )
 
 
-def _external(sensor: Sensor, label: str) -> int:
+def external_row(sensor: Sensor, label: str) -> int:
+    """The row of a sensor that is named `1.N`, as on families whose sensors are counted by unit. Raises ConfigError."""
     pdu, _, number = label.partition(".")
     return _number(sensor, number if pdu == "1" else "", "1.1")
 

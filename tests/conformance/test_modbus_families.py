@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import subprocess
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,7 +23,7 @@ from simulator.models.registers import MappedRegisters
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.shipped import shipped_profiles
-from tests.servers.process import find_program
+from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
 DERIVED = (
@@ -83,34 +82,6 @@ async def poll(port: int, name: str, unit: int) -> Readings:
         await poller.close()
 
 
-def mbpoll(port: int, one: Served) -> int:
-    """The checked register as mbpoll reads it from the wire address."""
-    command = [
-        find_program("mbpoll", "mbpoll"),
-        "-o",
-        "10",
-        "-m",
-        "tcp",
-        "-a",
-        str(one.unit),
-        "-p",
-        str(port),
-        "-0",
-        "-1",
-        "-q",
-    ]
-    kind = "3:hex" if one.table == "input" else "4:hex"
-    done = subprocess.run(
-        [*command, "-r", str(one.checked), "-t", kind, "127.0.0.1"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("["))
-    return int(line.split(":")[1].split()[0], 16)
-
-
 def cells(profile: Profile, one: Served) -> dict[str, RawValue]:
     """What planning reads of that device."""
     found: dict[str, RawValue] = {}
@@ -135,7 +106,8 @@ async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
     one = MAPS[name]
     async with serving(one) as port:
         readings = await poll(port, name, one.unit)
-        raw = await asyncio.to_thread(mbpoll, port, one)
+        kind = "3:hex" if one.table == "input" else "4:hex"
+        raw = int(await asyncio.to_thread(mbpoll, port, one.unit, one.checked, kind), 16)
     read = {key: value for key, value in readings.values.items() if key in one.values or not key.startswith(DERIVED)}
     assert readings.bad == {}
     assert read == {key: pytest.approx(value, rel=1e-6) for key, value in one.values.items()}

@@ -1,7 +1,6 @@
 """Modbus devices polled over real sockets: what the poller reads is what the models are, and what mbpoll reads."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,7 +16,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
-from tests.servers.process import find_program
+from tests.servers.mbpoll import mbpoll
 
 
 @asynccontextmanager
@@ -66,29 +65,6 @@ async def poll(port: int, name: str) -> Readings:
         await poller.close()
 
 
-def mbpoll(port: int, unit: int, address: int, *kind: str) -> float:
-    """One holding register, or several as one number, as mbpoll reads them from the wire address."""
-    command = [
-        find_program("mbpoll", "mbpoll"),
-        "-o",
-        "10",
-        "-m",
-        "tcp",
-        "-a",
-        str(unit),
-        "-p",
-        str(port),
-        "-0",
-        "-1",
-        "-q",
-    ]
-    done = subprocess.run(
-        [*command, "-r", str(address), "-t", *kind, "127.0.0.1"], capture_output=True, text=True, timeout=60, check=True
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("["))
-    return float(line.split(":")[1].split()[0])
-
-
 async def test_a_cooling_unit_read_over_the_wire_is_its_model() -> None:
     cdu = CduModel(seed=3)
     for _ in range(120):
@@ -125,7 +101,7 @@ async def test_a_meter_read_over_the_wire_is_its_model_and_what_mbpoll_reads() -
             meter.energy_wh * 3600, abs=3600
         )
         assert values["dcim_meter_voltage_volts{phase=L2,role=facility}"] == pytest.approx(meter.phase_v[1], rel=1e-5)
-        kilowatts = await asyncio.to_thread(mbpoll, port, 1, 3059, "4:float", "-B")
+        kilowatts = float(await asyncio.to_thread(mbpoll, port, 1, 3059, "4:float", "-B"))
         assert kilowatts * 1000 == pytest.approx(values["dcim_meter_power_watts{role=facility}"], rel=1e-4)
-        flow = await asyncio.to_thread(mbpoll, port, 12, 36864, "4")
+        flow = float(await asyncio.to_thread(mbpoll, port, 12, 36864, "4"))
         assert flow > 100

@@ -46,6 +46,12 @@ class Mosquitto(Server):
         """Have it read its configuration and its access list again."""
         os.kill(self.pid, signal.SIGHUP)
 
+    def replace(self) -> None:
+        """Kill it, and start an empty one in its place: without sessions, queues and retained documents."""
+        self.kill()
+        (self.folder / "mosquitto.db").unlink(missing_ok=True)
+        self.start()
+
     def command(self) -> list[str]:
         """See `Server.command`."""
         lines = [

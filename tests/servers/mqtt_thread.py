@@ -1,8 +1,11 @@
-"""Ends a paho-mqtt client that runs in a thread of its own."""
+"""paho-mqtt clients that run in threads of their own."""
 
 import contextlib
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.servers.waiting import wait_until
 
 
 def leave(client: paho.Client) -> None:
@@ -11,3 +14,12 @@ def leave(client: paho.Client) -> None:
     # The thread ends with the connection, and paho-mqtt 2.2.0 may forget it between looking for it and waiting for it.
     with contextlib.suppress(AttributeError):
         client.loop_stop()
+
+
+def take_session(port: int, client_id: str) -> None:
+    """Connect under somebody's name with a clean start, so that the session of that name is gone, and leave."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
+    client.connect("127.0.0.1", port, clean_start=True)
+    client.loop_start()
+    wait_until(client.is_connected, "the stranger is connected")
+    leave(client)

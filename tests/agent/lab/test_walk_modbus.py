@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import pty
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import RecordedRegisters, RegisterSource, text
 from tests.agent.modbus.modbus_peers import connected, target_of
-from tests.servers.process import find_program
+from tests.servers.mbpoll import mbpoll
 
 
 @asynccontextmanager
@@ -77,41 +76,12 @@ async def test_what_is_walked_replays_and_is_served_the_same(
             )
         )
         place = next(place for place in recording.values if place[1] == "holding" and recording.values[place])
-        assert await asyncio.to_thread(mbpoll, server.port, place) == recording.values[place]
+        assert int(await asyncio.to_thread(mbpoll, server.port, place[0], place[2])) == recording.values[place]
     for name in ("values", "states", "bad"):
         assert replayed[name] == again[name] == first[name]
     assert len(first["values"]) > 10
     assert first["identity"]["serial"]
     assert first["identity"]["serial"] not in json.dumps([replayed, again])
-
-
-def mbpoll(port: int, place: Place) -> int:
-    """One holding register, as another program reads it."""
-    options = [
-        "-o",
-        "10",
-        "-m",
-        "tcp",
-        "-p",
-        str(port),
-        "-a",
-        str(place[0]),
-        "-0",
-        "-r",
-        str(place[2]),
-        "-c",
-        "1",
-        "-1",
-        "-q",
-    ]
-    done = subprocess.run(
-        [find_program("mbpoll", "mbpoll"), *options, "127.0.0.1"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return int(done.stdout.split(":", 1)[1].split()[0])
 
 
 async def test_holes_are_found_and_left_out() -> None:

@@ -8,12 +8,8 @@ import random
 import shutil
 import time
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-
 from tests.e2e.chaos.site import ChaosSite
-from tests.servers.mqtt_thread import leave
-from tests.servers.waiting import wait_until
+from tests.servers.mqtt_thread import take_session
 
 SMALL_QUEUE = ("max_queued_messages 1000",)
 """Mosquitto's default; the other scenarios have a larger one."""
@@ -35,7 +31,7 @@ def session_deleted(site: ChaosSite, times: int, chance: random.Random) -> None:
     for _ in range(times):
         site.collector.kill()
         time.sleep(chance.uniform(*LIFE_S))
-        _take_session(site.collector_port, site.collector_id)
+        take_session(site.collector_port, site.collector_id)
         time.sleep(chance.uniform(*LIFE_S))
         site.collector.start()
         site.wait_for_polls()
@@ -59,7 +55,7 @@ def brokers_disk_wiped(site: ChaosSite, times: int, chance: random.Random) -> No
     for _ in range(times):
         site.collector.kill()
         time.sleep(chance.uniform(*LIFE_S))
-        _replace_broker(site)
+        site.broker.replace()
         site.collector.start()
         site.wait_for_polls()
 
@@ -68,7 +64,7 @@ def broker_replaced(site: ChaosSite, seconds: int, _: random.Random) -> None:
     """In the middle of a long outage of the collector the broker is replaced by an empty one."""
     site.collector.kill()
     time.sleep(seconds / 2)
-    _replace_broker(site)
+    site.broker.replace()
     time.sleep(seconds / 2)
     site.collector.start()
     site.wait_for_polls()
@@ -88,21 +84,7 @@ def collectors_machine_lost(site: ChaosSite, times: int, chance: random.Random) 
                 shutil.rmtree(file)
             else:
                 file.unlink()
-        _take_session(site.collector_port, site.collector_id)
+        take_session(site.collector_port, site.collector_id)
         time.sleep(chance.uniform(*LIFE_S))
         site.collector.start()
         site.wait_for_polls()
-
-
-def _replace_broker(site: ChaosSite) -> None:
-    site.broker.kill()
-    (site.broker.folder / "mosquitto.db").unlink(missing_ok=True)
-    site.broker.start()
-
-
-def _take_session(port: int, client_id: str) -> None:
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
-    client.connect("127.0.0.1", port, clean_start=True)
-    client.loop_start()
-    wait_until(client.is_connected, "the stranger is connected")
-    leave(client)
