@@ -97,3 +97,4 @@ class Counters:
     latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
     mqtt_connected: bool = False
     mqtt_takeovers: int = 0
+    own_reconnects: Counter[str] = field(default_factory=lambda: Counter({"overload": 0, "standstill": 0}))
