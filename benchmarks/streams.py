@@ -30,7 +30,7 @@ def run(folder: Path, devices: int) -> Iterator[str]:
     text = campus_text(devices)
     site = parse_site(text, "bench.yaml")
     known = len(site.pdus) + len(site.ups) + len(site.cdus)
-    room = f":{site.rooms[0].id}" if len(site.rooms) > 1 else ""
+    room = f":{next(iter(site.rooms))}" if len(site.rooms) > 1 else ""
     folder = folder / f"streams-{devices}"
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
