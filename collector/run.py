@@ -383,14 +383,9 @@ class Collector:
             self.latest.note_disconnected(time.monotonic())
 
     def _count_event(self, what: OwnEvent) -> None:
-        if what == "takeover":
-            self._tally.mqtt_takeovers += 1
-            return
-        self.latest.note_behind(time.monotonic())
-        if what in self._tally.own_reconnects:
-            self._tally.own_reconnects[what] += 1
-        elif what != "full":
-            self._tally.failures[what] += 1
+        self._tally.count_event(what)
+        if what != "takeover":
+            self.latest.note_behind(time.monotonic())
 
     async def _metrics(self) -> list[Part]:
         parts, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))

@@ -489,7 +489,6 @@ NEAR_MISSES: dict[str, Example] = {
                     "agent_spool_durable": 1.0,
                     "collector_ledger_missing_messages": 0.0,
                     "collector_agent_clones": 0.0,
-                    "collector_behind": 0.0,
                 },
                 kind="agent",
             )
