@@ -23,6 +23,7 @@ from benchmarks import (
     scaling,
     snmp_v3,
     storage,
+    streams,
 )
 
 
@@ -80,6 +81,10 @@ BENCHMARKS = {
     ),
     "scaling": Benchmark("what sites of three sizes need, and how they recover", lambda _: scaling.run()),
     "storage": Benchmark("what a reading takes in the store", lambda at: storage.run(at.folder)),
+    "streams": Benchmark(
+        "what those who look at the page cost a collector",
+        lambda at: (line for devices in (192, 5000) for line in streams.run(at.folder, devices)),
+    ),
     "v3": Benchmark("SNMPv3", lambda at: snmp_v3.run(at.folder, at.rounds, at.seconds)),
 }
 

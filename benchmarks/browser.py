@@ -65,10 +65,10 @@ def run(folder: Path, devices: int) -> Iterator[str]:
     )
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "mosquitto").serving())
-        url, pid = stack.enter_context(_collector(folder, broker.port, text))
-        stack.enter_context(_fed(broker.port, text))
+        url, pid = stack.enter_context(collector_of(folder, broker.port, text))
+        stack.enter_context(fed(broker.port, text))
         browser = stack.enter_context(Browser(folder / "chromium").running())
-        wait_until(lambda: _observed(url) >= known, "every device heard of", 180.0)
+        wait_until(lambda: observed(url) >= known, "every device heard of", 180.0)
         for view, size in VIEWS:
             with _opened(browser, f"{url}{view}", size) as (page, opened):
                 yield f"  {view} at {size[0]} x {size[1]}: {_watched(page, opened)}"
@@ -76,7 +76,7 @@ def run(folder: Path, devices: int) -> Iterator[str]:
 
 
 @contextmanager
-def _collector(folder: Path, broker_port: int, site: str) -> Iterator[tuple[str, int]]:
+def collector_of(folder: Path, broker_port: int, site: str) -> Iterator[tuple[str, int]]:
     """Address and process id of a collector."""
     port = free_port()
     (folder / "site.yaml").write_text(site, encoding="utf-8")
@@ -97,7 +97,7 @@ def _collector(folder: Path, broker_port: int, site: str) -> Iterator[tuple[str,
 
 
 @contextmanager
-def _fed(port: int, site: str) -> Iterator[None]:
+def fed(port: int, site: str) -> Iterator[None]:
     """Batches of all devices, from a process of its own: this one is held by the browser's commands."""
     spawning = multiprocessing.get_context("spawn")
     over = spawning.Event()
@@ -147,7 +147,8 @@ def _now(batch: Batch, epoch: str, seq: int) -> Batch:
     )
 
 
-def _observed(url: str) -> int:
+def observed(url: str) -> int:
+    """How many devices the collector hears of."""
     try:
         site: Any = request(f"{url}/api/v1/site").json()
     except OSError:  # a collector that has all devices to take in at once may not answer in time; it is asked again
@@ -205,7 +206,7 @@ def _collector_cpu(browser: Browser, url: str, pid: int) -> str:
     none, one, more = median(without), median(with_one), median(with_more)
     each = (more - one) / MORE_PAGES
     said = f"{none:.1%} of a core without a browser, {one - none:+.1%} with one, {each:+.1%} for each further one"
-    left = f"{resident_bytes(pid) / 1e6:.0f} MB; {_observed(url)} devices answering at the end"
+    left = f"{resident_bytes(pid) / 1e6:.0f} MB; {observed(url)} devices answering at the end"
     return f"  the collector: {said}, medians of {ROUNDS} rounds in turn; {left}"
 
 

@@ -97,3 +97,13 @@ class Counters:
     latency: Histogram = field(default_factory=lambda: Histogram(LATENCY_BUCKETS_S))
     mqtt_connected: bool = False
     mqtt_takeovers: int = 0
+    own_reconnects: Counter[str] = field(default_factory=lambda: Counter({"overload": 0, "standstill": 0}))
+
+    def count_event(self, what: str) -> None:
+        """Count what the subscriber met; that there was no room for a moment is no failure."""
+        if what == "takeover":
+            self.mqtt_takeovers += 1
+        elif what in self.own_reconnects:
+            self.own_reconnects[what] += 1
+        elif what != "full":
+            self.failures[what] += 1

@@ -38,7 +38,7 @@ from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
 from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table, start_problems
-from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, Subscriber, Uses
+from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
@@ -357,6 +357,7 @@ class Collector:
         broker = f"{self._config.broker.host}:{self._config.broker.port}"
         yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self._tally.mqtt_connected)
         now = time.monotonic()
+        yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
         for (site, agent), is_cloned in ((key, key in self._clones.current(now)) for key in self._clones.known()):
             yield "dcim_collector_agent_clones", {"site": site, "agent": agent}, float(is_cloned)
         for (site, device), contest in self._owners.contests(now).items():
@@ -381,11 +382,10 @@ class Collector:
             # A stop ends the connection itself. What came before it still counts in the last figures and records.
             self.latest.note_disconnected(time.monotonic())
 
-    def _count_event(self, what: str) -> None:
-        if what == "takeover":
-            self._tally.mqtt_takeovers += 1
-        else:
-            self._tally.failures[what] += 1
+    def _count_event(self, what: OwnEvent) -> None:
+        self._tally.count_event(what)
+        if what != "takeover":
+            self.latest.note_behind(time.monotonic())
 
     async def _metrics(self) -> list[Part]:
         parts, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))

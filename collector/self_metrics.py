@@ -3,6 +3,7 @@
 There are a few dozen series, so prometheus-client renders them; the many series of devices are written directly (collector.web).
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -61,11 +62,18 @@ class _OwnMetrics(Collector):
         """Whether the collector is connected to its broker."""
         return self._tally.mqtt_connected
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether messages come faster than the collector handles them."""
+        return self._latest.is_behind(time.monotonic())
+
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client at each scrape."""
         tally, latest = self._tally, self._latest
         yield _gauge("mqtt_connected", {(self.broker,): float(tally.mqtt_connected)}, "broker")
         yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
+        yield _counter("own_reconnects_total", {(why,): n for why, n in tally.own_reconnects.items()}, "reason")
+        yield _gauge("behind", {(): float(latest.is_behind(time.monotonic()))})
         yield _counter("messages_received_total", {(): tally.messages_received})
         yield _counter(
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
@@ -157,10 +165,13 @@ class SelfMetrics:
         GCCollector(registry=self._registry)
 
     def render_connection(self) -> str:
-        """Whether the broker is connected, alone: the one metric of the collector itself that the safety class asks about."""
-        name = "dcim_collector_mqtt_connected"
+        """Whether the broker is connected and the collector keeps up: what the safety class asks about the collector itself."""
+        name, behind = "dcim_collector_mqtt_connected", "dcim_collector_behind"
         line = f'{name}{{broker="{escape_label(self._own.broker)}"}} {float(self._own.is_connected)}'
-        return f"# HELP {name} {_help('mqtt_connected')}\n# TYPE {name} gauge\n{line}\n"
+        return (
+            f"# HELP {name} {_help('mqtt_connected')}\n# TYPE {name} gauge\n{line}\n"
+            f"# HELP {behind} {_help('behind')}\n# TYPE {behind} gauge\n{behind} {float(self._own.is_behind)}\n"
+        )
 
     def render(self, series: int, delivery: DeliveryFigures) -> str:
         """The metrics as text. `series` is the number of device series on the same page."""

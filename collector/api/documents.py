@@ -39,7 +39,7 @@ class ProblemMark(Document, frozen=True):
 class Unobserved(Document, frozen=True):
     """Why nobody can tell how a device is: see docs/explanation/unknown-is-not-down.md."""
 
-    cause: Literal["broker", "agent_offline", "starting", "agent_silent", "device_silent", "never_heard"]
+    cause: Literal["broker", "agent_offline", "starting", "collector", "agent_silent", "device_silent", "never_heard"]
     agent: str
 
 

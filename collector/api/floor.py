@@ -291,9 +291,14 @@ def _feed(scene: Scene, feed: str) -> FeedState:
     file = scene.layout.file
     places = scene.layout.places
     upss = tuple(ups for ups in scene.layout.upss if places[ups].get("feed") == feed)
-    states = {_pdu_state(scene, feed, pdu) for rack in scene.layout.racks.values() for pdu in rack.pdus.get(feed, ())}
-    # A feed can only be told by what hangs from it; a single dark rack is not the feed.
-    state: FeedWord = "off" if feed in scene.lost_feeds else "on" if "on" in states else "unknown"
+    # A feed can only be told by what hangs from it; a single dark rack is not the feed. The first PDU that is on is proof enough:
+    # to look at all 4,000 of a campus was a fifth of what its floor costs each second.
+    pdus = (pdu for rack in scene.layout.racks.values() for pdu in rack.pdus.get(feed, ()))
+    state: FeedWord = "unknown"
+    if feed in scene.lost_feeds:
+        state = "off"
+    elif any(_pdu_state(scene, feed, pdu) == "on" for pdu in pdus):
+        state = "on"
     return FeedState(
         id=feed,
         state=state,

@@ -61,6 +61,14 @@ class Latest:
         """
         self._connection.is_open, self._connection.lost_at = False, now
 
+    def note_behind(self, now: float) -> None:
+        """Messages waited for this collector, or were left at the broker: who is not heard for a while is not to blame for it."""
+        self._connection.behind_at = now
+
+    def is_behind(self, now: float) -> bool:
+        """Whether this collector did not keep up lately."""
+        return self._connection.is_behind(now)
+
     def devices(self) -> Iterator[DeviceState]:
         """All known devices, by site and name."""
         if self._ordered is None:

@@ -12,11 +12,12 @@ from typing import Literal, get_args
 
 from collector.latest.state import SHELF_LIFE_FLOOR_S, AgentState, DeviceState, shelf_life_s
 
-Cause = Literal["broker", "agent_offline", "starting", "agent_silent", "device_silent"]
+Cause = Literal["broker", "agent_offline", "starting", "collector", "agent_silent", "device_silent"]
 """Why a device is not observed.
 
 `broker`: the collector has no connection to the broker. `agent_offline`: its agent said so, or its will did. `starting`: collector or
-agent has just connected, and the first poll of the device is still to come. `agent_silent`: its agent counts as online, but has said
+agent has just connected, and the first poll of the device is still to come. `collector`: messages come faster than the collector handles
+them, so that nobody knows who is silent. `agent_silent`: its agent counts as online, but has said
 nothing for too long: it hangs, or the broker lost its will. `device_silent`: its agent goes on with other devices, but not this one.
 """
 CAUSES: tuple[Cause, ...] = get_args(Cause)
@@ -34,6 +35,12 @@ class Connection:
     since: float = -math.inf
     lost_at: float = -math.inf
     """When it was last known to be away: what was received before says nothing about now."""
+    behind_at: float = -math.inf
+    """When the collector was last known not to keep up with what comes."""
+
+    def is_behind(self, now: float, life_s: float = SHELF_LIFE_FLOOR_S) -> bool:
+        """Whether it was so within the last `life_s`: who was not heard for that time may have spoken."""
+        return now < self.behind_at + life_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ def words_of(cause: Cause, agent: str) -> str:
     return {
         "broker": "no connection to the broker",
         "agent_offline": f"agent {agent} is offline",
+        "collector": "the collector does not keep up with what comes",
         "starting": f"waiting for the first poll by agent {agent}",
         "agent_silent": f"agent {agent} is silent",
         "device_silent": f"agent {agent} says nothing about it",
@@ -94,7 +102,7 @@ def observe(
 ) -> Observations:
     """Everything about one moment in one pass, because whether an agent is silent depends on all of its devices."""
     unheard: list[DeviceState] = []
-    starting: set[DeviceKey] = set()
+    excused: dict[DeviceKey, Cause] = {}
     speaking: set[AgentKey] = set()
     # Of 2,000 devices there are a few agents, and this is asked for each scrape and each look for problems.
     present = {key for key, agent in agents.items() if _is_present(agent, connection)}
@@ -107,9 +115,8 @@ def observe(
             continue
         agent = agents.get(by)
         unheard.append(device)
-        since = max(connection.since, agent.since if agent is not None else -math.inf)
-        if (not device.heard or device.received_at < since) and now < since + life_s:
-            starting.add((device.site, device.device))
+        if (why := _excuse(device, agent, connection, now, life_s)) is not None:
+            excused[device.site, device.device] = why
             speaking.add(by)  # not known to be silent yet
     silent = {key for key, agent in agents.items() if _is_silent(agent, connection, now, is_polling=key in speaking)}
 
@@ -119,8 +126,8 @@ def observe(
             return "broker"
         if is_offline(agents.get(by)):
             return "agent_offline"
-        if (device.site, device.device) in starting:
-            return "starting"
+        if (excuse := excused.get((device.site, device.device))) is not None:
+            return excuse
         return "agent_silent" if by in silent or by not in agents else "device_silent"
 
     causes = {(device.site, device.device): cause_of(device) for device in unheard}
@@ -137,13 +144,23 @@ def observe(
     return Observations(causes, agents_up if connection.is_open else {}, counts)
 
 
+def _excuse(
+    device: DeviceState, agent: AgentState | None, connection: Connection, now: float, life_s: float
+) -> Cause | None:
+    """Why a device that is not heard may be as it was, and nobody is to blame for its silence yet."""
+    since = max(connection.since, agent.since if agent is not None else -math.inf)
+    if (not device.heard or device.received_at < since) and now < since + life_s:
+        return "starting"
+    return "collector" if connection.is_behind(now, life_s) else None
+
+
 def _is_silent(agent: AgentState, connection: Connection, now: float, *, is_polling: bool) -> bool:
     """Whether an agent has said nothing live for too long.
 
     An agent that reports about itself does so at a steady rate, so that this rate decides. Of any other, its devices do: it may poll
     nothing but slow ones.
     """
-    heard_at = max(agent.heard_at, agent.since, connection.since)
+    heard_at = max(agent.heard_at, agent.since, connection.since, connection.behind_at)
     if agent.own_interval_s is not None:
         return now >= heard_at + shelf_life_s(agent.own_interval_s)
     return not is_polling and now >= heard_at + SHELF_LIFE_FLOOR_S

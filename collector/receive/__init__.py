@@ -12,7 +12,7 @@ from collector.receive.messages import Document, open_message, salvage_number, w
 from collector.receive.owners import Contest, Owners, Verdict
 from collector.receive.owners_file import OwnersFile
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
-from collector.receive.subscribe import GOODBYE_S, SESSION_EXPIRY_S, Filters, Subscriber
+from collector.receive.subscribe import GOODBYE_S, SESSION_EXPIRY_S, Filters, OwnEvent, Subscriber
 from collector.receive.uses import Uses
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ExpectedDevice",
     "Filters",
     "LetterBudget",
+    "OwnEvent",
     "Owners",
     "OwnersFile",
     "PollCounts",

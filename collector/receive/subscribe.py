@@ -7,9 +7,10 @@ durable, keeps messages from being lost between broker and store.
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -49,10 +50,35 @@ LARGEST_PACKET_BYTES = 4 * 1024 * 1024
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 # How long the socket may stand still for want of room: shorter than any keep-alive, or the connection would break.
 LONGEST_PAUSE_S = 3.0
+# How long a connection that this side ended for reasons of its own may take to be there again before it counts as lost. It takes some
+# milliseconds and a random pause of half a second at most; DcimBrokerDown, which holds for 8 s, is later by no more than this.
+RENEWAL_S = 5.0
+# Its own slowness is logged once a minute at most, with how often it happened meanwhile.
+OWN_LOG_EVERY_S = 60.0
 # What a waiting message takes besides its payload: the objects around it.
 MESSAGE_BYTES = 500
 # A status waits as its account in objects, some 230 bytes for each range of 60 bytes.
 STATUS_FACTOR = 5
+
+
+Own = Literal["overload", "standstill"]
+"""Why a connection ended through no fault of the broker: this collector had left messages at the broker for want of room and asks for
+them again, or it stood still for so long that the broker hung up."""
+OWN_WORDS: dict[Own, str] = {
+    "overload": "messages come faster than this collector handles them; it renews its connection to receive what it left at the broker",
+    "standstill": "this collector stood still for so long that the broker hung up; it connects again",
+}
+OwnEvent = Literal["overflow", "shed", "takeover", "full", "overload", "standstill"]
+"""`overflow`, `shed`: a message was not taken. `full`: there was no room for `LONGEST_PAUSE_S`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Why a connection ended. `own` if this collector itself is why."""
+
+    why: str
+    is_taken_over: bool = False
+    own: Own | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +109,23 @@ def _filters(site: str, *, shared: bool) -> list[str]:
     return [*divided, subscription(site, "device"), subscription(site, "status")]
 
 
+class OwnLog:
+    """Logs this collector's own slowness once a minute, with how often each kind was met since the last line."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[Own]()
+        self._next_s = -math.inf
+
+    def note(self, own: Own, now_s: float) -> None:
+        """It was met at `now_s`, monotonic seconds."""
+        self._counts[own] += 1
+        if now_s >= self._next_s:
+            self._next_s = now_s + OWN_LOG_EVERY_S
+            for each, count in self._counts.items():
+                log.warning("collector too slow reason=%s times=%d: %s", each, count, OWN_WORDS[each])
+            self._counts.clear()
+
+
 class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
 
@@ -94,6 +137,10 @@ class Subscriber:
     Payloads take `MAX_WAITING_BYTES` at most: while they do, the socket is not read until half of the room is free. If that takes
     long, because the store is away, the socket is read again, but what comes is neither taken nor acknowledged (`shed`): the
     broker still has it, and sends it again on the connection that is made once there is room.
+
+    A break that this collector caused is not told as one of the broker: `fault` stays None and `on_edge` is not called, unless the
+    connection is not there again after `RENEWAL_S` or the next attempt fails. Nobody died unnoticed meanwhile: the broker keeps the
+    session with all that comes, and the statuses of agents are retained.
     """
 
     def __init__(
@@ -103,7 +150,7 @@ class Subscriber:
         filters: Filters,
         limit: int,
         on_edge: Callable[[bool], None],
-        on_event: Callable[[Literal["overflow", "shed", "takeover"]], None],
+        on_event: Callable[[OwnEvent], None],
         room_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
         self._room_bytes = room_bytes
@@ -113,6 +160,9 @@ class Subscriber:
         self._is_full = False
         """Whether the socket is read although there is no room: nothing that comes is taken."""
         self._pause: asyncio.TimerHandle | None = None
+        self._renewal: asyncio.TimerHandle | None = None
+        """Runs out when a connection that this side ended is not there again."""
+        self._own_log = OwnLog()
         self._broker = broker
         self._client_id = client_id
         self._filters = filters
@@ -165,11 +215,11 @@ class Subscriber:
         self._resume()
         if self._has_shed and self._client is not None:
             self._has_shed = False
-            log.info("there is room again, the connection is renewed to receive what was not taken")
             self._client.drop()
 
     def _resume_full(self) -> None:
         self._is_full = True
+        self._on_event("full")
         self._read_again()
 
     def _resume(self) -> None:
@@ -198,12 +248,24 @@ class Subscriber:
 
     async def run(self) -> None:
         """Connect, subscribe and receive, again after every break, until cancelled."""
+        try:
+            await self._run()
+        finally:
+            self._end_renewal()
+
+    async def _run(self) -> None:
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
-            fault, is_taken_over = await obey_cancellation(self._session())
-            self._set_fault(fault)
-            if is_taken_over:
+            ended = await obey_cancellation(self._session())
+            if ended.own is not None:
+                # At once, whatever the pauses before: nobody is at fault, and a full collector takes seconds until it does so again.
+                self._own_log.note(ended.own, time.monotonic())
+                self._on_event(ended.own)
+                await asyncio.sleep(random.uniform(0, BACKOFF_S[0]))  # noqa: S311 - jitter
+                continue
+            self._set_fault(ended.why)
+            if ended.is_taken_over:
                 self._on_event("takeover")
                 await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter
                 continue
@@ -213,12 +275,34 @@ class Subscriber:
             await asyncio.sleep(random.uniform(0, ceiling_s))  # noqa: S311 - jitter
             ceiling_s = min(ceiling_s * 2, highest_s)
 
-    async def _session(self) -> tuple[str, bool]:
-        """One connection. Returns why it ended, and whether another client has taken over the session."""
+    async def _session(self) -> _Ended:
+        """One connection, until it ends. Tells of its end at once unless this collector is why."""
+        ended: _Ended | None = None
+        try:
+            ended = await self._connected()
+        finally:
+            if ended is None or ended.own is None:
+                self._end_renewal()
+                self._on_edge(False)  # noqa: FBT003 - one callback for both edges
+            else:
+                self._renewal = asyncio.get_running_loop().call_later(RENEWAL_S, self._fail_renewal, ended.own)
+        return ended
+
+    def _end_renewal(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
+
+    def _fail_renewal(self, own: Own) -> None:
+        self._renewal = None
+        self._set_fault(f"not connected again within {RENEWAL_S:g} s; before, {OWN_WORDS[own]}")
+        self._on_edge(False)  # noqa: FBT003 - one callback for both edges
+
+    async def _connected(self) -> _Ended:
         try:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
-            return str(error), False
+            return _Ended(str(error))
         # A broker goes on giving a member that is away its share, into its session, where nobody reads it: mosquitto 2.0 does. Without
         # a session that outlives the connection the others get everything, and agents send again what was on its way to this one.
         expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
@@ -234,7 +318,8 @@ class Subscriber:
             async with client:
                 self._client = client
                 if refused := await client.subscribe(self._filters.wanted()):
-                    return f"the broker refuses the subscription: {reason_text(refused[0])}", False
+                    return _Ended(f"the broker refuses the subscription: {reason_text(refused[0])}")
+                self._end_renewal()
                 self._set_fault(None)
                 self.session = self._connection
                 if self._resumed:
@@ -243,21 +328,18 @@ class Subscriber:
                     with contextlib.suppress(BrokerError):
                         await client.unsubscribe(self._filters.leftover())
                 try:
-                    why = f"connection lost: {await client.lost()}"
-                    # One that was closed from here says nothing about other clients.
-                    is_taken_over = not client.is_dropped and self._takeovers.ended(
-                        client.ended_by, worked=True, now_s=time.monotonic()
-                    )
-                    return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
+                    return self._why_ended(client, f"connection lost: {await client.lost()}")
                 finally:
                     client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
                     # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
                     self._client = None
                     client.resume()
         except BrokerError as error:
+            if (own := _own_end(client)) is not None:
+                return _Ended(str(error), own=own)
             client.drop()
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
-            return str(error), False
+            return _Ended(str(error))
         finally:
             if self._pause is not None:
                 self._pause.cancel()
@@ -265,14 +347,20 @@ class Subscriber:
             self._client, self.session = None, 0
             self._confirming.clear()
             self._publishing.clear()
-            self._on_edge(False)  # noqa: FBT003 - one callback for both edges
+
+    def _why_ended(self, client: MqttClient, why: str) -> _Ended:
+        # One that ended for reasons of this side says nothing about other clients.
+        if (own := _own_end(client)) is not None:
+            return _Ended(why, own=own)
+        is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+        return _Ended(f"{why}; {in_words(self._client_id)}" if is_taken_over else why, is_taken_over)
 
     def _set_fault(self, fault: str | None) -> None:
         where = f"{self._broker.host}:{self._broker.port}"
-        if fault is None:
+        if fault is None and self.fault is not None:
             log.info("broker connected broker=%s client=%s", where, self._client_id)
             self._on_edge(True)  # noqa: FBT003 - one callback for both edges
-        elif fault != self.fault:
+        elif fault is not None and fault != self.fault:
             log.warning("broker not connected broker=%s client=%s error=%s", where, self._client_id, fault)
         self.fault = fault
 
@@ -323,6 +411,13 @@ class Subscriber:
             if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
                 self._client.pause()
                 self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._resume_full)
+
+
+def _own_end(client: MqttClient) -> Own | None:
+    """Whether a connection ended because of this collector. Only what was left at the broker has it drop one that works."""
+    if client.is_dropped:
+        return "overload"
+    return "standstill" if client.has_stood_still else None
 
 
 def _cost(delivery: Delivery) -> int:

@@ -102,6 +102,7 @@ export default {
   "left.primary_flow_stops": "If facility water stops, cooling for",
   "cause.broker": "the collector has no connection to the broker",
   "cause.agent_offline": "agent {agent} is offline",
+  "cause.collector": "the collector does not keep up with what comes",
   "cause.agent_silent": "agent {agent} is silent",
   "cause.device_silent": "agent {agent} says nothing about it",
   "cause.starting": "the collector has just started",
@@ -392,6 +393,7 @@ export default {
   "problem.DcimCertificateExpires": "Certificate of {component} expires soon",
   "problem.DcimMessagesRefused": "Collector refuses messages: {reason}",
   "problem.DcimStoreFailing": "The store refuses what is written: {reason}",
+  "problem.DcimCollectorBehind": "The collector does not keep up: alerts are late",
   "problem.DcimBrokerDown": "No connection to the broker: no device is observed",
   "problem.DcimCollectorDown": "Collector {instance} does not answer",
 };

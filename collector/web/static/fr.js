@@ -102,6 +102,7 @@ export default {
   "left.primary_flow_stops": "Si l'eau du site s'arrête, refroidissement pendant",
   "cause.broker": "le collecteur n'est pas relié au broker",
   "cause.agent_offline": "l'agent {agent} est hors ligne",
+  "cause.collector": "le collecteur ne suit pas le rythme des messages",
   "cause.agent_silent": "l'agent {agent} n'envoie plus rien",
   "cause.device_silent": "l'agent {agent} n'en dit rien",
   "cause.starting": "le collecteur vient de démarrer",
@@ -392,6 +393,7 @@ export default {
   "problem.DcimCertificateExpires": "Le certificat de {component} expire bientôt",
   "problem.DcimMessagesRefused": "Le collecteur refuse des messages : {reason}",
   "problem.DcimStoreFailing": "La base refuse les écritures : {reason}",
+  "problem.DcimCollectorBehind": "Le collecteur ne suit pas : les alertes sont en retard",
   "problem.DcimBrokerDown": "Plus de liaison avec le broker : aucun équipement n'est observé",
   "problem.DcimCollectorDown": "Le collecteur {instance} ne répond pas",
 };

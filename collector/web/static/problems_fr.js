@@ -114,6 +114,7 @@ export const descriptions = {
   DcimCertificateExpires: "Le certificat {subject} de {component} expire dans {value:.0} jours. Renouvelez-le : après ce jour, les connexions sont refusées.",
   DcimMessagesRefused: "Des messages sont refusés ({reason}), {value:.2} par seconde. Ils sont dans le fichier des messages refusés ; un agent et le collecteur sont peut-être de versions différentes.",
   DcimStoreFailing: "Les écritures dans la base échouent ({reason}). Les messages attendent dans la file du collecteur ; réparez la base avant qu'elle soit pleine.",
+  DcimCollectorBehind: "Les messages arrivent plus vite que le collecteur ne les traite, ou il s'est arrêté : la détection de fuite et de débit est en retard ou aveugle. Rien n'est perdu. Vérifiez le processeur, la mémoire et le disque de son hôte, et sa base ; faites surveiller les CDU jusqu'à la fin.",
   DcimBrokerDown: "Le broker {broker} ne peut être joint : aucun équipement n'est observé, et la détection de fuite et de débit est aveugle. Vérifiez le broker et le réseau vers lui, et faites surveiller les CDU.",
   DcimCollectorDown: "Le collecteur [{instance} ne répond pas.|n'est pas parmi les cibles de Prometheus.] Démarrez-le ; jusque-là, la fin d'une autre alerte n'est pas une bonne nouvelle.",
 };

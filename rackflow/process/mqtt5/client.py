@@ -25,6 +25,11 @@ from rackflow.process.mqtt5.wire import Wire, WireCallbacks
 CONNECT_S: Final = 5.0
 # How long an answer to a ping that is due may still be read: if the loop was late, the timer fires before the socket is looked at.
 PING_GRACE_S: Final = 0.25
+# How long nothing may be sent, in keep-alives, before this side counts as silent. A broker waits one and a half times the keep-alive
+# (MQTT 5, 3.1.2.10); a ping is sent after one. Less than one and a half, because not all brokers are so patient.
+PATIENCE: Final = 1.25
+# A broker that hung up while this process stood still is noticed at once when it goes on. But what waited may be sent before that.
+OVERDUE_RECENT_S: Final = 5.0
 # A broker that takes no larger packet takes no batch at all: one of a single reading needs some 500 bytes, and an identifier of 64
 # letters for site, agent and device as many again.
 MIN_PACKET_BYTES: Final = 1280
@@ -131,6 +136,8 @@ class MqttClient:
         """Longest wait for an answer of the broker, and for everything to be sent at the end."""
         self.ended_by: int | None = None
         """The reason code with which the broker ended the connection; None if it gave none."""
+        self.has_stood_still = False
+        """Whether the connection ended because nothing was sent for longer than agreed: this process stood still, not the broker."""
         self.is_dropped = False
         """Whether the connection was closed from here, with `drop`."""
 
@@ -293,6 +300,7 @@ class MqttClient:
         self._receive_maximum = connack.receive_maximum
         # A broker may ask for a shorter time; signs of life more often than asked for do no harm (3.2.2.3.14).
         self._keepalive_s = min(self._keepalive_s, connack.keepalive_s or self._keepalive_s)
+        self._wire.patience_s = self._keepalive_s * PATIENCE
         self._alive_timer = self._loop.call_later(self._keepalive_s, self._check_alive)
         # What may be sent is known, and the session resumed, before anybody else can send or receive.
         self._callbacks.opened(Limits(connack.session_present, connack.receive_maximum, connack.packet_bytes))
@@ -335,6 +343,9 @@ class MqttClient:
     def _on_end(self) -> None:
         if self._alive_timer is not None:
             self._alive_timer.cancel()
+        wire, now_s = self._wire, self._loop.time()
+        is_overdue = now_s - wire.sent_at_s > wire.patience_s or now_s - wire.overdue_at_s < OVERDUE_RECENT_S
+        self.has_stood_still = is_overdue and not wire.is_unreadable and not self.is_dropped
         if not self._answer.done():
             why = self._wire.why
             self._refuse(BrokerError(why if self._wire.is_unreadable else explain(why, tls=self._tls is not None)))

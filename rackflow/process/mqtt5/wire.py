@@ -4,6 +4,7 @@ Knows nothing of MQTT but where a packet ends.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
@@ -58,6 +59,10 @@ class Wire(asyncio.Protocol):
         self._has_ended = asyncio.Event()
         self.sent_at_s = self.received_at_s = 0.0
         """When anything was last sent and received, in the loop's time."""
+        self.patience_s = math.inf
+        """For how long nothing may be sent before the broker may end the connection."""
+        self.overdue_at_s = -math.inf
+        """When something was last sent later than that, in the loop's time."""
         self.why = ""
         """Why the connection ended, or is about to; the first reason is the cause, later ones follow from it."""
         self.is_unreadable = False
@@ -90,7 +95,10 @@ class Wire(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         if self._packets and self._transport is not None and not self._is_closing:
-            self.sent_at_s = self._loop.time()
+            now_s = self._loop.time()
+            if now_s - self.sent_at_s > self.patience_s:
+                self.overdue_at_s = now_s
+            self.sent_at_s = now_s
             self._transport.write(b"".join(self._packets))
         self._packets.clear()
         self._bytes = 0

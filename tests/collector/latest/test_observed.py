@@ -56,6 +56,33 @@ def test_without_the_broker_every_device_is_unknown_for_one_cause() -> None:
     assert causes(latest, 11.0, "gw-4") == {"starting": 1, "agent_up": 1}
 
 
+def test_who_is_not_heard_while_the_collector_is_behind_is_not_called_silent() -> None:
+    """What they said may wait at the broker. Each device gets one shelf life from the last sign of it, then its silence counts."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    for device in "ab":
+        agent.polls(1.0, device=device)
+    latest.note_behind(NOW_S + 30.0)
+    assert set(up(latest, 30.0).values()) == {"1"}  # what is fresh still holds
+    assert causes(latest, 45.0) == {"collector": 2, "agent_up": 1}
+    agent.polls(46.0, device="a")
+    assert causes(latest, 46.0) == {"collector": 1, "agent_up": 1}
+    assert (latest.is_behind(NOW_S + 59.9), latest.is_behind(NOW_S + 60.0)) == (True, False)
+    assert causes(latest, 61.0) == {"device_silent": 1, "agent_up": 1}
+    assert causes(latest, 80.0) == {"agent_silent": 2, "agent_up": 0}
+
+
+def test_an_agent_that_says_goodbye_is_offline_however_far_behind_the_collector_is() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.polls(1.0, device="a")
+    latest.note_behind(NOW_S + 2.0)
+    latest.apply_status(msgspec.structs.replace(hello("gw-3", "a"), status="offline"), NOW_S + 3.0)
+    assert causes(latest, 3.0) == {"agent_offline": 1, "agent_up": 0}
+
+
 def test_after_a_long_break_only_what_is_polled_again_is_observed() -> None:
     latest = connected()
     agent = Agent(latest)

@@ -297,6 +297,7 @@ INCIDENTS: dict[str, Example] = {
         ("DcimDevicesNotObserved",),
     ),
     "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
+    "DcimCollectorBehind": Example([Thing({"collector_behind": 1.0}, kind="collector")], ("DcimCollectorBehind",)),
     "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),

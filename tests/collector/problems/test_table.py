@@ -129,6 +129,7 @@ POLLED_SLOWER = {
     "dcim_device_observed",
     "dcim_agent_up",
     "dcim_collector_mqtt_connected",
+    "dcim_collector_behind",
     "dcim_pdu_phase_voltage_volts",
     "dcim_pdu_breaker_tripped",
 }

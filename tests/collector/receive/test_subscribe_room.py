@@ -1,8 +1,13 @@
 """How much of what the broker sends is in memory at once, whatever its size; and that all of it comes in the end."""
 
 import asyncio
+import time
+from pathlib import Path
+
+import pytest
 
 from collector.receive import Delivery, Filters, Subscriber
+from collector.receive.subscribe import OWN_LOG_EVERY_S, OwnLog
 from rackflow.process.broker import Broker
 from tests.collector.running import publisher, until
 from tests.servers.mosquitto import Mosquitto
@@ -45,14 +50,13 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
 
 
 async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_and_comes_again(
-    mosquitto: Mosquitto,
+    mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The socket is read again after some seconds, for pings have to be answered; what comes then is not taken."""
     dropped: list[str] = []
+    edges: list[bool] = []
     broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
-    subscriber = Subscriber(
-        broker, "shed", Filters(None, shared=False), 1000, lambda _: None, dropped.append, ROOM_BYTES
-    )
+    subscriber = Subscriber(broker, "shed", Filters(None, shared=False), 1000, edges.append, dropped.append, ROOM_BYTES)
     task = asyncio.create_task(subscriber.run(), name="subscriber")
     try:
         await until(lambda: subscriber.fault is None, "subscribed")
@@ -67,6 +71,75 @@ async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_an
                 delivery = await subscriber.take()
             seen[delivery.topic] = seen.get(delivery.topic, 0) + 1
             subscriber.acknowledge(delivery)
-        assert set(dropped) == {"shed"}
+        assert set(dropped) == {"full", "shed", "overload"}
+        # The connection that it renewed for this was never told as a lost broker.
+        assert (edges, subscriber.fault) == ([True], None)
+        assert "collector too slow reason=overload" in caplog.text
+        assert "not connected" not in caplog.text
     finally:
         await ended(task)
+
+
+def hanging_up(broker: Mosquitto) -> None:
+    """Hold the loop, as a computation would, until the broker has given up on its client (CLOSE_WAIT, include/net/tcp_states.h)."""
+    given_up = time.monotonic() + 30
+    remote = f":{broker.port:04X} 08"
+    while remote not in Path("/proc/net/tcp").read_text(encoding="ascii"):
+        assert time.monotonic() < given_up, "the broker keeps its client"
+        time.sleep(0.05)
+
+
+def impatient(broker: Mosquitto) -> Broker:
+    """A second between signs of life, which no configuration may ask for: the broker hangs up after two."""
+    return Broker(port=broker.port, timeout_s=5).model_copy(update={"keepalive_s": 1})
+
+
+async def test_a_collector_that_stood_still_says_so_and_accuses_neither_the_broker_nor_another_client(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Mosquitto(tmp_path / "broker").serving() as mosquitto:
+        edges: list[bool] = []
+        events: list[str] = []
+        broker = impatient(mosquitto)
+        subscriber = Subscriber(broker, "held", Filters(None, shared=False), 1000, edges.append, events.append)
+        task = asyncio.create_task(subscriber.run(), name="subscriber")
+        try:
+            await until(lambda: subscriber.fault is None, "subscribed")
+            before = subscriber.session
+            hanging_up(mosquitto)
+            await until(lambda: subscriber.session > before, "connected again")
+            assert (edges, events, subscriber.fault) == ([True], ["standstill"], None)
+            assert "this collector stood still" in caplog.text
+            assert "broker not connected" not in caplog.text
+        finally:
+            await ended(task)
+
+
+async def test_a_broker_that_died_while_the_collector_stood_still_is_away_all_the_same(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker").serving() as mosquitto:
+        edges: list[bool] = []
+        broker = impatient(mosquitto)
+        subscriber = Subscriber(broker, "both", Filters(None, shared=False), 1000, edges.append, lambda _: None)
+        task = asyncio.create_task(subscriber.run(), name="subscriber")
+        try:
+            await until(lambda: subscriber.fault is None, "subscribed")
+            mosquitto.kill()
+            held_until = time.monotonic() + 2.0  # longer than any signs of life may be apart
+            while time.monotonic() < held_until:
+                pass
+            await until(lambda: subscriber.fault is not None, "the broker is away")
+            assert edges[:2] == [True, False]
+            assert "refused" in str(subscriber.fault).lower()
+        finally:
+            await ended(task)
+
+
+def test_own_slowness_is_logged_once_a_minute_with_how_often_it_was_met(caplog: pytest.LogCaptureFixture) -> None:
+    log = OwnLog()
+    for second in range(10):
+        log.note("overload", float(second))
+    log.note("standstill", OWN_LOG_EVERY_S)
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert said == [
+        f"collector too slow reason={each}" for each in ("overload times=1", "overload times=9", "standstill times=1")
+    ]

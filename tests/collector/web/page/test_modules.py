@@ -165,6 +165,29 @@ def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: 
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
 
 
+def test_what_somebody_works_on_or_has_acknowledged_has_its_sign_on_racks_and_cdus_and_in_the_legend(ask: Ask) -> None:
+    floor_of = """return ((care) => { const problem = { severity: 'critical', id: 'p', care };
+      const place = shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
+        rows: [{ room: 'dh1', id: 'a', racks: ['a1'], cdus: ['c'] }], feeds: {}, ups_groups: {}, loops: {},
+        racks: { a1: { id: 'a1', row: 'a', room: 'dh1', observed: true, unobserved: null, problem, beginning: null, unseen: 0, feeds: {},
+          devices: [], values: { power_watts: 5000, power_ratio: 0.5, loss_ratio: {} } } },
+        cdus: { c: { id: 'c', row: 'a', room: 'dh1', observed: true, problem, flow_cubic_meters_per_second: 0.01, pumps: {} } } } })));
+      return [place.querySelector('.rack .mark').textContent, place.querySelector('.rack .sr').textContent,
+        [...place.querySelectorAll('.cdu [role=img]')].map((each) => [each.textContent, each.getAttribute('aria-label')]),
+        place.querySelector('.legend').textContent]; })(%s)"""
+    for care, sign, words in (("acknowledged", "\u270e", "acknowledged"), ("maintenance", "\u2692", "in maintenance")):
+        mark, said, of_cdu, legend = ask(floor_of % f"'{care}'")
+        assert mark == f"\u25b2{sign}"
+        assert words in said
+        assert [sign, words] in of_cdu
+        assert f"{sign} {words}" in legend
+    mark, said, of_cdu, legend = ask(floor_of % "null")
+    assert mark == "\u25b2"
+    assert "acknowledged" not in said + legend
+    assert "maintenance" not in said + legend
+    assert len(of_cdu) == 1
+
+
 def test_a_cdu_whose_pumps_are_not_known_is_no_spare_at_rest(ask: Ask) -> None:
     tile = """return ((pumps) => shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
       rows: [{ room: 'dh1', id: 'a', racks: [], cdus: ['c'] }], feeds: {}, ups_groups: {}, racks: {},
