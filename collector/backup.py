@@ -116,10 +116,9 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
     files = state_files(config)
     try:
         files["ledger"].parent.mkdir(parents=True, exist_ok=True)
-        with _stopped(files["ledger"]):
-            with progress_of_bytes("restored", _bytes_of(backup)) as done:
-                for what, path in files.items():
-                    _replace(folder, backup.files.get(what), path, done)
+        with _stopped(files["ledger"]), progress_of_bytes("restored", _bytes_of(backup)) as done:
+            for what, path in files.items():
+                _replace(folder, backup.files.get(what), path, done)
     except OSError as error:
         raise RackflowError(f"{error.filename or folder}: cannot be restored: {error.strerror or error}") from error
     return backup

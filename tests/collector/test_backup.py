@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import json
 import os
-import pty
-import re
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
 from rackflow.process.config import check_config
 from rackflow.process.sqlite import APPLICATION, FORMAT, connect_to_read
+from tests.collector.terminal import last_count, on_a_terminal
 
 NOW_S = 1_790_000_000.0
 
@@ -259,7 +258,10 @@ def test_a_collector_that_writes_meanwhile_does_not_make_a_large_backup_begin_ag
         assert len(done) <= 9, "it began again"
         assert asyncio.run(running.record([entry(3 + len(done))]))
 
-    with closing(connect_to_read(config.ledger_path, 5.0)) as source, closing(sqlite3.connect(tmp_path / "copy")) as copy:
+    with (
+        closing(connect_to_read(config.ledger_path, 5.0)) as source,
+        closing(sqlite3.connect(tmp_path / "copy")) as copy,
+    ):
         copy_pages(source, copy, write)
     running.close()
     with closing(sqlite3.connect(tmp_path / "copy")) as db:
@@ -270,18 +272,6 @@ def test_a_collector_that_writes_meanwhile_does_not_make_a_large_backup_begin_ag
     assert all(amount > 0 for amount in done)
     assert sum(done) == (tmp_path / "copy").stat().st_size
     assert stored(config.ledger_path) == 12
-
-
-def on_a_terminal(*words: str) -> tuple[str, str]:
-    """What a command of the collector shows on a terminal, and what it writes to stdout, which is none."""
-    master, slave = pty.openpty()
-    with os.fdopen(master, "rb", buffering=0) as screen:
-        with os.fdopen(slave, "wb", buffering=0) as stderr:
-            done = subprocess.run(
-                [sys.executable, "-m", "collector", *words], stdout=subprocess.PIPE, stderr=stderr, timeout=60, check=True
-            )
-            shown = os.read(screen.fileno(), 65536).decode()
-    return shown, done.stdout.decode()
 
 
 def configuration_of(config: CollectorConfig, folder: Path) -> Path:
@@ -299,16 +289,13 @@ def test_backup_and_restore_show_bytes_and_the_time_left_on_a_terminal(config: C
     for command, bars in (("backup", ["copied and checked"]), ("restore", ["checked", "restored"])):
         shown, out = on_a_terminal(command, yaml, folder)
         for bar in bars:
-            [done] = re.findall(rf"\b{bar} +\S*━+\S* +([\d.]+)/([\d.]+) kB +0:00:00", re.sub(r"\x1b\[[\d;?]*\w", "", shown))[-1:]
-            assert done[0] == done[1] != "0", shown
+            done, total, left = last_count(shown, bar)
+            assert (f"{done} kB", left) == (total, "0:00:00")
         assert "━" not in out
         assert "ledger" in out
 
 
-def test_backup_and_restore_show_no_progress_elsewhere(config: CollectorConfig, tmp_path: Path) -> None:
-    yaml, folder = str(configuration_of(config, tmp_path)), str(tmp_path / "backup")
-    for command in ("backup", "restore"):
-        done = subprocess.run(
-            [sys.executable, "-m", "collector", command, yaml, folder], capture_output=True, timeout=60, check=True
-        )
-        assert done.stderr == b""
+def test_a_backup_shows_no_progress_elsewhere(config: CollectorConfig, tmp_path: Path) -> None:
+    words = ["backup", str(configuration_of(config, tmp_path)), str(tmp_path / "backup")]
+    done = subprocess.run([sys.executable, "-m", "collector", *words], capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
