@@ -259,11 +259,14 @@ def test_a_cell_that_a_spreadsheet_would_run_is_quoted() -> None:
     assert (cells["place"], cells["rests_on"], cells["value"]) == ("'=cmd()", "'-1", "")
 
 
-def test_a_report_shows_what_it_has_read_and_counted_on_a_terminal(folder: Path) -> None:
+def test_a_report_shows_what_it_has_read_and_counted_on_a_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """For example `hours counted ━━━━━━ 1488/1488 0:00:00`: each of October's 744 hours counts in the month and in its day."""
     words = ["report", str(config_in(folder)), "--month", "2026-10", "--output", str(folder / "seen")]
-    shown, out = on_a_terminal(*words)
+    shown = on_a_terminal(*words)
     read, records, _ = last_count(shown, "records read")
     assert read == records == str(2 * 744)  # an hour of energy and one of polls
     assert last_count(shown, "hours counted") == ("1488", "1488", "0:00:00")
+    out = capsys.readouterr().out
     assert out == f"{folder}/seen/rackflow-edge-2026-10.csv\n{folder}/seen/rackflow-edge-2026-10.html\n"
