@@ -228,7 +228,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         # `key:` with nothing behind it, as in a draft that is to be filled in.
         return f"{key}: is empty; fill it in, or remove it if it may be left out"
     if fault["type"] == "model_type":
-        found = {list: "a list", dict: "a section"}.get(type(fault.get("input")), "a single value")
+        found = "a list" if isinstance(fault.get("input"), list) else "a single value"
         return f"{key}: is {found}, and keys are expected; write them as `key: value`, one to a line"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
