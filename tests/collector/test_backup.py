@@ -20,7 +20,7 @@ from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
 from rackflow.process.config import check_config
 from rackflow.process.sqlite import APPLICATION, FORMAT, connect_to_read
-from tests.collector.terminal import last_count, on_a_terminal
+from tests.terminal import last_count, on_a_terminal
 
 NOW_S = 1_790_000_000.0
 

@@ -21,7 +21,7 @@ from collector.report.command import report
 from collector.report.sheet import render
 from collector.report.tidy import Row, Rows, as_csv, from_csv
 from tests.collector.report.month import HOUR, START_S, Silence, Site, energy_j, factor, october
-from tests.collector.terminal import last_count, on_a_terminal
+from tests.terminal import last_count, on_a_terminal
 
 GOLDEN = Path(__file__).parent / "october.csv"
 AFTER_S = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
