@@ -97,7 +97,7 @@ bundle:
 
 release:
 	@scripts/venv dev
-	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/release $(ARGS)
+	@PATH="$(abspath $(VENV))/bin:$$PATH" scripts/release $(ARGS)
 
 upgrade-test:
 	@scripts/venv dev
@@ -105,7 +105,7 @@ upgrade-test:
 
 check-manifests:
 	@scripts/venv dev
-	@PATH="$(realpath $(VENV))/bin:$$PATH" scripts/check-manifests
+	@PATH="$(abspath $(VENV))/bin:$$PATH" scripts/check-manifests
 
 try-package:
 	@scripts/try-package $(ARGS)

@@ -21,6 +21,7 @@ from collector.config import CollectorConfig
 from collector.problems import history_files, is_known_format, remembered_file
 from rackflow import ConfigError, RackflowError
 from rackflow.process.files import sync
+from rackflow.process.progress import Done, progress_of_bytes
 from rackflow.process.sqlite import check_format, connect_to_read
 from rackflow.version import installed_version
 
@@ -29,6 +30,8 @@ LIST: Final = "backup.json"
 BUSY_S: Final = 30.0
 # Where the files are that a restore replaced, beside the new ones.
 REPLACED: Final = ".before-restore"
+# How much is read between two steps of the progress bar: 4 MiB, some 10 ms on a disk of 400 MB/s.
+CHUNK_BYTES: Final = 4 * 2**20
 
 
 class Copied(msgspec.Struct, frozen=True):
@@ -83,7 +86,8 @@ def make_backup(config: CollectorConfig, folder: Path) -> Backup:
     try:
         # Nobody but its owner may read it: it has the names of all devices.
         partial.mkdir(parents=True, mode=0o700)
-        copied = {what: _copy(path, partial) for what, path in files.items() if path.exists()}
+        with progress_of_bytes("copied and checked", sum(map(_size, files.values()))) as done:
+            copied = {what: _copy(path, partial, done) for what, path in files.items() if path.exists()}
         now = datetime.now(UTC).isoformat(timespec="seconds")
         backup = Backup(1, config.client_id, installed_version(), now, copied)
         _write(partial / LIST, msgspec.json.format(msgspec.json.encode(backup), indent=2) + b"\n")
@@ -112,9 +116,9 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
     files = state_files(config)
     try:
         files["ledger"].parent.mkdir(parents=True, exist_ok=True)
-        with _stopped(files["ledger"]):
+        with _stopped(files["ledger"]), progress_of_bytes("restored", _bytes_of(backup)) as done:
             for what, path in files.items():
-                _replace(folder, backup.files.get(what), path)
+                _replace(folder, backup.files.get(what), path, done)
     except OSError as error:
         raise RackflowError(f"{error.filename or folder}: cannot be restored: {error.strerror or error}") from error
     return backup
@@ -125,15 +129,9 @@ def read_backup(folder: Path) -> Backup:
     where = folder / LIST
     try:
         backup = msgspec.json.decode(where.read_bytes(), type=Backup)
-        for copied in backup.files.values():
-            path = folder / Path(copied.name).name
-            if path.stat().st_size != copied.size_bytes or _sha256(path) != copied.sha256:
-                raise RackflowError(f"{path}: is damaged: it is not what {LIST} says; use another backup")
-            if path.suffix == ".db":
-                with closing(connect_to_read(path, 0.0, still=True)) as db:
-                    check_format(db)
-            elif ".jsonl" in path.name and not is_known_format(path):
-                raise RackflowError(f"{path}: was written by a newer Rackflow; restore it with that version")
+        with progress_of_bytes("checked", _bytes_of(backup)) as done:
+            for copied in backup.files.values():
+                _check(folder / Path(copied.name).name, copied, done)
     except FileNotFoundError as error:
         raise RackflowError(f"{error.filename}: no such file; name a folder that `backup` has made") from error
     except OSError as error:
@@ -147,12 +145,41 @@ def read_backup(folder: Path) -> Backup:
     return backup
 
 
-def _copy(path: Path, folder: Path) -> Copied:
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        # Not there, or giving way to another at this moment. It is only for the bar; copying it is what counts, and says what is wrong.
+        return 0
+
+
+def _bytes_of(backup: Backup) -> int:
+    return sum(copied.size_bytes for copied in backup.files.values())
+
+
+def _check(path: Path, copied: Copied, done: Done) -> None:
+    if path.stat().st_size != copied.size_bytes or _sha256(path, done) != copied.sha256:
+        raise RackflowError(f"{path}: is damaged: it is not what {LIST} says; use another backup")
+    if path.suffix == ".db":
+        with closing(connect_to_read(path, 0.0, still=True)) as db:
+            check_format(db)
+    elif ".jsonl" in path.name and not is_known_format(path):
+        raise RackflowError(f"{path}: was written by a newer Rackflow; restore it with that version")
+
+
+def _copy(path: Path, folder: Path, done: Done) -> Copied:
+    """Copy one file, and read the copy. Each byte counts half when it was copied, half when the copy was read."""
     target = folder / path.name
+
+    def half(amount: float) -> None:
+        done(amount / 2)
+
     if path.suffix != ".db":
         if ".jsonl" in path.name and not is_known_format(path):
             raise RackflowError(f"{path}: was written by a newer Rackflow; use that version")
-        _write(target, path.read_bytes())
+        content = path.read_bytes()
+        _write(target, content)
+        half(len(content))
     else:
         # SQLite's own backup: one moment, with what is still in the write-ahead log, beside a process that writes.
         try:
@@ -161,7 +188,7 @@ def _copy(path: Path, folder: Path) -> Copied:
                 closing(sqlite3.connect(target)) as copy,
             ):
                 check_format(source)
-                source.backup(copy)
+                copy_pages(source, copy, half)
                 problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 if problem != "ok":
                     raise RackflowError(f"{path}: is damaged: {problem}")
@@ -171,16 +198,37 @@ def _copy(path: Path, folder: Path) -> Copied:
             raise RackflowError(f"{path}: cannot be copied: {error}") from error
         sync(target)
     target.chmod(0o600)
-    return Copied(target.name, _sha256(target), target.stat().st_size)
+    return Copied(target.name, _sha256(target, half), target.stat().st_size)
 
 
-def _replace(folder: Path, copied: Copied | None, path: Path) -> None:
+def copy_pages(source: sqlite3.Connection, copy: sqlite3.Connection, done: Done) -> None:
+    """Copy a database as it is at this moment, in steps. Raises sqlite3.Error."""
+    (page_bytes,) = source.execute("PRAGMA page_size").fetchone()
+    copied = 0
+
+    def stepped(_status: int, remaining: int, total: int) -> None:
+        nonlocal copied
+        done((total - remaining - copied) * page_bytes)
+        copied = total - remaining
+
+    # A transaction of ours around all steps: without one, each step looks anew, and what a collector has written since makes SQLite
+    # begin again (https://sqlite.org/c3ref/backup_finish.html): beside one that writes each second, a large file would never be done.
+    source.execute("BEGIN")
+    source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    source.backup(copy, pages=max(1, CHUNK_BYTES // page_bytes), progress=stepped)
+    source.execute("COMMIT")
+
+
+def _replace(folder: Path, copied: Copied | None, path: Path, done: Done) -> None:
     """Replace one file by its copy, or take it away if the backup has none. A kill leaves the old or the new file, never half of one."""
     owner = (path if path.exists() else path.parent).stat()
     fresh = None
     if copied is not None:
         fresh = path.with_name(path.name + ".restoring")
-        shutil.copyfile(folder / Path(copied.name).name, fresh)
+        with (folder / Path(copied.name).name).open("rb") as source, fresh.open("wb") as target:
+            while chunk := source.read(CHUNK_BYTES):
+                target.write(chunk)
+                done(len(chunk))
         # The service's own user must be able to write it, whoever runs the command.
         os.chown(fresh, owner.st_uid, owner.st_gid)
         fresh.chmod(0o600)
@@ -211,6 +259,10 @@ def _write(path: Path, content: bytes) -> None:
     sync(path)
 
 
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, done: Done) -> str:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            done(len(chunk))
+    return digest.hexdigest()

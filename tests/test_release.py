@@ -114,6 +114,15 @@ def test_a_tag_that_is_there_changes_that_are_not_committed_and_an_older_version
     assert "there is no tag v97.6.0" in checkout.refused("97.6.0", "--build")
 
 
+def test_in_a_fresh_clone_a_release_runs_in_the_environment_that_is_made_for_it(tmp_path: Path) -> None:
+    """Make expands all lines before it runs the first: a function that asks whether the folder is there would find none."""
+    fresh = tmp_path / "not-made-yet"
+    for target in ("release", "check-manifests"):
+        command = ["make", "--dry-run", "--no-print-directory", target, f"VENV={fresh}"]
+        printed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True).stdout
+        assert f'PATH="{fresh}/bin:' in printed
+
+
 def test_a_release_without_news_is_refused(checkout: Checkout) -> None:
     checkout.release(NEXT, "--no-build")
     assert "nothing under Unreleased" in checkout.refused("97.6.0", "--no-build")

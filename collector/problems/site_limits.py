@@ -62,7 +62,7 @@ def parse_limits(text: str, where: str, table: Table) -> Table:
     """The table with the limits of a file's text. `where` names the file in errors, which are those of `load_limits`."""
     data = load_yaml_text(text, where)
     if data is None:
-        raise ConfigError(f"{where}: the file is empty")
+        raise ConfigError(f"{where}: the file is empty; correct the path, or write it")
     file = check_config(data, LimitsFile, where, text)
     problems = dict(table.problems)
     lines = []

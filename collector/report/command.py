@@ -11,9 +11,10 @@ from collector.report.energy import energy_rows
 from collector.report.period import Period, month
 from collector.report.read import SiteMonth, read_records, within_month
 from collector.report.sheet import render
-from collector.report.telemetry import telemetry_rows
+from collector.report.telemetry import steps_of, telemetry_rows
 from collector.report.tidy import Rows, as_csv
 from rackflow import RackflowError
+from rackflow.process.progress import progress
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
@@ -41,14 +42,15 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
     if period.first * HOUR_S >= now_s:
         raise RackflowError(f"--month: {period.name} has not begun; name an earlier one")
     written = []
-    for site_month in read_records(config.records_path, period):
-        told = _with_ledger(site_month, config)
-        rows = Rows([*energy_rows(told), *telemetry_rows(told)])
-        stem = f"rackflow-{told.site}-{period.name}"
-        title = f"{told.site}, {period.name}" + ("" if period.is_over else " so far")
-        page = render(rows, told.site, title, about(period, now_s), list(_notices(told)), f"{stem}.csv")
-        for suffix, text in ((".csv", as_csv(rows.rows)), (".html", page)):
-            written.append(_write(arguments.output / f"{stem}{suffix}", text))
+    found = [_with_ledger(site_month, config) for site_month in read_records(config.records_path, period)]
+    with progress("hours counted", sum(map(steps_of, found))) as done:
+        for told in found:
+            rows = Rows([*energy_rows(told), *telemetry_rows(told, done)])
+            stem = f"rackflow-{told.site}-{period.name}"
+            title = f"{told.site}, {period.name}" + ("" if period.is_over else " so far")
+            page = render(rows, told.site, title, about(period, now_s), list(_notices(told)), f"{stem}.csv")
+            for suffix, text in ((".csv", as_csv(rows.rows)), (".html", page)):
+                written.append(_write(arguments.output / f"{stem}{suffix}", text))
     return written
 
 

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 from collector.derive import Hour
 from collector.ledger import EpochAccount
@@ -13,6 +14,7 @@ from collector.receive import HOUR_S
 from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
+from rackflow.process.progress import progress
 from rackflow.process.sqlite import CORRUPT, check_tables, code, connect_to_read
 
 
@@ -78,11 +80,14 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
 def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
     within = (period.first, period.until)
     hours: dict[str, dict[int, Hour]] = {}
-    for site, number, body in db.execute("SELECT * FROM hour WHERE hour >= ? AND hour < ? ORDER BY hour", within):
-        hours.setdefault(site, {})[number] = unpack(body)
     polls: dict[str, dict[int, Rows]] = {}
-    for site, number, body in db.execute("SELECT * FROM polls WHERE hour >= ? AND hour < ?", within):
-        polls.setdefault(site, {})[number] = unpack_polls(body)
+    with progress("records read", sum(_count(db, table, within) for table in ("hour", "polls"))) as done:
+        for site, number, body in db.execute("SELECT * FROM hour WHERE hour >= ? AND hour < ? ORDER BY hour", within):
+            hours.setdefault(site, {})[number] = unpack(body)
+            done()
+        for site, number, body in db.execute("SELECT * FROM polls WHERE hour >= ? AND hour < ?", within):
+            polls.setdefault(site, {})[number] = unpack_polls(body)
+            done()
     devices: dict[str, dict[int, Device]] = {}
     for number, site, *names in db.execute("SELECT id, site, agent, device, class FROM device"):
         devices.setdefault(site, {})[number] = Device(*names)
@@ -98,6 +103,12 @@ def _read(db: sqlite3.Connection, period: Period) -> list[SiteMonth]:
         SiteMonth(site, period, hours.get(site, {}), polls.get(site, {}), devices.get(site, {}), saved_s, killed)
         for site in sorted(hours.keys() | polls.keys())
     ]
+
+
+def _count(db: sqlite3.Connection, table: Literal["hour", "polls"], within: tuple[int, int]) -> int:
+    found = db.execute(f"SELECT count(*) FROM {table} WHERE hour >= ? AND hour < ?", within)  # noqa: S608 - one of two names
+    (count,) = found.fetchone()
+    return int(count)
 
 
 def within_month(found: Iterable[EpochAccount], site_month: SiteMonth) -> list[EpochAccount]:

@@ -3,7 +3,7 @@
 Availability is answered polls divided by expected polls, not by received polls: a lost message must lower it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from collector.ledger import EpochAccount, born_ms
@@ -20,8 +20,14 @@ Polls = dict[str, list[float]]
 """By place: polls expected, answered and unanswered, and hours in which any were expected."""
 
 
-def telemetry_rows(site_month: SiteMonth) -> Iterator[Row]:
-    """All telemetry rows of a site."""
+def steps_of(site_month: SiteMonth) -> int:
+    """How often `telemetry_rows` calls `done`."""
+    spanned = sum(len(hours) for kind, _, _, hours in spans(site_month.period) if kind in _PERIODS)
+    return 0 if site_month.is_shared else spanned
+
+
+def telemetry_rows(site_month: SiteMonth, done: Callable[[], None] = lambda: None) -> Iterator[Row]:
+    """All telemetry rows of a site. `done` is called for each hour of each period, which is most of a report's work."""
     if site_month.is_shared:
         why = "the subscription is shared: this collector receives only a part of the polls"
         month = site_month.period.iso(site_month.period.first), site_month.period.iso(site_month.period.end)
@@ -30,7 +36,7 @@ def telemetry_rows(site_month: SiteMonth) -> Iterator[Row]:
         places = _places(site_month)
         for kind, start, end, hours in spans(site_month.period):
             if kind in _PERIODS:
-                found = _polls(site_month, hours, places)
+                found = _polls(site_month, hours, places, done)
                 yield from _rows(site_month, (kind, start, end), found, len(hours))
     yield from account_rows(site_month.site, site_month.accounts, site_month.period)
 
@@ -43,7 +49,9 @@ def _places(site_month: SiteMonth) -> Mapping[int, tuple[str, ...]]:
     }
 
 
-def _polls(site_month: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]]) -> Polls:
+def _polls(
+    site_month: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]], done: Callable[[], None]
+) -> Polls:
     found: Polls = {}
     for hour in hours:
         seen = set[str]()
@@ -54,6 +62,7 @@ def _polls(site_month: SiteMonth, hours: Sequence[int], places: Mapping[int, tup
                     seen.add(place)
         for place in seen:
             found[place][3] += 1
+        done()
     return found
 
 

@@ -7,9 +7,9 @@ import difflib
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -147,12 +147,21 @@ Secret = Annotated[SecretStr, BeforeValidator(_from_source)]
 """A secret: never shown by repr or dumps. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
 
 
+EMPTY: Final = "the file is empty; correct the path, or write it"
+# Keys at the top level of a file of each kind and of no other, and how its reader names it.
+_KINDS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
+    "AgentConfig": (frozenset({"agent", "devices", "credentials", "intervals"}), "an agent's configuration"),
+    "CollectorConfig": (frozenset({"client_id", "store", "dead_letter", "listen"}), "a collector's configuration"),
+    "SiteFile": (frozenset({"electrical", "rooms", "rows", "feeds", "racks", "pdus"}), "a site file"),
+}
+
+
 def load_config(path: Path, model: type[M]) -> M:
     """Read and check a configuration. Raises ConfigError with a line `file:line: key: what is wrong; remedy` for each fault."""
     text = read_text_file(path)
     data = load_yaml_text(text, str(path))
     if data is None:
-        raise ConfigError(f"{path}: the file is empty")
+        raise ConfigError(f"{path}: {EMPTY}")
     return check_config(data, model, str(path), text)
 
 
@@ -168,7 +177,7 @@ def check_config(
         return model.model_validate(data)
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
-        lines = []
+        lines = [f"{where}: {each}" for each in _other_kind(data, model)]
         faults = error.errors(include_url=False)
         for fault in faults[:MAX_FAULTS]:
             line = line_of(text, fault["loc"]) if text is not None else None
@@ -178,6 +187,17 @@ def check_config(
             lines.append(f"{where}: {len(faults) - MAX_FAULTS} more faults")
     # Outside the block above, so that the error does not have pydantic's attached, which knows every value.
     raise ConfigError("\n".join(lines))
+
+
+def _other_kind(data: object, model: type[BaseModel]) -> Iterator[str]:
+    """Says first that a file is of another kind, where it is: a list of missing and unknown keys would hide that."""
+    own = _KINDS.get(model.__name__)
+    if own is None or not isinstance(data, dict):
+        return
+    for keys, kind in _KINDS.values():
+        # Two, because one may be a slip of somebody who means the right file.
+        if not own[0] & data.keys() and len(keys & data.keys()) > 1:
+            yield f"is {kind}, and {own[1]} is needed here; correct the path, or use the other command"
 
 
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
@@ -197,13 +217,19 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
     if fault["type"] == "extra_forbidden":
         unknown = str(fault["loc"][-1])
         close = difflib.get_close_matches(unknown, names, n=1)
-        remedy = other_word(unknown, len(fault["loc"])) or (f"did you mean {close[0]!r}?" if close else "remove it")
+        # Known, but not here: naming it as the nearest to itself would help nobody.
+        near = "it belongs to another section, check the indentation" if close == [unknown] else ""
+        near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
+        remedy = other_word(unknown, len(fault["loc"])) or near
         return f"{key}: unknown key; {remedy}"
     if fault["type"] == "missing":
         return f"{key}: is required; add it"
     if fault.get("input") is None and fault["type"].endswith("_type"):
         # `key:` with nothing behind it, as in a draft that is to be filled in.
         return f"{key}: is empty; fill it in, or remove it if it may be left out"
+    if fault["type"] == "model_type":
+        found = "a list" if isinstance(fault.get("input"), list) else "a single value"
+        return f"{key}: is {found}, and keys are expected; write them as `key: value`, one to a line"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
     may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])

@@ -1,10 +1,40 @@
 """Reads files that may be anything, and makes files and folders survive a power cut."""
 
+import codecs
+import errno
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from rackflow.errors import ConfigError
+
+# What to do about errors that people make themselves; others are of the disk, and say enough.
+_REMEDIES: Final = {
+    errno.ENOTDIR: "correct the path",
+    errno.EISDIR: "name a file in it",
+    errno.EACCES: "it needs the account that may read it, or sudo",
+    errno.ELOOP: "it is a link to itself",
+}
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
+    """Why a file cannot be read, and what to do, as one line."""
+    if isinstance(error, UnicodeDecodeError):
+        if is_utf16(error.object):
+            return f"{path}: cannot be read: is UTF-16, as Windows' Notepad and PowerShell write it; save it as UTF-8"
+        return (
+            f"{path}: cannot be read: byte {error.start + 1} is not UTF-8; correct the path, or save the text as UTF-8"
+        )
+    if error.errno == errno.ENOENT:
+        return f"{path}: no such file; correct the path"
+    remedy = _REMEDIES.get(error.errno or 0)
+    return f"{path}: cannot be read: {error.strerror or error}{f'; {remedy}' if remedy else ''}"
+
+
+def is_utf16(octets: bytes) -> bool:
+    """Whether a text file was saved as UTF-16: it begins with a byte order mark, and its letters have a zero byte each."""
+    return octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in octets[:200]
 
 
 def read_regular(path: Path, most_bytes: int) -> tuple[bytes, int]:

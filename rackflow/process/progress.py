@@ -6,21 +6,46 @@ Nothing is shown where stderr is no terminal: cron mails and log files stay as t
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
+
+Done = Callable[[float], None]
+"""Called with how much has been done since the last call."""
 
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     """Yields a function to call once for each of `total` steps that is done; without a total, which nobody knows, they are only counted."""
+    with _bar(what, total, "steps") as done:
+        yield lambda: done(1)
+
+
+@contextmanager
+def progress_of_bytes(what: str, total: int) -> Iterator[Done]:
+    """Yields a function to call with the number of bytes that were done, of `total`; part of a byte counts."""
+    with _bar(what, total, "bytes") as done:
+        yield done
+
+
+@contextmanager
+def _bar(what: str, total: int | None, unit: Literal["steps", "bytes"]) -> Iterator[Done]:
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda _: None
         return
     # Imported here: it takes 50 ms, and only terminals need it.
     from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    count = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())
     # stdout may be a file or a pipe: then it is not touched. On a terminal its lines are printed above the bar.
     both = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=both) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda amount: bar.advance(task, amount)

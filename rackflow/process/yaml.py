@@ -8,13 +8,14 @@ anything from the file but names of keys: a password that begins with `!`, `*` o
 
 import re
 from collections.abc import Hashable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from rackflow.errors import ConfigError
-from rackflow.process.files import read_regular
+from rackflow.process.files import read_regular, unreadable
 
 # A site of 10,000 devices has 3 MB and 200,000 values, nested 8 deep. Chosen values.
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -113,7 +114,8 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{where}{line}: {_problem(error)}") from None
+        indent = _indent(text, mark.line) if mark else ""
+        raise ConfigError(f"{where}{line}: {_problem(error, indent)}") from None
     except yaml.reader.ReaderError as error:
         raise ConfigError(f"{where}: not valid YAML: {error.reason} (at character {error.position})") from None
     except (yaml.YAMLError, ValueError):
@@ -146,14 +148,24 @@ def _error(what: str, event: Any) -> yaml.MarkedYAMLError:  # noqa: ANN401 - eve
     return yaml.constructor.ConstructorError(None, None, what, event.start_mark)
 
 
-def _problem(error: yaml.MarkedYAMLError) -> str:
+def _indent(text: str, number: int) -> str:
+    """What a line, counted from 0, has before its first visible character."""
+    line = next(islice(text.splitlines(), number, None), "")
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _problem(error: yaml.MarkedYAMLError, indent: str) -> str:
     if isinstance(error, yaml.constructor.ConstructorError):
         return str(error.problem)
+    if "\t" in indent:
+        return "is indented with a tab; use spaces"
     # The parser's words, without what it quotes. A single character (`','`) is what it expected.
     problem = _QUOTED.sub(lambda quote: quote[0] if len(quote[1]) <= 1 else "…", error.problem or "not valid YAML")
     hint = "; a text that begins with a special character, such as * & ! % @, needs quotes"
     if "another document" in problem:
         return "has more than one document; keep one"
+    if "expected key" in problem or "block end" in problem or "mapping values" in problem:
+        return f"{problem}; check the indentation here and above: keys of one level begin in the same column"
     return problem + (hint if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem else "")
 
 
@@ -192,9 +204,8 @@ def read_text_file(path: Path) -> str:
     """The text of a file. Raises ConfigError naming the file."""
     try:
         return read_regular(path, MAX_FILE_BYTES + 1)[0].decode("utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; correct the path") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ConfigError(unreadable(path, error)) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: cannot be read: byte {error.start + 1} is not UTF-8") from None
+        # Without the cause, which has the file's content.
+        raise ConfigError(unreadable(path, error)) from None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rackflow.errors import ConfigError
+from rackflow.process.files import unreadable
 
 RegisterTable = Literal["coil", "discrete", "input", "holding"]
 Place = tuple[int, RegisterTable, int]
@@ -48,10 +49,8 @@ def read_mbrec(path: Path, faults: list[str] | None = None) -> RegisterRecording
     """Read a recording. See `parse_mbrec`."""
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; correct the path") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
+        raise ConfigError(unreadable(path, error)) from error
     return parse_mbrec(text, str(path), faults)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rackflow.errors import ConfigError
+from rackflow.process.files import is_utf16, unreadable
 
 RecordValue = int | float | bytes | str | None
 """INTEGER, Counter, Gauge, TimeTicks: int. OCTET STRING and Opaque: bytes, an Opaque float: float. OID, IpAddress: str. NULL: None."""
@@ -70,10 +71,8 @@ def read_snmprec(path: Path, faults: list[str] | None = None) -> tuple[Record, .
     """Read a recording; its records are in the order of a walk. See `parse_snmprec`."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such file; correct the path") from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(unreadable(path, error)) from error
     return parse_snmprec(content, str(path), faults)
 
 
@@ -87,6 +86,8 @@ def parse_snmprec(content: bytes, where: str, faults: list[str] | None = None) -
     snmpsim.
     """
     # Bytes, not text: values may hold any octets, and splitlines() would also split at the control characters among them.
+    if is_utf16(content):
+        raise ConfigError(f"{where}: is UTF-16, as PowerShell's > writes it; save it as UTF-8, or redirect with cmd")
     found: dict[tuple[int, ...], Record] = {}
     for number, line in enumerate(content.split(b"\n"), start=1):
         text = line.removesuffix(b"\r")

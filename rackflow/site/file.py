@@ -206,7 +206,7 @@ class SiteFile(Section):
     feeds: list[Feed]
     """Supplies that may fail one without the other, usually A and B."""
     generators: list[Generator] = []
-    """Backup generators."""
+    """Backup generators. Their fuel has no key, because no known device reads a tank."""
     ups: list[Ups] = []
     """Uninterruptible power supplies."""
     panels: list[Panel] = []

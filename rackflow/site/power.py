@@ -59,7 +59,7 @@ class Feed(Section):
 
 
 class Generator(Placed):
-    """A backup generator."""
+    """A backup generator. Its fuel has no key: no known device family reads a tank, and hours from a tank's size alone would be a guess."""
 
     feeds: Annotated[list[Name], Field(min_length=1)]
     """The feeds that it carries when their mains are lost."""

@@ -5,6 +5,7 @@ spelling: `crahs` is far from `air_units`, and `pumps` is not meant for `ups`.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 SECTIONS: Mapping[str, str] = {
     "gensets": "generators",
@@ -116,9 +117,32 @@ KEYS: Mapping[str, str] = {
     "phase": "phases",
 }
 
+# How long a tank lasts follows from what is in it, and no device family of ours has a tank's meter: hours that were computed from the
+# tank's size would be those of a tank that somebody filled this morning.
+_FUEL: Final = "remove it: fuel is not watched, since no known device reads a tank; `rated_power_w` and `start_s` are what is judged"
+NOT_KNOWN: Mapping[str, str] = dict.fromkeys(
+    (
+        "fuel",
+        "fuel_l",
+        "fuel_m3",
+        "fuel_hours",
+        "fuel_s",
+        "fuel_tank",
+        "fuel_tank_l",
+        "tank",
+        "tank_l",
+        "tank_m3",
+        "runtime_h",
+        "autonomy_h",
+    ),
+    _FUEL,
+)
+
 
 def other_word(key: str, path: int) -> str | None:
-    """What to use instead of an unknown key at a depth of `path` keys; None if it is in nobody's vocabulary."""
+    """What to do about an unknown key at a depth of `path` keys; None if it is in nobody's vocabulary."""
+    if path > 1 and (why := NOT_KNOWN.get(key.lower())) is not None:
+        return why
     words = SECTIONS if path == 1 else KEYS
     found = words.get(key.lower())
     return None if found is None else f"use {found}"

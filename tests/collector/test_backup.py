@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.backup import REPLACED, Backup, make_backup, restore_backup, state_files
+from collector.backup import REPLACED, Backup, copy_pages, make_backup, restore_backup, state_files
+from collector.cli import main
 from collector.config import CollectorConfig
 from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_page
 from collector.problems import Ended, History, history_files
@@ -18,7 +19,8 @@ from collector.problems.history import append_history, read_history
 from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
 from rackflow.process.config import check_config
-from rackflow.process.sqlite import APPLICATION, FORMAT
+from rackflow.process.sqlite import APPLICATION, FORMAT, connect_to_read
+from tests.terminal import last_count, on_a_terminal
 
 NOW_S = 1_790_000_000.0
 
@@ -238,3 +240,65 @@ def test_without_a_ledger_there_is_nothing_to_back_up(tmp_path: Path) -> None:
     with pytest.raises(RackflowError, match="there is no ledger"):
         make_backup(configured(tmp_path), tmp_path / "backup")
     assert not (tmp_path / "backup").exists()
+
+
+def test_a_collector_that_writes_meanwhile_does_not_make_a_large_backup_begin_again(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    """Nine steps of 4 MiB, and after each the collector has written something: none of it is in the copy, and each step is done once."""
+    with closing(sqlite3.connect(config.ledger_path)) as db, db:
+        db.execute("CREATE TABLE filling (body BLOB)")
+        db.execute("INSERT INTO filling VALUES (zeroblob(?))", (34 * 2**20,))
+    running = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    done: list[float] = []
+
+    def write(amount: float) -> None:
+        done.append(amount)
+        assert len(done) <= 9, "it began again"
+        assert asyncio.run(running.record([entry(3 + len(done))]))
+
+    with (
+        closing(connect_to_read(config.ledger_path, 5.0)) as source,
+        closing(sqlite3.connect(tmp_path / "copy")) as copy,
+    ):
+        copy_pages(source, copy, write)
+    running.close()
+    with closing(sqlite3.connect(tmp_path / "copy")) as db:
+        # It is what it was before the first step, whole.
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert stored(tmp_path / "copy") == 3
+    assert len(done) == 9
+    assert all(amount > 0 for amount in done)
+    assert sum(done) == (tmp_path / "copy").stat().st_size
+    assert stored(config.ledger_path) == 12
+
+
+def configuration_of(config: CollectorConfig, folder: Path) -> Path:
+    path = folder / "collector.yaml"
+    path.write_text(
+        f"broker: {{host: 127.0.0.1}}\nclient_id: collector-1\nstore: {{kind: file, path: {folder / 'points'}}}\n"
+        f"dead_letter: {config.dead_letter}\n"
+    )
+    return path
+
+
+def test_backup_and_restore_show_bytes_and_the_time_left_on_a_terminal(
+    config: CollectorConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For example `copied and checked ━━━━━━ 57.5/57.5 kB 0:00:00`, and nothing of it on stdout."""
+    yaml, folder = str(configuration_of(config, tmp_path)), str(tmp_path / "backup")
+    for command, bars in (("backup", ["copied and checked"]), ("restore", ["checked", "restored"])):
+        shown = on_a_terminal(command, yaml, folder)
+        for bar in bars:
+            done, total, left = last_count(shown, bar)
+            assert (f"{done} kB", left) == (total, "0:00:00")
+        out = capsys.readouterr().out
+        assert "━" not in out
+        assert "ledger" in out
+
+
+def test_a_backup_shows_no_progress_where_there_is_no_terminal(
+    config: CollectorConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backup", str(configuration_of(config, tmp_path)), str(tmp_path / "backup")]) == 0
+    assert capsys.readouterr().err == ""

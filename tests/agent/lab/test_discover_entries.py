@@ -23,6 +23,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.snmp.agent import SnmpDevice
 from tests.servers.ports import free_port
+from tests.terminal import screen
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 NAME, SERIAL, MODEL = "1.3.6.1.2.1.1.5.0", "1.3.6.1.4.1.318.1.1.1.1.2.3.0", "1.3.6.1.4.1.318.1.1.1.1.1.1.0"
@@ -348,12 +349,9 @@ SILENT = [sys.executable, "-m", "agent", "discover", "127.0.0.2-3", "--port", "9
 
 def test_progress_is_shown_on_a_terminal() -> None:
     master, slave = pty.openpty()
-    try:
-        status = subprocess.run(SILENT, stdout=subprocess.PIPE, stderr=slave, timeout=60, check=False)
-        shown = os.read(master, 65536).decode()
-    finally:
-        os.close(slave)
-        os.close(master)
+    with os.fdopen(slave, "wb") as terminal:
+        status = subprocess.run(SILENT, stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=False)
+    shown = screen(master)
     assert (status.returncode, status.stdout) == (0, b"")
     assert "addresses" in shown
     assert "0 devices answered at 2 addresses" in shown

@@ -21,6 +21,7 @@ from collector.report.command import report
 from collector.report.sheet import render
 from collector.report.tidy import Row, Rows, as_csv, from_csv
 from tests.collector.report.month import HOUR, START_S, Silence, Site, energy_j, factor, october
+from tests.terminal import last_count, on_a_terminal
 
 GOLDEN = Path(__file__).parent / "october.csv"
 AFTER_S = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
@@ -256,3 +257,16 @@ def test_a_cell_that_a_spreadsheet_would_run_is_quoted() -> None:
     row = Row("f", "=cmd()", "month", "a", "b", None, "u", None, "-1")
     [cells] = csv.DictReader(as_csv([row]).splitlines())
     assert (cells["place"], cells["rests_on"], cells["value"]) == ("'=cmd()", "'-1", "")
+
+
+def test_a_report_shows_what_it_has_read_and_counted_on_a_terminal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For example `hours counted ━━━━━━ 1488/1488 0:00:00`: each of October's 744 hours counts in the month and in its day."""
+    words = ["report", str(config_in(folder)), "--month", "2026-10", "--output", str(folder / "seen")]
+    shown = on_a_terminal(*words)
+    read, records, _ = last_count(shown, "records read")
+    assert read == records == str(2 * 744)  # an hour of energy and one of polls
+    assert last_count(shown, "hours counted") == ("1488", "1488", "0:00:00")
+    out = capsys.readouterr().out
+    assert out == f"{folder}/seen/rackflow-edge-2026-10.csv\n{folder}/seen/rackflow-edge-2026-10.html\n"

@@ -83,7 +83,7 @@ def test_too_many_values_are_refused() -> None:
         (f"a: 1\n{CANARY}", "could not find expected ':'"),
         (f"? [{CANARY}]\n: 1", "a key must be a plain value"),
         (f"--- {CANARY}\n--- {CANARY}", "has more than one document; keep one"),
-        (f"a:\n\t- {CANARY}", "found character that cannot start any token"),
+        (f"a:\n\t- {CANARY}", "is indented with a tab; use spaces"),
         (f"password: {CANARY}\0", "not valid YAML: "),
         (f"password: {CANARY}\x1b[2J", "not valid YAML: "),
         (f"password: {CANARY}\ud800", "not valid YAML"),

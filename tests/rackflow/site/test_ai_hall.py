@@ -91,6 +91,13 @@ def test_words_of_other_vocabularies_lead_to_keys_that_exist() -> None:
     assert other_word("fed_by", 3) == "use from"
 
 
+def test_a_generators_tank_is_answered_with_the_reason_why_it_is_not_watched() -> None:
+    with pytest.raises(
+        ConfigError, match=r"generators\[0\]\.fuel_l: unknown key; remove it: fuel is not watched, since no known"
+    ):
+        parse_site("generators: [{id: g, feeds: [A], rated_power_w: 2 MW, fuel_l: 9000}]", "site.yaml")
+
+
 def test_more_glycol_carries_less_heat_at_every_percentage() -> None:
     for kind in ("pg", "eg"):
         by_percent = [volumetric_heat_capacity(f"{kind}{each}", 30.0) for each in range(MIN_PERCENT, MAX_PERCENT + 1)]

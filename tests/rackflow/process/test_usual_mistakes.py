@@ -1,0 +1,103 @@
+"""What people do to configuration files: each mistake is one line that says what is wrong, where, and what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main as agent
+from agent.config import AgentConfig
+from collector.cli import main as collector
+from collector.config import CollectorConfig
+from rackflow.errors import ConfigError
+from rackflow.process.config import check_config, load_config
+from rackflow.process.yaml import load_yaml_text
+from rackflow.recording import read_mbrec, read_snmprec
+from rackflow.site import parse_site
+
+AGENT = "agent: gw-1\nlabels: {site: cas1}\nbroker: {host: 127.0.0.1}\ndevices: []\n"
+COLLECTOR = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
+
+
+def said(content: bytes, folder: Path) -> str:
+    path = folder / "f.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        load_config(path, AgentConfig)
+    return str(raised.value).removeprefix(str(path))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"agent: gw\n\tbroker: x\n", ":2: is indented with a tab; use spaces"),
+        (b"labels:\n  site: a\n \tbroker: {host: b}\n", ":3: is indented with a tab; use spaces"),
+        (
+            b"agent: gw\nlabels: {site: a}\n  broker: {host: b}\n",
+            ":3: did not find expected key; check the indentation",
+        ),
+        (b"agent: gw\n  site: a\n", ":2: mapping values are not allowed in this context; check the indentation"),
+        (
+            AGENT.encode("utf-16"),
+            ": cannot be read: is UTF-16, as Windows' Notepad and PowerShell write it; save it as UTF-8",
+        ),
+        (b"\xe9\xe9", ": cannot be read: byte 1 is not UTF-8; correct the path, or save the text as UTF-8"),
+        (b"", ": the file is empty; correct the path, or write it"),
+        (
+            b"- agent: gw\n",
+            ": (top level): is a list, and keys are expected; write them as `key: value`, one to a line",
+        ),
+        (
+            AGENT.replace("broker: {host", "broker: {hots").encode(),
+            ":3: broker.hots: unknown key; did you mean 'host'?",
+        ),
+    ],
+)
+def test_a_file_that_is_no_configuration_says_what_to_do_about_it(content: bytes, says: str, tmp_path: Path) -> None:
+    assert said(content, tmp_path).startswith(says)
+
+
+def test_a_folder_in_place_of_a_file_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["check", str(tmp_path)], ["replay", str(tmp_path)], ["replay", f"{tmp_path}/a.mbrec/b"]):
+        (tmp_path / "a.mbrec").touch()
+        assert agent(command) == 78
+        remedy = (
+            "name a file in it" if command[1] == str(tmp_path) else "cannot be read: Not a directory; correct the path"
+        )
+        assert capsys.readouterr().err.rstrip().endswith(remedy)
+
+
+def test_a_file_of_another_command_is_named_as_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agent.yaml").write_text(AGENT)
+    (tmp_path / "collector.yaml").write_text(COLLECTOR)
+    assert agent(["check", str(tmp_path / "collector.yaml")]) == 78
+    first = capsys.readouterr().err.splitlines()[0]
+    assert (
+        "collector.yaml: is a collector's configuration, and an agent's configuration is needed here; correct" in first
+    )
+    assert collector(["check", str(tmp_path / "agent.yaml")]) == 78
+    first = capsys.readouterr().err.splitlines()[0]
+    assert "agent.yaml: is an agent's configuration, and a collector's configuration is needed here; correct" in first
+    with pytest.raises(ConfigError, match=r"^site\.yaml: is an agent's configuration, and a site file is needed here"):
+        parse_site(AGENT, "site.yaml")
+
+
+def test_one_key_of_another_command_does_not_make_a_file_another_ones(tmp_path: Path) -> None:
+    assert "is a collector's" not in said((AGENT + "listen: 127.0.0.1:9420\n").encode(), tmp_path)
+
+
+def test_a_key_in_the_wrong_section_is_not_said_to_be_like_itself() -> None:
+    text = COLLECTOR + "host: 127.0.0.1\n"
+    with pytest.raises(
+        ConfigError, match=r"c:4: host: unknown key; it belongs to another section, check the indentation"
+    ):
+        check_config(load_yaml_text(text, "c"), CollectorConfig, "c", text)
+
+
+def test_a_recording_that_powershell_wrote_is_named_as_what_it_is(tmp_path: Path) -> None:
+    snmp, modbus = tmp_path / "a.snmprec", tmp_path / "a.mbrec"
+    snmp.write_text("1.3.6.1.2.1.1.1.0|4|a UPS\n", encoding="utf-16")
+    modbus.write_text("1|holding|0|5\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match=r"a\.snmprec: is UTF-16, as PowerShell's > writes it"):
+        read_snmprec(snmp)
+    with pytest.raises(ConfigError, match=r"a\.mbrec: cannot be read: is UTF-16"):
+        read_mbrec(modbus)
