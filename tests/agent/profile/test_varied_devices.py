@@ -177,16 +177,3 @@ async def test_a_table_without_its_column_of_rows_is_read_by_another_column() ->
             usual, found = usual + len(before), found + len(before.keys() & after)
     # Of tables that measure one thing this was the only column. Without the other columns it is a quarter.
     assert found > 0.45 * usual
-
-
-async def test_rows_behind_the_end_of_their_column_are_read_where_a_column_of_names_has_them() -> None:
-    """Names of outlets 1 to 3 beside a column of indexes that ends with 2."""
-    device = DEVICES["apc-rpdu2"]
-    early = {
-        column: dict(list(cells.items())[:-1]) if column in device.row_columns else cells
-        for column, cells in device.columns.items()
-    }
-    before, after = await read(device), await read(device.with_columns(early))
-    assert {key: before.get(key) for key in after} == after
-    by_rows_alone = outcome_of(device.with_columns(early))
-    assert len(after) > len(by_rows_alone.readings)
