@@ -33,8 +33,11 @@ from agent.profile import (
     Profile,
     RawValue,
     Table,
+    columns_beside,
+    entry_of,
     families_named_by_identity,
     normalising,
+    oid_parts,
     plain_number,
     planning_columns,
 )
@@ -60,6 +63,8 @@ REPLAN_SERIES_PER_S = 200.0
 PLANNING_SHARE = 0.4
 # Most rows of a table. Every row gives at least one series, or nothing.
 MAX_ROWS = MAX_SERIES
+# Columns of readings that are tried for the rows of a table without its column of rows. Chosen; each may cost a request.
+MAX_COLUMNS_BESIDE = 4
 # Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
 # fit. Chosen value.
 MAX_CELLS = 200_000
@@ -349,17 +354,42 @@ class SnmpPoller:
     ) -> list[str]:
         """Indexes of the table's rows. Cells that planning needs are added to `cells`; no column is walked twice."""
         indexes: dict[str, None] = {}
+        entries = set(map(entry_of, table.row_columns()))
         for column in table.row_columns():
             if column not in walked:
                 walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
             indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
             cells.update(walked[column])
+        indexes = indexes or await self._rows_beside(table, cells, walked)
         # A table without rows needs no labels.
         for column in planning_columns(table) if indexes else ():
             if column not in walked:
                 walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
             cells.update(walked[column])
-        return list(indexes)
+            if entry_of(column) in entries:
+                # The column of rows may end early.
+                indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
+        # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
+        # answers in the same order twice.
+        return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
+
+    async def _rows_beside(
+        self, table: Table, cells: Mapping[str, RawValue], walked: dict[str, dict[str, RawValue]]
+    ) -> dict[str, None]:
+        """Rows of a table whose own column of rows is not there: those of a column of readings, if the device has the table at all.
+
+        One object is asked for each table that a device does not have.
+        """
+        for column in columns_beside(table)[:MAX_COLUMNS_BESIDE]:
+            entry = entry_of(column)
+            if entry not in walked:
+                following = await self._client.get_next(entry)
+                walked[entry] = dict([following] if following and following[0].startswith(f"{entry}.") else ())
+            if walked[entry] and column not in walked:
+                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
+            if found := walked.get(column):
+                return dict.fromkeys(oid[len(column) + 1 :] for oid in found)
+        return {}
 
     async def _walk_column(self, column: str, room: int) -> dict[str, RawValue]:
         # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.

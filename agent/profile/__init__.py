@@ -9,7 +9,7 @@ from agent.profile.families import AUTO, Families
 from agent.profile.living import marking
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
-from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning, trimming, without
+from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.quantity import number_in
 from agent.profile.recognise import (
@@ -29,8 +29,16 @@ from agent.profile.recognise import (
 )
 from agent.profile.reference import schema_text
 from agent.profile.registers import said_as
-from agent.profile.rows import planning_columns, planning_instances, planning_registers, watched_registers
+from agent.profile.rows import (
+    columns_beside,
+    entry_of,
+    planning_columns,
+    planning_instances,
+    planning_registers,
+    watched_registers,
+)
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
+from agent.profile.trim import trimming, without
 
 __all__ = [
     "AUTO",
@@ -53,6 +61,8 @@ __all__ = [
     "RegisterProbe",
     "Slot",
     "Table",
+    "columns_beside",
+    "entry_of",
     "extends",
     "families_named_by_identity",
     "load_profiles",

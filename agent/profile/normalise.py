@@ -305,7 +305,7 @@ def _meant(decoder: Decoder, raw: Raw) -> float | None:
 def _measured(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     """The number of one source in the base unit, without the sums and checks of the metric."""
     value = raw[decoder.ref]
-    if decoder.text == "quantity" and isinstance(value, bytes | str):
+    if isinstance(value, bytes | str) and (decoder.text == "quantity" or _names_unit(decoder, metric, value)):
         return _quantity(folded_text(value), metric)
     return _scaled(decoder, _bits_of(decoder, _joined_code(decoder, raw)))
 
@@ -338,6 +338,14 @@ def _scaled(decoder: Decoder, number: float) -> float:
     except OverflowError:
         # The text held an integer too large for a float, which is outside every metric's range.
         raise _Rejected("range") from None
+
+
+def _names_unit(decoder: Decoder, metric: Metric, value: bytes | str) -> bool:
+    """Whether a text where the profile expects a number says its own unit, as in `23.4 C`: then nothing hangs on the profile's scale."""
+    if not decoder.is_number or decoder.text or decoder.high or plain_number(value) is not None:
+        return False
+    found = quantity(folded_text(value))
+    return found is not None and WIRE_UNITS[found[1]].base == metric.unit and not decoder.is_sentinel(found[0])
 
 
 def _quantity(text: str, metric: Metric) -> float:

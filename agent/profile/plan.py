@@ -7,17 +7,25 @@ generator that its caller resumes slice by slice, and a plan has a largest size.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
-from agent.modbus import Block, RegisterValue, coalesce, split_block
+from agent.modbus import Block, RegisterValue, coalesce
 from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
 from agent.profile.living import is_watch, lived_as, marking
-from agent.profile.normalise import SLOTS_PER_SLICE, CaseCheck, Decoder, Gate, Slot, slot_of
-from agent.profile.registers import place_ref, registers_of, said_as
-from agent.profile.rows import ROWS_PER_SLICE, CellReader, Row, cell_sources, named_label, rows_with_equal_names
+from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
+from agent.profile.registers import place_ref, registers_of
+from agent.profile.rows import (
+    ROWS_PER_SLICE,
+    CellReader,
+    Row,
+    cell_sources,
+    named_label,
+    rows_with_equal_names,
+    unclear_parts,
+)
 from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
 from agent.profile.schema import Gate as GateModel
 from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
@@ -99,8 +107,8 @@ class Plan:
     duplicates: tuple[str, ...] = ()
     basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `duplicate`, `limit`, and
-    `absent` (the device lacks the object)."""
+    """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `condition` (the row
+    lacks the cell that says what it is), `duplicate`, `limit`, and `absent` (the device lacks the object)."""
     nothing_there: tuple[str, ...] = ()
     """Tables without rows, and objects or registers that the device lacks and for which no other source stands in (the first ones)."""
 
@@ -124,9 +132,11 @@ def planning(
     draft.nothing_there = [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
     worked = 0
     equal: dict[int, set[str]] = {}
+    unclear: dict[int, frozenset[int]] = {}
     for table, point in profile.all_points():
         if table and id(table) not in equal:
             equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells, role)
+            unclear[id(table)] = unclear_parts(table, rows.get(table.name, ()))
         metric = catalogue()[point.metric]
         poll = point.poll or metric.poll
         indexes = rows.get(table.name, ()) if table else ("",)
@@ -137,7 +147,7 @@ def planning(
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
-            row = Row(index, cells, role)
+            row = Row(index, cells, role, unclear[id(table)] if table else frozenset())
             keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
@@ -169,6 +179,8 @@ class _Draft:
         # By series: the cells of its scale (True) and of its conditions.
         self._rests: dict[str, dict[str, bool]] = {}
         self.left_out: Counter[str] = Counter()
+        self.undecided: dict[str, None] = {}
+        """Series of rows that lack the cell of a condition."""
         self.fields: dict[str, RegisterValue] = {}
         self.nothing_there: list[str] = []
         self.cut: dict[PollClass, dict[str, None]] = {}
@@ -186,7 +198,7 @@ class _Draft:
         else:
             self._seen.add(slot.key)
             self._slots.setdefault(poll, {})[slot.key] = slot
-            self._refs.setdefault(poll, {}).update(_refs([slot]))
+            self._refs.setdefault(poll, {}).update(refs_of([slot]))
 
     def rest(
         self, poll: PollClass, row: Row, read_again: Iterable[tuple[str, CellReader]], keys: Sequence[str]
@@ -226,8 +238,11 @@ class _Draft:
             slow: PollClass = "slow" if "slow" in self._slots else max(self._slots, key=lambda poll: POLL_SECONDS[poll])
             self._checks.setdefault(slow, {}).update(dict.fromkeys(basis))
         classes = {poll: self._requests(poll, tuple(found.values())) for poll, found in self._slots.items()}
+        # Another point may give the same series: what a row has no cell for is mostly another kind of row.
+        self.left_out["condition"] += len(self.undecided.keys() - self._seen)
+        left_out = {reason: count for reason, count in self.left_out.items() if count}
         listed = tuple(dict.fromkeys(self.nothing_there))[:MAX_LISTED]
-        return Plan(classes, tuple(self._duplicates), basis, dict(self.left_out), listed)
+        return Plan(classes, tuple(self._duplicates), basis, left_out, listed)
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
@@ -278,18 +293,23 @@ def _slots(
 ) -> Iterator[Slot]:
     """The series of one point in one row. The label `unique` gets the row's index. What is left out is counted in the draft."""
     fields = draft.fields
-    if not row.holds(point.when) or (table and not row.holds(table.when)):
+    conditions = [*point.when, *(table.when if table else ())]
+    is_decided = row.holds(conditions)
+    if not is_decided and not row.lacks(conditions):
         return
     metric = catalogue()[point.metric]
     labels: dict[str, str] = {}
     for name, source in ((table.labels if table else {}) | point.labels).items():
         value = row.label(source)
         if value is None:
-            draft.left_out["label"] += 1
+            draft.left_out["label" if is_decided else "condition"] += 1
             return
         labels[name] = row.unique_label(value) if name == unique else value
     gate = _gate(point.gate or (table.gate if table else None), row.index, fields)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
+    if not is_decided:
+        draft.undecided |= {series_key(metric.name, labels | extra): None for _, extra in series}
+        return
     for bit, extra in series:
         made = (_decoder(profile, source, metric, row, bit, fields) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
@@ -426,7 +446,7 @@ def _high(source: Part, fields: dict[str, RegisterValue]) -> str:
     return place_ref(source.model_copy(update={"register_": source.high, "high": None}), "", fields)
 
 
-def _refs(slots: Iterable[Slot]) -> dict[str, None]:
+def refs_of(slots: Iterable[Slot]) -> dict[str, None]:
     """The references that these slots are read from, without repeats and in request order."""
     refs: dict[str, None] = {}
     for slot in slots:
@@ -435,58 +455,3 @@ def _refs(slots: Iterable[Slot]) -> dict[str, None]:
         if slot.gate:
             refs[slot.gate.ref] = None
     return refs
-
-
-def without(plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()) -> Plan:
-    """See `trimming`, all at once."""
-    return run_through(trimming(plan, is_absent, refused))
-
-
-def trimming(
-    plan: Plan, is_absent: Callable[[str], bool], refused: Collection[Block] = ()
-) -> Generator[None, None, Plan]:
-    """The plan without references that the device lacks, and without slots and classes that have no reference left.
-
-    A block that was `refused` as a whole, or that loses a field, is no longer read across the gaps between its fields.
-    Yields after each slice.
-    """
-    classes: dict[PollClass, ClassPlan] = {}
-    missed: dict[str, None] = dict.fromkeys(plan.nothing_there)
-    looked = 0
-    for poll, part in plan.classes.items():
-        slots: list[Slot] = []
-        used: dict[str, None] = {}
-        for slot in part.slots:
-            looked += 1
-            if looked % SLOTS_PER_SLICE == 0:
-                yield
-            if (kept := _trimmed(slot, is_absent)) is not None:
-                slots.append(kept)
-                used.update(_refs([kept]))
-            elif len(missed) < MAX_LISTED:
-                missed |= dict.fromkeys(said_as(ref) for ref in _refs([slot]) if is_absent(ref))
-        if slots:
-            used |= dict.fromkeys(part.checks)
-            blocks = tuple(
-                kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
-            )
-            oids = tuple(oid for oid in part.oids if oid in used)
-            rests = {ref: cells for ref, cells in part.rests.items() if ref in used}
-            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks, rests)
-    absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
-    left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
-    return Plan(classes, plan.duplicates, plan.basis, left_out, tuple(missed)[:MAX_LISTED])
-
-
-def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:
-    decoders = tuple(decoder for decoder in slot.decoders if not any(map(is_absent, decoder.refs)))
-    gate = slot.gate
-    if gate and is_absent(gate.ref):
-        # If the cell of a required gate is absent, nobody knows whether the value counts, so the slot is dropped.
-        if not gate.optional:
-            return None
-        gate = None
-    if not decoders:
-        return None
-    unchanged = gate is slot.gate and len(decoders) == len(slot.decoders)
-    return slot if unchanged else slot_of(slot.key, slot.metric, decoders, gate)

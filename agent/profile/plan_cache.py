@@ -13,7 +13,7 @@ from typing import Final
 
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
-from agent.profile.plan import Plan, Rows, planning, trimming
+from agent.profile.plan import Plan, Rows, planning
 from agent.profile.rows import (
     Row,
     deciding_columns,
@@ -23,6 +23,7 @@ from agent.profile.rows import (
     planning_instances,
 )
 from agent.profile.schema import FromColumn, Profile, When
+from agent.profile.trim import trimming
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
 MAX_SERIES_KEPT: Final = 200_000
@@ -102,7 +103,7 @@ class PlanCache:
     def trimming(
         self, plan_key: bytes, plan: Plan, absent: Collection[str], refused: Collection[Block] = ()
     ) -> Generator[None, None, Plan]:
-        """See `plan.trimming`. `plan_key` is the key of the whole plan."""
+        """See `trim.trimming`. `plan_key` is the key of the whole plan."""
         blocks = sorted((block.table, block.address, block.count) for block in refused)
         key = yield from _digest(("trimmed", plan_key, blocks), {"": sorted(absent)}, ())
         if (trimmed := self._taken(key)) is None:

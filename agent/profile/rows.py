@@ -7,6 +7,7 @@ A plan rests on these cells, so they are read again while the device is polled; 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count
 
 from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
@@ -51,6 +52,8 @@ class Row:
     index: str
     cells: Mapping[str, RawValue]
     role: str | None
+    unclear: frozenset[int] = frozenset()
+    """Parts of the index that may be counted from 0 where the profile counts from 1; see `unclear_parts`."""
 
     def label(self, source: LabelSource) -> str | None:
         """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
@@ -64,7 +67,9 @@ class Row:
                 return None if None in parts else clean_label(".".join(filter(None, parts)))
             case FromIndex():
                 part = self.part(source.index)
-                return None if part is None else _mapped(part, source.map)
+                return (
+                    None if part is None or (source.map and source.index in self.unclear) else _mapped(part, source.map)
+                )
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
                 text = plain_text(value)
@@ -127,6 +132,20 @@ class Row:
         if condition.contains:
             return any(word.casefold() in text for word in condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)
+
+    def lacks(self, conditions: Sequence[When]) -> bool:
+        """Whether nothing but cells that this row does not have decides against it.
+
+        A device without the column lacks a decision, and not the reading. Single instances do not count: they tell variants of a family
+        apart, and are as often there as not.
+        """
+        return all(self._holds(each) or self._lacks(each) for each in conditions)
+
+    def _lacks(self, condition: When) -> bool:
+        if not condition.watched():
+            return condition.column is not None and self.code(condition) is None
+        columns = [each for each in map(str, condition.watched()) if self.index and not is_instance(each)]
+        return bool(columns) and all(self.cell(each) is None for each in columns)
 
     def has_lived(self, condition: When) -> bool:
         """Whether one of the cells of `alive` or `lines` has lived, so that the condition holds for good."""
@@ -213,6 +232,37 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
 def _place(cell: Cell) -> str:
     """The column, instance or register of a cell; empty if it looks at the index."""
     return register_ref(cell) if cell.register_ is not None else cell.column or cell.oid or ""
+
+
+def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
+    """Parts of the index whose names in the profile begin with 1, where the rows begin with 0 and lack the last name.
+
+    Either row 0 is a total before fewer rows than there may be, or the device counts its lines from 0 and each would get the name of
+    the one before. A missing reading is better than that of another phase.
+    """
+    found: set[int] = set()
+    labels = [label for point in table.points for label in (table.labels | point.labels).values()]
+    flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
+    for label in (part for part in flat if isinstance(part, FromIndex) and part.map and part.index not in found):
+        if 0 in label.map or 1 not in label.map:
+            continue
+        parts = {Row(index, {}, None).part(label.index) for index in indexes}
+        last = next(number for number in count(1) if number + 1 not in label.map)
+        if 0 in parts and last not in parts:
+            found.add(label.index)
+    return frozenset(found)
+
+
+def entry_of(column: str) -> str:
+    """The entry (RFC 2578, 7.1.12) of a column: all columns of one table stand below it, with the same indexes."""
+    return column.rpartition(".")[0]
+
+
+def columns_beside(table: Table) -> list[str]:
+    """Columns of readings in the entries of the table's row columns; any of them has the table's rows as well."""
+    entries = set(map(entry_of, table.row_columns()))
+    columns = dict.fromkeys(source.oid or "" for point in table.points for source in point.sources())
+    return [column for column in columns if entry_of(column) in entries and column not in table.row_columns()]
 
 
 def named_label(table: Table, point: Point) -> str | None:

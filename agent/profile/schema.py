@@ -255,7 +255,7 @@ class Table(StrictModel):
             lambda rows: rows if isinstance(rows, list) else [rows], json_schema_input_type=Oid | list[Oid]
         ),
     ]
-    """Column whose instances are the rows, or several of them."""
+    """Column whose instances are the rows, or several of them. A device without it has the rows of a reading's column beside it."""
     labels: dict[str, Label] = Field(default_factory=dict)
     """Labels of all its points."""
     gate: Gate | None = None

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.load import load_profiles
-from agent.profile.plan import plan_device, without
+from agent.profile.plan import plan_device
 from agent.profile.rows import planning_columns
+from agent.profile.trim import without
 
 if TYPE_CHECKING:
     from agent.profile.cells import RawValue

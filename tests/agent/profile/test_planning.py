@@ -5,8 +5,9 @@ import pytest
 from agent.profile import parse_profile
 from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
-from agent.profile.plan import ClassPlan, Plan, plan_device, without
+from agent.profile.plan import ClassPlan, Plan, plan_device
 from agent.profile.schema import Profile
+from agent.profile.trim import without
 from rackflow.catalogue import PollClass
 
 ROOT = "1.3.6.1.4.1.99999"

@@ -133,3 +133,15 @@ def test_a_text_with_a_decimal_point_where_tenths_are_counted_is_no_value(number
         if value is not None and all(decoder.whole for decoder in each.slot.decoders):
             wrong.append(str(each))
     assert wrong == []
+
+
+@pytest.mark.parametrize(("unit", "text", "value"), [("celsius", b"23.4 C", 23.4), ("volts", b"231 V", 231.0)])
+def test_a_text_that_says_its_unit_is_read_in_that_unit(
+    numbers: list[Number], unit: str, text: bytes, value: float
+) -> None:
+    """Nothing hangs on the scale of the profile then; a window of the metric holds as before."""
+    of_unit = [each for each in numbers if each.slot.metric.unit == unit and each.slot.decoders[0].text is None]
+    read = [each.read(text) for each in of_unit]
+    assert len(of_unit) > 100
+    assert set(read) <= {value, None}
+    assert read.count(value) > 0.7 * len(read)

@@ -1,0 +1,179 @@
+"""Devices of every SNMP family that differ from the family's usual one: in their rows, columns and names.
+
+Nobody has seen these devices. Of each the same is asked: no reading is another row's, none is lost without a count, and no two
+rows are taken for the same thing.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import pytest
+
+from agent.config import Device
+from agent.lab.replay import read_all
+from agent.poll import SnmpPoller
+from agent.profile import load_profiles, oid_parts
+from agent.snmp.seam import SnmpValue
+from rackflow.errors import DeviceDecodeError
+from tests.agent.made_up_devices import label_columns
+from tests.agent.varied_devices import Outcome, Varied, healthy, outcome_of
+
+SHIPPED = load_profiles()
+DEVICES = {name: healthy(each.loaded()) for name, each in SHIPPED.items() if each.protocol == "snmp"}
+PHASE = re.compile(r"phase=L[123]\b")
+
+
+@pytest.fixture(scope="module")
+def usual() -> Mapping[str, Outcome]:
+    found = {name: outcome_of(device) for name, device in DEVICES.items()}
+    assert sum(len(each.readings) for each in found.values()) > 4000
+    assert [name for name, each in found.items() if each.silent] == []
+    return found
+
+
+def moved(places: Mapping[str, str]) -> Callable[[str], str]:
+    """Gives the last part of an index another number."""
+    return lambda index: ".".join([*index.split(".")[:-1], places[index.rpartition(".")[2]]])
+
+
+def named(device: Varied, name: bytes | None) -> Varied:
+    """The device with this name in every row, or without its columns of names."""
+    points = device.profile.all_points()
+    labels = {part.column for table, point in points for part in label_columns(table, point) if not part.map}
+    kept = {
+        column: dict.fromkeys(cells, name) if column in labels else cells
+        for column, cells in device.columns.items()
+        if name is not None or column not in labels
+    }
+    return device.with_columns(kept)
+
+
+def without_some(device: Varied, first: int) -> Varied:
+    """The device without every third of its columns."""
+    kept = {
+        column: cells
+        for number, (column, cells) in enumerate(sorted(device.columns.items()))
+        if number % 3 != first or column in device.row_columns
+    }
+    return device.with_columns(kept)
+
+
+def test_rows_that_are_counted_from_0_never_give_a_phase_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:
+    """Rows 0, 1 and 2 for L1, L2 and L3: by the profile's names of 1, 2 and 3 L1 would be L2."""
+    from_0 = {"1": "0", "2": "1", "3": "2"}
+    for name, device in DEVICES.items():
+        # Profiles that also name the instance of row 1 itself would have to look for a row 0, and one family does count from 0.
+        named = any(f"{column}.{index}" in device.scalars for column, rows in device.columns.items() for index in rows)
+        if named or name == "e3meter-ips":
+            continue
+        found = outcome_of(device.renumbered(moved(from_0)))
+        mapped = {key for key in found.readings.keys() & usual[name].readings if PHASE.search(key)}
+        # What another source gives for L1 alone is its own reading.
+        shifted = {key for key in mapped if found.readings[key] == usual[name].readings.get(next_phase(key))}
+        assert shifted - {key for key in mapped if found.readings[key] == usual[name].readings[key]} == set(), name
+        assert not found.silent, name
+
+
+def next_phase(key: str) -> str:
+    return PHASE.sub(lambda match: f"phase=L{int(match[0][-1]) + 1}", key)
+
+
+def test_gaps_between_rows_change_no_reading_of_the_rows_that_kept_their_index(usual: Mapping[str, Outcome]) -> None:
+    """Rows 1, 2 and 7."""
+    for name, device in DEVICES.items():
+        found = outcome_of(device.renumbered(moved({"1": "1", "2": "2", "3": "7"})))
+        assert found.left_out["duplicate"] <= usual[name].left_out["duplicate"], name
+        assert not found.silent, name
+
+
+@pytest.mark.parametrize("name_of_all", [None, b"Same", b""])
+def test_rows_without_names_or_with_equal_ones_are_no_duplicates(
+    usual: Mapping[str, Outcome], name_of_all: bytes | None
+) -> None:
+    for name, device in DEVICES.items():
+        found = outcome_of(named(device, name_of_all))
+        assert found.left_out["duplicate"] <= usual[name].left_out["duplicate"], name
+        # A name decides in some families whether there is a reading; one that is missing decides nothing and is counted.
+        assert name_of_all is not None or found.heard_of + found.left_out["condition"] >= usual[name].heard_of, name
+
+
+@pytest.mark.parametrize("first", range(3))
+def test_absent_columns_change_no_reading_and_what_they_cost_is_counted(
+    usual: Mapping[str, Outcome], first: int
+) -> None:
+    lost = uncounted = 0
+    for name, device in DEVICES.items():
+        found = outcome_of(without_some(device, first))
+        fewer = usual[name].heard_of - found.heard_of
+        # Rows that gave the same series twice may give it once.
+        doubles = max(0, usual[name].left_out["duplicate"] - found.left_out["duplicate"])
+        uncounted += max(0, fewer - doubles)
+        assert not found.silent, name
+        lost += len(usual[name].readings.keys() - found.readings.keys())
+    assert lost > 500
+    # Of 4,600. Two families share a table between rows that are told apart by what another table says.
+    assert uncounted <= 4
+
+
+class MemoryTree:
+    """An agent that answers from memory, column by column, and in the order of text where `as_text` is set."""
+
+    def __init__(self, device: Varied, *, as_text: bool) -> None:
+        self._device = device
+        self._as_text = as_text
+        self._sorted: list[str] = sorted(device.cells, key=oid_parts)
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        return {oid: self._device.cells[oid] for oid in oids if oid in self._device.cells}
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        cells = self._device.columns.get(oid, {})
+        order = sorted(cells, reverse=True) if self._as_text else cells
+        return {f"{oid}.{index}": cells[index] for index in list(order)[:limit]}
+
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        place = oid_parts(oid)
+        found = next((each for each in self._sorted if oid_parts(each) > place), None)
+        return None if found is None else (found, self._device.cells[found])
+
+    def set_max_varbinds(self, objects: int) -> None:
+        """Memory has no limit."""
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+async def read(device: Varied, *, as_text: bool = False) -> dict[str, float | str]:
+    name = device.profile.profile
+    poller = SnmpPoller(
+        Device(id="d", host="h", credential="c", profile=name, outlets=True),
+        SHIPPED,
+        MemoryTree(device, as_text=as_text),
+    )
+    try:
+        _, readings = await read_all(poller, 1e9)
+    except DeviceDecodeError:
+        return {}
+    return {**readings.values, **readings.states}
+
+
+FEW = [name for at, name in enumerate(DEVICES) if at % 4 == 1]
+EVEN_NAMES = ("apc-rpdu", "apc-netbotz", "eaton-epdu")
+
+
+async def test_rows_in_the_order_of_text_are_the_same_rows_with_the_same_names() -> None:
+    for name in {*FEW, *EVEN_NAMES}:
+        assert await read(DEVICES[name], as_text=True) == await read(DEVICES[name]), name
+
+
+async def test_a_table_without_its_column_of_rows_is_read_by_another_column() -> None:
+    """Columns of indexes and names are what terse agents leave out."""
+    found = usual = 0
+    for name in {*FEW, *EVEN_NAMES}:
+        device = DEVICES[name]
+        kept = {column: cells for column, cells in device.columns.items() if column not in device.row_columns}
+        if kept and len(kept) < len(device.columns):
+            before, after = await read(device), await read(device.with_columns(kept))
+            usual, found = usual + len(before), found + len(before.keys() & after)
+    # Of tables that measure one thing this was the only column. Without the other columns it is a quarter.
+    assert found > 0.45 * usual
