@@ -136,7 +136,8 @@ def test_a_block_that_a_unit_refuses_is_cut_for_this_unit_alone() -> None:
         ("input", 3, "power_factor_ratio", "ratio"),
     ]
     points = "".join(
-        f"  - {{metric: dcim_meter_{name}, labels: {{role: other}}, poll: normal, table: {table}, register: {at}, type: uint16, unit: {unit}}}\n"
+        f"  - {{metric: dcim_meter_{name}, labels: {{role: other}}, poll: normal, type: uint16,"
+        f" table: {table}, register: {at}, unit: {unit}}}\n"
         for table, at, name, unit in cells
     )
     head = "version: 1\nprofile: unit\nclass: meter\nprotocol: modbus\ntitle: A meter\nsource: a manual\nevidence: unverified\n"
