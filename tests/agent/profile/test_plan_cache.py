@@ -144,7 +144,7 @@ def test_a_block_that_a_unit_refuses_is_cut_for_this_unit_alone() -> None:
     cache = PlanCache()
     family = cache.family(parse_profile(f"{head}points:\n{points}", "unit.yaml"), outlets=True)
     key, plan = run_through(cache.planning(family, {}, {}, None))
-    blocks = {block.table: block for part in plan.classes.values() for block in part.blocks}
+    blocks = {str(block.table): block for part in plan.classes.values() for block in part.blocks}
     assert blocks.keys() == {"holding", "input"}
 
     def counts(*refused: str) -> dict[str, list[int]]:

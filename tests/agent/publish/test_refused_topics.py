@@ -152,11 +152,15 @@ async def test_a_refused_document_is_tried_again_and_the_others_are_published(tm
             sender.document("a")
             await eventually(lambda: listener.documents("a"), "the document of a")
             sender.document("c")
-            await eventually(lambda: sender.counters.topics_refused["not_authorized"] == 2, "those of b and c are refused")
+            await eventually(
+                lambda: sender.counters.topics_refused["not_authorized"] == 2, "those of b and c are refused"
+            )
             (tmp_path / "acl").write_text(ALLOWED.format("device").replace("/a\n", "/+\n"), encoding="utf-8")
             server.reload()
             # One of them is the probe, and its neighbour is not asked for again.
-            await eventually(lambda: listener.documents("b") and listener.documents("c"), "both documents", timeout_s=60)
+            await eventually(
+                lambda: listener.documents("b") and listener.documents("c"), "both documents", timeout_s=60
+            )
             assert sender.counters.reconnects == 0
 
 

@@ -144,6 +144,7 @@ def test_the_main_breaker_of_a_panel_has_the_curve_of_the_site_file() -> None:
     """One that follows its load within seconds, where usual ones take minutes."""
     main = "  - {id: main-a, from: [ups-a1, ups-a2], breaker_a: 630, room: plant"
     readings = Readings(hall((f"{main}}}", f"{main}, breaker_curve: {{time_constant_s: 5}}}}")))
+    found: dict[str, float | None] = {}
     for now, share in ((100.0, 1.0), (130.0, 0.5)):
         readings.currents("pdu-a1-a", 24.0 * share, now=now)
         for pdu in ("pdu-a2-a1", "pdu-a2-a2"):
