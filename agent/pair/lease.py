@@ -70,7 +70,11 @@ class Lease:
         return name == self.me and mark not in self._said
 
     def renamed(self, me: str, now_s: float) -> None:
-        """Go on under another name, as somebody who has just come."""
+        """Go on under another name, as somebody who has just come.
+
+        The lease is not given back, even by who held it: a copy that wakes up as the holder would give back the original's, which goes on
+        holding it if it has heard nothing of the copy yet. If both have renamed themselves, it expires.
+        """
         self.me, self.state = me, "standby"
         self.connected(now_s)
 

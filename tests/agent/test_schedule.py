@@ -267,3 +267,9 @@ def test_about_ten_polls_share_a_moment_at_any_rate(polls_per_s: float, moments_
 
 def test_an_interval_shorter_than_the_time_between_moments_keeps_its_phase() -> None:
     assert on_grid(0.3, 0.02, 0.05) == 0.3
+
+
+@pytest.mark.parametrize(("share", "expected"), [(0.333, 0.3), (0.5, 0.5), (0.999, 0.95), (0.0, 0.0)])
+def test_a_poll_moves_to_the_moment_before_its_phase_and_stays_in_its_cycle(share: float, expected: float) -> None:
+    """Moments are 50 ms apart, the interval is a second."""
+    assert on_grid(share, 1.0, 0.05) == pytest.approx(expected)

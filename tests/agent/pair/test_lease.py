@@ -247,3 +247,21 @@ def test_never_two_hold_it_and_in_peace_one_does(
     assert [side.lease.state for side in sides].count("holding") == 1
     (holder,) = (side for side in sides if side.lease.state == "holding")
     assert holder.lease.standbys(now_s) == 1
+
+
+def test_who_heard_itself_on_the_connection_before_claims_nothing_until_it_hears_itself_on_this_one() -> None:
+    """On the new one it may be allowed to write and not to read."""
+    lease = connected()
+    lease.connected(5.0)
+    lease.heard("", 5.1, is_retained=True)
+    assert not lease.due(5.2)
+    lease.heard_standby("a", 5.3)
+    assert lease.due(5.4)
+
+
+def test_a_standby_that_has_just_come_is_counted_although_eight_are_known_that_have_gone() -> None:
+    lease = connected()
+    for at in range(MAX_STANDBYS):
+        lease.heard_standby(f"gone {at}", 10.0 + at / 100)
+    lease.heard_standby("new", 12.0)
+    assert lease.standbys(10.2 + HEARD_WITHIN_S) == 1

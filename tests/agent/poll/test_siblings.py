@@ -4,10 +4,10 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.poll.siblings import Siblings
+from agent.poll.siblings import JUDGED_EVERY_S, Siblings
 from agent.profile import Plan, load_profiles, parse_profile, plan_device
 from agent.readings import Readings
-from rackflow.catalogue import PollClass
+from rackflow.catalogue import POLL_SECONDS, PollClass
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -65,12 +65,16 @@ def rejected(plan: Plan, *polls: tuple[PollClass, dict[str, float]]) -> set[str]
         (16.0, {VA: 370.0}, True),
         (16.0, {VA: 3.7}, True),
         (327.0, {WATTS: 1100.0}, True),
+        (1.6, {VA: 3700.0}, True),
+        (4.0, {VA: 92.0}, True),
+        (-1.6, {WATTS: -350_000.0}, True),  # a line that feeds in
         # True ones.
         (327.0, {WATTS: 0.0, VA: 0.0}, False),  # a device that has no power to tell
         (1.6, {WATTS: 350.0, VA: 370.0}, False),
         (16.0, {WATTS: 350.0}, False),  # a load with a small power factor
         (0.0, {WATTS: 100.0}, False),  # whole amperes, cut off
         (1.0, {WATTS: 440.0}, False),
+        (1.0, {WATTS: 742.0}, False),  # three phases of 1.9 A seen as one, and cut off
         (0.1, {WATTS: 55.0}, False),
         (10.0, {WATTS: 4000.0, VA: 4000.0}, False),  # three phases seen as one
         (-1.6, {WATTS: -350.0}, False),
@@ -105,6 +109,37 @@ def test_a_current_of_another_poll_class_is_rejected_once_it_contradicts_two_pow
     right: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, VA: 3700.0})
     assert rejected(plan, current, power, right, power) == set()
     assert rejected(plan, current, power, power, right) == set()
+
+
+def test_what_was_rejected_is_published_again_once_it_fits_and_not_after_an_outage_alone() -> None:
+    plan = plan_of(amperes_poll="fast")
+    current: tuple[PollClass, dict[str, float]] = ("fast", {AMPERES: 16.0})
+    wrong: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, VA: 370.0})
+    dark: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 0.0, VA: 0.0})
+    right: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, VA: 3700.0})
+    assert rejected(plan, current, wrong, wrong, current, right, current) == set()
+    assert rejected(plan, current, wrong, wrong, dark, current) == {AMPERES}
+
+
+def test_a_line_that_was_right_is_judged_again_after_ten_minutes() -> None:
+    right: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, AMPERES: 16.0, VA: 3700.0})
+    wrong: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, AMPERES: 16.0, VA: 370.0})
+    polls = int(JUDGED_EVERY_S / POLL_SECONDS["normal"])
+    assert rejected(plan_of(), right, *[right] * polls, wrong) == {AMPERES, VA}
+
+
+def test_a_device_that_was_planned_anew_is_not_judged_by_what_was_there_before() -> None:
+    """Its transformer's ratio was corrected, or it is another device."""
+    siblings = Siblings()
+    plan = plan_of(amperes_poll="fast")
+    siblings.begin(plan, {})
+    for _ in range(2):
+        siblings.reject("fast", Readings(values={AMPERES: 16.0}))
+        siblings.reject("normal", Readings(values={VOLTS: 230.0, VA: 370.0}))
+    siblings.begin(plan, {})
+    current = Readings(values={AMPERES: 1.6})
+    siblings.reject("fast", current)
+    assert current.values == {AMPERES: 1.6}
 
 
 async def test_a_strip_of_known_family_whose_firmware_counts_otherwise_gives_no_wrong_current() -> None:

@@ -152,3 +152,16 @@ def test_a_point_outside_of_tables_is_marked_by_its_cell_alone() -> None:
     cells: dict[str, RawValue] = {f"{V}.0": 230}
     assert list(marking(parse_profile(text, "living-pdu.yaml"), {}, cells, set())) == []
     assert cells == {f"{V}.0": 230, f"{ALIVE}{V}.0": 1}
+
+
+def test_two_tables_with_one_condition_each_have_their_rows_marked() -> None:
+    """Phases and outlets of one strip, both fitted where the same column measures something."""
+    phases = PROFILE.replace("WHEN", f"{{alive: [{V}]}}")
+    more = (
+        f"  - name: others\n    rows: {A}\n    when: {{alive: [{V}]}}\n    labels: {{outlet: {{index: -1}}}}\n"
+        f"    points: [{{metric: dcim_pdu_outlet_voltage_volts, oid: {A}, unit: volt}}]\n"
+    )
+    cells: dict[str, RawValue] = {f"{V}.1": 230, f"{V}.7": 231}
+    for _ in marking(parse_profile(phases + more, "living-pdu.yaml"), {"lines": ["1"], "others": ["7"]}, cells, set()):
+        pass
+    assert {key for key in cells if key.startswith(ALIVE)} == {f"{ALIVE}{V}.1", f"{ALIVE}{V}.7"}

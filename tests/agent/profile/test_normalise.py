@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.profile.cells import RawValue
-from agent.profile.normalise import Decoder, Gate, Slot, normalise_answers, slot_of
+from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, normalise_answers, normalising, slot_of
 from rackflow.catalogue import catalogue
+from rackflow.process.slices import run_through
 
 CHARGE = catalogue()["dcim_ups_battery_charge_ratio"]
 SOURCE = catalogue()["dcim_ups_output_source"]
@@ -123,3 +124,21 @@ def test_offset_coding_and_affine_units() -> None:
     assert normalise_answers([kelvin], {"a": 2982}).values["k"] == pytest.approx(25.05)
     shifted = slot_of("k", temperature, (Decoder("a", shift=-3000, denominator=10),))
     assert normalise_answers([shifted], {"a": 3251}).values["k"] == pytest.approx(25.1)
+
+
+def test_a_sum_lacks_when_one_of_its_numbers_was_not_answered() -> None:
+    total = charge(Decoder("a", 1, 1000, parts=((1, Decoder("b", 1, 1000)),)))
+    assert normalise_answers([total], {"a": 300, "b": 200}).values == {"k": 0.5}
+    for answered in ({"a": 300}, {"b": 200}):
+        readings = normalise_answers([total], answered)
+        assert (readings.values, readings.bad) == ({}, {})
+
+
+def test_a_device_with_more_slots_than_a_slice_loses_neither_values_nor_states_nor_reasons() -> None:
+    slots = [slot_of(f"k{at}", CHARGE, (Decoder(f"a{at}", 1, 1000),)) for at in range(SLOTS_PER_SLICE + 2)]
+    raw: dict[str, RawValue] = {f"a{at}": 500 for at in range(SLOTS_PER_SLICE)}
+    raw |= {f"a{SLOTS_PER_SLICE}": 5000, f"a{SLOTS_PER_SLICE + 1}": 3}
+    slots[-1] = slot_of("s", SOURCE, (Decoder(f"a{SLOTS_PER_SLICE + 1}", states={3: "normal"}),))
+    readings = run_through(normalising(slots, raw))
+    assert len(readings.values) == SLOTS_PER_SLICE
+    assert (readings.states, readings.bad) == ({"s": "normal"}, {f"k{SLOTS_PER_SLICE}": "range"})

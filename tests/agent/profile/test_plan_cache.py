@@ -10,8 +10,7 @@ from agent.profile.plan_cache import MAX_SERIES_KEPT
 from rackflow.process.slices import run_through
 
 ROOT = "1.3.6.1.4.1.99999"
-PROFILE = parse_profile(
-    f"""
+TEXT = f"""
 version: 1
 profile: small
 class: pdu
@@ -35,9 +34,8 @@ tables:
     rows: {ROOT}.5.6
     labels: {{panel: {{index: 1}}, circuit: {{index: 2}}, phase: {{column: {ROOT}.6.4, parts: 2, map: {{1: L1, 2: L2}}}}}}
     points: [{{metric: dcim_circuit_current_amperes, oid: {ROOT}.5.6, unit: ampere}}]
-""",
-    "small.yaml",
-)
+"""
+PROFILE = parse_profile(TEXT, "small.yaml")
 ROWS = {"outlets": ["1", "2"], "phases": ["1"], "poles": ["7.1.9"]}
 CELLS: dict[str, RawValue] = {
     f"{ROOT}.4.0": 1,
@@ -110,6 +108,56 @@ def test_what_a_device_lacks_makes_another_plan() -> None:
     less = run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"})))
     assert run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
     assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [5, 4]
+
+
+def test_a_device_without_its_outlets_is_planned_without_them_beside_one_with_them() -> None:
+    cache = PlanCache()
+    whole, without = (cache.family(PROFILE, outlets=outlets) for outlets in (True, False))
+    names = [[table.name for table in each.profile.tables] for each in (whole, without)]
+    assert names == [["outlets", "phases", "poles"], ["phases", "poles"]]
+    assert cache.family(PROFILE, outlets=False) is without
+
+
+def test_a_profile_that_was_changed_under_its_name_makes_another_plan_at_the_next_one() -> None:
+    cache = PlanCache()
+    planned(cache)
+    changed = parse_profile(TEXT.replace("{1: L1, 2: L2}", "{1: L3, 2: L2}"), "small.yaml")
+    found = run_through(cache.planning(cache.family(changed, outlets=True), ROWS, CELLS, None))[1]
+    assert found == plan_device(changed, ROWS, CELLS, None)
+    assert found != plan_device(PROFILE, ROWS, CELLS, None)
+
+
+def test_a_block_that_a_unit_refuses_is_cut_for_this_unit_alone() -> None:
+    """Two registers with a gap between them; the same addresses in another table are other registers."""
+    cells = [
+        ("holding", 0, "power_watts", "watt"),
+        ("holding", 3, "frequency_hertz", "hertz"),
+        ("input", 0, "apparent_power_voltamperes", "voltampere"),
+        ("input", 3, "power_factor_ratio", "ratio"),
+    ]
+    points = "".join(
+        f"  - {{metric: dcim_meter_{name}, labels: {{role: other}}, poll: normal, type: uint16,"
+        f" table: {table}, register: {at}, unit: {unit}}}\n"
+        for table, at, name, unit in cells
+    )
+    head = "version: 1\nprofile: unit\nclass: meter\nprotocol: modbus\ntitle: A meter\nsource: a manual\nevidence: unverified\n"
+    cache = PlanCache()
+    family = cache.family(parse_profile(f"{head}points:\n{points}", "unit.yaml"), outlets=True)
+    key, plan = run_through(cache.planning(family, {}, {}, None))
+    blocks = {str(block.table): block for part in plan.classes.values() for block in part.blocks}
+    assert blocks.keys() == {"holding", "input"}
+
+    def counts(*refused: str) -> dict[str, list[int]]:
+        trimmed = run_through(cache.trimming(key, plan, frozenset(), [blocks[each] for each in refused]))
+        found: dict[str, list[int]] = {"holding": [], "input": []}
+        for part in trimmed.classes.values():
+            for block in part.blocks:
+                found[block.table].append(block.count)
+        return found
+
+    assert counts() == {"holding": [4], "input": [4]}
+    assert counts("holding") == {"holding": [1, 1], "input": [4]}
+    assert counts("input") == {"holding": [4], "input": [1, 1]}
 
 
 # Without NaN: a plan that holds one is not equal to itself.

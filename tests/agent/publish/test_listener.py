@@ -134,3 +134,13 @@ async def test_the_first_messages_wait_for_words_only_where_they_may_be_stored_a
     unheard = MemoryOutbox("E1", 10_000_000)
     unheard.put("rackflow/v1/t1/gw-1/batch/d", lambda _: b"{}", now_ms=1)
     assert not await waits(Listener("t1", "gw-1", unheard, Counters()))
+
+
+async def test_a_stop_does_not_wait_for_a_collector_whose_last_word_is_only_what_the_broker_retained() -> None:
+    outbox = with_messages(3)
+    await confirmed(outbox)
+    listener = Listener("t1", "gw-1", outbox, Counters())
+    listener.received(word(1, retain=True))
+    async with asyncio.timeout(3):  # five seconds from the word of a collector that still speaks
+        await listener.all_stored(30.0)
+    assert outbox.stats().awaiting == 2

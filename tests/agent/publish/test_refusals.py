@@ -239,3 +239,16 @@ def test_what_is_remembered_is_bounded_and_held_topics_are_told(
         one.due(at, 2)
     assert all(len(each) <= MAX_REMEMBERED for each in one._refused.values())  # noqa: SLF001 - a bound of memory
     assert one._refused.keys() == one._accepted.keys()  # noqa: SLF001 - a bound of memory
+
+
+def test_a_topic_that_is_refused_again_soon_after_it_was_released_is_tried_more_slowly() -> None:
+    """A broker whose quota is free for one message at a time."""
+    one = refusals()
+    one.refuse(topic("u3"), 7, QUOTA, "", 0.0)
+    assert one.due(RETRY_S[0], 5)
+    assert one.admits(topic("u3"), 7)
+    assert one.accept(topic("u3"), 7, RETRY_S[0]) == [topic("u3")]
+    assert one.due(RETRY_S[0] + 0.5, 5) == []
+    assert one.refuse(topic("u3"), 8, QUOTA, "", RETRY_S[0] + 0.5) == "new"
+    assert one.due(2 * RETRY_S[0] + 0.6, 5) == []
+    assert one.due(3 * RETRY_S[0] + 0.6, 5)

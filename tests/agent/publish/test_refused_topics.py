@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.publish.connection import WINDOW, Window
@@ -16,6 +17,7 @@ from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, DeviceDocument, Numbers
 from rackflow.outbox import DiskOutbox, Limits, Outbox
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from tests.agent.publish.test_publish import TOPIC, batch
 from tests.agent.running import Listener, listening
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -149,10 +151,16 @@ async def test_a_refused_document_is_tried_again_and_the_others_are_published(tm
             sender.document("b")
             sender.document("a")
             await eventually(lambda: listener.documents("a"), "the document of a")
-            await eventually(lambda: sender.counters.topics_refused["not_authorized"] == 1, "that of b is refused")
+            sender.document("c")
+            await eventually(
+                lambda: sender.counters.topics_refused["not_authorized"] == 2, "those of b and c are refused"
+            )
             (tmp_path / "acl").write_text(ALLOWED.format("device").replace("/a\n", "/+\n"), encoding="utf-8")
             server.reload()
-            await eventually(lambda: listener.documents("b"), "the document of b", timeout_s=60)
+            # One of them is the probe, and its neighbour is not asked for again.
+            await eventually(
+                lambda: listener.documents("b") and listener.documents("c"), "both documents", timeout_s=60
+            )
             assert sender.counters.reconnects == 0
 
 
@@ -286,3 +294,24 @@ async def test_nothing_is_sent_while_the_broker_does_not_read() -> None:
     await asyncio.sleep(0)
     assert sent == [1, 2, 3, 4, 5, 6, 7, 8]
     task.cancel()
+
+
+async def test_a_message_of_an_earlier_run_that_is_split_is_numbered_in_this_one_and_told_as_split_in_its_own(
+    tmp_path: Path,
+) -> None:
+    """An agent that was restarted while its broker was replaced by one that takes less: new numbers under the old epoch would be losses."""
+    values = {f"dcim_ups_output_load_ratio{{phase=L{at}}}": 0.5 for at in range(100)}
+
+    def of_before(seq: int) -> bytes:
+        return encode(msgspec.structs.replace(batch(seq, ""), epoch="E0", values=values))
+
+    with server_with(tmp_path, "max_packet_size 2000").serving() as server:
+        async with listening(server) as listener, sending(server) as sender:
+            sender.outbox.put(TOPIC, of_before, now_ms=1)
+            await eventually(lambda: not sender.outbox.stats().messages, "nothing is left")
+            await eventually(lambda: sum(len(each.values) for each in listener.batches()) == len(values), "all arrive")
+            parts = listener.batches()
+            assert len(parts) > 1
+            assert {each.epoch for each in parts} == {"E1"}
+            assert [each.seq for each in parts] == list(range(2, len(parts) + 2))
+            assert [each.reason for each in sender.outbox.stats().account.dropped] == ["split"]

@@ -128,3 +128,29 @@ def test_the_dip_of_one_reading_in_the_collector_starts_nothing_anew() -> None:
     name = "rack=a1,feed=A,device=pdu-a1-a,phase=L2"
     assert readings.values("pdu_phase_level_load_ratio", now)[name] == pytest.approx(30 / 32)
     assert readings.values("pdu_phase_demand_load_ratio", now)[name] == pytest.approx((30 * 7 + 15) / 8 / 32, rel=0.01)
+
+
+def test_a_pdu_that_states_a_lower_rating_than_the_site_file_is_judged_by_its_own() -> None:
+    readings = Readings()
+    for device, rating in (("pdu-a1-a", 16.0), ("pdu-a1-b", 500.0)):
+        rated = {"pdu_phase_rated_current_amperes{inlet=1,phase=L1}": rating}
+        readings.take(device, {"pdu_phase_current_amperes{inlet=1,phase=L1}": 12.0, **rated})
+    found = readings.values("pdu_phase_thermal_load_ratio")
+    assert found["rack=a1,feed=A,device=pdu-a1-a,phase=L2"] == 12 / 16
+    assert found["rack=a1,feed=B,device=pdu-a1-b,phase=L2"] == 12 / 32
+
+
+def test_the_main_breaker_of_a_panel_has_the_curve_of_the_site_file() -> None:
+    """One that follows its load within seconds, where usual ones take minutes."""
+    main = "  - {id: main-a, from: [ups-a1, ups-a2], breaker_a: 630, room: plant"
+    readings = Readings(hall((f"{main}}}", f"{main}, breaker_curve: {{time_constant_s: 5}}}}")))
+    found: dict[str, float | None] = {}
+    for now, share in ((100.0, 1.0), (130.0, 0.5)):
+        readings.currents("pdu-a1-a", 24.0 * share, now=now)
+        for pdu in ("pdu-a2-a1", "pdu-a2-a2"):
+            readings.currents(pdu, 30.0 * share, 40.0 * share, 20.0 * share, now=now)
+        found = readings.values("panel_phase_thermal_load_ratio", now + 1.0)
+    assert found["feed=A,panel=main-a,phase=L2"] == pytest.approx(52 / 630, rel=0.01)
+    assert found["feed=A,panel=row-a,phase=L2"] == pytest.approx(
+        math.sqrt(52**2 + (104**2 - 52**2) * math.exp(-30 / 120)) / 400, rel=0.02
+    )

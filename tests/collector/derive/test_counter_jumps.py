@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collector.derive.energy.bounds import rated_w, rated_water_m3_per_s
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.counters import Bound
+from collector.derive.energy.counters import Bound, Counter, Peak
 from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import EnergyRecords, Head
 from tests.collector.derive.hall import WALL_S, Readings, hall
@@ -324,3 +324,18 @@ def test_a_jump_is_a_suspect_reading_a_count_and_a_share_of_the_hour_and_no_ener
     assert second.amount["it:meter-it"] == near(100 * KWH * 59 / 60)
     assert second.lost_s == {"it:meter-it": near(60)}
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == near(1.2 * 60 / 59)
+
+
+def test_the_highest_power_is_that_of_this_window_and_the_one_before_and_none_of_long_ago() -> None:
+    peak = Peak()
+    peak.add(9000.0, 1)
+    peak.add(5000.0, 2)
+    assert peak.highest(2) == 9000.0
+    peak.add(200.0, 5)
+    assert (peak.highest(5), peak.highest(6), peak.highest(7)) == (200.0, 200.0, None)
+
+
+def test_power_that_is_exported_moves_a_counter_as_well() -> None:
+    counter = Counter(changed_s=0.0)
+    counter.note(-5000.0, 10.0)
+    assert counter.recent.highest(0) == 5000.0

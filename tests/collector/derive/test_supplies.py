@@ -155,3 +155,31 @@ def test_losses_of_a_ups_are_those_that_were_read_though_its_output_is_kept_back
         readings.take("ups-b", {**taken, "ups_output_source": "normal"}, now + 0.5, device_class="ups")
         losses = readings.values("ups_losses_watts", now + 1.0)
     assert losses["feed=B,device=ups-b"] == pytest.approx(900.0, rel=0.01)
+
+
+def test_a_pdu_that_answers_although_its_feed_is_lost_carries_what_it_says() -> None:
+    """It is plugged into the other feed, and the site file does not know."""
+    readings = Readings()
+    poll(readings, 100.0)
+    readings.figures(101.0)
+    for now in (110.0, 120.0, 130.0):
+        poll(readings, now, b_amperes=22.0, a=False, source="none")
+        readings.currents("pdu-a2-a1", 30.0, 40.0, 20.0, now=now)
+        readings.figures(now + 1.0)
+    assert readings.values("rack_power_watts", 131.5) == {"rack=a1": RACK_W, "rack=a2": (90 + 0 + 60 + 60) * 230}
+
+
+def test_a_pdu_that_is_back_is_not_added_to_what_its_neighbour_carried_meanwhile() -> None:
+    readings = lost(source="none")
+    readings.currents("pdu-a1-a", 10.0, now=140.0)
+    assert readings.values("rack_power_watts", 141.0)["rack=a1"] == RACK_W  # not 32 A
+    readings.currents("pdu-a1-b", 12.5, now=145.0)
+    assert readings.values("rack_power_watts", 146.0)["rack=a1"] == 22.5 * 230
+
+
+def test_a_load_that_falls_is_summed_up_at_once() -> None:
+    readings = Readings()
+    poll(readings, 100.0)
+    readings.figures(100.5)
+    readings.currents("pdu-a1-b", 6.0, now=105.0)
+    assert readings.values("rack_power_watts", 106.0)["rack=a1"] == 16 * 230

@@ -340,3 +340,14 @@ def test_problems_that_are_too_many_are_counted_and_not_followed() -> None:
     found = tracker.get(next(iter(too_many)))
     assert found is not None
     assert found.value == 2.0, "those that are followed go on"
+
+
+def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_readings_of_what_was_told() -> None:
+    before, course = Course(), Course()
+    before.at(0.0, FLOW)
+    course.tracker.restore(before.one(FLOW), 0.0)
+    course.tracker.paused(7200.0, 7200.5)
+    for now in (7201.0, 7201.0 + KEEP_S + 1.0):
+        course.tracker.update(CDU, {}, now, decides=never)
+        course.tracker.tick(now, now)
+        assert course.told() == {"DcimCduFlowLow"}

@@ -263,3 +263,29 @@ async def test_a_message_that_a_full_disk_keeps_in_memory_waits_for_the_collecto
     async with on_disk(blocked / "outbox.db", "E2") as again:
         assert await take(again, 1) == [0]
         assert again.stats().messages == 1
+
+
+async def test_a_message_that_is_stored_is_no_loss_when_it_is_given_up_afterwards() -> None:
+    """The collector's word and the broker's refusal of a repetition may cross."""
+    async with in_memory() as outbox:
+        fill(outbox, 1)
+        (key,) = await send(outbox, 1)
+        outbox.stored(word((1, 1)))
+        outbox.done(key, "too_large")
+        assert sum(outbox.stats().dropped.values()) == 0
+        assert outbox.stats().account.dropped == []
+
+
+async def test_what_comes_again_goes_before_what_came_after_it() -> None:
+    clock = Clock()
+    async with in_memory(clock=clock) as outbox:
+        outbox.stored(word())
+        fill(outbox, 6)
+        await send(outbox, 3)
+        outbox.rewind()
+        outbox.stored(word((2, 3)))
+        fill(outbox, 1)
+        assert await send(outbox, 1) == [7], "live messages first"
+        clock.now_s += LONG_S
+        outbox.stored(word((2, 3), (7, 7)))
+        assert await take(outbox, 4) == [1, 4, 5, 6]

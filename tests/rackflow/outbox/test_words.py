@@ -66,3 +66,19 @@ def test_invented_collectors_fill_nothing() -> None:
     assert ("c0", "l2") in words.known
     words.remember([("old", "l")])
     assert ("old", "l") in words.known
+
+
+def test_a_required_collector_that_took_its_word_back_must_give_it_again() -> None:
+    """It reads these messages no more, so what it had said it had frees nothing."""
+    words = Words(require=["a", "b"])
+    words.hear("a", "l1", [(1, 10)])
+    words.withdraw("a")
+    assert words.hear("b", "l2", [(1, 10)]) == []
+    assert words.hear("a", "l1", [(1, 4)]) == [(1, 4)]
+
+
+def test_what_a_collector_says_now_counts_before_what_an_earlier_life_had_heard() -> None:
+    words = Words()
+    words.hear("a", "new", [])
+    words.remember([("a", "old"), ("b", "l2")])
+    assert words.known == [("a", "new"), ("b", "l2")]

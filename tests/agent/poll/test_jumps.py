@@ -1,0 +1,46 @@
+"""Which numbers are not published before the cells of their scale were read in the same poll. Pure."""
+
+import pytest
+
+from agent.poll.jumps import Jumps
+from agent.profile import ClassPlan, RawValue
+
+# The number `a` has its decimals in the cell `scale`, which is not read with it.
+PART = ClassPlan((), ("a",), rests={"a": ("scale",)})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_asked"),
+    [
+        (100, 199, False),
+        (100, 51, False),
+        (100, 201, True),
+        (100, 49, True),
+        (1, 2, False),  # one count of a coarse meter
+        (1, 0, False),  # 0 is 0 in every scale
+        (1, 3, True),
+        (100, -100, True),
+        (-100, -150, False),
+        ("23.5", "24.0", False),
+        ("2.35", "23.5", True),
+    ],
+)
+def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
+    before: RawValue,
+    now: RawValue,
+    is_asked: bool,  # noqa: FBT001 - a case
+) -> None:
+    jumps = Jumps()
+    jumps.begin({"a": before})
+    assert jumps.suspects(PART, {"a": now}) == ({"a": ("scale",)} if is_asked else {})
+
+
+def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -> None:
+    jumps = Jumps()
+    jumps.begin({"a": 10})
+    assert jumps.suspects(PART, {"a": 100})
+    jumps.confirm("a", 100)
+    assert not jumps.suspects(PART, {"a": 110})
+    assert jumps.suspects(PART, {"a": 11})
+    assert not jumps.suspects(PART, {"a": 0})
+    assert jumps.suspects(PART, {"a": 11}), "an outage does not make the number before it unknown"
