@@ -4,7 +4,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.poll.siblings import Siblings
+from agent.poll.power_check import PowerCheck
 from agent.profile import Plan, load_profiles, parse_profile, plan_device
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -44,12 +44,12 @@ def plan_of(*, volts_poll: str = "normal", amperes_poll: str = "normal") -> Plan
 
 def rejected(plan: Plan, *polls: tuple[PollClass, dict[str, float]]) -> set[str]:
     """The keys that the last poll lost."""
-    siblings = Siblings()
-    siblings.begin(plan, {})
+    power_check = PowerCheck()
+    power_check.begin(plan, {})
     readings = Readings()
     for poll, values in polls:
         readings = Readings(values=dict(values))
-        siblings.reject(poll, readings)
+        power_check.reject(poll, readings)
     assert set(readings.bad.values()) <= {"range"}
     return set(readings.bad)
 
