@@ -69,7 +69,7 @@ def test_pumps_that_change_over_are_not_told() -> None:
 def test_time_in_which_the_collector_was_stopped_is_none_that_something_held_or_was_silent_for() -> None:
     course = Course()
     assert course.at(0.0, PUMPS, LEAK) == {"DcimLeakDetected"}
-    course.tracker.paused(7200.0, 7200.5)
+    course.tracker.exclude_pause(7200.0, 7200.5)
     assert course.at(7201.0, PUMPS, silent=True) == {"DcimLeakDetected"}
     assert course.one(LEAK).is_uncertain
     assert course.at(7204.9, PUMPS, silent=True) == {"DcimLeakDetected"}
