@@ -56,7 +56,7 @@ check:
 
 examples:
 	@scripts/venv dev
-	@RACKFLOW_ALL_EXAMPLES=1 $(VENV)/bin/python -m pytest tests/examples --no-budget -q $(ARGS)
+	@RACKFLOW_ALL_EXAMPLES=1 $(VENV)/bin/python -m pytest tests/examples -q $(ARGS)
 
 docs:
 	@scripts/docs
@@ -101,7 +101,7 @@ release:
 
 upgrade-test:
 	@scripts/venv dev
-	@RACKFLOW_UPGRADE=1 $(VENV)/bin/python -m pytest tests/upgrade --no-budget -q $(ARGS)
+	@RACKFLOW_UPGRADE=1 $(VENV)/bin/python -m pytest tests/upgrade -q $(ARGS)
 
 check-manifests:
 	@scripts/venv dev
@@ -115,7 +115,7 @@ try-image:
 
 fuzz-api:
 	@scripts/venv dev
-	@RACKFLOW_API_EXAMPLES=$(or $(EXAMPLES),200) $(VENV)/bin/python -m pytest tests/collector/web/test_schemathesis.py --no-budget -q
+	@RACKFLOW_API_EXAMPLES=$(or $(EXAMPLES),200) $(VENV)/bin/python -m pytest tests/collector/web/test_schemathesis.py -q
 
 mutants:
 	@scripts/mutants $(ARGS)

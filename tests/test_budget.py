@@ -1,5 +1,7 @@
 """The budget of each test, and who may exceed it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,46 @@ def test_every_exception_is_a_test_that_exists_and_has_a_reason() -> None:
         assert f"def {name.partition('[')[0]}" in (ROOT / file).read_text(encoding="utf-8"), grant.test
         assert grant.seconds > BUDGET_S
         assert grant.why
+
+
+STRICTER = """
+import pytest
+from tests.budget import Grant
+from tests.conftest import GRANTS
+
+@pytest.fixture(autouse=True)
+def stricter(request):
+    request.config.stash[GRANTS] = [Grant("", 0.01, "so that the test below is too slow")]
+"""
+SLOW = """
+from time import process_time
+
+def test_is_slow():
+    until_s = process_time() + 0.1
+    while process_time() < until_s:
+        pass
+"""
+
+
+@pytest.mark.parametrize(("option", "code", "verdict"), [((), 0, "1 passed"), (("--strict-budget",), 1, "1 failed")])
+def test_a_slow_test_is_told_of_at_the_end_and_fails_only_when_asked_to(
+    tmp_path: Path, option: tuple[str, ...], code: int, verdict: str
+) -> None:
+    (tmp_path / "conftest.py").write_text(STRICTER)
+    (tmp_path / "test_it.py").write_text(SLOW)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.conftest",
+        "-p",
+        "no:cacheprovider",
+        "-c",
+        "/dev/null",
+        *option,
+    ]
+    done = subprocess.run([*command, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, verdict in done.stdout) == (code, True), done.stdout + done.stderr
+    assert "the test took 0.1 s of CPU or idle waiting, 0.01 s are allowed" in done.stdout
+    assert ("1 tests exceeded their budget of time, which fails none of them" in done.stdout) is (not option)
