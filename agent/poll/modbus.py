@@ -26,7 +26,7 @@ from agent.modbus import (
     parts_of,
     split_block,
 )
-from agent.poll.derive import PlannedInputs, deriving
+from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
@@ -181,7 +181,7 @@ class ModbusPoller:
         self._power_check.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots, self._profile.class_)) is not None:
-            await in_slices(deriving(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
+            await in_slices(derive_steps(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
         if had_failed:
             self._refusals.ask_all_again()
             self._identify_due_at = self._clock()

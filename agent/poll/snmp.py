@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agent.config import Device
 from agent.deadline import Deadline
-from agent.poll.derive import PlannedInputs, deriving
+from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
@@ -173,7 +173,7 @@ class SnmpPoller:
             self._marker_replanned_at = now
             await self._plan_beside(poll_class, family, fingerprint)
         if (inputs := self._inputs.of(poll_class, part.slots, profile.class_)) is not None:
-            await in_slices(deriving(readings, profile.class_, self._coolant, inputs), EACH_STEP)
+            await in_slices(derive_steps(readings, profile.class_, self._coolant, inputs), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 
