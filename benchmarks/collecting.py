@@ -192,13 +192,18 @@ def store_of(kind: str, folder: Path) -> Iterator[dict[str, object]]:
 
 
 class Bed:
-    """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers."""
+    """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers.
 
-    def __init__(self, folder: Path, store: dict[str, object], tree: Path, prefix: Sequence[str]) -> None:
+    The broker sends `window` messages before it waits for an acknowledgement; with 0 there is no limit.
+    """
+
+    def __init__(
+        self, folder: Path, store: dict[str, object], tree: Path, prefix: Sequence[str], window: int = 0
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._tree, self._prefix = tree, prefix
-        unlimited = ["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
+        unlimited = ["log_type none", "max_queued_messages 0", f"max_inflight_messages {window}"]
         self.broker = Mosquitto(folder / "mosquitto", extra=unlimited)
         self._port = free_port()
         self._config = folder / "collector.yaml"
@@ -258,11 +263,16 @@ class Bed:
 
 @contextlib.contextmanager
 def bed_of(
-    folder: Path, kind: str, devices: int, tree: Path = REPOSITORY, prefix: Sequence[str] = (sys.executable,)
+    folder: Path,
+    kind: str,
+    devices: int,
+    tree: Path = REPOSITORY,
+    prefix: Sequence[str] = (sys.executable,),
+    window: int = 0,
 ) -> Iterator[tuple[Bed, Feeder]]:
     """A collector that has heard of each device once."""
     with contextlib.ExitStack() as stack:
-        bed = Bed(folder, stack.enter_context(store_of(kind, folder)), tree, prefix)
+        bed = Bed(folder, stack.enter_context(store_of(kind, folder)), tree, prefix, window)
         stack.callback(bed.broker.kill)
         bed.start()
         stack.callback(bed.stop)

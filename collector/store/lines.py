@@ -28,24 +28,28 @@ def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """The lines of a layout with gaps, and which argument belongs into which gap. Filling it takes a third of joining texts.
+    """The lines of a layout with gaps, and which argument belongs into which gap.
 
-    The arguments are: tags, time, up, duration, rejected, then the numbers, then what stands for the states.
+    Texts and gaps take turns in `pieces`. Joining them takes six tenths of the time of filling one text with `%`, which itself takes a
+    third of that of writing line after line. The arguments are: tags, time, up, duration, rejected, then the numbers, then what stands for
+    the states.
     """
 
-    text: str
-    pick: Callable[[Sequence[object]], tuple[object, ...]]
+    pieces: Sequence[str]
+    pick: Callable[[Sequence[str]], tuple[str, ...]]
     flags: tuple[Mapping[str, tuple[str, ...]], ...]
     """For VictoriaMetrics, by state: 1 or 0 for each state of the catalogue."""
 
-    def lines(self, arguments: Sequence[object], numbers: Sequence[float], words: Sequence[str]) -> list[str]:
+    def lines(self, arguments: Sequence[str], numbers: Sequence[float], words: Sequence[str]) -> list[str]:
         """The lines. `arguments` are those before the numbers. Numbers are written with all their digits."""
-        if not self.text:
+        if not self.pieces:
             return []  # an agent's batch without readings
-        states: Iterable[object] = words
+        states: Iterable[str] = words
         if self.flags:
             states = (flag for known, word in zip(self.flags, words, strict=True) for flag in known[word])
-        return (self.text % self.pick((*arguments, *number_texts(numbers), *states))).split("\n")
+        pieces = [*self.pieces]
+        pieces[1::2] = self.pick((*arguments, *number_texts(numbers), *states))
+        return "".join(pieces).split("\n")
 
 
 _TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
@@ -53,10 +57,10 @@ _TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
 
 def _form(layout: Layout, dialect: Dialect) -> _Form:
     """All numbers are written as floats: an engine fixes a field's type with its first point, and would refuse 1.5 after 1i."""
-    points: dict[str, list[tuple[str, int]]] = {}
+    points: dict[tuple[str, str], list[tuple[str, int]]] = {}
 
     def add(measurement: str, own: str, field: str, argument: int) -> None:
-        points.setdefault(f"{_escaped(measurement)}%s{_escaped(own)}", []).append((f"{_escaped(field)}=", argument))
+        points.setdefault((measurement, own), []).append((f"{field}=", argument))
 
     at = _FIRST
     for series in layout.numbers:
@@ -81,16 +85,19 @@ def _form(layout: Layout, dialect: Dialect) -> _Form:
         for name, argument in (("up", _UP), ("poll_duration_seconds", _DURATION), ("rejected_readings", _REJECTED)):
             add("dcim_device", "", name, argument)
     places: list[int] = []
-    lines: list[str] = []
-    for head, fields in points.items():
-        filled = (f'{name}"%s"' if of in strings else f"{name}%s" for name, of in fields)
-        lines.append(f"{head} {','.join(filled)} %s")
+    pieces: list[str] = []
+    end = ""
+    for (measurement, own), fields in points.items():
+        pieces += [f"{end}{measurement}", ""]
         places += [_TAGS, *(of for _, of in fields), _TIME]
-    return _Form("\n".join(lines), itemgetter(*places) if places else tuple, tuple(flags))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("%", "%%")
+        before = f"{own} "
+        for name, of in fields:
+            quote = '"' if of in strings else ""
+            pieces += [f"{before}{name}{quote}", ""]
+            before = f"{quote},"
+        pieces += [f"{before.removesuffix(',')} ", ""]
+        end = "\n"
+    return _Form(tuple(pieces), itemgetter(*places) if places else tuple, tuple(flags))
 
 
 def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -> list[str]:
@@ -103,8 +110,9 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
     form = layout.made.get(dialect)
     if not isinstance(form, _Form):
         form = layout.made[dialect] = _form(layout, dialect)
-    up = 1.0 if batch.up else 0.0
-    return form.lines((tags, batch.time, up, batch.duration_s, float(batch.rejected)), readings.numbers, readings.words)
+    up = "1.0" if batch.up else "0.0"
+    arguments = tags, str(batch.time), up, repr(batch.duration_s), repr(float(batch.rejected))
+    return form.lines(arguments, readings.numbers, readings.words)
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:

@@ -5,7 +5,7 @@ carry no timestamps: Prometheus does not mark series with explicit timestamps as
 silent device for five minutes. Expired readings are left out instead.
 """
 
-from collections.abc import Container, Generator, Iterable, Mapping
+from collections.abc import Container, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +38,9 @@ ENTRIES_PER_PART = 250
 """Devices of a part of the page, which has the lines of one metric. What is the same in the next page is not compressed again, so a part
 must not be large; but each takes 20 us and 20 bytes more as a gzip member of its own."""
 DEVICES_PER_SLICE = 10
-"""A device takes 2 us of a page of the safety class, and 50 to 200 us of a whole one."""
+"""A device takes 50 to 200 us of a whole page."""
+SAFETY_DEVICES_PER_SLICE = 50
+"""And 1 to 2 us of a page of the safety class, unless its lines are made anew."""
 Part = tuple[str, str]
 """A part of the page: a name that is the same in the next page, and its text."""
 DeviceKey = tuple[str, str]
@@ -98,10 +100,12 @@ def render_steps(
     yield
     unseen = observations.causes
     # A list, because devices may come and go between two steps.
-    for count, device in enumerate(list(latest.devices()), 1):
-        noted.attempt(METRICS_PART, partial(_device, families, device, unseen, now), None)
-        if count % DEVICES_PER_SLICE == 0:
-            yield
+    devices = list(latest.devices())
+    show = partial(_device, families, unseen, now)
+    step = DEVICES_PER_SLICE if families.is_whole else SAFETY_DEVICES_PER_SLICE
+    for start in range(0, len(devices), step):
+        noted.attempt_each(METRICS_PART, show, devices[start : start + step])
+        yield
     for agent in list(latest.agents()):
         noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), None)
     if figures is not None:
@@ -169,7 +173,7 @@ def _identity(device: DeviceState) -> _Identity:
     return found
 
 
-def _device(families: Families, device: DeviceState, unseen: Container[DeviceKey], now: float) -> None:
+def _device(families: Families, unseen: Container[DeviceKey], now: float, device: DeviceState) -> None:
     identity = _identity(device)
     base = identity.base
     families["dcim_device_info"].append(identity.info)
@@ -198,7 +202,8 @@ class _Part:
     """The lines of one metric of a device with gaps for the values, in the order of `held`; and as they were filled last."""
 
     name: str
-    text: str
+    pieces: Sequence[str]
+    """Texts and gaps in turns: joining them takes seven tenths of the time of filling one text with `%`."""
     held: tuple[LatestValue, ...]
     flags: Mapping[float | str, tuple[str, ...]] | None
     """Of a state metric: 1 or 0 for each of its states, by the present one."""
@@ -211,7 +216,9 @@ class _Part:
         if values != self.values:
             flags = self.flags
             gaps = number_texts(values) if flags is None else [flag for value in values for flag in flags[value]]
-            self.values, self.lines = values, self.text % tuple(gaps)
+            pieces = [*self.pieces]
+            pieces[1::2] = gaps
+            self.values, self.lines = values, "".join(pieces)
         return self.lines
 
 
@@ -238,16 +245,23 @@ def _parts(series: Iterable[LatestValue], base: str) -> tuple[_Part, ...]:
     parts: list[_Part] = []
     for name, found in by_name.items():
         states = found[0].series.metric.states
-        heads = [f"{name}{{{base}{held.series.text}".replace("%", "%%") for held in found]
+        heads = [f"{name}{{{base}{held.series.text}" for held in found]
         if states:
-            text = "".join(f'{head},state="{state}"}} %s\n' for head in heads for state in states)
+            heads = [f'{head},state="{state}"' for head in heads for state in states]
             flags: dict[float | str, tuple[str, ...]] = {
                 state: tuple("1" if each == state else "0" for each in states) for state in states
             }
-            parts.append(_Part(name, text, tuple(found), flags))
+            parts.append(_Part(name, _with_gaps(heads), tuple(found), flags))
         else:
-            parts.append(_Part(name, "".join(f"{head}}} %s\n" for head in heads), tuple(found), None))
+            parts.append(_Part(name, _with_gaps(heads), tuple(found), None))
     return tuple(parts)
+
+
+def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
+    """A line for each head, with a gap for its value."""
+    pieces = [piece for head in heads for piece in (f"\n{head}}} ", "")]
+    pieces[0] = pieces[0].removeprefix("\n")
+    return (*pieces, "\n")
 
 
 def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:

@@ -13,7 +13,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from typing import ParamSpec, TypeVar
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,14 @@ class Failures:
         except Exception as error:  # noqa: BLE001 - a barrier
             self.note(part, error)
             return otherwise
+
+    def attempt_each(self, part: str, work: Callable[[T], object], items: Iterable[T]) -> None:
+        """Do `work` for each item; where it raises, that is noted and the next one follows. Half of the cost of `attempt` for each."""
+        for item in items:
+            try:
+                work(item)
+            except Exception as error:  # noqa: BLE001 - a barrier
+                self.note(part, error)
 
     def attempt_steps(self, part: str, steps: Generator[None, None, T], otherwise: T) -> Generator[None, None, T]:
         """See `attempt`, for work that comes in slices."""

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from collector.flow.prepared import PreparedMessage
-from collector.flow.writer import Flush
+from collector.flow.writer import LEAST_WINDOW, BrokerWindow, Flush
 from collector.ledger.epochs import Entry, Statement
 from collector.store.influx import InfluxStore
 from rackflow.documents import Account, Numbers
@@ -214,3 +214,32 @@ async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp
         one.writer.stop()
         await until(lambda: one.persistence.fault is not None, "the store is away")
     assert (one.acknowledged, one.sums().produced) == ([], 0)
+
+
+async def test_a_broker_that_sends_ten_messages_at_a_time_does_not_wait_for_the_end_of_each_gathering(
+    tmp_path: Path,
+) -> None:
+    """The first of 10 writes waits until time is up, and learns it. A process that stood still may have to learn it again."""
+    window, messages = 10, 100
+    async with rig(tmp_path, Flush(5000, 0.5, 10_000)) as one:
+        for seq in range(1, messages + 1):
+            await one.writer.put(delivery(seq), taken(seq))
+            await until(lambda: one.writer.pending < window, "acknowledged")
+        await until(lambda: len(one.acknowledged) == messages, "acknowledged")
+        assert one.writer.timed_out <= 5
+
+
+def test_a_limit_is_believed_when_nothing_came_for_half_of_a_wait_and_not_when_more_comes_without_an_acknowledgement() -> (
+    None
+):
+    window = BrokerWindow()
+    window.waited(20, began_s=10.0, newest_s=10.01, now_s=10.2)
+    assert window.messages == 20
+    window.written(20)
+    assert window.messages == 20
+    window.written(21)
+    assert window.messages == 0
+    window.waited(20, began_s=10.0, newest_s=10.15, now_s=10.2)  # they still came
+    assert window.messages == 0
+    window.waited(LEAST_WINDOW - 1, began_s=10.0, newest_s=10.01, now_s=10.2)
+    assert window.messages == 0
