@@ -96,7 +96,7 @@ def make_api(
         present = deriver()
         if present is None:
             return Explanation("readings", Inputs())
-        return (yield from present.explaining(name, metric, labels))
+        return (yield from present.explain_steps(name, metric, labels))
 
     def distrusted(name: str) -> Mapping[tuple[str, str], str]:
         present = deriver()

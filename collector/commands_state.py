@@ -9,7 +9,7 @@ from pathlib import Path
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
 from collector.forget import Target, account_of, forget
-from collector.ledger import accounts, as_json, as_table, read_any, read_page, since_ms
+from collector.ledger import accounts, as_json, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_FAILED, print_lines, show_examples
@@ -107,7 +107,7 @@ def _target(text: str) -> Target:
 def _ledger(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
-    found = accounts([read_page(config.ledger_path), *map(read_any, arguments.others)], since)
+    found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
     print_lines(as_json(found) if arguments.output == "json" else as_table(found))
     return EXIT_FAILED if any(sums.missing for sums in found) else 0
 

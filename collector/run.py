@@ -36,7 +36,7 @@ from collector.derive import PART as FIGURES_PART
 from collector.flow import Flush, Ingest, Senders, Spill, Writer
 from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
-from collector.ledger import LedgerFile, LedgerWatch, encode_page, read_page
+from collector.ledger import LedgerFile, LedgerWatch, encode_snapshot, read_snapshot
 from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table, start_problems
 from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
@@ -426,7 +426,7 @@ class Collector:
         return surroundings(self._api.sites(), accounts or None, clones, self._zone, self._maintenance.windows, unread)
 
     def _ledger_page(self) -> bytes:
-        return encode_page(read_page(self._config.ledger_path))
+        return encode_snapshot(read_snapshot(self._config.ledger_path))
 
     async def _page(self, shell: Shell) -> str:
         moment, never = Moment(time.monotonic(), time.time()), never_heard(self._site, self.latest)

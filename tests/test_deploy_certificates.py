@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.ledger import accounts, read_page
+from collector.ledger import accounts, read_snapshot
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt import BrokerError
@@ -213,7 +213,7 @@ async def test_agent_and_collector_work_with_the_shipped_files(broker: DeployedB
             assert sender.publisher.fault is None
         async with collector_running(collector_config) as receiver:
             await receiver.reaches(SERIES, lambda value: value == 1)
-    account = read_page(collector_config.ledger_path)
+    account = read_snapshot(collector_config.ledger_path)
     (sums,) = accounts([account])
     assert sums.missing == []
     assert sums.stored > 0

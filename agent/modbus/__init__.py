@@ -5,7 +5,7 @@ registers within a device's limits, `refusals` knows which of them are refused a
 """
 
 from agent.modbus.client import ModbusLink, ModbusLinks
-from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_later
+from agent.modbus.refusals import GATEWAY, ILLEGAL_ADDRESS, Refusals, is_temporary
 from agent.modbus.registers import WORDS, NumberType, WordOrder, decode, words_of
 from agent.modbus.requests import Block, Field, RegisterValue, coalesce, field_alone, parts_of, split_block
 from agent.modbus.seam import ModbusClient, ModbusTarget
@@ -27,7 +27,7 @@ __all__ = [
     "coalesce",
     "decode",
     "field_alone",
-    "is_later",
+    "is_temporary",
     "parts_of",
     "split_block",
     "words_of",

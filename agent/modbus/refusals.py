@@ -26,7 +26,7 @@ NEVER_READ_S: Final = (5.0, 60.0)
 ABSENT_S: Final = (60.0, 3600.0)
 
 
-def is_later(error: DeviceProtocolError) -> bool:
+def is_temporary(error: DeviceProtocolError) -> bool:
     """Whether the refusal says "not now" rather than anything about the registers."""
     return error.code in LATER
 

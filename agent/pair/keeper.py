@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from agent.pair.lease import HEARD_WITHIN_S, RENEW_S, Lease
+from agent.pair.lease import RECEIVE_WITHIN_S, RENEW_S, Lease
 from rackflow.documents import LeaseDocument, check_topic, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses
@@ -21,12 +21,12 @@ from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.topics import Topic, build_topic, parse_topic
 
 log = logging.getLogger(__name__)
-# How often what is due is looked at; a lease of 4 s is found to be free at most so much later. Chosen value.
+# How often the lease is checked; an expired lease is noticed at most this much later. Chosen value.
 STEP_S: Final = 0.2
 # Pause between attempts to connect, drawn from 0 to this: a standby that needs long for it takes over late. Chosen value.
 RETRY_S: Final = 2.0
-# The holder's. It says nothing for 2 s after it is back, unless the broker retains its word: with the pause above it could come so late
-# after a broker's restart that the other side, back before it, took its place.
+# The same for the holder. After reconnecting it is silent for 2 s, unless the broker has retained its message; with RETRY_S it could come
+# back so late after a broker's restart that the other side takes the lease.
 HOLDER_RETRY_S: Final = 0.5
 # A lease given back must reach the broker before the process ends.
 RELEASE_S: Final = 1.0
@@ -61,12 +61,12 @@ class LeaseKeeper:
         self._client: MqttConnection | None = None
         self._failures = Failures(PART)
         self._logged: dict[str, float] = {}
-        self._said_ms = 0
+        self._last_sent_ms = 0
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
         """Keep it within this block; at its end it is given back, so that the other side takes it at once."""
-        # Supervised: a mistake of ours here must not leave an agent that waits for a lease that nobody keeps.
+        # Supervised: after a fault here the agent would otherwise wait for ever for a lease that nobody keeps.
         supervisor = Supervisor(self._failures)
         supervisor.start(PART, self._run)
         try:
@@ -98,10 +98,10 @@ class LeaseKeeper:
     def values(self) -> dict[str, float]:
         """The metrics of a pair by series key, as the holder publishes them."""
         now_s = lease_clock()
-        is_confirmed = self.lease.is_confirmed(now_s - HEARD_WITHIN_S)
+        is_confirmed = self.lease.is_confirmed(now_s - RECEIVE_WITHIN_S)
         return {
             "dcim_agent_pair_lease_confirmed": float(is_confirmed),
-            # What cannot be heard cannot be counted: without its connection nobody is known to stand by.
+            # Without a connection no standby can be received, so none is counted.
             "dcim_agent_pair_standbys": self.lease.standbys(now_s),
         }
 
@@ -117,7 +117,7 @@ class LeaseKeeper:
 
     async def _run(self) -> None:
         while True:
-            self._found(await obey_cancellation(self._session()))
+            self._set_fault(await obey_cancellation(self._session()))
             pause_s = HOLDER_RETRY_S if self.lease.state == "holding" else RETRY_S
             await asyncio.sleep(random.uniform(0.0, pause_s))  # noqa: S311 - jitter
 
@@ -166,52 +166,52 @@ class LeaseKeeper:
     async def _keep(self, client: MqttConnection) -> None:
         lease = self.lease
         sent_s = float("-inf")
-        looked_s = lease_clock()
+        checked_s = lease_clock()
         while client.is_open:
             now_s = lease_clock()
             before = lease.state
-            if now_s - looked_s > lease.expires_s / 2:
-                # This process stood still, or its machine did: it must hear what was said meanwhile before it says anything.
+            if now_s - checked_s > lease.expires_s / 2:
+                # This process or its machine stood still: it must receive what was sent meanwhile before it sends anything.
                 lease.connected(now_s)
-            looked_s = now_s
+            checked_s = now_s
             is_due = lease.due(now_s)
             if now_s - sent_s >= RENEW_S or lease.state != before:
                 if is_due:
                     sent_s = now_s
-                    self._say(client, lease.me)
+                    self._publish(client, lease.me)
                 elif lease.state == "standby":
                     sent_s = now_s
-                    self._say(client, lease.holder, standby=lease.me)
-            if lease.is_deaf(now_s):
-                self._found(
+                    self._publish(client, lease.holder, standby=lease.me)
+            if lease.receives_nothing(now_s):
+                self._set_fault(
                     self.fault
                     or f"the broker takes what is written to {self._topic} and does not deliver it; allow this account to read it, too"
                 )
-            self._tell(before)
+            self._notify_change(before)
             await asyncio.sleep(STEP_S)
 
-    def _say(self, client: MqttConnection, holder: str, *, standby: str = "") -> None:
-        # Also the mark by which this side knows its words, so no two have the same.
-        self._said_ms = max(self._said_ms + 1, time.time_ns() // 1_000_000)
+    def _publish(self, client: MqttConnection, holder: str, *, standby: str = "") -> None:
+        # The time is also the mark by which this side recognises its own messages, so no two may be equal.
+        self._last_sent_ms = max(self._last_sent_ms + 1, time.time_ns() // 1_000_000)
         document = LeaseDocument(
-            agent=self._agent, holder=holder, standby=standby, hostname=socket.gethostname(), time=self._said_ms
+            agent=self._agent, holder=holder, standby=standby, hostname=socket.gethostname(), time=self._last_sent_ms
         )
-        self.lease.said(self._said_ms)
-        # A standby's word is not retained: what the broker keeps says who holds the lease.
+        self.lease.sent(self._last_sent_ms)
+        # A standby's message is not retained: the retained one must name the holder.
         _, fault = client.publish(self._topic, encode(document), retain=not standby)
         if fault:
-            self._found(f"{self._topic} cannot be sent: {fault}")
+            self._set_fault(f"{self._topic} cannot be sent: {fault}")
 
     def _confirmed(self, _: int, code: ReasonCode) -> None:
         if code.is_failure:
-            self._found(self._refusal(code))
+            self._set_fault(self._refusal(code))
 
     def _refusal(self, code: ReasonCode) -> str:
         return f"the broker refuses {self._topic} ({code}); allow this account to read and write it"
 
     def _received(self, message: MQTTMessage) -> None:
         if not message.payload:
-            # Somebody has deleted what the broker retains, or `doctor` tries the topic. The holder's next word is retained again.
+            # The retained message was deleted, or `doctor` tests the topic. The holder's next message is retained again.
             return
         before = self.lease.state
         try:
@@ -223,7 +223,7 @@ class LeaseKeeper:
             return
         now_s = lease_clock()
         who = document.standby or document.holder
-        if not message.retain and self.lease.is_copied(who, document.time):
+        if not message.retain and self.lease.is_from_copy(who, document.time):
             self._warn(
                 "copied",
                 f"another process has this one's name, on host {document.hostname}: a machine was copied while it ran. This side takes"
@@ -231,14 +231,14 @@ class LeaseKeeper:
             )
             self.lease.renamed(_new_name(), now_s)
         if document.standby:
-            self.lease.heard_standby(document.standby, now_s)
+            self.lease.received_standby(document.standby, now_s)
         else:
-            self.lease.heard(document.holder, now_s, is_retained=message.retain)
+            self.lease.received(document.holder, now_s, is_retained=message.retain)
         if self.fault and who == self.lease.me and not message.retain:
-            self._found("")
-        self._tell(before, document.hostname)
+            self._set_fault("")
+        self._notify_change(before, document.hostname)
 
-    def _found(self, fault: str) -> None:
+    def _set_fault(self, fault: str) -> None:
         """Note what is wrong, or that nothing is any more, and log it at a bounded rate."""
         was, self.fault = self.fault, fault
         if fault:
@@ -256,7 +256,7 @@ class LeaseKeeper:
             self._logged[kind] = now_s
             log.warning("agent=%s lease=%s %s", self._agent, self.lease.state, text)
 
-    def _tell(self, before: str, hostname: str = "") -> None:
+    def _notify_change(self, before: str, hostname: str = "") -> None:
         if self.lease.state != before:
             log.info(
                 "agent=%s lease=%s was=%s holder=%s host=%s",
@@ -273,7 +273,7 @@ class LeaseKeeper:
         """Give the lease back. If the broker is away it expires."""
         if self.lease.state == "standby" or (client := self._client) is None or not client.is_open:
             return
-        self._say(client, "")
+        self._publish(client, "")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(RELEASE_S):
                 await self._until(lambda: not self.lease.holder)

@@ -1,10 +1,10 @@
-"""Who holds the lease: decided from what was heard and when. Pure.
+"""Decides who holds the lease, from which messages were received and when. Pure.
 
-A broker delivers the messages of one topic to all subscribers in one order, and to who sent them, too. So of two claims made at the same
-time everybody hears the same one last, and that one holds.
+A broker delivers the messages of one topic in one order to all subscribers, the sender included. So if two sides claim the lease at the
+same time, both receive the same claim last, and that one wins.
 
-A side says each second that it is there: the holder with a renewal, the other one with a word that it stands by. Only who hears its own
-words claims. A side that may write but not read would otherwise end the holder's lease again and again, and never learn that it has it.
+Each side publishes once a second: the holder renews the lease, the other one says that it stands by. A side claims only if it receives
+its own messages. A side that may write but not read would otherwise take the lease from the holder again and again, without noticing.
 """
 
 from collections import deque
@@ -15,13 +15,13 @@ from typing import Final, Literal
 SETTLE_S: Final = 1.0
 RENEW_S: Final = 1.0
 """How often the holder renews its lease, and the other side says that it stands by."""
-# After so long without hearing its own words a side counts as deaf, and another standby as gone: three were lost. Also how long a claim is
-# waited for; then it was refused or lost.
-HEARD_WITHIN_S: Final = 3 * RENEW_S + 0.5
-# Own words remembered, to know those of another process of the same name: a copy of a virtual machine made while it ran. More than a
-# connection can have on its way.
-SAID_COUNT: Final = 256
-# Processes that stand by and are counted. More are somebody's mistake or mischief, and say nothing more.
+# After so long without its own messages a side may not claim, and after so long without another standby's that standby is gone: three
+# messages were lost. A side also waits this long for its own claim, which then was refused or lost.
+RECEIVE_WITHIN_S: Final = 3 * RENEW_S + 0.5
+# Marks of sent messages that are remembered. A message with this side's name and an unknown mark comes from a copy of this process (a
+# virtual machine copied while it ran). More than can be on their way on one connection.
+SENT_MARKS: Final = 256
+# Other standbys that are counted at most. More are a mistake or an attack.
 MAX_STANDBYS: Final = 8
 
 State = Literal["standby", "claiming", "holding"]
@@ -38,36 +38,36 @@ class Lease:
     expires_s: float
     state: State = "standby"
     holder: str = ""
-    """Whose word was heard last; empty if nobody's, or if the holder has given the lease back."""
-    heard_s: float = float("-inf")
-    """When the last word of a holder was heard, or the connection was opened: nobody has been silent before that."""
+    """The holder by the last message; empty if there was none, or if the holder has given the lease back."""
+    last_received_s: float = float("-inf")
+    """When the last message of a holder was received, or the connection was opened: silence counts from then on."""
     claimed_s: float = 0.0
-    is_claim_heard: bool = False
+    is_claim_received: bool = False
     confirmed_s: float = float("-inf")
-    """When this side last heard its own word as the holder."""
-    echoed_s: float = float("-inf")
-    """When this side last heard any word of its own on this connection."""
+    """When this side last received its own message as the holder."""
+    own_received_s: float = float("-inf")
+    """When this side last received any message of its own on this connection."""
     opened_s: float = float("-inf")
     quiet_until_s: float = float("-inf")
-    """Until when a holder that has been away says nothing, so that it hears whether there is another one by now."""
+    """Until when a holder that was disconnected sends nothing, so that it learns whether there is another holder by now."""
     _standbys: dict[str, float] = field(default_factory=dict)
-    _said: deque[int] = field(default_factory=lambda: deque(maxlen=SAID_COUNT))
+    _sent_marks: deque[int] = field(default_factory=lambda: deque(maxlen=SENT_MARKS))
 
     def connected(self, now_s: float) -> None:
-        """A connection has been opened. Whoever holds the lease gets the whole time to show itself."""
-        self.heard_s, self.quiet_until_s = now_s, now_s + 2 * RENEW_S
-        self.opened_s, self.echoed_s = now_s, float("-inf")
+        """A connection has been opened. The present holder gets the full `expires_s` to be received."""
+        self.last_received_s, self.quiet_until_s = now_s, now_s + 2 * RENEW_S
+        self.opened_s, self.own_received_s = now_s, float("-inf")
         self._standbys.clear()
         if self.state == "claiming":
             self.state = "standby"
 
-    def said(self, mark: int) -> None:
-        """Note that this side has sent a word with this mark, by which it knows its own again."""
-        self._said.append(mark)
+    def sent(self, mark: int) -> None:
+        """Note that this side has sent a message with this mark."""
+        self._sent_marks.append(mark)
 
-    def is_copied(self, name: str, mark: int) -> bool:
-        """Whether a live word under this side's name is not its own: another process has the same name."""
-        return name == self.me and mark not in self._said
+    def is_from_copy(self, name: str, mark: int) -> bool:
+        """Whether a live message with this side's name was sent by another process, a copy of this one."""
+        return name == self.me and mark not in self._sent_marks
 
     def renamed(self, me: str, now_s: float) -> None:
         """Go on under another name, as somebody who has just come.
@@ -78,58 +78,60 @@ class Lease:
         self.me, self.state = me, "standby"
         self.connected(now_s)
 
-    def heard(self, holder: str, now_s: float, *, is_retained: bool = False) -> None:
-        """A word of `holder` has come, an empty one if the lease was given back. Retained ones say who held it, not that it is alive."""
+    def received(self, holder: str, now_s: float, *, is_retained: bool = False) -> None:
+        """Take a holder's message; `holder` is empty if the lease was given back. A retained one does not show that the holder is alive."""
         if not is_retained or holder != self.holder:
-            self.heard_s = now_s
+            self.last_received_s = now_s
         self.holder = holder
         self._standbys.pop(holder, None)
         if not holder:
-            self.heard_s = float("-inf")
+            self.last_received_s = float("-inf")
         elif holder == self.me:
-            self.is_claim_heard = True
+            self.is_claim_received = True
             if not is_retained:
-                self.confirmed_s = self.echoed_s = now_s
-            # The broker's last word is ours, so nobody else has claimed it.
+                self.confirmed_s = self.own_received_s = now_s
+            # The last message on the topic is ours, so nobody else has claimed the lease.
             self.quiet_until_s = float("-inf")
-        elif self.state != "claiming" or self.is_claim_heard:
-            # What was said before one's own claim reached the broker is overruled by the claim.
+        elif self.state != "claiming" or self.is_claim_received:
+            # Messages that reached the broker before this side's own claim are overruled by it.
             self.state = "standby"
 
-    def heard_standby(self, name: str, now_s: float) -> None:
-        """Somebody has said that it stands by. It changes nothing about who holds the lease."""
+    def received_standby(self, name: str, now_s: float) -> None:
+        """Take a standby's message. It changes nothing about who holds the lease."""
         if name == self.me:
-            self.echoed_s = now_s
+            self.own_received_s = now_s
             return
         self._standbys[name] = now_s
         while len(self._standbys) > MAX_STANDBYS:
             del self._standbys[min(self._standbys, key=self._standbys.__getitem__)]
 
     def due(self, now_s: float) -> bool:
-        """Whether a word of this side as the holder should be sent now: a claim of a free lease, or the renewal of one that is held."""
+        """Whether this side should send a holder's message now: to claim a free lease, or to renew its own. May change `state`."""
         match self.state:
             case "standby":
-                is_free = now_s - self.heard_s >= self.expires_s and now_s - self.echoed_s < HEARD_WITHIN_S
+                is_free = (
+                    now_s - self.last_received_s >= self.expires_s and now_s - self.own_received_s < RECEIVE_WITHIN_S
+                )
                 if is_free:
-                    self.state, self.claimed_s, self.is_claim_heard = "claiming", now_s, False
+                    self.state, self.claimed_s, self.is_claim_received = "claiming", now_s, False
                 return is_free
             case "claiming":
                 if now_s - self.claimed_s >= SETTLE_S and self.holder == self.me:
                     self.state = "holding"
-                elif not self.is_claim_heard and now_s - self.claimed_s >= HEARD_WITHIN_S:
-                    # Refused or lost. It is claimed again once this side hears itself.
-                    self.state, self.echoed_s, self.opened_s = "standby", float("-inf"), self.claimed_s
+                elif not self.is_claim_received and now_s - self.claimed_s >= RECEIVE_WITHIN_S:
+                    # Refused or lost. This side may claim again once it receives its own messages.
+                    self.state, self.own_received_s, self.opened_s = "standby", float("-inf"), self.claimed_s
                 return self.state == "holding"
         return now_s >= self.quiet_until_s
 
     def is_confirmed(self, since_s: float) -> bool:
-        """Whether this side holds the lease, and has heard so itself after `since_s`."""
+        """Whether this side holds the lease, and has received its own message as the holder after `since_s`."""
         return self.state == "holding" and self.holder == self.me and self.confirmed_s > since_s
 
-    def is_deaf(self, now_s: float) -> bool:
-        """Whether this side has a connection, says something each second, and hears nothing of it."""
-        return now_s - max(self.echoed_s, self.opened_s, self.quiet_until_s) >= HEARD_WITHIN_S
+    def receives_nothing(self, now_s: float) -> bool:
+        """Whether this side sends each second and receives none of it: the account may write the topic but not read it."""
+        return now_s - max(self.own_received_s, self.opened_s, self.quiet_until_s) >= RECEIVE_WITHIN_S
 
     def standbys(self, now_s: float) -> int:
         """How many other processes stand by and can take over."""
-        return sum(now_s - heard_s < HEARD_WITHIN_S for heard_s in self._standbys.values())
+        return sum(now_s - last_received_s < RECEIVE_WITHIN_S for last_received_s in self._standbys.values())

@@ -1,11 +1,11 @@
 """Polls one device: opens it (connect, recognise, identify, plan), polls a class, and adds the figures derived from one poll.
 
-`probe_snmp` and `probe_modbus` recognise a device over the wire, `device` (SNMP) and `modbus` open and poll it, `derive` adds the
-figures. `barrier` makes whatever goes wrong in any of them that one device's failure.
+`probe_snmp` and `probe_modbus` recognise a device over the wire; `snmp` and `modbus` open and poll it (both are a `DevicePoller`, in
+`seam`); `derive` adds the figures. `jumps`, `planned_cells` and `power_check` reject readings whose scale or unit may be wrong.
+`barrier` turns any unexpected error in them into a failed poll of that one device.
 """
 
 from agent.poll.barrier import DeviceBarrier
-from agent.poll.device import BOOT_METRIC, DevicePoller, SnmpPoller
 from agent.poll.factory import PollerFactory, check_profile, snmp_target, unknown_profile
 from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
@@ -13,6 +13,8 @@ from agent.poll.pace import OpeningPace
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
 from agent.poll.probe_snmp import recognise_device
+from agent.poll.seam import DevicePoller
+from agent.poll.snmp import BOOT_METRIC, SnmpPoller
 
 __all__ = [
     "BOOT_METRIC",

@@ -70,12 +70,12 @@ def inputs_among(keys: Iterable[str], device_class: str) -> Inputs:
 
 
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """See `deriving`, all at once, whatever was planned."""
-    for _ in deriving(readings, device_class, coolant, inputs_among(readings.values, device_class)):
+    """See `derive_steps`, all at once, whatever was planned."""
+    for _ in derive_steps(readings, device_class, coolant, inputs_among(readings.values, device_class)):
         pass
 
 
-def deriving(
+def derive_steps(
     readings: Readings, device_class: str, coolant: Mapping[str, str], inputs: Inputs
 ) -> Generator[None, None, None]:
     """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop.

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from agent.config import AgentConfig, Credential, Device
 from agent.modbus import ModbusClient, ModbusLinks, ModbusTarget
-from agent.poll.device import DevicePoller, SnmpPoller
 from agent.poll.modbus import ModbusPoller
 from agent.poll.plans import SharedPlans
+from agent.poll.seam import DevicePoller
+from agent.poll.snmp import SnmpPoller
 from agent.profile import Profile
 from agent.snmp import SnmpClient, SnmpClients, SnmpCommunity, SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError

@@ -1,9 +1,9 @@
 """Finds numbers that jump, so that the cells that give their scale are read before anything is published.
 
-A strip has a cell of decimals for each outlet, and reading all of them with each poll would double its requests. So these cells are
-read once a minute, and at once for a number that cannot be the next one of the same measurement: one more decimal makes it ten times as
-large. What jumps for good, such as a load that is switched on, costs one more request in that poll. A change of scale is missed until
-the minute is over only if the measured quantity itself changes more than fivefold the other way between the same two polls.
+A strip has a cell with the number of decimals for each outlet; reading all of them at each poll would double its requests. So these
+cells are read once a minute, and at once for a number that halves or doubles: a changed scale makes it ten times as large or as small.
+A true jump, such as a load that is switched on, costs one more request in that poll. A change of scale is missed until the minute is
+over only if the quantity itself changes more than fivefold in the opposite direction between the same two polls.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from agent.profile import ClassPlan, RawValue, number_in
 # Below half or above twice the last number. A decimal is a factor of 10, and degrees Fahrenheit are at least 2.1 times the degrees Celsius
 # up to 100 degC; loads seldom double within ten seconds. Chosen.
 JUMP: Final = 2.0
-# Numbers that differ by one count are as wrong as the device's resolution at most, whichever scale they have.
+# Numbers that differ by one count differ only by the device's resolution, whatever the scale is.
 ONE_COUNT: Final = 1.0
 
 
@@ -22,7 +22,7 @@ class Jumps:
     """The last number of each reading whose scale is not read with it."""
 
     def __init__(self) -> None:
-        # 0 is 0 in every scale: after it the number before is compared, so that a mains outage and its end ask for nothing.
+        # Never 0, which is 0 in every scale: the number before it stays here, so that an outage and its end need no extra request.
         self._last: dict[str, RawValue] = {}
 
     def begin(self, known: Mapping[str, RawValue]) -> None:
@@ -30,7 +30,7 @@ class Jumps:
         self._last = {ref: value for ref, value in known.items() if value}
 
     def forget(self) -> None:
-        """Nothing is known of the time since the last poll: with the next one all cells are read."""
+        """Forget all numbers after a silence, so that the next poll reads all scale cells."""
         self._last.clear()
 
     def suspects(self, part: ClassPlan, raw: Mapping[str, RawValue]) -> dict[str, tuple[str, ...]]:
@@ -54,7 +54,7 @@ class Jumps:
             if _jumps(now, before):
                 found[ref] = cells
             elif now is None:
-                # A row that is not there for a moment may be another sensor's when it comes back.
+                # A row that disappears may belong to another sensor when it comes back.
                 last.pop(ref, None)
             elif number_in(now):
                 last[ref] = now

@@ -22,16 +22,16 @@ from agent.modbus import (
     coalesce,
     decode,
     field_alone,
-    is_later,
+    is_temporary,
     parts_of,
     split_block,
 )
-from agent.poll.derive import PlannedInputs, deriving
+from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
+from agent.poll.power_check import PowerCheck
 from agent.poll.series_count import SeriesCount
-from agent.poll.siblings import Siblings
 from agent.profile import Plan, Profile, RawValue, Slot, normalising, planning_registers, said_as, watched_registers
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
@@ -52,7 +52,7 @@ IDENTIFY_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
-class _Round:
+class _Answers:
     """What the requests of one poll, or of an opening, have given so far. After `until`, a refused block is not searched any more."""
 
     until: float
@@ -94,13 +94,13 @@ class ModbusPoller:
         self._alone: dict[str, Block] = {}
         self._blocks: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
         self._identity = Identity()
-        self._look_at = 0.0
+        self._identify_due_at = 0.0
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
-        self._lost = False
+        self._last_poll_failed = False
         # Repetitions that are left until the unit gives something else than "not now".
-        self._busy_left = device.retries
+        self._busy_retries_left = device.retries
         self._count = SeriesCount()
-        self._siblings = Siblings()
+        self._power_check = PowerCheck()
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -114,9 +114,9 @@ class ModbusPoller:
             self._gapless.clear()
         self._unfinished = True
         self._blocks.clear()
-        found, self._busy_left = _Round(math.inf), self._device.retries
+        found, self._busy_retries_left = _Answers(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
-        await self._cells.mark(self._profile, {}, cells)
+        await self._cells.add_lived(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
@@ -125,7 +125,7 @@ class ModbusPoller:
                 await self._read_block(block, found)
         if not self._refusals.any_answered:
             for error in found.errors:
-                if is_later(error) or not error.code:
+                if is_temporary(error) or not error.code:
                     raise error
             self._unfinished = False
             raise DeviceProtocolError(
@@ -144,12 +144,12 @@ class ModbusPoller:
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
-        self._siblings.begin(self._plan, found.raw)
-        self._unfinished = self._lost = False
-        self._look_at = self._clock() + IDENTIFY_EVERY_S
+        self._power_check.begin(self._plan, found.raw)
+        self._unfinished = self._last_poll_failed = False
+        self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
 
-    async def _planning_cells(self, found: _Round) -> tuple[list[Block], dict[str, RawValue]]:
+    async def _planning_cells(self, found: _Answers) -> tuple[list[Block], dict[str, RawValue]]:
         """The registers that decide what there is and in which unit, and what they hold. Raises DeviceError if that cannot be known now."""
         limits = self._profile.modbus
         blocks = list(coalesce(planning_registers(self._profile), limits.max_registers, limits.max_gap))
@@ -170,31 +170,31 @@ class ModbusPoller:
         part = self._plan.classes.get(poll_class)
         if part is None:
             return Readings()
-        was_lost, self._lost = self._lost, True
+        had_failed, self._last_poll_failed = self._last_poll_failed, True
         found = await self._read_class(poll_class)
-        self._lost = False
+        self._last_poll_failed = False
         readings = await in_slices(normalising(part.slots, found.raw), EACH_STEP)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
-        self._cells.look(found.raw)
+        self._cells.update(found.raw)
         self._cells.reject(readings)
-        self._siblings.reject(poll_class, readings)
+        self._power_check.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots, self._profile.class_)) is not None:
-            await in_slices(deriving(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
-        if was_lost:
+            await in_slices(derive_steps(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
+        if had_failed:
             self._refusals.ask_all_again()
-            self._look_at = self._clock()
-        readings.reopen = await self._look_for_changes(found.until)
+            self._identify_due_at = self._clock()
+        readings.reopen = await self._check_for_changes(found.until)
         return readings
 
     async def close(self) -> None:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _read_class(self, poll_class: PollClass) -> _Round:
+    async def _read_class(self, poll_class: PollClass) -> _Answers:
         """Everything that can be read of a class. Raises DeviceError if nothing can."""
-        found, self._busy_left = _Round(self._clock() + SEARCH_S), self._device.retries
+        found, self._busy_retries_left = _Answers(self._clock() + SEARCH_S), self._device.retries
         blocks = self._blocks_of(poll_class)
         for block in blocks:
             await self._read_block(block, found)
@@ -211,7 +211,7 @@ class ModbusPoller:
         if not found.raw:
             for error in found.errors:
                 # A unit that refuses one class for good and gives others is up.
-                if is_later(error) or not error.code or not self._refusals.any_answered:
+                if is_temporary(error) or not error.code or not self._refusals.any_answered:
                     raise error
         return found
 
@@ -226,7 +226,7 @@ class ModbusPoller:
             known = self._blocks[poll_class] = self._refusals.changes, tuple(blocks)
         return known[1]
 
-    async def _read_block(self, block: Block, found: _Round) -> None:
+    async def _read_block(self, block: Block, found: _Answers) -> None:
         """Read a block, in smaller parts if it is refused. Raises DeviceError if the unit does not answer."""
         refs = [each.ref for each in block.fields]
         try:
@@ -236,7 +236,7 @@ class ModbusPoller:
             if error.code in GATEWAY and not found.raw:
                 # The gateway waits its own time for a unit that is not there, with each request.
                 raise
-            if is_later(error):
+            if is_temporary(error):
                 found.busy.update(refs)
             elif not error.code and not (error.is_short and len(refs) > 1):
                 pass  # garbage, which says nothing about the registers
@@ -262,38 +262,38 @@ class ModbusPoller:
     async def _ask(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """One request, repeated while the unit is busy, and where the configuration says so also when there is no answer."""
         # Where `retries` is not set, silence is not repeated: waiting twice for a unit holds up all others on its link.
-        silences = self._device.retries if "retries" in self._device.model_fields_set else 0
+        timeout_retries_left = self._device.retries if "retries" in self._device.model_fields_set else 0
         pause_s = BUSY_PAUSE_S
         while True:
             try:
                 values = await self._client.read(self._unit, table, address, count)
             except DeviceProtocolError as error:
-                if not is_later(error):
-                    self._busy_left = self._device.retries
+                if not is_temporary(error):
+                    self._busy_retries_left = self._device.retries
                     raise
                 # Counted over all blocks: a unit that stays busy must not cost a pause for each of them.
-                if self._busy_left <= 0:
+                if self._busy_retries_left <= 0:
                     raise
-                self._busy_left -= 1
+                self._busy_retries_left -= 1
                 await asyncio.sleep(pause_s)
                 pause_s *= 2
             except DeviceTimeout:
-                if silences <= 0:
+                if timeout_retries_left <= 0:
                     raise
-                silences -= 1
+                timeout_retries_left -= 1
             else:
-                self._busy_left = self._device.retries
+                self._busy_retries_left = self._device.retries
                 return values
 
-    async def _look_for_changes(self, until: float) -> str:
+    async def _check_for_changes(self, until: float) -> str:
         """Why the unit should be opened anew, or nothing: it is another one, or has registers that it did not have."""
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
             self._reopened_at = now
             return f"{said_as(cell)} has changed, on which the plan rests"
         # The poll itself has succeeded. What is asked beside it and fails is asked again after its pause.
-        if now >= self._look_at:
-            self._look_at = now + IDENTIFY_EVERY_S
+        if now >= self._identify_due_at:
+            self._identify_due_at = now + IDENTIFY_EVERY_S
             with contextlib.suppress(DeviceError):
                 if changed := await self._changed_identity():
                     return changed
@@ -305,7 +305,7 @@ class ModbusPoller:
         for number, ref in enumerate(absent):
             if number and self._clock() >= until:
                 break
-            found = _Round(0.0)
+            found = _Answers(0.0)
             try:
                 await self._read_block(self._alone[ref], found)
             except DeviceError:
@@ -323,7 +323,7 @@ class ModbusPoller:
         return ""
 
 
-def _mark_unread(slots: Iterable[Slot], found: _Round, readings: Readings) -> None:
+def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:
     """Say of each reading without an answer why there is none."""
     for slot in slots:
         groups = [decoder.refs for decoder in slot.decoders]

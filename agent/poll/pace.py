@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-# Each device that is being opened adds 0.1 to 0.3 ms to a turn of the loop. 8 can always be borne; more are allowed while the loop is on
-# time, because most of an opening is waiting for answers. Chosen values.
-LEAST: Final = 8
-FIRST: Final = 16
-MOST: Final = 64
+# Devices that may be opened at the same time: at least, at the start, and at most. Each adds 0.1 to 0.3 ms to a turn of the loop; 8 are
+# always acceptable, more are allowed while the loop is on time, because an opening mostly waits for answers. Chosen values.
+MIN_PLACES: Final = 8
+FIRST_PLACES: Final = 16
+MAX_PLACES: Final = 64
 # Lateness of the loop above which fewer devices are opened at a time, and below which more. A fifth of the 50 ms that nothing may hold a
 # loop for, and the usual lateness of a loop that polls 3,000 devices.
 LATE_S: Final = 0.01
@@ -31,7 +31,7 @@ class OpeningPace:
     def __init__(self, lag_s: Callable[[], float] = lambda: 0.0) -> None:
         self._lag_s = lag_s
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self.limit = float(FIRST)
+        self.limit = float(FIRST_PLACES)
         """Places there are now. Fractions add up."""
         self.taken = 0
 
@@ -76,9 +76,9 @@ class OpeningPace:
         lag_s = self._lag_s()
         if lag_s > LATE_S:
             # By an eighth for each device: after eight of them a third is left.
-            self.limit = max(LEAST, self.limit * 7 / 8)
+            self.limit = max(MIN_PLACES, self.limit * 7 / 8)
         elif lag_s < ON_TIME_S:
-            self.limit = min(MOST, self.limit + 0.25)
+            self.limit = min(MAX_PLACES, self.limit + 0.25)
         while self._waiting and self.taken < int(self.limit):
             turn = self._waiting.popleft()
             if not turn.done():

@@ -1,4 +1,7 @@
-"""Notices that a cell on which a plan rests means something else now: a unit was switched at the device, a part was fitted."""
+"""Watches the cells that a plan was made from, and notices when one has changed: a unit was switched at the device, a part was fitted.
+
+Until the device is planned again, readings made with a changed cell are rejected, because their unit or scale may be wrong.
+"""
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
@@ -7,28 +10,29 @@ from agent.profile import Plan, Profile, RawValue, marking
 from agent.readings import Readings
 from rackflow.process.slices import in_slices
 
-# Least time between two openings that a cell causes: one that changes with every poll must not cost an opening each. As for SNMP.
+# Least time between two openings caused by a changed cell, so that a cell that changes at every poll does not reopen the device at every
+# poll. The same as REPLAN_MIN_S of SNMP.
 REOPEN_MIN_S: Final = 10.0
 
 
 class PlannedCells:
-    """The cells that a device's plan rests on. `begin` is called with each plan, `look` with the answers of each poll."""
+    """The cells that a device's plan rests on. `begin` is called with each plan, `update` with the answers of each poll."""
 
     def __init__(self) -> None:
         self._plan = Plan({})
         # Cells that planning would read differently now, with the series that rest on each.
         self._changed: dict[str, set[str]] = {}
-        # Cells that have lived since the device was identified (agent/profile/living.py).
+        # Lines that were in use at any time since the device was identified (agent/profile/living.py).
         self._lived: set[str] = set()
 
-    async def mark(
+    async def add_lived(
         self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
     ) -> None:
-        """Put into the cells for a plan what has lived so far. See `marking`."""
+        """Add to the cells of a new plan which lines have ever been in use. See `marking`."""
         await in_slices(marking(profile, rows, cells, self._lived))
 
     def forget(self) -> bool:
-        """Another device has its place: what the former one had says nothing of it. Whether anything was known."""
+        """Forget which lines were in use, because another device now has this address. Returns whether any were known."""
         known = bool(self._lived)
         self._lived.clear()
         return known
@@ -38,30 +42,30 @@ class PlannedCells:
         self._plan = plan
         self._changed.clear()
 
-    def look(self, raw: Mapping[str, RawValue]) -> None:
-        """Compare what a poll has read. A cell that is missing or NULL says nothing."""
+    def update(self, raw: Mapping[str, RawValue]) -> None:
+        """Compare the answers of a poll with the plan's cells. A cell that is missing or NULL is not a change."""
         basis = self._plan.basis
         for ref in raw.keys() & basis.keys():
             value, rests = raw[ref], basis[ref]
             if value is None:
                 continue
-            # All that rests on a cell was planned from the same value.
+            # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
             as_read = rests[0].is_as_read(value)
             other = [] if as_read else [each for each in rests if not each.holds(value)]
             if other:
                 self._changed[ref] = {key for each in other for key in each.keys}
-                # Kept, so that a line that lives for one poll is there from then on.
+                # Kept, so that a line in use during one poll stays in every later plan.
                 self._lived |= {each.lived_as for each in other} - {""}
             elif ref in self._changed and not any(each.lived_as in self._lived for each in rests):
                 del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False) -> None:
-        """Reject the readings that rest on changed cells, as `replanning`: they may be in the wrong unit, or another thing.
+        """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
 
-        With `everything`, all of them: another device's numbers may mean something else.
+        With `everything` all readings are moved: the answers may be those of another device.
         """
-        whole = [{*readings.values, *readings.states}] if everything else []
-        for keys in (*self._changed.values(), *whole):
+        all_keys = [{*readings.values, *readings.states}] if everything else []
+        for keys in (*self._changed.values(), *all_keys):
             for key in keys:
                 if key in readings.values or key in readings.states or key in readings.bad:
                     readings.values.pop(key, None)

@@ -1,7 +1,7 @@
 """Counts a device's series: how many are planned, how many its last polls gave, and how many are left out and why.
 
-A device that gives less than it did, or less than its family promises, is seen from these figures, and nowhere else: a series that is
-missing from the start leaves no gap.
+Only these counts show that a device gives less than it did, or less than its family has: a series that was missing from the start
+leaves no gap in any graph.
 """
 
 from agent.profile import Plan
@@ -22,7 +22,7 @@ class SeriesCount:
         self._planned: dict[PollClass, int] = {}
         self._present: dict[PollClass, int] = {}
         self._left_out: dict[str, float] = {}
-        self._carrier: PollClass | None = None
+        self._reported_with: PollClass | None = None
 
     def begin(self, plan: Plan) -> None:
         """Count for this plan from now on."""
@@ -32,14 +32,14 @@ class SeriesCount:
             series_key(METRIC, {"state": "left_out", "reason": reason}): float(count)
             for reason, count in plan.left_out.items()
         }
-        # Once a minute is enough, and an hour too long.
+        # The counts go out with the polls of one class, about once a minute: first choice `slow`.
         classes: tuple[PollClass, ...] = ("slow", "normal", "fast", "safety", "inventory")
-        self._carrier = next((poll for poll in classes if poll in self._planned), None)
+        self._reported_with = next((poll for poll in classes if poll in self._planned), None)
 
     def add(self, poll: PollClass, readings: Readings) -> None:
         """Count the readings of a poll; about once a minute, put the counts into `about` of its readings."""
         self._present[poll] = len(readings.values) + len(readings.states)
-        if poll != self._carrier:
+        if poll != self._reported_with:
             return
         readings.about[_PLANNED] = float(sum(self._planned.values()))
         # Before each class was polled once, its readings would seem to be missing.

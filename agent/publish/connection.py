@@ -1,6 +1,6 @@
 """One MQTT 5 connection of the agent: sends within a window of unconfirmed messages, and reports what was confirmed or refused.
 
-A PUBACK with an error or with "no matching subscribers" is no confirmation: what follows from it is decided by the publisher.
+A PUBACK with an error or with "no matching subscribers" counts as a refusal, and the publisher decides what follows from it.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.publish.refusals import NO_SUBSCRIBERS, What
+from agent.publish.refusals import NO_SUBSCRIBERS, SentKey
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient
@@ -37,10 +37,10 @@ CREDENTIALS = frozenset({0x86, 0x87})
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message in flight: when it was sent (monotonic seconds), what it is, its topic and payload."""
+    """A message in flight: when it was sent (monotonic seconds), its key, topic and payload."""
 
     at_s: float
-    what: What
+    key: SentKey
     topic: str
     payload: bytes
 
@@ -128,10 +128,10 @@ class Connection(MqttClient):
         if not self.ended.done():
             self.ended.set_result(why)
 
-    def send(self, topic: str, payload: bytes, what: What, *, retain: bool) -> None:
+    def send(self, topic: str, payload: bytes, key: SentKey, *, retain: bool) -> None:
         """Hand a message to the socket. The caller must have waited for `window.place`; the confirmation frees it."""
         mid, fault = self.publish(topic, payload, retain=retain)
-        self.inflight[mid] = Sent(time.monotonic(), what, topic, payload)
+        self.inflight[mid] = Sent(time.monotonic(), key, topic, payload)
         self.window.used += 1
         if fault:
             self.end(f"cannot send: {fault}")
@@ -144,7 +144,7 @@ class Connection(MqttClient):
             return
         self.window.free()
         # Retained documents need no subscriber: the broker keeps them for later ones.
-        is_unheard = code == NO_SUBSCRIBERS and isinstance(sent.what, int)
+        is_unheard = code == NO_SUBSCRIBERS and isinstance(sent.key, int)
         if is_unheard or code >= FAILURE:
             self._on_refused(sent, code, reason_text(code))
         else:
@@ -157,7 +157,7 @@ class Connection(MqttClient):
         if not self.is_open:
             return
         done, others = asyncio.Event(), self._on_confirmed
-        self._on_confirmed = lambda sent: done.set() if sent.what == OFFLINE_STATUS else others(sent)
+        self._on_confirmed = lambda sent: done.set() if sent.key == OFFLINE_STATUS else others(sent)
         self.send(topic, payload, OFFLINE_STATUS, retain=True)
         with contextlib.suppress(TimeoutError):  # not confirmed in time; the connection ends all the same
             async with asyncio.timeout(OFFLINE_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""How large a message may be: the contract's limit, the broker's in CONNACK, and what was learnt from a refusal.
+"""The largest payload that may be sent: the least of the contract's limit, the broker's in CONNACK, and one learnt from refusals.
 
 Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from the first message that is
 refused, which is lost. Batches are split before they are numbered, so that those after it fit.
@@ -42,8 +42,8 @@ class SizeLimit:
     def refused(self, size: int, now_s: float) -> None:
         """A payload of this size was too large.
 
-        The limit is somewhere between the largest accepted payload and this one. The half is safe in few steps; one byte less
-        would lose a message for each step.
+        The limit is between the largest accepted payload and this one. Halving finds a safe size in a few steps; each step loses a
+        message, so one byte less each time would lose far too many.
         """
         if self._accepted >= size:
             self._accepted = 0

@@ -19,14 +19,14 @@ class Pauses:
     def __init__(self) -> None:
         self._ceiling_s = RETRY_S[0]
 
-    def after(self, lasted_s: float, *, is_slow: bool, is_other_broker: bool) -> tuple[float, float]:
+    def after(self, lasted_s: float, *, needs_person: bool, broker_changed: bool) -> tuple[float, float]:
         """The pause after an attempt or a connection that lasted so long.
 
-        `is_slow`: only a person can fix its cause. `is_other_broker`: the configuration names another one by now.
+        `needs_person`: only a person can fix the cause. `broker_changed`: the configuration now names another broker.
         """
         # A connection that lasted shows that the broker works, so pauses become short again. One that breaks at once does not.
-        if lasted_s > RETRY_S[1] or is_other_broker:
+        if lasted_s > RETRY_S[1] or broker_changed:
             self._ceiling_s = RETRY_S[0]
-        span_s = SLOW_RETRY_S if is_slow else (0.0, self._ceiling_s)
+        span_s = SLOW_RETRY_S if needs_person else (0.0, self._ceiling_s)
         self._ceiling_s = min(self._ceiling_s * 2, RETRY_S[1])
         return span_s

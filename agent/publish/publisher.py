@@ -1,9 +1,9 @@
 """Publishes the messages of the outbox and the retained documents, and reconnects for ever.
 
-The broker's confirmation frees a message's place in the window; only the word of a collector deletes it from the outbox (`words.py`). A
-refusal, or a confirmation with "no matching subscribers" (the broker has discarded the message), holds back the messages of its topic,
-and no others (`refusals.py`). Only a message that is too large, or that is refused while its neighbours are accepted, is given up:
-counted, and told in the agent's account as dropped.
+The broker's confirmation (PUBACK) frees a message's place in the window; only the report of a collector deletes it from the outbox
+(`stored_reports.py`). A refusal, or a confirmation with "no matching subscribers" (the broker has discarded the message), holds back
+the messages of that topic and no others (`refusals.py`). Two kinds of messages are given up, counted, and named as dropped in the
+agent's account: those too large to split, and those refused while their neighbours on the topic are accepted.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ import msgspec
 from agent.publish.connection import WINDOW, Connection, Sent, refused_credentials
 from agent.publish.limit import SizeLimit
 from agent.publish.pauses import Pauses
-from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_WORD, PACKET_TOO_LARGE, WORDS, Refusals, kind_of
+from agent.publish.refusals import NO_SUBSCRIBERS, OTHER_REASON, PACKET_TOO_LARGE, REASON_NAMES, Refusals, kind_of
 from agent.publish.retained import Retained
-from agent.publish.words import Listener
+from agent.publish.stored_reports import StoredReportReader
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
@@ -45,11 +45,11 @@ NAMED_IN_STATUS = 20
 MINUTE_S = 60.0
 # None of the tasks of a connection takes longer to end than a turn of the loop.
 END_TASKS_S = 1.0
-# How often a status is published only because the first message that is still here has another number. It is retained, and names all
-# devices: 30 kB at 3,000 of them. Chosen value.
+# Least time between two statuses that differ only in where the outbox begins. A status is retained and names all devices: 30 kB at
+# 3,000 of them. Chosen value.
 ACCOUNT_S = 60.0
-# How long a stop waits for the collector's word on the last messages: its documents come every 1.5 s. Chosen value.
-WORD_S = 2.5
+# How long a stop waits for the collector's report on the last messages; reports come every 1.5 s. Chosen value.
+REPORT_WAIT_S = 2.5
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
 
@@ -63,10 +63,10 @@ class Publisher:
         status: Status,
         outbox: Outbox,
         counters: Counters,
-        may_connect: Callable[[], Awaitable[None]] | None = None,
+        before_connect: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`may_connect` is awaited before each connection: of two agents of one name only one may publish."""
-        self._may_connect = may_connect
+        """`before_connect` is awaited before each connection; in a pair it returns once this agent holds the lease."""
+        self._before_connect = before_connect
         self._is_replaced = False
         broker.tls_context()  # raises ConfigError now rather than at the first connection
         self._broker = broker
@@ -85,7 +85,7 @@ class Publisher:
         self._limit = SizeLimit()
         self._broken_at_topic = ""
         self._takeovers = Takeovers()
-        self._listener = Listener(status.site, status.agent, outbox, counters)
+        self._report_reader = StoredReportReader(status.site, status.agent, outbox, counters)
         self._account_at_s = 0.0
         self._wake = asyncio.Event()
         self._client: Connection | None = None
@@ -96,7 +96,9 @@ class Publisher:
     def set_status(self, status: Status) -> None:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
         held = self._refusals.held()
-        words = {topic: WORDS.get(each.code, OTHER_WORD) for topic, each in sorted(held.items())[:NAMED_IN_STATUS]}
+        words = {
+            topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in sorted(held.items())[:NAMED_IN_STATUS]
+        }
         self._account_at_s = time.monotonic()
         self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=words)
         # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
@@ -106,18 +108,18 @@ class Publisher:
     def set_account(self, account: Account) -> None:
         """Publish the status with this account of message numbers and the refused topics, if one of them has changed.
 
-        Where the messages begin that are still here changes all the time, and says little: a collector that knows an older number
-        only takes some more for being on their way. So this alone is published once a minute at most.
+        The first message still in the outbox changes all the time and matters little: with an old number a collector only counts some
+        more messages as on their way. So a change of it alone is published once a minute at most.
         """
         before = self._status.refused.keys()
         now = sorted(self._refusals.held())[:NAMED_IN_STATUS]
         known = self._status.account
         is_old = time.monotonic() - self._account_at_s >= ACCOUNT_S
-        if before != set(now) or _says_more(account, known) or (account != known and is_old):
+        if before != set(now) or _is_important_change(account, known) or (account != known and is_old):
             self.set_status(self._status)
 
     def largest_bytes(self) -> int:
-        """The largest payload that contract and broker take. Batches are split to fit before they are numbered."""
+        """The largest payload that contract and broker accept. Batches are split to fit before they are numbered."""
         return self._limit.bytes
 
     def set_device_document(self, document: DeviceDocument) -> None:
@@ -150,14 +152,14 @@ class Publisher:
     async def flush(self, limit_s: float) -> None:
         """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed.
 
-        Then wait a little for the collector's word, so that the next start need not publish the same again.
+        Then wait a little for the collector's report, so that the next start need not publish the same again.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 # Polled, because this happens once per run: an event for each of the three conditions is not worth it.
                 while self.fault is None and not self._is_replaced and (self._deliverable() or self._retained):  # noqa: ASYNC110
                     await asyncio.sleep(FLUSH_STEP_S)
-                await self._listener.all_stored(WORD_S)
+                await self._report_reader.wait_until_stored(REPORT_WAIT_S)
         stats = self._outbox.stats()
         if left := stats.messages - stats.awaiting:
             log.warning("agent=%s messages=%d not delivered when the agent stopped", self._agent, left)
@@ -172,10 +174,10 @@ class Publisher:
         while True:
             self._wake.clear()
             broker, began = self._broker, time.monotonic()
-            fault, slow = await obey_cancellation(self._session(broker))
+            fault, needs_person = await obey_cancellation(self._session(broker))
             self._set_fault(broker, fault)
-            lasted_s, is_other = time.monotonic() - began, broker is not self._broker
-            low_s, high_s = pauses.after(lasted_s, is_slow=slow, is_other_broker=is_other)
+            lasted_s, broker_changed = time.monotonic() - began, broker is not self._broker
+            low_s, high_s = pauses.after(lasted_s, needs_person=needs_person, broker_changed=broker_changed)
             with contextlib.suppress(TimeoutError):  # the pause is over, or the configuration has changed
                 async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
                     await self._wake.wait()
@@ -183,8 +185,8 @@ class Publisher:
     async def _session(self, broker: Broker) -> tuple[str, bool]:
         """One connection. Returns why it ended, and True if only a person can fix the cause."""
         will = self._status_topic, self._offline
-        if self._may_connect is not None:
-            await self._may_connect()
+        if self._before_connect is not None:
+            await self._before_connect()
         try:
             address = await self._addresses.next(broker)
             client = Connection(
@@ -193,7 +195,7 @@ class Publisher:
                 will,
                 self._on_confirmed,
                 self._on_refused,
-                self._listener.received,
+                self._report_reader.received,
                 address,
             )
         except ResolveError as error:
@@ -231,7 +233,7 @@ class Publisher:
                 tasks = [
                     group.create_task(client.watch_connection(), name="publish-connection"),
                     group.create_task(self._send_retained(client), name="publish-retained"),
-                    group.create_task(self._listener.listen(client), name="publish-listen"),
+                    group.create_task(self._report_reader.listen(client), name="publish-listen"),
                     group.create_task(self._send_outbox(client), name="publish-outbox"),
                     group.create_task(self._probe_refused(), name="publish-probe"),
                     group.create_task(self._watch_confirmations(client), name="publish-watch"),
@@ -246,7 +248,7 @@ class Publisher:
             return why
         finally:
             self._client = None
-            self._listener.disconnected()
+            self._report_reader.disconnected()
             if not self._is_replaced:
                 await client.publish_offline(self._status_topic, self._offline)
             # Last, because confirmations may still arrive until here; messages still unconfirmed are sent again.
@@ -264,7 +266,7 @@ class Publisher:
                 client.send(topic, payload, topic, retain=True)
 
     async def _send_outbox(self, client: Connection) -> None:
-        await self._listener.first_words()
+        await self._report_reader.wait_for_first_reports()
         while True:
             message = await self._outbox.take()
             if len(message.payload) > self._limit.bytes:
@@ -289,8 +291,8 @@ class Publisher:
 
     async def _watch_confirmations(self, client: Connection) -> None:
         while True:
-            # Checks every quarter of the limit, so that it is exceeded by a quarter at most. Keep-alive does not notice a broker that
-            # answers pings and confirms nothing.
+            # Checks at a quarter of the limit, so that the limit is exceeded by a quarter at most. Keep-alive would not notice a
+            # broker that answers pings and confirms nothing.
             await asyncio.sleep(client.timeout_s / 4)
             oldest = next(iter(client.inflight.values()), None)
             if oldest is not None and time.monotonic() - oldest.at_s > client.timeout_s:
@@ -302,11 +304,11 @@ class Publisher:
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, None)
         self._limit.accepted(sent.size)
-        if isinstance(sent.what, int):
-            self._outbox.confirmed(sent.what)
+        if isinstance(sent.key, int):
+            self._outbox.confirmed(sent.key)
         else:
-            self._retained.confirmed(sent.what)
-        released = self._refusals.accept(sent.topic, sent.what, time.monotonic())
+            self._retained.confirmed(sent.key)
+        released = self._refusals.accept(sent.topic, sent.key, time.monotonic())
         for topic in released:
             self._outbox.resume(topic, "all")
             self._retained.resend(topic)
@@ -315,27 +317,27 @@ class Publisher:
             self._count_refused()
 
     def _on_refused(self, sent: Sent, code: int, text: str) -> None:
-        now_s, what = time.monotonic(), sent.what
+        now_s, key = time.monotonic(), sent.key
         if code == PACKET_TOO_LARGE:
             self._limit.refused(sent.size, now_s)
-            if isinstance(what, int):
-                self._replace_by_parts(what, sent.topic, sent.payload)
+            if isinstance(key, int):
+                self._replace_by_parts(key, sent.topic, sent.payload)
             else:
                 self._note_too_large(sent.topic, sent.size, "not published")
             return
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
         self._counters.publish_failures["unheard" if code == NO_SUBSCRIBERS else "refused"] += 1
-        verdict = self._refusals.refuse(sent.topic, what, code, text, now_s)
-        if isinstance(what, int):
+        verdict = self._refusals.refuse(sent.topic, key, code, text, now_s)
+        if isinstance(key, int):
             if verdict == "message":
                 log.error(
                     "agent=%s topic=%s message=%d dropped, the broker refuses it (%s) and accepts others of its topic",
-                    *(self._agent, sent.topic, what, text),
+                    *(self._agent, sent.topic, key, text),
                 )
-                self._outbox.done(what, "refused")
+                self._outbox.done(key, "refused")
             else:
-                self._outbox.hold(what)
+                self._outbox.hold(key)
         if verdict == "new":
             self._name_refused(sent.topic, code, text, now_s)
             self._count_refused()
@@ -350,11 +352,11 @@ class Publisher:
         return found
 
     def _find_cause(self, client: Connection) -> None:
-        """The broker ended the connection: find the message that it may have ended it for, or it would be the first again.
+        """Find the message because of which the broker may have ended the connection; otherwise it would be the first again next time.
 
         A broker confirms in order, so it is the oldest one in flight. Some brokers answer a forbidden topic with DISCONNECT, others
-        just hang up. A mere break of the network accuses a topic only if it happens twice at the same topic, and then costs it one
-        pause, because a probe is accepted.
+        just hang up. A broken network blames a topic only if it happens twice at the same topic, and then costs that topic one
+        pause, because its probe is accepted.
         """
         inflight = list(client.inflight.values())
         code = client.ended_by
@@ -362,7 +364,7 @@ class Publisher:
             return
         if code == PACKET_TOO_LARGE:
             self._on_refused(max(inflight, key=lambda sent: sent.size), code, "Packet too large")
-        elif code in WORDS or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
+        elif code in REASON_NAMES or client.is_unreadable or inflight[0].topic == self._broken_at_topic:
             self._on_refused(inflight[0], code or 0x80, "the connection ended")
         self._broken_at_topic = inflight[0].topic
 
@@ -386,11 +388,11 @@ class Publisher:
             self._outbox.put(topic, partial(_numbered, part), part.time)
         self._outbox.done(key, "split")
 
-    def _note_too_large(self, topic: str, size: int, what: str) -> None:
+    def _note_too_large(self, topic: str, size: int, outcome: str) -> None:
         self._counters.publish_failures["size"] += 1
         log.error(
             "agent=%s topic=%s bytes=%d %s, the broker accepts at most %d bytes; raise its packet limit",
-            *(self._agent, topic, size, what, self._limit.bytes),
+            *(self._agent, topic, size, outcome, self._limit.bytes),
         )
 
     def _name_refused(self, topic: str, code: int, text: str, now_s: float) -> None:
@@ -413,9 +415,9 @@ class Publisher:
             )
 
     def _count_refused(self) -> None:
-        counts = dict.fromkeys((*WORDS.values(), OTHER_WORD), 0)
+        counts = dict.fromkeys((*REASON_NAMES.values(), OTHER_REASON), 0)
         for each in self._refusals.held().values():
-            counts[WORDS.get(each.code, OTHER_WORD)] += 1
+            counts[REASON_NAMES.get(each.code, OTHER_REASON)] += 1
         self._counters.topics_refused = counts
 
     def _set_fault(self, broker: Broker, fault: str | None) -> None:
@@ -430,8 +432,8 @@ class Publisher:
         self.fault = fault
 
 
-def _says_more(account: Account, known: Account | None) -> bool:
-    """Whether an account differs in more than where the messages begin that are still here."""
+def _is_important_change(account: Account, known: Account | None) -> bool:
+    """Whether an account differs in more than the first numbers still in the outbox."""
     if known is None:
         return True
     names = {each.epoch for each in known.held}

@@ -29,16 +29,16 @@ NO_SUBSCRIBERS: Final = 0x10
 PACKET_TOO_LARGE: Final = 0x95
 QUOTA: Final = 0x97
 PAYLOAD_INVALID: Final = 0x99
-WORDS: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}
-OTHER_WORD: Final = "refused"
+REASON_NAMES: Final[Mapping[int, str]] = {NO_SUBSCRIBERS: "unheard", 0x87: "not_authorized", QUOTA: "quota"}
+OTHER_REASON: Final = "refused"
 # These say nothing about a message: whoever subscribes, or the quota, changes from one moment to the next.
 NEVER_ABOUT_A_MESSAGE: Final = frozenset({NO_SUBSCRIBERS, QUOTA})
 
 # The level of a topic that has its kind, see rackflow/topics.py.
 KIND_LEVEL: Final = 4
 
-What: TypeAlias = int | str
-"""What was sent: a message of the outbox by its key, or a retained document by its topic."""
+SentKey: TypeAlias = int | str
+"""Names what was sent: the key of a message in the outbox, or the topic of a retained document."""
 Verdict: TypeAlias = Literal["new", "again", "message"]
 """A topic that was not refused before; one that was; or the message is at fault, and not its topic."""
 
@@ -53,7 +53,7 @@ class Refusal:
     next_s: float
     held: bool = True
     admits: bool = False
-    probe: What | None = None
+    probe: SentKey | None = None
     tries: int = 0
 
 
@@ -69,7 +69,7 @@ class Refusals:
         self._draw = draw
         self._topics: dict[str, Refusal] = {}
         """Released topics stay until their last pause is over once more, so that a topic refused again at once is tried more slowly."""
-        self._refused: dict[str, dict[What, tuple[int, int]]] = {}
+        self._refused: dict[str, dict[SentKey, tuple[int, int]]] = {}
         """By topic and message: accepted neighbours at the last refusal, and how many refusals with another such number."""
         self._accepted: dict[str, int] = {}
         """Accepted messages of each topic in `_refused`."""
@@ -81,46 +81,46 @@ class Refusals:
         """The refused topics."""
         return {topic: each for topic, each in self._topics.items() if each.held}
 
-    def admits(self, topic: str, what: What) -> bool:
-        """Whether something may be sent to this topic now. The answer is meant: for a refused topic it is given once per probe."""
+    def admits(self, topic: str, key: SentKey) -> bool:
+        """Whether something may be sent to this topic now. True once per probe if refused: the caller must send then."""
         each = self._topics.get(topic)
         if each is None or not each.held:
             return True
         if not each.admits:
             return False
-        each.admits, each.probe = False, what
+        each.admits, each.probe = False, key
         return True
 
-    def refuse(self, topic: str, what: What, code: int, text: str, now_s: float) -> Verdict:
+    def refuse(self, topic: str, key: SentKey, code: int, text: str, now_s: float) -> Verdict:
         """The broker has refused something. After the verdict `message`, the topic is as it was before."""
         each = self._topics.get(topic)
-        if code not in NEVER_ABOUT_A_MESSAGE and self._is_at_fault(topic, what):
-            if each is not None and each.probe == what:
+        if code not in NEVER_ABOUT_A_MESSAGE and self._is_at_fault(topic, key):
+            if each is not None and each.probe == key:
                 each.probe, each.next_s = None, now_s
             return "message"
         if each is None:
             self._topics[topic] = Refusal(code, text, RETRY_S[0], now_s + self._jitter(RETRY_S[0]))
             return "new"
         is_new = not each.held
-        # Messages that were in flight when the topic was refused first are no probes, and say nothing new.
+        # Messages that were already in flight at the first refusal are not probes, so they do not lengthen the pause.
         each.tries = 0 if is_new else each.tries
-        if is_new or each.probe == what:
+        if is_new or each.probe == key:
             each.pause_s = min(2 * each.pause_s, RETRY_S[1])
             each.next_s = now_s + self._jitter(each.pause_s)
             each.held, each.probe, each.admits = True, None, False
         each.code, each.text = code, text
         return "new" if is_new else "again"
 
-    def accept(self, topic: str, what: What, now_s: float) -> list[str]:
+    def accept(self, topic: str, key: SentKey, now_s: float) -> list[str]:
         """The broker has accepted something. Returns the topics that are no longer refused."""
         if (refused := self._refused.get(topic)) is not None:
-            refused.pop(what, None)
+            refused.pop(key, None)
             self._accepted[topic] += 1
             if not refused:
                 del self._refused[topic], self._accepted[topic]
         each = self._topics.get(topic)
         # Only a probe: a message sent before the topic was refused may have been accepted before, too.
-        if each is None or not each.held or each.probe != what:
+        if each is None or not each.held or each.probe != key:
             return []
         same = kind_of(topic), each.code
         released = [name for name, other in self.held().items() if (kind_of(name), other.code) == same]
@@ -154,20 +154,20 @@ class Refusals:
         return held
 
     def disconnected(self) -> None:
-        """Probes on the way were lost. The pauses stay: a topic may be the reason why the broker ends connections."""
+        """Probes in flight were lost. The pauses stay, because a topic may be the reason why the broker ends connections."""
         for each in self._topics.values():
             each.probe, each.admits = None, False
 
-    def _is_at_fault(self, topic: str, what: What) -> bool:
+    def _is_at_fault(self, topic: str, key: SentKey) -> bool:
         refused = self._refused.setdefault(topic, {})
         accepted = self._accepted.setdefault(topic, 0)
-        before, count = refused.pop(what, (-1, 0))
+        before, count = refused.pop(key, (-1, 0))
         count += accepted > before
         if count >= MAX_REFUSALS:
             if not refused:
                 del self._refused[topic], self._accepted[topic]
             return True
-        refused[what] = accepted, count
+        refused[key] = accepted, count
         if len(refused) > MAX_REMEMBERED:
             del refused[next(iter(refused))]
         return False

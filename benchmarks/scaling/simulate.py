@@ -100,7 +100,7 @@ class Simulation:
         if (pace := agent.pace) is None:
             return self.outage.backlog_rate
         if 0.0 <= now_s - agent.connects_s < STEP_S:
-            pace.begin(now_s, is_heard=True)
+            pace.begin(now_s, has_reports=True)
         pace.confirmed(agent.steps, now_s)
         if now_s >= agent.word_s:
             agent.word_s = now_s + WORD_S

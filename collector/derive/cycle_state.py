@@ -82,7 +82,7 @@ def plan_watched(
     *,
     with_racks: bool = True,
 ) -> Watched:
-    """Decide what to watch; `classes` are the device classes by device. `with_racks` is False if the racks could not be planned."""
+    """List what to watch in one plan. `classes` gives each device's class; `with_racks` is False if the racks could not be planned."""
     described = list(site.cdus) if site is not None else []
     cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
     every = dict.fromkeys([*described, *cdus])
@@ -107,8 +107,8 @@ def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
 def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
     """Slots of input and output power, if a UPS measures both.
 
-    As they are read: both are of one poll. A rise of the output that is kept back until other devices were read as well would make each
-    mean of a load that steps too low.
+    `as_read`, because both come from one poll. With the usual delay until other devices were read as well, a rising output would count
+    later than its input, and the mean loss of a load that steps would be too low.
     """
     sides = []
     for side in ("input", "output"):
@@ -159,8 +159,8 @@ class CycleState:
     contradictions: Contradictions = field(default_factory=Contradictions)
     failures: Failures = field(default_factory=Failures)
 
-    def updating(
-        self, watched: Watched, held_by: Callable[[str], Mapping[str, LatestValue]], before: Values | None, now: float
+    def update_steps(
+        self, watched: Watched, latest_of: Callable[[str], Mapping[str, LatestValue]], before: Values | None, now: float
     ) -> Generator[None, None, dict[tuple[str, str], str]]:
         """Judge the readings of this cycle; return the series that no figure may use, by device and key, with the reason.
 
@@ -169,11 +169,11 @@ class CycleState:
         `held_by` gives the latest readings of a device by series key, none while it is not observed.
         `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
         """
-        held = {cdu: held_by(cdu) for cdu in watched.cdus}
+        held = {cdu: latest_of(cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
 
         def number(device: str, key: str) -> float | None:
-            reading = (held.get(device) or held_by(device)).get(key)
+            reading = (held.get(device) or latest_of(device)).get(key)
             value = reading.value if reading is not None and now < reading.expires_at else None
             return value if isinstance(value, float) else None
 
@@ -187,10 +187,10 @@ class CycleState:
             distrusted.update({(cdu, key): reason for key, reason in suspects.items()})
 
         def life_s(device: str, key: str) -> float:
-            reading = held_by(device).get(key)
+            reading = latest_of(device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        yield from self.contradictions.judging(watched.meters, watched.rooms, number, life_s, now, self.failures)
+        yield from self.contradictions.judge_steps(watched.meters, watched.rooms, number, life_s, now, self.failures)
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted

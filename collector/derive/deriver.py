@@ -23,10 +23,10 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_slices, run_through
 from rackflow.site import Site
 
-# Late polls of meters that wait to be sorted in: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
+# Late polls of meters that wait to be added: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
 # dropped, and their energy stays spread evenly over the gap. A poll of a three-phase meter takes 3.2 kB, so this is at most some 64 MB.
 MAX_LATE_POLLS = 20_000
-# Of one agent at most, so that none can displace the others'; and values of one poll, of which a three-phase meter has 30.
+# MAX_LATE_OF_AGENT keeps one agent from displacing the polls of others. MAX_LATE_VALUES bounds one poll: a three-phase meter has 30.
 MAX_LATE_OF_AGENT = 2_000
 MAX_LATE_VALUES = 64
 # How long a late poll waits for a current reading of its device, which closes the gap that the poll belongs to. After a backlog this
@@ -39,7 +39,10 @@ Offer = Callable[[Callable[[], Sequence[str]]], None]
 
 
 class Deriver:
-    """Derives the figures of every site that sends readings. `kept` are the energy records of an earlier run, by site."""
+    """Derives the figures of every site that sends readings.
+
+    `saved_records` are the energy records of an earlier run, by site; each is removed from it once used.
+    """
 
     def __init__(
         self,
@@ -48,7 +51,7 @@ class Deriver:
         site: Site | None,
         settings: Settings,
         interval_s: float,
-        kept: MutableMapping[str, SiteRecords],
+        saved_records: MutableMapping[str, SiteRecords],
         failures: Failures | None = None,
     ) -> None:
         self._failures = failures if failures is not None else Failures(PART)
@@ -58,7 +61,7 @@ class Deriver:
         self._settings = settings
         self._interval_s = interval_s
         self._engines: dict[str, SiteFigures] = {}
-        self._kept = kept
+        self._saved_records = saved_records
         self._late = deque[tuple[str, Batch, float]](maxlen=MAX_LATE_POLLS)
         self._late_of = Counter[tuple[str, str]]()
 
@@ -71,14 +74,14 @@ class Deriver:
                 await self._plan(site)
                 await self._derive(site, store, agent)
                 await asyncio.sleep(0)  # let messages be received between two sites
-            self._sort_in()
+            self._apply_late_polls()
 
     def finish(self) -> None:
-        """Count what came since the last cycle. Call it when no more messages come, before the records are saved."""
+        """Derive once more from what came since the last cycle. Call it when no more messages come, before the records are saved."""
         for site in self.sites():
             # Only a site that was never derived is planned here: planning takes seconds, and a stop must be quick.
             self.cycle(site, _drop, "", may_plan=site not in self._engines)
-        self._sort_in()
+        self._apply_late_polls()
 
     async def _plan(self, name: str) -> None:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
@@ -91,11 +94,13 @@ class Deriver:
             else:
                 engine.adopt(made, time.monotonic())
 
-    def explaining(self, site: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
-        """What a figure of a site rests on; nothing if the site has no figures."""
+    def explain_steps(self, site: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
+        """The inputs of a figure of a site; an empty explanation if the site has no figures. Yields after each slice."""
         engine = self._engines.get(site)
         return (
-            (yield from engine.explaining(metric, labels)) if engine is not None else Explanation("readings", Inputs())
+            (yield from engine.explain_steps(metric, labels))
+            if engine is not None
+            else Explanation("readings", Inputs())
         )
 
     def distrusted(self, site: str) -> Mapping[tuple[str, str], str]:
@@ -108,9 +113,9 @@ class Deriver:
         return {name: engine.energy_records for name, engine in self._engines.items()}
 
     def update_late(self, site: str, batch: Batch) -> None:
-        """Take a poll that arrives after later polls of its device. Meter counters are sorted in after the next cycle.
+        """Take a poll that arrives after later polls of its device. Its meter counters are added to their hours after the next cycle.
 
-        Powers are not sorted in: only the cycle that integrated over them knows which were missing.
+        Powers are not: only the cycle that integrated over them knows which were missing.
         """
         if batch.device_class != "meter" or not 0 < len(batch.values) <= MAX_LATE_VALUES:
             return
@@ -118,12 +123,12 @@ class Deriver:
             self._late_of[site, batch.agent] += 1
             self._late.append((site, batch, time.monotonic() + LATE_WAIT_S))
 
-    def _sort_in(self) -> None:
-        for _ in range(len(self._late)):  # each once: polls that must wait go to the end again
+    def _apply_late_polls(self) -> None:
+        for _ in range(len(self._late)):  # each is tried once: polls that must wait go to the end again
             site, batch, until = self._late.popleft()
             engine = self._engines.get(site)
             refine = partial(engine.refine, batch.device, batch.values, batch.time / 1000) if engine else _not_yet
-            is_sorted = self._failures.attempt(PART, refine, otherwise=True)  # one that cannot be sorted in is left out
+            is_sorted = self._failures.attempt(PART, refine, otherwise=True)  # one that raises is dropped
             if not is_sorted and time.monotonic() < until:
                 self._late.append((site, batch, until))
         self._late_of = Counter((site, batch.agent) for site, batch, _ in self._late)
@@ -168,9 +173,9 @@ class Deriver:
     def _engine(self, name: str) -> SiteFigures:
         site = self._site if self._site is not None and self._site.id == name else None
         engine = SiteFigures(name, site, self._settings, self._failures)
-        kept = self._kept.pop(name, None)
-        if kept is not None:
-            engine.energy_records.restore(kept.head, kept.hours)
+        saved = self._saved_records.pop(name, None)
+        if saved is not None:
+            engine.energy_records.restore(saved.head, saved.hours)
         return engine
 
 

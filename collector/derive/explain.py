@@ -6,7 +6,7 @@ from typing import Literal
 
 from collector.derive.cycle_state import Watched
 from collector.derive.energy import PASSING, Accounts
-from collector.derive.engine import Inputs, Label, Plan, Remembered
+from collector.derive.engine import Inputs, Label, Plan, StatefulStep
 
 Basis = Literal["readings", "learned", "records", "site_file"]
 """`learned`: from what was seen over time, as clogging of a filter. `records`: from energy by the hour. `site_file`: from no reading."""
@@ -25,7 +25,7 @@ def slots_of(
     metric: str,
     labels: Mapping[str, str],
     plan: Plan,
-    remembered: Iterable[Remembered],
+    steps: Iterable[StatefulStep],
     watched: Watched | None,
     accounts: Accounts | None,
 ) -> tuple[Basis, list[int]]:
@@ -34,7 +34,7 @@ def slots_of(
     for output in plan.outputs:
         if output.metric.name == metric and len(output.labels) == len(labels) and wanted == dict(output.labels).items():
             return "readings", [output.slot]
-    for each in remembered:
+    for each in steps:
         if any(output.metric.name == metric and wanted == dict(output.labels).items() for output in each.outputs):
             return "learned", [*each.required, *each.optional]
     if watched is not None:

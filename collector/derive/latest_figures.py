@@ -10,8 +10,8 @@ from collections.abc import Generator, Iterable, Sequence
 from collector.derive.engine import Figure, Label, labels_text, tags_of, withdrawn
 from rackflow.process.slices import run_through
 
-# Figures expire after three missed cycles, as readings do. One cycle may be late when the machine is busy. After three missed cycles
-# nothing derives figures any more, and without expiry the last ones would stay on /metrics as if they were current.
+# Figures expire after three cycles, as readings do: one cycle may be late when the machine is busy, but if three are missing, deriving has
+# stopped, and without expiry the last figures would stay on /metrics as if they were current.
 _SHELF_LIFE_CYCLES = 3
 # Figures that are written in one slice; each takes about 3 microseconds, and 20 when its labels are written for the first time.
 _FIGURES_PER_SLICE = 200

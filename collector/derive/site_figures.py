@@ -17,15 +17,15 @@ from collector.derive.engine import (
     Figure,
     Inputs,
     Leaf,
-    Memories,
     Plan,
     Planner,
-    Remembered,
+    StatefulFigures,
+    StatefulStep,
     Values,
-    computing,
-    explaining,
+    compute_steps,
+    explain_steps,
+    figure_steps,
     inputs_of,
-    stating,
 )
 from collector.derive.environment import plan_rack_air
 from collector.derive.explain import Explanation, slots_of
@@ -91,7 +91,7 @@ class SitePlan:
     accounts: Accounts | None
     watched: Watched | None
     counters: _Counters
-    remembered: tuple[Remembered, ...]
+    stateful: tuple[StatefulStep, ...]
     supplies: SupplySlots
     complete: bool
 
@@ -115,8 +115,8 @@ class SiteFigures:
         self._counters: _Counters = {}
         self._watched: Watched | None = None
         self._state = CycleState(failures=self._failures)
-        self._memories = Memories(self._failures)
-        self._remembered: tuple[Remembered, ...] = ()
+        self._stateful = StatefulFigures(self._failures)
+        self._stateful_steps: tuple[StatefulStep, ...] = ()
         self._supplies = Supplies()
         self._before: Values | None = None
         self.distrusted: Mapping[tuple[str, str], str] = {}
@@ -150,7 +150,7 @@ class SiteFigures:
         yield
         distrusted: dict[tuple[str, str], str] = {}
         if self._watched is not None:
-            distrusted = yield from self._state.updating(self._watched, held, self._before, now)
+            distrusted = yield from self._state.update_steps(self._watched, held, self._before, now)
         self.distrusted = distrusted
         # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
         # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
@@ -162,16 +162,16 @@ class SiteFigures:
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
         down = {device for device in silent if (self.name, device) not in observations.causes}
-        yield from self._supplies.updating(held, down, now)
+        yield from self._supplies.update_steps(held, down, now)
         instead = self._supplies.values(self._before)
-        values = yield from computing(plan, held, distrusted, now, silent, self._failures, instead)
-        found = yield from stating(plan, values, self._failures)
+        values = yield from compute_steps(plan, held, distrusted, now, silent, self._failures, instead)
+        found = yield from figure_steps(plan, values, self._failures)
         if self._watched is not None:
             for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
                 if count % _FIGURES_PER_SLICE == 0:
                     yield
                 found.append(figure)
-        for count, figure in enumerate(self._memories.figures(self._remembered, values, now)):
+        for count, figure in enumerate(self._stateful.figures(self._stateful_steps, values, now)):
             if count % _FIGURES_PER_SLICE == 0:
                 yield
             found.append(figure)
@@ -183,13 +183,13 @@ class SiteFigures:
             yield
         return found
 
-    def explaining(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
+    def explain_steps(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
         """What the figure with exactly these labels rests on, as of the last cycle. Yields after each slice."""
         plan, values = self._plan, self._before
         if plan is None or values is None:
             return Explanation("readings", Inputs())
-        basis, slots = slots_of(metric, labels, plan, self._remembered, self._watched, self._accounts)
-        inputs = yield from explaining(plan, values, slots)
+        basis, slots = slots_of(metric, labels, plan, self._stateful_steps, self._watched, self._accounts)
+        inputs = yield from explain_steps(plan, values, slots)
         # What the site file or the configuration states is published as a figure, too, and rests on no reading.
         return Explanation("site_file" if basis == "readings" and not inputs.total else basis, inputs)
 
@@ -237,10 +237,10 @@ class SiteFigures:
         """Use a new plan from now on."""
         self._plan, self._metrics_used = made.plan, made.metrics_used
         self._accounts, self._watched, self._counters = made.accounts, made.watched, made.counters
-        self._remembered = made.remembered
+        self._stateful_steps = made.stateful
         self._supplies.slots = made.supplies
         if made.complete:
-            self._memories.keep(made.remembered)
+            self._stateful.keep(made.stateful)
         self._before = None  # its slots belong to the former plan
         self._stale = not made.complete
         self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
@@ -318,11 +318,11 @@ class SiteFigures:
             accounts = None
         plan = planner.plan()
         counters = _counters(plan, accounts) if accounts is not None else {}
-        remembered = tuple(planner.remembered)
+        stateful = tuple(planner.stateful)
         # Not tried: sums of a site whose supplies nobody follows would count loads twice.
         supplies = slots_of_supplies(plan_supplies(site), plan) if site is not None else SupplySlots()
         return SitePlan(
-            plan, planner.metrics_used, accounts, watched, counters, remembered, supplies, complete=not failed
+            plan, planner.metrics_used, accounts, watched, counters, stateful, supplies, complete=not failed
         )
 
     def _described(self) -> dict[str, dict[str, str]]:

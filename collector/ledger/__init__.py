@@ -10,7 +10,7 @@ from collector.ledger.durable import durable_ranges, read_durable
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
 from collector.ledger.file import LedgerFile, Note
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import encode_page, read_page
+from collector.ledger.tables import encode_snapshot, read_snapshot
 from collector.ledger.watch import PART, AgentAccount, LedgerWatch
 
 __all__ = [
@@ -31,9 +31,9 @@ __all__ = [
     "as_table",
     "born_ms",
     "durable_ranges",
-    "encode_page",
+    "encode_snapshot",
     "read_any",
     "read_durable",
-    "read_page",
+    "read_snapshot",
     "since_ms",
 ]

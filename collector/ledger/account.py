@@ -77,8 +77,8 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
             new = chunk.dead.get(reason, 0) & ~known
             dropped[f"dead_letter_{reason}"] += new.bit_count() * chunk.span
             known |= new
-        waiting += (chunk.held & ~known).bit_count() * chunk.span
-        until.append((until[-1] if until else 0) + (known | chunk.held).bit_count() * chunk.span)
+        waiting += (chunk.waiting & ~known).bit_count() * chunk.span
+        until.append((until[-1] if until else 0) + (known | chunk.waiting).bit_count() * chunk.span)
 
     def known_below(number: int) -> int:
         """How many numbers below this one are known."""
@@ -181,7 +181,7 @@ def merge(
             continue
         twice += (have.stored & chunk.stored).bit_count() * chunk.span
         have.stored |= chunk.stored
-        have.held |= chunk.held
+        have.waiting |= chunk.waiting
         for reason, bits in chunk.dead.items():
             have.dead[reason] = have.dead.get(reason, 0) | bits
         have.widen(chunk.first_ms, chunk.last_ms)
@@ -284,4 +284,4 @@ class _Times:
 
 def _known(chunk: Chunk) -> int:
     """The bits of all messages that the chunk's times include."""
-    return reduce(or_, chunk.dead.values(), chunk.stored | chunk.held)
+    return reduce(or_, chunk.dead.values(), chunk.stored | chunk.waiting)

@@ -15,7 +15,7 @@ import msgspec
 
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
-from collector.ledger.tables import LATEST_MS, Page, decode_page, read_page
+from collector.ledger.tables import LATEST_MS, LedgerSnapshot, decode_snapshot, read_snapshot
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
 from rackflow.process.secret import read_secret
@@ -26,13 +26,13 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in flight", "missing")
 
 
-def read_any(where: str) -> Page:
+def read_any(where: str) -> LedgerSnapshot:
     """The ledger in a file, or at the URL of a running collector, with NAME:PASSWORD@ if it needs them. Raises RackflowError.
 
     `env:NAME` or `file:PATH` in place of the password says where it is: whoever may list processes can read a command line.
     """
     if not where.startswith(("http://", "https://")):
-        return read_page(Path(where))
+        return read_snapshot(Path(where))
     parts = urlsplit(where)
     url = urlunsplit(
         (parts.scheme, parts.netloc.rpartition("@")[2], *parts[2:])
@@ -44,7 +44,7 @@ def read_any(where: str) -> Page:
         asked.add_header("Authorization", f"Basic {base64.b64encode(pair).decode()}")
     try:
         with urllib.request.urlopen(asked, timeout=FETCH_S) as answer:  # noqa: S310 - as above
-            return decode_page(answer.read())
+            return decode_snapshot(answer.read())
     except (OSError, HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):  # it holds the connection
             error.close()
@@ -67,7 +67,7 @@ def since_ms(text: str, now_ms: int) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-def accounts(pages: Iterable[Page], since: int = 0) -> list[EpochAccount]:
+def accounts(pages: Iterable[LedgerSnapshot], since: int = 0) -> list[EpochAccount]:
     """The account of every epoch of which something was received since `since` (ms), over all pages.
 
     Missing ranges that ended before `since` are left out; a range whose end has no known time is kept. A ledger given

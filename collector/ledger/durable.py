@@ -1,6 +1,6 @@
-"""Reads which messages of an epoch are durable, as intervals, from the ledger's file.
+"""Reads which messages of an epoch are durable, as ranges of numbers, for the stored reports to agents.
 
-From the file and never from the ledger in memory: an agent deletes what is claimed, and what is only in memory may not be on disk yet.
+It reads the ledger's file, never the ledger in memory: an agent deletes what is reported, and memory may be ahead of the disk.
 """
 
 import sqlite3
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collector.ledger.account import Range, join, known_runs
 from collector.ledger.epochs import CHUNK, Chunk, EpochKey
-from collector.ledger.tables import MISFIT, check_page, load_durable
+from collector.ledger.tables import MALFORMED, begin_read, load_durable
 from rackflow import RackflowError
 from rackflow.process.sqlite import connect_to_read
 
@@ -28,9 +28,9 @@ def read_durable(
     """
     try:
         with closing(connect_to_read(path, 1.0)) as db:
-            name = check_page(db)
+            name = begin_read(db)
             found = {key: load_durable(db, key, (first - 1) // CHUNK, most_chunks) for key, first in wanted.items()}
-    except (sqlite3.Error, *MISFIT) as error:
+    except (sqlite3.Error, *MALFORMED) as error:
         raise RackflowError(f"{path}: the ledger cannot be read: {error}") from error
     return name, {
         key: [each for each in durable_ranges(chunks) if each[1] >= wanted[key]] for key, chunks in found.items()

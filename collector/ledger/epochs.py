@@ -14,7 +14,7 @@ import msgspec
 
 from rackflow.documents import Account
 
-# Numbers per chunk. A chosen value: a larger chunk makes fewer rows, but each commit rewrites every chunk it touched, 64
+# Message numbers per chunk. A chosen value: a larger chunk makes fewer rows, but each commit rewrites every chunk it touched, 64
 # bytes of bits each time. It is part of the file's format and of `/ledger`: changing it needs a migration.
 CHUNK = 512
 FULL = (1 << CHUNK) - 1
@@ -56,7 +56,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Retirement:
-    """Somebody says that an agent is gone for good. Its epochs heard of until `wall_ms` are kept, but not shown on /metrics."""
+    """An operator has declared an agent gone for good. Its epochs last seen until `wall_ms` are kept, but not on /metrics."""
 
     site: str
     agent: str
@@ -67,7 +67,7 @@ class Retirement:
 class Chunk:
     """Message numbers from `512 * number + 1` on, one bit each.
 
-    `stored`, `held` (waiting on the collector's own disk) and `dead` (by reason) are bit sets. `span` is above 1 only where
+    `stored`, `waiting` (on the collector's own disk) and `dead` (by reason) are bit sets. `span` is above 1 only where
     all messages are stored. `first_ms` and `last_ms` are the earliest and latest message times.
     """
 
@@ -75,7 +75,7 @@ class Chunk:
     first_ms: int
     last_ms: int
     stored: int = 0
-    held: int = 0
+    waiting: int = 0
     dead: dict[str, int] = field(default_factory=dict)
     span: int = 1
 
@@ -103,7 +103,7 @@ class EpochRecord:
     full: list[Chunk] = field(default_factory=list)
     """Chunks of which every message is stored, by number."""
     order: int = 0
-    """Epochs are numbered in the order they are first heard of, not by clocks, which may be wrong or be set."""
+    """Epochs are numbered in the order they were first seen in, not by clocks, which may be wrong."""
 
     def covers(self, index: int) -> bool:
         """Whether every message of a chunk is stored."""

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statement
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import MISFIT, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
+from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
 from rackflow.process.files import check_regular
 from rackflow.process.sqlite import (
@@ -295,5 +295,5 @@ def _damage() -> Iterator[None]:
     """Rows that do not fit together are damage: a page in the wrong place, or an edited file, passes SQLite's own checks."""
     try:
         yield
-    except MISFIT as error:
+    except MALFORMED as error:
         raise corruption(f"rows that do not fit together: {error!r}") from error

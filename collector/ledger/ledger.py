@@ -1,4 +1,4 @@
-"""Which messages are stored, waiting or dead, in memory. `LedgerFile` makes the changes durable.
+"""The ledger in memory: which messages are stored, waiting or dead-lettered. `LedgerFile` makes its changes durable.
 
 Records of all epochs and the full chunks stay in memory; an open chunk may be on disk only. Before a number is touched,
 its chunk must be loaded (`unloaded`, `add_chunk`): a chunk begun empty would overwrite what the file has.
@@ -27,8 +27,8 @@ from rackflow.documents import MAX_RANGES, Numbers
 # Open chunks kept in memory: 11 MB at 0.54 kB each (tracemalloc, Python 3.11). An agent normally writes to one chunk, and
 # one more for its backlog, so thousands of agents fit before any chunk is read from disk a second time.
 MAX_OPEN_CHUNKS = 20_000
-# Anybody with an account at the broker can invent agents and epochs; these two limits keep that from filling memory and disk.
-# 50,000 records take 28 MB. Beyond it messages are still stored, but not accounted for (counted as `refused`).
+# Any client of the broker can invent agents and epochs; these two limits keep that from filling memory and disk. 50,000 records take
+# 28 MB. Messages of further epochs are still stored, but not accounted for (counted as `refused`).
 MAX_EPOCHS = 50_000
 # 2,000 restarts of one agent within the ledger's `days` are a crash loop; only that agent's oldest epochs are dropped.
 MAX_EPOCHS_PER_AGENT = 2_000
@@ -38,8 +38,9 @@ MAX_RANGES_OF_AGENT = 10_000
 # Reasons why one agent dropped messages; each is a series on /metrics. Rackflow's agent has five. Further ones count as `other`.
 MAX_REASONS_OF_AGENT = 20
 OTHER = "other"
-# An agent numbers without gaps, so a new chunk comes with every 512th message, or with every 16th behind a subscription that 32
-# collectors share. Numbers that jump on purpose would make a chunk of each message, on disk and in every account.
+# Bounds how many chunks an agent may begin: FREE_CHUNKS, and one more for each MESSAGES_PER_CHUNK messages. An agent numbers without
+# gaps, so it begins a chunk with every 512th message, or with every 16th if 32 collectors share the subscription. Numbers that jump on
+# purpose would begin a chunk with each message.
 FREE_CHUNKS = 1_000
 MESSAGES_PER_CHUNK = 16
 Verdict = Literal["new", "duplicate"]
@@ -71,15 +72,15 @@ class Ledger:
         self._newly_retired: set[tuple[str, str]] = set()
         self._ranges = Counter[tuple[str, str]]()
         self._reasons: dict[tuple[str, str], set[str]] = {}
-        self._messages = Counter[tuple[str, str]]()
-        self._begun = Counter[tuple[str, str]]()
+        self._messages_seen = Counter[tuple[str, str]]()
+        self._chunks_begun = Counter[tuple[str, str]]()
         """Messages, and chunks begun with them, by agent since the start."""
         self._next_order = 0
         self._forgotten: set[EpochKey] = set()
         self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
         self._dirty_epochs: set[EpochKey] = set()
         self._dirty: dict[tuple[EpochKey, int], Chunk] = {}
-        self._gone: set[tuple[EpochKey, int]] = set()
+        self._merged_away: set[tuple[EpochKey, int]] = set()
 
     def mark_stored(self, entry: Entry) -> Verdict:
         """Note that a message is stored. Returns `duplicate`, and counts it, if it was stored before."""
@@ -90,7 +91,7 @@ class Ledger:
             record.duplicates += 1
             return "duplicate"
         chunk.stored |= bit
-        chunk.held &= ~bit
+        chunk.waiting &= ~bit
         # A message that waited on disk, or was a dead letter the first time it came, is now only stored.
         for reason in [reason for reason, bits in chunk.dead.items() if bits & bit]:
             chunk.dead[reason] &= ~bit
@@ -105,14 +106,14 @@ class Ledger:
         """Note that a message waits on the collector's own disk."""
         _, chunk, bit = self._locate(entry)
         if chunk is not None and not chunk.stored & bit:
-            chunk.held |= bit
+            chunk.waiting |= bit
             self._touch(entry, chunk)
 
     def mark_dead(self, entry: Entry) -> None:
         """Note that a message is in the dead-letter file, for the reason `entry.dead`."""
         _, chunk, bit = self._locate(entry)
         if chunk is not None and not chunk.stored & bit:
-            chunk.held &= ~bit
+            chunk.waiting &= ~bit
             chunk.dead[entry.dead] = chunk.dead.get(entry.dead, 0) | bit
             self._touch(entry, chunk)
 
@@ -128,13 +129,13 @@ class Ledger:
     def is_waiting(self, entry: Entry) -> bool:
         """Whether a message waits on the collector's own disk. Its chunk must be loaded."""
         chunk = self._chunks.get((entry.key, (entry.seq - 1) // CHUNK))
-        return chunk is not None and bool(chunk.held & 1 << (entry.seq - 1) % CHUNK)
+        return chunk is not None and bool(chunk.waiting & 1 << (entry.seq - 1) % CHUNK)
 
     def apply_statement(self, statement: Statement) -> None:
-        """Apply what an agent says about its numbers.
+        """Apply what an agent's status says about its message numbers.
 
         A statement covers its own epoch and each epoch it names. An earlier epoch that it does not name has nothing left with
-        the agent. It says nothing about later epochs that it does not name: an old status may come late (retained, or resent).
+        the agent. Later epochs that it does not name are left alone, because an old status may come late (retained, or resent).
         """
         key, account = statement.key, statement.account
         own = self._epoch_record(key, 1, statement.wall_ms, following=False)
@@ -154,7 +155,7 @@ class Ledger:
             self._newly_retired.add(agent)
 
     def shown(self) -> frozenset[EpochKey]:
-        """Epochs that /metrics shows: all but those of agents gone for good. One heard of since then shows that the agent is back."""
+        """Epochs for /metrics: all but those of retired agents. An epoch seen after the retirement means that the agent is back."""
         return frozenset(
             key
             for key, record in self.epochs.items()
@@ -247,10 +248,10 @@ class Ledger:
         """Drop epochs of which nothing was received since `before_ms`; returns their keys."""
         old = [record.key for record in self.epochs.values() if record.seen_ms < before_ms]
         if old:
-            self._let_go(set(old))
+            self._remove_epochs(set(old))
         return old
 
-    def _let_go(self, keys: set[EpochKey]) -> None:
+    def _remove_epochs(self, keys: set[EpochKey]) -> None:
         for key in keys:
             siblings = self._by_agent[key[:2]]
             self._ranges[key[:2]] -= len(self.epochs[key].held) + len(self.epochs[key].dropped)
@@ -258,14 +259,14 @@ class Ledger:
             if not siblings:
                 del self._by_agent[key[:2]]
                 self._retired.pop(key[:2], None)
-                for count in (self._ranges, self._messages, self._begun):
+                for count in (self._ranges, self._messages_seen, self._chunks_begun):
                     del count[key[:2]]
                 self._reasons.pop(key[:2], None)
         for found in (self._chunks, self._dirty):
             for at in [at for at in found if at[0] in keys]:
                 del found[at]
         self._dirty_epochs -= keys
-        self._gone = {at for at in self._gone if at[0] not in keys}
+        self._merged_away = {at for at in self._merged_away if at[0] not in keys}
         self._forgotten |= keys
 
     def changes(self) -> Changes:
@@ -274,18 +275,18 @@ class Ledger:
             list(self._forgotten),
             [self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
             [(key, chunk) for (key, _), chunk in self._dirty.items()],
-            list(self._gone),
+            list(self._merged_away),
             [self._retired[agent] for agent in self._newly_retired if agent in self._retired],
         )
         self._newly_retired = set()
-        self._forgotten, self._dirty_epochs, self._dirty, self._gone = set(), set(), {}, set()
+        self._forgotten, self._dirty_epochs, self._dirty, self._merged_away = set(), set(), {}, set()
         return found
 
     def put_back(self, changes: Changes) -> None:
         """Add changes that could not be made durable to the next commit."""
         self._forgotten |= set(changes.forgotten)
         self._dirty_epochs |= {record.key for record in changes.epochs}
-        self._gone |= set(changes.gone)
+        self._merged_away |= set(changes.gone)
         self._newly_retired |= {(each.site, each.agent) for each in changes.retired}
         # A chunk that was changed again meanwhile is newer than the one that failed: keep it.
         for key, chunk in changes.chunks:
@@ -310,16 +311,16 @@ class Ledger:
             return None, None, 0
         record.seen_ms = max(record.seen_ms, entry.wall_ms)
         self._dirty_epochs.add(key)
-        self._messages[key[:2]] += 1
+        self._messages_seen[key[:2]] += 1
         index, bit = (entry.seq - 1) // CHUNK, 1 << (entry.seq - 1) % CHUNK
         chunk = self._chunks.get((key, index))
         if chunk is None:
             if record.covers(index):
                 return record, None, bit
-            if self._begun[key[:2]] > FREE_CHUNKS + self._messages[key[:2]] // MESSAGES_PER_CHUNK:
+            if self._chunks_begun[key[:2]] > FREE_CHUNKS + self._messages_seen[key[:2]] // MESSAGES_PER_CHUNK:
                 self.rejected["sparse"] += 1
                 return None, None, 0
-            self._begun[key[:2]] += 1
+            self._chunks_begun[key[:2]] += 1
             chunk = self._chunks[key, index] = Chunk(index, entry.time_ms, entry.time_ms)
             record.last_chunk = max(record.last_chunk, index)
         else:
@@ -356,8 +357,8 @@ class Ledger:
             return True
         self.rejected["forgotten" if siblings else "refused"] += 1
         if siblings:
-            # Not by the time in the epoch's ULID: an agent with a wrong clock would then drop its running epoch.
-            self._let_go({min(siblings.values(), key=lambda record: (record.seen_ms, record.order)).key})
+            # Not chosen by the time in the epoch's ULID: an agent with a wrong clock would then lose its running epoch.
+            self._remove_epochs({min(siblings.values(), key=lambda record: (record.seen_ms, record.order)).key})
         return bool(siblings)
 
     def _touch(self, entry: Entry, chunk: Chunk) -> None:
@@ -376,14 +377,14 @@ class Ledger:
         else:
             full.insert(at, chunk)
             # A row that is about to be written must not be deleted together with the merged rows.
-            self._gone.discard((key, chunk.number))
+            self._merged_away.discard((key, chunk.number))
 
     def _join(self, record: EpochRecord, first: Chunk, second: Chunk) -> None:
         first.span += second.span
         first.widen(second.first_ms, second.last_ms)
         self._dirty[record.key, first.number] = first
         self._dirty.pop((record.key, second.number), None)
-        self._gone.add((record.key, second.number))
+        self._merged_away.add((record.key, second.number))
 
 
 def _known_reason(reason: str, known: set[str]) -> str:

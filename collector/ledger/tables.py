@@ -27,9 +27,9 @@ CREATE TABLE IF NOT EXISTS chunk (
     stored BLOB, held BLOB, dead TEXT, PRIMARY KEY (site, agent, epoch, number)) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS retired (site TEXT, agent TEXT, wall_ms INTEGER, PRIMARY KEY (site, agent)) STRICT;
 """
-# What reading rows raises that do not fit together.
-MISFIT = (KeyError, TypeError, ValueError, AttributeError, OverflowError, msgspec.MsgspecError)
-# The year 9999, the last that Python's dates know; and more messages than an agent can send in its life.
+# Errors raised while reading rows that do not have the form written here: the file was damaged or edited.
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, msgspec.MsgspecError)
+# LATEST_MS: the end of the year 9999, the last that Python's dates can show. MOST: more messages than an agent can ever send.
 LATEST_MS = 253_402_300_799_000
 MOST = 2**53
 EMPTY_FROM_MS = 2**62
@@ -41,8 +41,8 @@ _Row = tuple[int, int, int, bytes | None, bytes | None, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The content of one collector's ledger. `ledger` is its random name; it shows whether a ledger is given twice."""
+class LedgerSnapshot:
+    """The content of one collector's ledger. `ledger` is its random name, by which a ledger that is given twice is noticed."""
 
     ledger: str
     created_ms: int
@@ -80,7 +80,16 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
         db.executemany(
             "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (*key, one.number, one.span, one.first_ms, one.last_ms, _bits(one.stored), _bits(one.held), _text(one))
+                (
+                    *key,
+                    one.number,
+                    one.span,
+                    one.first_ms,
+                    one.last_ms,
+                    _bits(one.stored),
+                    _bits(one.waiting),
+                    _text(one),
+                )
                 for key, one in changes.chunks
             ],
         )
@@ -159,7 +168,7 @@ def load_chunk(db: sqlite3.Connection, key: EpochKey, number: int) -> Chunk:
     return _chunk(row) if row else Chunk(number, EMPTY_FROM_MS, 0)
 
 
-def check_page(db: sqlite3.Connection) -> str:
+def begin_read(db: sqlite3.Connection) -> str:
     """Begin a read transaction on a ledger that is open elsewhere; returns the ledger's own name. Raises sqlite3.DatabaseError."""
     check_tables(db, SCHEMA)
     # Records and chunks then match while the collector goes on writing.
@@ -181,7 +190,7 @@ def load_durable(db: sqlite3.Connection, key: EpochKey, index: int, most: int) -
     return [found[number] for number in sorted(found)]
 
 
-def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
+def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> LedgerSnapshot:
     """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
     if not path.exists():
         raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
@@ -192,14 +201,14 @@ def read_page(path: Path, only: frozenset[EpochKey] | None = None) -> Page:
             db.execute("BEGIN")
             ledger, created_ms = _identity(db)
             records = load_epochs(db, only)
-            return Page(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
-    except (sqlite3.Error, *MISFIT) as error:
+            return LedgerSnapshot(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
+    except (sqlite3.Error, *MALFORMED) as error:
         what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in CORRUPT else "cannot be read"
         raise RackflowError(f"{path}: the ledger {what}: {error}") from error
 
 
-def encode_page(page: Page) -> bytes:
-    """The page as JSON, for another host."""
+def encode_snapshot(page: LedgerSnapshot) -> bytes:
+    """The snapshot as JSON, for another host. The key `books` has the epochs."""
     return msgspec.json.encode(
         {
             "schema": 1,
@@ -233,21 +242,21 @@ class _Json(msgspec.Struct):
     ]
 
 
-def decode_page(text: bytes) -> Page:
-    """A page from its JSON. Raises RackflowError."""
+def decode_snapshot(text: bytes) -> LedgerSnapshot:
+    """A snapshot from its JSON. Raises RackflowError."""
     try:
         found = msgspec.json.decode(text, type=_Json)
         epochs = []
         for key, numbers, held, dropped, rows in found.books:
             epochs.append((EpochRecord(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
-    except (*MISFIT, RecursionError) as error:
+    except (*MALFORMED, RecursionError) as error:
         raise RackflowError(f"this is no ledger: {error}") from error
-    return Page(found.ledger, found.created_ms, epochs)
+    return LedgerSnapshot(found.ledger, found.created_ms, epochs)
 
 
 def _row(chunk: Chunk) -> _Row:
-    stored, held = _bits(chunk.stored), _bits(chunk.held)
-    return chunk.number, chunk.first_ms, chunk.last_ms, stored, held, _text(chunk), chunk.span
+    stored, waiting = _bits(chunk.stored), _bits(chunk.waiting)
+    return chunk.number, chunk.first_ms, chunk.last_ms, stored, waiting, _text(chunk), chunk.span
 
 
 def _chunk(row: _Row) -> Chunk:

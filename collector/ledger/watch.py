@@ -17,7 +17,7 @@ from pathlib import Path
 from collector.ledger.account import EpochAccount, sums_of
 from collector.ledger.epochs import EpochKey
 from collector.ledger.file import LedgerFile
-from collector.ledger.tables import read_page
+from collector.ledger.tables import read_snapshot
 from rackflow import RackflowError
 from rackflow.process.bulkhead import Failures, in_own_thread
 
@@ -104,7 +104,7 @@ def _counted(
     before: Mapping[EpochKey, EpochAccount],
 ) -> tuple[dict[EpochKey, EpochAccount], dict[tuple[str, str], AgentAccount]]:
     """The sums of every known epoch, read anew where due, and of every agent. Blocks."""
-    new = {record.key: sums_of(record, chunks) for record, chunks in read_page(path, due).epochs}
+    new = {record.key: sums_of(record, chunks) for record, chunks in read_snapshot(path, due).epochs}
     sums = {key: each for key, each in ({**before, **new}).items() if key in known}
     accounts: dict[tuple[str, str], AgentAccount] = {}
     for key, each in sums.items():

@@ -17,7 +17,7 @@ Value = float | str
 
 
 class Finding(NamedTuple):
-    """A value for which a problem holds, the limit that it is beyond, if there is one, and who states that."""
+    """A value for which a problem holds, the limit it exceeds (None if it has none), and the source of that limit."""
 
     value: float
     limit: float | None = None
@@ -25,17 +25,17 @@ class Finding(NamedTuple):
 
 
 @dataclass(slots=True)
-class Unit:
-    """The present series of one device, agent, site or collector, by metric. `base` are labels that all of its problems get.
+class Subject:
+    """What problems are evaluated for: one device, agent, site or collector, with its present series by metric.
 
-    `is_silent` says that nobody can tell at present how it is: what was wrong may still be.
+    `base` are labels that all of its problems get. `is_silent`: it does not answer, so what was wrong may still be wrong.
     """
 
     base: Mapping[str, str]
     series: dict[str, list[tuple[Mapping[str, str], Value]]] = field(default_factory=dict)
     is_silent: bool = False
     cause: str = ""
-    """Why it is not observed, empty if it is."""
+    """Why it is not observed; empty if it is."""
     agent: str = ""
     """The agent that polls it, if it is a device."""
     sources: dict[str, str] = field(default_factory=dict)
@@ -51,17 +51,17 @@ def labels_of(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted((name, value) for name, value in labels.items() if value))
 
 
-# Series that are remembered; each costs some 300 bytes. A hall has a few thousand, and whoever invents devices gets no more.
+# Series that are remembered, some 300 bytes each. A hall has a few thousand; the bound is for clients that invent devices.
 MAX_SEEN = 50_000
 
 
-# Of one series, the highest values that are remembered: each is lower, and was there later, than the one before it. A series that falls by
-# more steps within a day loses its middle ones, and then counts as highest for too short.
+# Highest values remembered of one series, each lower and later than the one before. If a series falls in more steps within a day, the
+# second-highest is dropped, so that its highest value may be forgotten too early.
 MAX_FALLS = 16
 
 
-class History:
-    """Remembers when a value last was what a problem needs it to have been, and how high it was: `after` and `fell` in the table."""
+class ConditionMemory:
+    """What conditions with `after` and `fell` remember of earlier readings: when a value was last high enough, and its highest values."""
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
@@ -70,7 +70,7 @@ class History:
         """Values that were the highest since, the highest first, each with the wall time at which it was last there."""
 
     def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
-        """Note the value; return whether it was at least so much within the time."""
+        """Note the value; return whether it reached `after.at_least` within `after.within_s`."""
         if condition.after is None:
             return True
         key = problem, labels
@@ -80,7 +80,7 @@ class History:
         return at is not None and wall_s - at <= condition.after.within_s
 
     def fell(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
-        """Note the value; return whether it is below its share of the highest one within the time."""
+        """Note the value; return whether it is below `fell.below_share` of the highest one within `fell.within_s`."""
         fall, key = condition.fell, (problem, labels)
         if fall is None:
             return True
@@ -99,14 +99,14 @@ class History:
         return value < fall.below_share * peaks[0][0]
 
     def forget(self, before_s: float) -> None:
-        """Forget what no problem asks about any more."""
+        """Forget what is older than any condition looks back."""
         for key in [key for key, peaks in self.highest.items() if peaks[-1][1] < before_s]:
             del self.highest[key]
         for key in [key for key, at_s in self.seen.items() if at_s < before_s]:
             del self.seen[key]
 
 
-# Sets of metrics that units had; a site has some twenty families, each with a few sets.
+# Sets of metrics for which the problems are prepared; a site has some twenty families, each with a few sets.
 MAX_FAMILIES = 2_000
 
 
@@ -124,39 +124,39 @@ def _is_plain(condition: Condition) -> bool:
 
 
 class Evaluator:
-    """The table, prepared so that a unit is asked only about metrics that it has."""
+    """Evaluates the table's conditions; a subject is asked only about metrics that it has."""
 
     def __init__(self, table: Table) -> None:
         self._records = table.records
-        self.history = History()
+        self.memory = ConditionMemory()
         self.metrics = table.metrics()
         self._by_metric: dict[str, list[Problem]] = {}
-        # Units of one family have the same metrics, so that finding their problems anew was a tenth of an evaluation.
+        # Subjects of one family have the same metrics; without this, finding their problems took a tenth of an evaluation.
         self._by_metrics: dict[tuple[str, ...], list[tuple[Problem, tuple[Condition, ...]]]] = {}
         for problem in table.problems.values():
             for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
                 self._by_metric.setdefault(metric, []).append(problem)
 
-    def problems_of(self, unit: Unit) -> list[Problem]:
-        """The problems that the unit's series can decide."""
-        return [problem for problem, _ in self.asked_of(unit)]
+    def problems_of(self, subject: Subject) -> list[Problem]:
+        """The problems that the subject's series can decide."""
+        return [problem for problem, _ in self.asked_of(subject)]
 
-    def asked_of(self, unit: Unit) -> list[tuple[Problem, tuple[Condition, ...]]]:
-        """The problems that the unit's series can decide, each with those of its conditions that can hold with them."""
-        metrics = tuple(unit.series)
+    def asked_of(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
+        """The problems that the subject's series can decide, each with those of its conditions that can hold with them."""
+        metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
         if known is None:
             if len(self._by_metrics) >= MAX_FAMILIES:
                 self._by_metrics.clear()
             found = {problem.name: problem for name in metrics for problem in self._by_metric.get(name, ())}
             known = self._by_metrics[metrics] = [
-                (problem, tuple(each for each in problem.when if self.can_hold(each, unit.series)))
+                (problem, tuple(each for each in problem.when if self.can_hold(each, subject.series)))
                 for problem in found.values()
             ]
         return known
 
     def can_hold(self, condition: Condition, metrics: Container[str]) -> bool:
-        """Whether a condition can hold for a unit with these metrics, whatever their values. It may say yes too often, never no."""
+        """Whether a condition can hold for a subject with these metrics, whatever their values. It may say yes too often, never no."""
         if condition.after is not None or condition.fell is not None:
             return True  # it remembers what it sees
         if not condition.record and condition.metric not in metrics:
@@ -172,110 +172,115 @@ class Evaluator:
             return False  # most devices state no limit
         return all(self.can_hold(each, metrics) for each in condition.also)
 
-    def decides(self, problem: Problem, unit: Unit, device: str | None = None) -> bool:
-        """Whether the unit has all that the problem asks of it: after a start, limits come long after the readings they limit.
+    def decides(self, problem: Problem, subject: Subject, device: str | None = None) -> bool:
+        """Whether the subject has all that the problem asks of it: after a start, limits come long after the readings they limit.
 
         Of a site's figures, those of the device count.
         """
         present = {
             name
-            for name in {one for each in problem.when for one in metrics_of(each, self._records)} & unit.series.keys()
-            if any(labels.get("device", device) == device for labels, _ in unit.series[name])
+            for name in {one for each in problem.when for one in metrics_of(each, self._records)}
+            & subject.series.keys()
+            if any(labels.get("device", device) == device for labels, _ in subject.series[name])
         }
         asked = [names for each in problem.when if (names := metrics_of(each, self._records)) & present]
         return bool(asked) and all(names <= present for names in asked)
 
-    def evaluate(self, problem: Problem, unit: Unit, wall_s: float) -> dict[Labels, float]:
+    def evaluate(self, problem: Problem, subject: Subject, wall_s: float) -> dict[Labels, float]:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""
-        return {labels: found.value for labels, found in self.findings(problem, unit, wall_s).items()}
+        return {labels: found.value for labels, found in self.findings(problem, subject, wall_s).items()}
 
     def findings(
-        self, problem: Problem, unit: Unit, wall_s: float, conditions: Iterable[Condition] | None = None
+        self, problem: Problem, subject: Subject, wall_s: float, conditions: Iterable[Condition] | None = None
     ) -> dict[Labels, Finding]:
         """As `evaluate`, with the limits; by `conditions`, if only some of the problem's can hold."""
         found: dict[Labels, Finding] = {}
         for condition in problem.when if conditions is None else conditions:
             reading = condition.metric or self._records[condition.record].metric
             more = {"reading": reading.removeprefix("dcim_")} if problem.has_reading else {}
-            for labels, value in self._holding(condition, unit, problem.name, wall_s):
+            for labels, value in self._holding(condition, subject, problem.name, wall_s):
                 kept = {name: text for name, text in labels.items() if name not in condition.without}
-                key = labels_of({**unit.base, **kept, **more})
+                key = labels_of({**subject.base, **kept, **more})
                 if key not in found:
-                    found[key] = Finding(value, *self._stated(condition, labels, unit))
+                    found[key] = Finding(value, *self._stated(condition, labels, subject))
         return found
 
-    def _stated(self, condition: Condition, labels: Mapping[str, str], unit: Unit) -> tuple[float | None, str]:
+    def _stated(self, condition: Condition, labels: Mapping[str, str], subject: Subject) -> tuple[float | None, str]:
         """The limit of a condition for a series, and who states it."""
         for bound in (condition.above, condition.below):
             if isinstance(bound, Limit):
                 metric = bound.metric or self._records[bound.record].metric
-                return self._limit(bound, labels, unit), unit.sources.get(metric, condition.limit_source or DEVICE)
+                return self._limit(bound, labels, subject), subject.sources.get(
+                    metric, condition.limit_source or DEVICE
+                )
             if bound is not None:
                 return bound, condition.limit_source or CONSTANT
         return None, ""
 
-    def holds(self, condition: Condition, unit: Unit) -> bool:
-        """Whether the condition holds for any series of the unit."""
-        return bool(self._holding(condition, unit, "", 0.0))
+    def holds(self, condition: Condition, subject: Subject) -> bool:
+        """Whether the condition holds for any series of the subject."""
+        return bool(self._holding(condition, subject, "", 0.0))
 
     def _holding(
-        self, condition: Condition, unit: Unit, problem: str, wall_s: float
+        self, condition: Condition, subject: Subject, problem: str, wall_s: float
     ) -> Sequence[tuple[Mapping[str, str], float]]:
-        if condition.cause and unit.cause not in condition.cause:
+        if condition.cause and subject.cause not in condition.cause:
             return ()
         # Most conditions compare a reading with a constant, or with a limit that the device does not state.
         passed: Sequence[tuple[Mapping[str, str], float]] = (
-            self._beyond(condition, unit)
+            self._beyond(condition, subject)
             if _is_plain(condition)
-            else list(self._passing(condition, unit, problem, wall_s))
+            else list(self._passing(condition, subject, problem, wall_s))
         )
-        if not passed or any(self.holds(inner, unit) for inner in condition.unless):
+        if not passed or any(self.holds(inner, subject) for inner in condition.unless):
             return ()
-        return passed if all(self.holds(inner, unit) for inner in condition.also) else ()
+        return passed if all(self.holds(inner, subject) for inner in condition.also) else ()
 
     def _passing(
-        self, condition: Condition, unit: Unit, problem: str, wall_s: float
+        self, condition: Condition, subject: Subject, problem: str, wall_s: float
     ) -> Iterator[tuple[Mapping[str, str], float]]:
         where, where_not, remembers = condition.where, condition.where_not, condition.after or condition.fell
-        for labels, raw in self._source(condition, unit):
-            if where and not all(labels.get(name, unit.base.get(name, "")) in texts for name, texts in where.items()):
+        for labels, raw in self._source(condition, subject):
+            if where and not all(
+                labels.get(name, subject.base.get(name, "")) in texts for name, texts in where.items()
+            ):
                 continue
             if where_not and any(
-                labels.get(name, unit.base.get(name, "")) in texts for name, texts in where_not.items()
+                labels.get(name, subject.base.get(name, "")) in texts for name, texts in where_not.items()
             ):
                 continue
             if condition.states:
                 was = True
                 if condition.after is not None:
                     normal = float(raw in condition.after.states)
-                    was = self.history.was(problem, labels_of({**unit.base, **labels}), normal, condition, wall_s)
+                    was = self.memory.was(problem, labels_of({**subject.base, **labels}), normal, condition, wall_s)
                 if was and raw in condition.states:
                     yield {**labels, "state": str(raw)}, 1.0
                 continue
-            value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, unit)
+            value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, subject)
             if value is None:
                 continue
             value *= condition.times
-            passes = self._compare(condition, labels, value, unit)
+            passes = self._compare(condition, labels, value, subject)
             if remembers:
-                key = labels_of({**unit.base, **labels})
-                fell = self.history.fell(problem, key, value, condition, wall_s)
-                passes = self.history.was(problem, key, value, condition, wall_s) and fell and passes
+                key = labels_of({**subject.base, **labels})
+                fell = self.memory.fell(problem, key, value, condition, wall_s)
+                passes = self.memory.was(problem, key, value, condition, wall_s) and fell and passes
             if passes:
                 yield labels, value
 
-    def _beyond(self, condition: Condition, unit: Unit) -> Sequence[tuple[Mapping[str, str], float]]:
+    def _beyond(self, condition: Condition, subject: Subject) -> Sequence[tuple[Mapping[str, str], float]]:
         """What `_passing` finds for a plain condition, in a third of the time."""
-        rows = unit.series.get(condition.metric)
+        rows = subject.series.get(condition.metric)
         if not rows:
             return ()
         above, below, equals, times = condition.above, condition.below, condition.equals, condition.times
         if equals is None and (isinstance(above, Limit) or isinstance(below, Limit)):
             bound = above if above is not None else below
-            if isinstance(bound, Limit) and next(self._source(bound, unit), None) is None:
+            if isinstance(bound, Limit) and next(self._source(bound, subject), None) is None:
                 return ()
             numbers = [(labels, raw * times) for labels, raw in rows if not isinstance(raw, str)]
-            return [(labels, value) for labels, value in numbers if self._compare(condition, labels, value, unit)]
+            return [(labels, value) for labels, value in numbers if self._compare(condition, labels, value, subject)]
         # Values are within the ranges of the catalogue, so none is infinite.
         low = above if isinstance(above, float | int) else -math.inf
         high = below if isinstance(below, float | int) else math.inf
@@ -284,18 +289,18 @@ class Evaluator:
             return [each for each in numbers if each[1] == equals]
         return [each for each in numbers if low < each[1] < high]
 
-    def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, unit: Unit) -> bool:
+    def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, subject: Subject) -> bool:
         if condition.equals is not None:
             return value == condition.equals
         for bound, sign in ((condition.above, 1), (condition.below, -1)):
             if bound is None:
                 continue
-            limit = self._limit(bound, labels, unit) if isinstance(bound, Limit) else bound
+            limit = self._limit(bound, labels, subject) if isinstance(bound, Limit) else bound
             return limit is not None and (value - limit) * sign > 0
         return True
 
-    def _limit(self, bound: Limit, labels: Mapping[str, str], unit: Unit) -> float | None:
-        for own, raw in self._source(bound, unit):
+    def _limit(self, bound: Limit, labels: Mapping[str, str], subject: Subject) -> float | None:
+        for own, raw in self._source(bound, subject):
             if not all(own.get(name) in texts for name, texts in bound.where.items()):
                 continue
             # As `on (labels that both have)` in Prometheus: a limit without a phase limits every phase.
@@ -305,27 +310,27 @@ class Evaluator:
                 return raw * bound.times + bound.plus
         return None
 
-    def _source(self, source: Condition | Limit, unit: Unit) -> Iterator[tuple[Mapping[str, str], Value]]:
+    def _source(self, source: Condition | Limit, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
         if source.record:
-            yield from self._recorded(self._records[source.record], unit)
+            yield from self._recorded(self._records[source.record], subject)
         else:
-            yield from unit.series.get(source.metric, ())
+            yield from subject.series.get(source.metric, ())
 
-    def _recorded(self, record: Record, unit: Unit) -> Iterator[tuple[Mapping[str, str], Value]]:
+    def _recorded(self, record: Record, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
         if record.count:
-            states = [raw for _, raw in unit.series.get(record.metric, ())]
+            states = [raw for _, raw in subject.series.get(record.metric, ())]
             if states:
                 yield {}, float(sum(raw in record.states for raw in states))
             return
-        if any(self.holds(inner, unit) for inner in record.unless):
+        if any(self.holds(inner, subject) for inner in record.unless):
             return
-        for labels, raw in unit.series.get(record.metric, ()):
-            value = None if isinstance(raw, str) else self._per(record.per, labels, raw, unit)
+        for labels, raw in subject.series.get(record.metric, ()):
+            value = None if isinstance(raw, str) else self._per(record.per, labels, raw, subject)
             if value is not None and (value > 0 or not record.positive):
                 yield labels, value
 
-    def _per(self, per: str, labels: Mapping[str, str], value: float, unit: Unit) -> float | None:
+    def _per(self, per: str, labels: Mapping[str, str], value: float, subject: Subject) -> float | None:
         if not per:
             return value
-        divisor = self._limit(Limit(metric=per), labels, unit)
+        divisor = self._limit(Limit(metric=per), labels, subject)
         return value / divisor if divisor is not None and divisor > 0 else None

@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 
 from collector.derive import SiteLimit
 from collector.latest import shelf_life_s
-from collector.problems.conditions import Evaluator, Finding, Labels, Unit
+from collector.problems.conditions import Evaluator, Finding, Labels, Subject
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, Tracked, UnitKey, place_of
+from collector.problems.tracker import Key, SubjectKey, Tracked, place_of
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
@@ -126,20 +126,20 @@ class LateJudge:
         device = self._devices.setdefault((late.site, batch.device), _Device())
         if not wall_s - KEEP_S < at_s <= wall_s or at_s < device.at_s or batch.device_class == "agent":
             return
-        unit = self._unit(late, device, at_s)
+        subject = self._subject(late, device, at_s)
         found: dict[Key, Finding] = {}
-        for problem, conditions in self._evaluator.asked_of(unit):
-            findings = self._evaluator.findings(problem, unit, at_s, conditions) if conditions else {}
+        for problem, conditions in self._evaluator.asked_of(subject):
+            findings = self._evaluator.findings(problem, subject, at_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
-        self._note({key: each.value for key, each in found.items()}, device.keys, at_s, batch.interval_s, unit)
-        unit_key: UnitKey = ("device", late.site, batch.device)
-        self._shares.note(unit_key, unit)
+        self._note({key: each.value for key, each in found.items()}, device.keys, at_s, batch.interval_s, subject)
+        subject_key: SubjectKey = ("device", late.site, batch.device)
+        self._shares.note(subject_key, subject)
         self._uncounted += 1
         # Backlogs of two agents have two times, side by side: then the second bound keeps this at a few devices a message.
         if abs(at_s - self._counted_s) >= SHARES_EVERY_S and self._uncounted * 4 >= len(self._devices):
             self._count_shares(at_s, batch.interval_s)
 
-    def _unit(self, late: LateReadings, device: _Device, at_s: float) -> Unit:
+    def _subject(self, late: LateReadings, device: _Device, at_s: float) -> Subject:
         """The device at the time of this message: its readings, and earlier ones that were current then."""
         batch, until_s = late.batch, at_s + shelf_life_s(late.batch.interval_s)
         device.at_s = at_s
@@ -152,16 +152,18 @@ class LateJudge:
         for each in asked.words:
             self._hold(device, each, late.readings.words[each.place], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
-        unit = Unit({**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent)
+        subject = Subject(
+            {**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent
+        )
         for place, value, expires_s in device.values.values():
             if at_s < expires_s:
-                unit.add(place.name, place.by_name, value)
+                subject.add(place.name, place.by_name, value)
         for limit in self._limits.get((late.site, batch.device), ()):
-            unit.add(limit.metric, dict(limit.labels), limit.value)
-        unit.add("dcim_device_observed", {"agent": batch.agent}, 1.0)
-        unit.add("dcim_device_up", {"agent": batch.agent}, float(batch.up))
-        unit.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
-        return unit
+            subject.add(limit.metric, dict(limit.labels), limit.value)
+        subject.add("dcim_device_observed", {"agent": batch.agent}, 1.0)
+        subject.add("dcim_device_up", {"agent": batch.agent}, float(batch.up))
+        subject.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
+        return subject
 
     def _hold(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
         if place.key not in device.values:
@@ -170,7 +172,9 @@ class LateJudge:
             self._held += 1
         device.values[place.key] = place, value, until_s
 
-    def _note(self, found: Mapping[Key, float], known: set[Key], at_s: float, poll_s: float, unit: Unit | None) -> None:
+    def _note(
+        self, found: Mapping[Key, float], known: set[Key], at_s: float, poll_s: float, subject: Subject | None
+    ) -> None:
         for key, value in found.items():
             span = self._spans.get(key)
             if span is None:
@@ -185,8 +189,10 @@ class LateJudge:
         for key in known - found.keys():
             span = self._spans[key]
             # As while it happens: a device that does not answer may go on with what it had, and one message has one class of readings.
-            is_silent = unit is not None and unit.is_silent and at_s < span.last_s + span.problem.silent_s
-            if not is_silent and (unit is None or unit.is_silent or self._evaluator.decides(span.problem, unit)):
+            is_silent = subject is not None and subject.is_silent and at_s < span.last_s + span.problem.silent_s
+            if not is_silent and (
+                subject is None or subject.is_silent or self._evaluator.decides(span.problem, subject)
+            ):
                 span.release(at_s)
             if span.is_over(at_s):
                 known.discard(key)
@@ -225,7 +231,7 @@ class LateJudge:
         self._spans.clear()
         self._closed.clear()
         self._shares.keep(())
-        self._evaluator.history.forget(math.inf)
+        self._evaluator.memory.forget(math.inf)
         self._counted_s, self._uncounted, self._held = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)
 

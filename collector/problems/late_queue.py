@@ -1,4 +1,7 @@
-"""Judges late readings beside everything else: a backlog may take all there is, and nothing of it is urgent."""
+"""Queues late readings (a backlog after an outage) and judges them at low priority: nothing in them is urgent.
+
+After each slice of work the loop is left to others for three times as long, so that storing the backlog is hardly delayed.
+"""
 
 import asyncio
 import logging
@@ -21,18 +24,17 @@ from rackflow.process.bulkhead import Failures
 log = logging.getLogger(__name__)
 LATE_PART: Final = "problems_late"
 """Name of its bulkhead."""
-# Messages that wait, and readings in them: some 15 MB. An hour of 1,000 devices is more, so that beyond half of it one message in so many
-# seconds of each device and poll class is enough; what began is then known to that many seconds.
+# Messages that wait, and readings in them: some 15 MB. An hour of 1,000 devices is more, so once half of it is used only one message in
+# THINNED_S is kept of each device and poll class. The beginning of a problem is then known to THINNED_S only.
 MAX_WAITING: Final = 10_000
 MAX_READINGS: Final = 200_000
 THINNED_S: Final = 15.0
-# Devices and poll classes whose last message is remembered for that.
+# Pairs of device and poll class whose last message is remembered for thinning.
 MAX_THINNED: Final = 50_000
-# One message takes some 0.1 ms. After each slice the loop belongs to others for three times as long, so that a backlog is stored hardly
-# later.
+# Messages judged in one slice (0.1 ms each), and how many times longer than a slice the pause after it is.
 SLICE: Final = 20
 OTHERS_SHARE: Final = 3.0
-# A backlog comes without such a pause.
+# After so long without a late message the backlog has ended.
 QUIET_S: Final = 10.0
 LOOK_S: Final = 1.0
 

@@ -17,12 +17,12 @@ import msgspec
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.acknowledged import Acknowledgements
-from collector.problems.conditions import Evaluator, Finding, Unit
+from collector.problems.conditions import Evaluator, Finding, Subject
+from collector.problems.feed_reserve import METRICS as RESERVE_METRICS
+from collector.problems.feed_reserve import FeedReserve
 from collector.problems.history import History, append_history, history_files, read_history
 from collector.problems.late_queue import LateQueue
 from collector.problems.maintenance import Maintenance
-from collector.problems.remaining import METRICS as OF_SUPPLIES
-from collector.problems.remaining import Supplies
 from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.saved import (
     PRESENT_REFRESH_S,
@@ -36,9 +36,9 @@ from collector.problems.saved import (
     remembered_file,
 )
 from collector.problems.shares import Shares
+from collector.problems.subjects import agent_subjects, collect_figures, device_subject
 from collector.problems.table import Table
-from collector.problems.tracker import Key, Tracked, Tracker, UnitKey
-from collector.problems.units import agent_units, collect_figures, device_unit
+from collector.problems.tracker import Key, SubjectKey, Tracked, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_slices, run_through
@@ -48,22 +48,22 @@ log = logging.getLogger(__name__)
 PART = "problems"
 FILE_PART = "problems_file"
 """Names of the bulkheads of the evaluation, and of the file that outlives a restart."""
-# How often devices with new readings of the safety class are evaluated, and those whose poll failed. Of the 2 s from a device to
-# Alertmanager, its poll interval takes 1 s.
+# How often devices with new readings of the safety class, and those whose poll failed, are evaluated. A safety problem has 2 s from the
+# device to Alertmanager, of which its poll interval takes 1 s.
 TICK_S = 0.2
 # How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
 # expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
 SWEEP_S = 5.0
-# A turn that comes so much too late, although the collector has not computed meanwhile, found it stopped: its virtual machine was moved
-# or starved. A busy machine delays a turn by tenths of a second.
+# If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
+# busy machine delays a turn by tenths of a second.
 PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
 SLICE = 50
 SAVE_EVERY_S = 2.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0
-Own = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
+OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
 Listener = Callable[[Tracked], None]
 
 
@@ -75,7 +75,7 @@ class Monitor:
         table: Table,
         latest: Latest,
         figures: Callable[[float], Mapping[str, Sequence[Figure]]],
-        own: Own,
+        own: OwnMetrics,
         failures: Failures,
         *,
         path: Path | None = None,
@@ -95,9 +95,9 @@ class Monitor:
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
-        self._metrics = self._evaluator.metrics | OF_SUPPLIES | {LEAK_POSITION}
+        self._metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
         self._shares = Shares(table, self._evaluator)
-        self._supplies = Supplies()
+        self._feed_reserve = FeedReserve()
         self.tracker = Tracker(table)
         if maintenance is not None:
             self.tracker.window_of = maintenance.window_of
@@ -109,17 +109,17 @@ class Monitor:
         self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock, wall)
         """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
-        self._known: set[UnitKey] = set()
-        self._of_figures: dict[str, tuple[Sequence[Figure], Unit]] = {}
+        self._known: set[SubjectKey] = set()
+        self._of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
         """Figures of a cycle, by site, and what is made of them."""
-        self._looked_at: dict[tuple[str, str], float] = {}
+        self._evaluated_at: dict[tuple[str, str], float] = {}
         self._turn: tuple[float, float] | None = None
         """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
         self._told: dict[str, set[Key]] = {}
 
     def take_limits(self, site: Site | None, thermal: Thermal) -> None:
-        """Take what a site file states for devices that state no limit themselves, and where their sensors are."""
+        """Take limits from the site file, for devices that state none themselves, and the places of their sensors."""
         if site is None:
             return
         self._sensors |= sensor_places(site)
@@ -128,7 +128,7 @@ class Monitor:
     async def run(self) -> None:
         """Evaluate until cancelled."""
         slow_at = sweep_at = 0.0
-        everybody: list[tuple[str, str]] = []
+        all_devices: list[tuple[str, str]] = []
         while True:
             now = self._clock()
             self._failures.progress(PART, SWEEP_S)
@@ -138,11 +138,11 @@ class Monitor:
             observations = self._latest.observe(now) if is_slow else None
             if is_sweep:
                 sweep_at = now + SWEEP_S
-                everybody = self._all()
-                # Whoever had a message lately was evaluated then.
+                all_devices = self._all_devices()
+                # Devices with a recent message were evaluated then.
                 touched = {
                     *touched,
-                    *(each for each in everybody if now - self._looked_at.get(each, -SWEEP_S) >= SWEEP_S),
+                    *(each for each in all_devices if now - self._evaluated_at.get(each, -SWEEP_S) >= SWEEP_S),
                 }
             names = list(touched)
             for start in range(0, len(names), SLICE):
@@ -152,30 +152,30 @@ class Monitor:
                 slow_at = now + SLOW_S
                 await in_slices(self._other_steps(observations, now))
             if is_sweep:
-                self._gone(everybody, now)
-            self._leave_out_pause()
+                self._end_gone(all_devices, now)
+            self._exclude_pause()
             self.tick()
             await asyncio.sleep(TICK_S)
 
-    def _leave_out_pause(self) -> None:
+    def _exclude_pause(self) -> None:
         now, cpu_s = self._clock(), time.process_time()
         if self._turn is not None:
             before, cpu_before_s = self._turn
             paused_s = now - before - TICK_S - (cpu_s - cpu_before_s)
             if paused_s > PAUSED_S:
-                self.tracker.paused(paused_s, now)
+                self.tracker.exclude_pause(paused_s, now)
         self._turn = now, cpu_s
 
     def evaluate(self) -> None:
         """Evaluate everything now, as `run` does in slices."""
         now = self._clock()
         observations = self._latest.observe(now)
-        self._devices(self._all(), observations)
+        self._devices(self._all_devices(), observations)
         run_through(self._other_steps(observations, now))
-        self._gone(self._all(), now)
+        self._end_gone(self._all_devices(), now)
         self.tick()
 
-    def _all(self) -> list[tuple[str, str]]:
+    def _all_devices(self) -> list[tuple[str, str]]:
         return [(each.site, each.device) for each in self._latest.devices()]
 
     async def keep(self) -> None:
@@ -189,8 +189,8 @@ class Monitor:
             try:
                 if present is not None and present.is_due(outline := self._outline(), now := self._clock()):
                     await present.write(self._present(), outline, now)
-                # One series in the place of another is written with the next refresh.
-                history = self._evaluator.history
+                # Compared by count: if one series replaces another, that is written with the next refresh.
+                history = self._evaluator.memory
                 count = len(history.seen), len(history.highest)
                 if remembered is not None and remembered.is_due(count, now := self._clock()):
                     await remembered.write(await in_slices(encoding(history.seen, history.highest)), count, now)
@@ -200,10 +200,10 @@ class Monitor:
 
     def remembered(self) -> Mapping[Key, float]:
         """When each series last was what a problem needs it to have been, wall time."""
-        return self._evaluator.history.seen
+        return self._evaluator.memory.seen
 
     def _outline(self) -> object:
-        """Which problems there are and who was told: what the file must have, whatever the values are."""
+        """Which problems are active and who was told of them: a change of these is written at once, a change of values is not."""
         active = {(each.key, each.since_s) for each in self.tracker.active()}
         return active, {url: frozenset(keys) for url, keys in self._told.items()}
 
@@ -223,14 +223,14 @@ class Monitor:
         return self._told.setdefault(sha256(url.encode()).hexdigest(), set())
 
     def tick(self) -> None:
-        """Begin and end what is due, and tell the listeners."""
+        """Begin and end problems that are due, and tell the listeners."""
         for changed in self.tracker.tick(self._clock(), self._wall()):
             for listener in self.listeners:
                 listener(changed)
 
     @property
     def is_complete(self) -> bool:
-        """Whether every device was looked at once since the start; before that, nothing can be said to be well."""
+        """Whether every device was evaluated once since the start; before that, "no problems" must not be shown."""
         return self._is_complete
 
     def reports(self) -> list[ProblemReport]:
@@ -246,25 +246,25 @@ class Monitor:
         for site, name in names:
             device = self._latest.device(site, name)
             if device is not None:
-                self._failures.attempt(PART, partial(self.look_at, device, observations), None)
+                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), None)
 
-    def look_at(self, device: DeviceState, observations: Observations | None = None) -> None:
+    def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
         now = self._clock()
         limits = self._limits.get((device.site, device.device), ())
-        unit = device_unit(device, self._latest, self._metrics, now, limits)
+        subject = device_subject(device, self._latest, self._metrics, now, limits)
         key = "device", device.site, device.device
-        self._looked_at[device.site, device.device] = now
+        self._evaluated_at[device.site, device.device] = now
         if observations is not None:
-            unit.cause = observations.causes.get((device.site, device.device), "")
-        self._shares.note(key, unit)
-        self._supplies.note(key, unit)
-        self._update(key, unit, now)
+            subject.cause = observations.causes.get((device.site, device.device), "")
+        self._shares.note(key, subject)
+        self._feed_reserve.note(key, subject)
+        self._update(key, subject, now)
 
     def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
         """Evaluate all but devices. Yields after each slice."""
-        for unit in agent_units(self._latest, observations, self._evaluator.metrics, now):
-            self._attempt(("agent", unit.base["site"], unit.base["agent"]), unit, now)
+        for subject in agent_subjects(self._latest, observations, self._evaluator.metrics, now):
+            self._attempt(("agent", subject.base["site"], subject.base["agent"]), subject, now)
             yield
         present = self._figures(now)
         for gone in self._of_figures.keys() - present.keys():
@@ -275,9 +275,9 @@ class Monitor:
                 # Of one cycle: they are looked at every second, and change every five.
                 known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
                 self._of_figures[site] = known
-            unit = known[1]
-            self._attempt(("figures", site), unit, now)
-        own = Unit({})
+            subject = known[1]
+            self._attempt(("figures", site), subject, now)
+        own = Subject({})
         for name, labels, value in self._own():
             own.add(name, labels, value)
         self._attempt(("collector",), own, now)
@@ -294,57 +294,57 @@ class Monitor:
                 if (tracked := self.tracker.get((problem, group))) is not None:
                     tracked.affected = share.racks
                     where = dict(group)
-                    tracked.remains = self._supplies.words(where["site"]) if "feed" in where else ""
+                    tracked.remains = self._feed_reserve.sentences(where["site"]) if "feed" in where else ""
 
-    def _attempt(self, key: UnitKey, unit: Unit, now: float) -> None:
+    def _attempt(self, key: SubjectKey, subject: Subject, now: float) -> None:
         self._known.add(key)
-        self._failures.attempt(PART, lambda: self._update(key, unit, now), None)
+        self._failures.attempt(PART, lambda: self._update(key, subject, now), None)
 
-    def _update(self, key: UnitKey, unit: Unit, now: float) -> None:
+    def _update(self, key: SubjectKey, subject: Subject, now: float) -> None:
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
-        for problem, conditions in self._evaluator.asked_of(unit):
-            findings = self._evaluator.findings(problem, unit, wall_s, conditions) if conditions else {}
+        for problem, conditions in self._evaluator.asked_of(subject):
+            findings = self._evaluator.findings(problem, subject, wall_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         values = {each: finding.value for each, finding in found.items()}
         self.tracker.update(
             key,
             values,
             now,
-            is_silent=lambda each: unit.is_silent or self._is_silent(key, each, now),
+            is_silent=lambda each: subject.is_silent or self._is_silent(key, each, now),
             decides=lambda each: self._evaluator.decides(
-                self._table.problems[each[0]], unit, dict(each[1]).get("device")
+                self._table.problems[each[0]], subject, dict(each[1]).get("device")
             ),
         )
         for each, finding in found.items():
             if (tracked := self.tracker.get(each)) is not None:
                 tracked.limit, tracked.limit_source = finding.limit, finding.source
-                tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), unit)
+                tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), subject)
 
-    def _is_silent(self, unit: UnitKey, problem: Key, now: float) -> bool:
+    def _is_silent(self, subject: SubjectKey, problem: Key, now: float) -> bool:
         """Whether a figure's device is silent: then what the figure told is unknown."""
-        if unit[0] != "figures":
+        if subject[0] != "figures":
             return False
         labels = dict(problem[1])
         device = self._latest.device(labels["site"], labels.get("device", ""))
         return device is not None and not self._latest.is_up(device, now)
 
-    def _gone(self, names: Collection[tuple[str, str]], now: float) -> None:
+    def _end_gone(self, names: Collection[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
-        present_devices: set[UnitKey] = {("device", site, name) for site, name in names}
+        present_devices: set[SubjectKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
-        for key in self.tracker.units():
+        for key in self.tracker.subjects():
             if (key[0] == "device" and key not in present_devices) or (
                 key[0] in ("figures", "agent") and key not in self._known
             ):
                 # After a start, what is not there yet is not gone.
-                was_there = key[1:] in self._looked_at
+                was_there = key[1:] in self._evaluated_at
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
-        self._supplies.keep(present_devices)
-        self._evaluator.history.forget(self._wall() - self._table.longest_memory_s)
-        for gone in self._looked_at.keys() - set(names):
-            del self._looked_at[gone]
+        self._feed_reserve.keep(present_devices)
+        self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
+        for gone in self._evaluated_at.keys() - set(names):
+            del self._evaluated_at[gone]
         self._known.clear()
 
     async def load(self) -> None:
@@ -366,20 +366,20 @@ class Monitor:
             if problem is None:
                 continue  # of another version
             labels = tuple((name, text) for name, text in each.labels)
-            tracked = Tracked(problem, labels, tuple(each.unit), each.value, each.peak, since_s=each.since_s)
+            tracked = Tracked(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, self._clock())
         before = remembered or state
         for name, pairs, at_s in before.seen:
-            self._evaluator.history.seen[name, tuple(pairs)] = at_s
+            self._evaluator.memory.seen[name, tuple(pairs)] = at_s
         for name, pairs, peaks in before.highest:
             if peaks:
-                self._evaluator.history.highest[name, tuple(pairs)] = peaks
+                self._evaluator.memory.highest[name, tuple(pairs)] = peaks
         for url, keys in state.told.items():
             self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
 
     def _present(self) -> bytes:
         problems = [
-            Saved(each.problem.name, list(each.labels), list(each.unit), each.value, each.peak, each.since_s)
+            Saved(each.problem.name, list(each.labels), list(each.subject), each.value, each.peak, each.since_s)
             for each in self.tracker.active()
         ]
         told = {url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._told.items()}

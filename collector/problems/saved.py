@@ -1,8 +1,8 @@
-"""The two files that outlive a restart: the present problems and who was told, and what the conditions remember.
+"""The two files that outlive a restart: the active problems with who was told of them, and what the conditions remember.
 
-They are written whole, beside the old one and renamed, so that a kill leaves either. The first is small and written as soon as something
-began or ended. The second has a time for every series that a condition remembers, and these move with every poll: a campus has 2 MB of
-them, which were a hundred gigabytes a day while both were one file.
+Each is written as a whole to a new file, which then replaces the old one, so that a kill leaves one or the other. The first is small and
+written as soon as a problem begins or ends. The second has a time for every series that a condition remembers, and these change with
+every poll: 2 MB on a campus, which made a hundred gigabytes a day while both were one file.
 """
 
 import math
@@ -16,13 +16,13 @@ import msgspec
 from collector.problems.tracker import Key
 from rackflow.process.bulkhead import in_own_thread
 
-# When only values and times have moved, a file is as good for so long. After a kill a problem's highest value may be of before that.
+# How old a file may get while only values and times change. After a kill, a problem's highest value may be that old.
 PRESENT_REFRESH_S: Final = 60.0
-# What is remembered is asked about for a day or a week.
+# Conditions look back a day or a week, so ten minutes more or less do not matter.
 REMEMBERED_REFRESH_S: Final = 600.0
-# While a site starts or much happens, there is something new in every second; a file is then written at this rate, all in all.
+# Average rate at which a file is written at most: while a site starts there is something new every second.
 BYTES_PER_S: Final = 100_000.0
-# A state file of 20,000 problems has some 8 MB; a larger one is not ours.
+# A state file of 20,000 problems has some 8 MB; a much larger one was not written by the collector.
 MAX_BYTES: Final = 64_000_000
 # Entries encoded in one slice, a millisecond.
 _PER_SLICE: Final = 500
@@ -31,12 +31,12 @@ Seen = list[tuple[str, Labels, float]]
 Highest = list[tuple[str, Labels, list[tuple[float, float]]]]
 
 
-class Saved(msgspec.Struct):
-    """One problem that is told."""
+class Saved(msgspec.Struct, rename={"subject": "unit"}):
+    """One problem that is active. In the file the key of `subject` is `unit`."""
 
     name: str
     labels: Labels
-    unit: list[str]
+    subject: list[str]
     value: float
     peak: float
     since_s: float
@@ -53,7 +53,7 @@ class Present(msgspec.Struct):
 
 
 class Remembered(msgspec.Struct):
-    """What conditions remember (`conditions.History`), by problem and labels."""
+    """What conditions remember (`conditions.ConditionMemory`), by problem and labels."""
 
     version: int
     seen: Seen

@@ -1,6 +1,6 @@
-"""Problems of many devices: which share of a feed's devices fulfils a condition. Pure.
+"""Decides problems of many devices: which share of a group (a feed, an agent, a room) fulfils a condition. Pure.
 
-What each device contributes is kept from its last evaluation, so that a message costs one device and not all of them.
+What each device contributes is kept from its last evaluation, so that a message costs one evaluation and not one of every device.
 """
 
 from collections.abc import Collection
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from collector.problems.conditions import MAX_FAMILIES, Evaluator, Labels, Unit, labels_of
+from collector.problems.conditions import MAX_FAMILIES, Evaluator, Labels, Subject, labels_of
 from collector.problems.table import Condition, Share, Table
-from collector.problems.tracker import UnitKey
+from collector.problems.tracker import SubjectKey
 
 # Racks that one problem names; a hall has some hundred.
 MAX_RACKS = 500
@@ -24,12 +24,12 @@ class Found:
     racks: tuple[str, ...]
 
 
-class _Part(NamedTuple):
+class _Contribution(NamedTuple):
     """What one device contributes to one problem."""
 
     group: Labels
     belongs: bool
-    is_ill: bool
+    fulfils: bool
     is_silent: bool
     rack: str
 
@@ -55,24 +55,24 @@ class Shares:
     def __init__(self, table: Table, evaluator: Evaluator) -> None:
         self._shares = {name: each.share for name, each in table.problems.items() if each.share is not None}
         self._evaluator = evaluator
-        self._parts: dict[str, dict[UnitKey, _Part]] = {name: {} for name in self._shares}
+        self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
         self._by_metrics: dict[tuple[str, ...], tuple[_Asked, ...]] = {}
 
-    def note(self, key: UnitKey, unit: Unit) -> None:
-        """Take what a device says now."""
+    def note(self, key: SubjectKey, subject: Subject) -> None:
+        """Take the present readings of a device."""
         holds = self._evaluator.holds
-        for name, by, among, of in self._asked(unit):
-            texts = tuple([unit.base.get(label, unit.agent if label == "agent" else "") for label in by])
+        for name, by, among, of in self._asked(subject):
+            texts = tuple([subject.base.get(label, subject.agent if label == "agent" else "") for label in by])
             if not all(texts):
                 continue
-            belongs = among is not None and holds(among, unit)
-            ill = any(holds(each, unit) for each in of)
+            belongs = among is not None and holds(among, subject)
+            ill = any(holds(each, subject) for each in of)
             group = _group(by, texts)
-            self._parts[name][key] = _Part(group, belongs, ill, unit.is_silent, unit.base.get("rack", ""))
+            self._parts[name][key] = _Contribution(group, belongs, ill, subject.is_silent, subject.base.get("rack", ""))
 
-    def _asked(self, unit: Unit) -> "tuple[_Asked, ...]":
-        """For each problem those of its conditions that can hold with the metrics of a unit."""
-        metrics = tuple(unit.series)
+    def _asked(self, subject: Subject) -> "tuple[_Asked, ...]":
+        """For each problem those of its conditions that can hold with the metrics of a subject."""
+        metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
         if known is None:
             if len(self._by_metrics) >= MAX_FAMILIES:
@@ -82,25 +82,25 @@ class Shares:
                 _Asked(
                     name,
                     tuple(share.by),
-                    share.among if can_hold(share.among, unit.series) else None,
-                    tuple(each for each in share.of if can_hold(each, unit.series)),
+                    share.among if can_hold(share.among, subject.series) else None,
+                    tuple(each for each in share.of if can_hold(each, subject.series)),
                 )
                 for name, share in self._shares.items()
             )
         return known
 
-    def keep(self, present: Collection[UnitKey]) -> None:
+    def keep(self, present: Collection[SubjectKey]) -> None:
         """Forget devices that are gone."""
         for parts in self._parts.values():
             for gone in parts.keys() - set(present):
                 del parts[gone]
 
     def is_open(self, name: str, group: Labels) -> bool:
-        """Whether the problem may hold in the group, if what is silent at present is as bad as it can be."""
+        """Whether the problem would hold in the group if all silent devices fulfilled its condition."""
         share = self._shares[name]
         parts = [each for each in self._parts[name].values() if each.group == group]
         whole = sum(each.belongs or each.is_silent for each in parts)
-        ill = sum(each.is_ill or each.is_silent for each in parts)
+        ill = sum(each.fulfils or each.is_silent for each in parts)
         return whole >= share.least and ill > share.above * whole
 
     def decides(self, name: str, group: Labels) -> bool:
@@ -113,13 +113,13 @@ class Shares:
         return {name: _found(share, self._parts[name].values()) for name, share in self._shares.items()}
 
 
-def _found(share: Share, parts: Collection[_Part]) -> dict[Labels, Found]:
+def _found(share: Share, parts: Collection[_Contribution]) -> dict[Labels, Found]:
     whole: dict[Labels, int] = {}
     ill: dict[Labels, list[str]] = {}
     for part in parts:
         if part.belongs:
             whole[part.group] = whole.get(part.group, 0) + 1
-        if part.is_ill:
+        if part.fulfils:
             ill.setdefault(part.group, []).append(part.rack)
     return {
         group: Found(len(racks) / whole[group], tuple(sorted({rack for rack in racks if rack}))[:MAX_RACKS])

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from collector.problems.words import Words, parse_words
+from collector.problems.sentence import Sentence, parse_sentence
 from rackflow import ContractError, catalogue
 from rackflow.catalogue import BASE_LABELS, Metric
 from rackflow.process.yaml import load_yaml_text
@@ -182,7 +182,7 @@ class Problem(msgspec.Struct, frozen=True):
     name: str
     group: str
     summary: str
-    words: Words
+    words: Sentence
     severity: Severity
     subsystem: Subsystem
     when: tuple[Condition, ...]
@@ -301,7 +301,7 @@ def load_table() -> Table:
 
 def _problem(name: str, row: _Row) -> Problem:
     try:
-        words = parse_words(row.description)
+        words = parse_sentence(row.description)
     except ValueError as error:
         raise ValueError(f"{name}: description: {error}") from error
     silent_s = row.silent_s if row.silent_s is not None else _silent_s(row)

@@ -15,15 +15,15 @@ from collector.problems.table import Problem, Table, clears_s
 MAX_TRACKED = 20_000
 # Spans of holding that are kept for one problem: more dips than this within its window are taken as one span.
 MAX_SPANS = 200
-# How long a problem may wait for its readings after a restart, or after its device was silent: the slowest class that problems rest on is
-# polled once a minute, and is current for three polls.
+# How long an active problem is kept after a restart, or after its device was silent, while its readings have not come: the slowest class
+# that problems use is polled once a minute, and readings are current for three polls.
 RESTORED_S = 180.0
-# What begins is shown before it is told, because an operator looks at once. Rows that must hold for longer tell of slow changes, such as
-# a share of load or the wear of a filter: shown from their first moment, they would come and go all day. The longest hold of an incident
-# is that of a device that does not answer.
+# A problem that has begun to hold is shown on the page before people are told, if its row must hold for at most this long. Rows with a
+# longer hold are about slow changes (a share of load, the wear of a filter) and would come and go on the page all day. The incident with
+# the longest hold is a device that does not answer.
 SHOWN_HOLD_S = 120.0
 Key = tuple[str, Labels]
-UnitKey = tuple[str, ...]
+SubjectKey = tuple[str, ...]
 WindowOf = Callable[[str, Labels, float], Window | None]
 
 
@@ -41,11 +41,11 @@ AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
 
 @dataclass(slots=True)
 class Tracked:
-    """One problem at one place. `since_s` and `ended_s` are wall times; it is told while `is_active`."""
+    """One problem at one place. People are told of it while `is_active`. `since_s` and `ended_s` are wall times, other times monotonic."""
 
     problem: Problem
     labels: Labels
-    unit: UnitKey
+    subject: SubjectKey
     value: float
     peak: float
     holds: bool = False
@@ -101,12 +101,12 @@ class Tracked:
 
 
 class Tracker:
-    """All problems that hold, held lately, or are told."""
+    """All problems that hold, held lately, or are active (people are told of them)."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._all: dict[Key, Tracked] = {}
-        self._by_unit: dict[UnitKey, set[Key]] = defaultdict(set)
+        self._by_subject: dict[SubjectKey, set[Key]] = defaultdict(set)
         self._lingering: dict[Key, tuple[Tracked, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
         self.window_of: WindowOf = lambda *_: None
@@ -142,27 +142,27 @@ class Tracker:
         """One problem."""
         return self._all.get(key)
 
-    def units(self) -> set[UnitKey]:
-        """Units that have problems."""
-        return set(self._by_unit)
+    def subjects(self) -> set[SubjectKey]:
+        """Subjects that have problems."""
+        return set(self._by_subject)
 
     def update(
         self,
-        unit: UnitKey,
+        subject: SubjectKey,
         found: Mapping[Key, float],
         now: float,
         *,
         is_silent: Callable[[Key], bool] = lambda _: False,
         decides: Callable[[Key], bool] = lambda _: True,
     ) -> None:
-        """Take what holds for a unit now, by problem and labels. What it no longer names does not hold any more.
+        """Take all that holds for a subject now, with values, by problem and labels. A problem that is not in `found` has stopped holding.
 
-        But while its device `is_silent`, what was told is uncertain, for `silent_s`. After that, as after a restart, it ends only once the
-        unit `decides` it: its readings are there again, or have not come within their time.
+        Exception: while its device `is_silent`, an active problem is uncertain, for `silent_s`. After that, and after a restart, it ends
+        only once the subject `decides` it (its readings are there again), or when RESTORED_S has passed.
         """
         for key, value in found.items():
-            self._hold(unit, key, value, now)
-        for key in self._by_unit.get(unit, set()) - found.keys():
+            self._hold(subject, key, value, now)
+        for key in self._by_subject.get(subject, set()) - found.keys():
             tracked = self._all[key]
             if now < tracked.restored_until and (is_silent(key) or not decides(key)):
                 continue
@@ -170,7 +170,7 @@ class Tracker:
                 tracked.is_uncertain = True
                 continue
             if tracked.is_uncertain and not is_silent(key) and not decides(key):
-                # The first words of a device that is back are of one class of its readings.
+                # The first poll of a device that is back has readings of one class only; the others need time.
                 tracked.is_uncertain, tracked.restored_until = False, now + RESTORED_S
                 continue
             self._release(tracked, now)
@@ -195,12 +195,12 @@ class Tracker:
                 self._forget(tracked)
         for key in [key for key, (_, until) in self._lingering.items() if now >= until]:
             del self._lingering[key]
-        for tracked in (*self._fold(now), *self._silence(wall_s)):
+        for tracked in (*self._update_causes(now), *self._update_windows(wall_s)):
             changed[tracked.key] = tracked
         return list(changed.values())
 
     def note_earlier(self, key: Key, since_s: float) -> None:
-        """Take from late readings since when a problem has held that holds now. Whoever was told of it is not told again."""
+        """Move the beginning of a present problem back to `since_s`, as late readings show. Nobody is told of it again."""
         tracked = self._all.get(key)
         if tracked is None:
             return
@@ -208,14 +208,14 @@ class Tracker:
         if tracked.is_active:
             tracked.since_s = min(tracked.since_s, since_s)
 
-    def paused(self, seconds: float, now: float) -> None:
-        """Leave out a time until `now` in which the collector itself was stopped: nobody saw what held in it, and what was over.
+    def exclude_pause(self, seconds: float, now: float) -> None:
+        """Exclude the last `seconds` before `now`, in which the collector itself was stopped, from all times of holding.
 
-        Otherwise what had held for a moment before would be told at once afterwards, and a leak whose device had no time yet to say
-        that it is still wet would be over.
+        Otherwise a problem that had held for a moment before would be told at once afterwards, and a leak whose device had no time
+        yet to report that it is still wet would end.
         """
         for each in self._all.values():
-            # What was found after it has its own time already.
+            # Not later than now: what was found after the pause has its own time already.
             each.held_from = min(each.held_from + seconds, now)
             each.last_held = min(each.last_held + seconds, now)
             if each.restored_until:
@@ -225,19 +225,19 @@ class Tracker:
         self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
 
     def restore(self, each: Tracked, now: float) -> None:
-        """Take a problem that was told before a restart. It stays until its readings are there, but not for ever."""
+        """Take a problem that was active before a restart. It stays until its readings are there, but at most RESTORED_S."""
         each.is_active, each.restored_until, each.last_held = True, now + RESTORED_S, now
         self._all[each.key] = each
-        self._by_unit[each.unit].add(each.key)
+        self._by_subject[each.subject].add(each.key)
 
-    def _hold(self, unit: UnitKey, key: Key, value: float, now: float) -> None:
+    def _hold(self, subject: SubjectKey, key: Key, value: float, now: float) -> None:
         tracked = self._all.get(key)
         if tracked is None:
             if len(self._all) >= MAX_TRACKED:
                 self.refused += 1
                 return
-            tracked = self._all[key] = Tracked(self._table.problems[key[0]], key[1], unit, value, value)
-            self._by_unit[unit].add(key)
+            tracked = self._all[key] = Tracked(self._table.problems[key[0]], key[1], subject, value, value)
+            self._by_subject[subject].add(key)
         if not tracked.holds:
             tracked.holds, tracked.held_from = True, now
             tracked.spans.append([now, now])
@@ -277,13 +277,13 @@ class Tracker:
 
     def _forget(self, tracked: Tracked) -> None:
         del self._all[tracked.key]
-        keys = self._by_unit[tracked.unit]
+        keys = self._by_subject[tracked.subject]
         keys.discard(tracked.key)
         if not keys:
-            del self._by_unit[tracked.unit]
+            del self._by_subject[tracked.subject]
 
-    def _silence(self, wall_s: float) -> Iterator[Tracked]:
-        """Find maintenance window and acknowledgement of each active problem; yield those that come into a window or out of it."""
+    def _update_windows(self, wall_s: float) -> Iterator[Tracked]:
+        """Set the maintenance window and acknowledgement of each active problem; yield those that entered or left a window."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
             is_changed = (window is None) != (tracked.window is None)
@@ -292,8 +292,8 @@ class Tracker:
             if is_changed:
                 yield tracked
 
-    def _fold(self, now: float) -> Iterator[Tracked]:
-        """Find the cause of each active problem; yield those whose cause is another one than before."""
+    def _update_causes(self, now: float) -> Iterator[Tracked]:
+        """Set the cause of each active problem; yield those whose cause has changed."""
         active = self.active()
         by_labels = self._explaining([*active, *(each for each, _ in self._lingering.values())])
         for tracked in active:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from collector.problems.conditions import Unit
+from collector.problems.conditions import Subject
 from rackflow.site import Site
 
 LEAK_POSITION = "dcim_leak_position_meters"
@@ -25,7 +25,7 @@ def sensor_places(site: Site) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def whereabouts(places: Mapping[tuple[str, str, str], str], labels: Mapping[str, str], unit: Unit) -> str:
+def whereabouts(places: Mapping[tuple[str, str, str], str], labels: Mapping[str, str], subject: Subject) -> str:
     """A sentence for a problem whose labels name a sensor; empty if nothing more is known of it."""
     own = labels.get("sensor", "")
     if not own:
@@ -34,7 +34,7 @@ def whereabouts(places: Mapping[tuple[str, str, str], str], labels: Mapping[str,
     place = places.get((site, device, own)) or places.get((site, device, ""), "")
     positions = [
         raw
-        for found, raw in unit.series.get(LEAK_POSITION, ())
+        for found, raw in subject.series.get(LEAK_POSITION, ())
         if found.get("sensor") == own and not isinstance(raw, str)
     ]
     at = f" at {positions[0]:.1f} m" if positions else ""

@@ -44,7 +44,7 @@ CREATE TABLE IF NOT EXISTS device (
 CREATE TABLE IF NOT EXISTS polls (site TEXT, hour INTEGER, body BLOB, PRIMARY KEY (site, hour)) STRICT, WITHOUT ROWID;
 """
 # What decoding rows raises that do not fit together.
-MISFIT = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
+MALFORMED = (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError)
 # A row of 100,000 devices has 4 MB before compression. The bound keeps an edited file from filling memory.
 MAX_BODY_BYTES = 32 * 1024 * 1024
 Rows = dict[int, list[float]]
@@ -182,7 +182,7 @@ def load_sites(db: sqlite3.Connection) -> dict[str, SiteRecords]:
         }
         for site, number, body in db.execute("SELECT site, hour, body FROM hour ORDER BY hour"):
             sites.setdefault(site, SiteRecords()).hours[number] = unpack(body)
-    except MISFIT as error:
+    except MALFORMED as error:
         raise corruption(str(error)) from error
     return sites
 
@@ -192,7 +192,7 @@ def load_enrolled(db: sqlite3.Connection) -> dict[PolledDevice, ExpectedDevice]:
     query = "SELECT site, agent, device, enrolled FROM device WHERE enrolled IS NOT NULL"
     try:
         return {PolledDevice(*who): msgspec.json.decode(text, type=ExpectedDevice) for *who, text in db.execute(query)}
-    except MISFIT as error:
+    except MALFORMED as error:
         raise corruption(str(error)) from error
 
 
@@ -226,7 +226,7 @@ def _columns(text: bytes) -> Iterator[tuple[int, list[float]]]:
     try:
         steps, *columns = msgspec.json.decode(text, type=tuple[list[int], list[float], list[float], list[float]])
         rows = list(zip(accumulate(steps), *columns, strict=True))
-    except MISFIT as error:
+    except MALFORMED as error:
         raise corruption(str(error)) from error
     for number, *counts in rows:
         yield number, counts

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from collector.config import CollectorConfig
-from collector.ledger import accounts, read_page
+from collector.ledger import accounts, read_snapshot
 from collector.receive import HOUR_S
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
@@ -58,7 +58,7 @@ def _with_ledger(site_month: SiteMonth, config: CollectorConfig) -> SiteMonth:
     # The report is also written without a ledger: its figures do not depend on it, and a notice says what is missing.
     fault, found = "", []
     try:
-        found = within_month(accounts([read_page(config.ledger_path)]), site_month)
+        found = within_month(accounts([read_snapshot(config.ledger_path)]), site_month)
     except RackflowError as error:
         fault = str(error)
     return SiteMonth(

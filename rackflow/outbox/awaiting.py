@@ -1,7 +1,7 @@
-"""Messages that the broker has confirmed and no collector has made durable yet: when each is sent again, or may go. Pure.
+"""Decides when messages that the broker confirmed, and no collector has stored, are sent again or given up. Pure.
 
-PUBACK says that the broker has a message, and a broker can lose it: by a queue limit, a session that somebody deletes, a kill, a disk. A
-collector tells what is durable. What it does not name, although it named messages that were sent later, was probably lost on the way.
+PUBACK means that the broker has a message, but a broker can still lose it: a queue limit, a deleted session, a kill, a disk. A collector
+reports what it has stored. If it reports a later message and not this one, this one was probably lost and is sent again.
 
 Times are arguments, in monotonic seconds.
 """
@@ -14,12 +14,12 @@ from typing import Final
 
 from rackflow.outbox.rangeset import Range, RangeSet
 
-# How long a confirmed message may lack before it is sent again, and the longest that this time grows to, doubling with each repetition
-# of the same message. A document of the collector is up to 2 s old, its last write may take a few seconds, and several collectors
-# behind one subscription are not equally fast. Sending a message twice costs little, so the first time is short. Chosen values.
+# How long a message may be missing from the reports before it is sent again. Doubles with each repetition of the same message, up to
+# LONGEST_GRACE_S. A report is up to 2 s old, a write to the store may take a few seconds, and collectors behind one subscription are
+# not equally fast. Sending a message twice costs little, so the first time is short. Chosen values.
 GRACE_S: Final = 10.0
 LONGEST_GRACE_S: Final = 600.0
-# Repetitions that are told apart: 10, 20, 40 … 640 s reach the longest time.
+# How many repetitions get a time of their own: 10, 20, 40 … 640 s reach the longest.
 LEVELS: Final = 7
 # The time is drawn from 1 to 1.5 of its length: after an outage all agents of a site would otherwise repeat in the same second.
 JITTER: Final = 0.5
@@ -41,7 +41,7 @@ class Round:
 
 
 class Awaiting:
-    """Keys of confirmed messages. While no collector has ever spoken, they are kept for `keep_s` only."""
+    """Keys of confirmed messages. While no collector has ever reported, they are kept for `keep_s` only."""
 
     def __init__(self, keep_s: float, draw: Callable[[], float] = random.random) -> None:
         self.keys = RangeSet()
@@ -51,13 +51,13 @@ class Awaiting:
         """By level, from 1 on: keys that were sent again so many times, wherever they are now."""
         self._rounds: list[Round | None] = [None] * LEVELS
         self._groups: deque[tuple[float, RangeSet]] = deque()
-        """Keys by the time of their confirmation, while no collector has spoken."""
-        self._is_spoken = False
+        """Keys by the time of their confirmation, while no collector has reported."""
+        self._reports_required = False
 
     def confirm(self, key: int, now_s: float) -> None:
         """The broker has confirmed a message."""
         self.keys.add(key, key)
-        if self._is_spoken:
+        if self._reports_required:
             return
         if not self._groups or now_s - self._groups[-1][0] >= self._keep_s / GROUPS:
             self._groups.append((now_s, RangeSet()))
@@ -71,21 +71,21 @@ class Awaiting:
                 level.take(first, last)
 
     def expired(self, now_s: float) -> list[Range]:
-        """Keys that were confirmed `keep_s` ago. To be asked only while no collector has spoken: otherwise use `spoken`."""
+        """Keys that were confirmed `keep_s` ago. Only valid until `require_reports` is called."""
         found: list[Range] = []
         longest_s = self._keep_s + self._keep_s / GROUPS if self._keep_s else 0.0
         while self._groups and now_s - self._groups[0][0] >= longest_s:
             found += self._groups.popleft()[1].intersection(self.keys)
         return found
 
-    def spoken(self) -> None:
-        """A collector has spoken: only its word frees from now on."""
-        self._is_spoken = True
+    def require_reports(self) -> None:
+        """A collector has reported: from now on only reports delete messages."""
+        self._reports_required = True
         self._groups.clear()
 
-    def silenced(self, now_s: float) -> None:
-        """No collector reads these messages any more: what is awaited now is kept for `keep_s`."""
-        self._is_spoken = False
+    def collectors_gone(self, now_s: float) -> None:
+        """No collector reads these messages any more: keep what is awaited now for `keep_s`."""
+        self._reports_required = False
         self._groups = deque([(now_s, RangeSet(self.keys))])
         self._rounds = [None] * LEVELS
 

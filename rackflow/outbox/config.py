@@ -34,9 +34,9 @@ class OutboxSection(StrictModel):
     backlog_per_s: Annotated[float, Field(gt=0, le=100_000)] = 500.0
     """Most old messages sent per second after an outage; new ones go first. Fewer are sent while collectors do not keep up."""
     require: Annotated[list[CollectorName], Field(min_length=1, max_length=8)] | Literal["any"] = "any"
-    """Collectors (their `client_id`) that must all have stored a message before it is deleted; with `any` the word of one is enough."""
+    """Collectors (their `client_id`) that must all have stored a message before it is deleted; with `any` one of them is enough."""
     keep_confirmed_s: Annotated[float, Field(ge=0, le=3600)] = 90.0
-    """Seconds that a confirmed message is kept while no collector has ever spoken, for topics that only other programs read."""
+    """Seconds that a confirmed message is kept while no collector has ever reported, for topics that only other programs read."""
 
     @model_validator(mode="after")
     def _complete(self) -> "OutboxSection":

@@ -21,15 +21,15 @@ import msgspec
 from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
-from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, do
+from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, run_job
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.numbers import Run, add_range, added, bounded, numbers_of_keys
+from rackflow.outbox.numbers import EpochBase, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
 from rackflow.outbox.state import RUNS_KEPT, Limits, Totals
-from rackflow.outbox.words import Words
+from rackflow.outbox.stored_reports import StoredReports
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
@@ -43,8 +43,8 @@ SLOW_S: Final = 2.0
 RETRY_S: Final = 2.0
 # Held messages that one commit may evict: more than arrive between two commits, so that the file keeps to its limit.
 EVICT_HELD: Final = 1024
-# Messages that one commit deletes at most: a tenth of a second. The word of a collector that comes back frees an hour's backlog at once,
-# and new messages must not wait for that.
+# Messages that one commit deletes at most, which takes a tenth of a second. The report of a collector that comes back can free an hour's
+# backlog at once, and new messages must not wait for that.
 DELETE_KEYS: Final = 20_000
 # Limit of messages in memory while the disk refuses. Beyond it the oldest is dropped and counted as `disk`. Chosen: half of the
 # limit of an outbox in memory, because a full disk must not make the agent use up the machine's memory.
@@ -90,11 +90,11 @@ class DiskOutbox:
         self._done = RangeSet()
         """Keys that the next commits delete."""
         self._awaiting = Awaiting(limits.confirmed_s)
-        self._words = Words(require)
-        if self._words.heard:
-            self._awaiting.spoken()
-            self._pace.begin(clock(), is_heard=True)
-        self._known_on_disk: list[tuple[str, str]] = []
+        self._reports = StoredReports(require)
+        if self._reports.are_required:
+            self._awaiting.require_reports()
+            self._pace.begin(clock(), has_reports=True)
+        self._collectors_on_disk: list[tuple[str, str]] = []
         self._lanes = Lanes(lambda: self.backlog_per_s, self._request_backlog)
         self._backlog = RangeSet()
         """Messages on disk that are to be sent and not in memory yet."""
@@ -177,40 +177,40 @@ class DiskOutbox:
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
-        if not self._words.heard:
+        if not self._reports.are_required:
             # One that was confirmed before it was written (the disk refuses) need not be written.
             if key in self._unsaved and key not in self._writing:
                 self._free([(key, key)])
             self._free(self._awaiting.expired(now_s))
 
-    def stored(self, word: Stored) -> None:
+    def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
-        was_heard = self._words.heard
-        keys = self._keys_of(word)
-        self._free(self._words.hear(word.collector, word.ledger, keys))
+        had_reports = self._reports.are_required
+        keys = self._keys_of(report)
+        self._free(self._reports.update(report.collector, report.ledger, keys))
         self._pace.stored(max((last for _, last in keys), default=0), self._clock())
-        if self._words.heard and not was_heard:
-            self._awaiting.spoken()
-        if self._words.known != self._known_on_disk:
+        if self._reports.are_required and not had_reports:
+            self._awaiting.require_reports()
+        if self._reports.collectors != self._collectors_on_disk:
             self._wanted.set()
-        lost = self._awaiting.missing(self._words.highest, self._handed_out, self._clock())
+        lost = self._awaiting.missing(self._reports.highest, self._handed_out, self._clock())
         for first, last in lost:
             self._republished += last - first + 1
             self._return_to_backlog(first, last)
         if lost:
             log.info(
                 "outbox=%s collector=%s republishing %d messages that did not reach the collector",
-                *(self._path, word.collector, sum(last - first + 1 for first, last in lost)),
+                *(self._path, report.collector, sum(last - first + 1 for first, last in lost)),
             )
             self._lanes.wake()
             self._request_backlog()
 
     def withdrawn(self, collector: str) -> None:
         """See `Outbox.withdrawn`."""
-        self._words.withdraw(collector)
-        if not self._words.heard:
-            self._awaiting.silenced(self._clock())
-            self._pace.silenced()
+        self._reports.withdraw(collector)
+        if not self._reports.are_required:
+            self._awaiting.collectors_gone(self._clock())
+            self._pace.collectors_gone()
         self._wanted.set()
 
     def hold(self, key: int) -> None:
@@ -227,7 +227,7 @@ class DiskOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._pace.begin(self._clock(), is_heard=self._words.heard)
+        self._pace.begin(self._clock(), has_reports=self._reports.are_required)
         for key in self._resumed:
             self._backlog.add(key, key)
         self._resumed = array("q")
@@ -248,8 +248,8 @@ class DiskOutbox:
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         totals = self._totals
-        is_heard, awaiting = self._words.heard, len(self._awaiting.keys)
-        messages = len(self._present) - (0 if is_heard else awaiting)
+        reports_required, awaiting = self._reports.are_required, len(self._awaiting.keys)
+        messages = len(self._present) - (0 if reports_required else awaiting)
         oldest_ms = totals.oldest_ms or next((each.time_ms for each in self._unsaved.values()), 0)
         return OutboxStats(
             messages=messages,
@@ -261,9 +261,9 @@ class DiskOutbox:
             durable=self.fault is None,
             damaged=totals.damaged,
             held=len(self._held),
-            awaiting=awaiting if is_heard else 0,
+            awaiting=awaiting if reports_required else 0,
             republished=self._republished,
-            heard=is_heard,
+            reports_required=reports_required,
             limit_s=self._limits.age_s,
         )
 
@@ -288,19 +288,19 @@ class DiskOutbox:
         ]
         return Account(kind="disk", held=bounded(held), dropped=[*self._totals.losses, *self._losses], ended=ended)
 
-    def _runs(self) -> list[Run]:
+    def _runs(self) -> list[EpochBase]:
         """The epochs, each with the key before its first message."""
-        runs = self._totals.runs or [Run(0, self._epoch)]
-        return [Run(run.base - runs[-1].base, run.epoch) for run in runs]
+        runs = self._totals.runs or [EpochBase(0, self._epoch)]
+        return [EpochBase(run.base - runs[-1].base, run.epoch) for run in runs]
 
     def _numbers(self, first: int, last: int) -> list[Numbers]:
         return numbers_of_keys(self._runs(), first, last)
 
-    def _keys_of(self, word: Stored) -> list[Range]:
+    def _keys_of(self, report: Stored) -> list[Range]:
         """The keys of durable messages, ascending, as far as they are of epochs that are known, and were handed out."""
         runs, found = self._runs(), list[Range]()
         for run, end in zip(runs, [*(later.base for later in runs[1:]), self._handed_out], strict=True):
-            for first, last in word.durable.get(run.epoch, ()):
+            for first, last in report.durable.get(run.epoch, ()):
                 if first + run.base <= end:
                     found.append((first + run.base, min(last + run.base, end)))
         return found
@@ -339,16 +339,16 @@ class DiskOutbox:
         self._writing = frozenset(self._unsaved)
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
         is_nearly_full = self._totals.used_bytes + self._unsaved_bytes > self._limits.size_bytes // 2
-        if is_nearly_full and not self._words.heard:
-            # Undelivered messages take precedence over confirmed ones: none is evicted to keep a confirmed message.
+        if is_nearly_full and not self._reports.are_required:
+            # A message that was not delivered at all must not be evicted to keep one that the broker has confirmed.
             self._free(list(self._awaiting.keys))
         # Only near the limit, because it costs a walk over all held topics.
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
-        heard = self._words.known if self._words.known != self._known_on_disk else None
+        collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
         done = self._done.head(DELETE_KEYS)
         is_trial = self.fault is not None and not rows
-        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, heard, is_trial)
+        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, collectors, is_trial)
 
     async def _run_job(self, job: DiskJob) -> None:
         # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
@@ -370,17 +370,17 @@ class DiskOutbox:
 
     def _run_in_thread(self, job: DiskJob) -> JobResult:
         """Do a job, in the thread. The file is opened here because opening can take long, too."""
-        opened, heard = list[Range](), list[tuple[str, str]]()
+        opened, collectors = list[Range](), list[tuple[str, str]]()
         if self._log is None:
             self._log = OutboxLog(self._path, self._epoch, self._limits)
-            opened, heard = self._log.present, self._log.heard
-        return do(job, self._log, opened, heard)
+            opened, collectors = self._log.present, self._log.collectors
+        return run_job(job, self._log, opened, collectors)
 
     def _apply_result(self, job: DiskJob, result: JobResult) -> None:
         self._totals = result.totals
         self._take_over(result)
-        if job.heard is not None:
-            self._known_on_disk = job.heard
+        if job.collectors is not None:
+            self._collectors_on_disk = job.collectors
         for first, last in job.done:
             self._done.take(first, last)
         self._losses = [each for each in self._losses if each not in job.losses]
@@ -393,22 +393,22 @@ class DiskOutbox:
         if job.resumed and self._resumed[: len(job.resumed)].tolist() == job.resumed:
             del self._resumed[: len(job.resumed)]
             self._lanes.put_first([each for each in result.resumed if self._is_resumed(each)])
-        self._words.trim(self._present.first if self._present.first is not None else self._last + 1)
+        self._reports.trim(self._present.first if self._present.first is not None else self._last + 1)
         if not self._lanes.backlog:
             self._request_backlog()
         if self._done:
             self._wanted.set()
 
     def _take_over(self, result: JobResult) -> None:
-        """If the job has opened the file: what is in there is to be sent, and who had spoken is known."""
+        """If the job has opened the file: its messages become backlog, and its collectors are known."""
         for first, last in result.opened:
             self._present.add(first, last)
             self._backlog.add(first, last)
-        if result.heard:
-            self._known_on_disk = sorted(result.heard)
-            self._words.remember(result.heard)
-            self._awaiting.spoken()
-            self._pace.begin(self._clock(), is_heard=True)
+        if result.collectors:
+            self._collectors_on_disk = sorted(result.collectors)
+            self._reports.restore(result.collectors)
+            self._awaiting.require_reports()
+            self._pace.begin(self._clock(), has_reports=True)
 
     def _forget_evicted(self, evicted: list[Range]) -> None:
         # One that waits in memory to be sent is sent all the same.
@@ -493,7 +493,7 @@ class DiskOutbox:
 
 
 def _keys_in(keys: Collection[int], first: int, last: int) -> list[int]:
-    """Those of the keys that are from `first` to `last`, whichever is quicker to go through."""
+    """The keys from `first` to `last`; goes through the range or through the keys, whichever is shorter."""
     if last - first < len(keys):
         return [key for key in range(first, last + 1) if key in keys]
     return [key for key in keys if first <= key <= last]

@@ -18,10 +18,10 @@ from zlib import crc32
 from rackflow.documents import MAX_PAYLOAD_BYTES, Numbers
 from rackflow.errors import ConfigError
 from rackflow.outbox.mark import MAX_KEY, MarkFile
-from rackflow.outbox.numbers import Run
+from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message
-from rackflow.outbox.words import MAX_COLLECTORS
+from rackflow.outbox.stored_reports import MAX_COLLECTORS
 from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, corruption, set_aside
 
 log = logging.getLogger(__name__)
@@ -77,9 +77,9 @@ class FormerOutbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mark = MarkFile(_mark_of(path)).read()
-        self.runs: list[Run] = []
+        self.runs: list[EpochBase] = []
         self.losses: list[Numbers] = []
-        self.heard: list[tuple[str, str]] = []
+        self.collectors: list[tuple[str, str]] = []
         self.last_key = 0
         self.damaged = 0
         self._age_ms = 0
@@ -152,10 +152,10 @@ class FormerOutbox:
         last_key, age_ms, wall_ms = db.execute("SELECT last_key, age_ms, wall_ms FROM state").fetchone()
         rest_ms = int(time.time() * 1000) - wall_ms
         self._age_ms = age_ms + (rest_ms if 0 < rest_ms < _LONGEST_REST_MS else 0)
-        self.runs = [Run(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")]
+        self.runs = [EpochBase(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")]
         found = db.execute("SELECT epoch, first, last, reason FROM loss ORDER BY rowid")
         self.losses = [Numbers(epoch=row[0], first=row[1], last=row[2], reason=row[3]) for row in found]
-        self.heard = db.execute("SELECT collector, ledger FROM heard").fetchall()
+        self.collectors = db.execute("SELECT collector, ledger FROM heard").fetchall()
         (highest,) = db.execute("SELECT coalesce(max(key), 0) FROM message").fetchone()
         self.last_key = max(last_key, highest)
 

@@ -17,9 +17,9 @@ READ_ROWS: Final = 256
 class DiskJob:
     """One piece of work for the thread.
 
-    Write `rows`, delete the keys `done`, evict none of `spare` and `held` first, read the messages of the ranges `read` and those of
-    `resumed`. `losses` were dropped from memory; `heard` are the collectors that have spoken, or None if it is known on disk. With
-    `is_trial` something is written in any case: the disk has refused, and only a write shows that it takes again.
+    Write `rows`; delete the keys `done`; if the outbox is too large, drop `held` first and never `spare`; read the ranges `read` and the
+    keys `resumed`. `losses` were dropped from memory and are to be recorded. `collectors` are those that have reported, None if that is
+    unchanged. With `is_trial` something is written in any case, because only a write shows whether a disk that failed works again.
     """
 
     rows: list[Message]
@@ -29,31 +29,31 @@ class DiskJob:
     losses: list[Numbers] = field(default_factory=list)
     held: list[int] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)
-    heard: list[tuple[str, str]] | None = None
+    collectors: list[tuple[str, str]] | None = None
     is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a job read and evicted, and the file's totals after it. If it opened the file, what was in there, and who was heard."""
+    """What a job read and evicted, and the file's totals after it. If it opened the file: the keys (`opened`) and collectors in it."""
 
     found: list[Message]
     resumed: list[Message]
     totals: Totals
     evicted: list[Range]
     opened: list[Range]
-    heard: list[tuple[str, str]]
+    collectors: list[tuple[str, str]]
 
 
-def do(job: DiskJob, log: OutboxLog, opened: list[Range], heard: list[tuple[str, str]]) -> JobResult:
-    """Do a job. `opened` and `heard` are passed on. Raises OSError."""
-    if job.heard is not None or job.is_trial:
-        log.remember(log.heard if job.heard is None else job.heard)
+def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[tuple[str, str]]) -> JobResult:
+    """Do a job. `opened` and `collectors` are passed on to the result. Raises OSError."""
+    if job.collectors is not None or job.is_trial:
+        log.save_collectors(log.collectors if job.collectors is None else job.collectors)
     if job.rows or job.done or job.losses:
         log.lost = job.losses
         log.commit(job.rows, job.done, job.spare, job.held)
     found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_ROWS)]
     resumed = log.read_keys(job.resumed)
-    # Of a job that failed the next one tells what was dropped.
+    # Taken only here, at the end: if a job fails, the next one reports what both have evicted.
     evicted, log.evicted = log.evicted, []
-    return JobResult(found, resumed, replace(log.totals, dropped=dict(log.totals.dropped)), evicted, opened, heard)
+    return JobResult(found, resumed, replace(log.totals, dropped=dict(log.totals.dropped)), evicted, opened, collectors)

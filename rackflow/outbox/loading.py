@@ -91,16 +91,16 @@ def _take(loaded: Loaded, opened: Opened) -> None:
         opened.state.apply(record)
     if loaded.stamp.age_ms >= opened.stamp.age_ms:
         opened.stamp = loaded.stamp
-    frames = segment.frames
-    for frame in range(len(frames)):
-        opened.waiting.add(*frames.keys(frame))
+    index = segment.index
+    for position in range(len(index)):
+        opened.waiting.add(*index.keys(position))
     for first, last in loaded.freed:
         for low, high in opened.waiting.within(first, last):
             # A file tells only what is free in itself.
-            if len(frames) and low <= frames.last and high >= frames.first:
-                here = max(low, frames.first), min(high, frames.last)
+            if len(index) and low <= index.last and high >= index.first:
+                here = max(low, index.first), min(high, index.last)
                 opened.waiting.take(*here)
-                frames.free(*here)
+                index.free(*here)
     opened.highest = max(opened.highest, segment.last_key, segment.head.after_key)
     opened.segments.append(segment)
 
@@ -128,7 +128,7 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
         else:
             segment = loaded.segment
             yield from loaded.holes
-            highest = max(highest, segment.head.after_key, segment.frames.last if len(segment.frames) else 0)
+            highest = max(highest, segment.head.after_key, segment.index.last if len(segment.index) else 0)
             expected = segment.head.last_key or expected
         if is_newest and mark is not None:
             expected = max(expected, mark.last)

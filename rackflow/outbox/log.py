@@ -21,7 +21,7 @@ from rackflow.documents import Numbers
 from rackflow.errors import ConfigError
 from rackflow.outbox.loading import Opened, folder_of, load_folder, set_aside
 from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import Run, numbers_of_keys, ranges
+from rackflow.outbox.numbers import EpochBase, numbers_of_keys, ranges
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.record import Stamp
 from rackflow.outbox.seam import Message
@@ -94,14 +94,14 @@ class OutboxLog:
         return self._state.totals
 
     @property
-    def heard(self) -> list[tuple[str, str]]:
-        """The collectors that have spoken, with the names of their ledgers."""
-        return self._state.heard
+    def collectors(self) -> list[tuple[str, str]]:
+        """The collectors that have reported, with the names of their ledgers."""
+        return self._state.collectors
 
-    def remember(self, heard: Sequence[tuple[str, str]]) -> None:
-        """Keep which collectors have spoken, with the names of their ledgers. Raises OSError."""
-        self._state.heard = list(heard)
-        self._state.changed.add("heard")
+    def save_collectors(self, collectors: Sequence[tuple[str, str]]) -> None:
+        """Keep on disk which collectors have reported, with the names of their ledgers. Raises OSError."""
+        self._state.collectors = list(collectors)
+        self._state.changed.add("collectors")
         self._segments.write((), self._stamp())
 
     def commit(
@@ -166,7 +166,7 @@ class OutboxLog:
         self._base = totals.last_key
         oldest = self._segments.waiting.first
         runs = forget_runs(totals.runs, oldest if oldest is not None else totals.last_key + 1)
-        totals.runs = [*(run for run in runs if run.base != self._base), Run(self._base, epoch)]
+        totals.runs = [*(run for run in runs if run.base != self._base), EpochBase(self._base, epoch)]
         self._state.changed.add("runs")
         # Begins a new file, so that the state is safe before damaged ones are replaced.
         self._segments.write((), self._stamp())
@@ -201,11 +201,11 @@ class OutboxLog:
         if former.runs and totals.runs and totals.runs[-1].epoch == former.runs[-1].epoch:
             # A move that was interrupted: no epoch has begun since. What is here already is the beginning of what is to be moved.
             offset, segments.highest = totals.runs[-1].base - former.runs[-1].base, written
-        totals.runs += [Run(run.base + offset, run.epoch) for run in former.runs if run.epoch not in bases]
+        totals.runs += [EpochBase(run.base + offset, run.epoch) for run in former.runs if run.epoch not in bases]
         totals.last_key = max(totals.last_key, offset + former.last_key)
         state.count_losses(former.losses)
-        state.heard = sorted({**dict(former.heard), **dict(state.heard)}.items())
-        state.changed |= {"runs", "losses", "heard"}
+        state.collectors = sorted({**dict(former.collectors), **dict(state.collectors)}.items())
+        state.changed |= {"runs", "losses", "collectors"}
         segments.write((), self._stamp())
         moved = 0
         for messages, age_ms in former.messages():
@@ -242,16 +242,16 @@ class OutboxLog:
         expired_ms = now_ms - int(self._limits.age_s * 1000)
         evicted: list[Range] = []
         for file in self._segments.files:
-            frames, doomed = file.frames, {"expired": RangeSet(), "full": RangeSet()}
-            oldest, is_all_expired = frames.oldest(), True
+            index, doomed = file.index, {"expired": RangeSet(), "full": RangeSet()}
+            oldest, is_all_expired = index.oldest(), True
             if oldest is None:
                 continue
             is_full = self._segments.live_bytes > self._limits.size_bytes
-            for frame in range(oldest, len(frames)):
-                is_expired = frames.kept_ms[frame] < expired_ms
+            for position in range(oldest, len(index)):
+                is_expired = index.kept_ms[position] < expired_ms
                 is_all_expired &= is_expired
                 if is_expired or is_full:
-                    doomed["expired" if is_expired else "full"].add(*frames.keys(frame))
+                    doomed["expired" if is_expired else "full"].add(*index.keys(position))
                 else:
                     break
             for reason, keys in doomed.items():
@@ -278,8 +278,8 @@ class OutboxLog:
         totals.used_bytes = segments.live_bytes
         oldest, totals.oldest_ms = totals.last_key + 1, 0
         for file in segments.files:
-            if (frame := file.frames.oldest()) is not None:
-                oldest, totals.oldest_ms = segments.waiting.first or oldest, file.frames.times_ms[frame]
+            if (position := file.index.oldest()) is not None:
+                oldest, totals.oldest_ms = segments.waiting.first or oldest, file.index.times_ms[position]
                 break
         totals.oldest_key = oldest - self._base
         self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rackflow.outbox.numbers import Run
+from rackflow.outbox.numbers import EpochBase
 
 MAX_KEY: Final = 2**53
 """No outbox ever has this many messages: 285,000 years of 1,000 a second."""
@@ -22,7 +22,7 @@ class Mark:
 
     first: int
     last: int
-    runs: tuple[Run, ...]
+    runs: tuple[EpochBase, ...]
 
 
 class MarkFile:
@@ -47,7 +47,7 @@ class MarkFile:
             if not self._path.is_file():
                 return None
             found = json.loads(self._path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\0"))
-            runs = tuple(Run(int(base), str(epoch)) for base, epoch in found["runs"])
+            runs = tuple(EpochBase(int(base), str(epoch)) for base, epoch in found["runs"])
             mark = Mark(int(found["first"]), int(found["last"]), runs)
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None

@@ -16,7 +16,7 @@ from rackflow.outbox.numbers import add_range
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
-from rackflow.outbox.words import Words
+from rackflow.outbox.stored_reports import StoredReports
 
 # Far above any real rate, so that the backlog's rate is not limited.
 UNBOUNDED_PER_S = 1e9
@@ -25,7 +25,7 @@ UNBOUNDED_PER_S = 1e9
 class MemoryOutbox:
     """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`, held ones before.
 
-    While no collector has ever spoken, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
+    While no collector has ever reported, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
     half of the limit: a message that may be needed again never displaces one that was not delivered at all.
     """
 
@@ -50,10 +50,10 @@ class MemoryOutbox:
         self._messages: dict[int, Message] = {}
         """All messages, by key; wherever else they are, here is the last word on whether they still exist."""
         self._awaiting = Awaiting(confirmed_s)
-        self._words = Words(require)
-        if self._words.heard:
-            self._awaiting.spoken()
-            self._pace.begin(clock(), is_heard=True)
+        self._reports = StoredReports(require)
+        if self._reports.are_required:
+            self._awaiting.require_reports()
+            self._pace.begin(clock(), has_reports=True)
         self._held = HeldKeys()
         self._republished = 0
 
@@ -66,7 +66,7 @@ class MemoryOutbox:
         self._messages[key] = message
         if (relegated := self._lanes.push(message)) is not None:
             self._lanes.backlog[relegated.key] = relegated
-        if self._size > self._limit // 2 and not self._words.heard:
+        if self._size > self._limit // 2 and not self._reports.are_required:
             self._free(list(self._awaiting.keys))
         self._shrink()
         return key
@@ -89,21 +89,21 @@ class MemoryOutbox:
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
-        if not self._words.heard:
+        if not self._reports.are_required:
             self._free(self._awaiting.expired(now_s))
 
-    def stored(self, word: Stored) -> None:
+    def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
-        was_heard = self._words.heard
+        had_reports = self._reports.are_required
         ranges = [
-            (first, min(last, self._last)) for first, last in word.durable.get(self._epoch, ()) if first <= self._last
+            (first, min(last, self._last)) for first, last in report.durable.get(self._epoch, ()) if first <= self._last
         ]
-        self._free(self._words.hear(word.collector, word.ledger, ranges))
-        self._words.trim(min(self._messages, default=self._last + 1))
+        self._free(self._reports.update(report.collector, report.ledger, ranges))
+        self._reports.trim(min(self._messages, default=self._last + 1))
         self._pace.stored(max((last for _, last in ranges), default=0), self._clock())
-        if self._words.heard and not was_heard:
-            self._awaiting.spoken()
-        lost = self._awaiting.missing(self._words.highest, self._last, self._clock())
+        if self._reports.are_required and not had_reports:
+            self._awaiting.require_reports()
+        lost = self._awaiting.missing(self._reports.highest, self._last, self._clock())
         if lost:
             again = [key for first, last in lost for key in range(first, last + 1)]
             self._republished += len(again)
@@ -111,10 +111,10 @@ class MemoryOutbox:
 
     def withdrawn(self, collector: str) -> None:
         """See `Outbox.withdrawn`."""
-        self._words.withdraw(collector)
-        if not self._words.heard:
-            self._awaiting.silenced(self._clock())
-            self._pace.silenced()
+        self._reports.withdraw(collector)
+        if not self._reports.are_required:
+            self._awaiting.collectors_gone(self._clock())
+            self._pace.collectors_gone()
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
@@ -127,7 +127,7 @@ class MemoryOutbox:
 
     def rewind(self) -> None:
         """See `Outbox.rewind`."""
-        self._pace.begin(self._clock(), is_heard=self._words.heard)
+        self._pace.begin(self._clock(), has_reports=self._reports.are_required)
         self._lanes.backlog.update((message.key, message) for message in self._lanes.clear())
         # Messages that were in flight were exempt from the limit, and no longer are.
         self._shrink()
@@ -140,9 +140,9 @@ class MemoryOutbox:
 
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
-        lanes, is_heard = self._lanes, self._words.heard
+        lanes, reports_required = self._lanes, self._reports.are_required
         # Without a collector, what the broker has confirmed is delivered, and only kept for a while.
-        kept = RangeSet() if is_heard else self._awaiting.keys
+        kept = RangeSet() if reports_required else self._awaiting.keys
         oldest = self._oldest_outside(kept)
         behind = [*lanes.in_flight, *lanes.backlog]
         for each in (self._held, self._awaiting.keys):
@@ -157,9 +157,9 @@ class MemoryOutbox:
             account=Account(kind="memory", held=held, dropped=list(self._ranges)),
             durable=False,
             held=len(self._held),
-            awaiting=len(self._awaiting.keys) if is_heard else 0,
+            awaiting=len(self._awaiting.keys) if reports_required else 0,
             republished=self._republished,
-            heard=is_heard,
+            reports_required=reports_required,
         )
 
     def _oldest_outside(self, kept: RangeSet) -> Message | None:

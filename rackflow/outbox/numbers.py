@@ -1,6 +1,6 @@
 """Ranges of keys in an outbox file, and ranges of message numbers as an agent's status reports them.
 
-A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of runs connects the two.
+A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of epoch bases (`runs`) connects the two.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ MAX_RANGES: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One epoch in a file: the message with number n has key `base + n`."""
+class EpochBase:
+    """Where an epoch begins among the keys of a file: its message with number n has key `base + n`."""
 
     base: int
     epoch: str
@@ -48,7 +48,7 @@ def gaps(first: int, last: int, present: Collection[int]) -> list[tuple[int, int
     return [*found, (expected, last)] if expected <= last else found
 
 
-def numbers_of_keys(runs: Sequence[Run], first: int, last: int, reason: str = "") -> list[Numbers]:
+def numbers_of_keys(runs: Sequence[EpochBase], first: int, last: int, reason: str = "") -> list[Numbers]:
     """The keys from `first` to `last` as message numbers of the epochs they belong to."""
     ordered = sorted(runs, key=lambda run: run.base)
     found = []

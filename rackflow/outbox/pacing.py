@@ -1,9 +1,9 @@
 """How fast an outbox sends its backlog: as fast as collectors store it, so that live messages do not wait behind it. Pure.
 
 After an outage all agents of a site send their backlogs at once, and what collectors cannot store waits in the broker, where live messages
-stand behind old ones. No agent knows the others, but each hears what of its own is durable. Live messages have the highest numbers and
-a broker keeps their order, so how long ago the first one that is not durable was confirmed is how long the queue is. The rate falls by half
-while that is too long and grows slowly otherwise, as a TCP sender does with what it learns from acknowledgements.
+stand behind old ones. No agent knows the others, but each gets reports of which of its messages are stored. Live messages have the
+highest numbers and the broker keeps their order, so the age of the oldest confirmed message that is not stored is the length of the
+queue. The rate is halved while the queue is too long and grows slowly otherwise, as a TCP sender's does with acknowledgements.
 
 Times are seconds of one steady clock.
 """
@@ -12,20 +12,21 @@ from collections import deque
 from typing import Final
 
 # The first rate after a connection was opened, as a share of the most. All agents of a site begin in the same second, and before the first
-# words of the collectors each one is blind.
+# report of a collector none of them knows how long the queue is.
 START_SHARE: Final = 0.04
-# What is more than a store takes anyway is a queue: more than the least within a minute or two, of which at most LARGEST_BASE_S is
-# believed. `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
+# Time until a message is stored, beyond the shortest such time of the last one or two minutes, is taken for a queue. Of that shortest
+# time at most LARGEST_BASE_S is believed: a queue that never ends must not count as normal.
+# `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
 # 3 to 12 s, and everything was stored within 5 % of the same time.
 QUEUE_S: Final = 1.0
 BASE_WINDOW_S: Final = 60.0
 LARGEST_BASE_S: Final = 2.0
-# Words come every 2 s while anything is stored. After so long without one nothing is stored, or the words wait as well.
+# Reports come every 2 s while anything is stored. After so long without one nothing is being stored, or the reports are queued, too.
 SILENT_S: Final = 6.0
-# What one decision does takes this long to be heard of: the queue itself and the time between words.
+# Time until a change of rate shows in the reports: the queue itself and the time between two reports.
 STEP_S: Final = 3.0
 GROWTH: Final = 1.4
-"""Of the rate, with each word that tells of no queue."""
+"""The rate is multiplied by this with each report that shows no queue."""
 LEAST_SHARE: Final = 0.002
 # Confirmations remembered, so far apart that they cover an hour.
 EVERY_S: Final = 0.25
@@ -33,24 +34,24 @@ MAX_MARKS: Final = 14_400
 
 
 class BacklogPace:
-    """The rate of one outbox. While no collector has spoken there is nothing to go by, and it is `most_per_s`."""
+    """The rate of one outbox. While no collector has reported it is `most_per_s`."""
 
     def __init__(self, most_per_s: float) -> None:
         self._most_per_s = most_per_s
         self._per_s = most_per_s
         self._marks: deque[tuple[int, float]] = deque(maxlen=MAX_MARKS)
         """Keys, ascending, with the time of their confirmation: live messages, as they are the newest."""
-        self._heard_s: float | None = None
+        self._reported_s: float | None = None
         self._slowed_s = float("-inf")
         self._bases = (LARGEST_BASE_S, LARGEST_BASE_S)
         """The shortest times until a message was durable, of the window before and of the present one."""
         self._window_until_s = float("-inf")
 
-    def begin(self, now_s: float, *, is_heard: bool) -> None:
-        """A connection was opened. `is_heard`: whether a collector has ever spoken."""
+    def begin(self, now_s: float, *, has_reports: bool) -> None:
+        """A connection was opened. `has_reports`: whether a collector has ever reported."""
         self._marks.clear()
-        self._heard_s = now_s if is_heard else None
-        self._per_s = self._most_per_s * (START_SHARE if is_heard else 1.0)
+        self._reported_s = now_s if has_reports else None
+        self._per_s = self._most_per_s * (START_SHARE if has_reports else 1.0)
 
     def confirmed(self, key: int, now_s: float) -> None:
         """The broker has confirmed a message."""
@@ -58,8 +59,8 @@ class BacklogPace:
             self._marks.append((key, now_s))
 
     def stored(self, highest: int, now_s: float) -> None:
-        """A collector has spoken; `highest` is the highest key that it has stored. Of several, the one that is ahead counts."""
-        self._heard_s = now_s
+        """A collector has reported; `highest` is the highest key that it has stored. Of several collectors, the one ahead counts."""
+        self._reported_s = now_s
         while self._marks and self._marks[0][0] <= highest:
             self._marks.popleft()
         late_s = self._queue_s(now_s)
@@ -73,14 +74,14 @@ class BacklogPace:
         elif now_s - self._slowed_s >= STEP_S:
             self._per_s = min(self._most_per_s, self._per_s * GROWTH)
 
-    def silenced(self) -> None:
+    def collectors_gone(self) -> None:
         """No collector reads these messages any more."""
-        self._heard_s = None
+        self._reported_s = None
         self._per_s = self._most_per_s
 
     def per_s(self, now_s: float) -> float:
         """Messages of the backlog that may be sent a second, now."""
-        if self._heard_s is not None and now_s - self._heard_s > SILENT_S and self._queue_s(now_s) > SILENT_S:
+        if self._reported_s is not None and now_s - self._reported_s > SILENT_S and self._queue_s(now_s) > SILENT_S:
             self._slow_down(now_s)
         return self._per_s
 

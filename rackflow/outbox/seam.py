@@ -26,8 +26,9 @@ class Message:
 class OutboxStats:
     """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty. `held` of the messages are held back.
 
-    `awaiting` of the messages are with the broker, and no collector has made them durable yet; `republished` counts those that were
-    sent again because a later one is durable. `heard` tells whether a collector has ever spoken. `durable` tells whether a message put
+    `awaiting` of the messages were confirmed by the broker and not yet stored by a collector; `republished` counts those that were
+    sent again because a later one is durable. `reports_required` tells whether only a collector's report deletes messages (one has
+    reported before, or some are required). `durable` tells whether a message put
     now survives the end of the process; `damaged` counts files that had to be set aside.
     """
 
@@ -42,7 +43,7 @@ class OutboxStats:
     held: int = 0
     awaiting: int = 0
     republished: int = 0
-    heard: bool = False
+    reports_required: bool = False
     limit_s: float = 0.0
     """Age at which a message is dropped; 0 if there is no such limit."""
 
@@ -64,7 +65,7 @@ class Outbox(Protocol):
         """The next message that is not in flight; waits until there is one."""
 
     def done(self, key: int, loss: str = "") -> None:
-        """The message is durable on the other side, and may be deleted. Unknown keys are ignored (evicted meanwhile).
+        """Delete a message that is durable on the other side. Unknown keys are ignored, since it may have been evicted.
 
         With `loss` it is given up instead: dropped and counted under this reason, and told in the account.
         """
@@ -72,14 +73,14 @@ class Outbox(Protocol):
     def confirmed(self, key: int) -> None:
         """The broker has confirmed the message. It stays until a collector has stored it.
 
-        While no collector has ever spoken, it stays for the configured time only.
+        While no collector has ever reported, it stays for the configured time only.
         """
 
-    def stored(self, word: Stored) -> None:
-        """A collector says what it has made durable: it is deleted. What is missing before that is sent again after a while."""
+    def stored(self, report: Stored) -> None:
+        """A collector reports what it has made durable. That is deleted; older messages that it lacks are sent again after a while."""
 
     def withdrawn(self, collector: str) -> None:
-        """A collector took back its word: it does not read these messages any more."""
+        """A collector has withdrawn its report: it does not read these messages any more."""
 
     def hold(self, key: int) -> None:
         """Keep a message that was taken, and do not hand it out before `resume`: the other side refuses its topic.
@@ -93,7 +94,7 @@ class Outbox(Protocol):
     def rewind(self) -> None:
         """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first.
 
-        Those that the broker has confirmed stay where they are: a break says nothing about them.
+        Messages that the broker has confirmed are not sent again because of it.
         """
 
     def stats(self) -> OutboxStats:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 from rackflow.errors import ConfigError
-from rackflow.outbox.frames import Frames
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.record import (
     FORMAT,
@@ -29,6 +28,7 @@ from rackflow.outbox.record import (
     is_whole,
     scan,
 )
+from rackflow.outbox.record_index import RecordIndex
 from rackflow.outbox.seam import Message
 from rackflow.outbox.state import StateRecord, decode_state
 from rackflow.process.files import read_regular, sync
@@ -55,7 +55,7 @@ class Segment:
         self.path = path
         self.head = head
         self.end = end
-        self.frames = Frames()
+        self.index = RecordIndex()
         self.encoder = Encoder(head.salt)
         self.allocated = end
         """Bytes of the file, with the zeros that were written ahead."""
@@ -70,7 +70,7 @@ class Segment:
     @property
     def last_key(self) -> int:
         """The last key that was ever written to this file; 0 if there was none."""
-        return max(self.head.last_key, self.frames.last if len(self.frames) else 0)
+        return max(self.head.last_key, self.index.last if len(self.index) else 0)
 
     def write(self, data: bytes, *, durable: bool) -> None:
         """Append records; with `durable` they outlive a power cut on return."""
@@ -92,7 +92,7 @@ class Segment:
         """Append to a file that new messages do not go to any more which of its messages are free.
 
         Not synced: after a power cut within the half minute that a kernel keeps it, messages come again that a collector has. It knows
-        their numbers. A sync for each file that a collector's word touches would cost more than all messages of a small site.
+        their numbers. A sync for each file that a collector's report touches would cost more than all messages of a small site.
         """
         data = self.encoder.freed(self.end, ranges, stamp)
         descriptor = os.open(self.path, os.O_WRONLY)
@@ -110,18 +110,18 @@ class Segment:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def read(self, frame: int) -> list[Message] | None:
+    def read(self, position: int) -> list[Message] | None:
         """The messages of a record; None if it is damaged, or the file is gone."""
-        frames = self.frames
+        index = self.index
         try:
             with self.path.open("rb", buffering=0) as file:
-                data = os.pread(file.fileno(), frames.sizes[frame], frames.offsets[frame])
+                data = os.pread(file.fileno(), index.sizes[position], index.offsets[position])
         except FileNotFoundError:
             return None
-        found = _messages_of(data, frames.offsets[frame], self.head.salt)
+        found = _messages_of(data, index.offsets[position], self.head.salt)
         if found is None:
             return None
-        first, last = frames.keys(frame)
+        first, last = index.keys(position)
         return [message for message in found if first <= message.key <= last]
 
 
@@ -149,7 +149,7 @@ def rewrite_segment(path: Path, head: Head, groups: Iterable[tuple[list[Message]
     for messages, kept_ms in groups:
         first = messages[0]
         part = made.encoder.messages(made.end, messages, Stamp(kept_ms), compress=True)
-        made.frames.add(made.end, len(part), first.key, len(messages), kept_ms, first.time_ms)
+        made.index.add(made.end, len(part), first.key, len(messages), kept_ms, first.time_ms)
         if first.key > following:
             freed.append((following, first.key - 1))
         following = messages[-1].key + 1
@@ -240,7 +240,7 @@ def load_segment(path: Path, after_key: int) -> Loaded | None:
             is_after_hole = False
             highest = record.last_key
             size = record.end - record.offset
-            loaded.segment.frames.add(
+            loaded.segment.index.add(
                 record.offset, size, first, highest - first + 1, record.stamp.age_ms, record.time_ms
             )
     return loaded

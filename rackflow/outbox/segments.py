@@ -57,7 +57,7 @@ class Segments:
     @property
     def live_bytes(self) -> int:
         """Bytes of what waits."""
-        return sum(each.frames.live_bytes for each in self.files)
+        return sum(each.index.live_bytes for each in self.files)
 
     def write(self, rows: Sequence[Message], stamp: Stamp) -> None:
         """Append rows, changes of the state, and what is free in the newest file. Rows and state outlive a power cut on return."""
@@ -72,7 +72,7 @@ class Segments:
                 data += file.encoder.freed(file.end, free, stamp)
             if state.changed:
                 data += file.encoder.record(file.end + len(data), STATE, state.encode(), stamp)
-            is_empty = not len(file.frames)
+            is_empty = not len(file.index)
             while groups and (file.end + len(data) < self._segment_bytes or (is_empty and not added)):
                 offset = file.end + len(data)
                 record = file.encoder.messages(offset, groups[0], stamp, compress=is_small)
@@ -92,8 +92,8 @@ class Segments:
         found = self.waiting.take(first, last)
         for low, high in found:
             for file in self._with_keys(low, high):
-                here = max(low, file.frames.first), min(high, file.frames.last)
-                file.frames.free(*here)
+                here = max(low, file.index.first), min(high, file.index.last)
+                file.index.free(*here)
                 self._freed.setdefault(file.number, []).append(here)
         return found
 
@@ -105,7 +105,7 @@ class Segments:
             file = self.files[at]
             if file is newest:
                 continue
-            if file.frames.messages:
+            if file.index.messages:
                 file.write_freed(self._freed[number], stamp)
             else:
                 file.path.unlink(missing_ok=True)
@@ -136,11 +136,11 @@ class Segments:
         """
         sealed = self.files[:-1] if self._is_usable else self.files
         size = sum(each.end for each in sealed)
-        waiting = sum(each.frames.live_bytes for each in sealed)
+        waiting = sum(each.index.live_bytes for each in sealed)
         most = min(2 * waiting, max(waiting, self._limit_bytes)) + SLACK_SEGMENTS * self._segment_bytes
         if size > most:
-            at = min(range(len(sealed)), key=lambda each: sealed[each].frames.live_bytes / sealed[each].end)
-            if sealed[at].frames.live_bytes <= (1 - SPARSE) * sealed[at].end:
+            at = min(range(len(sealed)), key=lambda each: sealed[each].index.live_bytes / sealed[each].end)
+            if sealed[at].index.live_bytes <= (1 - SPARSE) * sealed[at].end:
                 self.rewrite(self._neighbours(sealed, at))
         elif len(sealed) > SMALL_FILES + 2 * size // self._segment_bytes:
             at = min(range(len(sealed) - 1), key=lambda each: sealed[each].end + sealed[each + 1].end)
@@ -153,15 +153,15 @@ class Segments:
         """
         groups, torn = list[tuple[list[Message], int]](), list[Range]()
         for file in files:
-            for frame in range(len(file.frames)):
-                if not file.frames.live[frame]:
+            for position in range(len(file.index)):
+                if not file.index.live[position]:
                     continue
-                messages, keys = file.read(frame), file.frames.keys(frame)
+                messages, keys = file.read(position), file.index.keys(position)
                 if messages is None:
                     torn += self.waiting.within(*keys)
                     continue
                 waiting = [each for each in messages if each.key in self.waiting]
-                groups += [(group, file.frames.kept_ms[frame]) for group in _groups(waiting, self._record_bytes)]
+                groups += [(group, file.index.kept_ms[position]) for group in _groups(waiting, self._record_bytes)]
         place, rewritten = self.files.index(files[0]), list[Segment]()
         if groups:
             head = new_head(files[0].number, groups[0][0][0].key - 1, groups[-1][0][-1].key)
@@ -186,7 +186,7 @@ class Segments:
 
     def _newest(self, stamp: Stamp) -> Segment:
         """The file to append to; a new one, if there is none or it is full."""
-        if self._is_usable and (self.files[-1].end < self._segment_bytes or not len(self.files[-1].frames)):
+        if self._is_usable and (self.files[-1].end < self._segment_bytes or not len(self.files[-1].index)):
             return self.files[-1]
         head = new_head(self._last_number + 1, self.highest)
         known = [(each.number, each.last_key) for each in self.files]
@@ -209,7 +209,7 @@ class Segments:
 
     def _index(self, file: Segment, offset: int, size: int, group: Sequence[Message], stamp: Stamp) -> None:
         first, last = group[0].key, group[-1].key
-        file.frames.add(offset, size, first, len(group), stamp.age_ms, group[0].time_ms)
+        file.index.add(offset, size, first, len(group), stamp.age_ms, group[0].time_ms)
         self.waiting.add(first, last)
         self.highest = last
         self._state.totals.last_key = max(self._state.totals.last_key, last)
@@ -218,17 +218,17 @@ class Segments:
         """The files that may have messages of these keys, ascending."""
         at = bisect_left(self.files, first, key=lambda each: max(each.last_key, each.head.after_key))
         for file in self.files[at:]:
-            if len(file.frames):
-                if file.frames.first > last:
+            if len(file.index):
+                if file.index.first > last:
                     return
-                if file.frames.last >= first:
+                if file.index.last >= first:
                     yield file
 
     def _neighbours(self, sealed: Sequence[Segment], at: int) -> list[Segment]:
         """A file and those behind it that fit into one together."""
-        found, size = [sealed[at]], sealed[at].frames.live_bytes
+        found, size = [sealed[at]], sealed[at].index.live_bytes
         for each in sealed[at + 1 :]:
-            size += each.frames.live_bytes
+            size += each.index.live_bytes
             if size > self._segment_bytes:
                 break
             found.append(each)
@@ -237,12 +237,12 @@ class Segments:
     def _record_of(self, key: int) -> list[Message] | None:
         """The messages of the record that a waiting message is in. None if it is damaged: it is counted, and waits no more."""
         file = next(self._with_keys(key, key))
-        frame = next(file.frames.between(key, key))
-        if self._read is not None and self._read[:2] == (file, frame):
+        position = next(file.index.between(key, key))
+        if self._read is not None and self._read[:2] == (file, position):
             return self._read[2]
-        messages = file.read(frame)
+        messages = file.read(position)
         if messages:
-            self._read = file, frame, messages
+            self._read = file, position, messages
             return messages
         # Flipped bits, or somebody has deleted the file.
         if self._is_usable and file is self.files[-1]:

@@ -1,4 +1,4 @@
-"""What an outbox on disk knows besides its messages: its limits and figures, epochs, losses, and who has spoken. Pure."""
+"""What an outbox on disk knows besides its messages: its limits and figures, epochs, losses, and which collectors have reported. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from msgspec import Meta
 
 from rackflow.documents import Numbers
 from rackflow.outbox.mark import MAX_KEY
-from rackflow.outbox.numbers import Run, add_range, numbers_of_keys
+from rackflow.outbox.numbers import EpochBase, add_range, numbers_of_keys
 from rackflow.outbox.rangeset import Range
-from rackflow.outbox.words import MAX_COLLECTORS
+from rackflow.outbox.stored_reports import MAX_COLLECTORS
 
-# Epochs without a message left whose last number is still reported; and all of which messages are here. The word of a collector names
-# epochs, so that those beyond this are only freed by age. So many restarts with messages of all of them waiting are a crash loop.
+# RUNS_KEPT: epochs without a message left whose last number is still told to collectors. MAX_RUNS: epochs in all; only a crash loop gets
+# there. Messages of an epoch that was forgotten cannot be named in a stored report, so they are deleted by age.
 RUNS_KEPT: Final = 20
 MAX_RUNS: Final = 5_000
 
@@ -23,7 +23,7 @@ MAX_RUNS: Final = 5_000
 class Limits:
     """Limits of the files: bytes of what waits, and age in seconds.
 
-    Files are up to a third larger than what waits in them, and three segments more (`log.py`). While no collector has ever spoken,
+    Files are up to a third larger than what waits in them, and three segments more (`log.py`). While no collector has ever reported,
     confirmed messages stay for `confirmed_s`, and only while the outbox is less than half full.
     """
 
@@ -48,38 +48,38 @@ class Totals:
     damaged: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: {"full": 0, "expired": 0, "torn": 0})
     losses: list[Numbers] = field(default_factory=list)
-    runs: list[Run] = field(default_factory=list)
+    runs: list[EpochBase] = field(default_factory=list)
 
 
 _Key = Annotated[int, Meta(ge=0, le=MAX_KEY)]
 _Name = Annotated[str, Meta(max_length=256)]
 
 
-class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a state record says. The first one of a file says everything; a later one only what has changed."""
+class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"collectors": "heard"}):
+    """The JSON of a state record. The first one of a file has everything; a later one only what has changed."""
 
     last_key: _Key = 0
     runs: Annotated[list[tuple[_Key, _Name]], Meta(max_length=10_000)] | None = None
     """Epochs: the key before the first message, and the name."""
     losses: Annotated[list[tuple[_Name, _Key, _Key, _Name]], Meta(max_length=10_000)] | None = None
     """Dropped messages: epoch, first and last number, reason."""
-    heard: Annotated[list[tuple[_Name, _Name]], Meta(max_length=MAX_COLLECTORS)] | None = None
-    """Collectors that have spoken, each with the name of its ledger."""
+    collectors: Annotated[list[tuple[_Name, _Name]], Meta(max_length=MAX_COLLECTORS)] | None = None
+    """Collectors that have reported, each with the name of its ledger. In the file the key is `heard`."""
     segments: Annotated[list[tuple[_Key, _Key]], Meta(max_length=1_000_000)] | None = None
     """The files that there were: number, and last key. A file that ends before that was cut short."""
 
 
 @dataclass(slots=True)
 class State:
-    """The figures, who has spoken, and what of that has changed and is not on disk yet (names of fields of `StateRecord`)."""
+    """Figures and known collectors; `changed` names the fields of `StateRecord` that are not on disk yet."""
 
     totals: Totals = field(default_factory=Totals)
-    heard: list[tuple[str, str]] = field(default_factory=list)
+    collectors: list[tuple[str, str]] = field(default_factory=list)
     changed: set[str] = field(default_factory=set)
 
     def encode(self, segments: list[tuple[int, int]] | None = None) -> bytes:
         """A state record of what has changed; of everything, if the files are given."""
-        totals, changed = self.totals, self.changed if segments is None else {"runs", "losses", "heard"}
+        totals, changed = self.totals, self.changed if segments is None else {"runs", "losses", "collectors"}
         return msgspec.json.encode(
             StateRecord(
                 totals.last_key,
@@ -87,24 +87,24 @@ class State:
                 [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
                 if "losses" in changed
                 else None,
-                self.heard if "heard" in changed else None,
+                self.collectors if "collectors" in changed else None,
                 segments,
             )
         )
 
     def apply(self, found: StateRecord) -> None:
-        """Take over what a state record says."""
+        """Take over the values of a state record."""
         totals = self.totals
         totals.last_key = max(totals.last_key, found.last_key)
         if found.runs is not None:
-            totals.runs = [Run(base, epoch) for base, epoch in sorted(found.runs)]
+            totals.runs = [EpochBase(base, epoch) for base, epoch in sorted(found.runs)]
         if found.losses is not None:
             totals.losses = [
                 Numbers(epoch=epoch, first=first, last=last, reason=reason)
                 for epoch, first, last, reason in found.losses
             ]
-        if found.heard is not None:
-            self.heard = found.heard
+        if found.collectors is not None:
+            self.collectors = found.collectors
 
     def count_losses(self, losses: Iterable[Numbers]) -> None:
         """Messages were dropped."""
@@ -120,7 +120,7 @@ class State:
 
 
 def decode_state(body: bytes) -> StateRecord | None:
-    """What a state record says; None if it is not what this module writes."""
+    """Decode a state record; None if this module cannot have written it."""
     try:
         found = msgspec.json.decode(body, type=StateRecord)
     except (msgspec.MsgspecError, RecursionError):
@@ -129,7 +129,7 @@ def decode_state(body: bytes) -> StateRecord | None:
     return found if is_possible and all(epoch for _, epoch in found.runs or ()) else None
 
 
-def forget_runs(runs: list[Run], oldest_key: int) -> list[Run]:
+def forget_runs(runs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
     """The epochs without old ones of which no message is left. Each start begins one."""
     without = sum(later.base < oldest_key for later in runs[1:])
     gone = max(0, min(without, len(runs) - RUNS_KEPT), len(runs) - MAX_RUNS)

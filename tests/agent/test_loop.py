@@ -9,7 +9,7 @@ import pytest
 from agent.config import CoolantConfig
 from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, AgentContext, Attempt, Reporter
 from agent.poll import OpeningPace
-from agent.poll.pace import FIRST, PLACE_S
+from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
 from agent.self_metrics import Counters
 from rackflow import Event
@@ -115,7 +115,7 @@ async def test_a_batch_tells_how_long_its_poll_took() -> None:
 async def test_the_wait_for_a_place_among_devices_that_are_opened_is_no_time_of_the_device() -> None:
     pace, begun = OpeningPace(), time.perf_counter()
     async with contextlib.AsyncExitStack() as others:
-        for _ in range(FIRST):
+        for _ in range(FIRST_PLACES):
             await others.enter_async_context(pace.place())
         async with living(ScriptedDevice([NORMAL], [DeviceTimeout("x")]), pace=pace) as life:
             await life.hear(1)

@@ -13,7 +13,7 @@ import pytest
 from collector.backup import REPLACED, Backup, copy_pages, make_backup, restore_backup, state_files
 from collector.cli import main
 from collector.config import CollectorConfig
-from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_page
+from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_snapshot
 from collector.problems import Ended, History, history_files
 from collector.problems.history import append_history, read_history
 from collector.records import RecordsFile
@@ -41,7 +41,7 @@ def entry(seq: int) -> Entry:
 
 def stored(path: Path) -> int:
     """How many messages a ledger's file accounts for."""
-    return sum(account.stored for account in accounts([read_page(path)]))
+    return sum(account.stored for account in accounts([read_snapshot(path)]))
 
 
 @pytest.fixture

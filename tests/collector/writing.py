@@ -13,7 +13,7 @@ from collector.flow.writer import Flush, Writer
 from collector.ledger.account import EpochAccount, account_of
 from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
-from collector.ledger.tables import read_page
+from collector.ledger.tables import read_snapshot
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled, PolledDevice
@@ -63,7 +63,7 @@ class Rig:
         self.on_disk.append((self.sums().stored, len(points(self.folder))))
 
     def sums(self) -> EpochAccount:
-        books = read_page(self.ledger.path).epochs
+        books = read_snapshot(self.ledger.path).epochs
         return account_of(*books[0]) if books else settle_nothing()
 
 

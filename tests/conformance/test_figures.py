@@ -5,8 +5,8 @@ from pathlib import Path
 
 from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
-from agent.poll.device import SnmpPoller
 from agent.poll.probe_snmp import recognise_device
+from agent.poll.snmp import SnmpPoller
 from agent.profile.load import load_profiles
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.catalogue import POLL_SECONDS

@@ -61,7 +61,7 @@ async def test_members_are_restarted_in_turn_under_load_and_nothing_is_lost(
         await steady.ready()
         # Before a collector has spoken, an agent takes the broker's word.
         outbox.put(TOPIC, message, now_ms=now_ms())
-        await eventually(lambda: outbox.stats().heard, "a collector has spoken")
+        await eventually(lambda: outbox.stats().reports_required, "a collector has reported")
         loading = asyncio.create_task(load(outbox, over))
         for _ in range(2):
             async with running(configs["b"]) as member:

@@ -52,7 +52,7 @@ async def test_behind_a_shared_subscription_what_either_has_stored_is_deleted(
         await one.ready()
         await other.ready()
         put(outbox, COUNT)
-        await eventually(lambda: outbox.stats().heard, "a collector has spoken")
+        await eventually(lambda: outbox.stats().reports_required, "a collector has reported")
         await eventually(lambda: outbox.stats().messages == 0, "all are stored")
         shares = [one.collector.stats().messages_received, other.collector.stats().messages_received]
         assert min(shares) > COUNT // 4

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiomqtt
 
-from collector.problems.conditions import Evaluator, Labels, Unit, labels_of
+from collector.problems.conditions import Evaluator, Labels, Subject, labels_of
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, load_table
 from rackflow.documents import Batch, decode
@@ -122,7 +122,7 @@ class Batches:
         self._table = load_table()
         self._evaluator = Evaluator(self._table)
         self._shares = Shares(self._table, self._evaluator)
-        self._units: dict[str, Unit] = {}
+        self._subjects: dict[str, Subject] = {}
         self.began_s: dict[Key, float] = {}
         """Problems by labels, and when the message came that first showed them; for a share, that of the last device it takes."""
 
@@ -139,24 +139,24 @@ class Batches:
                 await asyncio.sleep(LOOK_S)  # the broker is part of an incident
 
     def _take(self, site: str, batch: Batch, now: float) -> None:
-        unit = self._units.setdefault(batch.device, Unit({}))
-        unit.base = {**batch.labels, "site": site, "device": batch.device}
+        subject = self._subjects.setdefault(batch.device, Subject({}))
+        subject.base = {**batch.labels, "site": site, "device": batch.device}
         fresh: dict[str, list[tuple[Mapping[str, str], float | str]]] = {}
         values: dict[str, float | str] = {**batch.values, **batch.states}
         for key, value in values.items():
             name, labels = parse_series_key(key)
             if name in self._evaluator.metrics:
                 fresh.setdefault(name, []).append((dict(labels), value))
-        unit.series.update(fresh)
-        unit.series["dcim_device_up"] = [({}, float(batch.up))]
-        unit.series["dcim_device_observed"] = [({}, 1.0)]
-        unit.series["dcim_device_info"] = [({"device_class": batch.device_class}, 1.0)]
+        subject.series.update(fresh)
+        subject.series["dcim_device_up"] = [({}, float(batch.up))]
+        subject.series["dcim_device_observed"] = [({}, 1.0)]
+        subject.series["dcim_device_info"] = [({"device_class": batch.device_class}, 1.0)]
         if not batch.up:
-            self._drop_readings(unit)
-        for problem in self._evaluator.problems_of(unit):
-            held = {(problem.name, labels) for labels in self._evaluator.evaluate(problem, unit, now)}
+            self._drop_readings(subject)
+        for problem in self._evaluator.problems_of(subject):
+            held = {(problem.name, labels) for labels in self._evaluator.evaluate(problem, subject, now)}
             self._note(problem, held, now, batch.device)
-        self._shares.note(("device", site, batch.device), unit)
+        self._shares.note(("device", site, batch.device), subject)
         for name, groups in self._shares.found().items():
             self._note(self._table.problems[name], {(name, group) for group in groups}, now, "")
 
@@ -168,9 +168,9 @@ class Batches:
                 del self.began_s[key]
 
     @staticmethod
-    def _drop_readings(unit: Unit) -> None:
-        for name in [name for name in unit.series if not name.startswith("dcim_device_")]:
-            del unit.series[name]
+    def _drop_readings(subject: Subject) -> None:
+        for name in [name for name in subject.series if not name.startswith("dcim_device_")]:
+            del subject.series[name]
 
 
 async def eventually_true(check: Callable[[], bool], within_s: float) -> bool:

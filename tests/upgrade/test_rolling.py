@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collector.ledger import EpochAccount, accounts, read_page
+from collector.ledger import EpochAccount, accounts, read_snapshot
 from rackflow.errors import RackflowError
 from simulator.modbus import ModbusServer
 from simulator.models import METER_UNIT, MeterModel, meter_registers
@@ -92,7 +92,7 @@ class Site:
         """The ledger by epoch, as this release reads it."""
         path = self.folder / "ledger-collector-1.db"
         try:
-            return accounts([read_page(path)])
+            return accounts([read_snapshot(path)])
         except RackflowError:
             return []  # it is just being made
 

@@ -14,7 +14,7 @@ import pytest
 
 from agent.cli import main as agent_main
 from collector.cli import main as collector_main
-from collector.ledger import accounts, read_page
+from collector.ledger import accounts, read_snapshot
 from collector.records import RecordsFile
 from rackflow.documents import DOCUMENTS, decode
 from rackflow.outbox import DiskOutbox, Limits
@@ -57,7 +57,7 @@ async def test_messages_that_waited_are_sent_with_their_numbers(state: Path) -> 
 
 
 def test_the_account_of_messages_goes_on(state: Path) -> None:
-    [sums] = accounts([read_page(state / "ledger.db")])
+    [sums] = accounts([read_snapshot(state / "ledger.db")])
     assert (sums.stored, sums.missing) == (100, [])
 
 

@@ -1,6 +1,6 @@
 """Computes figures from a plan: readings are leaves, figures are steps over them, and an unknown input makes its steps unknown."""
 
-from collector.derive.engine.explain import Input, Inputs, explaining
+from collector.derive.engine.explain import Input, Inputs, explain_steps
 from collector.derive.engine.graph import (
     INTERNAL,
     NO_SLOT,
@@ -17,19 +17,19 @@ from collector.derive.engine.graph import (
     Unknown,
     Value,
     Values,
+    compute_steps,
     compute_values,
-    computing,
+    figure_steps,
     figures,
     labels_text,
     output_of,
     plausible_figure,
     ratio,
-    stating,
     tags_of,
     withdrawn,
 )
 from collector.derive.engine.planner import Planner, inputs_of
-from collector.derive.engine.remembered import Memories, Memory, Remembered
+from collector.derive.engine.stateful import Memory, StatefulFigures, StatefulStep
 
 __all__ = [
     "INTERNAL",
@@ -42,27 +42,27 @@ __all__ = [
     "Inputs",
     "Label",
     "Leaf",
-    "Memories",
     "Memory",
     "Output",
     "Plan",
     "Planner",
     "Reading",
-    "Remembered",
     "Result",
+    "StatefulFigures",
+    "StatefulStep",
     "Unknown",
     "Value",
     "Values",
+    "compute_steps",
     "compute_values",
-    "computing",
-    "explaining",
+    "explain_steps",
+    "figure_steps",
     "figures",
     "inputs_of",
     "labels_text",
     "output_of",
     "plausible_figure",
     "ratio",
-    "stating",
     "tags_of",
     "withdrawn",
 ]

@@ -30,7 +30,7 @@ class Inputs:
     total: int = 0
 
 
-def explaining(plan: Plan, values: Values, slots: Iterable[int]) -> Generator[None, None, Inputs]:
+def explain_steps(plan: Plan, values: Values, slots: Iterable[int]) -> Generator[None, None, Inputs]:
     """The readings that these slots are computed from. Of a choice only the chosen one counts, as in the figure.
 
     Yields after each slice.

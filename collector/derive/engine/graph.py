@@ -27,13 +27,13 @@ _PLACE = frozenset({*BASE_LABELS, "loop"})
 NO_SLOT = -1
 """Slot of an output that no step computes: its figure is made outside of the graph, from learned state or records."""
 Value = float | str
-# Done in one slice, each about 2 ms: devices whose readings are taken, and steps or figures that are computed.
+# Work of one slice, about 2 ms each: devices whose readings are taken; steps or figures that are computed.
 SLICE_DEVICES = 100
 SLICE_STEPS = 1000
 PART = "figures"
 """Name of the bulkhead of all derived figures."""
 STATED = "stated:"
-"""Begins the key of a leaf that the engine states itself, such as whether a feed is dead: no device sends it, and it is never missing."""
+"""Prefix of the key of a leaf whose value the engine provides itself, such as whether a feed is dead. Never missing."""
 INTERNAL = "internal: the calculation failed, see the collector's log"
 """Why a figure is unknown if its own code failed."""
 
@@ -230,10 +230,10 @@ def compute_values(
     failures: Failures | None = None,
 ) -> Values:
     """All of `computing` at once."""
-    return run_through(computing(plan, readings, distrusted, now, silent, failures))
+    return run_through(compute_steps(plan, readings, distrusted, now, silent, failures))
 
 
-def computing(
+def compute_steps(
     plan: Plan,
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
@@ -365,10 +365,10 @@ def withdrawn(found: Iterable[Figure]) -> list[Figure]:
 
 def figures(plan: Plan, values: Values, failures: Failures | None = None) -> list[Figure]:
     """All of `stating` at once."""
-    return run_through(stating(plan, values, failures))
+    return run_through(figure_steps(plan, values, failures))
 
 
-def stating(plan: Plan, values: Values, failures: Failures | None = None) -> Generator[None, None, list[Figure]]:
+def figure_steps(plan: Plan, values: Values, failures: Failures | None = None) -> Generator[None, None, list[Figure]]:
     """Every output of a plan. A result outside of its metric's plausible range is unknown. Yields after each slice."""
     current, age_s, may_be_partial = values.current, values.age_s, plan.partial
     noted = failures if failures is not None else Failures()

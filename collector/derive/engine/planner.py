@@ -21,7 +21,7 @@ from collector.derive.engine.graph import (
     Value,
     output_of,
 )
-from collector.derive.engine.remembered import Memory, Remembered
+from collector.derive.engine.stateful import Memory, StatefulStep
 from collector.readings import Series
 from rackflow import series_key
 
@@ -65,7 +65,7 @@ class Planner:
         self._steps: list[Step] = []
         self.outputs: list[Output] = []
         """What is published so far."""
-        self.remembered: list[Remembered] = []
+        self.stateful: list[StatefulStep] = []
         """What is made of the past, and published besides."""
         self._index: dict[tuple[str, str], list[tuple[str, Mapping[str, str]]]] = {}
         for device, series in known.items():
@@ -179,20 +179,20 @@ class Planner:
         """Publish metrics, each with labels on top of the site's, that a memory makes of slots; `name` is that of the memory's kind."""
         made = tuple(output_of(metric, (("site", self.site), *labels), NO_SLOT) for metric, labels in outputs)
         key = (name, made[0].text)
-        self.remembered.append(Remembered(key, tuple(required), tuple(optional), made, make))
+        self.stateful.append(StatefulStep(key, tuple(required), tuple(optional), made, make))
 
     def mark(self) -> tuple[int, int]:
         """How much is published so far, for `withdraw`."""
-        return len(self.outputs), len(self.remembered)
+        return len(self.outputs), len(self.stateful)
 
     def withdraw(self, mark: tuple[int, int]) -> None:
         """Make unknown what was published since `mark`, because planning it failed half way."""
         unknown = self.step((), _sum, missing_config=INTERNAL)
-        begun, remembered = mark
+        begun, stateful = mark
         self.outputs[begun:] = [replace(output, slot=unknown) for output in self.outputs[begun:]]
-        for each in self.remembered[remembered:]:
+        for each in self.stateful[stateful:]:
             self.outputs += [replace(output, slot=unknown) for output in each.outputs]
-        del self.remembered[remembered:]
+        del self.stateful[stateful:]
 
     def stated(self, device: str, what: str) -> int:
         """Slot of what the engine states about a device in every cycle; see `STATED`."""

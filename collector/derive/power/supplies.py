@@ -139,7 +139,7 @@ class Supplies:
         self.held: frozenset[str] = frozenset()
         """Devices of which the values of the cycle before count."""
 
-    def updating(self, readings: Held, down: Collection[str], now: float) -> Generator[None, None, None]:
+    def update_steps(self, readings: Held, down: Collection[str], now: float) -> Generator[None, None, None]:
         """Judge this cycle. `down` are the devices that do not answer although their agent is there. Yields after each slice."""
         self.dead = frozenset(
             pdu

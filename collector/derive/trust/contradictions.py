@@ -172,9 +172,9 @@ class Contradictions:
         failures: Failures | None = None,
     ) -> None:
         """All of `judging` at once."""
-        run_through(self.judging(meters, rooms, numbers, life_s, now, failures))
+        run_through(self.judge_steps(meters, rooms, numbers, life_s, now, failures))
 
-    def judging(
+    def judge_steps(
         self,
         meters: Mapping[str, Sequence[MeteredSide]],
         rooms: Mapping[str, Sequence[AirSensor]],

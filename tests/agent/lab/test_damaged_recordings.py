@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
-from agent.poll.device import SnmpPoller
+from agent.poll.snmp import SnmpPoller
 from agent.profile.load import load_profiles
 from agent.profile.rows import planning_columns, planning_instances
 from agent.readings import Readings

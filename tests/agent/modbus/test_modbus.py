@@ -98,7 +98,7 @@ async def test_silence_of_one_unit_keeps_the_others_connection() -> None:
 
 
 async def test_a_connection_that_only_swallows_is_made_anew() -> None:
-    """A firewall that forgot the connection says nothing; after a few silences in a row the next one is fresh."""
+    """A firewall that forgot the connection says nothing; after a few timeout_retries_left in a row the next one is fresh."""
     async with (
         FaultyModbus(lambda frame: [answer(frame, 5)] if server.connections > 1 else []).serving() as server,
         connected(target_of(server.port)) as client,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.modbus import is_later
+from agent.modbus import is_temporary
 from agent.modbus.refusals import GATEWAY, Refusals
 from rackflow.errors import DeviceProtocolError
 
@@ -38,7 +38,7 @@ class Unit:
 def test_busy_and_a_gateway_that_does_not_reach_the_unit_say_nothing_of_the_register(code: int, *, later: bool) -> None:
     error = DeviceProtocolError("x", device="d", operation="o")
     error.code = code
-    assert is_later(error) is later
+    assert is_temporary(error) is later
     assert (code in GATEWAY) is (code in {10, 11})
 
 

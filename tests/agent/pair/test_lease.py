@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.pair.lease import HEARD_WITHIN_S, MAX_STANDBYS, RENEW_S, SAID_COUNT, SETTLE_S, Lease
+from agent.pair.lease import MAX_STANDBYS, RECEIVE_WITHIN_S, RENEW_S, SENT_MARKS, SETTLE_S, Lease
 
 EXPIRES_S = 4.0
 STEP_S = 0.1
@@ -16,15 +16,15 @@ def connected() -> Lease:
     """A side that has opened its connection, and hears itself say that it stands by."""
     lease = Lease("a", EXPIRES_S)
     lease.connected(0.0)
-    lease.heard_standby("a", EXPIRES_S)
+    lease.received_standby("a", EXPIRES_S)
     return lease
 
 
 def claimed(lease: Lease, at_s: float) -> None:
     """Let it claim a free lease and hear itself."""
-    lease.heard_standby(lease.me, at_s)
+    lease.received_standby(lease.me, at_s)
     assert lease.due(at_s)
-    lease.heard(lease.me, at_s + 0.01)
+    lease.received(lease.me, at_s + 0.01)
     assert lease.due(at_s + SETTLE_S)
 
 
@@ -37,35 +37,35 @@ def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_h
 
 def test_words_come_each_second_and_three_may_be_lost() -> None:
     """A claim waits for as long as a word takes at most."""
-    assert (RENEW_S, HEARD_WITHIN_S, SETTLE_S) == (1.0, 3.5, 1.0)
+    assert (RENEW_S, RECEIVE_WITHIN_S, SETTLE_S) == (1.0, 3.5, 1.0)
 
 
 def test_who_was_never_connected_knows_no_holder_claims_nothing_and_is_deaf() -> None:
     lease = Lease("a", EXPIRES_S)
-    assert (lease.holder, lease.due(100.0), lease.is_deaf(100.0)) == ("", False, True)
-    lease.heard_standby("a", 100.0)
-    assert not lease.due(100.0 + HEARD_WITHIN_S), "it has heard nothing of its own lately"
+    assert (lease.holder, lease.due(100.0), lease.receives_nothing(100.0)) == ("", False, True)
+    lease.received_standby("a", 100.0)
+    assert not lease.due(100.0 + RECEIVE_WITHIN_S), "it has heard nothing of its own lately"
 
 
 def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
     lease = connected()
-    lease.heard("b", 0.5)
-    lease.heard("", 1.0)
+    lease.received("b", 0.5)
+    lease.received("", 1.0)
     assert lease.due(1.0)
     assert lease.state == "claiming"
 
 
 def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -> None:
     lease = connected()
-    lease.heard("b", 0.1, is_retained=True)
-    lease.heard("b", 3.0, is_retained=True)
+    lease.received("b", 0.1, is_retained=True)
+    lease.received("b", 3.0, is_retained=True)
     assert lease.due(4.2)
 
 
 def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
     lease = connected()
-    lease.heard("b", 3.9)
-    lease.heard_standby("a", 7.0)
+    lease.received("b", 3.9)
+    lease.received_standby("a", 7.0)
     assert not lease.due(7.8)
     assert lease.due(7.9)
 
@@ -73,17 +73,17 @@ def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
 def test_who_hears_another_claim_after_its_own_stands_by() -> None:
     lease = connected()
     assert lease.due(4.0)
-    lease.heard("a", 4.1)
+    lease.received("a", 4.1)
     assert not lease.due(4.0 + SETTLE_S - 0.1)
-    lease.heard("b", 4.0 + SETTLE_S - 0.05)
+    lease.received("b", 4.0 + SETTLE_S - 0.05)
     assert lease.state == "standby"
 
 
 def test_a_claim_overrules_what_was_said_before_it() -> None:
     lease = connected()
     assert lease.due(4.0)
-    lease.heard("b", 4.1)
-    lease.heard("a", 4.2)
+    lease.received("b", 4.1)
+    lease.received("a", 4.2)
     assert lease.due(5.0)
     assert lease.state == "holding"
 
@@ -91,7 +91,7 @@ def test_a_claim_overrules_what_was_said_before_it() -> None:
 def test_who_hears_another_holder_stands_by() -> None:
     lease = connected()
     claimed(lease, 4.0)
-    lease.heard("b", 6.0)
+    lease.received("b", 6.0)
     assert lease.state == "standby"
     assert not lease.is_confirmed(0.0)
 
@@ -108,7 +108,7 @@ def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(5.0)
-    lease.heard("a", 5.1, is_retained=True)
+    lease.received("a", 5.1, is_retained=True)
     assert lease.due(5.1)
 
 
@@ -123,70 +123,70 @@ def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> Non
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
-    lease.heard("a", 60.1, is_retained=True)
+    lease.received("a", 60.1, is_retained=True)
     assert not lease.is_confirmed(59.0)
 
 
 def test_who_does_not_hear_itself_claims_nothing_and_knows_that_it_is_deaf() -> None:
     lease = Lease("a", EXPIRES_S)
     lease.connected(0.0)
-    lease.heard("b", 0.1, is_retained=True)
+    lease.received("b", 0.1, is_retained=True)
     assert not lease.due(60.0)
-    assert lease.is_deaf(60.0)
-    lease.heard_standby("a", 60.0)
-    assert not lease.is_deaf(60.0)
+    assert lease.receives_nothing(60.0)
+    lease.received_standby("a", 60.0)
+    assert not lease.receives_nothing(60.0)
     assert lease.due(60.0)
 
 
 def test_a_claim_that_is_not_heard_is_given_up() -> None:
     lease = connected()
     assert lease.due(4.0)
-    assert not lease.due(4.0 + HEARD_WITHIN_S)
-    assert (lease.state, lease.is_deaf(4.0 + HEARD_WITHIN_S)) == ("standby", True)
+    assert not lease.due(4.0 + RECEIVE_WITHIN_S)
+    assert (lease.state, lease.receives_nothing(4.0 + RECEIVE_WITHIN_S)) == ("standby", True)
     assert not lease.due(60.0)
 
 
 def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_while_it_is_heard() -> None:
     lease = connected()
     claimed(lease, 4.0)
-    lease.heard_standby("b", 6.0)
+    lease.received_standby("b", 6.0)
     assert (lease.state, lease.holder, lease.standbys(6.1)) == ("holding", "a", 1)
-    assert lease.standbys(6.0 + HEARD_WITHIN_S) == 0
+    assert lease.standbys(6.0 + RECEIVE_WITHIN_S) == 0
     for number in range(100):
-        lease.heard_standby(f"forged-{number}", 7.0)
+        lease.received_standby(f"forged-{number}", 7.0)
     assert lease.standbys(7.0) == MAX_STANDBYS
 
 
 def test_on_a_new_connection_nobody_is_known_to_stand_by_before_it_is_heard() -> None:
     """It may have gone meanwhile, and an operator must not count on it."""
     lease = connected()
-    lease.heard_standby("b", 6.0)
+    lease.received_standby("b", 6.0)
     lease.connected(6.1)
     assert lease.standbys(6.2) == 0
-    lease.heard_standby("b", 7.0)
+    lease.received_standby("b", 7.0)
     assert lease.standbys(7.1) == 1
 
 
 def test_who_takes_over_stands_by_no_more() -> None:
     lease = connected()
-    lease.heard_standby("b", 1.0)
-    lease.heard("b", 1.5)
+    lease.received_standby("b", 1.0)
+    lease.received("b", 1.5)
     assert lease.standbys(1.6) == 0
 
 
 def test_a_process_of_the_same_name_is_known_by_words_that_this_one_has_not_said() -> None:
     lease = connected()
-    for mark in range(SAID_COUNT):
-        lease.said(mark)
-    assert not lease.is_copied("a", 0)
-    assert lease.is_copied("a", SAID_COUNT)
-    assert not lease.is_copied("b", SAID_COUNT)
+    for mark in range(SENT_MARKS):
+        lease.sent(mark)
+    assert not lease.is_from_copy("a", 0)
+    assert lease.is_from_copy("a", SENT_MARKS)
+    assert not lease.is_from_copy("b", SENT_MARKS)
     claimed(lease, 4.0)
     lease.renamed("c", 6.0)
     assert (lease.me, lease.state) == ("c", "standby")
-    lease.heard_standby("c", 6.1)
+    lease.received_standby("c", 6.1)
     assert not lease.due(9.9)
-    lease.heard_standby("c", 9.9)
+    lease.received_standby("c", 9.9)
     assert lease.due(10.0)
 
 
@@ -226,9 +226,9 @@ def test_never_two_hold_it_and_in_peace_one_does(
             while side.inbox and side.inbox[0][0] <= now_s:
                 _, who, kind = side.inbox.pop(0)
                 if kind == "standby":
-                    side.lease.heard_standby(who, now_s)
+                    side.lease.received_standby(who, now_s)
                 else:
-                    side.lease.heard(who, now_s, is_retained=kind == "retained")
+                    side.lease.received(who, now_s, is_retained=kind == "retained")
             # A side acts only once it has what the broker retains.
             before = side.lease.state
             is_due = now_s - side.connected_s >= side.delay_s and side.lease.due(now_s)
@@ -253,15 +253,15 @@ def test_who_heard_itself_on_the_connection_before_claims_nothing_until_it_hears
     """On the new one it may be allowed to write and not to read."""
     lease = connected()
     lease.connected(5.0)
-    lease.heard("", 5.1, is_retained=True)
+    lease.received("", 5.1, is_retained=True)
     assert not lease.due(5.2)
-    lease.heard_standby("a", 5.3)
+    lease.received_standby("a", 5.3)
     assert lease.due(5.4)
 
 
 def test_a_standby_that_has_just_come_is_counted_although_eight_are_known_that_have_gone() -> None:
     lease = connected()
     for at in range(MAX_STANDBYS):
-        lease.heard_standby(f"gone {at}", 10.0 + at / 100)
-    lease.heard_standby("new", 12.0)
-    assert lease.standbys(10.2 + HEARD_WITHIN_S) == 1
+        lease.received_standby(f"gone {at}", 10.0 + at / 100)
+    lease.received_standby("new", 12.0)
+    assert lease.standbys(10.2 + RECEIVE_WITHIN_S) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from agent.config import CoolantConfig, Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SharedPlans, SnmpPoller
-from agent.poll import device as polling
+from agent.poll import snmp as polling
 from agent.poll.identity import first_text, printable
 from agent.profile import parse_profile
 from agent.profile.cells import RawValue

@@ -6,7 +6,7 @@ import pytest
 
 from agent.config import Device
 from agent.lab.replay import read_all
-from agent.poll.device import SnmpPoller
+from agent.poll.snmp import SnmpPoller
 from agent.profile.load import parse_profile
 from agent.profile.quantity import leading_number, quantity
 from agent.profile.recognise import oid_parts

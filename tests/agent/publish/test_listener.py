@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from agent.publish.words import FIRST_WORDS_S, LOG_EVERY_S, Listener
+from agent.publish.stored_reports import FIRST_REPORTS_S, LOG_EVERY_S, StoredReportReader
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, encode
 from rackflow.outbox.memory import MemoryOutbox
@@ -29,7 +29,7 @@ async def confirmed(outbox: MemoryOutbox) -> None:
         outbox.confirmed((await outbox.take()).key)
 
 
-def word(last: int, topic: str = TOPIC, *, retain: bool = False, agent: str = "gw-1") -> Received:
+def report(last: int, topic: str = TOPIC, *, retain: bool = False, agent: str = "gw-1") -> Received:
     """A collector says that it has stored the messages from 1 on."""
     durable = {"E1": [(1, last)]} if last else {}
     return Received(topic, encode(Stored(agent=agent, collector="c", ledger="l", time=1, durable=durable)), retain)
@@ -38,7 +38,7 @@ def word(last: int, topic: str = TOPIC, *, retain: bool = False, agent: str = "g
 async def test_a_word_deletes_what_it_names_and_nothing_else() -> None:
     outbox, counters = with_messages(3), Counters()
     await confirmed(outbox)
-    Listener("t1", "gw-1", outbox, counters).received(word(2))
+    StoredReportReader("t1", "gw-1", outbox, counters).received(report(2))
     assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 1)
     assert counters.stored_documents_invalid == 0
 
@@ -46,9 +46,9 @@ async def test_a_word_deletes_what_it_names_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        word(3, agent="gw-2"),
-        word(3, "rackflow/v1/t1/gw-1/stored/other"),
-        word(3, ""),
+        report(3, agent="gw-2"),
+        report(3, "rackflow/v1/t1/gw-1/stored/other"),
+        report(3, ""),
         Received(TOPIC, b"{}", retain=False),
         Received(TOPIC, b"\xff", retain=True),
     ],
@@ -57,7 +57,7 @@ async def test_a_word_deletes_what_it_names_and_nothing_else() -> None:
 async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(message: Received) -> None:
     outbox, counters = with_messages(3), Counters()
     await confirmed(outbox)
-    listener = Listener("t1", "gw-1", outbox, counters)
+    listener = StoredReportReader("t1", "gw-1", outbox, counters)
     for _ in range(2):
         listener.received(message)
     assert outbox.stats().messages == 3
@@ -68,7 +68,7 @@ async def test_words_that_break_the_contract_each_second_are_logged_once_a_minut
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert LOG_EVERY_S == 60.0
-    listener = Listener("t1", "gw-1", with_messages(0), Counters())
+    listener = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
     with caplog.at_level(logging.WARNING):
         for _ in range(5):
             listener.received(Received(TOPIC, b"{}", retain=False))
@@ -78,30 +78,30 @@ async def test_words_that_break_the_contract_each_second_are_logged_once_a_minut
 async def test_an_empty_word_takes_back_what_the_collector_said() -> None:
     """It reads this agent's messages no more, so nothing waits for it."""
     outbox = with_messages(1)
-    assert outbox.stats().heard
-    Listener("t1", "gw-1", outbox, Counters()).received(Received(TOPIC, b"", retain=False))
-    assert not outbox.stats().heard
+    assert outbox.stats().reports_required
+    StoredReportReader("t1", "gw-1", outbox, Counters()).received(Received(TOPIC, b"", retain=False))
+    assert not outbox.stats().reports_required
 
 
 async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_other() -> None:
     outbox = with_messages(2)
     await confirmed(outbox)
-    silent = Listener("t1", "gw-1", outbox, Counters())
+    silent = StoredReportReader("t1", "gw-1", outbox, Counters())
     # What it said before is no sign of life.
-    silent.received(word(0, retain=True))
+    silent.received(report(0, retain=True))
     async with asyncio.timeout(10):
-        await silent.all_stored(60)
+        await silent.wait_until_stored(60)
     assert outbox.stats().awaiting == 2
 
-    speaking = Listener("t1", "gw-1", outbox, Counters())
-    speaking.received(word(0))
+    speaking = StoredReportReader("t1", "gw-1", outbox, Counters())
+    speaking.received(report(0))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await speaking.all_stored(60)
+            await speaking.wait_until_stored(60)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        waiting = group.create_task(speaking.all_stored(60), name="wait")
+        waiting = group.create_task(speaking.wait_until_stored(60), name="wait")
         await asyncio.sleep(0)
-        speaking.received(word(2))
+        speaking.received(report(2))
     assert waiting.done()
     assert outbox.stats().awaiting == 0
 
@@ -109,38 +109,38 @@ async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_othe
 async def test_a_stop_waits_no_longer_than_it_may_although_the_collector_speaks() -> None:
     outbox = with_messages(1)
     await confirmed(outbox)
-    listener = Listener("t1", "gw-1", outbox, Counters())
-    listener.received(word(0))
+    listener = StoredReportReader("t1", "gw-1", outbox, Counters())
+    listener.received(report(0))
     async with asyncio.timeout(10):
-        await listener.all_stored(0.05)
+        await listener.wait_until_stored(0.05)
     assert outbox.stats().awaiting == 1
 
 
-async def waits(listener: Listener) -> bool:
+async def waits(listener: StoredReportReader) -> bool:
     """Whether the first message would wait for the words of collectors."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.05):
-            await listener.first_words()
+            await listener.wait_for_first_reports()
             return False
     return True
 
 
 async def test_the_first_messages_wait_for_words_only_where_they_may_be_stored_already() -> None:
     """A collector spoke to an earlier life, and there is something of it in the outbox."""
-    assert FIRST_WORDS_S == 3.0
-    spoken_to = Listener("t1", "gw-1", with_messages(1), Counters())
+    assert FIRST_REPORTS_S == 3.0
+    spoken_to = StoredReportReader("t1", "gw-1", with_messages(1), Counters())
     assert await waits(spoken_to)
-    assert not await waits(Listener("t1", "gw-1", with_messages(0), Counters()))
+    assert not await waits(StoredReportReader("t1", "gw-1", with_messages(0), Counters()))
     unheard = MemoryOutbox("E1", 10_000_000)
     unheard.put("rackflow/v1/t1/gw-1/batch/d", lambda _: b"{}", now_ms=1)
-    assert not await waits(Listener("t1", "gw-1", unheard, Counters()))
+    assert not await waits(StoredReportReader("t1", "gw-1", unheard, Counters()))
 
 
 async def test_a_stop_does_not_wait_for_a_collector_whose_last_word_is_only_what_the_broker_retained() -> None:
     outbox = with_messages(3)
     await confirmed(outbox)
-    listener = Listener("t1", "gw-1", outbox, Counters())
-    listener.received(word(1, retain=True))
+    listener = StoredReportReader("t1", "gw-1", outbox, Counters())
+    listener.received(report(1, retain=True))
     async with asyncio.timeout(3):  # five seconds from the word of a collector that still speaks
-        await listener.all_stored(30.0)
+        await listener.wait_until_stored(30.0)
     assert outbox.stats().awaiting == 2

@@ -3,9 +3,9 @@
 from agent.publish.pauses import RETRY_S, SLOW_RETRY_S, Pauses
 
 
-def failed(pauses: Pauses, *, is_slow: bool = False) -> tuple[float, float]:
+def failed(pauses: Pauses, *, needs_person: bool = False) -> tuple[float, float]:
     """The pause after an attempt that failed at once."""
-    return pauses.after(0.1, is_slow=is_slow, is_other_broker=False)
+    return pauses.after(0.1, needs_person=needs_person, broker_changed=False)
 
 
 def test_the_pause_doubles_up_to_half_a_minute_while_the_broker_is_away() -> None:
@@ -18,8 +18,8 @@ def test_after_a_connection_that_lasted_the_pause_is_short_and_after_one_that_br
     pauses = Pauses()
     for _ in range(5):
         failed(pauses)
-    assert pauses.after(RETRY_S[1], is_slow=False, is_other_broker=False) == (0.0, 16.0)
-    assert pauses.after(RETRY_S[1] + 0.1, is_slow=False, is_other_broker=False) == (0.0, 0.5)
+    assert pauses.after(RETRY_S[1], needs_person=False, broker_changed=False) == (0.0, 16.0)
+    assert pauses.after(RETRY_S[1] + 0.1, needs_person=False, broker_changed=False) == (0.0, 0.5)
     assert failed(pauses) == (0.0, 1.0)
 
 
@@ -27,11 +27,11 @@ def test_another_broker_begins_with_short_pauses() -> None:
     pauses = Pauses()
     for _ in range(5):
         failed(pauses)
-    assert pauses.after(0.1, is_slow=False, is_other_broker=True) == (0.0, 0.5)
+    assert pauses.after(0.1, needs_person=False, broker_changed=True) == (0.0, 0.5)
 
 
 def test_what_only_a_person_can_fix_is_tried_slowly_from_the_first_time() -> None:
     """Wrong credentials must not fill the broker's log, or lock the account."""
     pauses = Pauses()
-    assert [failed(pauses, is_slow=True) for _ in range(3)] == [(10.0, 30.0)] * 3 == [SLOW_RETRY_S] * 3
+    assert [failed(pauses, needs_person=True) for _ in range(3)] == [(10.0, 30.0)] * 3 == [SLOW_RETRY_S] * 3
     assert failed(pauses) == (0.0, 4.0)

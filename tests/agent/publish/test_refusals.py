@@ -10,8 +10,8 @@ from agent.publish.refusals import (
     NO_SUBSCRIBERS,
     PAYLOAD_INVALID,
     QUOTA,
+    REASON_NAMES,
     RETRY_S,
-    WORDS,
     Refusals,
 )
 
@@ -157,7 +157,7 @@ def test_every_message_of_a_full_window_is_given_up_if_it_is_at_fault() -> None:
 
 
 def test_reasons_have_the_words_that_metrics_and_status_promise() -> None:
-    assert WORDS == {0x10: "unheard", 0x87: "not_authorized", 0x97: "quota"}
+    assert REASON_NAMES == {0x10: "unheard", 0x87: "not_authorized", 0x97: "quota"}
 
 
 def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() -> None:

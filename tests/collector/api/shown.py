@@ -42,7 +42,7 @@ class Shown:
                 around=lambda: self.around,
                 table=load_table(),
                 ended=self.history.since,
-                explain=lambda _, metric, labels: self.readings.engine.explaining(metric, labels),
+                explain=lambda _, metric, labels: self.readings.engine.explain_steps(metric, labels),
                 distrusted=lambda _: self.readings.engine.distrusted,
                 runbook_base="https://runbooks.example/",
             )

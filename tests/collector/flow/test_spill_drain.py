@@ -15,7 +15,7 @@ from collector.flow.spill import Spill
 from collector.ledger.account import account_of
 from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
-from collector.ledger.tables import read_page
+from collector.ledger.tables import read_snapshot
 from collector.receive.dead_letters import DeadLetters
 from collector.receive.delivery import Delivery
 from collector.store.persistence import Persistence
@@ -54,7 +54,7 @@ class Rig:
 
     def stored(self) -> tuple[int, dict[str, int]]:
         """Messages that the ledger's file says are stored, and dropped by reason."""
-        [pair] = read_page(self.ledger.path).epochs
+        [pair] = read_snapshot(self.ledger.path).epochs
         sums = account_of(*pair)
         return sums.stored, dict(sums.dropped)
 

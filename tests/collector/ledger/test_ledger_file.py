@@ -14,7 +14,7 @@ from collector.cli import main
 from collector.ledger.account import account_of
 from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement
 from collector.ledger.file import STEADY_S, LedgerFile
-from collector.ledger.tables import decode_page, encode_page, read_page
+from collector.ledger.tables import decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError
 from rackflow.documents import Account, Numbers, Status
@@ -40,7 +40,7 @@ def opened(folder: Path) -> LedgerFile:
 
 
 def stored_in(folder: Path) -> int:
-    [(book, chunks)] = read_page(folder / "ledger.db").epochs
+    [(book, chunks)] = read_snapshot(folder / "ledger.db").epochs
     return account_of(book, chunks).stored
 
 
@@ -99,8 +99,8 @@ async def test_a_page_is_the_same_over_the_network(tmp_path: Path) -> None:
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=11, last=20, reason="full")])
     assert await ledger.record([*entries(1, 10), *entries(21, 30), Statement(KEY, account, 5)])
     assert await ledger.record_waiting(entries(31, 33))
-    page = read_page(tmp_path / "ledger.db")
-    again = decode_page(encode_page(page))
+    page = read_snapshot(tmp_path / "ledger.db")
+    again = decode_snapshot(encode_snapshot(page))
     [(book, chunks)] = again.epochs
     assert (again.ledger, book.key, chunks) == (page.ledger, KEY, page.epochs[0][1])
     sums = account_of(book, chunks)
@@ -129,7 +129,7 @@ async def test_a_damaged_file_is_set_aside_and_the_account_begins_anew(tmp_path:
     assert ledger.failures["damaged"] == 1
     assert (tmp_path / "ledger.db.damaged").exists()
     assert await ledger.record(entries(501, 600))
-    [(book, chunks)] = read_page(tmp_path / "ledger.db").epochs
+    [(book, chunks)] = read_snapshot(tmp_path / "ledger.db").epochs
     sums = account_of(book, chunks)
     assert (sums.known_from, sums.produced, sums.stored, sums.missing) == (501, 100, 100, [])
     ledger.close()
@@ -297,14 +297,14 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
         await publish(client, *(batch(seq=seq) for seq in (1, 2, 5)))
         # The ledger, not the store: a message is entered after its points are stored.
         await eventually(
-            lambda: [account_of(*row).stored for row in read_page(config.ledger_path).epochs] == [3], "entered"
+            lambda: [account_of(*row).stored for row in read_snapshot(config.ledger_path).epochs] == [3], "entered"
         )
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
         [epoch] = json.loads(capsys.readouterr().out)["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)
         assert [(run["first"], run["last"]) for run in epoch["missing_ranges"]] == [(3, 4)]
         page = (await one.get("/ledger")).text
-        assert decode_page(page.encode()).epochs[0][0].key == KEY
+        assert decode_snapshot(page.encode()).epochs[0][0].key == KEY
         # The agent says that it has dropped them.
         dropped = Account(kind="disk", dropped=[Numbers(epoch="01JD5Z", first=3, last=4, reason="full")])
         await publish(client, with_account(dropped))

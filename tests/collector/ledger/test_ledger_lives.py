@@ -151,10 +151,10 @@ def test_a_message_stored_is_neither_waiting_nor_dead_any_more_and_stays_stored(
     assert not ledger.is_stored(entry(BEFORE, 1))
     assert ledger.mark_stored(entry(BEFORE, 1)) == "new"
     [chunk] = ledger.chunks(BEFORE)
-    assert (chunk.stored, chunk.held, chunk.dead) == (1, 0, {"store": 2})
+    assert (chunk.stored, chunk.waiting, chunk.dead) == (1, 0, {"store": 2})
     ledger.mark_waiting(entry(BEFORE, 1))
     ledger.mark_dead(entry(BEFORE, 1, "schema"))
-    assert (chunk.stored, chunk.held, chunk.dead) == (1, 0, {"store": 2})
+    assert (chunk.stored, chunk.waiting, chunk.dead) == (1, 0, {"store": 2})
     assert not ledger.is_waiting(entry(AFTER, 1))
 
 

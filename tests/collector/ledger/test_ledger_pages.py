@@ -11,7 +11,7 @@ from collector.ledger.account import account_of
 from collector.ledger.cli import accounts, as_json, as_table, since_ms
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Statement
 from collector.ledger.file import LedgerFile
-from collector.ledger.tables import Page, decode_page, encode_page, read_page
+from collector.ledger.tables import LedgerSnapshot, decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError, RackflowError
 from rackflow.documents import Account, Numbers
@@ -71,7 +71,7 @@ async def test_the_ledgers_own_age_is_that_of_its_first_start(tmp_path: Path) ->
     first, older, younger = (KEY._replace(epoch=new_epoch(WALL_MS + more, 1)) for more in (-2000, -1000, 1000))
     assert await ledger.record([entry(1, first), entry(4, older), entry(4, younger)])
     ledger.close()
-    page = read_page(tmp_path / "ledger.db")
+    page = read_snapshot(tmp_path / "ledger.db")
     assert page.created_ms == WALL_MS
     assert [account_of(*pair).missing_messages for pair in page.epochs] == [0, 0, 3]
 
@@ -85,12 +85,12 @@ async def test_while_the_commit_is_held_up_entering_waits_and_then_it_is_on_disk
         await until(lambda: ledger.failures["write"] > 0, "it was tried")
         assert not entering.done()
         assert not holding.done()
-        [pair] = read_page(ledger.path).epochs
+        [pair] = read_snapshot(ledger.path).epochs
         assert account_of(*pair).stored == 1
     assert await entering
     assert await holding
     assert ledger.fault is None
-    [pair] = read_page(ledger.path).epochs
+    [pair] = read_snapshot(ledger.path).epochs
     sums = account_of(*pair)
     assert (sums.stored, sums.in_flight, sums.duplicates, sums.missing_messages) == (2, 1, 0, CHUNK - 2)
     ledger.close()
@@ -102,7 +102,7 @@ async def test_who_is_stopped_is_told_that_it_is_not_on_disk(tmp_path: Path) -> 
         ledger.stop()
         assert not await ledger.record([entry(1)])
         assert not await ledger.record_waiting([entry(2)])
-    assert read_page(ledger.path).epochs == []
+    assert read_snapshot(ledger.path).epochs == []
     ledger.close()
 
 
@@ -114,7 +114,7 @@ async def test_pages_of_two_collectors_that_share_the_messages_are_complete_toge
         assert await ledger.record([entry(seq) for seq in range(1 + at, 2 * CHUNK + 1, 2)])
         assert await ledger.record([entry(9)])
         ledger.close()
-        pages.append(decode_page(encode_page(read_page(tmp_path / name))))
+        pages.append(decode_snapshot(encode_snapshot(read_snapshot(tmp_path / name))))
     alone = accounts(pages[:1])
     assert [(sums.stored, sums.missing_messages) for sums in alone] == [(CHUNK, CHUNK - 1)]
     for some in (pages, pages[::-1], [*pages, pages[0]]):
@@ -124,8 +124,8 @@ async def test_pages_of_two_collectors_that_share_the_messages_are_complete_toge
     assert accounts(pages)[0].known_from == 2
 
 
-def page(name: str, *books: tuple[EpochRecord, list[Chunk]]) -> Page:
-    return Page(name, 1, list(books))
+def page(name: str, *books: tuple[EpochRecord, list[Chunk]]) -> LedgerSnapshot:
+    return LedgerSnapshot(name, 1, list(books))
 
 
 def book_of(agent: str, seen_ms: int, ended: int = 10) -> tuple[EpochRecord, list[Chunk]]:
@@ -185,9 +185,9 @@ async def test_the_watch_adds_up_the_lives_of_each_agent_and_forgets_who_is_gone
 
 def test_what_is_no_ledger_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(RackflowError, match="this is no ledger"):
-        decode_page(b'{"ledger": 7}')
+        decode_snapshot(b'{"ledger": 7}')
     (tmp_path / "ledger.db").write_bytes(b"no database" * 500)
     with pytest.raises(RackflowError, match=r"ledger\.db: the ledger is damaged"):
-        read_page(tmp_path / "ledger.db")
+        read_snapshot(tmp_path / "ledger.db")
     with pytest.raises(RackflowError, match="there is no ledger; a collector creates it"):
-        read_page(tmp_path / "none.db")
+        read_snapshot(tmp_path / "none.db")

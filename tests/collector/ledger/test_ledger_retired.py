@@ -5,7 +5,7 @@ from pathlib import Path
 from collector.ledger.epochs import Entry, EpochKey, Retirement
 from collector.ledger.file import LedgerFile
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import read_page
+from collector.ledger.tables import read_snapshot
 from collector.ledger.watch import LedgerWatch
 
 OLD, OTHER, NEW = EpochKey("s", "gw-1", "a"), EpochKey("s", "gw-2", "a"), EpochKey("s", "gw-1", "b")
@@ -40,7 +40,7 @@ async def test_a_retired_agent_is_hidden_over_a_restart_and_shown_when_it_is_bac
         assert ledger.ledger.shown() == {OTHER, NEW}
         await watch.update()
         assert watch.accounts()["s", "gw-1"].stored == 1
-        assert {record.key for record, _ in read_page(ledger.path).epochs} == {OLD, OTHER, NEW}
+        assert {record.key for record, _ in read_snapshot(ledger.path).epochs} == {OLD, OTHER, NEW}
         assert await ledger.record([entry(OLD, 12, 3)])
         assert ledger.ledger.shown() == {OLD, OTHER, NEW}
     finally:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
-from collector.problems.conditions import Evaluator, Unit
+from collector.problems.conditions import Evaluator, Subject
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
 from collector.problems.tracker import Key, Tracked, Tracker
@@ -54,10 +54,10 @@ def steps_of(example: Example) -> int:
     evaluator = Evaluator(table)
     asked = list(example.problems)
     for number, thing in enumerate(example.things):
-        unit = Unit(base_of(thing, "s", number))
+        subject = Subject(base_of(thing, "s", number))
         for name, labels, value in series_of(thing):
-            unit.add(name, labels, value_at(value, STEPS))
-        asked += [problem.name for problem, conditions in evaluator.asked_of(unit) if conditions]
+            subject.add(name, labels, value_at(value, STEPS))
+        asked += [problem.name for problem, conditions in evaluator.asked_of(subject) if conditions]
     longest_s = max((max(table.problems[name].hold_s, table.problems[name].within_s) for name in asked), default=0.0)
     return FEW_STEPS if longest_s < (FEW_STEPS - CHANGE_STEP) * STEP_S else STEPS
 
@@ -72,17 +72,17 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]
         for number, thing in enumerate(example.things):
             is_device = thing.kind == "device"
             is_silent = is_device and thing.is_up is not True
-            unit = Unit(base_of(thing, site, number), is_silent=is_silent, agent="g" if is_device else "")
+            subject = Subject(base_of(thing, site, number), is_silent=is_silent, agent="g" if is_device else "")
             for name, labels, value in series_of(thing):
-                unit.add(name, labels, value_at(value, step))
+                subject.add(name, labels, value_at(value, step))
             if thing.kind == "device":
-                shares.note(("device", str(number)), unit)
+                shares.note(("device", str(number)), subject)
             found = {
                 (problem.name, labels): value
-                for problem, conditions in evaluator.asked_of(unit)
-                for labels, (value, *_) in evaluator.findings(problem, unit, now, conditions).items()
+                for problem, conditions in evaluator.asked_of(subject)
+                for labels, (value, *_) in evaluator.findings(problem, subject, now, conditions).items()
             }
-            tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, unit.is_silent))
+            tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, subject.is_silent))
         for name, groups in shares.found().items():
             tracker.update(
                 ("share", name),

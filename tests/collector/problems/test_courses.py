@@ -4,9 +4,9 @@ from typing import Any, cast
 
 import msgspec
 
-from collector.problems.conditions import Evaluator, Unit
+from collector.problems.conditions import Evaluator, Subject
+from collector.problems.feed_reserve import FeedReserve
 from collector.problems.push import Webhook
-from collector.problems.remaining import Supplies
 from collector.problems.report import describe
 from collector.problems.settings import WebhookConfig
 from collector.problems.shares import Shares
@@ -35,17 +35,17 @@ class Site:
         self.now = 0.0
         self.messages: list[tuple[str, str]] = []
 
-    def unit(self, name: str) -> Unit:
+    def subject(self, name: str) -> Subject:
         """One device as the collector knows it."""
         up = self.up[name]
-        unit = Unit({"site": "s", "feed": "A", "device": name}, is_silent=up is not True, agent="g")
+        subject = Subject({"site": "s", "feed": "A", "device": name}, is_silent=up is not True, agent="g")
         for metric, value in self.says[name].items() if up else ():
-            unit.add(metric, {}, value)
-        unit.add("dcim_device_observed", {}, float(up is not None))
-        unit.add("dcim_device_info", {"device_class": self.classes[name]}, 1.0)
+            subject.add(metric, {}, value)
+        subject.add("dcim_device_observed", {}, float(up is not None))
+        subject.add("dcim_device_info", {"device_class": self.classes[name]}, 1.0)
         if up is not None:
-            unit.add("dcim_device_up", {"agent": "g"}, float(up))
-        return unit
+            subject.add("dcim_device_up", {"agent": "g"}, float(up))
+        return subject
 
     def run(self, seconds: int) -> list[tuple[str, str]]:
         """What the webhook was sent meanwhile."""
@@ -53,7 +53,7 @@ class Site:
         for _ in range(seconds):
             self.now += 1.0
             for name in self.classes:
-                self._look_at(name, self.unit(name))
+                self._look_at(name, self.subject(name))
             for problem, groups in self.shares.found().items():
                 found = {(problem, group): each.value for group, each in groups.items()}
                 self.tracker.update(
@@ -70,19 +70,19 @@ class Site:
                 sent += [(each["name"], each["status"]) for each in document["problems"]]
         return sent
 
-    def _look_at(self, name: str, unit: Unit) -> None:
+    def _look_at(self, name: str, subject: Subject) -> None:
         found = {
             (problem.name, labels): value
-            for problem in self.evaluator.problems_of(unit)
-            for labels, value in self.evaluator.evaluate(problem, unit, self.now).items()
+            for problem in self.evaluator.problems_of(subject)
+            for labels, value in self.evaluator.evaluate(problem, subject, self.now).items()
         }
-        self.shares.note(("device", "s", name), unit)
+        self.shares.note(("device", "s", name), subject)
         self.tracker.update(
             ("device", "s", name),
             found,
             self.now,
-            is_silent=lambda _: unit.is_silent,
-            decides=lambda key: self.evaluator.decides(load_table().problems[key[0]], unit),
+            is_silent=lambda _: subject.is_silent,
+            decides=lambda key: self.evaluator.decides(load_table().problems[key[0]], subject),
         )
 
     def told(self) -> dict[str, bool]:
@@ -144,22 +144,22 @@ def test_a_site_that_is_well_when_its_agent_dies_is_told_of_nothing() -> None:
 
 
 def test_a_lost_feed_says_what_the_other_one_carries_and_how_long_its_batteries_last() -> None:
-    supplies = Supplies()
+    supplies = FeedReserve()
     for name, feed, load, runtime_s in (
         ("ups-1", "B", 0.55, 2040.0),
         ("ups-2", "B", 0.61, 2400.0),
         ("ups-3", "A", 0.2, 600.0),
     ):
-        unit = Unit({"site": "s", "feed": feed, "device": name})
-        unit.add("dcim_ups_output_load_ratio", {"phase": "L1"}, load)
-        unit.add("dcim_ups_output_load_ratio", {"phase": "L2"}, load - 0.1)
-        unit.add("dcim_ups_battery_runtime_seconds", {}, runtime_s)
-        supplies.note(("device", "s", name), unit)
-    assert supplies.words("s") == (
+        subject = Subject({"site": "s", "feed": feed, "device": name})
+        subject.add("dcim_ups_output_load_ratio", {"phase": "L1"}, load)
+        subject.add("dcim_ups_output_load_ratio", {"phase": "L2"}, load - 0.1)
+        subject.add("dcim_ups_battery_runtime_seconds", {}, runtime_s)
+        supplies.note(("device", "s", name), subject)
+    assert supplies.sentences("s") == (
         " UPSs of feed A: 20% loaded, 10 min of battery. UPSs of feed B: 61% loaded, 34 min of battery."
     )
     # The UPS of feed A is dark.
-    supplies.note(("device", "s", "ups-3"), Unit({"site": "s", "feed": "A", "device": "ups-3"}))
+    supplies.note(("device", "s", "ups-3"), Subject({"site": "s", "feed": "A", "device": "ups-3"}))
     supplies.keep({("device", "s", "ups-2")})
-    assert supplies.words("s") == " UPSs of feed B: 61% loaded, 40 min of battery."
-    assert supplies.words("other") == ""
+    assert supplies.sentences("s") == " UPSs of feed B: 61% loaded, 40 min of battery."
+    assert supplies.sentences("other") == ""

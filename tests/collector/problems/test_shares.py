@@ -1,6 +1,6 @@
 """Problems of many devices: a feed is lost when more than half of its devices, of four at least, say so."""
 
-from collector.problems.conditions import Evaluator, Labels, Unit, labels_of
+from collector.problems.conditions import Evaluator, Labels, Subject, labels_of
 from collector.problems.shares import MAX_RACKS, Found, Shares
 from collector.problems.table import load_table
 
@@ -19,11 +19,11 @@ class Group:
         self, name: str, up: float, *, rack: str = "r1", feed: str = "A", site: str = "s", silent: bool = False
     ) -> None:
         """A device says whether it is up; what is `silent` is not observed."""
-        unit = Unit({"site": site, "device": name, "feed": feed, "rack": rack}, is_silent=silent, agent="g")
-        unit.add("dcim_device_observed", {}, float(not silent))
+        subject = Subject({"site": site, "device": name, "feed": feed, "rack": rack}, is_silent=silent, agent="g")
+        subject.add("dcim_device_observed", {}, float(not silent))
         if not silent:
-            unit.add("dcim_device_up", {}, up)
-        self.shares.note(("device", site, name), unit)
+            subject.add("dcim_device_up", {}, up)
+        self.shares.note(("device", site, name), subject)
 
     def lost(self) -> dict[Labels, Found]:
         return self.shares.found()[LOST]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.cli import main
-from collector.problems.conditions import Evaluator, Finding, Unit
+from collector.problems.conditions import Evaluator, Finding, Subject
 from collector.problems.promql import rules_yaml
 from collector.problems.site_limits import load_limits, parse_limits
 from collector.problems.table import Table, load_table
@@ -19,11 +19,11 @@ def limited(text: str) -> Table:
 
 
 def finding(table: Table, problem: str, metric: str, value: float, **more: float) -> Finding | None:
-    unit = Unit(UPS)
-    unit.add(metric, {}, value)
+    subject = Subject(UPS)
+    subject.add(metric, {}, value)
     for name, each in more.items():
-        unit.add(name, {}, each)
-    return next(iter(Evaluator(table).findings(table.problems[problem], unit, 0.0).values()), None)
+        subject.add(name, {}, each)
+    return next(iter(Evaluator(table).findings(table.problems[problem], subject, 0.0).values()), None)
 
 
 def test_a_limit_of_the_site_replaces_the_constant_and_is_told_as_such() -> None:
@@ -54,25 +54,25 @@ def test_a_limit_on_both_sides_of_zero_is_changed_on_both() -> None:
 
 def test_how_much_above_a_set_point_is_changed_while_the_set_point_stays_the_devices() -> None:
     own = limited("  DcimCduSupplyTemperatureHigh: {limit: 5}\n")
-    unit = Unit(UPS)
-    unit.add("dcim_cdu_supply_temperature_celsius", {"loop": "secondary"}, 36.0)
-    unit.add("dcim_cdu_supply_temperature_setpoint_celsius", {"loop": "secondary"}, 30.0)
-    found = Evaluator(own).findings(own.problems["DcimCduSupplyTemperatureHigh"], unit, 0.0)
+    subject = Subject(UPS)
+    subject.add("dcim_cdu_supply_temperature_celsius", {"loop": "secondary"}, 36.0)
+    subject.add("dcim_cdu_supply_temperature_setpoint_celsius", {"loop": "secondary"}, 30.0)
+    found = Evaluator(own).findings(own.problems["DcimCduSupplyTemperatureHigh"], subject, 0.0)
     assert list(found.values()) == [Finding(36.0, 35.0, "limits file")]
 
 
 def test_a_limit_that_the_device_or_the_site_file_states_is_told_as_theirs() -> None:
     table = load_table()
-    unit = Unit(UPS, sources={"dcim_device_nominal_voltage_volts": "site file"})
-    unit.add("dcim_pdu_phase_voltage_volts", {"phase": "L1"}, 260.0)
-    unit.add("dcim_device_nominal_voltage_volts", {}, 230.0)
-    (found,) = Evaluator(table).findings(table.problems["DcimVoltageOutOfRange"], unit, 0.0).values()
+    subject = Subject(UPS, sources={"dcim_device_nominal_voltage_volts": "site file"})
+    subject.add("dcim_pdu_phase_voltage_volts", {"phase": "L1"}, 260.0)
+    subject.add("dcim_device_nominal_voltage_volts", {}, 230.0)
+    (found,) = Evaluator(table).findings(table.problems["DcimVoltageOutOfRange"], subject, 0.0).values()
     assert found.limit == pytest.approx(253.0)
     assert (found.value, found.source) == (260.0, "site file")
-    unit = Unit(UPS)
-    unit.add("dcim_env_temperature_celsius", {"sensor": "1"}, 28.0)
-    unit.add("dcim_env_temperature_high_threshold_celsius", {"sensor": "1"}, 27.0)
-    (found,) = Evaluator(table).findings(table.problems["DcimReadingBeyondLimit"], unit, 0.0).values()
+    subject = Subject(UPS)
+    subject.add("dcim_env_temperature_celsius", {"sensor": "1"}, 28.0)
+    subject.add("dcim_env_temperature_high_threshold_celsius", {"sensor": "1"}, 27.0)
+    (found,) = Evaluator(table).findings(table.problems["DcimReadingBeyondLimit"], subject, 0.0).values()
     assert found == Finding(28.0, 27.0, "device")
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from collector.problems.sentence import parse_sentence
 from collector.problems.table import load_table, parse_table
-from collector.problems.words import parse_words
 from rackflow import ContractError
 from rackflow.catalogue import catalogue
 
@@ -91,7 +91,7 @@ def test_no_state_is_both_normal_and_a_problem_of_its_own() -> None:
 
 
 def test_words_name_what_is_there_and_leave_out_what_is_not() -> None:
-    words = parse_words("PDU {device}[ in rack {rack}]: [phase {phase}|all phases] at {value:%}")
+    words = parse_sentence("PDU {device}[ in rack {rack}]: [phase {phase}|all phases] at {value:%}")
     assert (
         words.render({"device": "p", "rack": "a01", "phase": "L1"}, 0.96875) == "PDU p in rack a01: phase L1 at 96.88%"
     )

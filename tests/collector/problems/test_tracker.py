@@ -69,7 +69,7 @@ def test_pumps_that_change_over_are_not_told() -> None:
 def test_time_in_which_the_collector_was_stopped_is_none_that_something_held_or_was_silent_for() -> None:
     course = Course()
     assert course.at(0.0, PUMPS, LEAK) == {"DcimLeakDetected"}
-    course.tracker.paused(7200.0, 7200.5)
+    course.tracker.exclude_pause(7200.0, 7200.5)
     assert course.at(7201.0, PUMPS, silent=True) == {"DcimLeakDetected"}
     assert course.one(LEAK).is_uncertain
     assert course.at(7204.9, PUMPS, silent=True) == {"DcimLeakDetected"}
@@ -346,7 +346,7 @@ def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_read
     before, course = Course(), Course()
     before.at(0.0, FLOW)
     course.tracker.restore(before.one(FLOW), 0.0)
-    course.tracker.paused(7200.0, 7200.5)
+    course.tracker.exclude_pause(7200.0, 7200.5)
     for now in (7201.0, 7201.0 + KEEP_S + 1.0):
         course.tracker.update(CDU, {}, now, decides=never)
         course.tracker.tick(now, now)

@@ -1,6 +1,6 @@
 """Which rope is wet, and where: words of the site file and of the device."""
 
-from collector.problems.conditions import Unit
+from collector.problems.conditions import Subject
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from tests.collector.derive.ai_hall import ai_hall
 from tests.collector.derive.hall import hall
@@ -8,8 +8,8 @@ from tests.collector.derive.hall import hall
 WET = {"site": "t1", "device": "rope-1", "sensor": "2", "zone": "north"}
 
 
-def unit(metres: float | None = None, sensor: str = "2") -> Unit:
-    found = Unit({"site": "t1", "device": "rope-1"})
+def subject(metres: float | None = None, sensor: str = "2") -> Subject:
+    found = Subject({"site": "t1", "device": "rope-1"})
     if metres is not None:
         found.add(LEAK_POSITION, {"sensor": sensor}, metres)
     return found
@@ -17,30 +17,30 @@ def unit(metres: float | None = None, sensor: str = "2") -> Unit:
 
 def test_a_wet_rope_is_named_with_its_place_and_the_metre() -> None:
     places = sensor_places(hall())
-    assert whereabouts(places, WET, unit(14.23)) == " Sensor: rope-1, room hall at 14.2 m."
-    assert whereabouts(places, WET, unit()) == " Sensor: rope-1, room hall."
+    assert whereabouts(places, WET, subject(14.23)) == " Sensor: rope-1, room hall at 14.2 m."
+    assert whereabouts(places, WET, subject()) == " Sensor: rope-1, room hall."
     assert (
-        whereabouts(places, WET, unit(14.23, sensor="3")) == " Sensor: rope-1, room hall."
+        whereabouts(places, WET, subject(14.23, sensor="3")) == " Sensor: rope-1, room hall."
     )  # another rope of the device
 
 
 def test_a_sensor_that_is_read_from_another_device_is_found_by_its_label() -> None:
     places = sensor_places(hall())
     labels = {"site": "t1", "device": "pdu-a1-a", "sensor": "1"}
-    assert whereabouts(places, labels, unit()) == " Sensor: a1-front, rack a1."
-    assert whereabouts(places, {**labels, "sensor": "9"}, unit()) == ""
-    assert whereabouts(places, {**labels, "site": "t2"}, unit()) == ""
+    assert whereabouts(places, labels, subject()) == " Sensor: a1-front, rack a1."
+    assert whereabouts(places, {**labels, "sensor": "9"}, subject()) == ""
+    assert whereabouts(places, {**labels, "site": "t2"}, subject()) == ""
 
 
 def test_without_a_sensor_there_is_nothing_to_say() -> None:
-    assert whereabouts(sensor_places(hall()), {"site": "t1", "device": "rope-1"}, unit(1.0)) == ""
-    assert whereabouts({}, WET, unit(3.0)) == " Sensor: 2 at 3.0 m."
+    assert whereabouts(sensor_places(hall()), {"site": "t1", "device": "rope-1"}, subject(1.0)) == ""
+    assert whereabouts({}, WET, subject(3.0)) == " Sensor: 2 at 3.0 m."
 
 
 def test_a_rope_along_a_loop_or_under_a_unit_is_named_with_it_and_its_length() -> None:
     places = sensor_places(ai_hall())
     labels = {"site": "ai1", "device": "box-1"}
-    box = Unit({"site": "ai1", "device": "box-1"})
+    box = Subject({"site": "ai1", "device": "box-1"})
     box.add(LEAK_POSITION, {"sensor": "2"}, 3.2)
     assert whereabouts(places, {**labels, "sensor": "1"}, box) == " Sensor: rope-floor, room hall, 25 m long."
     assert (

@@ -13,8 +13,8 @@ import bcrypt
 import pytest
 import uvloop
 
-from collector.ledger import encode_page, read_any
-from collector.ledger.tables import Page
+from collector.ledger import encode_snapshot, read_any
+from collector.ledger.tables import LedgerSnapshot
 from collector.web import server
 from collector.web.access import Authentication, Hosts, Pace
 from collector.web.web_config import load_access
@@ -364,7 +364,7 @@ async def test_another_collectors_ledger_is_read_with_name_and_password(
 ) -> None:
     """An error names the address, and not the password."""
     monkeypatch.setenv("LEDGER_PASSWORD", "s3cret")
-    content = Content(ledger_page=encode_page(Page("a", 1, [])))
+    content = Content(ledger_page=encode_snapshot(LedgerSnapshot("a", 1, [])))
     path = written(tmp_path, f"basic_auth_users: {{other: '{hashed('s3cret')}'}}")
     async with serving(content, web_config=str(path)) as served:
         url = f"http://other:env:LEDGER_PASSWORD@127.0.0.1:{served.port}/ledger"

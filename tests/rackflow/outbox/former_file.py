@@ -20,7 +20,7 @@ def write_former(
     age_ms: int = 1000,
     kept_ms: int = 1000,
     losses: Sequence[tuple[str, int, int, str]] = (),
-    heard: Sequence[tuple[str, str]] = (),
+    collectors: Sequence[tuple[str, str]] = (),
 ) -> None:
     """An outbox with these messages, whose keys count through all epochs, and its mark."""
     rows = [(each.key, each.time_ms, kept_ms, each.topic, each.payload, crc32(each.payload)) for each in messages]
@@ -34,7 +34,7 @@ def write_former(
             db.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)", rows)
             db.executemany("INSERT INTO run VALUES (?, ?)", runs)
             db.executemany("INSERT INTO loss VALUES (?, ?, ?, ?)", losses)
-            db.executemany("INSERT INTO heard VALUES (?, ?)", heard)
+            db.executemany("INSERT INTO heard VALUES (?, ?)", collectors)
             db.execute(
                 "UPDATE state SET last_key = ?, age_ms = ?, wall_ms = ?", (last, age_ms, int(time.time() * 1000))
             )

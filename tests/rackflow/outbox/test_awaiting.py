@@ -81,10 +81,10 @@ def test_where_nothing_is_to_be_kept_it_goes_at_once() -> None:
 def test_once_a_collector_has_spoken_time_frees_nothing_until_it_takes_back_its_word() -> None:
     waiting = awaiting(keep_s=80.0)
     waiting.confirm(1, 0.0)
-    waiting.spoken()
+    waiting.require_reports()
     waiting.confirm(2, 0.0)
-    waiting.spoken()
+    waiting.require_reports()
     assert waiting.expired(1000.0) == []
-    waiting.silenced(2000.0)
+    waiting.collectors_gone(2000.0)
     assert waiting.expired(2079.0) == []
     assert waiting.expired(2091.0) == [(1, 2)]

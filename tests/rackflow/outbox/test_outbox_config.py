@@ -45,8 +45,8 @@ async def test_collectors_that_are_required_reach_the_outbox(tmp_path: Path) -> 
         OutboxSection(mode="memory", keep_confirmed_s=0, require=required),
         OutboxSection(mode="disk", path=tmp_path / "outbox.db", keep_confirmed_s=0, require=required),
     ):
-        assert make_outbox(section, "E1").stats().heard
-    assert not make_outbox(OutboxSection(mode="memory"), "E1").stats().heard
+        assert make_outbox(section, "E1").stats().reports_required
+    assert not make_outbox(OutboxSection(mode="memory"), "E1").stats().reports_required
 
 
 async def test_a_disk_outbox_keeps_confirmed_messages_for_as_long_as_it_is_told_and_messages_for_seven_days(

@@ -8,7 +8,7 @@ import pytest
 
 from rackflow.outbox import Message
 from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
-from rackflow.outbox.numbers import Run
+from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.state import RUNS_KEPT, Limits
 
 AGE_S = 60.0
@@ -207,10 +207,10 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
     assert [each.key for each in file.read(-2, 2, 10)] == [0, 1]
     assert [each.key for each in file.read(-3, 3, 2)] == [-2, 0]
     assert file.totals.messages == 4
-    assert file.totals.runs == [Run(0, "E1"), Run(3, "E2")]
+    assert file.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2")]
     file.close()
     again = opened(tmp_path, "E3")
-    assert again.totals.runs == [Run(0, "E1"), Run(3, "E2"), Run(5, "E3")]
+    assert again.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
     assert again.totals.last_key == 5
     again.close()
 
@@ -218,7 +218,7 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
 def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
     for epoch in ("E1", "E2", "E3"):
         opened_and_closed(tmp_path, epoch)
-    assert opened_and_closed(tmp_path, "E4").totals.runs == [Run(0, "E4")]
+    assert opened_and_closed(tmp_path, "E4").totals.runs == [EpochBase(0, "E4")]
 
 
 def test_lives_without_a_message_are_let_go_and_those_with_one_never(tmp_path: Path) -> None:
@@ -250,30 +250,30 @@ def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
 
 def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_path: Path) -> None:
     file = opened(tmp_path)
-    assert (file.present, file.heard) == ([], [])
+    assert (file.present, file.collectors) == ([], [])
     file.commit(messages(1, 6), [], NOBODY)
     file.commit([], [(1, 1), (4, 4)], NOBODY)
     assert (file.totals.oldest_key, file.totals.oldest_ms) == (2, 7)  # the time of those written together
-    file.remember([("c", "ledger-1"), ("d", "ledger-2")])
-    file.remember([("c", "ledger-3")])
+    file.save_collectors([("c", "ledger-1"), ("d", "ledger-2")])
+    file.save_collectors([("c", "ledger-3")])
     file.close()
     file = opened(tmp_path, "E2")
     assert file.present == [(-4, -3), (-1, 0)]
-    assert file.heard == [("c", "ledger-3")]
+    assert file.collectors == [("c", "ledger-3")]
     file.close()
 
 
 def test_a_log_with_a_damaged_file_still_knows_who_has_spoken(tmp_path: Path) -> None:
     file = opened(tmp_path)
     file.commit(messages(1, 3), [], NOBODY)
-    file.remember([("c", "ledger-1")])
+    file.save_collectors([("c", "ledger-1")])
     file.close()
     opened_and_closed(tmp_path, "E2")
     damage(segments(tmp_path)[0], 60)
     file = opened(tmp_path, "E3")
-    assert (file.totals.damaged, file.heard) == (1, [("c", "ledger-1")])
+    assert (file.totals.damaged, file.collectors) == (1, [("c", "ledger-1")])
     file.close()
-    assert opened_and_closed(tmp_path, "E4").heard == [("c", "ledger-1")]
+    assert opened_and_closed(tmp_path, "E4").collectors == [("c", "ledger-1")]
 
 
 def segments(folder: Path) -> list[Path]:

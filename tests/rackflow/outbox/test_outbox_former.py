@@ -13,7 +13,7 @@ from rackflow.documents import Numbers
 from rackflow.outbox import Limits, Message
 from rackflow.outbox.loading import folder_of
 from rackflow.outbox.log import OutboxLog
-from rackflow.outbox.numbers import Run
+from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import FORMAT as SEGMENT_FORMAT
 from rackflow.outbox.record import Head
 from rackflow.process.sqlite import APPLICATION, FORMAT
@@ -24,14 +24,14 @@ from tests.rackflow.outbox.test_outbox_file import NOBODY, keys, lost, messages,
 def test_messages_are_moved_with_order_epoch_number_and_age(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     kept = [each for each in messages(1, 10) if each.key not in {2, 3, 7}]
-    losses, heard = [("E0", 4, 5, "full")], [("c", "ledger-1")]
-    write_former(path, kept, [(0, "E1"), (6, "E2")], age_ms=59_000, kept_ms=0, losses=losses, heard=heard)
+    losses, collectors = [("E0", 4, 5, "full")], [("c", "ledger-1")]
+    write_former(path, kept, [(0, "E1"), (6, "E2")], age_ms=59_000, kept_ms=0, losses=losses, collectors=collectors)
     log = opened(tmp_path, "E3", age_s=60.0)
     assert keys(log) == [-9, -6, -5, -4, -2, -1, 0]
     assert [each.payload for each in log.read(-10, 1, 100)] == [each.payload for each in kept]
-    assert log.totals.runs == [Run(0, "E1"), Run(6, "E2"), Run(10, "E3")]
+    assert log.totals.runs == [EpochBase(0, "E1"), EpochBase(6, "E2"), EpochBase(10, "E3")]
     assert lost(log) == losses
-    assert (log.heard, log.present) == (heard, [(-9, -9), (-6, -4), (-2, 0)])
+    assert (log.collectors, log.present) == (collectors, [(-9, -9), (-6, -4), (-2, 0)])
     assert (log.totals.damaged, log.totals.dropped["torn"]) == (0, 0)
     assert [each.name for each in tmp_path.iterdir()] == ["outbox.db.segments"]
     log.close()
@@ -75,7 +75,7 @@ def test_going_back_and_forth_between_versions_keeps_what_waits_in_both(tmp_path
     write_former(path, messages(1, 2), [(0, "E2")])
     log = opened(tmp_path, "E3")
     assert keys(log) == [-4, -3, -2, -1, 0]
-    assert log.totals.runs == [Run(0, "E1"), Run(3, "E2"), Run(5, "E3")]
+    assert log.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
     log.close()
 
 

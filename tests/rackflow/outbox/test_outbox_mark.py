@@ -4,12 +4,12 @@ from pathlib import Path
 
 from rackflow.documents import Numbers
 from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import Run, gaps, numbers_of_keys, ranges
+from rackflow.outbox.numbers import EpochBase, gaps, numbers_of_keys, ranges
 
 
 def test_a_mark_that_was_written_over_and_not_yet_cut_off_counts(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db.mark"
-    long, short = Mark(100, 200, (Run(0, "E1"), Run(50, "E2"))), Mark(7, 9, (Run(0, "E1"),))
+    long, short = Mark(100, 200, (EpochBase(0, "E1"), EpochBase(50, "E2"))), Mark(7, 9, (EpochBase(0, "E1"),))
     mark = MarkFile(path)
     mark.write(long)
     old = path.read_bytes()
@@ -36,7 +36,7 @@ def test_gaps_between_keys_ends_included() -> None:
 
 def test_keys_as_numbers_of_the_lives_they_are_of() -> None:
     """Bases are the last key before a life; they may come in any order."""
-    lives = [Run(10, "E2"), Run(0, "E1"), Run(10, "E3"), Run(15, "E4")]
+    lives = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(10, "E3"), EpochBase(15, "E4")]
     expected = [
         Numbers(epoch="E1", first=9, last=10, reason="full"),
         Numbers(epoch="E3", first=1, last=5, reason="full"),

@@ -29,7 +29,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return in_memory if request.param == "memory" else lambda **more: on_disk(tmp_path / "outbox.db", **more)
 
 
-def word(*intervals: tuple[int, int], epoch: str = "E1", collector: str = "c", ledger: str = "l") -> Stored:
+def report(*intervals: tuple[int, int], epoch: str = "E1", collector: str = "c", ledger: str = "l") -> Stored:
     return Stored(agent="g", collector=collector, ledger=ledger, time=1, durable={epoch: list(intervals)})
 
 
@@ -49,16 +49,16 @@ async def on_file(outbox: AnyOutbox, last: int) -> None:
 
 async def test_the_broker_frees_nothing_once_a_collector_has_spoken(make: Make) -> None:
     async with make() as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 3)
         assert await send(outbox, 3) == [1, 2, 3]
         stats = outbox.stats()
-        assert (stats.messages, stats.awaiting, stats.heard) == (3, 3, True)
+        assert (stats.messages, stats.awaiting, stats.reports_required) == (3, 3, True)
         assert stats.account.held == [Numbers(epoch="E1", first=1, last=3)]
-        outbox.stored(word((1, 1), (3, 3)))
+        outbox.stored(report((1, 1), (3, 3)))
         assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 1)
         assert outbox.stats().account.held == [Numbers(epoch="E1", first=2, last=2)]
-        outbox.stored(word((1, 3)))
+        outbox.stored(report((1, 3)))
         assert (outbox.stats().messages, outbox.stats().oldest_ms) == (0, 0)
         assert outbox.stats().account.held == []
 
@@ -66,27 +66,27 @@ async def test_the_broker_frees_nothing_once_a_collector_has_spoken(make: Make) 
 async def test_what_the_collector_lacks_although_it_has_later_ones_comes_again_behind_what_is_live(make: Make) -> None:
     clock = Clock()
     async with make(clock=clock) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 5)
         await send(outbox, 5)
-        outbox.stored(word((1, 1), (4, 5)))
+        outbox.stored(report((1, 1), (4, 5)))
         fill(outbox, 1)
         await send(outbox, 1)
         clock.now_s += LONG_S
-        outbox.stored(word((1, 1), (4, 6)))
+        outbox.stored(report((1, 1), (4, 6)))
         assert (outbox.stats().republished, outbox.stats().awaiting) == (2, 0)
         fill(outbox, 2)
         await on_file(outbox, 8)
         assert await take(outbox, 4) == [7, 8, 2, 3]
         for key in (2, 3, 7, 8):
             outbox.confirmed(key)
-        outbox.stored(word((1, 8)))
+        outbox.stored(report((1, 8)))
         assert outbox.stats().messages == 0
 
 
 async def test_a_break_says_nothing_about_what_the_broker_has(make: Make) -> None:
     async with make() as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 4)
         keys = await take(outbox, 3)
         outbox.confirmed(keys[0])
@@ -103,7 +103,7 @@ async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
         keys = await take(outbox, 4)
         outbox.confirmed(keys[0])
         outbox.hold(keys[1])
-        outbox.stored(word((1, 5)))
+        outbox.stored(report((1, 5)))
         assert (outbox.stats().messages, outbox.stats().held) == (1, 0)
         for key in keys:
             outbox.confirmed(key)
@@ -117,11 +117,11 @@ async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
 
 async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: Make) -> None:
     async with make() as outbox:
-        outbox.stored(word((1, 2**53), epoch="E0"))
-        outbox.stored(word((5, 2**53)))
+        outbox.stored(report((1, 2**53), epoch="E0"))
+        outbox.stored(report((5, 2**53)))
         fill(outbox, 2)
         assert await take(outbox, 2) == [1, 2]
-        outbox.stored(word((3, 2**53)))
+        outbox.stored(report((3, 2**53)))
         assert outbox.stats().messages == 2
 
 
@@ -131,7 +131,7 @@ async def test_a_word_about_a_message_that_was_never_sent_deletes_nothing(tmp_pa
         fill(outbox, 1)
         assert await take(outbox, 1) == [1]
         fill(outbox, 1)
-        outbox.stored(word((1, 2**53)))
+        outbox.stored(report((1, 2**53)))
         assert await take(outbox, 1) == [2]
         assert outbox.stats().messages == 1
 
@@ -140,10 +140,10 @@ async def test_two_independent_collectors_must_both_have_it(make: Make) -> None:
     async with make(require=["a", "b"]) as outbox:
         fill(outbox, 3)
         await send(outbox, 3)
-        outbox.stored(word((1, 3), collector="a"))
-        outbox.stored(word((1, 3), collector="stranger"))
+        outbox.stored(report((1, 3), collector="a"))
+        outbox.stored(report((1, 3), collector="stranger"))
         assert outbox.stats().messages == 3
-        outbox.stored(word((2, 3), collector="b"))
+        outbox.stored(report((2, 3), collector="b"))
         assert outbox.stats().account.held == [Numbers(epoch="E1", first=1, last=1)]
 
 
@@ -153,7 +153,7 @@ async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make
         fill(outbox, 2)
         await send(outbox, 2)
         stats = outbox.stats()
-        assert (stats.messages, stats.awaiting, stats.heard) == (0, 0, False)
+        assert (stats.messages, stats.awaiting, stats.reports_required) == (0, 0, False)
         # They could still be told as missing, so they are told as held.
         assert stats.account.held == [Numbers(epoch="E1", first=1, last=2)]
         clock.now_s += 91
@@ -165,14 +165,14 @@ async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make
 async def test_a_word_that_is_taken_back_leaves_the_rest_to_the_broker(make: Make) -> None:
     clock = Clock()
     async with make(confirmed_s=80.0, clock=clock) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 2)
         await send(outbox, 2)
         outbox.withdrawn("c")
         clock.now_s += 91
         fill(outbox, 1)
         await send(outbox, 1)
-        assert (outbox.stats().heard, outbox.stats().account.held) == (
+        assert (outbox.stats().reports_required, outbox.stats().account.held) == (
             False,
             [Numbers(epoch="E1", first=3, last=3)],
         )
@@ -190,7 +190,7 @@ async def test_rather_than_drop_anything_it_lets_go_of_what_was_confirmed_for_no
 
 async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(make: Make) -> None:
     async with make(limit=400_000) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         for at in range(1, 9):
             fill(outbox, 100, 1_000)
             await send(outbox, 100)
@@ -208,35 +208,35 @@ async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_th
 ) -> None:
     path, clock = tmp_path / "outbox.db", Clock()
     async with on_disk(path, "E1", clock=clock) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 4)
         await send(outbox, 4)
         assert await outbox.saved(4)
     async with on_disk(path, "E2", clock=clock) as outbox:
-        assert outbox.stats().heard
+        assert outbox.stats().reports_required
         # The retained word of the collector comes before anything is sent.
-        outbox.stored(word((1, 2)))
+        outbox.stored(report((1, 2)))
         assert outbox.stats().account.held == [Numbers(epoch="E1", first=3, last=4)]
         assert outbox.stats().account.ended == [Numbers(epoch="E1", first=1, last=4)]
         assert await send(outbox, 2) == [-1, 0]
         fill(outbox, 1)
         await send(outbox, 1)
-        outbox.stored(word((1, 3)))
+        outbox.stored(report((1, 3)))
         assert [held.epoch for held in outbox.stats().account.held] == ["E1", "E2"]
         fill(outbox, 1)
         await send(outbox, 1)
         clock.now_s += LONG_S
-        outbox.stored(word((1, 2), epoch="E2"))
+        outbox.stored(report((1, 2), epoch="E2"))
         assert await take(outbox, 1) == [0]
 
 
 async def test_an_hours_backlog_is_deleted_in_steps_that_do_not_hold_up_new_messages(tmp_path: Path) -> None:
     count = DELETE_KEYS + 500
     async with on_disk(tmp_path / "outbox.db", limit=100_000_000) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, count)
         assert await outbox.saved(count)
-        outbox.stored(word((1, count)))
+        outbox.stored(report((1, count)))
         assert outbox.stats().messages == 0
         fill(outbox, 1)
         assert await outbox.saved(count + 1)
@@ -250,11 +250,11 @@ async def test_a_message_that_a_full_disk_keeps_in_memory_waits_for_the_collecto
     blocked.write_text("a file where the folder should be", encoding="utf-8")
     outbox = DiskOutbox(blocked / "outbox.db", "E1", Limits(10_000_000, 3600), 1000)
     await outbox.open()
-    outbox.stored(word())
+    outbox.stored(report())
     fill(outbox, 3)
     await send(outbox, 3)
     assert (outbox.stats().durable, outbox.stats().messages) == (False, 3)
-    outbox.stored(word((1, 2)))
+    outbox.stored(report((1, 2)))
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
     blocked.unlink()
     await outbox.step()
@@ -270,7 +270,7 @@ async def test_a_message_that_is_stored_is_no_loss_when_it_is_given_up_afterward
     async with in_memory() as outbox:
         fill(outbox, 1)
         (key,) = await send(outbox, 1)
-        outbox.stored(word((1, 1)))
+        outbox.stored(report((1, 1)))
         outbox.done(key, "too_large")
         assert sum(outbox.stats().dropped.values()) == 0
         assert outbox.stats().account.dropped == []
@@ -279,13 +279,13 @@ async def test_a_message_that_is_stored_is_no_loss_when_it_is_given_up_afterward
 async def test_what_comes_again_goes_before_what_came_after_it() -> None:
     clock = Clock()
     async with in_memory(clock=clock) as outbox:
-        outbox.stored(word())
+        outbox.stored(report())
         fill(outbox, 6)
         await send(outbox, 3)
         outbox.rewind()
-        outbox.stored(word((2, 3)))
+        outbox.stored(report((2, 3)))
         fill(outbox, 1)
         assert await send(outbox, 1) == [7], "live messages first"
         clock.now_s += LONG_S
-        outbox.stored(word((2, 3), (7, 7)))
+        outbox.stored(report((2, 3), (7, 7)))
         assert await take(outbox, 4) == [1, 4, 5, 6]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
 from rackflow.outbox.mark import Mark, MarkFile
-from rackflow.outbox.numbers import Run
+from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import RECORD_MAGIC, decode_head, scan
 from tests.rackflow.outbox.test_outbox_file import (
     NOBODY,
@@ -34,7 +34,7 @@ def test_what_the_mark_saw_and_the_file_has_not_is_torn(
     file.commit(messages(1, 3), [], NOBODY)
     file.close()
     mark = MarkFile(tmp_path / "outbox.db.segments" / "mark")
-    mark.write(Mark(first, 6, (Run(0, "E1"),)))
+    mark.write(Mark(first, 6, (EpochBase(0, "E1"),)))
     mark.close()
     file = opened(tmp_path, "E2")
     expected = [(*each, "torn") for each in torn]

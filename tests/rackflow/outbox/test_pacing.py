@@ -13,7 +13,7 @@ def live(pace: BacklogPace, from_s: float, to_s: float) -> None:
 
 def test_it_begins_slowly_and_grows_with_each_word_that_tells_of_no_queue() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     assert pace.per_s(0.0) == 500.0 * START_SHARE == 20.0
     rates = []
     for at_s in range(2, 24, 2):
@@ -25,7 +25,7 @@ def test_it_begins_slowly_and_grows_with_each_word_that_tells_of_no_queue() -> N
 
 def test_a_queue_halves_it_once_until_that_can_be_seen() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     pace.stored(0, 1.0)
     assert pace.per_s(1.0) == 28.0
     live(pace, 1, 10)
@@ -41,7 +41,7 @@ def test_a_queue_halves_it_once_until_that_can_be_seen() -> None:
 @pytest.mark.parametrize(("takes_s", "is_queue"), [(1.9, False), (4.0, True)])
 def test_a_store_that_takes_long_is_no_queue_but_seconds_are(takes_s: float, *, is_queue: bool) -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     for at_s in range(300):
         pace.confirmed(at_s, float(at_s))
         pace.stored(at_s - 1, at_s + takes_s)
@@ -50,7 +50,7 @@ def test_a_store_that_takes_long_is_no_queue_but_seconds_are(takes_s: float, *, 
 
 def test_words_that_do_not_come_are_a_queue_and_a_silent_site_is_none() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     assert pace.per_s(100.0) == 20.0
     live(pace, 100, 101)
     assert pace.per_s(100.0 + SILENT_S) == 20.0
@@ -59,7 +59,7 @@ def test_words_that_do_not_come_are_a_queue_and_a_silent_site_is_none() -> None:
 
 def test_it_never_falls_below_the_least() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     live(pace, 1, 2)
     for at_s in range(10, 1000, 10):
         pace.stored(0, float(at_s))
@@ -69,16 +69,16 @@ def test_it_never_falls_below_the_least() -> None:
 @pytest.mark.parametrize("is_withdrawn", [False, True])
 def test_without_a_collectors_word_it_is_the_configured_rate(*, is_withdrawn: bool) -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=is_withdrawn)
+    pace.begin(0.0, has_reports=is_withdrawn)
     if is_withdrawn:
-        pace.silenced()
+        pace.collectors_gone()
     live(pace, 1, 60)
     assert pace.per_s(60.0) == 500.0
 
 
 def test_old_messages_do_not_hide_how_late_live_ones_are() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     pace.confirmed(1000, 1.0)
     pace.confirmed(5, 2.0)
     pace.confirmed(1001, 3.0)
@@ -95,13 +95,13 @@ def test_the_queue_that_is_too_long_and_the_time_until_a_decision_is_seen_are_se
 
 def test_messages_within_a_quarter_of_a_second_count_as_one_so_that_an_hour_can_be_remembered() -> None:
     pace = BacklogPace(500.0)
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     for key, at_s in ((1, 10.0), (2, 10.24), (3, 10.25)):
         pace.confirmed(key, at_s)
     pace.stored(1, 14.0)
     # The third one is the first that is known to wait: for 3.75 s.
     assert pace.per_s(14.0) == 10.0
-    pace.begin(0.0, is_heard=True)
+    pace.begin(0.0, has_reports=True)
     for key, at_s in ((1, 10.0), (2, 10.24)):
         pace.confirmed(key, at_s)
     pace.stored(1, 18.0)

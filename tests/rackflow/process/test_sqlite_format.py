@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.ledger import LedgerFile, read_page
+from collector.ledger import LedgerFile, read_snapshot
 from collector.receive import Owners, OwnersFile
 from collector.records import RecordsFile
 from rackflow import ConfigError
@@ -90,4 +90,4 @@ def test_the_account_of_a_newer_ledger_is_refused_as_well(tmp_path: Path) -> Non
     open_ledger(path)
     written_by(path, FORMAT + 1)
     with pytest.raises(ConfigError, match="was written by a newer Rackflow"):
-        read_page(path)
+        read_snapshot(path)

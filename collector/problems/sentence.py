@@ -1,4 +1,4 @@
-"""Words of a problem: one text, from which the collector makes its sentence and Prometheus gets a template.
+"""The sentence of a problem (`description` in the table): the collector fills it in, Prometheus gets it as a template.
 
 `{rack}` is a label, `{value}` the value with a format after a colon: `.1` decimals, `%` a share as percent. A part in brackets is
 there only if its first label is: `[ rack {rack}]`, with another text after a bar for when it is not: `[phase {phase}|the whole UPS]`.
@@ -23,7 +23,7 @@ class Piece(msgspec.Struct, frozen=True):
     other: str = ""
 
 
-class Words(msgspec.Struct, frozen=True):
+class Sentence(msgspec.Struct, frozen=True):
     """A sentence with places for labels and the value."""
 
     pieces: tuple[Piece, ...]
@@ -39,7 +39,7 @@ class Words(msgspec.Struct, frozen=True):
         return "".join(_render(piece, labels, value) for piece in self.pieces)
 
     def value_text(self, value: float) -> str:
-        """A number as the value is written; empty if the words do not tell it."""
+        """A number as the value is written; empty if the sentence does not have it."""
         flat = (inner for piece in self.pieces for inner in (piece, *piece.inner))
         return next((_render(piece, {}, value) for piece in flat if piece.format), "")
 
@@ -48,9 +48,9 @@ class Words(msgspec.Struct, frozen=True):
         return "".join(_template(piece) for piece in self.pieces)
 
 
-def parse_words(text: str) -> Words:
+def parse_sentence(text: str) -> Sentence:
     """Read a description. Raises ValueError if brackets or formats are wrong."""
-    return Words(tuple(_parse(text)))
+    return Sentence(tuple(_parse(text)))
 
 
 def _parse(text: str) -> Iterator[Piece]:

@@ -1,13 +1,13 @@
-"""What the UPSs of each feed carry and how long they last: a message about a lost feed must say how much time is left. Pure."""
+"""Load and battery runtime of each feed's UPSs: a message about a lost feed must say how much time is left. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
-from collector.problems.conditions import Unit
-from collector.problems.tracker import UnitKey
+from collector.problems.conditions import Subject
+from collector.problems.tracker import SubjectKey
 
-# The first that a UPS reports; by phase it is the most loaded phase.
+# The first of these that a UPS reports counts; if it is by phase, the most loaded phase.
 LOADS: Final = ("dcim_ups_output_total_load_ratio", "dcim_ups_output_load_ratio")
 RUNTIME: Final = "dcim_ups_battery_runtime_seconds"
 METRICS: Final = frozenset((*LOADS, RUNTIME))
@@ -20,28 +20,28 @@ class _Ups(NamedTuple):
     runtime_s: float | None
 
 
-class Supplies:
-    """The UPSs of all feeds, by the last that each said."""
+class FeedReserve:
+    """The UPSs of all feeds, with the last readings of each."""
 
     def __init__(self) -> None:
-        self._ups: dict[UnitKey, _Ups] = {}
+        self._ups: dict[SubjectKey, _Ups] = {}
 
-    def note(self, key: UnitKey, unit: Unit) -> None:
-        """Take what a device says now. One that says neither is no UPS, or is silent."""
-        feed = unit.base.get("feed", "")
-        loads = [each for name in LOADS for each in _numbers(unit, name)]
-        runtimes = _numbers(unit, RUNTIME)
+    def note(self, key: SubjectKey, subject: Subject) -> None:
+        """Take the present readings of a device. One with neither load nor runtime is no UPS, or is silent."""
+        feed = subject.base.get("feed", "")
+        loads = [each for name in LOADS for each in _numbers(subject, name)]
+        runtimes = _numbers(subject, RUNTIME)
         if feed and (loads or runtimes):
-            self._ups[key] = _Ups(unit.base["site"], feed, max(loads, default=None), min(runtimes, default=None))
+            self._ups[key] = _Ups(subject.base["site"], feed, max(loads, default=None), min(runtimes, default=None))
         else:
             self._ups.pop(key, None)
 
-    def keep(self, present: Collection[UnitKey]) -> None:
+    def keep(self, present: Collection[SubjectKey]) -> None:
         """Forget devices that are gone."""
         for gone in self._ups.keys() - set(present):
             del self._ups[gone]
 
-    def words(self, site: str) -> str:
+    def sentences(self, site: str) -> str:
         """A sentence for each feed, as in ` UPSs of feed B: 61% loaded, 34 min of battery.` The worst UPS counts."""
         feeds: dict[str, list[_Ups]] = defaultdict(list)
         for ups in self._ups.values():
@@ -59,5 +59,5 @@ def _sentence(feed: str, members: Iterable[_Ups]) -> str:
     return f" UPSs of feed {feed}: {', '.join(parts)}."
 
 
-def _numbers(unit: Unit, name: str) -> list[float]:
-    return [raw for _, raw in unit.series.get(name, ()) if not isinstance(raw, str)]
+def _numbers(subject: Subject, name: str) -> list[float]:
+    return [raw for _, raw in subject.series.get(name, ()) if not isinstance(raw, str)]

@@ -1,4 +1,4 @@
-"""Collects the present series of devices, agents and figures for the evaluation. Pure; `now` is monotonic seconds."""
+"""Makes a `Subject` of each device, agent and site from its latest values, for the evaluation. Pure; `now` is monotonic seconds."""
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,59 +6,61 @@ from typing import Final
 
 from collector.derive import Figure, SiteLimit
 from collector.latest import AgentState, DeviceState, Latest, LatestValue, Observations
-from collector.problems.conditions import Unit
+from collector.problems.conditions import Subject
 
 ASKED: Final = "problems_asked"
-"""Name of what is kept of a device between two looks (`DeviceState.made`)."""
+"""Key of what is cached for a device between two evaluations (`DeviceState.made`)."""
 # A site of 5,000 devices has 50,000 figures, and looking at one takes 0.3 µs.
 FIGURES_PER_SLICE: Final = 5_000
 
 
-def device_unit(
+def device_subject(
     device: DeviceState, latest: Latest, metrics: Collection[str], now: float, limits: Iterable[SiteLimit] = ()
-) -> Unit:
+) -> Subject:
     """What is known of one device, of those metrics that some problem asks about, and the limits that the site file states for it."""
     # Only base labels that are not empty are kept of a device.
     base = {**device.labels, "site": device.site, "device": device.device}
     up = latest.up(device, now)
-    unit = Unit(base, is_silent=up is not True, agent=device.agent)
-    _add(unit, device, metrics, now)
+    subject = Subject(base, is_silent=up is not True, agent=device.agent)
+    _add(subject, device, metrics, now)
     for limit in limits:
-        unit.add(limit.metric, dict(limit.labels), limit.value)
-        unit.sources[limit.metric] = limit.source
+        subject.add(limit.metric, dict(limit.labels), limit.value)
+        subject.sources[limit.metric] = limit.source
     agent = {"agent": device.agent}
-    unit.add("dcim_device_observed", agent, 0.0 if up is None else 1.0)
+    subject.add("dcim_device_observed", agent, 0.0 if up is None else 1.0)
     if up is not None:
-        unit.add("dcim_device_up", agent, float(up))
-    unit.add("dcim_device_info", {**agent, "device_class": device.device_class}, 1.0)
-    return unit
+        subject.add("dcim_device_up", agent, float(up))
+    subject.add("dcim_device_info", {**agent, "device_class": device.device_class}, 1.0)
+    return subject
 
 
-def agent_units(latest: Latest, observations: Observations, metrics: Collection[str], now: float) -> Iterable[Unit]:
+def agent_subjects(
+    latest: Latest, observations: Observations, metrics: Collection[str], now: float
+) -> Iterable[Subject]:
     """What is known of each agent."""
     for agent in latest.agents():
         key = agent.site, agent.agent
-        unit = Unit({"site": agent.site, "agent": agent.agent})
-        _add(unit, agent, metrics, now)
+        subject = Subject({"site": agent.site, "agent": agent.agent})
+        _add(subject, agent, metrics, now)
         if (is_up := observations.agents_up.get(key)) is not None:
-            unit.add("dcim_agent_up", {}, float(is_up))
+            subject.add("dcim_agent_up", {}, float(is_up))
         for reason, count in observations.counts.get(key, {}).items():
-            unit.add("dcim_agent_unobserved_devices", {"reason": reason}, float(count))
+            subject.add("dcim_agent_unobserved_devices", {"reason": reason}, float(count))
         if (offset_s := agent.clock_offset_s) is not None:
-            unit.add("dcim_agent_clock_offset_seconds", {}, offset_s)
-        yield unit
+            subject.add("dcim_agent_clock_offset_seconds", {}, offset_s)
+        yield subject
 
 
-def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[str]) -> Generator[None, None, Unit]:
+def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[str]) -> Generator[None, None, Subject]:
     """The known figures of a site. An unknown one is no series. Yields after each slice."""
-    unit = Unit({"site": site})
+    subject = Subject({"site": site})
     for count, figure in enumerate(figures, 1):
         if count % FIGURES_PER_SLICE == 0:
             yield
         output = figure.output
         if figure.value is not None and output.metric.name in metrics:
-            unit.add(output.metric.name, dict(output.labels), figure.value)
-    return unit
+            subject.add(output.metric.name, dict(output.labels), figure.value)
+    return subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,11 @@ def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
     return found
 
 
-def _add(unit: Unit, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
+def _add(subject: Subject, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
     if now < owner.first_expiry:  # nothing has expired, nearly always
         for name, rows in _asked(owner, metrics).series:
-            unit.series[name] = [(labels, held.value) for labels, held in rows]
+            subject.series[name] = [(labels, held.value) for labels, held in rows]
         return
     for name, rows in _asked(owner, metrics).series:
         if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
-            unit.series[name] = present
+            subject.series[name] = present

@@ -4,7 +4,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.poll.siblings import JUDGED_EVERY_S, Siblings
+from agent.poll.power_check import CHECK_EVERY_S, PowerCheck
 from agent.profile import Plan, load_profiles, parse_profile, plan_device
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
@@ -44,12 +44,12 @@ def plan_of(*, volts_poll: str = "normal", amperes_poll: str = "normal") -> Plan
 
 def rejected(plan: Plan, *polls: tuple[PollClass, dict[str, float]]) -> set[str]:
     """The keys that the last poll lost."""
-    siblings = Siblings()
-    siblings.begin(plan, {})
+    power_check = PowerCheck()
+    power_check.begin(plan, {})
     readings = Readings()
     for poll, values in polls:
         readings = Readings(values=dict(values))
-        siblings.reject(poll, readings)
+        power_check.reject(poll, readings)
     assert set(readings.bad.values()) <= {"range"}
     return set(readings.bad)
 
@@ -124,21 +124,21 @@ def test_what_was_rejected_is_published_again_once_it_fits_and_not_after_an_outa
 def test_a_line_that_was_right_is_judged_again_after_ten_minutes() -> None:
     right: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, AMPERES: 16.0, VA: 3700.0})
     wrong: tuple[PollClass, dict[str, float]] = ("normal", {VOLTS: 230.0, AMPERES: 16.0, VA: 370.0})
-    polls = int(JUDGED_EVERY_S / POLL_SECONDS["normal"])
+    polls = int(CHECK_EVERY_S / POLL_SECONDS["normal"])
     assert rejected(plan_of(), right, *[right] * polls, wrong) == {AMPERES, VA}
 
 
 def test_a_device_that_was_planned_anew_is_not_judged_by_what_was_there_before() -> None:
     """Its transformer's ratio was corrected, or it is another device."""
-    siblings = Siblings()
+    check = PowerCheck()
     plan = plan_of(amperes_poll="fast")
-    siblings.begin(plan, {})
+    check.begin(plan, {})
     for _ in range(2):
-        siblings.reject("fast", Readings(values={AMPERES: 16.0}))
-        siblings.reject("normal", Readings(values={VOLTS: 230.0, VA: 370.0}))
-    siblings.begin(plan, {})
+        check.reject("fast", Readings(values={AMPERES: 16.0}))
+        check.reject("normal", Readings(values={VOLTS: 230.0, VA: 370.0}))
+    check.begin(plan, {})
     current = Readings(values={AMPERES: 1.6})
-    siblings.reject("fast", current)
+    check.reject("fast", current)
     assert current.values == {AMPERES: 1.6}
 
 

@@ -1,4 +1,4 @@
-"""Index of one segment file: which messages are in which record, and how many of them still wait. Pure.
+"""Index of the records in one segment file: which keys each holds, and how many of its messages still wait. Pure.
 
 36 bytes a record in memory, however many messages it has: 2 million messages that each came alone take 72 MB, and those that came
 by tens 7 MB. Which keys wait exactly is known to the log's `RangeSet`.
@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from rackflow.outbox.rangeset import Range
 
 
-class Frames:
-    """Records of messages, by ascending keys. A frame is the position of one of them here."""
+class RecordIndex:
+    """One entry for each record of messages, by ascending keys; `position` is the place of an entry in the arrays."""
 
     __slots__ = (
         "_begin",
@@ -43,7 +43,7 @@ class Frames:
         self.live_bytes = 0
         """Bytes of the messages that wait. Of a record whose messages partly wait, their share."""
         self._begin = 0
-        """All frames before this one are free."""
+        """All entries before this one are free."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -71,29 +71,29 @@ class Frames:
         self.live_bytes += size
 
     def free(self, first: int, last: int) -> None:
-        """These messages wait no more. All of them did so far, as far as they are here."""
-        for frame in self.between(first, last):
-            gone = min(last, self.firsts[frame] + self.counts[frame] - 1) - max(first, self.firsts[frame]) + 1
-            live, size, count = self.live[frame], self.sizes[frame], self.counts[frame]
-            self.live[frame] = live - gone
+        """Mark messages as free. All of them that are in this file must have been waiting."""
+        for position in self.between(first, last):
+            gone = min(last, self.firsts[position] + self.counts[position] - 1) - max(first, self.firsts[position]) + 1
+            live, size, count = self.live[position], self.sizes[position], self.counts[position]
+            self.live[position] = live - gone
             self.messages -= gone
             # Whole numbers, and exactly 0 once all are gone.
             self.live_bytes -= size * live // count - size * (live - gone) // count
 
     def between(self, first: int, last: int) -> Iterator[int]:
-        """The frames that have any key of this range."""
-        frame = max(0, bisect_right(self.firsts, first) - 1)
-        while frame < len(self.firsts) and self.firsts[frame] <= last:
-            if self.firsts[frame] + self.counts[frame] > first:
-                yield frame
-            frame += 1
+        """Positions of the entries that have any key of this range."""
+        position = max(0, bisect_right(self.firsts, first) - 1)
+        while position < len(self.firsts) and self.firsts[position] <= last:
+            if self.firsts[position] + self.counts[position] > first:
+                yield position
+            position += 1
 
     def oldest(self) -> int | None:
-        """The first frame of which a message waits."""
+        """Position of the first entry with a waiting message."""
         while self._begin < len(self.live) and not self.live[self._begin]:
             self._begin += 1
         return self._begin if self._begin < len(self.live) else None
 
-    def keys(self, frame: int) -> Range:
-        """First and last key of a frame."""
-        return self.firsts[frame], self.firsts[frame] + self.counts[frame] - 1
+    def keys(self, position: int) -> Range:
+        """First and last key of an entry."""
+        return self.firsts[position], self.firsts[position] + self.counts[position] - 1

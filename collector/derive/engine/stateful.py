@@ -1,7 +1,7 @@
-"""Figures that rest on the past: the heat of a breaker, a mean over a quarter of an hour, what a clean exchanger was like.
+"""Figures that need earlier cycles: the heat of a breaker, a mean over 15 minutes, the resistance of a clean exchanger.
 
-What they remember outlives plans: when a device comes or goes, what was learned about the others must not be lost. So memories are
-kept by name and never by slot. Nothing survives a restart, so each says itself from when on it has a value.
+Their state outlives plans: when a device comes or goes, what was learned about the others must not be lost. So it is kept by name and
+never by slot. Nothing survives a restart, so each state decides itself from when on it can give a value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from rackflow.process.bulkhead import Failures
 
 
 class Memory(Protocol):
-    """Takes the inputs of each cycle in which all required ones are known."""
+    """State of one step. `update` is called in each cycle in which all required inputs are known."""
 
     def update(self, values: Sequence[Value | None], now: float) -> Sequence[Result]:
         """One result for each output. `values` are the required inputs, then the optional ones; `now` is monotonic seconds."""
@@ -32,8 +32,8 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
-    """What to remember in one plan: slots, the figures made of them, and the memory's name."""
+class StatefulStep:
+    """One step of a plan that keeps state: its input slots, its outputs, and the name (`key`) under which the state is kept."""
 
     key: tuple[str, str]
     required: tuple[int, ...]
@@ -42,8 +42,8 @@ class Remembered:
     make: Callable[[], Memory]
 
 
-class Memories:
-    """All memories of one site."""
+class StatefulFigures:
+    """Computes the stateful figures of one site, and keeps their state."""
 
     def __init__(self, failures: Failures) -> None:
         self._failures = failures
@@ -52,19 +52,19 @@ class Memories:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, remembered: Iterable[Remembered]) -> None:
-        """Forget what no plan asks for any more."""
-        wanted = {each.key for each in remembered}
+    def keep(self, steps: Iterable[StatefulStep]) -> None:
+        """Drop the state of steps that the plan no longer has."""
+        wanted = {each.key for each in steps}
         for gone in self._kept.keys() - wanted:
             del self._kept[gone]
 
-    def figures(self, remembered: Iterable[Remembered], values: Values, now: float) -> Iterator[Figure]:
-        """All figures of this cycle. A memory that raises makes its own figures unknown."""
-        for each in remembered:
+    def figures(self, steps: Iterable[StatefulStep], values: Values, now: float) -> Iterator[Figure]:
+        """All figures of this cycle. A step that raises makes its own figures unknown."""
+        for each in steps:
             failed = [Figure(output, None, 0.0, 0.0, (INTERNAL,)) for output in each.outputs]
             yield from self._failures.attempt(PART, partial(self._figures, each, values, now), failed)
 
-    def _figures(self, each: Remembered, values: Values, now: float) -> list[Figure]:
+    def _figures(self, each: StatefulStep, values: Values, now: float) -> list[Figure]:
         missing = [slot for slot in each.required if values.current[slot] is None]
         if missing:
             words = tuple(dict.fromkeys(word for slot in missing for word in values.coverage(slot)[1]))

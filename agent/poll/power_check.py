@@ -1,8 +1,8 @@
-"""Rejects a current and a power that contradict each other by a power of ten: one of them is scaled wrongly, and nobody knows which.
+"""Rejects a line's current and power if they contradict each other tenfold: one is scaled wrongly, and nobody knows which.
 
-Volts times amperes bound the power of a line, whatever hangs on it. A device whose firmware counts in tenths where its documents say whole
-units passes every window of its own metric: 160 A and 1.6 A are both a current. Beside its power, and a voltage that is known to lie
-between 80 and 500 V, only one of them can be. Pure.
+Some firmware counts in tenths where its documents say whole units. The range check of one metric cannot see that: 160 A and 1.6 A are
+both possible currents. But volts x amperes limit the power of a line, so beside its power and its voltage only one of them is
+possible. Pure.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,20 +16,21 @@ from rackflow.series import parse_series_key, series_key
 
 # How far power and volts x amperes may be apart: three phases seen as one (1.7), a power factor taken for apparent power, a current that
 # was sampled a second before its power while a load rose. A power of ten is beyond it at any power factor of more than 0.3.
-MOST_APART: Final = 3.0
-# How often in a row they must contradict each other where they are read in different polls: a load that rises between the two polls must
-# not hide its own current.
-DOUBTS: Final = 2
-# What makes a line wrong (a scale, a transformer's ratio) is set by hand. Judging with each poll cost a strip of many phases 7 % more.
-JUDGED_EVERY_S: Final = 600.0
-# Below it, the step of a meter that counts whole amperes or watts is as large as the quotient. Chosen.
-LEAST_AMPERES: Final = 2.0
-LEAST_POWER: Final = 60.0
+MAX_RATIO: Final = 3.0
+# How many judgements in a row must find a contradiction if current and power are read in different polls: a load that rises between
+# the two polls must not get its current rejected.
+CONTRADICTIONS: Final = 2
+# A wrong scale or transformer ratio changes only when somebody sets it, so lines are checked this often. Checking at each poll cost 7 %
+# of the polls of a strip with many phases.
+CHECK_EVERY_S: Final = 600.0
+# Below these, rounding to whole amperes or watts can make up the whole difference. Chosen.
+MIN_AMPERES: Final = 2.0
+MIN_POWER: Final = 60.0
 # Without an apparent power, little power may be a load that is nearly idle. No rack has ten amperes at this power factor.
-LEAST_AMPERES_ALONE: Final = 10.0
-LEAST_FACTOR: Final = 0.03
+MIN_AMPERES_WITHOUT_VA: Final = 10.0
+MIN_POWER_FACTOR: Final = 0.03
 # What a live line has; below it volts x amperes bound nothing.
-LEAST_VOLTS: Final = 80.0
+MIN_VOLTS: Final = 80.0
 # By metric of a current: the voltage, the power and the apparent power of the same line.
 _LINES: Final = {
     "dcim_pdu_phase_current_amperes": "dcim_pdu_phase_",
@@ -55,13 +56,13 @@ class _Line:
     def contradicts(self, values: Mapping[str, float]) -> bool:
         """Whether these values cannot be those of one line."""
         amperes, volts = abs(values.get(self.amperes, 0.0)), values.get(self.volts, 0.0)
-        if not amperes or volts < LEAST_VOLTS:
+        if not amperes or volts < MIN_VOLTS:
             return False
         return _contradict(amperes * volts, amperes, values.get(self.watts), values.get(self.voltamperes))
 
 
-class Siblings:
-    """The lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+class PowerCheck:
+    """Checks the lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
         # By poll class: the lines that are judged with it, the polls left until then, and the readings of its last poll.
@@ -69,12 +70,12 @@ class Siblings:
         self._polls_left: dict[PollClass, int] = {}
         self._last: dict[PollClass, dict[str, float]] = {}
         self._rejected: dict[str, float] = {}
-        self._doubts: dict[_Line, int] = {}
+        self._contradicted: dict[_Line, int] = {}
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the lines of this plan from now on. `known` are the answers that it was made with: all of one moment."""
         classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
-        self._judged, self._last, self._rejected, self._doubts = {}, {}, {}, {}
+        self._judged, self._last, self._rejected, self._contradicted = {}, {}, {}, {}
         wanted: set[str] = set()
         for poll, line in _lines(classes):
             self._judged.setdefault(poll, []).append(line)
@@ -84,21 +85,21 @@ class Siblings:
         values = normalise_answers(slots, known).values
         for line in (line for lines in self._judged.values() for line in lines):
             if line.contradicts(values):
-                self._doubts[line] = DOUBTS
+                self._contradicted[line] = CONTRADICTIONS
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
-        """Reject what cannot be, as `range`. A scale is the firmware's, so lines are judged every ten minutes, and in doubt each time."""
+        """Move contradicting readings to `bad`, as `range`. Lines are checked every ten minutes, and at each poll once one contradicts."""
         if not self._judged:
             return
         self._last[poll] = readings.values
         if (left := self._polls_left.get(poll)) is not None:
-            if left and not self._doubts:
+            if left and not self._contradicted:
                 self._polls_left[poll] = left - 1
             else:
                 self._judge(poll)
-                self._polls_left[poll] = int(JUDGED_EVERY_S / POLL_SECONDS[poll])
-        for line, doubts in self._doubts.items():
-            if doubts >= DOUBTS:
+                self._polls_left[poll] = int(CHECK_EVERY_S / POLL_SECONDS[poll])
+        for line, count in self._contradicted.items():
+            if count >= CONTRADICTIONS:
                 self._reject_line(line, readings)
 
     def _judge(self, poll: PollClass) -> None:
@@ -107,10 +108,10 @@ class Siblings:
             values |= each
         for line in self._judged[poll]:
             if line.contradicts(values):
-                self._doubts[line] = DOUBTS if line.together else self._doubts.get(line, 0) + 1
+                self._contradicted[line] = CONTRADICTIONS if line.together else self._contradicted.get(line, 0) + 1
             elif values.get(line.amperes) and values.get(line.volts):
-                # A line that is dark shows nothing: what was wrong before an outage is so after it.
-                self._doubts.pop(line, None)
+                # Without voltage and current there is nothing to check: a contradiction from before an outage stays.
+                self._contradicted.pop(line, None)
 
     def _reject_line(self, line: _Line, readings: Readings) -> None:
         for key in (line.amperes, line.watts, line.voltamperes):
@@ -123,12 +124,12 @@ def _contradict(product: float, amperes: float, watts: float | None, apparent: f
     watts, apparent = abs(watts or 0.0), abs(apparent or 0.0)
     high = max(watts, apparent)
     # Too much power for the current, of which half an ampere may have been cut off.
-    if high >= LEAST_POWER and high > MOST_APART * (product + 0.5 * product / amperes):
+    if high >= MIN_POWER and high > MAX_RATIO * (product + 0.5 * product / amperes):
         return True
     # Too little of it. 0 is what devices send that do not measure it.
     if apparent:
-        return amperes >= LEAST_AMPERES and MOST_APART * apparent < product
-    return amperes >= LEAST_AMPERES_ALONE and 0.0 < watts < product * LEAST_FACTOR
+        return amperes >= MIN_AMPERES and MAX_RATIO * apparent < product
+    return amperes >= MIN_AMPERES_WITHOUT_VA and 0.0 < watts < product * MIN_POWER_FACTOR
 
 
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]]:

@@ -68,7 +68,7 @@ async def collector(server: Mosquitto) -> AsyncIterator[aiomqtt.Client]:
         yield client
 
 
-def word(*intervals: tuple[int, int], epoch: str = "E1", agent: str = "gw-1", name: str = "c") -> bytes:
+def report(*intervals: tuple[int, int], epoch: str = "E1", agent: str = "gw-1", name: str = "c") -> bytes:
     return encode(Stored(agent=agent, collector=name, ledger="l", time=1, durable={epoch: list(intervals)}))
 
 
@@ -84,18 +84,18 @@ async def test_a_message_stays_until_a_collector_has_stored_it_also_over_a_resta
     mosquitto: Mosquitto,
 ) -> None:
     async with listening(mosquitto), collector(mosquitto) as client:
-        await client.publish(STORED, word(), qos=1, retain=True)
+        await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
             sender.put(3)
             await eventually(lambda: sender.outbox.stats().awaiting == 3, "the broker has all of them")
-            await client.publish(STORED, word((1, 1), (3, 3)), qos=1, retain=True)
+            await client.publish(STORED, report((1, 1), (3, 3)), qos=1, retain=True)
             await eventually(lambda: sender.outbox.stats().messages == 1, "two are deleted")
             assert sender.outbox.stats().account.held == [Numbers(epoch="E1", first=2, last=2)]
             mosquitto.restart()  # it keeps nothing
             async with collector(mosquitto) as again:
                 await eventually(lambda: sender.counters.reconnects == 1, "connected again")
-                await again.publish(STORED, word((1, 3)), qos=1, retain=True)
+                await again.publish(STORED, report((1, 3)), qos=1, retain=True)
                 await eventually(lambda: sender.outbox.stats().messages == 0, "all are deleted")
 
 
@@ -104,12 +104,12 @@ async def test_an_agent_that_starts_sends_only_what_no_collector_has_stored(
 ) -> None:
     async with listening(mosquitto) as listener, collector(mosquitto) as client:
         async with on_disk(tmp_path / "outbox.db", "E1") as outbox, sending(broker_at(mosquitto), outbox) as sender:
-            await client.publish(STORED, word(), qos=1, retain=True)
-            await eventually(lambda: outbox.stats().heard, "the word is heard")
+            await client.publish(STORED, report(), qos=1, retain=True)
+            await eventually(lambda: outbox.stats().reports_required, "the word is heard")
             sender.put(5)
             await eventually(lambda: outbox.stats().awaiting == 5, "the broker has all of them")
         # The collector stores while the agent is away.
-        await client.publish(STORED, word((1, 3)), qos=1, retain=True)
+        await client.publish(STORED, report((1, 3)), qos=1, retain=True)
         async with on_disk(tmp_path / "outbox.db", "E2") as outbox, sending(broker_at(mosquitto), outbox):
             await eventually(lambda: outbox.stats().awaiting == 2, "the rest is with the broker again")
         await eventually(lambda: len(seqs(listener)) == 7, "all have come")
@@ -120,9 +120,9 @@ async def test_an_agent_that_starts_sends_only_what_no_collector_has_stored(
     ("topic", "payload"),
     [
         (STORED, b"{"),
-        (STORED, word((2, 1))),
-        (STORED, word((1, 9), agent="gw-2")),
-        (STORED, word((1, 9), name="d")),
+        (STORED, report((2, 1))),
+        (STORED, report((1, 9), agent="gw-2")),
+        (STORED, report((1, 9), name="d")),
         (STORED, b'{"schema":2}'),
     ],
 )
@@ -134,8 +134,8 @@ async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
         collector(mosquitto) as client,
         sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
     ):
-        await client.publish(STORED, word(), qos=1, retain=True)
-        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        await client.publish(STORED, report(), qos=1, retain=True)
+        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
         sender.put(2)
         await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
         for _ in range(2):
@@ -150,10 +150,10 @@ async def test_a_word_that_is_taken_back_leaves_messages_to_the_broker(mosquitto
         collector(mosquitto) as client,
         sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
     ):
-        await client.publish(STORED, word(), qos=1, retain=True)
-        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        await client.publish(STORED, report(), qos=1, retain=True)
+        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
         await client.publish(STORED, b"", qos=1, retain=True)
-        await eventually(lambda: not sender.outbox.stats().heard, "it is taken back")
+        await eventually(lambda: not sender.outbox.stats().reports_required, "it is taken back")
         sender.put(2)
         await eventually(lambda: sender.outbox.stats().size_bytes == 0, "deleted when the broker had them")
 
@@ -171,7 +171,7 @@ async def test_where_the_agent_may_not_read_the_word_it_works_as_without_a_colle
             # Nobody subscribes, so the message is kept; the connection is not disturbed.
             await eventually(lambda: sender.outbox.stats().held == 1, "held")
             assert sender.counters.reconnects == 0
-            assert not sender.outbox.stats().heard
+            assert not sender.outbox.stats().reports_required
     assert "stored document is not used" not in caplog.text
 
 
@@ -193,13 +193,13 @@ async def test_a_stop_waits_for_the_word_of_a_collector_that_speaks(mosquitto: M
         sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
     ):
         await eventually(lambda: sender.counters.connected, "connected")
-        await client.publish(STORED, word(), qos=1)
-        await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+        await client.publish(STORED, report(), qos=1)
+        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
         sender.put(2)
         stopping = asyncio.create_task(sender.publisher.flush(60), name="flush")
         await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
         assert not stopping.done()
-        await client.publish(STORED, word((1, 2)), qos=1)
+        await client.publish(STORED, report((1, 2)), qos=1)
         await stopping
         assert sender.outbox.stats().messages == 0
 
@@ -209,12 +209,12 @@ async def test_a_stop_does_not_wait_for_a_collector_that_is_silent(
 ) -> None:
     """What it said before is retained, and no sign of life."""
     async with listening(mosquitto), collector(mosquitto) as client:
-        await client.publish(STORED, word(), qos=1, retain=True)
+        await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
             sender.put(2)
             await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
-            monkeypatch.setattr(publisher, "WORD_S", 300.0)  # what it waits for one that speaks
+            monkeypatch.setattr(publisher, "REPORT_WAIT_S", 300.0)  # what it waits for one that speaks
             async with asyncio.timeout(30):
                 await sender.publisher.flush(60)
             assert sender.outbox.stats().awaiting == 2
@@ -222,13 +222,13 @@ async def test_a_stop_does_not_wait_for_a_collector_that_is_silent(
 
 async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto: Mosquitto) -> None:
     async with listening(mosquitto) as listener, collector(mosquitto) as client:
-        await client.publish(STORED, word(), qos=1, retain=True)
+        await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().heard, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
             sender.put(4)
             await eventually(lambda: sender.outbox.stats().awaiting == 4, "the broker has them")
             sender.publisher.set_account(sender.outbox.stats().account)
-            await client.publish(STORED, word((1, 2)), qos=1, retain=True)
+            await client.publish(STORED, report((1, 2)), qos=1, retain=True)
             await eventually(lambda: sender.outbox.stats().messages == 2, "two are stored")
             sender.publisher.set_account(sender.outbox.stats().account)
             sender.outbox.done(3, "refused")

@@ -9,19 +9,18 @@ import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
 
 from agent.config import Device
 from agent.deadline import Deadline
-from agent.poll.derive import PlannedInputs, deriving
-from agent.poll.greeting import Greeting, comparable, greeting_from, greeting_oids
+from agent.poll.derive import PlannedInputs, derive_steps
+from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
+from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
-from agent.poll.siblings import Siblings
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
@@ -53,9 +52,9 @@ log = logging.getLogger(__name__)
 # another between two polls); such a change is noticed within this time. Planning walks all tables, which takes dozens of requests on
 # a large PDU, so it must be rare compared with polling. Chosen value.
 REPLAN_AFTER_S = 3600.0
-# Least time between two plans caused by the device: a marker that changes at every poll, or an uptime that always goes back, must not
-# cause a walk at every poll. Large plans wait longer, so that planning takes at most a few hundredths of a CPU: a plan of 20,000
-# series takes 0.6 s, and 1,000 requests. Chosen values.
+# Least time between two plans caused by the device, so that a marker that changes at every poll, or an uptime that always goes back,
+# does not cause a table walk at every poll. Large plans wait longer, to keep planning below a few percent of a CPU: a plan of 20,000
+# series takes 0.6 s and 1,000 requests. Chosen values.
 REPLAN_MIN_S = 10.0
 REPLAN_SERIES_PER_S = 200.0
 # Share of a class's usual interval that planning may take beside a poll of it, whose deadline is 0.9 of the interval. Walking UPS-MIB
@@ -84,19 +83,6 @@ UPTIME_SLACK_SHARE = 0.01
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
-class DevicePoller(Protocol):
-    """One device, whatever protocol it speaks."""
-
-    async def open(self) -> Identified:
-        """Connect, recognise, identify and plan. Raises DeviceError."""
-
-    async def poll(self, poll_class: PollClass, now: float) -> Readings:
-        """Readings of one class; `now` is Unix seconds. Raises DeviceError if nothing could be read."""
-
-    async def close(self) -> None:
-        """Free what `open` acquired."""
-
-
 class SnmpPoller:
     """A `DevicePoller` over an `SnmpClient`. `clock` gives monotonic seconds, so that changing the system time does not age the plan.
 
@@ -117,7 +103,7 @@ class SnmpPoller:
         self._client = client
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
-        self._greeting: Greeting | None = None
+        self._fingerprint: Fingerprint | None = None
         self._coolant: dict[str, str] = {}
         # Whether the next opening must plan: the last one did not come to its end, or nothing of its plan is there any more.
         self._must_plan = True
@@ -128,42 +114,43 @@ class SnmpPoller:
         self._uptime_at = 0.0
         self._wraps = 0
         self._rebooted = False
-        self._another = ""
-        # Whether the tables have changed, or may have, and could not be walked beside a poll.
-        self._unwalked = False
+        # Why the latest answers come from another device than the one that was opened; empty if they do not.
+        self._other_device = ""
+        # Whether the tables may have changed and there was no time to walk them within a poll.
+        self._tables_outdated = False
         self._planned_at = 0.0
         self._marker: RawValue = None
-        self._marked_at = 0.0
+        self._marker_replanned_at = 0.0
         self._cells = PlannedCells()
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
-        self._siblings = Siblings()
+        self._power_check = PowerCheck()
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
         """See `DevicePoller.open`. The first answers show which objects the device lacks; these are not requested again.
 
-        A device that was only silent since keeps its plan: planning is dear, and timeouts come to many devices at once.
+        A device that was only silent keeps its plan: planning is expensive, and a network outage affects many devices at once.
         """
-        family, greeting = self._family, self._greeting
-        if family is None or greeting is None or not await self._is_unchanged(family.profile, greeting):
+        family, fingerprint = self._family, self._fingerprint
+        if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             self._must_plan = True
-            family, greeting = await self._find_plan()
+            family, fingerprint = await self._find_plan()
             self._must_plan = False
         else:
             self._jumps.forget()
-        self._rebooted, self._another, self._unwalked = False, "", False
+        self._rebooted, self._other_device, self._tables_outdated = False, "", False
         self._opened_classes = frozenset(self._plan.classes)
-        return identified(self._device, family.profile, greeting.identity, self._plan)
+        return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
         """See `DevicePoller.poll`. Tables are walked again after an hour, or when the marker changes.
 
         Readings whose unit, scale or name has changed at the device are rejected as `replanning` until it is planned again.
         """
-        part, family, greeting = self._plan.classes.get(poll_class), self._family, self._greeting
-        if part is None or family is None or greeting is None:
+        part, family, fingerprint = self._plan.classes.get(poll_class), self._family, self._fingerprint
+        if part is None or family is None or fingerprint is None:
             return Readings()
         profile = family.profile
         raw = await self._client.get(part.oids)
@@ -176,22 +163,22 @@ class SnmpPoller:
         unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = await in_slices(normalising(part.slots, raw), EACH_STEP)
         _mark_cut(part, readings)
-        self._cells.look(raw)
+        self._cells.update(raw)
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
-        self._another = greeting.contradiction(raw) or self._another
-        self._cells.reject(readings, everything=bool(self._another))
-        self._siblings.reject(poll_class, readings)
+        self._other_device = fingerprint.contradiction(raw) or self._other_device
+        self._cells.reject(readings, everything=bool(self._other_device))
+        self._power_check.reject(poll_class, readings)
         self._count.add(poll_class, readings)
-        if SYS_UPTIME in raw and (uptime_s := self._note_uptime(raw[SYS_UPTIME])) is not None:
+        if SYS_UPTIME in raw and (uptime_s := self._update_uptime(raw[SYS_UPTIME])) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
             if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
-                await self._plan_beside(poll_class, family, greeting)
-        if profile.marker in raw and self._is_marked(raw[profile.marker], now):
-            self._marked_at = now
-            await self._plan_beside(poll_class, family, greeting)
+                await self._plan_beside(poll_class, family, fingerprint)
+        if profile.marker in raw and self._marker_changed(raw[profile.marker], now):
+            self._marker_replanned_at = now
+            await self._plan_beside(poll_class, family, fingerprint)
         if (inputs := self._inputs.of(poll_class, part.slots, profile.class_)) is not None:
-            await in_slices(deriving(readings, profile.class_, self._coolant, inputs), EACH_STEP)
+            await in_slices(derive_steps(readings, profile.class_, self._coolant, inputs), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
         return readings
 
@@ -202,31 +189,33 @@ class SnmpPoller:
     async def _confirm(
         self, poll_class: PollClass, suspects: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
     ) -> set[str]:
-        """Read the cells of numbers that have jumped, and put them into the answers. Returns the numbers of which they stay unknown."""
+        """Read the scale cells of numbers that jumped, and add them to `raw`. Returns the numbers whose scale could not be read."""
         cells = dict.fromkeys(cell for each in suspects.values() for cell in each)
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
                 raw |= await self._client.get(list(cells))
         except (DeviceError, TimeoutError) as error:
-            # Those that have not jumped are published: a slow card must not count as down because a load was switched on.
+            # The other readings are still published: a slow card must not count as down because a load was switched on.
             log.info("device=%s scales not confirmed error=%s", self._device.id, str(error) or "too slow")
         confirmed = {ref for ref, each in suspects.items() if all(raw.get(cell) is not None for cell in each)}
         for ref in confirmed:
             self._jumps.confirm(ref, raw[ref])
         return suspects.keys() - confirmed
 
-    async def _is_unchanged(self, profile: Profile, before: Greeting) -> bool:
+    async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
         """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
 
         Rows that came or went without a restart and without a marker are noticed within the hour, as while the device is polled; cells that
         the plan rests on are read again with the polls.
         """
-        changed = self._must_plan or self._unwalked or self._rebooted or self._another or self._cells.changed()
+        changed = (
+            self._must_plan or self._tables_outdated or self._rebooted or self._other_device or self._cells.changed()
+        )
         if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
             return False
         marker = [profile.marker] if profile.marker and self._marker is not None else []
         try:
-            answers = await self._client.get([*greeting_oids(profile), SYS_UPTIME, *marker])
+            answers = await self._client.get([*fingerprint_oids(profile), SYS_UPTIME, *marker])
         except (DeviceTimeout, DeviceUnreachable):
             raise
         except DeviceError:
@@ -236,18 +225,18 @@ class SnmpPoller:
             comparable(answers.get(each)) != self._marker for each in marker
         ):
             return False
-        return greeting_from(profile, answers) == before
+        return fingerprint_from(profile, answers) == before
 
     def _runs_on(self, raw: RawValue) -> bool:
-        """Whether the device has been running since its uptime was last read. Without an uptime nobody knows."""
+        """Whether the device has not restarted since its uptime was last read; False if it has no uptime to tell."""
         known_s, known_at = self._uptime_s, self._uptime_at
-        uptime_s = self._note_uptime(raw)
+        uptime_s = self._update_uptime(raw)
         if known_s is None or uptime_s is None or self._rebooted:
             return False
         elapsed_s = self._uptime_at - known_at
         return abs(uptime_s - known_s - elapsed_s) <= UPTIME_SLACK_S + elapsed_s * UPTIME_SLACK_SHARE
 
-    async def _find_plan(self) -> tuple[Family, Greeting]:
+    async def _find_plan(self) -> tuple[Family, Fingerprint]:
         """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
         wanted = self._device.profile
         if wanted != "auto":
@@ -266,18 +255,18 @@ class SnmpPoller:
                     log.info("device=%s looks like %s but %s", self._device.id, match.profile.profile, error)
                     fault = fault or error
 
-    async def _plan_with(self, profile: Profile) -> tuple[Family, Greeting]:
+    async def _plan_with(self, profile: Profile) -> tuple[Family, Fingerprint]:
         family = self._plans.family(profile, outlets=self._device.outlets)
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
-        answers = await self._client.get([*greeting_oids(family.profile), SYS_UPTIME])
-        self._note_uptime(answers.get(SYS_UPTIME))
-        greeting, before = greeting_from(family.profile, answers), self._greeting
-        if before is not None and not greeting.is_of_same_device(before):
+        answers = await self._client.get([*fingerprint_oids(family.profile), SYS_UPTIME])
+        self._update_uptime(answers.get(SYS_UPTIME))
+        fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
+        if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
-        self._family, self._greeting = family, greeting
+        self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
-        await self._make_plan(family, greeting)
-        return family, greeting
+        await self._make_plan(family, fingerprint)
+        return family, fingerprint
 
     def _unknown(self, answers: Mapping[str, RawValue]) -> DeviceDecodeError:
         text = answers.get(SYS_DESCR)
@@ -293,21 +282,21 @@ class SnmpPoller:
             f"matches no profile; sysDescr is {shown!r}{hint}", device=self._device.id, operation="recognise"
         )
 
-    async def _plan_beside(self, poll_class: PollClass, family: Family, greeting: Greeting) -> None:
+    async def _plan_beside(self, poll_class: PollClass, family: Family, fingerprint: Fingerprint) -> None:
         """Plan again in the same poll, if there is time for it; otherwise have the device opened anew, which has more.
 
         What the poll has read is published in either case: alarms come in an outage, when a slow card must not count as down.
         """
         try:
             with Deadline(POLL_SECONDS[poll_class] * PLANNING_SHARE):
-                await self._make_plan(family, greeting)
+                await self._make_plan(family, fingerprint)
         except (TimeoutError, DeviceError) as error:
             log.info(
                 "device=%s could not be planned again within a poll error=%s", self._device.id, str(error) or "too slow"
             )
-            self._unwalked = True
+            self._tables_outdated = True
 
-    async def _make_plan(self, family: Family, greeting: Greeting) -> None:
+    async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
         # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
         # first answers show which of these objects the device has.
         profile = family.profile
@@ -321,7 +310,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        await self._cells.mark(profile, rows, cells)
+        await self._cells.add_lived(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
@@ -340,12 +329,12 @@ class SnmpPoller:
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
         plan = await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
-        identity = [source.oid for source, _ in greeting.words if source.oid]
+        identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._cells.begin(self._plan)
         self._jumps.begin(known)
         self._count.begin(self._plan)
-        self._siblings.begin(self._plan, known)
+        self._power_check.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
@@ -405,12 +394,12 @@ class SnmpPoller:
 
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
-        reason = self._another
+        reason = self._other_device
         if self._rebooted:
             reason = "has rebooted"
         elif cell := self._cells.changed():
             reason = f"{cell} has changed, on which the plan rests"
-        elif self._unwalked:
+        elif self._tables_outdated:
             reason = "its tables could not be walked within a poll"
         elif not reason and frozenset(self._plan.classes) != self._opened_classes:
             reason = "has gained or lost poll classes"
@@ -419,7 +408,7 @@ class SnmpPoller:
         self._reopened_at = self._clock()
         return reason
 
-    def _note_uptime(self, raw: RawValue) -> float | None:
+    def _update_uptime(self, raw: RawValue) -> float | None:
         """Seconds since the device's start, if it is told; notes a reboot and a wrap."""
         ticks = plain_number(raw)
         if ticks is None or not 0 <= ticks < TIMETICKS:
@@ -439,14 +428,14 @@ class SnmpPoller:
         return uptime_s
 
     def _replan_pause_s(self) -> float:
-        """Least time between two plans that the device causes, by its marker or by reboots, true or alleged."""
+        """Least seconds between two plans caused by the device itself, with its marker or an uptime that went back."""
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
-    def _is_marked(self, value: RawValue, now: float) -> bool:
+    def _marker_changed(self, value: RawValue, now: float) -> bool:
         """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
-        return comparable(value) != self._marker and not 0 <= now - self._marked_at < self._replan_pause_s()
+        return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
 def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:

@@ -1,0 +1,70 @@
+"""Tells whether the SNMP device at an address is still the one that was opened: compares sysObjectID, sysDescr, sysName and identity.
+
+A device that was silent and has the same fingerprint as before keeps its plan; planning costs dozens of requests.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.poll.identity import first_text, identity_from, identity_oids
+from agent.profile import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, IdentitySource, Profile, RawValue
+from agent.readings import Identity
+
+SYSTEM_OIDS: Final = (SYS_OBJECT_ID, SYS_DESCR, SYS_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The answers to `fingerprint_oids`. Equal fingerprints mean the same device, or one that cannot be distinguished from it."""
+
+    identity: Identity
+    identifiers: tuple[tuple[IdentitySource, str], ...]
+    """sysObjectID, model and serial number, as far as the device has them: where each is read, and its text."""
+    system: Mapping[str, RawValue]
+    """Raw answers by object. A new firmware (sysDescr) or a new name may come with new rows, so a change means planning again."""
+
+    def is_of_same_device(self, other: "Fingerprint") -> bool:
+        """Whether both can come from one device. Only identifiers in both are compared: another profile may read other objects."""
+        known = dict(
+            zip((source.oid for source, _ in other.identifiers), (text for _, text in other.identifiers), strict=True)
+        )
+        return all(known.get(source.oid, text) == text for source, text in self.identifiers)
+
+    def contradiction(self, raw: Mapping[str, RawValue]) -> str:
+        """Why these answers come from another device; empty if nothing shows it. Missing and empty objects are ignored."""
+        for source, known in self.identifiers:
+            # Most polls ask for none of them.
+            text = first_text([source], raw) if source.oid in raw else ""
+            if text and text != known:
+                return f"{source.oid} was {known!r} and is {text!r}"
+        return ""
+
+
+def fingerprint_oids(profile: Profile) -> list[str]:
+    """The objects to request for a fingerprint."""
+    return list(dict.fromkeys([*identity_oids(profile), *SYSTEM_OIDS]))
+
+
+def fingerprint_from(profile: Profile, answers: Mapping[str, RawValue]) -> Fingerprint:
+    """The fingerprint in these answers."""
+    watched = [IdentitySource(oid=SYS_OBJECT_ID), *profile.identity.model, *profile.identity.serial]
+    return Fingerprint(
+        identity_from(profile, answers),
+        tuple(_known_texts(watched, answers)),
+        {oid: comparable(answers.get(oid)) for oid in SYSTEM_OIDS},
+    )
+
+
+def comparable(value: RawValue) -> RawValue:
+    """The value, or None for NaN: it differs from itself, so it would count as a change each time it is read."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _known_texts(
+    sources: Iterable[IdentitySource], answers: Mapping[str, RawValue]
+) -> Iterable[tuple[IdentitySource, str]]:
+    for each in sources:
+        if each.oid and (text := first_text([each], answers)):
+            yield each, text
