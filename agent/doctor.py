@@ -127,6 +127,10 @@ async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> 
             finally:
                 await poller.close()
     except DeviceError as error:
+        if isinstance(missing := error.__cause__, ModuleNotFoundError):
+            return Finding(
+                check, "failed", f"{missing.name} is not installed", "install rackflow with its extra: rackflow[agent]"
+            )
         remedy = " ".join(explanation(error, device.protocol, device.port).split("\n"))
         return Finding(check, "failed", f"{error.kind}: {error}", remedy or "`rackflow read` shows more")
     identity = found.identity

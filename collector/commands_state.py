@@ -12,7 +12,7 @@ from collector.forget import Target, account_of, forget
 from collector.ledger import accounts, as_json, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
 from rackflow.errors import ConfigError
-from rackflow.process.commands import EXIT_FAILED, print_lines, show_examples
+from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
 from rackflow.process.secret import names_source
 
 
@@ -38,7 +38,9 @@ def add_ledger(command: argparse.ArgumentParser) -> None:
         command,
         "%(prog)s collector.yaml --since 1d",
         "%(prog)s collector.yaml --with http://192.0.2.21:9420/ledger --output json",
-        exits={EXIT_FAILED: "a message is missing without a reason, as for a cron job or health check"},
+        exits={
+            EXIT_FAILED: "a message is missing without a reason, or there is none to account for; for a cron job or health check"
+        },
     )
     command.set_defaults(command=_ledger)
 
@@ -109,7 +111,13 @@ def _ledger(arguments: argparse.Namespace) -> int:
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
     print_lines(as_json(found) if arguments.output == "json" else as_table(found))
-    return EXIT_FAILED if any(sums.missing for sums in found) else 0
+    if not found:
+        when = f"since {arguments.since}" if arguments.since else "yet"
+        print_error(
+            f"{arguments.config}: no message of any agent was received {when}; see whether agents and collector run:"
+            f" rackflow doctor {arguments.config}"
+        )
+    return EXIT_FAILED if not found or any(sums.missing for sums in found) else 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

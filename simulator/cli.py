@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, print_error, print_skipped_lines, show_examples
+from rackflow.process.commands import (
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_OK,
+    explain_listen_error,
+    print_error,
+    print_skipped_lines,
+    show_examples,
+)
 from rackflow.process.logs import configure_logging
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
@@ -32,6 +39,7 @@ from simulator.snmp import SnmpDevice, parse_user
 log = logging.getLogger(__name__)
 
 LAST_PORT = 65535
+RECORDING_PORT = "FILE=PORT or --port"
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -162,7 +170,7 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
     for path, port, recording in registers:
         units = {unit: RecordedRegisters(recording, unit) for unit in recording.units}
         names = ", ".join(map(str, units))
-        await _start(ModbusServer(units, arguments.host, port), stack, f"{path} (unit {names})")
+        await _start(ModbusServer(units, arguments.host, port), stack, f"{path} (unit {names})", RECORDING_PORT)
     for seed, (path, port, records) in enumerate(read):
         device = SnmpDevice(
             records,
@@ -173,7 +181,7 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
             uptime=not arguments.frozen,
         )
         moving = vary_load(device, records, seed) if arguments.vary else 0
-        await _start(device, stack, f"{path} ({len(records)} objects, {moving} moving)")
+        await _start(device, stack, f"{path} ({len(records)} objects, {moving} moving)", RECORDING_PORT)
 
 
 async def _start_models(arguments: argparse.Namespace, stack: AsyncExitStack) -> list[Model]:
@@ -181,24 +189,23 @@ async def _start_models(arguments: argparse.Namespace, stack: AsyncExitStack) ->
     if arguments.cdu is not None:
         cdu = CduModel()
         server = ModbusServer({CDU_UNIT: cdu_registers(cdu)}, arguments.host, arguments.cdu)
-        await _start(server, stack, f"unit {CDU_UNIT} (coolant distribution unit)")
+        await _start(server, stack, f"unit {CDU_UNIT} (coolant distribution unit)", "--cdu PORT")
         models.append(cdu)
     if arguments.meter is not None:
         meter = MeterModel()
         server = ModbusServer({METER_UNIT: meter_registers(meter)}, arguments.host, arguments.meter)
-        await _start(server, stack, f"unit {METER_UNIT} (energy meter)")
+        await _start(server, stack, f"unit {METER_UNIT} (energy meter)", "--meter PORT")
         models.append(meter)
     return models
 
 
-async def _start(server: SnmpDevice | ModbusServer, stack: AsyncExitStack, what: str) -> None:
-    """Start a server, let `stack` stop it, and print its line. Raises ServeError."""
+async def _start(server: SnmpDevice | ModbusServer, stack: AsyncExitStack, what: str, how: str) -> None:
+    """Start a server, let `stack` stop it, and print its line; `how` is the argument with its port. Raises ServeError."""
     protocol = "snmp" if isinstance(server, SnmpDevice) else "modbus"
     try:
         await server.start()
     except OSError as error:
-        # getaddrinfo's errors have numbers below zero, for which strerror has no text.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        reason = explain_listen_error(error, server.port, f"choose another port ({how})")
         raise ServeError(f"cannot serve {what} on {server.host}:{server.port} ({protocol}): {reason}") from error
     stack.push_async_callback(server.stop)
     print(f"{protocol} {server.host}:{server.port} {what}")

@@ -127,7 +127,8 @@ def as_table(found: Sequence[EpochAccount]) -> str:
     missing = sum(sums.missing_messages for sums in found)
     produced = sum(sums.produced for sums in found)
     agents = len({(sums.key.site, sums.key.agent) for sums in found})
-    verdict = f"{missing} missing without a reason" if missing else "complete"
+    # No message is no proof: a collector that hears nobody must not pass for one that has stored everything.
+    verdict = f"{missing} missing without a reason" if missing else "complete" if found else "nothing to account for"
     return "\n".join([*lines, f"{produced} messages of {agents} agents: {verdict}"])
 
 

@@ -190,10 +190,19 @@ def load_durable(db: sqlite3.Connection, key: EpochKey, index: int, most: int) -
     return [found[number] for number in sorted(found)]
 
 
+def _where(path: Path) -> str:
+    """The folder that a relative path was looked for in, because a service runs in another one than its administrator."""
+    return (
+        ""
+        if path.is_absolute()
+        else f" in {path.absolute().parent} (the collector's unit runs in /var/lib/rackflow-collector)"
+    )
+
+
 def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> LedgerSnapshot:
     """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
     if not path.exists():
-        raise RackflowError(f"{path}: there is no ledger; a collector creates it when it starts")
+        raise RackflowError(f"{path}: there is no ledger{_where(path)}; a collector creates it when it starts")
     try:
         with closing(connect_to_read(path, 5.0)) as db:
             check_tables(db, SCHEMA)

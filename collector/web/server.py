@@ -25,6 +25,7 @@ from collector.web.web_config import Access, load_access
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, redact_urls
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
+from rackflow.process.commands import explain_listen_error
 
 log = logging.getLogger(__name__)
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -225,7 +226,7 @@ class WebServer:
             await self.stop()
             where = f"{self._host}:{self._port}"
             raise RackflowError(
-                f"listen: {where} cannot be used: {error.strerror}; stop what uses it, or choose another address"
+                f"listen: {where} cannot be used: {explain_listen_error(error, self._port, 'choose another address')}"
             ) from error
         connections.accept()
         self._tasks.start("http", self._reload)

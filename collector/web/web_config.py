@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
+from rackflow.process.broker import explain_certificate_files
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
 from rackflow.process.yaml import load_yaml_text, read_text_file
@@ -204,7 +205,7 @@ def _context(tls: TlsServer, path: Path) -> ssl.SSLContext:
             context.load_verify_locations(path.parent / tls.client_ca_file)
     except (OSError, ValueError) as error:
         what = "a certificate or key cannot be used"
-        raise ConfigError(f"{path}: tls_server_config: {what}: {error}; check the paths and files") from error
+        raise ConfigError(f"{path}: tls_server_config: {what}: {explain_certificate_files(error)}") from error
     context.verify_mode = _VERIFY[tls.client_auth_type]
     return context
 

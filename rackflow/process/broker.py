@@ -23,6 +23,14 @@ TLS_ALERTS = {
     "ALERT_HANDSHAKE_FAILURE": "the handshake failed; set cert_file and key_file, and compare TLS versions",
 }
 
+# Signs in OpenSSL's errors about files, and what to do; they alone say neither which file nor what is wrong with it.
+CERTIFICATE_FILES = {
+    "KEY_VALUES_MISMATCH": "key_file is not the key of cert_file; give the two that were made together",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "ca_file has no certificate in it; give the authority's certificate (PEM)",
+    "PEM LIB": "cert_file must have a certificate and key_file its key, both as PEM; see whether they are exchanged",
+    "PERMISSION DENIED": "the account that runs this must be able to read the files",
+}
+
 
 class Broker(StrictModel):
     """The MQTT broker."""
@@ -77,7 +85,9 @@ class Broker(StrictModel):
             if self.cert_file:
                 context.load_cert_chain(self.cert_file, self.key_file, password=_refuse_passphrase)
         except OSError as error:
-            raise ConfigError(f"broker: a certificate file cannot be used: {error}; check the paths") from error
+            raise ConfigError(
+                f"broker: a certificate file cannot be used: {explain_certificate_files(error)}"
+            ) from error
         return context
 
 
@@ -102,6 +112,12 @@ def explain_alert(fault: str) -> str | None:
     """What a TLS alert of the broker means, with the words of the socket; None if it is none."""
     alert = next((text for sign, text in TLS_ALERTS.items() if sign in fault.upper()), None)
     return None if alert is None else f"the broker refuses the TLS certificate of this side: {alert} ({fault})"
+
+
+def explain_certificate_files(error: Exception) -> str:
+    """What is wrong with the files of `ca_file`, `cert_file` and `key_file`, with OpenSSL's words, and what to do."""
+    reason = next((text for sign, text in CERTIFICATE_FILES.items() if sign in str(error).upper()), "check the paths")
+    return f"{error}; {reason}"
 
 
 def explain(fault: str, *, tls: bool) -> str:

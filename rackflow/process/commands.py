@@ -4,6 +4,7 @@ This includes missing libraries of an extra, and a reader of the output that has
 """
 
 import argparse
+import errno
 import importlib
 import os
 import select
@@ -39,6 +40,8 @@ EXIT_STATUSES: Mapping[int, str] = MappingProxyType(
     }
 )
 LAST_PORT = 65535
+# Unix lets only root listen on ports below this one, unless the kernel is told otherwise.
+FIRST_FREE_PORT = 1024
 EXITS, EXAMPLES = "exit status:", "examples:"
 # Lines of a damaged file that are named one by one; a screen has some 25.
 SHOWN_FAULTS = 20
@@ -96,6 +99,19 @@ def port_number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port; ports are 1 to {LAST_PORT}")
     return int(text)
+
+
+def explain_listen_error(error: OSError, port: int, choose: str) -> str:
+    """Why nobody can listen on an address, and what to do; `choose` says how to take another port."""
+    # getaddrinfo's errors have numbers below zero, for which strerror has no text.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+    if error.errno == errno.EACCES and port < FIRST_FREE_PORT:
+        return f"{reason}; only root may use ports below {FIRST_FREE_PORT}: {choose}, or use sudo"
+    if error.errno == errno.EADDRINUSE:
+        return f"{reason}; end the program that has it, or {choose}"
+    if error.errno == errno.EADDRNOTAVAIL or not error.errno or error.errno < 0:
+        return f"{reason}; correct the address: it must be one of this machine"
+    return f"{reason}; {choose}"
 
 
 def print_error(text: object, program: str = "") -> None:

@@ -159,10 +159,7 @@ _KINDS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
 def load_config(path: Path, model: type[M]) -> M:
     """Read and check a configuration. Raises ConfigError with a line `file:line: key: what is wrong; remedy` for each fault."""
     text = read_text_file(path)
-    data = load_yaml_text(text, str(path))
-    if data is None:
-        raise ConfigError(f"{path}: {EMPTY}")
-    return check_config(data, model, str(path), text)
+    return check_config(load_yaml_text(text, str(path)), model, str(path), text)
 
 
 OtherWord = Callable[[str, int], str | None]
@@ -173,6 +170,8 @@ def check_config(
     data: object, model: type[M], where: str, text: str | None = None, other_word: OtherWord = lambda *_: None
 ) -> M:
     """Check `data` against `model`. Errors are as in `load_config`; if `text` (the file's content) is given, they name the line, too."""
+    if data is None and text is not None:
+        raise ConfigError(f"{where}: {EMPTY}")
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -227,9 +226,8 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
     if fault.get("input") is None and fault["type"].endswith("_type"):
         # `key:` with nothing behind it, as in a draft that is to be filled in.
         return f"{key}: is empty; fill it in, or remove it if it may be left out"
-    if fault["type"] == "model_type":
-        found = "a list" if isinstance(fault.get("input"), list) else "a single value"
-        return f"{key}: is {found}, and keys are expected; write them as `key: value`, one to a line"
+    if other_shape := _other_shape(fault, key):
+        return f"{key}: {other_shape}"
     text = str(fault["msg"]).removeprefix("Value error, ")
     shown = fault.get("input")
     may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])
@@ -237,6 +235,22 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         value = repr(shown)
         return f"{key}: {text} (it is {value if len(value) <= SHOWN else value[:SHOWN] + ' …'})"
     return f"{key}: {text}"
+
+
+def _other_shape(
+    fault: Any,  # noqa: ANN401 - as above
+    key: str,
+) -> str | None:
+    """What to write instead where a section is expected and a value was found, or the other way round; None if it is neither."""
+    found = fault.get("input")
+    if fault["type"] == "model_type":
+        what = "a list" if isinstance(found, list) else "a single value"
+        return f"is {what}, and keys are expected; write them as `key: value`, one to a line"
+    if fault["type"] == "bool_type" and isinstance(found, list | dict):
+        what = "a list" if isinstance(found, list) else "a section"
+        keys = f", with its keys beside {key.rpartition('.')[2]!r}" if isinstance(found, dict) else ""
+        return f"is {what}; write true or false{keys}"
+    return None
 
 
 def _hides_secret(model: type[BaseModel], path: Sequence[str | int]) -> bool:

@@ -136,6 +136,7 @@ STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collec
 
 def check_disk(what: str, path: Path) -> Finding:
     """Whether a file or folder can be written where the configuration has it, and how much space is left."""
+    path = path.absolute()  # "." alone does not say which folder to give to whom
     place = path if path.is_dir() else path.parent
     if path.exists() and not os.access(path, os.W_OK):
         return Finding(
@@ -152,12 +153,14 @@ def check_disk(what: str, path: Path) -> Finding:
             f"create it: mkdir -p {place}, and give it to the service's account",
         )
     if not os.access(place, os.W_OK | os.X_OK):
-        # SQLite keeps a journal beside its file, and rotation makes new ones.
+        # SQLite keeps a journal beside its file, and rotation makes new ones. A unit's folder belongs to its account, as it should.
+        is_units = place in STATE_FOLDERS
+        own = f"give it to the service's account: chown ACCOUNT {place}"
         return Finding(
             what,
-            "failed",
+            "warning" if is_units else "failed",
             f"{place}: nothing can be created there",
-            f"give it to the service's account: chown ACCOUNT {place}",
+            "ask with sudo, to see it as the service does" if is_units else own,
         )
     free = shutil.disk_usage(place).free
     shown = f"{path}: {free / 1024**3:,.1f} GiB free"

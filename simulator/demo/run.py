@@ -23,7 +23,15 @@ from pathlib import Path
 import yaml
 
 from rackflow.errors import ConfigError, RackflowError
-from rackflow.process.commands import EXIT_CONFIG, EXIT_FAILED, EXIT_USAGE, port_number, print_error, show_examples
+from rackflow.process.commands import (
+    EXIT_CONFIG,
+    EXIT_FAILED,
+    EXIT_USAGE,
+    explain_listen_error,
+    port_number,
+    print_error,
+    show_examples,
+)
 from rackflow.process.logs import configure_logging
 from simulator.demo.broker import start_broker
 from simulator.demo.die_with_parent import die_with_parent_command
@@ -148,7 +156,12 @@ async def _demo(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     try:
         async with AsyncExitStack() as stack:
-            broker, broker_port = await asyncio.to_thread(start_broker, folder)
+            try:
+                broker, broker_port = await asyncio.to_thread(start_broker, folder)
+            except OSError as error:
+                raise DemoError(
+                    f"the demo's broker cannot be started: {error}; see whether {sys.executable} may be run"
+                ) from error
             stack.callback(broker.stop)
             simulation = await start_site(stack, folder)
             breaker = Breaker(simulation)
@@ -186,8 +199,9 @@ def _check_port(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise DemoError(f"--port: {port} cannot be used ({error}); choose another with --port") from error
+        except OSError as error:
+            reason = explain_listen_error(error, port, "choose another port with --port")
+            raise DemoError(f"--port: {port}: {reason}") from error
 
 
 @asynccontextmanager
@@ -282,6 +296,13 @@ async def _obey(breaker: Breaker) -> None:
                 print_error(error)
 
 
+def _order_to(port: int) -> str:
+    """How another terminal tells this demo what to break: with the program as it was started, since `make demo` puts it on no path."""
+    started = Path(sys.argv[0])
+    program = PROGRAM if started.name != PROGRAM or shutil.which(PROGRAM) else str(started)
+    return f"{program} fault" if port == PORT else f"{program} fault --port {port}"
+
+
 def _print_addresses(page: Page, simulation: Simulation, folder: Path | None, took_s: float) -> None:
     devices = simulation.fleet.devices.values()
     families = Counter(device.family for device in devices)
@@ -293,5 +314,7 @@ def _print_addresses(page: Page, simulation: Simulation, folder: Path | None, to
     print(f"Prometheus    {page.url}/metrics")
     if folder:
         print(f"Files         {folder} (configuration, stored points, logs)")
-    print(f"Faults        {PROGRAM} fault    in another terminal: break a pump, a feed, a sensor, and watch the page")
+    print(
+        f"Faults        {_order_to(page.port)}    in another terminal: break a pump, a feed, a sensor, and watch the page"
+    )
     print("Ctrl-C stops everything and leaves nothing behind.", flush=True)

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from rackflow.errors import ConfigError
-from rackflow.process.commands import port_number, show_examples
+from rackflow.process.commands import explain_listen_error, port_number, show_examples
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
@@ -164,7 +163,8 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             await simulation.start(stack, arguments.port, arguments.first_address)
         except OSError as error:
             where = arguments.first_address or arguments.host
-            raise ConfigError(f"--port: {where}: {os.strerror(error.errno or 0)}; name another port") from error
+            reason = explain_listen_error(error, arguments.port, "choose another port with --port")
+            raise ConfigError(f"--port: {where}: {reason}") from error
         # Opened after the devices: whoever can connect to the socket finds all devices answering.
         await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:

@@ -83,7 +83,9 @@ def test_a_port_in_use_is_one_line_and_status_1() -> None:
             )
         assert (done.returncode, done.stdout) == (1, "")
         assert re.fullmatch(
-            rf"rackflow-sim: cannot serve .* on 127\.0\.0\.1:{port} \(\w+\): Address already in use\n", done.stderr
+            rf"rackflow-sim: cannot serve .* on 127\.0\.0\.1:{port} \(\w+\): Address already in use; "
+            r"end the program that has it, or choose another port \((FILE=PORT or --port|--cdu PORT)\)\n",
+            done.stderr,
         )
 
 

@@ -145,6 +145,10 @@ def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.
     assert out[1].startswith(f"{bad}:10: dcim_ups_battery_charge_ratio: unit 'volt' gives 'volts'")
     assert main(["profiles", "lint"]) == 0
     assert main(["profiles", "lint", str(tmp_path / "none.yaml")]) == 78
+    capsys.readouterr()
+    bad.write_text("# to be written\n", encoding="utf-8")
+    assert main(["profiles", "lint", str(bad)]) == 1
+    assert capsys.readouterr().out == f"{bad}: the file is empty; correct the path, or write it\n"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,10 @@ def said(content: bytes, folder: Path) -> str:
             ": (top level): is a list, and keys are expected; write them as `key: value`, one to a line",
         ),
         (
+            AGENT.replace("{host: 127.0.0.1}", "{tls: {ca_file: ca.pem}}").encode(),
+            ":3: broker.tls: is a section; write true or false, with its keys beside 'tls'",
+        ),
+        (
             AGENT.replace("broker: {host", "broker: {hots").encode(),
             ":3: broker.hots: unknown key; did you mean 'host'?",
         ),

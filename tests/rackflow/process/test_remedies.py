@@ -1,0 +1,131 @@
+"""What a host, a file or a right refuses is said with what to do about it: ports, certificates, permissions, libraries."""
+
+import errno
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collector.cli import main as collector
+from collector.web import load_access
+from rackflow.errors import ConfigError
+from rackflow.process.broker import Broker
+from rackflow.process.commands import explain_listen_error
+from rackflow.process.doctor import check_disk
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+CONFIG = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
+
+
+def refusal(address: str, port: int) -> OSError:
+    with socket.socket() as one, pytest.raises(OSError) as raised:  # noqa: PT011 - its number is what is looked at
+        one.bind((address, port))
+    return raised.value
+
+
+def test_a_taken_port_and_an_address_of_another_machine_say_what_to_do() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        said = explain_listen_error(refusal("127.0.0.1", port), port, "choose another port")
+        assert said == "Address already in use; end the program that has it, or choose another port"
+    # TEST-NET-1 (RFC 5737) is no machine's.
+    said = explain_listen_error(refusal("192.0.2.1", 0), 1161, "choose another port")
+    assert said.endswith("; correct the address: it must be one of this machine")
+    said = explain_listen_error(refusal("no-such-host.invalid", 0), 1161, "choose another port")
+    assert said.endswith("; correct the address: it must be one of this machine")
+
+
+def test_only_a_port_below_1024_is_refused_for_want_of_root() -> None:
+    denied = PermissionError(errno.EACCES, "Permission denied")
+    said = explain_listen_error(denied, 161, "choose another port")
+    assert said == "Permission denied; only root may use ports below 1024: choose another port, or use sudo"
+    assert explain_listen_error(denied, 1161, "choose another port") == "Permission denied; choose another port"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two certificates and their keys, `a` and `b`."""
+    folder = tmp_path_factory.mktemp("keys")
+    for name in "ab":
+        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
+        make = ["openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", f"/CN={name}", *files]
+        subprocess.run(make, cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("files", "remedy"),
+    [
+        (("a.crt", "a.crt", "b.key"), "key_file is not the key of cert_file; give the two that were made together"),
+        (("a.crt", "a.key", "a.crt"), "see whether they are exchanged"),
+        (("a.key", "a.crt", "a.key"), "ca_file has no certificate in it; give the authority's certificate (PEM)"),
+    ],
+)
+def test_a_wrong_key_or_certificate_is_named(files: tuple[str, str, str], remedy: str, keys: Path) -> None:
+    ca, cert, key = (keys / each for each in files)
+    with pytest.raises(ConfigError) as raised:
+        Broker(tls=True, ca_file=ca, cert_file=cert, key_file=key).tls_context()
+    assert str(raised.value).endswith(remedy)
+
+
+def test_a_wrong_key_of_the_pages_is_named(keys: Path) -> None:
+    path = keys / "web.yml"
+    path.write_text("tls_server_config: {cert_file: a.crt, key_file: b.key}\n")
+    with pytest.raises(ConfigError, match="key_file is not the key of cert_file; give the two"):
+        load_access(path)
+
+
+def without_rights(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a module as an account that may do nothing: tests may run as root, whom no permission stops."""
+    other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [*other, sys.executable, "-m", *command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def strange_folder(tmp_path: Path) -> Path:
+    """A folder in which another account may read, and create nothing."""
+    for each in (tmp_path, *tmp_path.parents):
+        if each.stat().st_uid == os.geteuid() and each != Path("/tmp"):  # noqa: S108 - where pytest's folders are
+            each.chmod(each.stat().st_mode | 0o055)
+    (tmp_path / "collector.yaml").write_text(CONFIG)
+    tmp_path.chmod(0o555)
+    if without_rights("collector", "--version", cwd=tmp_path).returncode:
+        pytest.skip("no other account may run this Python")
+    return tmp_path
+
+
+def test_check_tells_before_the_start_that_a_collector_may_not_write(strange_folder: Path) -> None:
+    done = without_rights("collector", "check", "collector.yaml", cwd=strange_folder)
+    assert (done.returncode, done.stdout) == (78, "")
+    for key in ("dead_letter", "ledger", "store.path"):
+        said = f"{key}: {strange_folder}: nothing can be created there; give it to the service's account: chown ACCOUNT"
+        assert said in done.stderr
+    (strange_folder / "collector.yaml").chmod(0o000)
+    done = without_rights("collector", "check", "collector.yaml", cwd=strange_folder)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "Permission denied; it needs the account that may read it, or sudo" in done.stderr
+
+
+def test_a_relative_path_is_told_with_the_folder_that_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert check_disk("outbox", Path("nowhere/outbox.db")).found == f"{tmp_path}/nowhere: no such folder"
+    Path("collector.yaml").write_text(CONFIG)
+    assert collector(["ledger", "collector.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert f"there is no ledger in {tmp_path} (the collector's unit runs in /var/lib/rackflow-collector)" in said
+
+
+def test_a_folder_that_a_collector_will_create_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "collector.yaml"
+    path.write_text(CONFIG.replace("dead.jsonl", f"{tmp_path}/later/dead.jsonl"))
+    assert collector(["check", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: ok\n"
