@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.backup import REPLACED, make_backup, restore_backup
@@ -112,7 +113,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
     found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
     print_lines(as_json(found) if arguments.output == "json" else as_table(found))
     if not found:
-        when = f"since {arguments.since}" if arguments.since else "yet"
+        when = f"since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d %H:%M} UTC" if since > 0 else "yet"
         print_error(
             f"{arguments.config}: no message of any agent was received {when}; see whether agents and collector run:"
             f" rackflow doctor {arguments.config}"

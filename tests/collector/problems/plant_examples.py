@@ -1,6 +1,6 @@
 """An incident and near misses for the problems of generators, shelves, incomers, plant, air groups and ropes. As `examples.py`."""
 
-from tests.collector.problems.examples import Example, Then, device, figure
+from tests.collector.problems.things import Example, Then, device, figure
 
 GROUP = "{group=g}"
 OVERDUE = "generator_takeover_overdue_seconds{feed=A,group=g}"

@@ -10,7 +10,7 @@ from collector.problems.table import load_table
 from collector.problems.tracker import Key, Tracked, Tracker
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
-from tests.collector.problems.examples import Cycle, Example, Then, Thing, Value
+from tests.collector.problems.things import Cycle, Example, Then, Thing, Value
 
 STEP_S = 15
 CHANGE_STEP = 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.problems.table import load_table
-from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES, Example
+from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
 from tests.collector.problems.played import (
     FEW_STEPS,
@@ -20,6 +20,7 @@ from tests.collector.problems.played import (
     promtool_series,
     steps_of,
 )
+from tests.collector.problems.things import Example
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 
