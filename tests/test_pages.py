@@ -160,7 +160,7 @@ def test_the_reasons_of_a_rejected_reading_are_those_that_the_agent_gives() -> N
     given = set(re.findall(r'_Rejected\("(\w+)"\)|\.bad\[[^]]+\] = "(\w+)"', code))
     reasons = {first or second for first, second in given}
     told = re.findall(
-        r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[2].partition("## The page")[0], re.MULTILINE
+        r"^\| `(\w+)` \| ", TROUBLESHOOT.partition("## One reading")[2].partition("\n## ")[0], re.MULTILINE
     )
     assert set(told) == reasons
     contract = (REPOSITORY / "docs/reference/wire-contract.md").read_text(encoding="utf-8")

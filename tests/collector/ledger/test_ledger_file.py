@@ -318,7 +318,10 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
     assert main(["ledger", str(file), "--since", "2100-01-01"]) == 1
     said = capsys.readouterr()
     assert said.out.endswith("0 messages of 0 agents: nothing to account for\n")
-    assert "no message of any agent was received since 2100-01-01 00:00 UTC; see whether agents and collector run" in said.err
+    assert (
+        "no message of any agent was received since 2100-01-01 00:00 UTC; see whether agents and collector run"
+        in said.err
+    )
     assert main(["ledger", str(file), "--since", "yesterday"]) == 78
     assert main(["ledger", str(file), "--with", str(tmp_path / "absent.db")]) == 1
     assert "there is no ledger" in capsys.readouterr().err
