@@ -397,6 +397,8 @@ def _pac2200() -> Served:
     one.gauge(67, "f", -3000.25, f"meter_reactive_power_vars{{{METER}}}", -3000.25)
     one.gauge(69, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
     one.phases(37, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{phase}")
+    one.gauge(55, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.phases(31, "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{phase}")
     exported = f"meter_energy_joules_total{{direction=export,{METER}}}"
     one.gauge(809, "d", 1234.5, exported, 4_444_200)
     one.put(813, "d", 0.0)

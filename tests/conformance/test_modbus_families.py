@@ -22,10 +22,11 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
+from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.shipped import shipped_profiles
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
+MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -128,6 +129,8 @@ async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
         ("abb-b2x", 0x5B2C, (0xFFFF,), "dcim_meter_frequency_hertz"),
         ("aalc-rpu", 36_864, (0xFFFF,), "dcim_cdu_flow_cubic_meters_per_second"),
         ("eastron-sdm630", 52, (0x7FC0, 0), "dcim_meter_power_watts"),
+        ("schneider-pm5000", 3005, (0xFFC0, 0), "dcim_meter_neutral_current_amperes"),
+        ("carlo-gavazzi-em300", 40, (0xFFFF, 0x7FFF), "dcim_meter_power_watts"),
     ],
 )
 async def test_what_a_device_sends_for_no_reading_is_none(
