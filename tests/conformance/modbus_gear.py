@@ -405,6 +405,11 @@ def _pac2200() -> Served:
     energy = f"meter_energy_joules_total{{direction=import,{METER}}}"
     one.gauge(801, "d", 9_876_543_210.5, energy, (9_876_543_210.5 + 1000) * 3600)
     one.put(805, "d", 1000.0)  # the second tariff
+    order_number = Served()
+    order_number.put(64001, "H", 42)
+    for index, pair in enumerate(("7K", "M2", "20", "0-", "2E", "A3", "0-", "1J", "A1")):
+        order_number.put(64002 + index, "H", int.from_bytes(pair.encode()))
+    one.settings = dict.fromkeys(range(64001, 64028), 0) | order_number.registers
     return one
 
 

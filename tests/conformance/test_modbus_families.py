@@ -10,7 +10,8 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
-from agent.modbus import decode
+from agent.modbus import ModbusLink, decode
+from agent.poll import recognise_unit
 from agent.poll.factory import PollerFactory
 from agent.profile import Profile, RawValue, planning_registers
 from agent.profile.plan import plan_device
@@ -20,6 +21,7 @@ from rackflow.process.config import check_config
 from rackflow.recording import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
+from tests.agent.modbus.modbus_peers import target_of
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
@@ -116,6 +118,21 @@ async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
     assert raw == one.registers[one.checked]
 
 
+async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
+    """The served maps hold identities where the published ones do; those of meters of two makers and of two families of one maker."""
+    profiles = [profile for profile in shipped_profiles().values() if profile.protocol == "modbus"]
+    recognised = set()
+    for name, one in MAPS.items():
+        async with serving(one) as port:
+            client = ModbusLink(target_of(port))
+            match, _ = await recognise_unit(client, one.unit, profiles)
+            await client.close()
+        if match:
+            assert match.profile.profile == name
+            recognised.add(name)
+    assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000"}
+
+
 @pytest.mark.parametrize(
     ("name", "address", "words", "metric"),
     [
@@ -179,6 +196,15 @@ async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:
         0.0025236, rel=1e-4
     )
     assert readings.values["dcim_cdu_ambient_temperature_celsius"] == pytest.approx(25.0)
+
+
+async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
+    one = MAPS["siemens-pac4200"]
+    async with serving(one, one.registers | {50_002: 1}) as port:
+        readings = await poll(port, "siemens-pac4200", 1)
+    lines = [key for key in readings.values if "line_voltage" in key or "current_amperes" in key]
+    assert len(lines) == 6
+    assert not [key for key in (*readings.values, *readings.bad) if "meter_voltage" in key or "meter_phase" in key]
 
 
 @pytest.mark.parametrize(
