@@ -374,6 +374,7 @@ def _sdm630() -> Served:
         one.gauge(
             200 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index
         )
+    one.gauge(224, "f", 1.25, f"meter_neutral_current_amperes{{{METER}}}", 1.25)
     one.phases(234, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{phase}", 0.01)
     one.phases(240, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{phase}", 0.01)
     for at, direction in ((346, "import"), (352, "export")):

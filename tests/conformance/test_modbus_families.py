@@ -130,7 +130,7 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
         if match:
             assert match.profile.profile == name
             recognised.add(name)
-    assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000"}
+    assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
 
 
 @pytest.mark.parametrize(
@@ -205,6 +205,15 @@ async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
     lines = [key for key in readings.values if "line_voltage" in key or "current_amperes" in key]
     assert len(lines) == 6
     assert not [key for key in (*readings.values, *readings.bad) if "meter_voltage" in key or "meter_phase" in key]
+
+
+async def test_an_em24_on_one_phase_has_no_reading_of_the_others() -> None:
+    one = MAPS["carlo-gavazzi-em24"]
+    async with serving(one, one.registers | {4098: 3}) as port:
+        readings = await poll(port, "carlo-gavazzi-em24", 1)
+    phases = {key for key in (*readings.values, *readings.bad) if "phase=" in key}
+    assert len(phases) == 4
+    assert all("phase=L1" in key for key in phases)
 
 
 @pytest.mark.parametrize(
