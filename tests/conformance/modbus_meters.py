@@ -61,8 +61,6 @@ def _pm5000() -> Served:
     one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
     one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
     one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)
-    one.phases(21_299, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{PHASE}", 0.01)
-    one.phases(21_329, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{PHASE}", 0.01)
     return one
 
 

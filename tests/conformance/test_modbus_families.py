@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from rackflow.recording import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
-from tests.conformance.modbus_gear import gear_maps
+from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.shipped import shipped_profiles
@@ -205,6 +205,20 @@ async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
     lines = [key for key in readings.values if "line_voltage" in key or "current_amperes" in key]
     assert len(lines) == 6
     assert not [key for key in (*readings.values, *readings.bad) if "meter_voltage" in key or "meter_phase" in key]
+
+
+@pytest.mark.parametrize(
+    ("name", "second"), [("carlo-gavazzi-em300", [2, 3, 6, 7, 8, 9]), ("janitza-umg-modbus", range(19_002, 19_010))]
+)
+async def test_a_line_that_was_never_live_is_not_wired(name: str, second: Sequence[int]) -> None:
+    one = MAPS[name]
+    async with serving(one, one.registers | dict.fromkeys(second, 0)) as port:
+        readings = await poll(port, name, one.unit)
+    keys = {*readings.values, *readings.bad}
+    assert f"dcim_meter_voltage_volts{{phase=L1,{METER}}}" in keys
+    assert f"dcim_meter_current_amperes{{phase=L2,{METER}}}" in keys
+    dead = ("voltage_volts{phase=L2", "power_watts{phase=L2", "line=L1-L2", "line=L2-L3")
+    assert not [key for key in keys if any(part in key for part in dead)]
 
 
 async def test_an_em24_on_one_phase_has_no_reading_of_the_others() -> None:
