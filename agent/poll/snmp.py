@@ -7,7 +7,7 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config import Device
@@ -347,7 +347,7 @@ class SnmpPoller:
         for column in table.row_columns():
             if column not in walked:
                 walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
+            indexes |= _indexes(column, walked[column])
             cells.update(walked[column])
         indexes = indexes or await self._rows_beside(table, cells, walked)
         # A table without rows needs no labels.
@@ -357,7 +357,7 @@ class SnmpPoller:
             cells.update(walked[column])
             if entry_of(column) in entries:
                 # The column of rows may end early.
-                indexes |= dict.fromkeys(oid[len(column) + 1 :] for oid in walked[column])
+                indexes |= _indexes(column, walked[column])
         # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
         # answers in the same order twice.
         return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
@@ -377,7 +377,7 @@ class SnmpPoller:
             if walked[entry] and column not in walked:
                 walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
             if found := walked.get(column):
-                return dict.fromkeys(oid[len(column) + 1 :] for oid in found)
+                return _indexes(column, found)
         return {}
 
     async def _walk_column(self, column: str, room: int) -> dict[str, RawValue]:
@@ -436,6 +436,11 @@ class SnmpPoller:
         """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
+
+
+def _indexes(column: str, found: Iterable[str]) -> dict[str, None]:
+    """What stands behind a column's OID in those found below it. A device that answers with the column itself names no row."""
+    return dict.fromkeys(oid[len(column) + 1 :] for oid in found if len(oid) > len(column) + 1)
 
 
 def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:

@@ -175,9 +175,9 @@ def test_whatever_is_wrong_where_no_error_shows_a_secret(data: st.DataObject) ->
         (
             "  password: hunter2-CANARY\n  username: u\n",
             "  password:hunter2-CANARY\n",
-            "broker: Input should be a valid",
+            "broker: is a single value, and keys are expected",
         ),
-        ("  ro:\n    community: hunter2-CANARY\n", "  ro: hunter2-CANARY\n", "credentials.ro: Input should be"),
+        ("  ro:\n    community: hunter2-CANARY\n", "  ro: hunter2-CANARY\n", "credentials.ro: is a single value"),
         ("community: hunter2-CANARY", "comunity: hunter2-CANARY", "did you mean 'community'?"),
     ],
 )

@@ -101,6 +101,17 @@ async def test_what_is_polled_of_outlets_is_the_users_choice() -> None:
     assert f"{ROOT}.1.9.1" not in {oid for oids in spare.client.asked for oid in oids}
 
 
+async def test_a_column_that_answers_with_itself_names_no_row() -> None:
+    class Odd(MemorySnmp):
+        async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+            return {oid: 7, **await super().walk(oid, limit)}
+
+    bench = Bench(client=Odd(dict(VALUES)))
+    await bench.opened()
+    phases = [key for key in await bench.fast() if "phase" in key]
+    assert phases == ["dcim_pdu_phase_current_amperes{inlet=1,phase=L1}"]
+
+
 async def test_a_class_that_a_device_does_not_have_asks_nothing() -> None:
     bench = Bench()
     await bench.opened()
