@@ -61,7 +61,7 @@ from collector.web import (
 from rackflow import ConfigError, RackflowError, catalogue
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.files import check_regular
-from rackflow.process.garbage import bound_collections
+from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import started_by
 from rackflow.process.slices import SLICE_S, in_slices
@@ -472,7 +472,7 @@ async def run(
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
     watchdog = Watchdog(lambda: collector.standstill(time.monotonic()), manager)
-    end_bound = bound_collections()
+    end_bound = bound_gc_pauses()
     switch_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
 

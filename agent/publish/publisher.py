@@ -30,7 +30,7 @@ from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
-from rackflow.process.takeover import Takeovers, in_words
+from rackflow.process.takeover import Takeovers, takeover_advice
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -206,7 +206,7 @@ class Publisher:
             async with client:
                 why = await self._exchange(client)
                 is_taken_over = self._is_taken_over(client)
-                return (f"{why}; {in_words(self._client_id)}" if is_taken_over else why), is_taken_over
+                return (f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why), is_taken_over
         except asyncio.CancelledError:
             client.drop()
             raise

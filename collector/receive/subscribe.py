@@ -21,7 +21,7 @@ from rackflow.errors import ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses
 from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
-from rackflow.process.takeover import PAUSE_S, Takeovers, in_words
+from rackflow.process.takeover import PAUSE_S, Takeovers, takeover_advice
 from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
@@ -353,7 +353,7 @@ class Subscriber:
         if (own := _own_end(client)) is not None:
             return _Ended(why, own=own)
         is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
-        return _Ended(f"{why}; {in_words(self._client_id)}" if is_taken_over else why, is_taken_over)
+        return _Ended(f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why, is_taken_over)
 
     def _set_fault(self, fault: str | None) -> None:
         where = f"{self._broker.host}:{self._broker.port}"

@@ -6,8 +6,8 @@ Unmetered parts of a day are always hatched: a bar that is low because of a gap 
 from collections.abc import Sequence
 
 from collector.report.frame import Chart, day_names, day_table, legend
+from collector.report.rows import Row, Rows
 from collector.report.svg import LEFT, RIGHT, TOP, WIDTH, Scale, axis, dot, drawing, line, rect, text, up_to
-from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
 
 # In units of the drawing, which is 760 wide (svg.py) and scaled to the page.

@@ -10,9 +10,9 @@ from collector.receive import HOUR_S
 from collector.report.energy import energy_rows
 from collector.report.period import Period, month
 from collector.report.read import SiteMonth, read_records, within_month
+from collector.report.rows import Rows, as_csv
 from collector.report.sheet import render
 from collector.report.telemetry import steps_of, telemetry_rows
-from collector.report.tidy import Rows, as_csv
 from rackflow import RackflowError
 from rackflow.process.progress import progress
 

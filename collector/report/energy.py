@@ -12,7 +12,7 @@ from collector.derive import Hour
 from collector.report.hours import KWH_J, OPTIONAL, HourValues, hour_values, quantities_of
 from collector.report.period import Period
 from collector.report.read import SiteMonth
-from collector.report.tidy import PeriodKind, Row
+from collector.report.rows import PeriodKind, Row
 
 # Chosen: a PUE over fewer than half of the hours may cover nights only. Sums need no such limit, because they state the hours
 # that they cover.

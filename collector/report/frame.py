@@ -6,8 +6,8 @@ Each chart has a table because not everyone can read colours and bars, and nobod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from collector.report.rows import PeriodKind, Row, Rows
 from collector.report.svg import LEFT, rect, text
-from collector.report.tidy import PeriodKind, Row, Rows
 from collector.report.words import NAMES, coverage, shown
 from rackflow.escape import escape_html as escape
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from collector.report.frame import Chart, day_names, grid, legend
+from collector.report.rows import Row, Rows
 from collector.report.svg import LEFT, RIGHT, WIDTH, drawing, rect, text
 from collector.report.telemetry import OF_AGENT
-from collector.report.tidy import Row, Rows
 from collector.report.words import shown
 
 # Chosen so that the map fits on one printed page with the site and its agents; all devices are in the CSV file.

@@ -10,8 +10,8 @@ from string import Template
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
 from collector.report.frame import Chart
 from collector.report.maps import availability_map, carbon_free_map
+from collector.report.rows import Row, Rows
 from collector.report.telemetry import OF_AGENT
-from collector.report.tidy import Row, Rows
 from collector.report.words import NAMES, coverage, shown
 from rackflow.escape import escape_html as escape
 

@@ -11,7 +11,7 @@ from collector.receive import add
 from collector.report.energy import spans
 from collector.report.period import Period
 from collector.report.read import SiteMonth
-from collector.report.tidy import PeriodKind, Row
+from collector.report.rows import PeriodKind, Row
 
 OF_AGENT = "/*"
 """Appended to an agent's name; the place then stands for all devices of the agent."""

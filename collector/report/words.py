@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from collector.report.tidy import Row
+from collector.report.rows import Row
 
 NAMES: Final = {
     "energy_facility": "Energy of the facility",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Final
 
-from grafana.boards import green, history, liquid, pdu, plant, power, racks, telemetry, ups, wall
+from grafana.boards import history, liquid, pdu, plant, power, racks, sustainability, telemetry, ups, wall
 from grafana.boards.board import Board, board_json
 
 RUNBOOK_BASE: Final = "https://ops.example/rackflow/"
@@ -16,7 +16,7 @@ BOARDS: Final[tuple[Board, ...]] = (
     liquid.BOARD,
     ups.BOARD,
     pdu.BOARD,
-    green.BOARD,
+    sustainability.BOARD,
     plant.BOARD,
     telemetry.BOARD,
     *history.BOARDS,

@@ -31,7 +31,7 @@ from rackflow.outbox.state import Limits, Totals, forget_runs
 from rackflow.process.files import check_regular, sync
 
 if TYPE_CHECKING:
-    from rackflow.outbox.former import FormerOutbox
+    from rackflow.outbox.format1 import Format1Outbox
 
 log = logging.getLogger(__name__)
 # A segment is at most this part of the limit, so that dropping the oldest whole one costs little; and no smaller than four blocks.
@@ -189,7 +189,7 @@ class OutboxLog:
                 *(self._path, name.name, self._path),
             )
 
-    def _move(self, former: "FormerOutbox", written: int) -> None:
+    def _move(self, former: "Format1Outbox", written: int) -> None:
         """Move the messages of the version before into the log, with their order, epochs, numbers and ages.
 
         Its epochs are recorded first, so that a repetition after a kill gives each message the same key, and those that are here
@@ -302,14 +302,14 @@ def _wall_ms() -> int:
     return int(time.time() * 1000)
 
 
-def _former(path: Path) -> "FormerOutbox | None":
+def _former(path: Path) -> "Format1Outbox | None":
     """The outbox of the version before at this path; None if there is none. Raises ConfigError or OSError."""
     if not any(each.exists() for each in (path, path.with_name(f"{path.name}.mark"))):
         return None
     # It needs SQLite, which takes 1.5 MB of an agent, and is there for one start after an upgrade.
-    from rackflow.outbox.former import find_former  # noqa: PLC0415
+    from rackflow.outbox.format1 import find_format1  # noqa: PLC0415
 
-    return find_former(path)
+    return find_format1(path)
 
 
 def _lock(path: Path, outbox: Path) -> int:

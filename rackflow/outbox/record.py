@@ -26,7 +26,7 @@ from rackflow.outbox.rangeset import Range
 from rackflow.outbox.seam import Message
 
 FORMAT: Final = 2
-"""Raised when an older Rackflow could not go on with a file. 1 was an SQLite database (`former.py`)."""
+"""Raised when an older Rackflow could not go on with a file. 1 was an SQLite database (`format1.py`)."""
 MESSAGES, FREED, STATE = 1, 2, 3
 ZLIB: Final = 1
 MAGIC: Final = b"RFoutbox"

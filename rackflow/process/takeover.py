@@ -38,6 +38,6 @@ class Takeovers:
         return len(self._hangups) == HANGUPS and now_s - self._hangups[0] <= WITHIN_S
 
 
-def in_words(client_id: str) -> str:
+def takeover_advice(client_id: str) -> str:
     """What to tell a person."""
     return f"another client uses the client id {client_id}: stop it, or give one of the two another name"

@@ -17,8 +17,8 @@ from simulator.wire.ats import apc_ats
 from simulator.wire.cells import Cell, Layout, serial_number
 from simulator.wire.modbus import CduFromReadings, MeterFromReadings
 from simulator.wire.monitor import ste2, wld
-from simulator.wire.more_pdus import eaton_epdu, enlogic_pdu, servertech_sentry4
 from simulator.wire.pdu import apc_rpdu2, raritan_pdu2
+from simulator.wire.sentry_enlogic_eaton import eaton_epdu, enlogic_pdu, servertech_sentry4
 from simulator.wire.ups import apc_ups, eaton_xups, ups_mib
 from simulator.world import World
 from simulator.world.instruments import Instruments

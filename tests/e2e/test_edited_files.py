@@ -21,7 +21,7 @@ from rackflow.outbox import Message
 from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.mark import MAX_KEY
 from rackflow.outbox.state import Limits
-from tests.rackflow.outbox.former_file import write_former
+from tests.rackflow.outbox.format1_file import write_former
 
 WALL_S = 1_795_468_800.0
 LAST_KEY = 2**63 - 1

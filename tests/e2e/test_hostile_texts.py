@@ -13,7 +13,7 @@ from collector.cli import main as collector_main
 from collector.latest.latest import Latest
 from collector.ledger.epochs import Entry, EpochKey
 from collector.ledger.file import LedgerFile
-from collector.report.tidy import Row, as_csv
+from collector.report.rows import Row, as_csv
 from collector.web.exposition import render
 from collector.web.page import Moment, render_page
 from tests.collector.documents import document, now_ms

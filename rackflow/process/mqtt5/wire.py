@@ -192,7 +192,7 @@ class Wire(asyncio.Protocol):
         self._transport = None
         self._has_ended.set()
         self._callbacks.ended()
-        # Else connection and callbacks would refer to each other for ever if garbage collection has set them aside (`garbage.py`).
+        # Else connection and callbacks would refer to each other for ever if garbage collection has set them aside (`gc_pauses.py`).
         self._callbacks = NO_CALLBACKS
 
     def _note(self, why: str) -> None:

@@ -129,7 +129,7 @@ async def test_octets_behind_an_answer_cost_a_connection_and_no_reading() -> Non
         assert server.connections == 3
 
 
-async def test_garbage_that_comes_unasked_ends_the_connection_before_the_next_request() -> None:
+async def test_gc_pauses_that_comes_unasked_ends_the_connection_before_the_next_request() -> None:
     async with (
         FaultyModbus(lambda frame: [answer(frame, 7), 0.05, b"HTTP/1.1 408"]).serving() as server,
         connected(target_of(server.port)) as client,

@@ -11,7 +11,7 @@ from collector.report.energy import energy_rows
 from collector.report.hours import KWH_J, hour_values
 from collector.report.period import month
 from collector.report.read import SiteMonth
-from collector.report.tidy import Row, Rows
+from collector.report.rows import Row, Rows
 
 LATER_S = datetime(2027, 6, 1, tzinfo=UTC).timestamp()
 GRID = Factor(500.0, 0.2, estimated=False, source="grid")

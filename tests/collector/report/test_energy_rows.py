@@ -12,7 +12,7 @@ from collector.report.energy import energy_rows
 from collector.report.hours import KWH_J
 from collector.report.period import Period, month
 from collector.report.read import SiteMonth
-from collector.report.tidy import Rows
+from collector.report.rows import Rows
 
 NOW_S = 1_800_000_000.0
 METERS = ("facility:m", "it:m", "cooling:m")

@@ -18,8 +18,8 @@ import yaml
 from collector.cli import main
 from collector.config import load_collector_config
 from collector.report.command import report
+from collector.report.rows import Row, Rows, as_csv, from_csv
 from collector.report.sheet import render
-from collector.report.tidy import Row, Rows, as_csv, from_csv
 from tests.collector.report.month import HOUR, START_S, Silence, Site, energy_j, factor, october
 from tests.terminal import last_count, on_a_terminal
 

@@ -7,8 +7,8 @@ import pytest
 
 from collector.report.period import month
 from collector.report.read import Device, SiteMonth
+from collector.report.rows import Rows
 from collector.report.telemetry import telemetry_rows
-from collector.report.tidy import Rows
 
 NOW_S = datetime(2026, 10, 3, tzinfo=UTC).timestamp()
 DEVICES = {1: Device("north", "pdu-1", "pdu"), 2: Device("north", "ups-1", "ups"), 3: Device("south", "pdu-1", "pdu")}

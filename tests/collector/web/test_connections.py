@@ -96,7 +96,7 @@ async def test_a_page_comes_compressed_to_who_takes_it() -> None:
         assert body == b"dcim_up 1\n"
 
 
-async def test_garbage_writes_no_traceback_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_gc_pauses_writes_no_traceback_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as served, AsyncExitStack() as stack:
         for garbage in (
             b"\x16\x03\x01\x00\xa5\r\n\r\n",

@@ -1,6 +1,6 @@
 """When another client of the same name is named, and when it is not. Times are seconds."""
 
-from rackflow.process.takeover import HANGUPS, SESSION_TAKEN_OVER, WITHIN_S, Takeovers, in_words
+from rackflow.process.takeover import HANGUPS, SESSION_TAKEN_OVER, WITHIN_S, Takeovers, takeover_advice
 
 
 def test_a_broker_that_says_so_is_believed_at_once() -> None:
@@ -32,4 +32,4 @@ def test_any_other_reason_is_no_other_client() -> None:
 
 
 def test_the_words_name_the_client_id_and_the_remedy() -> None:
-    assert "client id gw-1: stop it, or give one of the two another name" in in_words("gw-1")
+    assert "client id gw-1: stop it, or give one of the two another name" in takeover_advice("gw-1")

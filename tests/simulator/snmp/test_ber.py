@@ -76,7 +76,7 @@ def test_another_implementation_reads_the_response(
 
 
 @given(st.binary(max_size=200))
-def test_garbage_is_a_value_error(data: bytes) -> None:
+def test_gc_pauses_is_a_value_error(data: bytes) -> None:
     with contextlib.suppress(ValueError):
         decode_request(data)
 

@@ -149,7 +149,7 @@ async def test_a_mute_device_says_nothing_and_then_goes_on() -> None:
         assert await records("snmpget", *V2C, address, EVERY_TYPE[0].oid) == [EVERY_TYPE[0]]
 
 
-async def test_garbage_does_not_stop_a_device() -> None:
+async def test_gc_pauses_does_not_stop_a_device() -> None:
     request = bytes.fromhex("302602010104067075626c6963a019020101020100020100300e300c06082b060102010101000500")
     device = SnmpDevice(EVERY_TYPE)
     async with serving(device) as address:

@@ -303,7 +303,7 @@ async def test_a_broker_that_never_reads_does_not_hold_up_the_end() -> None:
         assert not client.is_open
 
 
-async def test_garbage_costs_the_publisher_its_connection_and_no_message() -> None:
+async def test_gc_pauses_costs_the_publisher_its_connection_and_no_message() -> None:
     """To the 20th message it answers once with 256 MB, then as it should."""
     answers: list[Answer] = [("garbage", 0)]
     broker = RefusingBroker(lambda _, payload: answers.pop() if payload == b"20" and answers else ACCEPTED)

@@ -60,7 +60,7 @@ MOVED_ROWS: Final = 256
 _LONGEST_REST_MS: Final = 30 * 86_400_000
 
 
-def find_former(path: Path) -> "FormerOutbox | None":
+def find_format1(path: Path) -> "Format1Outbox | None":
     """The outbox of the version before at this path; None if there is none.
 
     Raises ConfigError if another process has it open, or a newer Rackflow wrote it; OSError if the disk refuses.
@@ -68,10 +68,10 @@ def find_former(path: Path) -> "FormerOutbox | None":
     if not path.exists() and not _mark_of(path).exists():
         return None
     with as_os_error():
-        return FormerOutbox(path)
+        return Format1Outbox(path)
 
 
-class FormerOutbox:
+class Format1Outbox:
     """An SQLite outbox. Its keys count through all epochs, from 1 on."""
 
     def __init__(self, path: Path) -> None:

@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from rackflow.process.garbage import LONG_S, THRESHOLDS, bound_collections
+from rackflow.process.gc_pauses import LONG_S, THRESHOLDS, bound_gc_pauses
 
 
 class Node:
@@ -23,7 +23,7 @@ def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_no
 
     enabled = gc.isenabled()
     gc.disable()
-    end = bound_collections(clock)
+    end = bound_gc_pauses(clock)
     try:
         before = gc.get_freeze_count()
         stays = [Node() for _ in range(10_000)]
@@ -44,7 +44,7 @@ def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_no
 
 
 def test_rings_that_nobody_refers_to_are_still_collected() -> None:
-    end = bound_collections()
+    end = bound_gc_pauses()
     try:
         one, other = Node(), Node()
         one.other, other.other = other, one
@@ -58,7 +58,7 @@ def test_rings_that_nobody_refers_to_are_still_collected() -> None:
 
 def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again() -> None:
     before = gc.get_threshold()
-    end = bound_collections()
+    end = bound_gc_pauses()
     try:
         assert gc.get_threshold() == THRESHOLDS
         gc.collect()

@@ -17,7 +17,7 @@ from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import FORMAT as SEGMENT_FORMAT
 from rackflow.outbox.record import Head
 from rackflow.process.sqlite import APPLICATION, FORMAT
-from tests.rackflow.outbox.former_file import write_former
+from tests.rackflow.outbox.format1_file import write_former
 from tests.rackflow.outbox.test_outbox_file import NOBODY, keys, lost, messages, opened
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from zlib import crc32
 
 from rackflow.outbox import Message
-from rackflow.outbox.former import SCHEMA
+from rackflow.outbox.format1 import SCHEMA
 from rackflow.process.sqlite import stamp_format
 
 

@@ -23,7 +23,7 @@ LONG_S: Final = 0.01
 THRESHOLDS: Final = (10_000, 2, 2)
 
 
-def bound_collections(clock: Callable[[], float] = time.perf_counter) -> Callable[[], None]:
+def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter) -> Callable[[], None]:
     """Set aside what survives a collection now, and each long one from now on. Returns a function that ends this."""
     began_s = 0.0
 
