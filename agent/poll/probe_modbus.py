@@ -90,5 +90,11 @@ async def _fits(client: ModbusLink, unit: int, profile: Profile, probe: Register
     place = f"{table} {probe.register_}"
     if probe.in_:
         return f"{place} holds {registers[0]}" if registers[0] in probe.in_ else ""
-    text = str(decode(registers, "ascii", profile.modbus.order)).casefold()
+    # A text may stand in a block with numbers that is only read as a whole, as the I&M data of Siemens; their NULs would end it.
+    text = str(decode([*map(_without_nul, registers)], "ascii", profile.modbus.order)).casefold()
     return next((f"{place} says {word!r}" for word in probe.contains if word.casefold() in text), "")
+
+
+def _without_nul(register: int) -> int:
+    """The register with blanks in place of NULs."""
+    return (register & 0xFF00 or ord(" ") << 8) | (register & 0xFF or ord(" "))

@@ -374,6 +374,7 @@ def _sdm630() -> Served:
         one.gauge(
             200 + 2 * index, "f", 400.5 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400.5 + index
         )
+    one.gauge(224, "f", 1.25, f"meter_neutral_current_amperes{{{METER}}}", 1.25)
     one.phases(234, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{phase}", 0.01)
     one.phases(240, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{phase}", 0.01)
     for at, direction in ((346, "import"), (352, "export")):
@@ -397,12 +398,19 @@ def _pac2200() -> Served:
     one.gauge(67, "f", -3000.25, f"meter_reactive_power_vars{{{METER}}}", -3000.25)
     one.gauge(69, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
     one.phases(37, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{phase}")
+    one.gauge(55, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.phases(31, "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{phase}")
     exported = f"meter_energy_joules_total{{direction=export,{METER}}}"
     one.gauge(809, "d", 1234.5, exported, 4_444_200)
     one.put(813, "d", 0.0)
     energy = f"meter_energy_joules_total{{direction=import,{METER}}}"
     one.gauge(801, "d", 9_876_543_210.5, energy, (9_876_543_210.5 + 1000) * 3600)
     one.put(805, "d", 1000.0)  # the second tariff
+    order_number = Served()
+    order_number.put(64001, "H", 42)
+    for index, pair in enumerate(("7K", "M2", "20", "0-", "2E", "A3", "0-", "1J", "A1")):
+        order_number.put(64002 + index, "H", int.from_bytes(pair.encode()))
+    one.settings = dict.fromkeys(range(64001, 64028), 0) | order_number.registers
     return one
 
 

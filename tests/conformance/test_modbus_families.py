@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -10,7 +10,8 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
-from agent.modbus import decode
+from agent.modbus import ModbusLink, decode
+from agent.poll import recognise_unit
 from agent.poll.factory import PollerFactory
 from agent.profile import Profile, RawValue, planning_registers
 from agent.profile.plan import plan_device
@@ -20,12 +21,14 @@ from rackflow.process.config import check_config
 from rackflow.recording import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
-from tests.conformance.modbus_gear import gear_maps
+from tests.agent.modbus.modbus_peers import target_of
+from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
+from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.shipped import shipped_profiles
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | gear_maps()
+MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -115,6 +118,21 @@ async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
     assert raw == one.registers[one.checked]
 
 
+async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
+    """The served maps hold identities where the published ones do; those of meters of two makers and of two families of one maker."""
+    profiles = [profile for profile in shipped_profiles().values() if profile.protocol == "modbus"]
+    recognised = set()
+    for name, one in MAPS.items():
+        async with serving(one) as port:
+            client = ModbusLink(target_of(port))
+            match, _ = await recognise_unit(client, one.unit, profiles)
+            await client.close()
+        if match:
+            assert match.profile.profile == name
+            recognised.add(name)
+    assert recognised >= {"siemens-pac2200", "siemens-pac4200", "schneider-pm5000", "carlo-gavazzi-em24"}
+
+
 @pytest.mark.parametrize(
     ("name", "address", "words", "metric"),
     [
@@ -128,6 +146,8 @@ async def test_every_point_is_read_as_the_published_map_says(name: str) -> None:
         ("abb-b2x", 0x5B2C, (0xFFFF,), "dcim_meter_frequency_hertz"),
         ("aalc-rpu", 36_864, (0xFFFF,), "dcim_cdu_flow_cubic_meters_per_second"),
         ("eastron-sdm630", 52, (0x7FC0, 0), "dcim_meter_power_watts"),
+        ("schneider-pm5000", 3005, (0xFFC0, 0), "dcim_meter_neutral_current_amperes"),
+        ("carlo-gavazzi-em300", 40, (0xFFFF, 0x7FFF), "dcim_meter_power_watts"),
     ],
 )
 async def test_what_a_device_sends_for_no_reading_is_none(
@@ -176,6 +196,38 @@ async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:
         0.0025236, rel=1e-4
     )
     assert readings.values["dcim_cdu_ambient_temperature_celsius"] == pytest.approx(25.0)
+
+
+async def test_a_pac_with_three_wires_has_no_reading_to_a_neutral() -> None:
+    one = MAPS["siemens-pac4200"]
+    async with serving(one, one.registers | {50_002: 1}) as port:
+        readings = await poll(port, "siemens-pac4200", 1)
+    lines = [key for key in readings.values if "line_voltage" in key or "current_amperes" in key]
+    assert len(lines) == 6
+    assert not [key for key in (*readings.values, *readings.bad) if "meter_voltage" in key or "meter_phase" in key]
+
+
+@pytest.mark.parametrize(
+    ("name", "second"), [("carlo-gavazzi-em300", [2, 3, 6, 7, 8, 9]), ("janitza-umg-modbus", range(19_002, 19_010))]
+)
+async def test_a_line_that_was_never_live_is_not_wired(name: str, second: Sequence[int]) -> None:
+    one = MAPS[name]
+    async with serving(one, one.registers | dict.fromkeys(second, 0)) as port:
+        readings = await poll(port, name, one.unit)
+    keys = {*readings.values, *readings.bad}
+    assert f"dcim_meter_voltage_volts{{phase=L1,{METER}}}" in keys
+    assert f"dcim_meter_current_amperes{{phase=L2,{METER}}}" in keys
+    dead = ("voltage_volts{phase=L2", "power_watts{phase=L2", "line=L1-L2", "line=L2-L3")
+    assert not [key for key in keys if any(part in key for part in dead)]
+
+
+async def test_an_em24_on_one_phase_has_no_reading_of_the_others() -> None:
+    one = MAPS["carlo-gavazzi-em24"]
+    async with serving(one, one.registers | {4098: 3}) as port:
+        readings = await poll(port, "carlo-gavazzi-em24", 1)
+    phases = {key for key in (*readings.values, *readings.bad) if "phase=" in key}
+    assert len(phases) == 4
+    assert all("phase=L1" in key for key in phases)
 
 
 @pytest.mark.parametrize(

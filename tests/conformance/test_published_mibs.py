@@ -93,3 +93,14 @@ async def test_a_transfer_switch_of_cyberpower_is_read_in_the_branch_of_pdus_whe
     assert readings.values["dcim_env_temperature_celsius{sensor=envir}"] == pytest.approx(23.1)
     assert readings.values["dcim_env_relative_humidity_ratio{sensor=envir}"] == pytest.approx(0.41)
     assert readings.values["dcim_env_contact_active{kind=dry_contact,sensor=1.Door}"] == 1.0
+
+
+@pytest.mark.parametrize(("unit", "degrees"), [("\N{DEGREE SIGN}C".encode(), 75.2), (b"\xb0F", 24.0)])
+async def test_a_transmitter_of_comet_is_read_in_the_unit_it_is_set_to(unit: bytes, degrees: float) -> None:
+    one = "1.3.6.1.4.1.22626.1.2"
+    answers: dict[str, SnmpValue] = {"1.9.0": unit, "2.2.0": b"12960001", "3.1.0": 752, "3.2.0": 415}
+    records = [Record(f"{one}.{tail}", "", value) for tail, value in answers.items()]
+    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
+    assert identified.profile == "comet-web-sensor"
+    assert readings.values["dcim_env_temperature_celsius{sensor=internal}"] == pytest.approx(degrees)
+    assert readings.values["dcim_env_relative_humidity_ratio{sensor=internal}"] == pytest.approx(0.415)

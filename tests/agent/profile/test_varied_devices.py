@@ -177,3 +177,19 @@ async def test_a_table_without_its_column_of_rows_is_read_by_another_column() ->
             usual, found = usual + len(before), found + len(before.keys() & after)
     # Of tables that measure one thing this was the only column. Without the other columns it is a quarter.
     assert found > 0.45 * usual
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("hwgroup-wld", "1.3.6.1.4.1.21796.4.5.4.1.3"),
+        ("bladeshelter-pdu", "1.3.6.1.4.1.42610.1.4.4.1.6.1.2.1.30"),
+        ("uniflair-sp", "1.3.6.1.4.1.318.1.1.27.1.6.2.2.1.4"),
+    ],
+)
+async def test_a_column_of_rows_that_ends_early_costs_no_row_that_a_column_of_names_has(name: str, rows: str) -> None:
+    """Three leak sensors with names, of which the column of rows has the first alone."""
+    device = DEVICES[name]
+    first = dict([next(iter(device.columns[rows].items()))])
+    assert len(device.columns[rows]) == 3
+    assert await read(device.with_columns({**device.columns, rows: first})) == await read(device)

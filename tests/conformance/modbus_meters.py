@@ -1,0 +1,137 @@
+"""Maps of meters, served to the agent: register contents written down from published maps, and their meaning."""
+
+from tests.conformance.modbus_gear import METER
+from tests.conformance.modbus_maps import PHASES, Served
+
+PHASE, LINES = f"{{phase=%,{METER}}}", ("L1-L2", "L2-L3", "L3-L1")
+
+
+def _lines(one: Served, address: int, layout: str, scale: float = 1.0) -> None:
+    for index, name in enumerate(LINES):
+        volts = 400 + index
+        key = f"meter_line_voltage_volts{{line={name},{METER}}}"
+        one.gauge(address + 2 * index, layout, volts / scale, key, volts)
+
+
+def _text(one: Served, address: int, words: int, text: str) -> None:
+    padded = text.encode().ljust(2 * words, b"\0")
+    for index in range(words):
+        one.put(address + index, "H", int.from_bytes(padded[2 * index : 2 * index + 2]))
+
+
+def _pac4200() -> Served:
+    one = Served(checked=55)
+    one.put(50001, "I", 0)  # 3P4W
+    one.put(64001, "H", 42)
+    _text(one, 64002, 26, "7KM4212-0BA00-3AA0")
+    one.phases(1, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, 7, "f")
+    one.phases(13, "f", (101.5, 99.25, 98.75), f"meter_current_amperes{PHASE}")
+    one.phases(19, "f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.phases(25, "f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{PHASE}")
+    one.phases(31, "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{PHASE}")
+    one.phases(37, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    one.gauge(55, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.gauge(63, "f", 69_050.75, f"meter_apparent_power_voltamperes{{{METER}}}", 69_050.75)
+    one.gauge(65, "f", 43_200.25, f"meter_power_watts{{{METER}}}", 43_200.25)
+    one.gauge(67, "f", 600.25, f"meter_reactive_power_vars{{{METER}}}", 600.25)
+    one.gauge(69, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    for at, direction, hours in ((801, "import", 9_876_543_210.5), (809, "export", 1234.5)):
+        key = f"meter_energy_joules_total{{direction={direction},{METER}}}"
+        one.gauge(at, "d", hours, key, (hours + 1000) * 3600)
+        one.put(at + 4, "d", 1000.0)  # the second tariff
+    return one
+
+
+def _pm5000() -> Served:
+    one = Served(checked=3109)
+    _text(one, 69, 20, "Schneider Electric")
+    _text(one, 49, 20, "PM5350")
+    one.put(129, "I", 240_100_002)
+    one.phases(2999, "f", (100.5, 101.25, 99.75), f"meter_current_amperes{PHASE}")
+    one.gauge(3005, "f", 2.5, f"meter_neutral_current_amperes{{{METER}}}", 2.5)
+    _lines(one, 3019, "f")
+    one.phases(3027, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    one.phases(3053, "f", (22.5, 23.25, 21.75), f"meter_phase_power_watts{PHASE}", 1000)
+    one.gauge(3059, "f", 67.5, f"meter_power_watts{{{METER}}}", 67_500)
+    one.phases(3061, "f", (-4.5, -4.25, -3.5), f"meter_phase_reactive_power_vars{PHASE}", 1000)
+    one.gauge(3067, "f", -12.25, f"meter_reactive_power_vars{{{METER}}}", -12_250)
+    one.phases(3069, "f", (23.0, 23.5, 22.25), f"meter_phase_apparent_power_voltamperes{PHASE}", 1000)
+    one.gauge(3075, "f", 68.75, f"meter_apparent_power_voltamperes{{{METER}}}", 68_750)
+    one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
+    one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
+    one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)
+    return one
+
+
+def _em300() -> Served:
+    one = Served(table="input", checked=51)
+    one.phases(0, "~i", (2305, 2312, 2298), f"meter_voltage_volts{PHASE}", 0.1)
+    for index, name in enumerate(LINES):
+        one.gauge(
+            6 + 2 * index, "~i", 4000 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400 + index / 10
+        )
+    one.phases(12, "~i", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
+    one.phases(18, "~i", (29_000, -20_050, 175_000), f"meter_phase_power_watts{PHASE}", 0.1)
+    one.phases(24, "~i", (31_000, 210_600, 184_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.1)
+    one.phases(30, "~i", (-7000, -6500, -6550), f"meter_phase_reactive_power_vars{PHASE}", 0.1)
+    one.gauge(40, "~i", 183_950, f"meter_power_watts{{{METER}}}", 18_395)
+    one.gauge(42, "~i", 425_600, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
+    one.gauge(44, "~i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -2005)
+    for index, (factor, name) in enumerate(zip((940, -960, 970), PHASES, strict=True)):
+        key = f"meter_phase_power_factor_ratio{PHASE.replace('%', name)}"
+        one.gauge(46 + index, "h", factor, key, abs(factor) / 1000)
+    one.gauge(49, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
+    one.gauge(51, "h", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
+    one.gauge(52, "~i", 12_345_678, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_080_000)
+    one.gauge(78, "~i", 25, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    each = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(64, "~i", (4_100_000, 4_200_000, 4_045_678), each, 360_000)
+    return one
+
+
+def _em24() -> Served:
+    one = Served(checked=51)
+    one.put(4098, "H", 0)  # 3Pn
+    one.put(11, "H", 1651)
+    _text(one, 20_480, 7, "KY1234567")
+    one.phases(0, "~i", (2305, 2312, 2298), f"meter_voltage_volts{PHASE}", 0.1)
+    one.phases(12, "~i", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
+    one.phases(18, "~i", (29_000, -20_050, 175_000), f"meter_phase_power_watts{PHASE}", 0.1)
+    one.gauge(40, "~i", 183_950, f"meter_power_watts{{{METER}}}", 18_395)
+    one.gauge(51, "H", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
+    one.gauge(52, "~i", 12_345_678, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_080_000)
+    one.gauge(78, "~i", 25, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    each = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(64, "~i", (4_100_000, 4_200_000, 4_045_678), each, 360_000)
+    return one
+
+
+def _umg() -> Served:
+    one = Served(checked=19_050)
+    one.phases(19_000, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, 19_006, "f")
+    one.phases(19_012, "f", (10.5, 11.25, 9.75), f"meter_current_amperes{PHASE}")
+    one.phases(19_020, "f", (2300.0, -150.5, 2100.25), f"meter_phase_power_watts{PHASE}")
+    one.gauge(19_026, "f", 4249.75, f"meter_power_watts{{{METER}}}", 4249.75)
+    one.phases(19_028, "f", (2420.0, 2601.0, 2240.0), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.gauge(19_034, "f", 7261.5, f"meter_apparent_power_voltamperes{{{METER}}}", 7261.5)
+    one.phases(19_036, "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{PHASE}")
+    one.gauge(19_042, "f", 600.25, f"meter_reactive_power_vars{{{METER}}}", 600.25)
+    one.gauge(19_050, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.gauge(19_068, "f", 1_234_567.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_443_000)
+    one.gauge(19_076, "f", 17.25, f"meter_energy_joules_total{{direction=export,{METER}}}", 62_100)
+    one.phases(19_110, "f", (2.5, 2.75, 2.25), f"meter_voltage_thd_ratio{PHASE}", 0.01)
+    one.phases(19_116, "f", (12.5, 11.75, 13.25), f"meter_current_thd_ratio{PHASE}", 0.01)
+    return one
+
+
+def meter_maps() -> dict[str, Served]:
+    """By profile."""
+    return {
+        "siemens-pac4200": _pac4200(),
+        "schneider-pm5000": _pm5000(),
+        "carlo-gavazzi-em300": _em300(),
+        "carlo-gavazzi-em24": _em24(),
+        "janitza-umg-modbus": _umg(),
+    }
