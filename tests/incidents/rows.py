@@ -377,7 +377,10 @@ HALL_SECOND = [
     Row(
         "filter of a-cdu-1 eight times as tight",
         (fault("filter_blocked", f"{HALL}-a-cdu-1"),),
-        note="its pumps make up for it, and the unit shows no pressure over the filter",
+        # 74 % of its set point of 449 L/min, of which 80 % is the limit.
+        (at("DcimCduFlowLow", device=f"{HALL}-a-cdu-1"),),
+        shows=f"{HALL}-a-cdu-1 dcim_cdu_flow_cubic_meters_per_second{{loop=secondary}} < 0.00599",
+        note="the other units of the loop make up for it, and the unit shows no pressure over the filter",
     ),
     Row(
         "exchanger of b-cdu-1 fouled",
