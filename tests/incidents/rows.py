@@ -362,7 +362,7 @@ HALL_FIRST = [
         (at("DcimReadingSuspect", SUSPECT_S, device=f"{HALL}-d-cdu-3"),),
         (
             at("DcimCduSupplyTemperatureHigh", device=f"{HALL}-d-cdu-3"),
-            at("DcimDeviceAlarmCritical", device=f"{HALL}-d-cdu-3", alarm="supply_temperature"),
+            at("DcimCduAlarmCritical", device=f"{HALL}-d-cdu-3", alarm="supply_temperature"),
             spare("d"),
         ),
     ),
@@ -455,7 +455,7 @@ HALL_LAST = [
             at("DcimCduFlowLow", row=f"{HALL}-a"),
             at("DcimCduAllPumpsStopped", row=f"{HALL}-a"),
             at("DcimCduSupplyTemperatureHigh", row=f"{HALL}-a"),
-            at("DcimDeviceAlarmCritical", row=f"{HALL}-a", alarm="return_temperature"),
+            at("DcimCduAlarmCritical", row=f"{HALL}-a", alarm="return_temperature"),
             spare("a"),
         ),
         f"{HALL}-a-leak dcim_leak_detected{{sensor=1.floor}} = 1",

@@ -247,6 +247,17 @@ def test_a_failed_pump_is_one_problem_and_explains_its_units_alarm_about_it(
     assert (found.cause[0] if found.cause else None) == explained
 
 
+@pytest.mark.parametrize("cause", ["DcimCduSupplyTemperatureHigh", "DcimCduPumpFailed"])
+def test_a_supply_that_is_too_warm_explains_its_units_alarm_about_it(cause: str) -> None:
+    course = Course()
+    warm, said = key(cause), key("DcimCduAlarmCritical", alarm="supply_temperature")
+    for step in range(90):
+        course.at(step, warm, said)
+    found = course.one(said)
+    assert found.is_active
+    assert found.cause == (warm if cause == "DcimCduSupplyTemperatureHigh" else None)
+
+
 @pytest.mark.parametrize("name", [each.name for each in load_table().problems.values() if each.when or each.share])
 def test_what_goes_to_and_fro_at_its_limit_begins_once_and_ends_once(name: str) -> None:
     """Every problem, told once, and then above and below its limit for ten minutes: two polls here, two polls there."""
