@@ -61,6 +61,8 @@ TEMPERATURE: Final = "dcim_env_temperature_celsius{sensor=1}"
 UNREACHABLE_S: Final = 160.0
 SUSPECT_S: Final = 480.0
 HALL: Final = "hall-1"
+# 80 % of its set point of 449 L/min.
+LITTLE_FLOW: Final = f"{HALL}-a-cdu-1 dcim_cdu_flow_cubic_meters_per_second{{loop=secondary}} < 0.00599"
 
 
 EDGE_SURVIVES = at("DcimFeedLossNotSurvived", site="edge")
@@ -377,9 +379,8 @@ HALL_SECOND = [
     Row(
         "filter of a-cdu-1 eight times as tight",
         (fault("filter_blocked", f"{HALL}-a-cdu-1"),),
-        # 74 % of its set point of 449 L/min, of which 80 % is the limit.
         (at("DcimCduFlowLow", device=f"{HALL}-a-cdu-1"),),
-        shows=f"{HALL}-a-cdu-1 dcim_cdu_flow_cubic_meters_per_second{{loop=secondary}} < 0.00599",
+        shows=LITTLE_FLOW,
         note="the other units of the loop make up for it, and the unit shows no pressure over the filter",
     ),
     Row(
@@ -441,13 +442,7 @@ HALL_LAST = [
         (fault("burst", f"{HALL}-a-tcs"),),
         (
             at("DcimLeakDetected", device=f"{HALL}-a-leak"),
-            # 80 % of its set point of 449 L/min.
-            at(
-                "DcimCduFlowLow",
-                90.0,
-                device=f"{HALL}-a-cdu-1",
-                shows=f"{HALL}-a-cdu-1 dcim_cdu_flow_cubic_meters_per_second{{loop=secondary}} < 0.00599",
-            ),
+            at("DcimCduFlowLow", 90.0, device=f"{HALL}-a-cdu-1", shows=LITTLE_FLOW),
         ),
         (
             at("DcimLeakDetected", row=f"{HALL}-a"),
