@@ -11,7 +11,7 @@ from agent.config import AgentConfig, load_agent_config
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
 from agent.run import Shared, run
-from rackflow.process.commands import EXIT_CONFIG, print_error, show_examples
+from rackflow.process.commands import EXIT_CONFIG, show_examples
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
@@ -58,11 +58,6 @@ def _check(arguments: argparse.Namespace) -> int:
     print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
     print(estimate_outage(config, profiles))
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
-    from rackflow.process.doctor import check_disk  # noqa: PLC0415
+    from rackflow.process.doctor import print_unwritable  # noqa: PLC0415
 
-    # As the account that runs this: an agent that cannot write its outbox does not start.
-    disk = check_disk("outbox.path", config.outbox.path) if config.outbox.path is not None else None
-    if disk is not None and disk.status == "failed":
-        print_error(f"{arguments.config}: {disk.check}: {disk.found}; {disk.remedy}")
-        return EXIT_CONFIG
-    return 0
+    return EXIT_CONFIG if print_unwritable(arguments.config, {"outbox.path": config.outbox.path}) else 0

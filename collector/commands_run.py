@@ -11,8 +11,8 @@ from collector.doctor import examine
 from collector.problems import load_limits, load_table, rules_yaml
 from collector.run import run
 from collector.web import load_access
-from rackflow.process.commands import EXIT_CONFIG, print_error, print_lines, show_examples
-from rackflow.process.doctor import OUTPUTS, check_disk, exit_status, render_findings
+from rackflow.process.commands import EXIT_CONFIG, print_lines, show_examples
+from rackflow.process.doctor import OUTPUTS, exit_status, print_unwritable, render_findings
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
@@ -87,14 +87,9 @@ def _check(arguments: argparse.Namespace) -> int:
         "outbox.path": config.outbox.path if config.outbox else None,
         "store.path": config.store.path,
     }
-    # As the account that runs this, as the agent's check does: a collector that cannot write them does not start. It creates folders
-    # that are not there.
+    # A collector creates folders that are not there.
     there = {key: path for key, path in paths.items() if path is not None and path.absolute().parent.is_dir()}
-    disks = [check_disk(key, path) for key, path in there.items()]
-    failed = [disk for disk in disks if disk.status == "failed"]
-    for disk in failed:
-        print_error(f"{arguments.config}: {disk.check}: {disk.found}; {disk.remedy}")
-    if failed:
+    if print_unwritable(arguments.config, there):
         return EXIT_CONFIG
     sys.stdout.write(f"{arguments.config}: ok\n")
     return 0

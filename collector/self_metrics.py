@@ -73,7 +73,7 @@ class _OwnMetrics(Collector):
         yield _gauge("mqtt_connected", {(self.broker,): float(tally.mqtt_connected)}, "broker")
         yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
         yield _counter("own_reconnects_total", {(why,): n for why, n in tally.own_reconnects.items()}, "reason")
-        yield _gauge("behind", {(): float(latest.is_behind(time.monotonic()))})
+        yield _gauge("behind", {(): float(self.is_behind)})
         yield _counter("messages_received_total", {(): tally.messages_received})
         yield _counter(
             "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"

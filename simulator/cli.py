@@ -14,6 +14,7 @@ from rackflow.process.commands import (
     EXIT_CONFIG,
     EXIT_FAILED,
     EXIT_OK,
+    LAST_PORT,
     explain_listen_error,
     print_error,
     print_skipped_lines,
@@ -38,7 +39,6 @@ from simulator.snmp import SnmpDevice, parse_user
 
 log = logging.getLogger(__name__)
 
-LAST_PORT = 65535
 RECORDING_PORT = "FILE=PORT or --port"
 LEVELS = ("debug", "info", "warning", "error")
 

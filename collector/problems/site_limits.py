@@ -60,10 +60,7 @@ def load_limits(path: Path | None, table: Table) -> Table:
 
 def parse_limits(text: str, where: str, table: Table) -> Table:
     """The table with the limits of a file's text. `where` names the file in errors, which are those of `load_limits`."""
-    data = load_yaml_text(text, where)
-    if data is None:
-        raise ConfigError(f"{where}: the file is empty; correct the path, or write it")
-    file = check_config(data, LimitsFile, where, text)
+    file = check_config(load_yaml_text(text, where), LimitsFile, where, text)
     problems = dict(table.problems)
     lines = []
     for name, own in file.problems.items():

@@ -147,7 +147,6 @@ Secret = Annotated[SecretStr, BeforeValidator(_from_source)]
 """A secret: never shown by repr or dumps. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
 
 
-EMPTY: Final = "the file is empty; correct the path, or write it"
 # Keys at the top level of a file of each kind and of no other, and how its reader names it.
 _KINDS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
     "AgentConfig": (frozenset({"agent", "devices", "credentials", "intervals"}), "an agent's configuration"),
@@ -171,7 +170,7 @@ def check_config(
 ) -> M:
     """Check `data` against `model`. Errors are as in `load_config`; if `text` (the file's content) is given, they name the line, too."""
     if data is None and text is not None:
-        raise ConfigError(f"{where}: {EMPTY}")
+        raise ConfigError(f"{where}: the file is empty; correct the path, or write it")
     try:
         return model.model_validate(data)
     except ValidationError as error:

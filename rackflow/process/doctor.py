@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,6 +25,7 @@ import yaml
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.escape import escape_unprintable_json
 from rackflow.process.broker import Broker
+from rackflow.process.commands import print_error
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.yaml import read_text_file
@@ -132,6 +133,18 @@ def check_clock() -> Finding | None:
 
 STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collector"))
 """What systemd creates for the units when they first start (StateDirectory)."""
+
+
+def print_unwritable(config: Path, paths: Mapping[str, Path | None]) -> bool:
+    """Name on stderr each of these files, by key of the configuration, that cannot be written, and what to do; whether there is one.
+
+    As the account that runs this: a service that cannot write them does not start.
+    """
+    findings = (check_disk(key, path) for key, path in paths.items() if path is not None)
+    failed = [each for each in findings if each.status == "failed"]
+    for each in failed:
+        print_error(f"{config}: {each.check}: {each.found}; {each.remedy}")
+    return bool(failed)
 
 
 def check_disk(what: str, path: Path) -> Finding:

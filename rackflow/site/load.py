@@ -18,11 +18,8 @@ def load_site(path: Path) -> Site:
 
 def parse_site(text: str, where: str) -> Site:
     """The site of a site file's text. `where` names the file in errors, which are those of `load_site`."""
-    data = load_yaml_text(text, where)
-    if data is None:
-        raise ConfigError(f"{where}: the file is empty; correct the path, or write it")
     # Two stages: the relations between sections can only be checked once each section is well formed.
-    file = check_config(data, SiteFile, where, text, other_word)
+    file = check_config(load_yaml_text(text, where), SiteFile, where, text, other_word)
     lines = []
     for path, what in problems(file):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
