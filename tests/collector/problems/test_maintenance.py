@@ -229,7 +229,11 @@ async def test_nobody_is_told_of_what_is_in_a_window_by_the_collector_or_by_prom
                 )
 
 
-async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part(tmp_path: Path) -> None:
+async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mended, it has as many bytes as before; and another device."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.5)
     file, failures = tmp_path / "maintenance.yaml", Failures()
     file.write_text(lines(3600), encoding="utf-8")
     maintenance = Maintenance(file, failures)
@@ -241,5 +245,11 @@ async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part(tmp_pat
         await until(lambda: failures.failing()["maintenance"], "counted")
         assert [each.id for each in maintenance.windows] == ["W-7"]
         assert maintenance.window_of("DcimSmoke", labels_of({"device": "cdu-07"}), datetime.now(UTC).timestamp())
+        counted = []
+        for device in ("cdu-08", "cdu-09"):
+            file.write_text(lines(3600, f"{{device: {device}}}"), encoding="utf-8")
+            await until(lambda device=device: maintenance.windows[0].match == {"device": device}, "read again")
+            counted.append(failures.counts.total())
+        assert counted[1] == counted[0]
     finally:
         reading.cancel()
