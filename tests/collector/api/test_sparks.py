@@ -31,6 +31,17 @@ def test_a_line_has_the_value_of_every_two_minutes_with_its_age() -> None:
     assert sparks.is_due(1000.0 + 3 * STEP_S)
 
 
+def test_a_counter_and_a_state_have_no_line() -> None:
+    """A counter's would rise all the time, and show nothing."""
+    sparks, readings = Sparks(), Readings()
+    values: dict[str, float | str] = {"pdu_input_energy_joules_total{inlet=1}": 5e9, "pdu_load_state": "normal"}
+    readings.take("pdu-a1-a", {**values, "pdu_input_power_watts{inlet=1}": 300.0}, 1000.0)
+    run_through(sparks.sampling(readings.latest, 1000.0))
+    lines = {key: bool(sparks.of(("t1", "pdu-a1-a"), f"dcim_{key}", 1000.0)) for key in values}
+    assert lines == dict.fromkeys(values, False)
+    assert sparks.of(("t1", "pdu-a1-a"), "dcim_pdu_input_power_watts{inlet=1}", 1000.0) == [(0, 300.0)]
+
+
 def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
     """It must not look as if the last value had stayed."""
     sparks, readings = Sparks(), Readings()
