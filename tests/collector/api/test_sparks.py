@@ -51,6 +51,21 @@ def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
     assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 6 * STEP_S)] == [30.0, None, 33.0]
 
 
+def test_a_reading_that_its_device_gives_no_more_has_a_gap_although_the_device_answers() -> None:
+    sparks, readings = Sparks(), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
+    sampled(sparks, readings, 1000.0 + 2 * STEP_S, **{"return": 41.0})
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 2 * STEP_S)] == [30.0, None]
+
+
+def test_a_line_with_fewer_points_keeps_its_latest() -> None:
+    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 3), Readings()
+    for at in range(4):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0 + at)
+    assert sparks.step_s == 2 * STEP_S
+    assert sparks.of(CDU, SUPPLY, 1000.0 + 3 * STEP_S) == [(2 * STEP_S, 31.0), (0, 33.0)]
+
+
 def test_hours_are_kept_and_no_more() -> None:
     """And nothing of a series that has been silent for all of them, or of a device that is gone."""
     sparks, readings = Sparks(), Readings()

@@ -124,6 +124,7 @@ async def test_the_pages_of_a_list_are_each_device_once_and_the_last_one_says_so
     ("path", "status", "words"),
     [
         ("/api/v1/devices?limit=0", 400, "from 1 to 1000"),
+        ("/api/v1/devices?limit=1001", 400, "from 1 to 1000"),
         ("/api/v1/devices?limit=1e3", 400, "whole number"),
         ("/api/v1/devices?lmit=10", 400, "no parameter here"),
         ("/api/v1/devices/cdu-1?id=cdu-2", 400, "no parameter here"),
