@@ -101,7 +101,7 @@ def test_an_approach_stands_for_the_time_since_the_one_before_and_for_a_minute_a
     found = [memory.update([4.0, 0.8], float(at))[0] for at in range(0, 301, 10)]
     assert [isinstance(each, Unknown) for each in found] == [True] * 30 + [False]  # five minutes since the first
     # After a quarter of an hour of silence: 300 s of 4 K, and a minute of 10 K.
-    assert memory.update([10.0, 0.8], 1200.0) == (pytest.approx((300 * 4 + 60 * 10) / 360),)
+    assert memory.update([10.0, 0.8], 1200.0)[0] == pytest.approx((300 * 4 + 60 * 10) / 360)
 
 
 @pytest.mark.parametrize(

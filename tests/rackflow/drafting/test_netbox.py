@@ -170,9 +170,10 @@ def test_a_number_that_is_none_is_one_line() -> None:
 
 def test_what_is_planned_or_of_another_site_is_no_part_of_the_site() -> None:
     objects = hall()
-    planned, elsewhere = {"status": {"value": "planned"}}, {"site": {"id": 2, "slug": "rabat"}}
-    objects["sites"].append(elsewhere["site"])
-    for at, more in enumerate((planned, elsewhere), 2):
+    rabat = {"id": 2, "slug": "rabat"}
+    objects["sites"].append(rabat)
+    changes: list[dict[str, Any]] = [{"status": {"value": "planned"}}, {"site": rabat}]
+    for at, more in enumerate(changes, 2):
         objects["racks"].append({**objects["racks"][0], "id": at, "name": f"R{at}", **more})
         objects["devices"].append(device(at, "pdu", rack=at, **more))
         objects["power-ports"].append(port(at, 1))
