@@ -436,7 +436,7 @@ class Collector:
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")
-        return bool(self.latest.held(site, device))
+        return bool(self.latest.readings_of(site, device))
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""

@@ -200,10 +200,10 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     place = " / ".join([device.site, *(device.labels[label] for label in _PLACE if device.labels.get(label))])
     note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, reason)) if part)
     alarms = "".join(f'<span class="alarm">{escape(alarm)}</span>' for alarm in alarms_of(device, moment.mono_s))
-    held = [device.series[key] for key in sorted(device.series, key=_in_order)]
-    counts = _series_counts([each for each in held if each.series.metric.name == _SERIES])
-    held = [each for each in held if each.series.metric.name != _SERIES]
-    tables = _tables(held, moment, f"{device.site}/{device.device}", outlets_of)
+    readings = [device.series[key] for key in sorted(device.series, key=_in_order)]
+    counts = _series_counts([each for each in readings if each.series.metric.name == _SERIES])
+    readings = [each for each in readings if each.series.metric.name != _SERIES]
+    tables = _tables(readings, moment, f"{device.site}/{device.device}", outlets_of)
     rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
     return (
         f'<section class="{word}"><h2><span class="state">{word}</span> '
@@ -213,9 +213,9 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     )
 
 
-def _series_counts(held: Sequence[LatestValue]) -> str:
+def _series_counts(readings: Sequence[LatestValue]) -> str:
     """How many series the device gives of those planned, and how many are left out, by reason."""
-    counts = [(dict(each.series.labels), each.value) for each in held if isinstance(each.value, float)]
+    counts = [(dict(each.series.labels), each.value) for each in readings if isinstance(each.value, float)]
     told = {labels.get("state", ""): value for labels, value in counts}
     if "planned" not in told:
         return ""
@@ -232,9 +232,9 @@ def _series_counts(held: Sequence[LatestValue]) -> str:
     return f'<p class="{css}" title="{_SERIES}">{", ".join(words)}</p>'
 
 
-def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:
-    table = f"<table>{_rows([each for each in held if not _is_outlet(each)], moment)}</table>"
-    outlets = [each for each in held if _is_outlet(each)]
+def _tables(readings: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:
+    table = f"<table>{_rows([each for each in readings if not _is_outlet(each)], moment)}</table>"
+    outlets = [each for each in readings if _is_outlet(each)]
     if not outlets:
         return table
     if name == outlets_of:
@@ -243,14 +243,14 @@ def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: 
     return f'{table}<p class="note"><a href="plain?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
 
 
-def _is_outlet(held: LatestValue) -> bool:
-    return held.series.metric.field.startswith("outlet_")
+def _is_outlet(latest: LatestValue) -> bool:
+    return latest.series.metric.field.startswith("outlet_")
 
 
-def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
+def _rows(readings: Sequence[LatestValue], moment: Moment) -> str:
     """One table row per reading. Flags at 0 share one row per metric, so that a raised flag stands out."""
     rows = []
-    for metric, group in groupby(held, key=lambda each: each.series.metric):
+    for metric, group in groupby(readings, key=lambda each: each.series.metric):
         found = list(group)
         is_flag = metric.ranges == _FLAG and not metric.unit and len(found) > 1
         quiet = sum(is_flag and each.value == 0 for each in found)
@@ -278,13 +278,13 @@ def _age(device: DeviceState, moment: Moment, reason: str) -> str:
     return f"{'up' if device.up else 'down'} for {duration(for_s)}{error} · {age}"
 
 
-def _reading(held: LatestValue, moment: Moment) -> str:
-    metric = held.series.metric
+def _reading(latest: LatestValue, moment: Moment) -> str:
+    metric = latest.series.metric
     name = metric.field.removesuffix("_total").removesuffix(f"_{metric.unit}") if metric.unit else metric.field
-    where = " ".join(f"{value}" for _, value in held.series.labels)
-    value = held.value if isinstance(held.value, str) else quantity(held.value, metric.unit)
-    life_s = held.expires_at - moment.mono_s
-    stale = ' class="stale"' if life_s < held.life_s / _OLD_INTERVALS else ""
+    where = " ".join(f"{value}" for _, value in latest.series.labels)
+    value = latest.value if isinstance(latest.value, str) else quantity(latest.value, metric.unit)
+    life_s = latest.expires_at - moment.mono_s
+    stale = ' class="stale"' if life_s < latest.life_s / _OLD_INTERVALS else ""
     return (
         f'<tr{stale} title="{escape(metric.name)}"><th>{escape(name.replace("_", " "))} <i>{escape(where)}</i></th>'
         f"<td>{escape(value)}</td></tr>"

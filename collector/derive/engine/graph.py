@@ -301,14 +301,14 @@ def _compute_steps(steps: Iterable[Step], values: Values, noted: Failures) -> No
 def _read(
     device: str,
     leaves: Iterable[Leaf],
-    held: Mapping[str, Reading],
+    readings: Mapping[str, Reading],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
     values: Values,
 ) -> None:
     current, age_s, reasons = values.current, values.age_s, values.reasons
     for leaf in leaves:
-        reading = held.get(leaf.key)
+        reading = readings.get(leaf.key)
         if reading is None:
             reasons[leaf.slot] = "not received"
         elif now >= reading.expires_at:
