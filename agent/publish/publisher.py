@@ -436,8 +436,8 @@ def _is_important_change(account: Account, known: Account | None) -> bool:
     """Whether an account differs in more than the first numbers still in the outbox."""
     if known is None:
         return True
-    names = {each.epoch for each in known.held}
-    is_new = any(each.epoch not in names for each in account.held)
+    names = {each.epoch for each in known.undelivered}
+    is_new = any(each.epoch not in names for each in account.undelivered)
     return is_new or (account.dropped, account.ended) != (known.dropped, known.ended)
 
 
