@@ -390,7 +390,7 @@ class Collector:
     async def _metrics(self) -> list[Part]:
         parts, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
-        return [*parts, ("own", self._failures.attempt(METRICS_PART, own, ""))]
+        return [*parts, ("own", self._failures.attempt(METRICS_PART, own, otherwise=""))]
 
     def _view(self) -> View:
         metrics, pages = (self._metrics, self._safety_metrics), (self._page, self._knows)

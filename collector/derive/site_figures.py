@@ -283,7 +283,7 @@ class SiteFigures:
 
         def tried(name: str, plan: Callable[[], T]) -> T | None:
             mark = planner.mark()
-            outcome = self._failures.attempt(PART, lambda: (plan(),), None)
+            outcome = self._failures.attempt(PART, lambda: (plan(),), otherwise=None)
             if outcome is None:
                 failed.append(name)
                 planner.withdraw(mark)

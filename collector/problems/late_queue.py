@@ -100,7 +100,7 @@ class LateQueue:
     def _take_one(self) -> None:
         late = self._waiting.popleft()
         self._readings -= len(late.readings.numbers) + len(late.readings.words)
-        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), None)
+        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
     def look(self) -> None:
         """Note since when present problems have held, and once the backlog has ended what is over."""

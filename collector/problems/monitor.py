@@ -246,7 +246,7 @@ class Monitor:
         for site, name in names:
             device = self._latest.device(site, name)
             if device is not None:
-                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), None)
+                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), otherwise=None)
 
     def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
@@ -298,7 +298,7 @@ class Monitor:
 
     def _attempt(self, key: SubjectKey, subject: Subject, now: float) -> None:
         self._known.add(key)
-        self._failures.attempt(PART, lambda: self._update(key, subject, now), None)
+        self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> None:
         wall_s = self._wall()

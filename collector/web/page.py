@@ -123,7 +123,7 @@ def page_steps(
     observations = latest.observe(moment.mono_s)
     alarms: dict[str, Sequence[str]] = {}
     for device in devices:
-        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), _UNJUDGED)
+        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), otherwise=_UNJUDGED)
         alarms[f"{device.site}/{device.device}"] = raised
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
@@ -136,12 +136,14 @@ def page_steps(
         for (site, device), agent in sorted(told.contested.items())
     ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
-    cards = [noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), _FAILED.format("problems"))]
+    cards = [
+        noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), otherwise=_FAILED.format("problems"))
+    ]
     if told.figures:
-        cards.append(noted.attempt("page", lambda: figures_card(told.figures), _FAILED.format("figures")))
+        cards.append(noted.attempt("page", lambda: figures_card(told.figures), otherwise=_FAILED.format("figures")))
     for device in devices if shell.with_readings else ():
         shown = partial(_device, device, observations, moment, shell.outlets_of)
-        cards.append(noted.attempt("page", shown, _FAILED.format(escape(device.device))))
+        cards.append(noted.attempt("page", shown, otherwise=_FAILED.format(escape(device.device))))
         yield
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(

@@ -228,7 +228,7 @@ def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: fl
         taking = partial(totals.integrate, stream.quantity, values.number(stream.slot), wall_s)
         if stream.counter:
             taking = partial(totals.count, stream.quantity, values.number(stream.slot), wall_s, stream.bound(values))
-        failures.attempt(PART, taking, None)
+        failures.attempt(PART, taking, otherwise=None)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
     totals.forget(int(wall_s // HOUR_S), passing)
 

@@ -336,7 +336,7 @@ def _compute_special(step: Step, values: Values, failures: Failures) -> None:
     there = [slot for slot in step.optional if current[slot] is not None]
     if None in inputs or not there or len(there) < step.min_share * len(step.optional):
         return
-    result = failures.attempt(PART, lambda: step.compute(*inputs, [current[slot] for slot in there]), FAILED)
+    result = failures.attempt(PART, lambda: step.compute(*inputs, [current[slot] for slot in there]), otherwise=FAILED)
     if isinstance(result, float) and not isfinite(result):
         result = NOT_FINITE
     if isinstance(result, Unknown):
@@ -380,7 +380,7 @@ def figure_steps(plan: Plan, values: Values, failures: Failures | None = None) -
         value, share = current[slot], 1.0
         missing: tuple[str, ...] = ()
         if value is None or slot in may_be_partial:
-            share, missing = noted.attempt(PART, partial(values.coverage, slot), UNEXPLAINED)
+            share, missing = noted.attempt(PART, partial(values.coverage, slot), otherwise=UNEXPLAINED)
         if isinstance(value, str):
             value = None
         elif value is not None and not output.low <= value <= output.high:
