@@ -21,6 +21,7 @@ from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
+from agent.poll.uptime import Uptime
 from agent.profile import (
     MAX_SERIES,
     MAX_TEXT,
@@ -37,7 +38,6 @@ from agent.profile import (
     families_named_by_identity,
     normalising,
     oid_parts,
-    plain_number,
     planning_columns,
 )
 from agent.readings import Identified, Readings
@@ -69,17 +69,6 @@ MAX_COLUMNS_BESIDE = 4
 MAX_CELLS = 200_000
 # Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
 MAX_ARCS = 128
-# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8).
-TIMETICKS = 2**32
-WRAP_S = TIMETICKS / 100
-# How far the clocks of device and agent may differ for an uptime that begins anew to be taken for the wrap: a minute, and a twentieth
-# of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
-WRAP_SLACK_S = 60.0
-WRAP_SLACK_SHARE = 0.05
-# How far an uptime may be from what it should be by our clock for the device to count as not restarted while it was silent. Clocks of
-# such cards drift by less than 1 %, and an answer may take seconds. Chosen.
-UPTIME_SLACK_S = 5.0
-UPTIME_SLACK_SHARE = 0.01
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -109,11 +98,7 @@ class SnmpPoller:
         self._must_plan = True
         self._plan = Plan({})
         self._opened_classes: frozenset[PollClass] = frozenset()
-        # Seconds since the device's start, with the wraps of sysUpTime that were seen, and when it was read.
-        self._uptime_s: float | None = None
-        self._uptime_at = 0.0
-        self._wraps = 0
-        self._rebooted = False
+        self._uptime = Uptime()
         # Why the latest answers come from another device than the one that was opened; empty if they do not.
         self._other_device = ""
         # Whether the tables may have changed and there was no time to walk them within a poll.
@@ -140,7 +125,7 @@ class SnmpPoller:
             self._must_plan = False
         else:
             self._jumps.forget()
-        self._rebooted, self._other_device, self._tables_outdated = False, "", False
+        self._uptime.has_restarted, self._other_device, self._tables_outdated = False, "", False
         self._opened_classes = frozenset(self._plan.classes)
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
@@ -170,9 +155,9 @@ class SnmpPoller:
         self._cells.reject(readings, everything=bool(self._other_device))
         self._power_check.reject(poll_class, readings)
         self._count.add(poll_class, readings)
-        if SYS_UPTIME in raw and (uptime_s := self._update_uptime(raw[SYS_UPTIME])) is not None:
+        if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
+            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
                 await self._plan_beside(poll_class, family, fingerprint)
         if profile.marker in raw and self._marker_changed(raw[profile.marker], now):
             self._marker_replanned_at = now
@@ -209,7 +194,11 @@ class SnmpPoller:
         the plan rests on are read again with the polls.
         """
         changed = (
-            self._must_plan or self._tables_outdated or self._rebooted or self._other_device or self._cells.changed()
+            self._must_plan
+            or self._tables_outdated
+            or self._uptime.has_restarted
+            or self._other_device
+            or self._cells.changed()
         )
         if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
             return False
@@ -221,20 +210,11 @@ class SnmpPoller:
         except DeviceError:
             # Something answers, but not as the device did.
             return False
-        if not self._runs_on(answers.get(SYS_UPTIME)) or any(
+        if not self._uptime.update_after_silence(answers.get(SYS_UPTIME), self._clock()) or any(
             comparable(answers.get(each)) != self._marker for each in marker
         ):
             return False
         return fingerprint_from(profile, answers) == before
-
-    def _runs_on(self, raw: RawValue) -> bool:
-        """Whether the device has not restarted since its uptime was last read; False if it has no uptime to tell."""
-        known_s, known_at = self._uptime_s, self._uptime_at
-        uptime_s = self._update_uptime(raw)
-        if known_s is None or uptime_s is None or self._rebooted:
-            return False
-        elapsed_s = self._uptime_at - known_at
-        return abs(uptime_s - known_s - elapsed_s) <= UPTIME_SLACK_S + elapsed_s * UPTIME_SLACK_SHARE
 
     async def _find_plan(self) -> tuple[Family, Fingerprint]:
         """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
@@ -259,7 +239,7 @@ class SnmpPoller:
         family = self._plans.family(profile, outlets=self._device.outlets)
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         answers = await self._client.get([*fingerprint_oids(family.profile), SYS_UPTIME])
-        self._update_uptime(answers.get(SYS_UPTIME))
+        self._uptime.update(answers.get(SYS_UPTIME), self._clock())
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
@@ -310,7 +290,7 @@ class SnmpPoller:
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        await self._cells.add_lived(profile, rows, cells)
+        await self._cells.add_use(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
@@ -395,7 +375,7 @@ class SnmpPoller:
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
         reason = self._other_device
-        if self._rebooted:
+        if self._uptime.has_restarted:
             reason = "has rebooted"
         elif cell := self._cells.changed():
             reason = f"{cell} has changed, on which the plan rests"
@@ -407,25 +387,6 @@ class SnmpPoller:
             return ""
         self._reopened_at = self._clock()
         return reason
-
-    def _update_uptime(self, raw: RawValue) -> float | None:
-        """Seconds since the device's start, if it is told; notes a reboot and a wrap."""
-        ticks = plain_number(raw)
-        if ticks is None or not 0 <= ticks < TIMETICKS:
-            return None
-        clock = self._clock()
-        uptime_s = ticks / 100 + self._wraps * WRAP_S
-        if self._uptime_s is not None and uptime_s < self._uptime_s:
-            elapsed_s = clock - self._uptime_at
-            slack_s = max(WRAP_SLACK_S, elapsed_s * WRAP_SLACK_SHARE)
-            if abs(uptime_s + WRAP_S - self._uptime_s - elapsed_s) <= slack_s:
-                self._wraps += 1
-                uptime_s += WRAP_S
-            else:
-                self._rebooted = True
-                uptime_s, self._wraps = ticks / 100, 0
-        self._uptime_s, self._uptime_at = uptime_s, clock
-        return uptime_s
 
     def _replan_pause_s(self) -> float:
         """Least seconds between two plans caused by the device itself, with its marker or an uptime that went back."""

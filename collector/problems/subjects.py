@@ -76,10 +76,10 @@ def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
     if isinstance(known, _Asked) and known.metrics is metrics:
         return known
     by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
-    for latest in owner.series.values():
-        name = latest.series.metric.name
+    for held in owner.series.values():
+        name = held.series.metric.name
         if name in metrics:
-            by_name.setdefault(name, []).append((latest.series.by_name, latest))
+            by_name.setdefault(name, []).append((held.series.by_name, held))
     found = owner.made[ASKED] = _Asked(metrics, tuple(by_name.items()))
     return found
 
@@ -87,8 +87,8 @@ def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
 def _add(subject: Subject, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
     if now < owner.first_expiry:  # nothing has expired, nearly always
         for name, rows in _asked(owner, metrics).series:
-            subject.series[name] = [(labels, latest.value) for labels, latest in rows]
+            subject.series[name] = [(labels, held.value) for labels, held in rows]
         return
     for name, rows in _asked(owner, metrics).series:
-        if present := [(labels, latest.value) for labels, latest in rows if now < latest.stamp.expires_at]:
+        if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
             subject.series[name] = present
