@@ -7,7 +7,7 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config import Device
@@ -21,10 +21,9 @@ from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
+from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
 from agent.profile import (
-    MAX_SERIES,
-    MAX_TEXT,
     SYS_DESCR,
     SYS_UPTIME,
     ClassPlan,
@@ -32,13 +31,8 @@ from agent.profile import (
     Plan,
     Profile,
     RawValue,
-    Table,
-    columns_beside,
-    entry_of,
     families_named_by_identity,
     normalising,
-    oid_parts,
-    planning_columns,
 )
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
@@ -60,15 +54,6 @@ REPLAN_SERIES_PER_S = 200.0
 # Share of a class's usual interval that planning may take beside a poll of it, whose deadline is 0.9 of the interval. Walking UPS-MIB
 # takes some 20 requests, which is 0.4 s of a usual card's time and 4 s of a slow one's.
 PLANNING_SHARE = 0.4
-# Most rows of a table. Every row gives at least one series, or nothing.
-MAX_ROWS = MAX_SERIES
-# Columns of readings that are tried for the rows of a table without its column of rows. Chosen; each may cost a request.
-MAX_COLUMNS_BESIDE = 4
-# Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
-# fit. Chosen value.
-MAX_CELLS = 200_000
-# Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
-MAX_ARCS = 128
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -282,11 +267,11 @@ class SnmpPoller:
         profile = family.profile
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
-        walked: dict[str, dict[str, RawValue]] = {}
+        tables = TableReader(self._client, self._device.id, cells)
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in profile.tables:
-            indexes = await self._walk_table(table, cells, walked)
+            indexes = await tables.row_indexes(table)
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
@@ -318,60 +303,6 @@ class SnmpPoller:
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
-    async def _walk_table(
-        self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
-    ) -> list[str]:
-        """Indexes of the table's rows. Cells that planning needs are added to `cells`; no column is walked twice."""
-        indexes: dict[str, None] = {}
-        entries = set(map(entry_of, table.row_columns()))
-        for column in table.row_columns():
-            if column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            indexes |= _indexes(column, walked[column])
-            cells.update(walked[column])
-        indexes = indexes or await self._rows_beside(table, cells, walked)
-        # A table without rows needs no labels.
-        for column in planning_columns(table) if indexes else ():
-            if column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            cells.update(walked[column])
-            if entry_of(column) in entries:
-                # The column of rows may end early.
-                indexes |= _indexes(column, walked[column])
-        # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
-        # answers in the same order twice.
-        return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
-
-    async def _rows_beside(
-        self, table: Table, cells: Mapping[str, RawValue], walked: dict[str, dict[str, RawValue]]
-    ) -> dict[str, None]:
-        """Rows of a table whose own column of rows is not there: those of a column of readings, if the device has the table at all.
-
-        One object is asked for each table that a device does not have.
-        """
-        for column in columns_beside(table)[:MAX_COLUMNS_BESIDE]:
-            entry = entry_of(column)
-            if entry not in walked:
-                following = await self._client.get_next(entry)
-                walked[entry] = dict([following] if following and following[0].startswith(f"{entry}.") else ())
-            if walked[entry] and column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            if found := walked.get(column):
-                return _indexes(column, found)
-        return {}
-
-    async def _walk_column(self, column: str, room: int) -> dict[str, RawValue]:
-        # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.
-        found = await self._client.walk(column, min(MAX_ROWS, room) + 1)
-        if len(found) > room:
-            text = f"has more than {MAX_CELLS} cells in its tables"
-            raise DeviceDecodeError(text, device=self._device.id, operation=f"walk {column}")
-        return {
-            oid: value[:MAX_TEXT] if isinstance(value, bytes) else value
-            for oid, value in found.items()
-            if oid.count(".") < MAX_ARCS
-        }
-
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
         reason = self._other_device
@@ -397,11 +328,6 @@ class SnmpPoller:
         """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
-
-
-def _indexes(column: str, found: Iterable[str]) -> dict[str, None]:
-    """What stands behind a column's OID in those found below it. A device that answers with the column itself names no row."""
-    return dict.fromkeys(oid[len(column) + 1 :] for oid in found if len(oid) > len(column) + 1)
 
 
 def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:

@@ -357,9 +357,12 @@ def _cases(profile: Profile, source: Source, row: Row, fields: dict[str, Registe
         )
         for case in source.cases
     )
-    absent, ranges = _sentinels(profile, source, None)
+    sentinels, ranges = _sentinels(profile, source, None)
     return Decoder(
-        next((check.ref for check in checks if check.ref), ""), absent=absent, absent_ranges=ranges, cases=checks
+        next((check.ref for check in checks if check.ref), ""),
+        sentinels=sentinels,
+        sentinel_ranges=ranges,
+        cases=checks,
     )
 
 
@@ -372,23 +375,23 @@ def _part(
     fields: dict[str, RegisterValue],
 ) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
-    unscaled = scale is None and row.has_scale_cell(source)
+    lacks_scale = scale is None and row.has_scale_cell(source)
     # The cell that should give the unit holds an unknown value, or there is no cell for the scale: a missing reading is better than one
     # wrong by a power of ten. A scale that cannot be one is a fault of the device, so its readings are rejected rather than left out.
-    if unit is None or (scale is None and not unscaled):
+    if unit is None or (scale is None and not lacks_scale):
         return None
     scale = scale or Fraction(1)
     factor = source.factor(unit) * scale
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
-    absent, ranges = _sentinels(profile, source, metric)
+    sentinels, ranges = _sentinels(profile, source, metric)
     return Decoder(
         ref=place_ref(source, row.index, fields),
         numerator=factor.numerator,
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
         shift=source.shift,
-        absent=absent,
-        absent_ranges=ranges,
+        sentinels=sentinels,
+        sentinel_ranges=ranges,
         states=source.states or None,
         numbers=source.numbers or None,
         bits=bits or source.bit,
@@ -398,8 +401,8 @@ def _part(
         expect=_expect(source, metric),
         absolute=isinstance(source, Source) and source.absolute,
         high=_high(source, fields),
-        unscaled=unscaled,
-        whole=profile.protocol == "snmp" and source.counts_parts(),
+        lacks_scale=lacks_scale,
+        counts_parts=profile.protocol == "snmp" and source.counts_parts(),
     )
 
 

@@ -341,6 +341,6 @@ def _counters(plan: Plan, accounts: Accounts) -> _Counters:
     for stream in accounts.streams:
         nodes = [plan.nodes[slot] for slot in inputs_of(stream.slot, plan.nodes)]
         leaves = [node for node in nodes if isinstance(node, Leaf)]
-        if stream.counter and len({leaf.device for leaf in leaves}) == 1:
+        if stream.is_counter and len({leaf.device for leaf in leaves}) == 1:
             found.setdefault(leaves[0].device, []).append((stream.quantity, [leaf.key for leaf in leaves]))
     return found

@@ -45,7 +45,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Findings:
     """What the collector has found out. `contested` maps site and device to another agent that publishes about the device."""
 
     figures: Sequence[Figure] = ()
@@ -92,10 +92,10 @@ def render_page(
     moment: Moment,
     faults: Mapping[str, str],
     shell: Shell | None = None,
-    told: Told | None = None,
+    findings: Findings | None = None,
 ) -> str:
     """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, shell, told)
+    steps = page_steps(latest, moment, faults, shell, findings)
     while True:
         try:
             next(steps)
@@ -108,14 +108,14 @@ def page_steps(
     moment: Moment,
     faults: Mapping[str, str],
     shell: Shell | None = None,
-    told: Told | None = None,
+    findings: Findings | None = None,
     failures: Failures | None = None,
 ) -> Generator[None, None, str]:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
     A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
-    told = told if told is not None else Told()
+    findings = findings if findings is not None else Findings()
     shell = shell if shell is not None else Shell()
     noted = failures if failures is not None else Failures()
     yield from latest.expiring(moment.mono_s)
@@ -127,20 +127,22 @@ def page_steps(
         alarms[f"{device.site}/{device.device}"] = raised
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
-    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in told.problems)
-    verdict = judge(devices, observations, len(active), faults, causes_told, told.never_heard)
+    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
+    verdict = judge(devices, observations, len(active), faults, causes_told, findings.never_heard)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
         f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
-        for (site, device), agent in sorted(told.contested.items())
+        for (site, device), agent in sorted(findings.contested.items())
     ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
     cards = [
-        noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), otherwise=_FAILED.format("problems"))
+        noted.attempt(
+            "page", lambda: problems_card(findings.problems, moment.wall_s), otherwise=_FAILED.format("problems")
+        )
     ]
-    if told.figures:
-        cards.append(noted.attempt("page", lambda: figures_card(told.figures), otherwise=_FAILED.format("figures")))
+    if findings.figures:
+        cards.append(noted.attempt("page", lambda: figures_card(findings.figures), otherwise=_FAILED.format("figures")))
     for device in devices if shell.with_readings else ():
         shown = partial(_device, device, observations, moment, shell.outlets_of)
         cards.append(noted.attempt("page", shown, otherwise=_FAILED.format(escape(device.device))))
@@ -149,7 +151,7 @@ def page_steps(
     return page.substitute(
         state=verdict.state,
         headline=escape(verdict.headline),
-        tiles="".join(_tiles(devices, latest, observations, len(active), len(told.never_heard))),
+        tiles="".join(_tiles(devices, latest, observations, len(active), len(findings.never_heard))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
@@ -218,10 +220,10 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
 def _series_counts(readings: Sequence[LatestValue]) -> str:
     """How many series the device gives of those planned, and how many are left out, by reason."""
     counts = [(dict(each.series.labels), each.value) for each in readings if isinstance(each.value, float)]
-    told = {labels.get("state", ""): value for labels, value in counts}
-    if "planned" not in told:
+    by_state = {labels.get("state", ""): value for labels, value in counts}
+    if "planned" not in by_state:
         return ""
-    planned, present = told["planned"], told.get("present")
+    planned, present = by_state["planned"], by_state.get("present")
     words = [
         f"{planned:.0f} series planned" if present is None else f"{present:.0f} of {planned:.0f} planned series present"
     ]

@@ -229,7 +229,7 @@ def compute_values(
     silent: Mapping[str, str] | None = None,
     failures: Failures | None = None,
 ) -> Values:
-    """All of `computing` at once."""
+    """All of `compute_steps` at once."""
     return run_through(compute_steps(plan, readings, distrusted, now, silent, failures))
 
 
