@@ -129,7 +129,7 @@ async def test_a_word_about_numbers_that_were_never_given_deletes_nothing_later_
         outbox.confirmed(key)
     report((2, 99))
     report((50, 99))
-    assert (outbox.stats().messages, held(outbox)) == (1, [(1, 1)])
+    assert (outbox.stats().messages, undelivered(outbox)) == (1, [(1, 1)])
     fill(outbox, 2)
     for key in await take(outbox, 2):
         outbox.confirmed(key)
@@ -137,4 +137,4 @@ async def test_a_word_about_numbers_that_were_never_given_deletes_nothing_later_
     report((50, 99))
     now_s[0] += 3600
     report((50, 99))
-    assert (held(outbox), outbox.stats().republished) == ([(1, 5)], 0)
+    assert (undelivered(outbox), outbox.stats().republished) == ([(1, 5)], 0)
