@@ -67,7 +67,7 @@ async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path
 async def test_a_message_whose_number_a_dead_letter_of_the_same_write_had_is_stored(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         one.writer._add(delivery(1), PreparedMessage(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))  # noqa: SLF001 - at once
-        one.writer._add(delivery(2), taken(1))  # noqa: SLF001 - at once
+        one.writer._add(delivery(2), prepared(1))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert (one.sums().stored, dict(one.sums().dropped)) == (1, {})
     assert len(points(tmp_path)) == 1
