@@ -97,7 +97,8 @@ class Monitor:
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
-        self._metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
+        self.metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
+        """What it asks of devices."""
         self._shares = Shares(table, self._evaluator)
         self._settled = SettledDevices(self._evaluator, self._shares, table.records)
         self._feed_reserve = FeedReserve()
@@ -255,13 +256,13 @@ class Monitor:
         name = device.site, device.device
         key = "device", *name
         limits = self._limits.get(name, ())
-        asked = asked_series(device, self._metrics)
+        asked = asked_series(device, self.metrics)
         self._evaluated_at[name] = now
         is_free = not self.tracker.has(key) and self._latest.is_up(device, now)
         settled = self._settled.find(device, limits, asked, now) if is_free else None
         if settled is not None and not settled.is_ups:
             return
-        subject = device_subject(device, self._latest, self._metrics, now, limits)
+        subject = device_subject(device, self._latest, self.metrics, now, limits)
         if observations is not None:
             subject.cause = observations.causes.get(name, "")
         self._feed_reserve.note(key, subject)

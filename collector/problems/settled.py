@@ -214,7 +214,7 @@ class SettledDevices:
         for row in rows:
             cuts = [cut for use in uses if (cut := self._cut(use, row[0], subject)) is not None]
             if cuts:
-                by_range.setdefault(_range_of(float(row[1].value), cuts), []).append(row)
+                by_range.setdefault(range_of(float(row[1].value), cuts), []).append(row)
         for (low, high), found in by_range.items():
             # Nearly always all of them, which the device has as a list already.
             yield rows if len(found) == len(rows) else found, low, high
@@ -230,7 +230,7 @@ class SettledDevices:
         return limit / use.times if limit is not None and use.times else None
 
 
-def _range_of(value: float, cuts: Iterable[float]) -> tuple[float, float]:
+def range_of(value: float, cuts: Iterable[float]) -> tuple[float, float]:
     """The least and highest values that are on the same side of each cut; the value alone if it is too near to one."""
     low, high = -math.inf, math.inf
     for cut in cuts:

@@ -151,6 +151,10 @@ class Shares:
         if not group.size:
             del self._groups[name][part.group]
 
+    def groups(self, name: str) -> AbstractSet[Labels]:
+        """The groups that devices belong to."""
+        return self._groups[name].keys()
+
     def is_open(self, name: str, group: Labels) -> bool:
         """Whether the problem would hold in the group if all silent devices fulfilled its condition."""
         return self._groups[name].get(group, _Group()).is_open(self._shares[name])
