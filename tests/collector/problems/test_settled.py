@@ -18,7 +18,7 @@ from collector.problems.table import Condition, load_table
 from collector.problems.tracker import Key
 from collector.readings import SeriesKeys, resolve
 from rackflow.catalogue import catalogue
-from rackflow.documents import Batch
+from rackflow.documents import Batch, DeviceFault
 from rackflow.process.bulkhead import Failures
 from rackflow.series import parse_series_key
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES
@@ -59,7 +59,7 @@ class Hall:
         self.shares = Shares(TABLE, self.evaluator)
         self.ever: set[Key] = set()
 
-    def poll(self, device: str, said: Said, device_class: str = "ups") -> None:
+    def poll(self, device: str, said: Said, device_class: str = "ups", error: DeviceFault | None = None) -> None:
         self.seq += 1
         one = Batch(
             agent="gw",
@@ -71,7 +71,8 @@ class Hall:
             poll="fast",
             interval_s=5.0,
             duration_s=0.031,
-            up=True,
+            up=error is None,
+            error=error,
             labels={"site": "s", "feed": "A", "room": "r", "rack": device},
             values={key: value for key, value in said.items() if not isinstance(value, str)},
             states={key: value for key, value in said.items() if isinstance(value, str)},
@@ -212,18 +213,23 @@ def test_devices_that_change_far_from_each_limit_are_not_evaluated() -> None:
     assert hall.monitor.tracker.has(("device", "s", "pdu"))
 
 
-def test_a_device_that_is_not_observed_any_more_is_evaluated_although_its_readings_are_what_they_were() -> None:
+def test_a_device_that_nobody_sees_or_that_does_not_answer_is_evaluated_although_its_readings_are_what_they_were() -> (
+    None
+):
     hall = Hall()
     hall.poll("ups", {TEMPERATURE: 25.0})
     hall.monitor.evaluate()
-    hall.monitor.evaluate()
+    assert hall.calls(device_subject) == 0
     hall.latest.note_disconnected(hall.now)
-    hall.monitor.evaluate()
-    assert hall.disagreements() == []
+    assert hall.calls(device_subject) == 1
     hall.now += 1.0
     hall.latest.note_connected(hall.now)
     hall.poll("ups", {TEMPERATURE: 25.0})
+    hall.monitor.evaluate()
+    assert hall.calls(device_subject) == 0
+    hall.poll("ups", {}, error="timeout")
     assert hall.disagreements() == []
+    assert hall.monitor.tracker.has(("device", "s", "ups"))
 
 
 def test_a_limit_that_comes_later_is_compared_with() -> None:
@@ -240,6 +246,7 @@ def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_a_minute_ag
     hall = Hall()
     for _ in range(10):
         hall.poll("ups", {VOLTAGE: 230.0})
+        hall.latest.expire(hall.now)
         hall.monitor.evaluate()
         assert max(hall.monitor.remembered().values()) >= WALL_S + hall.now - 60.0
         hall.now += 20.0
