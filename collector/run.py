@@ -48,6 +48,7 @@ from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,
+    KeptPage,
     Moment,
     Part,
     Shell,
@@ -126,6 +127,7 @@ class Collector:
             runbook_base=config.problems.runbook_base,
             maintenance=self._maintenance,
         )
+        self._safety_page = KeptPage(self.latest, self._problems.safety_metrics)
         self._zone = zone_name()
         around, runbooks = self._surroundings, config.problems.runbook_base
         self._api = make_api(
@@ -399,7 +401,7 @@ class Collector:
     async def _safety_metrics(self) -> list[Part]:
         names = self._problems.safety_metrics
         figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
-        parts, _ = await in_slices(render_steps(self.latest, time.monotonic(), figures, self._failures, names))
+        parts = await in_slices(self._safety_page.steps(time.monotonic(), figures, self._failures))
         return [*parts, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:
