@@ -328,8 +328,9 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
     planned = PlannedInputs()
     found = planned.of("fast", slots, "pdu")
-    assert found == Inputs((), tuple(slot.key for slot in slots))
+    first, second, third = (slot.key for slot in slots)
+    assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),))
     assert planned.of("fast", slots, "pdu") is found
-    assert planned.of("fast", slots[:2], "pdu") == Inputs((), tuple(slot.key for slot in slots[:2]))
+    assert planned.of("fast", slots[:2], "pdu") is None, "two phases have no unbalance"
     assert planned.of("slow", slots, "env") is None
     assert planned.of("slow", (), "cdu") == Inputs((), ())
