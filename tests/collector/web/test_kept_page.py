@@ -142,7 +142,7 @@ def test_only_lines_whose_value_has_changed_are_written_anew() -> None:
 
 
 def test_no_step_of_a_scrape_holds_the_loop_for_more_than_a_few_hundred_devices() -> None:
-    """A call takes less than 1 us, and joining 100 kB takes 20: no step comes near 20 ms, however many devices there are."""
+    """A call takes less than 1 us, and joining 200 kB takes 40: no step comes near 20 ms, however many devices there are."""
     hall = Hall()
     hall.poll("cdu-0", 0.01)
     hall.shown()  # what is read once by a process is not a matter of devices
@@ -160,7 +160,7 @@ def test_no_step_of_a_scrape_holds_the_loop_for_more_than_a_few_hundred_devices(
                 break
             most = max(most, sum(each[1] for each in pstats.Stats(profile).stats.values()))  # type: ignore[attr-defined]
         assert most < 4_000
-        assert largest < 100_000
+        assert largest < 200_000
         for number in range(1_500):
             hall.poll(f"cdu-{number}", 0.02)
 
