@@ -24,6 +24,7 @@ from collector.web.exposition import (
     identity_of,
     series_lines,
 )
+from rackflow.catalogue import catalogue
 from rackflow.process.bulkhead import Failures
 
 INFO, OBSERVED, UP = "dcim_device_info", "dcim_device_observed", "dcim_device_up"
@@ -123,16 +124,15 @@ class _Series:
 class KeptPage:
     """The lines of `names`, as the whole page has them. Those that describe one poll or a coolant are not to be had here."""
 
-    def __init__(self, latest: Latest, names: AbstractSet[str]) -> None:
+    def __init__(self, latest: Latest, names: AbstractSet[str], figures: LatestFigures | None = None) -> None:
         self._latest, self._names = latest, names
+        self._figures = figures if any(catalogue()[name].derived == "collector" for name in names) else None
         self._shape: tuple[int, int] | None = None
         """Which devices and series there were when the lines were made."""
         self._devices: list[_Devices] = []
         self._series: dict[str, list[_Series]] = {}
 
-    def steps(
-        self, now: float, figures: LatestFigures | None = None, failures: Failures | None = None
-    ) -> Generator[None, None, list[Part]]:
+    def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[Part]]:
         """Return the parts of the page; see `render_steps`."""
         noted = failures if failures is not None else Failures()
         yield from self._latest.expiring(now)
@@ -144,8 +144,8 @@ class KeptPage:
         families = Families(self._names)
         for agent in list(self._latest.agents()):
             noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), None)
-        if figures is not None:
-            yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), None)
+        if self._figures is not None:
+            yield from noted.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), None)
         if not is_filled:
             self._shape = None  # what failed is found device by device next time
         return list(self._parts(families))
@@ -184,7 +184,8 @@ class KeptPage:
     def _fill(self, observations: Observations, noted: Failures) -> Generator[None, None, bool]:
         is_filled = True
         for devices in self._devices:
-            is_filled &= noted.attempt(METRICS_PART, partial(devices.fill, observations.causes), otherwise=False)
+            if not noted.attempt(METRICS_PART, partial(devices.fill, observations.causes), otherwise=False):
+                devices.texts, devices.shown, is_filled = {}, None, False
             yield
         for found in self._series.values():
             for series in found:

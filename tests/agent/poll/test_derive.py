@@ -130,6 +130,9 @@ def test_a_single_phase_device_that_lists_three_rows_has_no_unbalance() -> None:
         readings = Readings(values=dict(values))
         derive(readings, "pdu", {})
         found = {*readings.values, *readings.bad} - {*values}
+        with_neutral = Readings(values=values | {current("N"): 8.0})
+        derive(with_neutral, "pdu", {})
+        assert found == {*with_neutral.values, *with_neutral.bad} - {*values, current("N")}, "a neutral is no phase"
         assert found == ({"dcim_pdu_current_unbalance_ratio{inlet=1}"} if known else set())
 
 

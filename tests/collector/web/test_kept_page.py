@@ -56,7 +56,7 @@ class Hall:
         self.latest.apply_batch("cas1", one, resolve(one, self.keys), self.now, WALL_S + self.now)
 
     def shown(self) -> str:
-        return "".join(text for _, text in run_through(self.page.steps(self.now, None, self.failures)))
+        return "".join(text for _, text in run_through(self.page.steps(self.now, self.failures)))
 
     def expected(self) -> str:
         """What the whole page has of it."""
