@@ -2,7 +2,7 @@
 
 from collector.web.exposition import METRICS_PART, Part, render, render_steps
 from collector.web.kept_page import KeptPage
-from collector.web.page import Moment, Shell, Told, page_steps, render_page
+from collector.web.page import Findings, Moment, Shell, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
 from collector.web.web_config import Access, load_access
 
@@ -10,11 +10,11 @@ __all__ = [
     "METRICS_PART",
     "WEB_PARTS",
     "Access",
+    "Findings",
     "KeptPage",
     "Moment",
     "Part",
     "Shell",
-    "Told",
     "View",
     "WebServer",
     "load_access",

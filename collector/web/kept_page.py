@@ -143,9 +143,9 @@ class KeptPage:
         is_filled = yield from self._fill(observations, noted)
         families = Families(self._names)
         for agent in list(self._latest.agents()):
-            noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), None)
+            noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
         if self._figures is not None:
-            yield from noted.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), None)
+            yield from noted.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), otherwise=None)
         if not is_filled:
             self._shape = None  # what failed is found device by device next time
         return list(self._parts(families))

@@ -170,7 +170,7 @@ def test_a_device_whose_lines_cannot_be_written_is_left_out_alone_and_told() -> 
     for device in DEVICES:
         hall.poll(device, 0.01)
     hall.shown()
-    held = next(each for key, each in hall.latest.held("cas1", "cdu-2").items() if key == PUMP)
+    held = next(each for key, each in hall.latest.readings_of("cas1", "cdu-2").items() if key == PUMP)
     held.value = "no such state"
     hall.shown()
     assert hall.failures.counts
