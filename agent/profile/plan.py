@@ -19,6 +19,7 @@ from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
 from agent.profile.rows import (
     ROWS_PER_SLICE,
+    SEVERAL,
     CellReader,
     Row,
     cell_sources,
@@ -108,7 +109,8 @@ class Plan:
     basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `condition` (the row
-    lacks the cell that says what it is), `duplicate`, `limit`, and `absent` (the device lacks the object)."""
+    lacks the cell that says what it is), `duplicate`, `limit`, `absent` (the device lacks the object), and `instances` (it has several of
+    an object of which the profile knows one)."""
     nothing_there: tuple[str, ...] = ()
     """Tables without rows, and objects or registers that the device lacks and for which no other source stands in (the first ones)."""
 
@@ -143,6 +145,10 @@ def planning(
         if table and table.name in cut:
             draft.cut.setdefault(poll, {})[point.metric] = None
         read_again = cell_sources(table, point)
+        if any(cells.get(place) == SEVERAL for place, _ in read_again):
+            # Otherwise a fallback would take Fahrenheit for Celsius.
+            draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
+            continue
         for index in indexes:
             worked += 1
             if worked % ROWS_PER_SLICE == 0:

@@ -41,6 +41,9 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
+SEVERAL = "several instances"
+"""Stands for an instance that decides and that the device lacks, while it has several others of its object: what it decides is unknown."""
+
 CellReader = FromColumn | When | Part | UnitBy
 """Part of a profile that reads a cell at planning; a `Part` stands for its cell of decimals or scale."""
 
@@ -318,6 +321,15 @@ def planning_columns(table: Table) -> list[str]:
     watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
     marks = {mark(each) for each in conditions if each.watched()}
     return sorted({*deciding_columns(table), *watched} - marks - set(table.row_columns()))
+
+
+def all_columns(table: Table) -> set[str]:
+    """Every column that the table names, whatever for."""
+    parts = [part for point in table.points for source in point.sources() for part in source.parts()]
+    cases = [case.column for point in table.points for source in point.sources() for case in source.cases]
+    gates = [gate.column for gate in (table.gate, *(point.gate for point in table.points)) if gate]
+    named = filter(None, [*(part.oid for part in parts), *cases, *gates])
+    return {*table.row_columns(), *planning_columns(table), *deciding_columns(table), *named}
 
 
 def label_columns(table: Table) -> list[FromColumn]:
