@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce
-from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
 from agent.profile.living import is_watch, lived_as, marking
 from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
@@ -418,7 +418,7 @@ def _sentinels(
         found |= _NO_READING_REASONS
     # A source with `absent: []` has none, and codes are what the profile says they are.
     if source.absent != [] and not source.is_coded() and metric:
-        found |= ENDS_OF_32_BITS
+        found |= LARGE_ENDS
         # Of a number in two registers only the low one is compared.
         if metric.type != "counter" and source.high is None:
             found |= ENDS_OF_16_BITS
