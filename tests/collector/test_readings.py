@@ -179,7 +179,7 @@ def test_one_agent_s_layouts_displace_its_own_only() -> None:
     keys = SeriesKeys()
     usual = msgspec.structs.replace(batch(values={SUPPLY: 32.0}), agent="gw-usual")
     kept, _ = keys.layout(usual)
-    names = [f"dcim_cdu_temperature_celsius{{loop=l{number}}}" for number in range(1000)]
+    names = [SUPPLY.replace("secondary", f"l{number}") for number in range(1000)]
     first = None
     for turn in range(3 * MAX_PLACES_OF_AGENT // len(names)):
         values = dict.fromkeys([*names[turn:], *names[:turn]], 20.0)
