@@ -25,6 +25,7 @@ from agent.profile.rows import (
     cell_sources,
     named_label,
     rows_with_equal_names,
+    shifted_parts,
     unclear_parts,
 )
 from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
@@ -149,11 +150,12 @@ def planning(
             # Otherwise a fallback would take Fahrenheit for Celsius.
             draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
+        shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
         for index in indexes:
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
-            row = Row(index, cells, role, unclear[id(table)] if table else frozenset())
+            row = Row(index, cells, role, unclear[id(table)] if table else frozenset(), shifted)
             keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):

@@ -229,3 +229,30 @@ async def test_a_scalar_with_two_other_instances_is_left_out_and_counted() -> No
         assert not after or left_out >= len(lost), name
         counted += left_out
     assert counted > 50
+
+
+# Families that read a series from several tables, or from instances beside them: another of their sources stands in.
+SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups"}
+
+
+def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:
+    """Rows 1.1 to 1.3 and 2.1 to 2.3 where the family has 1 to 3: by the first part L2 would be the other unit's L1."""
+    counted = lost = 0
+    for name, device in DEVICES.items():
+        if name in SEVERAL_SOURCES:
+            continue
+        units = {
+            column: {
+                f"{unit}.{index}": value + 100 * (unit - 1) if isinstance(value, int) and value >= 40 else value
+                for unit in (1, 2)
+                for index, value in cells.items()
+            }
+            for column, cells in device.columns.items()
+        }
+        found = outcome_of(device.with_columns(units))
+        before = usual[name].readings
+        assert {key for key in found.readings.keys() & before if found.readings[key] != before[key]} == set(), name
+        counted += found.left_out.total()
+        lost += len(before.keys() - found.readings.keys())
+    # What is lost is counted, once for each unit.
+    assert 500 < lost < counted
