@@ -278,7 +278,8 @@ def shifted_parts(
         return frozenset()
     cell_labels = [part for part in flat if isinstance(part, FromColumn)]
     seen: set[tuple[str | None, ...]] = set()
-    for at, index in enumerate(indexes, 1):
+    # Each once: a profile and its base may both list the table.
+    for at, index in enumerate(dict.fromkeys(indexes), 1):
         if at % ROWS_PER_SLICE == 0:
             yield
         parts = index.split(".")
