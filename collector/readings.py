@@ -189,7 +189,7 @@ class SeriesKeys:
         self.size_bytes = 0
         self._metrics = catalogue()
         self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Layout] = {}
-        self._laid_out = 0
+        self._layout_places = 0
         self._laid_out_by: dict[str, dict[tuple[tuple[str, ...], tuple[str, ...], bool], int]] = {}
         """The places of the layouts that each agent was the first to bring."""
 
@@ -254,10 +254,10 @@ class SeriesKeys:
         while sum(own.values()) + places > MAX_PLACES_OF_AGENT:
             oldest = next(iter(own))
             del self._layouts[oldest]
-            self._laid_out -= own.pop(oldest)
-        if self._laid_out + places > MAX_PLACES:
+            self._layout_places -= own.pop(oldest)
+        if self._layout_places + places > MAX_PLACES:
             self._forget_layouts()
-        self._laid_out += places
+        self._layout_places += places
         # With the keys of the series, not with the copies in the message.
         offered = tuple(each.key for each in layout.numbers), tuple(each.key for each in layout.words), layout.of_agent
         self._layouts[offered] = layout
@@ -266,7 +266,7 @@ class SeriesKeys:
     def _forget_layouts(self) -> None:
         self._layouts.clear()
         self._laid_out_by.clear()
-        self._laid_out = 0
+        self._layout_places = 0
 
     def _remember(self, key: str, series: Series, agent: str) -> None:
         cost = series_bytes(key)

@@ -118,7 +118,7 @@ def test_a_whole_number_that_is_written_as_text_is_the_same_number_or_none(numbe
     """2301 tenths of a volt are 230.1 V, as an integer and as text."""
     whole = [each for each in numbers if isinstance(each.raw, int) and each.value == each.value]
     if "." in text:
-        whole = [each for each in whole if not each.slot.decoders[0].whole]
+        whole = [each for each in whole if not each.slot.decoders[0].counts_parts]
     assert len(whole) > (100 if "." in text else 600)
     other = [each for each in whole if each.read(text.format(each.raw).encode()) not in (each.value, None)]
     assert list(map(str, other)) == []
@@ -127,13 +127,13 @@ def test_a_whole_number_that_is_written_as_text_is_the_same_number_or_none(numbe
 @pytest.mark.parametrize("written", ["16.4", "16,4", "16.0", "23.00"])
 def test_a_text_with_a_decimal_point_where_tenths_are_counted_is_no_value(numbers: list[Number], written: str) -> None:
     """A device that writes "16.4" for 164 tenths of an ampere has not 1.64 A, and 1.6 A when it writes "16.0"."""
-    counting = [each for each in numbers if each.slot.decoders[0].whole]
+    counting = [each for each in numbers if each.slot.decoders[0].counts_parts]
     assert len(counting) > 400
     wrong = []
     for each in counting:
         value = each.read(written.encode())
         # Another source of the family may read whole units, or texts.
-        if value is not None and all(decoder.whole for decoder in each.slot.decoders):
+        if value is not None and all(decoder.counts_parts for decoder in each.slot.decoders):
             wrong.append(str(each))
     assert wrong == []
 
