@@ -2,20 +2,24 @@
 
 import argparse
 import asyncio
+import logging
 from pathlib import Path
 
 import uvloop
 
 from agent.checked import check_devices, load_checked
 from agent.config import AgentConfig, load_agent_config
+from agent.libraries import missing_libraries
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
 from agent.run import Shared, run
-from rackflow.process.commands import EXIT_CONFIG, show_examples
+from rackflow.process.commands import EXIT_CONFIG, print_error, show_examples
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
+
+log = logging.getLogger(__name__)
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -43,6 +47,9 @@ def _run(arguments: argparse.Namespace) -> int:
         check_devices(arguments.config, changed, profiles.prepare(changed.profiles))
         return changed
 
+    for fault in missing_libraries(config):
+        # Other devices are polled: the agent starts.
+        log.error("%s: %s", arguments.config, fault)
     raise_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
@@ -55,9 +62,16 @@ def _run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     config, profiles = load_checked(arguments.config)
     enabled = sum(device.enabled for device in config.devices)
-    print(f"{arguments.config}: ok; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known")
+    missing = [*missing_libraries(config)]
+    for fault in missing:
+        print_error(f"{arguments.config}: {fault}")
+    verdict = "not ok" if missing else "ok"
+    print(
+        f"{arguments.config}: {verdict}; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known"
+    )
     print(estimate_outage(config, profiles))
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
     from rackflow.process.doctor import print_unwritable  # noqa: PLC0415
 
-    return EXIT_CONFIG if print_unwritable(arguments.config, {"outbox.path": config.outbox.path}) else 0
+    is_unwritable = print_unwritable(arguments.config, {"outbox.path": config.outbox.path})
+    return EXIT_CONFIG if is_unwritable or missing else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab import explanation
+from agent.libraries import missing_libraries
 from agent.poll import DeviceBarrier, PollerFactory, check_profile
 from agent.profile import load_profiles
 from rackflow.errors import ConfigError, DeviceError, ProfileError
@@ -76,6 +77,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
     enabled = [device for device in config.devices if device.enabled]
     findings.append(Finding("configuration", "ok", f"{path}: {len(config.devices)} devices, {len(enabled)} enabled"))
+    findings += [Finding("libraries", "failed", *fault.split("; ", 1)) for fault in missing_libraries(config)]
     findings += present(check_secrets(path), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))

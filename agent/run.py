@@ -452,7 +452,7 @@ class _Places:
                     return
                 agent = self._agent = self._make(self._config, keeper)
                 running = asyncio.ensure_future(agent.run())
-                is_lost = await self._first(keeper.lost(), asyncio.wait([running]))
+                is_lost = await self._first(keeper.lost(agent.publisher.progress), asyncio.wait([running]))
                 if is_lost:
                     log.warning("agent=%s another process polls now; this one stands by", config.agent)
                     agent.replaced()

@@ -18,11 +18,12 @@ from typing import Final
 import msgspec
 
 from collector.config import CollectorConfig
+from collector.ledger import NO_LEDGER
 from collector.problems import history_files, is_known_format, remembered_file
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import sync
+from rackflow.process.files import remedy_of_writing, sync, unreadable
 from rackflow.process.progress import Done, progress_of_bytes
-from rackflow.process.sqlite import check_format, connect_to_read
+from rackflow.process.sqlite import CORRUPT, DAMAGED, check_format, code, connect_to_read
 from rackflow.version import installed_version
 
 LIST: Final = "backup.json"
@@ -78,7 +79,7 @@ def make_backup(config: CollectorConfig, folder: Path) -> Backup:
     """
     files = state_files(config)
     if not files["ledger"].exists():
-        raise RackflowError(f"{files['ledger']}: there is no ledger; a collector creates it when it starts")
+        raise RackflowError(f"{files['ledger']}: there is no ledger; {NO_LEDGER}")
     partial = folder.with_name(folder.name + ".partial")
     for each in (folder, partial):
         if each.exists():
@@ -91,10 +92,14 @@ def make_backup(config: CollectorConfig, folder: Path) -> Backup:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         backup = Backup(1, config.client_id, installed_version(), now, copied)
         _write(partial / LIST, msgspec.json.format(msgspec.json.encode(backup), indent=2) + b"\n")
+        sync(partial)
         partial.rename(folder)
+        sync(folder.parent)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise RackflowError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        raise RackflowError(
+            f"{folder}: cannot be written: {error.strerror or error}; {remedy_of_writing(error)}"
+        ) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -111,7 +116,7 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
     if backup.client_id != config.client_id:
         raise ConfigError(
             f"{folder}: is the state of collector {backup.client_id!r}, and this one is {config.client_id!r}; two collectors"
-            " must not have one ledger"
+            f" must not have one ledger: use its own backup, or set broker.client_id: {backup.client_id}"
         )
     files = state_files(config)
     try:
@@ -120,7 +125,8 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
             for what, path in files.items():
                 _replace(folder, backup.files.get(what), path, done)
     except OSError as error:
-        raise RackflowError(f"{error.filename or folder}: cannot be restored: {error.strerror or error}") from error
+        what = f"{error.filename or folder}: cannot be restored: {error.strerror or error}"
+        raise RackflowError(f"{what}; {remedy_of_writing(error)}, and restore it once more") from error
     return backup
 
 
@@ -135,9 +141,11 @@ def read_backup(folder: Path) -> Backup:
     except FileNotFoundError as error:
         raise RackflowError(f"{error.filename}: no such file; name a folder that `backup` has made") from error
     except OSError as error:
-        raise RackflowError(f"{where}: cannot be read: {error.strerror or error}") from error
+        raise RackflowError(unreadable(Path(error.filename or where), error)) from error
     except (msgspec.DecodeError, sqlite3.Error) as error:
-        raise RackflowError(f"{where}: is not a backup's list, or a file of it is damaged: {error}") from error
+        raise RackflowError(
+            f"{where}: is not a backup's list, or a file of it is damaged: {error}; use another backup"
+        ) from error
     if backup.schema != 1:
         raise RackflowError(f"{where}: was made by a newer Rackflow ({backup.version}); restore it with that version")
     if "ledger" not in backup.files:
@@ -191,11 +199,12 @@ def _copy(path: Path, folder: Path, done: Done) -> Copied:
                 copy_pages(source, copy, half)
                 problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
                 if problem != "ok":
-                    raise RackflowError(f"{path}: is damaged: {problem}")
+                    raise RackflowError(f"{path}: is damaged: {problem}; {DAMAGED}")
                 # A single file, which needs no log beside it.
                 copy.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.Error as error:
-            raise RackflowError(f"{path}: cannot be copied: {error}") from error
+            remedy = DAMAGED if code(error) in CORRUPT else "see whether its disk works and has room, and try again"
+            raise RackflowError(f"{path}: cannot be copied: {error}; {remedy}") from error
         sync(target)
     target.chmod(0o600)
     return Copied(target.name, _sha256(target, half), target.stat().st_size)

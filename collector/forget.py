@@ -148,7 +148,7 @@ class _Session:
                 " give an operator's account with --username and --password (docs/how-to/retire.md)"
             )
         if code.is_failure:
-            raise RackflowError(f"the broker refuses {topic}: {code}")
+            raise RackflowError(f"the broker refuses {topic}: {code}; its log says why")
 
     def _opened(self, limits: Limits) -> None:
         self._resumed = limits.session_present
@@ -193,7 +193,9 @@ async def forget(
             return await _forget(session, target, dry_run=dry_run, force=force)
     except BrokerError as error:
         session.mqtt.drop()
-        raise RackflowError(f"broker {broker.host}:{broker.port}, account {session.account}: {error}") from error
+        raise RackflowError(
+            f"broker {broker.host}:{broker.port}, account {session.account}: {error}; `rackflow doctor` with this configuration says more"
+        ) from error
 
 
 async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bool) -> list[str]:

@@ -148,6 +148,9 @@ NEW_KEYS_PER_S = 200.0
 # Places of all layouts together, 120 bytes each. A family of devices has a layout for each poll class and set of rows, so a site has some
 # hundreds of 10 to 400 places. Beyond it all are made anew, which costs 0.5 us a place, as each message did before.
 MAX_PLACES = 200_000
+# Those of one agent: with the same keys in ever another order it could fill all of them, and everybody else's would be made anew.
+# A campus of 3,000 devices behind one agent has 60 sets of rows in five poll classes, some 15,000 places.
+MAX_PLACES_OF_AGENT = MAX_PLACES // 8
 # What a layout costs besides its places, in places.
 LAYOUT_PLACES = 10
 
@@ -187,6 +190,8 @@ class SeriesKeys:
         self._metrics = catalogue()
         self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Layout] = {}
         self._layout_places = 0
+        self._laid_out_by: dict[str, dict[tuple[tuple[str, ...], tuple[str, ...], bool], int]] = {}
+        """The places of the layouts that each agent was the first to bring."""
 
     def get(self, key: str, agent: str = "") -> Series | str:
         """The series, or the reason why it cannot be used: `key`, `unknown_metric` or `reserved`. `agent` sent the key.
@@ -234,23 +239,33 @@ class SeriesKeys:
                 words.append(series)
         layout = Layout.of(numbers, words, of_agent=of_agent)
         if not skipped:
-            self._remember_layout(layout)
+            self._remember_layout(layout, batch.agent)
         return layout, skipped
 
-    def _remember_layout(self, layout: Layout) -> None:
+    def _remember_layout(self, layout: Layout, agent: str) -> None:
         places = LAYOUT_PLACES + len(layout.numbers) + len(layout.words)
         # Looking up keys may just have displaced others of the same batch.
-        if any(each.key not in self._known for each in (*layout.numbers, *layout.words)) or places > MAX_PLACES:
+        if (
+            any(each.key not in self._known for each in (*layout.numbers, *layout.words))
+            or places > MAX_PLACES_OF_AGENT
+        ):
             return
+        own = self._laid_out_by.get(agent, {})
+        while sum(own.values()) + places > MAX_PLACES_OF_AGENT:
+            oldest = next(iter(own))
+            del self._layouts[oldest]
+            self._layout_places -= own.pop(oldest)
         if self._layout_places + places > MAX_PLACES:
             self._forget_layouts()
         self._layout_places += places
         # With the keys of the series, not with the copies in the message.
         offered = tuple(each.key for each in layout.numbers), tuple(each.key for each in layout.words), layout.of_agent
         self._layouts[offered] = layout
+        self._laid_out_by.setdefault(agent, {})[offered] = places
 
     def _forget_layouts(self) -> None:
         self._layouts.clear()
+        self._laid_out_by.clear()
         self._layout_places = 0
 
     def _remember(self, key: str, series: Series, agent: str) -> None:

@@ -216,10 +216,12 @@ class LeaseDocument(Document, frozen=True, kw_only=True):
 
     `holder` names the process; empty, the lease has been given back. The other process says each second, not retained, that it stands by:
     `standby` names it, and `holder` is whom it heard last. `hostname` and `time` are for people: nothing compares clocks.
+    `unable` names the process that gave the lease back because the broker takes no message of it.
     """
 
     holder: Name
     standby: Name = ""
+    unable: Name = ""
     hostname: Text
     time: TimeMs
 

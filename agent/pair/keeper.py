@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from agent.pair.handover import HAND_OVER_S, HandOver
 from agent.pair.lease import RECEIVE_WITHIN_S, RENEW_S, Lease
 from rackflow.documents import LeaseDocument, check_topic, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
@@ -49,7 +50,9 @@ def lease_clock() -> float:
 class LeaseKeeper:
     """The lease of one agent. `keeping` runs it; `held` waits for it, `lost` for its end."""
 
-    def __init__(self, broker: Broker, site: str, agent: str, expires_s: float) -> None:
+    def __init__(
+        self, broker: Broker, site: str, agent: str, expires_s: float, hand_over_s: float = HAND_OVER_S
+    ) -> None:
         self.lease = Lease(_new_name(), expires_s)
         self.fault = ""
         """Why this side cannot keep or take the lease, and what to do; empty if it can."""
@@ -62,6 +65,8 @@ class LeaseKeeper:
         self._failures = Failures(PART)
         self._logged: dict[str, float] = {}
         self._last_sent_ms = 0
+        self._hand_over = HandOver(hand_over_s)
+        self._handovers = 0
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
@@ -86,9 +91,33 @@ class LeaseKeeper:
         """Wait until this side holds the lease."""
         await self._until(lambda: self.lease.state == "holding")
 
-    async def lost(self) -> None:
-        """Wait until this side does not hold the lease."""
-        await self._until(lambda: self.lease.state != "holding")
+    async def lost(self, publishing: Callable[[], tuple[int, float]] = lambda: (0, 0.0)) -> None:
+        """Wait until this side does not hold the lease: another one does, or this one has handed it over.
+
+        `publishing` says how many messages the broker has taken, and for how many seconds it has taken none of those that wait.
+        """
+        while self.lease.state == "holding":
+            self._hand_over_if_due(*publishing())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_S):
+                    await self._until(lambda: self.lease.state != "holding")
+
+    def _hand_over_if_due(self, taken: int, stuck_s: float) -> None:
+        now_s, lease, client = lease_clock(), self.lease, self._client
+        # While the lease does not work either, the broker or the network is at fault, and nobody would hear of a handover.
+        works = client is not None and client.is_open and lease.is_confirmed(now_s - RECEIVE_WITHIN_S)
+        if client is None or not works or not lease.standbys(now_s):
+            return
+        if self._hand_over.is_due(taken, min(stuck_s, now_s - lease.opened_s)):
+            self._handovers += 1
+            log.error(
+                "agent=%s lease=handed over: the broker has taken no message for %.0f s, so the other process polls; see above what it"
+                " refuses, and allow this machine's account to publish",
+                *(self._agent, stuck_s),
+            )
+            self._publish(client, "", unable=lease.me)
+            lease.hand_over(now_s)
+            self._notify_change("holding")
 
     async def confirmed(self) -> None:
         """Wait until the broker has shown, from this moment on, that this side holds the lease."""
@@ -103,6 +132,7 @@ class LeaseKeeper:
             "dcim_agent_pair_lease_confirmed": float(is_confirmed),
             # Without a connection no standby can be received, so none is counted.
             "dcim_agent_pair_standbys": self.lease.standbys(now_s),
+            "dcim_agent_pair_handovers_total": float(self._handovers),
         }
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
@@ -190,11 +220,16 @@ class LeaseKeeper:
             self._notify_change(before)
             await asyncio.sleep(STEP_S)
 
-    def _publish(self, client: MqttConnection, holder: str, *, standby: str = "") -> None:
+    def _publish(self, client: MqttConnection, holder: str, *, standby: str = "", unable: str = "") -> None:
         # The time is also the mark by which this side recognises its own messages, so no two may be equal.
         self._last_sent_ms = max(self._last_sent_ms + 1, time.time_ns() // 1_000_000)
         document = LeaseDocument(
-            agent=self._agent, holder=holder, standby=standby, hostname=socket.gethostname(), time=self._last_sent_ms
+            agent=self._agent,
+            holder=holder,
+            standby=standby,
+            unable=unable,
+            hostname=socket.gethostname(),
+            time=self._last_sent_ms,
         )
         self.lease.sent(self._last_sent_ms)
         # A standby's message is not retained: the retained one must name the holder.
@@ -234,6 +269,8 @@ class LeaseKeeper:
             self.lease.received_standby(document.standby, now_s)
         else:
             self.lease.received(document.holder, now_s, is_retained=message.retain)
+            # Of the other side, too: the one that cannot publish cannot tell either.
+            self._handovers += document.unable not in ("", self.lease.me) and not message.retain
         if self.fault and who == self.lease.me and not message.retain:
             self._set_fault("")
         self._notify_change(before, document.hostname)

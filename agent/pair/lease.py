@@ -48,6 +48,10 @@ class Lease:
     own_received_s: float = float("-inf")
     """When this side last received any message of its own on this connection."""
     opened_s: float = float("-inf")
+    has_handed_over: bool = False
+    """Whether this side gave the lease to the other one, which then claims it first."""
+    freed_s: float = float("-inf")
+    """When the lease was last given back."""
     quiet_until_s: float = float("-inf")
     """Until when a holder that was disconnected sends nothing, so that it learns whether there is another holder by now."""
     _standbys: dict[str, float] = field(default_factory=dict)
@@ -85,7 +89,7 @@ class Lease:
         self.holder = holder
         self._standbys.pop(holder, None)
         if not holder:
-            self.last_received_s = float("-inf")
+            self.last_received_s, self.freed_s = float("-inf"), now_s
         elif holder == self.me:
             self.is_claim_received = True
             if not is_retained:
@@ -95,6 +99,10 @@ class Lease:
         elif self.state != "claiming" or self.is_claim_received:
             # Messages that reached the broker before this side's own claim are overruled by it.
             self.state = "standby"
+
+    def hand_over(self, now_s: float) -> None:
+        """Give the lease to the other side. If nobody takes it, this side claims it again after a further `expires_s`."""
+        self.state, self.has_handed_over, self.freed_s = "standby", True, now_s
 
     def received_standby(self, name: str, now_s: float) -> None:
         """Take a standby's message. It changes nothing about who holds the lease."""
@@ -112,12 +120,14 @@ class Lease:
                 is_free = (
                     now_s - self.last_received_s >= self.expires_s and now_s - self.own_received_s < RECEIVE_WITHIN_S
                 )
+                if is_free and self.has_handed_over:
+                    is_free = now_s - max(self.freed_s, self.last_received_s) >= 2 * self.expires_s
                 if is_free:
                     self.state, self.claimed_s, self.is_claim_received = "claiming", now_s, False
                 return is_free
             case "claiming":
                 if now_s - self.claimed_s >= SETTLE_S and self.holder == self.me:
-                    self.state = "holding"
+                    self.state, self.has_handed_over = "holding", False
                 elif not self.is_claim_received and now_s - self.claimed_s >= RECEIVE_WITHIN_S:
                     # Refused or lost. This side may claim again once it receives its own messages.
                     self.state, self.own_received_s, self.opened_s = "standby", float("-inf"), self.claimed_s

@@ -20,10 +20,12 @@ from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
+from agent.poll.scalars import RelocatedScalars, counted_as_instances
 from agent.poll.series_count import SeriesCount
 from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
 from agent.profile import (
+    SEVERAL,
     SLOTS_PER_SLICE,
     SYS_DESCR,
     SYS_UPTIME,
@@ -76,7 +78,7 @@ class SnmpPoller:
         self._clock = clock
         self._device = device
         self._profiles = profiles
-        self._client = client
+        self._client = RelocatedScalars(client)
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
         self._fingerprint: Fingerprint | None = None
@@ -229,6 +231,7 @@ class SnmpPoller:
     async def _plan_with(self, profile: Profile) -> tuple[Family, Fingerprint]:
         family = self._plans.family(profile, outlets=self._device.outlets)
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
+        self._client.forget()
         answers = await self._client.get([*fingerprint_oids(family.profile), SYS_UPTIME])
         self._uptime.update(answers.get(SYS_UPTIME), self._clock())
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
@@ -268,11 +271,21 @@ class SnmpPoller:
             self._tables_outdated = True
 
     async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
-        # Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the
-        # first answers show which of these objects the device has.
+        """Plan, and once more where scalars were found elsewhere: the plan may rest on them."""
+        self._client.forget_found()
+        while not await self._try_plan(family, fingerprint):
+            pass
+
+    async def _try_plan(self, family: Family, fingerprint: Fingerprint) -> bool:
+        """Plan; False if scalars were found under another instance, so that it must be done again.
+
+        Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the first answers
+        show which of these objects the device has.
+        """
         profile = family.profile
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
+        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), SEVERAL)
         tables = TableReader(self._client, self._device.id, cells)
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
@@ -283,6 +296,11 @@ class SnmpPoller:
                 cut.add(table.name)
         await self._cells.add_use(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
+        wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
+        known = await self._client.get([SYS_UPTIME, *wanted])
+        absent = [oid for oid in (*family.instances, *wanted) if oid not in known and oid not in cells]
+        if await self._client.seek(absent, family.columns, {*family.instances, *wanted}):
+            return False
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
@@ -293,13 +311,12 @@ class SnmpPoller:
             )
         if lost := sorted({metric for part in plan.classes.values() for metric in part.cut}):
             log.warning("device=%s has too many rows, the rest is left out: metrics=%s", self._device.id, lost[:3])
-        wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
-        known = await self._client.get([SYS_UPTIME, *wanted])
         if not any(oid in known for oid in wanted):
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
-        plan = await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
+        whole, plan = plan, await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
+        plan = counted_as_instances(whole, plan, self._client.ambiguous)
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._cells.begin(self._plan)
@@ -308,6 +325,7 @@ class SnmpPoller:
         self._power_check.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
+        return True
 
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""

@@ -30,6 +30,7 @@ from agent.profile.recognise import (
 from agent.profile.reference import schema_text
 from agent.profile.registers import said_as
 from agent.profile.rows import (
+    SEVERAL,
     columns_beside,
     entry_of,
     planning_columns,
@@ -45,6 +46,7 @@ __all__ = [
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",
+    "SEVERAL",
     "SLOTS_PER_SLICE",
     "SYS_DESCR",
     "SYS_NAME",

@@ -20,8 +20,19 @@ MAX_NUMBER_TEXT: Final = 512
 # enough for Python to refuse it (sys.set_int_max_str_digits).
 MAX_WIRE_INT: Final = 2**64
 
-ENDS_OF_32_BITS: Final = frozenset({2147483647, 2147483648, 4294967295, -2147483648})
-"""Ends of the integers of 32 bits: what a device without a reading sends, whatever its documents say. No measurement reaches them."""
+_ENDS_OF_32_BITS: Final = (2147483647, 2147483648, 4294967295, -2147483648)
+_ENDS_OF_64_BITS: Final = (2**63 - 1, 2**63, 2**64 - 1, -(2**63))
+_LARGEST_FLOAT: Final = 3.4028234663852886e38
+LARGE_ENDS: Final = frozenset(
+    {
+        *(end / part for end in _ENDS_OF_32_BITS for part in (1, 10, 100)),
+        *_ENDS_OF_64_BITS,
+        _LARGEST_FLOAT,
+        -_LARGEST_FLOAT,
+    }
+)
+"""Ends of the integers of 32 and 64 bits and of the floats of 32: what a device without a reading sends, whatever its documents say; as
+tenths and hundredths where a text has the number. No measurement reaches them."""
 ENDS_OF_16_BITS: Final = frozenset(
     {32767, 32768, -32768, *range(65532, 65536), 655350, 6553.5, 655.35, 3276.7, 327.67, -3276.8, -327.68}
 )

@@ -223,7 +223,8 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
-    if number is None or (decoder.counts_parts and isinstance(value, bytes | str) and number != int(number)):
+    # "23.0" as well as "23.1": a point says that tenths are not what it counts, also where the part behind it is 0.
+    if number is None or (decoder.counts_parts and isinstance(value, bytes | str) and isinstance(number, float)):
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):

@@ -13,17 +13,19 @@ from fractions import Fraction
 from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce
-from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
 from agent.profile.in_use import is_use_condition, note_use_steps, use_key
 from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
 from agent.profile.rows import (
     ROWS_PER_SLICE,
+    SEVERAL,
     CellReader,
     Row,
     cell_sources,
     named_label,
     rows_with_equal_names,
+    shifted_parts,
     unclear_parts,
 )
 from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
@@ -108,7 +110,8 @@ class Plan:
     basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `condition` (the row
-    lacks the cell that says what it is), `duplicate`, `limit`, and `absent` (the device lacks the object)."""
+    lacks the cell that says what it is), `duplicate`, `limit`, `absent` (the device lacks the object), and `instances` (it has several of
+    an object of which the profile knows one)."""
     nothing_there: tuple[str, ...] = ()
     """Tables without rows, and objects or registers that the device lacks and for which no other source stands in (the first ones)."""
 
@@ -143,11 +146,16 @@ def planning(
         if table and table.name in cut:
             draft.cut.setdefault(poll, {})[point.metric] = None
         read_again = cell_sources(table, point)
+        if any(cells.get(place) == SEVERAL for place, _ in read_again):
+            # Otherwise a fallback would take Fahrenheit for Celsius.
+            draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
+            continue
+        shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
         for index in indexes:
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
-            row = Row(index, cells, role, unclear[id(table)] if table else frozenset())
+            row = Row(index, cells, role, unclear[id(table)] if table else frozenset(), shifted)
             keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
@@ -417,7 +425,7 @@ def _sentinels(
         found |= _NO_READING_REASONS
     # A source with `absent: []` has none, and codes are what the profile says they are.
     if source.absent != [] and not source.is_coded() and metric:
-        found |= ENDS_OF_32_BITS
+        found |= LARGE_ENDS
         # Of a number in two registers only the low one is compared.
         if metric.type != "counter" and source.high is None:
             found |= ENDS_OF_16_BITS

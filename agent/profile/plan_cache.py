@@ -15,7 +15,9 @@ from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
 from agent.profile.plan import Plan, Rows, planning
 from agent.profile.rows import (
+    SEVERAL,
     Row,
+    all_columns,
     deciding_columns,
     deciding_instances,
     fixed_conditions,
@@ -48,6 +50,8 @@ class Family:
     """By table: see `deciding_columns`."""
     elsewhere: Mapping[str, tuple[FromColumn, ...]]
     """By table: labels in cells of tables with shorter indexes."""
+    columns: frozenset[str]
+    """See `all_columns`."""
 
 
 class PlanCache:
@@ -80,6 +84,7 @@ class PlanCache:
                 tuple(fixed_conditions(polled)),
                 deciding,
                 elsewhere,
+                frozenset(column for table in polled.tables for column in all_columns(table)),
             )
             self._families[profile.profile, outlets] = found
         return found
@@ -93,7 +98,8 @@ class PlanCache:
         cut: Collection[str] = (),
     ) -> Generator[None, None, tuple[bytes, Plan]]:
         """See `plan.planning`. Returns the plan, and the key under which it is kept."""
-        head = ("plan", family.profile.profile, family.profile.content, family.outlets, role, sorted(cut))
+        several = [each for each in family.instances if cells.get(each) == SEVERAL]
+        head = ("plan", family.profile.profile, family.profile.content, family.outlets, role, sorted(cut), several)
         key = yield from _digest(head, rows, _deciding(family, rows, cells))
         if (plan := self._taken(key)) is None:
             plan = yield from planning(family.profile, rows, cells, role, cut)

@@ -65,7 +65,9 @@ _AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 def leading_number(text: str) -> float | None:
     """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands."""
     match = _QUANTITY.match(text)
-    return _number(match[1]) if match else None
+    # "0x7fffffff" does not begin with a 0 that was measured.
+    is_hexadecimal = match is not None and text[match.end(1) : match.end(1) + 1] in ("x", "X")
+    return _number(match[1]) if match and not is_hexadecimal else None
 
 
 def number_in(value: RawValue) -> int | float | None:

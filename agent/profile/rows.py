@@ -41,6 +41,9 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
+SEVERAL = "several instances"
+"""Stands for an instance that decides and that the device lacks, while it has several others of its object: what it decides is unknown."""
+
 CellReader = FromColumn | When | Part | UnitBy
 """Part of a profile that reads a cell at planning; a `Part` stands for its cell of decimals or scale."""
 
@@ -54,6 +57,8 @@ class Row:
     role: str | None
     unclear: frozenset[int] = frozenset()
     """Parts of the index that may be counted from 0 where the profile counts from 1; see `unclear_parts`."""
+    shifted: frozenset[int] = frozenset()
+    """Parts that may be another one than the profile means; see `shifted_parts`."""
 
     def label(self, source: LabelSource) -> str | None:
         """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
@@ -67,9 +72,8 @@ class Row:
                 return None if None in parts else clean_label(".".join(filter(None, parts)))
             case FromIndex():
                 part = self.part(source.index)
-                return (
-                    None if part is None or (source.map and source.index in self.unclear) else _mapped(part, source.map)
-                )
+                is_unclear = source.index in self.shifted or (source.map and source.index in self.unclear)
+                return None if part is None or is_unclear else _mapped(part, source.map)
             case FromColumn():
                 value = self.cells.get(f"{source.column}.{source.index_of(self.index)}")
                 text = plain_text(value)
@@ -253,6 +257,42 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
     return frozenset(found)
 
 
+def shifted_parts(
+    table: Table, point: Point, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
+) -> Generator[None, None, frozenset[int]]:
+    """Parts of the index, counted from its start, in rows that have more parts than the profile knows, and of which several are alike.
+
+    Two units behind one agent: rows 1.1, 1.2, 1.3 and 2.1, 2.2, 2.3 where the profile has lines 1, 2 and 3. By the first part, line 2
+    would have the reading of the other unit's line 1. Parts that are counted from the end stay what they are; of rows that are alike the
+    first is used. Yields after each slice.
+    """
+    labels = (table.labels | point.labels).values()
+    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
+    named = {part.index for part in flat if isinstance(part, FromIndex)}
+    read = named | {each.index for each in (*table.when, *point.when) if each.index is not None}
+    if not any(number > 0 for number in named) or not indexes:
+        return frozenset()
+    depth = indexes[0].count(".") + 1
+    places = {number - 1 if number > 0 else depth + number for number in read}
+    if len(places) >= depth or any(isinstance(part, FromColumn) and part.parts for part in flat):
+        return frozenset()
+    cell_labels = [part for part in flat if isinstance(part, FromColumn)]
+    seen: set[tuple[str | None, ...]] = set()
+    # Each once: a profile and its base may both list the table.
+    for at, index in enumerate(dict.fromkeys(indexes), 1):
+        if at % ROWS_PER_SLICE == 0:
+            yield
+        parts = index.split(".")
+        row = Row(index, cells, role)
+        if len(parts) != depth or not (row.holds(point.when) and row.holds(table.when)):
+            continue
+        alike = (*(parts[place] for place in sorted(places) if 0 <= place < depth), *map(row.label, cell_labels))
+        if alike in seen:
+            return frozenset(number for number in named if number > 0)
+        seen.add(alike)
+    return frozenset()
+
+
 def entry_of(column: str) -> str:
     """The entry (RFC 2578, 7.1.12) of a column: all columns of one table stand below it, with the same indexes."""
     return column.rpartition(".")[0]
@@ -318,6 +358,15 @@ def planning_columns(table: Table) -> list[str]:
     watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
     use_cells = {use_ref(each) for each in conditions if each.watched()}
     return sorted({*deciding_columns(table), *watched} - use_cells - set(table.row_columns()))
+
+
+def all_columns(table: Table) -> set[str]:
+    """Every column that the table names, whatever for."""
+    parts = [part for point in table.points for source in point.sources() for part in source.parts()]
+    cases = [case.column for point in table.points for source in point.sources() for case in source.cases]
+    gates = [gate.column for gate in (table.gate, *(point.gate for point in table.points)) if gate]
+    named = filter(None, [*(part.oid for part in parts), *cases, *gates])
+    return {*table.row_columns(), *planning_columns(table), *deciding_columns(table), *named}
 
 
 def label_columns(table: Table) -> list[FromColumn]:

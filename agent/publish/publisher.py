@@ -99,6 +99,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
+        self._taken, self._taken_at_s = 0, time.monotonic()
         self.fault: str | None = "not connected yet"
         self.set_status(status)
 
@@ -151,6 +152,15 @@ class Publisher:
         self._wake.set()
         if self._client is not None:
             self._client.end("the configuration has changed")
+
+    def progress(self) -> tuple[int, float]:
+        """How many batches the broker has taken, and for how many seconds it has taken none while messages wait."""
+        stats, now_s = self._outbox.stats(), time.monotonic()
+        # Where nobody subscribes, the broker takes what this account sends, and would say the same to any other.
+        is_unheard = any(each.code == NO_SUBSCRIBERS for each in self._refusals.refused_topics().values())
+        if stats.messages == stats.awaiting or is_unheard:
+            self._taken_at_s = now_s
+        return self._taken, now_s - self._taken_at_s
 
     def replaced(self) -> None:
         """Another process publishes under this agent's name by now: do not call it offline at the end."""
@@ -312,6 +322,8 @@ class Publisher:
         self._limit.accepted(sent.size)
         if isinstance(sent.key, int):
             self._outbox.confirmed(sent.key)
+            if kind_of(sent.topic) == "batch":
+                self._taken, self._taken_at_s = self._taken + 1, time.monotonic()
         else:
             self._retained.confirmed(sent.key)
         released = self._refusals.accept(sent.topic, sent.key, time.monotonic())

@@ -6,14 +6,13 @@ or lacks a feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has n
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which
 # only its few users should pay. They import it inside the function that needs it; pyproject.toml lists them for import-linter.
+# Neither is agent.snmp.gufo: an agent of which all devices have `engine: pysnmp` starts without gufo_snmp.
 
 from agent.snmp.clients import SnmpClients
-from agent.snmp.gufo import GufoClient
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams
 
 __all__ = [
-    "GufoClient",
     "RefusedDatagrams",
     "SnmpClient",
     "SnmpClients",

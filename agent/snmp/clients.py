@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from agent.snmp.gufo import GufoClient
-from agent.snmp.gufo_v3 import fault_of_gufo
 from agent.snmp.seam import SnmpClient, SnmpTarget, SnmpUser
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.process.resolve import Resolver
@@ -18,10 +16,16 @@ log = logging.getLogger(__name__)
 Engine = Literal["gufo", "pysnmp"]
 
 
+def _fault_of_gufo() -> str:
+    from agent.snmp.gufo_v3 import fault_of_gufo  # noqa: PLC0415 - as for `GufoClient`
+
+    return fault_of_gufo()
+
+
 class SnmpClients:
     """Makes clients that share keys, engines, look-ups of names and the count of refused datagrams. One for each event loop."""
 
-    def __init__(self, fault_of_v3: Callable[[], str] = fault_of_gufo, resolver: Resolver | None = None) -> None:
+    def __init__(self, fault_of_v3: Callable[[], str] | None = None, resolver: Resolver | None = None) -> None:
         self._resolver = resolver or Resolver()
         self.refused = RefusedDatagrams()
         self._keys = UsmKeys()
@@ -33,11 +37,14 @@ class SnmpClients:
         """A client for one device. Over SNMPv3 it takes nothing but verified answers, so gufo_snmp is used only if that can be had."""
         if engine == "pysnmp" or (isinstance(target.credential, SnmpUser) and self._gufo_is_unsafe()):
             return self._pysnmp_client(target)
+        # Imported here, so that `engine: pysnmp` works where gufo_snmp has no wheel.
+        from agent.snmp.gufo import GufoClient  # noqa: PLC0415
+
         return GufoClient(target, self._keys, self.refused, self._resolver)
 
     def _gufo_is_unsafe(self) -> bool:
         if self._fault is None:
-            self._fault = self._fault_of_v3()
+            self._fault = (self._fault_of_v3 or _fault_of_gufo)()
             if self._fault:
                 log.error("%s; SNMPv3 devices are polled as with `engine: pysnmp`, which takes more CPU", self._fault)
         return bool(self._fault)

@@ -10,10 +10,11 @@ from collector.ledger.durable import durable_ranges, read_durable
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
 from collector.ledger.file import LedgerFile, Note
 from collector.ledger.ledger import Ledger
-from collector.ledger.tables import encode_snapshot, read_snapshot
+from collector.ledger.tables import NO_LEDGER, encode_snapshot, read_snapshot
 from collector.ledger.watch import PART, AgentAccount, LedgerWatch
 
 __all__ = [
+    "NO_LEDGER",
     "PART",
     "AgentAccount",
     "Entry",

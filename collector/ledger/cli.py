@@ -23,6 +23,11 @@ from rackflow.process.secret import read_secret
 # A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
 FETCH_S = 30.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_REMEDIES = {
+    401: "give an account of its section `web` as http://NAME:env:PASSWORD@HOST:9420/ledger",
+    403: "give an account that may read its ledger",
+    404: "the address ends in /ledger",
+}
 HEADS = ("agent", "epoch", "produced", "stored", "duplicate", "dropped", "in flight", "missing")
 
 
@@ -48,7 +53,10 @@ def read_any(where: str) -> LedgerSnapshot:
     except (OSError, HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):  # it holds the connection
             error.close()
-        raise RackflowError(redact_urls(f"{url}: {error}")) from error
+        remedy = _REMEDIES.get(
+            getattr(error, "code", 0), "see whether a collector listens there, and that its address is right"
+        )
+        raise RackflowError(redact_urls(f"{url}: {error}; {remedy}")) from error
 
 
 def since_ms(text: str, now_ms: int) -> int:

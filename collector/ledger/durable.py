@@ -12,7 +12,7 @@ from collector.ledger.account import Range, join, known_runs
 from collector.ledger.epochs import CHUNK, Chunk, EpochKey
 from collector.ledger.tables import MALFORMED, begin_read, load_durable
 from rackflow import RackflowError
-from rackflow.process.sqlite import connect_to_read
+from rackflow.process.sqlite import connect_to_read, fault_and_remedy
 
 # Chunks read of one epoch at a time, from either end. With one collector there are a handful. Behind a shared subscription each has
 # every second number and no chunk is ever full: 2,000 are a million messages, and take some 10 ms.
@@ -31,7 +31,7 @@ def read_durable(
             name = begin_read(db)
             found = {key: load_durable(db, key, (first - 1) // CHUNK, most_chunks) for key, first in wanted.items()}
     except (sqlite3.Error, *MALFORMED) as error:
-        raise RackflowError(f"{path}: the ledger cannot be read: {error}") from error
+        raise RackflowError(f"{path}: the ledger {fault_and_remedy(error, 'is damaged')}") from error
     return name, {
         key: [each for each in durable_ranges(chunks) if each[1] >= wanted[key]] for key, chunks in found.items()
     }

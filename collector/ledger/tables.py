@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from collector.ledger.epochs import CHUNK, FULL, Changes, Chunk, EpochKey, EpochRecord, Retirement
 from rackflow import RackflowError
-from rackflow.process.sqlite import CORRUPT, check_tables, code, connect_to_read, corruption, stamp_format
+from rackflow.process.sqlite import check_tables, connect_to_read, corruption, fault_and_remedy, stamp_format
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS ledger (one INTEGER PRIMARY KEY, id TEXT, created_ms INTEGER) STRICT;
@@ -191,6 +192,9 @@ def load_durable(db: sqlite3.Connection, key: EpochKey, index: int, most: int) -
     return [found[number] for number in sorted(found)]
 
 
+NO_LEDGER: Final = "a collector creates it when it starts: start it, or correct ledger.path"
+
+
 def _where(path: Path) -> str:
     """The folder that a relative path was looked for in, because a service runs in another one than its administrator."""
     return (
@@ -203,7 +207,7 @@ def _where(path: Path) -> str:
 def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> LedgerSnapshot:
     """Read a ledger file without changing it; with `only`, just those epochs. Raises RackflowError if that is not possible."""
     if not path.exists():
-        raise RackflowError(f"{path}: there is no ledger{_where(path)}; a collector creates it when it starts")
+        raise RackflowError(f"{path}: there is no ledger{_where(path)}; {NO_LEDGER}")
     try:
         with closing(connect_to_read(path, 5.0)) as db:
             check_tables(db, SCHEMA)
@@ -213,8 +217,7 @@ def read_snapshot(path: Path, only: frozenset[EpochKey] | None = None) -> Ledger
             records = load_epochs(db, only)
             return LedgerSnapshot(ledger, created_ms, [(record, load_chunks(db, record.key)) for record in records])
     except (sqlite3.Error, *MALFORMED) as error:
-        what = "is damaged" if isinstance(error, sqlite3.Error) and code(error) in CORRUPT else "cannot be read"
-        raise RackflowError(f"{path}: the ledger {what}: {error}") from error
+        raise RackflowError(f"{path}: the ledger {fault_and_remedy(error, 'is damaged')}") from error
 
 
 def encode_snapshot(page: LedgerSnapshot) -> bytes:
@@ -262,7 +265,9 @@ def decode_snapshot(text: bytes) -> LedgerSnapshot:
                 (EpochRecord(key, *numbers, undelivered=undelivered, dropped=dropped), [_chunk(row) for row in rows])
             )
     except (*MALFORMED, RecursionError) as error:
-        raise RackflowError(f"this is no ledger: {error}") from error
+        raise RackflowError(
+            f"this is no ledger: {error}; name its file, or the address of a collector with /ledger at its end"
+        ) from error
     return LedgerSnapshot(found.ledger, found.created_ms, epochs)
 
 

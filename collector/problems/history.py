@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from collector.problems.tracker import Key, Tracked
+from rackflow.process.files import sync
 
 KEEP_S = 24 * 3600.0
 # A bad day of a hall has some hundred causes. Consequences have a place of their own, because one lost feed has a hundred of them.
@@ -155,14 +156,17 @@ def _read(path: Path) -> Iterator[Ended]:
 
 
 def append_history(path: Path, ended: Iterable[Ended]) -> None:
-    """Add lines; a file that has grown gives way to a new one. Raises OSError."""
+    """Add lines, and wait until they are on disk; a file that has grown gives way to a new one. Raises OSError."""
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in ended)
     if path.exists() and (path.stat().st_size + len(lines) > MAX_FILE_BYTES or not is_known_format(path)):
         path.replace(_before(path))
     with path.open("ab") as file:
-        if not file.tell():
+        if is_new := not file.tell():
             file.write(msgspec.json.encode(_Head(FORMAT)) + b"\n")
         file.write(lines)
+    sync(path)
+    if is_new:
+        sync(path.parent)
 
 
 def _before(path: Path) -> Path:

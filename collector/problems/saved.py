@@ -1,6 +1,7 @@
 """The two files that outlive a restart: the active problems with who was told of them, and what the conditions remember.
 
-Each is written as a whole to a new file, which then replaces the old one, so that a kill leaves one or the other. The first is small and
+Each is written as a whole to a new file, which then replaces the old one (`replace_durably`), so that a kill or a power cut leaves one
+or the other: an empty one would have everybody told again of every problem. The first is small and
 written as soon as a problem begins or ends. The second has a time for every series that a condition remembers, and these change with
 every poll: 2 MB on a campus, which made a hundred gigabytes a day while both were one file.
 """
@@ -15,6 +16,7 @@ import msgspec
 
 from collector.problems.tracker import Key
 from rackflow.process.bulkhead import in_own_thread
+from rackflow.process.files import replace_durably
 
 # How old a file may get while only values and times change. After a kill, a problem's highest value may be that old.
 PRESENT_REFRESH_S: Final = 60.0
@@ -75,7 +77,7 @@ class StateFile:
 
     async def write(self, data: bytes, outline: object, now: float) -> None:
         """Write it in a thread. Raises OSError; it is still due then."""
-        await in_own_thread(partial(_write, self._path, data), "problems-save")
+        await in_own_thread(partial(replace_durably, self._path, data), "problems-save")
         self._outline, self._written_s, self._next_s = outline, now, now + len(data) / BYTES_PER_S
 
 
@@ -120,10 +122,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         return b""
-
-
-def _write(path: Path, data: bytes) -> None:
-    # Renamed, so that a kill leaves either the old or the new one.
-    beside = path.with_name(path.name + ".new")
-    beside.write_bytes(data)
-    beside.replace(path)

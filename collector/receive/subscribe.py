@@ -69,7 +69,7 @@ OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
 }
 OwnEvent = Literal["overflow", "shed", "takeover", "full", "overload", "standstill"]
-"""`overflow`, `shed`: a message was not taken. `full`: there was no room for `LONGEST_PAUSE_S`."""
+"""`overflow`, `shed`: a message was not taken. `full`: there was no room, or no place in the broker's window, for `LONGEST_PAUSE_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,9 @@ class Subscriber:
     long, because the store is away, the socket is read again, but what comes is neither taken nor acknowledged (`shed`): the
     broker still has it, and sends it again on the connection that is made once there is room.
 
+    Small messages fill the window before the room: the broker then sends nothing until something is acknowledged. Whoever is silent
+    meanwhile may have spoken, so `full` is told of this, too, every `LONGEST_PAUSE_S` until half of the window is free.
+
     A break that this collector caused is not told as one of the broker: `fault` stays None and `on_edge` is not called, unless the
     connection is not there again after `RENEWAL_S` or the next attempt fails. Nobody died unnoticed meanwhile: the broker keeps the
     session with all that comes, and the statuses of agents are retained.
@@ -160,6 +163,10 @@ class Subscriber:
         self._has_no_room = False
         """Whether the socket is read again although there is no room: nothing that comes is taken."""
         self._pause: asyncio.TimerHandle | None = None
+        self._unacknowledged = 0
+        """Messages of this connection that hold a place in the broker's window."""
+        self._window_timer: asyncio.TimerHandle | None = None
+        """Runs while the window was full and half of it has not been free since."""
         self._renewal: asyncio.TimerHandle | None = None
         """Runs out when a connection that this side ended is not there again."""
         self._own_log = OwnLog()
@@ -207,6 +214,9 @@ class Subscriber:
             self._forget(delivery)
         if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
             self._client.acknowledge(delivery.mid)
+            self._unacknowledged -= 1
+            if self._unacknowledged <= self._limit // 2:
+                self._end_window_timer()
 
     def _forget(self, delivery: Delivery) -> None:
         self.waiting_bytes -= _cost(delivery)
@@ -216,6 +226,18 @@ class Subscriber:
         if self._has_shed and self._client is not None:
             self._has_shed = False
             self._client.drop()
+
+    def _start_window_timer(self) -> None:
+        self._window_timer = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._tell_full_window)
+
+    def _end_window_timer(self) -> None:
+        if self._window_timer is not None:
+            self._window_timer.cancel()
+            self._window_timer = None
+
+    def _tell_full_window(self) -> None:
+        self._on_event("full")
+        self._start_window_timer()
 
     def _read_without_room(self) -> None:
         self._has_no_room = True
@@ -346,6 +368,7 @@ class Subscriber:
             if self._pause is not None:
                 self._pause.cancel()
                 self._pause = None
+            self._end_window_timer()
             self._client, self.session = None, 0
             self._confirming.clear()
             self._publishing.clear()
@@ -371,7 +394,7 @@ class Subscriber:
         self._resumed = limits.session_present
         self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
         self._window = min(PUBLISH_WINDOW, limits.receive_maximum)
-        self._has_no_room = False
+        self._has_no_room, self._unacknowledged = False, 0
         if not limits.session_present:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
         # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
@@ -399,6 +422,9 @@ class Subscriber:
         delivery = Delivery(
             message.topic, payload, size, qos, message.mid, self._connection, now_s, wall_s, message.dup
         )
+        self._unacknowledged += qos
+        if self._unacknowledged >= self._limit and self._window_timer is None:
+            self._start_window_timer()
         if self._queue.full():
             self._on_event("overflow")
         elif self._has_no_room or (

@@ -14,6 +14,7 @@ from collector.report.rows import Rows, as_csv
 from collector.report.sheet import render
 from collector.report.telemetry import steps_of, telemetry_rows
 from rackflow import RackflowError
+from rackflow.process.files import replace_durably
 from rackflow.process.progress import progress
 
 
@@ -107,12 +108,10 @@ def _notices(site_month: SiteMonth) -> Iterator[str]:
 
 
 def _write(path: Path, text: str) -> Path:
-    # Written to a temporary file and renamed, so that nobody finds half a report under its name, not even after an interrupted run.
-    part = path.with_name(f".{path.name}.part")
+    # In one step, so that nobody finds half a report under its name, not even after an interrupted run.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
+        replace_durably(path, text.encode())
     except OSError as error:
         raise RackflowError(f"--output: {path} cannot be written: {error.strerror}; choose another folder") from error
     return path

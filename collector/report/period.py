@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from rackflow import ConfigError
 
@@ -62,6 +62,10 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
         # UTC also works on systems without a time zone database.
         zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not available_timezones():
+            raise ConfigError(
+                "--timezone: this system has no time zones; install tzdata, or leave it out (UTC)"
+            ) from error
         raise ConfigError(f"--timezone: {zone_name!r} is not a time zone; write it like Africa/Casablanca") from error
     try:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)

@@ -15,7 +15,7 @@ from collector.records import SCHEMA, Rows, unpack, unpack_polls
 from collector.report.period import Period
 from rackflow import RackflowError
 from rackflow.process.progress import progress
-from rackflow.process.sqlite import CORRUPT, check_tables, code, connect_to_read
+from rackflow.process.sqlite import DAMAGED, check_tables, connect_to_read, fault_and_remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ class SiteMonth:
 def read_records(path: Path, period: Period) -> list[SiteMonth]:
     """Read all sites that have records in the period. Raises RackflowError if there are none, or they cannot be read."""
     if not path.exists():
-        raise RackflowError(f"{path}: no such file; the collector creates its records when it first runs")
+        raise RackflowError(
+            f"{path}: no such file; the collector creates its records when it first runs: start it, or correct derive.state"
+        )
     try:
         # Read-only: a report must not create the file, or upgrade it under a running collector. A save takes some 45 ms, so
         # 5 s is more than enough to wait for its lock.
@@ -67,12 +69,15 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
             span = db.execute("SELECT min(hour), max(hour) FROM (SELECT hour FROM hour UNION SELECT hour FROM polls)")
             first, last = span.fetchone()
     except (TypeError, ValueError, OverflowError) as error:
-        raise RackflowError(f"{path}: the records are damaged: rows that do not fit together") from error
+        raise RackflowError(f"{path}: the records are damaged: rows that do not fit together; {DAMAGED}") from error
     except sqlite3.Error as error:
-        what = "are damaged" if code(error) in CORRUPT else "cannot be read"
-        raise RackflowError(f"{path}: the records {what}: {error}") from error
+        raise RackflowError(f"{path}: the records {fault_and_remedy(error, 'are damaged')}") from error
     if not found:
-        has = f"they cover {period.iso(first)} to {period.iso(last + 1)}" if first is not None else "they are empty"
+        has = (
+            f"they cover {period.iso(first)} to {period.iso(last + 1)}; name a month within, or another collector's file"
+            if first is not None
+            else "they are empty; wait until the collector has run for a whole hour with figures (section `derive`)"
+        )
         raise RackflowError(f"{path}: the records have no whole hour of {period.name}; {has}")
     return found
 

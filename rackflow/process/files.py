@@ -16,6 +16,13 @@ _REMEDIES: Final = {
     errno.EACCES: "it needs the account that may read it, or sudo",
     errno.ELOOP: "it is a link to itself",
 }
+_REMEDIES_OF_WRITING: Final = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "make room within its owner's quota",
+    errno.EACCES: "it needs the account that may write there, or sudo",
+    errno.EPERM: "it needs the account that may write there, or sudo",
+    errno.EROFS: "its disk is mounted read-only; repair it, or choose another path",
+}
 
 
 def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
@@ -30,6 +37,11 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
         return f"{path}: no such file; correct the path"
     remedy = _REMEDIES.get(error.errno or 0)
     return f"{path}: cannot be read: {error.strerror or error}{f'; {remedy}' if remedy else ''}"
+
+
+def remedy_of_writing(error: OSError) -> str:
+    """What to do about a file or folder that cannot be written or copied, for the end of a command's message."""
+    return _REMEDIES_OF_WRITING.get(error.errno or 0, "choose another path, or repair the disk")
 
 
 def is_utf16(octets: bytes) -> bool:
@@ -61,6 +73,23 @@ def sync(path: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
+
+
+def replace_durably(path: Path, content: bytes) -> None:
+    """Put `content` in the place of a file in one step. A kill or a power cut leaves the old file or the new one. Raises OSError.
+
+    Without the first sync a file system may have the new name on disk before the content, and a power cut leaves an empty file
+    (ext4 with `noauto_da_alloc`, XFS). Takes two waits for the disk: not for an event loop's own thread.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_bytes(content)
+        sync(fresh)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
 
 
 def check_regular(path: Path, what: str) -> None:

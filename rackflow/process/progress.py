@@ -31,16 +31,21 @@ def _bar(what: str, total: int | None, unit: Literal["steps", "bytes"]) -> Itera
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    # Imported here: it takes 50 ms, and only terminals need it.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    try:
+        # Imported here: it takes 50 ms, and only terminals need it.
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import (  # noqa: PLC0415
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ModuleNotFoundError:
+        # A collector with only its own libraries. A backup must not fail for want of a bar.
+        yield lambda _: None
+        return
 
     count = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
     columns = (TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn())

@@ -21,6 +21,10 @@ CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 # from before the number was written have 0, and the tables of 1.
 FORMAT: Final = 1
 APPLICATION: Final = 0x52460000  # "RF", then the format again
+DAMAGED: Final = (
+    "restore a backup (`rackflow restore`), or start the collector, which begins anew and keeps it as *.damaged"
+)
+"""What to do about a file that is damaged, for the end of a command's message."""
 _ERRNO: Final = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_READONLY: errno.EROFS}
 
 
@@ -30,6 +34,16 @@ def code(error: sqlite3.Error) -> int:
     if str(error) == "unsupported file format":
         return sqlite3.SQLITE_CORRUPT
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def fault_and_remedy(error: Exception, damaged: str) -> str:
+    """What is wrong with a file that could not be read, and what to do. `damaged` says that it is, as a verb and its object."""
+    if isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_ERROR:
+        # A table that is not there: the file is empty, or another program's.
+        return f"cannot be read: {error}; correct the path, or start the collector once, which makes its tables"
+    if isinstance(error, sqlite3.Error) and code(error) not in CORRUPT:
+        return f"cannot be read: {error}; it needs the account that may read it, or sudo, and a disk that works"
+    return f"{damaged}: {error}; {DAMAGED}"
 
 
 def corruption(why: str) -> sqlite3.DatabaseError:

@@ -15,6 +15,7 @@ import yaml
 
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
+from rackflow.process.files import sync
 from rackflow.process.yaml import load_yaml_text, read_text_file
 
 BOM = "\ufeff"
@@ -138,6 +139,7 @@ def replace_file(path: Path, old: str, new: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync(path.parent)
     except OSError as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

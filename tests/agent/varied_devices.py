@@ -22,6 +22,19 @@ class Varied:
     scalars: Mapping[str, SnmpValue]
     columns: Columns
 
+    def moved_scalars(self, *instances: str) -> "Varied":
+        """Each scalar under other instances than 0, each with a number of its own: `1`, or empty for the object's own OID."""
+        scalars: dict[str, SnmpValue] = {}
+        for place, value in self.scalars.items():
+            if not place.endswith(".0") or place == SYS_OBJECT_ID:
+                scalars[place] = value
+                continue
+            for number, instance in enumerate(instances):
+                # An instance that the profile names is what it names.
+                other = f"{place[:-1]}{instance}".rstrip(".")
+                scalars[other] = self.scalars.get(other, value + number if isinstance(value, int) else value)
+        return Varied(self.profile, scalars, self.columns)
+
     def with_columns(self, columns: Columns) -> "Varied":
         return Varied(self.profile, self.scalars, columns)
 

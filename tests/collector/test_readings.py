@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from collector.readings import (
+    MAX_PLACES_OF_AGENT,
     RESERVED,
     Readings,
     Series,
@@ -171,3 +172,20 @@ def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:
     assert odd.implausible == (SUPPLY, FLOW)
     again = resolve(batch(values={SUPPLY: 33.0, FLOW: 0.0}, states={PUMP: "stopped"}), keys)
     assert [value for _, _, value in (*again.values, *again.states)] == [33.0, 0.0, "stopped"]
+
+
+def test_one_agent_s_layouts_displace_its_own_only() -> None:
+    """The same keys in ever another order would otherwise fill the room of all, 24 MB, and have everybody else's made anew."""
+    keys = SeriesKeys()
+    usual = msgspec.structs.replace(batch(values={SUPPLY: 32.0}), agent="gw-usual")
+    kept, _ = keys.layout(usual)
+    names = [SUPPLY.replace("secondary", f"l{number}") for number in range(1000)]
+    first = None
+    for turn in range(3 * MAX_PLACES_OF_AGENT // len(names)):
+        values = dict.fromkeys([*names[turn:], *names[:turn]], 20.0)
+        layout, skipped = keys.layout(msgspec.structs.replace(batch(values=values), agent="gw-odd"))
+        assert not skipped
+        first = first or (values, layout)
+    assert first is not None
+    assert keys.layout(usual)[0] is kept
+    assert keys.layout(msgspec.structs.replace(batch(values=first[0]), agent="gw-odd"))[0] is not first[1]

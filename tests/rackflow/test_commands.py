@@ -16,6 +16,8 @@ from rackflow.process.commands import report_missing_extra
     ("program", "module", "function", "library", "extra"),
     [
         ("rackflow-agent", "agent", "main", "uvloop", "agent"),
+        ("rackflow-collector", "collector", "main", "influxdb_client", "collector"),
+        ("rackflow-collector", "collector", "main", "bcrypt", "collector"),
         ("rackflow-sim", "simulator", "main", "pymodbus", "sim"),
         ("rackflow-demo", "simulator", "demo", "iotcore", "sim"),
     ],

@@ -5,11 +5,15 @@ pull the plug, but the order of the system calls shows it.
 """
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
+from tests.servers.waiting import wait_until
 
 WRITES = frozenset({"write", "writev", "pwrite64"})
 SYNCS = frozenset({"fsync", "fdatasync"})
@@ -33,6 +37,15 @@ def tracing(trace: Path, command: Sequence[str]) -> list[str]:
     """The command under strace. `-D` makes the traced program the child that was started, so that signals reach it."""
     strace = find_program("strace", "strace")
     return [strace, "-D", "-f", "-y", "-s", "64", "-e", f"trace={TRACED}", "-o", str(trace), *command]
+
+
+def traced(folder: Path, program: str, argument: Path) -> list[Call]:
+    """What a Python program with one argument did, from its beginning to its end."""
+    trace = folder / "trace"
+    command = tracing(trace, [sys.executable, "-c", program, str(argument)])
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
+    wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
+    return calls(trace)
 
 
 def calls(trace: Path) -> list[Call]:

@@ -7,20 +7,23 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
+from pydantic import SecretStr
 
 from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
 from agent.pair.keeper import lease_clock
 from rackflow.documents import LeaseDocument, decode
+from rackflow.process.broker import Broker
 from rackflow.process.config import check_config
 from rackflow.process.doctor import check_echo
+from tests.agent.running import Devices, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
 
 LEASE = "rackflow/v1/t1/gw-1/lease"
 EXPIRES_S = 2.0
 """Shorter than a configuration may have it, so that tests wait less."""
-PASSWORDS = {"t1/gw-1": "p", "lease-a": "a", "lease-b": "b"}
+PASSWORDS = {"t1/gw-1": "p", "lease-a": "a", "lease-b": "b", "reader": "r"}
 
 
 def config_of(broker: dict[str, object], pair: dict[str, object]) -> AgentConfig:
@@ -168,3 +171,44 @@ async def test_a_side_that_has_just_come_says_that_it_stands_by(tmp_path: Path) 
                 first = await anext(aiter(client.messages))
         document = decode(bytes(first.payload), LeaseDocument)
         assert (document.holder, document.standby != "") == ("", True)
+
+
+HAND_OVER_S = 0.5
+"""In place of a minute."""
+
+
+def handing_over(broker: Mosquitto, at: str) -> LeaseKeeper:
+    mine: dict[str, object] = {"port": broker.port, "username": f"lease-{at}", "password": at}
+    return LeaseKeeper(config_of(mine, {}).broker, "t1", "gw-1", EXPIRES_S / 2, HAND_OVER_S)
+
+
+@pytest.mark.parametrize("is_denied", [True, False])
+async def test_a_holder_whose_batches_are_refused_hands_over_and_both_sides_count_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, is_denied: bool
+) -> None:
+    """Its lease works, and so do its status and its events: only the rule for batches is missing."""
+    allowed = [f"topic write rackflow/v1/t1/gw-1/{each}" for each in ("status", "event/+", "device/+")]
+    more = [] if is_denied else ["topic write rackflow/v1/t1/gw-1/batch/+"]
+    rules = [*BOTH, "user t1/gw-1", *allowed, *more, "user reader", "topic read rackflow/v1/#"]
+    with guarded(tmp_path, *rules) as (broker, _):
+        one, other = handing_over(broker, "a"), handing_over(broker, "b")
+        account = Broker(port=broker.port, timeout_s=2, username="t1/gw-1", password=SecretStr("p"))
+        config = config_for(broker, "ups-1").model_copy(update={"broker": account})
+        async with one.keeping(), listening(broker, "reader", "r"):
+            await asyncio.wait_for(one.held(), 30)
+            async with other.keeping(), running(config, Devices()) as agent:
+                await eventually(lambda: one.values()["dcim_agent_pair_standbys"] == 1, "the other one stands by")
+                lost = asyncio.create_task(one.lost(agent.publisher.progress), name="lost")
+                if is_denied:
+                    await asyncio.wait_for(lost, 30)
+                    await asyncio.wait_for(other.held(), 30)
+                    assert one.lease.state == "standby"
+                    assert "lease=handed over" in caplog.text
+                    counts = [each.values()["dcim_agent_pair_handovers_total"] for each in (one, other)]
+                    assert counts == [1, 1]
+                else:
+                    await eventually(lambda: agent.publisher.progress()[0] > 5, "batches are taken")
+                    assert one.lease.state == "holding"
+                    assert not lost.done()
+                    lost.cancel()
+                    await asyncio.wait([lost])

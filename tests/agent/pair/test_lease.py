@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.pair.handover import HAND_OVER_S, HandOver
 from agent.pair.lease import MAX_STANDBYS, RECEIVE_WITHIN_S, RENEW_S, SENT_MARKS, SETTLE_S, Lease
 
 EXPIRES_S = 4.0
@@ -284,3 +285,47 @@ def test_a_standby_that_has_just_come_is_counted_although_eight_are_known_that_h
         lease.received_standby(f"gone {at}", 10.0 + at / 100)
     lease.received_standby("new", 12.0)
     assert lease.standbys(10.2 + RECEIVE_WITHIN_S) == 1
+
+
+def test_a_side_that_hands_over_claims_again_only_when_nobody_else_has_come() -> None:
+    """The other one claims at once; if it has died, or cannot poll either, this side goes on as before."""
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.hand_over(10.0)
+    lease.received("", 10.01)
+    assert lease.state == "standby"
+    at_s = 10.1
+    while at_s < 10.01 + 2 * EXPIRES_S - STEP_S:
+        lease.received_standby("a", at_s)
+        assert not lease.due(at_s)
+        at_s += STEP_S
+    claimed(lease, 10.01 + 2 * EXPIRES_S + STEP_S)
+    assert not lease.has_handed_over
+
+
+def test_a_side_that_has_handed_over_stands_by_for_the_other_one() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.hand_over(10.0)
+    lease.received("", 10.01)
+    for second in range(11, 60):
+        lease.received("b", float(second))
+        lease.received_standby("a", float(second))
+        assert not lease.due(float(second))
+    # It has waited long enough when that one falls silent.
+    assert not lease.due(59.0 + EXPIRES_S)
+    claimed(lease, 59.1 + 2 * EXPIRES_S)
+
+
+def test_two_sides_that_cannot_publish_hand_over_ever_more_seldom() -> None:
+    """In an hour each of them twenty times at most, and once more as often when a message went through."""
+    side = HandOver(HAND_OVER_S)
+    handed, stuck_s = 0, 0.0
+    for _ in range(4 * 3600):
+        stuck_s += 1.0
+        if side.is_due(0, stuck_s):
+            handed, stuck_s = handed + 1, 0.0
+    assert 10 < handed < 20
+    assert not side.is_due(0, HAND_OVER_S)
+    assert side.is_due(1, HAND_OVER_S)
+    assert not HandOver().is_due(0, HAND_OVER_S - 1)

@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device
 from agent.profile.schema import Profile
@@ -62,7 +62,7 @@ def only(profile: Profile, *rows: str, cells: dict[str, RawValue] | None = None)
 )
 def test_unit_and_scale_become_one_exact_fraction(unit: str, scale: str, numerator: int, denominator: int) -> None:
     slot = only(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: {unit}, scale: {scale!r}}}\n"))
-    absent = frozenset({-1}) | ENDS_OF_16_BITS | ENDS_OF_32_BITS
+    absent = frozenset({-1}) | ENDS_OF_16_BITS | LARGE_ENDS
     whole = scale.startswith("0.")
     assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, sentinels=absent, counts_parts=whole),)
 
@@ -106,19 +106,19 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
 @pytest.mark.parametrize(
     ("point", "sentinels"),
     [
-        ("dcim_pdu_input_power_watts, unit: watt", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {-7}),
-        ("dcim_pdu_input_power_watts, unit: watt, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5}),
+        ("dcim_pdu_input_power_watts, unit: watt", ENDS_OF_16_BITS | LARGE_ENDS | {-7}),
+        ("dcim_pdu_input_power_watts, unit: watt, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5}),
         ("dcim_pdu_input_power_watts, unit: watt, absent: []", set()),
         # A counter may rest on 65535 for hours.
-        ("dcim_pdu_input_energy_joules_total, unit: watt_hour", ENDS_OF_32_BITS | {-7}),
+        ("dcim_pdu_input_energy_joules_total, unit: watt_hour", LARGE_ENDS | {-7}),
         (
             "dcim_pdu_input_energy_joules_total, unit: watt_hour, absent: [65535]",
-            ENDS_OF_32_BITS | set(range(65532, 65536)),
+            LARGE_ENDS | set(range(65532, 65536)),
         ),
         # A part that is not fitted says 0 Hz.
         ("dcim_pdu_input_frequency_hertz, unit: hertz, absent: []", {0}),
-        ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5, -1}),
-        ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | ENDS_OF_32_BITS | {5}),
+        ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5, -1}),
+        ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5}),
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
     ],
 )

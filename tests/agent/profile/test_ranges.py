@@ -134,7 +134,8 @@ def test_high_and_low_words_that_stand_apart_are_one_number() -> None:
     ],
 )
 def test_an_open_range_ends_where_numbers_do(raw: int, expected: float | str) -> None:
-    assert reading(slot_of("k", ENERGY, (Decoder("a"),)), raw) == expected
+    transfers = catalogue()["dcim_ats_transfers_total"]
+    assert reading(slot_of("k", transfers, (Decoder("a"),)), raw) == expected
 
 
 def test_a_metric_without_a_range_takes_any_finite_number() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
-from tests.servers.strace import Call, calls, on_disk, said, synced, tracing, writes
-from tests.servers.waiting import eventually, wait_until
+from tests.servers.strace import Call, calls, on_disk, said, synced, traced, tracing, writes
+from tests.servers.waiting import eventually
 from tests.servers.web import answers
 
 PUBACK = "@"
@@ -55,14 +54,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def traced(folder: Path, program: str, argument: Path) -> list[Call]:
-    trace = folder / "trace"
-    command = tracing(trace, [sys.executable, "-c", program, str(argument)])
-    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
-    wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
-    return calls(trace)
 
 
 def test_a_write_to_the_file_store_is_on_disk_with_the_name_of_its_file(tmp_path: Path) -> None:

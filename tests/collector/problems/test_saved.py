@@ -10,6 +10,7 @@ from collector.problems import Monitor, load_table, remembered_file
 from collector.problems.saved import BYTES_PER_S, REMEMBERED_REFRESH_S, StateFile, encoding, read_remembered
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
+from tests.servers.strace import on_disk, said, synced, traced
 
 Labels = tuple[tuple[str, str], ...]
 LABELS: Labels = (("device", "pdu-1"), ("phase", "L1"), ("site", "t1"))
@@ -53,6 +54,36 @@ async def test_a_file_that_the_disk_refuses_is_still_due(tmp_path: Path) -> None
     with pytest.raises(OSError, match="none"):
         await file.write(b"x", 1, 0.0)
     assert file.is_due(1, 1.0)
+
+
+SAVING = """
+import asyncio, os, sys
+from pathlib import Path
+from collector.problems.history import Ended, append_history
+from collector.problems.saved import StateFile
+
+async def main():
+    folder = Path(sys.argv[1])
+    os.write(1, b"saving")
+    await StateFile(folder / "p.json", 60.0).write(b"problems", 1, 0.0)
+    os.write(1, b"saved")
+    append_history(folder / "h.jsonl", [Ended("DcimSmoke", [], 1.0, 2.0, 1.0, 1.0, True)])
+    os.write(1, b"appended")
+
+asyncio.run(main())
+"""
+
+
+def test_the_files_of_problems_are_on_disk_with_their_names(tmp_path: Path) -> None:
+    """An empty file after a power cut would have everybody told again of every problem."""
+    found = traced(tmp_path, SAVING, tmp_path)
+    saving, saved, appended = (said(found, text) for text in ("saving", "saved", "appended"))
+    assert on_disk(found, "/.p.json.new", saving, saved)
+    content = next(call for call in found if call.path.endswith("/.p.json.new") and call.name == "fsync")
+    assert synced(found, str(tmp_path), content, saved), "the name, after the content"
+    assert on_disk(found, "/h.jsonl", saved, appended)
+    assert synced(found, str(tmp_path), saved, appended)
+    assert [each.name for each in tmp_path.glob(".*")] == []
 
 
 def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:

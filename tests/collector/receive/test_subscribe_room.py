@@ -49,6 +49,35 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
         await ended(task)
 
 
+async def test_a_full_window_of_small_messages_is_slowness_of_this_collector_until_half_of_it_is_free(
+    mosquitto: Mosquitto,
+) -> None:
+    """Ten messages of a byte: the broker sends nothing more, and agents that go on speaking would count as silent."""
+    events: list[str] = []
+    edges: list[bool] = []
+    broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
+    subscriber = Subscriber(broker, "window", Filters(None, shared=False), 10, edges.append, events.append)
+    task = asyncio.create_task(subscriber.run(), name="subscriber")
+    try:
+        await until(lambda: subscriber.fault is None, "subscribed")
+        async with publisher(mosquitto.port) as client:
+            for number in range(30):
+                await client.publish(f"rackflow/v1/s/a/batch/d{number}", b"x", qos=1)
+        await until(lambda: subscriber.waiting == 10, "the window is full")
+        assert events == []
+        await until(lambda: events == ["full"], "told")
+        seen: list[str] = []
+        while len(seen) < 30:
+            async with asyncio.timeout(30):
+                delivery = await subscriber.take()
+            seen.append(delivery.topic.rpartition("/")[2])
+            subscriber.acknowledge(delivery)
+        assert seen == [f"d{number}" for number in range(30)]
+        assert (edges, subscriber.fault) == ([True], None)
+    finally:
+        await ended(task)
+
+
 async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_and_comes_again(
     mosquitto: Mosquitto, caplog: pytest.LogCaptureFixture
 ) -> None:

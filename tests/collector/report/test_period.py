@@ -1,5 +1,6 @@
 """Months, their days and hours, in zones that change their clocks and in those that do not."""
 
+import sys
 import zoneinfo
 from datetime import datetime
 
@@ -69,3 +70,18 @@ def test_what_is_no_month_is_refused(name: str) -> None:
 def test_what_is_no_zone_is_refused(zone: str) -> None:
     with pytest.raises(ConfigError, match="--timezone: "):
         month("2026-10", zone, LATER_S)
+
+
+def test_a_system_without_time_zones_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slim container image: the name of the zone is right."""
+    for name in [*sys.modules, "tzdata"]:
+        if name.partition(".")[0] == "tzdata":
+            monkeypatch.setitem(sys.modules, name, None)
+    zoneinfo.ZoneInfo.clear_cache()
+    zoneinfo.reset_tzpath(to=())
+    try:
+        with pytest.raises(ConfigError, match="no time zones; install tzdata"):
+            month("2026-10", "Europe/Berlin", LATER_S)
+        assert month("2026-10", "UTC", LATER_S).name == "2026-10"
+    finally:
+        zoneinfo.reset_tzpath()

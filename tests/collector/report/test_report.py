@@ -219,7 +219,7 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
         (
             ["--month", "2024-02"],
             1,
-            "no whole hour of 2024-02; they cover 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00",
+            "no whole hour of 2024-02; they cover 2026-10-01T00:00+00:00 to 2026-10-01T02:00+00:00; name a month within",
         ),
         (["--month", "2999-01"], 1, "--month: 2999-01 has not begun; name an earlier one"),
         (["--month", "2026-10", "--output", "/dev/null/x"], 1, "cannot be written: Not a directory"),
@@ -239,8 +239,9 @@ def test_what_cannot_be_reported_is_one_line(
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (None, "no such file; the collector creates its records when it first runs"),
-        (b"no database at all", "are damaged"),
+        (None, "no such file; the collector creates its records when it first runs: start it, or correct derive.state"),
+        (b"no database at all", "restore a backup"),
+        (b"", "no such table: hour; correct the path"),
     ],
 )
 def test_records_that_cannot_be_read_are_one_line(

@@ -373,7 +373,8 @@ async def test_another_collectors_ledger_is_read_with_name_and_password(
         assert (await asyncio.to_thread(read_any, url)).ledger == "a"
         with pytest.raises(RackflowError) as found:
             await asyncio.to_thread(read_any, f"http://other:hunter2@127.0.0.1:{served.port}/ledger")
-    assert str(found.value) == f"http://127.0.0.1:{served.port}/ledger: HTTP Error 401: Unauthorized"
+    where = f"http://127.0.0.1:{served.port}/ledger"
+    assert str(found.value).startswith(f"{where}: HTTP Error 401: Unauthorized; give an account")
 
 
 async def test_without_a_password_every_address_but_the_health_check_is_closed(tmp_path: Path) -> None:

@@ -111,6 +111,13 @@ def series_without_end() -> Iterator[Message]:
         yield batch(seq, "cdu-x", values=dict.fromkeys(keys, 20.0))
 
 
+def layouts_without_end() -> Iterator[Message]:
+    """The same series in ever another order, so that each batch has a layout of its own."""
+    keys = [f"{TEMPERATURE}{{loop={number:064d}}}" for number in range(4000)]
+    for seq in itertools.count(1):
+        yield batch(seq, "cdu-x", values=dict.fromkeys([*keys[seq % 4000 :], *keys[: seq % 4000]], 20.0))
+
+
 def keys_without_meaning() -> Iterator[Message]:
     """Metrics and labels that nobody knows, and keys that are none."""
     numbers = itertools.count()
@@ -237,6 +244,7 @@ ATTACKS: Mapping[str, Attack] = {
         another_s_device,
         devices_without_end,
         series_without_end,
+        layouts_without_end,
         keys_without_meaning,
         largest_messages,
         oversized_messages,

@@ -1,0 +1,60 @@
+"""Which libraries a configuration needs that cannot be imported here: each engine and transport has one of its own.
+
+A small machine may have the agent without some of them (docs/how-to/install.md). Nothing but trying to import tells whether one works.
+"""
+
+import importlib
+from collections.abc import Iterator, Sequence
+
+from agent.config import AgentConfig, Device
+
+# Devices that are named; the rest of them is counted.
+MOST_NAMED = 3
+
+
+def missing_libraries(config: AgentConfig) -> Iterator[str]:
+    """For each library that enabled devices need and that cannot be imported: key, devices, what to do. Takes the time of the imports."""
+    wanted: dict[tuple[str, str, str], list[str]] = {}
+    for device in config.devices:
+        if device.enabled:
+            for need in _needs(config, device):
+                wanted.setdefault(need, []).append(device.id)
+    for (module, key, instead), devices in wanted.items():
+        if fault := _fault(module):
+            yield (
+                f"{key}: {fault}, which {_named(devices)} needs; install rackflow with its extra: rackflow[agent]{instead}"
+            )
+
+
+def _needs(config: AgentConfig, device: Device) -> Iterator[tuple[str, str, str]]:
+    """Module, key of the configuration, and what else can be done than to install it."""
+    if device.protocol == "modbus":
+        if device.transport != "tcp":
+            yield "pymodbus", f"transport: {device.transport}", ""
+        if device.transport == "serial":
+            yield "serial", "transport: serial", ""
+        return
+    engine = device.engine or config.engine
+    other = {"gufo": "pysnmp", "pysnmp": "gufo"}[engine]
+    yield {"gufo": "gufo.snmp", "pysnmp": "pysnmp"}[engine], f"engine: {engine}", f", or set `engine: {other}`"
+    priv = config.credentials[device.credential or ""].priv
+    if engine == "pysnmp" and priv:
+        yield "cryptography", f"priv: {priv}", ""
+
+
+def _fault(module: str) -> str:
+    # What people call it, and pip: the first part of a name with dots is shared by several.
+    name = {"gufo.snmp": "gufo_snmp", "serial": "pyserial"}.get(module, module)
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        return f"{name} is not installed" if module.startswith(missing) else f"{name} cannot be used without {missing}"
+    except ImportError as error:
+        return f"{name} cannot be used: {error}"
+    return ""
+
+
+def _named(devices: Sequence[str]) -> str:
+    more = len(devices) - MOST_NAMED
+    return ", ".join(devices[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

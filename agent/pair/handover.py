@@ -1,0 +1,34 @@
+"""Decides when the side that polls gives the lease to the other one, because it cannot publish what it polls. Pure.
+
+Its lease may work all the same: that is another connection, often with another account. An access rule, a password or a certificate of
+this machine alone keeps every reading from the collectors, and the other machine would have published them.
+"""
+
+from typing import Final
+
+# For how long the broker must have taken no message of those that wait: longer than the longest pause between two attempts to connect
+# (agent/publish/pauses.py), so that a broker that comes back changes nothing. Chosen value.
+HAND_OVER_S: Final = 60.0
+# Where neither side can publish, each hands over to the other one; each time costs the polls of some seconds. The time doubles up to this.
+MAX_HAND_OVER_S: Final = 16 * HAND_OVER_S
+
+
+class HandOver:
+    """`is_due` is asked about once a second while this side holds the lease."""
+
+    def __init__(self, after_s: float = HAND_OVER_S) -> None:
+        self._first_s = self._after_s = after_s
+
+    def is_due(self, taken: int, stuck_s: float) -> bool:
+        """Whether to hand over now, which doubles the time until the next one, unless a message is published before.
+
+        Args:
+            taken: messages that the broker has taken since this side holds the lease.
+            stuck_s: for how long it has taken none of those that wait, while the lease was confirmed.
+        """
+        if taken:
+            self._after_s = self._first_s
+        if stuck_s < self._after_s:
+            return False
+        self._after_s = min(2 * self._after_s, self._first_s * MAX_HAND_OVER_S / HAND_OVER_S)
+        return True

@@ -1,0 +1,147 @@
+"""Finds scalars that an agent has under another instance than 0, and reads them there.
+
+A scalar's only instance is `.0` (RFC 2578, 7.10), but agents exist that give it the object's own OID, or `.1`, mostly because their
+firmware keeps it in a table of one row. Such an object is read where it is, if it has exactly one instance. With two of them nobody
+can tell which one is meant (two units behind one agent, and perhaps their sum is missing): its series are left out and counted.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from agent.profile import Plan, oid_parts
+from agent.snmp import SnmpClient, SnmpValue
+
+# GETNEXTs in a row that find nothing. Objects without any instance between two others take one request together, and most devices
+# lack whole branches: chosen so that a slow card (0.2 s a request) takes 3 s longer to open.
+MAX_FRUITLESS: Final = 16
+# All of them: profiles have some hundred scalars, and one that is found takes one or two.
+MAX_REQUESTS: Final = 256
+# How many parts longer than its object's OID an instance may be: the number of a unit, and a 0. What is deeper is a table's.
+MAX_DEEPER: Final = 2
+# Below the largest sub-identifier (2^32 - 1, RFC 2578, 3.5), because some agents count with a sign.
+_LAST_ARC: Final = 2**31 - 1
+
+
+class RelocatedScalars:
+    """An `SnmpClient` that answers for scalars of which `seek` has found the instance. Others go through as they are."""
+
+    def __init__(self, client: SnmpClient) -> None:
+        self._client = client
+        # By the instance that a profile names: the one that the device has.
+        self._moved: dict[str, str] = {}
+        self._sought: set[str] = set()
+        self.ambiguous: set[str] = set()
+        """Instances that profiles name, of objects of which the device has several others."""
+
+    def forget(self) -> None:
+        """Seek everything anew: the device or its profile may be another one."""
+        self._moved.clear()
+        self._sought.clear()
+        self.ambiguous.clear()
+
+    def forget_found(self) -> None:
+        """Seek again what was found: a second instance may have come."""
+        self._sought -= self._moved.keys() | self.ambiguous
+        self._moved.clear()
+        self.ambiguous.clear()
+
+    async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        """See `SnmpClient.get`."""
+        if not self._moved:
+            return await self._client.get(oids)
+        asked = {self._moved.get(oid, oid): oid for oid in oids}
+        return {asked.get(oid, oid): value for oid, value in (await self._client.get(list(asked))).items()}
+
+    async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+        """See `SnmpClient.walk`."""
+        return await self._client.walk(oid, limit)
+
+    async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
+        """See `SnmpClient.get_next`."""
+        return await self._client.get_next(oid)
+
+    def set_max_varbinds(self, objects: int) -> None:
+        """See `SnmpClient.set_max_varbinds`."""
+        self._client.set_max_varbinds(objects)
+
+    async def close(self) -> None:
+        """See `SnmpClient.close`."""
+        await self._client.close()
+
+    async def seek(self, absent: Iterable[str], columns: Collection[str], named: Collection[str]) -> bool:
+        """Look for other instances of these objects, each once until it is forgotten; whether there are any. Raises DeviceError.
+
+        `columns` are objects that the profile knows as columns: what stands below them are rows, and means something else, and so does
+        every instance in `named`.
+        """
+        wanted = [each for each in dict.fromkeys(absent) if each.endswith(".0") and each not in self._sought]
+        self._sought.update(wanted)
+        objects = sorted(oid_parts(each[:-2]) for each in wanted if each[:-2] not in columns)
+        finder = _Finder(self._client)
+        for of in objects:
+            if finder.is_exhausted:
+                break
+            place = ".".join(map(str, of))
+            found = await finder.instances(of)
+            shown = [".".join(map(str, each)) for each in found]
+            if f"{place}.0" in shown or any(
+                each in named or len(oid_parts(each)) > len(of) + MAX_DEEPER for each in shown
+            ):
+                continue
+            if len(shown) == 1:
+                self._moved[f"{place}.0"] = shown[0]
+            elif shown:
+                self.ambiguous.add(f"{place}.0")
+        return any(each in self._moved or each in self.ambiguous for each in wanted)
+
+
+def counted_as_instances(whole: Plan, plan: Plan, ambiguous: Collection[str]) -> Plan:
+    """The trimmed plan, with series counted as `instances` that it lacks because the device has several instances of a scalar."""
+    if not ambiguous:
+        return plan
+    kept = {slot.key for part in plan.classes.values() for slot in part.slots}
+    slots = (slot for part in whole.classes.values() for slot in part.slots if slot.key not in kept)
+    lost = sum(any(ref in ambiguous for decoder in slot.decoders for ref in decoder.refs) for slot in slots)
+    if not lost:
+        return plan
+    known = plan.left_out.get("instances", 0)
+    left_out = dict(plan.left_out) | {"absent": plan.left_out.get("absent", 0) - lost, "instances": known + lost}
+    return replace(plan, left_out={reason: count for reason, count in left_out.items() if count})
+
+
+class _Finder:
+    """The first instances of objects that are asked for in their order. What was answered last also answers for those before it."""
+
+    def __init__(self, client: SnmpClient) -> None:
+        self._client = client
+        self._requests = self._fruitless = 0
+        # Between these two the device has no instance; None behind the last one.
+        self._from: tuple[int, ...] = ()
+        self._next: tuple[int, ...] | None = ()
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._fruitless >= MAX_FRUITLESS or self._requests >= MAX_REQUESTS
+
+    async def instances(self, of: tuple[int, ...]) -> list[tuple[int, ...]]:
+        """The object's own OID and what is below it, as far as there is any; at most two."""
+        found: list[tuple[int, ...]] = []
+        place = (*of[:-1], of[-1] - 1, _LAST_ARC) if of[-1] else of[:-1]
+        while len(found) < 2:  # noqa: PLR2004 - a second one shows that there are several
+            following = await self._after(place)
+            if following is None or following[: len(of)] != of or following in found:
+                break
+            found.append(following)
+            place = following
+        self._fruitless = 0 if found else self._fruitless
+        return found
+
+    async def _after(self, place: tuple[int, ...]) -> tuple[int, ...] | None:
+        if self._from <= place and (self._next is None or place < self._next):
+            return self._next
+        self._requests += 1
+        self._fruitless += 1
+        answer = await self._client.get_next(".".join(map(str, place)))
+        self._from, self._next = place, None if answer is None else oid_parts(answer[0])
+        return self._next

@@ -1,0 +1,86 @@
+"""Scalars that an agent has under another instance: what is asked for them, and what is not taken for one."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import pytest
+
+from agent.poll.scalars import MAX_FRUITLESS, RelocatedScalars
+from agent.snmp.seam import SnmpValue
+from tests.agent.conftest import Snmpd
+from tests.agent.memory_peers import MemorySnmp
+from tests.agent.snmp.snmp_clients import MakeClient, target_of
+
+ROOT = "1.3.6.1.4.1.99999"
+LOAD = f"{ROOT}.1.4.0"
+
+
+async def sought(
+    cells: Mapping[str, SnmpValue], *absent: str, **known: set[str]
+) -> tuple[RelocatedScalars, MemorySnmp]:
+    agent = MemorySnmp(dict(cells))
+    scalars = RelocatedScalars(agent)
+    await scalars.seek(absent, known.get("columns", set()), known.get("named", set()))
+    return scalars, agent
+
+
+@pytest.mark.parametrize("instance", ["", ".1", ".17", ".1.0", ".2147483648"])
+async def test_the_only_instance_answers_for_the_one_that_the_profile_names(instance: str) -> None:
+    here = f"{ROOT}.1.4{instance}"
+    scalars, _ = await sought({f"{ROOT}.1.3.0": 1, here: 42, f"{ROOT}.1.5.0": 2}, LOAD)
+    assert await scalars.get([LOAD, f"{ROOT}.1.3.0"]) == {LOAD: 42, f"{ROOT}.1.3.0": 1}
+    scalars.forget()
+    assert await scalars.get([LOAD]) == {}
+
+
+@pytest.mark.parametrize(
+    ("there", "known", "is_ambiguous"),
+    [
+        ([".1", ".2"], {}, True),
+        (["", ".1"], {}, True),
+        ([".1.2.3"], {}, False),
+        ([".1"], {"columns": {LOAD[:-2]}}, False),
+        ([".1"], {"named": {f"{LOAD[:-2]}.1"}}, False),
+    ],
+    ids=["two", "itself and another", "of a table", "of a column", "named for something else"],
+)
+async def test_what_may_be_something_else_is_not_taken(
+    there: list[str], known: dict[str, set[str]], *, is_ambiguous: bool
+) -> None:
+    scalars, _ = await sought({f"{LOAD[:-2]}{each}": 42 for each in there}, LOAD, **known)
+    assert await scalars.get([LOAD]) == {}
+    assert scalars.ambiguous == ({LOAD} if is_ambiguous else set())
+
+
+async def test_a_branch_that_is_not_there_costs_one_request_and_a_device_of_riddles_a_few() -> None:
+    """Most devices lack whole branches of their family."""
+    _, agent = await sought({f"{ROOT}.1.1.0": 1, f"{ROOT}.3.1.0": 1}, *(f"{ROOT}.2.{each}.0" for each in range(1, 60)))
+    assert len(agent.asked) == 1
+    between = {f"{ROOT}.2.{each}.0": 1 for each in range(0, 200, 2)}
+    _, agent = await sought(between, *(f"{ROOT}.2.{each}.0" for each in range(1, 200, 2)))
+    assert len(agent.asked) == MAX_FRUITLESS
+
+
+async def test_a_scalar_is_sought_once_and_again_with_the_next_plan_if_it_was_found() -> None:
+    """A second instance may have come: then nobody can tell any more which one is meant."""
+    scalars, agent = await sought({f"{ROOT}.1.4.1": 42}, LOAD, f"{ROOT}.9.1.0")
+    asked = len(agent.asked)
+    assert not await scalars.seek([LOAD, f"{ROOT}.9.1.0"], set(), set())
+    assert len(agent.asked) == asked
+    scalars.forget_found()
+    agent.values[f"{ROOT}.1.4.2"] = 43
+    assert await scalars.seek([LOAD, f"{ROOT}.9.1.0"], set(), set())
+    assert await scalars.get([LOAD]) == {}
+    assert scalars.ambiguous == {LOAD}
+
+
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_net_snmp_is_asked_for_what_stands_before_an_object(
+    client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]
+) -> None:
+    """SysDescr as an object that has its own OID for an instance, and one that the agent lacks."""
+    descr, there, absent = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.1.0.0", "1.3.6.1.2.1.1.77.0"
+    client = client_of(target_of(shared_snmpd.port, version=version))
+    scalars = RelocatedScalars(client)
+    assert await scalars.seek([there, absent], set(), set())
+    assert await scalars.get([there, absent]) == {there: (await client.get([descr]))[descr]}

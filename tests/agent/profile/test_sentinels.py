@@ -1,0 +1,118 @@
+"""What devices send in place of a reading is a reading of no family: ends of integers and floats, texts without a number, hex."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from agent.modbus.registers import decode
+from agent.profile import load_profiles, normalise_answers, plan_device
+from agent.profile.normalise import Slot
+from agent.snmp.seam import SnmpValue
+from tests.agent.varied_devices import healthy
+
+SHIPPED = load_profiles()
+LARGEST_FLOAT = 3.4028234663852886e38
+LARGE = (
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    -(2**31),
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    -(2**63),
+    LARGEST_FLOAT,
+    -LARGEST_FLOAT,
+    1e30,
+)
+TEXTS = (
+    *(
+        b"",
+        b"N/A",
+        b"n/a",
+        b"NaN",
+        b"nan",
+        b"inf",
+        b"-inf",
+        b"--",
+        b"---",
+        b"-",
+        b"null",
+        b"None",
+        b"unknown",
+        b"1e400",
+    ),
+    *(b"0x7fffffff", b"0xFFFF", b"2147483647", b"4294967295", b"-2147483648", b"429496729.5", b"214748364.7"),
+)
+OF_16_BITS = (32767, 32768, -32768, 65532, 65533, 65534, 65535, b"32767", b"65535")
+# Counts of events and seconds have no largest value that a device could not reach.
+UNBOUNDED = ("", "seconds")
+
+
+def numbers_of_families() -> Iterator[tuple[str, Slot, Mapping[str, SnmpValue]]]:
+    """Each series of which the first source is a number of the device, with the cells of a device beside it."""
+    for name, profile in SHIPPED.items():
+        if profile.protocol == "snmp":
+            device = healthy(profile.loaded())
+            plan, cells = device.planned(), device.cells
+        else:
+            plan, cells = plan_device(profile.loaded(), {}, {}, None), {}
+        for slot in (slot for part in plan.classes.values() for slot in part.slots):
+            first = slot.decoders[0]
+            if slot.metric.type != "state" and first.is_number and not first.words:
+                yield name, slot, cells
+
+
+NUMBERS = list(numbers_of_families())
+
+
+def readings(sent: SnmpValue, slot: Slot, cells: Mapping[str, SnmpValue]) -> Mapping[str, float]:
+    """What is read where the source, and no other, holds this."""
+    first = slot.decoders[0]
+    raw = {ref: cells.get(ref) for ref in first.refs} | {first.ref: sent}
+    gate = {slot.gate.ref: next(iter(slot.gate.allowed))} if slot.gate else {}
+    return normalise_answers([slot], raw | gate).values
+
+
+def test_families_have_numbers() -> None:
+    assert len(NUMBERS) > 4000
+    assert len({name for name, _, _ in NUMBERS}) > 150
+
+
+@pytest.mark.parametrize("sent", [*LARGE, *TEXTS])
+def test_what_says_that_there_is_no_reading_is_none_in_any_family(sent: SnmpValue) -> None:
+    passed = [
+        (name, slot.key)
+        for name, slot, cells in NUMBERS
+        if not (sent == 1e30 and slot.metric.unit in UNBOUNDED) and readings(sent, slot, cells)
+    ]
+    assert passed == []
+
+
+@pytest.mark.parametrize("sent", OF_16_BITS)
+def test_ends_of_16_bits_are_readings_of_counters_only(sent: SnmpValue) -> None:
+    """And where the profile says so: a register apart has the high half, or the manual gives another sentinel."""
+    passed = {
+        name
+        for name, slot, cells in NUMBERS
+        if slot.metric.type != "counter"
+        and not slot.decoders[0].high
+        and slot.decoders[0].sentinels
+        and readings(sent, slot, cells)
+    }
+    assert passed == set()
+
+
+def test_no_family_gives_a_range_without_an_end_to_what_a_device_measures() -> None:
+    """Without one, minus two in an unsigned number is four billion amperes."""
+    gauges = {
+        slot.metric.name: slot.metric for _, slot, _ in NUMBERS if slot.metric.type == "gauge" and slot.metric.unit
+    }
+    assert [name for name, metric in gauges.items() if metric.ranges and metric.ranges[-1][1] == float("inf")] == []
+
+
+def test_registers_without_a_reading_are_no_number_of_a_float() -> None:
+    assert decode([0x7F80, 0], "float32", "big") is None
+    assert decode([0x7FC0, 0], "float32", "big") is None
+    assert decode([0x7F7F, 0xFFFF], "float32", "big") == LARGEST_FLOAT
+    assert decode([0xFFFF], "bcd16", "big") is None
