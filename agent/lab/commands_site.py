@@ -17,6 +17,7 @@ from agent.lab.tables import table_rows
 from agent.profile import load_profiles
 from rackflow.drafting import (
     ELECTRICAL,
+    GRID,
     MODELS,
     RULES,
     SECTION_OF_CLASS,
@@ -31,7 +32,7 @@ from rackflow.drafting import (
 from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
-from rackflow.site import Electrical, load_site, parse_site
+from rackflow.site import Electrical, Grid, load_site, parse_site
 
 # Columns of a table beside those of the sections' own fields.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
@@ -123,7 +124,12 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     site = load_site(arguments.file)
-    sys.stdout.write(f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.devices)} devices\n")
+    # A panel is a device only where something measures it; whoever counts what is polled would look for the rest.
+    devices = len(site.devices) - len(site.panels)
+    sys.stdout.write(
+        f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.feeds)} feeds, {len(site.panels)} panels, "
+        f"{len(site.loops)} loops, {devices} devices\n"
+    )
     return 0
 
 
@@ -221,9 +227,9 @@ def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
     for pair in pairs:
         where, equals, value = pair.partition("=")
         section, _, key = where.partition(".")
-        model = Electrical if section == ELECTRICAL else MODELS.get(section)
+        model = {ELECTRICAL: Electrical, GRID: Grid}.get(section) or MODELS.get(section)
         if not equals or model is None or not value or not key:
-            known = ", ".join((ELECTRICAL, *MODELS))
+            known = ", ".join((ELECTRICAL, GRID, *MODELS))
             raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
         keys = [info.alias or name for name, info in model.model_fields.items()]
         # As columns of a table, from which `from` and a loop's racks follow.
