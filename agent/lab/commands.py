@@ -12,6 +12,7 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
+from agent.lab.output import LISTINGS, render_families
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
@@ -52,9 +53,13 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
         choices=("ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack"),
         help="draft: what the device is (default: pdu with --mib, cdu for Modbus)",
     )
+    command.add_argument(
+        "--output", choices=LISTINGS, default="table", help="list: table for people, the others for programs"
+    )
     show_examples(
         command,
         "%(prog)s",
+        "%(prog)s list --output json",
         "%(prog)s lint my-cooler.yaml",
         "%(prog)s draft device.snmprec --mib ACME-PDU-MIB.txt --class pdu > my-pdu.yaml",
         "%(prog)s draft cdu.mbrec --class cdu > my-cdu.yaml",
@@ -86,11 +91,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":
         return _draft(arguments)
-    width = max(map(len, profiles))
-    for name, profile in profiles.items():
-        print_lines(
-            f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}"
-        )
+    print_lines(render_families(profiles.values(), arguments.output))
     return 0
 
 
