@@ -101,8 +101,9 @@ class _OwnMetrics(Collector):
         yield _counter("series_refused_total", {(): latest.refused})
         of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
         yield _counter("agent_series_refused_total", of_agents, "site", "agent")
-        beyond = {key: float(refused) for key, refused in self.delivery.beyond.items()}
-        yield _gauge("agent_over_budget", beyond, "site", "agent")
+        yield _gauge(
+            "agent_over_budget", {key: float(is_so) for key, is_so in self.delivery.beyond.items()}, "site", "agent"
+        )
         parts = self.delivery
         yield _counter("http_refused_total", {(why,): n for why, n in parts.http_refused.items()}, "reason")
         yield _counter("part_failures_total", {(*key,): n for key, n in parts.part_failures.items()}, "part", "error")

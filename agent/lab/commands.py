@@ -106,14 +106,16 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     known = dict(profiles)
     # Profiles that extend others come last, so that they may extend one that is checked with them.
     texts = sorted(((read_text_file(path), path) for path in paths), key=lambda each: extends(each[0]) is not None)
-    for text, path in texts:
-        try:
-            profile = known[path.stem] = parse_file(text, str(path), known)
-        except ProfileError as error:
-            print_lines(str(error))
-            faulty += 1
-        else:
-            print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+    with progress("profiles", len(texts)) as done:
+        for text, path in texts:
+            try:
+                profile = known[path.stem] = parse_file(text, str(path), known)
+            except ProfileError as error:
+                print_lines(str(error))
+                faulty += 1
+            else:
+                print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+            done()
     return int(faulty > 0)
 
 
