@@ -58,15 +58,16 @@ function shortest(timeLeft) {
 function table(name, rows, words) {
   return h("section", { "aria-labelledby": `answers-${name}`, class: name },
     h("h2", { id: `answers-${name}` }, words.say(`answers.${name}`)),
-    rows?.length ? h("table", null, h("tbody", null, rows)) : h("p", { class: "dim" }, rows ? words.say("answers.none") : "…"));
+    rows?.length ? h("table", { role: "table" }, h("tbody", { role: "rowgroup" }, rows)) : h("p", { class: "dim" }, rows ? words.say("answers.none") : "…"));
 }
 
 function row(answer, words, text, kind) {
   const { key, ...parameters } = answer.what;
   const name = words.say(`what.${key}`, parameters);
   const link = answer.figure ? figureLink(answer.figure) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
-  return h("tr", { key: answer.id, "data-answer": answer.id },
-    h("th", { scope: "row" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null }, text));
+  // Lines are laid out one by one, so that a long answer narrows no other's name. Browsers then need to be told that it is a table.
+  return h("tr", { key: answer.id, "data-answer": answer.id, role: "row" },
+    h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null, role: "cell" }, text));
 }
 
 // What batteries carry goes on for minutes, and is no good news.
