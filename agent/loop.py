@@ -20,7 +20,7 @@ from agent.config import Device
 from agent.deadline import Deadline
 from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
 from agent.readings import Identified, Readings
-from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, Breaker, DeviceSchedule, DuePoll
+from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from rackflow.catalogue import PollClass
@@ -190,7 +190,7 @@ class DeviceLoop:
         self._reporter = Reporter(context, device.id, labels)
         self._barrier = DeviceBarrier(device.id, device.protocol, context.counters)
         self._shortest = min(intervals, key=lambda poll_class: intervals[poll_class])
-        self._breaker = Breaker(intervals[self._shortest], context.draw)
+        self._circuit_breaker = CircuitBreaker(intervals[self._shortest], context.draw)
         self._identified: Identified | None = None
         self._closed = False
         # Whether the last poll found that the device is another one or has become another.
@@ -221,7 +221,7 @@ class DeviceLoop:
     @property
     def longest_gap_s(self) -> float:
         """Longest time between the ends of two attempts, be the device alive or dead."""
-        return max(MAX_RETRY_S, self._breaker.shortest_s) + OPEN_DEADLINE_S
+        return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
         """Open the device and poll it until it is dead or has changed. Returns the seconds to wait before it is opened again."""
@@ -252,7 +252,7 @@ class DeviceLoop:
             due = schedule.take(clock())
             # None if the timer fired a clock tick early; the loop then sleeps again.
             retry_s = await self._poll(due) if due is not None else 0.0
-            if self._breaker.dead or self._reopen:
+            if self._circuit_breaker.dead or self._reopen:
                 return retry_s
 
     async def _poll(self, due: DuePoll) -> float:
@@ -291,7 +291,7 @@ class DeviceLoop:
             log.info("device=%s is opened anew reason=%s", self._device.id, readings.reopen)
             self._reopen = True
         self.up = True
-        if self._breaker.succeeded():
+        if self._circuit_breaker.succeeded():
             log.info("device=%s answers again", self._device.id)
             self._reporter.event("up")
         before = self._states.get(poll.poll_class)
@@ -311,18 +311,18 @@ class DeviceLoop:
         kind = cast("DeviceFault", error.kind)
         self._counters.polls[self._device.protocol] += 1
         self._counters.failures[self._device.protocol, kind] += 1
-        was_dead = self._breaker.dead
-        retry_s = self._breaker.failed()
+        was_dead = self._circuit_breaker.dead
+        retry_s = self._circuit_breaker.failed()
         self.up = False
         # Tells receivers when to expect the next batch of a dead device, so that they do not expire it between attempts.
-        interval_s = retry_s if self._breaker.dead else poll.interval_s
+        interval_s = retry_s if self._circuit_breaker.dead else poll.interval_s
         self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
-        if self._breaker.dead and not was_dead:
+        if self._circuit_breaker.dead and not was_dead:
             log.warning(
                 "device=%s down after %d failed polls in a row; trying again at most %g s apart kind=%s error=%s",
                 self._device.id,
                 DEAD_AFTER_FAILURES,
-                max(MAX_RETRY_S, self._breaker.shortest_s),
+                max(MAX_RETRY_S, self._circuit_breaker.shortest_s),
                 kind,
                 error,
             )
@@ -341,7 +341,7 @@ class DeviceLoop:
             each: self._intervals[each] for each in sorted(identified.poll_classes, key=self._intervals.__getitem__)
         }
         self._shortest = next(iter(intervals))
-        self._breaker.shortest_s = intervals[self._shortest]
+        self._circuit_breaker.shortest_s = intervals[self._shortest]
         who, device = identified.identity, self._device
         log.info("device=%s profile=%s model=%s serial=%s", device.id, identified.profile, who.model, who.serial)
         self._context.announce(

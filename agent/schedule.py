@@ -126,8 +126,8 @@ class DeviceSchedule:
         return self._round.pop().take(now) if self._round else None
 
 
-class Breaker:
-    """A circuit breaker: whether a device counts as down ("dead"), and how long to wait before the next attempt.
+class CircuitBreaker:
+    """Whether a device counts as down ("dead"), and how long to wait before the next attempt.
 
     Three failures in a row open it. From then on each attempt comes after a pause drawn uniformly between the shortest interval
     and a ceiling that doubles up to 60 s (`draw` gives [0, 1)). One success closes it. The pause is random so that the devices

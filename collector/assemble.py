@@ -10,7 +10,7 @@ from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.derive import PART as FIGURES_PART
 from collector.derive import Deriver, Explanation, Inputs, LatestFigures
-from collector.flow import IngestSettings, Keep, Spill
+from collector.flow import IngestSettings, Spill, SpillMessages
 from collector.latest import Latest
 from collector.ledger import AgentAccount
 from collector.problems import LATE_PART, Monitor, Unread, Window, load_table
@@ -74,11 +74,11 @@ async def _keep_nothing(_: Sequence[Delivery]) -> bool:
     return True
 
 
-def keep_of(config: CollectorConfig, spill: Spill | None) -> Keep | None:
-    """What keeps messages while the store is away. A watcher has none to keep: only figures are lost, and what it shows stays current."""
+def spill_of(config: CollectorConfig, spill: Spill | None) -> SpillMessages | None:
+    """Puts messages on disk while the store is unavailable. A watcher has none: it loses figures only, and what it shows stays current."""
     if config.role == "watch":
         return _keep_nothing
-    return spill.keep if spill else None
+    return spill.add if spill else None
 
 
 def make_api(

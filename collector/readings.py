@@ -186,7 +186,7 @@ class SeriesKeys:
         self.size_bytes = 0
         self._metrics = catalogue()
         self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Layout] = {}
-        self._laid_out = 0
+        self._layout_places = 0
 
     def get(self, key: str, agent: str = "") -> Series | str:
         """The series, or the reason why it cannot be used: `key`, `unknown_metric` or `reserved`. `agent` sent the key.
@@ -242,16 +242,16 @@ class SeriesKeys:
         # Looking up keys may just have displaced others of the same batch.
         if any(each.key not in self._known for each in (*layout.numbers, *layout.words)) or places > MAX_PLACES:
             return
-        if self._laid_out + places > MAX_PLACES:
+        if self._layout_places + places > MAX_PLACES:
             self._forget_layouts()
-        self._laid_out += places
+        self._layout_places += places
         # With the keys of the series, not with the copies in the message.
         offered = tuple(each.key for each in layout.numbers), tuple(each.key for each in layout.words), layout.of_agent
         self._layouts[offered] = layout
 
     def _forget_layouts(self) -> None:
         self._layouts.clear()
-        self._laid_out = 0
+        self._layout_places = 0
 
     def _remember(self, key: str, series: Series, agent: str) -> None:
         cost = series_bytes(key)

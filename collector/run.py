@@ -20,10 +20,10 @@ from collector.assemble import (
     assigned_owners,
     discard,
     ingest_settings,
-    keep_of,
     late_takers,
     make_api,
     open_store,
+    spill_of,
     surroundings,
     uncounted,
     unforgotten,
@@ -38,7 +38,7 @@ from collector.latest import Latest
 from collector.ledger import PART as ACCOUNT_PART
 from collector.ledger import LedgerFile, LedgerWatch, encode_snapshot, read_snapshot
 from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table, start_problems
-from collector.receive import GOODBYE_S, Clones, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
+from collector.receive import DISCONNECT_S, Clones, DeadLetters, Filters, Owners, OwnersFile, OwnEvent, Subscriber, Uses
 from collector.records import PART as RECORDS_PART
 from collector.records import RecordKeeper, RecordsFile
 from collector.self_metrics import DeliveryFigures, SelfMetrics
@@ -48,10 +48,10 @@ from collector.stored import StoredPublisher
 from collector.web import (
     METRICS_PART,
     WEB_PARTS,
+    Findings,
     Moment,
     Part,
     Shell,
-    Told,
     View,
     WebServer,
     load_access,
@@ -77,7 +77,7 @@ log = logging.getLogger(__name__)
 LAST_FLUSH_S = 4.0
 # Every step of handling a message is bounded by a timeout well below; beyond it something hangs. Chosen value.
 STANDSTILL_S = 60.0
-# No task takes longer to end than this, apart from the subscriber (GOODBYE_S).
+# No task takes longer to end than this, apart from the subscriber (DISCONNECT_S).
 END_TASKS_S = 0.5
 # Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
@@ -260,9 +260,9 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill = self._spill
-        keep = keep_of(config, spill)
+        spill_messages = spill_of(config, spill)
         count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else uncounted)
-        writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, keep, count)
+        writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, spill_messages, count)
         ingest = self._make_ingest(chosen, dead_letters, keeper, deriver)
         telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
         async with asyncio.TaskGroup() as group:
@@ -289,7 +289,7 @@ class Collector:
             await asyncio.wait([writing], timeout=LAST_FLUSH_S)
             # Longer than the subscriber's DISCONNECT, which a second cancellation would interrupt.
             await stop_tasks(
-                writing, *others, within_s=GOODBYE_S + 2 * END_TASKS_S, first_repeat_s=GOODBYE_S + END_TASKS_S
+                writing, *others, within_s=DISCONNECT_S + 2 * END_TASKS_S, first_repeat_s=DISCONNECT_S + END_TASKS_S
             )
 
     def _make_ingest(
@@ -390,7 +390,7 @@ class Collector:
     async def _metrics(self) -> list[Part]:
         parts, series = await in_slices(render_steps(self.latest, time.monotonic(), self._figures, self._failures))
         own = partial(self._self_metrics.render, series, self._delivery_figures())
-        return [*parts, ("own", self._failures.attempt(METRICS_PART, own, ""))]
+        return [*parts, ("own", self._failures.attempt(METRICS_PART, own, otherwise=""))]
 
     def _view(self) -> View:
         metrics, pages = (self._metrics, self._safety_metrics), (self._page, self._knows)
@@ -431,12 +431,12 @@ class Collector:
     async def _page(self, shell: Shell) -> str:
         moment, never = Moment(time.monotonic(), time.time()), never_heard(self._site, self.latest)
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
-        told = Told(self._figures.current(moment.mono_s), contested, self._problems.reports(), never)
-        return await in_slices(page_steps(self.latest, moment, self._faults(), shell, told, self._failures))
+        findings = Findings(self._figures.current(moment.mono_s), contested, self._problems.reports(), never)
+        return await in_slices(page_steps(self.latest, moment, self._faults(), shell, findings, self._failures))
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")
-        return bool(self.latest.held(site, device))
+        return bool(self.latest.readings_of(site, device))
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""

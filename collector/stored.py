@@ -60,8 +60,8 @@ class Link(Protocol):
 
 
 @dataclass(slots=True)
-class Told:
-    """What one agent was told last, and which part of many intervals comes next. `left` is how many intervals were not told yet."""
+class Published:
+    """The last report for one agent, and which part of many intervals comes next. `left` of them were in no report yet."""
 
     durable: Durable | None = None
     cursor: int = 0
@@ -102,7 +102,7 @@ class StoredPublisher:
         self._link = link
         self._tally = tally
         self._sites = sites
-        self._told: dict[tuple[str, str], Told] = {}
+        self._published: dict[tuple[str, str], Published] = {}
         self._due: dict[tuple[str, str], None] = {}
         """Agents whose document may have changed, the longest waiting first."""
         self._unconfirmed: set[tuple[str, str]] = set()
@@ -128,7 +128,7 @@ class StoredPublisher:
         self._follow_connection(now_s)
         changed, self._ledger.unpublished = self._ledger.unpublished, set()
         self._due |= dict.fromkeys(sorted(changed))
-        self._due |= dict.fromkeys(agent for agent, told in self._told.items() if told.left > 0)
+        self._due |= dict.fromkeys(agent for agent, published in self._published.items() if published.left > 0)
         while self._session and self._link.session == self._session and now_s >= self._not_before_s:
             step = [agent for agent in self._due if agent not in self._unconfirmed][:AGENTS_PER_STEP]
             if not step:
@@ -146,7 +146,7 @@ class StoredPublisher:
         self._session = session
         self._unconfirmed.clear()
         # The broker may be another one, or have lost what it retained.
-        self._told.clear()
+        self._published.clear()
         self._due |= dict.fromkeys(self._ledger.ledger.agents())
 
     async def _publish(self, agents: Sequence[tuple[str, str]]) -> None:
@@ -158,32 +158,32 @@ class StoredPublisher:
         for agent in agents:
             self._due.pop(agent, None)
             if self._link.session == self._session and (self._sites is None or agent[0] in self._sites):
-                self._tell(agent, name, {key: found[key] for key in wanted[agent]})
+                self._publish_report(agent, name, {key: found[key] for key in wanted[agent]})
 
-    def _tell(self, agent: tuple[str, str], ledger: str, found: Mapping[EpochKey, Sequence[Range]]) -> None:
-        told = self._told.setdefault(agent, Told())
+    def _publish_report(self, agent: tuple[str, str], ledger: str, found: Mapping[EpochKey, Sequence[Range]]) -> None:
+        published = self._published.setdefault(agent, Published())
         topic = build_topic(Topic(*agent, "stored", collector=self._collector))
         if not found:
             # Retired: what is retained of it goes, too. It is cleared once, by whichever collector spoke of it.
-            if not told.is_cleared:
+            if not published.is_cleared:
                 self._send(agent, topic, b"")
-            self._told[agent] = Told(is_cleared=True)
+            self._published[agent] = Published(is_cleared=True)
             return
         newest_first = [(key.epoch, each) for key, ranges in found.items() for each in reversed(ranges)]
         most = max(1, min(MAX_STORED_INTERVALS, (self._link.largest_bytes - OTHER_BYTES) // INTERVAL_BYTES))
-        if len(newest_first) > most and told.left <= 0:
-            told.left = len(newest_first)
-        chosen, cursor = select(newest_first, told.cursor, most)
+        if len(newest_first) > most and published.left <= 0:
+            published.left = len(newest_first)
+        chosen, cursor = select(newest_first, published.cursor, most)
         durable = {epoch: sorted(each for of, each in chosen if of == epoch) for epoch in {of for of, _ in chosen}}
-        left = max(0, told.left - (most - most // 2)) if cursor else 0
-        if durable == told.durable:
-            told.cursor, told.left = cursor, left
+        left = max(0, published.left - (most - most // 2)) if cursor else 0
+        if durable == published.durable:
+            published.cursor, published.left = cursor, left
             return
-        word = Stored(
+        report = Stored(
             agent=agent[1], collector=self._collector, ledger=ledger, time=int(time.time() * 1000), durable=durable
         )
-        self._told[agent] = Told(durable, cursor, left)
-        self._send(agent, topic, encode(word))
+        self._published[agent] = Published(durable, cursor, left)
+        self._send(agent, topic, encode(report))
 
     def _send(self, agent: tuple[str, str], topic: str, payload: bytes) -> None:
         session = self._session
@@ -203,7 +203,7 @@ class StoredPublisher:
             self._pause_s = 0.0
             return
         self._tally.stored_refused += 1
-        self._told.pop(agent, None)
+        self._published.pop(agent, None)
         self._due[agent] = None
         now_s = time.monotonic()
         self._back_off(now_s)

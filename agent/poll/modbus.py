@@ -116,7 +116,7 @@ class ModbusPoller:
         self._blocks.clear()
         found, self._busy_retries_left = _Answers(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
-        await self._cells.add_lived(self._profile, {}, cells)
+        await self._cells.add_use(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
         self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}

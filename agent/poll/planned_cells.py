@@ -6,7 +6,7 @@ Until the device is planned again, readings made with a changed cell are rejecte
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
-from agent.profile import Plan, Profile, RawValue, marking
+from agent.profile import Plan, Profile, RawValue, note_use_steps
 from agent.readings import Readings
 from rackflow.process.slices import in_slices
 
@@ -22,19 +22,19 @@ class PlannedCells:
         self._plan = Plan({})
         # Cells that planning would read differently now, with the series that rest on each.
         self._changed: dict[str, set[str]] = {}
-        # Lines that were in use at any time since the device was identified (agent/profile/living.py).
-        self._lived: set[str] = set()
+        # Lines that were in use at any time since the device was identified (agent/profile/in_use.py).
+        self._used: set[str] = set()
 
-    async def add_lived(
+    async def add_use(
         self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
     ) -> None:
-        """Add to the cells of a new plan which lines have ever been in use. See `marking`."""
-        await in_slices(marking(profile, rows, cells, self._lived))
+        """Add to the cells of a new plan which lines were ever in use. See `note_use_steps`."""
+        await in_slices(note_use_steps(profile, rows, cells, self._used))
 
     def forget(self) -> bool:
         """Forget which lines were in use, because another device now has this address. Returns whether any were known."""
-        known = bool(self._lived)
-        self._lived.clear()
+        known = bool(self._used)
+        self._used.clear()
         return known
 
     def begin(self, plan: Plan) -> None:
@@ -55,8 +55,8 @@ class PlannedCells:
             if other:
                 self._changed[ref] = {key for each in other for key in each.keys}
                 # Kept, so that a line in use during one poll stays in every later plan.
-                self._lived |= {each.lived_as for each in other} - {""}
-            elif ref in self._changed and not any(each.lived_as in self._lived for each in rests):
+                self._used |= {each.use_key for each in other} - {""}
+            elif ref in self._changed and not any(each.use_key in self._used for each in rests):
                 del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False) -> None:

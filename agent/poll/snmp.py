@@ -7,7 +7,7 @@ requested: a device may hide a branch for a moment, for example while its card s
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from agent.config import Device
@@ -21,9 +21,9 @@ from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.series_count import SeriesCount
+from agent.poll.tables import MAX_ROWS, TableReader
+from agent.poll.uptime import Uptime
 from agent.profile import (
-    MAX_SERIES,
-    MAX_TEXT,
     SYS_DESCR,
     SYS_UPTIME,
     ClassPlan,
@@ -31,14 +31,8 @@ from agent.profile import (
     Plan,
     Profile,
     RawValue,
-    Table,
-    columns_beside,
-    entry_of,
     families_named_by_identity,
     normalising,
-    oid_parts,
-    plain_number,
-    planning_columns,
 )
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
@@ -60,26 +54,6 @@ REPLAN_SERIES_PER_S = 200.0
 # Share of a class's usual interval that planning may take beside a poll of it, whose deadline is 0.9 of the interval. Walking UPS-MIB
 # takes some 20 requests, which is 0.4 s of a usual card's time and 4 s of a slow one's.
 PLANNING_SHARE = 0.4
-# Most rows of a table. Every row gives at least one series, or nothing.
-MAX_ROWS = MAX_SERIES
-# Columns of readings that are tried for the rows of a table without its column of rows. Chosen; each may cost a request.
-MAX_COLUMNS_BESIDE = 4
-# Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
-# fit. Chosen value.
-MAX_CELLS = 200_000
-# Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
-MAX_ARCS = 128
-# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8).
-TIMETICKS = 2**32
-WRAP_S = TIMETICKS / 100
-# How far the clocks of device and agent may differ for an uptime that begins anew to be taken for the wrap: a minute, and a twentieth
-# of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
-WRAP_SLACK_S = 60.0
-WRAP_SLACK_SHARE = 0.05
-# How far an uptime may be from what it should be by our clock for the device to count as not restarted while it was silent. Clocks of
-# such cards drift by less than 1 %, and an answer may take seconds. Chosen.
-UPTIME_SLACK_S = 5.0
-UPTIME_SLACK_SHARE = 0.01
 BOOT_METRIC = "dcim_device_boot_timestamp_seconds"
 
 
@@ -109,11 +83,7 @@ class SnmpPoller:
         self._must_plan = True
         self._plan = Plan({})
         self._opened_classes: frozenset[PollClass] = frozenset()
-        # Seconds since the device's start, with the wraps of sysUpTime that were seen, and when it was read.
-        self._uptime_s: float | None = None
-        self._uptime_at = 0.0
-        self._wraps = 0
-        self._rebooted = False
+        self._uptime = Uptime()
         # Why the latest answers come from another device than the one that was opened; empty if they do not.
         self._other_device = ""
         # Whether the tables may have changed and there was no time to walk them within a poll.
@@ -140,7 +110,7 @@ class SnmpPoller:
             self._must_plan = False
         else:
             self._jumps.forget()
-        self._rebooted, self._other_device, self._tables_outdated = False, "", False
+        self._uptime.has_restarted, self._other_device, self._tables_outdated = False, "", False
         self._opened_classes = frozenset(self._plan.classes)
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
@@ -170,9 +140,9 @@ class SnmpPoller:
         self._cells.reject(readings, everything=bool(self._other_device))
         self._power_check.reject(poll_class, readings)
         self._count.add(poll_class, readings)
-        if SYS_UPTIME in raw and (uptime_s := self._update_uptime(raw[SYS_UPTIME])) is not None:
+        if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._rebooted:
+            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
                 await self._plan_beside(poll_class, family, fingerprint)
         if profile.marker in raw and self._marker_changed(raw[profile.marker], now):
             self._marker_replanned_at = now
@@ -209,7 +179,11 @@ class SnmpPoller:
         the plan rests on are read again with the polls.
         """
         changed = (
-            self._must_plan or self._tables_outdated or self._rebooted or self._other_device or self._cells.changed()
+            self._must_plan
+            or self._tables_outdated
+            or self._uptime.has_restarted
+            or self._other_device
+            or self._cells.changed()
         )
         if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
             return False
@@ -221,20 +195,11 @@ class SnmpPoller:
         except DeviceError:
             # Something answers, but not as the device did.
             return False
-        if not self._runs_on(answers.get(SYS_UPTIME)) or any(
+        if not self._uptime.update_after_silence(answers.get(SYS_UPTIME), self._clock()) or any(
             comparable(answers.get(each)) != self._marker for each in marker
         ):
             return False
         return fingerprint_from(profile, answers) == before
-
-    def _runs_on(self, raw: RawValue) -> bool:
-        """Whether the device has not restarted since its uptime was last read; False if it has no uptime to tell."""
-        known_s, known_at = self._uptime_s, self._uptime_at
-        uptime_s = self._update_uptime(raw)
-        if known_s is None or uptime_s is None or self._rebooted:
-            return False
-        elapsed_s = self._uptime_at - known_at
-        return abs(uptime_s - known_s - elapsed_s) <= UPTIME_SLACK_S + elapsed_s * UPTIME_SLACK_SHARE
 
     async def _find_plan(self) -> tuple[Family, Fingerprint]:
         """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
@@ -259,7 +224,7 @@ class SnmpPoller:
         family = self._plans.family(profile, outlets=self._device.outlets)
         self._client.set_max_varbinds(self._device.max_varbinds or profile.max_varbinds)
         answers = await self._client.get([*fingerprint_oids(family.profile), SYS_UPTIME])
-        self._update_uptime(answers.get(SYS_UPTIME))
+        self._uptime.update(answers.get(SYS_UPTIME), self._clock())
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
@@ -302,15 +267,15 @@ class SnmpPoller:
         profile = family.profile
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
-        walked: dict[str, dict[str, RawValue]] = {}
+        tables = TableReader(self._client, self._device.id, cells)
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
         for table in profile.tables:
-            indexes = await self._walk_table(table, cells, walked)
+            indexes = await tables.row_indexes(table)
             rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
-        await self._cells.add_lived(profile, rows, cells)
+        await self._cells.add_use(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
@@ -338,64 +303,10 @@ class SnmpPoller:
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
 
-    async def _walk_table(
-        self, table: Table, cells: dict[str, RawValue], walked: dict[str, dict[str, RawValue]]
-    ) -> list[str]:
-        """Indexes of the table's rows. Cells that planning needs are added to `cells`; no column is walked twice."""
-        indexes: dict[str, None] = {}
-        entries = set(map(entry_of, table.row_columns()))
-        for column in table.row_columns():
-            if column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            indexes |= _indexes(column, walked[column])
-            cells.update(walked[column])
-        indexes = indexes or await self._rows_beside(table, cells, walked)
-        # A table without rows needs no labels.
-        for column in planning_columns(table) if indexes else ():
-            if column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            cells.update(walked[column])
-            if entry_of(column) in entries:
-                # The column of rows may end early.
-                indexes |= _indexes(column, walked[column])
-        # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
-        # answers in the same order twice.
-        return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
-
-    async def _rows_beside(
-        self, table: Table, cells: Mapping[str, RawValue], walked: dict[str, dict[str, RawValue]]
-    ) -> dict[str, None]:
-        """Rows of a table whose own column of rows is not there: those of a column of readings, if the device has the table at all.
-
-        One object is asked for each table that a device does not have.
-        """
-        for column in columns_beside(table)[:MAX_COLUMNS_BESIDE]:
-            entry = entry_of(column)
-            if entry not in walked:
-                following = await self._client.get_next(entry)
-                walked[entry] = dict([following] if following and following[0].startswith(f"{entry}.") else ())
-            if walked[entry] and column not in walked:
-                walked[column] = await self._walk_column(column, MAX_CELLS - len(cells))
-            if found := walked.get(column):
-                return _indexes(column, found)
-        return {}
-
-    async def _walk_column(self, column: str, room: int) -> dict[str, RawValue]:
-        # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.
-        found = await self._client.walk(column, min(MAX_ROWS, room) + 1)
-        if len(found) > room:
-            text = f"has more than {MAX_CELLS} cells in its tables"
-            raise DeviceDecodeError(text, device=self._device.id, operation=f"walk {column}")
-        return {
-            oid: value[:MAX_TEXT] if isinstance(value, bytes) else value
-            for oid, value in found.items()
-            if oid.count(".") < MAX_ARCS
-        }
-
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""
         reason = self._other_device
-        if self._rebooted:
+        if self._uptime.has_restarted:
             reason = "has rebooted"
         elif cell := self._cells.changed():
             reason = f"{cell} has changed, on which the plan rests"
@@ -408,25 +319,6 @@ class SnmpPoller:
         self._reopened_at = self._clock()
         return reason
 
-    def _update_uptime(self, raw: RawValue) -> float | None:
-        """Seconds since the device's start, if it is told; notes a reboot and a wrap."""
-        ticks = plain_number(raw)
-        if ticks is None or not 0 <= ticks < TIMETICKS:
-            return None
-        clock = self._clock()
-        uptime_s = ticks / 100 + self._wraps * WRAP_S
-        if self._uptime_s is not None and uptime_s < self._uptime_s:
-            elapsed_s = clock - self._uptime_at
-            slack_s = max(WRAP_SLACK_S, elapsed_s * WRAP_SLACK_SHARE)
-            if abs(uptime_s + WRAP_S - self._uptime_s - elapsed_s) <= slack_s:
-                self._wraps += 1
-                uptime_s += WRAP_S
-            else:
-                self._rebooted = True
-                uptime_s, self._wraps = ticks / 100, 0
-        self._uptime_s, self._uptime_at = uptime_s, clock
-        return uptime_s
-
     def _replan_pause_s(self) -> float:
         """Least seconds between two plans caused by the device itself, with its marker or an uptime that went back."""
         series = sum(len(part.slots) for part in self._plan.classes.values())
@@ -436,11 +328,6 @@ class SnmpPoller:
         """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
-
-
-def _indexes(column: str, found: Iterable[str]) -> dict[str, None]:
-    """What stands behind a column's OID in those found below it. A device that answers with the column itself names no row."""
-    return dict.fromkeys(oid[len(column) + 1 :] for oid in found if len(oid) > len(column) + 1)
 
 
 def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:

@@ -6,7 +6,7 @@ fits a device, `plan` works out the requests, `normalise` converts the answers.
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
-from agent.profile.living import marking
+from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
@@ -66,10 +66,10 @@ __all__ = [
     "extends",
     "families_named_by_identity",
     "load_profiles",
-    "marking",
     "matches",
     "normalise_answers",
     "normalising",
+    "note_use_steps",
     "number_in",
     "oid_parts",
     "parse_file",

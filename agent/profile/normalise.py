@@ -37,22 +37,31 @@ class Decoder:
     denominator: int = 1
     offset: float = 0.0
     shift: int = 0
-    absent: frozenset[float] = frozenset()
-    absent_ranges: tuple[tuple[float, float], ...] = ()
+    sentinels: frozenset[float] = frozenset()
+    """Raw numbers that stand for "no reading"; compared before shift and scale."""
+    sentinel_ranges: tuple[tuple[float, float], ...] = ()
+    """The same as ranges, both ends included."""
     states: Mapping[int, str] | None = None
+    """The state of each code, of a metric that has states."""
     numbers: Mapping[int, float] | None = None
+    """The value of each code, of a metric that has numbers."""
     bits: tuple[int, ...] = ()
     """Bits that form the number, the lowest first; empty for the whole number."""
     inverted: bool = False
+    """A single bit counts the other way round: 0 is on."""
     text: str | None = None
+    """How a text is read: `number` (the number at its start) or `quantity` (a number with its unit)."""
     words: Mapping[str, str | float] | None = None
+    """The meaning of whole texts, in small letters; `*` stands for any text."""
     expect: tuple[tuple[float, float], ...] = ()
+    """Ranges of the value, one of which it must be in; none if there is no limit but the metric's."""
     absolute: bool = False
+    """The sign has another meaning and is dropped."""
     high: str = ""
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
-    unscaled: bool = False
+    lacks_scale: bool = False
     """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
-    whole: bool = False
+    counts_parts: bool = False
     """The raw number counts tenths or smaller parts, so a text with a decimal point is in another unit than the profile says."""
     parts: tuple[tuple[int, "Decoder"], ...] = ()
     """Numbers that are added (1) or taken away (-1)."""
@@ -72,7 +81,7 @@ class Decoder:
 
     def is_sentinel(self, number: float) -> bool:
         """Whether a raw number stands for "no reading"."""
-        return number in self.absent or any(low <= number <= high for low, high in self.absent_ranges)
+        return number in self.sentinels or any(low <= number <= high for low, high in self.sentinel_ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class Slot:
     metric: Metric
     decoders: tuple[Decoder, ...]
     gate: Gate | None
-    plain: bool
+    is_plain: bool
     """The first source is an integer times a scale within one range, so it may take the short path of `normalise_answers`."""
     low: float
     """Least value of the short path."""
@@ -122,14 +131,14 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate 
     """A slot. The values that the short path of `normalise_answers` needs are worked out here, once for all polls."""
     first = decoders[0]
     coded = first.states or first.numbers or first.words or first.bits or first.shift or first.cases
-    composed = first.text or first.absolute or first.high or first.unscaled or first.parts or first.absent_ranges
-    plain = not (coded or composed or gate) and len(metric.ranges) == 1
+    composed = first.text or first.absolute or first.high or first.lacks_scale or first.parts or first.sentinel_ranges
+    is_plain = not (coded or composed or gate) and len(metric.ranges) == 1
     low, high = metric.ranges[0] if metric.ranges else (0.0, 0.0)
     if first.expect:
         # The short path knows one interval: the widest. What lies outside (0 V of a dead line) takes the long path.
         widest = max(first.expect, key=lambda each: each[1] - each[0])
         low, high = max(low, widest[0]), min(high, widest[1])
-    return Slot(key, metric, decoders, gate, plain, low, min(high, MAX_VALUE))
+    return Slot(key, metric, decoders, gate, is_plain, low, min(high, MAX_VALUE))
 
 
 class _Rejected(Exception):
@@ -146,11 +155,11 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     readings = Readings()
     values = readings.values
     for slot in slots:
-        if slot.plain:
+        if slot.is_plain:
             decoder = slot.decoders[0]
             number = raw.get(decoder.ref)
             # `type() is` and not isinstance: it is faster, and leaves out bool, which no device sends.
-            if type(number) is int and -MAX_WIRE_INT < number < MAX_WIRE_INT and number not in decoder.absent:
+            if type(number) is int and -MAX_WIRE_INT < number < MAX_WIRE_INT and number not in decoder.sentinels:
                 result = number * decoder.numerator / decoder.denominator + decoder.offset
                 if slot.low <= result <= slot.high:
                     values[slot.key] = result
@@ -214,7 +223,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # a date or an address, would be taken for a reading.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
-    if number is None or (decoder.whole and isinstance(value, bytes | str) and number != int(number)):
+    if number is None or (decoder.counts_parts and isinstance(value, bytes | str) and number != int(number)):
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):
@@ -288,7 +297,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
 
 def _meant(decoder: Decoder, raw: Raw) -> float | None:
     """The value that the profile gives for a word or code; None if the source is a number with a unit."""
-    if decoder.unscaled:
+    if decoder.lacks_scale:
         raise _Rejected("decode")
     value = raw[decoder.ref]
     # Words first: a cell that usually has a number may say "N/A", which `words` can map.

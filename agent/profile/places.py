@@ -216,7 +216,7 @@ class When(Cell):
     something; with `between`, of which one has held a number in there, as for a scale that only a live line shows.
     """
     never: bool = False
-    """With `alive`: it holds as long as none of the cells has lived."""
+    """With `alive`: it holds as long as none of the cells has measured anything."""
     lines: Annotated[list[Oid], Field(max_length=8)] = Field(default_factory=list)
     """SNMP, in place of a cell: as `alive`, with voltages of the lines of one supply, which are its rows. Less than 10 is none. A line
     is also there if a later one is (a lost phase), and while no line has measured anything all of them are (a device that is off).

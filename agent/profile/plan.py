@@ -14,7 +14,7 @@ from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce
 from agent.profile.cells import ENDS_OF_16_BITS, ENDS_OF_32_BITS, RawValue
-from agent.profile.living import is_watch, lived_as, marking
+from agent.profile.in_use import is_use_condition, note_use_steps, use_key
 from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
 from agent.profile.rows import (
@@ -67,9 +67,9 @@ class Basis:
     keys: tuple[str, ...]
 
     @property
-    def lived_as(self) -> str:
-        """How to note that the cell has come to life, where it is one of `alive` or `lines`; empty for other cells."""
-        return lived_as(self.reader, self.ref) if is_watch(self.reader) else ""
+    def use_key(self) -> str:
+        """How to note that the cell was in use, where it is one of `alive` or `lines`; empty for other cells."""
+        return use_key(self.reader, self.ref) if is_use_condition(self.reader) else ""
 
     def is_as_read(self, value: RawValue) -> bool:
         """Whether the cell still holds what it did. Next to nothing ever changes, and this is ten times as fast as `holds`."""
@@ -116,7 +116,7 @@ class Plan:
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Slots and requests of a device that was not polled before, all at once; where the device sets the number of rows use `planning`."""
     marked = dict(cells)
-    run_through(marking(profile, rows, marked, set()))
+    run_through(note_use_steps(profile, rows, marked, set()))
     return run_through(planning(profile, rows, marked, role))
 
 
@@ -206,17 +206,19 @@ class _Draft:
         """Note that these series, or their absence, rest on these cells of the row."""
         for place, reader in read_again:
             ref = row.ref(place, reader)
-            # What has lived once is decided for good. Until then no reading rests on it: a cell that comes to life adds some.
-            if row.cells.get(ref) is None or (is_watch(reader) and row.has_lived(reader)):
+            # What was in use once is decided for good. Until then no reading rests on it: a cell that begins to measure adds some.
+            if row.cells.get(ref) is None or (is_use_condition(reader) and row.was_in_use(reader)):
                 continue
-            self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(() if is_watch(reader) else keys)
+            self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(
+                () if is_use_condition(reader) else keys
+            )
             if self._profile.protocol == "modbus" and not isinstance(reader, FromColumn):
                 self.fields |= {value.ref: value for value in registers_of(reader) if value.ref == ref}
             if keys and isinstance(reader, UnitBy):
                 self._checks.setdefault(poll, {})[ref] = None
             elif keys and isinstance(reader, Part):
                 self._scales.setdefault(poll, {})[ref] = None
-            if isinstance(reader, Part | When) and not is_watch(reader):
+            if isinstance(reader, Part | When) and not is_use_condition(reader):
                 for key in keys:
                     self._rests.setdefault(key, {})[ref] = isinstance(reader, Part)
 
@@ -355,9 +357,12 @@ def _cases(profile: Profile, source: Source, row: Row, fields: dict[str, Registe
         )
         for case in source.cases
     )
-    absent, ranges = _sentinels(profile, source, None)
+    sentinels, ranges = _sentinels(profile, source, None)
     return Decoder(
-        next((check.ref for check in checks if check.ref), ""), absent=absent, absent_ranges=ranges, cases=checks
+        next((check.ref for check in checks if check.ref), ""),
+        sentinels=sentinels,
+        sentinel_ranges=ranges,
+        cases=checks,
     )
 
 
@@ -370,23 +375,23 @@ def _part(
     fields: dict[str, RegisterValue],
 ) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
-    unscaled = scale is None and row.has_scale_cell(source)
+    lacks_scale = scale is None and row.has_scale_cell(source)
     # The cell that should give the unit holds an unknown value, or there is no cell for the scale: a missing reading is better than one
     # wrong by a power of ten. A scale that cannot be one is a fault of the device, so its readings are rejected rather than left out.
-    if unit is None or (scale is None and not unscaled):
+    if unit is None or (scale is None and not lacks_scale):
         return None
     scale = scale or Fraction(1)
     factor = source.factor(unit) * scale
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
-    absent, ranges = _sentinels(profile, source, metric)
+    sentinels, ranges = _sentinels(profile, source, metric)
     return Decoder(
         ref=place_ref(source, row.index, fields),
         numerator=factor.numerator,
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
         shift=source.shift,
-        absent=absent,
-        absent_ranges=ranges,
+        sentinels=sentinels,
+        sentinel_ranges=ranges,
         states=source.states or None,
         numbers=source.numbers or None,
         bits=bits or source.bit,
@@ -396,8 +401,8 @@ def _part(
         expect=_expect(source, metric),
         absolute=isinstance(source, Source) and source.absolute,
         high=_high(source, fields),
-        unscaled=unscaled,
-        whole=profile.protocol == "snmp" and source.counts_parts(),
+        lacks_scale=lacks_scale,
+        counts_parts=profile.protocol == "snmp" and source.counts_parts(),
     )
 
 

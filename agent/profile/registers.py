@@ -44,9 +44,9 @@ def place_ref(place: Place, index: str, fields: dict[str, RegisterValue]) -> str
     return ref
 
 
-def living_refs(condition: When, index: str) -> list[str]:
+def watched_refs(condition: When, index: str) -> list[str]:
     """The references of the cells of `alive` or `lines` in a row."""
-    places = (register_ref(each) if isinstance(each, Place) else each for each in living_places(condition))
+    places = (register_ref(each) if isinstance(each, Place) else each for each in watched_places(condition))
     return [f"{place}.{index}" if index and not is_instance(place) else place for place in places]
 
 
@@ -55,7 +55,7 @@ def is_instance(oid: str) -> bool:
     return oid.endswith(".0")
 
 
-def living_places(condition: When) -> list[Place | str]:
+def watched_places(condition: When) -> list[Place | str]:
     """The cells of `alive` or `lines`: columns, instances, or registers as places of their own."""
     return [
         condition.model_copy(update={"register_": each, "alive": []}) if isinstance(each, int) else each
@@ -66,7 +66,7 @@ def living_places(condition: When) -> list[Place | str]:
 def registers_of(place: Place) -> list[RegisterValue]:
     """What is to be read for this place: one register, or those of `alive`."""
     if isinstance(place, When) and place.alive:
-        return [register_value(each) for each in living_places(place) if isinstance(each, Place)]
+        return [register_value(each) for each in watched_places(place) if isinstance(each, Place)]
     return [register_value(place)]
 
 

@@ -11,9 +11,9 @@ from itertools import count
 
 from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
-from agent.profile.living import is_living, is_watch, mark
+from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, lowest_bits
-from agent.profile.registers import cell_ref, is_instance, living_places, register_ref, registers_of
+from agent.profile.registers import cell_ref, is_instance, register_ref, registers_of, watched_places
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -118,8 +118,8 @@ class Row:
 
     def _holds(self, condition: When) -> bool:
         if condition.watched():
-            lived = self.cell(mark(condition))
-            return (lived == 1 or (lived is None and bool(condition.lines))) != condition.never
+            used = self.cell(use_ref(condition))
+            return (used == 1 or (used is None and bool(condition.lines))) != condition.never
         value = self.part(condition.index) if condition.index else self.code(condition)
         if value is None:
             return condition.optional or bool(condition.without)
@@ -147,9 +147,9 @@ class Row:
         columns = [each for each in map(str, condition.watched()) if self.index and not is_instance(each)]
         return bool(columns) and all(self.cell(each) is None for each in columns)
 
-    def has_lived(self, condition: When) -> bool:
-        """Whether one of the cells of `alive` or `lines` has lived, so that the condition holds for good."""
-        return self.cell(mark(condition)) == 1
+    def was_in_use(self, condition: When) -> bool:
+        """Whether one of the cells of `alive` or `lines` was ever in use, so that the condition holds for good."""
+        return self.cell(use_ref(condition)) == 1
 
     def unit(self, source: Part) -> str | None:
         """The wire unit of a source in this row, or None if the profile does not map the row's unit code."""
@@ -180,7 +180,7 @@ class Row:
 
     def ref(self, place: str, reader: CellReader) -> str:
         """The instance of a column or instance from `cell_sources`."""
-        if is_watch(reader):
+        if is_use_condition(reader):
             fixed = not self.index or is_instance(place)
         else:
             fixed = not self.index or (isinstance(reader, When | UnitBy) and reader.column is None)
@@ -195,7 +195,7 @@ class Row:
             case FromColumn():
                 return row.label(reader)
             case When() if reader.watched():
-                return is_living(reader, value)
+                return is_measuring(reader, value)
             case When():
                 return row.holds(reader)
             case UnitBy():
@@ -218,7 +218,7 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
         if place := _place(condition):
             found.append((place, condition))
         found += [
-            (each if isinstance(each, str) else register_ref(each), condition) for each in living_places(condition)
+            (each if isinstance(each, str) else register_ref(each), condition) for each in watched_places(condition)
         ]
     for source in point.sources():
         for part in source.parts():
@@ -314,10 +314,10 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 def planning_columns(table: Table) -> list[str]:
     """Columns that planning reads in addition to `row_columns`."""
     conditions = list(_conditions(table))
-    # Marks are no columns of the device; the cells that they tell of are.
+    # Use cells are no columns of the device; the cells that they tell of are.
     watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
-    marks = {mark(each) for each in conditions if each.watched()}
-    return sorted({*deciding_columns(table), *watched} - marks - set(table.row_columns()))
+    use_cells = {use_ref(each) for each in conditions if each.watched()}
+    return sorted({*deciding_columns(table), *watched} - use_cells - set(table.row_columns()))
 
 
 def label_columns(table: Table) -> list[FromColumn]:
@@ -328,10 +328,10 @@ def label_columns(table: Table) -> list[FromColumn]:
 
 
 def deciding_columns(table: Table) -> list[str]:
-    """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales, or are marks."""
+    """Columns whose values decide how the table is planned: they hold labels, conditions, units and scales, or are use cells."""
     wanted = {source.column for source in label_columns(table)}
     wanted |= {condition.column for condition in _conditions(table) if condition.column}
-    wanted |= {mark(condition) for condition in _conditions(table) if condition.watched()}
+    wanted |= {use_ref(condition) for condition in _conditions(table) if condition.watched()}
     for point in table.points:
         for source in point.sources():
             for part in source.parts():
@@ -349,10 +349,10 @@ def planning_instances(profile: Profile) -> list[str]:
 
 
 def deciding_instances(profile: Profile) -> list[str]:
-    """Single instances whose values decide how a device is planned: they hold units and scales outside tables, or are marks."""
+    """Single instances whose values decide how a device is planned: they hold units and scales outside tables, or are use cells."""
     points = [point for table, point in profile.all_points() if table is None]
-    marks = dict.fromkeys(mark(each) for point in points for each in point.when if each.watched())
-    return [*_scale_instances(profile), *marks]
+    use_cells = dict.fromkeys(use_ref(each) for point in points for each in point.when if each.watched())
+    return [*_scale_instances(profile), *use_cells]
 
 
 def fixed_conditions(profile: Profile) -> list[When]:
@@ -396,7 +396,7 @@ def watched_registers(profile: Profile) -> frozenset[str]:
     for _, point in profile.all_points():
         for _, reader in cell_sources(None, point):
             if isinstance(reader, When | UnitBy):
-                found[is_watch(reader)].update(value.ref for value in registers_of(reader))
+                found[is_use_condition(reader)].update(value.ref for value in registers_of(reader))
     return frozenset(found[True] - found[False])
 
 

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -52,6 +53,14 @@ ACCOUNT_S = 60.0
 REPORT_WAIT_S = 2.5
 # How often `flush` checks whether it is done. `flush` runs once, for at most 5 s.
 FLUSH_STEP_S = 0.02
+
+
+class SessionEnd(NamedTuple):
+    """Why a connection ended, or could not be opened."""
+
+    why: str
+    needs_person: bool = False
+    """Whether only a person can fix the cause."""
 
 
 class Publisher:
@@ -95,12 +104,10 @@ class Publisher:
 
     def set_status(self, status: Status) -> None:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
-        held = self._refusals.held()
-        words = {
-            topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in sorted(held.items())[:NAMED_IN_STATUS]
-        }
+        refused = sorted(self._refusals.refused_topics().items())[:NAMED_IN_STATUS]
+        reasons = {topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in refused}
         self._account_at_s = time.monotonic()
-        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=words)
+        self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=reasons)
         # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
         self._offline = encode(msgspec.structs.replace(status, status="offline", account=None, devices=[], refused={}))
         self._retained.set(self._status_topic, encode(self._status))
@@ -112,7 +119,7 @@ class Publisher:
         more messages as on their way. So a change of it alone is published once a minute at most.
         """
         before = self._status.refused.keys()
-        now = sorted(self._refusals.held())[:NAMED_IN_STATUS]
+        now = sorted(self._refusals.refused_topics())[:NAMED_IN_STATUS]
         known = self._status.account
         is_old = time.monotonic() - self._account_at_s >= ACCOUNT_S
         if before != set(now) or _is_important_change(account, known) or (account != known and is_old):
@@ -174,16 +181,16 @@ class Publisher:
         while True:
             self._wake.clear()
             broker, began = self._broker, time.monotonic()
-            fault, needs_person = await obey_cancellation(self._session(broker))
-            self._set_fault(broker, fault)
+            ended = await obey_cancellation(self._session(broker))
+            self._set_fault(broker, ended.why)
             lasted_s, broker_changed = time.monotonic() - began, broker is not self._broker
-            low_s, high_s = pauses.after(lasted_s, needs_person=needs_person, broker_changed=broker_changed)
+            low_s, high_s = pauses.after(lasted_s, needs_person=ended.needs_person, broker_changed=broker_changed)
             with contextlib.suppress(TimeoutError):  # the pause is over, or the configuration has changed
                 async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
                     await self._wake.wait()
 
-    async def _session(self, broker: Broker) -> tuple[str, bool]:
-        """One connection. Returns why it ended, and True if only a person can fix the cause."""
+    async def _session(self, broker: Broker) -> SessionEnd:
+        """One connection, until it ends."""
         will = self._status_topic, self._offline
         if self._before_connect is not None:
             await self._before_connect()
@@ -199,14 +206,15 @@ class Publisher:
                 address,
             )
         except ResolveError as error:
-            return str(error), False
+            return SessionEnd(str(error))
         except ConfigError as error:  # a certificate file that was replaced by a bad one
-            return str(error), True
+            return SessionEnd(str(error), needs_person=True)
         try:
             async with client:
                 why = await self._exchange(client)
                 is_taken_over = self._is_taken_over(client)
-                return (f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why), is_taken_over
+                why = f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why
+                return SessionEnd(why, needs_person=is_taken_over)
         except asyncio.CancelledError:
             client.drop()
             raise
@@ -214,11 +222,9 @@ class Publisher:
             client.drop()
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             if refusal := refused_credentials(error):
-                return (
-                    f"the broker refuses the credentials ({refusal}); check broker.username and broker.password",
-                    True,
-                )
-            return str(error), error.is_lasting
+                why = f"the broker refuses the credentials ({refusal}); check broker.username and broker.password"
+                return SessionEnd(why, needs_person=True)
+            return SessionEnd(str(error), needs_person=error.is_lasting)
         finally:
             self._counters.connected = False
 
@@ -397,9 +403,9 @@ class Publisher:
 
     def _name_refused(self, topic: str, code: int, text: str, now_s: float) -> None:
         """Log a topic that is refused. Thousands may be refused at once, for example while no collector subscribes."""
-        kind, held = kind_of(topic), self._refusals.held()
+        kind, refused = kind_of(topic), self._refusals.refused_topics()
         if code == NO_SUBSCRIBERS:
-            if sum(each.code == code and kind_of(name) == kind for name, each in held.items()) == 1:
+            if sum(each.code == code and kind_of(name) == kind for name, each in refused.items()) == 1:
                 log.warning(
                     "agent=%s no collector subscribes to %s messages such as topic=%s; they are kept and sent again",
                     *(self._agent, kind, topic),
@@ -411,12 +417,12 @@ class Publisher:
             log.warning(
                 "agent=%s topic=%s refused by the broker (%s), one of %d; its messages are held and tried again, others go on;"
                 " allow this client to publish to it",
-                *(self._agent, topic, text, len(held)),
+                *(self._agent, topic, text, len(refused)),
             )
 
     def _count_refused(self) -> None:
         counts = dict.fromkeys((*REASON_NAMES.values(), OTHER_REASON), 0)
-        for each in self._refusals.held().values():
+        for each in self._refusals.refused_topics().values():
             counts[REASON_NAMES.get(each.code, OTHER_REASON)] += 1
         self._counters.topics_refused = counts
 
@@ -436,8 +442,8 @@ def _is_important_change(account: Account, known: Account | None) -> bool:
     """Whether an account differs in more than the first numbers still in the outbox."""
     if known is None:
         return True
-    names = {each.epoch for each in known.held}
-    is_new = any(each.epoch not in names for each in account.held)
+    names = {each.epoch for each in known.undelivered}
+    is_new = any(each.epoch not in names for each in account.undelivered)
     return is_new or (account.dropped, account.ended) != (known.dropped, known.ended)
 
 

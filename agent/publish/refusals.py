@@ -51,7 +51,7 @@ class Refusal:
     text: str
     pause_s: float
     next_s: float
-    held: bool = True
+    is_refused: bool = True
     admits: bool = False
     probe: SentKey | None = None
     tries: int = 0
@@ -75,16 +75,16 @@ class Refusals:
         """Accepted messages of each topic in `_refused`."""
 
     def __len__(self) -> int:
-        return sum(each.held for each in self._topics.values())
+        return sum(each.is_refused for each in self._topics.values())
 
-    def held(self) -> dict[str, Refusal]:
+    def refused_topics(self) -> dict[str, Refusal]:
         """The refused topics."""
-        return {topic: each for topic, each in self._topics.items() if each.held}
+        return {topic: each for topic, each in self._topics.items() if each.is_refused}
 
     def admits(self, topic: str, key: SentKey) -> bool:
         """Whether something may be sent to this topic now. True once per probe if refused: the caller must send then."""
         each = self._topics.get(topic)
-        if each is None or not each.held:
+        if each is None or not each.is_refused:
             return True
         if not each.admits:
             return False
@@ -101,13 +101,13 @@ class Refusals:
         if each is None:
             self._topics[topic] = Refusal(code, text, RETRY_S[0], now_s + self._jitter(RETRY_S[0]))
             return "new"
-        is_new = not each.held
+        is_new = not each.is_refused
         # Messages that were already in flight at the first refusal are not probes, so they do not lengthen the pause.
         each.tries = 0 if is_new else each.tries
         if is_new or each.probe == key:
             each.pause_s = min(2 * each.pause_s, RETRY_S[1])
             each.next_s = now_s + self._jitter(each.pause_s)
-            each.held, each.probe, each.admits = True, None, False
+            each.is_refused, each.probe, each.admits = True, None, False
         each.code, each.text = code, text
         return "new" if is_new else "again"
 
@@ -120,13 +120,13 @@ class Refusals:
                 del self._refused[topic], self._accepted[topic]
         each = self._topics.get(topic)
         # Only a probe: a message sent before the topic was refused may have been accepted before, too.
-        if each is None or not each.held or each.probe != key:
+        if each is None or not each.is_refused or each.probe != key:
             return []
         same = kind_of(topic), each.code
-        released = [name for name, other in self.held().items() if (kind_of(name), other.code) == same]
+        released = [name for name, other in self.refused_topics().items() if (kind_of(name), other.code) == same]
         for name in released:
             other = self._topics[name]
-            other.held, other.probe, other.admits, other.next_s = False, None, False, now_s + 2 * other.pause_s
+            other.is_refused, other.probe, other.admits, other.next_s = False, None, False, now_s + 2 * other.pause_s
         return released
 
     def due(self, now_s: float, most: int) -> list[tuple[str, Which]]:
@@ -135,7 +135,7 @@ class Refusals:
         for topic, each in sorted(self._topics.items(), key=lambda item: item[1].next_s):
             if each.next_s > now_s or len(found) >= most:
                 break
-            if not each.held:
+            if not each.is_refused:
                 del self._topics[topic]
             elif each.probe is None:
                 each.admits = True
@@ -148,10 +148,10 @@ class Refusals:
 
     def clear(self) -> list[str]:
         """Forget everything, because the broker is another one. Returns the topics that were refused."""
-        held = list(self.held())
+        topics = list(self.refused_topics())
         for each in (self._topics, self._refused, self._accepted):
             each.clear()
-        return held
+        return topics
 
     def disconnected(self) -> None:
         """Probes in flight were lost. The pauses stay, because a topic may be the reason why the broker ends connections."""

@@ -19,7 +19,7 @@ from agent.deadline import Deadline
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
-from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, answered_by, octets_or_float
+from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, WalkedRows, answered_by, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.errors import (
@@ -157,7 +157,7 @@ class GufoClient(PortionedClient):
         except _SessionReplaced:
             return await self._next_in_session(oid)
 
-    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
+    async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`."""
         try:
             return await self._walk_in_session(oid, limit)
@@ -171,8 +171,8 @@ class GufoClient(PortionedClient):
         row = await self._request(_one_getnext, (session.getnext(oid), session.getnext(WHOLE_TREE)))
         return (row[0], plain(row[1])) if row else None
 
-    async def _walk_in_session(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows below `oid`, and True if the device could not answer for `_repetitions` rows at once (the rows are incomplete)."""
+    async def _walk_in_session(self, oid: str, limit: int) -> WalkedRows:
+        """See `PortionedClient`; in one session."""
         session = await self._request(_session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
@@ -187,15 +187,16 @@ class GufoClient(PortionedClient):
                 # Some cards drop a GETBULK that is too large for them. If a GETNEXT is not answered either, the device is
                 # silent whatever the size, and this raises DeviceTimeout.
                 await self._request(_one_getnext, (rows, rows))
-                return found, True
+                return WalkedRows(found, is_incomplete=True)
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
-                return found, not single and await self._request(_one_getnext, (rows, rows)) is not None
+                has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
+                return WalkedRows(found, is_incomplete=has_more)
             if self._goes_in_circles(row[0], found, oid):
                 break
             found[row[0]] = value = plain(row[1])
             size = self._walked_bytes(size, value, oid)
-        return found, False
+        return WalkedRows(found, is_incomplete=False)
 
     async def _request(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         if self._v3 is not None:
@@ -208,14 +209,14 @@ class GufoClient(PortionedClient):
                 with Deadline(self._target.timeout_s):
                     return await self._try(call, argument)
             except TimeoutError as error:
-                unreachable, complaint = self._heard(complaint)
-                stranger = self._relay.stranger if self._relay is not None else ""
+                unreachable, complaint = self._instead_of_an_answer(complaint)
+                other_sender = self._relay.other_sender if self._relay is not None else ""
                 # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
                 # session fetches them again. A v1 or v2c device may answer from elsewhere, which only a lenient session hears.
                 self._drop_session()
                 self._lenient = self._v3 is None
                 if not left:
-                    raise self._no_answer(unreachable, complaint, stranger) from error
+                    raise self._no_answer(unreachable, complaint, other_sender) from error
             except (SnmpEncodeError, _SessionReplaced):
                 raise
             except BaseException:
@@ -237,7 +238,7 @@ class GufoClient(PortionedClient):
                     # gufo_snmp 0.13.0 raises it for a value that it cannot convert, such as an OBJECT IDENTIFIER without octets.
                     raise self._error(DeviceDecodeError, f"sent a value that cannot be decoded: {error}") from error
                 if not left:
-                    raise self._wrong(error) from error
+                    raise self._error_of(error) from error
                 if isinstance(error, SnmpAuthError):
                     # A Report, which for an authenticated request is an authentic one. The keys need not be wrong: the device may
                     # have restarted since its time was fetched. A new session fetches it again.
@@ -258,9 +259,9 @@ class GufoClient(PortionedClient):
             raise error
         return self._error(DeviceProtocolError, "sent a malformed list of values")
 
-    def _no_answer(self, unreachable: OSError | None, complaint: str, stranger: str) -> DeviceError:
-        if stranger:
-            return self._error(DeviceProtocolError, answered_by(stranger, self._target))
+    def _no_answer(self, unreachable: OSError | None, complaint: str, other_sender: str) -> DeviceError:
+        if other_sender:
+            return self._error(DeviceProtocolError, answered_by(other_sender, self._target))
         if complaint:
             return self._error(DeviceAuthError, complaint)
         if unreachable is not None:
@@ -283,13 +284,13 @@ class GufoClient(PortionedClient):
             raise _SessionReplaced from error
         return True
 
-    def _heard(self, complaint: str) -> tuple[OSError | None, str]:
+    def _instead_of_an_answer(self, complaint: str) -> tuple[OSError | None, str]:
         """What came instead of an answer: an ICMP error, and a complaint about the credential, which an earlier try may have had."""
         if self._v3 is None:
             return self._relay.unreachable if self._relay is not None else None, ""
         return self._v3.unreachable, self._v3.complaint() or complaint
 
-    def _wrong(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
+    def _error_of(self, error: SnmpDecodeError | SnmpAuthError) -> DeviceError:
         if isinstance(error, SnmpDecodeError):
             return self._error(DeviceProtocolError, f"sent something that is not SNMP: {error}")
         if self._v3 is None:

@@ -26,7 +26,7 @@ class LenientRelay:
     def __init__(self, address: str, port: int, descriptor: int) -> None:
         self.unreachable: OSError | None = None
         """The last ICMP error."""
-        self.stranger = ""
+        self.other_sender = ""
         """Who answered a request in the device's place."""
         self.repairs = 0
         """Answers that were not passed on as they came."""
@@ -80,7 +80,7 @@ class LenientRelay:
             if sender[:2] != self._peer[:2]:
                 # Only an answer to this very request says anything: anybody can send a datagram.
                 if self._request and request_id(datagram) == self._request:
-                    self.stranger = f"{sender[0]}:{sender[1]}"
+                    self.other_sender = f"{sender[0]}:{sender[1]}"
                 continue
             answer = repaired(datagram)
             self.repairs += answer != datagram

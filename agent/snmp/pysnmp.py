@@ -32,7 +32,7 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import PortionedClient, octets_or_float
+from agent.snmp.requests import PortionedClient, WalkedRows, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
@@ -194,8 +194,8 @@ class PysnmpClient(PortionedClient):
             return None
         return pairs[0][0], pairs[0][1]
 
-    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
+    async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
+        """See `PortionedClient`."""
         single = self._repetitions == 1 or self._is_v1
         found: dict[str, SnmpValue] = {}
         root, last = _numbers(oid), oid
@@ -208,22 +208,22 @@ class PysnmpClient(PortionedClient):
                 if single:
                     raise
                 await self._request(hlapi.next_cmd, at)
-                return found, True
+                return WalkedRows(found, is_incomplete=True)
             if status and not single:
-                return found, True
+                return WalkedRows(found, is_incomplete=True)
             if status and not (self._is_v1 and status == NO_SUCH_NAME):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
             if status or not pairs:
-                return found, False
+                return WalkedRows(found, is_incomplete=False)
             for name, value in pairs:
                 if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
-                    return found, False
+                    return WalkedRows(found, is_incomplete=False)
                 if name == oid or self._goes_in_circles(name, found, oid):
-                    return found, False
+                    return WalkedRows(found, is_incomplete=False)
                 last = name
                 found[name] = value
                 size = self._walked_bytes(size, value, oid)
-        return found, False
+        return WalkedRows(found, is_incomplete=False)
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""

@@ -40,7 +40,7 @@ class _Checked:
         now = asyncio.get_running_loop().time()
         if peer is None:
             for any_peer in self.peers.values():
-                any_peer.refused.count_stranger(Refusal.UNSOLICITED, now)
+                any_peer.refused.count_unknown_sender(Refusal.UNSOLICITED, now)
                 break
             return
         datagram = without_tail(datagram)

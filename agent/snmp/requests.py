@@ -11,7 +11,7 @@ import logging
 import struct
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
 from rackflow.errors import DeviceProtocolError
@@ -23,6 +23,13 @@ log = logging.getLogger(__name__)
 MAX_WALK_BYTES: Final = 16_000_000
 # How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
+
+
+class WalkedRows(NamedTuple):
+    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for."""
+
+    rows: dict[str, SnmpValue]
+    is_incomplete: bool
 
 
 class PortionedClient(ABC):
@@ -53,9 +60,9 @@ class PortionedClient(ABC):
         """See `SnmpClient.walk`. Over gufo_snmp, rows whose value is NULL are left out."""
         async with self._lock:
             while True:
-                found, too_many = await self._walk_rows(oid, limit)
-                if not too_many:
-                    return found
+                walked = await self._walk_rows(oid, limit)
+                if not walked.is_incomplete:
+                    return walked.rows
                 self._repetitions = max(1, self._repetitions // 2)
                 log.info(
                     "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
@@ -99,14 +106,14 @@ class PortionedClient(ABC):
         """One portion, split further if the device answers with fewer objects than requested. May lower `_varbinds`."""
 
     @abstractmethod
-    async def _walk_rows(self, oid: str, limit: int) -> tuple[dict[str, SnmpValue], bool]:
-        """Rows, and True if the device could not answer for `_repetitions` rows at once (the rows are then incomplete)."""
+    async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
+        """Rows below `oid`, `limit` at most, asked for `_repetitions` at a time."""
 
 
-def answered_by(stranger: str, target: SnmpTarget) -> str:
+def answered_by(other_sender: str, target: SnmpTarget) -> str:
     """What to say of a device that answers from another address or port than it was asked at."""
     return (
-        f"was asked at {target.host}:{target.port} and answered from {stranger}, which is not taken for its answer; give that "
+        f"was asked at {target.host}:{target.port} and answered from {other_sender}, which is not taken for its answer; give that "
         "address and port, or set `engine: pysnmp` for this device, which takes answers from anywhere (v1 and v2c)"
     )
 

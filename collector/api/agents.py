@@ -55,9 +55,9 @@ def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> Ag
 def _own(scene: Scene, agent: Known, metric: str) -> float | None:
     """What an agent reports of itself: the sum of the series of a metric; None if none is current."""
     found = [
-        held.value
-        for held in agent.series.values()
-        if held.series.metric.name == metric and scene.now < held.expires_at and isinstance(held.value, float)
+        latest.value
+        for latest in agent.series.values()
+        if latest.series.metric.name == metric and scene.now < latest.expires_at and isinstance(latest.value, float)
     ]
     return sum(found) if found else None
 

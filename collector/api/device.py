@@ -98,28 +98,28 @@ def readings(
     unobserved = scene.unobserved(name)
     bad = {key: reason for found in device.bad.values() for key, reason in found.items()}
     for key in sorted({*device.series, *bad}, key=natural):
-        held = device.series.get(key)
+        latest = device.series.get(key)
         spark = spark_of(key) if spark_of is not None else []
-        if held is None:
+        if latest is None:
             yield key, _rejected(key, bad[key])
             continue
-        is_current = scene.now < held.expires_at
+        is_current = scene.now < latest.expires_at
         quality, reason = _quality(
             unobserved.cause if unobserved is not None else None,
             None if is_current else bad.get(key),
             distrusted.get((name, key)),
             is_current=is_current,
         )
-        metric = held.series.metric
+        metric = latest.series.metric
         yield (
             key,
             ReadingState(
                 metric=metric.name,
-                labels=dict(held.series.labels),
+                labels=dict(latest.series.labels),
                 unit=metric.unit,
-                value=held.value if quality in {"good", "suspect"} else None,
-                last=held.value,
-                age_seconds=_age_s(scene, held) if is_exact else coarse_age(_age_s(scene, held)),
+                value=latest.value if quality in {"good", "suspect"} else None,
+                last=latest.value,
+                age_seconds=_age_s(scene, latest) if is_exact else coarse_age(_age_s(scene, latest)),
                 quality=quality,
                 reason=reason,
                 spark=spark,
@@ -165,25 +165,25 @@ def natural(key: str) -> list[str]:
     return [part.zfill(8) for part in re.split(r"(\d+)", key)]
 
 
-def _age_s(scene: Scene, held: LatestValue) -> float:
-    return round(max(0.0, scene.now - held.expires_at + held.life_s))
+def _age_s(scene: Scene, latest: LatestValue) -> float:
+    return round(max(0.0, scene.now - latest.expires_at + latest.life_s))
 
 
 def _planned(device: DeviceState, now: float) -> SeriesCount | None:
     found: dict[str, float] = {}
     left_out: dict[str, float] = {}
-    for held in device.series.values():
+    for latest in device.series.values():
         if (
-            held.series.metric.name != "dcim_device_series"
-            or not isinstance(held.value, float)
-            or now >= held.expires_at
+            latest.series.metric.name != "dcim_device_series"
+            or not isinstance(latest.value, float)
+            or now >= latest.expires_at
         ):
             continue
-        labels = dict(held.series.labels)
+        labels = dict(latest.series.labels)
         if labels.get("state") == "left_out":
-            left_out[labels.get("reason", "")] = held.value
+            left_out[labels.get("reason", "")] = latest.value
         else:
-            found[labels.get("state", "")] = held.value
+            found[labels.get("state", "")] = latest.value
     if not found and not left_out:
         return None
     return SeriesCount(planned=found.get("planned"), present=found.get("present"), left_out=left_out)

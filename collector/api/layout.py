@@ -148,10 +148,10 @@ def _series(device: DeviceState) -> SeriesOf:
     if isinstance(known, dict):
         return known
     found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
-    for key, held in device.series.items():
-        name = held.series.metric.name
+    for key, reading in device.series.items():
+        name = reading.series.metric.name
         if name in READ:
-            found.setdefault(name, []).append((key, held.series.by_name))
+            found.setdefault(name, []).append((key, reading.series.by_name))
     device.made[READ_SERIES] = found
     return found
 

@@ -203,7 +203,7 @@ def _counting(
             series[device.device] = len(device.series)
         wanted += max(series[device.device], len(device.series))
         if cause is None:
-            current += sum(scene.now < held.expires_at for held in device.series.values())
+            current += sum(scene.now < latest.expires_at for latest in device.series.values())
         yield
     for gone in series.keys() - {device.device for device in scene.latest.devices_of(scene.site)}:
         del series[gone]

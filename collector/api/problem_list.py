@@ -237,13 +237,13 @@ def _unit(condition: Condition, table: Table) -> str:
 
 def _stated(bound: Limit, table: Table, labels: dict[str, str], device: DeviceState | None) -> float | None:
     metric = table.records[bound.record].metric if bound.record else bound.metric
-    for held in device.series.values() if device is not None else ():
-        if held.series.metric.name != metric or isinstance(held.value, str):
+    for latest in device.series.values() if device is not None else ():
+        if latest.series.metric.name != metric or isinstance(latest.value, str):
             continue
-        own = dict(held.series.labels)
+        own = dict(latest.series.labels)
         is_its = all(own.get(name) in texts for name, texts in bound.where.items())
         if is_its and all(labels.get(name, text) == text for name, text in own.items() if name not in bound.where):
-            return held.value * bound.times + bound.plus
+            return latest.value * bound.times + bound.plus
     return None
 
 

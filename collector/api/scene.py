@@ -156,11 +156,11 @@ class Scene:
     ) -> Iterator[tuple[Mapping[str, str], float | str | None]]:
         """Labels and value of each series of a metric in `layout.READ`; None for one that has expired or is not observed."""
         is_seen = (self.site, device) not in self.observations.causes
-        held = self.latest.held(self.site, device)
+        readings = self.latest.readings_of(self.site, device)
         for key, own in self.layout.series.get(device, {}).get(metric, ()):
             if labels and not labels.items() <= own.items():
                 continue
-            each = held.get(key)
+            each = readings.get(key)
             yield own, each.value if each is not None and is_seen and self.now < each.expires_at else None
 
     def numbers(self, device: str, metric: str, **labels: str) -> list[float | None]:
@@ -171,10 +171,10 @@ class Scene:
         """The current values of a numeric metric's series. As `numbers`, in half of the time: it is asked of every PDU every second."""
         if (self.site, device) in self.observations.causes:
             return []
-        held, now = self.latest.held(self.site, device), self.now
+        readings, now = self.latest.readings_of(self.site, device), self.now
         found = []
         for key, _ in self.layout.series.get(device, {}).get(metric, ()):
-            each = held.get(key)
+            each = readings.get(key)
             if each is not None and now < each.expires_at and each.value.__class__ is float:
                 found.append(each.value)
         return found

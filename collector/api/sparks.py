@@ -63,8 +63,8 @@ class Sparks:
 
     def _sample(self, device: DeviceState, rings: dict[str, "array[float]"], now: float, *, is_seen: bool) -> None:
         points = max(1, int(POINTS * STEP_S / self.step_s))
-        for key, held in device.series.items():
-            if held.value.__class__ is not float or held.series.metric.type == "counter":
+        for key, reading in device.series.items():
+            if reading.value.__class__ is not float or reading.series.metric.type == "counter":
                 continue  # a state is no line, and a counter's line always rises
             ring = rings.get(key)
             if ring is None:
@@ -72,8 +72,8 @@ class Sparks:
                     self.refused += 1
                     continue
                 ring = rings[key] = array("f")
-            is_current = is_seen and now < held.expires_at
-            ring.append(held.value if is_current else nan)
+            is_current = is_seen and now < reading.expires_at
+            ring.append(reading.value if is_current else nan)
         for key, ring in list(rings.items()):
             if key not in device.series:
                 ring.append(nan)

@@ -59,19 +59,46 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class CooledRacks:
+    """What a CDU's heat is compared with: the power of the racks of its loop."""
+
+    cdus: tuple[str, ...] = ()
+    """All CDUs of the loop, which cool these racks together; empty if the site file names no loop of the CDU."""
+    power: tuple[int, ...] = ()
+    """Slots of the power of each rack."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpsLosses:
+    """Slots of the input and output power of one UPS, and the output that publishes the difference."""
+
+    taken: int
+    given: int
+    output: Output
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedRack:
+    """The power provisioned for one rack."""
+
+    power: int
+    """Slot of its present power."""
+    firm_w: float
+    """What its weakest feed may carry for hours."""
+    stranded: Output
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """What to watch in one plan of a site."""
 
-    cdus: Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
-    """CDU -> all CDUs of its loop, and slots of the power of the racks that these cool together."""
+    cdus: Mapping[str, CooledRacks]
     meters: Mapping[str, tuple[MeteredSide, ...]]
     rooms: Mapping[str, tuple[AirSensor, ...]]
     suspect_labels: Mapping[str, tuple[tuple[str, str], ...]]
     filters: tuple[Filter, ...]
-    losses: Mapping[str, tuple[int, int, Output]]
-    """UPS -> slots of its input and output power, and the output that publishes the difference."""
-    racks: Mapping[str, tuple[int, float, Output]]
-    """Rack -> slot of its power, the W that its weakest feed may carry for hours, and the output that publishes stranded power."""
+    losses: Mapping[str, UpsLosses]
+    racks: Mapping[str, ProvisionedRack]
 
 
 def plan_watched(
@@ -86,26 +113,26 @@ def plan_watched(
     described = list(site.cdus) if site is not None else []
     cdus, ups = (sorted(name for name, each in classes.items() if each == wanted) for wanted in ("cdu", "ups"))
     every = dict.fromkeys([*described, *cdus])
-    cooled: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = dict.fromkeys(every, ((), ()))
+    cooled = dict.fromkeys(every, CooledRacks())
     for loop in site.loops.values() if site is not None else ():
         members = tuple(cdu.id for cdu in (site.cdus.values() if site is not None else ()) if cdu.secondary == loop.id)
         below = tuple(racks[rack].total for rack in loop.racks) if with_racks else ()
-        cooled.update(dict.fromkeys(members, (members, below)))
-    stranded = dict(_provisioned(site, racks)) if site is not None else {}
+        cooled.update(dict.fromkeys(members, CooledRacks(members, below)))
+    provisioned = dict(_provisioned(site, racks)) if site is not None else {}
     meters = {name: found for name, each in sorted(classes.items()) if (found := plan_meters(planner, name, each))}
     rooms = plan_air(planner, site) if site is not None else {}
     filters = tuple(each for cdu in every for each in _filters(planner, cdu))
-    losses = {name: both for name in ups if (both := _losses(planner, name)) is not None}
+    losses = {name: losses_of for name in ups if (losses_of := _losses(planner, name)) is not None}
     labels = {name: planner.labels_of(name) for name in (*every, *meters, *_devices(rooms))}
-    return Watched(cooled, meters, rooms, labels, filters, losses, stranded)
+    return Watched(cooled, meters, rooms, labels, filters, losses, provisioned)
 
 
 def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
     return (sensor.device for sensors in rooms.values() for sensor in sensors)
 
 
-def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
-    """Slots of input and output power, if a UPS measures both.
+def _losses(planner: Planner, ups: str) -> UpsLosses | None:
+    """What the losses of a UPS are computed from, if it measures both sides.
 
     `as_read`, because both come from one poll. With the usual delay until other devices were read as well, a rising output would count
     later than its input, and the mean loss of a load that steps would be too low.
@@ -118,10 +145,10 @@ def _losses(planner: Planner, ups: str) -> tuple[int, int, Output] | None:
         if not ways:
             return None
         sides.append(planner.first(*ways))
-    return sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), NO_SLOT)
+    return UpsLosses(sides[0], sides[1], output_of("dcim_ups_losses_watts", planner.labels_of(ups), NO_SLOT))
 
 
-def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, tuple[int, float, Output]]]:
+def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[str, ProvisionedRack]]:
     """The power provisioned for each rack: the continuous limit of its weakest feed, since each feed must carry the rack alone."""
     volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
     for rack, slots in racks.items():
@@ -131,7 +158,8 @@ def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[s
         ]
         firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
         labels = (("site", site.id), *rack_labels(site, rack))
-        yield rack, (slots.total, firm_w, output_of("dcim_rack_stranded_power_watts", labels, NO_SLOT))
+        stranded = output_of("dcim_rack_stranded_power_watts", labels, NO_SLOT)
+        yield rack, ProvisionedRack(slots.total, firm_w, stranded)
 
 
 def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
@@ -166,24 +194,25 @@ class CycleState:
 
         Yields after each device.
 
-        `held_by` gives the latest readings of a device by series key, none while it is not observed.
+        `latest_of` gives the latest readings of a device by series key, none while it is not observed.
         `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
         """
-        held = {cdu: latest_of(cdu) for cdu in watched.cdus}
+        readings = {cdu: latest_of(cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
 
         def number(device: str, key: str) -> float | None:
-            reading = (held.get(device) or latest_of(device)).get(key)
+            reading = (readings.get(device) or latest_of(device)).get(key)
             value = reading.value if reading is not None and now < reading.expires_at else None
             return value if isinstance(value, float) else None
 
-        for cdu, (members, slots) in watched.cdus.items():
+        for cdu, racks in watched.cdus.items():
             yield
             watch = self.watches.setdefault(cdu, CduWatch())
-            judge = partial(_judge, watch, held[cdu], now, partial(_part_of_power, cdu, members, slots, before, number))
+            power_w = partial(_part_of_power, cdu, racks, before, number)
+            judge = partial(_judge, watch, readings[cdu], now, power_w)
             # Readings that could not be judged are not used: a figure from a sensor that may be stuck would be a guess.
-            unjudged: Mapping[str, str] = dict.fromkeys(held[cdu], "internal: it could not be judged")
-            suspects = self.failures.attempt(PART, judge, unjudged)
+            unjudged: Mapping[str, str] = dict.fromkeys(readings[cdu], "internal: it could not be judged")
+            suspects = self.failures.attempt(PART, judge, otherwise=unjudged)
             distrusted.update({(cdu, key): reason for key, reason in suspects.items()})
 
         def life_s(device: str, key: str) -> float:
@@ -204,24 +233,26 @@ class CycleState:
             yield Figure(output_of("dcim_device_reading_suspect", labels, NO_SLOT), 1.0, 0.0, 1.0)
         for each in watched.filters:
             failed = [_failed(output) for output in (each.clogging, each.time_to_limit)]
-            yield from self.failures.attempt(PART, partial(self._filter, each, values, wall_s), failed)
-        for ups, (taken, given, output) in watched.losses.items():
-            loss = partial(self._loss, ups, values, (taken, given), output, wall_s)
-            yield self.failures.attempt(PART, loss, _failed(output))
-        for rack, (slot, firm_w, output) in watched.racks.items():
-            stranded = partial(self._stranded, rack, values.number(slot), firm_w, output, wall_s)
-            yield self.failures.attempt(PART, stranded, _failed(output))
+            yield from self.failures.attempt(PART, partial(self._filter, each, values, wall_s), otherwise=failed)
+        for ups, losses in watched.losses.items():
+            loss = partial(self._loss, ups, losses, values, wall_s)
+            yield self.failures.attempt(PART, loss, otherwise=_failed(losses.output))
+        for rack, provisioned in watched.racks.items():
+            stranded = partial(self._stranded, rack, provisioned, values, wall_s)
+            yield self.failures.attempt(PART, stranded, otherwise=_failed(provisioned.stranded))
 
-    def _stranded(self, rack: str, power: float | None, firm_w: float, output: Output, wall_s: float) -> Figure:
-        peak = self.peaks.setdefault(rack, PeakPower())
-        if power is not None:
-            peak.add(power, wall_s)
+    def _stranded(self, rack: str, provisioned: ProvisionedRack, values: Values, wall_s: float) -> Figure:
+        peak, output = self.peaks.setdefault(rack, PeakPower()), provisioned.stranded
+        power_w = values.number(provisioned.power)
+        if power_w is not None:
+            peak.add(power_w, wall_s)
         highest = peak.highest()
         if highest is None:
             return Figure(output, None, 0.0, peak.share(), ("less than a day has been seen",))
-        return plausible_figure(output, firm_w - highest, 0.0, peak.share())
+        return plausible_figure(output, provisioned.firm_w - highest, 0.0, peak.share())
 
-    def _loss(self, ups: str, values: Values, sides: tuple[int, int], output: Output, wall_s: float) -> Figure:
+    def _loss(self, ups: str, losses: UpsLosses, values: Values, wall_s: float) -> Figure:
+        sides, output = (losses.taken, losses.given), losses.output
         taken, given = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
         if taken is None or given is None or taken <= 0:
@@ -260,27 +291,25 @@ def _failed(output: Output) -> Figure:
 
 
 def _judge(
-    watch: CduWatch, held: Mapping[str, LatestValue], now: float, power_w: Callable[[], float | None]
+    watch: CduWatch, readings: Mapping[str, LatestValue], now: float, power_w: Callable[[], float | None]
 ) -> Mapping[str, str]:
-    watch.update(held, now, power_w())
+    watch.update(readings, now, power_w())
     return watch.suspects
 
 
-def _part_of_power(
-    cdu: str, members: Sequence[str], slots: Sequence[int], before: Values | None, number: Numbers
-) -> float | None:
+def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: Numbers) -> float | None:
     """W of the racks' power that a CDU should remove; None if unknown.
 
     Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU that
     stands by gets no share.
     """
-    powers = [before.number(slot) for slot in slots] if before is not None else []
+    powers = [before.number(slot) for slot in racks.power] if before is not None else []
     known = [power for power in powers if power is not None]
-    if not known or len(known) < len(slots):
+    if not known or len(known) < len(racks.power):
         return None
     key = f"{HEAT}{{loop=secondary}}"
-    heats = [number(member, key) or 0.0 for member in members]
+    heats = [number(member, key) or 0.0 for member in racks.cdus]
     own, whole = number(cdu, key) or 0.0, sum(heats)
-    if len(members) > 1 and (own <= 0 or whole <= 0):
+    if len(racks.cdus) > 1 and (own <= 0 or whole <= 0):
         return None
-    return sum(known) * (own / whole if len(members) > 1 else 1.0)
+    return sum(known) * (own / whole if len(racks.cdus) > 1 else 1.0)

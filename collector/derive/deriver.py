@@ -88,7 +88,7 @@ class Deriver:
         engine = self._engine_of(name)
         asking = engine.is_due_steps(self._latest, time.monotonic())
         if await in_slices(self._failures.attempt_steps(PART, asking, otherwise=False)):
-            made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, None), "plan")
+            made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, otherwise=None), "plan")
             if made is None:
                 engine.postpone_plan(time.monotonic())
             else:

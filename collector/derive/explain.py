@@ -63,9 +63,9 @@ def _learned(metric: str, watched: Watched) -> Iterator[tuple[tuple[Label, ...],
                     output.labels,
                     [each.pressure_drop, each.flow, *([each.running] if each.running is not None else [])],
                 )
-    for taken, given, output in watched.losses.values():
-        if output.metric.name == metric:
-            yield output.labels, [taken, given]
-    for slot, _, output in watched.racks.values():
-        if output.metric.name == metric:
-            yield output.labels, [slot]
+    for losses in watched.losses.values():
+        if losses.output.metric.name == metric:
+            yield losses.output.labels, [losses.taken, losses.given]
+    for rack in watched.racks.values():
+        if rack.stranded.metric.name == metric:
+            yield rack.stranded.labels, [rack.power]

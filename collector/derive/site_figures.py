@@ -143,14 +143,14 @@ class SiteFigures:
         plan = self._plan if self._plan is not None and not may_plan else self.plan(latest, now)
         observations = latest.observe(now, self.name)
 
-        def held(device: str) -> Mapping[str, LatestValue]:
+        def readings_of(device: str) -> Mapping[str, LatestValue]:
             # What nobody observes is no input of anything, not even of the judgement whether a sensor can be trusted.
-            return {} if (self.name, device) in observations.causes else latest.held(self.name, device)
+            return {} if (self.name, device) in observations.causes else latest.readings_of(self.name, device)
 
         yield
         distrusted: dict[tuple[str, str], str] = {}
         if self._watched is not None:
-            distrusted = yield from self._state.update_steps(self._watched, held, self._before, now)
+            distrusted = yield from self._state.update_steps(self._watched, readings_of, self._before, now)
         self.distrusted = distrusted
         # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
         # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
@@ -162,9 +162,9 @@ class SiteFigures:
             or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
         }
         down = {device for device in silent if (self.name, device) not in observations.causes}
-        yield from self._supplies.update_steps(held, down, now)
+        yield from self._supplies.update_steps(readings_of, down, now)
         instead = self._supplies.values(self._before)
-        values = yield from compute_steps(plan, held, distrusted, now, silent, self._failures, instead)
+        values = yield from compute_steps(plan, readings_of, distrusted, now, silent, self._failures, instead)
         found = yield from figure_steps(plan, values, self._failures)
         if self._watched is not None:
             for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
@@ -283,7 +283,7 @@ class SiteFigures:
 
         def tried(name: str, plan: Callable[[], T]) -> T | None:
             mark = planner.mark()
-            outcome = self._failures.attempt(PART, lambda: (plan(),), None)
+            outcome = self._failures.attempt(PART, lambda: (plan(),), otherwise=None)
             if outcome is None:
                 failed.append(name)
                 planner.withdraw(mark)
@@ -341,6 +341,6 @@ def _counters(plan: Plan, accounts: Accounts) -> _Counters:
     for stream in accounts.streams:
         nodes = [plan.nodes[slot] for slot in inputs_of(stream.slot, plan.nodes)]
         leaves = [node for node in nodes if isinstance(node, Leaf)]
-        if stream.counter and len({leaf.device for leaf in leaves}) == 1:
+        if stream.is_counter and len({leaf.device for leaf in leaves}) == 1:
             found.setdefault(leaves[0].device, []).append((stream.quantity, [leaf.key for leaf in leaves]))
     return found

@@ -6,14 +6,14 @@ packages that are joined here do not know each other.
 
 from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.flow.spill import Spill
-from collector.flow.writer import Flush, Keep, Writer
+from collector.flow.writer import Flush, SpillMessages, Writer
 
 __all__ = [
     "Flush",
     "Ingest",
     "IngestSettings",
-    "Keep",
     "Senders",
     "Spill",
+    "SpillMessages",
     "Writer",
 ]

@@ -190,7 +190,7 @@ class Ingest:
     def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
         """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
 
-        The one place where something is taken off the books for good. What else remembers names by agent or device must be told here.
+        The only place that forgets a device or an agent for good: whatever else remembers names of them must forget them from here, too.
         """
         if topic.kind == "device":
             self._owners.release(topic.site, topic.agent, topic.device, delivery.wall_ms)

@@ -16,7 +16,7 @@ from collector.store import Persistence
 from rackflow.outbox import DiskOutbox, Limits, Message, OutboxStats
 from rackflow.process.stopping import stop_tasks
 
-# How long a write to the store waits for more held messages. The backlog comes at a bounded rate, so without this wait
+# How long a write to the store waits for more messages from disk. The backlog comes at a bounded rate, so without this wait
 # each write would have one message.
 GATHER_S = 0.2
 # The outbox does one piece of work at a time in its thread, and closing it waits for that; its task ends at once.
@@ -46,10 +46,10 @@ class Spill:
             await self._outbox.close()
 
     def stats(self) -> OutboxStats:
-        """What is held, and the limit in bytes."""
+        """What is on disk, and the limit in bytes."""
         return replace(self._outbox.stats(), limit_bytes=self._limit_bytes)
 
-    async def keep(self, deliveries: Sequence[Delivery]) -> bool:
+    async def add(self, deliveries: Sequence[Delivery]) -> bool:
         """Put deliveries on disk. Returns False if that failed or there is no room: then none of them may be acknowledged."""
         if self.stats().size_bytes >= self._limit_bytes:
             return False
@@ -68,20 +68,20 @@ class Spill:
         reprocess: Callable[[Delivery], PreparedMessage],
         most_lines: int,
     ) -> None:
-        """Store what is held, until stopped.
+        """Store what is on disk, until stopped.
 
         The same order as for live messages: store, ledger, and only then delete from disk. A kill in between leaves the
         message on disk and in the store; `_unstored` asks the ledger before it is written again.
         """
         while True:
-            held = [await self._outbox.take()]
-            prepared = [reprocess(_delivery(held[0]))]
+            messages = [await self._outbox.take()]
+            prepared = [reprocess(_delivery(messages[0]))]
             count = len(prepared[0].lines)
             try:
                 async with asyncio.timeout(GATHER_S):
                     while count < most_lines:
-                        held.append(await self._outbox.take())
-                        prepared.append(reprocess(_delivery(held[-1])))
+                        messages.append(await self._outbox.take())
+                        prepared.append(reprocess(_delivery(messages[-1])))
                         count += len(prepared[-1].lines)
             except TimeoutError:
                 pass
@@ -90,7 +90,7 @@ class Spill:
                 return
             if not await ledger.record([note for each in prepared if (note := each.ledger_note(refused)) is not None]):
                 return
-            for message in held:
+            for message in messages:
                 self._outbox.done(message.key)
 
     def _put(self, delivery: Delivery) -> int:

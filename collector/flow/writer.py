@@ -24,12 +24,12 @@ from collector.store import Persistence, wait
 log = logging.getLogger(__name__)
 # How long the store may fail before messages are put on disk: a container restart or one slow compaction passes by itself and
 # costs no disk write. With a longer time /metrics would stand still, because the broker's window fills up.
-PATIENCE_S = 2.0
+SPILL_AFTER_S = 2.0
 # Fewest messages that are taken for a broker's limit. The smallest default known is 10 (RabbitMQ's `prefetch`); below it a write for each
 # few messages would cost more than the wait.
 LEAST_WINDOW = 8
 
-Keep = Callable[[Sequence[Delivery]], Awaitable[bool]]
+SpillMessages = Callable[[Sequence[Delivery]], Awaitable[bool]]
 Count = Callable[[Iterable[Polled]], None]
 
 
@@ -56,7 +56,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         return delivery if substitute_ms is None else msgspec.structs.replace(delivery, wall_s=substitute_ms / 1000)
 
     @property
-    def is_kept(self) -> bool:
+    def can_spill(self) -> bool:
         """Whether it goes to disk while the store is away. Derived points do not, because they are calculated anew."""
         return self.delivery is not None and bool(self.prepared.lines)
 
@@ -95,7 +95,7 @@ class BrokerWindow:
 class Writer:
     """Batches messages, has them stored or else kept on disk, then acknowledges them. One task runs it.
 
-    `keep` puts deliveries on disk; it is None if no outbox is configured. `count` gets each durable poll once.
+    `spill` puts deliveries on disk; it is None if no outbox is configured. `count` gets each durable poll once.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Writer:
         ledger: LedgerFile,
         tally: Counters,
         acknowledge: Callable[[Delivery], None],
-        keep: Keep | None,
+        spill: SpillMessages | None,
         count: Count,
     ) -> None:
         self._persistence = persistence
@@ -113,7 +113,7 @@ class Writer:
         self._ledger = ledger
         self._tally = tally
         self._acknowledge = acknowledge
-        self._keep = keep
+        self._spill = spill
         self._count = count
         self._pending: deque[Pending] = deque()
         self._received = 0
@@ -227,24 +227,28 @@ class Writer:
         # poll was counted the first time.
         counts = [each.prepared for each in new if not self._waits(each)]
         substituted = [each for each in new if each.has_substitute_time]
-        kept = (
-            substituted if self._keep and substituted and await self._keep([e.received() for e in substituted]) else []
+        spilled_first = (
+            substituted
+            if self._spill and substituted and await self._spill([e.received() for e in substituted])
+            else []
         )
         refused = set[str]()
         outcome = await self._store_or_spill(
-            [each for each in new if not each.has_substitute_time] if kept else new, refused
+            [each for each in new if not each.has_substitute_time] if spilled_first else new, refused
         )
         notes = [note for each in chunk if (note := each.prepared.ledger_note(refused)) is not None]
         match outcome:
-            case "stored" if not kept:
+            case "stored" if not spilled_first:
                 recorded = await self._ledger.record(notes)
-            case "stored" | "kept":
+            case "stored" | "spilled":
                 # A message on disk is recorded as waiting, not as stored: if the disk is lost, the ledger must not claim the
                 # message. Draining records it as stored.
-                on_disk = kept if outcome == "stored" else new
-                waiting = [note for each in on_disk if each.is_kept and isinstance(note := each.prepared.note, Entry)]
-                held = {(entry.key, entry.seq) for entry in waiting}
-                others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in held)]
+                on_disk = spilled_first if outcome == "stored" else new
+                waiting = [note for each in on_disk if each.can_spill and isinstance(note := each.prepared.note, Entry)]
+                numbers_on_disk = {(entry.key, entry.seq) for entry in waiting}
+                others = [
+                    note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in numbers_on_disk)
+                ]
                 recorded = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
             case _:
                 return False
@@ -264,20 +268,20 @@ class Writer:
         known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
         return [each for each in chunk if id(each.prepared.note) not in known]
 
-    async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "kept", "stopped"]:
+    async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in new for line in each.prepared.lines]
-        kept = [each.received() for each in new if each.is_kept]
+        to_spill = [each.received() for each in new if each.can_spill]
         while lines:
-            # While the store is known to fail, only `drain` tries it; here each batch would wait for `PATIENCE_S` anew.
-            if self._keep is None or self._persistence.fault is None:
-                outcome = await self._persistence.store(lines, refused, PATIENCE_S if self._keep else None)
+            # While the store is known to fail, only `drain` tries it; here each batch would wait for `SPILL_AFTER_S` anew.
+            if self._spill is None or self._persistence.fault is None:
+                outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)
                 if outcome == "stored":
                     return "stored"
-            if self._keep is not None and (not kept or await self._keep(kept)):
-                return "kept"
+            if self._spill is not None and (not to_spill or await self._spill(to_spill)):
+                return "spilled"
             if self._stopping.is_set():
                 return "stopped"
             # Neither the store nor the disk works. Nothing is acknowledged, and the broker keeps new messages.
-            await wait(self._stopping, PATIENCE_S)
+            await wait(self._stopping, SPILL_AFTER_S)
         return "stored"

@@ -87,7 +87,7 @@ class Latest:
         """The sites that have devices or agents, sorted."""
         return sorted({site for site, _ in (*self._devices, *self._agents)})
 
-    def held(self, site: str, device: str) -> Mapping[str, LatestValue]:
+    def readings_of(self, site: str, device: str) -> Mapping[str, LatestValue]:
         """Readings of one device by series key, expired ones too; empty if the device is not known."""
         found = self._devices.get((site, device))
         return found.series if found is not None else {}
@@ -180,12 +180,12 @@ class Latest:
             entry.value, entry.stamp = value, stamp
 
     def _row(self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp) -> Sequence[LatestValue | None]:
-        """What is held of each series of a batch, new ones included; None for what is beyond the limit."""
+        """The latest value of each series of a batch, new ones made; None for those beyond the limit."""
         found: list[LatestValue] = []
         refused: list[int] = []
-        layout, held = readings.layout, owner.series
+        layout, known = readings.layout, owner.series
         for at, series in enumerate((*layout.numbers, *layout.words)):
-            entry = held.get(series.key)
+            entry = known.get(series.key)
             if entry is None:
                 cost = len(series.metric.states) or 1
                 if self.size + cost > self.limit:
@@ -194,7 +194,7 @@ class Latest:
                     continue
                 self.size += cost
                 self.changes += 1
-                entry = held[series.key] = LatestValue(series, "", stamp)
+                entry = known[series.key] = LatestValue(series, "", stamp)
                 owner.made.clear()
             found.append(entry)
         if not refused:
@@ -291,14 +291,14 @@ class Latest:
                 yield
 
     def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
-        held = owner.series
-        gone = [key for key, entry in held.items() if all_of_it or now >= entry.stamp.expires_at]
+        known = owner.series
+        gone = [key for key, entry in known.items() if all_of_it or now >= entry.stamp.expires_at]
         for key in gone:
-            self.size -= len(held.pop(key).series.metric.states) or 1
+            self.size -= len(known.pop(key).series.metric.states) or 1
         if gone:
             owner.rows.clear()
             owner.made.clear()
-        owner.first_expiry = min((entry.stamp.expires_at for entry in held.values()), default=math.inf)
+        owner.first_expiry = min((entry.stamp.expires_at for entry in known.values()), default=math.inf)
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))

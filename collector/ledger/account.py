@@ -123,19 +123,19 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
 
 def _highest(record: EpochRecord, chunks: Sequence[Chunk]) -> int:
     """The highest number known from messages or statements. Later numbers are unknown, and do not count as missing."""
-    said = [last for _, last in record.held] + [last for _, last, _ in record.dropped]
+    said = [last for _, last in record.undelivered] + [last for _, last, _ in record.dropped]
     last_run = next((runs for chunk in reversed(chunks) if (runs := known_runs(chunk))), [(0, 0)])
     return max([record.ended, *said, last_run[-1][1]])
 
 
 def _claims(record: EpochRecord, lowest: int, highest: int) -> list[tuple[int, int, str | None]]:
-    """What the agent says of numbers from `lowest` to `highest`, in order and without overlaps: dropped with a reason, or (None) held.
+    """What the agent says of numbers from `lowest` to `highest`, in order and without overlaps: the reason of a drop, or None: undelivered.
 
-    Of claims that overlap, the first counts, and a drop before what is held. One pass over the sorted ends, with the claims that are
+    Of claims that overlap, the first counts, and a drop before what is undelivered. One pass over the sorted ends, with the claims that are
     open at each: taking each claim out of a list of gaps, as was done before, took the number of claims times that of gaps.
     """
     said: list[tuple[int, int, str | None]] = [*record.dropped]
-    said += [(first, last or highest, None) for first, last in record.held]
+    said += [(first, last or highest, None) for first, last in record.undelivered]
     ends: dict[int, list[int]] = {}
     for at, (first, last, _) in enumerate(said):
         begin, end = max(first, lowest), min(last, highest) + 1
@@ -165,7 +165,7 @@ def merge(
 ) -> tuple[EpochRecord, list[Chunk]]:
     """Merge what two collectors know of one epoch. A message that both stored is a duplicate.
 
-    Of the ranges that the agent still holds, the newer record's (`seen_ms`) count, because these ranges shrink. Drops and the
+    Of the ranges that the agent has not delivered, the newer record's (`seen_ms`) count, because these ranges shrink. Drops and the
     last number only grow, so those of both count. `known_from` is the higher one: messages that the older collector missed
     before the newer one existed may have gone to a third, so one collector alone does not make them missing.
     """
@@ -186,7 +186,7 @@ def merge(
             have.dead[reason] = have.dead.get(reason, 0) | bits
         have.widen(chunk.first_ms, chunk.last_ms)
     first, second = one[0], other[0]
-    newer = max((first, second), key=lambda record: (record.seen_ms, record.held, record.known_from))
+    newer = max((first, second), key=lambda record: (record.seen_ms, record.undelivered, record.known_from))
     record = replace(
         newer,
         known_from=max(first.known_from, second.known_from),

@@ -96,7 +96,7 @@ class EpochRecord:
     duplicates: int = 0
     ended: int = 0
     """The epoch's last number, as reported by a later epoch of the agent; 0 while unknown."""
-    held: list[tuple[int, int]] = field(default_factory=list)
+    undelivered: list[tuple[int, int]] = field(default_factory=list)
     """Ranges the agent last said it still has; a last number of 0 means "and everything after"."""
     dropped: list[tuple[int, int, str]] = field(default_factory=list)
     last_chunk: int = -1

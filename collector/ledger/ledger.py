@@ -141,9 +141,11 @@ class Ledger:
         own = self._epoch_record(key, 1, statement.wall_ms, following=False)
         if own is None:
             return
-        held, dropped, ended = (_by_epoch(said) for said in (account.held, account.dropped, account.ended))
+        undelivered, dropped, ended = (
+            _by_epoch(said) for said in (account.undelivered, account.dropped, account.ended)
+        )
         for epoch, record in self._by_agent[key[:2]].items():
-            said = held.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
+            said = undelivered.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
             if record.order <= own.order or any(said):
                 self._restate(record, *said, present=record is own)
 
@@ -165,7 +167,7 @@ class Ledger:
     def wanted_of(self, site: str, agent: str) -> dict[EpochKey, int]:
         """The epochs of which an agent may still hold messages, newest first, each with its lowest such number.
 
-        These are the epochs that its last statement named as held, and its running one: the newest, or the last heard of, because an
+        These are the epochs that its last statement named as undelivered, and its running one: the newest, or the last heard of, because an
         agent need not make statements. Empty if it was retired, or nothing is known of it.
         """
         retired = self._retired.get((site, agent))
@@ -180,9 +182,9 @@ class Ledger:
             max(records, key=lambda record: record.order).key.epoch,
             max(records, key=lambda record: (record.seen_ms, record.order)).key.epoch,
         }
-        wanted = [record for record in records if record.held or record.key.epoch in running]
+        wanted = [record for record in records if record.undelivered or record.key.epoch in running]
         wanted.sort(key=lambda record: record.order, reverse=True)
-        return {record.key: min((first for first, _ in record.held), default=1) for record in wanted}
+        return {record.key: min((first for first, _ in record.undelivered), default=1) for record in wanted}
 
     def agents(self) -> list[tuple[str, str]]:
         """Site and name of each agent that is not retired."""
@@ -191,13 +193,13 @@ class Ledger:
     def _restate(
         self,
         record: EpochRecord,
-        still_held: Sequence[Numbers],
+        now_undelivered: Sequence[Numbers],
         now_dropped: Sequence[Numbers],
         now_ended: Sequence[Numbers],
         *,
         present: bool,
     ) -> None:
-        held = [(each.first, 0 if present else each.last) for each in still_held[:MAX_RANGES]]
+        undelivered = [(each.first, 0 if present else each.last) for each in now_undelivered[:MAX_RANGES]]
         reasons = self._reasons.setdefault(record.key[:2], set())
         dropped = [(each.first, each.last, _known_reason(each.reason, reasons)) for each in now_dropped[:MAX_RANGES]]
         # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; ranges it named earlier
@@ -206,12 +208,12 @@ class Ledger:
             known = set(dropped)
             dropped += [each for each in record.dropped if each not in known][: MAX_RANGES - len(dropped)]
         agent = record.key[:2]
-        room = max(0, MAX_RANGES_OF_AGENT - self._ranges[agent] + len(record.held) + len(record.dropped))
-        held, dropped = held[:room], dropped[: max(0, room - len(held))]
+        room = max(0, MAX_RANGES_OF_AGENT - self._ranges[agent] + len(record.undelivered) + len(record.dropped))
+        undelivered, dropped = undelivered[:room], dropped[: max(0, room - len(undelivered))]
         ended = max([record.ended, *(each.last for each in now_ended)])
-        if (held, dropped, ended) != (record.held, record.dropped, record.ended):
-            self._ranges[agent] += len(held) + len(dropped) - len(record.held) - len(record.dropped)
-            record.held, record.dropped, record.ended = held, dropped, ended
+        if (undelivered, dropped, ended) != (record.undelivered, record.dropped, record.ended):
+            self._ranges[agent] += len(undelivered) + len(dropped) - len(record.undelivered) - len(record.dropped)
+            record.undelivered, record.dropped, record.ended = undelivered, dropped, ended
             self._dirty_epochs.add(record.key)
 
     def unloaded(self, entries: Iterable[Entry]) -> set[tuple[EpochKey, int]]:
@@ -254,7 +256,7 @@ class Ledger:
     def _remove_epochs(self, keys: set[EpochKey]) -> None:
         for key in keys:
             siblings = self._by_agent[key[:2]]
-            self._ranges[key[:2]] -= len(self.epochs[key].held) + len(self.epochs[key].dropped)
+            self._ranges[key[:2]] -= len(self.epochs[key].undelivered) + len(self.epochs[key].dropped)
             del self.epochs[key], siblings[key.epoch]
             if not siblings:
                 del self._by_agent[key[:2]]
@@ -346,7 +348,7 @@ class Ledger:
         return record
 
     def _add(self, record: EpochRecord) -> None:
-        self._ranges[record.key[:2]] += len(record.held) + len(record.dropped)
+        self._ranges[record.key[:2]] += len(record.undelivered) + len(record.dropped)
         self._reasons.setdefault(record.key[:2], set()).update(reason for _, _, reason in record.dropped)
         self.epochs[record.key] = record
         self._by_agent.setdefault(record.key[:2], {})[record.key.epoch] = record

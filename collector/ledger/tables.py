@@ -1,7 +1,8 @@
 """The ledger's SQLite tables, and its JSON form for other hosts.
 
 The column names, their order and the JSON arrays are formats: files outlive versions, and `/ledger` is read by other
-collectors. `place` in a table is `EpochRecord.order`.
+collectors. In the tables `place` is `EpochRecord.order`, and `held` what
+is undelivered of an epoch and what waits of a chunk.
 """
 
 import secrets
@@ -98,7 +99,7 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
             [
                 (
                     *(*record.key, record.order, record.known_from, record.born_ms, record.seen_ms, record.duplicates),
-                    *(record.ended, _json(record.held), _json(record.dropped)),
+                    *(record.ended, _json(record.undelivered), _json(record.dropped)),
                 )
                 for record in changes.epochs
             ],
@@ -134,7 +135,7 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
     columns = f"{named}, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped"
     full = f"{where} AND stored IS NULL" if key else "WHERE stored IS NULL"
     records = {}
-    for *name, place, known_from, born_ms, seen_ms, duplicates, ended, held, dropped in db.execute(
+    for *name, place, known_from, born_ms, seen_ms, duplicates, ended, undelivered, dropped in db.execute(
         f"SELECT {columns} FROM epoch {where}",  # noqa: S608 - constants
         key,
     ):
@@ -145,11 +146,11 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
         record = records[tuple(name)] = EpochRecord(
             EpochKey(*name), known_from, born_ms, seen_ms, duplicates, ended, order=place
         )
-        record.held = msgspec.json.decode(held, type=list[tuple[int, int]])
+        record.undelivered = msgspec.json.decode(undelivered, type=list[tuple[int, int]])
         record.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
     rows = db.execute(f"SELECT {named}, {_CHUNK} FROM chunk {full} ORDER BY number", key)  # noqa: S608 - constants
-    for *name, number, first_ms, last_ms, stored, held, dead, span in rows:
-        records[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, held, dead, span)))
+    for *name, number, first_ms, last_ms, stored, waiting, dead, span in rows:
+        records[tuple(name)].full.append(_chunk((number, first_ms, last_ms, stored, waiting, dead, span)))
     tops = db.execute(f"SELECT {named}, max(number + span) - 1 FROM chunk {where} GROUP BY 1, 2, 3", key)  # noqa: S608 - constants
     for *name, last in tops:
         records[tuple(name)].last_chunk = last
@@ -227,7 +228,7 @@ def encode_snapshot(page: LedgerSnapshot) -> bytes:
                 [
                     [*record.key],
                     [record.known_from, record.born_ms, record.seen_ms, record.duplicates, record.ended],
-                    record.held,
+                    record.undelivered,
                     record.dropped,
                     [_row(chunk) for chunk in chunks],
                 ]
@@ -256,8 +257,10 @@ def decode_snapshot(text: bytes) -> LedgerSnapshot:
     try:
         found = msgspec.json.decode(text, type=_Json)
         epochs = []
-        for key, numbers, held, dropped, rows in found.books:
-            epochs.append((EpochRecord(key, *numbers, held=held, dropped=dropped), [_chunk(row) for row in rows]))
+        for key, numbers, undelivered, dropped, rows in found.books:
+            epochs.append(
+                (EpochRecord(key, *numbers, undelivered=undelivered, dropped=dropped), [_chunk(row) for row in rows])
+            )
     except (*MALFORMED, RecursionError) as error:
         raise RackflowError(f"this is no ledger: {error}") from error
     return LedgerSnapshot(found.ledger, found.created_ms, epochs)
@@ -269,15 +272,15 @@ def _row(chunk: Chunk) -> _Row:
 
 
 def _chunk(row: _Row) -> Chunk:
-    number, first_ms, last_ms, stored, held, dead, span = row
+    number, first_ms, last_ms, stored, waiting, dead, span = row
     # A merged chunk has all its messages stored. The bits of others are as many as a chunk has numbers.
     fits = stored is None or (span == 1 and len(stored) == _BYTES)
-    fits = fits and (held is None or len(held) == _BYTES) and span >= 1 and number + span <= MOST
+    fits = fits and (waiting is None or len(waiting) == _BYTES) and span >= 1 and number + span <= MOST
     if not (fits and _are_counts(number, span) and _are_times(first_ms, last_ms)):
         raise ValueError(f"an impossible chunk: {number!r}")
-    bits, waiting = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, held))
+    stored_bits, waiting_bits = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, waiting))
     reasons = {reason: int(bits, 16) for reason, bits in msgspec.json.decode(dead, type=dict[str, str]).items()}
-    return Chunk(number, first_ms, last_ms, bits, waiting, reasons, span)
+    return Chunk(number, first_ms, last_ms, stored_bits, waiting_bits, reasons, span)
 
 
 def _are_counts(*numbers: object) -> bool:

@@ -28,8 +28,8 @@ ASKED: Final = "late_asked"
 """Name of what is kept of a layout (`Layout.made`)."""
 # Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
 MAX_SPANS = 10_000
-# Readings that are held, of all devices together; each costs some 200 bytes. The rest is not judged.
-MAX_HELD = 50_000
+# Readings in memory, of all devices together; each costs some 200 bytes. The rest is not judged.
+MAX_READINGS = 50_000
 # How often shares of devices are counted, in the readings' own time: each count looks at all devices.
 SHARES_EVERY_S = 1.0
 
@@ -58,7 +58,7 @@ class _Span:
     over_s: float = 0.0
     """When a reading first did not show it any more, since it last held."""
     held_s: float = 0.0
-    is_told: bool = False
+    has_lasted: bool = False
     """Whether it held for as long as it must."""
 
     def hold(self, value: float, at_s: float, poll_s: float) -> None:
@@ -68,10 +68,10 @@ class _Span:
             self.held_s += at_s - self.last_s
         else:
             self.holds, self.run_from_s = True, at_s
-            if not self.is_told and not self.problem.within_s:
+            if not self.has_lasted and not self.problem.within_s:
                 self.since_s = at_s
         held_s = self.held_s if self.problem.within_s else at_s - self.run_from_s
-        self.is_told = self.is_told or held_s >= self.problem.hold_s
+        self.has_lasted = self.has_lasted or held_s >= self.problem.hold_s
         self.value, self.last_s, self.poll_s = value, at_s, poll_s
         lower = any(condition.below is not None for condition in self.problem.when)
         self.peak = min(self.peak, value) if lower else max(self.peak, value)
@@ -111,7 +111,7 @@ class LateJudge:
         self._devices: dict[tuple[str, str], _Device] = {}
         self._spans: dict[Key, _Span] = {}
         self._closed: list[_Span] = []
-        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
+        self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         self.refused = 0
         """Problems that were not followed because there were too many."""
 
@@ -144,13 +144,13 @@ class LateJudge:
         batch, until_s = late.batch, at_s + shelf_life_s(late.batch.interval_s)
         device.at_s = at_s
         if not batch.up:
-            self._held -= len(device.values)
+            self._readings -= len(device.values)
             device.values.clear()
         asked = _asked(late.readings.layout, self._evaluator.metrics)
         for each in asked.numbers:
-            self._hold(device, each, late.readings.numbers[each.place], until_s)
+            self._keep_reading(device, each, late.readings.numbers[each.place], until_s)
         for each in asked.words:
-            self._hold(device, each, late.readings.words[each.place], until_s)
+            self._keep_reading(device, each, late.readings.words[each.place], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
         subject = Subject(
             {**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent
@@ -165,11 +165,11 @@ class LateJudge:
         subject.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
         return subject
 
-    def _hold(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
+    def _keep_reading(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
         if place.key not in device.values:
-            if self._held >= MAX_HELD:
+            if self._readings >= MAX_READINGS:
                 return
-            self._held += 1
+            self._readings += 1
         device.values[place.key] = place, value, until_s
 
     def _note(
@@ -197,7 +197,7 @@ class LateJudge:
             if span.is_over(at_s):
                 known.discard(key)
                 gone = self._spans.pop(key)
-                if gone.is_told:
+                if gone.has_lasted:
                     self._closed.append(gone)
 
     def _count_shares(self, at_s: float, poll_s: float) -> None:
@@ -223,7 +223,7 @@ class LateJudge:
 
     def settle(self, goes_on: Collection[Key], active: Iterable[Tracked]) -> list[Ended]:
         """What began and is over, in the order of its end; all is forgotten then. `active` are the present problems."""
-        over = [*self._closed, *(span for key, span in self._spans.items() if span.is_told and key not in goes_on)]
+        over = [*self._closed, *(span for key, span in self._spans.items() if span.has_lasted and key not in goes_on)]
         others = [*over, *(self._spans[key] for key in goes_on)]
         present = list(active)
         ended = [_ended(each, others, present) for each in over]
@@ -232,7 +232,7 @@ class LateJudge:
         self._closed.clear()
         self._shares.keep(())
         self._evaluator.memory.forget(math.inf)
-        self._counted_s, self._uncounted, self._held = 0.0, 0, 0
+        self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)
 
 
@@ -306,7 +306,7 @@ def _explains(name: str, labels: Labels, span: _Span) -> bool:
     return place is not None and place == place_of(labels, by) and span.problem.admits(name, dict(span.labels))
 
 
-def news(ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[Tracked]) -> Iterator[Ended]:
+def not_told_yet(ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[Tracked]) -> Iterator[Ended]:
     """Those that nothing stands for yet: a problem that was told before the outage has one end, told when it was known."""
     told: dict[Key, list[tuple[float, float]]] = {}
     for each in kept:

@@ -14,7 +14,7 @@ import msgspec
 
 from collector.derive import SiteLimit
 from collector.problems.history import History
-from collector.problems.late import LateJudge, LateReadings, news
+from collector.problems.late import LateJudge, LateReadings, not_told_yet
 from collector.problems.table import Table
 from collector.problems.tracker import RESTORED_S, Tracker
 from collector.readings import Readings
@@ -100,7 +100,7 @@ class LateQueue:
     def _take_one(self) -> None:
         late = self._waiting.popleft()
         self._readings -= len(late.readings.numbers) + len(late.readings.words)
-        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), None)
+        self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
     def look(self) -> None:
         """Note since when present problems have held, and once the backlog has ended what is over."""
@@ -116,7 +116,7 @@ class LateQueue:
             self._tracker.note_earlier(key, since_s)
         active = self._tracker.active()
         ended = self._judge.settle(goes_on, active)
-        found = list(news(ended, self._history.since(0.0, self._wall()), active))
+        found = list(not_told_yet(ended, self._history.since(0.0, self._wall()), active))
         for each in found:
             self._history.add(each)
         log.info("late readings judged problems_over=%d messages_left_out=%d", len(found), self.left_out)

@@ -116,7 +116,7 @@ class Monitor:
         self._turn: tuple[float, float] | None = None
         """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
-        self._told: dict[str, set[Key]] = {}
+        self._notified: dict[str, set[Key]] = {}
 
     def take_limits(self, site: Site | None, thermal: Thermal) -> None:
         """Take limits from the site file, for devices that state none themselves, and the places of their sensors."""
@@ -205,7 +205,7 @@ class Monitor:
     def _outline(self) -> object:
         """Which problems are active and who was told of them: a change of these is written at once, a change of values is not."""
         active = {(each.key, each.since_s) for each in self.tracker.active()}
-        return active, {url: frozenset(keys) for url, keys in self._told.items()}
+        return active, {url: frozenset(keys) for url, keys in self._notified.items()}
 
     async def _keep_history(self) -> None:
         waiting = self.history.take_waiting()
@@ -217,10 +217,10 @@ class Monitor:
             self.history.give_back(waiting)
             self._failures.count(FILE_PART, error)
 
-    def told(self, url: str) -> set[Key]:
+    def notified(self, url: str) -> set[Key]:
         """What one webhook has been told of, for it to keep. After a restart it is told neither again, nor of an end unheard of."""
         # The address may carry a password, and the file is no place for it.
-        return self._told.setdefault(sha256(url.encode()).hexdigest(), set())
+        return self._notified.setdefault(sha256(url.encode()).hexdigest(), set())
 
     def tick(self) -> None:
         """Begin and end problems that are due, and tell the listeners."""
@@ -246,7 +246,7 @@ class Monitor:
         for site, name in names:
             device = self._latest.device(site, name)
             if device is not None:
-                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), None)
+                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), otherwise=None)
 
     def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
@@ -298,7 +298,7 @@ class Monitor:
 
     def _attempt(self, key: SubjectKey, subject: Subject, now: float) -> None:
         self._known.add(key)
-        self._failures.attempt(PART, lambda: self._update(key, subject, now), None)
+        self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> None:
         wall_s = self._wall()
@@ -374,16 +374,18 @@ class Monitor:
         for name, pairs, peaks in before.highest:
             if peaks:
                 self._evaluator.memory.highest[name, tuple(pairs)] = peaks
-        for url, keys in state.told.items():
-            self._told[url] = {(name, tuple(pairs)) for name, pairs in keys}
+        for url, keys in state.notified.items():
+            self._notified[url] = {(name, tuple(pairs)) for name, pairs in keys}
 
     def _present(self) -> bytes:
         problems = [
             Saved(each.problem.name, list(each.labels), list(each.subject), each.value, each.peak, each.since_s)
             for each in self.tracker.active()
         ]
-        told = {url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._told.items()}
-        return msgspec.json.encode(Present(1, problems, told))
+        notified = {
+            url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._notified.items()
+        }
+        return msgspec.json.encode(Present(1, problems, notified))
 
 
 def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`

@@ -55,7 +55,7 @@ _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
 
 class Target(Protocol):
-    """One that is told. `body` makes a request of some problems; None if none of them concerns it."""
+    """One that is notified of problems. `body` makes a request of some problems; None if none of them concerns it."""
 
     @property
     def url(self) -> str:
@@ -64,7 +64,7 @@ class Target(Protocol):
 
     @property
     def repeats(self) -> bool:
-        """Whether what is active must be told again and again."""
+        """Whether what is active must be repeated."""
         ...
 
     def end_after_s(self, problem: Problem, /) -> float:
@@ -118,10 +118,10 @@ class Webhook:
 
     repeats = False
 
-    def __init__(self, config: WebhookConfig, told: set[Key]) -> None:
+    def __init__(self, config: WebhookConfig, notified: set[Key]) -> None:
         self.url = config.url
         self._severity = config.severity
-        self._told = told
+        self._notified = notified
 
     def end_after_s(self, _: Problem, /) -> float:
         """A value that goes to and fro at its limit is one message. `Tracker` knows what an ended problem still explains."""
@@ -129,7 +129,7 @@ class Webhook:
 
     def is_stale(self, each: Tracked, _: float, /) -> bool:
         """It is not told of the end of what it was not told of."""
-        return not each.is_active and each.key not in self._told
+        return not each.is_active and each.key not in self._notified
 
     def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
         """The problems that it has not been told of, and those it was told of that have ended."""
@@ -140,12 +140,12 @@ class Webhook:
         """What was delivered: as it was told, because meanwhile it may have ended or begun anew."""
         for each, report in sent:
             if self._concerns(each.key, report):
-                (self._told.discard if report.status == "ended" else self._told.add)(each.key)
+                (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
 
     def _concerns(self, key: Key, report: ProblemReport) -> bool:
         if report.status == "ended":
-            return key in self._told
-        is_new = key not in self._told and report.cause is None and report.maintenance is None
+            return key in self._notified
+        is_new = key not in self._notified and report.cause is None and report.maintenance is None
         return is_new and _RANK[report.severity] <= _RANK[self._severity]
 
 
@@ -267,19 +267,19 @@ class Pusher:
             if not self._is_failing:
                 why = str(error) or f"no answer within {TIMEOUT_S:g} s"
                 where = redact_urls(self._target.url)
-                log.warning("problems cannot be told, trying again target=%s error=%s", where, redact_urls(why))
+                log.warning("problems cannot be delivered, trying again target=%s error=%s", where, redact_urls(why))
             self._is_failing = True
             return status
         if self._is_failing:
-            log.warning("problems are told again target=%s", redact_urls(self._target.url))
+            log.warning("problems are delivered again target=%s", redact_urls(self._target.url))
         self._is_failing = False
         return OK
 
 
-def targets(config: ProblemsConfig, told: Callable[[str], set[Key]]) -> list[Target]:
-    """Everybody who is told, as the configuration says. `told` has what a webhook was told of before."""
+def targets(config: ProblemsConfig, notified: Callable[[str], set[Key]]) -> list[Target]:
+    """Everybody who is notified, as the configuration says. `notified` gives the problems that a webhook was notified of before."""
     found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
-    return [*found, *(Webhook(each, told(each.url)) for each in config.webhooks)]
+    return [*found, *(Webhook(each, notified(each.url)) for each in config.webhooks)]
 
 
 def _retry_after_s(text: str, wall_s: float) -> float:

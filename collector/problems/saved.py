@@ -42,12 +42,12 @@ class Saved(msgspec.Struct, rename={"subject": "unit"}):
     since_s: float
 
 
-class Present(msgspec.Struct):
-    """The present problems, and who was told of which; `seen` and `highest` are in files of 0.1 and before."""
+class Present(msgspec.Struct, rename={"notified": "told"}):
+    """The present problems, and which webhook was notified of which; `seen` and `highest` are in files of 0.1 and before."""
 
     version: int
     problems: list[Saved]
-    told: dict[str, list[tuple[str, Labels]]] = {}
+    notified: dict[str, list[tuple[str, Labels]]] = {}
     seen: Seen = []
     highest: Highest = []
 

@@ -36,7 +36,7 @@ def start_problems(
         )
         monitor.listeners.append(reader.note)
         optional.start(ACKNOWLEDGED_PART, reader.run)
-    for target in targets(config, monitor.told):
+    for target in targets(config, monitor.notified):
         pusher = Pusher(target, monitor.tracker, failures, config.runbook_base)
         monitor.listeners.append(pusher.offer)
         optional.start(PUSH_PART, pusher.run)

@@ -6,6 +6,7 @@ Times of holding are monotonic, because a jump of the wall clock must neither be
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
@@ -39,29 +40,44 @@ class Acknowledgement:
 AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
 
 
+class Evidence(Enum):
+    """Whether the present readings tell if a problem holds."""
+
+    CURRENT = "they do, or nobody waits for them any more"
+    SILENT = "the device is silent, so nobody can tell whether what held still does"
+    AWAITED = "they have not come yet, after a restart of the collector or a silence of the device"
+
+
 @dataclass(slots=True)
 class Tracked:
-    """One problem at one place. People are told of it while `is_active`. `since_s` and `ended_s` are wall times, other times monotonic."""
+    """One problem at one place. People are told of it while `is_active`. Times named `_s` are wall times, the others monotonic."""
 
     problem: Problem
     labels: Labels
     subject: SubjectKey
     value: float
+    """The latest."""
     peak: float
+    """The worst so far."""
     holds: bool = False
+    """By the latest readings that told it."""
     held_from: float = 0.0
+    """Since when it holds; only valid while it does."""
     last_held: float = 0.0
     spans: deque[list[float]] = field(default_factory=lambda: deque(maxlen=MAX_SPANS))
+    """Begin and end of each time in which it held, as far back as its window goes; the last one grows while it holds."""
     is_active: bool = False
-    is_uncertain: bool = False
-    """Nobody can tell at present whether it still holds."""
-    restored_until: float = 0.0
+    evidence: Evidence = Evidence.CURRENT
+    awaited_until: float = 0.0
+    """With AWAITED: until when readings are waited for. It ends afterwards, unless they show that it holds."""
     began_s: float = 0.0
     """When it began to hold, wall time; 0 while it does not hold."""
     earlier_s: float = 0.0
     """Since when it held, wall time, by readings that came late; 0 if there were none."""
     since_s: float = 0.0
+    """Since when people are told of it, or since when late readings show that it held."""
     ended_s: float = 0.0
+    """When people were told that it is over; 0 while it is active."""
     cause: Key | None = None
     limit: float | None = None
     limit_source: str = ""
@@ -83,9 +99,23 @@ class Tracked:
         return self.problem.name, self.labels
 
     @property
+    def is_uncertain(self) -> bool:
+        """Whether nobody can tell at present whether it still holds."""
+        return self.evidence is Evidence.SILENT
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether it holds, or present readings cannot say that it does not."""
+        return self.holds or self.evidence is not Evidence.CURRENT
+
+    @property
     def is_fading(self) -> bool:
         """Whether it does not hold at present, and is told until it has not held for long enough (`keep_s`, `within_s`)."""
-        return self.is_active and not (self.holds or self.is_uncertain or self.restored_until)
+        return self.is_active and not self.may_hold
+
+    def is_awaited(self, now: float) -> bool:
+        """Whether readings that decide it are still waited for."""
+        return self.evidence is Evidence.AWAITED and now < self.awaited_until
 
     def alert_labels(self) -> dict[str, str]:
         """Labels as Prometheus gives them to the alert of the same name; the row's severity replaces that of an alarm."""
@@ -164,14 +194,14 @@ class Tracker:
             self._hold(subject, key, value, now)
         for key in self._by_subject.get(subject, set()) - found.keys():
             tracked = self._all[key]
-            if now < tracked.restored_until and (is_silent(key) or not decides(key)):
+            if tracked.is_awaited(now) and (is_silent(key) or not decides(key)):
                 continue
             if tracked.is_active and now < tracked.last_held + tracked.problem.silent_s and is_silent(key):
-                tracked.is_uncertain = True
+                tracked.evidence = Evidence.SILENT
                 continue
             if tracked.is_uncertain and not is_silent(key) and not decides(key):
                 # The first poll of a device that is back has readings of one class only; the others need time.
-                tracked.is_uncertain, tracked.restored_until = False, now + RESTORED_S
+                tracked.evidence, tracked.awaited_until = Evidence.AWAITED, now + RESTORED_S
                 continue
             self._release(tracked, now)
 
@@ -218,15 +248,15 @@ class Tracker:
             # Not later than now: what was found after the pause has its own time already.
             each.held_from = min(each.held_from + seconds, now)
             each.last_held = min(each.last_held + seconds, now)
-            if each.restored_until:
-                each.restored_until += seconds
+            each.awaited_until += seconds
             for span in each.spans:
                 span[:] = (min(moment + seconds, now) for moment in span)
         self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
 
     def restore(self, each: Tracked, now: float) -> None:
         """Take a problem that was active before a restart. It stays until its readings are there, but at most RESTORED_S."""
-        each.is_active, each.restored_until, each.last_held = True, now + RESTORED_S, now
+        each.is_active, each.last_held = True, now
+        each.evidence, each.awaited_until = Evidence.AWAITED, now + RESTORED_S
         self._all[each.key] = each
         self._by_subject[each.subject].add(each.key)
 
@@ -243,14 +273,14 @@ class Tracker:
             tracked.spans.append([now, now])
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
-        tracked.restored_until, tracked.is_uncertain = 0.0, False
+        tracked.evidence = Evidence.CURRENT
         # The worst so far is the lowest for what must not be low.
         lower = any(condition.below is not None for condition in tracked.problem.when)
         tracked.peak = min(tracked.peak, value) if lower else max(tracked.peak, value)
 
     def _release(self, tracked: Tracked, now: float) -> None:
         self._extend(tracked, now)
-        tracked.holds, tracked.is_uncertain, tracked.restored_until = False, False, 0.0
+        tracked.holds, tracked.evidence = False, Evidence.CURRENT
         tracked.began_s = tracked.earlier_s = 0.0
 
     @staticmethod
@@ -269,7 +299,7 @@ class Tracker:
 
     @staticmethod
     def _is_over(tracked: Tracked, now: float) -> bool:
-        if tracked.holds or tracked.is_uncertain or now < tracked.restored_until:
+        if tracked.holds or tracked.is_uncertain or tracked.is_awaited(now):
             return False
         if tracked.problem.within_s and tracked.held_s(now) >= tracked.problem.hold_s:
             return False  # a dip ends nothing
@@ -332,9 +362,8 @@ def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked], n
         if found is None or found is tracked or not tracked.problem.admits(name, own):
             continue
         # Pumps that run again are told as stopped for a while longer, and must not hide that they move nothing.
-        is_past = not (found.holds or found.is_uncertain or found.restored_until)
         if (
-            is_past
+            not found.may_hold
             and tracked.holds
             and tracked.problem.is_safety
             and now > found.last_held + clears_s(tracked.problem, name)

@@ -12,11 +12,11 @@ from collector.receive.messages import Document, open_message, salvage_number, w
 from collector.receive.owners import Contest, Owners, Verdict
 from collector.receive.owners_file import OwnersFile
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
-from collector.receive.subscribe import GOODBYE_S, SESSION_EXPIRY_S, Filters, OwnEvent, Subscriber
+from collector.receive.subscribe import DISCONNECT_S, SESSION_EXPIRY_S, Filters, OwnEvent, Subscriber
 from collector.receive.uses import Uses
 
 __all__ = [
-    "GOODBYE_S",
+    "DISCONNECT_S",
     "HOUR_S",
     "SESSION_EXPIRY_S",
     "Clones",

@@ -115,7 +115,7 @@ def _check_number(epoch: str, first: int, last: int) -> None:
 def _check_status(status: Status) -> None:
     _check_number(status.epoch, 1, 1)
     account = status.account
-    for each in (*account.held, *account.dropped, *account.ended) if account is not None else ():
+    for each in (*account.undelivered, *account.dropped, *account.ended) if account is not None else ():
         _check_number(each.epoch, each.first, each.last)
         if each.reason and not _VALUE.fullmatch(each.reason):
             raise ContractError(

@@ -32,7 +32,7 @@ SESSION_EXPIRY_S = 86_400
 # a broker without persistence throws away what arrives while nobody is subscribed.
 BACKOFF_S = (0.5, 5.0)
 # A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
-GOODBYE_S = 2.0
+DISCONNECT_S = 2.0
 # MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
 IDENTIFIERS = 65_535
 # What a broker takes that announces no limit: the most bytes of an MQTT packet (MQTT 5, 2.1.4).
@@ -61,10 +61,10 @@ MESSAGE_BYTES = 500
 STATUS_FACTOR = 5
 
 
-Own = Literal["overload", "standstill"]
+OwnCause = Literal["overload", "standstill"]
 """Why a connection ended through no fault of the broker: this collector had left messages at the broker for want of room and asks for
 them again, or it stood still for so long that the broker hung up."""
-OWN_WORDS: dict[Own, str] = {
+OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "overload": "messages come faster than this collector handles them; it renews its connection to receive what it left at the broker",
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
 }
@@ -78,7 +78,7 @@ class _Ended:
 
     why: str
     is_taken_over: bool = False
-    own: Own | None = None
+    own: OwnCause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +113,16 @@ class OwnLog:
     """Logs this collector's own slowness once a minute, with how often each kind was met since the last line."""
 
     def __init__(self) -> None:
-        self._counts = Counter[Own]()
+        self._counts = Counter[OwnCause]()
         self._next_s = -math.inf
 
-    def note(self, own: Own, now_s: float) -> None:
+    def note(self, own: OwnCause, now_s: float) -> None:
         """It was met at `now_s`, monotonic seconds."""
         self._counts[own] += 1
         if now_s >= self._next_s:
             self._next_s = now_s + OWN_LOG_EVERY_S
             for each, count in self._counts.items():
-                log.warning("collector too slow reason=%s times=%d: %s", each, count, OWN_WORDS[each])
+                log.warning("collector too slow reason=%s times=%d: %s", each, count, OWN_CAUSE_TEXTS[each])
             self._counts.clear()
 
 
@@ -157,8 +157,8 @@ class Subscriber:
         self.waiting_bytes = 0
         """Of messages that were received and are neither acknowledged nor given up."""
         self._has_shed = False
-        self._is_full = False
-        """Whether the socket is read although there is no room: nothing that comes is taken."""
+        self._has_no_room = False
+        """Whether the socket is read again although there is no room: nothing that comes is taken."""
         self._pause: asyncio.TimerHandle | None = None
         self._renewal: asyncio.TimerHandle | None = None
         """Runs out when a connection that this side ended is not there again."""
@@ -217,13 +217,13 @@ class Subscriber:
             self._has_shed = False
             self._client.drop()
 
-    def _resume_full(self) -> None:
-        self._is_full = True
+    def _read_without_room(self) -> None:
+        self._has_no_room = True
         self._on_event("full")
         self._read_again()
 
     def _resume(self) -> None:
-        self._is_full = False
+        self._has_no_room = False
         self._read_again()
 
     def _read_again(self) -> None:
@@ -279,7 +279,7 @@ class Subscriber:
         """One connection, until it ends. Tells of its end at once unless this collector is why."""
         ended: _Ended | None = None
         try:
-            ended = await self._connected()
+            ended = await self._connect()
         finally:
             if ended is None or ended.own is None:
                 self._end_renewal()
@@ -293,12 +293,12 @@ class Subscriber:
             self._renewal.cancel()
             self._renewal = None
 
-    def _fail_renewal(self, own: Own) -> None:
+    def _fail_renewal(self, own: OwnCause) -> None:
         self._renewal = None
-        self._set_fault(f"not connected again within {RENEWAL_S:g} s; before, {OWN_WORDS[own]}")
+        self._set_fault(f"not connected again within {RENEWAL_S:g} s; before, {OWN_CAUSE_TEXTS[own]}")
         self._on_edge(False)  # noqa: FBT003 - one callback for both edges
 
-    async def _connected(self) -> _Ended:
+    async def _connect(self) -> _Ended:
         try:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
@@ -311,7 +311,9 @@ class Subscriber:
             self._client_id,
             Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
             # Another one for each connection: what was published and not confirmed is published anew by whoever published it.
-            session=Session(expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, by_hand=True),
+            session=Session(
+                expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, acks_by_hand=True
+            ),
             address=address,
         )
         try:
@@ -330,12 +332,12 @@ class Subscriber:
                 try:
                     return self._why_ended(client, f"connection lost: {await client.lost()}")
                 finally:
-                    client.timeout_s = GOODBYE_S  # a stop must not wait long for the broker to take the goodbye
+                    client.timeout_s = DISCONNECT_S  # a stop must not wait long for the broker to take DISCONNECT
                     # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
                     self._client = None
                     client.resume()
         except BrokerError as error:
-            if (own := _own_end(client)) is not None:
+            if (own := _own_cause(client)) is not None:
                 return _Ended(str(error), own=own)
             client.drop()
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
@@ -350,7 +352,7 @@ class Subscriber:
 
     def _why_ended(self, client: MqttClient, why: str) -> _Ended:
         # One that ended for reasons of this side says nothing about other clients.
-        if (own := _own_end(client)) is not None:
+        if (own := _own_cause(client)) is not None:
             return _Ended(why, own=own)
         is_taken_over = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
         return _Ended(f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why, is_taken_over)
@@ -369,7 +371,7 @@ class Subscriber:
         self._resumed = limits.session_present
         self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
         self._window = min(PUBLISH_WINDOW, limits.receive_maximum)
-        self._is_full = False
+        self._has_no_room = False
         if not limits.session_present:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
         # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
@@ -399,7 +401,7 @@ class Subscriber:
         )
         if self._queue.full():
             self._on_event("overflow")
-        elif self._is_full or (
+        elif self._has_no_room or (
             self.waiting_bytes and self.waiting_bytes + len(payload) > self._room_bytes + MAX_PAYLOAD_BYTES
         ):
             # Nothing is lost: see the class. With nothing waiting a message is taken however large it is, or it would never be.
@@ -410,10 +412,10 @@ class Subscriber:
             self._queue.put_nowait(delivery)
             if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
                 self._client.pause()
-                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._resume_full)
+                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._read_without_room)
 
 
-def _own_end(client: MqttClient) -> Own | None:
+def _own_cause(client: MqttClient) -> OwnCause | None:
     """Whether a connection ended because of this collector. Only what was left at the broker has it drop one that works."""
     if client.is_dropped:
         return "overload"

@@ -33,12 +33,12 @@ TEST_POINT = "dcim_collector store_probe=1.0 {time_ms}"
 NEIGHBOURS = 3
 REMEDY = "the store refuses every point, also a sound one; check store.url (http or https, port, path), org, bucket and token"
 
-Outcome: TypeAlias = Literal["stored", "away", "stopped"]
+Outcome: TypeAlias = Literal["stored", "unavailable", "stopped"]
 
 
 @dataclass(slots=True)
-class Patience:
-    """How long one `store` may go on (`until_s`, monotonic; None: for ever), and the ceiling of its next pause in seconds."""
+class Attempts:
+    """Of one `store`: until when it tries again (`until_s`, monotonic; None: for ever), and the ceiling of its next pause in seconds."""
 
     until_s: float | None
     ceiling_s: float
@@ -63,19 +63,19 @@ class Persistence:
         self.stopping = asyncio.Event()
         self.fault: str | None = None
 
-    async def store(self, lines: list[str], refused: set[str], patience_s: float | None = None) -> Outcome:
+    async def store(self, lines: list[str], refused: set[str], give_up_after_s: float | None = None) -> Outcome:
         """Store all points. Those that are refused for good go to the dead letters, and are added to `refused`.
 
-        Returns `away` if the store has failed for longer than `patience_s` (None: waits for ever), `stopped` if `stopping` was
+        Returns `unavailable` if the store has failed for longer than `give_up_after_s` (None: waits for ever), `stopped` if `stopping` was
         set; in both cases some of the points may be stored already.
         """
-        patience = Patience(None if patience_s is None else time.monotonic() + patience_s, self._backoff_s[0])
+        attempts = Attempts(None if give_up_after_s is None else time.monotonic() + give_up_after_s, self._backoff_s[0])
         left = lines
         while left:
             suspects: dict[str, StoreError] = {}
-            answer: Outcome | StoreError = await self._store_halving(left, suspects, patience)
+            answer: Outcome | StoreError = await self._store_halving(left, suspects, attempts)
             if suspects and answer == "stored":
-                answer = await self._judge(suspects, patience)
+                answer = await self._judge(suspects, attempts)
             if answer == "stored":
                 for line, error in suspects.items():
                     self._write_dead_letter(line, error)
@@ -83,44 +83,44 @@ class Persistence:
                 return "stored"
             if isinstance(answer, str):
                 return answer
-            if (ended := await self._pause(answer, patience)) is not None:
+            if (ended := await self._pause(answer, attempts)) is not None:
                 return ended
             left = list(suspects)
         return "stored"
 
-    async def _judge(self, suspects: dict[str, StoreError], patience: Patience) -> Outcome | StoreError:
+    async def _judge(self, suspects: dict[str, StoreError], attempts: Attempts) -> Outcome | StoreError:
         """Ask for each refused point once more, between two askings of the neighbour; those that are stored now leave `suspects`.
 
         Returns an error if the store refuses the neighbour, too.
         """
-        answer = await self._ask_neighbour(patience)
+        answer = await self._ask_neighbour(attempts)
         for line in list(suspects) if answer == "stored" else ():
-            again = await self._write([line], patience)
+            again = await self._write([line], attempts)
             if again == "stored":
                 del suspects[line]
             elif isinstance(again, str):
                 return again
         for _ in range(NEIGHBOURS):
             if suspects and answer == "stored":
-                answer = await self._ask_neighbour(patience)
+                answer = await self._ask_neighbour(attempts)
         return answer
 
-    async def _store_halving(self, lines: list[str], suspects: dict[str, StoreError], patience: Patience) -> Outcome:
+    async def _store_halving(self, lines: list[str], suspects: dict[str, StoreError], attempts: Attempts) -> Outcome:
         """Store what is accepted; single points that were refused, although the store accepts others, are added to `suspects`."""
         stack, works = [lines], False
         while stack:
             part = stack.pop()
-            answer = await self._write(part, patience)
+            answer = await self._write(part, attempts)
             if answer == "stored":
                 continue
             if isinstance(answer, str):
                 return answer
             if not works:
                 # Before halving, so that a store that refuses everything costs two requests and not two for each point.
-                neighbour = await self._ask_neighbour(patience)
+                neighbour = await self._ask_neighbour(attempts)
                 works = neighbour == "stored"
                 if isinstance(neighbour, StoreError):
-                    if (ended := await self._pause(neighbour, patience)) is not None:
+                    if (ended := await self._pause(neighbour, attempts)) is not None:
                         return ended
                     stack.append(part)
                     continue
@@ -133,11 +133,11 @@ class Persistence:
                 stack += [part[middle:], part[:middle]]
         return "stored"
 
-    async def _ask_neighbour(self, patience: Patience) -> Outcome | StoreError:
+    async def _ask_neighbour(self, attempts: Attempts) -> Outcome | StoreError:
         """Write a point that must be accepted. Returns an error if even that is refused: then the store is at fault."""
         # A point that was accepted before changes nothing in the store.
         neighbour = self._accepted or TEST_POINT.format(time_ms=time.time_ns() // 1_000_000)
-        answer = await self._write([neighbour], patience, counted=False)
+        answer = await self._write([neighbour], attempts, counted=False)
         if isinstance(answer, str):
             return answer
         # It may have become too old for the store's retention meanwhile, so the next one to ask is a test point.
@@ -152,7 +152,7 @@ class Persistence:
         if not self._dead_letters.write(time_ms, "", "store", str(error), payload, len(payload)):
             self._tally.write_failures["dead_letter"] += 1
 
-    async def _write(self, lines: list[str], patience: Patience, *, counted: bool = True) -> Outcome | StoreError:
+    async def _write(self, lines: list[str], attempts: Attempts, *, counted: bool = True) -> Outcome | StoreError:
         """Write until the store has answered: stored, or the error with which it refused."""
         while True:
             try:
@@ -160,18 +160,18 @@ class Persistence:
             except StoreError as error:
                 if not error.retryable:
                     return error
-                if (ended := await self._pause(error, patience)) is not None:
+                if (ended := await self._pause(error, attempts)) is not None:
                     return ended
             else:
                 if self.fault is not None:
                     log.warning("store available again")
                 self.fault = None
                 self._accepted = lines[-1]
-                patience.ceiling_s = self._backoff_s[0]
+                attempts.ceiling_s = self._backoff_s[0]
                 self._tally.points_stored += len(lines) if counted else 0
                 return "stored"
 
-    async def _pause(self, error: StoreError, patience: Patience) -> Literal["away", "stopped"] | None:
+    async def _pause(self, error: StoreError, attempts: Attempts) -> Literal["unavailable", "stopped"] | None:
         """The store does not work: note why, and wait before the next try. Returns the outcome if there is to be none."""
         self._tally.write_failures["retryable"] += 1
         if self.fault is None:
@@ -179,11 +179,11 @@ class Persistence:
         self.fault = str(error)
         if self.stopping.is_set():
             return "stopped"
-        pause_s = random.uniform(0, patience.ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
+        pause_s = random.uniform(0, attempts.ceiling_s) if error.retry_after_s is None else error.retry_after_s  # noqa: S311 - jitter
         # Before the pause, not after it: meanwhile the caller can put the messages on disk.
-        if patience.until_s is not None and time.monotonic() + pause_s > patience.until_s:
-            return "away"
-        patience.ceiling_s = min(patience.ceiling_s * 2, self._backoff_s[1])
+        if attempts.until_s is not None and time.monotonic() + pause_s > attempts.until_s:
+            return "unavailable"
+        attempts.ceiling_s = min(attempts.ceiling_s * 2, self._backoff_s[1])
         await wait(self.stopping, pause_s)
         return None
 

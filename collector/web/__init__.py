@@ -1,7 +1,7 @@
 """What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
 
 from collector.web.exposition import METRICS_PART, Part, render, render_steps
-from collector.web.page import Moment, Shell, Told, page_steps, render_page
+from collector.web.page import Findings, Moment, Shell, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
 from collector.web.web_config import Access, load_access
 
@@ -9,10 +9,10 @@ __all__ = [
     "METRICS_PART",
     "WEB_PARTS",
     "Access",
+    "Findings",
     "Moment",
     "Part",
     "Shell",
-    "Told",
     "View",
     "WebServer",
     "load_access",

@@ -34,12 +34,12 @@ def alarms_of(device: DeviceState, now: float) -> list[str]:
 
     The set removes duplicates: several leak flags of one place are one alarm.
     """
-    found = {word for held in device.series.values() if now < held.expires_at and (word := _alarm(held))}
+    found = {word for latest in device.series.values() if now < latest.expires_at and (word := _alarm(latest))}
     return sorted(found)
 
 
-def _alarm(held: LatestValue) -> str | None:
-    name, value = held.series.metric.name, held.value
+def _alarm(latest: LatestValue) -> str | None:
+    name, value = latest.series.metric.name, latest.value
     if isinstance(value, str):
         word = _STATES.get(name, {}).get(value)
     elif value >= 1:
@@ -48,5 +48,5 @@ def _alarm(held: LatestValue) -> str | None:
         return None
     if word is None:
         return None
-    where = " ".join(value for _, value in held.series.labels)
+    where = " ".join(value for _, value in latest.series.labels)
     return f"{word} ({where})" if where else word

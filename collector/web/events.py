@@ -71,7 +71,7 @@ class Events:
             if began - sampled_at >= SAMPLE_S:
                 sampled_at = began
                 sampling = self._api.sample_steps(began, time.time())
-                await in_slices(self._failures.attempt_steps(EVENTS_PART, sampling, None))
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, sampling, otherwise=None))
             until = began + (EVERY_S if self._live.is_watched else SAMPLE_S)
             await self._wait(max(until, time.monotonic() + EVERY_S / 4))
 
@@ -95,7 +95,7 @@ class Events:
             if now - began > _ROUND_S:
                 break
             steps = self._api.part_steps(part.name, now, time.time())
-            document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, None))
+            document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, otherwise=None))
             if document is not None:
                 await in_slices(self._failures.attempt_steps(EVENTS_PART, part.updating(document), otherwise=False))
             done = time.monotonic()

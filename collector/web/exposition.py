@@ -107,9 +107,9 @@ def render_steps(
         noted.attempt_each(METRICS_PART, show, devices[start : start + step])
         yield
     for agent in list(latest.agents()):
-        noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), None)
+        noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), otherwise=None)
     if figures is not None:
-        yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), None)
+        yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), otherwise=None)
     known = catalogue()
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
     yield

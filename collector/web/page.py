@@ -45,7 +45,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Findings:
     """What the collector has found out. `contested` maps site and device to another agent that publishes about the device."""
 
     figures: Sequence[Figure] = ()
@@ -92,10 +92,10 @@ def render_page(
     moment: Moment,
     faults: Mapping[str, str],
     shell: Shell | None = None,
-    told: Told | None = None,
+    findings: Findings | None = None,
 ) -> str:
     """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, shell, told)
+    steps = page_steps(latest, moment, faults, shell, findings)
     while True:
         try:
             next(steps)
@@ -108,14 +108,14 @@ def page_steps(
     moment: Moment,
     faults: Mapping[str, str],
     shell: Shell | None = None,
-    told: Told | None = None,
+    findings: Findings | None = None,
     failures: Failures | None = None,
 ) -> Generator[None, None, str]:
     """The page as HTML. `faults` maps a part of the collector to what is wrong with it.
 
     A device that cannot be shown is noted in `failures`, and its card says so. It yields after each device, as `render_steps` does.
     """
-    told = told if told is not None else Told()
+    findings = findings if findings is not None else Findings()
     shell = shell if shell is not None else Shell()
     noted = failures if failures is not None else Failures()
     yield from latest.expiring(moment.mono_s)
@@ -123,31 +123,35 @@ def page_steps(
     observations = latest.observe(moment.mono_s)
     alarms: dict[str, Sequence[str]] = {}
     for device in devices:
-        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), _UNJUDGED)
+        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), otherwise=_UNJUDGED)
         alarms[f"{device.site}/{device.device}"] = raised
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
-    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in told.problems)
-    verdict = judge(devices, observations, len(active), faults, causes_told, told.never_heard)
+    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
+    verdict = judge(devices, observations, len(active), faults, causes_told, findings.never_heard)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
         f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
-        for (site, device), agent in sorted(told.contested.items())
+        for (site, device), agent in sorted(findings.contested.items())
     ]
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
-    cards = [noted.attempt("page", lambda: problems_card(told.problems, moment.wall_s), _FAILED.format("problems"))]
-    if told.figures:
-        cards.append(noted.attempt("page", lambda: figures_card(told.figures), _FAILED.format("figures")))
+    cards = [
+        noted.attempt(
+            "page", lambda: problems_card(findings.problems, moment.wall_s), otherwise=_FAILED.format("problems")
+        )
+    ]
+    if findings.figures:
+        cards.append(noted.attempt("page", lambda: figures_card(findings.figures), otherwise=_FAILED.format("figures")))
     for device in devices if shell.with_readings else ():
         shown = partial(_device, device, observations, moment, shell.outlets_of)
-        cards.append(noted.attempt("page", shown, _FAILED.format(escape(device.device))))
+        cards.append(noted.attempt("page", shown, otherwise=_FAILED.format(escape(device.device))))
         yield
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         state=verdict.state,
         headline=escape(verdict.headline),
-        tiles="".join(_tiles(devices, latest, observations, len(active), len(told.never_heard))),
+        tiles="".join(_tiles(devices, latest, observations, len(active), len(findings.never_heard))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
@@ -200,10 +204,10 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     place = " / ".join([device.site, *(device.labels[label] for label in _PLACE if device.labels.get(label))])
     note = " · ".join(part for part in (escape(identity), escape(place), _age(device, moment, reason)) if part)
     alarms = "".join(f'<span class="alarm">{escape(alarm)}</span>' for alarm in alarms_of(device, moment.mono_s))
-    held = [device.series[key] for key in sorted(device.series, key=_in_order)]
-    counts = _series_counts([each for each in held if each.series.metric.name == _SERIES])
-    held = [each for each in held if each.series.metric.name != _SERIES]
-    tables = _tables(held, moment, f"{device.site}/{device.device}", outlets_of)
+    readings = [device.series[key] for key in sorted(device.series, key=_in_order)]
+    counts = _series_counts([each for each in readings if each.series.metric.name == _SERIES])
+    readings = [each for each in readings if each.series.metric.name != _SERIES]
+    tables = _tables(readings, moment, f"{device.site}/{device.device}", outlets_of)
     rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
     return (
         f'<section class="{word}"><h2><span class="state">{word}</span> '
@@ -213,13 +217,13 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     )
 
 
-def _series_counts(held: Sequence[LatestValue]) -> str:
+def _series_counts(readings: Sequence[LatestValue]) -> str:
     """How many series the device gives of those planned, and how many are left out, by reason."""
-    counts = [(dict(each.series.labels), each.value) for each in held if isinstance(each.value, float)]
-    told = {labels.get("state", ""): value for labels, value in counts}
-    if "planned" not in told:
+    counts = [(dict(each.series.labels), each.value) for each in readings if isinstance(each.value, float)]
+    by_state = {labels.get("state", ""): value for labels, value in counts}
+    if "planned" not in by_state:
         return ""
-    planned, present = told["planned"], told.get("present")
+    planned, present = by_state["planned"], by_state.get("present")
     words = [
         f"{planned:.0f} series planned" if present is None else f"{present:.0f} of {planned:.0f} planned series present"
     ]
@@ -232,9 +236,9 @@ def _series_counts(held: Sequence[LatestValue]) -> str:
     return f'<p class="{css}" title="{_SERIES}">{", ".join(words)}</p>'
 
 
-def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:
-    table = f"<table>{_rows([each for each in held if not _is_outlet(each)], moment)}</table>"
-    outlets = [each for each in held if _is_outlet(each)]
+def _tables(readings: Sequence[LatestValue], moment: Moment, name: str, outlets_of: str) -> str:
+    table = f"<table>{_rows([each for each in readings if not _is_outlet(each)], moment)}</table>"
+    outlets = [each for each in readings if _is_outlet(each)]
     if not outlets:
         return table
     if name == outlets_of:
@@ -243,14 +247,14 @@ def _tables(held: Sequence[LatestValue], moment: Moment, name: str, outlets_of: 
     return f'{table}<p class="note"><a href="plain?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
 
 
-def _is_outlet(held: LatestValue) -> bool:
-    return held.series.metric.field.startswith("outlet_")
+def _is_outlet(latest: LatestValue) -> bool:
+    return latest.series.metric.field.startswith("outlet_")
 
 
-def _rows(held: Sequence[LatestValue], moment: Moment) -> str:
+def _rows(readings: Sequence[LatestValue], moment: Moment) -> str:
     """One table row per reading. Flags at 0 share one row per metric, so that a raised flag stands out."""
     rows = []
-    for metric, group in groupby(held, key=lambda each: each.series.metric):
+    for metric, group in groupby(readings, key=lambda each: each.series.metric):
         found = list(group)
         is_flag = metric.ranges == _FLAG and not metric.unit and len(found) > 1
         quiet = sum(is_flag and each.value == 0 for each in found)
@@ -278,13 +282,13 @@ def _age(device: DeviceState, moment: Moment, reason: str) -> str:
     return f"{'up' if device.up else 'down'} for {duration(for_s)}{error} · {age}"
 
 
-def _reading(held: LatestValue, moment: Moment) -> str:
-    metric = held.series.metric
+def _reading(latest: LatestValue, moment: Moment) -> str:
+    metric = latest.series.metric
     name = metric.field.removesuffix("_total").removesuffix(f"_{metric.unit}") if metric.unit else metric.field
-    where = " ".join(f"{value}" for _, value in held.series.labels)
-    value = held.value if isinstance(held.value, str) else quantity(held.value, metric.unit)
-    life_s = held.expires_at - moment.mono_s
-    stale = ' class="stale"' if life_s < held.life_s / _OLD_INTERVALS else ""
+    where = " ".join(f"{value}" for _, value in latest.series.labels)
+    value = latest.value if isinstance(latest.value, str) else quantity(latest.value, metric.unit)
+    life_s = latest.expires_at - moment.mono_s
+    stale = ' class="stale"' if life_s < latest.life_s / _OLD_INTERVALS else ""
     return (
         f'<tr{stale} title="{escape(metric.name)}"><th>{escape(name.replace("_", " "))} <i>{escape(where)}</i></th>'
         f"<td>{escape(value)}</td></tr>"

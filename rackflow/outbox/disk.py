@@ -9,36 +9,32 @@ import asyncio
 import logging
 import time
 from array import array
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from rackflow.documents import Account, Numbers, Stored
+from rackflow.outbox.account import bases_of, durable_keys, ended_epochs, undelivered_numbers
 from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
-from rackflow.outbox.jobs import READ_ROWS, DiskJob, JobResult, run_job
+from rackflow.outbox.jobs import READ_ROWS, DiskJob, DiskThread, JobResult
 from rackflow.outbox.lanes import Lanes
-from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.numbers import EpochBase, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message, OutboxStats
-from rackflow.outbox.state import RUNS_KEPT, Limits, Totals
+from rackflow.outbox.state import Limits, Totals
 from rackflow.outbox.stored_reports import StoredReports
+from rackflow.outbox.unsaved import Unsaved
 
 log = logging.getLogger(__name__)
 # While there is something to commit, commits start this far apart; the first one after a pause comes at once. This trades the
 # loss at a kill (20 kills lost 12 polls each on average, at most 20 of 40 possible: docs/explanation/loss.md) against
 # five fsyncs a second, which wear a flash card and take about 10 ms each on a spinning disk.
 GROUP_S: Final = 0.2
-# A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
-# memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
-SLOW_S: Final = 2.0
 # Pause between tries while the disk refuses. A full disk is cleared by a person; trying more often would only fill the log.
 RETRY_S: Final = 2.0
 # Held messages that one commit may evict: more than arrive between two commits, so that the file keeps to its limit.
@@ -75,17 +71,12 @@ class DiskOutbox:
         self._epoch = epoch
         self._limits = limits
         self._memory_bytes = memory_bytes
-        self._thread = ThreadPoolExecutor(1, "outbox")
-        self._log: OutboxLog | None = None
+        self._thread = DiskThread(path, epoch, limits)
         self._totals = Totals()
         self._last = 0
         self._handed_out = 0
         """The highest key that was handed out. A message that becomes durable late must not be handed out twice."""
-        self._unsaved: OrderedDict[int, Message] = OrderedDict()
-        """Messages that are not on disk yet, by key."""
-        self._unsaved_bytes = 0
-        self._writing: frozenset[int] = frozenset()
-        """Keys of `_unsaved` that the thread is writing now."""
+        self._unsaved = Unsaved()
         self._present = RangeSet()
         self._done = RangeSet()
         """Keys that the next commits delete."""
@@ -134,9 +125,7 @@ class DiskOutbox:
         await self.step()
         while self._done and self.fault is None:
             await self.step()
-        if self._log is not None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._log.close)
-        self._thread.shutdown(wait=False)
+        await self._thread.close()
 
     def put(self, topic: str, make: Callable[[int], bytes], now_ms: int) -> int:
         """See `Outbox.put`."""
@@ -144,11 +133,10 @@ class DiskOutbox:
         message = Message(key, topic, make(key), now_ms)
         self._last = key
         self._present.add(key, key)
-        self._unsaved[key] = message
-        self._unsaved_bytes += len(message.payload)
+        self._unsaved.add(message)
         if self.fault is not None:
             self._release(message)
-        if self._unsaved_bytes > self._memory_bytes:
+        if self._unsaved.size_bytes > self._memory_bytes:
             self._drop_oldest()
         self._wanted.set()
         return key
@@ -156,8 +144,8 @@ class DiskOutbox:
     async def saved(self, key: int) -> bool:
         """Wait until a message is on disk. False if the disk refuses, or is too slow to wait for."""
         async with self._settled:
-            await self._settled.wait_for(lambda: key not in self._unsaved or self.fault is not None)
-        return key not in self._unsaved
+            await self._settled.wait_for(lambda: key not in self._unsaved.messages or self.fault is not None)
+        return key not in self._unsaved.messages
 
     async def take(self) -> Message:
         """See `Outbox.take`."""
@@ -179,14 +167,14 @@ class DiskOutbox:
         self._pace.confirmed(key, now_s)
         if not self._reports.are_required:
             # One that was confirmed before it was written (the disk refuses) need not be written.
-            if key in self._unsaved and key not in self._writing:
+            if key in self._unsaved.messages and key not in self._unsaved.being_written:
                 self._free([(key, key)])
             self._free(self._awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
         had_reports = self._reports.are_required
-        keys = self._keys_of(report)
+        keys = durable_keys(report, self._bases(), self._handed_out)
         self._free(self._reports.update(report.collector, report.ledger, keys))
         self._pace.stored(max((last for _, last in keys), default=0), self._clock())
         if self._reports.are_required and not had_reports:
@@ -220,9 +208,9 @@ class DiskOutbox:
 
     def resume(self, topic: str, which: Which) -> None:
         """See `Outbox.resume`."""
-        keys = self._held.take(topic, which)
-        self._lanes.put_first([self._unsaved[key] for key in keys if key in self._unsaved])
-        self._resumed = array("q", sorted([*self._resumed, *(key for key in keys if key not in self._unsaved)]))
+        keys, unsaved = self._held.take(topic, which), self._unsaved.messages
+        self._lanes.put_first([unsaved[key] for key in keys if key in unsaved])
+        self._resumed = array("q", sorted([*self._resumed, *(key for key in keys if key not in unsaved)]))
         self._request_backlog()
 
     def rewind(self) -> None:
@@ -233,7 +221,7 @@ class DiskOutbox:
         self._resumed = array("q")
         # Messages on disk are read again, in order. Messages that are only in memory must be kept in the backlog lane.
         for message in self._lanes.clear():
-            if message.key in self._unsaved:
+            if message.key in self._unsaved.messages:
                 self._lanes.backlog[message.key] = message
             elif message.key in self._present:
                 self._backlog.add(message.key, message.key)
@@ -250,10 +238,10 @@ class DiskOutbox:
         totals = self._totals
         reports_required, awaiting = self._reports.are_required, len(self._awaiting.keys)
         messages = len(self._present) - (0 if reports_required else awaiting)
-        oldest_ms = totals.oldest_ms or next((each.time_ms for each in self._unsaved.values()), 0)
+        oldest_ms = totals.oldest_ms or self._unsaved.oldest_ms
         return OutboxStats(
             messages=messages,
-            size_bytes=totals.used_bytes + self._unsaved_bytes,
+            size_bytes=totals.used_bytes + self._unsaved.size_bytes,
             limit_bytes=self._limits.size_bytes,
             oldest_ms=oldest_ms if messages else 0,
             dropped=added(totals.dropped, self._dropped),
@@ -268,42 +256,21 @@ class DiskOutbox:
         )
 
     def _account(self) -> Account:
-        lanes, held = self._lanes, list[Numbers]()
-        behind = [*lanes.in_flight, *lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
+        undelivered = list[Numbers]()
+        behind = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
         for each in (self._held, self._awaiting.keys, self._backlog):
             behind += [key for key in (each.first, each.last) if key is not None]
         if behind:
-            # Of each epoch the first and last message that is here: the collector need not know more, and an epoch has many gaps.
-            bases = {run.epoch: run.base for run in self._runs()}
-            for run in self._numbers(min(behind), max(behind)):
-                base = bases[run.epoch]
-                here = self._present.within(run.first + base, run.last + base)
-                if here:
-                    held.append(msgspec.structs.replace(run, first=here[0][0] - base, last=here[-1][1] - base))
-        runs = self._totals.runs
-        ended = [
-            Numbers(epoch=run.epoch, first=1, last=later.base - run.base)
-            for run, later in pairwise(runs[-RUNS_KEPT:])
-            if later.base > run.base
-        ]
-        return Account(kind="disk", held=bounded(held), dropped=[*self._totals.losses, *self._losses], ended=ended)
+            undelivered = undelivered_numbers(self._bases(), self._present, min(behind), max(behind))
+        dropped = [*self._totals.losses, *self._losses]
+        ended = ended_epochs(self._totals.epochs)
+        return Account(kind="disk", undelivered=bounded(undelivered), dropped=dropped, ended=ended)
 
-    def _runs(self) -> list[EpochBase]:
-        """The epochs, each with the key before its first message."""
-        runs = self._totals.runs or [EpochBase(0, self._epoch)]
-        return [EpochBase(run.base - runs[-1].base, run.epoch) for run in runs]
+    def _bases(self) -> list[EpochBase]:
+        return bases_of(self._totals.epochs or [EpochBase(0, self._epoch)])
 
     def _numbers(self, first: int, last: int) -> list[Numbers]:
-        return numbers_of_keys(self._runs(), first, last)
-
-    def _keys_of(self, report: Stored) -> list[Range]:
-        """The keys of durable messages, ascending, as far as they are of epochs that are known, and were handed out."""
-        runs, found = self._runs(), list[Range]()
-        for run, end in zip(runs, [*(later.base for later in runs[1:]), self._handed_out], strict=True):
-            for first, last in report.durable.get(run.epoch, ()):
-                if first + run.base <= end:
-                    found.append((first + run.base, min(last + run.base, end)))
-        return found
+        return numbers_of_keys(self._bases(), first, last)
 
     def _free(self, ranges: Iterable[Range]) -> None:
         """Delete messages, wherever they are."""
@@ -317,17 +284,14 @@ class DiskOutbox:
                 if self._resumed:
                     self._resumed = array("q", (key for key in self._resumed if not first <= key <= last))
                 self._lanes.drop_between(first, last)
-                for key in _keys_in(self._unsaved, first, last):
-                    # One that is just being written must still be deleted, or it would come back after a restart.
-                    if key not in self._writing:
-                        self._forget(key)
+                self._unsaved.remove_freed(first, last)
                 self._wanted.set()
 
     def _return_to_backlog(self, first: int, last: int) -> None:
         self._backlog.add(first, last)
-        for key in _keys_in(self._unsaved, first, last):
+        for key in self._unsaved.keys_between(first, last):
             self._backlog.take(key, key)
-            self._lanes.backlog[key] = self._unsaved[key]
+            self._lanes.backlog[key] = self._unsaved.messages[key]
 
     def _request_backlog(self) -> None:
         if self._resumed or self._backlog:
@@ -335,10 +299,9 @@ class DiskOutbox:
 
     def _collect(self) -> DiskJob:
         lanes = self._lanes
-        rows = list(self._unsaved.values())
-        self._writing = frozenset(self._unsaved)
+        rows = self._unsaved.begin_write()
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
-        is_nearly_full = self._totals.used_bytes + self._unsaved_bytes > self._limits.size_bytes // 2
+        is_nearly_full = self._totals.used_bytes + self._unsaved.size_bytes > self._limits.size_bytes // 2
         if is_nearly_full and not self._reports.are_required:
             # A message that was not delivered at all must not be evicted to keep one that the broker has confirmed.
             self._free(list(self._awaiting.keys))
@@ -351,30 +314,16 @@ class DiskOutbox:
         return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, collectors, is_trial)
 
     async def _run_job(self, job: DiskJob) -> None:
-        # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
-        # and no second job starts before that.
-        running = asyncio.get_running_loop().run_in_executor(self._thread, self._run_in_thread, job)
-        await asyncio.wait([running], timeout=SLOW_S)
-        if not running.done():
-            self._set_fault(f"the disk has not answered for {SLOW_S:g} s")
         try:
-            self._apply_result(job, await running)
+            self._apply_result(job, await self._thread.run(job, self._set_fault))
             self._set_fault(None)
         except OSError as error:
             self._set_fault(str(error))
             self._wanted.set()
         finally:
-            self._writing = frozenset()
+            self._unsaved.end_write()
         async with self._settled:
             self._settled.notify_all()
-
-    def _run_in_thread(self, job: DiskJob) -> JobResult:
-        """Do a job, in the thread. The file is opened here because opening can take long, too."""
-        opened, collectors = list[Range](), list[tuple[str, str]]()
-        if self._log is None:
-            self._log = OutboxLog(self._path, self._epoch, self._limits)
-            opened, collectors = self._log.present, self._log.collectors
-        return run_job(job, self._log, opened, collectors)
 
     def _apply_result(self, job: DiskJob, result: JobResult) -> None:
         self._totals = result.totals
@@ -385,7 +334,7 @@ class DiskOutbox:
             self._done.take(first, last)
         self._losses = [each for each in self._losses if each not in job.losses]
         for message in job.rows:
-            self._forget(message.key)
+            self._unsaved.remove(message.key)
             if message.key in self._present:
                 self._release(message)
         self._forget_evicted(result.evicted)
@@ -447,28 +396,23 @@ class DiskOutbox:
         self._handed_out = message.key
         if (relegated := self._lanes.push(message)) is None:
             return
-        if relegated.key in self._unsaved:
+        if relegated.key in self._unsaved.messages:
             self._lanes.backlog[relegated.key] = relegated
             return
         self._backlog.add(relegated.key, relegated.key)
         self._request_backlog()
 
-    def _forget(self, key: int) -> None:
-        message = self._unsaved.pop(key, None)
-        if message is not None:
-            self._unsaved_bytes -= len(message.payload)
-
     def _drop_oldest(self) -> None:
         # Messages that the thread is writing may soon be on disk, and messages in flight may soon be confirmed.
-        spared = self._writing | self._lanes.in_flight.keys()
-        held = self._held.from_key(next(iter(self._unsaved)))
-        reason = "refused"
-        if held is None or held not in self._unsaved or held in spared:
-            held, reason = next((key for key in self._unsaved if key not in spared), None), "disk"
-        if held is None:
+        unsaved = self._unsaved
+        spared = unsaved.being_written | self._lanes.in_flight.keys()
+        doomed, reason = self._held.from_key(next(iter(unsaved.messages))), "refused"
+        if doomed is None or doomed not in unsaved.messages or doomed in spared:
+            doomed, reason = unsaved.oldest(spared), "disk"
+        if doomed is None:
             return
-        self._count_loss(held, reason)
-        self._free([(held, held)])
+        self._count_loss(doomed, reason)
+        self._free([(doomed, doomed)])
 
     def _count_loss(self, key: int, reason: str) -> None:
         self._dropped[reason] += 1
@@ -479,7 +423,7 @@ class DiskOutbox:
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:
             # Readings that are delivered but may be lost with the process are better than readings held back.
-            for message in self._unsaved.values():
+            for message in self._unsaved.messages.values():
                 self._release(message)
             if self.fault is None:
                 log.error(
@@ -490,10 +434,3 @@ class DiskOutbox:
         elif self.fault is not None:
             log.warning("outbox=%s is written again, messages are kept on disk", self._path)
         self.fault = fault
-
-
-def _keys_in(keys: Collection[int], first: int, last: int) -> list[int]:
-    """The keys from `first` to `last`; goes through the range or through the keys, whichever is shorter."""
-    if last - first < len(keys):
-        return [key for key in range(first, last + 1) if key in keys]
-    return [key for key in keys if first <= key <= last]

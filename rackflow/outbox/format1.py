@@ -77,7 +77,7 @@ class Format1Outbox:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._mark = MarkFile(_mark_of(path)).read()
-        self.runs: list[EpochBase] = []
+        self.epochs: list[EpochBase] = []
         self.losses: list[Numbers] = []
         self.collectors: list[tuple[str, str]] = []
         self.last_key = 0
@@ -97,8 +97,8 @@ class Format1Outbox:
             self._count_damage(error)
         self._torn_from = self.last_key + 1
         if (mark := self._mark) is not None and (self.damaged or mark.last > self.last_key):
-            known = {run.base: run for run in (*mark.runs, *self.runs)}
-            self.runs = [known[base] for base in sorted(known)]
+            known = {each.base: each for each in (*mark.epochs, *self.epochs)}
+            self.epochs = [known[base] for base in sorted(known)]
             self.last_key = max(self.last_key, mark.last)
 
     def messages(self) -> Iterator[tuple[list[Message], int]]:
@@ -152,7 +152,7 @@ class Format1Outbox:
         last_key, age_ms, wall_ms = db.execute("SELECT last_key, age_ms, wall_ms FROM state").fetchone()
         rest_ms = int(time.time() * 1000) - wall_ms
         self._age_ms = age_ms + (rest_ms if 0 < rest_ms < _LONGEST_REST_MS else 0)
-        self.runs = [EpochBase(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")]
+        self.epochs = [EpochBase(*row) for row in db.execute("SELECT base, epoch FROM run ORDER BY base")]
         found = db.execute("SELECT epoch, first, last, reason FROM loss ORDER BY rowid")
         self.losses = [Numbers(epoch=row[0], first=row[1], last=row[2], reason=row[3]) for row in found]
         self.collectors = db.execute("SELECT collector, ledger FROM heard").fetchall()

@@ -1,16 +1,23 @@
-"""The work that an outbox on disk gives to its thread, one piece at a time: write, delete, evict, read."""
+"""The thread of an outbox on disk, and the work that it does there, one piece at a time: write, delete, evict, read."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Final
 
 from rackflow.documents import Numbers
 from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.seam import Message
-from rackflow.outbox.state import Totals
+from rackflow.outbox.state import Limits, Totals
 
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_ROWS: Final = 256
+# A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
+# memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
+SLOW_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,41 @@ class JobResult:
     evicted: list[Range]
     opened: list[Range]
     collectors: list[tuple[str, str]]
+
+
+class DiskThread:
+    """Does jobs on the files of one outbox, one after another, so that the event loop never waits for the disk."""
+
+    def __init__(self, path: Path, epoch: str, limits: Limits) -> None:
+        self._path = path
+        self._epoch = epoch
+        self._limits = limits
+        self._log: OutboxLog | None = None
+        self.executor = ThreadPoolExecutor(1, "outbox")
+
+    async def run(self, job: DiskJob, note_slow: Callable[[str], None]) -> JobResult:
+        """Do a job. `note_slow` is called if it takes longer than SLOW_S. Raises OSError, and ConfigError as `OutboxLog` does."""
+        # Not `wait_for`, which would cancel: a commit in a thread cannot be cancelled. Its result is always applied, however late,
+        # and no second job starts before that.
+        running = asyncio.get_running_loop().run_in_executor(self.executor, self._run, job)
+        await asyncio.wait([running], timeout=SLOW_S)
+        if not running.done():
+            note_slow(f"the disk has not answered for {SLOW_S:g} s")
+        return await running
+
+    async def close(self) -> None:
+        """Close the files, once the last job is done."""
+        if self._log is not None:
+            await asyncio.get_running_loop().run_in_executor(self.executor, self._log.close)
+        self.executor.shutdown(wait=False)
+
+    def _run(self, job: DiskJob) -> JobResult:
+        """Do a job, in the thread. The files are opened here because opening can take long, too."""
+        opened, collectors = list[Range](), list[tuple[str, str]]()
+        if self._log is None:
+            self._log = OutboxLog(self._path, self._epoch, self._limits)
+            opened, collectors = self._log.present, self._log.collectors
+        return run_job(job, self._log, opened, collectors)
 
 
 def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[tuple[str, str]]) -> JobResult:

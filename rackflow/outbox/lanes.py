@@ -66,11 +66,11 @@ class Lanes:
         return self.live.popitem(last=False)[1] if len(self.live) > MAX_LIVE else None
 
     def clear(self) -> list[Message]:
-        """Empty all three; returns the messages they held, by key."""
-        held = {**self.in_flight, **self.backlog, **self.live}
+        """Empty all three; returns their messages, by key."""
+        found = {**self.in_flight, **self.backlog, **self.live}
         for lane in (self.in_flight, self.backlog, self.live):
             lane.clear()
-        return [held[key] for key in sorted(held)]
+        return [found[key] for key in sorted(found)]
 
     def hold(self, key: int) -> Message | None:
         """Remove a message in flight that will not be sent now, and return it. It does not count towards the rate."""

@@ -71,9 +71,9 @@ def load_folder(folder: Path, mark: Mark | None) -> Opened:
         state.totals.last_key = max(state.totals.last_key, mark.last)
     opened.written = opened.highest
     opened.highest = state.totals.last_key = max(state.totals.last_key, opened.highest)
-    if mark is not None and (holes or not state.totals.runs):
-        known = {run.base: run for run in (*mark.runs, *state.totals.runs)}
-        state.totals.runs = [known[base] for base in sorted(known)]
+    if mark is not None and (holes or not state.totals.epochs):
+        known = {each.base: each for each in (*mark.epochs, *state.totals.epochs)}
+        state.totals.epochs = [known[base] for base in sorted(known)]
     missing = RangeSet(holes).difference(opened.waiting).difference(_lost(state))
     for _, loaded in found:
         if loaded is not None:
@@ -149,7 +149,7 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
 
 def _lost(state: State) -> RangeSet:
     """Keys of messages whose loss is known already."""
-    bases = {run.epoch: run.base for run in state.totals.runs}
+    bases = {each.epoch: each.base for each in state.totals.epochs}
     return RangeSet(
         (bases[each.epoch] + each.first, bases[each.epoch] + each.last)
         for each in state.totals.losses

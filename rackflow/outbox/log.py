@@ -27,7 +27,7 @@ from rackflow.outbox.record import Stamp
 from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
-from rackflow.outbox.state import Limits, Totals, forget_runs
+from rackflow.outbox.state import Limits, Totals, forget_epochs
 from rackflow.process.files import check_regular, sync
 
 if TYPE_CHECKING:
@@ -165,9 +165,9 @@ class OutboxLog:
         totals = self.totals
         self._base = totals.last_key
         oldest = self._segments.waiting.first
-        runs = forget_runs(totals.runs, oldest if oldest is not None else totals.last_key + 1)
-        totals.runs = [*(run for run in runs if run.base != self._base), EpochBase(self._base, epoch)]
-        self._state.changed.add("runs")
+        epochs = forget_epochs(totals.epochs, oldest if oldest is not None else totals.last_key + 1)
+        totals.epochs = [*(each for each in epochs if each.base != self._base), EpochBase(self._base, epoch)]
+        self._state.changed.add("epochs")
         # Begins a new file, so that the state is safe before damaged ones are replaced.
         self._segments.write((), self._stamp())
         self._mend(opened)
@@ -196,16 +196,18 @@ class OutboxLog:
         already are not written again. It is deleted last.
         """
         totals, state, segments = self.totals, self._state, self._segments
-        bases = {run.epoch: run.base for run in totals.runs}
+        bases = {each.epoch: each.base for each in totals.epochs}
         offset = totals.last_key
-        if former.runs and totals.runs and totals.runs[-1].epoch == former.runs[-1].epoch:
+        if former.epochs and totals.epochs and totals.epochs[-1].epoch == former.epochs[-1].epoch:
             # A move that was interrupted: no epoch has begun since. What is here already is the beginning of what is to be moved.
-            offset, segments.highest = totals.runs[-1].base - former.runs[-1].base, written
-        totals.runs += [EpochBase(run.base + offset, run.epoch) for run in former.runs if run.epoch not in bases]
+            offset, segments.highest = totals.epochs[-1].base - former.epochs[-1].base, written
+        totals.epochs += [
+            EpochBase(each.base + offset, each.epoch) for each in former.epochs if each.epoch not in bases
+        ]
         totals.last_key = max(totals.last_key, offset + former.last_key)
         state.count_losses(former.losses)
         state.collectors = sorted({**dict(former.collectors), **dict(state.collectors)}.items())
-        state.changed |= {"runs", "losses", "collectors"}
+        state.changed |= {"epochs", "losses", "collectors"}
         segments.write((), self._stamp())
         moved = 0
         for messages, age_ms in former.messages():
@@ -268,7 +270,7 @@ class OutboxLog:
         found = self._segments.free(first, last)
         for low, high in found:
             self.totals.dropped[reason] = self.totals.dropped.get(reason, 0) + high - low + 1
-            self._state.count_losses(numbers_of_keys(self.totals.runs, low, high, reason))
+            self._state.count_losses(numbers_of_keys(self.totals.epochs, low, high, reason))
         return found
 
     def _count(self) -> None:
@@ -282,7 +284,7 @@ class OutboxLog:
                 oldest, totals.oldest_ms = segments.waiting.first or oldest, file.index.times_ms[position]
                 break
         totals.oldest_key = oldest - self._base
-        self._mark.write(Mark(oldest, totals.last_key, tuple(totals.runs)))
+        self._mark.write(Mark(oldest, totals.last_key, tuple(totals.epochs)))
 
     def _outside(self, keys: Iterable[Range]) -> list[Range]:
         return [(first - self._base, last - self._base) for first, last in keys]

@@ -18,11 +18,11 @@ MAX_KEY: Final = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """After a commit, unconfirmed keys lay between `first` and `last`; `runs` gives their epochs."""
+    """After a commit, unconfirmed keys lay between `first` and `last`; `epochs` are theirs."""
 
     first: int
     last: int
-    runs: tuple[EpochBase, ...]
+    epochs: tuple[EpochBase, ...]
 
 
 class MarkFile:
@@ -47,8 +47,8 @@ class MarkFile:
             if not self._path.is_file():
                 return None
             found = json.loads(self._path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\0"))
-            runs = tuple(EpochBase(int(base), str(epoch)) for base, epoch in found["runs"])
-            mark = Mark(int(found["first"]), int(found["last"]), runs)
+            epochs = tuple(EpochBase(int(base), str(epoch)) for base, epoch in found["runs"])
+            mark = Mark(int(found["first"]), int(found["last"]), epochs)
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return None
         return mark if 0 <= mark.first <= mark.last + 1 <= MAX_KEY else None
@@ -57,8 +57,8 @@ class MarkFile:
         """Overwrite the mark. Raises OSError."""
         if self._fd < 0:
             self._fd = os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o640)
-        runs = [[run.base, run.epoch] for run in mark.runs]
-        text = json.dumps({"first": mark.first, "last": mark.last, "runs": runs}).encode() + b"\n"
+        epochs = [[each.base, each.epoch] for each in mark.epochs]
+        text = json.dumps({"first": mark.first, "last": mark.last, "runs": epochs}).encode() + b"\n"
         # One write call, so that a kill leaves the old mark or the new one, never the start of one.
         os.pwrite(self._fd, text, 0)
         if len(text) != self._length:

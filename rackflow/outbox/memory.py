@@ -147,14 +147,14 @@ class MemoryOutbox:
         behind = [*lanes.in_flight, *lanes.backlog]
         for each in (self._held, self._awaiting.keys):
             behind += [key for key in (each.first, each.last) if key is not None]
-        held = [Numbers(epoch=self._epoch, first=min(behind), last=max(behind))] if behind else []
+        undelivered = [Numbers(epoch=self._epoch, first=min(behind), last=max(behind))] if behind else []
         return OutboxStats(
             messages=len(self._messages) - len(kept),
             size_bytes=self._size,
             limit_bytes=self._limit,
             oldest_ms=oldest.time_ms if oldest is not None else 0,
             dropped=dict(self._dropped),
-            account=Account(kind="memory", held=held, dropped=list(self._ranges)),
+            account=Account(kind="memory", undelivered=undelivered, dropped=list(self._ranges)),
             durable=False,
             held=len(self._held),
             awaiting=len(self._awaiting.keys) if reports_required else 0,
@@ -197,9 +197,9 @@ class MemoryOutbox:
         """Drop the oldest messages until the rest fits; the newest always stays."""
         while self._size > self._limit and len(self._messages) - len(self._lanes.in_flight) > 1:
             # What nobody takes goes before what somebody may still take.
-            held = next(iter(self._held.oldest(1)), None)
-            if held is not None:
-                self._lose(held, "refused")
+            oldest_held = next(iter(self._held.oldest(1)), None)
+            if oldest_held is not None:
+                self._lose(oldest_held, "refused")
                 continue
             # Messages in flight are older, but may be confirmed at any moment, so they stay.
             oldest = next((key for key in self._messages if key not in self._lanes.in_flight), None)

@@ -1,6 +1,6 @@
 """Ranges of keys in an outbox file, and ranges of message numbers as an agent's status reports them.
 
-A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of epoch bases (`runs`) connects the two.
+A *key* counts through all epochs of a file, a *number* starts at 1 in each epoch. Only the list of epoch bases connects the two.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -48,15 +48,15 @@ def gaps(first: int, last: int, present: Collection[int]) -> list[tuple[int, int
     return [*found, (expected, last)] if expected <= last else found
 
 
-def numbers_of_keys(runs: Sequence[EpochBase], first: int, last: int, reason: str = "") -> list[Numbers]:
+def numbers_of_keys(epochs: Sequence[EpochBase], first: int, last: int, reason: str = "") -> list[Numbers]:
     """The keys from `first` to `last` as message numbers of the epochs they belong to."""
-    ordered = sorted(runs, key=lambda run: run.base)
+    ordered = sorted(epochs, key=lambda each: each.base)
     found = []
-    for at, run in enumerate(ordered):
+    for at, each in enumerate(ordered):
         end = ordered[at + 1].base if at + 1 < len(ordered) else last
-        low, high = max(first, run.base + 1), min(last, end)
+        low, high = max(first, each.base + 1), min(last, end)
         if low <= high:
-            found.append(Numbers(epoch=run.epoch, first=low - run.base, last=high - run.base, reason=reason))
+            found.append(Numbers(epoch=each.epoch, first=low - each.base, last=high - each.base, reason=reason))
     return found
 
 
@@ -90,9 +90,9 @@ def _shorter(found: list[Numbers]) -> list[Numbers]:
     return found[1:]
 
 
-def bounded(held: list[Numbers]) -> list[Numbers]:
+def bounded(found: list[Numbers]) -> list[Numbers]:
     """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
-    return held if len(held) <= MAX_RANGES else [*held[: MAX_RANGES // 2], *held[-MAX_RANGES // 2 :]]
+    return found if len(found) <= MAX_RANGES else [*found[: MAX_RANGES // 2], *found[-MAX_RANGES // 2 :]]
 
 
 def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

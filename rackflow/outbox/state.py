@@ -13,10 +13,10 @@ from rackflow.outbox.numbers import EpochBase, add_range, numbers_of_keys
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.stored_reports import MAX_COLLECTORS
 
-# RUNS_KEPT: epochs without a message left whose last number is still told to collectors. MAX_RUNS: epochs in all; only a crash loop gets
-# there. Messages of an epoch that was forgotten cannot be named in a stored report, so they are deleted by age.
-RUNS_KEPT: Final = 20
-MAX_RUNS: Final = 5_000
+# EPOCHS_KEPT: epochs without a message left whose last number is still told to collectors. MAX_EPOCHS: epochs in all; only a crash loop
+# gets there. Messages of an epoch that was forgotten cannot be named in a stored report, so they are deleted by age.
+EPOCHS_KEPT: Final = 20
+MAX_EPOCHS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,19 @@ class Totals:
     damaged: int = 0
     dropped: dict[str, int] = field(default_factory=lambda: {"full": 0, "expired": 0, "torn": 0})
     losses: list[Numbers] = field(default_factory=list)
-    runs: list[EpochBase] = field(default_factory=list)
+    epochs: list[EpochBase] = field(default_factory=list)
 
 
 _Key = Annotated[int, Meta(ge=0, le=MAX_KEY)]
 _Name = Annotated[str, Meta(max_length=256)]
 
 
-class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"collectors": "heard"}):
+class StateRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"collectors": "heard", "epochs": "runs"}):
     """The JSON of a state record. The first one of a file has everything; a later one only what has changed."""
 
     last_key: _Key = 0
-    runs: Annotated[list[tuple[_Key, _Name]], Meta(max_length=10_000)] | None = None
-    """Epochs: the key before the first message, and the name."""
+    epochs: Annotated[list[tuple[_Key, _Name]], Meta(max_length=10_000)] | None = None
+    """The key before the first message, and the name. In the file the key is `runs`."""
     losses: Annotated[list[tuple[_Name, _Key, _Key, _Name]], Meta(max_length=10_000)] | None = None
     """Dropped messages: epoch, first and last number, reason."""
     collectors: Annotated[list[tuple[_Name, _Name]], Meta(max_length=MAX_COLLECTORS)] | None = None
@@ -79,11 +79,11 @@ class State:
 
     def encode(self, segments: list[tuple[int, int]] | None = None) -> bytes:
         """A state record of what has changed; of everything, if the files are given."""
-        totals, changed = self.totals, self.changed if segments is None else {"runs", "losses", "collectors"}
+        totals, changed = self.totals, self.changed if segments is None else {"epochs", "losses", "collectors"}
         return msgspec.json.encode(
             StateRecord(
                 totals.last_key,
-                [(run.base, run.epoch) for run in totals.runs] if "runs" in changed else None,
+                [(each.base, each.epoch) for each in totals.epochs] if "epochs" in changed else None,
                 [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
                 if "losses" in changed
                 else None,
@@ -96,8 +96,8 @@ class State:
         """Take over the values of a state record."""
         totals = self.totals
         totals.last_key = max(totals.last_key, found.last_key)
-        if found.runs is not None:
-            totals.runs = [EpochBase(base, epoch) for base, epoch in sorted(found.runs)]
+        if found.epochs is not None:
+            totals.epochs = [EpochBase(base, epoch) for base, epoch in sorted(found.epochs)]
         if found.losses is not None:
             totals.losses = [
                 Numbers(epoch=epoch, first=first, last=last, reason=reason)
@@ -116,7 +116,7 @@ class State:
         """Messages were there and cannot be read."""
         for first, last in missing:
             self.totals.dropped["torn"] += last - first + 1
-            self.count_losses(numbers_of_keys(self.totals.runs, first, last, "torn"))
+            self.count_losses(numbers_of_keys(self.totals.epochs, first, last, "torn"))
 
 
 def decode_state(body: bytes) -> StateRecord | None:
@@ -126,11 +126,11 @@ def decode_state(body: bytes) -> StateRecord | None:
     except (msgspec.MsgspecError, RecursionError):
         return None
     is_possible = all(1 <= first <= last and epoch and reason for epoch, first, last, reason in found.losses or ())
-    return found if is_possible and all(epoch for _, epoch in found.runs or ()) else None
+    return found if is_possible and all(epoch for _, epoch in found.epochs or ()) else None
 
 
-def forget_runs(runs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
+def forget_epochs(epochs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
     """The epochs without old ones of which no message is left. Each start begins one."""
-    without = sum(later.base < oldest_key for later in runs[1:])
-    gone = max(0, min(without, len(runs) - RUNS_KEPT), len(runs) - MAX_RUNS)
-    return runs[gone:]
+    without = sum(later.base < oldest_key for later in epochs[1:])
+    gone = max(0, min(without, len(epochs) - EPOCHS_KEPT), len(epochs) - MAX_EPOCHS)
+    return epochs[gone:]

@@ -66,7 +66,7 @@ class Failures:
             self._failed_at[part] = self._clock()
             self._due_at.setdefault(part, math.inf)
 
-    def attempt(self, part: str, work: Callable[[], T], otherwise: T) -> T:
+    def attempt(self, part: str, work: Callable[[], T], *, otherwise: T) -> T:
         """The result of `work`; if it raises, that is noted and the result is `otherwise`."""
         try:
             return work()
@@ -82,7 +82,7 @@ class Failures:
             except Exception as error:  # noqa: BLE001 - a barrier
                 self.note(part, error)
 
-    def attempt_steps(self, part: str, steps: Generator[None, None, T], otherwise: T) -> Generator[None, None, T]:
+    def attempt_steps(self, part: str, steps: Generator[None, None, T], *, otherwise: T) -> Generator[None, None, T]:
         """See `attempt`, for work that comes in slices."""
         try:
             return (yield from steps)
@@ -94,7 +94,7 @@ class Failures:
         """A function for callers that must not fail: it does the same, and only notes what it raises."""
 
         def shielded(*args: P.args, **kwargs: P.kwargs) -> None:
-            self.attempt(part, lambda: function(*args, **kwargs), None)
+            self.attempt(part, lambda: function(*args, **kwargs), otherwise=None)
 
         return shielded
 

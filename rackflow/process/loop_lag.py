@@ -1,6 +1,6 @@
-"""Measures how late the event loop runs what is due, and how long one piece of work held it.
+"""Measures how late the event loop runs what is due, and how long one piece of work blocked it.
 
-Everything in a process waits while its loop is held: polls start late, answers are read late, messages are acknowledged late. Without
+Everything in a process waits while its loop is blocked: polls start late, answers are read late, messages are acknowledged late. Without
 this measurement, such lateness looks like slow devices or a slow broker.
 """
 
@@ -10,17 +10,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-# Short beside the 50 ms that nothing may hold a loop for.
+# Short beside the 50 ms that nothing may block a loop for.
 TICK_S: Final = 0.02
 # Each timer wakes the process, which costs 0.02 to 0.07 ms: fifty a second were a tenth of what a small agent takes at rest. So a loop that
 # has been calm ticks five times less often. What is late meanwhile is told by whoever finds its own timer late (`note`).
 REST_TICK_S: Final = 0.1
-# A tick is calm if the process computed less than this in it: nothing of its own can have held the loop for longer. Lateness that it did
+# A tick is calm if the process computed less than this in it: nothing of its own can have blocked the loop for longer. Lateness that it did
 # not compute is the machine's, and no reason to wake up more often on a machine that is busy already.
 CALM_S: Final = 0.01
 # Five seconds of calm: longer than what happens each second takes to come again.
 CALM_TICKS: Final = 250
-# Twice the usual interval of a scrape, so that each hold is seen by one.
+# Twice the usual interval of a scrape, so that each such time is seen by one.
 WINDOW_S: Final = 30.0
 
 

@@ -34,11 +34,11 @@ def truth(world: World) -> dict[str, float]:
         if sensor.measures == "air" and sensor.device:
             dew = moisture_c(world.time_s)
             add_figure(found, "env_dew_point_celsius", dew, device=sensor.device, sensor=label_of(sensor))
-    ledger = world.ledger
-    add_figure(found, "site_energy_taken_joules", ledger.taken_j)
-    add_figure(found, "site_energy_rejected_joules", ledger.rejected_j)
+    energy = world.energy
+    add_figure(found, "site_energy_taken_joules", energy.taken_j)
+    add_figure(found, "site_energy_rejected_joules", energy.rejected_j)
     add_figure(found, "site_energy_stored_joules", world.stored_j)
-    add_figure(found, "site_equipment_energy_joules", ledger.equipment_j)
+    add_figure(found, "site_equipment_energy_joules", energy.equipment_j)
     return found
 
 

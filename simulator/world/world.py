@@ -42,7 +42,7 @@ ELSEWHERE: Final = "(elsewhere)"
 
 
 @dataclass(slots=True)
-class Ledger:
+class EnergyBalance:
     """Energy since the start, J. The energy taken equals the energy rejected plus the energy stored, except for rounding."""
 
     taken_j: float = 0.0
@@ -75,7 +75,7 @@ class World:
         self.meters_j = dict.fromkeys(site.meters, 0.0)
         """Energy that came in through each meter."""
         self.meters_exported_j = dict.fromkeys(site.meters, 0.0)
-        self.ledger = Ledger()
+        self.energy = EnergyBalance()
         # One step, so that voltages, flows and readings exist before the first read.
         self.advance(STEP_S)
 
@@ -206,17 +206,17 @@ class World:
         return not sources or any(max(self.network.volts_of(each)) > 0 for each in sources)
 
     def _account(self, elsewhere_w: float, dt_s: float) -> None:
-        ledger, network = self.ledger, self.network
+        energy, network = self.energy, self.network
         plant = sum(primary.power_w for primary in self.primaries.values())
-        ledger.taken_j += (sum(sum(feed.power_w) for feed in network.feeds.values()) + plant) * dt_s
-        ledger.equipment_j += sum(rack.supplied_w for rack in network.racks.values()) * dt_s
+        energy.taken_j += (sum(sum(feed.power_w) for feed in network.feeds.values()) + plant) * dt_s
+        energy.equipment_j += sum(rack.supplied_w for rack in network.racks.values()) * dt_s
         rejected = plant + elsewhere_w + sum(primary.heat_w for primary in self.primaries.values())
         for name, unit in self.site.air_units.items():
             rejected += network.consumers[name].power_w if network.consumers[name].live else 0.0
             air = self.airs.get(self.room_of[name])
             rejected += air.removed_w.get(name, 0.0) if air and not unit.primary else 0.0
         rejected += sum(air.removed_w.get("", 0.0) for air in self.airs.values())
-        ledger.rejected_j += rejected * dt_s
+        energy.rejected_j += rejected * dt_s
         for name in self.meters_j:
             energy_j = sum(meter_w(self, name)) * dt_s
             self.meters_j[name] += max(energy_j, 0.0)

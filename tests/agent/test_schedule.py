@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.schedule import Breaker, DeviceSchedule, DuePoll, grid, on_grid, phase
+from agent.schedule import CircuitBreaker, DeviceSchedule, DuePoll, grid, on_grid, phase
 from rackflow.catalogue import PollClass
 
 INTERVALS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "slow": 60.0}
@@ -96,7 +96,7 @@ def test_phases_are_stable_and_spread() -> None:
 
 
 def test_a_device_is_dead_after_three_failures_in_a_row() -> None:
-    breaker = Breaker(5.0, lambda: 0.5)
+    breaker = CircuitBreaker(5.0, lambda: 0.5)
     breaker.failed()
     breaker.failed()
     assert not breaker.succeeded()
@@ -107,7 +107,7 @@ def test_a_device_is_dead_after_three_failures_in_a_row() -> None:
 
 
 def test_the_ceiling_of_the_pause_doubles_up_to_a_minute_and_one_success_ends_it() -> None:
-    breaker = Breaker(5.0, lambda: 1.0)
+    breaker = CircuitBreaker(5.0, lambda: 1.0)
     pauses = [breaker.failed() for _ in range(2000)]
     assert pauses[:8] == [5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
     assert pauses[-1] == 60.0
@@ -119,7 +119,7 @@ def test_the_ceiling_of_the_pause_doubles_up_to_a_minute_and_one_success_ends_it
 @given(st.floats(0.1, 3600), st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=50))
 def test_a_dead_device_is_asked_no_more_often_than_a_living_one(shortest: float, draws: list[float]) -> None:
     drawn = iter(draws)
-    breaker = Breaker(shortest, lambda: next(drawn))
+    breaker = CircuitBreaker(shortest, lambda: next(drawn))
     for _ in range(len(draws) + 2):
         assert shortest <= breaker.failed() <= max(60.0, shortest)
 
@@ -219,21 +219,21 @@ def test_the_pause_of_a_dead_device_is_drawn_between_its_interval_and_the_ceilin
         0.5: [5.0, 5.0, 7.5, 12.5, 22.5, 32.5, 32.5],
         0.25: [5.0, 5.0, 6.25, 8.75, 13.75, 18.75, 18.75],
     }.items():
-        breaker = Breaker(5.0, lambda draw=draw: draw)  # type: ignore[misc]  # a default of a lambda
+        breaker = CircuitBreaker(5.0, lambda draw=draw: draw)  # type: ignore[misc]  # a default of a lambda
         assert [breaker.failed() for _ in range(7)] == pauses
 
 
 def test_a_slow_device_is_left_alone_for_its_own_interval_however_long() -> None:
-    breaker = Breaker(300.0, lambda: 0.9)
+    breaker = CircuitBreaker(300.0, lambda: 0.9)
     assert [breaker.failed() for _ in range(5)] == [300.0] * 5
-    quick = Breaker(0.001, lambda: 1.0)
+    quick = CircuitBreaker(0.001, lambda: 1.0)
     pauses = [quick.failed() for _ in range(40)]
     assert max(pauses) == 60.0
     assert pauses[16] == pytest.approx(0.001 * 2**15)
 
 
 def test_alive_is_told_once_when_a_dead_device_answers() -> None:
-    breaker = Breaker(1.0, lambda: 0.0)
+    breaker = CircuitBreaker(1.0, lambda: 0.0)
     assert not breaker.succeeded()
     for _ in range(3):
         assert not breaker.dead

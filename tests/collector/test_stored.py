@@ -242,7 +242,7 @@ async def test_only_epochs_that_the_agent_may_still_hold_are_told(tmp_path: Path
     async with teller(tmp_path, link) as (ledger, telling):
         assert await ledger.record([entry(1, "01JA"), entry(1, "01JB"), entry(1, "01JC")])
         held = [Numbers(epoch="01JB", first=1, last=3), Numbers(epoch="01JC", first=1, last=1)]
-        statement = Statement(KEY._replace(epoch="01JC"), Account(kind="disk", held=held), now_ms())
+        statement = Statement(KEY._replace(epoch="01JC"), Account(kind="disk", undelivered=held), now_ms())
         assert await ledger.record([statement])
         await telling.publish_due(0.0)
         assert link.sent[-1].durable == {"01JB": [(1, 1)], "01JC": [(1, 1)]}

@@ -35,7 +35,7 @@ def delivery(mid: int) -> Delivery:
     return Delivery("topic", b"payload", 7, 1, mid, 1, 0.0, WALL_MS / 1000)
 
 
-def taken(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
+def prepared(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
     """The prepared message number `seq`; its points have distinct times."""
     note = Entry(KEY, seq, WALL_MS + seq, WALL_MS, dead)
     polled = Polled(PolledDevice("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, float(seq), True)  # noqa: FBT003 - up

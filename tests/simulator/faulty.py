@@ -46,5 +46,5 @@ class Site:
 
     def balanced(self) -> bool:
         """Whether energy is kept, whatever has failed."""
-        ledger = self.world.ledger
-        return ledger.rejected_j + self.world.stored_j == pytest.approx(ledger.taken_j, rel=1e-6)
+        energy = self.world.energy
+        return energy.rejected_j + self.world.stored_j == pytest.approx(energy.taken_j, rel=1e-6)

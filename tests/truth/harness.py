@@ -124,8 +124,8 @@ class TruthSite:
     def readings(self, device: str) -> dict[str, float | str]:
         """Current readings of a device at the collector."""
         now = asyncio.get_running_loop().time()
-        held = self.latest.held(self.engine.name, device)
-        return {key: each.value for key, each in held.items() if now < each.expires_at}
+        latest = self.latest.readings_of(self.engine.name, device)
+        return {key: each.value for key, each in latest.items() if now < each.expires_at}
 
     def truth(self, *, what_if: bool = False) -> dict[str, float]:
         """The world's own figures now, by series key."""

@@ -24,7 +24,7 @@ class RefusedDatagrams:
         self._logged_at: dict[str, float] = {}
         self._unlogged: Counter[str] = Counter()
 
-    def count_stranger(self, reason: Refusal, now: float) -> None:
+    def count_unknown_sender(self, reason: Refusal, now: float) -> None:
         """Count a datagram from an address that is no device's."""
         self._named.add(OTHERS)
         self.count(OTHERS, reason, now)

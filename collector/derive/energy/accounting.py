@@ -37,7 +37,7 @@ class Stream:
 
     quantity: str
     slot: int
-    counter: bool
+    is_counter: bool
     meter: str = ""
     labels: tuple[Label, ...] = ()
     """Base labels of the meter, for figures about its counter."""
@@ -77,7 +77,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     roles = {"facility": facility, "it": it_meters, "cooling": without_overlap(site, site.meters_of("cooling"))}
     streams = [_metered(planner, site, each, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
-        streams.append(Stream("it:racks", _it_of_racks(planner, site, racks, racks), counter=False))
+        streams.append(Stream("it:racks", _it_of_racks(planner, site, racks, racks), is_counter=False))
     loops = []
     for loop in site.loops.values():
         cdus = [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id]
@@ -86,8 +86,8 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
             power = _it_of_racks(planner, site, racks, loop.racks)
             pumps_w = planner.total(planner.reading(cdu, CDU_POWER) for cdu in cdus)
             streams += [
-                Stream(f"racks:{loop.id}", power, counter=False),
-                Stream(f"pumps:{loop.id}", pumps_w, counter=False),
+                Stream(f"racks:{loop.id}", power, is_counter=False),
+                Stream(f"pumps:{loop.id}", pumps_w, is_counter=False),
             ]
     streams += _behind(planner, site, facility)
     streams += _water_and_reuse(planner, site, meters)
@@ -130,7 +130,7 @@ def _behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator
         if exported:
             yield _counted(planner, site, counted[name], f"export:{name}", exported)
         else:
-            yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), counter=False)
+            yield Stream(f"export:{name}", _positive(planner, metered_w(planner, name), sign=-1), is_counter=False)
 
 
 def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
@@ -139,7 +139,7 @@ def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
     quantity = f"{meter.role}:{meter.id}"
     if not slots:
         both = planner.step((metered_w(planner, meter.id),), abs)
-        return Stream(quantity, both, counter=False)
+        return Stream(quantity, both, is_counter=False)
     return _counted(planner, site, meter, quantity, [slots[0] if len(slots) == 1 else planner.step(slots, max)])
 
 
@@ -186,13 +186,21 @@ def without_overlap(site: Site, meters: Sequence[Meter]) -> tuple[Meter, ...]:
 def _water_and_reuse(planner: Planner, site: Site, meters: Sequence[str]) -> Iterator[Stream]:
     water, heat = (rated_water_m3_per_s(site), WATER_RESOLUTION_M3), (rated_w(site), ENERGY_RESOLUTION_J)
     for meter in meters:
-        for quantity, metric, role, bound in (
+        for quantity, metric, role, (rated, resolution) in (
             ("water", "dcim_meter_water_cubic_meters_total", "makeup", water),
             ("reuse", "dcim_meter_thermal_energy_joules_total", "heat_reuse", heat),
         ):
             for slot in planner.each(meter, metric, role=role):
                 labels = planner.labels_of(meter)
-                yield Stream(f"{quantity}:{meter}", slot, True, meter, labels, NO_SLOT, *bound)  # noqa: FBT003 - a counter
+                yield Stream(
+                    f"{quantity}:{meter}",
+                    slot,
+                    is_counter=True,
+                    meter=meter,
+                    labels=labels,
+                    rated=rated,
+                    resolution=resolution,
+                )
 
 
 def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Stream:
@@ -204,7 +212,7 @@ def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Strea
     power = metered_w(planner, meter.id)
     # Where energy may leave through it, what leaves is counted by `_behind`.
     leaves = any(each.behind == meter.id for each in site.meters.values())
-    return Stream(quantity, _positive(planner, power, sign=1) if leaves else power, counter=False)
+    return Stream(quantity, _positive(planner, power, sign=1) if leaves else power, is_counter=False)
 
 
 def _counted(planner: Planner, site: Site, meter: Meter, quantity: str, slots: Sequence[int]) -> Stream:
@@ -213,7 +221,7 @@ def _counted(planner: Planner, site: Site, meter: Meter, quantity: str, slots: S
     return Stream(
         quantity,
         planner.total(slots),
-        counter=True,
+        is_counter=True,
         meter=meter.id,
         labels=planner.labels_of(meter.id),
         power=planner.step((planner.first(*beside),), abs) if beside else NO_SLOT,
@@ -226,9 +234,9 @@ def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: fl
     """Add one cycle to the totals."""
     for stream in accounts.streams:
         taking = partial(totals.integrate, stream.quantity, values.number(stream.slot), wall_s)
-        if stream.counter:
+        if stream.is_counter:
             taking = partial(totals.count, stream.quantity, values.number(stream.slot), wall_s, stream.bound(values))
-        failures.attempt(PART, taking, None)
+        failures.attempt(PART, taking, otherwise=None)
     passing = (each for each in accounts.quantities if each.startswith(PASSING))
     totals.forget(int(wall_s // HOUR_S), passing)
 

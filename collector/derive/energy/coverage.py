@@ -38,7 +38,7 @@ def _counters(accounts: Accounts) -> dict[str, tuple[Label, ...]]:
     told: set[tuple[str, str]] = set()
     for stream in accounts.streams:
         place = (stream.quantity.partition(":")[0], stream.meter)
-        if stream.counter and place not in told:
+        if stream.is_counter and place not in told:
             told.add(place)
             found[stream.quantity] = stream.labels
     return found

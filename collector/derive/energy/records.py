@@ -55,7 +55,7 @@ class EnergyRecords:
 
     def cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure]:
         """Count this cycle; return all figures over complete hours, and the present ones. If that fails, all are unknown."""
-        found = self.failures.attempt(PART, lambda: self._cycle(accounts, values, wall_s), None)
+        found = self.failures.attempt(PART, lambda: self._cycle(accounts, values, wall_s), otherwise=None)
         if found is None:
             found = withdrawn(self._last)
         self._last = found

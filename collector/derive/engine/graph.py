@@ -229,7 +229,7 @@ def compute_values(
     silent: Mapping[str, str] | None = None,
     failures: Failures | None = None,
 ) -> Values:
-    """All of `computing` at once."""
+    """All of `compute_steps` at once."""
     return run_through(compute_steps(plan, readings, distrusted, now, silent, failures))
 
 
@@ -301,14 +301,14 @@ def _compute_steps(steps: Iterable[Step], values: Values, noted: Failures) -> No
 def _read(
     device: str,
     leaves: Iterable[Leaf],
-    held: Mapping[str, Reading],
+    readings: Mapping[str, Reading],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
     values: Values,
 ) -> None:
     current, age_s, reasons = values.current, values.age_s, values.reasons
     for leaf in leaves:
-        reading = held.get(leaf.key)
+        reading = readings.get(leaf.key)
         if reading is None:
             reasons[leaf.slot] = "not received"
         elif now >= reading.expires_at:
@@ -336,7 +336,7 @@ def _compute_special(step: Step, values: Values, failures: Failures) -> None:
     there = [slot for slot in step.optional if current[slot] is not None]
     if None in inputs or not there or len(there) < step.min_share * len(step.optional):
         return
-    result = failures.attempt(PART, lambda: step.compute(*inputs, [current[slot] for slot in there]), FAILED)
+    result = failures.attempt(PART, lambda: step.compute(*inputs, [current[slot] for slot in there]), otherwise=FAILED)
     if isinstance(result, float) and not isfinite(result):
         result = NOT_FINITE
     if isinstance(result, Unknown):
@@ -380,7 +380,7 @@ def figure_steps(plan: Plan, values: Values, failures: Failures | None = None) -
         value, share = current[slot], 1.0
         missing: tuple[str, ...] = ()
         if value is None or slot in may_be_partial:
-            share, missing = noted.attempt(PART, partial(values.coverage, slot), UNEXPLAINED)
+            share, missing = noted.attempt(PART, partial(values.coverage, slot), otherwise=UNEXPLAINED)
         if isinstance(value, str):
             value = None
         elif value is not None and not output.low <= value <= output.high:

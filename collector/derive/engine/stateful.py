@@ -62,7 +62,7 @@ class StatefulFigures:
         """All figures of this cycle. A step that raises makes its own figures unknown."""
         for each in steps:
             failed = [Figure(output, None, 0.0, 0.0, (INTERNAL,)) for output in each.outputs]
-            yield from self._failures.attempt(PART, partial(self._figures, each, values, now), failed)
+            yield from self._failures.attempt(PART, partial(self._figures, each, values, now), otherwise=failed)
 
     def _figures(self, each: StatefulStep, values: Values, now: float) -> list[Figure]:
         missing = [slot for slot in each.required if values.current[slot] is None]

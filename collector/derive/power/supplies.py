@@ -13,7 +13,7 @@ from rackflow.site import Site
 
 DEAD = "dead"
 """What is stated about each rack PDU: 1 if it is without power, else 0."""
-Held = Callable[[str], Mapping[str, Reading]]
+ReadingsOf = Callable[[str], Mapping[str, Reading]]
 _SOURCE = "dcim_ups_output_source"
 _SUPPLYING = frozenset({"normal", "battery", "bypass", "booster", "reducer", "eco", "other"})
 # What a PDU or UPS carries. Nothing else is kept back or set to 0: a voltage is a voltage, whatever moves.
@@ -37,19 +37,19 @@ _LEAST_SILENT = 2
 # share it; general computing moves by a few percent between two polls.
 STEP_SHARE = 0.25
 # Longest time that a sum keeps its value: three polls of the default class and their timeouts. By then what is silent has expired.
-LONGEST_HOLD_S = 40.0
+LONGEST_DELAY_S = 40.0
 # Devices or clusters looked at in one slice, each about 5 microseconds.
 _SLICE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Devices that share one load. A step of `movers` holds back `held` until each of `everyone` was read after the step."""
+    """Devices that share one load. After a step of `movers`, `delayed` keep their former values until each of `everyone` was read."""
 
     name: str
     movers: tuple[str, ...]
     everyone: tuple[str, ...]
-    held: tuple[str, ...]
+    delayed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,10 @@ class _Carried:
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """Of one device: the keys of what it carries, by metric, and the slots of that and of what is 0 if it is dead."""
+    """Of one device: the keys of what it carries, by metric; its slots, which a step delays; the slots that are 0 if it is dead."""
 
     carried: tuple[tuple[str, ...], ...]
-    held: tuple[int, ...]
+    delayed: tuple[int, ...]
     zero: tuple[int, ...]
 
 
@@ -130,21 +130,21 @@ class Supplies:
     def __init__(self) -> None:
         self.slots = SupplySlots()
         self._last: dict[str, _Carried] = {}
-        self._holds: dict[str, float] = {}
-        """When the step was that a cluster holds for."""
+        self._waits_since: dict[str, float] = {}
+        """Cluster -> when the step was whose end it waits for."""
         self._released: dict[str, float] = {}
         self._down: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         """PDUs without power."""
-        self.held: frozenset[str] = frozenset()
+        self.delayed: frozenset[str] = frozenset()
         """Devices of which the values of the cycle before count."""
 
-    def update_steps(self, readings: Held, down: Collection[str], now: float) -> Generator[None, None, None]:
+    def update_steps(self, readings_of: ReadingsOf, down: Collection[str], now: float) -> Generator[None, None, None]:
         """Judge this cycle. `down` are the devices that do not answer although their agent is there. Yields after each slice."""
         self.dead = frozenset(
             pdu
             for ups, pdus in self.slots.supplies.feeds.values()
-            if _is_dark(ups, pdus, readings, down, now)
+            if _is_dark(ups, pdus, readings_of, down, now)
             for pdu in pdus
             if pdu in down
         )
@@ -152,25 +152,25 @@ class Supplies:
         for count, (device, slots) in enumerate(self.slots.of_device.items()):
             if count % _SLICE == 0:
                 yield
-            if (found := _carried(slots, readings(device), now)) is not None:
+            if (found := _carried(slots, readings_of(device), now)) is not None:
                 self._note(device, *found)
                 if device not in down:
                     current.add(device)
         self._down = frozenset(down)
-        held: set[str] = set()
+        delayed: set[str] = set()
         for count, cluster in enumerate(self.slots.supplies.clusters):
             if count % _SLICE == 0:
                 yield
-            if self._holds_back(cluster, current, now):
-                held.update(cluster.held)
-        self.held = frozenset(held)
+            if self._must_wait(cluster, current, now):
+                delayed.update(cluster.delayed)
+        self.delayed = frozenset(delayed)
 
     def values(self, before: Values | None) -> dict[int, Value]:
         """What counts instead of the readings, by slot; `before` are the values of the cycle before."""
         found: dict[int, Value] = {slot: float(device in self.dead) for device, slot in self.slots.stated}
-        for device in self.held if before is not None else ():
+        for device in self.delayed if before is not None else ():
             slots = self.slots.of_device.get(device)
-            for slot in slots.held if slots is not None else ():
+            for slot in slots.delayed if slots is not None else ():
                 value = before.current[slot] if before is not None else None
                 if value is not None:
                     found[slot] = value
@@ -189,8 +189,8 @@ class Supplies:
                 last.stepped_at = at
             last.value, last.at = value, at
 
-    def _holds_back(self, cluster: Cluster, current: Collection[str], now: float) -> bool:
-        begun = self._holds.get(cluster.name)
+    def _must_wait(self, cluster: Cluster, current: Collection[str], now: float) -> bool:
+        begun = self._waits_since.get(cluster.name)
         if begun is None:
             released = self._released.get(cluster.name, float("-inf"))
             steps = [
@@ -201,12 +201,12 @@ class Supplies:
             if not steps:
                 return False
             # Further steps do not prolong it: a load that steps all the time would otherwise never be summed up again.
-            begun = self._holds[cluster.name] = max(steps)
-        if now - begun < LONGEST_HOLD_S and any(
+            begun = self._waits_since[cluster.name] = max(steps)
+        if now - begun < LONGEST_DELAY_S and any(
             each in current and self._last[each].at < begun for each in cluster.everyone if each in self._last
         ):
             return True
-        del self._holds[cluster.name]
+        del self._waits_since[cluster.name]
         self._released[cluster.name] = max(
             (self._last[each].at for each in cluster.everyone if each in self._last), default=now
         )
@@ -229,17 +229,19 @@ def _slots_of(leaves: Sequence[Leaf]) -> _Slots:
     )
 
 
-def _carried(slots: _Slots, held: Mapping[str, Reading], now: float) -> tuple[float, float] | None:
+def _carried(slots: _Slots, readings: Mapping[str, Reading], now: float) -> tuple[float, float] | None:
     """What a device carries by its first metric of `_CARRIED`, and when it was received; None if nothing is current."""
     for keys in slots.carried:
-        found = [reading for key in keys if (reading := held.get(key)) is not None and now < reading.expires_at]
+        found = [reading for key in keys if (reading := readings.get(key)) is not None and now < reading.expires_at]
         numbers = [each.value for each in found if not isinstance(each.value, str)]
         if numbers:
             return sum(numbers), max(each.expires_at - each.life_s for each in found)
     return None
 
 
-def _is_dark(ups: Collection[str], pdus: Collection[str], readings: Held, down: Collection[str], now: float) -> bool:
+def _is_dark(
+    ups: Collection[str], pdus: Collection[str], readings_of: ReadingsOf, down: Collection[str], now: float
+) -> bool:
     """Whether a feed's PDUs that are silent have no power, rather than no network.
 
     A UPS that answers and supplies decides against it. Without any UPS in the site file, every PDU of the feed must be silent.
@@ -247,13 +249,13 @@ def _is_dark(ups: Collection[str], pdus: Collection[str], readings: Held, down: 
     silent = sum(pdu in down for pdu in pdus)
     if silent < _LEAST_SILENT or 2 * silent <= len(pdus):
         return False
-    if any(_supplies(each, readings, down, now) for each in ups):
+    if any(_supplies(each, readings_of, down, now) for each in ups):
         return False
     return bool(ups) or silent == len(pdus)
 
 
-def _supplies(ups: str, readings: Held, down: Collection[str], now: float) -> bool:
+def _supplies(ups: str, readings_of: ReadingsOf, down: Collection[str], now: float) -> bool:
     if ups in down:
         return False
-    source = readings(ups).get(_SOURCE)
+    source = readings_of(ups).get(_SOURCE)
     return source is not None and now < source.expires_at and source.value in _SUPPLYING

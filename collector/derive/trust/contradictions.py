@@ -193,12 +193,12 @@ class Contradictions:
         for device, sides in meters.items():
             yield
             for meter in sides:
-                found = noted.attempt(PART, partial(_all, impossible_power(meter, device, numbers)), None)
+                found = noted.attempt(PART, partial(_all, impossible_power(meter, device, numbers)), otherwise=None)
                 impossible.update(found or ())
                 self.unjudged |= _keys_of(meter, device) if found is None else set()
         for sensors in rooms.values():
             yield
-            found = noted.attempt(PART, partial(_all, impossible_air(sensors, numbers)), None)
+            found = noted.attempt(PART, partial(_all, impossible_air(sensors, numbers)), otherwise=None)
             impossible.update(found or ())
             self.unjudged |= _keys_of_air(sensors) if found is None else set()
         # Twice the shelf life of the slowest is six polls: of two values polled once a minute, one old and one new disagree for a

@@ -145,12 +145,12 @@ class CduWatch:
     _power: _TenMinuteMaximum = field(default_factory=_TenMinuteMaximum)
     _highest_heat_w: float = 0.0
 
-    def update(self, held: Mapping[str, Reading], now: float, power_w: float | None) -> None:
+    def update(self, readings: Mapping[str, Reading], now: float, power_w: float | None) -> None:
         """Judge the latest readings. `power_w` is the electrical power of the racks that this CDU cools, None if unknown.
 
         A stale reading is not judged: it would look frozen.
         """
-        current = {key: each.value for key, each in held.items() if key.startswith(_CDU) and now < each.expires_at}
+        current = {key: each.value for key, each in readings.items() if key.startswith(_CDU) and now < each.expires_at}
         numbers = {key: value for key, value in current.items() if isinstance(value, float | int)}
         self.named = {}
         self.suspects = {}

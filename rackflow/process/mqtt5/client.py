@@ -65,7 +65,7 @@ class Callbacks:
     confirmed: Callable[[int, int], None] = _ignore
     """Message identifier and reason code of each PUBACK."""
     received: Callable[[Received], None] = _ignore
-    """It is acknowledged when the call returns, or by hand (`Session.by_hand`)."""
+    """It is acknowledged when the call returns, or by hand (`Session.acks_by_hand`)."""
     writable: Callable[[bool], None] = _ignore
     """Whether the broker reads what it is sent; at first it does."""
 
@@ -81,7 +81,7 @@ class Session:
     """How many messages the broker may send that are not acknowledged."""
     packet_bytes: int = packets.LARGEST_PACKET_BYTES
     """It sends no larger packet."""
-    by_hand: bool = False
+    acks_by_hand: bool = False
     """Whether only `acknowledge` acknowledges a message. Otherwise it counts as handled when the callback returns."""
 
 
@@ -114,7 +114,7 @@ class MqttClient:
             receive_maximum=session.receive_maximum if session else MAX_MID,
             packet_bytes=session.packet_bytes if session else packets.LARGEST_PACKET_BYTES,
         )
-        self._is_by_hand = session is not None and session.by_hand
+        self._acks_by_hand = session is not None and session.acks_by_hand
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(
             WireCallbacks(self._on_packet, callbacks.writable, self._on_end),
@@ -124,7 +124,7 @@ class MqttClient:
         # Without a session the packets are empty: whoever publishes has the messages.
         self._unconfirmed: dict[int, bytes] = session.unconfirmed if session else {}
         # Of a resumed session: what has not been sent again yet, and how many packets the broker takes at a time.
-        self._again: deque[int] = deque()
+        self._to_resend: deque[int] = deque()
         self._receive_maximum = MAX_MID
         self._subscribing: dict[int, tuple[int, asyncio.Future[list[int]]]] = {}
         self._mid = 0
@@ -279,7 +279,7 @@ class MqttClient:
         elif kind & 0xF0 == packets.PUBLISH:
             message = packets.read_publish(packet, start)
             self._callbacks.received(message)
-            if message.mid and not self._is_by_hand:
+            if message.mid and not self._acks_by_hand:
                 self._wire.send(packets.puback_packet(message.mid))
         elif kind == packets.PINGRESP:
             self._pinged_at_s, self._is_ping_late = None, False
@@ -295,19 +295,19 @@ class MqttClient:
 
     def _on_connack(self, connack: ConnAck) -> None:
         if (error := fault_of(connack)) is not None:
-            self._refuse(error)
+            self._fail_opening(error)
             return
         self._receive_maximum = connack.receive_maximum
         # A broker may ask for a shorter time; signs of life more often than asked for do no harm (3.2.2.3.14).
         self._keepalive_s = min(self._keepalive_s, connack.keepalive_s or self._keepalive_s)
-        self._wire.patience_s = self._keepalive_s * PATIENCE
+        self._wire.longest_silence_s = self._keepalive_s * PATIENCE
         self._alive_timer = self._loop.call_later(self._keepalive_s, self._check_alive)
         # What may be sent is known, and the session resumed, before anybody else can send or receive.
         self._callbacks.opened(Limits(connack.session_present, connack.receive_maximum, connack.packet_bytes))
         self._resume(is_present=connack.session_present)
         self._answer.set_result(None)
 
-    def _refuse(self, error: BrokerError) -> None:
+    def _fail_opening(self, error: BrokerError) -> None:
         """The connection is not to be opened."""
         self._answer.set_exception(error)
         self._answer.exception()  # seen: whoever opens the connection may have been cancelled
@@ -317,20 +317,20 @@ class MqttClient:
         """Send again what a former connection left unconfirmed, under the same identifiers and in order (4.4)."""
         if not is_present:
             self._unconfirmed.clear()
-        self._again.extend(self._unconfirmed)
-        self._send_again(min(len(self._again), self._receive_maximum))
+        self._to_resend.extend(self._unconfirmed)
+        self._resend(min(len(self._to_resend), self._receive_maximum))
 
-    def _send_again(self, count: int) -> None:
+    def _resend(self, count: int) -> None:
         for _ in range(count):
-            self._wire.send(packets.as_duplicate(self._unconfirmed[self._again.popleft()]))
+            self._wire.send(packets.as_duplicate(self._unconfirmed[self._to_resend.popleft()]))
 
     def _on_puback(self, mid: int, code: int) -> None:
         if self._unconfirmed.pop(mid, None) is None:
             return  # of a message that was never sent, or is confirmed already
-        if mid in self._again:
-            self._again.remove(mid)  # it cannot be of this connection, but nobody needs the message any more
+        if mid in self._to_resend:
+            self._to_resend.remove(mid)  # it cannot be of this connection, but nobody needs the message any more
         else:
-            self._send_again(min(1, len(self._again)))
+            self._resend(min(1, len(self._to_resend)))
         self._callbacks.confirmed(mid, code)
 
     def _on_suback(self, mid: int, codes: list[int]) -> None:
@@ -344,11 +344,13 @@ class MqttClient:
         if self._alive_timer is not None:
             self._alive_timer.cancel()
         wire, now_s = self._wire, self._loop.time()
-        is_overdue = now_s - wire.sent_at_s > wire.patience_s or now_s - wire.overdue_at_s < OVERDUE_RECENT_S
+        is_overdue = now_s - wire.sent_at_s > wire.longest_silence_s or now_s - wire.overdue_at_s < OVERDUE_RECENT_S
         self.has_stood_still = is_overdue and not wire.is_unreadable and not self.is_dropped
         if not self._answer.done():
             why = self._wire.why
-            self._refuse(BrokerError(why if self._wire.is_unreadable else explain(why, tls=self._tls is not None)))
+            self._fail_opening(
+                BrokerError(why if self._wire.is_unreadable else explain(why, tls=self._tls is not None))
+            )
         for _, answer in self._subscribing.values():
             if not answer.done():
                 answer.set_exception(BrokerError(f"connection lost: {self._wire.why}"))
@@ -385,9 +387,9 @@ def fault_of(connack: ConnAck) -> BrokerError | None:
     if connack.code >= FAILURE:
         return BrokerError(reason_text(connack.code), connack.code)
     fault = ""
-    if not connack.takes_qos_1:
+    if not connack.supports_qos_1:
         fault = "the broker takes messages of QoS 0 only; allow QoS 1"
-    elif not connack.takes_retained:
+    elif not connack.supports_retained:
         fault = "the broker takes no retained messages; allow them"
     elif connack.packet_bytes is not None and connack.packet_bytes < MIN_PACKET_BYTES:
         fault = (

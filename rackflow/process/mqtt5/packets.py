@@ -78,8 +78,8 @@ class ConnAck:
     receive_maximum: int = 0xFFFF
     packet_bytes: int | None = None
     keepalive_s: int | None = None
-    takes_qos_1: bool = True
-    takes_retained: bool = True
+    supports_qos_1: bool = True
+    supports_retained: bool = True
 
 
 def connect_packet(  # noqa: PLR0913 - what the packet has
@@ -157,8 +157,8 @@ def read_connack(packet: bytes, start: int) -> ConnAck:
         found.receive_max,
         found.max_packet_size,
         found.server_keep_alive,
-        takes_qos_1=found.max_qos != mqtt5.QoS.AT_MOST_ONCE,
-        takes_retained=found.retain_available,
+        supports_qos_1=found.max_qos != mqtt5.QoS.AT_MOST_ONCE,
+        supports_retained=found.retain_available,
     )
 
 

@@ -59,7 +59,7 @@ class Wire(asyncio.Protocol):
         self._has_ended = asyncio.Event()
         self.sent_at_s = self.received_at_s = 0.0
         """When anything was last sent and received, in the loop's time."""
-        self.patience_s = math.inf
+        self.longest_silence_s = math.inf
         """For how long nothing may be sent before the broker may end the connection."""
         self.overdue_at_s = -math.inf
         """When something was last sent later than that, in the loop's time."""
@@ -96,7 +96,7 @@ class Wire(asyncio.Protocol):
             self._timer = None
         if self._packets and self._transport is not None and not self._is_closing:
             now_s = self._loop.time()
-            if now_s - self.sent_at_s > self.patience_s:
+            if now_s - self.sent_at_s > self.longest_silence_s:
                 self.overdue_at_s = now_s
             self.sent_at_s = now_s
             self._transport.write(b"".join(self._packets))

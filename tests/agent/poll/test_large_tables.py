@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import SnmpPoller
-from agent.poll.snmp import MAX_CELLS
+from agent.poll.tables import MAX_CELLS
 from agent.profile import MAX_SERIES, SYS_UPTIME, parse_profile
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError

@@ -241,7 +241,7 @@ async def test_what_a_transfer_switch_counts_in_is_learnt_from_a_live_line(
     key = "dcim_ats_source_voltage_volts{phase=L1,source=a}"
     assert (await bench.read()).values[key] == seen["before"]
     readings = await bench.read({f"{root}.2.1.2.1": then, f"{root}.3.1.0": then if output == 0 else 0})
-    # Below the window of a line that lives: no reading rather than a wrong one.
+    # Below the window of a line in use: no reading rather than a wrong one.
     assert readings.values.get(key, readings.bad.get(key)) == (seen["after"] if seen["after"] != 23.0 else "range")
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import SnmpPoller
-from agent.poll.snmp import TIMETICKS, WRAP_S
+from agent.poll.uptime import TIMETICKS, WRAP_S
 from agent.profile import parse_profile
 from agent.readings import Readings
 from tests.agent.memory_peers import MemorySnmp

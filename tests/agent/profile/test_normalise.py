@@ -64,7 +64,7 @@ def test_scales_do_not_add_rounding_dirt() -> None:
     ],
 )
 def test_what_is_no_reading_is_rejected_with_the_reason(raw: RawValue, reason: str) -> None:
-    slot = charge(Decoder("a", 1, 1000, absent=frozenset({-1, 65535})))
+    slot = charge(Decoder("a", 1, 1000, sentinels=frozenset({-1, 65535})))
     readings = normalise_answers([slot], {"a": raw})
     assert (readings.values, readings.bad) == ({}, {"k": reason})
 
@@ -89,7 +89,7 @@ def test_decimal_text_counts_as_a_number(raw: RawValue) -> None:
     ],
 )
 def test_the_first_source_that_is_good_wins(raw: dict[str, RawValue], value: float | None, bad: dict[str, str]) -> None:
-    slot = charge(Decoder("precise", 1, 1000, absent=frozenset({-1})), Decoder("whole", 1, 100))
+    slot = charge(Decoder("precise", 1, 1000, sentinels=frozenset({-1})), Decoder("whole", 1, 100))
     readings = normalise_answers([slot], raw)
     assert readings.values == ({} if value is None else {"k": value})
     assert readings.bad == bad

@@ -64,7 +64,7 @@ def test_unit_and_scale_become_one_exact_fraction(unit: str, scale: str, numerat
     slot = only(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: {unit}, scale: {scale!r}}}\n"))
     absent = frozenset({-1}) | ENDS_OF_16_BITS | ENDS_OF_32_BITS
     whole = scale.startswith("0.")
-    assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, absent=absent, whole=whole),)
+    assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, sentinels=absent, counts_parts=whole),)
 
 
 def test_what_a_source_says_reaches_its_decoder() -> None:
@@ -77,7 +77,7 @@ def test_what_a_source_says_reaches_its_decoder() -> None:
     )
     assert slot.decoders == (
         Decoder(f"{ROOT}.2.0", shift=-5, expect=((1.0, 9.0),), absolute=True, text="number", words={"off": 0.0}),
-        Decoder(f"{ROOT}.3.0", 1000, absent=frozenset({7}), bits=(3,), inverted=True),
+        Decoder(f"{ROOT}.3.0", 1000, sentinels=frozenset({7}), bits=(3,), inverted=True),
     )
     states = "  - {metric: dcim_ups_output_source, oid: R.2.0, states: {3: normal}}\n"
     assert only(snmp(states)).decoders[0].states == {3: "normal"}
@@ -127,7 +127,7 @@ def test_what_every_device_sends_without_a_reading_is_a_sentinel_beside_those_of
 ) -> None:
     profile = snmp(f"  - {{metric: {point}, oid: R.2.0}}\n")
     (decoder,) = only(profile.model_copy(update={"absent": [-7]})).decoders
-    assert decoder.absent == sentinels
+    assert decoder.sentinels == sentinels
 
 
 @pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 1), (231, 1)])

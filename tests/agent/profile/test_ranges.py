@@ -150,7 +150,7 @@ def test_what_is_expected_narrows_the_range_up_to_each_end() -> None:
 
 
 def test_a_sentinel_is_compared_before_scaling_as_number_text_or_float() -> None:
-    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, absent=frozenset({-1, 255})),))
+    slot = slot_of("k", TEMPERATURE, (Decoder("a", 1, 10, sentinels=frozenset({-1, 255})),))
     assert [reading(slot, raw) for raw in (-1, 255, 255.0, b"255", " -1 ")] == ["sentinel"] * 5
     # 25.5 degC is a reading where it is what the number means, not what it is.
     assert [reading(slot, raw) for raw in (-2, 254, 256, 0)] == [-0.2, 25.4, 25.6, 0.0]
@@ -210,7 +210,7 @@ def test_each_bit_is_its_own_flag_and_an_inverted_contact_the_opposite() -> None
     assert bits == {0: 0.0, 1: 1.0, 2: 1.0, 3: 0.0, 4: 0.0}
     inverted = [reading(slot_of("k", LEAK, (Decoder("a", bits=(0,), inverted=True),)), raw) for raw in (0, 1, 2, 3)]
     assert inverted == [1.0, 0.0, 1.0, 0.0]
-    assert reading(slot_of("k", LEAK, (Decoder("a", bits=(0,), absent=frozenset({3})),)), 3) == "sentinel"
+    assert reading(slot_of("k", LEAK, (Decoder("a", bits=(0,), sentinels=frozenset({3})),)), 3) == "sentinel"
 
 
 def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
@@ -234,7 +234,7 @@ def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
     ],
 )
 def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | None, bad: str | None) -> None:
-    decoder = Decoder("a", states={3: "normal", 5: "battery"}, absent=frozenset({-1}))
+    decoder = Decoder("a", states={3: "normal", 5: "battery"}, sentinels=frozenset({-1}))
     if isinstance(raw, bytes) and raw != b"3":
         decoder = Decoder("a", states={3: "normal"}, words={"on line": "normal", "*": "other"})
     readings = normalise_answers([slot_of("k", SOURCE, (decoder,))], {"a": raw})
@@ -254,7 +254,7 @@ def test_a_state_in_one_bit_of_a_register() -> None:
 
 
 def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is_told() -> None:
-    decoders = (Decoder("a", 1, 10, absent=frozenset({-1})), Decoder("b"), Decoder("c"))
+    decoders = (Decoder("a", 1, 10, sentinels=frozenset({-1})), Decoder("b"), Decoder("c"))
     slot = slot_of("k", TEMPERATURE, decoders)
     for first in (-1, 9999, None, b"n/a"):
         assert normalise_answers([slot], {"a": first, "b": 21}).values == {"k": 21.0}

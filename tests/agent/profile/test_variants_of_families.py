@@ -124,13 +124,13 @@ def test_a_whole_number_that_is_written_as_text_is_the_same_number_or_none(numbe
 @pytest.mark.parametrize("point", [".", ","])
 def test_a_text_with_a_decimal_point_where_tenths_are_counted_is_no_value(numbers: list[Number], point: str) -> None:
     """A device that writes "16.4" for 164 tenths of an ampere has not 1.64 A."""
-    counting = [each for each in numbers if each.slot.decoders[0].whole]
+    counting = [each for each in numbers if each.slot.decoders[0].counts_parts]
     assert len(counting) > 400
     wrong = []
     for each in counting:
         value = each.read(f"16{point}4".encode())
         # Another source of the family may read whole units, or texts.
-        if value is not None and all(decoder.whole for decoder in each.slot.decoders):
+        if value is not None and all(decoder.counts_parts for decoder in each.slot.decoders):
             wrong.append(str(each))
     assert wrong == []
 

@@ -34,7 +34,7 @@ def test_a_refused_topic_lets_nothing_through_and_others_go_on() -> None:
     assert not one.admits(topic("u3"), 9)
     assert one.admits(topic("u0"), 10)
     assert one.admits(topic("u3", "event"), 11)
-    assert (len(one), list(one.held())) == (1, [topic("u3")])
+    assert (len(one), list(one.refused_topics())) == (1, [topic("u3")])
 
 
 def test_after_a_pause_one_message_is_let_through_and_the_pause_doubles_up_to_its_limit() -> None:
@@ -91,7 +91,7 @@ def test_an_accepted_probe_releases_the_topics_of_its_kind_that_were_refused_for
     one.due(1.0, 1)
     assert one.admits(topic("a"), 1)
     assert one.accept(topic("a"), 1, 1.0) == [topic("a"), topic("b"), topic("c")]
-    assert set(one.held()) == {topic("a", "event"), topic("d")}
+    assert set(one.refused_topics()) == {topic("a", "event"), topic("d")}
 
 
 def test_a_message_sent_before_the_refusal_releases_nothing() -> None:
@@ -235,7 +235,7 @@ def test_what_is_remembered_is_bounded_and_held_topics_are_told(
         else:
             verdict = one.refuse(topic(device), what, code, "", at)
             if verdict != "message":
-                assert topic(device) in one.held()
+                assert topic(device) in one.refused_topics()
         one.due(at, 2)
     assert all(len(each) <= MAX_REMEMBERED for each in one._refused.values())  # noqa: SLF001 - a bound of memory
     assert one._refused.keys() == one._accepted.keys()  # noqa: SLF001 - a bound of memory

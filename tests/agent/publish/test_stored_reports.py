@@ -91,7 +91,7 @@ async def test_a_message_stays_until_a_collector_has_stored_it_also_over_a_resta
             await eventually(lambda: sender.outbox.stats().awaiting == 3, "the broker has all of them")
             await client.publish(STORED, report((1, 1), (3, 3)), qos=1, retain=True)
             await eventually(lambda: sender.outbox.stats().messages == 1, "two are deleted")
-            assert sender.outbox.stats().account.held == [Numbers(epoch="E1", first=2, last=2)]
+            assert sender.outbox.stats().account.undelivered == [Numbers(epoch="E1", first=2, last=2)]
             mosquitto.restart()  # it keeps nothing
             async with collector(mosquitto) as again:
                 await eventually(lambda: sender.counters.reconnects == 1, "connected again")
@@ -235,4 +235,4 @@ async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto
             sender.publisher.set_account(sender.outbox.stats().account)
             await eventually(lambda: any(each.dropped for each in accounts(listener)), "a loss is told at once")
         told = accounts(listener)
-        assert [[held.first for held in each.held] for each in told] == [[], [1], [4]]
+        assert [[numbers.first for numbers in each.undelivered] for each in told] == [[], [1], [4]]

@@ -16,7 +16,7 @@ def test_a_stale_sensor_makes_its_figure_unknown_and_a_new_reading_makes_it_know
     readings = Readings(hall(ONE_CDU))
     assert heat(readings, 99.0) == (None, ("cdu-1 cdu_heat_removed_watts{loop=secondary}: not received",))
     readings.take("cdu-1", {HEAT: 40_000.0}, 100.0, device_class="cdu")
-    life_s = readings.latest.held("t1", "cdu-1")[f"dcim_{HEAT}"].life_s
+    life_s = readings.latest.readings_of("t1", "cdu-1")[f"dcim_{HEAT}"].life_s
     assert life_s == 30.0
     assert heat(readings, 100.0 + life_s - 0.1) == (40_000.0, ())
     silent = "cdu-1 cdu_heat_removed_watts{loop=secondary}: agent gw is silent"

@@ -138,7 +138,7 @@ def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, e
     assert (lines, tally.failures["schema"]) == ([], 1)
 
 
-@pytest.mark.parametrize("name", ["held", "dropped", "ended"])
+@pytest.mark.parametrize("name", ["undelivered", "dropped", "ended"])
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (9, 8), (1, MAX_SEQ + 1), (1, 2**63), (-5, -1)])
 def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
     account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})

@@ -80,7 +80,7 @@ async def ended(task: asyncio.Task[None]) -> None:
 
 async def test_what_is_kept_is_there_after_a_restart_and_is_stored_in_order_under_its_time(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(seq) for seq in (1, 2, 3)])
+        assert await one.spill.add([delivery(seq) for seq in (1, 2, 3)])
         assert one.spill.stats().messages == 3
     async with rig(tmp_path) as one:
         assert one.spill.stats().messages == 3
@@ -98,13 +98,13 @@ async def test_what_a_disk_refuses_is_not_kept_and_is_not_stored_later(tmp_path:
     folder = tmp_path / "mount"
     folder.write_text("a file where the folder should be", encoding="utf-8")
     async with rig(tmp_path, path=folder / "outbox.db") as one:
-        assert not await one.spill.keep([delivery(1), delivery(2)])
+        assert not await one.spill.add([delivery(1), delivery(2)])
         assert one.spill.stats().messages == 0
         folder.unlink()
         kept = False
         async with asyncio.timeout(30):
             while not kept:
-                kept = await one.spill.keep([delivery(3)])
+                kept = await one.spill.add([delivery(3)])
                 await asyncio.sleep(0.05)
         assert one.spill.stats().messages == 1
 
@@ -113,32 +113,32 @@ async def test_what_was_acknowledged_is_kept_for_as_long_as_the_store_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(1)])
+        assert await one.spill.add([delivery(1)])
     weeks_on = time.time() + 29 * 86_400
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: weeks_on)
         async with rig(tmp_path) as one:
-            assert await one.spill.keep([delivery(2)])
+            assert await one.spill.add([delivery(2)])
             assert one.spill.stats().messages == 2
             assert sum(one.spill.stats().dropped.values()) == 0
 
 
 async def test_at_its_limit_it_takes_no_more(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(1)])
+        assert await one.spill.add([delivery(1)])
         size_bytes = one.spill.stats().size_bytes
     async with rig(tmp_path, limit_bytes=size_bytes) as one:
         assert one.spill.stats().limit_bytes == size_bytes
-        assert not await one.spill.keep([delivery(2)])
+        assert not await one.spill.add([delivery(2)])
         assert one.spill.stats().messages == 1
     async with rig(tmp_path, limit_bytes=size_bytes + 1) as one:
-        assert await one.spill.keep([delivery(2)])
+        assert await one.spill.add([delivery(2)])
         assert one.spill.stats().messages == 2
 
 
 async def test_nothing_leaves_the_disk_before_the_ledger_has_it(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(1), delivery(2)])
+        assert await one.spill.add([delivery(1), delivery(2)])
         with ledger_locked(one.ledger.path):
             task = one.draining()
             await until(lambda: one.ledger.failures["write"] > 0, "the ledger could not be written")
@@ -151,7 +151,7 @@ async def test_nothing_leaves_the_disk_before_the_ledger_has_it(tmp_path: Path) 
 
 async def test_who_is_stopped_before_the_ledger_has_it_leaves_it_on_disk(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(1)])
+        assert await one.spill.add([delivery(1)])
         with ledger_locked(one.ledger.path):
             task = one.draining()
             await until(lambda: len(one.engine.stored) == 2, "stored")
@@ -163,7 +163,7 @@ async def test_who_is_stopped_before_the_ledger_has_it_leaves_it_on_disk(tmp_pat
 
 async def test_a_message_of_which_every_point_is_refused_is_dead_and_leaves_the_disk(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(12), delivery(13)])
+        assert await one.spill.add([delivery(12), delivery(13)])
         task = one.draining()
         await until(lambda: one.spill.stats().messages == 0, "drained")
         await ended(task)
@@ -174,7 +174,7 @@ async def test_a_message_of_which_every_point_is_refused_is_dead_and_leaves_the_
 async def test_what_came_once_more_and_was_stored_from_there_is_not_stored_again(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         assert await one.ledger.record([Entry(KEY, 2, WALL_MS, WALL_MS)])
-        assert await one.spill.keep([delivery(seq) for seq in (1, 2, 3)])
+        assert await one.spill.add([delivery(seq) for seq in (1, 2, 3)])
         task = one.draining()
         await until(lambda: one.spill.stats().messages == 0, "drained")
         await ended(task)
@@ -184,7 +184,7 @@ async def test_what_came_once_more_and_was_stored_from_there_is_not_stored_again
 @pytest.mark.parametrize("most_lines", [5, 6])
 async def test_a_write_has_no_more_points_than_it_may_but_for_the_last_message(tmp_path: Path, most_lines: int) -> None:
     async with rig(tmp_path) as one:
-        assert await one.spill.keep([delivery(seq) for seq in range(1, 11)])
+        assert await one.spill.add([delivery(seq) for seq in range(1, 11)])
         task = one.draining(most_lines)
         await until(lambda: one.spill.stats().messages == 0, "drained")
         await ended(task)

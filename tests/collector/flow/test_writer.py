@@ -16,7 +16,7 @@ from collector.store.influx import InfluxStore
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
 from tests.collector.stored import points
-from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, rig, taken
+from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, prepared, rig
 from tests.servers.ports import free_port
 
 
@@ -26,7 +26,7 @@ async def test_nothing_is_acknowledged_while_the_ledgers_commit_is_held_up_thoug
     async with rig(tmp_path) as one:
         with ledger_locked(one.ledger.path):
             for seq in (1, 2, 3):
-                await one.writer.put(delivery(seq), taken(seq))
+                await one.writer.put(delivery(seq), prepared(seq))
             await until(lambda: one.ledger.fault is not None, "the ledger could not be written")
             assert len(points(tmp_path)) == 3
             assert (one.acknowledged, one.counted) == ([], [])
@@ -41,13 +41,13 @@ async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted
     """In the same write, in a later one, and after a restart."""
     async with rig(tmp_path) as one:
         for mid, seq in enumerate((1, 1, 2), 1):
-            await one.writer.put(delivery(mid), taken(seq))
+            await one.writer.put(delivery(mid), prepared(seq))
         await until(lambda: len(one.acknowledged) == 3, "the first three")
-        await one.writer.put(delivery(4), taken(2))
+        await one.writer.put(delivery(4), prepared(2))
         await until(lambda: len(one.acknowledged) == 4, "the fourth")
         assert one.counted == [1.0, 2.0]
     async with rig(tmp_path) as again:
-        await again.writer.put(delivery(1), taken(1))
+        await again.writer.put(delivery(1), prepared(1))
         await until(lambda: len(again.acknowledged) == 1, "acknowledged")
         assert again.counted == []
         assert (again.sums().stored, again.sums().duplicates) == (2, 3)
@@ -57,7 +57,7 @@ async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted
 async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await one.writer.put(delivery(1), PreparedMessage(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))
-        await one.writer.put(delivery(2), taken(2))
+        await one.writer.put(delivery(2), prepared(2))
         await one.writer.put(delivery(3), PreparedMessage())
         await until(lambda: len(one.acknowledged) == 3, "acknowledged")
         assert (one.sums().stored, dict(one.sums().dropped)) == (1, {"dead_letter_schema": 1})
@@ -67,7 +67,7 @@ async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path
 async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=9, reason="full")])
     async with rig(tmp_path) as one:
-        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(1), prepared(1))
         await one.writer.put(delivery(2), PreparedMessage(note=Statement(KEY, account, WALL_MS)))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert dict(one.sums().dropped) == {"full": 8}
@@ -78,14 +78,14 @@ async def test_a_write_has_as_many_points_as_it_may(tmp_path: Path, lines: int, 
     """Six messages of a point each; what is acknowledged together was written together."""
     async with rig(tmp_path, Flush(lines, 3600, 100)) as one:
         for seq in range(1, 7):
-            one.writer._add(delivery(seq), taken(seq))  # noqa: SLF001 - all at once
+            one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - all at once
         await until(lambda: len(one.acknowledged) == 6, "acknowledged")
     assert sorted({stored for stored, _ in one.on_disk}) == writes
 
 
 async def test_a_message_larger_than_a_write_is_written_by_itself(tmp_path: Path) -> None:
     async with rig(tmp_path, Flush(3, 3600, 100)) as one:
-        await one.writer.put(delivery(1), taken(1, lines=5))
+        await one.writer.put(delivery(1), prepared(1, lines=5))
         await until(lambda: one.acknowledged == [1], "acknowledged")
     assert len(points(tmp_path)) == 5
 
@@ -93,7 +93,7 @@ async def test_a_message_larger_than_a_write_is_written_by_itself(tmp_path: Path
 async def test_less_than_a_write_waits_for_its_time_and_not_for_more(tmp_path: Path) -> None:
     async with rig(tmp_path, Flush(1000, 0.3, 100)) as one:
         began = time.monotonic()
-        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(1), prepared(1))
         await until(lambda: one.acknowledged == [1], "acknowledged")
         assert time.monotonic() - began >= 0.3 * 0.9
 
@@ -102,9 +102,9 @@ async def test_what_waits_is_counted_and_putting_waits_where_it_is_too_much(tmp_
     async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
         with ledger_locked(one.ledger.path):
             for seq in (1, 2):
-                await one.writer.put(delivery(seq), taken(seq, lines=3))
+                await one.writer.put(delivery(seq), prepared(seq, lines=3))
             assert one.tally.points_waiting == 6
-            third = asyncio.create_task(one.writer.put(delivery(3), taken(3)), name="putting")
+            third = asyncio.create_task(one.writer.put(delivery(3), prepared(3)), name="putting")
             await until(lambda: len(points(tmp_path)) == 6, "the first two are in the store")
             assert not third.done()
         await until(lambda: len(one.acknowledged) == 3, "all three")
@@ -127,7 +127,7 @@ async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or
 ) -> None:
     async with rig(tmp_path, Flush(1000, SHORT_S, 4)) as one:
         with ledger_locked(one.ledger.path):
-            await one.writer.put(delivery(1), taken(1))
+            await one.writer.put(delivery(1), prepared(1))
             one.writer.offer(lambda: [line(1)])
             assert one.tally.write_failures["derived"] == 0
             one.writer.offer(lambda: [line(2)])  # two wait
@@ -142,7 +142,7 @@ async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or
 async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path: Path) -> None:
     async with rig(tmp_path, Flush(1000, 3600, 100)) as one:
         for seq in (1, 2):
-            await one.writer.put(delivery(seq), taken(seq))
+            await one.writer.put(delivery(seq), prepared(seq))
     assert one.acknowledged == [1, 2]
     assert one.on_disk == [(2, 2)] * 2
 
@@ -152,7 +152,7 @@ async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(
         lock = sqlite3.connect(one.ledger.path, isolation_level=None)
         with closing(lock):
             lock.execute("BEGIN IMMEDIATE")
-            await one.writer.put(delivery(1), taken(1))
+            await one.writer.put(delivery(1), prepared(1))
             await until(lambda: len(points(tmp_path)) == 1, "in the store")
             one.writer.stop()
             await until(lambda: one.ledger.failures["write"] > 0, "not written")
@@ -164,7 +164,7 @@ async def test_while_the_store_is_away_what_is_kept_is_acknowledged_and_told_as_
     """Messages without points need no disk of their own."""
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
     async with rig(tmp_path, store=away, keeps=True) as one:
-        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(1), prepared(1))
         await one.writer.put(delivery(2), PreparedMessage(note=Entry(KEY, 2, WALL_MS, WALL_MS, "schema")))
         one.writer.offer(lambda: [line(9)])
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
@@ -172,7 +172,7 @@ async def test_while_the_store_is_away_what_is_kept_is_acknowledged_and_told_as_
         assert (one.sums().stored, one.sums().in_flight) == (0, 1)
         assert dict(one.sums().dropped) == {"dead_letter_schema": 1}
         # It comes again: kept once more, and counted once.
-        await one.writer.put(delivery(3), taken(1))
+        await one.writer.put(delivery(3), prepared(1))
         await until(lambda: len(one.acknowledged) == 3, "acknowledged")
         assert one.kept == [1, 3]
         assert one.counted == [1.0]
@@ -185,8 +185,8 @@ async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_ta
     keeps: bool | None,  # noqa: FBT001 - the disk
 ) -> None:
     async with rig(tmp_path, keeps=keeps) as one:
-        await one.writer.put(delivery(1), replace(taken(1), substitute_ms=WALL_MS + 7))
-        await one.writer.put(delivery(2), taken(2))
+        await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), prepared(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert one.kept == ([] if keeps is None else [1])
         assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
@@ -196,8 +196,8 @@ async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path, keeps=True) as one:
-        await one.writer.put(delivery(1), replace(taken(1), substitute_ms=WALL_MS + 7))
-        await one.writer.put(delivery(2), taken(2))
+        await one.writer.put(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))
+        await one.writer.put(delivery(2), prepared(2))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert (one.kept, one.kept_ms) == ([1], [WALL_MS + 7])
         assert (one.sums().stored, one.sums().in_flight) == (1, 1)
@@ -208,7 +208,7 @@ async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given
 async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp_path: Path) -> None:
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
     async with rig(tmp_path, store=away, keeps=False) as one:
-        await one.writer.put(delivery(1), taken(1))
+        await one.writer.put(delivery(1), prepared(1))
         await until(lambda: len(one.kept) >= 1, "the disk was asked")
         assert one.acknowledged == []
         one.writer.stop()
@@ -223,7 +223,7 @@ async def test_a_broker_that_sends_ten_messages_at_a_time_does_not_wait_for_the_
     window, messages = 10, 100
     async with rig(tmp_path, Flush(5000, 0.5, 10_000)) as one:
         for seq in range(1, messages + 1):
-            await one.writer.put(delivery(seq), taken(seq))
+            await one.writer.put(delivery(seq), prepared(seq))
             await until(lambda: one.writer.pending < window, "acknowledged")
         await until(lambda: len(one.acknowledged) == messages, "acknowledged")
         assert one.writer.timed_out <= 5

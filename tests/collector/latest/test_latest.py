@@ -242,5 +242,5 @@ def test_whatever_messages_name_each_series_has_what_was_last_said_of_it(message
         one = msgspec.structs.replace(at(float(seq)), values=said, states=states, seq=seq)
         assert latest.apply_batch("cas1", one, resolve(one, keys), NOW_S + seq, WALL_S + seq) == "live"
         expected |= {**said, **states}
-    held = latest.held("cas1", "cdu-07")
-    assert {key: entry.value for key, entry in held.items()} == expected
+    reading = latest.readings_of("cas1", "cdu-07")
+    assert {key: entry.value for key, entry in reading.items()} == expected

@@ -127,8 +127,8 @@ def test_two_sites_whose_devices_share_names_are_not_mixed_up() -> None:
     assert shown(latest, 1.0) == {"cas1/cdu-07": "1.0", "cas2/cdu-07": "2.0"}
     assert [device.site for device in latest.devices_of("cas1")] == ["cas1"]
     assert [device.site for device in latest.devices_of("cas2")] == ["cas2"]
-    assert [held.value for held in latest.held("cas2", "cdu-07").values()] == [2.0]
-    assert latest.held("cas3", "cdu-07") == {}
+    assert [reading.value for reading in latest.readings_of("cas2", "cdu-07").values()] == [2.0]
+    assert latest.readings_of("cas3", "cdu-07") == {}
     latest.apply_document("cas2", document(model="there"))
     assert {device.site: device.document for device in latest.devices()}["cas1"] is None
     latest.remove_device("cas1", "gw-3", "cdu-07")
@@ -185,6 +185,6 @@ def test_a_reading_lives_for_three_intervals_at_least_half_a_minute_at_most_a_we
     latest = Latest(1000)
     agent = Agent(latest)
     agent.arrives(agent.made(0.0, poll=("safety", interval_s)), 0.0)
-    [held] = latest.held("cas1", "cdu-07").values()
-    assert held.expires_at - NOW_S == pytest.approx(life_s)
-    assert held.life_s == pytest.approx(life_s)
+    [reading] = latest.readings_of("cas1", "cdu-07").values()
+    assert reading.expires_at - NOW_S == pytest.approx(life_s)
+    assert reading.life_s == pytest.approx(life_s)

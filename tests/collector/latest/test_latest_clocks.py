@@ -140,10 +140,10 @@ def test_a_number_higher_than_a_later_time_wins_within_a_life() -> None:
     agent.polls(10.0, 1.0)
     agent.clock_s = -12.0
     agent.polls(11.0, 2.0)
-    assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [2.0]
-    [held] = latest.held("cas1", "cdu-07").values()
-    assert held.origin.seq == 2
-    assert held.series.metric.name == SUPPLY.partition("{")[0]
+    assert [reading.value for reading in latest.readings_of("cas1", "cdu-07").values()] == [2.0]
+    [reading] = latest.readings_of("cas1", "cdu-07").values()
+    assert reading.origin.seq == 2
+    assert reading.series.metric.name == SUPPLY.partition("{")[0]
 
 
 def test_the_newest_poll_that_comes_again_after_a_late_one_is_a_duplicate() -> None:
@@ -165,9 +165,9 @@ def test_after_what_was_there_expired_the_next_message_is_taken_whatever_its_num
     agent.polls(0.0, 1.0)
     agent.seq = 0
     agent.polls(29.9, 2.0)
-    assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [1.0]
+    assert [reading.value for reading in latest.readings_of("cas1", "cdu-07").values()] == [1.0]
     agent.polls(30.0, 3.0)
-    assert [held.value for held in latest.held("cas1", "cdu-07").values()] == [3.0]
+    assert [reading.value for reading in latest.readings_of("cas1", "cdu-07").values()] == [3.0]
     assert up(latest, 59.9) == {"cas1/cdu-07 gw-3": "1"}
     assert up(latest, 60.0) == {"cas1/cdu-07 gw-3": "?"}
 

@@ -56,8 +56,8 @@ def test_a_state_needs_room_for_all_of_its_series(room: int, refused: int) -> No
     agent = Agent(latest)
     agent.arrives(agent.made(0.0, states={PUMP: "running"}), 0.0)
     assert latest.refused == refused
-    assert (PUMP in latest.held("cas1", "cdu-07")) is (not refused)
-    assert SUPPLY in latest.held("cas1", "cdu-07")
+    assert (PUMP in latest.readings_of("cas1", "cdu-07")) is (not refused)
+    assert SUPPLY in latest.readings_of("cas1", "cdu-07")
 
 
 def test_what_finds_no_room_does_not_keep_out_what_does() -> None:

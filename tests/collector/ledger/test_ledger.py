@@ -67,7 +67,7 @@ def test_it_says_what_sets_say_in_any_order(numbers: list[int], chance: object) 
 def test_what_the_agent_and_the_collector_say_of_gaps(
     stored: list[int], waiting: list[int], buried: list[int], dropped_from: int, held_from: int
 ) -> None:
-    """Each number counts once: stored, else dead, else waiting, else dropped, else held, else missing."""
+    """Each number counts once: stored, else dead, else waiting, else dropped, else undelivered, else missing."""
     ledger = ledger_of([])
     for seq in buried:
         ledger.mark_dead(entry(seq, dead="schema"))
@@ -76,13 +76,13 @@ def test_what_the_agent_and_the_collector_say_of_gaps(
     for seq in stored:
         ledger.mark_stored(entry(seq))
     dropped = Numbers(epoch=EPOCH, first=dropped_from, last=dropped_from + 99, reason="full")
-    held = Numbers(epoch=EPOCH, first=max(1, held_from), last=max(1, held_from))
-    ledger.apply_statement(Statement(KEY, Account(kind="disk", held=[held], dropped=[dropped]), 0))
+    undelivered = Numbers(epoch=EPOCH, first=max(1, held_from), last=max(1, held_from))
+    ledger.apply_statement(Statement(KEY, Account(kind="disk", undelivered=[undelivered], dropped=[dropped]), 0))
     found = sums(ledger)
     known = set(stored) | set(buried) | set(waiting)
     gaps = set(range(1, max([*known, dropped_from + 99]) + 1)) - known
     lost = gaps & set(range(dropped_from, dropped_from + 100))
-    coming = {seq for seq in gaps - lost if seq >= held.first}
+    coming = {seq for seq in gaps - lost if seq >= undelivered.first}
     assert found.stored == len(set(stored))
     assert found.dropped == +Counter(dead_letter_schema=len(set(buried) - set(stored)), full=len(lost))
     assert found.in_flight == len(coming) + len(set(waiting) - set(buried) - set(stored))
@@ -152,8 +152,8 @@ def test_an_epoch_that_ended_with_all_of_it_lost() -> None:
     ledger = ledger_of([1, 2, 3])
     after = EpochKey("cas1", "gw-3", NEXT)
     ended = Numbers(epoch=EPOCH, first=1, last=10)
-    held = Numbers(epoch=EPOCH, first=5, last=8)
-    ledger.apply_statement(Statement(after, Account(kind="disk", held=[held], ended=[ended]), 1))
+    undelivered = Numbers(epoch=EPOCH, first=5, last=8)
+    ledger.apply_statement(Statement(after, Account(kind="disk", undelivered=[undelivered], ended=[ended]), 1))
     found = sums(ledger)
     assert (found.produced, found.in_flight, expand(found.missing)) == (10, 4, {4, 9, 10})
     ledger.apply_statement(Statement(after, Account(kind="disk", ended=[ended]), 2))
@@ -166,8 +166,8 @@ def test_an_earlier_life_says_nothing_of_a_later_one() -> None:
     after = EpochKey("cas1", "gw-3", NEXT)
     ledger.mark_stored(entry(1, after))
     ledger.mark_stored(entry(9, after))
-    held = [Numbers(epoch=NEXT, first=2, last=9)]
-    ledger.apply_statement(Statement(after, Account(kind="disk", held=held), 1))
+    undelivered = [Numbers(epoch=NEXT, first=2, last=9)]
+    ledger.apply_statement(Statement(after, Account(kind="disk", undelivered=undelivered), 1))
     ledger.apply_statement(Statement(KEY, Account(kind="disk"), 2))
     assert (sums(ledger, after).in_flight, sums(ledger, after).missing) == (7, [])
 

@@ -95,7 +95,7 @@ def test_of_what_the_agent_dropped_counts_what_is_a_gap(
 
 
 @pytest.mark.parametrize(
-    ("held", "in_flight", "missing", "produced"),
+    ("undelivered", "in_flight", "missing", "produced"),
     [
         ([(2, 0)], 8, [], 10),
         ([(5, 0)], 5, [(2, 4)], 10),
@@ -106,9 +106,9 @@ def test_of_what_the_agent_dropped_counts_what_is_a_gap(
     ],
 )
 def test_what_the_agent_still_has_is_in_flight_and_reaches_to_the_last_where_open(
-    held: list[tuple[int, int]], in_flight: int, missing: list[tuple[int, int]], produced: int
+    undelivered: list[tuple[int, int]], in_flight: int, missing: list[tuple[int, int]], produced: int
 ) -> None:
-    found = account_of(book(held=held), [chunk(stored=[1, 10])])
+    found = account_of(book(undelivered=undelivered), [chunk(stored=[1, 10])])
     assert (found.in_flight, runs(found.missing), found.produced) == (in_flight, missing, produced)
 
 
@@ -126,7 +126,7 @@ def test_each_number_counts_as_one_thing() -> None:
     """Stored before dead, dead before waiting here, both before what the agent says."""
     held, dead = [1, 2, 3], {"schema": [2, 4], "decode": [1, 4]}
     said: Dropped = [(1, 6, "full")]
-    found = account_of(book(dropped=said, held=[(6, 8)]), [chunk(stored=[1], held=held, dead=dead)])
+    found = account_of(book(dropped=said, undelivered=[(6, 8)]), [chunk(stored=[1], held=held, dead=dead)])
     assert found.dropped == Counter({"dead_letter_decode": 1, "dead_letter_schema": 1, "full": 2})
     assert (found.stored, found.in_flight, found.produced, found.missing) == (1, 3, 8, [])
 
@@ -152,12 +152,12 @@ def test_without_a_message_the_last_number_said_is_what_there_is(
 
 
 def test_a_life_of_which_no_message_came_has_nothing_missing() -> None:
-    found = account_of(book(0, held=[(5, 9)], dropped=[(1, 4, "full")], ended=9), [])
+    found = account_of(book(0, undelivered=[(5, 9)], dropped=[(1, 4, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped, found.missing) == (0, 0, Counter(), [])
 
 
 def test_a_life_known_from_its_first_number_of_which_no_message_came_is_missing_or_accounted_for() -> None:
-    found = account_of(book(1, held=[(5, 9)], dropped=[(2, 3, "full")], ended=9), [])
+    found = account_of(book(1, undelivered=[(5, 9)], dropped=[(2, 3, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped) == (9, 5, Counter(full=2))
     assert runs(found.missing) == [(1, 1), (4, 4)]
 
@@ -238,13 +238,13 @@ def test_what_one_collector_has_stored_is_neither_dead_nor_waiting_at_another() 
 
 def test_of_two_books_the_newer_says_what_the_agent_has_and_both_say_what_is_over() -> None:
     """What is below the first number that both know may have gone to the other one before it kept a ledger."""
-    older = book(3, born_ms=5, seen_ms=8, ended=7, held=[(2, 0)], dropped=[(7, 7, "full"), (1, 2, "full")])
-    newer = book(1, born_ms=6, seen_ms=9, ended=4, held=[(5, 0)], dropped=[(1, 2, "full"), (3, 4, "expired")])
+    older = book(3, born_ms=5, seen_ms=8, ended=7, undelivered=[(2, 0)], dropped=[(7, 7, "full"), (1, 2, "full")])
+    newer = book(1, born_ms=6, seen_ms=9, ended=4, undelivered=[(5, 0)], dropped=[(1, 2, "full"), (3, 4, "expired")])
     for pair in ((older, newer), (newer, older)):
         merged, chunks = merge((pair[0], [chunk(5), chunk(7)]), (pair[1], [chunk(0), chunk(6)]))
         assert [each.number for each in chunks] == [0, 5, 6, 7]
         assert (merged.known_from, merged.born_ms, merged.seen_ms, merged.ended) == (3, 5, 9, 7)
-        assert merged.held == [(5, 0)]
+        assert merged.undelivered == [(5, 0)]
         assert merged.dropped == [(1, 2, "full"), (3, 4, "expired"), (7, 7, "full")]
 
 

@@ -64,13 +64,13 @@ SAID = st.tuples(st.integers(1, 5 * CHUNK), st.integers(0, 2 * CHUNK))
 def test_sums_and_ranges_tell_the_same(
     bits: list[tuple[int, int, int, int]],
     dropped: list[tuple[tuple[int, int], str]],
-    held: list[tuple[int, int]],
+    undelivered: list[tuple[int, int]],
     known_from: int,
     ended: int,
 ) -> None:
     record = EpochRecord(KEY, known_from, born_ms=1, seen_ms=1, ended=ended)
     record.dropped = [(first, first + more, why) for (first, more), why in dropped]
-    record.held = [(first, first + more) for first, more in held]
+    record.undelivered = [(first, first + more) for first, more in undelivered]
     chunks = []
     at = 0
     for stored, waiting, schema, size in bits:

@@ -20,7 +20,7 @@ def entry(key: EpochKey, seq: int) -> Entry:
 
 def held_ranges(ledger: Ledger, agent: str) -> int:
     records = [record for record in ledger.epochs.values() if record.key.agent == agent]
-    return sum(len(record.held) + len(record.dropped) for record in records)
+    return sum(len(record.undelivered) + len(record.dropped) for record in records)
 
 
 def test_numbers_that_jump_make_no_chunk_each() -> None:
@@ -49,7 +49,7 @@ def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back()
         key = THIEF._replace(epoch=f"E{number}")
         ledger.mark_stored(entry(key, 1))
         ranges = [Numbers(epoch=key.epoch, first=at, last=at, reason=f"r{at}") for at in range(2, 2 * MAX_RANGES, 2)]
-        ledger.apply_statement(Statement(key, Account(kind="disk", held=ranges, dropped=ranges), 0))
+        ledger.apply_statement(Statement(key, Account(kind="disk", undelivered=ranges, dropped=ranges), 0))
     assert MAX_RANGES_OF_AGENT - 2 * MAX_RANGES < held_ranges(ledger, "stolen") <= MAX_RANGES_OF_AGENT
     reasons = {reason for record in ledger.epochs.values() for _, _, reason in record.dropped}
     assert len(reasons) == MAX_REASONS_OF_AGENT + 1
@@ -61,5 +61,7 @@ def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back()
     ledger.forget(2)
     assert not ledger.epochs
     ledger.mark_stored(entry(THIEF, 1))
-    ledger.apply_statement(Statement(THIEF, Account(kind="disk", held=[Numbers(epoch="E0", first=2, last=9)]), 0))
+    ledger.apply_statement(
+        Statement(THIEF, Account(kind="disk", undelivered=[Numbers(epoch="E0", first=2, last=9)]), 0)
+    )
     assert held_ranges(ledger, "stolen") == 1

@@ -69,7 +69,7 @@ def test_a_life_is_vouched_for_from_its_first_number_only_if_the_ledger_saw_it_b
 
 def test_a_statement_is_no_message_and_the_first_of_those_says_from_where_on() -> None:
     ledger = Ledger(CREATED_MS)
-    ledger.apply_statement(Statement(AFTER, Account(kind="disk", held=[said(AFTER.epoch, 3, 9)]), 1))
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=[said(AFTER.epoch, 3, 9)]), 1))
     assert (sums(ledger, AFTER).produced, missing(ledger, AFTER)) == (0, [])
     ledger.mark_stored(entry(AFTER, 20))
     ledger.mark_stored(entry(AFTER, 22))
@@ -164,20 +164,20 @@ def test_a_life_speaks_of_itself_and_of_all_before_it_even_by_silence() -> None:
         ledger.mark_stored(entry(key, 1))
         ledger.mark_stored(entry(key, 10))
     every = [said(key.epoch, 2, 9) for key in (EARLIER, BEFORE, AFTER)]
-    ledger.apply_statement(Statement(AFTER, Account(kind="disk", held=every), 1))
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=every), 1))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[], [], []]
-    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", held=[said(BEFORE.epoch, 2, 9)]), 2))
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", undelivered=[said(BEFORE.epoch, 2, 9)]), 2))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], []]
-    ledger.apply_statement(Statement(EARLIER, Account(kind="disk", held=[said(AFTER.epoch, 5, 9)]), 2))
+    ledger.apply_statement(Statement(EARLIER, Account(kind="disk", undelivered=[said(AFTER.epoch, 5, 9)]), 2))
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], [(2, 4)]]
 
 
 def test_what_is_held_is_open_ended_for_the_life_that_says_it_alone() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(entry(BEFORE, 1))
-    account = Account(kind="disk", held=[said(BEFORE.epoch, 2, 4), said(AFTER.epoch, 2, 4)])
+    account = Account(kind="disk", undelivered=[said(BEFORE.epoch, 2, 4), said(AFTER.epoch, 2, 4)])
     ledger.apply_statement(Statement(AFTER, account, 1))
-    assert (ledger.epochs[BEFORE].held, ledger.epochs[AFTER].held) == ([(2, 4)], [(2, 0)])
+    assert (ledger.epochs[BEFORE].undelivered, ledger.epochs[AFTER].undelivered) == ([(2, 4)], [(2, 0)])
 
 
 def test_drops_that_are_said_no_more_are_remembered_and_those_that_grew_replace_them() -> None:
@@ -202,9 +202,9 @@ def test_as_many_runs_are_taken_as_there_may_be_and_the_newest_word_goes_first()
     ledger.mark_stored(entry(BEFORE, 1))
     many = [said(BEFORE.epoch, at, at, "full") for at in range(2, 2 * MAX_RANGES + 4, 2)]
     assert len(many) == MAX_RANGES + 1
-    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", held=many, dropped=many), 1))
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk", undelivered=many, dropped=many), 1))
     book = ledger.epochs[BEFORE]
-    assert (len(book.held), len(book.dropped)) == (MAX_RANGES, MAX_RANGES)
+    assert (len(book.undelivered), len(book.dropped)) == (MAX_RANGES, MAX_RANGES)
     assert book.dropped[-1] == (2 * MAX_RANGES, 2 * MAX_RANGES, "full")
     ledger.apply_statement(Statement(BEFORE, Account(kind="disk", dropped=[said(BEFORE.epoch, 9000, 9000, "full")]), 1))
     assert len(book.dropped) == MAX_RANGES

@@ -112,20 +112,20 @@ class LedgerModel(RuleBasedStateMachine):
                 life.held.discard(entry.seq)
                 life.dead.setdefault(entry.seq, set()).add(why)
 
-    @rule(key=KEYS, held=RANGES, dropped=RANGES, ended=RANGES)
+    @rule(key=KEYS, undelivered=RANGES, dropped=RANGES, ended=RANGES)
     def state(
         self,
         key: EpochKey,
-        held: list[tuple[str, int, int, str]],
+        undelivered: list[tuple[str, int, int, str]],
         dropped: list[tuple[str, int, int, str]],
         ended: list[tuple[str, int, int, str]],
     ) -> None:
         said = [
             [Numbers(epoch=epoch, first=first, last=first + more, reason=why) for epoch, first, more, why in one]
-            for one in (held, dropped, ended)
+            for one in (undelivered, dropped, ended)
         ]
         self.ledger.apply_statement(
-            Statement(key, Account(kind="disk", held=said[0], dropped=said[1], ended=said[2]), 1)
+            Statement(key, Account(kind="disk", undelivered=said[0], dropped=said[1], ended=said[2]), 1)
         )
         self.life(key, 0)
         order = list(self.lives)

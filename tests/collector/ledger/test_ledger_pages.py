@@ -34,7 +34,7 @@ async def test_all_that_is_known_of_a_life_is_there_after_a_restart(tmp_path: Pa
     ledger = opened(tmp_path)
     account = Account(
         kind="disk",
-        held=[Numbers(epoch=KEY.epoch, first=9000, last=9001)],
+        undelivered=[Numbers(epoch=KEY.epoch, first=9000, last=9001)],
         dropped=[Numbers(epoch=KEY.epoch, first=7, last=8, reason="full")],
         ended=[Numbers(epoch=KEY.epoch, first=1, last=9999)],
     )
@@ -47,7 +47,7 @@ async def test_all_that_is_known_of_a_life_is_there_after_a_restart(tmp_path: Pa
     [after] = ledger.ledger.epochs.values()
     assert (after.key, after.known_from, after.duplicates, after.ended) == (KEY, 5, 1, 9999)
     assert (after.born_ms, after.seen_ms, after.order) == (before.born_ms, before.seen_ms, before.order)
-    assert (after.held, after.dropped) == ([(9000, 0)], [(7, 8, "full")])
+    assert (after.undelivered, after.dropped) == ([(9000, 0)], [(7, 8, "full")])
     assert [(chunk.number, chunk.span) for chunk in after.full] == [(1, 1)]
     assert await ledger.are_new([entry(seq) for seq in (5, 7, 10, 11, CHUNK + 1, CHUNK + 1)]) == [
         *(False, True, True, True, False, False)

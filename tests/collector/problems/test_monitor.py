@@ -109,7 +109,7 @@ async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_
     before = Site(path)
     before.smoke(1.0)
     (key,) = (each.key for each in before.monitor.tracker.active())
-    before.monitor.told(URL).add(key)
+    before.monitor.notified(URL).add(key)
     async with kept(before, monkeypatch):
         await eventually(path.exists, "it is saved")
     assert b"secret" not in path.read_bytes()
@@ -117,8 +117,8 @@ async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_
     await after.monitor.load()
     (found,) = after.monitor.tracker.active()
     assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 1.0)
-    assert after.monitor.told(URL) == {key}
-    assert after.monitor.told("http://another/") == set()
+    assert after.monitor.notified(URL) == {key}
+    assert after.monitor.notified("http://another/") == set()
     assert after.told() == ["cdu-07"], "it goes on until its readings are there"
 
 

@@ -165,7 +165,7 @@ async def test_a_balancer_with_one_broken_engine_of_two_gets_no_point_buried(tmp
     engine, refused = Engine(refuses_all=lambda number: number % 2 == parity), set[str]()
     async with persistence(tmp_path, engine) as (one, _):
         storing = asyncio.create_task(one.store(lines(1), refused, 1.0), name="storing")
-        assert await storing in {"stored", "away"}
+        assert await storing in {"stored", "unavailable"}
     assert (refused, dead_letters(tmp_path)) == (set(), [])
 
 
@@ -231,13 +231,13 @@ async def test_who_is_stopped_tries_once_and_gives_up(tmp_path: Path) -> None:
     assert (tally.points_stored, one.fault) == (0, "away")
 
 
-@pytest.mark.parametrize(("retry_after_s", "outcome", "writes"), [(0.01, "stored", 2), (5.0, "away", 1)])
-async def test_patience_ends_before_a_pause_that_is_longer(
+@pytest.mark.parametrize(("retry_after_s", "outcome", "writes"), [(0.01, "stored", 2), (5.0, "unavailable", 1)])
+async def test_a_write_is_given_up_before_a_pause_that_is_longer_than_its_time(
     tmp_path: Path, retry_after_s: float, outcome: str, writes: int
 ) -> None:
     engine = Engine([StoreError("busy", retryable=True, retry_after_s=retry_after_s)])
     async with persistence(tmp_path, engine) as (one, _):
-        assert await one.store(lines(2), set(), patience_s=2.0) == outcome
+        assert await one.store(lines(2), set(), give_up_after_s=2.0) == outcome
     assert len(engine.writes) == writes
 
 

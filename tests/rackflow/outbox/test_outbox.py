@@ -100,11 +100,11 @@ async def test_live_goes_before_the_backlog_and_the_account_tells_the_backlog(ma
         fill(outbox, 3)
         if isinstance(outbox, DiskOutbox):
             assert await outbox.saved(8)
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=1, last=5)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=1, last=5)]
         assert await take(outbox, 8) == [6, 7, 8, 1, 2, 3, 4, 5]
         for key in range(1, 9):
             outbox.done(key)
-        assert outbox.stats().account.held == []
+        assert outbox.stats().account.undelivered == []
 
 
 async def test_the_backlog_goes_out_at_its_pace_and_live_does_not_wait_for_it() -> None:

@@ -35,7 +35,7 @@ async def test_how_long_confirmed_messages_are_kept_reaches_the_outbox() -> None
         outbox = make_outbox(section, "E1")
         outbox.put("t", lambda _: b"x", 5)
         outbox.confirmed((await outbox.take()).key)
-        assert len(outbox.stats().account.held) == (section.keep_confirmed_s > 0)
+        assert len(outbox.stats().account.undelivered) == (section.keep_confirmed_s > 0)
 
 
 async def test_collectors_that_are_required_reach_the_outbox(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ async def test_a_disk_outbox_keeps_confirmed_messages_for_as_long_as_it_is_told_
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(outbox.run())
             outbox.confirmed((await outbox.take()).key)
-            assert len(outbox.stats().account.held) == (kept_s > 0)
+            assert len(outbox.stats().account.undelivered) == (kept_s > 0)
             writing.cancel()
         await outbox.close()
 

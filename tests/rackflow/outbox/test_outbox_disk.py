@@ -72,7 +72,7 @@ async def test_another_epoch_finds_what_the_one_before_left_and_tells_both_apart
         assert await outbox.saved(2)
         account = outbox.stats().account
         assert account.ended == [Numbers(epoch="E1", first=1, last=4)]
-        assert account.held == [Numbers(epoch="E1", first=2, last=4)]
+        assert account.undelivered == [Numbers(epoch="E1", first=2, last=4)]
         payloads = []
         async with asyncio.timeout(30):
             for _ in range(5):
@@ -81,7 +81,7 @@ async def test_another_epoch_finds_what_the_one_before_left_and_tells_both_apart
                 outbox.done(message.key)
         assert sorted(payloads) == [b"1", b"2", b"2", b"3", b"4"]
         assert outbox.stats().messages == 0
-        assert outbox.stats().account.held == []
+        assert outbox.stats().account.undelivered == []
 
 
 def test_what_was_saved_outlives_a_kill(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ async def test_the_loop_never_waits_for_a_slow_disk(tmp_path: Path) -> None:
         fill(outbox, 1)
         assert await outbox.saved(1)
         release = threading.Event()
-        blocker = asyncio.get_running_loop().run_in_executor(outbox._thread, release.wait, 30)  # noqa: SLF001 - the disk's
+        blocker = asyncio.get_running_loop().run_in_executor(outbox._thread.executor, release.wait, 30)  # noqa: SLF001 - the disk's
         fill(outbox, 5)
         try:
             assert await take(outbox, 6) == [1, 2, 3, 4, 5, 6]

@@ -9,7 +9,7 @@ import pytest
 from rackflow.outbox import Message
 from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
 from rackflow.outbox.numbers import EpochBase
-from rackflow.outbox.state import RUNS_KEPT, Limits
+from rackflow.outbox.state import EPOCHS_KEPT, Limits
 
 AGE_S = 60.0
 ROOMY = 100_000_000
@@ -207,10 +207,10 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
     assert [each.key for each in file.read(-2, 2, 10)] == [0, 1]
     assert [each.key for each in file.read(-3, 3, 2)] == [-2, 0]
     assert file.totals.messages == 4
-    assert file.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2")]
+    assert file.totals.epochs == [EpochBase(0, "E1"), EpochBase(3, "E2")]
     file.close()
     again = opened(tmp_path, "E3")
-    assert again.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
+    assert again.totals.epochs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
     assert again.totals.last_key == 5
     again.close()
 
@@ -218,23 +218,23 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
 def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
     for epoch in ("E1", "E2", "E3"):
         opened_and_closed(tmp_path, epoch)
-    assert opened_and_closed(tmp_path, "E4").totals.runs == [EpochBase(0, "E4")]
+    assert opened_and_closed(tmp_path, "E4").totals.epochs == [EpochBase(0, "E4")]
 
 
 def test_lives_without_a_message_are_let_go_and_those_with_one_never(tmp_path: Path) -> None:
     """A collector names lives: what is left of one that is not known could never be deleted."""
-    for life in range(RUNS_KEPT + 5):
+    for life in range(EPOCHS_KEPT + 5):
         file = opened(tmp_path, f"E{life:02}")
         # Of the first two lives everything is stored.
         file.commit(messages(1, 2), [(-1, 0)] if life in {1, 2} else [], NOBODY)
         file.close()
     file = opened(tmp_path, "last")
-    expected = [f"E{life:02}" for life in range(2, RUNS_KEPT + 5)]
-    assert [run.epoch for run in file.totals.runs] == [*expected, "last"]
-    file.commit([], [(-2 * RUNS_KEPT - 20, 0)], NOBODY)
+    expected = [f"E{life:02}" for life in range(2, EPOCHS_KEPT + 5)]
+    assert [each.epoch for each in file.totals.epochs] == [*expected, "last"]
+    file.commit([], [(-2 * EPOCHS_KEPT - 20, 0)], NOBODY)
     file.close()
     file = opened(tmp_path, "very last")
-    assert [run.epoch for run in file.totals.runs] == [*expected[-RUNS_KEPT + 1 :], "very last"]
+    assert [each.epoch for each in file.totals.epochs] == [*expected[-EPOCHS_KEPT + 1 :], "very last"]
     file.close()
 
 

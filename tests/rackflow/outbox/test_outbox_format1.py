@@ -29,7 +29,7 @@ def test_messages_are_moved_with_order_epoch_number_and_age(tmp_path: Path) -> N
     log = opened(tmp_path, "E3", age_s=60.0)
     assert keys(log) == [-9, -6, -5, -4, -2, -1, 0]
     assert [each.payload for each in log.read(-10, 1, 100)] == [each.payload for each in kept]
-    assert log.totals.runs == [EpochBase(0, "E1"), EpochBase(6, "E2"), EpochBase(10, "E3")]
+    assert log.totals.epochs == [EpochBase(0, "E1"), EpochBase(6, "E2"), EpochBase(10, "E3")]
     assert lost(log) == losses
     assert (log.collectors, log.present) == (collectors, [(-9, -9), (-6, -4), (-2, 0)])
     assert (log.totals.damaged, log.totals.dropped["torn"]) == (0, 0)
@@ -75,7 +75,7 @@ def test_going_back_and_forth_between_versions_keeps_what_waits_in_both(tmp_path
     write_former(path, messages(1, 2), [(0, "E2")])
     log = opened(tmp_path, "E3")
     assert keys(log) == [-4, -3, -2, -1, 0]
-    assert log.totals.runs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
+    assert log.totals.epochs == [EpochBase(0, "E1"), EpochBase(3, "E2"), EpochBase(5, "E3")]
     log.close()
 
 

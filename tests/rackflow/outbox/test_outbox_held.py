@@ -39,7 +39,7 @@ async def test_held_messages_come_out_again_in_order_and_others_pass_meanwhile(m
         assert await hold(outbox, "b", 8) == [2, 4, 6, 8]
         stats = outbox.stats()
         assert (stats.messages, stats.held) == (4, 4)
-        assert stats.account.held[0].first == 2
+        assert stats.account.undelivered[0].first == 2
         put(outbox, "a")
         assert await take(outbox, 1) == [9]
         outbox.resume("b", "oldest")
@@ -53,7 +53,7 @@ async def test_held_messages_come_out_again_in_order_and_others_pass_meanwhile(m
         for key in (2, 4, 6, 9):
             outbox.done(key)
         await eventually(lambda: outbox.stats().messages == 0, "nothing is left")
-        assert outbox.stats().account.held == []
+        assert outbox.stats().account.undelivered == []
 
 
 async def test_a_break_of_the_connection_changes_nothing_for_held_messages(make: Make) -> None:  # noqa: F811

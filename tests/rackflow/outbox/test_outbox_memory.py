@@ -6,8 +6,8 @@ from rackflow.outbox.memory import MemoryOutbox
 from tests.rackflow.outbox.test_outbox import fill, take
 
 
-def held(outbox: MemoryOutbox) -> list[tuple[int, int]]:
-    return [(each.first, each.last) for each in outbox.stats().account.held]
+def undelivered(outbox: MemoryOutbox) -> list[tuple[int, int]]:
+    return [(each.first, each.last) for each in outbox.stats().account.undelivered]
 
 
 def test_what_just_fits_is_kept_and_one_more_costs_the_oldest() -> None:
@@ -47,25 +47,25 @@ async def test_what_is_in_flight_is_not_evicted_and_backlog_goes_before_live() -
 async def test_the_account_tells_what_is_on_its_way_and_not_what_is_live() -> None:
     outbox = MemoryOutbox("E1", 1000)
     fill(outbox, 3)
-    assert held(outbox) == []
+    assert undelivered(outbox) == []
     await take(outbox, 2)
-    assert held(outbox) == [(1, 2)]
+    assert undelivered(outbox) == [(1, 2)]
     outbox.rewind()
-    assert held(outbox) == [(1, 3)]
+    assert undelivered(outbox) == [(1, 3)]
     fill(outbox, 2)
-    assert held(outbox) == [(1, 3)]
+    assert undelivered(outbox) == [(1, 3)]
     assert await take(outbox, 3) == [4, 5, 1]
-    assert held(outbox) == [(1, 5)]
+    assert undelivered(outbox) == [(1, 5)]
     outbox.done(4)
-    assert held(outbox) == [(1, 5)]
+    assert undelivered(outbox) == [(1, 5)]
     outbox.done(1)
     outbox.done(5)
-    assert held(outbox) == [(2, 3)]
+    assert undelivered(outbox) == [(2, 3)]
     assert await take(outbox, 2) == [2, 3]
     outbox.done(2)
-    assert held(outbox) == [(3, 3)]
+    assert undelivered(outbox) == [(3, 3)]
     outbox.done(3)
-    assert held(outbox) == []
+    assert undelivered(outbox) == []
 
 
 async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> None:
@@ -86,9 +86,9 @@ async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> N
 async def test_what_is_no_longer_live_is_told_as_backlog_and_goes_after_it() -> None:
     outbox = MemoryOutbox("E1", 10_000_000)
     fill(outbox, MAX_LIVE)
-    assert held(outbox) == []
+    assert undelivered(outbox) == []
     fill(outbox, 2)
-    assert held(outbox) == [(1, 2)]
+    assert undelivered(outbox) == [(1, 2)]
     assert (await take(outbox, MAX_LIVE + 2))[-2:] == [1, 2]
 
 

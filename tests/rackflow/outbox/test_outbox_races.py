@@ -22,7 +22,7 @@ LONG_S = 3600.0
 async def slow_disk(outbox: DiskOutbox) -> AsyncIterator[None]:
     """Something holds the disk's thread as a slow disk would; on the way out the disk answers."""
     release = threading.Event()
-    blocker = asyncio.get_running_loop().run_in_executor(outbox._thread, release.wait, 30)  # noqa: SLF001 - the disk's
+    blocker = asyncio.get_running_loop().run_in_executor(outbox._thread.executor, release.wait, 30)  # noqa: SLF001 - the disk's
     try:
         yield
     finally:
@@ -109,13 +109,13 @@ async def test_a_backlog_of_several_reads_comes_in_order_and_once(tmp_path: Path
         assert await outbox.saved(count)
     async with on_disk(path, "E2") as outbox:
         stats = outbox.stats()
-        assert stats.account.held == [Numbers(epoch="E1", first=1, last=count)]
+        assert stats.account.undelivered == [Numbers(epoch="E1", first=1, last=count)]
         assert stats.account.ended == [Numbers(epoch="E1", first=1, last=count)]
         assert (stats.messages, stats.oldest_ms) == (count, 5)
         assert await take(outbox, count) == list(range(1 - count, 1))
         for key in range(1 - count, 1):
             outbox.done(key)
-        assert (outbox.stats().messages, outbox.stats().oldest_ms, outbox.stats().account.held) == (0, 0, [])
+        assert (outbox.stats().messages, outbox.stats().oldest_ms, outbox.stats().account.undelivered) == (0, 0, [])
     assert keys_in(path) == set()
 
 
@@ -131,7 +131,7 @@ async def test_a_backlog_of_just_one_read_is_not_told_as_more(tmp_path: Path, co
         fill(outbox, 1)
         assert await outbox.saved(1)
         assert outbox.stats().messages == 1
-        assert outbox.stats().account.held == []
+        assert outbox.stats().account.undelivered == []
 
 
 async def test_a_break_while_half_of_the_backlog_is_out_brings_all_of_it_again(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ async def test_a_break_while_half_of_the_backlog_is_out_brings_all_of_it_again(t
         for key in some[:40]:
             outbox.done(key)
         outbox.rewind()
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=41, last=count)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=41, last=count)]
         assert await take(outbox, count - 40) == list(range(41 - count, 1))
 
 
@@ -189,7 +189,7 @@ async def test_drops_of_each_reason_are_told_after_a_restart(tmp_path: Path) -> 
         assert outbox.stats().size_bytes <= 200_000
     async with on_disk(path, "E2") as outbox:
         assert outbox.stats().account.dropped == before
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=before[0].last + 1, last=400)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=before[0].last + 1, last=400)]
         assert outbox.stats().messages == 400 - before[0].last
 
 

@@ -54,13 +54,13 @@ async def test_the_broker_frees_nothing_once_a_collector_has_spoken(make: Make) 
         assert await send(outbox, 3) == [1, 2, 3]
         stats = outbox.stats()
         assert (stats.messages, stats.awaiting, stats.reports_required) == (3, 3, True)
-        assert stats.account.held == [Numbers(epoch="E1", first=1, last=3)]
+        assert stats.account.undelivered == [Numbers(epoch="E1", first=1, last=3)]
         outbox.stored(report((1, 1), (3, 3)))
         assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 1)
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=2, last=2)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=2, last=2)]
         outbox.stored(report((1, 3)))
         assert (outbox.stats().messages, outbox.stats().oldest_ms) == (0, 0)
-        assert outbox.stats().account.held == []
+        assert outbox.stats().account.undelivered == []
 
 
 async def test_what_the_collector_lacks_although_it_has_later_ones_comes_again_behind_what_is_live(make: Make) -> None:
@@ -144,7 +144,7 @@ async def test_two_independent_collectors_must_both_have_it(make: Make) -> None:
         outbox.stored(report((1, 3), collector="stranger"))
         assert outbox.stats().messages == 3
         outbox.stored(report((2, 3), collector="b"))
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=1, last=1)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=1, last=1)]
 
 
 async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make: Make) -> None:
@@ -154,12 +154,12 @@ async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make
         await send(outbox, 2)
         stats = outbox.stats()
         assert (stats.messages, stats.awaiting, stats.reports_required) == (0, 0, False)
-        # They could still be told as missing, so they are told as held.
-        assert stats.account.held == [Numbers(epoch="E1", first=1, last=2)]
+        # They could still be told as missing, so they are told as undelivered.
+        assert stats.account.undelivered == [Numbers(epoch="E1", first=1, last=2)]
         clock.now_s += 91
         fill(outbox, 1)
         await send(outbox, 1)
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=3, last=3)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=3, last=3)]
 
 
 async def test_a_word_that_is_taken_back_leaves_the_rest_to_the_broker(make: Make) -> None:
@@ -172,7 +172,7 @@ async def test_a_word_that_is_taken_back_leaves_the_rest_to_the_broker(make: Mak
         clock.now_s += 91
         fill(outbox, 1)
         await send(outbox, 1)
-        assert (outbox.stats().reports_required, outbox.stats().account.held) == (
+        assert (outbox.stats().reports_required, outbox.stats().account.undelivered) == (
             False,
             [Numbers(epoch="E1", first=3, last=3)],
         )
@@ -200,7 +200,7 @@ async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(ma
         assert stats.dropped["full"] >= 300
         [lost] = stats.account.dropped
         assert (lost.first, lost.reason) == (1, "full")
-        assert stats.account.held[0].first == lost.last + 1
+        assert stats.account.undelivered[0].first == lost.last + 1
 
 
 async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_the_tail_comes_again(
@@ -216,13 +216,13 @@ async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_th
         assert outbox.stats().reports_required
         # The retained word of the collector comes before anything is sent.
         outbox.stored(report((1, 2)))
-        assert outbox.stats().account.held == [Numbers(epoch="E1", first=3, last=4)]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=3, last=4)]
         assert outbox.stats().account.ended == [Numbers(epoch="E1", first=1, last=4)]
         assert await send(outbox, 2) == [-1, 0]
         fill(outbox, 1)
         await send(outbox, 1)
         outbox.stored(report((1, 3)))
-        assert [held.epoch for held in outbox.stats().account.held] == ["E1", "E2"]
+        assert [each.epoch for each in outbox.stats().account.undelivered] == ["E1", "E2"]
         fill(outbox, 1)
         await send(outbox, 1)
         clock.now_s += LONG_S

@@ -35,8 +35,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_raises_gives_the_other_result_and_is_counted_by_part_and_class() -> None:
     failures = Failures("figures")
-    assert failures.attempt("figures", lambda: divide(2), 0.0) == 0.5
-    assert failures.attempt("figures", lambda: divide(0), -1.0) == -1.0
+    assert failures.attempt("figures", lambda: divide(2), otherwise=0.0) == 0.5
+    assert failures.attempt("figures", lambda: divide(0), otherwise=-1.0) == -1.0
     failures.shield("page", divide)(0)
     assert failures.counts == {("figures", "ZeroDivisionError"): 1, ("page", "ZeroDivisionError"): 1}
 
@@ -52,10 +52,10 @@ def test_a_fault_in_every_cycle_is_logged_with_its_traceback_once_a_minute(caplo
     clock = Clock()
     failures = Failures(clock=clock)
     for _ in range(1000):
-        failures.attempt("figures", lambda: divide(0), 0.0)
+        failures.attempt("figures", lambda: divide(0), otherwise=0.0)
     clock.now += LOG_EVERY_S
-    failures.attempt("figures", lambda: divide(0), 0.0)
-    failures.attempt("figures", lambda: int("x"), 0)
+    failures.attempt("figures", lambda: divide(0), otherwise=0.0)
+    failures.attempt("figures", lambda: int("x"), otherwise=0)
     assert [record.exc_info is not None for record in caplog.records] == [True, True, True]
     assert "999 more of this kind" in caplog.messages[1]
     assert failures.counts["figures", "ZeroDivisionError"] == 1001
@@ -64,7 +64,7 @@ def test_a_fault_in_every_cycle_is_logged_with_its_traceback_once_a_minute(caplo
 def test_a_part_counts_as_failing_for_five_minutes_after_its_last_failure() -> None:
     clock = Clock()
     failures = Failures("figures", "page", clock=clock)
-    failures.attempt("page", lambda: divide(0), 0.0)
+    failures.attempt("page", lambda: divide(0), otherwise=0.0)
     clock.now += FAILING_S - 1
     assert failures.failing() == {"figures": False, "page": True}
     clock.now += 1

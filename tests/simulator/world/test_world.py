@@ -39,9 +39,9 @@ def test_energy_in_is_energy_out_and_energy_stored(name: str) -> None:
     world = World(site(name), seed=1)
     for _ in range(20):
         world.advance(97)
-        ledger = world.ledger
-        assert ledger.rejected_j + world.stored_j == pytest.approx(ledger.taken_j, rel=1e-9)
-    assert 0.6 < world.ledger.equipment_j / world.ledger.taken_j < 1
+        energy = world.energy
+        assert energy.rejected_j + world.stored_j == pytest.approx(energy.taken_j, rel=1e-9)
+    assert 0.6 < world.energy.equipment_j / world.energy.taken_j < 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -221,4 +221,4 @@ def test_a_campus_is_a_sound_site_of_any_size() -> None:
     assert len(found.devices) > 1000
     world = World(found, seed=1)
     world.advance(30)
-    assert world.ledger.rejected_j + world.stored_j == pytest.approx(world.ledger.taken_j, rel=1e-9)
+    assert world.energy.rejected_j + world.stored_j == pytest.approx(world.energy.taken_j, rel=1e-9)

@@ -192,7 +192,7 @@ async def test_a_server_without_tls_is_no_broker(mosquitto: Mosquitto, pki: Path
 
 
 def by_hand() -> Session:
-    return Session(expiry_s=60, receive_maximum=3, by_hand=True)
+    return Session(expiry_s=60, receive_maximum=3, acks_by_hand=True)
 
 
 async def test_what_is_not_acknowledged_by_hand_comes_again_and_what_is_does_not(mosquitto: Mosquitto) -> None:

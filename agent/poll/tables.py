@@ -1,0 +1,85 @@
+"""Reads the tables of an SNMP device for a plan: which rows they have, and the cells that decide what the rows are."""
+
+from collections.abc import Iterable
+
+from agent.profile import MAX_SERIES, MAX_TEXT, RawValue, Table, columns_beside, entry_of, oid_parts, planning_columns
+from agent.snmp import SnmpClient
+from rackflow.errors import DeviceDecodeError
+
+# Most rows of a table. Every row gives at least one series, or nothing.
+MAX_ROWS = MAX_SERIES
+# Columns of readings that are tried for the rows of a table without its column of rows. Chosen; each may cost a request.
+MAX_COLUMNS_BESIDE = 4
+# Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
+# fit. Chosen value.
+MAX_CELLS = 200_000
+# Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
+MAX_ARCS = 128
+
+
+class TableReader:
+    """Reads tables for one plan. No column is walked twice, however many tables name it. Raises DeviceError."""
+
+    def __init__(self, client: SnmpClient, device: str, cells: dict[str, RawValue]) -> None:
+        """`device` is its id, for errors; the cells that planning needs are added to `cells`, by OID."""
+        self._client = client
+        self._device = device
+        self._cells = cells
+        self._walked: dict[str, dict[str, RawValue]] = {}
+        """By column the cells that a walk has found; by entry the first of its cells, if there is any."""
+
+    async def row_indexes(self, table: Table) -> list[str]:
+        """Indexes of the table's rows, in numeric order."""
+        indexes: dict[str, None] = {}
+        entries = set(map(entry_of, table.row_columns()))
+        for column in table.row_columns():
+            indexes |= _indexes(column, await self._walk(column))
+            self._cells.update(self._walked[column])
+        indexes = indexes or await self._indexes_beside(table)
+        # A table without rows needs no labels.
+        for column in planning_columns(table) if indexes else ():
+            self._cells.update(await self._walk(column))
+            if entry_of(column) in entries:
+                # The column of rows may end early.
+                indexes |= _indexes(column, self._walked[column])
+        # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
+        # answers in the same order twice.
+        return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
+
+    async def _indexes_beside(self, table: Table) -> dict[str, None]:
+        """Rows of a table whose own column of rows is not there: those of a column of readings, if the device has the table at all.
+
+        One object is asked for each table that a device does not have.
+        """
+        for column in columns_beside(table)[:MAX_COLUMNS_BESIDE]:
+            entry = entry_of(column)
+            if entry not in self._walked:
+                following = await self._client.get_next(entry)
+                is_below = following is not None and following[0].startswith(f"{entry}.")
+                self._walked[entry] = dict([following] if following is not None and is_below else ())
+            if self._walked[entry]:
+                await self._walk(column)
+            if found := self._walked.get(column):
+                return _indexes(column, found)
+        return {}
+
+    async def _walk(self, column: str) -> dict[str, RawValue]:
+        if column in self._walked:
+            return self._walked[column]
+        room = MAX_CELLS - len(self._cells)
+        # One row more than is used shows that there are more. Long texts are cut, because they stay in memory until the plan is made.
+        found = await self._client.walk(column, min(MAX_ROWS, room) + 1)
+        if len(found) > room:
+            text = f"has more than {MAX_CELLS} cells in its tables"
+            raise DeviceDecodeError(text, device=self._device, operation=f"walk {column}")
+        walked = self._walked[column] = {
+            oid: value[:MAX_TEXT] if isinstance(value, bytes) else value
+            for oid, value in found.items()
+            if oid.count(".") < MAX_ARCS
+        }
+        return walked
+
+
+def _indexes(column: str, found: Iterable[str]) -> dict[str, None]:
+    """What stands behind a column's OID in those found below it. A device that answers with the column itself names no row."""
+    return dict.fromkeys(oid[len(column) + 1 :] for oid in found if len(oid) > len(column) + 1)

@@ -1,0 +1,56 @@
+"""Follows the uptime of a device: over wraps of its counter, and whether the device has restarted. Pure.
+
+Times are monotonic seconds, so that a jump of the system time is no restart.
+"""
+
+from agent.profile import RawValue, plain_number
+
+# TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8).
+TIMETICKS = 2**32
+WRAP_S = TIMETICKS / 100
+# How far the clocks of device and agent may differ for an uptime that begins anew to be taken for the wrap: a minute, and a twentieth
+# of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
+WRAP_SLACK_S = 60.0
+WRAP_SLACK_SHARE = 0.05
+# How far an uptime may be from what it should be by our clock for the device to count as not restarted while it was silent. Clocks of
+# such cards drift by less than 1 %, and an answer may take seconds. Chosen.
+UPTIME_SLACK_S = 5.0
+UPTIME_SLACK_SHARE = 0.01
+
+
+class Uptime:
+    """The uptime of one device, as its sysUpTime tells it."""
+
+    def __init__(self) -> None:
+        self.has_restarted = False
+        """Whether the uptime went back. Stays until the owner sets it to False, once it has dealt with the restart."""
+        self._uptime_s: float | None = None
+        self._read_at = 0.0
+        self._wraps = 0
+
+    def update(self, ticks_cell: RawValue, now: float) -> float | None:
+        """Seconds since the device's start, by a value of sysUpTime (TimeTicks) that was just read; None if it is no such value."""
+        ticks = plain_number(ticks_cell)
+        if ticks is None or not 0 <= ticks < TIMETICKS:
+            return None
+        uptime_s = ticks / 100 + self._wraps * WRAP_S
+        if self._uptime_s is not None and uptime_s < self._uptime_s:
+            elapsed_s = now - self._read_at
+            slack_s = max(WRAP_SLACK_S, elapsed_s * WRAP_SLACK_SHARE)
+            if abs(uptime_s + WRAP_S - self._uptime_s - elapsed_s) <= slack_s:
+                self._wraps += 1
+                uptime_s += WRAP_S
+            else:
+                self.has_restarted = True
+                uptime_s, self._wraps = ticks / 100, 0
+        self._uptime_s, self._read_at = uptime_s, now
+        return uptime_s
+
+    def update_after_silence(self, ticks_cell: RawValue, now: float) -> bool:
+        """Update as `update` does; return whether the device has run on since the last update. False if it tells no uptime."""
+        known_s, known_at = self._uptime_s, self._read_at
+        uptime_s = self.update(ticks_cell, now)
+        if known_s is None or uptime_s is None or self.has_restarted:
+            return False
+        elapsed_s = self._read_at - known_at
+        return abs(uptime_s - known_s - elapsed_s) <= UPTIME_SLACK_S + elapsed_s * UPTIME_SLACK_SHARE

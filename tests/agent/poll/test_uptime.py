@@ -1,0 +1,49 @@
+"""An uptime over wraps of its counter, restarts and silences; pure."""
+
+import pytest
+
+from agent.poll.uptime import UPTIME_SLACK_S, WRAP_S, WRAP_SLACK_S, Uptime
+
+HOUR_S = 3600.0
+
+
+def read(uptime: Uptime, seconds: float, now: float) -> float | None:
+    """What the uptime is after a sysUpTime that shows `seconds`."""
+    return uptime.update(int(seconds * 100), now)
+
+
+def test_a_counter_that_wraps_goes_on_and_is_no_restart() -> None:
+    uptime = Uptime()
+    assert read(uptime, WRAP_S - HOUR_S, now=0.0) == pytest.approx(WRAP_S - HOUR_S)
+    assert read(uptime, HOUR_S, now=2 * HOUR_S) == pytest.approx(WRAP_S + HOUR_S)
+    assert not uptime.has_restarted
+
+
+def test_an_uptime_that_begins_anew_long_before_the_wrap_is_a_restart() -> None:
+    uptime = Uptime()
+    read(uptime, 10 * HOUR_S, now=0.0)
+    assert read(uptime, 30.0, now=60.0) == pytest.approx(30.0)
+    assert uptime.has_restarted
+
+
+def test_near_the_wrap_clocks_may_differ_by_a_minute_and_not_by_more() -> None:
+    for off_s, is_restart in ((WRAP_SLACK_S - 1, False), (WRAP_SLACK_S + 1, True)):
+        uptime = Uptime()
+        read(uptime, WRAP_S - 100.0, now=0.0)
+        read(uptime, 100.0 + off_s, now=200.0)
+        assert uptime.has_restarted is is_restart, off_s
+
+
+def test_after_a_silence_a_device_has_run_on_if_its_uptime_has_grown_by_that_time() -> None:
+    for grown_s, has_run_on in ((600.0, True), (600.0 + UPTIME_SLACK_S, True), (630.0, False), (10.0, False)):
+        uptime = Uptime()
+        read(uptime, HOUR_S, now=0.0)
+        assert uptime.update_after_silence(int((HOUR_S + grown_s) * 100), 600.0) is has_run_on, grown_s
+
+
+def test_what_is_no_uptime_says_nothing() -> None:
+    uptime = Uptime()
+    assert not uptime.update_after_silence(100, 1.0), "nothing to compare it with"
+    assert [uptime.update(value, 2.0) for value in (None, -1, 2**32, b"soon")] == [None] * 4
+    assert not uptime.update_after_silence(None, 3.0)
+    assert not uptime.has_restarted
