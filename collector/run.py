@@ -49,6 +49,7 @@ from collector.web import (
     METRICS_PART,
     WEB_PARTS,
     Findings,
+    KeptPage,
     Moment,
     Part,
     Shell,
@@ -58,7 +59,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import ConfigError, RackflowError, catalogue
+from rackflow import ConfigError, RackflowError
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.files import check_regular
 from rackflow.process.gc_pauses import bound_gc_pauses
@@ -126,6 +127,7 @@ class Collector:
             runbook_base=config.problems.runbook_base,
             maintenance=self._maintenance,
         )
+        self._safety_page = KeptPage(self.latest, self._problems.safety_metrics, self._figures)
         self._zone = zone_name()
         around, runbooks = self._surroundings, config.problems.runbook_base
         self._api = make_api(
@@ -397,9 +399,7 @@ class Collector:
         return View(*metrics, *pages, self._faults, self._ledger_page, self._api)
 
     async def _safety_metrics(self) -> list[Part]:
-        names = self._problems.safety_metrics
-        figures = self._figures if any(catalogue()[name].derived == "collector" for name in names) else None
-        parts, _ = await in_slices(render_steps(self.latest, time.monotonic(), figures, self._failures, names))
+        parts = await in_slices(self._safety_page.steps(time.monotonic(), self._failures))
         return [*parts, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:

@@ -56,4 +56,4 @@ def unbalance_ratio(currents: Sequence[float]) -> float | None:
     NEMA's simple form, applied to currents, because rack PDUs report no phase angles; the IEC form needs them.
     """
     mean = sum(currents) / len(currents)
-    return max(abs(each - mean) for each in currents) / mean if mean >= LEAST_CURRENT_A else None
+    return max(max(currents) - mean, mean - min(currents)) / mean if mean >= LEAST_CURRENT_A else None

@@ -4,7 +4,7 @@ They are calculated here and not in the collector because all their inputs were 
 different times would give a false heat. Figures across devices are derived in `collector/derive`.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -22,7 +22,7 @@ from rackflow.physics import (
 )
 from rackflow.series import parse_series_key, series_key
 
-_PHASES = ("L1", "L2", "L3")
+_PHASES = {"L1", "L2", "L3"}
 _UNBALANCE = {
     "pdu": ("dcim_pdu_phase_current_amperes", "dcim_pdu_current_unbalance_ratio"),
     "ups": ("dcim_ups_output_current_amperes", "dcim_ups_output_current_unbalance_ratio"),
@@ -38,10 +38,13 @@ _KEYS_PER_SLICE = 200
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Keys of the readings that figures are made of."""
+    """Keys of the readings that figures are made of: humidity, temperature and dew point of each sensor, and the currents of three phases.
 
-    humidities: tuple[str, ...]
-    currents: tuple[str, ...]
+    A set of phases has the key of its unbalance, and those of L1, L2 and L3.
+    """
+
+    sensors: tuple[tuple[str, str, str], ...]
+    phases: tuple[tuple[str, tuple[str, str, str]], ...]
 
 
 class PlannedInputs:
@@ -56,16 +59,25 @@ class PlannedInputs:
         if known is None or known[0] is not slots:
             known = self._known[poll_class] = slots, inputs_among((slot.key for slot in slots), device_class)
         inputs = known[1]
-        return inputs if inputs.humidities or inputs.currents or device_class == "cdu" else None
+        return inputs if inputs.sensors or inputs.phases or device_class == "cdu" else None
 
 
 def inputs_among(keys: Iterable[str], device_class: str) -> Inputs:
     """Those of these keys that figures are made of, heat and what else a CDU has apart."""
     every = list(keys)
-    current, _ = _UNBALANCE.get(device_class, ("", ""))
+    current, unbalance = _UNBALANCE.get(device_class, ("", ""))
+    sets: dict[str, dict[str, str]] = {}
+    for key in [key for key in every if current and key.startswith(current)]:
+        phase, key_of_set = _phase_and_set(key, unbalance)
+        sets.setdefault(key_of_set, {})[phase] = key
     return Inputs(
-        tuple(key for key in every if key.startswith("dcim_env_relative_humidity_ratio")),
-        tuple(key for key in every if current and key.startswith(current)),
+        tuple((key, *_sensor_keys(key)) for key in every if key.startswith("dcim_env_relative_humidity_ratio")),
+        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
+        tuple(
+            (key_of_set, (found["L1"], found["L2"], found["L3"]))
+            for key_of_set, found in sets.items()
+            if found.keys() >= _PHASES
+        ),
     )
 
 
@@ -80,18 +92,18 @@ def derive_steps(
 ) -> Generator[None, None, None]:
     """Add the figures of this poll; a figure whose input is missing is left out. `coolant` is the fluid per loop.
 
-    Yields after each slice.
+    Yields between slices.
     """
     if device_class == "cdu":
         derive_cdu(readings, coolant)
-    for number, _ in enumerate(_derive_dew_points(readings, inputs.humidities), 1):
-        if number % _KEYS_PER_SLICE == 0:
+    for start in range(0, len(inputs.sensors), _KEYS_PER_SLICE):
+        _derive_dew_points(readings, inputs.sensors[start : start + _KEYS_PER_SLICE])
+        if start + _KEYS_PER_SLICE < len(inputs.sensors):
             yield
-    if inputs.currents:
-        _, unbalance = _UNBALANCE[device_class]
-        for number, _ in enumerate(_derive_unbalance(readings, inputs.currents, unbalance), 1):
-            if number % _KEYS_PER_SLICE == 0:
-                yield
+    for start in range(0, len(inputs.phases), _KEYS_PER_SLICE):
+        _derive_unbalance(readings, inputs.phases[start : start + _KEYS_PER_SLICE], _UNBALANCE[device_class][1])
+        if start + _KEYS_PER_SLICE < len(inputs.phases):
+            yield
 
 
 def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
@@ -150,31 +162,25 @@ def _derive_exchanger(readings: Readings, coolant: Mapping[str, str]) -> None:
         _put(readings, "dcim_cdu_heat_imbalance_ratio", {}, heat_imbalance_ratio(primary_w, secondary_w))
 
 
-def _derive_dew_points(readings: Readings, humidities: Sequence[str]) -> Iterator[None]:
-    """Add the dew point of each sensor that reports temperature and humidity but no dew point. Yields after each sensor."""
+def _derive_dew_points(readings: Readings, sensors: Iterable[tuple[str, str, str]]) -> None:
+    """Add the dew point of each sensor that reports temperature and humidity but no dew point."""
     values = readings.values
-    for key in [key for key in humidities if key in values]:
-        temperature, dew_point = _sensor_keys(key)
-        celsius = values.get(temperature)
-        if celsius is not None and dew_point not in values:
-            _put_at(readings, "dcim_env_dew_point_celsius", dew_point, dew_point_celsius(celsius, values[key]))
-        yield
+    for humidity, temperature, dew_point in sensors:
+        ratio, celsius = values.get(humidity), values.get(temperature)
+        if ratio is not None and celsius is not None and dew_point not in values:
+            _put_at(readings, "dcim_env_dew_point_celsius", dew_point, dew_point_celsius(celsius, ratio))
 
 
-def _derive_unbalance(readings: Readings, keys: Sequence[str], unbalance: str) -> Iterator[None]:
-    """Add the unbalance of each set of three phase currents that differ only in the label `phase`. Yields after each phase and set."""
-    groups: dict[str, dict[str, float]] = {}
-    for key in [key for key in keys if key in readings.values]:
-        phase, key_of_set = _phase_and_set(key, unbalance)
-        groups.setdefault(key_of_set, {})[phase] = readings.values[key]
-        yield
-    for key_of_set, currents in groups.items():
-        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A. Where two phases are
-        # at 0 A, it may be a single-phase device that lists three rows all the same.
-        if all(phase in currents for phase in _PHASES) and sum(each > 0 for each in currents.values()) > 1:
-            ratio = unbalance_ratio([currents[phase] for phase in _PHASES])
-            _put_at(readings, unbalance, key_of_set, ratio)
-        yield
+def _derive_unbalance(readings: Readings, phases: Iterable[tuple[str, tuple[str, str, str]]], unbalance: str) -> None:
+    """Add the unbalance of each set of three phase currents that differ only in the label `phase`."""
+    values = readings.values
+    for key_of_set, (first, second, third) in phases:
+        one, two, three = values.get(first), values.get(second), values.get(third)
+        if one is None or two is None or three is None:
+            continue
+        # Where two phases are at 0 A, it may be a single-phase device that lists three rows all the same.
+        if (one > 0) + (two > 0) + (three > 0) > 1:
+            _put_at(readings, unbalance, key_of_set, unbalance_ratio((one, two, three)))
 
 
 @lru_cache(KEYS_KEPT)

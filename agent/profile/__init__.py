@@ -8,7 +8,7 @@ from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
 from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
-from agent.profile.normalise import Slot, normalise_answers, normalising
+from agent.profile.normalise import SLOTS_PER_SLICE, Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.quantity import number_in
@@ -45,6 +45,7 @@ __all__ = [
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",
+    "SLOTS_PER_SLICE",
     "SYS_DESCR",
     "SYS_NAME",
     "SYS_OBJECT_ID",

@@ -1,4 +1,4 @@
-"""Three fixed pieces of work without a network: poll a recorded device, take and write its messages, render /metrics."""
+"""Fixed pieces of work without a network: poll a recorded device, take and write its messages, render /metrics, look for problems."""
 
 import asyncio
 import tempfile
@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from agent.config import Device
 from agent.lab.replay import RecordingClient
 from agent.loop import AgentContext, Attempt, Reporter
 from agent.poll import SnmpPoller
 from agent.profile import load_profiles
 from agent.self_metrics import Counters
+from collector.problems import Monitor, load_table
 from collector.receive import Delivery
 from collector.web.exposition import render
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Batch, encode
 from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.bulkhead import Failures
 from rackflow.recording import read_snmprec
 from tests.collector.inlet import Inlet
 from tests.collector.polls import WALL_S
@@ -28,6 +32,11 @@ BATCHES = 300
 READINGS = 50
 DEVICES = 100
 SCRAPES = 4
+EVALUATIONS = 20
+UPS_READINGS = (
+    "dcim_ups_battery_temperature_celsius",
+    *(f"dcim_env_temperature_celsius{{sensor={at}}}" for at in range(4)),
+)
 
 Work = Callable[[], None]
 
@@ -111,5 +120,31 @@ def scrape() -> Iterator[Work]:
         yield work
 
 
-WORKLOADS: Mapping[str, Callable[[], AbstractContextManager[Work]]] = {"poll": poll, "store": store, "scrape": scrape}
+@contextmanager
+def problems() -> Iterator[Work]:
+    """Looks for problems among UPSs whose readings have changed far from each limit, as nearly all do."""
+    with tempfile.TemporaryDirectory() as folder:
+        inlet = Inlet(Path(folder))
+        for device in range(DEVICES):
+            _take(inlet, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
+        monitor = Monitor(
+            load_table(), inlet.latest, lambda _: {}, lambda: (), Failures(), clock=lambda: 1001.0, wall=lambda: WALL_S
+        )
+
+        def work() -> None:
+            for at in range(EVALUATIONS):
+                for device in inlet.latest.devices():
+                    for held in device.series.values():
+                        held.value = 20.0 + at / 10
+                monitor.evaluate()
+
+        yield work
+
+
+WORKLOADS: Mapping[str, Callable[[], AbstractContextManager[Work]]] = {
+    "poll": poll,
+    "store": store,
+    "scrape": scrape,
+    "problems": problems,
+}
 """Each prepares what it needs, and gives what is measured."""

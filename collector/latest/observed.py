@@ -6,7 +6,7 @@ before. Alarms about devices nobody can see are false at the worst moment (a bro
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -98,26 +98,30 @@ def _is_present(agent: AgentState, connection: Connection) -> bool:
 
 
 def observe(
-    devices: Iterable[DeviceState], agents: Mapping[AgentKey, AgentState], connection: Connection, now: float
+    groups: Mapping[AgentKey, Sequence[DeviceState]],
+    agents: Mapping[AgentKey, AgentState],
+    connection: Connection,
+    now: float,
 ) -> Observations:
-    """Everything about one moment in one pass, because whether an agent is silent depends on all of its devices."""
+    """Everything about one moment in one pass, because whether an agent is silent depends on all of its devices, which are its group."""
     unheard: list[DeviceState] = []
     excused: dict[DeviceKey, Cause] = {}
     speaking: set[AgentKey] = set()
     # Of 2,000 devices there are a few agents, and this is asked for each scrape and each look for problems.
     present = {key for key, agent in agents.items() if _is_present(agent, connection)}
-    for device in devices:
-        by = device.site, device.agent
-        # As `fresh_until`, without a call: each of 5,000 devices is looked at every second.
-        life_s = device.life if device.life is not None else device.life_s()
-        if by in present and device.heard and now < device.received_at + life_s:
+    for by, devices in groups.items():
+        unsure = _unsure(devices, now) if by in present else devices
+        if len(unsure) < len(devices):
             speaking.add(by)
-            continue
-        agent = agents.get(by)
-        unheard.append(device)
-        if (why := _excuse(device, agent, connection, now, life_s)) is not None:
-            excused[device.site, device.device] = why
-            speaking.add(by)  # not known to be silent yet
+        for device in unsure:
+            life_s = device.life if device.life is not None else device.life_s()
+            if by in present and device.heard and now < device.received_at + life_s:
+                speaking.add(by)
+                continue
+            unheard.append(device)
+            if (why := _excuse(device, agents.get(by), connection, now, life_s)) is not None:
+                excused[device.site, device.device] = why
+                speaking.add(by)  # not known to be silent yet
     silent = {key for key, agent in agents.items() if _is_silent(agent, connection, now, is_polling=key in speaking)}
 
     def cause_of(device: DeviceState) -> Cause:
@@ -131,17 +135,28 @@ def observe(
         return "agent_silent" if by in silent or by not in agents else "device_silent"
 
     causes = {(device.site, device.device): cause_of(device) for device in unheard}
-    counts: dict[AgentKey, Counter[Cause]] = {key: Counter() for key in agents}
-    for device in unheard:
-        counts.setdefault((device.site, device.agent), Counter())[causes[device.site, device.device]] += 1
-    known = {
-        key: agent
+    counts = _counts(agents, unheard, causes)
+    agents_up = {
+        key: not is_offline(agent) and key not in silent
         for key, agent in agents.items()
         # Of an agent without a status only its silence about a device, or a live message, is worth telling.
         if agent.status is not None or agent.heard_at > connection.lost_at or counts[key]["agent_silent"]
     }
-    agents_up = {key: not is_offline(agent) and key not in silent for key, agent in known.items()}
     return Observations(causes, agents_up if connection.is_open else {}, counts)
+
+
+def _unsure(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
+    """Devices that may not be heard. Nearly always none, and each of 5,000 is looked at every second."""
+    return [each for each in devices if not each.heard or now >= each.received_at + (each.life or 0.0)]
+
+
+def _counts(
+    agents: Iterable[AgentKey], unheard: Iterable[DeviceState], causes: Mapping[DeviceKey, Cause]
+) -> dict[AgentKey, Counter[Cause]]:
+    counts: dict[AgentKey, Counter[Cause]] = {key: Counter() for key in agents}
+    for device in unheard:
+        counts.setdefault((device.site, device.agent), Counter())[causes[device.site, device.device]] += 1
+    return counts
 
 
 def _excuse(

@@ -210,9 +210,7 @@ class Evaluator:
         for bound in (condition.above, condition.below):
             if isinstance(bound, Limit):
                 metric = bound.metric or self._records[bound.record].metric
-                return self._limit(bound, labels, subject), subject.sources.get(
-                    metric, condition.limit_source or DEVICE
-                )
+                return self.limit(bound, labels, subject), subject.sources.get(metric, condition.limit_source or DEVICE)
             if bound is not None:
                 return bound, condition.limit_source or CONSTANT
         return None, ""
@@ -295,11 +293,12 @@ class Evaluator:
         for bound, sign in ((condition.above, 1), (condition.below, -1)):
             if bound is None:
                 continue
-            limit = self._limit(bound, labels, subject) if isinstance(bound, Limit) else bound
+            limit = self.limit(bound, labels, subject) if isinstance(bound, Limit) else bound
             return limit is not None and (value - limit) * sign > 0
         return True
 
-    def _limit(self, bound: Limit, labels: Mapping[str, str], subject: Subject) -> float | None:
+    def limit(self, bound: Limit, labels: Mapping[str, str], subject: Subject) -> float | None:
+        """What a reading with these labels is compared with; None if the subject has no such limit."""
         for own, raw in self._source(bound, subject):
             if not all(own.get(name) in texts for name, texts in bound.where.items()):
                 continue
@@ -332,5 +331,5 @@ class Evaluator:
     def _per(self, per: str, labels: Mapping[str, str], value: float, subject: Subject) -> float | None:
         if not per:
             return value
-        divisor = self._limit(Limit(metric=per), labels, subject)
+        divisor = self.limit(Limit(metric=per), labels, subject)
         return value / divisor if divisor is not None and divisor > 0 else None

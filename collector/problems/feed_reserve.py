@@ -1,7 +1,8 @@
 """Load and battery runtime of each feed's UPSs: a message about a lost feed must say how much time is left. Pure."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
 from collector.problems.conditions import Subject
@@ -28,6 +29,9 @@ class FeedReserve:
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device. One with neither load nor runtime is no UPS, or is silent."""
+        if METRICS.isdisjoint(subject.series):  # nearly all devices, and this is asked of each
+            self._ups.pop(key, None)
+            return
         feed = subject.base.get("feed", "")
         loads = [each for name in LOADS for each in _numbers(subject, name)]
         runtimes = _numbers(subject, RUNTIME)
@@ -36,9 +40,9 @@ class FeedReserve:
         else:
             self._ups.pop(key, None)
 
-    def keep(self, present: Collection[SubjectKey]) -> None:
+    def keep(self, present: AbstractSet[SubjectKey]) -> None:
         """Forget devices that are gone."""
-        for gone in self._ups.keys() - set(present):
+        for gone in [key for key in self._ups if key not in present]:
             del self._ups[gone]
 
     def sentences(self, site: str) -> str:

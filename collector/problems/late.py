@@ -230,7 +230,7 @@ class LateJudge:
         self._devices.clear()
         self._spans.clear()
         self._closed.clear()
-        self._shares.keep(())
+        self._shares.keep(frozenset())
         self._evaluator.memory.forget(math.inf)
         self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)

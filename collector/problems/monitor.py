@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -35,8 +36,9 @@ from collector.problems.saved import (
     read_remembered,
     remembered_file,
 )
+from collector.problems.settled import SettledDevices
 from collector.problems.shares import Shares
-from collector.problems.subjects import agent_subjects, collect_figures, device_subject
+from collector.problems.subjects import agent_subjects, asked_series, collect_figures, device_subject
 from collector.problems.table import Table
 from collector.problems.tracker import Key, SubjectKey, Tracked, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
@@ -95,8 +97,10 @@ class Monitor:
         self._sensors: dict[tuple[str, str, str], str] = {}
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
-        self._metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
+        self.metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
+        """What it asks of devices."""
         self._shares = Shares(table, self._evaluator)
+        self._settled = SettledDevices(self._evaluator, self._shares, table.records)
         self._feed_reserve = FeedReserve()
         self.tracker = Tracker(table)
         if maintenance is not None:
@@ -128,7 +132,7 @@ class Monitor:
     async def run(self) -> None:
         """Evaluate until cancelled."""
         slow_at = sweep_at = 0.0
-        all_devices: list[tuple[str, str]] = []
+        all_devices: AbstractSet[tuple[str, str]] = set()
         while True:
             now = self._clock()
             self._failures.progress(PART, SWEEP_S)
@@ -175,8 +179,8 @@ class Monitor:
         self._end_gone(self._all_devices(), now)
         self.tick()
 
-    def _all_devices(self) -> list[tuple[str, str]]:
-        return [(each.site, each.device) for each in self._latest.devices()]
+    def _all_devices(self) -> AbstractSet[tuple[str, str]]:
+        return {(each.site, each.device) for each in self._latest.devices()}
 
     async def keep(self) -> None:
         """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
@@ -243,23 +247,30 @@ class Monitor:
         return msgspec.json.encode(found)
 
     def _devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
-        for site, name in names:
-            device = self._latest.device(site, name)
-            if device is not None:
-                self._failures.attempt(PART, partial(self.evaluate_device, device, observations), otherwise=None)
+        devices = [device for site, name in names if (device := self._latest.device(site, name)) is not None]
+        self._failures.attempt_each(PART, partial(self.evaluate_device, observations=observations), devices)
 
     def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""
         now = self._clock()
-        limits = self._limits.get((device.site, device.device), ())
-        subject = device_subject(device, self._latest, self._metrics, now, limits)
-        key = "device", device.site, device.device
-        self._evaluated_at[device.site, device.device] = now
+        name = device.site, device.device
+        key = "device", *name
+        limits = self._limits.get(name, ())
+        asked = asked_series(device, self.metrics)
+        self._evaluated_at[name] = now
+        is_free = not self.tracker.has(key) and self._latest.is_up(device, now)
+        settled = self._settled.find(device, limits, asked, now) if is_free else None
+        if settled is not None and not settled.is_ups:
+            return
+        subject = device_subject(device, self._latest, self.metrics, now, limits)
         if observations is not None:
-            subject.cause = observations.causes.get((device.site, device.device), "")
-        self._shares.note(key, subject)
+            subject.cause = observations.causes.get(name, "")
         self._feed_reserve.note(key, subject)
-        self._update(key, subject, now)
+        if settled is not None:
+            return
+        self._shares.note(key, subject)
+        if not self._update(key, subject, now) and is_free and now < device.first_expiry:
+            self._settled.note(device, limits, asked, subject, now)
 
     def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
         """Evaluate all but devices. Yields after each slice."""
@@ -300,7 +311,8 @@ class Monitor:
         self._known.add(key)
         self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
 
-    def _update(self, key: SubjectKey, subject: Subject, now: float) -> None:
+    def _update(self, key: SubjectKey, subject: Subject, now: float) -> bool:
+        """Take the problems of a subject; return whether there are any."""
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
         for problem, conditions in self._evaluator.asked_of(subject):
@@ -320,6 +332,7 @@ class Monitor:
             if (tracked := self.tracker.get(each)) is not None:
                 tracked.limit, tracked.limit_source = finding.limit, finding.source
                 tracked.whereabouts = whereabouts(self._sensors, dict(tracked.labels), subject)
+        return bool(found)
 
     def _is_silent(self, subject: SubjectKey, problem: Key, now: float) -> bool:
         """Whether a figure's device is silent: then what the figure told is unknown."""
@@ -329,7 +342,7 @@ class Monitor:
         device = self._latest.device(labels["site"], labels.get("device", ""))
         return device is not None and not self._latest.is_up(device, now)
 
-    def _end_gone(self, names: Collection[tuple[str, str]], now: float) -> None:
+    def _end_gone(self, names: AbstractSet[tuple[str, str]], now: float) -> None:
         """End the problems of what was forgotten, and of figures that are no longer derived."""
         present_devices: set[SubjectKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
@@ -342,8 +355,9 @@ class Monitor:
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
         self._feed_reserve.keep(present_devices)
+        self._settled.keep(names)
         self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
-        for gone in self._evaluated_at.keys() - set(names):
+        for gone in self._evaluated_at.keys() - names:
             del self._evaluated_at[gone]
         self._known.clear()
 

@@ -3,8 +3,9 @@
 What each device contributes is kept from its last evaluation, so that a message costs one evaluation and not one of every device.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -49,26 +50,74 @@ def _group(by: tuple[str, ...], texts: tuple[str, ...]) -> Labels:
     return labels_of(dict(zip(by, texts, strict=True)))
 
 
+@dataclass(slots=True)
+class _Group:
+    """The devices of one group: how many there are, belong and fulfil the condition, and how many do or are silent."""
+
+    size: int = 0
+    belong: int = 0
+    fulfil: int = 0
+    may_belong: int = 0
+    may_fulfil: int = 0
+    racks: dict[str, int] = field(default_factory=dict)
+    """Devices that fulfil it, by rack."""
+
+    def count(self, part: _Contribution, by: int) -> None:
+        """Add a device (1), or take it away (-1)."""
+        self.size += by
+        self.belong += by * part.belongs
+        self.fulfil += by * part.fulfils
+        self.may_belong += by * (part.belongs or part.is_silent)
+        self.may_fulfil += by * (part.fulfils or part.is_silent)
+        if part.fulfils and part.rack:
+            left = self.racks[part.rack] = self.racks.get(part.rack, 0) + by
+            if not left:
+                del self.racks[part.rack]
+
+    def is_open(self, share: Share) -> bool:
+        """Whether the problem would hold if all silent devices fulfilled its condition."""
+        return self.may_belong >= share.least and self.may_fulfil > share.above * self.may_belong
+
+
 class Shares:
-    """What each device contributes to the problems that are decided over many."""
+    """What each device contributes to the problems that are decided over many.
+
+    Groups are counted when a device's contribution changes: looking at each of 5,000 devices for each problem, once a second, took 4 ms.
+    """
 
     def __init__(self, table: Table, evaluator: Evaluator) -> None:
         self._shares = {name: each.share for name, each in table.problems.items() if each.share is not None}
         self._evaluator = evaluator
         self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
+        self._groups: dict[str, dict[Labels, _Group]] = {name: {} for name in self._shares}
         self._by_metrics: dict[tuple[str, ...], tuple[_Asked, ...]] = {}
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
         holds = self._evaluator.holds
         for name, by, among, of in self._asked(subject):
+            before = self._parts[name].get(key)
             texts = tuple([subject.base.get(label, subject.agent if label == "agent" else "") for label in by])
             if not all(texts):
+                if before is not None:
+                    self._forget(name, key, before)
                 continue
             belongs = among is not None and holds(among, subject)
             ill = any(holds(each, subject) for each in of)
-            group = _group(by, texts)
-            self._parts[name][key] = _Contribution(group, belongs, ill, subject.is_silent, subject.base.get("rack", ""))
+            part = _Contribution(_group(by, texts), belongs, ill, subject.is_silent, subject.base.get("rack", ""))
+            if part == before:
+                continue
+            if before is not None:
+                self._forget(name, key, before)
+            self._parts[name][key] = part
+            self._groups[name].setdefault(part.group, _Group()).count(part, 1)
+
+    def conditions_of(self, subject: Subject) -> Iterator[Condition]:
+        """The conditions that decide what a device with these metrics contributes."""
+        for _, _, among, of in self._asked(subject):
+            if among is not None:
+                yield among
+            yield from of
 
     def _asked(self, subject: Subject) -> "tuple[_Asked, ...]":
         """For each problem those of its conditions that can hold with the metrics of a subject."""
@@ -89,40 +138,40 @@ class Shares:
             )
         return known
 
-    def keep(self, present: Collection[SubjectKey]) -> None:
+    def keep(self, present: AbstractSet[SubjectKey]) -> None:
         """Forget devices that are gone."""
-        for parts in self._parts.values():
-            for gone in parts.keys() - set(present):
-                del parts[gone]
+        for name, parts in self._parts.items():
+            for gone in parts.keys() - present:
+                self._forget(name, gone, parts[gone])
+
+    def _forget(self, name: str, key: SubjectKey, part: _Contribution) -> None:
+        del self._parts[name][key]
+        group = self._groups[name][part.group]
+        group.count(part, -1)
+        if not group.size:
+            del self._groups[name][part.group]
+
+    def groups(self, name: str) -> AbstractSet[Labels]:
+        """The groups that devices belong to."""
+        return self._groups[name].keys()
 
     def is_open(self, name: str, group: Labels) -> bool:
         """Whether the problem would hold in the group if all silent devices fulfilled its condition."""
-        share = self._shares[name]
-        parts = [each for each in self._parts[name].values() if each.group == group]
-        whole = sum(each.belongs or each.is_silent for each in parts)
-        ill = sum(each.fulfils or each.is_silent for each in parts)
-        return whole >= share.least and ill > share.above * whole
+        return self._groups[name].get(group, _Group()).is_open(self._shares[name])
 
     def decides(self, name: str, group: Labels) -> bool:
         """Whether enough is known of the group to say that the problem is over."""
-        known = sum(each.belongs and each.group == group for each in self._parts[name].values())
-        return known >= self._shares[name].least and not self.is_open(name, group)
+        found, share = self._groups[name].get(group, _Group()), self._shares[name]
+        return found.belong >= share.least and not found.is_open(share)
 
     def found(self) -> dict[str, dict[Labels, Found]]:
         """For each problem, the groups in which it holds."""
-        return {name: _found(share, self._parts[name].values()) for name, share in self._shares.items()}
+        return {name: _found(share, self._groups[name]) for name, share in self._shares.items()}
 
 
-def _found(share: Share, parts: Collection[_Contribution]) -> dict[Labels, Found]:
-    whole: dict[Labels, int] = {}
-    ill: dict[Labels, list[str]] = {}
-    for part in parts:
-        if part.belongs:
-            whole[part.group] = whole.get(part.group, 0) + 1
-        if part.fulfils:
-            ill.setdefault(part.group, []).append(part.rack)
+def _found(share: Share, groups: Mapping[Labels, _Group]) -> dict[Labels, Found]:
     return {
-        group: Found(len(racks) / whole[group], tuple(sorted({rack for rack in racks if rack}))[:MAX_RACKS])
-        for group, racks in ill.items()
-        if whole.get(group, 0) >= share.least and len(racks) / whole[group] > share.above
+        labels: Found(group.fulfil / group.belong, tuple(sorted(group.racks))[:MAX_RACKS])
+        for labels, group in groups.items()
+        if group.belong >= share.least and group.fulfil / group.belong > share.above
     }

@@ -64,31 +64,32 @@ def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[st
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """The series of a device or agent that some problem asks about, by metric; made anew when a series comes or goes."""
 
     metrics: Collection[str]
     series: Sequence[tuple[str, Sequence[tuple[Mapping[str, str], LatestValue]]]]
 
 
-def _asked(owner: DeviceState | AgentState, metrics: Collection[str]) -> _Asked:
+def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> Asked:
+    """What some problem asks about, of `metrics`; the same object until a series comes or goes."""
     known = owner.made.get(ASKED)
-    if isinstance(known, _Asked) and known.metrics is metrics:
+    if isinstance(known, Asked) and known.metrics is metrics:
         return known
     by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
     for held in owner.series.values():
         name = held.series.metric.name
         if name in metrics:
             by_name.setdefault(name, []).append((held.series.by_name, held))
-    found = owner.made[ASKED] = _Asked(metrics, tuple(by_name.items()))
+    found = owner.made[ASKED] = Asked(metrics, tuple(by_name.items()))
     return found
 
 
 def _add(subject: Subject, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
     if now < owner.first_expiry:  # nothing has expired, nearly always
-        for name, rows in _asked(owner, metrics).series:
+        for name, rows in asked_series(owner, metrics).series:
             subject.series[name] = [(labels, held.value) for labels, held in rows]
         return
-    for name, rows in _asked(owner, metrics).series:
+    for name, rows in asked_series(owner, metrics).series:
         if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
             subject.series[name] = present

@@ -172,6 +172,10 @@ class Tracker:
         """One problem."""
         return self._all.get(key)
 
+    def has(self, subject: SubjectKey) -> bool:
+        """Whether a subject has problems, or had some lately."""
+        return subject in self._by_subject
+
     def subjects(self) -> set[SubjectKey]:
         """Subjects that have problems."""
         return set(self._by_subject)

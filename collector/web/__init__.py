@@ -1,6 +1,7 @@
 """What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
 
 from collector.web.exposition import METRICS_PART, Part, render, render_steps
+from collector.web.kept_page import KeptPage
 from collector.web.page import Findings, Moment, Shell, page_steps, render_page
 from collector.web.server import WEB_PARTS, View, WebServer
 from collector.web.web_config import Access, load_access
@@ -10,6 +11,7 @@ __all__ = [
     "WEB_PARTS",
     "Access",
     "Findings",
+    "KeptPage",
     "Moment",
     "Part",
     "Shell",

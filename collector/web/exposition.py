@@ -19,13 +19,6 @@ from rackflow.escape import escape_label
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 
-_OF_POLL = frozenset(
-    {
-        "dcim_device_last_success_timestamp_seconds",
-        "dcim_device_poll_duration_seconds",
-        "dcim_device_rejected_readings",
-    }
-)
 _LOCATION = tuple(label for label in BASE_LABELS if label not in ("site", "device"))
 # An SNMP DisplayString has at most 255 characters (RFC 2579); a longer identity is garbage and would only swell the page.
 LABEL_LIMIT = 256
@@ -39,8 +32,6 @@ ENTRIES_PER_PART = 250
 must not be large; but each takes 20 us and 20 bytes more as a gzip member of its own."""
 DEVICES_PER_SLICE = 10
 """A device takes 50 to 200 us of a whole page."""
-SAFETY_DEVICES_PER_SLICE = 50
-"""And 1 to 2 us of a page of the safety class, unless its lines are made anew."""
 Part = tuple[str, str]
 """A part of the page: a name that is the same in the next page, and its text."""
 DeviceKey = tuple[str, str]
@@ -53,8 +44,6 @@ class Families(dict[str, list[str]]):
     def __init__(self, names: AbstractSet[str] | None = None) -> None:
         super().__init__()
         self.names = names
-        self.is_whole = names is None
-        self.has_polls = names is None or not names.isdisjoint(_OF_POLL)
 
     def __missing__(self, name: str) -> list[str]:
         lines: list[str] = []
@@ -85,40 +74,34 @@ def render_steps(
     now: float,
     figures: LatestFigures | None = None,
     failures: Failures | None = None,
-    names: AbstractSet[str] | None = None,
 ) -> Generator[None, None, tuple[list[Part], int]]:
     """Return the parts of the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
 
-    With `names`, the text has these metrics only: those of the safety class are a seventh of a hall's page and are scraped every second.
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after a few devices, so that the caller can do other work in between.
     """
     yield from latest.expiring(now)
     noted = failures if failures is not None else Failures()
-    families = Families(names)
+    families = Families()
     observations = latest.observe(now)
     yield
     unseen = observations.causes
     # A list, because devices may come and go between two steps.
     devices = list(latest.devices())
     show = partial(_device, families, unseen, now)
-    step = DEVICES_PER_SLICE if families.is_whole else SAFETY_DEVICES_PER_SLICE
-    for start in range(0, len(devices), step):
-        noted.attempt_each(METRICS_PART, show, devices[start : start + step])
+    for start in range(0, len(devices), DEVICES_PER_SLICE):
+        noted.attempt_each(METRICS_PART, show, devices[start : start + DEVICES_PER_SLICE])
         yield
     for agent in list(latest.agents()):
-        noted.attempt(METRICS_PART, partial(_agent, families, agent, observations), otherwise=None)
+        noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
     if figures is not None:
         yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), otherwise=None)
-    known = catalogue()
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
     yield
     parts: list[Part] = []
     count = 0
     for name in sorted(families):
-        metric = known[name]
-        kind = metric.type if metric.type in ("counter", "histogram") else "gauge"
-        head = f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n"
+        head = head_of(name)
         lines = families.pop(name)
         # Never as one text: joining, copying and encoding that of 200,000 series takes 50 ms each.
         for start in range(0, len(lines) or 1, ENTRIES_PER_PART):
@@ -130,8 +113,15 @@ def render_steps(
     return parts, count
 
 
+def head_of(name: str) -> str:
+    """The lines above those of a metric."""
+    metric = catalogue()[name]
+    kind = metric.type if metric.type in ("counter", "histogram") else "gauge"
+    return f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n"
+
+
 @dataclass(frozen=True, slots=True)
-class _Identity:
+class Identity:
     """Labels of one device as text, what they follow from, and the lines that follow from them. Both are nearly always what they were."""
 
     source: tuple[object, ...]
@@ -143,11 +133,11 @@ class _Identity:
     coolant: tuple[str, ...]
 
 
-def _identity(device: DeviceState) -> _Identity:
+def identity_of(device: DeviceState) -> Identity:
     """Made anew when one of the things that it follows from is another: the text took half of a scrape."""
     source = device.labels, device.document, device.agent, device.device_class
     known = device.made.get(IDENTITY)
-    if isinstance(known, _Identity) and known.source == source:
+    if isinstance(known, Identity) and known.source == source:
         return known
     location = ((label, device.labels.get(label, "")) for label in _LOCATION)
     base = labels_text(("site", device.site), *location, ("device", device.device))
@@ -162,7 +152,7 @@ def _identity(device: DeviceState) -> _Identity:
     for loop, coolant in sorted(document.coolant.items()) if document else ():
         fluid = (("fluid", coolant.fluid), ("additive", coolant.additive), ("concentration", coolant.concentration))
         coolants.append(f"dcim_cdu_coolant_info{{{base},{labels_text(('loop', loop), *fluid)}}} 1\n")
-    found = device.made[IDENTITY] = _Identity(
+    found = device.made[IDENTITY] = Identity(
         source,
         base,
         f"dcim_device_info{{{with_agent},{info}}} 1\n",
@@ -174,7 +164,7 @@ def _identity(device: DeviceState) -> _Identity:
 
 
 def _device(families: Families, unseen: Container[DeviceKey], now: float, device: DeviceState) -> None:
-    identity = _identity(device)
+    identity = identity_of(device)
     base = identity.base
     families["dcim_device_info"].append(identity.info)
     is_observed = (device.site, device.device) not in unseen
@@ -182,23 +172,22 @@ def _device(families: Families, unseen: Container[DeviceKey], now: float, device
     if is_observed:
         # Absent otherwise: 0 is the word of an agent that is there, and would be an alarm for each device of one that is not.
         families["dcim_device_up"].append(identity.up[bool(device.up)])
-    if families.has_polls:
-        if device.last_success_ms is not None:
-            name = "dcim_device_last_success_timestamp_seconds"
-            families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")
-        if device.poll_duration_s is not None and now < device.fresh_until():
-            # These values describe one poll and expire with it; the time of the last success keeps its meaning while a device is silent.
-            name = "dcim_device_poll_duration_seconds"
-            families[name].append(f"{name}{{{base}}} {device.poll_duration_s!r}\n")
-            name = "dcim_device_rejected_readings"
-            families[name].append(f"{name}{{{base}}} {device.rejected}\n")
+    if device.last_success_ms is not None:
+        name = "dcim_device_last_success_timestamp_seconds"
+        families[name].append(f"{name}{{{base}}} {device.last_success_ms / 1000!r}\n")
+    if device.poll_duration_s is not None and now < device.fresh_until():
+        # These values describe one poll and expire with it; the time of the last success keeps its meaning while a device is silent.
+        name = "dcim_device_poll_duration_seconds"
+        families[name].append(f"{name}{{{base}}} {device.poll_duration_s!r}\n")
+        name = "dcim_device_rejected_readings"
+        families[name].append(f"{name}{{{base}}} {device.rejected}\n")
     if identity.coolant:
         families["dcim_cdu_coolant_info"].extend(identity.coolant)
     _series(families, device, base)
 
 
 @dataclass(slots=True)
-class _Part:
+class SeriesLines:
     """The lines of one metric of a device with gaps for the values, in the order of `held`; and as they were filled last."""
 
     name: str
@@ -222,27 +211,19 @@ class _Part:
         return self.lines
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Parts:
-    """The lines of one device or agent, and those of them that a page with some metrics only has."""
+    """The lines of one device or agent."""
 
     base: str
-    parts: tuple[_Part, ...]
-    names: AbstractSet[str] | None = None
-    wanted: tuple[_Part, ...] = ()
-
-    def of(self, families: Families) -> tuple[_Part, ...]:
-        if self.names is not families.names:
-            self.names = families.names
-            self.wanted = tuple(each for each in self.parts if families.wants(each.name))
-        return self.wanted
+    parts: tuple[SeriesLines, ...]
 
 
-def _parts(series: Iterable[LatestValue], base: str) -> tuple[_Part, ...]:
+def _parts(series: Iterable[LatestValue], base: str) -> tuple[SeriesLines, ...]:
     by_name: dict[str, list[LatestValue]] = {}
     for held in series:
         by_name.setdefault(held.series.metric.name, []).append(held)
-    parts: list[_Part] = []
+    parts: list[SeriesLines] = []
     for name, found in by_name.items():
         states = found[0].series.metric.states
         heads = [f"{name}{{{base}{held.series.text}" for held in found]
@@ -251,9 +232,9 @@ def _parts(series: Iterable[LatestValue], base: str) -> tuple[_Part, ...]:
             flags: dict[float | str, tuple[str, ...]] = {
                 state: tuple("1" if each == state else "0" for each in states) for state in states
             }
-            parts.append(_Part(name, _with_gaps(heads), tuple(found), flags))
+            parts.append(SeriesLines(name, _with_gaps(heads), tuple(found), flags))
         else:
-            parts.append(_Part(name, _with_gaps(heads), tuple(found), None))
+            parts.append(SeriesLines(name, _with_gaps(heads), tuple(found), None))
     return tuple(parts)
 
 
@@ -264,16 +245,22 @@ def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
     return (*pieces, "\n")
 
 
-def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:
-    """Fill the values into the lines that were made when the set of series last changed: a quarter of the time of writing them anew."""
+def series_lines(owner: DeviceState | AgentState, base: str) -> tuple[SeriesLines, ...]:
+    """The lines of a device or agent, made when its set of series last changed: filling them takes a quarter of writing them anew."""
     made = owner.made.get(SERIES)
     if not isinstance(made, _Parts) or made.base != base:
         made = owner.made[SERIES] = _Parts(base, _parts(owner.series.values(), base))
-    for part in made.parts if families.is_whole else made.of(families):
-        families[part.name].append(part.filled())
+    return made.parts
 
 
-def _agent(families: Families, agent: AgentState, observations: Observations) -> None:
+def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:
+    for part in series_lines(owner, base):
+        if families.names is None or part.name in families.names:
+            families[part.name].append(part.filled())
+
+
+def add_agent(families: Families, agent: AgentState, observations: Observations) -> None:
+    """Add the lines of one agent."""
     base = labels_text(("site", agent.site), ("agent", agent.agent))
     key = agent.site, agent.agent
     if (is_up := observations.agents_up.get(key)) is not None:

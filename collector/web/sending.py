@@ -13,7 +13,8 @@ PART_BYTES = 64 * 1024
 async def send(request: web.Request, page: Rendered | Pieces, headers: Mapping[str, str]) -> web.StreamResponse:
     """Write a page part by part, each once the client has room for it."""
     accepted = {part.replace(" ", "").lower() for part in request.headers.get("Accept-Encoding", "").split(",")}
-    is_asked_for = any(each == "gzip" or (each.startswith("gzip;") and not each.endswith("q=0")) for each in accepted)
+    # A weight of 0 refuses it, with up to three zeros behind the point (RFC 9110, 12.4.2).
+    is_asked_for = any(each == "gzip" or (each.startswith("gzip;q=") and each[7:].strip("0.")) for each in accepted)
     body: Sequence[bytes]
     if isinstance(page, Pieces):
         zipped = is_asked_for

@@ -85,6 +85,17 @@ def test_only_its_owner_can_read_a_backup(config: CollectorConfig, tmp_path: Pat
     modes = {path.name: path.stat().st_mode & 0o077 for path in (tmp_path / "backup").iterdir()}
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
     assert {name for name, mode in modes.items() if mode} <= {"backup.json"}
+    restore_backup(config, tmp_path / "backup")
+    for path in (config.ledger_path, config.records_path, config.problems_path):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_ledger_of_a_backup_is_one_file_that_needs_no_log_beside_it(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    """As the header of an SQLite file says: 1 with a journal that is deleted, 2 with a write-ahead log."""
+    make_backup(config, tmp_path / "backup")
+    assert (tmp_path / "backup" / config.ledger_path.name).read_bytes()[18:20] == b"\x01\x01"
 
 
 def test_what_was_backed_up_is_back_after_a_restore_and_what_was_there_is_kept(
@@ -99,6 +110,23 @@ def test_what_was_backed_up_is_back_after_a_restore_and_what_was_there_is_kept(
     assert stored(config.ledger_path) == 3
     assert config.problems_path.read_text() == '{"problems": []}'
     assert stored(config.ledger_path.with_name(config.ledger_path.name + REPLACED)) == 5
+
+
+def test_the_log_that_a_killed_collector_left_is_not_applied_to_the_ledger_that_is_put_back(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    make_backup(config, tmp_path / "backup")
+    logs = [config.ledger_path.with_name(config.ledger_path.name + suffix) for suffix in ("-wal", "-shm")]
+    killed = LedgerFile(config.ledger_path, 30, lambda: NOW_S)
+    assert asyncio.run(killed.record([entry(4), entry(5)]))
+    left = [log.read_bytes() for log in logs]
+    killed.close()
+    for log, content in zip(logs, left, strict=True):
+        log.write_bytes(content)
+    restore_backup(config, tmp_path / "backup")
+    assert stored(config.ledger_path) == 3
+    kept = [config.ledger_path.with_name(config.ledger_path.name + REPLACED + suffix) for suffix in ("-wal", "-shm")]
+    assert [log.read_bytes() for log in kept] == left
 
 
 def test_the_problems_of_the_last_day_are_back_after_a_restore_and_none_of_them_twice(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -203,10 +204,12 @@ class FakeLink:
 
 
 @asynccontextmanager
-async def teller(folder: Path, link: FakeLink) -> AsyncIterator[tuple[LedgerFile, StoredPublisher]]:
+async def teller(
+    folder: Path, link: FakeLink, sites: frozenset[str] | None = None
+) -> AsyncIterator[tuple[LedgerFile, StoredPublisher]]:
     ledger = LedgerFile(folder / "ledger.db", 400, lambda: 1_795_468_800.0)
     try:
-        yield ledger, StoredPublisher(ledger, "c", link, Counters())
+        yield ledger, StoredPublisher(ledger, "c", link, Counters(), sites)
     finally:
         ledger.close()
 
@@ -265,6 +268,52 @@ async def test_while_a_document_is_unconfirmed_no_second_one_goes_out_and_a_brea
         assert link.sent[-1].durable == {"01JD5Z": [(1, 2)]}
 
 
+async def test_connections_that_break_at_a_document_double_the_pause_until_one_is_taken(tmp_path: Path) -> None:
+    link = FakeLink()
+    async with teller(tmp_path, link) as (ledger, telling):
+        assert await ledger.record([entry(1)])
+        began_s = time.monotonic()
+
+        async def said_at(*moments_s: float) -> list[int]:
+            """How many documents went out by each of these moments; before the first one the connection is another."""
+            link.session += 1
+            said = []
+            for moment_s in moments_s:
+                await telling.publish_due(began_s + moment_s)
+                said.append(len(link.sent))
+            return said
+
+        assert await said_at(0.0) == [1]
+        assert await said_at(10.0, 10.9, 11.1) == [1, 1, 2]
+        assert await said_at(20.0, 21.9, 22.1) == [2, 2, 3]
+        link.confirming.pop()(0)
+        assert await ledger.record([entry(2)])
+        await telling.publish_due(began_s + 30.0)
+        assert len(link.sent) == 4
+        assert await said_at(40.0, 40.9, 41.1) == [4, 4, 5]
+
+
+async def test_a_document_that_was_refused_is_told_again_although_nothing_has_changed(tmp_path: Path) -> None:
+    link = FakeLink()
+    async with teller(tmp_path, link) as (ledger, telling):
+        assert await ledger.record([entry(1)])
+        await telling.publish_due(time.monotonic())
+        link.confirming.pop()(0x87)
+        await telling.publish_due(time.monotonic() + 0.1)
+        assert len(link.sent) == 1
+        await telling.publish_due(time.monotonic() + 2.0)
+        assert [word.durable for word in link.sent] == [{"01JD5Z": [(1, 1)]}] * 2
+
+
+async def test_agents_of_sites_that_this_collector_does_not_read_any_more_are_told_nothing(tmp_path: Path) -> None:
+    """Another collector reads them by now, and its word is the one that counts."""
+    link = FakeLink()
+    async with teller(tmp_path, link, frozenset({"cas2"})) as (ledger, telling):
+        assert await ledger.record([entry(1)])
+        await telling.publish_due(0.0)
+        assert link.sent == []
+
+
 async def test_every_new_connection_is_told_everything_although_nothing_has_changed(tmp_path: Path) -> None:
     """The broker may be another one, or have lost what it retained."""
     link = FakeLink()
@@ -287,8 +336,8 @@ async def test_what_was_said_of_an_agent_is_taken_back_once_when_it_is_retired(t
         assert await ledger.record([entry(1)])
         await telling.publish_due(0.0)
         link.confirming.pop()(0)
-        assert await ledger.record([Retirement("cas1", "gw-3", 2 * now_ms())])
         for step in (2.0, 4.0):
+            assert await ledger.record([Retirement("cas1", "gw-3", 2 * now_ms())])
             await telling.publish_due(step)
             for confirmed in link.confirming:
                 confirmed(0)

@@ -159,7 +159,8 @@ def main() -> int:
     if arguments.write and kept.waves:
         known = json.loads(MEASURED.read_text(encoding="utf-8")) | kept.latencies()
         MEASURED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    print(kept.last_line(false))
+    if sites:
+        print(kept.last_line(false))
     return int(bool(false) or not is_calm or not all(each.is_right for each in kept.waves))
 
 

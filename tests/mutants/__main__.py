@@ -10,7 +10,7 @@ from tests.mutants.copies import ROOT
 from tests.mutants.named import read_breaks, try_breaks
 from tests.mutants.running import Pool, pool
 from tests.mutants.score import Scoring
-from tests.mutants.targets import Targets, read_targets
+from tests.mutants.targets import Targets, read_killers, read_targets, write_killers
 
 # Of the tree that is broken: the lists, and the document that shows the scores.
 LISTS = Path("tests/mutants")
@@ -25,6 +25,9 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=2, help="how many run at a time")
     parser.add_argument("--most", type=int, help="at most so many mutants of each module, always the same ones")
+    parser.add_argument(
+        "--learn", action="store_true", help="keep which test noticed each mutant of the sample, for the next time"
+    )
     parser.add_argument("--write", choices=table.COLUMNS, help="keep the scores in this column of the table")
     parser.add_argument(
         "--root", type=Path, default=ROOT, help="the tree to break, always in a copy (default: this one)"
@@ -53,7 +56,10 @@ def score(arguments: argparse.Namespace, copies: Pool) -> int:
     floor_percent = targets.floor_percent
     if arguments.what == ["sample"]:
         floor_percent = targets.sample.floor_percent
-        scoring.sample()
+        known = read_killers(lists / "killers.yaml")
+        print(f"{scoring.sample(known)} were noticed by the test that noticed them before")
+        if arguments.learn:
+            write_killers(lists / "killers.yaml", scoring.killers)
     else:
         scoring.modules(chosen(arguments.what, targets), arguments.most)
     if arguments.write:

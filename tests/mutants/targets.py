@@ -1,12 +1,14 @@
-"""Reads `targets.yaml` (modules, their tests, what is left out), `equivalent.yaml` and `scores.yaml`."""
+"""Reads `targets.yaml` (modules, their tests, what is left out), `equivalent.yaml` and `killers.yaml`."""
 
 import hashlib
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from rackflow.process.yaml import load_yaml_file
 from tests.mutants.making import Key, Rules
@@ -63,6 +65,23 @@ def read_equivalent(file: Path, modules: dict[str, tuple[str, ...]]) -> dict[Key
             raise ValueError(f"{file.name}: not a target, or without a reason: {entry}")
         found[key] = entry["reason"]
     return found
+
+
+def read_killers(file: Path) -> dict[Key, str]:
+    """The test that noticed each mutant of the sample when `--learn` was last given; none without the file."""
+    entries: Any = load_yaml_file(file) or [] if file.is_file() else []
+    return {Key(**{name: each[name] or "" for name in Key.__slots__}): each["test"] for each in entries}
+
+
+def write_killers(file: Path, killers: Mapping[Key, str]) -> None:
+    entries = [
+        {**asdict(key), "test": test} for key, test in sorted(killers.items(), key=lambda each: astuple(each[0]))
+    ]
+    text = yaml.safe_dump(entries, sort_keys=False, width=10_000)
+    file.write_text(
+        f"# The test that noticed each mutant of the sample. Written by make mutants ARGS='sample --learn'.\n{text}",
+        "utf-8",
+    )
 
 
 def draw(sample: Sample, sizes: dict[str, int]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`make mutants` on a small tree, run as a user runs it: its output for named breaks and for mutants."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ modules:
   reason: for this test
 """,
 }
+MUTANT = {"module": "rackflow/limits.py"}
 TESTS = "tests: [tests/test_limits.py]"
 KILLED_HERE = (
     f"- {{name: here, file: rackflow/limits.py, replace: load_w > rating_w, with: load_w >= rating_w, {TESTS}}}"
@@ -123,9 +125,27 @@ def test_mutants_are_counted_without_equivalent_ones(tree: Path) -> None:
     assert (status, lines[-1]) == (1, "mutants: 2 killed of 3 non-equivalent (66.7 %)")
 
 
-def test_the_sample_has_a_floor_of_its_own(tree: Path) -> None:
-    status, lines = mutants(tree, "sample")
+def test_the_sample_has_a_floor_of_its_own_and_tries_first_what_noticed_a_mutant_before(tree: Path) -> None:
+    """What is known of one mutant is right, of the second a test that passes by now, of the third one that is gone."""
+    killers = tree / "tests/mutants/killers.yaml"
+    kept = [
+        {
+            **MUTANT,
+            "function": "overloaded",
+            "original": "return load_w > rating_w",
+            "mutated": "return load_w >= rating_w",
+        },
+        {**MUTANT, "function": "spare", "original": "return rating_w - load_w", "mutated": "return rating_w + load_w"},
+        {**MUTANT, "function": "", "original": "HOURS = 24", "mutated": "HOURS = 25"},
+    ]
+    tests = ("test_overload", "test_rule", "test_gone")
+    entries = [{**key, "test": f"tests/test_limits.py::{test}"} for key, test in zip(kept, tests, strict=True)]
+    killers.write_text(json.dumps(entries), encoding="utf-8")
+    status, lines = mutants(tree, "sample", "--learn")
     assert (status, lines[-1]) == (0, "mutants: 2 killed of 3 non-equivalent (66.7 %)")
+    assert "1 were noticed by the test that noticed them before" in lines
+    told = [line.partition("::")[2] for line in killers.read_text(encoding="utf-8").splitlines() if "test:" in line]
+    assert told == ["test_overload", "test_spare_of_another_process"]
 
 
 def test_an_entry_that_is_no_mutant_any_more_is_an_error(tree: Path) -> None:

@@ -17,11 +17,15 @@ ACCEPTED: Answer = ("puback", 0)
 class RefusingBroker:
     """`answer` decides by topic and payload. `accepted` are accepted messages in order, `connections` how many were opened.
 
-    A subscription is not answered, or ends the connection.
+    A subscription is not answered, or ends the connection, or is accepted. What is retained is sent with the second acceptance:
+    a broker may send it before or after its answer.
     """
 
     answer: Callable[[str, bytes], Answer] = lambda *_: ACCEPTED
     ends_subscribers: bool = False
+    accepts_subscribers: bool = False
+    retained: bytes = b""
+    """A whole PUBLISH packet."""
     subscriptions: int = 0
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
@@ -55,6 +59,8 @@ class RefusingBroker:
                     self.subscriptions += 1
                     if self.ends_subscribers:
                         break
+                    if self.accepts_subscribers:
+                        writer.write(self.retained * (self.subscriptions == 2) + bytes((0x90, 4, *body[:2], 0, 1)))
                 elif kind >> 4 == 12:
                     writer.write(bytes((0xD0, 0)))
                 elif kind >> 4 == 14:

@@ -158,3 +158,13 @@ async def test_the_broker_retains_the_holders_word_and_not_the_standbys(tmp_path
                     await reader.subscribe(LEASE)
                     retained = decode(bytes((await anext(reader.messages)).payload), LeaseDocument)
                     assert (retained.holder, retained.standby) == (holder.lease.me, "")
+
+
+async def test_a_side_that_has_just_come_says_that_it_stands_by(tmp_path: Path) -> None:
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a", timeout=60) as client:
+            await client.subscribe(LEASE)
+            async with side(broker, "b").keeping():
+                first = await anext(aiter(client.messages))
+        document = decode(bytes(first.payload), LeaseDocument)
+        assert (document.holder, document.standby != "") == ("", True)

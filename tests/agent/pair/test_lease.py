@@ -55,6 +55,25 @@ def test_a_lease_that_was_given_back_is_taken_at_once() -> None:
     assert lease.state == "claiming"
 
 
+def test_a_claim_that_a_new_connection_interrupts_is_made_anew() -> None:
+    """Another side may have claimed meanwhile, so the time in which it would be heard begins again."""
+    lease = connected()
+    lease.received_standby("a", 4.0)
+    assert lease.due(4.0)
+    lease.connected(4.5)
+    lease.received_standby("a", 4.6)
+    assert (lease.state, lease.due(5.6)) == ("standby", False)
+
+
+def test_a_lease_that_somebody_gave_back_in_the_holders_stead_is_not_confirmed() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.received("a", 6.0)
+    assert lease.is_confirmed(5.0)
+    lease.received("", 6.5)
+    assert not lease.is_confirmed(5.0)
+
+
 def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -> None:
     lease = connected()
     lease.received("b", 0.1, is_retained=True)

@@ -130,6 +130,9 @@ def test_a_single_phase_device_that_lists_three_rows_has_no_unbalance() -> None:
         readings = Readings(values=dict(values))
         derive(readings, "pdu", {})
         found = {*readings.values, *readings.bad} - {*values}
+        with_neutral = Readings(values=values | {current("N"): 8.0})
+        derive(with_neutral, "pdu", {})
+        assert found == {*with_neutral.values, *with_neutral.bad} - {*values, current("N")}, "a neutral is no phase"
         assert found == ({"dcim_pdu_current_unbalance_ratio{inlet=1}"} if known else set())
 
 
@@ -328,8 +331,9 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
     planned = PlannedInputs()
     found = planned.of("fast", slots, "pdu")
-    assert found == Inputs((), tuple(slot.key for slot in slots))
+    first, second, third = (slot.key for slot in slots)
+    assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),))
     assert planned.of("fast", slots, "pdu") is found
-    assert planned.of("fast", slots[:2], "pdu") == Inputs((), tuple(slot.key for slot in slots[:2]))
+    assert planned.of("fast", slots[:2], "pdu") is None, "two phases have no unbalance"
     assert planned.of("slow", slots, "env") is None
     assert planned.of("slow", (), "cdu") == Inputs((), ())

@@ -10,7 +10,10 @@ from agent.publish.stored_reports import FIRST_REPORTS_S, LOG_EVERY_S, StoredRep
 from agent.self_metrics import Counters
 from rackflow.documents import Stored, encode
 from rackflow.outbox.memory import MemoryOutbox
-from rackflow.process.mqtt5.packets import Received
+from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.client import Callbacks, MqttClient
+from rackflow.process.mqtt5.packets import Received, publish_packet
+from tests.servers.refusing_broker import RefusingBroker
 
 TOPIC = "rackflow/v1/t1/gw-1/stored/c"
 
@@ -144,3 +147,32 @@ async def test_a_stop_does_not_wait_for_a_collector_whose_last_word_is_only_what
     async with asyncio.timeout(3):  # five seconds from the word of a collector that still speaks
         await listener.wait_until_stored(30.0)
     assert outbox.stats().awaiting == 2
+
+
+async def test_the_retained_words_have_come_when_the_reader_says_so_although_the_broker_sends_them_late() -> None:
+    """Otherwise an agent that starts would send again what is stored."""
+    outbox = with_messages(3)
+    await confirmed(outbox)
+    reader = StoredReportReader("t1", "gw-1", outbox, Counters())
+    retained = publish_packet(7, TOPIC, report(2).payload, retain=True)
+    async with (
+        RefusingBroker(accepts_subscribers=True, retained=retained).serving() as server,
+        MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks(received=reader.received)) as client,
+    ):
+        await reader.listen(client)
+        assert outbox.stats().messages == 1
+        assert server.subscriptions == 2
+
+
+async def test_only_connections_that_ended_in_succession_count_against_a_subscription() -> None:
+    """The third one ends again, and the fourth still subscribes."""
+    reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
+    subscriptions = []
+    async with RefusingBroker(accepts_subscribers=True).serving() as server:
+        for server.ends_subscribers in (True, False, True, True, True):
+            before = server.subscriptions
+            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+                await reader.listen(client)
+            reader.disconnected()
+            subscriptions.append(server.subscriptions - before)
+    assert subscriptions == [1, 2, 1, 1, 0]

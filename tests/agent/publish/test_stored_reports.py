@@ -11,7 +11,7 @@ import pytest
 from agent.publish import publisher
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
-from rackflow.documents import Account, Numbers, Status, Stored, encode
+from rackflow.documents import Account, DeviceDocument, Numbers, Status, Stored, encode
 from rackflow.outbox import DiskOutbox, Limits
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
@@ -231,6 +231,9 @@ async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto
             await client.publish(STORED, report((1, 2)), qos=1, retain=True)
             await eventually(lambda: sender.outbox.stats().messages == 2, "two are stored")
             sender.publisher.set_account(sender.outbox.stats().account)
+            # Whatever was to be sent is, before this.
+            sender.publisher.set_device_document(DeviceDocument(agent="gw-1", device="d", device_class="ups", time=1))
+            await eventually(lambda: listener.documents("d"), "the document is heard")
             sender.outbox.done(3, "refused")
             sender.publisher.set_account(sender.outbox.stats().account)
             await eventually(lambda: any(each.dropped for each in accounts(listener)), "a loss is told at once")

@@ -31,6 +31,17 @@ def test_a_line_has_the_value_of_every_two_minutes_with_its_age() -> None:
     assert sparks.is_due(1000.0 + 3 * STEP_S)
 
 
+def test_a_counter_and_a_state_have_no_line() -> None:
+    """A counter's would rise all the time, and show nothing."""
+    sparks, readings = Sparks(), Readings()
+    values: dict[str, float | str] = {"pdu_input_energy_joules_total{inlet=1}": 5e9, "pdu_load_state": "normal"}
+    readings.take("pdu-a1-a", {**values, "pdu_input_power_watts{inlet=1}": 300.0}, 1000.0)
+    run_through(sparks.sampling(readings.latest, 1000.0))
+    lines = {key: bool(sparks.of(("t1", "pdu-a1-a"), f"dcim_{key}", 1000.0)) for key in values}
+    assert lines == dict.fromkeys(values, False)
+    assert sparks.of(("t1", "pdu-a1-a"), "dcim_pdu_input_power_watts{inlet=1}", 1000.0) == [(0, 300.0)]
+
+
 def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
     """It must not look as if the last value had stayed."""
     sparks, readings = Sparks(), Readings()
@@ -38,6 +49,21 @@ def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
     run_through(sparks.sampling(readings.latest, 1000.0 + 5 * STEP_S))
     sampled(sparks, readings, 1000.0 + 6 * STEP_S, supply=33.0)
     assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 6 * STEP_S)] == [30.0, None, 33.0]
+
+
+def test_a_reading_that_its_device_gives_no_more_has_a_gap_although_the_device_answers() -> None:
+    sparks, readings = Sparks(), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
+    sampled(sparks, readings, 1000.0 + 2 * STEP_S, **{"return": 41.0})
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 2 * STEP_S)] == [30.0, None]
+
+
+def test_a_line_with_fewer_points_keeps_its_latest() -> None:
+    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 3), Readings()
+    for at in range(4):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0 + at)
+    assert sparks.step_s == 2 * STEP_S
+    assert sparks.of(CDU, SUPPLY, 1000.0 + 3 * STEP_S) == [(2 * STEP_S, 31.0), (0, 33.0)]
 
 
 def test_hours_are_kept_and_no_more() -> None:

@@ -70,3 +70,12 @@ def test_meters_of_a_busway_without_power_count_as_nothing_and_not_as_unknown() 
                 readings.take(meter, {}, now, device_class="meter", up=False)
         readings.figures(now + 0.5)
     assert readings.values("rack_power_watts", 141.0) == {"rack=a1": 4 * SHELF_W, "rack=a2": 4 * SHELF_W}
+
+
+def test_a_shelf_whose_meter_speaks_as_a_rack_pdu_is_judged_as_the_shelf_alone() -> None:
+    readings = Readings(ai_hall())
+    values = {"pdu_phase_current_amperes": 40.0, "pdu_phase_rated_current_amperes": 125.0}
+    readings.take("tap-a1-a1", {f"{name}{{inlet=1,phase=L1}}": each for name, each in values.items()})
+    judged = readings.values("pdu_phase_thermal_load_ratio")
+    assert judged["rack=a1,feed=A,device=shelf-a1-a1,phase=L1"] is not None
+    assert [name for name in judged if "tap-a1-a1" in name] == []

@@ -96,6 +96,14 @@ def test_the_approach_of_a_loaded_exchanger_does_not_follow_the_dips_of_its_load
     assert isinstance(memory.update([9.0, 0.1], 5000.0)[0], Unknown)  # what it was an hour ago counts no more
 
 
+def test_an_approach_stands_for_the_time_since_the_one_before_and_for_a_minute_at_most() -> None:
+    memory = LoadedApproach()
+    found = [memory.update([4.0, 0.8], float(at))[0] for at in range(0, 301, 10)]
+    assert [isinstance(each, Unknown) for each in found] == [True] * 30 + [False]  # five minutes since the first
+    # After a quarter of an hour of silence: 300 s of 4 K, and a minute of 10 K.
+    assert memory.update([10.0, 0.8], 1200.0)[0] == pytest.approx((300 * 4 + 60 * 10) / 360)
+
+
 @pytest.mark.parametrize(
     ("position", "moves", "supply_c", "stuck"),
     [
@@ -114,6 +122,20 @@ def test_a_valve_is_stuck_if_it_stands_although_it_should_move(
     found = [memory.update([position + moves * step, supply_c, 30.0], step * 10.0)[0] for step in range(100)]
     assert found[0] == 0.0
     assert found[-1] == stuck
+
+
+@pytest.mark.parametrize(
+    ("unlike", "silent_s"),
+    [(27.0, 10.0), (33.0, 310.0)],
+    ids=["too cold, then too warm", "nothing known for five minutes"],
+)
+def test_a_valve_has_ten_minutes_anew_after(unlike: float, silent_s: float) -> None:
+    memory = ValveStuck()
+    for step in range(50):
+        memory.update([0.4, unlike, 30.0], step * 10.0)
+    again_s = 490.0 + silent_s
+    found = [memory.update([0.4, 33.0, 30.0], again_s + at)[0] for at in range(0, 601, 10)]
+    assert found == [0.0] * 60 + [1.0]
 
 
 def test_a_valve_whose_supply_comes_back_is_free_again() -> None:

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from collector.derive.energy.carbon import Factor
+from collector.derive.energy.accounting import Accounts, Emissions
+from collector.derive.energy.carbon import Factor, Factors
+from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
@@ -46,6 +48,27 @@ def test_every_hour_knows_by_what_it_is_accounted() -> None:
         assert terms.factor == (measured if hour == 3 else YEARLY)
         assert (terms.category, terms.residual) == ("1", 700.0)
         assert terms.quantities == ("contract:pv-roof", "facility:meter-ab", "facility:meter-c", "it:meter-it")
+
+
+def test_of_several_contracts_with_a_profile_each_counts() -> None:
+    sun = f"contracts:\n  - {{id: sun, hourly_w: [{', '.join(['1000'] * 24)}]}}"
+    day = Day(campus(IT_METER, ("contracts:", sun)))
+    day.run(1)
+    terms = day.readings.engine.energy_records.totals.hours[FIRST_HOUR].terms
+    assert terms is not None
+    assert terms.profile_j == pytest.approx((WIND_KW[0] + 1) * KWH)
+
+
+def test_of_several_contracts_with_a_meter_each_counts() -> None:
+    """10 kWh, of which one contract covers 2 and the other 3, in the market-based carbon of one hour."""
+    contracts = ("contract:a", "contract:b")
+    amounts = {"facility:m": 10 * KWH, "contract:a": 2 * KWH, "contract:b": 3 * KWH}
+    totals = HourlyTotals()
+    totals.hours[5] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
+    accounts = Accounts("s", (), "1", (), contracts, (), "", frozenset(amounts))
+    emissions = Emissions(until_hour=5)
+    emissions.advance(accounts, totals, Factors(None, {5: Factor(600.0, None, estimated=False, source="f")}), 6)
+    assert [emissions.location_g, emissions.market_g] == pytest.approx([6000, 3000])
 
 
 def test_a_site_without_a_profile_has_none_in_its_records() -> None:

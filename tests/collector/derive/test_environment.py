@@ -32,6 +32,20 @@ def test_what_a_device_says_of_its_sensors_counts_where_the_site_file_does_not_h
     }
 
 
+def test_a_sensor_that_the_site_file_has_and_the_device_describes_has_one_figure() -> None:
+    readings = Readings()
+    readings.take("pdu-a1-a", {"env_temperature_celsius{position=rear_top,sensor=1}": 24.0})
+    figures = readings.values("rack_air_temperature_celsius")
+    assert [name for name in figures if "pdu-a1-a" in name] == ["rack=a1,device=pdu-a1-a,position=inlet,sensor=1"]
+    assert figures["rack=a1,device=pdu-a1-a,position=inlet,sensor=1"] == 24.0
+
+
+def test_a_sensor_of_the_rooms_air_is_before_and_behind_no_rack() -> None:
+    readings = Readings(hall(("rack: a2, position: outlet", "room: hall, position: ambient")))
+    readings.take("box-1", {"env_temperature_celsius{sensor=1}": 22.0}, device_class="env")
+    assert [each for each in readings.values("rack_air_temperature_celsius") if "box-1" in each] == []
+
+
 def test_the_limit_of_the_supply_is_the_configurations_else_the_site_files_else_a_constant() -> None:
     stated = hall(("cdus_required: 1}", "cdus_required: 1, max_supply_celsius: 38}"))
     metric, loop = "dcim_cdu_supply_temperature_limit_celsius", (("loop", "secondary"),)

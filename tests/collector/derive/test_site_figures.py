@@ -150,6 +150,13 @@ def test_an_incomer_is_live_while_any_phase_has_voltage() -> None:
     assert readings.values("incomer_live") == {"device=main-1": 1.0, "device=main-2": 0.0}
 
 
+@pytest.mark.parametrize(("volts", "live"), [(50.0, 1.0), (49.9, 0.0)])
+def test_an_incomer_is_live_from_50_v_on(volts: float, live: float) -> None:
+    readings = Readings(ai_hall())
+    readings.take("main-1", {"meter_voltage_volts{phase=L1,role=facility}": volts}, device_class="meter")
+    assert readings.values("incomer_live")["device=main-1"] == live
+
+
 def test_what_leaves_through_the_meter_before_the_roof_is_exported() -> None:
     readings = plant()
     assert readings.values("site_pv_watts") == {"": 40e3}

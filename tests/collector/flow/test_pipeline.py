@@ -41,6 +41,9 @@ supply_temperature_celsius=32.125 {sent.time}000000"
         assert await running_one.sample('dcim_agent_up{site="cas1",agent="gw-3"}') == "1"
         text = (await running_one.get("/metrics")).text
         assert 'vendor="Acme",model="L2L 100",serial="42",protocol="modbus",profile="aalc-rpu"} 1' in text
+        safety = (await running_one.get("/metrics?class=safety")).text
+        assert f'{name}{{{BASE},loop="secondary"}} 32.125\n' in safety
+        assert "dcim_collector_mqtt_connected" in safety
         assert (await running_one.get("/readyz")).status == 200
         stats = running_one.collector.stats()
         assert (stats.messages_received, stats.points_stored, stats.devices_up) == (3, 3, ("cas1/cdu-07",))

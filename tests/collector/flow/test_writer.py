@@ -64,6 +64,15 @@ async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path
         assert one.counted == [2.0]
 
 
+async def test_a_message_whose_number_a_dead_letter_of_the_same_write_had_is_stored(tmp_path: Path) -> None:
+    async with rig(tmp_path) as one:
+        one.writer._add(delivery(1), PreparedMessage(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))  # noqa: SLF001 - at once
+        one.writer._add(delivery(2), prepared(1))  # noqa: SLF001 - at once
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert (one.sums().stored, dict(one.sums().dropped)) == (1, {})
+    assert len(points(tmp_path)) == 1
+
+
 async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=9, reason="full")])
     async with rig(tmp_path) as one:

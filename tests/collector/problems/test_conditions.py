@@ -1,5 +1,7 @@
 """Conditions: limits that a device states, and when a problem can be decided at all."""
 
+import pytest
+
 from collector.problems.conditions import MAX_SEEN, Evaluator, Finding, Subject, labels_of
 from collector.problems.table import load_table
 
@@ -117,3 +119,18 @@ def test_a_device_that_gave_more_within_a_day_gives_less_and_then_it_is_what_it_
     assert peaks[0] == (100.0, 2 * day_s)
     evaluator.memory.forget(2 * day_s + 100.0)
     assert evaluator.memory.highest == {}
+
+
+@pytest.mark.parametrize(
+    ("states", "is_found"),
+    [(("stopped", "fault"), True), (("stopped", "running"), False), (("stopped", "unknown"), False), ((), False)],
+)
+def test_all_pumps_are_stopped_if_none_runs_and_the_state_of_each_is_known(
+    states: tuple[str, ...],
+    is_found: bool,  # noqa: FBT001 - a case
+) -> None:
+    subject = Subject({"site": "s", "device": "cdu-1"})
+    for pump, state in enumerate(states, 1):
+        subject.add("dcim_cdu_pump_state", {"pump": str(pump)}, state)
+    stopped = load_table().problems["DcimCduAllPumpsStopped"]
+    assert bool(Evaluator(load_table()).findings(stopped, subject, 0.0)) is is_found

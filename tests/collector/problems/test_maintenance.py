@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -229,17 +230,32 @@ async def test_nobody_is_told_of_what_is_in_a_window_by_the_collector_or_by_prom
                 )
 
 
-async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part(tmp_path: Path) -> None:
+async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mended, it has as many bytes as before; and another device."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.5)
     file, failures = tmp_path / "maintenance.yaml", Failures()
     file.write_text(lines(3600), encoding="utf-8")
     maintenance = Maintenance(file, failures)
     reading = asyncio.create_task(maintenance.run(), name="maintenance")
+
+    def is_covered(device: str) -> bool:
+        labels = labels_of({"device": device})
+        return maintenance.window_of("DcimSmoke", labels, datetime.now(UTC).timestamp()) is not None
+
     try:
         await until(lambda: len(maintenance.windows) == 1, "read")
         assert not any(failures.failing().values())
         file.write_text("version: 1\nwindows: [{id: W-8}]\n", encoding="utf-8")
         await until(lambda: failures.failing()["maintenance"], "counted")
         assert [each.id for each in maintenance.windows] == ["W-7"]
-        assert maintenance.window_of("DcimSmoke", labels_of({"device": "cdu-07"}), datetime.now(UTC).timestamp())
+        assert is_covered("cdu-07")
+        counted = []
+        for device in ("cdu-08", "cdu-09"):
+            file.write_text(lines(3600, f"{{device: {device}}}"), encoding="utf-8")
+            await until(partial(is_covered, device), "read again")
+            counted.append(failures.counts.total())
+        assert counted[1] == counted[0]
     finally:
         reading.cancel()

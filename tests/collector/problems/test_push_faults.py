@@ -117,6 +117,27 @@ async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(mo
         await until(lambda: devices(asked)[-2:] == ["a", "b"], "both in one request")
 
 
+async def test_what_ends_while_its_beginning_is_sent_and_what_begins_while_its_end_is_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The answer to the request says nothing about what happened meanwhile."""
+    monkeypatch.setattr(push, "SETTLE_S", 0.0)
+    each, meanwhile = smoke("a"), [False, True]
+
+    async def answer(_: bytes) -> bytes:
+        if meanwhile:
+            each.is_active = meanwhile.pop(0)
+            each.ended_s = 0.0 if each.is_active else time.time()
+            one.tell(each)
+        return OK
+
+    async with answering(answer) as (url, got), Pushing(hook(url)) as one:
+        one.tell(each)
+        await until(lambda: len(got) == 3, "told three times")
+        statuses = [problem["status"] for _, document in got for problem in document["problems"]]
+        assert [status == "ended" for status in statuses] == [False, True, False]
+
+
 @pytest.mark.parametrize(
     "answer",
     [

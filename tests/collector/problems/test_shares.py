@@ -81,6 +81,21 @@ def test_a_device_that_is_forgotten_counts_no_more() -> None:
     assert group.lost() == {}, "two of four"
 
 
+def test_a_device_that_changes_its_feed_counts_in_the_new_one_alone() -> None:
+    group = Group()
+    for number in range(4):
+        group.note(f"d{number}", 0.0)
+    group.note("d0", 0.0, feed="B")
+    assert group.lost() == {}, "three are left"
+    group.note("d0", 0.0)
+    assert group.lost()[FEED_A] == Found(1.0, ("r1",))
+    group.note("d0", 0.0, feed="")
+    assert group.lost() == {}, "it belongs to none"
+    for number in range(4):
+        group.note(f"d{number}", 0.0, feed=f"F{number}")
+    assert group.shares.groups(LOST) == {labels_of({"site": "s", "feed": f"F{number}"}) for number in range(4)}
+
+
 def test_what_is_silent_may_be_as_bad_as_it_can_be_and_decides_nothing() -> None:
     """A lost feed takes the network cards of its devices with it."""
     group = Group()

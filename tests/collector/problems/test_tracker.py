@@ -362,3 +362,33 @@ def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_read
         course.tracker.update(CDU, {}, now, decides=never)
         course.tracker.tick(now, now)
         assert course.told() == {"DcimCduFlowLow"}
+
+
+def test_a_cause_that_has_ended_explains_for_no_shorter_because_the_collector_stood_still() -> None:
+    course = Course()
+    for step in range(12):
+        course.at(step, PUMPS, FLOW)
+    for step in range(12, 20):
+        course.at(step, FLOW)
+    assert course.at(72.0) == {"DcimCduFlowLow"}  # the pumps have run for a minute
+    course.tracker.exclude_pause(7200.0, 7272.0)
+    assert course.at(7273.0) == {"DcimCduFlowLow"}
+    assert course.one(FLOW).cause == PUMPS
+
+
+def test_a_problem_began_when_it_was_found_and_not_at_the_next_tick() -> None:
+    course = Course()
+    course.tracker.update(CDU, {PUMPS: 1.0}, 100.0)
+    course.tracker.tick(103.0, 1103.0)
+    assert course.one(PUMPS).began_s == 1100.0
+
+
+def test_what_late_readings_told_of_a_problem_that_ended_is_forgotten_when_it_holds_again() -> None:
+    course = Course()
+    course.at(0.0, PUMPS)
+    course.tracker.note_earlier(PUMPS, 500.0)
+    course.tracker.update(CDU, {}, 2.0)
+    assert course.at(3.0, PUMPS) == set()
+    assert course.one(PUMPS).began_s == 1003.0
+    assert course.at(8.0, PUMPS) == {"DcimCduAllPumpsStopped"}
+    assert course.one(PUMPS).since_s == 1008.0

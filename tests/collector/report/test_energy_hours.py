@@ -260,3 +260,15 @@ def test_an_hour_in_which_a_counter_jumped_says_so() -> None:
         (None, "m read for 40 of 60 min (20 min lost to a jump of its counter)"),
         (near(1), ""),
     ]
+
+
+def test_of_several_contracts_each_counts_and_each_must_be_metered() -> None:
+    entry = hour(facility=12, contract=2)
+    entry.amount["contract:n"], entry.covered_s["contract:n"] = 3 * KWH_J, 3600.0
+    assert entry.terms is not None
+    entry.terms = Terms((*entry.terms.quantities, "contract:n"), "1", None, GRID, None)
+    assert hour_values(entry).values["green"] == near(5 * KWH_J)
+    entry.covered_s["contract:n"] = 60.0
+    found = hour_values(entry)
+    assert "green" not in found.values
+    assert found.missing["green"] == "n read for 1 of 60 min"

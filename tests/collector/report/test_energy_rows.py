@@ -116,8 +116,17 @@ def test_what_is_not_metered_has_no_rows_and_contracts_count_in_their_own_hour()
     period = Period("2026-10", period.zone, "UTC", period.first, period.end, period.first + 2)
     told = {row.figure: row.value for row in rows_of(hours, period).rows if row.period == "month"}
     assert "energy_cooling" not in told
+    assert "energy_contracted" in told
     assert told["carbon_location"] == pytest.approx(2.0)
     assert told["carbon_market"] == pytest.approx(0.7 * 2)
     assert told["carbon_free_energy"] == pytest.approx((2 + 0.2 * 2) / 4)
     expected = {"ref": 0.75, "erf": 0.25, "wue": 1.0, "cue": 1.0, "pue_category": 2.0}
     assert {name: told[name] for name in expected} == pytest.approx(expected)
+
+
+def test_a_site_without_a_contract_has_no_row_of_contracted_energy() -> None:
+    period = month("2026-10", "UTC", NOW_S)
+    entry = hour_of(KWH_J, 0.9, set(), known_factor=True)
+    assert entry.terms is not None
+    entry.terms = Terms(entry.terms.quantities, "1", None, entry.terms.factor, None)
+    assert rows_of({period.first: entry}, period).of("energy_contracted", "month") == []

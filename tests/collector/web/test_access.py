@@ -38,6 +38,8 @@ from tests.collector.web.serving import Content, ask, certificate, serving
         ("127.0.0.1.evil.example", False),
         ("evil.example:9420", False),
         ("metrics.example.com.evil.example", False),
+        ("collector.local.evil.example", False),
+        ("collector.internal.example", False),
         ("", False),
         (":9420", False),
     ],
@@ -372,3 +374,13 @@ async def test_another_collectors_ledger_is_read_with_name_and_password(
         with pytest.raises(RackflowError) as found:
             await asyncio.to_thread(read_any, f"http://other:hunter2@127.0.0.1:{served.port}/ledger")
     assert str(found.value) == f"http://127.0.0.1:{served.port}/ledger: HTTP Error 401: Unauthorized"
+
+
+async def test_without_a_password_every_address_but_the_health_check_is_closed(tmp_path: Path) -> None:
+    path = written(tmp_path, f"basic_auth_users: {{other: '{hashed('s3cret')}'}}")
+    async with serving(web_config=str(path)) as served:
+        addresses = [each.canonical for each in served.server._make_app().router.resources()]  # noqa: SLF001 - all there are
+        assert len(addresses) > 20
+        answers = {each: (await ask(served.port, each.replace("{", "").replace("}", "")))[0] for each in addresses}
+    assert [each for each, status in answers.items() if status != 401] == ["/healthz"]
+    assert answers["/healthz"] == 200

@@ -62,10 +62,72 @@ async def test_who_has_the_document_is_told_that_nothing_changed() -> None:
             assert (await ask(served.port, path, {"If-None-Match": 'W/"other"'}))[2][:10] == body[:10]
 
 
+async def test_a_tag_is_of_everything_but_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.api.api.SCENE_S", 0.0)
+    shown = Shown()
+    powered(shown)
+    async with serving(Content(api=shown.api)) as served:
+        answers = [await ask(served.port, "/api/v1/problems") for _ in range(5)]
+        assert len({json.loads(body)["time"] for _, _, body in answers}) > 1
+        assert len({headers["ETag"] for _, headers, _ in answers}) == 1
+        path = "/api/v1/devices/pdu-a1-a"
+        _, before, _ = await ask(served.port, path)
+        shown.readings.currents("pdu-a1-a", 11.0, now=110.0)
+        status, after, _ = await ask(served.port, path, {"If-None-Match": before["ETag"]})
+        assert (status, after["ETag"] != before["ETag"]) == (200, True)
+
+
+async def test_of_those_who_ask_within_a_second_each_gets_what_it_asked_for() -> None:
+    async with serving(hall_content(), share_s=15) as served:
+        for name in ("cdu-1", "pdu-a1-a", "cdu-1"):
+            found = json.loads((await ask(served.port, f"/api/v1/devices?q={name}"))[2])
+            assert [each["id"] for each in found["items"]] == [name]
+            assert json.loads((await ask(served.port, f"/api/v1/devices/{name}"))[2])["id"] == name
+
+
+async def test_who_names_a_site_hears_of_no_problem_of_another_one() -> None:
+    shown = Shown()
+    powered(shown)
+    for site in ("t1", "t2"):
+        shown.problem("DcimSmoke", site=site, device=f"box-{site}", sensor="1")
+        shown.problem("DcimLeakDetected", site=site, device=f"box-{site}", detector="pan")
+        shown.ended("DcimLeakDetected", 110.0, site=site, device=f"box-{site}", detector="pan")
+    async with serving(Content(api=shown.api)) as served:
+        for path, where in (("problems", "problems"), ("problems/history", "items")):
+            for query, sites in (("", {"t1", "t2"}), ("?site=t1", {"t1"})):
+                found = json.loads((await ask(served.port, f"/api/v1/{path}{query}"))[2])[where]
+                assert {each["labels"]["site"] for each in found} == sites, path
+
+
+async def test_the_pages_of_a_list_are_each_device_once_and_the_last_one_says_so() -> None:
+    async with serving(hall_content()) as served:
+
+        async def page(query: str) -> tuple[list[str], str | None, int]:
+            found = json.loads((await ask(served.port, f"/api/v1/devices?{query}"))[2])
+            return [each["id"] for each in found["items"]], found["next"], found["total"]
+
+        everything, none, total = await page("limit=1000")
+        assert (none, total, len(everything) > 10) == (None, len(everything), True)
+        assert await page(f"limit={total}") == (everything, None, total)
+        listed, cursor = list[str](), none or ""
+        for _ in range(total):
+            some, following, counted = await page(f"limit=4&cursor={cursor}")
+            assert counted == total
+            listed += some
+            if following is None:
+                break
+            cursor = following
+        assert listed == everything
+        plant, _, _ = await page("room=plant")
+        assert "meter-main" in plant
+        assert "cdu-1" not in plant
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
         ("/api/v1/devices?limit=0", 400, "from 1 to 1000"),
+        ("/api/v1/devices?limit=1001", 400, "from 1 to 1000"),
         ("/api/v1/devices?limit=1e3", 400, "whole number"),
         ("/api/v1/devices?lmit=10", 400, "no parameter here"),
         ("/api/v1/devices/cdu-1?id=cdu-2", 400, "no parameter here"),
@@ -110,6 +172,10 @@ async def test_a_large_document_is_compressed_for_who_takes_it() -> None:
         assert headers["Content-Encoding"] == "gzip"
         assert len(body) < 12_000
         assert json.loads(gzip.decompress(body))["openapi"] == "3.1.0"
+        for refused in ("gzip;q=0", "gzip; q=0.000, br", "identity"):
+            _, headers, body = await ask(served.port, "/api/v1/openapi.json", {"Accept-Encoding": refused})
+            assert "Content-Encoding" not in headers
+            assert json.loads(body)["openapi"] == "3.1.0"
 
 
 async def test_all_who_ask_within_a_second_share_one_document() -> None:

@@ -166,3 +166,59 @@ def test_a_number_that_is_none_is_one_line() -> None:
     objects["racks"][0]["custom_fields"] = {"design_power_w": "dense"}
     with pytest.raises(ConfigError, match="racks: R1: design_power_w: 'dense' is not a number; give it in W"):
         imported(objects)
+
+
+def test_what_is_planned_or_of_another_site_is_no_part_of_the_site() -> None:
+    objects = hall()
+    rabat = {"id": 2, "slug": "rabat"}
+    objects["sites"].append(rabat)
+    changes: list[dict[str, Any]] = [{"status": {"value": "planned"}}, {"site": rabat}]
+    for at, more in enumerate(changes, 2):
+        objects["racks"].append({**objects["racks"][0], "id": at, "name": f"R{at}", **more})
+        objects["devices"].append(device(at, "pdu", rack=at, **more))
+        objects["power-ports"].append(port(at, 1))
+    site = site_of(objects)
+    assert (list(site.racks), list(site.pdus)) == (["R1"], ["pdu-1"])
+
+
+def test_a_panel_with_feeds_of_both_types_has_a_feed_to_fill_in() -> None:
+    objects = hall()
+    objects["power-feeds"].append({**objects["power-feeds"][0], "id": 2, "name": "F2", "type": {"value": "redundant"}})
+    assert imported(objects)[0]["panels"]["P-A"]["from"] is None
+
+
+def test_a_racks_group_is_its_row_and_its_location_its_room_though_that_is_in_a_building() -> None:
+    objects = hall()
+    objects["locations"][0]["parent"] = ref(9, "Building 1")
+    assert imported(objects)[0]["rows"] == {"Hall-1": {"id": "Hall-1", "room": "Building-1"}}
+    objects["racks"][0]["group"] = ref(4, "Row D")
+    assert imported(objects)[0]["rows"] == {"Row-D": {"id": "Row-D", "room": "Hall-1"}}
+
+
+def test_a_transfer_switch_prefers_the_supply_that_its_first_port_hangs_on() -> None:
+    objects = hall()
+    objects["power-panels"].append({"id": 2, "name": "P-B", "site": SITE, "location": ref(1, "Hall 1")})
+    objects["power-feeds"].append({**objects["power-feeds"][0], "id": 2, "name": "F2", "power_panel": ref(2, "P-B")})
+    objects["devices"].append(device(2, "sts"))
+    objects["power-ports"] += [{**port(2, 1), "id": 20}, {**port(2, 2), "id": 21}]
+    switch = imported(objects)[0]["transfer_switches"]["sts-2"]
+    assert (switch["a"]["from"], switch["b"]["from"]) == ("P-A", "P-B")
+
+
+@pytest.mark.parametrize(("fluid", "coolant"), [("water", "water"), ("glycol", None)])
+def test_a_rack_behind_manifolds_is_on_the_loop_of_its_cdus(fluid: str, coolant: str | None) -> None:
+    """Water with glycol has a concentration, which NetBox does not know."""
+    objects = hall()
+    objects["racks"].append({**objects["racks"][0], "id": 2, "name": "R2"})
+    manifold = {**device(3, "manifold"), "rack": None}
+    objects["devices"] += [device(2, "cdu", rack=2), manifold, device(4, "server")]
+    objects["cooling-sources"] = [{"id": 1, "name": "CH1", "site": SITE, "fluid_type": {"value": fluid}}]
+    objects["cooling-feeds"] = [{"id": 1, "name": "cf", "rack": ref(2, "R2"), "cooling_source": ref(1, "CH1")}]
+    objects["cooling-intakes"] = [
+        {"id": below, "device": ref(below, ""), "cooling_outflow": {"id": above, "device": ref(above, "")}}
+        for below, above in ((3, 2), (4, 3))
+    ]
+    entries = imported(objects)[0]
+    assert entries["loops"]["CH1"]["coolant"] == coolant
+    assert entries["loops"]["cdu-2-loop"]["racks"] == ["R1"]
+    assert (entries["cdus"]["cdu-2"]["primary"], entries["cdus"]["cdu-2"]["secondary"]) == ("CH1", "cdu-2-loop")

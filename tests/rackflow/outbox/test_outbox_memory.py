@@ -1,6 +1,6 @@
 """The outbox in memory at its exact limits: what goes, what stays, and what its account says of both."""
 
-from rackflow.documents import Numbers
+from rackflow.documents import Numbers, Stored
 from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.memory import MemoryOutbox
 from tests.rackflow.outbox.test_outbox import fill, take
@@ -113,3 +113,28 @@ async def test_without_time_to_keep_it_what_was_confirmed_is_gone_at_once() -> N
     assert (outbox.stats().messages, outbox.stats().size_bytes) == (1, 10)
     outbox.rewind()
     assert await take(outbox, 1) == [2]
+
+
+async def test_a_word_about_numbers_that_were_never_given_deletes_nothing_later_and_repeats_nothing() -> None:
+    """A collector with the ledger of another life, or a hostile one, says more than there is."""
+    now_s = [1000.0]
+    outbox = MemoryOutbox("E1", 1000, clock=lambda: now_s[0])
+
+    def report(*stored: tuple[int, int]) -> None:
+        outbox.stored(Stored(agent="g", collector="c", ledger="l", time=1, durable={"E1": list(stored)}))
+
+    report()
+    fill(outbox, 3)
+    for key in await take(outbox, 3):
+        outbox.confirmed(key)
+    report((2, 99))
+    report((50, 99))
+    assert (outbox.stats().messages, undelivered(outbox)) == (1, [(1, 1)])
+    fill(outbox, 2)
+    for key in await take(outbox, 2):
+        outbox.confirmed(key)
+    now_s[0] += 3600
+    report((50, 99))
+    now_s[0] += 3600
+    report((50, 99))
+    assert (undelivered(outbox), outbox.stats().republished) == ([(1, 5)], 0)

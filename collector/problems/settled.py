@@ -1,0 +1,244 @@
+"""Tells which devices need no evaluation although they have new readings, because no condition can come out otherwise. Pure.
+
+Nearly every poll of a healthy device differs from the one before by some watts, far from each limit. After an evaluation that found
+nothing, each number gets a range around it that no comparison with it divides, and each number that others are compared with, and each
+state, must stay what it is. While all are so, an evaluation would find nothing again: looking at ranges takes a tenth of its time.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from collector.derive import SiteLimit
+from collector.latest import DeviceState, LatestValue
+from collector.problems.conditions import MAX_FAMILIES, Evaluator, Subject, Value
+from collector.problems.feed_reserve import METRICS as RESERVE_METRICS
+from collector.problems.shares import Shares
+from collector.problems.subjects import Asked
+from collector.problems.table import Condition, Limit, Record
+
+# How near to a limit a range may come, relative and absolute. A range is found by dividing the limit where conditions multiply the
+# reading, so its ends may be wrong by some units in the last place, 1e-16.
+_MARGIN = 1e-9
+# A device that leaves its ranges at once (a counter that is compared with another) would be looked at in vain each time, so that it is
+# left alone for a while: for 2, 4, 8, … evaluations.
+_MAX_PAUSE = 64
+# How long a device may be settled whose readings are remembered with the time at which they were last there: what is remembered is a
+# minute older than it could be, of a day at least (`within_s`).
+_REMEMBERED_S = 60.0
+DeviceKey = tuple[str, str]
+"""Site and device."""
+Rows = Sequence[tuple[Mapping[str, str], LatestValue]]
+
+
+class _Use(NamedTuple):
+    """One comparison of a metric: its value, divided by others and multiplied, with a bound."""
+
+    bound: float | Limit
+    times: float
+    per: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Family:
+    """How the conditions use the metrics of devices that have the same ones."""
+
+    uses: dict[str, list[_Use]] = field(default_factory=dict)
+    exact: set[str] = field(default_factory=set)
+    """Metrics that must stay what they are."""
+    remembers: bool = False
+    """Whether a condition remembers when a reading was last there."""
+
+    def add(self, condition: Condition, records: Mapping[str, Record]) -> None:
+        """Note what a condition and those inside of it use."""
+        metric, pers = condition.metric, [condition.per]
+        if condition.record:
+            record = records[condition.record]
+            metric = record.metric
+            pers.append(record.per)
+            self._record(record, records)
+        if condition.states or condition.fell is not None:
+            self.exact.add(metric)
+        after = condition.after.at_least if condition.after is not None else None
+        for bound in (condition.equals, condition.above, condition.below, after):
+            if bound is not None:
+                self._compare(metric, _Use(bound, condition.times, tuple(each for each in pers if each)))
+            if isinstance(bound, Limit):
+                self._bound(bound, records)
+        self.exact.update(pers)
+        self.remembers = self.remembers or condition.after is not None or condition.fell is not None
+        for inner in (*condition.unless, *condition.also):
+            self.add(inner, records)
+
+    def _record(self, record: Record, records: Mapping[str, Record]) -> None:
+        if record.count:
+            self.exact.add(record.metric)
+        if record.positive:
+            self._compare(record.metric, _Use(0.0, 1.0, ()))
+        for inner in record.unless:
+            self.add(inner, records)
+
+    def _bound(self, bound: Limit, records: Mapping[str, Record]) -> None:
+        if not bound.record:
+            self.exact.add(bound.metric)
+            return
+        record = records[bound.record]
+        self.exact.update((record.metric, record.per))
+        self._record(record, records)
+
+    def _compare(self, metric: str, use: _Use) -> None:
+        uses = self.uses.setdefault(metric, [])
+        if use not in uses:
+            uses.append(use)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A device that has no problem, and what must stay so that it has none.
+
+    `ranges` are the least and highest values of series together, `exact` what others must be.
+    """
+
+    device: DeviceState
+    labels: Mapping[str, str]
+    agent: str
+    device_class: str
+    limits: Sequence[SiteLimit]
+    asked: Asked
+    ranges: Sequence[tuple[Rows, float, float]]
+    exact: Sequence[tuple[Rows, Sequence[Value]]]
+    until: float
+    """When it is evaluated in any case (monotonic)."""
+    is_ups: bool
+    """Whether its load or battery runtime is told with the problems of its feed."""
+
+    def holds(self) -> bool:
+        """Whether all readings are such that no condition comes out otherwise."""
+        for rows, low, high in self.ranges:
+            # All are numbers: a metric with states is among `exact`.
+            values: list[float] = [held.value for _, held in rows]  # type: ignore[misc]
+            if min(values) < low or max(values) > high:
+                return False
+        return all([held.value for _, held in rows] == values for rows, values in self.exact)
+
+
+class SettledDevices:
+    """The devices that have no problem, as far as their next readings may tell without an evaluation."""
+
+    def __init__(self, evaluator: Evaluator, shares: Shares, records: Mapping[str, Record]) -> None:
+        self._evaluator, self._shares, self._records = evaluator, shares, records
+        self._families: dict[tuple[str, ...], _Family] = {}
+        self._settled: dict[DeviceKey, Settled] = {}
+        self._pauses: dict[DeviceKey, tuple[int, int]] = {}
+        """How many evaluations a device is left alone for, and how many of them are left."""
+
+    def find(self, device: DeviceState, limits: Sequence[SiteLimit], asked: object, now: float) -> Settled | None:
+        """The device, if it is the same as when it was noted, and its readings are such that its evaluation would find nothing."""
+        key = device.site, device.device
+        found = self._settled.get(key)
+        if found is None:
+            return None
+        if (
+            found.asked is asked
+            and found.device is device
+            and found.labels is device.labels
+            and found.limits is limits
+            and found.agent == device.agent
+            and found.device_class == device.device_class
+            and now < device.first_expiry
+            and now < found.until
+        ):
+            if found.holds():
+                if self._pauses:
+                    self._pauses.pop(key, None)
+                return found
+            pause = min(2 * self._pauses.get(key, (1, 0))[0], _MAX_PAUSE)
+            self._pauses[key] = pause, pause
+        del self._settled[key]
+        return None
+
+    def note(
+        self, device: DeviceState, limits: Sequence[SiteLimit], asked: Asked, subject: Subject, now: float
+    ) -> None:
+        """Note a device whose evaluation found nothing, of which nothing has expired, and which has no problem of before."""
+        key = device.site, device.device
+        pause, left = self._pauses.get(key, (0, 0))
+        if left:
+            self._pauses[key] = pause, left - 1
+            return
+        family = self._family(subject)
+        ranges: list[tuple[Rows, float, float]] = []
+        exact: list[tuple[Rows, Sequence[Value]]] = []
+        for name, rows in asked.series:
+            uses = family.uses.get(name, ())
+            values = [held.value for _, held in rows]
+            if name in family.exact or (uses and any(isinstance(each, str) for each in values)):
+                exact.append((rows, values))
+            elif uses:
+                ranges += self._ranges(rows, uses, subject)
+        is_ups = not RESERVE_METRICS.isdisjoint(subject.series)
+        self._settled[key] = Settled(
+            device,
+            device.labels,
+            device.agent,
+            device.device_class,
+            limits,
+            asked,
+            tuple(ranges),
+            tuple(exact),
+            now + _REMEMBERED_S if family.remembers else math.inf,
+            is_ups,
+        )
+
+    def keep(self, present: Collection[DeviceKey]) -> None:
+        """Forget devices that are gone."""
+        for known in (self._settled, self._pauses):
+            for gone in [key for key in known if key not in present]:
+                del known[gone]
+
+    def _family(self, subject: Subject) -> _Family:
+        metrics = tuple(subject.series)
+        found = self._families.get(metrics)
+        if found is None:
+            if len(self._families) >= MAX_FAMILIES:
+                self._families.clear()
+            found = self._families[metrics] = _Family()
+            asked = [each for _, conditions in self._evaluator.asked_of(subject) for each in conditions]
+            for condition in (*asked, *self._shares.conditions_of(subject)):
+                found.add(condition, self._records)
+        return found
+
+    def _ranges(self, rows: Rows, uses: Iterable[_Use], subject: Subject) -> Iterator[tuple[Rows, float, float]]:
+        by_range: dict[tuple[float, float], list[tuple[Mapping[str, str], LatestValue]]] = {}
+        for row in rows:
+            cuts = [cut for use in uses if (cut := self._cut(use, row[0], subject)) is not None]
+            if cuts:
+                by_range.setdefault(range_of(float(row[1].value), cuts), []).append(row)
+        for (low, high), found in by_range.items():
+            # Nearly always all of them, which the device has as a list already.
+            yield rows if len(found) == len(rows) else found, low, high
+
+    def _cut(self, use: _Use, labels: Mapping[str, str], subject: Subject) -> float | None:
+        """The reading at which a comparison comes out otherwise; None if none does."""
+        limit = self._evaluator.limit(use.bound, labels, subject) if isinstance(use.bound, Limit) else use.bound
+        for name in use.per:
+            divisor = self._evaluator.limit(Limit(metric=name), labels, subject)
+            if limit is None or divisor is None or divisor <= 0:
+                return None
+            limit *= divisor
+        return limit / use.times if limit is not None and use.times else None
+
+
+def range_of(value: float, cuts: Iterable[float]) -> tuple[float, float]:
+    """The least and highest values that are on the same side of each cut; the value alone if it is too near to one."""
+    low, high = -math.inf, math.inf
+    for cut in cuts:
+        margin = _MARGIN * max(1.0, abs(cut))
+        if value > cut + margin:
+            low = max(low, cut + margin)
+        elif value < cut - margin:
+            high = min(high, cut - margin)
+        else:
+            return value, value
+    return low, high
