@@ -74,9 +74,10 @@ class Outbox(StrictModel):
     """Messages per second taken from the file at most, once the store is available again."""
 
 
-# What a device of the site file adds to each agent's budget. A three-phase rack PDU with banks has 60 series, a sensor two, and ten are
-# those of any device; 3 kB for its description and 800 bytes for each series, see `series_bytes`.
-SITE_DEVICE_SERIES = 50
+# What a device of the site file adds to each agent's budget. The twelve families of a simulated campus cost 54 series a device, those of a
+# CDU 98, with a series for each value that a state can have and ten of any device's own. 3 kB are for its description and 800 bytes for
+# each series, see `series_bytes`.
+SITE_DEVICE_SERIES = 100
 SITE_DEVICE_BYTES = 3_000 + 800 * SITE_DEVICE_SERIES
 
 
@@ -98,12 +99,13 @@ class BudgetsConfig(StrictModel):
     devices: Annotated[int, Field(ge=1)] = 400
     """Devices of one agent, including those it gave up within the last day; at most a twentieth of `series`. When left out and the
     site file names more, as many as that: one agent may poll the whole site."""
-    # A twenty-fifth, so that one account costs at most 5 % of the largest scrape, with what derived figures add to it.
+    # An eighth, so that the 400 devices have 62 each. A twenty-fifth left a fifth of 205 usual devices without readings. One account can
+    # cost an eighth of the largest scrape.
     series: Annotated[int, Field(ge=1)] | None = None
-    """Series of one agent, including those that expired within the last hour and 10 for each device. When left out, a twenty-fifth
-    of `series_limit`: 8,000; with a site file at least 50 for each of its devices, and `bytes` likewise."""
-    # 10,000 usual series take 8 MB by this estimate.
-    bytes: Annotated[int, Field(ge=65536)] = 16 * 1024 * 1024
+    """Series of one agent, including those that expired within the last hour and 10 for each device. When left out, an eighth
+    of `series_limit`: 25,000; with a site file at least 100 for each of its devices, and `bytes` likewise."""
+    # 25,000 usual series take 20 MB by this estimate, 400 descriptions 1 MB.
+    bytes: Annotated[int, Field(ge=65536)] = 24 * 1024 * 1024
     """Memory of the series and device documents of one agent, estimated, in bytes."""
     agents: Annotated[int, Field(ge=1)] = 200
     """Agents in all, besides those named in `owners`, in `agent` below and in the site file."""
@@ -224,7 +226,7 @@ class CollectorConfig(StrictModel):
         """The section `budgets` with its defaults filled in; `site_devices` is how many devices the site file names."""
         common = self.budgets
         series = common.series or max(
-            1, self.series_limit // 25, min(self.series_limit, site_devices * SITE_DEVICE_SERIES)
+            1, self.series_limit // 8, min(self.series_limit, site_devices * SITE_DEVICE_SERIES)
         )
         given = common.model_fields_set
         devices = common.devices if "devices" in given else max(common.devices, site_devices)

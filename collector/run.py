@@ -360,14 +360,14 @@ class Collector:
         yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self._tally.mqtt_connected)
         now = time.monotonic()
         yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
-        for (site, agent), is_cloned in ((key, key in self._clones.current(now)) for key in self._clones.known()):
-            yield "dcim_collector_agent_clones", {"site": site, "agent": agent}, float(is_cloned)
         for (site, device), contest in self._owners.contests(now).items():
             yield "dcim_device_contested", {"site": site, "device": device, "agent": contest.agent}, 1.0
-        if self._accounts is not None and not self._config.shared:
-            for (site, agent), account in self._accounts.accounts().items():
-                labels = {"site": site, "agent": agent}
-                yield "dcim_collector_ledger_missing_messages", labels, float(account.missing)
+        accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
+        missing = {key: float(account.missing) for key, account in accounts.items()}
+        clones, beyond = self._clones.states(now), self._uses.beyond(now)
+        for what, of in (("agent_clones", clones), ("agent_over_budget", beyond), ("ledger_missing_messages", missing)):
+            for (site, agent), value in of.items():
+                yield f"dcim_collector_{what}", {"site": site, "agent": agent}, float(value)
 
     async def _sweep(self, ledger: LedgerFile) -> None:
         """Remove expired series and old ledger entries, so that they make room even if nobody scrapes."""
@@ -404,12 +404,11 @@ class Collector:
 
     def _delivery_figures(self) -> DeliveryFigures:
         # The web server starts before the outbox and may be scraped before the outbox exists.
-        ledger, accounts = self._ledger, self._accounts
-        clones = self._clones.current(time.monotonic())
+        ledger, accounts, now = self._ledger, self._accounts, time.monotonic()
         return DeliveryFigures(
             spool=self._spill.stats() if self._spill else None,
             accounts=accounts.accounts() if accounts else {},
-            clones={key: key in clones for key in self._clones.known()},
+            clones=self._clones.states(now),
             failures=dict(ledger.failures) if ledger else {},
             part_failures=dict(self._failures.counts),
             failing_parts=self._failures.failing(),
@@ -417,7 +416,8 @@ class Collector:
             loop=self.meter.recent(),
             is_whole=not self._config.shared,
             refused=self._uses.refused,
-            contested={key: each.agent for key, each in self._owners.contests(time.monotonic()).items()},
+            beyond=self._uses.beyond(now),
+            contested={key: each.agent for key, each in self._owners.contests(now).items()},
         )
 
     def _surroundings(self) -> Surroundings:

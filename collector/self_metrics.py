@@ -34,6 +34,8 @@ class DeliveryFigures:
     """Failures of the ledger itself, by reason."""
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Series and descriptions beyond the agent's budget."""
+    beyond: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether something of an agent was beyond its budget lately."""
     contested: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """By site and device, another agent that publishes about the device."""
     part_failures: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -99,6 +101,9 @@ class _OwnMetrics(Collector):
         yield _counter("series_refused_total", {(): latest.refused})
         of_agents: dict[tuple[str, ...], float] = {key: float(count) for key, count in self.delivery.refused.items()}
         yield _counter("agent_series_refused_total", of_agents, "site", "agent")
+        yield _gauge(
+            "agent_over_budget", {key: float(is_so) for key, is_so in self.delivery.beyond.items()}, "site", "agent"
+        )
         parts = self.delivery
         yield _counter("http_refused_total", {(why,): n for why, n in parts.http_refused.items()}, "reason")
         yield _counter("part_failures_total", {(*key,): n for key, n in parts.part_failures.items()}, "part", "error")

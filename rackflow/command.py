@@ -72,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = f"did you mean {close[0]!r}?" if close else "`rackflow --help` lists them"
         print_error(f"no command {words[0]!r}; {hint}", PROGRAM)
         return EXIT_USAGE
+    if not words:
+        # Somebody who types the name alone asks what there is.
+        parser().print_help(sys.stderr)
+        return EXIT_USAGE
     arguments = parser().parse_args(words)
     if arguments.name == "completion":
         return _completion(arguments.shell)

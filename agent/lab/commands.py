@@ -12,6 +12,7 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
+from agent.lab.output import LISTINGS, render_families
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
@@ -52,9 +53,13 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
         choices=("ups", "pdu", "ats", "meter", "cdu", "rdhx", "crah", "env", "rack"),
         help="draft: what the device is (default: pdu with --mib, cdu for Modbus)",
     )
+    command.add_argument(
+        "--output", choices=LISTINGS, default="table", help="list: table for people, the others for programs"
+    )
     show_examples(
         command,
         "%(prog)s",
+        "%(prog)s list --output json",
         "%(prog)s lint my-cooler.yaml",
         "%(prog)s draft device.snmprec --mib ACME-PDU-MIB.txt --class pdu > my-pdu.yaml",
         "%(prog)s draft cdu.mbrec --class cdu > my-cdu.yaml",
@@ -86,11 +91,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":
         return _draft(arguments)
-    width = max(map(len, profiles))
-    for name, profile in profiles.items():
-        print_lines(
-            f"{name:<{width}}  {profile.class_:<6} {profile.protocol:<7} {profile.evidence:<16} {profile.title}"
-        )
+    print_lines(render_families(profiles.values(), arguments.output))
     return 0
 
 
@@ -105,14 +106,16 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     known = dict(profiles)
     # Profiles that extend others come last, so that they may extend one that is checked with them.
     texts = sorted(((read_text_file(path), path) for path in paths), key=lambda each: extends(each[0]) is not None)
-    for text, path in texts:
-        try:
-            profile = known[path.stem] = parse_file(text, str(path), known)
-        except ProfileError as error:
-            print_lines(str(error))
-            faulty += 1
-        else:
-            print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+    with progress("profiles", len(texts)) as done:
+        for text, path in texts:
+            try:
+                profile = known[path.stem] = parse_file(text, str(path), known)
+            except ProfileError as error:
+                print_lines(str(error))
+                faulty += 1
+            else:
+                print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+            done()
     return int(faulty > 0)
 
 

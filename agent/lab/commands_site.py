@@ -8,7 +8,7 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agent.config import load_agent_config
@@ -17,6 +17,7 @@ from agent.lab.tables import table_rows
 from agent.profile import load_profiles
 from rackflow.drafting import (
     ELECTRICAL,
+    GRID,
     MODELS,
     RULES,
     SECTION_OF_CLASS,
@@ -31,7 +32,7 @@ from rackflow.drafting import (
 from rackflow.errors import ConfigError
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
-from rackflow.site import Electrical, load_site, parse_site
+from rackflow.site import Electrical, Grid, Section, load_site, parse_site
 
 # Columns of a table beside those of the sections' own fields.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
@@ -42,6 +43,8 @@ KNOWN_COLUMNS = (
 )
 # How many entries that lack a value are named; the file marks all of them.
 SHOWN_MISSING = 3
+# Sections with one entry for the whole site.
+WHOLE_SITE: Mapping[str, type[Section]] = {ELECTRICAL: Electrical, GRID: Grid}
 PLACES = {"room", "row", "rack", "feed"}
 
 
@@ -123,7 +126,12 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     site = load_site(arguments.file)
-    sys.stdout.write(f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.devices)} devices\n")
+    # A panel is a device only where something measures it; whoever counts what is polled would look for the rest.
+    devices = len(site.devices) - len(site.panels)
+    sys.stdout.write(
+        f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.feeds)} feeds, {len(site.panels)} panels, "
+        f"{len(site.loops)} loops, {devices} devices\n"
+    )
     return 0
 
 
@@ -221,9 +229,9 @@ def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
     for pair in pairs:
         where, equals, value = pair.partition("=")
         section, _, key = where.partition(".")
-        model = Electrical if section == ELECTRICAL else MODELS.get(section)
+        model = WHOLE_SITE.get(section) or MODELS.get(section)
         if not equals or model is None or not value or not key:
-            known = ", ".join((ELECTRICAL, *MODELS))
+            known = ", ".join((*WHOLE_SITE, *MODELS))
             raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
         keys = [info.alias or name for name, info in model.model_fields.items()]
         # As columns of a table, from which `from` and a loop's racks follow.

@@ -3,12 +3,14 @@
 The JSON is compared with golden files and read by scripts: its keys are part of the contract, and they are sorted.
 """
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
 import yaml
 
 from agent.lab.people import for_people
+from agent.profile import Profile
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
 from rackflow.escape import escape_unprintable_json
@@ -20,6 +22,30 @@ YAML_WIDTH = 100_000
 MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
+LISTINGS = ("table", "json", "yaml")
+
+
+def render_families(profiles: Collection[Profile], output: str) -> str:
+    """The known families, one for each profile; without a newline at its end."""
+    families = [
+        {
+            "profile": each.profile,
+            "class": each.class_,
+            "protocol": each.protocol,
+            "evidence": each.evidence,
+            "title": each.title,
+        }
+        for each in profiles
+    ]
+    if output == "json":
+        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(families), indent=2).decode())
+    if output == "yaml":
+        return yaml.safe_dump(families, sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
+    width = max(map(len, (each.profile for each in profiles)))
+    return "\n".join(
+        f"{each.profile:<{width}}  {each.class_:<6} {each.protocol:<7} {each.evidence:<16} {each.title}"
+        for each in profiles
+    )
 
 
 def render(identified: Identified, readings: Readings, output: Output) -> str:

@@ -57,6 +57,7 @@ class Clones:
         """Site and agent of clones noticed in the last quarter of an hour."""
         return {key for key, seen in self._seen.items() if now - seen < REMEMBERED_S}
 
-    def known(self) -> set[tuple[str, str]]:
-        """Site and agent of every agent that is remembered."""
-        return set(self._recent_epochs)
+    def states(self, now: float) -> dict[tuple[str, str], bool]:
+        """By site and agent of every agent that is remembered, whether it is a clone."""
+        current = self.current(now)
+        return {key: key in current for key in self._recent_epochs}

@@ -5,6 +5,7 @@ costs memory in Prometheus for hours and in the store for ever. What is refused 
 come keep their place.
 """
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,7 @@ from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Buckets, Budg
 from collector.readings import Readings, Rows, series_bytes
 from rackflow import DeviceDocument
 
+log = logging.getLogger(__name__)
 KEPT_S = 3600.0
 # Looking for series that were silent for an hour takes 1 ms for 10,000; once a minute is often enough for an hour.
 PURGE_S = 60.0
@@ -21,6 +23,9 @@ WASTE_BYTES = 32 * 1024 * 1024
 WASTE_BYTES_PER_S = 1024 * 1024
 # With less than this left nothing is read, or small messages would slip through one by one.
 LEAST_WASTE_BYTES = 64 * 1024
+# How long an agent counts as beyond its budget after its last refusal. A refused series comes again with each poll, those of class
+# `inventory` once an hour: the alert ends with the refusals of all but these. Chosen.
+BEYOND_S = 900.0
 # Agents whose refused series are counted by name; there are seldom more than a few at their limit.
 MAX_COUNTED_AGENTS = 1_000
 
@@ -78,6 +83,8 @@ class Uses:
         self._uses: dict[Account, Use] = {}
         self.refused = Counter[Account]()
         """Series and descriptions that were refused, by agent."""
+        self._beyond: dict[Account, float] = {}
+        """When something of an agent was refused last."""
         self._waste = Buckets(WASTE_BYTES, WASTE_BYTES_PER_S)
 
     def of(self, account: Account) -> Use:
@@ -116,7 +123,7 @@ class Uses:
         if not refused:
             use.rows.setdefault(device, Rows())[layout] = row
             return readings
-        self._count(account, len(refused))
+        self._count(account, len(refused), device, now)
         skipped = readings.skipped.copy()
         skipped["series"] += len(refused)
         return replace(readings.without(refused), skipped=skipped)
@@ -148,7 +155,7 @@ class Uses:
         if not fits():
             use.purge(now)
             if not fits():
-                self._count(account, 1)
+                self._count(account, 1, document.device, now)
                 return False
         use.documents[document.device] = series, size_bytes
         use.series += series - had_series
@@ -170,6 +177,19 @@ class Uses:
         """Whether so much of a sender was refused lately that a message of this size is not even read."""
         return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
 
-    def _count(self, account: Account, refused: int) -> None:
-        if account in self.refused or len(self.refused) < MAX_COUNTED_AGENTS:
-            self.refused[account] += refused
+    def beyond(self, now: float) -> dict[Account, bool]:
+        """Of each agent, whether something of it was refused within the last quarter of an hour."""
+        return {account: now - self._beyond.get(account, -BEYOND_S) < BEYOND_S for account in self._uses}
+
+    def _count(self, account: Account, refused: int, device: str, now: float) -> None:
+        if account not in self.refused and len(self.refused) >= MAX_COUNTED_AGENTS:
+            return
+        self.refused[account] += refused
+        if now - self._beyond.get(account, -BEYOND_S) >= BEYOND_S:
+            budget = self._budgets.of(account)
+            log.error(
+                "site=%s agent=%s is beyond its budget of %d series and %d bytes: what is new of device=%s and others is neither shown nor "
+                "stored. Raise budgets.series and budgets.bytes, or look for a device that invents labels",
+                *(*account, budget.series, budget.bytes, device),
+            )
+        self._beyond[account] = now

@@ -3,13 +3,24 @@
 Apart from `rackflow.site`, because agents and collectors read site files and never draft one.
 """
 
-from rackflow.drafting.draft import ELECTRICAL, MODELS, RULES, SECTION_OF_CLASS, Draft, Given, draft_site, draft_text
+from rackflow.drafting.draft import (
+    ELECTRICAL,
+    GRID,
+    MODELS,
+    RULES,
+    SECTION_OF_CLASS,
+    Draft,
+    Given,
+    draft_site,
+    draft_text,
+)
 from rackflow.drafting.hints import name_hints
 from rackflow.drafting.netbox import translate
 from rackflow.drafting.netbox_source import read_netbox
 
 __all__ = [
     "ELECTRICAL",
+    "GRID",
     "MODELS",
     "RULES",
     "SECTION_OF_CLASS",

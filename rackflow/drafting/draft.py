@@ -42,7 +42,7 @@ RULES: Mapping[str, Mapping[str, object]] = {
     "iec": {"continuous_load_factor": 1.0, "volts": 230, "frequency_hertz": 50},
     "nec": {"continuous_load_factor": 0.8, "volts": None, "frequency_hertz": 60},
 }
-ELECTRICAL = "electrical"
+ELECTRICAL, GRID = "electrical", "grid"
 """The one section that is no list; what it states is taken for the whole site and goes before the rules."""
 UNKNOWN = "?"
 """Stands for a value that has a default in the site file and must not have it here: it is to fill in."""
@@ -67,6 +67,7 @@ class Draft:
 
     site: str
     electrical: Mapping[str, object] = field(default_factory=dict)
+    grid: Mapping[str, object] = field(default_factory=dict)
     entries: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
@@ -98,7 +99,7 @@ def draft_site(
     feed, for ids that contain them. Raises ConfigError for a value that cannot be one.
     """
     unknown = {"continuous_load_factor": None}
-    draft = Draft(site, RULES[rules] if rules else unknown, {name: {} for name in MODELS})
+    draft = Draft(site, RULES[rules] if rules else unknown, entries={name: {} for name in MODELS})
     merged: dict[tuple[str, str], dict[str, object]] = {}
     for each in given:
         stated = {key: value for key, value in each.values.items() if value not in (None, "", [])}
@@ -125,6 +126,9 @@ def draft_site(
         # What measures a power shelf sits in its tap-off box, and is a meter of nothing else.
         if meter.get("measures") and all(each in draft.entries["power_shelves"] for each in meter["measures"]):
             meter.setdefault("role", "other")
+        if meter.get("role") == "it":
+            # Required of these meters alone, and its value is nothing to guess: it says where in the chain the IT power is measured.
+            meter.setdefault("category", None)
     _fill_in(draft, chosen)
     for section, entries in draft.entries.items():
         draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
@@ -140,10 +144,12 @@ def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Ma
 
 
 def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
-    """Give the defaults to what followed from everything else: loops, rows and rooms. And to the whole site's supply."""
+    """Give the defaults to what followed from everything else: loops, rows and rooms. And to the whole site's supply and grid."""
     for (section, key), text in defaults.items():
         if section == ELECTRICAL:
             draft.electrical = {**draft.electrical, key: _number_or_text(text)}
+        elif section == GRID:
+            draft.grid = {**draft.grid, key: _number_or_text(text)}
         elif key in _fields(section):
             for name, entry in draft.entries[section].items():
                 if entry.get(key) is None:
@@ -363,6 +369,8 @@ def draft_text(draft: Draft, source: str) -> str:
     lines = [yaml_comment(f"Drafted from {source}. Look through it; `rackflow site check FILE` says what is missing.")]
     lines.append(f"site: {yaml_value(draft.site)}")
     lines.append(_marked(f"electrical: {yaml_value(dict(draft.electrical))}", draft.electrical))
+    if draft.grid:
+        lines.append(f"grid: {yaml_value(dict(draft.grid))}")
     for section, entries in draft.entries.items():
         if entries:
             lines += [f"{section}:", *(_marked(f"  - {yaml_value(entry)}", entry) for entry in entries.values())]

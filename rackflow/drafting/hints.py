@@ -16,12 +16,18 @@ _PDUS = (
     r"r?pdu[-_.](?P<rack>.+)[-_.](?P<feed>[12])",
     r"(?P<rack>.+)[-_.]r?pdu[-_.]?(?P<feed>[12])",
 )
+# A rack whose name ends with its number in the row, as `hall-1-a07`, tells the row as well.
+_RACK = "(?P<rack>.+)"
+_RACK_IN_ROW = "(?P<rack>(?P<row>.*[^0-9._-])[-_.]?[0-9]+)"
 _UPS = (r".*ups[-_.]?(?P<feed>[ab])[-_.]?[0-9]*", r"(?P<feed>[ab])[-_.]?ups[-_.]?[0-9]*")
 
 
 def name_hints(draft: Draft) -> Iterator[str]:
     """One sentence for each kind of device whose ids all tell their places, if the draft lacks these."""
-    for section, key, patterns in (("pdus", "rack", _PDUS), ("ups", "from", _UPS)):
+    for section, key, patterns in (
+        ("pdus", "rack", [*(each.replace(_RACK, _RACK_IN_ROW) for each in _PDUS), *_PDUS]),
+        ("ups", "from", _UPS),
+    ):
         lacking = [name for name, entry in draft.entries[section].items() if entry.get(key) is None]
         # In either case, as people write their ids; the hint says so itself.
         pattern = next((each for each in patterns if lacking and _fits(f"(?i:{each})", lacking, key)), None)
@@ -41,4 +47,7 @@ def _fits(pattern: str, names: list[str], key: str) -> bool:
     reached: dict[str, set[str]] = {}
     for place in places:
         reached.setdefault(place["rack"], set()).add(place["feed"].casefold())
-    return len(feeds) > 1 and all(each == feeds for each in reached.values())
+    rows = {place["row"] for place in places if "row" in place}
+    # A single row, or one for each rack, is no row.
+    is_of_rows = not rows or 1 < len(rows) < len(reached)
+    return is_of_rows and len(feeds) > 1 and all(each == feeds for each in reached.values())

@@ -130,8 +130,11 @@ def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() 
         common = check_config(data, CollectorConfig, "test").agent_budgets(site_devices=3000).common
         return common.devices, common.series
 
-    assert budget() == (3000, 150_000)
-    assert budget(devices=500) == (500, 150_000)
+    assert budget() == (3000, 200_000)
+    assert budget(devices=500) == (500, 200_000)
     assert budget(series=10_000) == (500, 10_000)
     plain = check_config({"store": {"kind": "file", "path": "p"}, "dead_letter": "d"}, CollectorConfig, "test")
     assert plain.agent_budgets().common.devices == 400
+    # The twelve families of a campus cost 54 series a device: as many devices as an agent may have fit with all that they say.
+    assert plain.agent_budgets().common.series >= 400 * 54
+    assert plain.agent_budgets().common.bytes >= 400 * (3_000 + 54 * 800)

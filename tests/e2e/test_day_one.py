@@ -31,12 +31,21 @@ FIRST = IPv4Address("127.31.0.1")
 # The tutorial's campus has 33 racks and five UPSs on each feed; this one two and two, which costs a tenth.
 RACKS = 2
 ONLY_THERE = re.compile(r" hall-1-ups-[ab][3-9]")
+REFUSED = r'^dcim_collector_message_failures_total\{reason="(series|devices|unknown_metric|key)"\} [1-9]'
 
 
 def tutorial(note: str) -> str:
     """The block of the tutorial that is marked so."""
     (block,) = (block.text for block in blocks_of(TUTORIAL) if note in block.note)
     return block
+
+
+def table_of(fleet: Fleet) -> str:
+    """The tutorial's table, of the devices that are there and with the addresses that they have."""
+    there = {device: str(FIRST + number) for number, device in enumerate(fleet.devices)}
+    rows = [line.split(",") for line in ONLY_THERE.sub("", tutorial("hall.csv")).splitlines()]
+    kept = [row for row in rows if row[0] in there or not row[2] or row[0] == "id"]
+    return "".join(",".join([*row[:2], there.get(row[0], row[2]), *row[3:]]) + "\n" for row in kept)
 
 
 def lines_before_running() -> Iterator[str]:
@@ -84,7 +93,7 @@ async def test_addresses_become_a_watched_site_by_the_commands_of_the_tutorial(
     world.advance(60)
     fleet = Fleet(world, Instruments(world), mixed=True)
     reader = Reader(tmp_path, len(fleet.devices), mosquitto.port, capfd)
-    (tmp_path / "panels.csv").write_text(ONLY_THERE.sub("", tutorial("panels.csv")), encoding="utf-8")
+    (tmp_path / "hall.csv").write_text(table_of(fleet), encoding="utf-8")
     (tmp_path / "collector.yaml").write_text("client_id: c\n", encoding="utf-8")
     async with AsyncExitStack() as stack:
         await fleet.start(stack, reader.port, FIRST)
@@ -96,7 +105,9 @@ async def test_addresses_become_a_watched_site_by_the_commands_of_the_tutorial(
         assert len({each.profile for each in made.devices}) == 12
         site = load_site(tmp_path / "site.yaml")
         assert site.feeds_of("hall-1-a1") == ("A", "B")
-        assert site.loop_of("hall-1-a1") == site.loops["tcs"]
+        assert site.loop_of("hall-1-a1") == site.loops["tcs-hall-1-a"]
+        assert site.cdus["hall-1-a-cdu-1"].secondary == "tcs-hall-1-a"
+        assert {name: each.role for name, each in site.meters.items()}["meter-main"] == "facility"
 
         named = yaml.safe_load((tmp_path / "collector.yaml").read_text(encoding="utf-8"))["site_file"]
         store: dict[str, object] = {"kind": "file", "path": str(tmp_path / "points")}
@@ -108,10 +119,11 @@ async def test_addresses_become_a_watched_site_by_the_commands_of_the_tutorial(
                 def seen() -> bool:
                     page = request(f"{collector.url}/metrics").text
                     up = re.findall(r"^dcim_device_up\{.*\} 1", page, re.MULTILINE)
-                    # A figure of the site file, over devices of both feeds.
-                    power = re.search(r'^dcim_rack_power_watts\{.*rack="hall-1-a1"', page, re.MULTILINE)
-                    return len(up) == len(fleet.devices) and power is not None
+                    # A figure over every PDU of the site.
+                    survives = re.findall(r'^dcim_site_survives_feed_loss\{.*feed="[AB]".* 1', page, re.MULTILINE)
+                    assert not re.search(REFUSED, page, re.MULTILINE)
+                    return len(up) == len(fleet.devices) and len(survives) == 2
 
-                await eventually(seen, "every device is up and a rack's power is known", 60)
+                await eventually(seen, "every device is up, and what the site survives is known", 60)
         # What no collector has stored yet was kept there.
         assert (tmp_path / "agent-outbox.db.segments").is_dir()

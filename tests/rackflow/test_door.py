@@ -86,6 +86,13 @@ async def test_a_command_behind_the_door_is_that_of_its_side(tmp_path: Path) -> 
     assert "usage: rackflow collector ledger" in door("collector", "ledger", "--help").stdout
 
 
+def test_the_name_alone_prints_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert all(f"    {name} " in printed.err or f"    {name}\n" in printed.err for name in DELEGATES)
+
+
 def test_a_wrong_command_names_the_nearest() -> None:
     done = door("discovr", "192.0.2.0/24")
     assert (done.returncode, done.stderr) == (2, "rackflow: no command 'discovr'; did you mean 'discover'?\n")

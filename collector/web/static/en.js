@@ -383,6 +383,7 @@ export default {
   "problem.DcimAgentOutboxFilling": "Agent {agent}: outbox half full",
   "problem.DcimAgentOutboxAlmostFull": "Agent {agent}: outbox almost full",
   "problem.DcimAgentCloned": "Agent {agent} runs twice",
+  "problem.DcimAgentOverBudget": "Agent {agent}: readings beyond its budget are left out",
   "problem.DcimDeviceContested": "{device}: two agents publish about it",
   "problem.DcimCollectorPartFailing": "Collector: {part} fails",
   "problem.DcimClockSkew": "Agent {agent}: wrong clock",

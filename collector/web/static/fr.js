@@ -383,6 +383,7 @@ export default {
   "problem.DcimAgentOutboxFilling": "Agent {agent} : file d'attente à moitié pleine",
   "problem.DcimAgentOutboxAlmostFull": "Agent {agent} : file d'attente presque pleine",
   "problem.DcimAgentCloned": "Agent {agent} lancé deux fois",
+  "problem.DcimAgentOverBudget": "Agent {agent} : mesures au-delà de son budget écartées",
   "problem.DcimDeviceContested": "{device} : deux agents en parlent",
   "problem.DcimCollectorPartFailing": "Collecteur : {part} en échec",
   "problem.DcimClockSkew": "Agent {agent} : horloge fausse",

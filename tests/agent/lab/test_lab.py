@@ -1,9 +1,11 @@
 """The profile lab: recording a device without what is private, finding devices, and explaining faults of a profile."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agent.cli import main
 from agent.lab.discover import MAX_ADDRESSES, addresses_of
@@ -107,6 +109,17 @@ def test_ranges() -> None:
 def test_a_rate_that_would_flood_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["discover", "192.0.2.0/30", "--rate", "100000"]) == 78
     assert "--rate: 100000 is not between 0 and 1000" in capsys.readouterr().err
+
+
+def test_the_families_are_listed_for_programs_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profiles"]) == 0
+    table = capsys.readouterr().out
+    assert main(["profiles", "list", "--output", "json"]) == 0
+    families = json.loads(capsys.readouterr().out)
+    assert main(["profiles", "--output", "yaml"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out) == families
+    assert [each["profile"] for each in families] == [line.split()[0] for line in table.splitlines()]
+    assert next(each for each in families if each["profile"] == "apc-rpdu2")["class"] == "pdu"
 
 
 def test_a_draft_loads_and_claims_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inle
     gone = Retirement("cas1", "gw-3", wall_ms(0.0))
     assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage(note=gone)
     assert list(inlet.latest.agents()) == []
-    assert inlet.clones.known() == set()
+    assert inlet.clones.states(0.0) == {}
     assert inlet.forgotten == [
         ("cas1", "gw-3", "other"),
         ("cas1", "gw-4", "cdu-07"),

@@ -219,6 +219,7 @@ INCIDENTS: dict[str, Example] = {
     "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
     "DcimCollectorBehind": Example([Thing({"collector_behind": 1.0}, kind="collector")], ("DcimCollectorBehind",)),
     "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
+    "DcimAgentOverBudget": Example([agent("collector_agent_over_budget", 1.0)], ("DcimAgentOverBudget",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),
     "DcimClockSkew": Example([agent("agent_clock_offset_seconds", -2.1)], ("DcimClockSkew",)),
     "DcimAgentNoStandby": Example([agent("agent_pair_standbys", 0.0)], ("DcimAgentNoStandby",)),
@@ -412,6 +413,7 @@ NEAR_MISSES: dict[str, Example] = {
                     "agent_spool_durable": 1.0,
                     "collector_ledger_missing_messages": 0.0,
                     "collector_agent_clones": 0.0,
+                    "collector_agent_over_budget": 0.0,
                 },
                 kind="agent",
             )

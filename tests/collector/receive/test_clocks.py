@@ -232,7 +232,7 @@ def test_restarts_reconnects_and_wills_are_no_second_process() -> None:
     for at, epoch in enumerate(["A", "A", "B", "B", "C", "D", "E", "F"]):
         assert not hello(clones, epoch, float(at))
         clones.update(status(epoch="A", online=False), float(at))
-    assert clones.known() == {("cas1", "gw-3")}
+    assert set(clones.states(0.0)) == {("cas1", "gw-3")}
 
 
 def test_names_that_somebody_makes_up_do_not_add_up() -> None:
@@ -240,6 +240,6 @@ def test_names_that_somebody_makes_up_do_not_add_up() -> None:
     clones = Clones()
     for number in range(MAX_AGENTS + 10):
         clones.update(msgspec.structs.replace(status(), agent=f"gw-{number}"), 1.0)
-    assert len(clones.known()) == MAX_AGENTS
-    assert ("cas1", "gw-9") not in clones.known()
-    assert ("cas1", "gw-10") in clones.known()
+    assert len(clones.states(0.0)) == MAX_AGENTS
+    assert ("cas1", "gw-9") not in clones.states(0.0)
+    assert ("cas1", "gw-10") in clones.states(0.0)

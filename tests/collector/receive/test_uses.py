@@ -1,5 +1,6 @@
 """What one agent may have: series and bytes. The first to come keep their place, and nobody else's change."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
 from collector.readings import NEW_KEYS, Readings, SeriesKeys, resolve, series_bytes
-from collector.receive.uses import KEPT_S, WASTE_BYTES, Uses, document_bytes
+from collector.receive.uses import BEYOND_S, KEPT_S, WASTE_BYTES, Uses, document_bytes
 from rackflow import catalogue
 from rackflow.documents import Coolant
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
@@ -47,6 +48,21 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert uses.refused == {GW3: 2}
     assert admitted(uses, readings(SUPPLY), device="cdu-08") == []  # of another device it is another series
     assert admitted(uses, readings(loop(1)), account=GW4) == [loop(1)]
+
+
+def test_whoever_looks_learns_which_agent_is_beyond_its_budget_and_which_key_helps(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Devices that count as up and have no readings are seen by nobody else."""
+    uses = Uses(budgets(series=1))
+    assert admitted(uses, readings(SUPPLY, loop(1))) == [SUPPLY]
+    assert admitted(uses, readings(SUPPLY), account=GW4) == [SUPPLY]
+    assert uses.beyond(1.0) == {GW3: True, GW4: False}
+    assert admitted(uses, readings(SUPPLY, loop(1)), now=BEYOND_S - 1) == [SUPPLY]
+    assert uses.beyond(BEYOND_S + 1) == {GW3: True, GW4: False}
+    assert uses.beyond(2 * BEYOND_S) == {GW3: False, GW4: False}
+    (told,) = caplog.messages  # once, however often it is refused
+    assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", told)
 
 
 def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:

@@ -136,6 +136,7 @@ def test_a_default_may_name_the_entrys_own_places_and_loops_follow_from_defaults
         (["hall1-r7-pduA", "hall1-r7-pduB"], "hall1-r7"),
         (["PDU-X1-A1", "PDU-X1-A2", "PDU-X1-B1"], "X1"),
         (["pdu-r5-1", "pdu-r5-2"], "r5"),
+        (["pdu-a_1-a", "pdu-a_1-b"], "a_1"),
     ],
 )
 def test_ids_that_tell_their_places_are_pointed_out_with_the_pattern_that_reads_them(ids: list[str], rack: str) -> None:
@@ -145,6 +146,33 @@ def test_ids_that_tell_their_places_are_pointed_out_with_the_pattern_that_reads_
     assert hint.startswith(f"the ids of pdus, as {ids[0]}, tell their places")
     assert drafted(*given, names=[pattern])["pdus"][0]["rack"] == rack
     assert list(name_hints(draft_site("t", given, names=[pattern]))) == []
+
+
+@pytest.mark.parametrize(
+    ("racks", "rows"),
+    [
+        (("hall-1-a1", "hall-1-a2", "hall-1-b1"), {"hall-1-a", "hall-1-b"}),
+        (("A-07", "A-08", "B-07"), {"A", "B"}),
+        (("a1", "a2"), {"row-1"}),  # one row for all is what is there without it
+        (("a1", "b1"), {"row-1"}),  # one for each rack is none
+        (("101", "102", "201"), {"row-1"}),
+    ],
+)
+def test_the_row_is_read_as_well_where_racks_are_numbered_within_rows(racks: tuple[str, ...], rows: set[str]) -> None:
+    given = [Given(f"pdu-{rack}-{feed}", "pdus", {}) for rack in racks for feed in "ab"]
+    [hint] = name_hints(draft_site("t", given))
+    pattern = re.compile(hint.partition("--names '")[2].partition("'")[0])
+    found = drafted(*given, names=[pattern])
+    assert {each["id"] for each in found["racks"]} == set(racks)
+    assert {each["row"] for each in found["racks"]} == rows
+
+
+def test_a_meter_of_it_power_lacks_its_category_and_the_grid_is_given_like_the_supply() -> None:
+    draft = draft_site("t", [Given("m-it", "meters", {"role": "it"})], defaults={("grid", "zone"): "MA"})
+    assert ("meters", "m-it", "category") in draft.missing()
+    assert "grid: {zone: MA}" in draft_text(draft, "a test").splitlines()
+    complete = drafted(Given("m-it", "meters", {"role": "it", "category": "3"}))
+    assert complete["meters"] == [{"id": "m-it", "role": "it", "category": 3}]
 
 
 @pytest.mark.parametrize(
