@@ -140,11 +140,13 @@ SOURCES: Final = Row(
                     "dcim_meter_frequency_hertz",
                 ),
                 chart(
-                    "Power factor at the meters",
+                    "Power factor at the meters, 10 min",
                     [
+                        # The two are read at different moments: while a load steps, their present values give factors above 1.
                         Query(
-                            f"sum by (site, role) ({ROOM('dcim_meter_power_watts')})"
-                            f" / (sum by (site, role) ({ROOM('dcim_meter_apparent_power_voltamperes')}) > 0)",
+                            f"sum by (site, role) (avg_over_time(({ROOM('dcim_meter_power_watts')})[10m:]))"
+                            f" / (sum by (site, role)"
+                            f" (avg_over_time(({ROOM('dcim_meter_apparent_power_voltamperes')})[10m:])) > 0)",
                             "{{role}}",
                         )
                     ],
