@@ -59,7 +59,8 @@ def _sentence(feed: str, members: Iterable[_Ups]) -> str:
     loads = [each.load_ratio for each in members if each.load_ratio is not None]
     runtimes = [each.runtime_s for each in members if each.runtime_s is not None]
     parts = [f"{max(loads):.0%} loaded"] if loads else []
-    parts += [f"{min(runtimes) / 60:.0f} min of battery"] if runtimes else []
+    # Never rounded up, as on the page: nobody counts on a minute that is not there.
+    parts += [f"{min(runtimes) // 60:.0f} min of battery"] if runtimes else []
     return f" UPSs of feed {feed}: {', '.join(parts)}."
 
 

@@ -28,8 +28,8 @@ RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 STEP_S = 15
 """Between two recorded scrapes: the rules of promtool are evaluated as often."""
 SETTLED_S = 60.0
-BY_DEVICE = frozenset({"DcimReadingBeyondLimit"})
-"""Rules that compare the readings of one device with its own limits.
+BY_DEVICE = frozenset({"DcimReadingBeyondLimit", "DcimStateNotNormal"})
+"""Rules that look at all readings, and at one device at a time.
 
 A query of promtool may read 10,000 samples (of Prometheus: 50 million), which all readings of a hall that have a limit exceed.
 """
