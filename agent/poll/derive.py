@@ -20,6 +20,7 @@ from rackflow.physics import (
     heat_imbalance_ratio,
     unbalance_ratio,
 )
+from rackflow.process.slices import run_through
 from rackflow.series import parse_series_key, series_key
 
 _PHASES = {"L1", "L2", "L3"}
@@ -45,6 +46,8 @@ class Inputs:
 
     sensors: tuple[tuple[str, str, str], ...]
     phases: tuple[tuple[str, tuple[str, str, str]], ...]
+    makes_any: bool
+    """Whether the device may have any figure at all."""
 
 
 class PlannedInputs:
@@ -53,38 +56,40 @@ class PlannedInputs:
     def __init__(self) -> None:
         self._known: dict[PollClass, tuple[Sequence[Slot], Inputs]] = {}
 
-    def of(self, poll_class: PollClass, slots: Sequence[Slot], device_class: str) -> Inputs | None:
-        """Those of a class with these slots; None if no figure is made of any of them."""
+    def of(self, poll_class: PollClass, slots: Sequence[Slot]) -> Inputs | None:
+        """Those of a class with these slots; None if they must be found first."""
         known = self._known.get(poll_class)
-        if known is None or known[0] is not slots:
-            known = self._known[poll_class] = slots, inputs_among((slot.key for slot in slots), device_class)
-        inputs = known[1]
-        return inputs if inputs.sensors or inputs.phases or device_class == "cdu" else None
+        return known[1] if known is not None and known[0] is slots else None
+
+    def finding(self, poll_class: PollClass, slots: Sequence[Slot], device_class: str) -> Generator[None, None, Inputs]:
+        """Find those of a class with these slots. Yields after each slice."""
+        inputs = yield from inputs_among([slot.key for slot in slots], device_class)
+        self._known[poll_class] = slots, inputs
+        return inputs
 
 
-def inputs_among(keys: Iterable[str], device_class: str) -> Inputs:
-    """Those of these keys that figures are made of, heat and what else a CDU has apart."""
-    every = list(keys)
+def inputs_among(keys: Sequence[str], device_class: str) -> Generator[None, None, Inputs]:
+    """Those of these keys that figures are made of, heat and what else a CDU has apart. Yields after each slice."""
     current, unbalance = _UNBALANCE.get(device_class, ("", ""))
+    sensors: list[tuple[str, str, str]] = []
     sets: dict[str, dict[str, str]] = {}
-    for key in [key for key in every if current and key.startswith(current)]:
-        phase, key_of_set = _phase_and_set(key, unbalance)
-        sets.setdefault(key_of_set, {})[phase] = key
-    return Inputs(
-        tuple((key, *_sensor_keys(key)) for key in every if key.startswith("dcim_env_relative_humidity_ratio")),
-        # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
-        tuple(
-            (key_of_set, (found["L1"], found["L2"], found["L3"]))
-            for key_of_set, found in sets.items()
-            if found.keys() >= _PHASES
-        ),
-    )
+    for number, key in enumerate(keys, 1):
+        if key.startswith("dcim_env_relative_humidity_ratio"):
+            sensors.append((key, *_sensor_keys(key)))
+        elif current and key.startswith(current):
+            phase, key_of_set = _phase_and_set(key, unbalance)
+            sets.setdefault(key_of_set, {})[phase] = key
+        if number % _KEYS_PER_SLICE == 0:
+            yield
+    # All three or nothing: a single-phase device has no unbalance, and a missing phase is not a phase at 0 A.
+    phases = ((key, (of["L1"], of["L2"], of["L3"])) for key, of in sets.items() if of.keys() >= _PHASES)
+    return Inputs(tuple(sensors), tuple(phases), makes_any=device_class == "cdu" or bool(sensors or sets))
 
 
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
     """See `derive_steps`, all at once, whatever was planned."""
-    for _ in derive_steps(readings, device_class, coolant, inputs_among(readings.values, device_class)):
-        pass
+    inputs = run_through(inputs_among(list(readings.values), device_class))
+    run_through(derive_steps(readings, device_class, coolant, inputs))
 
 
 def derive_steps(

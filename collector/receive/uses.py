@@ -178,8 +178,10 @@ class Uses:
         return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
 
     def beyond(self, now: float) -> dict[Account, bool]:
-        """Of each agent, whether something of it was refused within the last quarter of an hour."""
-        return {account: now - self._beyond.get(account, -BEYOND_S) < BEYOND_S for account in self._uses}
+        """Of each agent of which something was refused within the last hour, whether that was within the last quarter of it."""
+        for gone in [account for account, at in self._beyond.items() if now - at > KEPT_S]:
+            del self._beyond[gone]
+        return {account: now - at < BEYOND_S for account, at in self._beyond.items()}
 
     def _count(self, account: Account, refused: int, device: str, now: float) -> None:
         if account not in self.refused and len(self.refused) >= MAX_COUNTED_AGENTS:

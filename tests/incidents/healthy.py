@@ -9,15 +9,12 @@ import json
 import re
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from collector.problems.table import load_table
 from collector.web.exposition import render
-from rackflow.process.yaml import load_yaml_text
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.truth.harness import TruthSite, truth_site
@@ -28,13 +25,12 @@ RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 STEP_S = 15
 """Between two recorded scrapes: the rules of promtool are evaluated as often."""
 SETTLED_S = 60.0
-BY_DEVICE = frozenset({"DcimReadingBeyondLimit", "DcimStateNotNormal"})
-"""Rules that look at all readings, and at one device at a time.
-
-A query of promtool may read 10,000 samples (of Prometheus: 50 million), which all readings of a hall that have a limit exceed.
-"""
 DEVICES = 20
-"""How many devices such a rule is asked of at a time."""
+"""How many devices the rules are asked of at a time, together with all that has no device.
+
+A query of promtool may read 10,000 samples (one of Prometheus 50 million), which rules that look at all readings of a hall exceed. What
+only shows in the sum of all devices is left to the collector's own evaluation, which has them together.
+"""
 _DEVICE = re.compile(r'[{,]device="([^"]*)"')
 
 
@@ -94,40 +90,22 @@ def _scrape(site: TruthSite, hour: Hour, wanted: frozenset[str]) -> None:
 
 def replay(hour: Hour, folder: Path) -> str:
     """What promtool finds wrong with the expectation that nothing fires; empty if nothing."""
-    rules = load_yaml_text(RULES.read_text(encoding="utf-8"), RULES.name)
-    by_device, others = _only(rules, is_by_device=True), _only(rules, is_by_device=False)
-    found = [_replayed(folder, others, hour.series, hour.scrapes)]
-    names = sorted({match[1] for series in hour.series if (match := _DEVICE.search(series))})
-    for devices in _batched(names, DEVICES):
-        theirs = {
-            series: values
-            for series, values in hour.series.items()
-            if (match := _DEVICE.search(series)) and match[1] in devices
-        }
-        found.append(_replayed(folder, by_device, theirs, hour.scrapes))
+    device_of = {series: match[1] if (match := _DEVICE.search(series)) else "" for series in hour.series}
+    names = sorted({*device_of.values()} - {""})
+    found = [
+        _replayed(
+            {key: values for key, values in hour.series.items() if device_of[key] in {"", *names[at : at + DEVICES]}},
+            hour.scrapes,
+            folder / "healthy.test.yml",
+        )
+        for at in range(0, len(names), DEVICES)
+    ]
     return "\n".join(each for each in found if each)[:4000]
 
 
-def _batched(names: Iterable[str], size: int) -> Iterator[frozenset[str]]:
-    left = iter(names)
-    while some := frozenset(islice(left, size)):
-        yield some
-
-
-def _only(rules: Mapping[str, Any], *, is_by_device: bool) -> dict[str, Any]:
-    """The rules of all groups that are, or are not, asked of some devices at a time."""
-    groups = [
-        {**group, "rules": [rule for rule in group["rules"] if (rule.get("alert") in BY_DEVICE) == is_by_device]}
-        for group in rules["groups"]
-    ]
-    return {"groups": [group for group in groups if group["rules"]]}
-
-
-def _replayed(folder: Path, rules: Mapping[str, Any], series: Mapping[str, list[str]], scrapes: int) -> str:
-    rule_file = folder / "healthy.rules.yml"
-    rule_file.write_text(json.dumps(rules), encoding="utf-8")  # JSON is YAML
+def _replayed(series: Mapping[str, list[str]], scrapes: int, file: Path) -> str:
     document = {
-        "rule_files": [str(rule_file)],
+        "rule_files": [str(RULES)],
         "evaluation_interval": f"{STEP_S}s",
         "tests": [
             {
@@ -145,8 +123,7 @@ def _replayed(folder: Path, rules: Mapping[str, Any], series: Mapping[str, list[
             }
         ],
     }
-    file = folder / "healthy.test.yml"
-    file.write_text(json.dumps(document), encoding="utf-8")
+    file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     promtool = find_program("promtool", "prometheus")
     found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, check=False, timeout=3600)
     return "" if found.returncode == 0 else found.stdout + found.stderr

@@ -8,6 +8,7 @@ from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.fluids import known_fluid
 from rackflow.physics import dew_point_celsius
+from rackflow.process.slices import run_through
 from rackflow.series import series_key
 
 SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
@@ -330,10 +331,12 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     decoder = Decoder("1.3.6", 1, 1)
     slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
     planned = PlannedInputs()
-    found = planned.of("fast", slots, "pdu")
+    assert planned.of("fast", slots) is None, "they must be found first"
+    found = run_through(planned.finding("fast", slots, "pdu"))
     first, second, third = (slot.key for slot in slots)
-    assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),))
-    assert planned.of("fast", slots, "pdu") is found
-    assert planned.of("fast", slots[:2], "pdu") is None, "two phases have no unbalance"
-    assert planned.of("slow", slots, "env") is None
-    assert planned.of("slow", (), "cdu") == Inputs((), ())
+    assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),), makes_any=True)
+    assert planned.of("fast", slots) is found
+    assert planned.of("fast", slots[:2]) is None, "it is another plan"
+    assert run_through(planned.finding("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
+    assert not run_through(planned.finding("slow", slots, "env")).makes_any
+    assert run_through(planned.finding("slow", (), "cdu")).makes_any

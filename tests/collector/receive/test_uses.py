@@ -57,10 +57,11 @@ def test_whoever_looks_learns_which_agent_is_beyond_its_budget_and_which_key_hel
     uses = Uses(budgets(series=1))
     assert admitted(uses, readings(SUPPLY, loop(1))) == [SUPPLY]
     assert admitted(uses, readings(SUPPLY), account=GW4) == [SUPPLY]
-    assert uses.beyond(1.0) == {GW3: True, GW4: False}
+    assert uses.beyond(1.0) == {GW3: True}
     assert admitted(uses, readings(SUPPLY, loop(1)), now=BEYOND_S - 1) == [SUPPLY]
-    assert uses.beyond(BEYOND_S + 1) == {GW3: True, GW4: False}
-    assert uses.beyond(2 * BEYOND_S) == {GW3: False, GW4: False}
+    assert uses.beyond(BEYOND_S + 1) == {GW3: True}
+    assert uses.beyond(2 * BEYOND_S) == {GW3: False}
+    assert uses.beyond(3600.0 + BEYOND_S) == {}, "nothing stays of an agent that is retired"
     (told,) = caplog.messages  # once, however often it is refused
     assert re.search(r"site=cas1 agent=gw-3 .*budget of 11 series.*device=cdu-07 .*Raise budgets\.series", told)
 
