@@ -14,6 +14,7 @@ from agent.loop import AgentContext, Attempt, Reporter
 from agent.poll import SnmpPoller
 from agent.profile import load_profiles
 from agent.self_metrics import Counters
+from collector.budgets import AgentBudget, Budgets
 from collector.problems import Monitor, load_table
 from collector.receive import Delivery
 from collector.web.exposition import render
@@ -85,13 +86,20 @@ def _take(inlet: Inlet, batch: Batch) -> None:
     delivery = Delivery(f"rackflow/v1/bench/gw/batch/{batch.device}", payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
     if not inlet.ingest.process(delivery).lines:
         raise RuntimeError(f"a message of the workload was refused: {inlet.failures()}")
+    if inlet.failures():
+        raise RuntimeError(f"readings of the workload were refused: {inlet.failures()}")
+
+
+def _inlet(folder: Path) -> Inlet:
+    """One that refuses nothing of these workloads."""
+    return Inlet(folder, budgets=Budgets(AgentBudget(1000, 100_000, 1 << 28), agents=10, sites=3), series_limit=100_000)
 
 
 @contextmanager
 def store() -> Iterator[Work]:
     """Messages of a rack PDU, from the payload to lines for the store, with the latest values updated."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = Inlet(Path(folder))
+        inlet = _inlet(Path(folder))
         _take(inlet, _batch(0, 1))
         batches = [_batch(0, seq) for seq in range(2, BATCHES + 2)]
 
@@ -106,7 +114,7 @@ def store() -> Iterator[Work]:
 def scrape() -> Iterator[Work]:
     """Scrapes of 2,000 series between which all have changed."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = Inlet(Path(folder))
+        inlet = _inlet(Path(folder))
         for device in range(DEVICES):
             _take(inlet, _batch(device, device + 1, 20))
 
@@ -124,7 +132,7 @@ def scrape() -> Iterator[Work]:
 def problems() -> Iterator[Work]:
     """Looks for problems among UPSs whose readings have changed far from each limit, as nearly all do."""
     with tempfile.TemporaryDirectory() as folder:
-        inlet = Inlet(Path(folder))
+        inlet = _inlet(Path(folder))
         for device in range(DEVICES):
             _take(inlet, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
         monitor = Monitor(

@@ -44,9 +44,10 @@ class Inlet:
         sites: frozenset[str] | None = None,
         budgets: Budgets = BUDGETS,
         assigned: Mapping[tuple[str, str], str] | None = None,
+        series_limit: int = 1000,
     ) -> None:
         self.folder = folder
-        self.latest, self.tally = Latest(1000), Counters()
+        self.latest, self.tally = Latest(series_limit), Counters()
         self.owners, self.uses = Owners(budgets, assigned), Uses(budgets)
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
