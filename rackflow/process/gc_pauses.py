@@ -18,8 +18,9 @@ from typing import Final
 # A fifth of the 50 ms that nothing may hold an event loop for.
 LONG_S: Final = 0.01
 # New objects before the youngest are looked at, and how many such collections before the next older ones are. With what waits between
-# broker and store below the first, hardly any are needed; a look at 90,000, which is what all three then have, takes 20 to 30 ms. Rings
-# that nobody refers to wait for as long: 2 MB, at some 200 bytes an object.
+# broker and store below the first, hardly any are needed; a look at 90,000, which is what all three then have, takes 20 to 30 ms. On two
+# cores that have no time left (`make campus`) it takes up to 190 ms, and nearly all that holds a loop there for longer than 35 ms is such a
+# look; with half as many objects it was no shorter. Rings that nobody refers to wait for as long: 2 MB, at some 200 bytes an object.
 THRESHOLDS: Final = (10_000, 2, 2)
 
 
