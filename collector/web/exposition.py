@@ -254,9 +254,11 @@ def series_lines(owner: DeviceState | AgentState, base: str) -> tuple[SeriesLine
 
 
 def _series(families: Families, owner: DeviceState | AgentState, base: str) -> None:
-    for part in series_lines(owner, base):
-        if families.names is None or part.name in families.names:
-            families[part.name].append(part.filled())
+    parts = series_lines(owner, base)
+    if families.names is not None:
+        parts = tuple(each for each in parts if families.wants(each.name))
+    for part in parts:
+        families[part.name].append(part.filled())
 
 
 def add_agent(families: Families, agent: AgentState, observations: Observations) -> None:
