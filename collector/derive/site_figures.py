@@ -179,8 +179,7 @@ class SiteFigures:
         self._before = values  # frees those of the cycle before, which takes as long as a slice
         yield
         if self._accounts is not None:
-            found += self.energy_records.cycle(self._accounts, values, wall_s)
-            yield
+            found += yield from self.energy_records.cycle_steps(self._accounts, values, wall_s)
         return found
 
     def explain_steps(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:

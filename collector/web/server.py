@@ -260,17 +260,16 @@ class WebServer:
     async def _reload(self) -> None:
         """Use certificates, passwords and headers anew when their files change; what cannot be used changes nothing."""
         path = self._config.web_config
-        known = await in_own_thread(self._access.signature, "web-config")
+        refused: tuple[object, ...] = ()
         while path is not None:
             await asyncio.sleep(RELOAD_S)
-            now = await in_own_thread(self._access.signature, "web-config")
-            if now == known:
+            changes = await in_own_thread(self._access.changes, "web-config")
+            if changes in ((), refused):
                 continue
             try:
                 access = await in_own_thread(partial(load_access, path), "web-config")
-                known = await in_own_thread(access.signature, "web-config")
             except ConfigError as error:
-                known = now
+                refused = changes
                 self._failures.count("http", error)
                 log.error("web configuration not reloaded, the one before stays in use: %s", error)  # noqa: TRY400 - one line
                 continue

@@ -160,6 +160,10 @@ def _secret_files(data: object) -> list[Path]:
     return files + [Path(folder) / each.removeprefix("credential:") for each in texts if each.startswith("credential:")]
 
 
+Stamp = tuple[int, int, int]
+"""Time of change in nanoseconds, size and inode of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What a file says, ready to use, and the files that it came from."""
@@ -169,29 +173,35 @@ class Access:
     tokens: tuple[tuple[str, str], ...] = ()
     """Names of tokens, and the SHA-256 of each in hexadecimal."""
     headers: tuple[tuple[str, str], ...] = ()
-    files: tuple[Path, ...] = ()
+    files: tuple[tuple[Path, Stamp | None], ...] = ()
+    """With their stamps from before they were read: what changes while it is read counts as changed."""
 
-    def signature(self) -> tuple[object, ...]:
-        """Changes when one of the files does; a file that is gone counts as changed. Blocks."""
-        return tuple(_stamp(path) for path in self.files)
+    def changes(self) -> tuple[Stamp | None, ...]:
+        """The present stamps of all files if one of them has changed; a file that is gone counts as changed. Blocks."""
+        now = tuple(_stamp(path) for path, _ in self.files)
+        return now if now != tuple(stamp for _, stamp in self.files) else ()
 
 
 def load_access(path: Path | None) -> Access:
     """Read a web configuration file, with the certificates that it names. Raises ConfigError, which names file, key and remedy."""
     if path is None:
         return Access()
+    stamps = [(path, _stamp(path))]
     text = read_text_file(path)
     data = load_yaml_text(text, str(path)) or {}
+    stamps += [(each, _stamp(each)) for each in _secret_files(data)]
     found = check_config(data, WebFile, str(path), text)
     tls = found.tls_server_config
     named = [tls.cert_file, tls.key_file, tls.client_ca_file] if tls is not None else []
+    # Relative to the file's folder, as in Prometheus.
+    certificates = [path.parent / each for each in named if each is not None]
+    stamps += [(each, _stamp(each)) for each in certificates]
     return Access(
         context=_context(tls, path) if tls is not None else None,
         users=tuple((name, each.get_secret_value()) for name, each in found.basic_auth_users.items()),
         tokens=tuple((name, each.get_secret_value()) for name, each in found.bearer_auth_tokens.items()),
         headers=tuple(found.http_server_config.headers.items()),
-        # Relative to the file's folder, as in Prometheus.
-        files=(path, *(path.parent / each for each in named if each is not None), *_secret_files(data)),
+        files=tuple(stamps),
     )
 
 
@@ -210,7 +220,7 @@ def _context(tls: TlsServer, path: Path) -> ssl.SSLContext:
     return context
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> Stamp | None:
     try:
         found = path.stat()
     except OSError:

@@ -1,20 +1,20 @@
 """Energy accounting of a site: PUE, carbon, water and reuse over windows of complete hours.
 
 No energy may be counted twice or as the wrong kind. `plan_accounts` handles meters below meters, CDU pumps on rack PDUs, and meters of
-the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on site. Each
-figure uses only the hours in which all of its quantities were counted, and states their share of the window.
+the whole site beside meters of its feeds; after that, everything is a sum, and `balance.py` says what of it was generated on site.
+`statement.py` makes the figures of it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf, isfinite
+from math import inf
 
 from collector.derive.energy.balance import Balance, balance_of, is_source
 from collector.derive.energy.bounds import ENERGY_RESOLUTION_J, WATER_RESOLUTION_M3, rated_w, rated_water_m3_per_s
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Bound
-from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals, total
+from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
 from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
@@ -26,9 +26,6 @@ _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
 PASSING = ("racks:", "pumps:")
 """Quantities of loops, kept for a day: a large site has hundreds of loops, and a year of their hours would be most of the file."""
-# Share of a window's hours that a ratio must rest on. A chosen value: with less than half, the missing hours may be all nights.
-_MIN_COVERAGE = 0.5
-Formula = Callable[[Sequence[Hour]], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,137 +238,8 @@ def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: fl
     totals.forget(int(wall_s // HOUR_S), passing)
 
 
-class Statement:
-    """The figures of one site's totals at one hour."""
-
-    def __init__(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, hour: int) -> None:
-        self._accounts = accounts
-        self._totals = totals
-        self._factors = factors
-        self._hour = hour
-        of = {kind: sorted(each for each in accounts.quantities if each.startswith(f"{kind}:")) for kind in _KINDS}
-        self._facility, self._it, self._water, self._reuse = (of[kind] for kind in _KINDS)
-        self._pv = sorted(each for each in accounts.quantities if each.startswith("pv:"))
-        if self._facility:
-            self._facility = sorted(filter(is_source, accounts.quantities))
-
-    def figures(self) -> Iterator[Figure]:
-        """Every figure that the site has the meters for, over every window."""
-        facility, it_meters, site = self._facility, self._it, ("site", self._accounts.site)
-        both = [*facility, *it_meters]
-        for window, length in WINDOWS_H.items():
-            label = ("window", window)
-            if facility and it_meters:
-                pue = ("category", self._accounts.category)
-                yield self._over(
-                    "dcim_site_interim_pue_ratio", (site, pue, label), length, both, self._ratio(facility, it_meters)
-                )
-            for loop in self._accounts.loops if window in _LOOP_WINDOWS else ():
-                racks, pumps = [f"racks:{loop}"], [f"pumps:{loop}"]
-                ppue = self._ratio([*racks, *pumps], racks)
-                labels = (site, ("loop", loop), label)
-                yield self._over("dcim_loop_interim_ppue_ratio", labels, length, [*racks, *pumps], ppue)
-            if it_meters and self._water:
-                wue = self._ratio(self._water, it_meters, 1000 * KWH_J)
-                needs = [*self._water, *it_meters]
-                yield self._over("dcim_site_wue_liters_per_kilowatt_hour", (site, label), length, needs, wue)
-            if facility and self._pv:
-                yield self._over(
-                    "dcim_site_pv_self_consumption_ratio", (site, label), length, facility, self._pv_used_of(self._pv)
-                )
-                yield self._over(
-                    "dcim_site_pv_share_ratio", (site, label), length, facility, self._pv_used_of(facility)
-                )
-            if facility and self._reuse:
-                erf = self._ratio(self._reuse, facility)
-                yield self._over("dcim_site_erf_ratio", (site, label), length, [*self._reuse, *facility], erf)
-            if facility:
-                yield from self._carbon((site, label), length)
-
-    def _carbon(self, labels: tuple[Label, ...], length: int) -> Iterator[Figure]:
-        hours = self._known_hours(length)
-        share = len(hours) / length
-        contracts = [*self._accounts.contracts]
-        load_j = sum(each.balance.used for each in hours.values())
-        if contracts or self._accounts.profile_w or self._pv:
-            renewable_j = sum(each.green + each.balance.pv_used for each in hours.values())
-            ref = min(1.0, renewable_j / load_j) if load_j else None
-            yield _figure("dcim_site_ref_ratio", labels, ref, share)
-        known = {hour: entry for hour, entry in hours.items() if self._factors.at(hour) is not None}
-        share = len(known) / length
-        grams, free_j, guessed, it_j, free_known = 0.0, 0.0, 0, 0.0, bool(known)
-        for hour, each in known.items():
-            factor = self._factors.at(hour)
-            if factor is None:
-                continue
-            grid = each.balance.grid
-            grams += grid / KWH_J * factor.grams_per_kwh
-            guessed += factor.estimated
-            it_j += each.it_used
-            # Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour
-            # ("24/7 CFE: Methodologies and Metrics", Google 2021). What generators burn is not free, and its carbon is not the grid's.
-            used = min(each.green, grid)
-            free_known = free_known and factor.carbon_free_ratio is not None
-            free_j += each.balance.pv_used + used + (grid - used) * (factor.carbon_free_ratio or 0.0)
-        it_kwh = it_j / KWH_J
-        cue = grams / 1000 / it_kwh if it_kwh else None
-        yield _figure("dcim_site_cue_kilograms_per_kilowatt_hour", labels, cue, share)
-        load_j = sum(each.balance.used for each in known.values())
-        score = free_j / load_j if load_j and free_known else None
-        why = "" if free_known else "the carbon-free share of the grid is not known"
-        yield _figure("dcim_site_carbon_free_energy_ratio", labels, score, share, why)
-        yield _figure("dcim_site_carbon_estimated_ratio", labels, guessed / len(known) if known else None, share)
-
-    def _known_hours(self, length: int) -> dict[int, "_HourEnergy"]:
-        """Energy of each hour in which the facility, contracts and IT were metered."""
-        found = {}
-        needs = [*self._facility, *self._it, *self._accounts.contracts]
-        for hour in range(self._hour - length, self._hour):
-            entry = self._totals.hours.get(hour)
-            if entry is not None and all(entry.has(each) for each in needs):
-                found[hour] = _of_hour(entry, hour, self._facility, self._it, self._accounts)
-        return found
-
-    def _ratio(self, above: Sequence[str], below: Sequence[str], factor: float = 1.0) -> Formula:
-        def ratio(hours: Sequence[Hour]) -> float:
-            return factor * self._sum(hours, above) / self._sum(hours, below)
-
-        return ratio
-
-    def _sum(self, hours: Sequence[Hour], names: Sequence[str]) -> float:
-        """The sum of quantities; of the facility's, what the site used."""
-        if any(map(is_source, names)):
-            return sum(balance_of(names, hour.amount.__getitem__).used for hour in hours)
-        return sum(total(hours, each) for each in names)
-
-    def _pv_used_of(self, whole: Sequence[str]) -> Formula:
-        """The roof's energy that was used here, as a share of all of it or of all that the site used."""
-
-        def ratio(hours: Sequence[Hour]) -> float:
-            used = sum(balance_of(self._facility, hour.amount.__getitem__).pv_used for hour in hours)
-            return used / self._sum(hours, whole)
-
-        return ratio
-
-    def _over(
-        self, metric: str, labels: tuple[Label, ...], length: int, needs: Sequence[str], formula: Formula
-    ) -> Figure:
-        hours = self._totals.window(length, self._hour, needs)
-        share = len(hours) / length
-        try:
-            value = formula(hours) if share >= _MIN_COVERAGE else None
-        except ZeroDivisionError:
-            return Figure(output_of(metric, labels, NO_SLOT), None, 0.0, share, ("no energy was used",))
-        return _figure(metric, labels, value, share)
-
-
-_LOOP_WINDOWS = ("hour", "day")
-"""Windows of loops' figures; their hours are kept for a day, see `PASSING`."""
-_KINDS = ("facility", "it", "water", "reuse")
-
-
 @dataclass(frozen=True, slots=True)
-class _HourEnergy:
+class HourEnergy:
     """Energy of one hour, J."""
 
     balance: Balance
@@ -380,25 +248,15 @@ class _HourEnergy:
     it_used: float
 
 
-def _of_hour(
+def hour_energy(
     entry: Hour, hour: int, facility: Sequence[str], it_meters: Sequence[str], accounts: Accounts
-) -> _HourEnergy:
+) -> HourEnergy:
+    """What was metered in an hour, whose `entry` has all of the facility, IT and the contracts. `hour` is numbered since 1970."""
     green = sum(entry.amount[each] for each in accounts.contracts)
     if accounts.profile_w:
         green += accounts.profile_w[hour % 24] * HOUR_S
     balance = balance_of(facility, entry.amount.__getitem__)
-    return _HourEnergy(balance, green, sum(entry.amount[each] for each in it_meters))
-
-
-def _figure(metric: str, labels: tuple[Label, ...], value: float | None, share: float, why: str = "") -> Figure:
-    """A figure, unknown if too few hours were metered or the result is not plausible; `why` explains a None with enough hours."""
-    output = output_of(metric, labels, NO_SLOT)
-    if value is None or share < _MIN_COVERAGE or not (isfinite(value) and output.metric.plausible(value)):
-        reasons = [why] if why and share >= _MIN_COVERAGE else [f"{share:.0%} of the window's hours are metered"]
-        if value is not None and share >= _MIN_COVERAGE:
-            reasons = [f"result {value:.4g} is not plausible"]
-        return Figure(output, None, 0.0, share, tuple(reasons))
-    return Figure(output, value, 0.0, share)
+    return HourEnergy(balance, green, sum(entry.amount[each] for each in it_meters))
 
 
 class Emissions:
@@ -422,7 +280,7 @@ class Emissions:
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
             entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
-                found = _of_hour(entry, hour, facility, (), accounts)
+                found = hour_energy(entry, hour, facility, (), accounts)
                 residual = factor.grams_per_kwh if factors.residual is None else factors.residual
                 self.location_g += found.balance.grid / KWH_J * factor.grams_per_kwh
                 self.market_g += max(found.balance.grid - found.green, 0.0) / KWH_J * residual

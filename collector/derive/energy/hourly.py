@@ -179,11 +179,13 @@ class HourlyTotals:
                         counted.pop(quantity, None)
                     self.changed.add(number)
 
-    def window(self, hours: int, now_hour: int, quantities: Iterable[str]) -> list[Hour]:
-        """Those hours of the window, which ends with the last complete hour, in which all these quantities were counted."""
+    def window(self, length: int, now_hour: int, quantities: Iterable[str]) -> Iterator[tuple[int, Hour]]:
+        """Those hours of the window, which ends with the last complete hour, in which all these quantities were counted; by number."""
         wanted = tuple(quantities)
-        found = (self.hours.get(hour) for hour in range(now_hour - hours, now_hour))
-        return [hour for hour in found if hour is not None and all(hour.has(each) for each in wanted)]
+        for number in range(now_hour - length, now_hour):
+            hour = self.hours.get(number)
+            if hour is not None and all(hour.has(each) for each in wanted):
+                yield number, hour
 
     def without_terms(self) -> list[int]:
         """Changed hours that have no terms yet, such as those that a gap was spread over."""
@@ -235,8 +237,3 @@ def _add_seconds(seconds: dict[str, float], quantity: str, more_s: float) -> Non
     seconds[quantity] = seconds.get(quantity, 0.0) + more_s
     if seconds[quantity] < _ROUNDING_S:
         del seconds[quantity]
-
-
-def total(hours: Iterable[Hour], quantity: str) -> float:
-    """Sum of one quantity over hours."""
-    return sum(hour.amount.get(quantity, 0.0) for hour in hours)

@@ -3,19 +3,23 @@
 All of it survives a restart. `Head` and `Hour` are what is kept on disk, their field names included; a new field needs a default.
 """
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import msgspec
 
-from collector.derive.energy.accounting import PASSING, Accounts, Emissions, Statement, intensity, observe
+from collector.derive.energy.accounting import PASSING, Accounts, Emissions, intensity, observe
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Counter
 from collector.derive.energy.coverage import counter_figures, coverage
 from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
+from collector.derive.energy.statement import Statement
 from collector.derive.engine import PART, Figure, Values, withdrawn
 from rackflow.process.bulkhead import Failures
+
+_FIGURES_PER_SLICE = 100
 
 
 class Head(msgspec.Struct):
@@ -53,16 +57,23 @@ class EnergyRecords:
     _last: list[Figure] = field(default_factory=list)
     _terms: Terms | None = None
 
-    def cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure]:
-        """Count this cycle; return all figures over complete hours, and the present ones. If that fails, all are unknown."""
-        found = self.failures.attempt(PART, lambda: self._cycle(accounts, values, wall_s), otherwise=None)
+    def cycle_steps(self, accounts: Accounts, values: Values, wall_s: float) -> Generator[None, None, Sequence[Figure]]:
+        """Count this cycle; return all figures over complete hours, and the present ones. If that fails, all are unknown.
+
+        Yields after each slice.
+        """
+        steps = self._cycle_steps(accounts, values, wall_s)
+        found = yield from self.failures.attempt_steps(PART, steps, otherwise=None)
         if found is None:
             found = withdrawn(self._last)
         self._last = found
         return found
 
-    def _cycle(self, accounts: Accounts, values: Values, wall_s: float) -> list[Figure] | None:
+    def _cycle_steps(
+        self, accounts: Accounts, values: Values, wall_s: float
+    ) -> Generator[None, None, list[Figure] | None]:
         observe(accounts, self.totals, values, wall_s, self.failures)
+        yield
         hour = int(wall_s // HOUR_S)
         about = (hour, accounts)
         if self._stated[0] != about:
@@ -70,15 +81,17 @@ class EnergyRecords:
             self._terms = terms_of(accounts, self.factors, hour)
             self._learn_factors()
             self.emissions.advance(accounts, self.totals, self.factors, hour)
-            figures = list(Statement(accounts, self.totals, self.factors, hour).figures())
-            figures += coverage(accounts, self.totals, hour)
+            yield
+            figures = yield from Statement(accounts, self.totals, self.factors, hour).figure_steps()
+            figures += yield from _listed(coverage(accounts, self.totals, hour))
             self._stated = about, figures
         if self._terms is not None:
             self.totals.set_terms(hour, self._terms)
         for number in self.totals.without_terms():  # hours over which a gap was spread
             self.totals.set_terms(number, terms_of(accounts, self.factors, number))
         now = [*self.emissions.figures(accounts), *intensity(accounts, self.factors, hour)]
-        return [*self._stated[1], *now, *counter_figures(accounts, self.totals)]
+        counters = yield from _listed(counter_figures(accounts, self.totals))
+        return [*self._stated[1], *now, *counters]
 
     def _learn_factors(self) -> None:
         """A carbon factor that arrives after its hour replaces the one by which the hour was accounted."""
@@ -128,3 +141,12 @@ def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:
         factors.at(hour),
         factors.residual,
     )
+
+
+def _listed(figures: Iterator[Figure]) -> Generator[None, None, list[Figure]]:
+    """All of them. Yields after each slice."""
+    found = list[Figure]()
+    while some := list(islice(figures, _FIGURES_PER_SLICE)):
+        found += some
+        yield
+    return found

@@ -15,7 +15,7 @@ import uvloop
 
 from collector.ledger import encode_snapshot, read_any
 from collector.ledger.tables import LedgerSnapshot
-from collector.web import server
+from collector.web import server, web_config
 from collector.web.access import Authentication, Hosts, Pace
 from collector.web.web_config import load_access
 from rackflow import ConfigError, RackflowError
@@ -202,6 +202,34 @@ def trusting(folder: Path, name: str, client: str | None = None) -> ssl.SSLConte
     if client is not None:
         context.load_cert_chain(folder / f"{client}.pem", folder / f"{client}.key")
     return context
+
+
+@pytest.mark.parametrize("reader", ["read_text_file", "read_secret", "_context"])
+def test_a_file_that_is_replaced_while_it_is_read_counts_as_changed(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate(tmp_path, "old")
+    secret = tmp_path / "token"
+    secret.write_text(TOKEN)
+    secret.chmod(0o600)
+    tls = "tls_server_config: {cert_file: old.pem, key_file: old.key}"
+    path = written(tmp_path, f"{tls}\nbearer_auth_tokens: {{a: 'file:{secret}'}}")
+    assert load_access(path).changes() == ()
+    read = getattr(web_config, reader)
+    replaced = {"read_text_file": path, "read_secret": secret, "_context": tmp_path / "old.pem"}[reader]
+
+    def then_replace(*args: object) -> object:
+        found = read(*args)
+        new = tmp_path / "new"
+        new.write_bytes(replaced.read_bytes() + b"\n")
+        new.replace(replaced)
+        return found
+
+    monkeypatch.setattr(web_config, reader, then_replace)
+    access = load_access(path)
+    assert access.changes() != ()
+    replaced.unlink()
+    assert access.changes() != ()
 
 
 async def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

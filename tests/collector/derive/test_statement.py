@@ -1,0 +1,29 @@
+"""Figures over a year of hours."""
+
+import pytest
+
+from collector.derive.energy.accounting import Accounts
+from collector.derive.energy.carbon import Factors
+from collector.derive.energy.hourly import Hour, HourlyTotals
+from collector.derive.energy.statement import Statement
+from rackflow.process.slices import EACH_STEP, in_slices
+from tests.turns import CALLS_OF_50_MS, Turns
+
+NOW_HOUR = 500_000
+AMOUNTS = {"facility:main": 1.2e9, "it:ups": 1.0e9, "pv:roof": 0.3e9}
+
+
+async def test_a_year_of_hours_is_looked_at_in_slices() -> None:
+    """It held the collector for half a second once an hour."""
+    totals = HourlyTotals()
+    for hour in range(NOW_HOUR - 8760, NOW_HOUR):
+        totals.hours[hour] = Hour(dict(AMOUNTS), dict.fromkeys(AMOUNTS, 3600.0))
+    accounts = Accounts("hall", (), "1", (), (), (), "", frozenset(AMOUNTS))
+    async with Turns().counted() as turns:
+        found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
+    values = {(each.output.metric.name, dict(each.output.labels)["window"]): each.value for each in found}
+    assert values["dcim_site_interim_pue_ratio", "year"] == pytest.approx(1.5)
+    assert values["dcim_site_pv_share_ratio", "month"] == pytest.approx(0.2)
+    assert values["dcim_site_ref_ratio", "day"] == pytest.approx(0.2)
+    assert all(each.share == 1.0 for each in found if "pv" in each.output.metric.name)
+    assert max(turns.calls) < CALLS_OF_50_MS / 5 < sum(turns.calls)
