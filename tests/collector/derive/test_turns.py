@@ -27,7 +27,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
     site = parse_site(site_text(RACKS), "site.yaml")
     latest, keys, failures = Latest(10_000_000), SeriesKeys(10_000_000), Failures()
     figures = LatestFigures(60.0)
-    deriver = Deriver(latest, figures, site, Settings(), 0.01, {}, failures)
+    deriver = Deriver(latest, figures, site, Settings(), 1.0, {}, failures)
     api, live = (
         api_over(site, latest, figures),
         Live(),
