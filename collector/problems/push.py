@@ -6,9 +6,10 @@ is in it is halved, so that one problem that it cannot take keeps it from no oth
 """
 
 import asyncio
+import heapq
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -221,10 +222,15 @@ class Pusher:
         for key in [key for key, each in self._waiting.items() if self._target.is_stale(each, wall_s)]:
             del self._waiting[key]
 
+    def _most_urgent(self, refused: Container[Key]) -> list[Tracked]:
+        """What the next request has: after an outage, what is critical must not wait behind thousands of warnings."""
+        open_ones = (each for key, each in self._waiting.items() if key not in refused)
+        return heapq.nsmallest(self._most, open_ones, key=lambda each: _RANK[each.problem.severity])
+
     async def _deliver(self, session: aiohttp.ClientSession) -> bool:
         refused: dict[Key, int] = {}
         has_accepted = False
-        while some := [each for key, each in self._waiting.items() if key not in refused][: self._most]:
+        while some := self._most_urgent(refused):
             reports = [(each, describe(each, 0, self._runbook_base)) for each in some]
             body = self._target.body(reports, time.time())
             status = await self._post(session, body) if body is not None else OK

@@ -90,6 +90,12 @@ def smoke(device: str, *, ago_s: float = 1.0, ended_ago_s: float | None = None) 
     )
 
 
+def warning(device: str) -> Tracked:
+    """A UPS whose test failed a second ago."""
+    problem, labels = load_table().problems["DcimUpsTestFailed"], labels_of({"site": "s", "device": device})
+    return Tracked(problem, labels, ("u",), 1.0, 1.0, is_active=True, since_s=time.time() - 1.0)
+
+
 def devices(got: Sequence[tuple[float, Any]]) -> list[str]:
     return [each["labels"]["device"] for _, document in got for each in document["problems"]]
 
@@ -115,6 +121,15 @@ async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(mo
         await until(lambda: one.failures.counts[PUSH_PART, "TimeoutError"] >= 2, "given up and tried again")
         one.tell(smoke("b"))
         await until(lambda: devices(asked)[-2:] == ["a", "b"], "both in one request")
+
+
+async def test_what_is_critical_is_told_before_the_warnings_that_waited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push, "MAX_SENT", 2)
+    warnings = [warning(each) for each in "abcd"]
+    async with answering(works) as (url, got), Pushing(hook(url)) as one:
+        one.tell(*warnings, smoke("z"))
+        await until(lambda: len(devices(got)) == 5, "all are told")
+    assert devices(got) == ["z", "a", "b", "c", "d"]
 
 
 async def test_what_ends_while_its_beginning_is_sent_and_what_begins_while_its_end_is_is_told(
