@@ -10,17 +10,31 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from rackflow.recording import IP_ADDRESS, NULL, OBJECT_IDENTIFIER, OCTET_STRING, OPAQUE, OPAQUE_FLOAT, Record
+from rackflow.recording import (
+    COUNTER32,
+    COUNTER64,
+    GAUGE32,
+    INTEGER,
+    IP_ADDRESS,
+    NULL,
+    OBJECT_IDENTIFIER,
+    OPAQUE_FLOAT,
+    TIMETICKS,
+    Record,
+)
 from simulator.snmp.objects import OIDS_KEPT, Absent, Binding, Key
 
 GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5
 _REQUESTS: Final = (GET, NEXT, SET, BULK)
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 2, 4, 5, 6, 0x30
+_INTEGERS: Final = frozenset({INTEGER, COUNTER32, GAUGE32, TIMETICKS, COUNTER64})
 _ABSENT: Final = {Absent.NO_SUCH_OBJECT: 0x80, Absent.NO_SUCH_INSTANCE: 0x81, Absent.END_OF_MIB_VIEW: 0x82}
 # X.690, 8.1.3: the top bit of the length octet marks the long form. In an OID the same bit says that more octets follow.
 _MORE: Final = 0x80
 # X.690, 8.19.4: the first two arcs share one number, 40 times the first plus the second.
 _SECOND_ARC: Final = 40
+# Lists of variables whose OIDs are remembered. One has up to 1.5 kB.
+REQUESTS_KEPT: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +58,7 @@ def decode_request(data: bytes) -> Request:
         (message,) = _each(data, _SEQUENCE)
         (version_tag, version), (community_tag, community), (kind, pdu) = _parts(message)
         (_, number), (_, first), (_, second), (list_tag, bindings) = _parts(pdu)
-        keys = []
-        for binding in _each(bindings, _SEQUENCE):
-            (oid_tag, oid), _ = _parts(binding)
-            if oid_tag != _OID:
-                raise ValueError("a variable has no OID")
-            keys.append(_decode_oid(oid))
+        keys = _decode_keys(bindings)
     # Truncated messages end in an IndexError; wrong counts of values end in a ValueError by unpacking.
     except (IndexError, struct.error) as error:
         raise ValueError(str(error)) from error
@@ -63,9 +72,21 @@ def decode_request(data: bytes) -> Request:
         number=_signed(number),
         first=_signed(first),
         second=_signed(second),
-        keys=tuple(keys),
+        keys=keys,
         bindings=bindings,
     )
+
+
+# Pollers ask for the same objects again and again, and all devices of a family have the same.
+@lru_cache(REQUESTS_KEPT)
+def _decode_keys(bindings: bytes) -> tuple[Key, ...]:
+    keys = []
+    for binding in _each(bindings, _SEQUENCE):
+        (oid_tag, oid), _ = _parts(binding)
+        if oid_tag != _OID:
+            raise ValueError("a variable has no OID")
+        keys.append(_decode_oid(oid))
+    return tuple(keys)
 
 
 def _signed(octets: bytes) -> int:
@@ -81,7 +102,7 @@ def encode_response(request: Request, bindings: bytes, error: int = 0, index: in
 
 def encode_bindings(bindings: Iterable[Binding]) -> bytes:
     """The variable bindings in BER, without the sequence around them."""
-    return b"".join(_wrapped(_SEQUENCE, _wrapped(_OID, _encode_oid(key)) + _value(answer)) for key, answer in bindings)
+    return b"".join([_wrapped(_SEQUENCE, _encode_oid(key) + _value(answer)) for key, answer in bindings])
 
 
 def _value(answer: Record | Absent) -> bytes:
@@ -89,16 +110,16 @@ def _value(answer: Record | Absent) -> bytes:
         return _wrapped(_ABSENT[answer], b"")
     # A recording's tag is the BER tag in decimal, so that most types need no table.
     tag, value = int(answer.tag), answer.value
+    if answer.tag in _INTEGERS:
+        return _integer(value if isinstance(value, int) else 0, tag)
     if answer.tag == NULL:
         return _wrapped(_NULL, b"")
     if answer.tag == OBJECT_IDENTIFIER:
-        return _wrapped(_OID, _encode_oid(tuple(map(int, str(value).split(".")))))
+        return _encode_oid(tuple(map(int, str(value).split("."))))
     if answer.tag == IP_ADDRESS:
         return _wrapped(tag, ipaddress.IPv4Address(str(value)).packed)
-    if answer.tag in {OCTET_STRING, OPAQUE}:
-        octets = OPAQUE_FLOAT + struct.pack(">f", value) if isinstance(value, float) else value
-        return _wrapped(tag, octets if isinstance(octets, bytes) else b"")
-    return _integer(value if isinstance(value, int) else 0, tag)
+    octets = OPAQUE_FLOAT + struct.pack(">f", value) if isinstance(value, float) else value
+    return _wrapped(tag, octets if isinstance(octets, bytes) else b"")
 
 
 def _integer(value: int, tag: int = _INTEGER) -> bytes:
@@ -115,6 +136,7 @@ def _wrapped(tag: int, content: bytes) -> bytes:
 
 @lru_cache(OIDS_KEPT)
 def _encode_oid(key: Key) -> bytes:
+    """With its tag and length."""
     # X.690, 8.19.2: base 128, most significant group first.
     octets = bytearray()
     for arc in (key[0] * _SECOND_ARC + key[1], *key[2:]):
@@ -122,7 +144,7 @@ def _encode_oid(key: Key) -> bytes:
         while arc := arc >> 7:
             part.append(arc & 0x7F | _MORE)
         octets += bytes(reversed(part))
-    return bytes(octets)
+    return _wrapped(_OID, bytes(octets))
 
 
 @lru_cache(OIDS_KEPT)

@@ -48,9 +48,9 @@ class CommunityLink(Link):
         objects = self.device.objects
         try:
             if request.kind == GET:
-                found = objects.get(request.keys, self._room)
+                found = objects.get(request.keys)
             elif request.kind == NEXT:
-                found = objects.get_next(request.keys, self._room, counter64=request.version > 0)
+                found = objects.get_next(request.keys, counter64=request.version > 0)
             elif request.kind == BULK:
                 found = objects.get_bulk(request.keys, request.first, request.second, self._room)
             else:
@@ -58,11 +58,16 @@ class CommunityLink(Link):
                 error = _NOT_WRITABLE if request.version else _NO_SUCH_NAME
                 return encode_response(request, request.bindings, error, 1)
         except TooBigError:
-            return encode_response(request, b"" if request.version else request.bindings, _TOO_BIG)
+            return _too_big(request)
         missing = _missing_in_v1(found) if request.version == 0 else 0
         if missing:
             return encode_response(request, request.bindings, _NO_SUCH_NAME, missing)
-        return encode_response(request, encode_bindings(found))
+        bindings = encode_bindings(found)
+        return encode_response(request, bindings) if len(bindings) <= self._room else _too_big(request)
+
+
+def _too_big(request: Request) -> bytes:
+    return encode_response(request, b"" if request.version else request.bindings, _TOO_BIG)
 
 
 def _missing_in_v1(found: Sequence[Binding]) -> int:

@@ -35,7 +35,7 @@ from rackflow.recording import (
     TIMETICKS,
 )
 from simulator.snmp.link import Link, LinkedDevice
-from simulator.snmp.objects import Absent, Binding, TooBigError
+from simulator.snmp.objects import Absent, Binding, TooBigError, fitting
 from simulator.snmp.users import SnmpUser
 
 log = logging.getLogger(__name__)
@@ -177,9 +177,9 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
         response = v2c.apiPDU.get_response(request)
         try:
             if request.tagSet == _GET:
-                found = objects.get(keys, room)
+                found = fitting(objects.get(keys), room)
             elif request.tagSet == _NEXT:
-                found = objects.get_next(keys, room, counter64=version > 0)
+                found = fitting(objects.get_next(keys, counter64=version > 0), room)
             elif request.tagSet == _BULK:
                 once, repeat = v2c.apiBulkPDU.get_non_repeaters(request), v2c.apiBulkPDU.get_max_repetitions(request)
                 found = objects.get_bulk(keys, int(once), int(repeat), room)

@@ -74,21 +74,18 @@ class SnmpObjects:
     def __contains__(self, oid: str) -> bool:
         return parse_oid(oid) in self._records
 
-    def get(self, keys: Sequence[Key], room: int) -> list[Binding]:
-        """Answer to GET in at most `room` octets. Raises TooBigError."""
-        return _fitting([(key, self._find(key)) for key in keys], room)
+    def get(self, keys: Sequence[Key]) -> list[Binding]:
+        """Answer to GET."""
+        return [(key, self._find(key)) for key in keys]
 
-    def get_next(self, keys: Sequence[Key], room: int, *, counter64: bool = True) -> list[Binding]:
-        """Answer to GETNEXT in at most `room` octets. Raises TooBigError.
-
-        Without `counter64` such objects are skipped: SNMPv1 cannot carry them (RFC 3584, 4.2).
-        """
-        return _fitting([self._after(key, counter64=counter64) for key in keys], room)
+    def get_next(self, keys: Sequence[Key], *, counter64: bool = True) -> list[Binding]:
+        """Answer to GETNEXT. Without `counter64` such objects are skipped: SNMPv1 cannot carry them (RFC 3584, 4.2)."""
+        return [self._after(key, counter64=counter64) for key in keys]
 
     def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int, room: int) -> list[Binding]:
         """Answer to GETBULK: as much as fits into `room` octets. Raises TooBigError if not even one binding fits."""
         once = max(0, non_repeaters)
-        found = _fitting([self._after(key) for key in keys[:once]], room)
+        found = fitting([self._after(key) for key in keys[:once]], room)
         room -= sum(map(binding_size, found))
         row = list(keys[once:])
         # The requester's max-repetitions may be huge; the loop ends with the room, or when every column has ended.
@@ -97,7 +94,7 @@ class SnmpObjects:
             for binding in bindings:
                 room -= binding_size(binding)
                 if room < 0:
-                    return found or _fitting([binding], room)
+                    return found or fitting([binding], room)
                 found.append(binding)
             if all(answer is Absent.END_OF_MIB_VIEW for _, answer in bindings):
                 break
@@ -145,11 +142,13 @@ def binding_size(binding: Binding) -> int:
     an answer do no harm; one too many would break the device's limit.
     """
     key, answer = binding
-    value = None if isinstance(answer, Absent) else answer.value
-    return _wrapped(_wrapped(_oid_size(key)) + _wrapped(_value_size(value)))
+    value = 0 if isinstance(answer, Absent) else _value_size(answer.value)
+    size = _wrapped_oid_size(key) + _wrapped(value)
+    return _wrapped(size)
 
 
-def _fitting(bindings: list[Binding], room: int) -> list[Binding]:
+def fitting(bindings: list[Binding], room: int) -> list[Binding]:
+    """The same, if they take at most `room` octets. Raises TooBigError."""
     if sum(map(binding_size, bindings)) > room:
         raise TooBigError
     return bindings
@@ -166,6 +165,10 @@ def _value_size(value: RecordValue) -> int:
 
 
 @lru_cache(OIDS_KEPT)
+def _wrapped_oid_size(key: Key) -> int:
+    return _wrapped(_oid_size(key))
+
+
 def _oid_size(key: Key) -> int:
     return sum(max(1, -(-arc.bit_length() // 7)) for arc in key)
 

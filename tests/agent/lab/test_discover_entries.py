@@ -11,9 +11,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.cli import main
@@ -33,7 +33,7 @@ def ups(**cells: str) -> list[Record]:
     """The recorded UPS (ups-b1, serial number SIM000000002), with some of its texts changed."""
     changed = {{"name": NAME, "serial": SERIAL, "model": MODEL}[key]: text for key, text in cells.items()}
     return [
-        replace(record, value=changed[record.oid].encode()) if record.oid in changed else record
+        msgspec.structs.replace(record, value=changed[record.oid].encode()) if record.oid in changed else record
         for record in read_snmprec(RECORDINGS / "apc-ups.snmprec")
     ]
 
