@@ -102,7 +102,13 @@ def encode_response(request: Request, bindings: bytes, error: int = 0, index: in
 
 def encode_bindings(bindings: Iterable[Binding]) -> bytes:
     """The variable bindings in BER, without the sequence around them."""
-    return b"".join([_wrapped(_SEQUENCE, _encode_oid(key) + _value(answer)) for key, answer in bindings])
+    return b"".join(map(encode_binding, bindings))
+
+
+def encode_binding(binding: Binding) -> bytes:
+    """One variable binding in BER."""
+    key, answer = binding
+    return _wrapped(_SEQUENCE, _encode_oid(key) + _value(answer))
 
 
 def _value(answer: Record | Absent) -> bytes:

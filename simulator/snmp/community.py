@@ -5,9 +5,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rackflow.recording import COUNTER64
-from simulator.snmp.ber import BULK, GET, NEXT, Request, decode_request, encode_bindings, encode_response
+from simulator.snmp.ber import (
+    BULK,
+    GET,
+    NEXT,
+    Request,
+    decode_request,
+    encode_binding,
+    encode_bindings,
+    encode_response,
+)
 from simulator.snmp.link import Link, LinkedDevice
-from simulator.snmp.objects import Absent, Binding, TooBigError
+from simulator.snmp.objects import Absent, Binding, TooBigError, as_many_as_fit
 
 log = logging.getLogger(__name__)
 # Room kept for everything but the variable bindings and the community: version, PDU header and the lengths around them take
@@ -52,7 +61,10 @@ class CommunityLink(Link):
             elif request.kind == NEXT:
                 found = objects.get_next(request.keys, counter64=request.version > 0)
             elif request.kind == BULK:
-                found = objects.get_bulk(request.keys, request.first, request.second, self._room)
+                rows = objects.get_bulk(request.keys, request.first, request.second)
+                once = min(request.first, len(request.keys))
+                parts = as_many_as_fit(map(encode_binding, rows), len, self._room, once)
+                return encode_response(request, b"".join(parts))
             else:
                 # No object can be written. SNMP v1 has no error of its own for that (RFC 3584, 4.4 maps it to noSuchName).
                 error = _NOT_WRITABLE if request.version else _NO_SUCH_NAME

@@ -35,7 +35,7 @@ from rackflow.recording import (
     TIMETICKS,
 )
 from simulator.snmp.link import Link, LinkedDevice
-from simulator.snmp.objects import Absent, Binding, TooBigError, fitting
+from simulator.snmp.objects import Absent, Binding, TooBigError, as_many_as_fit, binding_size, fitting
 from simulator.snmp.users import SnmpUser
 
 log = logging.getLogger(__name__)
@@ -182,7 +182,8 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
                 found = fitting(objects.get_next(keys, counter64=version > 0), room)
             elif request.tagSet == _BULK:
                 once, repeat = v2c.apiBulkPDU.get_non_repeaters(request), v2c.apiBulkPDU.get_max_repetitions(request)
-                found = objects.get_bulk(keys, int(once), int(repeat), room)
+                rows = objects.get_bulk(keys, int(once), int(repeat))
+                found = as_many_as_fit(rows, binding_size, room, min(int(once), len(keys)))
             else:
                 v2c.apiPDU.set_error_status(response, _NOT_WRITABLE)
                 v2c.apiPDU.set_error_index(response, 1)

@@ -2,9 +2,9 @@
 
 import enum
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from rackflow.recording import COUNTER64, Record, RecordValue
 
@@ -25,6 +25,7 @@ class Absent(enum.Enum):
 
 
 Binding = tuple[Key, Record | Absent]
+Part = TypeVar("Part")
 
 
 class TooBigError(Exception):
@@ -82,24 +83,18 @@ class SnmpObjects:
         """Answer to GETNEXT. Without `counter64` such objects are skipped: SNMPv1 cannot carry them (RFC 3584, 4.2)."""
         return [self._after(key, counter64=counter64) for key in keys]
 
-    def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int, room: int) -> list[Binding]:
-        """Answer to GETBULK: as much as fits into `room` octets. Raises TooBigError if not even one binding fits."""
+    def get_bulk(self, keys: Sequence[Key], non_repeaters: int, max_repetitions: int) -> Iterator[Binding]:
+        """Answer to GETBULK without regard to its size; see `as_many_as_fit`."""
         once = max(0, non_repeaters)
-        found = fitting([self._after(key) for key in keys[:once]], room)
-        room -= sum(map(binding_size, found))
+        yield from map(self._after, keys[:once])
         row = list(keys[once:])
-        # The requester's max-repetitions may be huge; the loop ends with the room, or when every column has ended.
+        # The requester's max-repetitions may be huge; the loop ends when every column has ended, if not before with the room.
         for _ in range(max_repetitions):
             bindings = [self._after(key) for key in row]
-            for binding in bindings:
-                room -= binding_size(binding)
-                if room < 0:
-                    return found or fitting([binding], room)
-                found.append(binding)
+            yield from bindings
             if all(answer is Absent.END_OF_MIB_VIEW for _, answer in bindings):
                 break
             row = [key for key, _ in bindings]
-        return found
 
     def _current(self, key: Key) -> Record:
         record = self._records[key]
@@ -152,6 +147,19 @@ def fitting(bindings: list[Binding], room: int) -> list[Binding]:
     if sum(map(binding_size, bindings)) > room:
         raise TooBigError
     return bindings
+
+
+def as_many_as_fit(each: Iterable[Part], size: Callable[[Part], int], room: int, at_least: int) -> list[Part]:
+    """The first ones that take at most `room` octets. Raises TooBigError if not even `at_least` of them do, or not even one."""
+    found = list[Part]()
+    for one in each:
+        room -= size(one)
+        if room < 0:
+            if len(found) < max(1, at_least):
+                raise TooBigError
+            break
+        found.append(one)
+    return found
 
 
 def _value_size(value: RecordValue) -> int:
