@@ -140,6 +140,8 @@ class Player:
                 lasting = {each["name"] for each in await self.chain.problems() if each["status"] == "active"}
             except OSError:
                 lasting = {"unknown"}  # a machine that stands still for seconds; the next look finds it
+            # Alertmanager is told later. What it still has when the next wave begins would be the same alert to it, and not a new one.
+            lasting |= {each.name for each in (*self.pushed.lasting(), *self.pulled.lasting())}
             if lasting <= {"DcimLeakDetected"}:
                 return
             await asyncio.sleep(1.0)
