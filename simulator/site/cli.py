@@ -17,6 +17,7 @@ import yaml
 
 from rackflow.errors import ConfigError
 from rackflow.process.commands import explain_listen_error, port_number, show_examples
+from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
 from simulator.site.control import ask, listen
@@ -165,6 +166,8 @@ async def _simulate(arguments: argparse.Namespace) -> None:
             where = arguments.first_address or arguments.host
             reason = explain_listen_error(error, arguments.port, "choose another port with --port")
             raise ConfigError(f"--port: {where}: {reason}") from error
+        # A look at all objects of a campus takes Python a second, in which no device would answer.
+        stack.callback(bound_gc_pauses())
         # Opened after the devices: whoever can connect to the socket finds all devices answering.
         await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:
