@@ -127,6 +127,10 @@ class Rows(dict[Layout, list[T]]):
         super().__setitem__(layout, row)
 
 
+def _places(layout: Layout) -> int:
+    return LAYOUT_PLACES + len(layout.numbers) + len(layout.words)
+
+
 def _sure_range(metric: Metric) -> tuple[float, float]:
     """A range in which every number that is not tiny is plausible; an empty one if there are several ranges."""
     if len(metric.ranges) > 1:
@@ -190,8 +194,10 @@ class SeriesKeys:
         self._metrics = catalogue()
         self._layouts: dict[tuple[tuple[str, ...], tuple[str, ...], bool], Layout] = {}
         self._layout_places = 0
-        self._laid_out_by: dict[str, dict[tuple[tuple[str, ...], tuple[str, ...], bool], int]] = {}
-        """The places of the layouts that each agent was the first to bring."""
+        self._laid_out_by: dict[str, dict[Layout, tuple[tuple[str, ...], tuple[str, ...], bool]]] = {}
+        """The layouts that each agent was the first to bring, oldest first, with their keys in `_layouts`."""
+        self._layouts_with: dict[str, dict[Layout, str]] = {}
+        """The layouts that a key is in, with the agent that brought each of them."""
 
     def get(self, key: str, agent: str = "") -> Series | str:
         """The series, or the reason why it cannot be used: `key`, `unknown_metric` or `reserved`. `agent` sent the key.
@@ -243,7 +249,7 @@ class SeriesKeys:
         return layout, skipped
 
     def _remember_layout(self, layout: Layout, agent: str) -> None:
-        places = LAYOUT_PLACES + len(layout.numbers) + len(layout.words)
+        places = _places(layout)
         # Looking up keys may just have displaced others of the same batch.
         if (
             any(each.key not in self._known for each in (*layout.numbers, *layout.words))
@@ -251,22 +257,33 @@ class SeriesKeys:
         ):
             return
         own = self._laid_out_by.get(agent, {})
-        while sum(own.values()) + places > MAX_PLACES_OF_AGENT:
-            oldest = next(iter(own))
-            del self._layouts[oldest]
-            self._layout_places -= own.pop(oldest)
+        while own and sum(map(_places, own)) + places > MAX_PLACES_OF_AGENT:
+            self._forget_layout(next(iter(own)), agent)
         if self._layout_places + places > MAX_PLACES:
-            self._forget_layouts()
+            self._layouts.clear()
+            self._laid_out_by.clear()
+            self._layouts_with.clear()
+            self._layout_places = 0
         self._layout_places += places
         # With the keys of the series, not with the copies in the message.
         offered = tuple(each.key for each in layout.numbers), tuple(each.key for each in layout.words), layout.of_agent
         self._layouts[offered] = layout
-        self._laid_out_by.setdefault(agent, {})[offered] = places
+        self._laid_out_by.setdefault(agent, {})[layout] = offered
+        for key in (*offered[0], *offered[1]):
+            self._layouts_with.setdefault(key, {})[layout] = agent
 
-    def _forget_layouts(self) -> None:
-        self._layouts.clear()
-        self._laid_out_by.clear()
-        self._layout_places = 0
+    def _forget_layout(self, layout: Layout, agent: str) -> None:
+        own = self._laid_out_by[agent]
+        offered = own.pop(layout)
+        if not own:
+            del self._laid_out_by[agent]
+        del self._layouts[offered]
+        self._layout_places -= _places(layout)
+        for key in (*offered[0], *offered[1]):
+            layouts = self._layouts_with[key]
+            layouts.pop(layout, None)
+            if not layouts:
+                del self._layouts_with[key]
 
     def _remember(self, key: str, series: Series, agent: str) -> None:
         cost = series_bytes(key)
@@ -284,7 +301,10 @@ class SeriesKeys:
     def _forget_oldest(self, agent: str, share: _Share) -> None:
         key = share.keys.popleft()
         del self._known[key]
-        self._forget_layouts()
+        # Only those that it is in: labels that churn, as those of workloads, come to the limit after some weeks, and then displace a key
+        # with each new one. All layouts, and what is made for each of 5,000 devices, were made anew each time.
+        for layout, its_agent in [*self._layouts_with.get(key, {}).items()]:
+            self._forget_layout(layout, its_agent)
         share.size_bytes -= series_bytes(key)
         self.size_bytes -= series_bytes(key)
         if not share.keys:

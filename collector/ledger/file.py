@@ -32,6 +32,7 @@ from rackflow.process.sqlite import (
     corruption,
     set_aside,
 )
+from rackflow.process.steady import SteadyClock
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,6 @@ PAUSE_S = (0.2, 5.0)
 # How long SQLite waits for a lock that a reader (`rackflow-collector ledger`, a backup) holds. In WAL mode readers block
 # nothing but a checkpoint, so a second is ample.
 BUSY_S = 1.0
-# Deleting is the only irreversible effect of a wrong clock: a clock that jumps a year ahead would make every epoch old.
-# So the wall clock must have kept pace with the monotonic one for an hour before anything is deleted by it. NTP steps
-# (more than 128 ms, usually seconds at most) are far below a minute.
-JUMP_S = 60.0
-STEADY_S = 3600.0
 DAY_MS = 86_400_000
 T = TypeVar("T")
 Note = Entry | Statement | Retirement
@@ -73,8 +69,7 @@ class LedgerFile:
         self.unpublished: set[tuple[str, str]] = set()
         """Agents, by site and name, of which something changed since it was last taken for `stored` documents."""
         self._closed = False
-        # The wall clock minus the monotonic one, and since when (monotonic) this difference has not jumped.
-        self._ahead_s = self._steady_s = 0.0
+        self._clock = SteadyClock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             for each in (path, path.with_name(path.name + ".lock")):
@@ -120,9 +115,7 @@ class LedgerFile:
     async def sweep(self, now_s: float) -> None:
         """Delete epochs of which nothing was received for `days`, once the clock can be trusted. `now_s` is monotonic."""
         wall_s = self._wall_s()
-        if abs(wall_s - now_s - self._ahead_s) > JUMP_S:
-            self._ahead_s, self._steady_s = wall_s - now_s, now_s
-        if now_s - self._steady_s < STEADY_S:
+        if not self._clock.is_steady(wall_s, now_s):
             return
         async with self._lock:
             before_ms = int(wall_s * 1000) - self._days * DAY_MS

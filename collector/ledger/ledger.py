@@ -158,10 +158,21 @@ class Ledger:
 
     def shown(self) -> frozenset[EpochKey]:
         """Epochs for /metrics: all but those of retired agents. An epoch seen after the retirement means that the agent is back."""
-        return frozenset(
-            key
-            for key, record in self.epochs.items()
-            if (found := self._retired.get(key[:2])) is None or record.seen_ms > found.wall_ms
+        # From the table of all, whose hashes are known: looking at each of 50,000 held the loop for 28 ms every 5 s.
+        gone = {
+            record.key
+            for agent, retirement in self._retired.items()
+            for record in self._by_agent[agent].values()
+            if record.seen_ms <= retirement.wall_ms
+        }
+        return frozenset(self.epochs) - gone
+
+    def has_agent(self, site: str, agent: str) -> bool:
+        """Whether the ledger has anything of an agent that is not retired, or is back."""
+        retirement = self._retired.get((site, agent))
+        records = self._by_agent.get((site, agent), {})
+        return bool(records) and (
+            retirement is None or any(each.seen_ms > retirement.wall_ms for each in records.values())
         )
 
     def wanted_of(self, site: str, agent: str) -> dict[EpochKey, int]:
@@ -188,7 +199,7 @@ class Ledger:
 
     def agents(self) -> list[tuple[str, str]]:
         """Site and name of each agent that is not retired."""
-        return sorted({key[:2] for key in self.shown()})
+        return sorted(agent for agent in self._by_agent if self.has_agent(*agent))
 
     def _restate(
         self,

@@ -93,8 +93,8 @@ class LedgerWatch:
         """The account of each agent, by site and agent; empty if it could not be updated for so long that it may be wrong."""
         if self._clock() - self._counted_at >= KNOWN_FOR_S:
             return {}
-        present = {(key.site, key.agent) for key in self._ledger.ledger.shown()}  # not forgotten, retired or lost since
-        return {who: account for who, account in self._accounts.items() if who in present}
+        # Not forgotten, retired or lost since.
+        return {who: account for who, account in self._accounts.items() if self._ledger.ledger.has_agent(*who)}
 
 
 def _counted(

@@ -15,6 +15,7 @@ from pathlib import Path
 from collector.receive.owners import Owners, Row
 from rackflow.errors import ConfigError
 from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, set_aside, stamp_format
+from rackflow.process.steady import SteadyClock
 
 log = logging.getLogger(__name__)
 # A new device is rare, and hundreds of them come together when an agent starts: one write for all of them.
@@ -37,6 +38,7 @@ class OwnersFile:
         self.path = path
         self._owners = owners
         self._wall_s = wall_s
+        self._clock = SteadyClock()
         self._failing = False
         self.is_new = not path.exists()
         with as_os_error():
@@ -78,9 +80,15 @@ class OwnersFile:
         while True:
             await asyncio.sleep(WRITE_S)
             if time.monotonic() - swept > SWEEP_S:
-                self._owners.sweep(round(self._wall_s() * 1000))
                 swept = time.monotonic()
+                self.sweep(swept)
             await self.save()
+
+    def sweep(self, now_s: float) -> None:
+        """Forget who was silent for a month, once the clock can be trusted: anybody may claim what is forgotten. `now_s` is monotonic."""
+        wall_s = self._wall_s()
+        if self._clock.is_steady(wall_s, now_s):
+            self._owners.sweep(round(wall_s * 1000))
 
     async def save(self) -> bool:
         """Write what changed; return whether it is on disk. If not, it is written the next time."""

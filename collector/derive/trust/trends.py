@@ -79,19 +79,22 @@ class Clogging:
     _means: deque[tuple[float, float]] = field(default_factory=lambda: deque[tuple[float, float]](maxlen=_TREND_HOURS))
     _clean: float | None = None
     _running_s: float = 0.0
+    _time_to_limit_s: float | None = None
+    """Made once an hour, with each mean: over two weeks of them it takes 0.1 ms, and is asked for every cycle of each filter."""
 
     def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
         """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn anew."""
         if running_s is not None:
             if running_s < self._running_s:
                 self._means.clear()
-                self._clean = None
+                self._clean = self._time_to_limit_s = None
                 self._hour = PeriodMean(HOUR_S)
             self._running_s = running_s
         mean = self._hour.add(resistance, wall_s)
         if mean is not None:
             self._means.append((wall_s, mean))
             self._clean = mean if self._clean is None else min(self._clean, mean)
+            self._time_to_limit_s = self._trend_s()
 
     def ratio(self) -> float | None:
         """Last hourly mean over the lowest, at least 1; None before an hour has passed."""
@@ -103,6 +106,9 @@ class Clogging:
 
         Uses the least-squares line of the last two weeks, so that a single hour with a stuck valve does not change its direction.
         """
+        return self._time_to_limit_s
+
+    def _trend_s(self) -> float | None:
         ratio = self.ratio()
         if ratio is None or self._clean is None or len(self._means) < _MIN_TREND_HOURS:
             return None

@@ -15,6 +15,7 @@ from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from collector.records.file import Snapshot
 from rackflow import ConfigError
+from rackflow.process.slices import run_through
 from rackflow.site import Grid
 from tests.collector.conftest import OpenRecords
 from tests.collector.derive.hall import WALL_S, Readings, hall
@@ -289,8 +290,10 @@ def test_loops_are_kept_for_a_day_and_the_site_for_a_year() -> None:
     for hour in (0, 1, 30):
         for quantity in ("facility:m", "racks:l"):
             totals.count(quantity, float(hour), hour * 3600.0)
-    totals.forget(31, ["racks:l"])
+    for now_hour in (29, 30, 31):
+        run_through(totals.forget_steps(now_hour, ["racks:l"]))
     assert totals.hours[0].amount.keys() == {"facility:m"}
     assert totals.hours[29].amount.keys() == {"facility:m", "racks:l"}
-    totals.forget(365 * 24 + 2, [])
+    for now_hour in range(365 * 24, 365 * 24 + 3):
+        run_through(totals.forget_steps(now_hour, []))
     assert min(totals.hours) == 2

@@ -9,9 +9,11 @@ from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
+from rackflow.process.slices import EACH_STEP, in_slices
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
 from tests.collector.derive.hall import WALL_S, Readings
+from tests.turns import CALLS_OF_50_MS, Turns
 
 YEARLY = Factor(600.0, 0.2, estimated=True, source="electricity-maps-2024")
 
@@ -95,6 +97,35 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
     assert factors[:2] == [late, YEARLY]
     assert FIRST_HOUR in records.take_changed()
     assert FIRST_HOUR + 100 not in records.totals.hours
+
+
+def test_emissions_go_on_after_a_clock_that_was_a_year_ahead() -> None:
+    accounts = Accounts("s", (), "1", (), (), (), "", frozenset(["facility:m"]))
+    totals = HourlyTotals()
+    factors = Factors(None, dict.fromkeys(range(5, 9), Factor(600.0, None, estimated=False, source="f")))
+    emissions = Emissions(until_hour=5)
+    for counted, now_hour in ((5, 6), (6, 6 + 8760), (6, 6), (6, 7), (7, 8), (7, 7), (8, 9)):
+        totals.hours[counted] = Hour({"facility:m": 10 * KWH}, {"facility:m": 3600.0})
+        emissions.advance(accounts, totals, factors, now_hour)
+    # Hour 6 was nearly over when the clock was ahead, and is not added twice.
+    assert emissions.location_g == pytest.approx(4 * 6000)
+    assert emissions.until_hour == 9
+
+
+async def test_factors_of_ten_years_are_looked_at_in_slices_and_those_before_the_oldest_hour_dropped() -> None:
+    day = Day()
+    day.run(2)
+    records = day.readings.engine.energy_records
+    late = Factor(100.0, 0.9, estimated=False, source="f")
+    records.factors.hourly |= dict.fromkeys(range(FIRST_HOUR - 80_000, FIRST_HOUR + 8_000), late)
+    async with Turns().counted() as turns:
+        await in_slices(records._learn_factors(FIRST_HOUR + 2), EACH_STEP)  # noqa: SLF001 - a step of the hour
+    assert len(turns.calls) > 40
+    assert max(turns.calls) < CALLS_OF_50_MS / 5
+    assert sorted(records.factors.hourly) == [*range(FIRST_HOUR - 168, FIRST_HOUR + 8_000)]
+    terms = records.totals.hours[FIRST_HOUR].terms
+    assert terms is not None
+    assert terms.factor == late
 
 
 def test_a_restart_within_an_hour_loses_no_energy_and_counts_no_emission_twice() -> None:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from collector.derive.energy.hourly import HOUR_S, Hour, HourlyTotals, Terms
+from collector.derive.energy.hourly import HOUR_S, QUANTITIES_PER_SLICE, Hour, HourlyTotals, Terms
+from rackflow.process.slices import EACH_STEP, in_slices, run_through
+from tests.turns import CALLS_OF_50_MS, Turns
 
 WEEK_S = 7 * 86_400.0
 TERMS = Terms(("x",), "1", None, None, None)
@@ -22,6 +24,12 @@ def integrated(*readings: tuple[float, float | None]) -> HourlyTotals:
     for at, watts in readings:
         totals.integrate("p", watts, at)
     return totals
+
+
+def forget(totals: HourlyTotals, *hours: int, passing: str = "racks:l") -> None:
+    """What cycles of these hours forget."""
+    for hour in hours:
+        run_through(totals.forget_steps(hour, iter([passing])))
 
 
 def amounts(totals: HourlyTotals, quantity: str = "x") -> dict[int, float]:
@@ -145,20 +153,51 @@ def test_a_year_of_hours_is_kept_and_what_is_passing_for_a_day() -> None:
     totals = HourlyTotals()
     for hour in (0, 1, 8759, 8760, 8761):
         totals.hours[hour] = Hour({"x": 1.0, "racks:l": 1.0}, {"x": 1.0, "racks:l": 1.0}, {"x": 1.0, "racks:l": 1.0})
-    totals.forget(8761, iter(["racks:l"]))
+    forget(totals, 8759, 8760, 8761)
     assert sorted(totals.hours) == [1, 8759, 8760, 8761]
     gone = totals.hours[1]
     assert (gone.amount, gone.covered_s, gone.spread_s) == ({"x": 1.0}, {"x": 1.0}, {"x": 1.0})
     assert totals.changed == {1}
-    totals.hours[8736] = Hour({"racks:l": 1.0})
-    totals.forget(8761, iter(["racks:l"]))  # this hour's was done
-    assert "racks:l" in totals.hours[8736].amount
-    totals.forget(8762, iter(["racks:l"]))
-    assert totals.hours[8736].amount == {}
-    assert min(totals.hours) == 8736
+    totals.hours[8737] = Hour({"racks:l": 1.0})
+    forget(totals, 8761)  # this hour's was done
+    assert "racks:l" in totals.hours[8737].amount
+    forget(totals, 8762)
+    assert totals.hours[8737].amount == {}
+    assert min(totals.hours) == 8737
     totals.hours[8739] = Hour({"racks:l": 1.0})
-    totals.forget(8763, iter(["racks:l"]))
+    forget(totals, 8763)
     assert "racks:l" in totals.hours[8739].amount  # 24 hours before
+
+
+def test_a_clock_that_is_a_year_ahead_for_a_moment_costs_nothing() -> None:
+    totals = HourlyTotals()
+    totals.hours |= {hour: Hour({"x": 1.0, "racks:l": 1.0}) for hour in range(8000, 8761)}
+    forget(totals, 8758, 8759, 8760, 8760 + 9000, 8761)
+    assert len(totals.hours) == 761
+    assert "racks:l" in totals.hours[8759].amount
+    forget(totals, 20_000, 20_001)  # the first is not over when the second begins
+    assert len(totals.hours) == 761
+    forget(totals, 20_002)
+    assert not totals.hours
+
+
+async def test_a_year_of_hours_is_looked_through_for_loops_in_slices_and_only_once() -> None:
+    """Of a site with a hundred meters; it held the collector for 60 ms once an hour."""
+    totals = HourlyTotals()
+    for hour in range(8760):
+        totals.hours[hour] = Hour({f"it:{meter}": 1.0 for meter in range(100)} | {"racks:l": 1.0})
+    forget(totals, 8758, 8759)
+    async with Turns().counted() as turns:
+        await in_slices(totals.forget_steps(8760, ["racks:l"]), EACH_STEP)
+    assert max(turns.calls) < CALLS_OF_50_MS / 5
+    assert len(turns.calls) > 8760 * 100 / QUANTITIES_PER_SLICE
+    assert len(totals.changed) == 8736
+    totals.changed.clear()
+    turns.calls.clear()
+    async with turns.counted():
+        await in_slices(totals.forget_steps(8761, ["racks:l"]), EACH_STEP)
+    assert len(turns.calls) < 10
+    assert totals.changed == {8736}
 
 
 def test_a_window_ends_before_the_present_hour() -> None:

@@ -27,3 +27,19 @@ async def test_a_year_of_hours_is_looked_at_in_slices() -> None:
     assert values["dcim_site_ref_ratio", "day"] == pytest.approx(0.2)
     assert all(each.share == 1.0 for each in found if "pv" in each.output.metric.name)
     assert max(turns.calls) < CALLS_OF_50_MS / 5 < sum(turns.calls)
+
+
+async def test_hours_in_which_a_meter_was_not_yet_there_are_looked_at_in_slices_too() -> None:
+    """With fifty meters: all but the last one were metered for a year."""
+    meters = [f"it:meter-{number:02}" for number in range(50)]
+    totals = HourlyTotals()
+    for hour in range(NOW_HOUR - 8760, NOW_HOUR):
+        present = ["facility:main", *meters[: 49 if hour < NOW_HOUR - 20 else 50]]
+        totals.hours[hour] = Hour(dict.fromkeys(present, 1e9) | {"facility:main": 1e11}, dict.fromkeys(present, 3600.0))
+    accounts = Accounts("hall", (), "1", (), (), (), "", frozenset(["facility:main", *meters]))
+    async with Turns().counted() as turns:
+        found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
+    pue = {dict(each.output.labels)["window"]: each for each in found if "pue" in each.output.metric.name}
+    assert pue["day"].value == pytest.approx(2.0)
+    assert pue["year"].share == pytest.approx(20 / 8760)
+    assert max(turns.calls) < CALLS_OF_50_MS / 5 < sum(turns.calls)

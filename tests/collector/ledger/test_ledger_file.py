@@ -13,11 +13,12 @@ import pytest
 from collector.cli import main
 from collector.ledger.account import account_of
 from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement
-from collector.ledger.file import STEADY_S, LedgerFile
+from collector.ledger.file import LedgerFile
 from collector.ledger.tables import decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError
 from rackflow.documents import Account, Numbers, Status
+from rackflow.process.steady import STEADY_S
 from tests.collector.documents import batch, now_ms, status
 from tests.collector.running import config_for, ledger_locked, publish, publisher, running, until
 from tests.collector.stored import points

@@ -21,6 +21,7 @@ from collector.receive.owners import (
 )
 from collector.receive.owners_file import OwnersFile
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, parse_topic
+from rackflow.process.steady import STEADY_S
 from tests.collector.documents import SUPPLY, document
 from tests.collector.inlet import BATCH, BUDGETS, DOCUMENT, EVENT, STATUS, Inlet
 from tests.collector.polls import WALL_S, hello, wall_ms
@@ -314,6 +315,23 @@ async def test_after_a_restart_a_device_is_still_its_owner_s_whoever_speaks_firs
     assert admitted(owners, of(THIEF, BATCH, device="ups-1")) == "owner"
     assert admitted(owners, of("gw-4", BATCH, device="pdu-1", time=NOW_MS)) == "history"
     assert owners.knows("cas1", "gw-3")
+    await file.close()
+
+
+async def test_a_clock_that_is_a_year_ahead_gives_no_device_away(tmp_path: Path) -> None:
+    """Whoever spoke first after it would have what belongs to others."""
+    owners, now_s, jump_s = Owners(BUDGETS), 0.0, 365 * 86_400.0
+    file = OwnersFile(tmp_path / "owners.db", owners, lambda: NOW_MS / 1000 + now_s + jump_s)
+    admitted(owners, BATCH)
+    file.sweep(now_s)
+    now_s = STEADY_S - 1
+    file.sweep(now_s)
+    assert owners.devices_of("cas1", "gw-3") == ["cdu-07"]
+    jump_s = 0.0
+    file.sweep(now_s)
+    now_s += 32 * 86_400.0
+    file.sweep(now_s)
+    assert not owners.devices_of("cas1", "gw-3")
     await file.close()
 
 

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.receive.poll_counts import HOUR_S, LONGEST_SILENCE_S, Counts, PollCounts, Polled, PolledDevice
+from collector.receive.poll_counts import (
+    HOUR_S,
+    LONGEST_SILENCE_S,
+    MAX_CAUGHT_UP,
+    Counts,
+    ExpectedDevice,
+    PollCounts,
+    Polled,
+    PolledDevice,
+)
 
 PDU = PolledDevice("s", "gw", "pdu-1")
 START_S = 500_000 * HOUR_S + 0.0
@@ -106,6 +115,51 @@ def test_a_restart_is_expected_through() -> None:
     later = PollCounts(poll_counts.enrolled)
     later.expect(START_S + 3600, {})
     assert sums(poll_counts.take())[0] + sums(later.take())[0] == pytest.approx(360)
+
+
+def test_a_week_without_a_collector_is_expected_of_every_device_and_the_present_hour_has_room() -> None:
+    """Of 2,000 devices of one agent, which are 336,000 hours: each save has some of them, and those that come are counted meanwhile."""
+    week_s, devices = 7 * 86_400.0, [PolledDevice("s", "gw", f"pdu-{number}") for number in range(2000)]
+    poll_counts = PollCounts(
+        {who: ExpectedDevice("pdu", START_S, START_S, START_S, {"normal": 10.0}, {"normal"}) for who in devices}
+    )
+    expected, answered = dict.fromkeys(devices, 0.0), dict.fromkeys(devices, 0.0)
+    for save in range(1, 50):
+        at_s = week_s + 30.0 * save
+        poll_counts.count(poll(at_s, who=who) for who in devices)
+        poll_counts.expect(START_S + at_s, {("s", "gw"): frozenset(who.device for who in devices)})
+        counts = poll_counts.take()
+        # Those that catch up touch one hour more than they count, if they do not begin at a full hour.
+        assert sum(map(len, counts.values())) <= 2 * MAX_CAUGHT_UP
+        for rows in counts.values():
+            for who, row in rows.items():
+                expected[who] += row[0]
+                answered[who] += row[1]
+    assert set(answered.values()) == {49}
+    assert {round(each, 6) for each in expected.values()} == {round((week_s + 30.0 * 49) / 10, 6)}
+
+
+def test_a_device_that_is_gone_is_expected_up_to_its_end_although_that_takes_several_saves() -> None:
+    devices = [PolledDevice("s", "gw", f"pdu-{number}") for number in range(MAX_CAUGHT_UP)]
+    poll_counts = PollCounts({who: ExpectedDevice("pdu", START_S, START_S, START_S, {"n": 10.0}) for who in devices})
+    total = 0.0
+    for save in range(1, 5):
+        poll_counts.expect(START_S + 3 * HOUR_S, {("s", "gw"): frozenset()})
+        total += sums(poll_counts.take(), devices[0])[0]
+        assert len(poll_counts.enrolled) == (MAX_CAUGHT_UP if save < 3 else 0)
+    assert total == pytest.approx(3 * 360)
+
+
+def test_polls_are_expected_again_after_a_clock_that_was_weeks_ahead() -> None:
+    poll_counts = PollCounts()
+    poll_counts.count([poll(0), *(poll(at) for at in range(10, 600, 10))])
+    poll_counts.expect(START_S + 20 * 86_400, {})
+    poll_counts.count(poll(at) for at in range(600, 1200, 10))
+    poll_counts.expect(START_S + 600, {})
+    poll_counts.take()
+    poll_counts.count(poll(at) for at in range(1200, 1800, 10))
+    poll_counts.expect(START_S + 1800, {})
+    assert sums(poll_counts.take())[:2] == pytest.approx([120, 60])
 
 
 @given(st.lists(st.floats(0, 40_000), min_size=1, max_size=30), st.sets(st.floats(0, 50_000), max_size=5))

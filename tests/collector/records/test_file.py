@@ -1,8 +1,8 @@
 """The books' file: what is saved is there after kills, damage costs what is damaged, and a disk that refuses costs nothing."""
 
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,6 +23,7 @@ from collector.records.file import (
     unpack,
     unpack_polls,
 )
+from rackflow.process.steady import STEADY_S
 from tests.collector.conftest import OpenRecords
 
 FileAt: TypeAlias = Callable[[Path], RecordsFile]
@@ -44,6 +45,34 @@ def file_at(open_records: OpenRecords) -> FileAt:
     return lambda path: open_records(path, lambda: NOW_S)
 
 
+class Clocks:
+    """Of a process, seconds: the wall clock and the monotonic one."""
+
+    def __init__(self) -> None:
+        self.wall_s, self.now_s = NOW_S, 0.0
+
+    def wait(self, seconds: float) -> None:
+        self.wall_s += seconds
+        self.now_s += seconds
+
+    def opened(self, path: Path) -> RecordsFile:
+        return RecordsFile(path, lambda: self.wall_s, lambda: self.now_s)
+
+
+@contextmanager
+def closed(file: RecordsFile) -> Iterator[RecordsFile]:
+    """Closes it at the end of the block."""
+    try:
+        yield file
+    finally:
+        file.close(ended=True)
+
+
+def hours_in(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as db:
+        return [hour for (hour,) in db.execute("SELECT hour FROM hour ORDER BY hour")]
+
+
 def answered_in(path: Path) -> float:
     with closing(sqlite3.connect(path)) as db:
         bodies = db.execute("SELECT body FROM polls").fetchall()
@@ -62,11 +91,30 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path, file_at: FileAt) -
     assert file_at(path).sites["s"].hours == {500_000: HOUR}
 
 
-def test_hours_are_kept_for_400_days(tmp_path: Path, file_at: FileAt) -> None:
-    file = file_at(tmp_path / "books.db")
-    oldest = 500_000 - KEPT_H
-    file.save(snapshot({oldest: HOUR, oldest - 1: HOUR, 500_000: HOUR}))
-    assert sorted(file_at(tmp_path / "books.db").sites["s"].hours) == [oldest, 500_000]
+def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
+    path, clocks = tmp_path / "books.db", Clocks()
+    oldest = 500_001 - KEPT_H
+    with closed(clocks.opened(path)) as file:
+        file.save(snapshot({oldest: HOUR, oldest - 1: HOUR, 500_000: HOUR}))
+        clocks.wait(STEADY_S)
+        file.save(snapshot())
+    assert hours_in(path) == [oldest, 500_000]
+
+
+def test_a_clock_that_is_two_years_ahead_deletes_nothing(tmp_path: Path) -> None:
+    """What is deleted does not come back when the clock is right again."""
+    path, clocks = tmp_path / "books.db", Clocks()
+    with closed(clocks.opened(path)) as file:
+        file.save(snapshot({500_000: HOUR}, answered=1))
+        clocks.wait(STEADY_S)
+        clocks.wall_s += 2 * 365 * 86_400
+        file.save(snapshot())
+        clocks.wait(STEADY_S - 1)
+        file.save(snapshot())
+        clocks.wall_s -= 2 * 365 * 86_400
+        file.save(snapshot())
+    assert hours_in(path) == [500_000]
+    assert answered_in(path) == 1
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", b'{"sites":{}}'])

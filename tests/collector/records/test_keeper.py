@@ -8,13 +8,14 @@ from pathlib import Path
 
 from collector.derive import Deriver, LatestFigures, Settings, SiteRecords
 from collector.derive.energy.records import Head
-from collector.receive.poll_counts import Polled, PolledDevice
+from collector.receive.poll_counts import ExpectedDevice, Polled, PolledDevice
 from collector.records.file import RecordsFile
 from collector.records.keeper import RecordKeeper
 from rackflow.process.bulkhead import Failures
 from tests.collector.conftest import OpenRecords
 from tests.collector.derive.hall import Readings, hall
 from tests.collector.records.test_file import HOUR, answered_in
+from tests.turns import CALLS_OF_50_MS, Turns
 
 SITE = hall().id
 PDU = PolledDevice(SITE, "gw", "pdu-a1-a")
@@ -105,3 +106,19 @@ async def test_a_stop_whose_last_save_failed_does_not_say_that_all_is_saved(
         db.execute("DROP TABLE polls")  # the save fails, and what closes the file does not
     await kept.keeper.close()
     assert ended(path) == [0]
+
+
+async def test_a_save_after_a_week_without_a_collector_does_not_hold_the_loop(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    """5,000 devices are 840,000 hours that were expected and did not come."""
+    kept = Kept(open_records(tmp_path / "records.db"))
+    week_ago_s = time.time() - 7 * 86_400
+    devices = [PolledDevice(SITE, f"gw-{number % 5}", f"pdu-{number}") for number in range(5000)]
+    for who in devices:
+        kept.keeper.polls.enrolled[who] = ExpectedDevice(
+            "pdu", week_ago_s, week_ago_s, week_ago_s, {"fast": 5.0}, {"fast"}
+        )
+    async with Turns().counted() as turns:
+        assert await kept.keeper.save()
+    assert max(turns.calls) < CALLS_OF_50_MS / 5, sorted(turns.calls)[-5:]

@@ -268,6 +268,6 @@ def test_a_report_shows_what_it_has_read_and_counted_on_a_terminal(
     shown = on_a_terminal(*words)
     read, records, _ = last_count(shown, "records read")
     assert read == records == str(2 * 744)  # an hour of energy and one of polls
-    assert last_count(shown, "hours counted") == ("1488", "1488", "0:00:00")
+    assert last_count(shown, "hours counted") == ("744", "744", "0:00:00")
     out = capsys.readouterr().out
     assert out == f"{folder}/seen/rackflow-edge-2026-10.csv\n{folder}/seen/rackflow-edge-2026-10.html\n"

@@ -1,14 +1,18 @@
 """Availability of telemetry: polls of each device, summed up for its agent and its site, by month and day."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from collector.records.file import pack_polls
 from collector.report.period import month
-from collector.report.read import Device, SiteMonth
+from collector.report.read import Device, PackedPolls, SiteMonth
 from collector.report.rows import Rows
 from collector.report.telemetry import telemetry_rows
+from rackflow import RackflowError
 
 NOW_S = datetime(2026, 10, 3, tzinfo=UTC).timestamp()
 DEVICES = {1: Device("north", "pdu-1", "pdu"), 2: Device("north", "ups-1", "ups"), 3: Device("south", "pdu-1", "pdu")}
@@ -83,3 +87,28 @@ def test_where_the_collector_was_killed_counts_are_at_least() -> None:
 def test_a_part_of_the_polls_tells_nothing_of_availability() -> None:
     [row] = report({0: {1: [10, 10, 0]}}, shared=True).rows
     assert (row.figure, row.place, row.value, row.coverage) == ("telemetry_available", "s", None, 0.0)
+
+
+def test_each_hour_is_unpacked_once_and_not_kept() -> None:
+    """A month of 5,000 devices took 1 GB, and each of its hours was summed up for the month and once more for its day."""
+    asked = Counter[int]()
+
+    class Counted(PackedPolls):
+        def __getitem__(self, hour: int) -> dict[int, list[float]]:
+            asked[hour] += 1
+            return super().__getitem__(hour)
+
+    period = month("2026-10", "UTC", NOW_S)
+    polls = Counted(Path("records.db"))
+    polls.bodies |= {hour: pack_polls({1: [10.0, 9.0, 0.0]}) for hour in period.hours()}
+    rows = Rows(telemetry_rows(SiteMonth("s", period, {}, polls, DEVICES, NOW_S)))
+    assert values(rows, "s")["polls_expected"] == 480
+    assert asked == Counter(period.hours())
+    assert polls[period.first] is not polls[period.first]
+
+
+def test_an_hour_that_is_damaged_is_told_with_its_file() -> None:
+    polls = PackedPolls(Path("records.db"))
+    polls.bodies[1] = b"no hour"
+    with pytest.raises(RackflowError, match=r"records\.db: the records are damaged: .*restore a backup"):
+        polls[1]
