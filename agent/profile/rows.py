@@ -13,7 +13,14 @@ from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, lowest_bits
-from agent.profile.registers import cell_ref, is_instance, register_ref, registers_of, watched_places
+from agent.profile.registers import (
+    cell_ref,
+    is_instance,
+    register_ref,
+    registers_of,
+    watched_places,
+    watched_refs,
+)
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -148,8 +155,13 @@ class Row:
     def _lacks(self, condition: When) -> bool:
         if not condition.watched():
             return condition.column is not None and self.code(condition) is None
-        columns = [each for each in map(str, condition.watched()) if self.index and not is_instance(each)]
-        return bool(columns) and all(self.cell(each) is None for each in columns)
+        # Of Modbus too: a register that the unit refuses says nothing about the line, whose other registers may answer.
+        refs = [
+            ref
+            for place, ref in zip(condition.watched(), watched_refs(condition, self.index), strict=True)
+            if isinstance(place, int) or (self.index and not is_instance(place))
+        ]
+        return bool(refs) and all(self.cells.get(ref) is None for ref in refs)
 
     def was_in_use(self, condition: When) -> bool:
         """Whether one of the cells of `alive` or `lines` was ever in use, so that the condition holds for good."""
