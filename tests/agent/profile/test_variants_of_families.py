@@ -174,3 +174,10 @@ def test_a_number_at_the_start_of_a_text_has_the_unit_behind_it(
     found = {each.read(text) for each in led}
     assert len(led) > 1
     assert {None if each is None else round(each, 9) for each in found} == {value}
+
+
+def test_a_float_of_volts_is_that_many_volts_or_no_value_whatever_the_family_counts(numbers: list[Number]) -> None:
+    """Also where it counts millivolts."""
+    volts = [each for each in numbers if each.slot.metric.unit == "volts"]
+    assert len(volts) > 200
+    assert {each.read(230.1) for each in volts} <= {230.1, None}
