@@ -32,7 +32,7 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import PortionedClient, RowsSoFar, WalkedRows, octets_or_float
+from agent.snmp.requests import MAX_ARCS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
@@ -218,8 +218,9 @@ class PysnmpClient(PortionedClient):
             for name, value in pairs:
                 if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
                     return WalkedRows(found, is_incomplete=False)
-                if name == oid or not walk.add(name, value):
-                    return WalkedRows(found, is_incomplete=False, is_stuck=name != oid)
+                is_askable = name != oid and name.count(".") < MAX_ARCS
+                if not is_askable or not walk.add(name, value):
+                    return WalkedRows(found, is_incomplete=False, is_stuck=is_askable)
                 last = name
         return WalkedRows(found, is_incomplete=False)
 
