@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from agent.config import Device
@@ -32,6 +32,7 @@ from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.series_count import SeriesCount
+from agent.poll.word_order import WordOrders
 from agent.profile import (
     SLOTS_PER_SLICE,
     Plan,
@@ -112,6 +113,7 @@ class ModbusPoller:
         self._busy_retries_left = device.retries
         self._count = SeriesCount()
         self._power_check = PowerCheck()
+        self._orders = WordOrders(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -155,6 +157,8 @@ class ModbusPoller:
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
+        self._orders.begin(self._plan, found.raw)
+        self._orders.hide(found.raw)
         self._power_check.begin(self._plan, found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
@@ -184,11 +188,7 @@ class ModbusPoller:
         had_failed, self._last_poll_failed = self._last_poll_failed, True
         found = await self._read_class(poll_class)
         self._last_poll_failed = False
-        readings = (
-            normalise_answers(part.slots, found.raw)  # nearly always, and a task in slices costs a hundredth of a poll
-            if len(part.slots) <= SLOTS_PER_SLICE
-            else await in_slices(normalising(part.slots, found.raw), EACH_STEP)
-        )
+        readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
         self._cells.update(found.raw)
@@ -204,6 +204,18 @@ class ModbusPoller:
             self._identify_due_at = self._clock()
         readings.reopen = await self._check_for_changes(found.until)
         return readings
+
+    async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
+        self._orders.update(raw)
+        while True:
+            self._orders.hide(raw)
+            readings = (
+                normalise_answers(slots, raw)  # nearly always, and a task in slices costs a hundredth of a poll
+                if len(slots) <= SLOTS_PER_SLICE
+                else await in_slices(normalising(slots, raw), EACH_STEP)
+            )
+            if not self._orders.reject(readings, raw):
+                return readings
 
     async def close(self) -> None:
         """See `DevicePoller.close`."""
@@ -271,6 +283,7 @@ class ModbusPoller:
 
     async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
+        self._orders.note(block, registers)
         return {
             each.ref: decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
             for each in block.fields

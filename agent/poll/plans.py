@@ -31,10 +31,11 @@ class SharedPlans:
         cells: Mapping[str, RawValue],
         role: str | None,
         cut: Collection[str] = (),
+        unit: int | None = None,
     ) -> tuple[bytes, Plan]:
         """See `PlanCache.planning`."""
         async with self._turn:
-            return await in_slices(self._cache.planning(family, rows, cells, role, cut))
+            return await in_slices(self._cache.planning(family, rows, cells, role, cut, unit))
 
     async def trim(self, key: bytes, plan: Plan, absent: frozenset[str], refused: Collection[Block] = ()) -> Plan:
         """See `PlanCache.trimming`."""

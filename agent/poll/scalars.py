@@ -26,8 +26,10 @@ _LAST_ARC: Final = 2**31 - 1
 class RelocatedScalars:
     """An `SnmpClient` that answers for scalars of which `seek` has found the instance. Others go through as they are."""
 
-    def __init__(self, client: SnmpClient) -> None:
+    def __init__(self, client: SnmpClient, unit: int | None = None) -> None:
+        """`unit` is the number of the unit that is read, where several stand behind the agent."""
         self._client = client
+        self._unit = unit
         # By the instance that a profile names: the one that the device has.
         self._moved: dict[str, str] = {}
         self._sought: set[str] = set()
@@ -89,11 +91,23 @@ class RelocatedScalars:
                 each in named or len(oid_parts(each)) > len(of) + MAX_DEEPER for each in shown
             ):
                 continue
-            if len(shown) == 1:
-                self._moved[f"{place}.0"] = shown[0]
+            if (instance := await self._instance_of(place, shown)) is not None:
+                self._moved[f"{place}.0"] = instance
             elif shown:
                 self.ambiguous.add(f"{place}.0")
         return any(each in self._moved or each in self.ambiguous for each in wanted)
+
+    async def _instance_of(self, place: str, shown: Sequence[str]) -> str | None:
+        """Which of an object's instances is read: its only one, or that of the unit."""
+        if self._unit is None:
+            return shown[0] if len(shown) == 1 else None
+        own = [f"{place}.{self._unit}", f"{place}.{self._unit}.0"]
+        answers = await self._client.get(own) if shown else {}
+        return next((each for each in own if each in answers), None)
+
+    def without_shared(self, scalars: Collection[str]) -> set[str]:
+        """Those of these scalars that are not this unit's, unless it is the first: what there is once would count twice."""
+        return set(scalars) - self._moved.keys() if self._unit is not None and self._unit > 1 else set()
 
 
 def counted_as_instances(whole: Plan, plan: Plan, ambiguous: Collection[str]) -> Plan:

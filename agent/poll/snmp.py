@@ -78,7 +78,9 @@ class SnmpPoller:
         self._clock = clock
         self._device = device
         self._profiles = profiles
-        self._client = RelocatedScalars(client)
+        # Only where the configuration says so: an agent with one unit may number it in any way.
+        self._unit = device.unit if "unit" in device.model_fields_set else None
+        self._client = RelocatedScalars(client, self._unit)
         self._plans = plans or SharedPlans()
         self._family: Family | None = None
         self._fingerprint: Fingerprint | None = None
@@ -297,7 +299,7 @@ class SnmpPoller:
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
         await self._cells.add_use(profile, rows, cells)
-        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut)
+        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut, self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         known = await self._client.get([SYS_UPTIME, *wanted])
         absent = [oid for oid in (*family.instances, *wanted) if oid not in known and oid not in cells]
@@ -317,7 +319,9 @@ class SnmpPoller:
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
-        whole, plan = plan, await self._plans.trim(key, plan, frozenset(oid for oid in wanted if oid not in known))
+        shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
+        lacking = frozenset(oid for oid in wanted if oid not in known or oid in shared)
+        whole, plan = plan, await self._plans.trim(key, plan, lacking)
         plan = counted_as_instances(whole, plan, self._client.ambiguous)
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])

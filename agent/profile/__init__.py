@@ -8,7 +8,7 @@ from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
 from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
-from agent.profile.normalise import SLOTS_PER_SLICE, Slot, normalise_answers, normalising
+from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalising
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.quantity import number_in
@@ -53,6 +53,7 @@ __all__ = [
     "SYS_OBJECT_ID",
     "SYS_UPTIME",
     "ClassPlan",
+    "Decoder",
     "Families",
     "Family",
     "IdentitySource",

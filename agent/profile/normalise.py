@@ -62,7 +62,7 @@ class Decoder:
     lacks_scale: bool = False
     """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
     counts_parts: bool = False
-    """The raw number counts tenths or smaller parts, so a text with a decimal point is in another unit than the profile says."""
+    """The raw number counts tenths or smaller parts, so a decimal point or a float is in another unit than the profile says."""
     parts: tuple[tuple[int, "Decoder"], ...] = ()
     """Numbers that are added (1) or taken away (-1)."""
     cases: tuple["CaseCheck", ...] = ()
@@ -224,7 +224,8 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
     # "23.0" as well as "23.1": a point says that tenths are not what it counts, also where the part behind it is 0.
-    if number is None or (decoder.counts_parts and isinstance(value, bytes | str) and isinstance(number, float)):
+    # The same holds for a float (Opaque), which other firmware sends where the MIB has an INTEGER of tenths.
+    if number is None or (decoder.counts_parts and isinstance(number, float)):
         raise _Rejected("decode")
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):
@@ -351,11 +352,19 @@ def _scaled(decoder: Decoder, number: float) -> float:
 
 
 def _names_unit(decoder: Decoder, metric: Metric, value: bytes | str) -> bool:
-    """Whether a text where the profile expects a number says its own unit, as in `23.4 C`: then nothing hangs on the profile's scale."""
-    if not decoder.is_number or decoder.text or decoder.high or plain_number(value) is not None:
+    """Whether a text where the profile expects a number says its own unit, as in `23.4 C`: then nothing hangs on the profile's scale.
+
+    Also of a number at the start of a text: `75 F` are no 75 degC. Raises _Rejected for a number of something else, such as `21 %`.
+    """
+    if not decoder.is_number or decoder.high or plain_number(value) is not None:
         return False
     found = quantity(folded_text(value))
-    return found is not None and WIRE_UNITS[found[1]].base == metric.unit and not decoder.is_sentinel(found[0])
+    if found is None or decoder.is_sentinel(found[0]):
+        return False
+    is_of_metric = WIRE_UNITS[found[1]].base == metric.unit
+    if decoder.text and metric.unit and not is_of_metric:
+        raise _Rejected("decode")
+    return is_of_metric
 
 
 def _quantity(text: str, metric: Metric) -> float:

@@ -24,6 +24,7 @@ from agent.profile.rows import (
     Row,
     cell_sources,
     named_label,
+    rows_of_unit,
     rows_with_equal_names,
     shifted_parts,
     unclear_parts,
@@ -124,12 +125,18 @@ def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], rol
 
 
 def planning(
-    profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None, cut: Collection[str] = ()
+    profile: Profile,
+    rows: Rows,
+    cells: Mapping[str, RawValue],
+    role: str | None,
+    cut: Collection[str] = (),
+    unit: int | None = None,
 ) -> Generator[None, None, Plan]:
     """Work out slots and requests of a device; yields after each slice and returns the plan.
 
     `cells` holds the values read for planning: labels, conditions, units and scales. `role` is the device's role from the
-    configuration: what a meter measures. `cut` names tables that have more rows than were read.
+    configuration: what a meter measures. `cut` names tables that have more rows than were read. `unit` is the number of the unit that is
+    read, where several stand behind one SNMP agent; without it, rows that may be those of several units are left out.
     """
     draft = _Draft(profile)
     draft.nothing_there = [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
@@ -151,13 +158,13 @@ def planning(
             draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
-        for index in indexes:
+        part_of = unclear[id(table)] if table else frozenset()
+        for row in rows_of_unit([Row(index, cells, role, part_of, shifted) for index in indexes], unit):
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
-            row = Row(index, cells, role, unclear[id(table)] if table else frozenset(), shifted)
             keys: dict[PollClass, list[str]] = {poll: []}
-            unique = named_label(table, point) if table and index in equal[id(table)] else None
+            unique = named_label(table, point) if table and row.index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
                 # Of one table of contacts, smoke detectors are polled each second and doors are not.
                 own = (

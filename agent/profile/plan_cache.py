@@ -96,13 +96,23 @@ class PlanCache:
         cells: Mapping[str, RawValue],
         role: str | None,
         cut: Collection[str] = (),
+        unit: int | None = None,
     ) -> Generator[None, None, tuple[bytes, Plan]]:
         """See `plan.planning`. Returns the plan, and the key under which it is kept."""
         several = [each for each in family.instances if cells.get(each) == SEVERAL]
-        head = ("plan", family.profile.profile, family.profile.content, family.outlets, role, sorted(cut), several)
+        head = (
+            "plan",
+            family.profile.profile,
+            family.profile.content,
+            family.outlets,
+            role,
+            unit,
+            sorted(cut),
+            several,
+        )
         key = yield from _digest(head, rows, _deciding(family, rows, cells))
         if (plan := self._taken(key)) is None:
-            plan = yield from planning(family.profile, rows, cells, role, cut)
+            plan = yield from planning(family.profile, rows, cells, role, cut, unit)
             self._keep(key, plan)
         return key, plan
 

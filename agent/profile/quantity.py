@@ -31,6 +31,7 @@ QUANTITY_UNITS: dict[str, str] = {
     "degc": "celsius",
     "f": "fahrenheit",
     "degf": "fahrenheit",
+    "k": "kelvin",
     "s": "second",
     "sec": "second",
     "min": "minute",

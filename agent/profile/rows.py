@@ -13,7 +13,14 @@ from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, lowest_bits
-from agent.profile.registers import cell_ref, is_instance, register_ref, registers_of, watched_places
+from agent.profile.registers import (
+    cell_ref,
+    is_instance,
+    register_ref,
+    registers_of,
+    watched_places,
+    watched_refs,
+)
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -59,6 +66,8 @@ class Row:
     """Parts of the index that may be counted from 0 where the profile counts from 1; see `unclear_parts`."""
     shifted: frozenset[int] = frozenset()
     """Parts that may be another one than the profile means; see `shifted_parts`."""
+    skip: int = 0
+    """Parts in front of the index that the profile does not know: 1 where it is the number of the unit."""
 
     def label(self, source: LabelSource) -> str | None:
         """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
@@ -102,7 +111,8 @@ class Row:
         parts = self.index.split(".") if self.index else []
         if not 1 <= abs(number) <= len(parts):
             return None
-        return int(parts[number - 1 if number > 0 else number])
+        at = number - 1 + self.skip if number > 0 else number
+        return int(parts[at]) if at < len(parts) else None
 
     def cell(self, column: str | None) -> RawValue:
         """The value of a cell of this row."""
@@ -148,8 +158,13 @@ class Row:
     def _lacks(self, condition: When) -> bool:
         if not condition.watched():
             return condition.column is not None and self.code(condition) is None
-        columns = [each for each in map(str, condition.watched()) if self.index and not is_instance(each)]
-        return bool(columns) and all(self.cell(each) is None for each in columns)
+        # Of Modbus too: a register that the unit refuses says nothing about the line, whose other registers may answer.
+        refs = [
+            ref
+            for place, ref in zip(condition.watched(), watched_refs(condition, self.index), strict=True)
+            if isinstance(place, int) or (self.index and not is_instance(place))
+        ]
+        return bool(refs) and all(self.cells.get(ref) is None for ref in refs)
 
     def was_in_use(self, condition: When) -> bool:
         """Whether one of the cells of `alive` or `lines` was ever in use, so that the condition holds for good."""
@@ -291,6 +306,21 @@ def shifted_parts(
             return frozenset(number for number in named if number > 0)
         seen.add(alike)
     return frozenset()
+
+
+def rows_of_unit(rows: Sequence[Row], unit: int | None) -> list[Row]:
+    """The rows that are this unit's: those whose index begins with its number, where indexes have several parts and begin differently.
+
+    Where `shifted_parts` has found that rows look alike, the profile does not know the first part, and it is passed over.
+    """
+    if unit is None or len({row.index.partition(".")[0] for row in rows if "." in row.index}) < 2:  # noqa: PLR2004
+        return list(rows)
+    own = [row for row in rows if row.index.startswith(f"{unit}.")]
+    return [
+        row if not row.shifted else Row(row.index, row.cells, row.role, skip=1)
+        for row in own
+        if not row.shifted or row.index.count(".") == max(row.shifted)
+    ]
 
 
 def entry_of(column: str) -> str:

@@ -167,7 +167,9 @@ class Part(Place):
 
     def counts_parts(self) -> bool:
         """Whether the raw number is a whole one, of tenths or smaller parts of its unit."""
-        return self.text is None and bool(self.scale_cell or Fraction(self.scale) in _PARTS)
+        # Millivolts as well as thousandths of a volt; percent and litres have decimals.
+        is_milli = any(unit.startswith("milli") for unit in self.units())
+        return self.text is None and bool(self.scale_cell or Fraction(self.scale) in _PARTS or is_milli)
 
     def is_coded(self) -> bool:
         """Whether codes, bits or words give the value, instead of a number with a unit."""

@@ -19,7 +19,7 @@ from agent.deadline import Deadline
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
-from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, WalkedRows, answered_by, octets_or_float
+from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, RowsSoFar, WalkedRows, answered_by, octets_or_float
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.errors import (
@@ -176,8 +176,8 @@ class GufoClient(PortionedClient):
         session = await self._request(_session_itself, None)
         single = self._repetitions == 1 or self._version is SnmpVersion.v1
         rows = session.getnext(oid) if single else session.getbulk(oid, self._repetitions)
-        found: dict[str, SnmpValue] = {}
-        size = 0
+        walk = RowsSoFar(self._target.device, oid, 1 if single else self._repetitions)
+        found = walk.rows
         while len(found) < limit:
             try:
                 row = await self._request(_next_row, rows)
@@ -192,10 +192,8 @@ class GufoClient(PortionedClient):
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
                 return WalkedRows(found, is_incomplete=has_more)
-            if self._goes_in_circles(row[0], found, oid):
-                break
-            found[row[0]] = value = plain(row[1])
-            size = self._walked_bytes(size, value, oid)
+            if not walk.add(row[0], plain(row[1])):
+                return WalkedRows(found, is_incomplete=False, is_stuck=True)
         return WalkedRows(found, is_incomplete=False)
 
     async def _request(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:

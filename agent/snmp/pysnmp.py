@@ -32,7 +32,7 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import PortionedClient, WalkedRows, octets_or_float
+from agent.snmp.requests import MAX_ARCS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
@@ -197,9 +197,9 @@ class PysnmpClient(PortionedClient):
     async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
         """See `PortionedClient`."""
         single = self._repetitions == 1 or self._is_v1
-        found: dict[str, SnmpValue] = {}
+        walk = RowsSoFar(self._target.device, oid, 1 if single else self._repetitions)
+        found = walk.rows
         root, last = _numbers(oid), oid
-        size = 0
         while len(found) < limit:
             at = [last]
             try:
@@ -218,11 +218,10 @@ class PysnmpClient(PortionedClient):
             for name, value in pairs:
                 if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
                     return WalkedRows(found, is_incomplete=False)
-                if name == oid or self._goes_in_circles(name, found, oid):
-                    return WalkedRows(found, is_incomplete=False)
+                is_askable = name != oid and name.count(".") < MAX_ARCS
+                if not is_askable or not walk.add(name, value):
+                    return WalkedRows(found, is_incomplete=False, is_stuck=is_askable)
                 last = name
-                found[name] = value
-                size = self._walked_bytes(size, value, oid)
         return WalkedRows(found, is_incomplete=False)
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
@@ -25,11 +25,55 @@ MAX_WALK_BYTES: Final = 16_000_000
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
 
+# Rows in a row that a walk passes by because the device answers a GETNEXT for them with themselves. Chosen; each costs two requests.
+MAX_PASSED_BY: Final = 16
+# Behind everything below a row, and in front of the next one. Below the largest sub-identifier, because some agents count with a sign.
+_LAST_ARC: Final = 2**31 - 1
+# Sub-identifiers that an OID may have (RFC 2578, 3.5). No library can be relied on to ask for a longer one.
+MAX_ARCS: Final = 127
+
+
 class WalkedRows(NamedTuple):
-    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for."""
+    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
+
+    It `is_stuck` if the device came back to a row that was found before.
+    """
 
     rows: dict[str, SnmpValue]
     is_incomplete: bool
+    is_stuck: bool = False
+
+
+class RowsSoFar:
+    """The rows of a walk while it goes on. `repetitions` are those that one request asks for."""
+
+    def __init__(self, device: str, oid: str, repetitions: int) -> None:
+        self.rows: dict[str, SnmpValue] = {}
+        self._device = device
+        self._oid = oid
+        self._repetitions = repetitions
+        self._size = self._repeated = 0
+
+    def add(self, row: str, value: SnmpValue) -> bool:
+        """Take a row; whether the walk goes on. Raises DeviceProtocolError if it becomes too large.
+
+        A row before the last one is no reason to stop: some agents keep their rows in the order of text (1, 10, 2), and go on from
+        whichever they are asked for. Nor is a row that stands twice in one answer: only as many known ones as one request asks for
+        are a circle, in which the walk would go on for ever.
+        """
+        if row in self.rows:
+            self._repeated += 1
+            if self._repeated < self._repetitions:
+                return True
+            log.warning("device=%s goes in circles: walk of %s came back to %s", self._device, self._oid, row)
+            return False
+        self._repeated = 0
+        self.rows[row] = value
+        self._size += len(value) if isinstance(value, bytes | str) else 0
+        if self._size > MAX_WALK_BYTES:
+            text = f"sends more than {MAX_WALK_BYTES // 1_000_000} MB below {self._oid}"
+            raise DeviceProtocolError(text, device=self._device, operation="snmp")
+        return True
 
 
 class PortionedClient(ABC):
@@ -62,6 +106,8 @@ class PortionedClient(ABC):
             while True:
                 walked = await self._walk_rows(oid, limit)
                 if not walked.is_incomplete:
+                    if walked.is_stuck:
+                        await self._pass_by(oid, limit, walked.rows)
                     return walked.rows
                 self._repetitions = max(1, self._repetitions // 2)
                 log.info(
@@ -79,23 +125,23 @@ class PortionedClient(ABC):
         """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
 
-    def _goes_in_circles(self, row: str, found: Mapping[str, SnmpValue], oid: str) -> bool:
-        """Whether a walk has come back to a row that it had, from where it would go on for ever.
-
-        A row before the last one is no reason to stop: some agents keep their rows in the order of text (1, 10, 2), and go on from
-        whichever they are asked for.
-        """
-        if row in found:
-            log.warning("device=%s goes in circles: walk of %s ends at %s", self._target.device, oid, row)
-        return row in found
-
-    def _walked_bytes(self, size: int, value: SnmpValue, oid: str) -> int:
-        """The size of a walk after one more value. Raises DeviceProtocolError if it becomes too large."""
-        size += len(value) if isinstance(value, bytes | str) else 0
-        if size > MAX_WALK_BYTES:
-            text = f"sends more than {MAX_WALK_BYTES // 1_000_000} MB below {oid}"
-            raise DeviceProtocolError(text, device=self._target.device, operation="snmp")
-        return size
+    async def _pass_by(self, oid: str, limit: int, rows: dict[str, SnmpValue]) -> None:
+        """Go on behind the last row of a walk that came back: an agent may answer for one row with the same one, and have others behind."""
+        passed, is_stuck = 0, True
+        while rows and len(rows) < limit and passed < MAX_PASSED_BY:
+            last = next(reversed(rows))
+            if last.count(".") >= MAX_ARCS:
+                return
+            following = await self._next_instance(f"{last}.{_LAST_ARC}" if is_stuck else last)
+            if following is None or not following[0].startswith(f"{oid}."):
+                return
+            if following[0] not in rows:
+                rows[following[0]], is_stuck = following[1], False
+            elif is_stuck:
+                return
+            else:
+                is_stuck = True
+                passed += 1
 
     @abstractmethod
     async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:

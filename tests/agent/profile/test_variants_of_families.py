@@ -124,14 +124,19 @@ def test_a_whole_number_that_is_written_as_text_is_the_same_number_or_none(numbe
     assert list(map(str, other)) == []
 
 
-@pytest.mark.parametrize("written", ["16.4", "16,4", "16.0", "23.00"])
-def test_a_text_with_a_decimal_point_where_tenths_are_counted_is_no_value(numbers: list[Number], written: str) -> None:
-    """A device that writes "16.4" for 164 tenths of an ampere has not 1.64 A, and 1.6 A when it writes "16.0"."""
+@pytest.mark.parametrize("written", [b"16.4", b"16,4", b"16.0", b"23.00", 16.4, 23.0])
+def test_a_decimal_point_or_a_float_where_tenths_are_counted_is_no_value(
+    numbers: list[Number], written: bytes | float
+) -> None:
+    """A device that writes "16.4" for 164 tenths of an ampere has not 1.64 A, and 1.6 A when it writes "16.0".
+
+    Nor with a float (Opaque) in place of the MIB's INTEGER: 784 of 1,792 kinds of numbers count parts.
+    """
     counting = [each for each in numbers if each.slot.decoders[0].counts_parts]
     assert len(counting) > 400
     wrong = []
     for each in counting:
-        value = each.read(written.encode())
+        value = each.read(written)
         # Another source of the family may read whole units, or texts.
         if value is not None and all(decoder.counts_parts for decoder in each.slot.decoders):
             wrong.append(str(each))
@@ -148,3 +153,31 @@ def test_a_text_that_says_its_unit_is_read_in_that_unit(
     assert len(of_unit) > 100
     assert set(read) <= {value, None}
     assert read.count(value) > 0.7 * len(read)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        (b"75.2 F", "celsius", 24.0),
+        (b"297.15 K", "celsius", 24.0),
+        (b"5000 mA", "amperes", 5.0),
+        (b"230000 mV", "volts", 230.0),
+        (b"21 %", "celsius", None),
+        (b"98 V", "amperes", None),
+    ],
+)
+def test_a_number_at_the_start_of_a_text_has_the_unit_behind_it(
+    numbers: list[Number], text: bytes, unit: str, value: float | None
+) -> None:
+    """The families say which unit the text has, and somebody can choose another one at the device."""
+    led = [each for each in numbers if each.slot.metric.unit == unit and each.slot.decoders[0].text == "number"]
+    found = {each.read(text) for each in led}
+    assert len(led) > 1
+    assert {None if each is None else round(each, 9) for each in found} == {value}
+
+
+def test_a_float_of_volts_is_that_many_volts_or_no_value_whatever_the_family_counts(numbers: list[Number]) -> None:
+    """Also where it counts millivolts."""
+    volts = [each for each in numbers if each.slot.metric.unit == "volts"]
+    assert len(volts) > 200
+    assert {each.read(230.1) for each in volts} <= {230.1, None}

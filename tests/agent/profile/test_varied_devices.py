@@ -12,7 +12,7 @@ import pytest
 from agent.config import Device
 from agent.lab.replay import read_all
 from agent.poll import SnmpPoller
-from agent.profile import load_profiles, oid_parts
+from agent.profile import SYS_OBJECT_ID, load_profiles, oid_parts, plain_number
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
 from tests.agent.made_up_devices import label_columns
@@ -147,11 +147,16 @@ async def read(device: Varied, *, as_text: bool = False) -> dict[str, float | st
     return {**(await read_whole(device, as_text=as_text))[0]}
 
 
-async def read_whole(device: Varied, *, as_text: bool = False) -> tuple[Mapping[str, float | str], Mapping[str, float]]:
+async def read_whole(
+    device: Varied, *, as_text: bool = False, unit: int | None = None
+) -> tuple[Mapping[str, float | str], Mapping[str, float]]:
     """Its readings, and what it says about itself: the counts of its series."""
     name = device.profile.profile
+    target = Device(id="d", host="h", credential="c", profile=name, outlets=True)
+    if unit is not None:
+        target = target.model_copy(update={"unit": unit})
     poller = SnmpPoller(
-        Device(id="d", host="h", credential="c", profile=name, outlets=True),
+        target,
         SHIPPED,
         MemoryTree(device, as_text=as_text),
     )
@@ -256,3 +261,70 @@ def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usu
         lost += len(before.keys() - found.readings.keys())
     # What is lost is counted, once for each unit.
     assert 500 < lost < counted
+
+
+def two_units(device: Varied) -> Varied:
+    """Rows 1.1 to 1.3 and 2.1 to 2.3 where the family has 1 to 3, and scalars at .1 and .2; the second unit has other readings."""
+
+    def of(unit: int, value: SnmpValue) -> SnmpValue:
+        return value + 100 * (unit - 1) if isinstance(value, int) and value >= 40 else value
+
+    columns = {
+        column: {f"{unit}.{index}": of(unit, value) for unit in (1, 2) for index, value in cells.items()}
+        for column, cells in device.columns.items()
+    }
+    scalars = {
+        f"{place[:-1]}{unit}" if place.endswith(".0") and place != SYS_OBJECT_ID else place: of(unit, value)
+        for unit in (1, 2)
+        for place, value in device.scalars.items()
+    }
+    return Varied(device.profile, scalars, columns)
+
+
+# Of others the second unit's readings would be the first one's: they are texts, or small numbers. One names an instance of a row itself.
+BY_UNIT = [
+    name
+    for name in FEW
+    if name not in {*SEVERAL_SOURCES, "rittal-lcp", "ubiquiti-edgepower"}
+    and not any(plain_number(cell) for cell in DEVICES[name].cells.values() if isinstance(cell, bytes))
+]
+
+
+async def test_each_of_two_units_behind_one_agent_can_be_read_as_a_device_of_its_own() -> None:
+    """`unit: 2`; without it the readings of both are left out and counted."""
+    left_out = readings = 0
+    for name in BY_UNIT:
+        device = DEVICES[name]
+        usual, both = await read(device), two_units(device)
+        unknown, (first, _), (second, _) = (
+            await read(both),
+            await read_whole(both, unit=1),
+            await read_whole(both, unit=2),
+        )
+        left_out += len(usual.keys() - unknown.keys())
+        assert {key for key in first.keys() & usual if first[key] != usual[key]} == set(), name
+        # Numbers differ, codes and flags are the same in both.
+        own = {key: second[key] for key in second.keys() & usual if isinstance(second[key], float)}
+        assert {key for key, value in own.items() if value == usual[key] and value not in (0.0, 1.0)} == set(), name
+        readings += len(own)
+    assert left_out > 300
+    assert readings > 700
+
+
+async def test_what_the_agent_has_once_is_read_for_the_first_unit_alone() -> None:
+    """A total that two devices give would be counted twice."""
+    shared = 0
+    for name in BY_UNIT:
+        device = DEVICES[name]
+        both = Varied(device.profile, device.scalars, two_units(device).columns)
+        scalars = {source.oid for point in device.profile.points for source in point.sources()}
+        of_scalars = {
+            slot.key
+            for part in device.planned().classes.values()
+            for slot in part.slots
+            if all(decoder.ref in scalars for decoder in slot.decoders)
+        }
+        (first, _), (second, _) = await read_whole(both, unit=1), await read_whole(both, unit=2)
+        assert not second.keys() & of_scalars, name
+        shared += len(first.keys() & of_scalars)
+    assert shared > 50

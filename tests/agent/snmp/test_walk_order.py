@@ -72,7 +72,8 @@ async def test_a_walk_that_comes_back_to_any_row_ends(
         client = client_of(target_of(agent.port, version=version, max_repetitions=1, timeout_s=PATIENCE_S))
         assert len(await client.walk(f"{TREE}.1")) == 10
         assert "goes in circles" in caplog.text
-        assert len(agent.requests) == 11
+        # One more: behind the last row there is no other.
+        assert len(agent.requests) == 12
 
 
 @versions
@@ -88,3 +89,57 @@ async def test_a_table_without_end_is_read_up_to_its_limit(client_of: MakeClient
         client = client_of(target_of(agent.port, version=version, timeout_s=PATIENCE_S))
         assert len(await client.walk(f"{TREE}.1", 60)) == 60
         assert len(agent.requests) <= 60
+
+
+@versions
+@pytest.mark.parametrize("repetitions", [1, 5, 25])
+async def test_a_row_that_is_answered_with_itself_costs_no_row_behind_it(
+    client_of: MakeClient, version: Literal["1", "2c"], repetitions: int
+) -> None:
+    """The agent's GETNEXT for row 4 gives row 4 again, and goes on only from behind everything below it."""
+    async with FaultyAgent(table(10)).serving() as agent:
+
+        def stuck(request: Request) -> list[bytes]:
+            if request.oids == [f"{TREE}.1.4"]:
+                return [request.answer(bind(f"{TREE}.1.4", integer(4)))]
+            if request.kind == GETBULK:
+                rows = [row for row in range(1, 11) if order(f"{TREE}.1.{row}") > order(request.oids[0])]
+                rows = [row for row in rows if row <= 4 or order(request.oids[0]) > order(f"{TREE}.1.4")]
+                return [request.answer(b"".join(bind(f"{TREE}.1.{row}", integer(row)) for row in rows))]
+            return agent.good(request)
+
+        agent.behaviour = stuck
+        client = client_of(target_of(agent.port, version=version, max_repetitions=repetitions, timeout_s=PATIENCE_S))
+        assert len(await client.walk(f"{TREE}.1")) == 10
+
+
+async def test_a_row_that_stands_twice_in_an_answer_ends_no_walk(client_of: MakeClient) -> None:
+    async with FaultyAgent(table(10)).serving() as agent:
+
+        def doubled(request: Request) -> list[bytes]:
+            if request.kind != GETBULK or order(request.oids[0]) >= order(f"{TREE}.1.10"):
+                return agent.good(request)
+            rows = [row for row in range(1, 11) if order(f"{TREE}.1.{row}") > order(request.oids[0])]
+            return [request.answer(b"".join(bind(f"{TREE}.1.{row}", integer(row)) * 2 for row in rows[:3]))]
+
+        agent.behaviour = doubled
+        client = client_of(target_of(agent.port, timeout_s=PATIENCE_S))
+        found = await client.walk(f"{TREE}.1")
+        assert found == {f"{TREE}.1.{row}": row for row in range(1, 11)}
+        # Three rows, twice each, at a time; nothing is asked for one by one.
+        assert len(agent.requests) <= 6
+
+
+async def test_fewer_repetitions_than_were_asked_for_cost_no_row(client_of: MakeClient) -> None:
+    async with FaultyAgent(table(10)).serving() as agent:
+
+        def two(request: Request) -> list[bytes]:
+            if request.kind != GETBULK:
+                return agent.good(request)
+            names = sorted(agent.objects, key=order)
+            behind = [name for name in names if order(name) > order(request.oids[0])][:2]
+            return [request.answer(b"".join(bind(name, agent.objects[name]) for name in behind))]
+
+        agent.behaviour = two
+        client = client_of(target_of(agent.port, timeout_s=PATIENCE_S))
+        assert len(await client.walk(f"{TREE}.1")) == 10

@@ -1,0 +1,97 @@
+"""Modbus units of every family with a published map that differ from it: other orders of words, refused registers, short answers."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from agent.readings import Readings
+from rackflow.catalogue import catalogue
+from tests.agent.varied_units import (
+    MAPS,
+    OTHER_ORDERS,
+    SHIPPED,
+    VariedUnit,
+    long_numbers,
+    numbers_of,
+    poller_of,
+    read,
+    reordered,
+    told,
+    words_swapped,
+)
+
+WITH_LONG_NUMBERS = [name for name in MAPS if long_numbers(name)]
+# A long number says which lines these measure. In another order it says that there are none.
+WITH_LONG_CONDITIONS = {"carlo-gavazzi-em300", "janitza-umg-modbus"}
+
+
+def silent(usual: Readings, found: Readings) -> set[str]:
+    """What is lost without a reason or a count; what the agent derives is lost with what it follows from."""
+    lost = told(usual).keys() - told(found).keys() - found.bad.keys()
+    return {key for key in lost if not catalogue()[key.partition("{")[0]].derived and "dew_point" not in key}
+
+
+def left_out(readings: Readings) -> float:
+    """Series that are counted as left out."""
+    return sum(count for key, count in readings.about.items() if "left_out" in key)
+
+
+@pytest.mark.parametrize("order", OTHER_ORDERS)
+async def test_words_in_another_order_than_the_profile_says_are_no_reading(
+    order: Callable[[Sequence[int]], Sequence[int]],
+) -> None:
+    """231.25 V are 2.004 V with their words swapped, and 9,000,001 s 1,413,546,121 s: both could be."""
+    rejected = 0
+    for name in WITH_LONG_NUMBERS:
+        usual, found = await read(name), await read(name, reordered(name, order))
+        wrong = {key: value for key, value in told(found).items() if value != told(usual).get(key)}
+        assert wrong == {}, name
+        assert name in WITH_LONG_CONDITIONS or silent(usual, found) == set(), name
+        rejected += len(found.bad.keys() & told(usual))
+    assert len(WITH_LONG_NUMBERS) == 17
+    assert rejected > 250
+
+
+async def test_an_order_that_is_chosen_while_the_unit_is_polled_costs_no_wrong_reading_and_can_be_chosen_back() -> None:
+    served = MAPS["eastron-sdm630"]
+    unit = VariedUnit(served)
+    poller = poller_of("eastron-sdm630", unit)
+    await poller.open()
+    usual = await poller.poll("fast", 1e9)
+    other = reordered("eastron-sdm630", words_swapped).words
+    for words, is_read in (({}, True), (other, False), (other, False), ({}, True), ({}, True)):
+        unit.words = words
+        found = await poller.poll("fast", 1e9)
+        assert found.values == (usual.values if is_read else {})
+        assert set(found.bad.values()) == (set() if is_read else {"decode"})
+
+
+async def test_the_order_is_told_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+    poller = poller_of("eastron-sdm630", reordered("eastron-sdm630", words_swapped))
+    await poller.open()
+    for _ in range(3):
+        await poller.poll("fast", 1e9)
+    (message,) = [record.getMessage() for record in caplog.records if "word order" in record.getMessage()]
+    assert "device=d" in message
+    assert "'little-swapped', its profile says 'big'" in message
+
+
+@pytest.mark.parametrize("first", range(3))
+async def test_registers_refused_amid_a_block_cost_their_own_readings_and_are_counted(first: int) -> None:
+    lost = 0
+    for name in MAPS.keys() - {"danfoss-valve"}:  # all three of its registers are refused
+        numbers = numbers_of(SHIPPED[name].loaded())
+        places = sorted({(each.table, each.address + at) for each in numbers for at in range(each.words)})
+        usual, found = await read(name), await read(name, VariedUnit(MAPS[name], refused=set(places[first::9])))
+        wrong = {key for key, value in told(found).items() if value != told(usual).get(key) and "dew_point" not in key}
+        assert wrong == set(), name
+        missing = silent(usual, found)
+        assert len(missing) <= left_out(found) - left_out(usual), name
+        lost += len(missing)
+    assert lost > 50
+
+
+@pytest.mark.parametrize("longest", [60, 10, 4])
+async def test_a_unit_that_answers_shorter_blocks_loses_nothing(longest: int) -> None:
+    for name in MAPS:
+        assert told(await read(name, VariedUnit(MAPS[name], longest=longest))) == told(await read(name)), name

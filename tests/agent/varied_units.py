@@ -1,0 +1,108 @@
+"""Modbus units of every family with a published map, so that tests can vary them: word orders, refused registers, short answers, marks."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from agent.config import Device
+from agent.lab.replay import read_all
+from agent.modbus import RegisterValue
+from agent.poll import ModbusPoller
+from agent.profile import Profile, load_profiles
+from agent.profile.registers import registers_of
+from agent.readings import Readings
+from rackflow.errors import DeviceProtocolError
+from rackflow.recording import RegisterTable
+from tests.conformance.modbus_gear import gear_maps
+from tests.conformance.modbus_maps import Served, ups_maps
+from tests.conformance.modbus_meters import meter_maps
+
+MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()
+SHIPPED = load_profiles()
+Place = tuple[RegisterTable, int]
+Words = Mapping[Place, int]
+
+
+@dataclass
+class VariedUnit:
+    """A `ModbusClient` of one unit: the registers of its map, some of which hold other words, are refused, or come in short answers."""
+
+    served: Served
+    words: Words = field(default_factory=dict)
+    refused: Collection[Place] = ()
+    longest: int = 125
+
+    def word(self, table: RegisterTable, address: int) -> int:
+        """What a register of the map holds."""
+        if table in ("coil", "discrete"):
+            return (self.served.coils if table == "coil" else self.served.inputs).get(address, 0)
+        settings = self.served.settings
+        return (settings if table == "holding" and settings else self.served.registers).get(address, 0)
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        places: list[Place] = [(table, at) for at in range(address, address + count)]
+        error = DeviceProtocolError("cannot answer", device="d", operation=f"read {unit}")
+        if any(place in self.refused for place in places):
+            error.code = 2
+            raise error
+        if count > self.longest:
+            error.is_short = True
+            raise error
+        return [self.words.get(place, self.word(*place)) for place in places]
+
+    async def close(self) -> None:
+        """Nothing to free."""
+
+
+def poller_of(name: str, unit: VariedUnit) -> ModbusPoller:
+    device = Device(id="d", host="h", protocol="modbus", profile=name, unit=1, outlets=True)
+    return ModbusPoller(device, SHIPPED[name], unit)
+
+
+async def read(name: str, unit: VariedUnit | None = None) -> Readings:
+    return (await read_all(poller_of(name, unit or VariedUnit(MAPS[name])), 1e9))[1]
+
+
+def told(readings: Readings) -> dict[str, float | str]:
+    return {**readings.values, **readings.states}
+
+
+def numbers_of(profile: Profile) -> Iterator[RegisterValue]:
+    """What is read of a number: those of all variants of the family."""
+    seen: set[str] = set()
+    for _, point in profile.all_points():
+        for source in point.sources():
+            for part in (part for part in source.parts() if part.register_ is not None):
+                for each in registers_of(part):
+                    if each.ref not in seen:
+                        seen.add(each.ref)
+                        yield each
+
+
+def long_numbers(name: str) -> list[RegisterValue]:
+    """Those in several registers."""
+    return [each for each in numbers_of(SHIPPED[name].loaded()) if each.words > 1 and each.kind != "ascii"]
+
+
+def reordered(name: str, order: Callable[[Sequence[int]], Sequence[int]], served: Served | None = None) -> VariedUnit:
+    """The unit with the words of its long numbers in another order."""
+    unit = VariedUnit(served or MAPS[name])
+    words: dict[Place, int] = {}
+    for each in long_numbers(name):
+        held = [unit.word(each.table, each.address + at) for at in range(each.words)]
+        words |= {(each.table, each.address + at): word for at, word in enumerate(order(held))}
+    return VariedUnit(unit.served, words)
+
+
+def words_swapped(words: Sequence[int]) -> list[int]:
+    return list(reversed(words))
+
+
+def bytes_swapped(words: Sequence[int]) -> list[int]:
+    return [(word & 0xFF) << 8 | word >> 8 for word in words]
+
+
+def both_swapped(words: Sequence[int]) -> list[int]:
+    return bytes_swapped(words_swapped(words))
+
+
+OTHER_ORDERS = (words_swapped, bytes_swapped, both_swapped)
