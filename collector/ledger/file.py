@@ -22,7 +22,7 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import check_regular
+from rackflow.process.files import check_regular, make_folder
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -76,7 +76,7 @@ class LedgerFile:
         # The wall clock minus the monotonic one, and since when (monotonic) this difference has not jumped.
         self._ahead_s = self._steady_s = 0.0
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             for each in (path, path.with_name(path.name + ".lock")):
                 check_regular(each, "ledger")
             self._lock_file = path.with_name(path.name + ".lock").open("ab")
