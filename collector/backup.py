@@ -21,7 +21,7 @@ from collector.config import CollectorConfig
 from collector.ledger import NO_LEDGER
 from collector.problems import history_files, is_known_format, remembered_file
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import remedy_of_writing, sync, unreadable
+from rackflow.process.files import make_folder, remedy_of_writing, sync, unreadable
 from rackflow.process.progress import Done, progress_of_bytes
 from rackflow.process.sqlite import CORRUPT, DAMAGED, check_format, code, connect_to_read
 from rackflow.version import installed_version
@@ -85,8 +85,9 @@ def make_backup(config: CollectorConfig, folder: Path) -> Backup:
         if each.exists():
             raise RackflowError(f"{each}: exists already; choose another folder, or delete it")
     try:
+        make_folder(partial.parent)
         # Nobody but its owner may read it: it has the names of all devices.
-        partial.mkdir(parents=True, mode=0o700)
+        partial.mkdir(mode=0o700)
         with progress_of_bytes("copied and checked", sum(map(_size, files.values()))) as done:
             copied = {what: _copy(path, partial, done) for what, path in files.items() if path.exists()}
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -120,7 +121,7 @@ def restore_backup(config: CollectorConfig, folder: Path) -> Backup:
         )
     files = state_files(config)
     try:
-        files["ledger"].parent.mkdir(parents=True, exist_ok=True)
+        make_folder(files["ledger"].parent)
         with _stopped(files["ledger"]), progress_of_bytes("restored", _bytes_of(backup)) as done:
             for what, path in files.items():
                 _replace(folder, backup.files.get(what), path, done)

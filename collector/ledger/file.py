@@ -22,7 +22,7 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import check_regular
+from rackflow.process.files import check_regular, make_folder
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -71,7 +71,7 @@ class LedgerFile:
         self._closed = False
         self._clock = SteadyClock()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             for each in (path, path.with_name(path.name + ".lock")):
                 check_regular(each, "ledger")
             self._lock_file = path.with_name(path.name + ".lock").open("ab")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collector.receive.owners import Owners, Row
 from rackflow.errors import ConfigError
+from rackflow.process.files import make_folder
 from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, set_aside, stamp_format
 from rackflow.process.steady import SteadyClock
 
@@ -42,7 +43,7 @@ class OwnersFile:
         self._failing = False
         self.is_new = not path.exists()
         with as_os_error():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             try:
                 self._db = self._open()
             except sqlite3.DatabaseError as error:

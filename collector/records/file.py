@@ -20,6 +20,7 @@ import msgspec
 from collector.derive import HOUR_S, Head, Hour, SiteRecords
 from collector.receive import Counts, ExpectedDevice, PolledDevice, add
 from rackflow.errors import ConfigError
+from rackflow.process.files import make_folder
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -82,7 +83,7 @@ class RecordsFile:
         self.sites: dict[str, SiteRecords] = {}
         self.enrolled: dict[PolledDevice, ExpectedDevice] = {}
         with as_os_error():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             try:
                 self._db = self._open()
             except sqlite3.DatabaseError as error:

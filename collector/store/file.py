@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from rackflow import RackflowError, StoreError
-from rackflow.process.files import sync
+from rackflow.process.files import make_folder, sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -61,11 +61,7 @@ class FileStore:
         self._length = 0
         self._file: int | None = None
         try:
-            absent = [each for each in (folder, *folder.parents) if not each.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            # Every folder that was just made, not only the last one: each is a name in the folder above it.
-            for each in absent:
-                sync(each.parent)
+            make_folder(folder)
             self._open(self._path_now())
         except OSError as error:
             raise RackflowError(

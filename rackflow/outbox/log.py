@@ -28,7 +28,7 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
 from rackflow.outbox.state import Limits, Totals, forget_epochs
-from rackflow.process.files import check_regular, sync
+from rackflow.process.files import check_regular, make_folder, sync
 
 if TYPE_CHECKING:
     from rackflow.outbox.format1 import Format1Outbox
@@ -67,7 +67,8 @@ class OutboxLog:
         for each in (path, path.with_name(path.name + ".mark"), folder / "mark", folder / "lock"):
             check_regular(each, "outbox")
         if not folder.exists():
-            folder.mkdir(parents=True, mode=0o750)
+            make_folder(folder.parent)
+            folder.mkdir(mode=0o750)
             sync(folder.parent)
         if not folder.is_dir():
             raise ConfigError(f"outbox: {folder} is not a folder; choose another path")

@@ -75,6 +75,15 @@ def sync(path: Path) -> None:
         os.close(number)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder, if it is not there, and those above it; a power cut leaves them. Raises OSError."""
+    absent = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    # Every folder that was just made, not only the last one: each is a name in the folder above it.
+    for each in absent:
+        sync(each.parent)
+
+
 def replace_durably(path: Path, content: bytes) -> None:
     """Put `content` in the place of a file in one step. A kill or a power cut leaves the old file or the new one. Raises OSError.
 

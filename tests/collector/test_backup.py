@@ -20,9 +20,22 @@ from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
 from rackflow.process.config import check_config
 from rackflow.process.sqlite import APPLICATION, FORMAT, connect_to_read
+from tests.servers.strace import on_disk, said, synced, traced, writes
 from tests.terminal import last_count, on_a_terminal
 
 NOW_S = 1_790_000_000.0
+BOTH = """
+import os, sys
+from pathlib import Path
+from collector.backup import make_backup, restore_backup
+from tests.collector.test_backup import configured
+folder = Path(sys.argv[1])
+os.write(1, b"begun")
+make_backup(configured(folder), folder / "new" / "backup")
+os.write(1, b"made")
+restore_backup(configured(folder), folder / "new" / "backup")
+os.write(1, b"restored")
+"""
 
 
 def configured(folder: Path, client_id: str = "collector-1") -> CollectorConfig:
@@ -330,3 +343,24 @@ def test_a_backup_shows_no_progress_where_there_is_no_terminal(
 ) -> None:
     assert main(["backup", str(configuration_of(config, tmp_path)), str(tmp_path / "backup")]) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_a_backup_and_what_a_restore_puts_back_are_on_disk_before_they_get_their_names(
+    config: CollectorConfig, tmp_path: Path
+) -> None:
+    """A name without its content, or a file without its name, would be all that a power cut leaves of the state."""
+    found = traced(tmp_path, BOTH, tmp_path)
+    begun, made, restored = (said(found, each) for each in ("begun", "made", "restored"))
+    names = [each.name for each in (config.ledger_path, config.records_path, config.problems_path)]
+    partial = tmp_path / "new" / "backup.partial"
+    for name in (*names, "backup.json"):
+        assert on_disk(found, str(partial / name), begun, made), name
+    listed = writes(found, "backup.json", begun, made)[-1]
+    assert synced(found, str(partial), listed, made)
+    assert synced(found, str(tmp_path / "new"), listed, made)
+    assert synced(found, str(tmp_path), begun, made), "the new folder that it is in"
+    for name in names:
+        # A sync after the renaming would be one of the new name.
+        assert on_disk(found, f"{name}.restoring", made, restored), name
+        put = writes(found, f"{name}.restoring", made, restored)[-1]
+        assert synced(found, str(config.ledger_path.parent), put, restored), name

@@ -10,7 +10,7 @@ from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
-from tests.servers.strace import Call, calls, on_disk, said, synced, traced, tracing, writes
+from tests.servers.strace import SYNCS, Call, calls, on_disk, said, synced, traced, tracing, writes
 from tests.servers.waiting import eventually
 from tests.servers.web import answers
 
@@ -78,8 +78,10 @@ def test_a_new_folder_of_the_file_store_is_on_disk_with_its_own_name(tmp_path: P
 
 
 def test_what_the_ledger_has_entered_or_held_is_on_disk(tmp_path: Path) -> None:
-    found = traced(tmp_path, LEDGER, tmp_path / "ledger.db")
+    found = traced(tmp_path, LEDGER, tmp_path / "new" / "state" / "ledger.db")
     entering, entered, held = (said(found, text) for text in ("entering", "entered", "held"))
+    made = {call.path for call in found if call.name in SYNCS and call.begun < entering.begun}
+    assert {str(tmp_path), str(tmp_path / "new")} <= made, "the folders that it is in"
     assert on_disk(found, "/ledger.db-wal", entering, entered)
     assert on_disk(found, "/ledger.db-wal", entered, held)
 

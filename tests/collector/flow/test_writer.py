@@ -17,7 +17,9 @@ from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
 from tests.collector.stored import points
 from tests.collector.writing import KEY, SHORT_S, WALL_MS, delivery, line, prepared, rig
+from tests.servers.influxdb import InfluxDB
 from tests.servers.ports import free_port
+from tests.servers.web import request
 
 
 async def test_nothing_is_acknowledged_while_the_ledgers_commit_is_held_up_though_the_store_has_the_points(
@@ -236,6 +238,30 @@ async def test_a_broker_that_sends_ten_messages_at_a_time_does_not_wait_for_the_
             await until(lambda: one.writer.pending < window, "acknowledged")
         await until(lambda: len(one.acknowledged) == messages, "acknowledged")
         assert one.writer.timed_out <= 5
+
+
+async def test_once_a_brokers_limit_is_known_fewer_messages_are_still_waited_for(tmp_path: Path) -> None:
+    """Those that were acknowledged no longer count: otherwise each message after them would be a write of its own."""
+    async with rig(tmp_path, Flush(5000, 0.3, 10_000)) as one:
+        for seq in range(1, 11):
+            await one.writer.put(delivery(seq), prepared(seq))
+        await until(lambda: len(one.acknowledged) == 10, "the first ten, when time is up")
+        await one.writer.put(delivery(11), prepared(11))
+        await until(lambda: len(one.acknowledged) == 11, "the next one")
+        assert one.writer.timed_out == 2
+
+
+async def test_a_poll_of_which_the_store_refuses_every_point_is_not_counted(influxdb: InfluxDB, tmp_path: Path) -> None:
+    """The engine holds text where the first message has a number; the second one has a measurement of its own."""
+    written = {"db": influxdb.database}
+    assert request(f"http://127.0.0.1:{influxdb.engine.port}/write", written, body=b'm f="text"').status == 204
+    store = InfluxStore(influxdb.url, "any", influxdb.database, "secret", 5.0)
+    async with rig(tmp_path, store=store) as one:
+        await one.writer.put(delivery(1), prepared(1))
+        await one.writer.put(delivery(2), replace(prepared(2), lines=[f"n f=1.0 {WALL_MS}"]))
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        assert one.counted == [2.0]
+        assert (one.sums().stored, dict(one.sums().dropped)) == (1, {"dead_letter_store": 1})
 
 
 def test_a_limit_is_believed_when_nothing_came_for_half_of_a_wait_and_not_when_more_comes_without_an_acknowledgement() -> (

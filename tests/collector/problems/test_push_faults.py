@@ -234,6 +234,9 @@ async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> 
         one.tell(smoke("d"))
         await until(lambda: devices(got)[-1] == "d", "and of what follows")
         assert [dict(labels)["device"] for _, labels in sorted(told)] == ["a", "b", "c", "d"]
+        one.tell(smoke("e"), smoke("f"))
+        await until(lambda: len(told) == 6, "told of two more")
+        assert [each["labels"]["device"] for each in got[-1][1]["problems"]] == ["e", "f"], "in one request again"
 
 
 async def test_a_webhook_that_takes_nothing_is_told_when_its_address_is_mended() -> None:
@@ -289,3 +292,99 @@ async def test_an_alertmanager_that_was_away_for_an_hour_hears_what_is_true_and_
     (message,) = (document for _, document in notified)
     assert [each["labels"]["device"] for each in message["alerts"]] == ["lasts"]
     assert set(alerts) == {"DcimSmoke"}
+
+
+async def test_what_begins_again_before_its_end_was_told_is_not_told_to_be_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tracker has forgotten the first one by then: the second is another object with the same name and labels."""
+    monkeypatch.setattr(push, "SETTLE_S", 0.3)
+    async with answering(works) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"), smoke("b"))
+        await until(lambda: devices(got) == ["a", "b"], "told of both")
+        one.tell(smoke("a", ended_ago_s=0.0), smoke("b", ended_ago_s=0.0), smoke("a"))
+        # Both ends were due at the same moment.
+        await until(lambda: len(devices(got)) > 2, "told of an end")
+        assert devices(got) == ["a", "b", "b"]
+
+
+async def test_what_ends_while_it_waits_for_its_target_is_told_to_be_over_no_sooner_than_anything_else() -> None:
+    """It was told before, and waits because its cause has changed. What waits is of now, and would say that it is over."""
+    each, other = smoke("a"), smoke("b")
+    async with answering(works) as (url, got):
+        one = Pushing(Webhook(WebhookConfig(url=url), {each.key}))
+        one.tell(each)
+        each.is_active, each.ended_s = False, time.time()
+        one.tell(each, other)
+        async with one:
+            await until(lambda: bool(got), "told")
+        assert devices(got) == ["b"]
+
+
+async def test_a_target_that_failed_twice_with_a_good_answer_between_is_tried_again_soon_both_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "PAUSES_S", (0.01, HOUR_S))
+    answers = [b"", OK, b"", OK]
+
+    async def now_and_then(_: bytes) -> bytes:
+        return answers.pop(0)
+
+    async with answering(now_and_then) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: devices(got) == ["a", "a"], "told at the second attempt")
+        one.tell(smoke("b"))
+        await until(lambda: devices(got)[2:] == ["b", "b"], "told at the second attempt")
+
+
+@asynccontextmanager
+async def repeating(url: str, active: Tracked) -> AsyncIterator[Pusher]:
+    """What tells an Alertmanager while a problem is active."""
+    tracker = Tracker(load_table())
+    tracker.restore(active, time.monotonic())
+    pusher = Pusher(Told(url), tracker, Failures())
+    task = asyncio.create_task(pusher.run(), name="push")
+    try:
+        yield pusher
+    finally:
+        await stop_tasks(task, within_s=2.0)
+
+
+async def test_an_alertmanager_is_told_again_of_what_lasts_and_not_with_each_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with answering(works) as (url, got):
+        async with repeating(url, smoke("a")) as pusher:
+            await until(lambda: bool(got), "what is active at the start")
+            pusher.offer(smoke("b"))
+            await until(lambda: len(got) == 2, "told of another one")
+            pusher.offer(smoke("c"))
+            await until(lambda: len(got) == 3, "told of another one")
+        assert [[each["labels"]["device"] for each in alerts] for _, alerts in got] == [["a"], ["b"], ["c"]]
+        got.clear()
+        monkeypatch.setattr(push, "REPEAT_S", 0.1)
+        async with repeating(url, smoke("a")):
+            await until(lambda: len(got) == 3, "repeated")
+
+
+async def test_a_redirect_is_not_followed_because_it_would_ask_and_tell_nothing() -> None:
+    """A client makes a GET of a POST that is redirected: the other address would say that all is well, and nobody was told."""
+    asked: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(OK)
+        writer.close()
+
+    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/\r\nContent-Length: 0\r\n\r\n"
+        answers = iter([moved.encode()])
+
+        async def redirecting(_: bytes) -> bytes:
+            return next(answers, OK)
+
+        async with answering(redirecting) as (url, got), Pushing(hook(url)) as one:
+            one.tell(smoke("a"))
+            await until(lambda: bool(asked) or len(got) == 2, "told again")
+            assert (asked, devices(got)) == ([], ["a", "a"])

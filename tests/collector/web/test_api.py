@@ -3,12 +3,15 @@
 import asyncio
 import gzip
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from collector.api import ROUTES, openapi_document
+from collector.api import ROUTES, Api, openapi_document
 from collector.api.requests import MAX_TEXT
+from collector.problems import Ended
 from collector.web.api import API_PART
 from tests.collector.api.shown import Shown, powered
 from tests.collector.web.serving import Content, ask, serving
@@ -218,3 +221,33 @@ async def test_before_anything_is_heard_every_document_is_there_and_empty() -> N
             assert status == (404 if "{" in route.path else 200), (route.path, body)
         site = json.loads((await ask(served.port, "/api/v1/site"))[2])
         assert (site["sites"], site["devices"]["known"], site["totals"]["it_power_watts"]) == ([], 0, None)
+
+
+async def test_whoever_asks_for_different_documents_takes_half_of_the_loops_time_at_most() -> None:
+    """Three documents of 0.2 s each: after each of the first two there is a pause of as long."""
+    asked: list[float] = []
+
+    def take_long(since_s: float, _: float) -> list[Ended]:
+        asked.append(since_s)
+        time.sleep(0.2)  # what a document of a large site costs
+        return []
+
+    content = Content(api=Api(replace(hall_content().api.sources, ended=take_long)))
+    async with serving(content) as served:
+        began = time.monotonic()
+        for day in (24, 25, 26):
+            assert (await ask(served.port, f"/api/v1/problems/history?since=2026-11-{day}T00:00:00Z"))[0] == 200
+        assert (len(asked), time.monotonic() - began >= 1.0) == (3, True)
+
+
+async def test_who_asks_for_the_head_of_a_document_gets_its_length_and_tag_and_no_body() -> None:
+    async with serving(hall_content()) as served:
+        _, headers, body = await ask(served.port, "/api/v1/devices", {"Accept-Encoding": "identity"})
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        writer.write(b"HEAD /api/v1/devices HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(30):
+            head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert (head[:15], rest) == (b"HTTP/1.1 200 OK", b"")
+        assert f"content-length: {len(body)}" in head.decode().lower()
+        assert headers["ETag"] in head.decode()

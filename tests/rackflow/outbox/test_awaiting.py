@@ -88,3 +88,15 @@ def test_once_a_collector_has_spoken_time_frees_nothing_until_it_takes_back_its_
     waiting.collectors_gone(2000.0)
     assert waiting.expired(2079.0) == []
     assert waiting.expired(2091.0) == [(1, 2)]
+
+
+def test_a_collector_that_comes_after_the_last_one_left_has_its_own_time_for_what_waits() -> None:
+    """It has just begun: what it lacks is in its queue, and not lost."""
+    waiting = awaiting(keep_s=80.0)
+    waiting.require_reports()
+    waiting.confirm(1, 0.0)
+    waiting.missing(None, 1, 0.0)
+    waiting.collectors_gone(5.0)
+    waiting.require_reports()
+    assert waiting.missing(9, 9, 60.0) == []
+    assert waiting.missing(10, 10, 60.0 + GRACE_S) == [(1, 1)]

@@ -33,21 +33,14 @@ asyncio.run(main())
 
 def test_what_is_saved_and_what_is_handed_out_is_on_disk_before(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
-    command = tracing(trace, [sys.executable, "-c", PROGRAM, str(tmp_path / "outbox.db")])
+    command = tracing(trace, [sys.executable, "-c", PROGRAM, str(tmp_path / "new" / "outbox.db")])
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=30)
     wait_until(lambda: "+++ exited with 0 +++" in trace.read_text().splitlines()[-1], "the trace is complete")
     found = calls(trace)
     assert on_disk(found, ".seg", said(found, "first is put"), said(found, "first is saved"))
     assert on_disk(found, ".seg", said(found, "second is put"), said(found, "second is handed out"))
-    # A new file is found after a power cut only if its name is on disk, too; and so is the folder's.
-    folder, first = str(tmp_path / "outbox.db.segments"), said(found, "first is put")
-    assert any(
-        call.name in SYNCS and call.path == folder and call.ended < first.begun
-        for call in found
-        if call.ended is not None
-    )
-    assert any(
-        call.name in SYNCS and call.path == str(tmp_path) and call.ended < first.begun
-        for call in found
-        if call.ended is not None
-    )
+    # A new file is found after a power cut only if its name is on disk, too; and so are the folders'.
+    first = said(found, "first is put")
+    made = {call.path for call in found if call.name in SYNCS and call.ended is not None and call.ended < first.begun}
+    folders = tmp_path, tmp_path / "new", tmp_path / "new" / "outbox.db.segments"
+    assert {str(each) for each in folders} <= made
