@@ -15,7 +15,7 @@ from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
-from rackflow.process.config import Host, Name, Seconds, Secret, StrictModel, check_config, load_config
+from rackflow.process.config import FaultAt, Host, Name, Seconds, Secret, StrictModel, check_config, load_config
 from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
 
@@ -267,20 +267,25 @@ class AgentConfig(StrictModel):
             raise ValueError("labels.site is required; name the site, or the file that describes it as site_file")
         # A room or rack for all devices would contradict the site file for most of them.
         if self.site_file and self.labels.given().keys() - {"site"}:
-            raise ValueError("labels of places come from site_file; leave only the site's name, or remove site_file")
+            raise FaultAt(
+                "labels of places come from site_file; leave only the site's name, or remove site_file", "labels"
+            )
         if self.agent in RESERVED_AGENTS:
             raise ValueError(f"agent {self.agent!r} is a level of topics; choose another name")
         seen: set[str] = set()
-        for device in self.devices:
+        for number, device in enumerate(self.devices):
             if device.id in seen:
-                raise ValueError(f"device {device.id!r} is given twice; ids must be unique")
+                raise FaultAt(f"device {device.id!r} is given twice; ids must be unique", "devices", number, "id")
             # The agent publishes its own metrics as a device of its own name.
             if device.id == self.agent:
-                raise ValueError(f"device {device.id!r} has the agent's own name; rename one of them")
+                raise FaultAt(
+                    f"device {device.id!r} has the agent's own name; rename one of them", "devices", number, "id"
+                )
             if device.credential is not None and device.credential not in self.credentials:
                 known = ", ".join(sorted(self.credentials)) or "none"
-                raise ValueError(
-                    f"device {device.id!r} names credential {device.credential!r}, known are: {known}; correct the name"
+                raise FaultAt(
+                    f"device {device.id!r} names credential {device.credential!r}, known are: {known}; correct the name",
+                    *("devices", number, "credential"),
                 )
             seen.add(device.id)
         return self

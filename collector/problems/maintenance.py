@@ -5,17 +5,20 @@ outlasts its window is told then, as if it had begun then.
 """
 
 import asyncio
+import difflib
 import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from collector.problems.table import load_table
+from rackflow import catalogue
+from rackflow.catalogue import BASE_LABELS
 from rackflow.errors import ConfigError
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.config import Name, StrictModel, check_config
@@ -30,7 +33,30 @@ LOOK_S = 2.0
 LONGEST = timedelta(days=31)
 MAX_WINDOWS = 1_000
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+@cache
+def _labels() -> frozenset[str]:
+    """Every label that a problem can have and that means the same to the collector and to Alertmanager.
+
+    `severity` does not: in the collector it is that of a device's alarm, in an alert that of the problem. A silence of it would hide
+    every problem of that severity, of all sites.
+    """
+    metrics = {label for metric in catalogue().values() for label in metric.labels}
+    named = {label for problem in load_table().problems.values() for label in problem.words.labels}
+    return frozenset({*BASE_LABELS, *metrics, *named} - {"severity"})
+
+
+def _known_label(name: str) -> str:
+    """A mistyped label would match no problem: its window would be listed as in force and hide nothing."""
+    if name not in _labels():
+        close = difflib.get_close_matches(name, _labels(), n=1)
+        remedy = f"did you mean {close[0]!r}?" if close else "use site, room, row, rack, feed, device or agent"
+        raise ValueError(f"no problem can be matched by a label {name[:64]!r}; {remedy}")
+    return name
+
+
+LabelName = Annotated[str, AfterValidator(_known_label)]
 
 
 def _known(pattern: str) -> str:

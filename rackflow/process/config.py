@@ -30,12 +30,24 @@ from rackflow.process.secret import read_secret
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 M = TypeVar("M", bound=BaseModel)
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+NAME_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 """A name that can be a label's value and a level of a topic."""
 # The first faults are enough to begin with; a file of a million wrong values would give a million lines.
 MAX_FAULTS = 100
 # How much of a wrong value is repeated, in characters.
 SHOWN = 80
+# How like a key of the same section an unknown one must be to be a slip for it (difflib's ratio). `credentials` and `credential` have
+# 0.95; at the 0.6 of difflib, `host` at the top level would be a slip for `sites`.
+SAME_SECTION = 0.8
+# In place of pydantic's words where those do not say what to write.
+_TIME = "is no time with its offset from UTC; write it like 2026-11-26T08:00:00+01:00"
+_PLAIN: Final[Mapping[str, str]] = {
+    "timezone_aware": "has no offset from UTC; write it like 2026-11-26T08:00:00+01:00",
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_type": _TIME,
+}
 # A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
@@ -86,6 +98,14 @@ def _from_source(value: object) -> object:
         fault = str(error)
     # pydantic collects only ValueError. Raised outside the block above, so that it has no error attached.
     raise ValueError(fault)
+
+
+class FaultAt(ValueError):
+    """A fault that a check across keys found, at a path below its own section: the error then names that key and its line."""
+
+    def __init__(self, text: str, *path: str | int) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class _NeverShown:
@@ -175,8 +195,9 @@ def check_config(
         return model.model_validate(data)
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
+        # What is missing in a file of another kind, and what it has too much, is of no use to anybody.
         lines = [f"{where}: {each}" for each in _other_kind(data, model)]
-        faults = error.errors(include_url=False)
+        faults = [_placed(each) for each in error.errors(include_url=False)] if not lines else []
         for fault in faults[:MAX_FAULTS]:
             line = line_of(text, fault["loc"]) if text is not None else None
             what = escape_unprintable(_fault(fault, names, model, other_word))
@@ -188,7 +209,7 @@ def check_config(
 
 
 def _other_kind(data: object, model: type[BaseModel]) -> Iterator[str]:
-    """Says first that a file is of another kind, where it is: a list of missing and unknown keys would hide that."""
+    """Says that a file is of another kind, where it is: a list of missing and unknown keys would hide that."""
     own = _KINDS.get(model.__name__)
     if own is None or not isinstance(data, dict):
         return
@@ -196,6 +217,15 @@ def _other_kind(data: object, model: type[BaseModel]) -> Iterator[str]:
         # Two, because one may be a slip of somebody who means the right file.
         if not own[0] & data.keys() and len(keys & data.keys()) > 1:
             yield f"is {kind}, and {own[1]} is needed here; correct the path, or use the other command"
+
+
+def _placed(fault: Any) -> Any:  # noqa: ANN401 - pydantic's ErrorDetails
+    """The same fault at the path that its check named."""
+    cause = fault.get("ctx", {}).get("error")
+    if not isinstance(cause, FaultAt):
+        return fault
+    # Its input is the whole section.
+    return fault | {"loc": (*fault["loc"], *cause.path), "input": ...}
 
 
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
@@ -208,13 +238,15 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
     for part in fault["loc"]:
         if isinstance(part, int):
             key += f"[{part}]"
-        # pydantic puts its own steps (validators, branches of unions) into the path; no file has keys of these names.
-        elif not str(part).startswith(("function-", "tagged-union", "union")):
+        # pydantic puts its own steps (validators, branches of unions, `[key]`) into the path; no file has keys of these names.
+        elif not str(part).startswith(("function-", "tagged-union", "union")) and part != "[key]":
             key += f".{part}" if key else str(part)
     key = key or "(top level)"
     if fault["type"] == "extra_forbidden":
         unknown = str(fault["loc"][-1])
-        close = difflib.get_close_matches(unknown, names, n=1)
+        # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
+        close = difflib.get_close_matches(unknown, _keys_at(model, fault["loc"][:-1]), n=1, cutoff=SAME_SECTION)
+        close = close or difflib.get_close_matches(unknown, names, n=1)
         # Known, but not here: naming it as the nearest to itself would help nobody.
         near = "it belongs to another section, check the indentation" if close == [unknown] else ""
         near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
@@ -227,7 +259,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         return f"{key}: is empty; fill it in, or remove it if it may be left out"
     if other_shape := _other_shape(fault, key):
         return f"{key}: {other_shape}"
-    text = str(fault["msg"]).removeprefix("Value error, ")
+    text = _words(fault)
     shown = fault.get("input")
     may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])
     if isinstance(shown, str | int | float | bool) and not may_hide_secret:
@@ -236,15 +268,26 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
     return f"{key}: {text}"
 
 
+def _words(fault: Any) -> str:  # noqa: ANN401 - as above
+    """What is wrong: pydantic's words, or ours where those do not say what to write."""
+    if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME_PATTERN:
+        return "is a name of 1 to 64 letters, digits, and _ . : - without blanks and accents; rename it"
+    return _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
+
+
 def _other_shape(
     fault: Any,  # noqa: ANN401 - as above
     key: str,
 ) -> str | None:
-    """What to write instead where a section is expected and a value was found, or the other way round; None if it is neither."""
+    """What to write instead where a key, a section, a list or a value is expected and another of these was found; None otherwise."""
     found = fault.get("input")
+    if fault["type"] == "literal_error" and fault["loc"][-1] == "[key]":
+        return f"unknown key; use {fault['ctx']['expected']}"
     if fault["type"] == "model_type":
         what = "a list" if isinstance(found, list) else "a single value"
         return f"is {what}, and keys are expected; write them as `key: value`, one to a line"
+    if fault["type"] in {"list_type", "tuple_type"} and isinstance(found, str | int | float | bool):
+        return f"is a single value, and a list is expected; put it in brackets: {key.rpartition('.')[2]}: [...]"
     if fault["type"] == "bool_type" and isinstance(found, list | dict):
         what = "a list" if isinstance(found, list) else "a section"
         keys = f", with its keys beside {key.rpartition('.')[2]!r}" if isinstance(found, dict) else ""
@@ -257,6 +300,11 @@ def _hides_secret(model: type[BaseModel], path: Sequence[str | int]) -> bool:
 
     `ro: public` below `credentials` is such a mistake: a section is expected there, and one of its keys is a community.
     """
+    return any(_has_secret(place, set()) for place in _places(model, path))
+
+
+def _places(model: type[BaseModel], path: Sequence[str | int]) -> list[Any]:
+    """The types that a model has at a path of a fault."""
     places: list[Any] = [model]
     for part in path:
         below: list[Any] = []
@@ -264,7 +312,13 @@ def _hides_secret(model: type[BaseModel], path: Sequence[str | int]) -> bool:
             below += _below(place, part)
         # A step of pydantic's own (a validator, a branch of a union) is none in the model.
         places = below or places
-    return any(_has_secret(place, set()) for place in places)
+    return places
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys of the section at a path."""
+    inner = [each for place in _places(model, path) for each in models_in(place)]
+    return sorted({field.alias or name for each in inner for name, field in each.model_fields.items()})
 
 
 def _below(annotation: Any, part: str | int) -> list[Any]:  # noqa: ANN401 - any type expression

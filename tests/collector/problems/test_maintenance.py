@@ -74,7 +74,7 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
 @pytest.mark.parametrize(
     ("rest", "why"),
     [
-        ("    until: 2026-11-26T10:00:00\n    match: {feed: A}\n", "timezone"),
+        ("    until: 2026-11-26T10:00:00\n    match: {feed: A}\n", "offset from UTC"),
         ("    from: 2026-11-26T10:00:00Z\n    until: 2026-11-26T09:00:00Z\n    match: {feed: A}\n", "ends before"),
         ("    from: 2026-11-26T10:00:00Z\n    until: 2027-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
         ("    until: 2999-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
@@ -85,6 +85,20 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
             "no such problem",
         ),
         ("    until: 2026-11-26T10:00:00Z\n    mach: {feed: A}\n", "mach"),
+        # It would be in force and match nothing, so that somebody is called to the work of a colleague.
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {feeed: A}\n",
+            "label 'feeed'; did you mean 'feed'",
+        ),
+        # In Alertmanager it would be the severity of each problem, and would hide all of them.
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {severity: critical}\n",
+            "label 'severity'; use site, room",
+        ),
+        (
+            "    from: 2026-11-26T08:00:00\n    until: 2026-11-26T10:00:00Z\n    match: {feed: A}\n",
+            r"from: .*offset from UTC; write it like 2026-11-26T08:00:00\+01:00",
+        ),
     ],
 )
 def test_a_window_that_hides_too_much_or_that_nobody_can_mean_is_refused(rest: str, why: str) -> None:

@@ -54,6 +54,31 @@ def said(content: bytes, folder: Path) -> str:
             AGENT.replace("broker: {host", "broker: {hots").encode(),
             ":3: broker.hots: unknown key; did you mean 'host'?",
         ),
+        (
+            (AGENT.replace("[]", "") + "  - {id: a, host: b, credentials: c}\n").encode(),
+            ":5: devices[0].credentials: unknown key; did you mean 'credential'?",
+        ),
+        (
+            (AGENT.replace("[]", "") + "  - {id: a, host: b, credential: c}\n").encode(),
+            ":5: devices[0].credential: device 'a' names credential 'c', known are: none; correct the name",
+        ),
+        (
+            (AGENT.replace("[]", "") + 2 * "  - {id: a, protocol: modbus, profile: x, host: b}\n").encode(),
+            ":6: devices[1].id: device 'a' is given twice; ids must be unique",
+        ),
+        (
+            (AGENT.replace("[]", "") + "  - {id: gw-1, protocol: modbus, profile: x, host: b}\n").encode(),
+            ":5: devices[0].id: device 'gw-1' has the agent's own name; rename one of them",
+        ),
+        (
+            AGENT.replace("gw-1", "gw 1").encode(),
+            ":1: agent: is a name of 1 to 64 letters, digits, and _ . : - without blanks and accents; rename it (it is 'gw 1')",
+        ),
+        ((AGENT + "intervals: {fats: 5}\n").encode(), ":5: intervals.fats: unknown key; use 'safety', 'fast'"),
+        (
+            AGENT.replace("[]", "ups-1").encode(),
+            ":4: devices: is a single value, and a list is expected; put it in brackets: devices: [...]",
+        ),
     ],
 )
 def test_a_file_that_is_no_configuration_says_what_to_do_about_it(content: bytes, says: str, tmp_path: Path) -> None:
@@ -74,12 +99,13 @@ def test_a_file_of_another_command_is_named_as_what_it_is(tmp_path: Path, capsys
     (tmp_path / "agent.yaml").write_text(AGENT)
     (tmp_path / "collector.yaml").write_text(COLLECTOR)
     assert agent(["check", str(tmp_path / "collector.yaml")]) == 78
-    first = capsys.readouterr().err.splitlines()[0]
+    # What else is wrong with it, seen as an agent's, would be ten lines that help nobody.
+    (first,) = capsys.readouterr().err.splitlines()
     assert (
         "collector.yaml: is a collector's configuration, and an agent's configuration is needed here; correct" in first
     )
     assert collector(["check", str(tmp_path / "agent.yaml")]) == 78
-    first = capsys.readouterr().err.splitlines()[0]
+    (first,) = capsys.readouterr().err.splitlines()
     assert "agent.yaml: is an agent's configuration, and a collector's configuration is needed here; correct" in first
     with pytest.raises(ConfigError, match=r"^site\.yaml: is an agent's configuration, and a site file is needed here"):
         parse_site(AGENT, "site.yaml")
