@@ -129,7 +129,7 @@ class CduFromReadings(_FromReadings):
         return {pump for pump in PUMPS if self._word("cdu_pump_state", "pump", str(pump)) == "failed"}
 
     @property
-    def pump_hours_s(self) -> dict[int, float]:
+    def pump_running_s(self) -> dict[int, float]:
         """Running time of each pump, s."""
         return {pump: self._number("cdu_pump_running_seconds_total", "pump", str(pump)) for pump in PUMPS}
 
