@@ -12,7 +12,7 @@ _APC: Final = "1.3.6.1.4.1.318.1.1.26"
 _RARITAN: Final = "1.3.6.1.4.1.13742.6"
 _JOULES_PER_KWH: Final = 3.6e6
 _PHASE: Final = {"inlet": "1", "scope": "phase"}
-_LOAD_STATES: Final = {"low": 1, "normal": 2, "near_overload": 3, "overload": 4}
+_LOAD_STATE_CODES: Final = {"low": 1, "normal": 2, "near_overload": 3, "overload": 4}
 
 
 def _with(series: str, **labels: str) -> str:
@@ -32,7 +32,7 @@ def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) 
         Cell(
             f"{_APC}.4.3.1.4.1",
             key("pdu_load_state"),
-            codes=_LOAD_STATES,
+            codes=_LOAD_STATE_CODES,
             reads_as="dcim_pdu_load_state{inlet=1,scope=device}",
         ),
     ]
@@ -46,7 +46,7 @@ def apc_rpdu2(name: str, poles: int, rated_a: float, sensors: Sequence[Sensor]) 
         line = LINES[pole - 1]
         about |= {f"{_APC}.6.3.1.2.{pole}": 1, f"{_APC}.6.3.1.3.{pole}": pole, f"{_APC}.6.1.1.7.{pole}": round(rated_a)}
         load, state = key("pdu_phase_load_state", "phase", line), _with(key("pdu_load_state", "phase", line), **_PHASE)
-        cells.append(Cell(f"{_APC}.6.3.1.4.{pole}", load, codes=_LOAD_STATES, reads_as=state))
+        cells.append(Cell(f"{_APC}.6.3.1.4.{pole}", load, codes=_LOAD_STATE_CODES, reads_as=state))
         for column, metric, step in (
             (5, "pdu_phase_current_amperes", 0.1),
             (6, "pdu_phase_voltage_volts", 1.0),
