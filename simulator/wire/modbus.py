@@ -4,6 +4,7 @@ import math
 from typing import Final
 
 from simulator.models import LEAK_BITS
+from simulator.wire.cells import JOULES_PER_WH
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES, Instruments, key
 
@@ -100,7 +101,7 @@ class CduFromReadings(_FromReadings):
 
     @property
     def pump_power_w(self) -> float:
-        """Power of the whole unit, W."""
+        """Power of the whole unit, W: the world gives the pumps' power and the controller's together."""
         return self._number("cdu_power_watts")
 
     @property
@@ -135,7 +136,10 @@ class CduFromReadings(_FromReadings):
 
     @property
     def leaks(self) -> set[str]:
-        """Detectors that are wet: a leak in the loop is seen under the racks and in the unit's own pan."""
+        """Detectors that are wet: a leak in the loop is seen under the racks and in the unit's own pan.
+
+        They are added to `leaks_seen` here: the unit's sticky bits show a leak from the first read on that happens during it.
+        """
         wet = set(LEAK_BITS) & {"internal", "rack-floor"} if self._number("cdu_leak_detected") else set[str]()
         self.leaks_seen |= wet
         return wet
@@ -153,12 +157,12 @@ class MeterFromReadings(_FromReadings):
     @property
     def energy_wh(self) -> float:
         """Energy since the start, Wh."""
-        return self._number("meter_energy_joules_total") / 3600
+        return self._number("meter_energy_joules_total") / JOULES_PER_WH
 
     @property
     def exported_wh(self) -> float:
         """Energy that went out since the start, Wh."""
-        return self._number("meter_energy_joules_total", "direction", "export") / 3600
+        return self._number("meter_energy_joules_total", "direction", "export") / JOULES_PER_WH
 
     @property
     def total_kw(self) -> float:
