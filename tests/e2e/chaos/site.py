@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.bench_site import AGENT, write_agent
 from rackflow.outbox.mark import Mark, MarkFile
+from tests.e2e.chaos.counters import AGENT, write_agent
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.chaos.witness import Witness
 from tests.servers.captures import REPOSITORY
