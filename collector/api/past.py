@@ -9,6 +9,7 @@ from collector.api.requests import BadRequest
 from collector.api.scene import Scene
 from collector.problems import Ended, Problem, Table, Tracked, care_of, problem_id
 
+# Problems written between two turns of the loop. A chosen value: each makes a sentence, so a slice takes some milliseconds.
 _SLICE = 100
 
 

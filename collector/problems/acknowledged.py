@@ -28,11 +28,14 @@ ACKNOWLEDGED_PART = "problems_acknowledged"
 READ_S = 15.0
 # Between the first problem and the first look: it must have been pushed, and Alertmanager must have taken it in.
 SETTLE_S = 2.0
+# How long Alertmanager may take to answer. A chosen value: it answers within milliseconds, and the next read comes in READ_S.
 TIMEOUT_S = 5.0
 # An alert has some 800 bytes: 5,000 of them. Decoding takes 20 ms at most, and only while silences are in force.
 MAX_ANSWER_BYTES = 4_000_000
+# What is kept of an author's name and of a comment, in characters. Chosen: the page shows a line of each.
 MAX_BY = 100
 MAX_COMMENT = 500
+# Alerts or problems compared between two turns of the loop: a set of labels each, a few milliseconds in all.
 _SLICE = 500
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
 _ALERTS = "alerts?active=false&unprocessed=false&inhibited=true&silenced=true"

@@ -14,6 +14,7 @@ import msgspec
 from collector.problems.tracker import Key, Tracked
 from rackflow.process.files import sync
 
+# How long ended problems are shown: a shift that comes in sees what happened since its last one.
 KEEP_S = 24 * 3600.0
 # A bad day of a hall has some hundred causes. Consequences have a place of their own, because one lost feed has a hundred of them.
 MAX_CAUSES = 2000

@@ -36,6 +36,7 @@ SLICE: Final = 20
 OTHERS_SHARE: Final = 3.0
 # After so long without a late message the backlog has ended.
 QUIET_S: Final = 10.0
+# How often the queue is looked at while it is empty. A chosen value: late messages are old anyway.
 LOOK_S: Final = 1.0
 
 

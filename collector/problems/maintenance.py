@@ -28,6 +28,7 @@ MAINTENANCE_PART = "maintenance"
 LOOK_S = 2.0
 # A window that somebody forgot must not hide a fault for ever.
 LONGEST = timedelta(days=31)
+# Windows in the file. A chosen value: each problem is compared with all of them.
 MAX_WINDOWS = 1_000
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]

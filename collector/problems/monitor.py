@@ -56,12 +56,14 @@ TICK_S = 0.2
 # How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
 # expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
+# How often all devices are looked at, of which those are evaluated that had no message for as long: their readings expire.
 SWEEP_S = 5.0
 # If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
 # busy machine delays a turn by tenths of a second.
 PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
 SLICE = 50
+# How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
 SAVE_EVERY_S = 2.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0

@@ -25,6 +25,7 @@ SAFETY_INTERVAL_S = 1
 # A week of readings of every second would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. A
 # week of these has 2,016.
 HISTORY_INTERVAL_S = 300
+# Columns of the generated files. A chosen value.
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
 # Of a device of which nobody can tell how it is. Not observed as well: all that a collector knew that is away, or has just started; what

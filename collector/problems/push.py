@@ -38,6 +38,8 @@ LIFE_S = 240.0
 PULL_LAG_S = 15.0
 # How long a problem must be over before a webhook is told so. If it begins again within that time, nothing is said.
 SETTLE_S = 30.0
+# How long a target may take to answer; one that takes longer is tried again. A chosen value: it bounds how long a silent target holds up
+# its own next report.
 TIMEOUT_S = 5.0
 # Between two attempts: short at first, because the safety class has 2 s in all.
 PAUSES_S = (0.2, 1.0, 5.0, 30.0)
@@ -49,6 +51,7 @@ REFUSALS = (400, 413, 422)
 OK = 200
 # What belongs together mostly comes within one evaluation; a request for each would be a storm of requests.
 GATHER_S = 0.05
+# Problems in one request. A chosen value: some 400 kB of alerts, within the limits of usual servers.
 MAX_SENT = 500
 _RANK = {"critical": 0, "warning": 1, "info": 2}
 # ValueError: an answer whose headers cannot be read.
