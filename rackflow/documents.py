@@ -32,7 +32,7 @@ SeriesKey = Annotated[str, Meta(max_length=512)]
 MAX_READINGS = 10_000
 """Entries of `values`, `states` and `bad` at most, each; about as many as the largest message holds. A large rack PDU has some 400."""
 MAX_LABELS = 32
-"""Labels of a device. A chosen value: a place has five, the rest is for what a site adds."""
+"""Labels of a device. A chosen value: its place takes up to six (`BASE_LABELS`), the rest is for what a site adds."""
 MAX_LOOPS = 4
 """A device has at most a primary and a secondary loop today."""
 MAX_DEVICES = 5_000

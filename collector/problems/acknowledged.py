@@ -1,6 +1,6 @@
 """Reads from Alertmanagers who has acknowledged a problem: a silence that a person has put there, with its end and comment.
 
-The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and told to
+The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and sent to
 webhooks as ever. Which alert a silence covers is asked of Alertmanager and not worked out here: its matchers may be regular expressions
 of another language than Python's, and one written badly must not hold the event loop.
 """
@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from collector.http import connector, read_bounded
-from collector.problems.tracker import Acknowledgement, Key, Tracked, Tracker
+from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import in_slices
@@ -109,7 +109,7 @@ class Acknowledgements:
 class AcknowledgementReader:
     """Reads one Alertmanager every READ_S, and only while there are problems: otherwise there is nothing to acknowledge.
 
-    `is_of_window` tells by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
+    `is_of_window` decides by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class AcknowledgementReader:
         self._failures = failures
         self._wake = asyncio.Event()
 
-    def note(self, _: Tracked) -> None:
+    def note(self, _: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
         self._wake.set()
 
@@ -185,7 +185,7 @@ class AcknowledgementReader:
 
 
 def _matching(
-    alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[Tracked]
+    alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[TrackedProblem]
 ) -> Generator[None, None, dict[Key, Acknowledgement]]:
     """The acknowledgement of each problem whose alert is silenced by one of `silences`. Yields after each slice."""
     by_labels: dict[Labels, Acknowledgement] = {}

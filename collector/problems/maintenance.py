@@ -1,7 +1,7 @@
-"""Maintenance windows: which problems nobody is told of for a time, because somebody is working there. Read from an operator's file.
+"""Maintenance windows: which problems nobody is notified of for a time, because somebody is working there. Read from an operator's file.
 
 A problem in a window is evaluated, shown and stored as ever; only webhooks and receivers of Alertmanager do not hear of it. One that
-outlasts its window is told then, as if it had begun then.
+outlasts its window is notified then, as if it had begun then.
 """
 
 import asyncio
