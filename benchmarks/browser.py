@@ -1,7 +1,7 @@
-"""Measures the page as somebody has it: Chromium, a collector as a process of its own, a broker, and made batches of every device.
+"""Measures the page as a user has it: Chromium, a collector as a process of its own, a broker, and made-up batches of every device.
 
-No device is simulated: an agent's batches come from the site file, so that a campus of 5,000 devices fits on two cores. CPU of the
-collector is read with and without browsers in alternating rounds, because what it costs to receive is far more than a browser is.
+No device is simulated: batches are made up from the site file, so that a campus of 5,000 devices fits on two cores. CPU of the collector
+is read with and without browsers in alternating rounds, because receiving costs far more than a browser does.
 """
 
 import itertools
@@ -34,10 +34,11 @@ from tests.servers.web import answers, request
 
 # How often each device is polled. 5,000 devices are 250 messages a second, which leaves room for a browser on two cores.
 POLL_S = 20.0
-# As long as half of a poll.
+# Half of a poll of all devices: long enough that one browser's cost shows, short enough for alternating rounds.
 ROUND_S = 10.0
+# How long each view is watched once its floor is there.
 WATCHED_S = 8.0
-# Rounds without, with one, and with more browsers.
+# How often the collector's CPU is measured without, with one, and with MORE_PAGES more browsers, in turn.
 ROUNDS = 2
 MORE_PAGES = 3
 VIEWS = (("/", (1440, 900)), ("/?wall", (3840, 2160)), ("/", (390, 844)))
@@ -131,7 +132,7 @@ def _feed(port: int, text: str, over: Event) -> None:
         for seq in itertools.count(1):
             batch = _now(made[seq % len(made)], epoch, seq)
             client.publish(topic_of(batch, site.id), encode(batch), qos=1).wait_for_publish(30.0)
-            # Behind its time it goes on at once, and the figures say how many devices were current.
+            # When it is late it goes on at once; the figures say how many devices answered at the end.
             if over.wait(max(0.0, started + seq / len(made) * POLL_S - time.time())):
                 return
     finally:
@@ -148,7 +149,7 @@ def _now(batch: Batch, epoch: str, seq: int) -> Batch:
 
 
 def observed(url: str) -> int:
-    """How many devices the collector hears of."""
+    """How many devices the collector shows as answering."""
     try:
         site: Any = request(f"{url}/api/v1/site").json()
     except OSError:  # a collector that has all devices to take in at once may not answer in time; it is asked again

@@ -25,7 +25,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import cpu_seconds, end
 from rackflow.documents import Batch, Stored, decode
 from simulator.site.control import ask
 from tests.servers.mosquitto import Mosquitto
@@ -36,9 +36,10 @@ from tests.servers.waiting import wait_until
 REPOSITORY = Path(__file__).resolve().parents[1]
 SITE, AGENT = "campus", "sim-agent"
 RACKS = 512
-# Of the promise: settled a minute after a start of everything. A machine that does other things, too, may take longer.
+# How long a campus may take to settle before the run fails. It is promised to settle within a minute of a start of everything; a machine
+# that does other things, too, takes longer.
 PATIENCE_S = 240.0
-# As Prometheus would scrape it; the rendering of 200,000 series is part of the collector's load.
+# How often Prometheus would scrape it: rendering 200,000 series is part of the collector's load.
 SCRAPE_S = 15.0
 
 
@@ -50,14 +51,14 @@ class Reports:
     last: dict[str, float] = field(default_factory=dict)
     count: int = 0
     failed: Counter[str] = field(default_factory=Counter)
-    """Failed polls by device, of the time in which `devices` was open."""
+    """Failed polls by device, counted while `devices` is open."""
     until_stored_s: list[float] = field(default_factory=list)
-    """From the end of each poll until the collector's word that it is durable came here, of the time in which `devices` was open."""
+    """From the end of each poll until the collector reported it as durable, measured while `devices` is open."""
 
     def __post_init__(self) -> None:
         self._topics = f"rackflow/v1/{SITE}/{AGENT}"
         self.waiting: dict[str, dict[int, int]] = {}
-        """Batches heard and not confirmed as stored: the time of their poll, ms, by number and epoch."""
+        """Batches heard and not reported as durable: the time of their poll, ms, by epoch and number."""
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         topics = [(f"{self._topics}/batch/{AGENT}", 1), (f"{self._topics}/stored/+", 1)]
         self._client.on_connect = lambda client, *_: client.subscribe(topics)
@@ -113,8 +114,11 @@ class Settled:
     """How a part of the run went."""
 
     after_s: float
+    """How long it took to settle; 0 where it was only watched."""
     overruns: int
+    """Polls that were late."""
     failed: int
+    """Polls that failed."""
 
 
 class Campus:
@@ -190,7 +194,7 @@ class Campus:
         self.reports.last = {}
 
     def wait_until_up(self, patience_s: float = PATIENCE_S) -> None:
-        """Wait until all devices answer. Unlike `settle` it says nothing about how late polls are, which is up to the machine, too."""
+        """Wait until all devices answer. Unlike `settle` it accepts late polls, which a busy machine causes as well."""
         wait_until(lambda: self.reports.up == len(self.devices), "all devices answer", patience_s)
 
     def settle(self, patience_s: float = PATIENCE_S, exempt: Collection[str] = ()) -> Settled:
@@ -234,15 +238,15 @@ class Campus:
     def silent(self, devices: Collection[str]) -> Iterator[None]:
         """These devices do not answer during the block."""
 
-        async def give(orders: Sequence[Mapping[str, object]]) -> list[int]:
+        async def send(orders: Sequence[Mapping[str, object]]) -> list[int]:
             return [await ask(self.folder / "sim.sock", dict(order)) for order in orders]
 
         faults = [{"order": "fault", "fault": {"fault": "timeout", "target": device}} for device in devices]
-        numbers = asyncio.run(give(faults))
+        numbers = asyncio.run(send(faults))
         try:
             yield
         finally:
-            asyncio.run(give([{"order": "clear", "number": number} for number in numbers]))
+            asyncio.run(send([{"order": "clear", "number": number} for number in numbers]))
 
     def cpu_s(self) -> dict[str, float]:
         """CPU seconds of each process so far, over its restarts."""
@@ -274,17 +278,7 @@ class Campus:
                 stderr=log,
             )
         self.processes[name] = process
-        self._stack.callback(_end, process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(timeout=10)
+        self._stack.callback(end, process)
 
 
 def _idle_and_all_s() -> tuple[float, float]:
@@ -294,7 +288,7 @@ def _idle_and_all_s() -> tuple[float, float]:
 
 
 def _until_stored(campus: Campus, seconds: float) -> str:
-    """How long it takes from a poll's end to the collector's word that it is durable, over some seconds. The word comes within 2 s."""
+    """How long it takes from a poll's end until the collector reports it as durable, over some seconds. Reports come every 2 s."""
     reports = campus.reports
     reports.waiting = {}
     reports.until_stored_s.clear()
@@ -324,7 +318,7 @@ def run(folder: Path, racks: int, watch_s: float) -> Iterator[str]:
         for _ in range(2):
             with campus.reports.devices():
                 with campus.silent(flapping):
-                    # The late polls of devices that do not answer are theirs: a poll may take as long as their timeouts.
+                    # Their overruns do not count: a poll of a device that does not answer lasts as long as its timeouts.
                     failed = campus.watch(watch_s / 4, flapping).failed
                 failed += campus.watch(watch_s / 4, flapping).failed
             parts.append(Settled(0.0, 0, failed))

@@ -22,7 +22,9 @@ from tests.servers.process import Server
 from tests.servers.waiting import eventually
 
 COMQTT = "RACKFLOW_COMQTT"
+# The fewest with which a cluster still has a majority when one is killed.
 NODES = 3
+# A site of some hundred devices; and how often messages are put and pauses are looked for.
 MESSAGES_PER_S = 100
 STEP_S = 0.1
 HEAD = "| killed | produced | longest pause of a collector, s | waited for at most |\n|---|---|---|---|"
@@ -118,8 +120,8 @@ class Node(Server):
 
 
 @dataclass
-class Front:
-    """A load balancer: each connection goes to the next node that accepts it."""
+class LoadBalancer:
+    """Each connection goes to the next node that accepts it."""
 
     nodes: list[Node]
     port: int = 0
@@ -127,7 +129,7 @@ class Front:
     _open: set[asyncio.Task[None]] = field(default_factory=set)
 
     @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator["Front"]:
+    async def serving(self) -> AsyncIterator["LoadBalancer"]:
         """Listening on `port`."""
         async with await asyncio.start_server(self._accept, "127.0.0.1", 0) as server:
             self.port = server.sockets[0].getsockname()[1]
@@ -154,16 +156,18 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @dataclass
 class Load:
-    """Messages at a steady rate, and what they show."""
+    """Messages at a steady rate, and what happens to them."""
 
     outbox: MemoryOutbox
     collectors: list[Running]
     produced: int = 0
     pause_s: float = 0
+    """The longest time in which a collector received nothing."""
     waiting: int = 0
+    """The most messages that waited in the outbox."""
 
     async def run(self, seconds: float) -> None:
-        """For so long."""
+        """Produce messages for some seconds, and note pauses and what waits."""
         started_s = time.monotonic()
         seen = {id(each): (-1, started_s) for each in self.collectors}
         while (now_s := time.monotonic()) < started_s + seconds:
@@ -195,14 +199,14 @@ async def _run(folder: Path, seconds: float) -> list[str]:
         nodes = [Node(folder / f"node-{number}", number, gossip, redis) for number in range(1, NODES + 1)]
         for node in nodes:
             stack.enter_context(node.serving())
-        front = await stack.enter_async_context(Front(nodes).serving())
+        front = await stack.enter_async_context(LoadBalancer(nodes).serving())
         collectors = [
             await stack.enter_async_context(running(config_of(front, folder, name))) for name in ("a", "b", "watcher")
         ]
         outbox = await stack.enter_async_context(agent(front))
         for each in collectors:
             await each.ready()
-        # Members of a shared subscription may each get a part only: what the watcher gets is the measure of a pause.
+        # A member of a shared subscription gets a part of the messages only. The watcher gets all, so a pause is measured there.
         load = Load(outbox, collectors[2:])
         await load.run(seconds)
         for node in nodes:
@@ -212,7 +216,7 @@ async def _run(folder: Path, seconds: float) -> list[str]:
             node.start()
             await load.run(seconds)
             rows.append(f"| node {node.number} | {load.produced - before} | {load.pause_s:.1f} | {load.waiting} |")
-        # What was on its way to a node that died comes again once a later message is stored. An agent always has one.
+        # A message that was on its way to a node that died is sent again only once a later message is stored, so some more are sent.
         while outbox.stats().messages:
             await load.run(STEP_S)
             await eventually(lambda: outbox.stats().messages <= MESSAGES_PER_S, "nearly all is stored", timeout_s=60)

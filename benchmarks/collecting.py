@@ -31,15 +31,20 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SITE = "bench"
 OUTLETS = 25
 READINGS = 2 * OUTLETS
+# As many as docs/explanation/scaling.md plans for one agent.
 DEVICES_PER_AGENT = 400
 EPOCH = "01KB0000000000000000000000"
+# How long all messages may take until they are durable; only a hang takes longer, on a busy machine, too.
 WAIT_S = 300.0
 # Messages sent and not yet confirmed by the broker, below mosquitto's `max_inflight_messages` for a client.
 WINDOW = 500
 # Kinds of MQTT packets (MQTT 5, 2.1.2).
 CONNACK, PUBLISH, PUBACK = 2, 3, 4
+# From a small room to a campus.
 DEVICES = (50, 400, 1600, 5000)
+# Devices behind the measured scrapes: 100,000 readings, so that one scrape takes well above a tick of the CPU clock (10 ms).
 SCRAPED = 2_000
+# Scrapes that are averaged, and for how long the CPU is watched that the collector takes without any.
 SCRAPES = 8
 IDLE_S = 2.0
 # Of a batch with two numbers of four digits for each of 25 outlets.
@@ -60,13 +65,13 @@ class Feeder:
         self._in = bytearray()
         self._connected = False
         self._unconfirmed = 0
-        self._mid = 0
+        self._packet_id = 0
         self._next = 0
         agents = -(-self.devices // DEVICES_PER_AGENT)
         self.agents = [f"gw-{at}" for at in range(agents)]
         self.sent = dict.fromkeys(self.agents, 0)
         self.stored = dict.fromkeys(self.agents, 0)
-        self._tails = [_readings(variant) for variant in range(7)]
+        self._encoded = [_readings(variant) for variant in range(7)]
         body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + _text("feeder")
         self._socket.sendall(b"\x10" + _length(len(body)) + body)
         wait_until(lambda: self._read(0.1) and self._connected, "the broker's answer", 10.0)
@@ -74,7 +79,7 @@ class Feeder:
         self._socket.sendall(b"\x82" + _length(len(body)) + body)
 
     def describe(self) -> None:
-        """Say which devices there are."""
+        """Publish the status of each agent, which names its devices."""
         for at, agent in enumerate(self.agents):
             names = [f"pdu-{each}" for each in range(at, self.devices, len(self.agents))]
             status = {"schema": 1, "agent": agent, "site": SITE, "status": "online", "epoch": EPOCH, "devices": names}
@@ -92,7 +97,7 @@ class Feeder:
                 b'"rack":"b%d"},%s}'
                 % (
                     *(agent.encode(), EPOCH.encode(), self.sent[agent], int(time.time() * 1000), device, SITE.encode()),
-                    *(device // 2, self._tails[(self._next // self.devices + device) % len(self._tails)]),
+                    *(device // 2, self._encoded[(self._next // self.devices + device) % len(self._encoded)]),
                 )
             )
             self._publish(f"rackflow/v1/{SITE}/{agent}/batch/pdu-{device}", payload)
@@ -113,8 +118,8 @@ class Feeder:
     def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         while self._unconfirmed >= WINDOW:
             self._read(1.0)
-        self._mid = self._mid % 65_535 + 1
-        body = _text(topic) + self._mid.to_bytes(2, "big") + b"\x00" + payload
+        self._packet_id = self._packet_id % 65_535 + 1
+        body = _text(topic) + self._packet_id.to_bytes(2, "big") + b"\x00" + payload
         self._unconfirmed += 1
         self._socket.sendall((b"\x33" if retain else b"\x32") + _length(len(body)) + body)
 
@@ -126,21 +131,22 @@ class Feeder:
             return False
         finally:
             self._socket.settimeout(None)
-        while (frame := _frame(self._in)) is not None:
-            kind, start, end = frame
-            if kind >> 4 == CONNACK:
+        while (packet := _first_packet(self._in)) is not None:
+            first_octet, start, end = packet
+            kind = first_octet >> 4
+            if kind == CONNACK:
                 self._connected = True
-            elif kind >> 4 == PUBACK:
+            elif kind == PUBACK:
                 self._unconfirmed -= 1
-            elif kind >> 4 == PUBLISH:
-                self._note(bytes(self._in[start:end]))
+            elif kind == PUBLISH:
+                self._note_stored(bytes(self._in[start:end]))
             del self._in[:end]
         return True
 
-    def _note(self, body: bytes) -> None:
+    def _note_stored(self, body: bytes) -> None:
         length = int.from_bytes(body[:2], "big")
-        word = decode(body[2 + length + 1 :], Stored)  # QoS 0, without properties
-        self.stored[word.agent] = sum(last - first + 1 for first, last in word.durable.get(EPOCH, ()))
+        report = decode(body[2 + length + 1 :], Stored)  # QoS 0, without properties
+        self.stored[report.agent] = sum(last - first + 1 for first, last in report.durable.get(EPOCH, ()))
 
 
 def _text(text: str) -> bytes:
@@ -148,6 +154,7 @@ def _text(text: str) -> bytes:
 
 
 def _length(number: int) -> bytes:
+    """A variable byte integer (MQTT 5, 1.5.5)."""
     found = bytearray()
     while True:
         number, digit = number >> 7, number & 0x7F
@@ -156,8 +163,8 @@ def _length(number: int) -> bytes:
             return bytes(found)
 
 
-def _frame(data: bytearray) -> tuple[int, int, int] | None:
-    """Kind, start of the body and end of the first packet, if it is whole."""
+def _first_packet(data: bytearray) -> tuple[int, int, int] | None:
+    """First octet (its kind and flags), start of the body and end of the first packet; None if it is not whole yet."""
     number, at = 0, 1
     while at < len(data):
         number |= (data[at] & 0x7F) << 7 * (at - 1)
@@ -191,7 +198,7 @@ def store_of(kind: str, folder: Path) -> Iterator[dict[str, object]]:
         server.kill()
 
 
-class Bed:
+class MeasuredCollector:
     """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers.
 
     The broker sends `window` messages before it waits for an acknowledgement; with 0 there is no limit.
@@ -242,9 +249,9 @@ class Bed:
             raise RuntimeError("the collector is not running")
         return self._process.pid
 
-    def fetch(self, path: str, *, zipped: bool = False) -> bytes | None:
+    def fetch(self, path: str, *, is_gzip: bool = False) -> bytes | None:
         """A page; None if there is no answer, or an error."""
-        headers = {"Accept-Encoding": "gzip"} if zipped else {}
+        headers = {"Accept-Encoding": "gzip"} if is_gzip else {}
         asked = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", headers=headers)
         try:
             with urllib.request.urlopen(asked, timeout=60) as answer:  # noqa: S310 - loopback
@@ -262,71 +269,71 @@ class Bed:
 
 
 @contextlib.contextmanager
-def bed_of(
+def measured_collector(
     folder: Path,
     kind: str,
     devices: int,
     tree: Path = REPOSITORY,
     prefix: Sequence[str] = (sys.executable,),
     window: int = 0,
-) -> Iterator[tuple[Bed, Feeder]]:
+) -> Iterator[tuple[MeasuredCollector, Feeder]]:
     """A collector that has heard of each device once."""
     with contextlib.ExitStack() as stack:
-        bed = Bed(folder, stack.enter_context(store_of(kind, folder)), tree, prefix, window)
-        stack.callback(bed.broker.kill)
-        bed.start()
-        stack.callback(bed.stop)
-        feeder = Feeder(bed.broker.port, devices)
+        collector = MeasuredCollector(folder, stack.enter_context(store_of(kind, folder)), tree, prefix, window)
+        stack.callback(collector.broker.kill)
+        collector.start()
+        stack.callback(collector.stop)
+        feeder = Feeder(collector.broker.port, devices)
         stack.callback(feeder.close)
         feeder.describe()
         feeder.send(devices)
         feeder.settle()
-        yield bed, feeder
+        yield collector, feeder
 
 
-def storing(bed: Bed, feeder: Feeder, messages: int) -> float:
+def storing(collector: MeasuredCollector, feeder: Feeder, messages: int) -> float:
     """Readings per CPU second of the collector, from the broker to durable."""
-    cpu = cpu_seconds(bed.pid)
+    cpu = cpu_seconds(collector.pid)
     feeder.send(messages)
     feeder.settle()
-    return messages * READINGS / (cpu_seconds(bed.pid) - cpu)
+    return messages * READINGS / (cpu_seconds(collector.pid) - cpu)
 
 
-def scraping(bed: Bed, feeder: Feeder, path: str, *, zipped: bool, anew: bool) -> float:
-    """CPU of one scrape in ms, without what the collector takes anyway; with `anew`, each device sent new values before each."""
+def scraping(collector: MeasuredCollector, feeder: Feeder, path: str, *, is_gzip: bool, has_new_values: bool) -> float:
+    """CPU of one scrape in ms, without what the collector takes anyway. With `has_new_values` each device sends new values before each."""
     feeder.settle()
-    bed.fetch(path, zipped=zipped)
-    cpu, began = cpu_seconds(bed.pid), time.monotonic()
+    collector.fetch(path, is_gzip=is_gzip)
+    cpu, began = cpu_seconds(collector.pid), time.monotonic()
     time.sleep(IDLE_S)
-    idle = (cpu_seconds(bed.pid) - cpu) / (time.monotonic() - began)
+    idle = (cpu_seconds(collector.pid) - cpu) / (time.monotonic() - began)
     spent = 0.0
     for _ in range(SCRAPES):
-        if anew:
+        if has_new_values:
             feeder.send(feeder.devices)
             feeder.settle()
-        cpu, began = cpu_seconds(bed.pid), time.monotonic()
-        bed.fetch(path, zipped=zipped)
-        spent += cpu_seconds(bed.pid) - cpu - idle * (time.monotonic() - began)
+        cpu, began = cpu_seconds(collector.pid), time.monotonic()
+        collector.fetch(path, is_gzip=is_gzip)
+        spent += cpu_seconds(collector.pid) - cpu - idle * (time.monotonic() - began)
     return 1000 * spent / SCRAPES
 
 
 def catching_up(folder: Path, size_mb: float) -> Iterator[str]:
-    """A collector that was away finds so much at the broker: MB of payload by second and CPU second until all of it is durable.
+    """A collector that was away finds `size_mb` at the broker: MB of payload per second and CPU second until all of it is durable.
 
-    A live message that is sent when the collector is back stands last in the broker's queue, so that it waits as long.
+    A live message that is sent when the collector is back is the last in the broker's queue, so it waits until all others are stored.
     """
     messages = int(size_mb * 1e6 / PAYLOAD_BYTES)
-    with bed_of(folder, "files", DEVICES_PER_AGENT) as (bed, feeder):
-        bed.stop()
+    with measured_collector(folder, "files", DEVICES_PER_AGENT) as (collector, feeder):
+        collector.stop()
         feeder.send(messages)
         began = time.monotonic()
-        bed.start()
+        collector.start()
         feeder.send(1)
         feeder.settle(WAIT_S + size_mb)
-        wall_s, cpu_s = time.monotonic() - began, cpu_seconds(bed.pid)
+        wall_s, cpu_s = time.monotonic() - began, cpu_seconds(collector.pid)
         yield (
             f"{size_mb:.0f} MB that waited at the broker, into files: {size_mb / wall_s:.1f} MB/s, {size_mb / cpu_s:.1f} MB per CPU second;"
-            f" a live message was durable after {wall_s:.0f} s; {resident_bytes(bed.pid) / 1e6:.0f} MB"
+            f" a live message was durable after {wall_s:.0f} s; {resident_bytes(collector.pid) / 1e6:.0f} MB"
         )
 
 
@@ -338,20 +345,23 @@ def run(folder: Path, trees: Sequence[Path] = (REPOSITORY,), rounds: int = 1, me
         found: dict[Path, list[float]] = {tree: [] for tree in trees}
         for at in range(rounds):
             for number, tree in enumerate(trees):
-                with bed_of(folder / f"{kind}-{devices}-{at}-{number}", kind, devices, tree) as (bed, feeder):
-                    found[tree].append(storing(bed, feeder, messages))
-                    size_mb = resident_bytes(bed.pid) / 1e6
+                with measured_collector(folder / f"{kind}-{devices}-{at}-{number}", kind, devices, tree) as (
+                    collector,
+                    feeder,
+                ):
+                    found[tree].append(storing(collector, feeder, messages))
+                    size_mb = resident_bytes(collector.pid) / 1e6
         figures = ", ".join(f"{sorted(each)[len(each) // 2]:,.0f}" for each in found.values())
         yield f"  {kind:<16} {devices:>5} devices: {figures} readings per CPU second; {size_mb:.0f} MB"
     for number, tree in enumerate(trees):
-        with bed_of(folder / f"scrape-{number}", "files", SCRAPED, tree) as (bed, feeder):
-            for name, path, zipped in (
+        with measured_collector(folder / f"scrape-{number}", "files", SCRAPED, tree) as (collector, feeder):
+            for name, path, is_gzip in (
                 ("plain", "/metrics", False),
                 ("gzip", "/metrics", True),
                 ("safety class", "/metrics?class=safety", True),
             ):
-                changed = scraping(bed, feeder, path, zipped=zipped, anew=True)
-                same = scraping(bed, feeder, path, zipped=zipped, anew=False)
+                changed = scraping(collector, feeder, path, is_gzip=is_gzip, has_new_values=True)
+                same = scraping(collector, feeder, path, is_gzip=is_gzip, has_new_values=False)
                 yield f"  scrape of {SCRAPED * READINGS:,} readings, {name}: {changed:.0f} ms of CPU; {same:.0f} ms without new values"
 
 

@@ -15,7 +15,9 @@ from rackflow.recording import COUNTER32, Record
 from simulator.snmp import SnmpDevice
 from tests.servers.mqtt_thread import leave
 
+# Of an enterprise's subtree that no profile reads.
 OID = "1.3.6.1.4.1.53864.1.1.0"
+# How long the broker keeps the recorder's session: longer than any absence in a scenario.
 SESSION_S = 3600
 Number = tuple[str, int]
 """Device and the number that it gave a poll."""
@@ -69,7 +71,7 @@ class CountingDevices:
 
 
 class Recorder:
-    """Listens with a session that outlives the connection; `numbers` says what polls a message holds."""
+    """A subscriber whose session outlives its connection; `numbers` finds the polls in a message."""
 
     client_id = "recorder"
 
@@ -125,7 +127,7 @@ class Recorder:
 
 
 def answer_limits(client: paho.Client, topic: str) -> None:
-    """Answers like the ThingsBoard server that a gateway asks for its limits when it connects: no limits."""
+    """Answer a gateway that asks for its limits when it connects, as the ThingsBoard server does: no limits."""
     none = {"messages": "0:0", "telemetryMessages": "0:0", "telemetryDataPoints": "0:0"}
     limits = {"maxPayloadSize": 1 << 20, "maxInflightMessages": 100, "rateLimits": none, "gatewayRateLimits": none}
     client.publish(f"v1/devices/me/rpc/response/{topic.rpartition('/')[2]}", json.dumps(limits), 1)

@@ -13,7 +13,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.processes import a_listener, cpu_seconds, process, resident_bytes
+from benchmarks.processes import cpu_seconds, process, resident_bytes, subscriber
 from rackflow.documents import Batch, encode
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -44,7 +44,7 @@ def agent_at_rest(folder: Path, seconds: float) -> list[str]:
     """Memory and CPU of an agent at the default poll classes."""
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "rest-mosquitto").serving())
-        stack.enter_context(a_listener(broker.port))
+        stack.enter_context(subscriber(broker.port))
         ports = stack.enter_context(simulated_devices(DEVICES))
         config = folder / "rest-agent.yaml"
         data = {

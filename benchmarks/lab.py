@@ -13,6 +13,7 @@ from rackflow.errors import DeviceError
 from rackflow.recording import read_snmprec
 
 SHIPPED = Path(__file__).resolve().parents[1] / "simulator" / "recordings"
+# How many recordings are replayed: the largest of the folder, which cost most.
 LARGEST = 3
 
 

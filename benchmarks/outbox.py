@@ -18,16 +18,21 @@ from rackflow.outbox import DiskOutbox, Limits
 
 RATE_PER_S = 1000
 PAYLOAD = b"x" * 1500
+# How often the loop is looked at; shorter than any hold that matters.
 TICK_S = 0.001
+# Messages under way before the publisher waits for confirmations, as in `agent/publish/connection.py`.
 WINDOW = 32
-WORD = 1500
+# Messages between two reports of a collector, 1.5 s apart at this rate.
+REPORT_EVERY = 1500
+# fsync of the slow disk, 0.3 s: as of an SD card or an overloaded array.
 DELAY_US = 300_000
 # An hour of 500 devices at the default rates, and how many of its messages are put between two waits for the disk (15 MB).
 BACKLOG = 360_000
 FILLED_AT_ONCE = 10_000
 # A small site: messages a second, each of the size of a poll of a rack PDU (kB of JSON whose figures change).
 SITE_RATE_PER_S = 7
-# Within less than a minute the room that is written ahead at the start outweighs the messages (2.0 in 20 s, 1.9 in 60 s).
+# In less than a minute, the space that is allocated ahead at the start outweighs the messages (2.0 bytes for each byte in 20 s, 1.9 in
+# 60 s).
 SITE_SECONDS = 60.0
 SITE_VALUES = 44
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -62,8 +67,8 @@ def _measured(prefix: list[str], path: Path, seconds: float) -> str:
     return done.stdout.strip()
 
 
-async def tick(held_s: list[float]) -> None:
-    """Record how much later than it asked for the event loop runs a task."""
+async def measure_delays(held_s: list[float]) -> None:
+    """Record how late the event loop runs a task that asked to be woken, s."""
     loop = asyncio.get_running_loop()
     while True:
         before = loop.time()
@@ -85,13 +90,13 @@ async def drive(path: Path, seconds: float) -> str:
             message = await outbox.take()
             delays.append(loop.time() - put_at.pop(message.key))
             outbox.confirmed(message.key)
-            if len(delays) % WORD == 0:  # a collector's word, every 1.5 s
+            if len(delays) % REPORT_EVERY == 0:
                 outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E": [(1, message.key)]}))
-            if len(delays) % WINDOW == 0:  # as many as a publisher has under way
+            if len(delays) % WINDOW == 0:
                 await asyncio.sleep(0)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), tick(latest), deliver())]
+        tasks = [group.create_task(work, name="outbox") for work in (outbox.run(), measure_delays(latest), deliver())]
         began = loop.time()
         while loop.time() - began < seconds:
             for _ in range(RATE_PER_S // 100):
@@ -112,7 +117,7 @@ async def free(path: Path) -> str:
     """Fill an outbox with an hour's messages, and have a collector say that it has stored them all."""
     outbox = DiskOutbox(path, "E", Limits(2**31, 36_000, 90), 1e6)
     await outbox.open()
-    # From its first word on, what the broker confirms waits for the collector's.
+    # From a collector's first report on, what the broker confirmed is kept until the collector reports it as durable.
     outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={}))
     async with asyncio.TaskGroup() as group:
         running = group.create_task(outbox.run(), name="outbox")
@@ -123,7 +128,7 @@ async def free(path: Path) -> str:
                 await outbox.saved(number)
         await handing
         held_s: list[float] = []
-        ticking = group.create_task(tick(held_s), name="tick")
+        ticking = group.create_task(measure_delays(held_s), name="tick")
         began, cpu_s = time.monotonic(), time.process_time()
         outbox.stored(Stored(agent="a", collector="c", ledger="l", time=1, durable={"E": [(1, BACKLOG)]}))
         limit_bytes = outbox.stats().size_bytes // 100

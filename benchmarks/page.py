@@ -1,6 +1,6 @@
 """Measures what a page costs the collector: CPU of the documents of a second, and the longest turn of the loop.
 
-What it costs a browser, `browser.py` measures.
+`browser.py` measures what it costs a browser.
 """
 
 import gc
@@ -20,7 +20,7 @@ from rackflow.process.slices import SLICE_S
 from rackflow.site import Site, parse_site
 
 SHOWN = ("site", "floor", "problems", "agents")
-# Racks of a hall of a campus.
+# Racks in one room of a large site; a chosen value, as halls of a campus have.
 RACKS_PER_ROOM = 128
 
 
@@ -64,7 +64,7 @@ def api_over(site: Site, latest: Latest, figures: LatestFigures) -> Api:
     )
 
 
-class Bench:
+class MeasuredSite:
     """A site whose readings change every second."""
 
     def __init__(self, devices: int) -> None:
@@ -99,7 +99,7 @@ def campus_text(devices: int) -> str:
 
 
 def in_rooms(text: str) -> str:
-    """The rows of a site in halls of some hundred racks, as on a campus."""
+    """The same site with its rows spread over rooms of RACKS_PER_ROOM racks, as on a campus."""
     per_room = RACKS_PER_ROOM // RACKS_PER_ROW
     rows = [int(row) for row in re.findall(r"id: r(\d+), room: hall", text)]
     rooms = ", ".join(f"{{id: hall-{room}}}" for room in range(rows[-1] // per_room + 1))
@@ -113,19 +113,19 @@ def _fields(batch: Batch) -> dict[str, Any]:
 
 def run(devices: int, rounds: int, shown: Sequence[str] = SHOWN) -> list[str]:
     """CPU of what one page shows, each second, and what of it is sent."""
-    bench = Bench(devices)
+    measured = MeasuredSite(devices)
     live = Live()
-    parts = live.join([PartName(bench.site.id, kind) for kind in shown]) or []
-    bench.second(0)
+    parts = live.join([PartName(measured.site.id, kind) for kind in shown]) or []
+    measured.second(0)
     gc.disable()  # a collection of garbage takes as long as this process is large, and belongs to no turn
     costs, turns, sizes = [], [], []
     first = 0
     for at in range(rounds + 1):
-        bench.second(at)
+        measured.second(at)
         spent = longest = 0.0
         size = 0
         for part in parts:
-            document, cpu_s, turn_s = _turns(bench.part_steps(part.name, at + 0.5))
+            document, cpu_s, turn_s = _turns(measured.part_steps(part.name, at + 0.5))
             before = part.version
             _, update_s, update_turn_s = _turns(part.updating(document))
             began = time.process_time()
@@ -140,9 +140,9 @@ def run(devices: int, rounds: int, shown: Sequence[str] = SHOWN) -> list[str]:
         sizes.append(size)
     gc.enable()
     middle = rounds // 2
-    total = len(bench.site.pdus) + len(bench.site.ups) + len(bench.site.cdus)
+    total = len(measured.site.pdus) + len(measured.site.ups) + len(measured.site.cdus)
     return [
-        f"a page with site, floor, problems and agents, {total} devices, {len(bench.site.racks)} racks, {rounds} seconds:",
+        f"a page with site, floor, problems and agents, {total} devices, {len(measured.site.racks)} racks, {rounds} seconds:",
         f"  {sorted(costs)[middle] * 1000:.1f} ms CPU each second for all who look, median; longest turn {max(turns) * 1000:.1f} ms",
         f"  {first / 1000:.0f} kB at first, then {sum(sizes) / len(sizes) / 1000:.1f} kB each second, uncompressed",
     ]

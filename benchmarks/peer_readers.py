@@ -14,7 +14,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers
 
-STARTS_S = 60.0
+START_S = 60.0
 
 
 class Reader(Protocol):
@@ -68,7 +68,7 @@ class Collected:
     def come_back(self) -> None:
         """Start it, and wait until it is ready."""
         self._process.start()
-        wait_until(lambda: answers(self._url), "the collector is ready", STARTS_S)
+        wait_until(lambda: answers(self._url), "the collector is ready", START_S)
 
     def go_away(self) -> None:
         """SIGKILL."""

@@ -1,4 +1,4 @@
-"""Starts processes, and reads their CPU seconds and resident memory from /proc; also a subscriber that receives everything."""
+"""Starts and ends processes, and reads their CPU seconds and resident memory from /proc; also a subscriber that receives everything."""
 
 import os
 import subprocess
@@ -27,6 +27,17 @@ def resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
 
 
+def end(child: subprocess.Popen[bytes]) -> None:
+    """End a process in order, or kill it if it does not end within 20 s: longer than an agent takes, which is up to 10 s."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
 @contextmanager
 def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is ended at the end of the block."""
@@ -35,12 +46,11 @@ def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield child
         finally:
-            child.terminate()
-            child.wait(timeout=15)
+            end(child)
 
 
 @contextmanager
-def a_listener(port: int) -> Iterator[None]:
+def subscriber(port: int) -> Iterator[None]:
     """A subscriber to everything: without one, an agent keeps its messages."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", port)

@@ -11,7 +11,9 @@ from tests.servers.web import request
 SERIES = 200
 INTERVAL_S = 10
 DAY_S = 86_400
+# Readings of half an hour go into one request: 36,000 lines.
 CHUNK_S = 1800
+# An arbitrary moment in 2026.
 START_S = 1_795_000_000
 
 

@@ -20,6 +20,8 @@ from rackflow.site import parse_site
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import wait_until
 
+# Half of a poll of all devices. Rounds alternate, because the load of the machine changes; with 8 more streams the cost of one stands
+# out of the noise.
 ROUND_S = 10.0
 ROUNDS = 4
 MORE = 8

@@ -29,6 +29,7 @@ from rackflow.topics import subscription
 
 # What the collector has open at its busiest beside the connections of its readers: files, the broker, the store.
 DESCRIPTORS = 100
+# Messages that the broker may send before they are acknowledged. A chosen value: the check reads status documents only and needs few.
 RECEIVE_MAXIMUM = 10
 # One point under a name of its own, the same each time; no dashboard or report knows it.
 MEASUREMENT = "rackflow_doctor"

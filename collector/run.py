@@ -187,7 +187,7 @@ class Collector:
         # Parts that can fail because of a wrong configuration are checked first, before anything is opened or created.
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
-        self._problems.take_limits(self._site, config.derive.settings(None).thermal)
+        self._problems.use_site(self._site, config.derive.settings(None).thermal)
         budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
         self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)

@@ -13,6 +13,7 @@ from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, PollClass
 from rackflow.errors import ContractError
 from rackflow.topics import Topic
 
+# The version of the contract that these documents follow (ARCHITECTURE.md).
 SCHEMA = 1
 # Part of the contract. The largest real batch, every outlet of a large rack PDU, has about 20 kB. The limit bounds the memory
 # that one publisher can claim, and with the topic stays below the broker's max_packet_size (513 KiB in deploy/mosquitto).
@@ -31,6 +32,7 @@ SeriesKey = Annotated[str, Meta(max_length=512)]
 MAX_READINGS = 10_000
 """Entries of `values`, `states` and `bad` at most, each; about as many as the largest message holds. A large rack PDU has some 400."""
 MAX_LABELS = 32
+"""Labels of a device. A chosen value: its place takes up to six (`BASE_LABELS`), the rest is for what a site adds."""
 MAX_LOOPS = 4
 """A device has at most a primary and a secondary loop today."""
 MAX_DEVICES = 5_000
@@ -38,6 +40,7 @@ MAX_DEVICES = 5_000
 MAX_RANGES = 500
 """Ranges in each list of an account. Rackflow's agent sends at most some 200 (see outbox/numbers.py)."""
 MAX_REFUSED_TOPICS = 100
+"""Topics that one status names as refused. Rackflow's agent names at most 20 (`NAMED_IN_STATUS` in `agent/publish/`)."""
 MAX_SEQ = 2**53
 """Largest message number: a double, and so JSON in many languages, cannot hold every integer above it (RFC 8259, 6)."""
 MAX_TIME_MS = 9_223_372_036_854

@@ -152,26 +152,17 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack) -> None:
     users = [parse_user(text) for text in arguments.user]
-    next_port = arguments.port
-    chosen: list[tuple[Path, int]] = []
-    for text in arguments.recordings:
-        # Split at the last "=", and only if digits follow: a path may contain "=" itself.
-        name, _, port = text.rpartition("=")
-        if name and port.isdecimal():
-            chosen.append((Path(name), _checked_port(text, int(port))))
-        else:
-            chosen.append((Path(text), _checked_port(text, next_port)))
-            next_port += 1 if next_port else 0
+    chosen = _files_and_ports(arguments.recordings, arguments.port)
     # Every recording is read before any is served: a damaged file must not end a simulation that has begun to answer.
     faults: list[str] = []
-    registers = [(path, port, read_mbrec(path, faults)) for path, port in chosen if path.suffix == SUFFIX]
-    read = [(path, port, read_snmprec(path, faults)) for path, port in chosen if path.suffix != SUFFIX]
+    modbus = [(path, port, read_mbrec(path, faults)) for path, port in chosen if path.suffix == SUFFIX]
+    snmp = [(path, port, read_snmprec(path, faults)) for path, port in chosen if path.suffix != SUFFIX]
     print_skipped_lines(faults)
-    for path, port, recording in registers:
+    for path, port, recording in modbus:
         units = {unit: RecordedRegisters(recording, unit) for unit in recording.units}
-        names = ", ".join(map(str, units))
-        await _start(ModbusServer(units, arguments.host, port), stack, f"{path} (unit {names})", RECORDING_PORT)
-    for seed, (path, port, records) in enumerate(read):
+        numbers = ", ".join(map(str, units))
+        await _start(ModbusServer(units, arguments.host, port), stack, f"{path} (unit {numbers})", RECORDING_PORT)
+    for seed, (path, port, records) in enumerate(snmp):
         device = SnmpDevice(
             records,
             communities=arguments.community or ["public"],
@@ -182,6 +173,21 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
         )
         moving = vary_load(device, records, seed) if arguments.vary else 0
         await _start(device, stack, f"{path} ({len(records)} objects, {moving} moving)", RECORDING_PORT)
+
+
+def _files_and_ports(recordings: Sequence[str], first_port: int) -> list[tuple[Path, int]]:
+    """Each FILE[=PORT] with its port: the given one, else the next from `first_port` on; 0 stays 0, any free port."""
+    next_port = first_port
+    found: list[tuple[Path, int]] = []
+    for text in recordings:
+        # Split at the last "=", and only if digits follow: a path may contain "=" itself.
+        name, _, port = text.rpartition("=")
+        if name and port.isdecimal():
+            found.append((Path(name), _checked_port(text, int(port))))
+        else:
+            found.append((Path(text), _checked_port(text, next_port)))
+            next_port += 1 if next_port else 0
+    return found
 
 
 async def _start_models(arguments: argparse.Namespace, stack: AsyncExitStack) -> list[Model]:

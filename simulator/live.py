@@ -1,6 +1,6 @@
-"""Lets models and recordings follow the clock of this process.
+"""Lets single devices follow the clock of this process: models, and recordings whose load varies.
 
-The models know no clock: they are told how much time has passed. For single devices, only this module reads the clock.
+The models read no clock; this module tells them how much time has passed. Whole sites have `simulator.site.simulation` for that.
 """
 
 import asyncio
@@ -15,10 +15,11 @@ from simulator.snmp import SnmpDevice
 
 RECORDINGS: Final = Path(__file__).parent / "recordings"
 """Recordings that come with the simulator: `apc-rpdu2`, `apc-ups` and `rfc1628-ups`, each with the suffix `.snmprec`."""
-# How often models advance; shorter than any polling interval.
+# How often models advance: shorter than any usual polling interval, so that no two polls show the same moment.
 TICK_S: Final = 0.25
-# After the process was suspended, models go on from where they were instead of computing the whole pause at once.
-LONGEST_STEP_S: Final = 10.0
+# The most that models advance at once. After the process was suspended (a laptop asleep, a debugger) they go on from where they were
+# instead of computing hours during which no device would answer.
+MAX_STEP_S: Final = 10.0
 
 
 class Model(Protocol):
@@ -35,9 +36,9 @@ async def run_models(models: Sequence[Model]) -> None:
     while True:
         await asyncio.sleep(TICK_S)
         now = time.monotonic()
+        passed_s, before = min(now - before, MAX_STEP_S), now
         for model in models:
-            model.advance(min(now - before, LONGEST_STEP_S))
-        before = now
+            model.advance(passed_s)
 
 
 def vary_load(device: SnmpDevice, records: Iterable[Record], seed: int = 0) -> int:

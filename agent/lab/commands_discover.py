@@ -31,6 +31,7 @@ from rackflow.process.yaml_edit import append_to_list, replace_file
 # Addresses a second. More would flood a management network, whose cards and switches are slow.
 MAX_DISCOVER_RATE = 1000.0
 PUBLIC = "public"
+# The port that IANA has registered for MQTT, where a broker's address names none.
 MQTT_PORT = 1883
 
 

@@ -22,6 +22,7 @@ from rackflow.recording import Place, dump_mbrec
 # Units tried by `discover`: 1 is the usual default; devices with built-in Modbus TCP answer to 255 or 0 (Modbus Messaging on TCP/IP
 # Implementation Guide V1.0b).
 DEFAULT_UNITS = (1, 255, 0)
+# The unit identifier is one octet.
 MAX_UNIT = 255
 # Requests a second. A recording is not urgent, and the device may be in operation. Chosen value.
 MAX_RATE = 100.0

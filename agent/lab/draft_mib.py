@@ -97,6 +97,8 @@ _NOISE = {
 }
 # Below this, a name has too little in common with a metric to be a guess.
 LEAST_SCORE = 0.5
+# A word that is in more than this share of a MIB's names, and in more than FEW, says nothing about one of them (such as the maker's
+# prefix). Chosen values: smaller ones drop words that tell objects apart.
 NEARLY_ALL = 0.8
 FEW = 4
 _STATES = {

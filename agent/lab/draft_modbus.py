@@ -17,8 +17,10 @@ SMALLEST: Final = 1e-3
 LARGEST: Final = 1e7
 # Counters of 32 bits in the first order in which they are below this are taken for plausible: 10^8 minutes are 190 years.
 LARGEST_COUNT: Final = 100_000_000
+# Registers in a row that must be printable to be taken for text. A chosen value: two registers of a number look like four letters now and
+# then.
 MIN_TEXT_WORDS: Final = 3
-SPARSE: Final = 0.2
+# Bits that are listed in a comment by their number; the rest is counted. Chosen: a line that is still read.
 MOST_LISTED: Final = 40
 
 

@@ -22,6 +22,7 @@ DEFAULT_PORTS: Mapping[str, int] = {"snmp": 161, "modbus": 502}
 NO_SERIALS = frozenset({"", "0", "n/a", "na", "none", "null", "unknown", "default", "not set", "notset", "serial", "-"})
 # Names that devices have from the factory; several of them on one network would be told apart by numbers only.
 FACTORY_NAMES = frozenset({"", "localhost", "unknown", "default", "snmp", "apc", "none", "ups", "pdu", "(none)", "n/a"})
+# As long as a device id may be (`rackflow/documents.py`).
 MAX_ID = 64
 # A management card has two network ports at most; a serial number that a third device gives is one from the factory.
 MOST_ADDRESSES = 2

@@ -14,6 +14,7 @@ from rackflow.recording import BITS, Place, RegisterTable
 # register. Chosen value.
 MAX_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
+# Addresses have 16 bits.
 _LAST = 0xFFFF
 # Illegal function: the device does not have this whole table, so halving the block would be useless.
 NO_SUCH_TABLE = 1

@@ -40,6 +40,7 @@ _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5
 _VERSION = re.compile(
     rb"(?i)(?:^|[^a-z])(?:v|ver|version|firmware|fw|rev|revision|release|build|boot|bios|software|sw|app|aos)[\s:.=_-]*$"
 )
+# How far before a number the word is looked for. A chosen value, longer than any word of the expression above.
 _VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.

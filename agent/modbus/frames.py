@@ -11,10 +11,12 @@ from typing import Final
 from agent.modbus.seam import OddAnswer
 from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, REGISTER_FUNCTIONS, Answer, GarbageError, hint
 
+# The MBAP header: transaction, protocol, length and unit (Modbus Messaging on TCP/IP V1.0b, 3.1.3).
 HEADER_OCTETS: Final = 7
 # Length field: unit and PDU. A PDU has 253 octets at most (V1.1b3, 4.1). Two are the least that is taken: see `_frame_end`.
 SHORTEST: Final = 2
 LONGEST: Final = 254
+# Set in the function code of an exception response (V1.1b3, 7).
 EXCEPTION: Final = 0x80
 # A request of one transaction may be preceded by late answers of others, of 260 octets each. A peer that sends this much and no answer
 # speaks something else, or does not stop. Chosen value.

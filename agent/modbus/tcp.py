@@ -11,6 +11,7 @@ from agent.modbus.frames import Reader, request
 from agent.modbus.seam import OddAnswer
 from agent.modbus.wire import HUNG_UP, Answer, GarbageError
 
+# Transaction identifiers have 16 bits.
 MAX_NUMBER: Final = 0xFFFF
 
 

@@ -31,7 +31,9 @@ RETRY_S: Final = 2.0
 HOLDER_RETRY_S: Final = 0.5
 # A lease given back must reach the broker before the process ends.
 RELEASE_S: Final = 1.0
+# How long the tasks of a connection may take to end; they wait for nothing but the network. A longer time only delays the stop.
 END_TASKS_S: Final = 1.0
+# A fault that lasts is logged this often; each attempt to connect would log it otherwise.
 LOG_EVERY_S: Final = 60.0
 # "Session taken over" (MQTT 5, 2.4): another client has connected with this one's id.
 TAKEN_OVER: Final = 0x8E

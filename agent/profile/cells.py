@@ -20,6 +20,7 @@ MAX_NUMBER_TEXT: Final = 512
 # enough for Python to refuse it (sys.set_int_max_str_digits).
 MAX_WIRE_INT: Final = 2**64
 
+# The largest and smallest numbers of 32 and 64 bits, with and without sign, and of a 32-bit float.
 _ENDS_OF_32_BITS: Final = (2147483647, 2147483648, 4294967295, -2147483648)
 _ENDS_OF_64_BITS: Final = (2**63 - 1, 2**63, 2**64 - 1, -(2**63))
 _LARGEST_FLOAT: Final = 3.4028234663852886e38

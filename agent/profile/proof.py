@@ -44,6 +44,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Keys of places by the protocol that they belong to."""
 _NO_BITS = ("float32", "float64", "bcd16", "bcd32")
+# Register addresses have 16 bits.
 _LAST_REGISTER = 0xFFFF
 _DIGITS = frozenset("0123456789")
 _UNSTEADY = (

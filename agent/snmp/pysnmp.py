@@ -48,6 +48,7 @@ from rackflow.process.resolve import Resolver
 
 log = logging.getLogger(__name__)
 
+# Values of error-status (RFC 3416, 3).
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
 AUTHORIZATION_ERROR: Final = 16

@@ -8,6 +8,7 @@ Messages of v1 and v2c are repaired whole, those of v3 from the inside (`repair_
 from collections.abc import Iterator
 from typing import Final
 
+# Tags of BER and of SNMP (RFC 1157, RFC 3416).
 SEQUENCE: Final = 0x30
 RESPONSE: Final = 0xA2
 INTEGER: Final = 0x02

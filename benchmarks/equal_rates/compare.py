@@ -16,7 +16,7 @@ from tests.servers.waiting import wait_until
 
 RATES = (50, 500, 2000)
 """Devices, each asked once a second."""
-SETTLED = 0.9
+# How long a side may take for its first polls, or to poll on; only a hang takes longer.
 PATIENCE_S = 90.0
 
 

@@ -1,4 +1,4 @@
-"""A stand-in for a collector that stores at once: it says each second which numbers have come. So the outbox is in its steady state.
+"""A stand-in for a collector that stores at once: each second it reports which numbers have come, so that the outbox stays small.
 
 A process of its own, so that its CPU time is not the agent's: `python -m benchmarks.equal_rates.confirmer PORT`.
 """
@@ -17,11 +17,13 @@ _NUMBER = re.compile(rb'"epoch":"([^"]+)","seq":(\d+)')
 
 
 class Confirmer:
-    """Which numbers of each epoch have come, as intervals; at rest one interval and a few above it."""
+    """Which numbers of each epoch have come: all up to one, and a few beyond it."""
 
     def __init__(self) -> None:
         self._through: dict[str, int] = {}
+        """The number up to which all have come, by epoch."""
         self._beyond: dict[str, set[int]] = {}
+        """Numbers that came above it, while one in between is missing."""
 
     def on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
         """A batch or an event has come."""
@@ -37,14 +39,14 @@ class Confirmer:
             beyond.discard(through)
         self._through[epoch] = through
 
-    def word(self) -> Stored:
-        """What a collector would say now."""
+    def report(self) -> Stored:
+        """What a collector would report now."""
         durable = {epoch: [(1, through)] for epoch, through in dict(self._through).items() if through}
         return Stored(agent=AGENT, collector="bench", ledger="bench", time=time.time_ns() // 1_000_000, durable=durable)
 
 
 def main() -> None:
-    """Until it is ended."""
+    """Report once a second until it is ended."""
     confirmer = Confirmer()
     client = paho.Client(CallbackAPIVersion.VERSION2)
     client.on_message = confirmer.on_message
@@ -54,7 +56,7 @@ def main() -> None:
     client.loop_start()
     while True:
         time.sleep(1.0)
-        client.publish(f"{root}/stored/bench", encode(confirmer.word()), qos=1, retain=True)
+        client.publish(f"{root}/stored/bench", encode(confirmer.report()), qos=1, retain=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from gufo.snmp.aio import SnmpSession
 
 from benchmarks.equal_rates.device import OIDS
 
+# How long frames are collected before they are sent together. A chosen value: longer saves system calls and delays messages.
 _JOIN_S = 0.002
 _PUBACK = 0x40
 
@@ -94,7 +95,7 @@ class Poller:
 
 
 async def main() -> None:
-    """Until it is ended."""
+    """Poll until it is ended."""
     broker, port, devices = map(int, sys.argv[1:])
     _, publisher = await asyncio.get_running_loop().create_connection(Publisher, "127.0.0.1", broker)
     poller = Poller(publisher, port)

@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.equal_rates.device import AGENT, OBJECTS, OIDS, PROFILE, ROOT, SITE, device_ids, write_profile
 from benchmarks.equal_rates.scrape import Scraper
+from benchmarks.processes import end
 from tests.servers.ports import accepts, free_port
 from tests.servers.process import find_program
 from tests.servers.waiting import wait_until
@@ -26,6 +27,7 @@ from tests.servers.waiting import wait_until
 REPOSITORY = Path(__file__).resolve().parents[2]
 TELEGRAF = "RACKFLOW_TELEGRAF"
 """The environment variable that names a binary of Telegraf, which Debian does not package."""
+# Devices in one input of Telegraf, which are asked at once. A chosen value: more lose requests, as the comment in `Telegraf.start` says.
 GROUP = 10
 _TELEGRAF_METRIC = re.compile(rb'"fields":')
 _TELEGRAF_VALUE = re.compile(rb'"v\d+":')
@@ -68,15 +70,7 @@ class Side(ABC):
         child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=output, stderr=log)
         self.pid = child.pid
 
-        def end() -> None:
-            child.terminate()
-            try:
-                child.wait(15)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
-
-        stack.callback(end)
+        stack.callback(end, child)
         return child
 
     def subscribe(self, stack: ExitStack, topic: str, on_message: Callable[[str, bytes], None]) -> None:
@@ -188,7 +182,8 @@ class Telegraf(Side):
 
     def start(self, stack: ExitStack) -> None:
         """See `Side.start`."""
-        # Groups begin at different moments. In one group all devices begin at once, and the daemon's socket drops what it cannot hold.
+        # Inputs begin at different moments (`collection_jitter`). In a single input all devices would begin at once, and the daemon's
+        # socket would drop what it cannot hold.
         agent = f'"udp://127.0.0.1:{self.place.snmp_port}"'
         groups = [min(GROUP, self.devices - at) for at in range(0, self.devices, GROUP)]
         inputs = "".join(
@@ -225,5 +220,5 @@ class TelegrafTable(Telegraf):
 
 
 def sides() -> list[type[Side]]:
-    """Those that can run here."""
+    """Those that can run here: Telegraf only if it is installed."""
     return [Rackflow, Raw, Exporter, *([Telegraf, TelegrafTable] if os.environ.get(TELEGRAF) else [])]

@@ -13,9 +13,11 @@ from benchmarks.scaling.model import Outage, Recovery
 from rackflow.outbox.pacing import BacklogPace
 
 RETRY_S = (0.5, 30.0)
+"""The first and the longest ceiling of an agent's pauses between attempts to connect, as in `agent/publish/`."""
 START_S = 30.0
-WORD_S = 2.0
-"""Between two words of the collectors about what is durable."""
+"""When the outage begins. Before it, agents that adapt their pace hear how fast collectors store."""
+REPORT_EVERY_S = 2.0
+"""How often a collector reports what is durable."""
 STEP_S = 0.25
 """Agents act in steps of this length: shorter ones change no figure, and cost more."""
 
@@ -30,12 +32,12 @@ class _Agent:
     steps: int = 0
     """Its live messages are numbered by steps."""
     stored: int = 0
-    word_s: float = 0.0
-    """When the next word is due."""
+    report_due_s: float = 0.0
+    """When the next report of the collectors is due."""
 
 
 def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> float:
-    """The first attempt that the broker is there to hear: pauses below a ceiling that doubles, from the break on."""
+    """When an agent's first attempt to connect succeeds: it pauses at random below a ceiling that doubles, from the break on."""
     at_s, ceiling_s = begins_s, RETRY_S[0]
     while at_s < ends_s:
         at_s += draw.uniform(0.0, ceiling_s)
@@ -52,7 +54,7 @@ class Simulation:
     is_paced: bool = False
     _events: list[tuple[float, int]] = field(default_factory=list)
     _queue: deque[tuple[float, float, _Agent | None, int]] = field(default_factory=deque)
-    """Chunks in the broker: when they were made, how many messages, and of live ones whose and of which step."""
+    """Chunks in the broker: when they were sent, how many messages, and for live ones the agent and its step (else None and 0)."""
 
     def run(self, patience_s: float = 36_000.0) -> Recovery:
         """Until everything that was made in the outage is stored. Raises TimeoutError if that takes longer than `patience_s`."""
@@ -61,24 +63,24 @@ class Simulation:
         agents = [_Agent(0.0, first_success_s(begins_s, ends_s, draw)) for _ in range(self.outage.agents)]
         for at, agent in enumerate(agents):
             agent.pace = BacklogPace(self.outage.backlog_rate) if self.is_paced else None
-            agent.word_s = draw.random() * WORD_S
+            agent.report_due_s = draw.random() * REPORT_EVERY_S
             heapq.heappush(self._events, (draw.random() * STEP_S, at))
         free_at_s, live_delay_s, drained_s = 0.0, 0.0, 0.0
         owed = self.outage.agents * self.outage.rate * self.outage.seconds
-        old = 0.0
-        while old < owed * 0.9999:
+        old_stored = 0.0
+        while old_stored < owed * 0.9999:  # the rest is rounding of fractions of messages
             now_s, at = heapq.heappop(self._events)
             if now_s > ends_s + patience_s:
-                raise TimeoutError(f"{old:.0f} of {owed:.0f} messages of the outage are stored")
+                raise TimeoutError(f"{old_stored:.0f} of {owed:.0f} messages of the outage are stored")
             # What the collectors have finished by now.
             while self._queue and max(free_at_s, self._queue[0][0]) + self._queue[0][1] / self.outage.capacity <= now_s:
-                made_s, count, whose, step = self._queue.popleft()
-                free_at_s = max(free_at_s, made_s) + count / self.outage.capacity
-                if whose is not None:
-                    whose.stored = step
-                    live_delay_s = max(live_delay_s, free_at_s - made_s)
+                sent_s, count, sender, step = self._queue.popleft()
+                free_at_s = max(free_at_s, sent_s) + count / self.outage.capacity
+                if sender is not None:
+                    sender.stored = step
+                    live_delay_s = max(live_delay_s, free_at_s - sent_s)
                 else:
-                    old += count
+                    old_stored += count
                     drained_s = free_at_s
             agent = agents[at]
             made = self.outage.rate * STEP_S
@@ -96,13 +98,13 @@ class Simulation:
         return Recovery(drained_s - ends_s, live_delay_s)
 
     def _rate(self, agent: _Agent, now_s: float) -> float:
-        """What of its backlog an agent sends a second, by all that it has heard."""
+        """How many messages of its backlog an agent sends a second, from what it has heard so far."""
         if (pace := agent.pace) is None:
             return self.outage.backlog_rate
         if 0.0 <= now_s - agent.connects_s < STEP_S:
             pace.begin(now_s, has_reports=True)
         pace.confirmed(agent.steps, now_s)
-        if now_s >= agent.word_s:
-            agent.word_s = now_s + WORD_S
+        if now_s >= agent.report_due_s:
+            agent.report_due_s = now_s + REPORT_EVERY_S
             pace.stored(agent.stored, now_s)
         return pace.per_s(now_s)

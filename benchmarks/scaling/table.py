@@ -6,9 +6,11 @@ from benchmarks.scaling.model import Constants, Outage, Site, gentle_backlog_rat
 from benchmarks.scaling.simulate import Simulation
 
 SITES = (Site(1_000), Site(100_000), Site(10_000_000))
+# The agent's default (`outbox.backlog_per_s`).
 DEFAULT_BACKLOG_PER_S = 500.0
+# Ten minutes: long enough for a backlog that takes minutes to drain, and as an operator would restart a broker.
 OUTAGE_S = 600.0
-# More than these are simulated as this many of the same total: the simulation takes minutes otherwise, and its figures are the same.
+# More agents than this are simulated as this many with the same total: otherwise the simulation takes minutes, for the same figures.
 SIMULATED_AGENTS = 400
 
 

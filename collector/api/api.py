@@ -23,7 +23,7 @@ from collector.api.scene import FigureIndex, Scene, setting
 from collector.api.sparks import Sparks
 from collector.derive import Explanation, Figure
 from collector.latest import Latest
-from collector.problems import Ended, Table, Tracked
+from collector.problems import Ended, Table, TrackedProblem
 from rackflow.site import Site
 
 # All documents of this time are made of one scene; readings come every second at most.
@@ -42,8 +42,8 @@ class Sources:
     site: Callable[[], Site | None]
     figures: Callable[[str, float], Sequence[Figure]]
     """Of a site, at a moment (monotonic)."""
-    problems: Callable[[], Sequence[Tracked]]
-    beginning: Callable[[float], Sequence[Tracked]]
+    problems: Callable[[], Sequence[TrackedProblem]]
+    beginning: Callable[[float], Sequence[TrackedProblem]]
     """What holds at a moment (monotonic) and is not told yet."""
     are_problems_complete: Callable[[], bool]
     around: Callable[[], Surroundings]

@@ -25,6 +25,7 @@ from rackflow import DeviceDocument as Described
 
 # Readings on one page: more than any rack PDU has (a 48-outlet PDU has 700).
 MAX_SERIES = 2000
+# Chosen: more neighbours or problems of one device nobody reads, and each costs a lookup for everybody who looks at the device.
 MAX_NEIGHBOURS = 50
 MAX_PROBLEMS = 50
 Spark = list[tuple[float, float | None]]

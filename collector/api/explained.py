@@ -20,6 +20,7 @@ from collector.api.scene import Scene
 from collector.derive import Explanation, Figure, Input
 from rackflow import ContractError, catalogue, parse_series_key
 
+# Figures looked at between two turns of the loop: a dictionary lookup each, less than a millisecond.
 _SLICE = 1000
 # Labels of figures that are named when a request fits several of them.
 _NAMED = 5

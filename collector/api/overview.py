@@ -131,7 +131,7 @@ def site_steps(
     agents = [key for key in observations.counts if key[0] == scene.site]
     agents_up = [up for key, up in observations.agents_up.items() if key[0] == scene.site]
     missing = _missing(scene, around)
-    told: Counter[str] = Counter(
+    causes: Counter[str] = Counter(
         each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
     )
     yield
@@ -166,7 +166,7 @@ def site_steps(
         agents=AgentCounts(known=len(agents), up=sum(agents_up) if agents_up else None),
         ledger=LedgerTotals(missing=missing, complete=missing == 0 if missing is not None else None),
         problems=ProblemCounts(
-            critical=told["critical"], warning=told["warning"], info=told["info"], complete=scene.is_complete
+            critical=causes["critical"], warning=causes["warning"], info=causes["info"], complete=scene.is_complete
         ),
         maintenance=[*_in_force(scene, around.windows)],
         unread_alertmanagers=_unread(around),

@@ -7,8 +7,9 @@ from collector.api.listing import Page
 from collector.api.numbers import iso
 from collector.api.requests import BadRequest
 from collector.api.scene import Scene
-from collector.problems import Ended, Problem, Table, Tracked, care_of, problem_id
+from collector.problems import Ended, Problem, Table, TrackedProblem, care_of, problem_id
 
+# Problems written between two turns of the loop. A chosen value: each makes a sentence, so a slice takes some milliseconds.
 _SLICE = 100
 
 
@@ -23,12 +24,12 @@ def past_steps(
         (each for each in scene.problems if everywhere or _is_here(scene, each.labels)), key=lambda each: -each.since_s
     )
     past = [each for each in ended if everywhere or _is_here(scene, each.labels)]
-    both: list[Tracked | Ended] = [*present, *past]
+    both: list[TrackedProblem | Ended] = [*present, *past]
     items: list[PastProblem] = []
     for count, each in enumerate(both[begin : begin + page.limit], 1):
         if count % _SLICE == 0:
             yield
-        if isinstance(each, Tracked):
+        if isinstance(each, TrackedProblem):
             items.append(_present(scene, each))
         elif (problem := table.problems.get(each.name)) is not None:  # otherwise of another version
             items.append(_past(problem, each))
@@ -40,7 +41,7 @@ def _is_here(scene: Scene, labels: Sequence[tuple[str, str]]) -> bool:
     return dict(labels).get("site", scene.site) == scene.site
 
 
-def _present(scene: Scene, tracked: Tracked) -> PastProblem:
+def _present(scene: Scene, tracked: TrackedProblem) -> PastProblem:
     seconds = max(0.0, scene.wall_s - tracked.since_s)
     peak = Ended(
         tracked.problem.name,

@@ -9,7 +9,7 @@ from collector.api.floor import seconds_left
 from collector.api.numbers import rounded
 from collector.api.scene import Scene
 from collector.latest import DeviceState
-from collector.problems import Condition, Limit, Problem, ProblemReport, Table, Tracked, describe, in_order
+from collector.problems import Condition, Limit, Problem, ProblemReport, Table, TrackedProblem, describe, in_order
 from rackflow.catalogue import catalogue
 
 # Causes that a stream carries. Somebody at a screen reads the first dozen; GET has all of them.
@@ -151,11 +151,11 @@ def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[Non
     )
 
 
-def _urgency(tracked: Tracked) -> tuple[bool, float]:
+def _urgency(tracked: TrackedProblem) -> tuple[bool, float]:
     return tracked.problem.severity != "critical", -tracked.began_s
 
 
-def _beginning(scene: Scene, table: Table, tracked: Tracked, runbook_base: str) -> Beginning:
+def _beginning(scene: Scene, table: Table, tracked: TrackedProblem, runbook_base: str) -> Beginning:
     problem = _problem(scene, table, tracked, 0, runbook_base)
     given = {name: getattr(problem, name) for name in ApiProblem.__struct_fields__}
     since_s = tracked.began_s
@@ -163,7 +163,7 @@ def _beginning(scene: Scene, table: Table, tracked: Tracked, runbook_base: str) 
     return Beginning(**given, due=round((since_s + tracked.problem.hold_s) * 1000))
 
 
-def _is_here(scene: Scene, tracked: Tracked) -> bool:
+def _is_here(scene: Scene, tracked: TrackedProblem) -> bool:
     """Whether it is one of this site, or of the collector itself."""
     return dict(tracked.labels).get("site", scene.site) == scene.site
 
@@ -172,7 +172,7 @@ def _consequences(scene: Scene) -> Counter[tuple[str, tuple[tuple[str, str], ...
     return Counter(each.cause for each in scene.problems if each.cause is not None)
 
 
-def _problem(scene: Scene, table: Table, tracked: Tracked, consequences: int, runbook_base: str) -> ApiProblem:
+def _problem(scene: Scene, table: Table, tracked: TrackedProblem, consequences: int, runbook_base: str) -> ApiProblem:
     report = describe(tracked, consequences, runbook_base)
     labels = dict(tracked.labels)
     given = {name: getattr(report, name) for name in ProblemReport.__struct_fields__}
@@ -203,7 +203,7 @@ class _Measure:
     limit: float | None = None
 
 
-def _measure(tracked: Tracked, table: Table, labels: dict[str, str], device: DeviceState | None) -> _Measure:
+def _measure(tracked: TrackedProblem, table: Table, labels: dict[str, str], device: DeviceState | None) -> _Measure:
     """Of the condition that holds: a row may have several, for many metrics, or for a high and a low limit."""
     problem = tracked.problem
     if problem.share is not None:
@@ -247,7 +247,7 @@ def _stated(bound: Limit, table: Table, labels: dict[str, str], device: DeviceSt
     return None
 
 
-def _racks(scene: Scene, tracked: Tracked, labels: dict[str, str]) -> list[str]:
+def _racks(scene: Scene, tracked: TrackedProblem, labels: dict[str, str]) -> list[str]:
     layout, file = scene.layout, scene.layout.file
     if tracked.affected:
         return [*tracked.affected]

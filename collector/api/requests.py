@@ -8,6 +8,7 @@ from collector.api.listing import Page
 from collector.api.live import PartName
 from rackflow.errors import RackflowError
 
+# Items of one page of an answer, and the most that a client may ask for. Chosen: several short answers hold the loop less than a long one.
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 # The longest name that anything here has is a series key (rackflow/documents.py).

@@ -12,7 +12,7 @@ from collector.api.documents import ProblemMark, Severity, Unobserved
 from collector.api.layout import Layout
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, Observations
-from collector.problems import Tracked, problem_id
+from collector.problems import TrackedProblem, problem_id
 
 # Figures that floor and site are made of. A large site has 50,000, and only these are looked at every second.
 USED = frozenset(
@@ -35,6 +35,7 @@ USED = frozenset(
     }
 )
 _KEYED_BY = ("device", "rack", "loop", "group", "feed")
+# Figures or problems looked at between two turns of the loop: some dictionary operations each, a few milliseconds in all.
 _SLICE = 2000
 _RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
 
@@ -109,13 +110,13 @@ class Scene:
     latest: Latest
     figures: FigureIndex
     observations: Observations
-    problems: Sequence[Tracked]
+    problems: Sequence[TrackedProblem]
     """What is told now, consequences included."""
     is_complete: bool
     """Whether the problems of all devices were looked at since the start."""
     now: float
     wall_s: float
-    beginning: Sequence[Tracked] = ()
+    beginning: Sequence[TrackedProblem] = ()
     """What holds and is not told yet (`Tracker.beginning`)."""
     rack_marks: dict[str, ProblemMark] = field(default_factory=dict)
     device_marks: dict[str, ProblemMark] = field(default_factory=dict)
@@ -146,10 +147,10 @@ class Scene:
         return device is not None and (self.site, name) not in self.observations.causes and device.up is True
 
     def beginning_at(self, kind: str, name: str) -> ProblemMark | None:
-        """The worst that begins at a rack or a device, if it is worse than what is told there."""
+        """The worst that begins at a rack or a device, if it is worse than the active problems there."""
         mark = self.begun.get(f"{kind} {name}")
-        told = (self.rack_marks if kind == "rack" else self.device_marks).get(name)
-        return mark if mark is not None and (told is None or _RANK[mark.severity] < _RANK[told.severity]) else None
+        own = (self.rack_marks if kind == "rack" else self.device_marks).get(name)
+        return mark if mark is not None and (own is None or _RANK[mark.severity] < _RANK[own.severity]) else None
 
     def readings(
         self, device: str, metric: str, **labels: str
@@ -250,7 +251,7 @@ def _urgency(mark: ProblemMark) -> tuple[int, bool, str]:
     return _RANK[mark.severity], mark.care is not None, mark.id
 
 
-def _care(tracked: Tracked) -> Literal["acknowledged", "maintenance"]:
+def _care(tracked: TrackedProblem) -> Literal["acknowledged", "maintenance"]:
     return "maintenance" if tracked.window is not None else "acknowledged"
 
 

@@ -16,9 +16,12 @@ STEP_S = 120.0
 POINTS = 120
 # With a step of 16 minutes four hours have 15 points, which is as few as make a line.
 LONGEST_STEP_S = 16 * 60.0
+# What all rings together may take. With more series the steps become longer, then series are left out. A chosen value: more memory keeps
+# short steps at larger sites.
 LIMIT_BYTES = 48 * 1024 * 1024
 # An array object, its place in a dictionary, and what the allocator adds: measured with tracemalloc on Python 3.11, 210 bytes.
 RING_BYTES = 210
+# A point of `array("f")`.
 _POINT_BYTES = 4
 DeviceKey = tuple[str, str]
 

@@ -38,6 +38,8 @@ MAX_BAD = 20
 MAX_BAD_KEY = 120
 # Failures that are kept of each device.
 MAX_ERRORS = 8
+# The longest duration of a failed attempt that counts for when the next one is expected. A chosen value, several times an attempt at the
+# default timeouts: an absurd duration must not keep a device on /metrics.
 MAX_ATTEMPT_S = 30.0
 
 

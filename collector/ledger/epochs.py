@@ -20,6 +20,7 @@ CHUNK = 512
 FULL = (1 << CHUNK) - 1
 # The alphabet of a ULID, which leaves out I, L, O and U (https://github.com/ulid/spec).
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# A ULID has 26 characters, of which the first 10 are its time.
 _ULID_LENGTH = 26
 _ULID_TIME_LENGTH = 10
 

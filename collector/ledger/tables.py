@@ -34,6 +34,7 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError, msg
 # LATEST_MS: the end of the year 9999, the last that Python's dates can show. MOST: more messages than an agent can ever send.
 LATEST_MS = 253_402_300_799_000
 MOST = 2**53
+# Begin of a chunk without messages: later than any time, so that the first message replaces it (`load_chunk`).
 EMPTY_FROM_MS = 2**62
 TABLES = ("epoch", "chunk")
 _OF = "WHERE site = ? AND agent = ? AND epoch = ?"

@@ -1,6 +1,6 @@
-"""What is wrong, told once: a table of problems, their evaluation, and who is told.
+"""What is wrong: a table of problems, their evaluation, and who is notified of them, once each.
 
-`problems.yaml` defines each problem: condition, words, severity, cause. `Monitor` evaluates it as readings arrive; `Pusher` tells
+`problems.yaml` defines each problem: condition, words, severity, cause. `Monitor` evaluates it as readings arrive; `Pusher` notifies
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
 """
 
@@ -19,7 +19,7 @@ from collector.problems.silences import Silencer
 from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.starting import start_problems
 from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
-from collector.problems.tracker import Acknowledgement, Tracked
+from collector.problems.tracker import Acknowledgement, TrackedProblem
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART, ACKNOWLEDGED_PART, LATE_PART)
 
@@ -48,7 +48,7 @@ __all__ = [
     "Pusher",
     "Silencer",
     "Table",
-    "Tracked",
+    "TrackedProblem",
     "Unread",
     "WebhookConfig",
     "Window",

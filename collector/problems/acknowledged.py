@@ -1,6 +1,6 @@
 """Reads from Alertmanagers who has acknowledged a problem: a silence that a person has put there, with its end and comment.
 
-The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and told to
+The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and sent to
 webhooks as ever. Which alert a silence covers is asked of Alertmanager and not worked out here: its matchers may be regular expressions
 of another language than Python's, and one written badly must not hold the event loop.
 """
@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from collector.http import connector, read_bounded
-from collector.problems.tracker import Acknowledgement, Key, Tracked, Tracker
+from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import in_slices
@@ -28,11 +28,14 @@ ACKNOWLEDGED_PART = "problems_acknowledged"
 READ_S = 15.0
 # Between the first problem and the first look: it must have been pushed, and Alertmanager must have taken it in.
 SETTLE_S = 2.0
+# How long Alertmanager may take to answer. A chosen value: it answers within milliseconds, and the next read comes in READ_S.
 TIMEOUT_S = 5.0
 # An alert has some 800 bytes: 5,000 of them. Decoding takes 20 ms at most, and only while silences are in force.
 MAX_ANSWER_BYTES = 4_000_000
+# What is kept of an author's name and of a comment, in characters. Chosen: the page shows a line of each.
 MAX_BY = 100
 MAX_COMMENT = 500
+# Alerts or problems compared between two turns of the loop: a set of labels each, a few milliseconds in all.
 _SLICE = 500
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, UnicodeDecodeError, ValueError)
 _ALERTS = "alerts?active=false&unprocessed=false&inhibited=true&silenced=true"
@@ -106,7 +109,7 @@ class Acknowledgements:
 class AcknowledgementReader:
     """Reads one Alertmanager every READ_S, and only while there are problems: otherwise there is nothing to acknowledge.
 
-    `is_of_window` tells by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
+    `is_of_window` decides by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
     """
 
     def __init__(
@@ -125,7 +128,7 @@ class AcknowledgementReader:
         self._failures = failures
         self._wake = asyncio.Event()
 
-    def note(self, _: Tracked) -> None:
+    def note(self, _: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
         self._wake.set()
 
@@ -182,7 +185,7 @@ class AcknowledgementReader:
 
 
 def _matching(
-    alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[Tracked]
+    alerts: Sequence[_Alert], silences: Mapping[str, Acknowledgement], problems: Sequence[TrackedProblem]
 ) -> Generator[None, None, dict[Key, Acknowledgement]]:
     """The acknowledgement of each problem whose alert is silenced by one of `silences`. Yields after each slice."""
     by_labels: dict[Labels, Acknowledgement] = {}

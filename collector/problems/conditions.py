@@ -53,24 +53,23 @@ def labels_of(labels: Mapping[str, str]) -> Labels:
 
 # Series that are remembered, some 300 bytes each. A hall has a few thousand; the bound is for clients that invent devices.
 MAX_SEEN = 50_000
-
-
 # Highest values remembered of one series, each lower and later than the one before. If a series falls in more steps within a day, the
 # second-highest is dropped, so that its highest value may be forgotten too early.
 MAX_FALLS = 16
 
 
 class ConditionMemory:
-    """What conditions with `after` and `fell` remember of earlier readings: when a value was last high enough, and its highest values."""
+    """What conditions with `after` and `fell` need of earlier readings: when a value was last high enough, and its highest values."""
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
-        """Wall time by problem and labels, so that it can outlive a restart."""
+        """When a value last was as `after` asks, by problem and labels. Wall time, so that it can outlive a restart."""
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
-        """Values that were the highest since, the highest first, each with the wall time at which it was last there."""
+        """By problem and labels, each value than which none since was higher, with the wall time at which it was last seen. The highest,
+        and oldest, is the first."""
 
     def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
-        """Note the value; return whether it reached `after.at_least` within `after.within_s`."""
+        """Note the value; return whether one reached `after.at_least` within the last `after.within_s`."""
         if condition.after is None:
             return True
         key = problem, labels
@@ -158,7 +157,7 @@ class Evaluator:
     def can_hold(self, condition: Condition, metrics: Container[str]) -> bool:
         """Whether a condition can hold for a subject with these metrics, whatever their values. It may say yes too often, never no."""
         if condition.after is not None or condition.fell is not None:
-            return True  # it remembers what it sees
+            return True  # it must see every value, to remember it
         if not condition.record and condition.metric not in metrics:
             return False
         bound = condition.above if condition.above is not None else condition.below

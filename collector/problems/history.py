@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from collector.problems.tracker import Key, Tracked
+from collector.problems.tracker import Key, TrackedProblem
 from rackflow.process.files import sync
 
+# How long ended problems are shown: a shift that comes in sees what happened since its last one.
 KEEP_S = 24 * 3600.0
 # A bad day of a hall has some hundred causes. Consequences have a place of their own, because one lost feed has a hundred of them.
 MAX_CAUSES = 2000
@@ -40,7 +41,7 @@ class Ended(msgspec.Struct, frozen=True):
     maintenance: str = ""
     """Who had acknowledged it when it ended, and the id of the window that it was in."""
     is_late: bool = False
-    """Nobody was told: it was over when its readings came."""
+    """Nobody was notified: it was over when its readings came."""
 
 
 class _Head(msgspec.Struct, frozen=True):
@@ -56,10 +57,10 @@ class History:
         self._causes: deque[Ended] = deque(maxlen=MAX_CAUSES)
         self._consequences: deque[Ended] = deque(maxlen=MAX_CONSEQUENCES)
         self._waiting: deque[Ended] = deque(maxlen=MAX_WAITING)
-        # A consequence may begin before its cause is told, and end after it, so it is one if it ever had a cause.
+        # A consequence may begin before its cause is active, and end after it, so it is one if it ever had a cause.
         self._explained: set[Key] = set()
 
-    def note(self, tracked: Tracked) -> None:
+    def note(self, tracked: TrackedProblem) -> None:
         """Take a problem that began, ended, or changed its cause."""
         if tracked.is_active:
             if tracked.cause is not None:
@@ -114,7 +115,7 @@ class History:
                 self._keep(ended)
 
 
-def care_of(tracked: Tracked) -> tuple[str, str]:
+def care_of(tracked: TrackedProblem) -> tuple[str, str]:
     """Who has acknowledged it, and the id of the maintenance window that it is in; empty where nobody and none."""
     by = tracked.acknowledged.by if tracked.acknowledged is not None else ""
     return by, tracked.window.id if tracked.window is not None else ""

@@ -1,6 +1,6 @@
 """Judges readings that come late, by their own times: what was wrong while nobody listened, since when, and until when. Pure.
 
-Readings come late after the collector or the broker was away. They must page nobody, because what they tell may be long over. But what
+Readings come late after the collector or the broker was away. They must page nobody, because what they show may be long over. But what
 still is wrong began with the first reading that showed it, and what began and ended meanwhile belongs into the history of the day. Only
 what a device says itself and shares of devices are judged; figures across devices and the state of agents are not derived anew.
 
@@ -19,7 +19,7 @@ from collector.problems.conditions import Evaluator, Finding, Labels, Subject
 from collector.problems.history import KEEP_S, Ended
 from collector.problems.shares import Shares
 from collector.problems.table import Problem, Table
-from collector.problems.tracker import Key, SubjectKey, Tracked, place_of
+from collector.problems.tracker import Key, SubjectKey, TrackedProblem, place_of
 from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
@@ -96,7 +96,7 @@ class _Device:
     keys: set[Key] = field(default_factory=set)
 
 
-Now = Callable[[Key], Tracked | None]
+Now = Callable[[Key], TrackedProblem | None]
 """What is followed at present."""
 
 
@@ -221,7 +221,7 @@ class LateJudge:
         """Whether a problem held in the last late reading, and nothing was heard of it since: its next reading is still to come."""
         return any(span.holds and now(key) is None for key, span in self._spans.items())
 
-    def settle(self, goes_on: Collection[Key], active: Iterable[Tracked]) -> list[Ended]:
+    def settle(self, goes_on: Collection[Key], active: Iterable[TrackedProblem]) -> list[Ended]:
         """What began and is over, in the order of its end; all is forgotten then. `active` are the present problems."""
         over = [*self._closed, *(span for key, span in self._spans.items() if span.has_lasted and key not in goes_on)]
         others = [*over, *(self._spans[key] for key in goes_on)]
@@ -268,17 +268,17 @@ def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
     return asked
 
 
-def _is_same(span: _Span, tracked: Tracked, until_s: float) -> bool:
+def _is_same(span: _Span, tracked: TrackedProblem, until_s: float) -> bool:
     """Whether a present problem is the one that the last late readings showed."""
     if not span.holds:
         return False
     if tracked.is_active and tracked.since_s <= span.last_s:
-        return True  # it was told before the outage
+        return True  # it was active before the outage
     # Between the last late reading and the first live one nothing else was read: the late one was current for so long.
     return tracked.holds and 0.0 < tracked.began_s <= max(span.last_s, until_s) + shelf_life_s(span.poll_s)
 
 
-def _ended(span: _Span, others: Sequence[_Span], active: Iterable[Tracked]) -> Ended:
+def _ended(span: _Span, others: Sequence[_Span], active: Iterable[TrackedProblem]) -> Ended:
     ended_s = span.over_s or span.last_s
     is_explained = any(_explains(each.problem.name, each.labels, span) for each in active) or any(
         _explains(each.problem.name, each.labels, span)
@@ -306,14 +306,16 @@ def _explains(name: str, labels: Labels, span: _Span) -> bool:
     return place is not None and place == place_of(labels, by) and span.problem.admits(name, dict(span.labels))
 
 
-def not_told_yet(ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[Tracked]) -> Iterator[Ended]:
-    """Those that nothing stands for yet: a problem that was told before the outage has one end, told when it was known."""
-    told: dict[Key, list[tuple[float, float]]] = {}
+def not_reported_yet(
+    ended: Iterable[Ended], kept: Iterable[Ended], active: Iterable[TrackedProblem]
+) -> Iterator[Ended]:
+    """Those of `ended` that neither a kept nor an active problem overlaps: those were reported already."""
+    known: dict[Key, list[tuple[float, float]]] = {}
     for each in kept:
-        told.setdefault((each.name, tuple(each.labels)), []).append((each.since_s, each.ended_s))
+        known.setdefault((each.name, tuple(each.labels)), []).append((each.since_s, each.ended_s))
     for present in active:
-        told.setdefault(present.key, []).append((present.since_s, math.inf))
+        known.setdefault(present.key, []).append((present.since_s, math.inf))
     for each in ended:
-        spans = told.get((each.name, tuple(each.labels)), [])
+        spans = known.get((each.name, tuple(each.labels)), [])
         if not any(since_s <= each.ended_s and each.since_s <= until_s for since_s, until_s in spans):
             yield each

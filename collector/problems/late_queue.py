@@ -14,7 +14,7 @@ import msgspec
 
 from collector.derive import SiteLimit
 from collector.problems.history import History
-from collector.problems.late import LateJudge, LateReadings, not_told_yet
+from collector.problems.late import LateJudge, LateReadings, not_reported_yet
 from collector.problems.table import Table
 from collector.problems.tracker import RESTORED_S, Tracker
 from collector.readings import Readings
@@ -36,11 +36,12 @@ SLICE: Final = 20
 OTHERS_SHARE: Final = 3.0
 # After so long without a late message the backlog has ended.
 QUIET_S: Final = 10.0
+# How often the queue is looked at while it is empty. A chosen value: late messages are old anyway.
 LOOK_S: Final = 1.0
 
 
 class LateQueue:
-    """Late readings that wait to be judged. What becomes of them is in the tracker and the history; nobody is told."""
+    """Late readings that wait to be judged. What becomes of them is in the tracker and the history; nobody is notified."""
 
     def __init__(
         self,
@@ -116,7 +117,7 @@ class LateQueue:
             self._tracker.note_earlier(key, since_s)
         active = self._tracker.active()
         ended = self._judge.settle(goes_on, active)
-        found = list(not_told_yet(ended, self._history.since(0.0, self._wall()), active))
+        found = list(not_reported_yet(ended, self._history.since(0.0, self._wall()), active))
         for each in found:
             self._history.add(each)
         log.info("late readings judged problems_over=%d messages_left_out=%d", len(found), self.left_out)

@@ -1,7 +1,7 @@
-"""Maintenance windows: which problems nobody is told of for a time, because somebody is working there. Read from an operator's file.
+"""Maintenance windows: which problems nobody is notified of for a time, because somebody is working there. Read from an operator's file.
 
 A problem in a window is evaluated, shown and stored as ever; only webhooks and receivers of Alertmanager do not hear of it. One that
-outlasts its window is told then, as if it had begun then.
+outlasts its window is notified then, as if it had begun then.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ MAINTENANCE_PART = "maintenance"
 LOOK_S = 2.0
 # A window that somebody forgot must not hide a fault for ever.
 LONGEST = timedelta(days=31)
+# Windows in the file. A chosen value: each problem is compared with all of them.
 MAX_WINDOWS = 1_000
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 

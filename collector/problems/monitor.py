@@ -1,4 +1,4 @@
-"""Evaluates problems as readings arrive, keeps them over a restart, and hands changes to those who are told.
+"""Evaluates problems as readings arrive, keeps them over a restart, and hands changes to the listeners.
 
 It runs behind the barrier of optional work: nothing here may hold up receiving, storing or acknowledging, and a device whose
 evaluation fails costs only its own problems.
@@ -40,7 +40,7 @@ from collector.problems.settled import SettledDevices
 from collector.problems.shares import Shares
 from collector.problems.subjects import agent_subjects, asked_series, collect_figures, device_subject
 from collector.problems.table import Table
-from collector.problems.tracker import Key, SubjectKey, Tracked, Tracker
+from collector.problems.tracker import Key, SubjectKey, TrackedProblem, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_slices, run_through
@@ -56,17 +56,19 @@ TICK_S = 0.2
 # How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
 # expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
 SLOW_S = 1.0
+# How often all devices are looked at, of which those are evaluated that had no message for as long: their readings expire.
 SWEEP_S = 5.0
 # If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
 # busy machine delays a turn by tenths of a second.
 PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
 SLICE = 50
+# How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
 SAVE_EVERY_S = 2.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0
 OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
-Listener = Callable[[Tracked], None]
+Listener = Callable[[TrackedProblem], None]
 
 
 class Monitor:
@@ -98,7 +100,7 @@ class Monitor:
         self._limits: dict[tuple[str, str], Sequence[SiteLimit]] = {}
         self._evaluator = Evaluator(table)
         self.metrics = self._evaluator.metrics | RESERVE_METRICS | {LEAK_POSITION}
-        """What it asks of devices."""
+        """The metrics that its problems need of devices."""
         self._shares = Shares(table, self._evaluator)
         self._settled = SettledDevices(self._evaluator, self._shares, table.records)
         self._feed_reserve = FeedReserve()
@@ -115,15 +117,15 @@ class Monitor:
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[SubjectKey] = set()
         self._of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
-        """Figures of a cycle, by site, and what is made of them."""
+        """The figures of the last cycle by site, and the subject that was made of them."""
         self._evaluated_at: dict[tuple[str, str], float] = {}
         self._turn: tuple[float, float] | None = None
         """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
         self._notified: dict[str, set[Key]] = {}
 
-    def take_limits(self, site: Site | None, thermal: Thermal) -> None:
-        """Take limits from the site file, for devices that state none themselves, and the places of their sensors."""
+    def use_site(self, site: Site | None, thermal: Thermal) -> None:
+        """Use the limits of the site file, for devices that state none themselves, and the places of their sensors."""
         if site is None:
             return
         self._sensors |= sensor_places(site)
@@ -157,11 +159,12 @@ class Monitor:
                 await in_slices(self._other_steps(observations, now))
             if is_sweep:
                 self._end_gone(all_devices, now)
-            self._exclude_pause()
+            self._exclude_pause_of_process()
             self.tick()
             await asyncio.sleep(TICK_S)
 
-    def _exclude_pause(self) -> None:
+    def _exclude_pause_of_process(self) -> None:
+        """If this process was stopped since the last turn, exclude that time from all times of holding."""
         now, cpu_s = self._clock(), time.process_time()
         if self._turn is not None:
             before, cpu_before_s = self._turn
@@ -207,7 +210,7 @@ class Monitor:
         return self._evaluator.memory.seen
 
     def _outline(self) -> object:
-        """Which problems are active and who was told of them: a change of these is written at once, a change of values is not."""
+        """Which problems are active and who was notified: a change of these is written at once, a change of values is not."""
         active = {(each.key, each.since_s) for each in self.tracker.active()}
         return active, {url: frozenset(keys) for url, keys in self._notified.items()}
 
@@ -222,12 +225,15 @@ class Monitor:
             self._failures.count(FILE_PART, error)
 
     def notified(self, url: str) -> set[Key]:
-        """What one webhook has been told of, for it to keep. After a restart it is told neither again, nor of an end unheard of."""
+        """The problems that one webhook was notified of; the caller changes the set.
+
+        After a restart none of them is sent again, and no end is sent of a problem that is not among them.
+        """
         # The address may carry a password, and the file is no place for it.
         return self._notified.setdefault(sha256(url.encode()).hexdigest(), set())
 
     def tick(self) -> None:
-        """Begin and end problems that are due, and tell the listeners."""
+        """Begin and end problems that are due, and hand the changed ones to the listeners."""
         for changed in self.tracker.tick(self._clock(), self._wall()):
             for listener in self.listeners:
                 listener(changed)
@@ -335,7 +341,7 @@ class Monitor:
         return bool(found)
 
     def _is_silent(self, subject: SubjectKey, problem: Key, now: float) -> bool:
-        """Whether a figure's device is silent: then what the figure told is unknown."""
+        """Whether a figure's device is silent: then nobody knows whether the problem that the figure showed goes on."""
         if subject[0] != "figures":
             return False
         labels = dict(problem[1])
@@ -362,7 +368,7 @@ class Monitor:
         self._known.clear()
 
     async def load(self) -> None:
-        """Take the problems of before a restart, if there was one. Call it before `run`."""
+        """Restore the problems from before a restart, if there was one. Call it before `run`."""
         path = self._path
         if path is None:
             return
@@ -380,7 +386,7 @@ class Monitor:
             if problem is None:
                 continue  # of another version
             labels = tuple((name, text) for name, text in each.labels)
-            tracked = Tracked(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
+            tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, self._clock())
         before = remembered or state
         for name, pairs, at_s in before.seen:

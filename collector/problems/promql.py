@@ -20,15 +20,16 @@ groups:
 STEP_S = 5
 LOOKS = 36
 SAFETY_GROUP = "dcim-safety"
-# Of the 2 s in which the safety class is to be told, a scrape and an evaluation take one each at most.
+# Of the 2 s in which the safety class is to be reported, a scrape and an evaluation take one each at most.
 SAFETY_INTERVAL_S = 1
 # A week of readings of every second would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. A
 # week of these has 2,016.
 HISTORY_INTERVAL_S = 300
+# Columns of the generated files. A chosen value.
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
-# Of a device of which nobody can tell how it is. Not observed as well: all that a collector knew that is away, or has just started; what
-# was forgotten is among them for five minutes. The last one is a site of which no collector tells any more: it has no device, and matches
+# Of a device of which nobody knows how it is. Not observed as well: all that a collector knew that is away, or has just started; what
+# was forgotten is among them for five minutes. The last one is a site of which no collector reports any more: it has no device, and matches
 # what has none, as the figures of a loop, a feed or a panel.
 _SILENT_RULE = """\
 (max by (site, device) (dcim_device_up) == 0)
@@ -162,7 +163,7 @@ def _firing(problem: Problem) -> str:
 
 
 def _kept(problem: Problem, records: Mapping[str, Record]) -> str:
-    """The last value of what was told before its device fell silent."""
+    """The last value of what was active before its device fell silent."""
     window = f"{duration(problem.silent_s)}:{duration(LAST_STEP_S)}"
     last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window), records) for each in problem.when)))
     return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
@@ -332,7 +333,7 @@ def _share(problem: Problem, table: Table) -> str:
     text = f"  count by ({by}) (\n{_indent(ill, 4)}\n  )\n/\n  ({whole} >= {share.least})\n> {share.above:.12g}"
     if not problem.silent_s:
         return text
-    # What was told goes on while it may: if what is silent were as bad as it can be.
+    # What was active goes on while it may: as if everything silent were as bad as it can be.
     known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
     bad = f"{_in_brackets(ill)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
     worst = (
@@ -399,7 +400,7 @@ def _comment(text: str) -> Iterator[str]:
 
 
 def inhibit_rules(table: Table) -> str:
-    """The inhibition rules of Alertmanager: while a cause is told, its consequences are not."""
+    """The inhibition rules of Alertmanager: while a cause is firing, its consequences are not notified."""
     by_cause: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for problem in table.problems.values():
         for cause, labels in problem.causes.items():

@@ -22,7 +22,7 @@ from collector.http import connector
 from collector.problems.report import ProblemReport, describe
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import Problem
-from collector.problems.tracker import MAX_TRACKED, Key, Tracked, Tracker
+from collector.problems.tracker import MAX_TRACKED, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
 
@@ -36,8 +36,10 @@ LIFE_S = 240.0
 # How long Prometheus may see the end of a problem later than we do. Until then it says that the problem goes on, which would begin it
 # anew, and page for it, if we had ended it. Its evaluation of 5 s and scrape of 5 s, and a margin.
 PULL_LAG_S = 15.0
-# How long a problem must be over before a webhook is told so. If it begins again within that time, nothing is said.
+# How long a problem must be over before a webhook is notified. If it begins again within that time, nothing is said.
 SETTLE_S = 30.0
+# How long a target may take to answer; one that takes longer is tried again. A chosen value: it bounds how long a silent target holds up
+# its own next report.
 TIMEOUT_S = 5.0
 # Between two attempts: short at first, because the safety class has 2 s in all.
 PAUSES_S = (0.2, 1.0, 5.0, 30.0)
@@ -49,6 +51,7 @@ REFUSALS = (400, 413, 422)
 OK = 200
 # What belongs together mostly comes within one evaluation; a request for each would be a storm of requests.
 GATHER_S = 0.05
+# Problems in one request. A chosen value: some 400 kB of alerts, within the limits of usual servers.
 MAX_SENT = 500
 _RANK = {"critical": 0, "warning": 1, "info": 2}
 # ValueError: an answer whose headers cannot be read.
@@ -69,14 +72,14 @@ class Target(Protocol):
         ...
 
     def end_after_s(self, problem: Problem, /) -> float:
-        """How long after the end of a problem the target is told of it."""
+        """How long after the end of a problem the target is notified of it."""
         ...
 
-    def is_stale(self, each: Tracked, wall_s: float, /) -> bool:
-        """Whether the target need no longer be told of what has ended while it was away."""
+    def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
+        """Whether the target need no longer be notified of what has ended while it was away."""
         ...
 
-    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
+    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
         """The request's JSON."""
         ...
 
@@ -92,11 +95,11 @@ class Alertmanager:
         """Until its consequences have ended, which it inhibits, and Prometheus has ended it."""
         return problem.linger_s + PULL_LAG_S
 
-    def is_stale(self, each: Tracked, wall_s: float, /) -> bool:
+    def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
         """What nobody repeats has ended there by itself."""
         return not each.is_active and wall_s > each.ended_s + LIFE_S
 
-    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
+    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
         """Alerts. One that is active ends by itself unless it is repeated."""
         alerts = [
             {
@@ -128,17 +131,17 @@ class Webhook:
         """A value that goes to and fro at its limit is one message. `Tracker` knows what an ended problem still explains."""
         return SETTLE_S
 
-    def is_stale(self, each: Tracked, _: float, /) -> bool:
-        """It is not told of the end of what it was not told of."""
+    def is_stale(self, each: TrackedProblem, _: float, /) -> bool:
+        """It is not notified of the end of what it was not notified of."""
         return not each.is_active and each.key not in self._notified
 
-    def body(self, reports: Sequence[tuple[Tracked, ProblemReport]], wall_s: float) -> bytes | None:
-        """The problems that it has not been told of, and those it was told of that have ended."""
+    def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
+        """The problems that it has not been notified of, and those it was notified of that have ended."""
         chosen = [report for each, report in reports if self._concerns(each.key, report)]
         return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
 
-    def note(self, sent: Sequence[tuple[Tracked, ProblemReport]]) -> None:
-        """What was delivered: as it was told, because meanwhile it may have ended or begun anew."""
+    def note(self, sent: Sequence[tuple[TrackedProblem, ProblemReport]]) -> None:
+        """What was delivered, as it was sent: meanwhile it may have ended or begun anew."""
         for each, report in sent:
             if self._concerns(each.key, report):
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
@@ -158,9 +161,9 @@ class Pusher:
         self._tracker = tracker
         self._failures = failures
         self._runbook_base = runbook_base
-        self._waiting: dict[Key, Tracked] = {}
-        self._ending: dict[Key, tuple[Tracked, float]] = {}
-        """Problems that have ended, and when this target is to be told."""
+        self._waiting: dict[Key, TrackedProblem] = {}
+        self._ending: dict[Key, tuple[TrackedProblem, float]] = {}
+        """Problems that have ended, and when this target is to be notified."""
         self._wake = asyncio.Event()
         self._is_failing = False
         self._retry_after_s = 0.0
@@ -168,7 +171,7 @@ class Pusher:
         self._most = MAX_SENT
         """Problems in one request: fewer while one is looked for that the target refuses, until all have been sent."""
 
-    def offer(self, changed: Tracked) -> None:
+    def offer(self, changed: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
         after_s = self._target.end_after_s(changed.problem)
         self._ending.pop(changed.key, None)
@@ -222,7 +225,7 @@ class Pusher:
         for key in [key for key, each in self._waiting.items() if self._target.is_stale(each, wall_s)]:
             del self._waiting[key]
 
-    def _most_urgent(self, refused: Container[Key]) -> list[Tracked]:
+    def _most_urgent(self, refused: Container[Key]) -> list[TrackedProblem]:
         """What the next request has: after an outage, what is critical must not wait behind thousands of warnings."""
         open_ones = (each for key, each in self._waiting.items() if key not in refused)
         return heapq.nsmallest(self._most, open_ones, key=lambda each: _RANK[each.problem.severity])

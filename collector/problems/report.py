@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from collector.problems.maintenance import Window
-from collector.problems.tracker import Acknowledgement, Key, Tracked, Tracker
+from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -91,7 +91,7 @@ def problem_id(name: str, labels: Iterable[tuple[str, str]]) -> str:
     return f"{name}-{blake2b(text.encode(errors='replace'), digest_size=_ID_BYTES).hexdigest()}"
 
 
-def describe(tracked: Tracked, consequences: int, runbook_base: str) -> ProblemReport:
+def describe(tracked: TrackedProblem, consequences: int, runbook_base: str) -> ProblemReport:
     """One problem in words."""
     problem, labels = tracked.problem, dict(tracked.labels)
     cause = (
@@ -134,13 +134,13 @@ def _with_remains(text: str, remains: str) -> str:
     return f"{facts}.{remains} {step}" if remains and end else text + remains
 
 
-def _limit(tracked: Tracked) -> str:
+def _limit(tracked: TrackedProblem) -> str:
     """The limit and who states it, for words that tell the value."""
     text = tracked.problem.words.value_text(tracked.limit) if tracked.limit is not None else ""
     return f" Limit: {text} ({tracked.limit_source})." if text else ""
 
 
-def in_order(tracked: Iterable[Tracked]) -> list[Tracked]:
+def in_order(tracked: Iterable[TrackedProblem]) -> list[TrackedProblem]:
     """Problems with the most severe and latest first, each cause before all consequences."""
     return sorted(
         tracked, key=lambda one: (one.cause is not None, _RANK[one.problem.severity], -one.since_s, one.problem.name)

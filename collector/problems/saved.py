@@ -1,7 +1,7 @@
-"""The two files that outlive a restart: the active problems with who was told of them, and what the conditions remember.
+"""The two files that outlive a restart: the active problems with who was notified of them, and what the conditions remember.
 
 Each is written as a whole to a new file, which then replaces the old one (`replace_durably`), so that a kill or a power cut leaves one
-or the other: an empty one would have everybody told again of every problem. The first is small and
+or the other: an empty one would have everybody notified again of every problem. The first is small and
 written as soon as a problem begins or ends. The second has a time for every series that a condition remembers, and these change with
 every poll: 2 MB on a campus, which made a hundred gigabytes a day while both were one file.
 """

@@ -111,7 +111,7 @@ class Settled:
     until: float
     """When it is evaluated in any case (monotonic)."""
     is_ups: bool
-    """Whether its load or battery runtime is told with the problems of its feed."""
+    """Whether its load or battery runtime is shown with the problems of its feed."""
 
     def holds(self) -> bool:
         """Whether all readings are such that no condition comes out otherwise."""
@@ -124,7 +124,7 @@ class Settled:
 
 
 class SettledDevices:
-    """The devices that have no problem, as far as their next readings may tell without an evaluation."""
+    """The devices that have no problem, as far as their next readings can decide it without an evaluation."""
 
     def __init__(self, evaluator: Evaluator, shares: Shares, records: Mapping[str, Record]) -> None:
         self._evaluator, self._shares, self._records = evaluator, shares, records

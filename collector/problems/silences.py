@@ -18,8 +18,10 @@ from rackflow.process.bulkhead import Failures
 log = logging.getLogger(__name__)
 # An Alertmanager that lost its silences has them again within this time.
 AGAIN_S = 60.0
+# Pause after a failure, and how long Alertmanager may take to answer. Chosen: a window should work within seconds.
 RETRY_S = 5.0
 TIMEOUT_S = 5.0
+# All silences of an Alertmanager, ours and others, some kB each. Chosen; a longer answer is refused instead of filling the memory.
 MAX_ANSWER_BYTES = 16_000_000
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, msgspec.DecodeError, KeyError, TypeError, ValueError)
 _AUTHOR = "rackflow "

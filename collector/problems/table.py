@@ -38,10 +38,10 @@ OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
 CLEARS_S = 30.0
 SAFETY_CLEARS_S = 15.0
 ANSWERS_S = 75.0
-# How long a problem of a device is taken to go on while nobody can tell: whoever was called for it must not be told that it is over because
+# How long a problem of a device is taken to go on while nobody knows: whoever was called for it must not be told that it is over because
 # the agent died. After an hour somebody has looked.
 SILENT_S = 3600.0
-# How long a problem is told after it last held, where its row says nothing else. A value that goes to and fro at its limit would otherwise
+# How long a problem is active after it last held, unless its row says so. A value that goes to and fro at its limit would otherwise
 # begin and end with every poll, and each beginning calls somebody: the flow of a loop that hunts crosses its limit every few seconds, polls
 # are up to 10 s apart, and a machine that is started again and again is there for half a minute each time. A chosen value.
 KEEP_S = 60.0
@@ -96,7 +96,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: History | None = None
     fell: Fall | None = None
     without: list[str] = []
-    """Labels that do not tell one problem from another."""
+    """Labels by which problems are not told apart."""
     worst: Literal["max", "min", ""] = ""
     """Which of two collectors' values counts; the default is the one nearer to a problem."""
     limit_source: str = ""
@@ -237,7 +237,7 @@ class Table(msgspec.Struct, frozen=True):
         return self._metrics_of(self.problems.values())
 
     def safety_metrics(self) -> frozenset[str]:
-        """Every metric that the safety class asks about, with those that tell whether anybody can answer."""
+        """Every metric that the safety class asks about, with those that show whether anybody can answer."""
         return self._metrics_of(each for each in self.problems.values() if each.is_safety) | OBSERVED
 
     def safety_records(self) -> frozenset[str]:

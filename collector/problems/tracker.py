@@ -1,4 +1,7 @@
-"""Follows problems through time: when one begins to hold, is told, is a consequence of another, and ends. Pure.
+"""Follows problems through time: when one begins to hold, becomes active, is a consequence of another, and ends. Pure.
+
+A problem *holds* while its condition is true. It is *active* once it has held for long enough, until it has not held for long enough:
+as a pending and a firing alert of Prometheus. Who looks sees active problems, and who subscribes is notified of them.
 
 Times of holding are monotonic, because a jump of the wall clock must neither begin nor end a problem. What people read is wall time.
 """
@@ -19,7 +22,7 @@ MAX_SPANS = 200
 # How long an active problem is kept after a restart, or after its device was silent, while its readings have not come: the slowest class
 # that problems use is polled once a minute, and readings are current for three polls.
 RESTORED_S = 180.0
-# A problem that has begun to hold is shown on the page before people are told, if its row must hold for at most this long. Rows with a
+# A problem that has begun to hold is shown on the page before it is active, if its row must hold for at most this long. Rows with a
 # longer hold are about slow changes (a share of load, the wear of a filter) and would come and go on the page all day. The incident with
 # the longest hold is a device that does not answer.
 SHOWN_HOLD_S = 120.0
@@ -41,16 +44,16 @@ AcknowledgementOf = Callable[[Key, float], Acknowledgement | None]
 
 
 class Evidence(Enum):
-    """Whether the present readings tell if a problem holds."""
+    """Whether the present readings decide if a problem holds."""
 
     CURRENT = "they do, or nobody waits for them any more"
-    SILENT = "the device is silent, so nobody can tell whether what held still does"
+    SILENT = "the device is silent, so nobody knows whether what held still does"
     AWAITED = "they have not come yet, after a restart of the collector or a silence of the device"
 
 
 @dataclass(slots=True)
-class Tracked:
-    """One problem at one place. People are told of it while `is_active`. Times named `_s` are wall times, the others monotonic."""
+class TrackedProblem:
+    """One problem at one place. Times named `_s` are wall times, the others monotonic."""
 
     problem: Problem
     labels: Labels
@@ -60,7 +63,7 @@ class Tracked:
     peak: float
     """The worst so far."""
     holds: bool = False
-    """By the latest readings that told it."""
+    """Whether its condition is true, by the latest readings that decided it."""
     held_from: float = 0.0
     """Since when it holds; only valid while it does."""
     last_held: float = 0.0
@@ -75,9 +78,9 @@ class Tracked:
     earlier_s: float = 0.0
     """Since when it held, wall time, by readings that came late; 0 if there were none."""
     since_s: float = 0.0
-    """Since when people are told of it, or since when late readings show that it held."""
+    """Since when it is active, or since when late readings show that it held."""
     ended_s: float = 0.0
-    """When people were told that it is over; 0 while it is active."""
+    """When it ceased to be active; 0 while it is."""
     cause: Key | None = None
     limit: float | None = None
     limit_source: str = ""
@@ -100,7 +103,7 @@ class Tracked:
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether nobody can tell at present whether it still holds."""
+        """Whether nobody knows at present if it still holds."""
         return self.evidence is Evidence.SILENT
 
     @property
@@ -110,7 +113,7 @@ class Tracked:
 
     @property
     def is_fading(self) -> bool:
-        """Whether it does not hold at present, and is told until it has not held for long enough (`keep_s`, `within_s`)."""
+        """Whether it does not hold at present, and is active until it has not held for long enough (`keep_s`, `within_s`)."""
         return self.is_active and not self.may_hold
 
     def is_awaited(self, now: float) -> bool:
@@ -131,13 +134,13 @@ class Tracked:
 
 
 class Tracker:
-    """All problems that hold, held lately, or are active (people are told of them)."""
+    """All problems that hold, held lately, or are active."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._all: dict[Key, Tracked] = {}
+        self._all: dict[Key, TrackedProblem] = {}
         self._by_subject: dict[SubjectKey, set[Key]] = defaultdict(set)
-        self._lingering: dict[Key, tuple[Tracked, float]] = {}
+        self._lingering: dict[Key, tuple[TrackedProblem, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
@@ -149,12 +152,12 @@ class Tracker:
     def __len__(self) -> int:
         return len(self._all)
 
-    def active(self) -> list[Tracked]:
-        """What is told now, consequences included."""
+    def active(self) -> list[TrackedProblem]:
+        """The active problems, consequences included."""
         return [each for each in self._all.values() if each.is_active]
 
-    def beginning(self, now: float) -> list[Tracked]:
-        """What holds and is not told yet, because it has not held for long enough; without what another problem explains.
+    def beginning(self, now: float) -> list[TrackedProblem]:
+        """What holds and is not active yet, because it has not held for long enough; without what another problem explains.
 
         Rows that take longer than SHOWN_HOLD_S are left out.
         """
@@ -168,7 +171,7 @@ class Tracker:
         explaining = self._explaining([*self.active(), *found])
         return [each for each in found if next(_causes(each, explaining, now), None) is None]
 
-    def get(self, key: Key) -> Tracked | None:
+    def get(self, key: Key) -> TrackedProblem | None:
         """One problem."""
         return self._all.get(key)
 
@@ -209,9 +212,9 @@ class Tracker:
                 continue
             self._release(tracked, now)
 
-    def tick(self, now: float, wall_s: float) -> list[Tracked]:
+    def tick(self, now: float, wall_s: float) -> list[TrackedProblem]:
         """Begin and end what is due; return what began, ended, or changed its cause since the last tick."""
-        changed: dict[Key, Tracked] = {}
+        changed: dict[Key, TrackedProblem] = {}
         for tracked in list(self._all.values()):
             self._extend(tracked, now)
             if tracked.holds and not tracked.began_s:
@@ -234,7 +237,7 @@ class Tracker:
         return list(changed.values())
 
     def note_earlier(self, key: Key, since_s: float) -> None:
-        """Move the beginning of a present problem back to `since_s`, as late readings show. Nobody is told of it again."""
+        """Move the beginning of a present problem back to `since_s`, as late readings show. Nobody is notified of it again."""
         tracked = self._all.get(key)
         if tracked is None:
             return
@@ -245,7 +248,7 @@ class Tracker:
     def exclude_pause(self, seconds: float, now: float) -> None:
         """Exclude the last `seconds` before `now`, in which the collector itself was stopped, from all times of holding.
 
-        Otherwise a problem that had held for a moment before would be told at once afterwards, and a leak whose device had no time
+        Otherwise a problem that had held for a moment before would be active at once afterwards, and a leak whose device had no time
         yet to report that it is still wet would end.
         """
         for each in self._all.values():
@@ -257,7 +260,7 @@ class Tracker:
                 span[:] = (min(moment + seconds, now) for moment in span)
         self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
 
-    def restore(self, each: Tracked, now: float) -> None:
+    def restore(self, each: TrackedProblem, now: float) -> None:
         """Take a problem that was active before a restart. It stays until its readings are there, but at most RESTORED_S."""
         each.is_active, each.last_held = True, now
         each.evidence, each.awaited_until = Evidence.AWAITED, now + RESTORED_S
@@ -270,7 +273,7 @@ class Tracker:
             if len(self._all) >= MAX_TRACKED:
                 self.refused += 1
                 return
-            tracked = self._all[key] = Tracked(self._table.problems[key[0]], key[1], subject, value, value)
+            tracked = self._all[key] = TrackedProblem(self._table.problems[key[0]], key[1], subject, value, value)
             self._by_subject[subject].add(key)
         if not tracked.holds:
             tracked.holds, tracked.held_from = True, now
@@ -282,13 +285,14 @@ class Tracker:
         lower = any(condition.below is not None for condition in tracked.problem.when)
         tracked.peak = min(tracked.peak, value) if lower else max(tracked.peak, value)
 
-    def _release(self, tracked: Tracked, now: float) -> None:
+    def _release(self, tracked: TrackedProblem, now: float) -> None:
         self._extend(tracked, now)
         tracked.holds, tracked.evidence = False, Evidence.CURRENT
         tracked.began_s = tracked.earlier_s = 0.0
 
     @staticmethod
-    def _extend(tracked: Tracked, now: float) -> None:
+    def _extend(tracked: TrackedProblem, now: float) -> None:
+        """Bring the spans of holding up to now, and drop those that its window has left behind."""
         if tracked.holds and tracked.spans:
             tracked.spans[-1][1] = now
         if tracked.problem.within_s:
@@ -298,25 +302,25 @@ class Tracker:
             tracked.spans.clear()
 
     @staticmethod
-    def _is_due(tracked: Tracked, now: float) -> bool:
+    def _is_due(tracked: TrackedProblem, now: float) -> bool:
         return tracked.held_s(now) >= tracked.problem.hold_s
 
     @staticmethod
-    def _is_over(tracked: Tracked, now: float) -> bool:
+    def _is_over(tracked: TrackedProblem, now: float) -> bool:
         if tracked.holds or tracked.is_uncertain or tracked.is_awaited(now):
             return False
         if tracked.problem.within_s and tracked.held_s(now) >= tracked.problem.hold_s:
-            return False  # a dip ends nothing
+            return False  # a dip within the window ends nothing
         return now >= tracked.last_held + tracked.problem.keep_s
 
-    def _forget(self, tracked: Tracked) -> None:
+    def _forget(self, tracked: TrackedProblem) -> None:
         del self._all[tracked.key]
         keys = self._by_subject[tracked.subject]
         keys.discard(tracked.key)
         if not keys:
             del self._by_subject[tracked.subject]
 
-    def _update_windows(self, wall_s: float) -> Iterator[Tracked]:
+    def _update_windows(self, wall_s: float) -> Iterator[TrackedProblem]:
         """Set the maintenance window and acknowledgement of each active problem; yield those that entered or left a window."""
         for tracked in self.active():
             window = self.window_of(tracked.problem.name, tracked.labels, wall_s)
@@ -326,7 +330,7 @@ class Tracker:
             if is_changed:
                 yield tracked
 
-    def _update_causes(self, now: float) -> Iterator[Tracked]:
+    def _update_causes(self, now: float) -> Iterator[TrackedProblem]:
         """Set the cause of each active problem; yield those whose cause has changed."""
         active = self.active()
         by_labels = self._explaining([*active, *(each for each, _ in self._lingering.values())])
@@ -337,9 +341,9 @@ class Tracker:
                 tracked.cause = key
                 yield tracked
 
-    def _explaining(self, candidates: Iterable[Tracked]) -> dict[tuple[str, Labels], Tracked]:
+    def _explaining(self, candidates: Iterable[TrackedProblem]) -> dict[tuple[str, Labels], TrackedProblem]:
         """Problems that explain others, by name and by the labels at which they do."""
-        by_labels: dict[tuple[str, Labels], Tracked] = {}
+        by_labels: dict[tuple[str, Labels], TrackedProblem] = {}
         names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         for each in self._table.problems.values():
             for name, labels in each.causes.items():
@@ -358,14 +362,16 @@ def place_of(problem: Labels, labels: Iterable[str]) -> Labels | None:
     return values if all(value for _, value in values) else None
 
 
-def _causes(tracked: Tracked, by_labels: Mapping[tuple[str, Labels], Tracked], now: float) -> Iterator[Tracked]:
+def _causes(
+    tracked: TrackedProblem, by_labels: Mapping[tuple[str, Labels], TrackedProblem], now: float
+) -> Iterator[TrackedProblem]:
     own = dict(tracked.labels)
     for name, labels in tracked.problem.causes.items():
         place = place_of(tracked.labels, labels)
         found = by_labels.get((name, place)) if place is not None else None
         if found is None or found is tracked or not tracked.problem.admits(name, own):
             continue
-        # Pumps that run again are told as stopped for a while longer, and must not hide that they move nothing.
+        # Pumps that run again are reported as stopped for a while longer, and must not hide that they move nothing.
         if (
             not found.may_hold
             and tracked.holds

@@ -22,6 +22,7 @@ _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
 _is_name = lru_cache(maxsize=20_000)(_VALUE.fullmatch)
 # Epoch and number as `rackflow.encode` writes them: side by side, behind the version and the agent's name.
 _NUMBER = re.compile(rb'"epoch":"([A-Za-z0-9_.:/+-]{1,64})","seq":([0-9]{1,16})[,}]')
+# How far from the beginning the number is looked for: behind the version and two names of at most 64 characters.
 _NUMBER_WITHIN_BYTES = 1024
 Document = Batch | Event | DeviceDocument | Status
 _KINDS: dict[str, type[Batch] | type[Event] | type[DeviceDocument] | type[Status]] = {

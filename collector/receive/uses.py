@@ -14,6 +14,7 @@ from collector.readings import Readings, Rows, series_bytes
 from rackflow import DeviceDocument
 
 log = logging.getLogger(__name__)
+# How long a series counts towards its agent's budget after its last reading, and how long an agent is shown as beyond its budget.
 KEPT_S = 3600.0
 # Looking for series that were silent for an hour takes 1 ms for 10,000; once a minute is often enough for an hour.
 PURGE_S = 60.0

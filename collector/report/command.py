@@ -45,11 +45,11 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
     written = []
     found = [_with_ledger(site_month, config) for site_month in read_records(config.records_path, period)]
     with progress("hours counted", sum(map(steps_of, found))) as done:
-        for told in found:
-            rows = Rows([*energy_rows(told), *telemetry_rows(told, done)])
-            stem = f"rackflow-{told.site}-{period.name}"
-            title = f"{told.site}, {period.name}" + ("" if period.is_over else " so far")
-            page = render(rows, told.site, title, about(period, now_s), list(_notices(told)), f"{stem}.csv")
+        for each in found:
+            rows = Rows([*energy_rows(each), *telemetry_rows(each, done)])
+            stem = f"rackflow-{each.site}-{period.name}"
+            title = f"{each.site}, {period.name}" + ("" if period.is_over else " so far")
+            page = render(rows, each.site, title, about(period, now_s), list(_notices(each)), f"{stem}.csv")
             for suffix, text in ((".csv", as_csv(rows.rows)), (".html", page)):
                 written.append(_write(arguments.output / f"{stem}{suffix}", text))
     return written

@@ -35,6 +35,7 @@ NAMES: Final = {
 }
 # People compare PUE to two decimals, so it is shown with three; 99.999 % of polls must not read as 100 %.
 _DECIMALS = {"pue": 3, "cue": 4, "wue": 3, "telemetry_available": 3}
+# From this number on no decimals are shown.
 _WHOLE = 1000
 
 

@@ -18,6 +18,7 @@ from rackflow.process.files import make_folder, sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
+# Bytes of a file that are unpacked at a time: bounds memory.
 _CHUNK_BYTES = 1 << 20
 # zlib's way of asking for gzip headers (https://zlib.net/manual.html, inflateInit2).
 _GZIP = zlib.MAX_WBITS | 16

@@ -27,6 +27,7 @@ from rackflow.process.threads import in_thread
 REFUSED = frozenset({400, 413, 422})
 # A wrong token, organisation, bucket or address. A person has to correct it, so the write is tried again at a slow pace.
 MISCONFIGURED = frozenset({401, 403, 404, 405})
+# A chosen value: soon enough after a person has corrected it, and seldom enough for a log of what goes on.
 SLOW_RETRY_S = 30.0
 # A server may ask for an hour by mistake; a write is tried again after this time at the latest.
 LONGEST_RETRY_AFTER_S = 300.0

@@ -32,8 +32,12 @@ MAX_WAITING = 8
 # Requests from one host: a page with its refreshes, several scrapers and health checks are a few a second. At 100 a second of 0.2 ms
 # each, a host takes 2 % of the loop.
 REQUESTS_PER_S = 100.0
+# Requests that one host may send at once before it has to wait, and how long a request waits at most before it is refused. Chosen: more
+# lets a host hold the loop for longer, less slows down a page that begins with many requests.
 BURST = 100.0
 MAX_DELAY_S = 2.0
+# Right passwords that are remembered, and hosts whose pace is: a team with its scrapers. The oldest are forgotten, which costs them one
+# slow check.
 _MAX_REMEMBERED = 100
 _MAX_PEERS = 1000
 # bcrypt uses 72 bytes of a password and ignores the rest; a longer one is refused instead of being cut.

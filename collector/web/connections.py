@@ -26,6 +26,7 @@ RESPONSE_S = 30.0
 IDLE_S = 75.0
 # After the kernel had no more file numbers to give. asyncio's own servers wait for a second, too.
 _NO_FILES_PAUSE_S = 1.0
+# Connections that the kernel keeps until they are accepted, which takes one turn of the loop. A chosen value, asyncio's own is 100.
 _BACKLOG = 128
 
 

@@ -20,6 +20,7 @@ from rackflow.process.slices import in_slices
 
 EVENTS_PART = "events"
 """Name of the bulkhead of what is streamed."""
+# How often changes are sent: as often as devices of the safety class are polled.
 EVERY_S = 1.0
 # Making one document may take a fifth of the time: the whole floor of 5,000 devices on a slow machine is sent less often.
 _PAUSE_FACTOR = 4.0

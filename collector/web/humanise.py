@@ -32,6 +32,7 @@ _SCALED = {
 _SMALL = {"watts": "W", "voltamperes": "VA", "vars": "var", "pascals": "Pa"}
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3600.0, 86_400.0
+# Number of seconds up to which a number is taken for a moment.
 _YEAR_2100_S = 4_102_444_800
 # Beyond it numbers are shown as 1.2e+15: no device has such a reading, and a page must not grow wide by one.
 _LARGEST_PLAIN = 1e15

@@ -17,6 +17,7 @@ from rackflow.process.yaml import read_text_file
 PAGE = 500
 # Pages of one endpoint: five million objects. Ends the reading of a server that always names a next page.
 MAX_PAGES = 10_000
+# Chosen values: a page of 500 objects is far smaller, and a server that is silent for so long has failed.
 MAX_PAGE_BYTES = 64 * 1024 * 1024
 TIMEOUT_S = 30.0
 NOT_FOUND = 404

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS state (one INTEGER PRIMARY KEY, last_key INTEGER, age
 INSERT OR IGNORE INTO state VALUES (1, 0, 0, 0);
 CREATE TABLE IF NOT EXISTS heard (collector TEXT PRIMARY KEY, ledger TEXT) STRICT;
 """
+# As `record.MAX_MESSAGE_BYTES`: a dead letter quotes its message in base64.
 MAX_ROW_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
 # Rows that no version wrote: somebody else has edited the file. Lengths are read without reading the contents.
 IMPOSSIBLE: Final = f"""
@@ -57,6 +58,7 @@ SELECT key, topic, payload, time_ms, crc, kept_ms FROM message
 """  # noqa: S608 - constants
 # Messages moved at a time: bounds memory.
 MOVED_ROWS: Final = 256
+# Time since the file was last written that is added to the age of its messages. Beyond a month a wrong clock is more likely than a rest.
 _LONGEST_REST_MS: Final = 30 * 86_400_000
 
 

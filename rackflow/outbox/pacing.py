@@ -27,6 +27,8 @@ SILENT_S: Final = 6.0
 STEP_S: Final = 3.0
 GROWTH: Final = 1.4
 """The rate is multiplied by this with each report that shows no queue."""
+# The rate never falls below this share of its limit (one message a second at the default of 500): otherwise nothing would show that the
+# queue is gone.
 LEAST_SHARE: Final = 0.002
 # Confirmations remembered, so far apart that they cover an hour.
 EVERY_S: Final = 0.25

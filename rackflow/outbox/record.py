@@ -42,6 +42,7 @@ MAX_COUNT: Final = 0xFFFF
 # small messages or one large one. Longer ones are none of ours.
 MAX_MESSAGE_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
 MAX_BODY_BYTES: Final = MAX_MESSAGE_BYTES + 1024 * 1024
+# Ranges of keys in one record: 64 kB of them, well below MAX_BODY_BYTES.
 FREED_AT_ONCE: Final = 4096
 
 

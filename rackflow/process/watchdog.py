@@ -22,6 +22,7 @@ from rackflow.process.stopping import Ends, end_hung, end_now
 
 log = logging.getLogger(__name__)
 
+# How often the loop shows that it runs. Well below LIMIT_S, so that one late beat is no hang.
 BEAT_S: Final = 1.0
 # Nothing on the loop may take a second; ten are beyond what a machine that swaps adds.
 LIMIT_S: Final = 10.0

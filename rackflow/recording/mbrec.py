@@ -22,6 +22,7 @@ SUFFIX: Final = ".mbrec"
 FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 BITS: Final = ("coil", "discrete")
 _TABLES: Final = {function: table for table, function in FUNCTIONS.items()}
+# Fields of a line: see the module's format.
 _FIELDS: Final = 4
 # The unit identifier of Modbus TCP is one octet. Serial lines end at 247, but TCP devices answer at 255 (and 0) as well.
 _LAST_UNIT: Final = 255

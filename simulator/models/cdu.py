@@ -49,6 +49,11 @@ PUMP_EFFICIENCY: Final = 0.4
 FULL_FAN_HEAT_W: Final = 120e3
 HOLDABLE_HEAT_W: Final = 110e3
 OVERLOAD_W_PER_K: Final = 20e3
+# Lowest speed of the fans: chosen, and above 0 because the outlet's temperature would be infinite without air. Power of the fans' own
+# electronics, and what all fans take on top at full speed.
+MIN_FAN_DUTY: Final = 0.2
+FAN_CONTROL_W: Final = 60.0
+FULL_FANS_W: Final = 1500.0
 # The fans' flow of air at full speed, and the density and heat capacity of air at about 30 degC.
 FULL_AIR_M3_S: Final = 7.0
 AIR_KG_PER_M3: Final = 1.15
@@ -91,9 +96,10 @@ class CduModel:
     failed_pumps: set[int] = field(default_factory=set)
     flow_meter_failed: bool = False
     reservoir_low: bool = False
-    pump_hours_s: dict[int, float] = field(default_factory=lambda: {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0})
+    # A year, 360 days, and 100 days of the standby pump. Only that they differ matters.
+    pump_running_s: dict[int, float] = field(default_factory=lambda: {1: 31_536_000.0, 2: 31_104_000.0, 3: 8_640_000.0})
     _running: set[int] = field(default_factory=lambda: {1, 2})
-    _short_of_pumps_s: float = 0.0
+    _missing_pump_s: float = 0.0
 
     def __post_init__(self) -> None:
         self.heat_w = self._load_w()
@@ -108,7 +114,8 @@ class CduModel:
 
     def leak(self, detector: str, *, wet: bool = True) -> None:
         """Make a leak detector of LEAK_BITS wet or dry. The unit remembers detectors that were wet. Raises KeyError."""
-        LEAK_BITS[detector]  # so that a wrong name fails at once
+        if detector not in LEAK_BITS:
+            raise KeyError(detector)
         if wet:
             self.leaks.add(detector)
             self.leaks_seen.add(detector)
@@ -125,6 +132,11 @@ class CduModel:
         self.failed_pumps.discard(pump)
 
     @property
+    def target_flow_lpm(self) -> float:
+        """Set point of the flow, L/min."""
+        return TARGET_FLOW_LPM
+
+    @property
     def running_pumps(self) -> frozenset[int]:
         """Pumps that turn."""
         return frozenset(self._running)
@@ -138,11 +150,6 @@ class CduModel:
     def return_pressure_pa(self) -> float:
         """Pressure at the unit's inlet, Pa over ambient."""
         return RETURN_PRESSURE_PA - (LOW_RESERVOIR_LOSS_PA if self.reservoir_low else 0.0)
-
-    @property
-    def target_flow_lpm(self) -> float:
-        """Set point of the flow, L/min."""
-        return TARGET_FLOW_LPM
 
     @property
     def supply_pressure_pa(self) -> float:
@@ -161,13 +168,13 @@ class CduModel:
 
     @property
     def fan_duty(self) -> float:
-        """Speed of the heat exchanger's fans, 0.2-1."""
-        return min(1.0, max(0.2, self.heat_w / FULL_FAN_HEAT_W))
+        """Speed of the heat exchanger's fans, MIN_FAN_DUTY to 1."""
+        return min(1.0, max(MIN_FAN_DUTY, self.heat_w / FULL_FAN_HEAT_W))
 
     @property
     def fan_power_w(self) -> float:
         """Electrical power of all fans of the heat exchanger, W; it follows the cube of their speed."""
-        return 60.0 + 1500.0 * self.fan_duty**3
+        return FAN_CONTROL_W + FULL_FANS_W * self.fan_duty**3
 
     @property
     def air_inlet_c(self) -> float:
@@ -187,11 +194,13 @@ class CduModel:
         self.time_s += dt_s
         self._start_standby(dt_s)
         for pump in self._running:
-            self.pump_hours_s[pump] += dt_s
-        wanted = RATED_DUTY / max(FLOW_BY_PUMPS[len(self._running)], 0.01)
-        self.duty = _approach(self.duty, min(1.0, wanted), dt_s, DUTY_LAG_S)
-        attainable = TARGET_FLOW_LPM * FLOW_BY_PUMPS[len(self._running)] * self.duty / RATED_DUTY
-        self.flow_lpm = _approach(self.flow_lpm, attainable * (1 + 0.003 * self._ripple(13.0)), dt_s, FLOW_LAG_S)
+            self.pump_running_s[pump] += dt_s
+        flow_ratio = FLOW_BY_PUMPS[len(self._running)]
+        # The speed that holds the target flow. Without a running pump there is none; 0.01 only avoids the division by zero.
+        duty = RATED_DUTY / max(flow_ratio, 0.01)
+        self.duty = _approach(self.duty, min(1.0, duty), dt_s, DUTY_LAG_S)
+        flow_lpm = TARGET_FLOW_LPM * flow_ratio * self.duty / RATED_DUTY
+        self.flow_lpm = _approach(self.flow_lpm, flow_lpm * (1 + 0.003 * self._ripple(13.0)), dt_s, FLOW_LAG_S)
         self.heat_w = _approach(self.heat_w, self._load_w(), dt_s, HEAT_LAG_S)
         overload_k = max(0.0, self.heat_w - HOLDABLE_HEAT_W) / OVERLOAD_W_PER_K
         self.supply_c = SUPPLY_SETPOINT_C + 0.2 * self._ripple(61.0) + overload_k
@@ -200,10 +209,10 @@ class CduModel:
     def _start_standby(self, dt_s: float) -> None:
         ready = [pump for pump in PUMPS if pump not in self.failed_pumps and pump not in self._running]
         if len(self._running) >= 2 or not ready:  # noqa: PLR2004 - two pumps carry the rated heat
-            self._short_of_pumps_s = 0.0
+            self._missing_pump_s = 0.0
             return
-        self._short_of_pumps_s += dt_s
-        if self._short_of_pumps_s >= TAKEOVER_S:
+        self._missing_pump_s += dt_s
+        if self._missing_pump_s >= TAKEOVER_S:
             self._running.add(ready[0])
 
     def _load_w(self) -> float:

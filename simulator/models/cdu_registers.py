@@ -19,7 +19,8 @@ _SUPPLY_VOLTS: Final = 50.2
 _FAN_VOLTS: Final = 50
 _CONTROLLER_FAN_RPM: Final = (3600, 3580)
 _MAX_FAN_RPM: Final = 9000
-# Limits at which the unit raises its alarms, chosen: the published map does not give them.
+# Limits at which the unit raises its alarms. Chosen, because the published map does not give them; the model stays below both while
+# two of its pumps run.
 _SUPPLY_ALARM_ABOVE_SETPOINT_K: Final = 5
 _RETURN_ALARM_C: Final = 60
 _BLOCKS: Final = (
@@ -105,7 +106,7 @@ class CduState(Protocol):
     @property
     def failed_pumps(self) -> set[int]: ...
     @property
-    def pump_hours_s(self) -> Mapping[int, float]: ...
+    def pump_running_s(self) -> Mapping[int, float]: ...
     @property
     def leaks(self) -> set[str]: ...
 
@@ -129,7 +130,7 @@ def _at(first: int, values: list[int]) -> dict[int, int]:
 
 
 def _pump_unit(model: CduState) -> dict[int, int]:
-    capacity = words("I", round(model.heat_w / 0.1))
+    heat_high, heat_low = words("I", round(model.heat_w / 0.1))
     registers = {
         0x9000: SENSOR_FAILED if model.flow_meter_failed else scaled(model.flow_lpm, 0.1),
         0x9001: scaled(model.supply_c, 0.1),
@@ -146,22 +147,24 @@ def _pump_unit(model: CduState) -> dict[int, int]:
         0x900F: _CONTROLLER_FAN_RPM[0],
         0x9010: _CONTROLLER_FAN_RPM[1],
         # The heat needs 32 bits; the map has its high word at an address of its own, far from the low one.
-        0x9011: capacity[1],
-        0xA034: capacity[0],
+        0x9011: heat_low,
+        0xA034: heat_high,
         0xA020: scaled((model.return_pressure_pa + model.filter_pa) / 1000, 0.1),
         0xA021: scaled(model.return_pressure_pa / 1000, 0.1),
         0x9017: _leds(model),
         0x9400: scaled(model.target_flow_lpm, 0.1),
         0x9401: scaled(SUPPLY_SETPOINT_C, 0.1),
-        0x9402: 168,
+        0x9402: 168,  # not read by the profile; a plausible constant
         0x9403: scaled(100 * RATED_DUTY),
-        0x9404: 60,
+        0x9404: 60,  # not read by the profile; a plausible constant
     }
     for index, pump in enumerate(PUMPS):
         registers[0x900A + index] = model.pump_rpm(pump)
         registers[0x9012 + index] = _pump_status(model, pump)
-        registers |= _at(0x9030 + 2 * index, words("I", int(model.pump_hours_s[pump])))
-    return registers | _at(0x19EC, words("I", int(model.pump_hours_s[1]))) | _at(0x19EF, words("I", int(model.time_s)))
+        registers |= _at(0x9030 + 2 * index, words("I", int(model.pump_running_s[pump])))
+    return (
+        registers | _at(0x19EC, words("I", int(model.pump_running_s[1]))) | _at(0x19EF, words("I", int(model.time_s)))
+    )
 
 
 def _pump_status(model: CduState, pump: int) -> int:
@@ -196,6 +199,7 @@ def _alarms(model: CduState) -> dict[int, int]:
         | (model.return_c > _RETURN_ALARM_C) << 2
         | bool(model.failed_pumps) << 6
     )
+    # `leaks` before `leaks_seen`: a state may notice only while it is read which detectors are wet (`CduFromReadings.leaks`).
     leaks = sum(1 << LEAK_BITS[detector] for detector in model.leaks)
     sticky = [int(detector in model.leaks_seen) for detector in _STICKY_LEAKS]
     return {0x9200: model.flow_meter_failed << 4, 0x9201: status, 0x9202: leaks, **_at(0x19A1, sticky)}

@@ -10,36 +10,37 @@ from typing import Final
 
 from rackflow.recording import Record
 
-_UPS = "1.3.6.1.2.1.33.1"
-_APC = "1.3.6.1.4.1.318.1.1.1"
-_PDU = "1.3.6.1.4.1.318.1.1.26"
+# upsMIB of RFC 1628, and upsBasic and rPDU2 of PowerNet-MIB.
+_RFC_UPS = "1.3.6.1.2.1.33.1"
+_APC_UPS = "1.3.6.1.4.1.318.1.1.1"
+_APC_PDU = "1.3.6.1.4.1.318.1.1.26"
 _JOULES_PER_KWH: Final = 3.6e6
 
 LOADS: Final = (
-    *(f"{_UPS}.{column}" for column in ("3.3.1.4", "3.3.1.5", "4.4.1.3", "4.4.1.4", "4.4.1.5")),
-    *(f"{_APC}.{column}" for column in ("4.2.3", "4.2.4", "4.2.8", "4.2.9", "4.3.3", "4.3.4")),
+    *(f"{_RFC_UPS}.{column}" for column in ("3.3.1.4", "3.3.1.5", "4.4.1.3", "4.4.1.4", "4.4.1.5")),
+    *(f"{_APC_UPS}.{column}" for column in ("4.2.3", "4.2.4", "4.2.8", "4.2.9", "4.3.3", "4.3.4")),
     *(
-        f"{_PDU}.{column}"
+        f"{_APC_PDU}.{column}"
         for column in ("4.3.1.5", "4.3.1.16", "6.3.1.5", "6.3.1.7", "6.3.1.8", "8.3.1.5", "9.4.3.1.6", "9.4.3.1.7")
     ),
 )
 """Columns that follow the load: currents, powers, percentages."""
 
-RUNTIMES: Final = (f"{_UPS}.2.3", f"{_APC}.2.2.3")
+RUNTIMES: Final = (f"{_RFC_UPS}.2.3", f"{_APC_UPS}.2.2.3")
 """Columns that shrink as the load grows."""
 
-TEMPERATURES: Final = (f"{_APC}.2.3.2", f"{_PDU}.10.2.2.1.8")
+TEMPERATURES: Final = (f"{_APC_UPS}.2.3.2", f"{_APC_PDU}.10.2.2.1.8")
 """Columns in 0.1 degC that drift by a few tenths."""
 
 ENERGIES: Final[Mapping[str, tuple[str, float, float]]] = {
-    f"{_APC}.4.3.6": (f"{_APC}.4.2.8", 1.0, 0.01),
-    f"{_PDU}.4.3.1.9": (f"{_PDU}.4.3.1.5", 10.0, 0.1),
-    f"{_PDU}.9.4.3.1.11": (f"{_PDU}.9.4.3.1.7", 1.0, 0.1),
+    f"{_APC_UPS}.4.3.6": (f"{_APC_UPS}.4.2.8", 1.0, 0.01),
+    f"{_APC_PDU}.4.3.1.9": (f"{_APC_PDU}.4.3.1.5", 10.0, 0.1),
+    f"{_APC_PDU}.9.4.3.1.11": (f"{_APC_PDU}.9.4.3.1.7", 1.0, 0.1),
 }
 """Counters: the power column of the same index, its unit in watts, and the counter's own in kilowatt-hours."""
 
 UNKNOWN: Final = frozenset({2**15 - 1, 2**16 - 1, 2**31 - 1, 2**32 - 1})
-"""What devices send for "no value"; such values do not move."""
+"""What devices send for "no value": the largest numbers of 16 and 32 bits, with and without sign. Such values do not move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _shrinking(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
 
 
 def _drifting(value: int, load_factor: LoadFactor) -> Callable[[float], int]:
-    # 20 tenths of a degree for the whole load: with the default swing of 15 % a few tenths, as in a real inlet.
+    # 20 tenths of a degree for a doubled load: with the default swing of 15 % a few tenths, as in a real inlet.
     return lambda time_s: value + round(20 * (load_factor.at(time_s) - 1))
 
 

@@ -1,13 +1,14 @@
 """Makes the site file of a hall without rack PDUs: power shelves on busways, generators, two facility loops, PV behind an incomer.
 
-`sites/busway-hall.yaml` is written from here. The usual way to build for racks of 130 kW and more; `maker.py` has halls with rack PDUs.
+`sites/busway-hall.yaml` is written from here. Halls for racks of 130 kW and more are usually built like this; `maker.py` makes halls with
+rack PDUs.
 """
 
 from typing import Final
 
 from simulator.site.maker import CHIPS, LIQUID_SHARE, MOROCCO, RUNTIMES_S, Data
 
-# Sizes chosen so that every kind of redundancy is there at design load, and none is there twice.
+# Sizes chosen so that at design load every kind of redundancy is there once: one unit of a kind may fail, two may not.
 RACKS: Final = 8
 RACK_W: Final = 132_000
 # Two on each feed; two of 72 kW carry the rack when the other feed is lost.
@@ -20,10 +21,10 @@ CDU_W: Final = 450_000
 DRY_COOLER_W: Final = 500_000
 CHILLER_W: Final = 250_000
 AIR_UNIT_W: Final = 120_000
-# Outside of the row: a rope along the pipes of eight racks, there and back.
+# Length of the leak sensing rope along the pipes of eight racks, there and back.
 ROPE_M: Final = 25
 FEEDS: Final = ("a", "b")
-WARM: Final = ("fws-a", "fws-b")
+WARM_LOOPS: Final = ("fws-a", "fws-b")
 
 
 def busway_hall() -> Data:
@@ -66,7 +67,7 @@ def _power() -> Data:
     }
 
 
-def _names() -> list[str]:
+def _rack_ids() -> list[str]:
     return [f"a{number}" for number in range(1, RACKS + 1)]
 
 
@@ -74,10 +75,10 @@ def _racks() -> Data:
     rack = {"row": "row-a", "design_power_w": RACK_W, "liquid_share": LIQUID_SHARE, "pdus_per_feed": SHELVES_PER_FEED}
     shelf = {"breaker_a": 125, "rated_power_w": SHELF_W}
     return {
-        "racks": [{"id": name, **rack, **CHIPS} for name in _names()],
+        "racks": [{"id": name, **rack, **CHIPS} for name in _rack_ids()],
         "power_shelves": [
             {"id": f"shelf-{name}-{feed}{number}", "rack": name, "from": f"bus-{feed}", **shelf}
-            for name in _names()
+            for name in _rack_ids()
             for feed in FEEDS
             for number in range(1, SHELVES_PER_FEED + 1)
         ],
@@ -87,17 +88,17 @@ def _racks() -> Data:
 def _liquid() -> Data:
     primary = {"kind": "primary", "coolant": "pg30"}
     sources = ["bus-a", "bus-b"]
-    pumps = [(loop, number) for loop in (*WARM, "chw") for number in (1, 2)]
+    pumps = [(loop, number) for loop in (*WARM_LOOPS, "chw") for number in (1, 2)]
     return {
         "loops": [
-            *({"id": loop, **primary, "volume_m3": 4.0} for loop in WARM),
+            *({"id": loop, **primary, "volume_m3": 4.0} for loop in WARM_LOOPS),
             {"id": "chw", "kind": "primary", "coolant": "water", "volume_m3": 1.5},
             {
                 "id": "tcs",
                 "kind": "secondary",
                 "coolant": "pg25",
                 "volume_m3": 0.42,
-                "racks": _names(),
+                "racks": _rack_ids(),
                 "cdus_required": 2,
                 "max_supply_celsius": 45,
             },
@@ -105,7 +106,7 @@ def _liquid() -> Data:
         "cdus": [
             {
                 "id": f"cdu-{number}",
-                "primary": [*WARM] if number % 2 else [*reversed(WARM)],
+                "primary": [*WARM_LOOPS] if number % 2 else [*reversed(WARM_LOOPS)],
                 "secondary": "tcs",
                 "rated_cooling_w": CDU_W,
                 "pumps_required": 2,
@@ -120,7 +121,7 @@ def _liquid() -> Data:
         ],
         "dry_coolers": [
             {"id": f"dry-{loop[-1]}{number}", "loop": loop, "rated_cooling_w": DRY_COOLER_W, "from": ["AB"[number % 2]]}
-            for loop in WARM
+            for loop in WARM_LOOPS
             for number in (1, 2, 3)
         ],
         "facility_pumps": [
@@ -172,7 +173,7 @@ def _sensors(data: Data) -> Data:
             "rack": name,
             "position": "inlet",
         }
-        for at, name in enumerate(_names())
+        for at, name in enumerate(_rack_ids())
     ]
     rope = {"id": "rope-tcs", "device": "row-a-leak", "sensor": "1.pipes", "measures": "leak", "loop": "tcs"}
     trays = [

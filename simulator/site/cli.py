@@ -31,9 +31,9 @@ SHIPPED: Final = ("edge", "ai-hall", "busway-hall", "demo")
 # In the current folder, so that simulations in different folders do not share a socket.
 SOCKET: Final = Path("rackflow-sim.sock")
 # Racks of a campus: the size for which docs/reference/simulator.md gives times and memory.
-RACKS: Final = 512
-# One simulated hour per second; no machine computes a site faster, so a larger number is a mistake.
-FASTEST: Final = 3600.0
+CAMPUS_RACKS: Final = 512
+# One simulated hour per second. No machine computes a site that fast, so a larger number is a mistake.
+MAX_SPEED: Final = 3600.0
 
 
 def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does not name this type
@@ -41,7 +41,9 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     _add_run(commands.add_parser("run", help="simulate a site: every device answers over SNMP or Modbus"))
     command = commands.add_parser("site", help="print a site file: edge, ai-hall, busway-hall, or a campus of any size")
     command.add_argument("name", choices=(*SHIPPED, "campus"), help="which site")
-    command.add_argument("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
+    command.add_argument(
+        "--racks", type=int, default=CAMPUS_RACKS, help=f"number of racks of a campus (default {CAMPUS_RACKS})"
+    )
     show_examples(command, "%(prog)s ai-hall", "%(prog)s campus --racks 64 > campus.yaml")
     command.set_defaults(command=_site)
     command = _control(commands, "fault", "begin a fault", _fault, " mains_loss A --for 60")
@@ -55,20 +57,20 @@ def add_site_commands(commands: Any) -> None:  # noqa: ANN401 - argparse does no
     command.add_argument("--other", help="series key of the reading to swap it with")
     command = _control(commands, "clear", "end a fault", _clear, " 1")
     command.add_argument("number", type=int, help="number that `fault` printed")
-    _control(commands, "faults", "list the active faults", _plain)
+    _control(commands, "faults", "list the active faults", _ask_without_arguments)
     command = _control(commands, "truth", "print the true values of the derived figures", _truth, "", " --what-if")
     command.add_argument(
         "--what-if", action="store_true", help="also the consequences of losing each feed, and pumps and cooling"
     )
     command = _control(commands, "readings", "print a device's readings before it rounds them", _readings, " pdu-a01-a")
     command.add_argument("device", help="id of the device in the site file")
-    _control(commands, "status", "print the simulated time, and each device's port", _plain)
+    _control(commands, "status", "print the simulated time, and each device's port", _ask_without_arguments)
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("site", help="path of a site file, or the name of a shipped one: edge, ai-hall, busway-hall, demo, campus")
-    add("--racks", type=int, default=RACKS, help=f"number of racks of a campus (default {RACKS})")
+    add("--racks", type=int, default=CAMPUS_RACKS, help=f"number of racks of a campus (default {CAMPUS_RACKS})")
     add("--scenario", type=Path, help="file of faults and the times at which they begin")
     add("--seed", type=int, default=0, help="seed of loads and noise; the same one gives the same values (default 0)")
     add("--speed", type=_speed, default=1.0, help="simulated seconds per second (default 1)")
@@ -105,6 +107,7 @@ def _add_run(command: argparse.ArgumentParser) -> None:
 
 
 def _control(commands: Any, name: str, text: str, run: Any, *examples: str) -> argparse.ArgumentParser:  # noqa: ANN401 - as above
+    """Add a command that is sent to a running simulation; `examples` are what follows the program's name."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text + " (running simulation)")
     command.add_argument(
         "--socket", type=Path, default=SOCKET, help=f"control socket of the simulation (default {SOCKET})"
@@ -123,12 +126,12 @@ def _speed(text: str) -> float:
         speed = float(text)
     except ValueError:
         speed = 0.0
-    if not 0 < speed <= FASTEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; give a number above 0 and up to {FASTEST:g}")
+    if not 0 < speed <= MAX_SPEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a speed; give a number above 0 and up to {MAX_SPEED:g}")
     return speed
 
 
-def shipped_or_file(name: str, racks: int = RACKS) -> tuple[Site, str]:
+def shipped_or_file(name: str, racks: int = CAMPUS_RACKS) -> tuple[Site, str]:
     """The site of a shipped name or of a file, and the text of its site file. `racks` is the size of a campus. Raises ConfigError."""
     if name == "campus":
         if racks < 1:
@@ -172,7 +175,7 @@ async def _simulate(arguments: argparse.Namespace) -> None:
         await listen(arguments.socket, simulation.execute, stack)
         if arguments.agent_config:
             _write_agent_config(arguments.agent_config, simulation, text)
-        _show(simulation, arguments)
+        _print_devices(simulation, arguments)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(simulation.run(), name="simulation")
             await stop.wait()
@@ -193,7 +196,7 @@ def _write_agent_config(path: Path, simulation: Simulation, text: str) -> None:
     path.write_text(yaml.safe_dump(simulation.fleet.agent_config(site_file.name), sort_keys=False), encoding="utf-8")
 
 
-def _show(simulation: Simulation, arguments: argparse.Namespace) -> None:
+def _print_devices(simulation: Simulation, arguments: argparse.Namespace) -> None:
     for device in simulation.fleet.devices.values():
         protocol = "modbus" if device.layout is None else "snmp"
         print(f"{protocol} {device.server.host}:{device.server.port} {device.id} ({device.family})")
@@ -210,7 +213,7 @@ def _clear(arguments: argparse.Namespace) -> None:
     asyncio.run(ask(arguments.socket, {"order": "clear", "number": arguments.number}))
 
 
-def _plain(arguments: argparse.Namespace) -> None:
+def _ask_without_arguments(arguments: argparse.Namespace) -> None:
     _print(asyncio.run(ask(arguments.socket, {"order": arguments.order})))
 
 

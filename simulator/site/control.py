@@ -16,9 +16,11 @@ from rackflow.errors import ConfigError, RackflowError
 Message = dict[str, Any]
 Handler = Callable[[Message], Awaitable[object]]
 """Executes a request and returns its result. The text of a RackflowError is sent back as the error."""
-# The figures of a campus with the consequences of failures take about a megabyte; asyncio's default of 64 KiB would cut them.
-LONGEST_LINE: Final = 2**26
-# `truth --what-if` simulates every failure in turn, which takes long on a large site.
+# The figures of a campus with the consequences of failures take about a megabyte; asyncio's default of 64 KiB would cut them. Only this
+# user can connect, so the limit need not be tight: 64 MiB is beyond any site that fits into one process.
+MAX_LINE_BYTES: Final = 2**26
+# `truth --what-if` simulates every failure in turn, which takes long on a large site. A chosen value: a shorter one would cut off such an
+# answer, a longer one only delays the message that a simulation does not answer.
 TIMEOUT_S: Final = 120.0
 
 
@@ -38,21 +40,21 @@ async def listen(path: Path, handler: Handler, stack: AsyncExitStack) -> None:
 
     if await _is_served(path):
         raise ConfigError(f"--socket: {path}: another simulation listens there; name another path")
-    _remove_dead(path)
+    _remove_socket(path)
     # The mask gives the socket its permissions at creation; a chmod afterwards would leave a moment in which others can connect.
     before = os.umask(0o177)
     try:
-        server = await asyncio.start_unix_server(serve, path, limit=LONGEST_LINE)
+        server = await asyncio.start_unix_server(serve, path, limit=MAX_LINE_BYTES)
     except OSError as error:
         raise ConfigError(f"--socket: {path}: {os.strerror(error.errno or 0)}; name another path") from error
     finally:
         os.umask(before)
-    stack.callback(_remove_dead, path)
+    stack.callback(_remove_socket, path)
     await stack.enter_async_context(server)
 
 
-def _remove_dead(path: Path) -> None:
-    """Remove the socket left by a simulation that was killed. Raises ConfigError if the path is something else."""
+def _remove_socket(path: Path) -> None:
+    """Remove our own socket, or the one left by a simulation that was killed. Raises ConfigError if the path is something else."""
     if path.exists() and not path.is_socket():
         raise ConfigError(f"--socket: {path} exists and is not a socket; name another path")
     path.unlink(missing_ok=True)
@@ -85,7 +87,7 @@ async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each comma
     """Send a request; returns its result. Raises ConfigError if it is refused, or if no simulation answers."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)
+            reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE_BYTES)
             writer.write(json.dumps(request).encode() + b"\n")
             answer = json.loads(await reader.readline())
             writer.close()

@@ -1,6 +1,6 @@
 """Makes site files of liquid-cooled halls in any size. `sites/ai-hall.yaml` is written from here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -20,13 +20,15 @@ LIQUID_SHARE: Final = 0.85
 UPS_MARGIN_PERCENT: Final = 108
 # Cooling capacity of the air units over the air-cooled heat, before the redundant unit is added.
 AIR_MARGIN: Final = 1.1
-# Above this, two PDUs per feed on 160 A breakers cannot carry the rack: at 80 % continuous load, 240 V and three phases one carries
-# 92 kW.
-FOUR_PDUS_FROM_W: Final = 180_000
-# Volumes of coolant: 0.4 L per kilowatt of a row; for primary loops 2.5 and 1 L per kilowatt of the hall.
+# Above this design power a rack gets four PDUs per feed instead of two: one on a 160 A breaker carries 92 kW (80 % continuous load,
+# 240 V, three phases), so two carry 184 kW.
+FOUR_PDUS_ABOVE_W: Final = 180_000
+# Volumes of coolant, typical and chosen: 0.4 L per kilowatt of a row in its secondary loop; for the primary loops 2.5 L (warm water) and
+# 1 L (chilled water) per kilowatt of the hall. Less coolant shortens the ride-through after a loss of pumps or cooling.
 SECONDARY_M3_PER_W: Final = 0.4e-6
 WARM_W_PER_M3: Final = 4e5
 CHILLED_W_PER_M3: Final = 1e6
+# When the UPSs' batteries were installed: a chosen day, which the collector shows as `dcim_ups_battery_installed_timestamp_seconds`.
 INSTALLED: Final = date(2025, 9, 1)
 # Runtime of a UPS's battery by load: the curve of a VRLA string, in whole ten seconds.
 RUNTIMES_S: Final = {0.1: 5280, 0.25: 2040, 0.5: 920, 0.75: 570, 1.0: 410}
@@ -77,11 +79,17 @@ def halls(site: str, rooms: Mapping[str, list[int]]) -> Data:
     }
     for hall, watts in rooms.items():
         _add_hall(data, hall, watts)
-    whole = {"room": next(iter(rooms))}
+    in_first_room = {"room": next(iter(rooms))}
     data["meters"] = [
-        {"id": "meter-main", "role": "facility", **whole},
-        {"id": "meter-it", "role": "it", "category": 1, "measures": [ups["id"] for ups in data["ups"]], **whole},
-        {"id": "meter-cooling", "role": "cooling", "measures": _cooling(data), **whole},
+        {"id": "meter-main", "role": "facility", **in_first_room},
+        {
+            "id": "meter-it",
+            "role": "it",
+            "category": 1,
+            "measures": [ups["id"] for ups in data["ups"]],
+            **in_first_room,
+        },
+        {"id": "meter-cooling", "role": "cooling", "measures": _cooling(data), **in_first_room},
         {"id": "meter-pv", "role": "pv"},
     ]
     return data
@@ -117,7 +125,7 @@ def _add_row(data: Data, hall: str, row: str, watts: list[int]) -> None:
     for feed in FEEDS:
         data["panels"].append({"id": f"{row}-bus-{feed}", "from": [f"{hall}-main-{feed}"], "row": row})
     for rack, power in racks.items():
-        count = 4 if power > FOUR_PDUS_FROM_W else 2
+        count = 4 if power > FOUR_PDUS_ABOVE_W else 2
         section = {
             "id": rack,
             "row": row,
@@ -194,6 +202,3 @@ def _flow(value: object) -> str:
         .removesuffix("\n")
         .removesuffix("\n...")
     )
-
-
-SITES: Final[Mapping[str, Callable[[], Data]]] = {"ai-hall": ai_hall, "campus": campus}

@@ -38,29 +38,31 @@ class ActiveFault:
 class Timeline:
     """Faults that are planned, and faults in progress."""
 
-    waiting: list[Fault] = field(default_factory=list)
+    planned: list[Fault] = field(default_factory=list)
+    """Faults that have not begun, the earliest first."""
     active: dict[int, ActiveFault] = field(default_factory=dict)
-    _last: int = 0
+    """Faults in progress, by number."""
+    _last_number: int = 0
 
     def plan(self, faults: Iterable[Fault]) -> None:
         """Add planned faults."""
         # A stable sort: faults of the same moment begin in the order of the file.
-        self.waiting = sorted([*self.waiting, *faults], key=lambda fault: fault.at_s)
+        self.planned = sorted([*self.planned, *faults], key=lambda fault: fault.at_s)
 
     def begin(self, fault: Fault, now_s: float) -> ActiveFault:
         """Record a fault that begins now."""
         # Numbers are never used again, so that a late `clear` cannot end another fault.
-        self._last += 1
-        active = ActiveFault(self._last, fault, None if fault.for_s is None else now_s + fault.for_s)
+        self._last_number += 1
+        active = ActiveFault(self._last_number, fault, None if fault.for_s is None else now_s + fault.for_s)
         self.active[active.number] = active
         return active
 
-    def due(self, now_s: float) -> tuple[list[Fault], list[ActiveFault]]:
-        """Take out the faults that begin by now, and those that end by now."""
-        begin = [fault for fault in self.waiting if fault.at_s <= now_s]
-        self.waiting = self.waiting[len(begin) :]
-        end = [active for active in self.active.values() if active.until_s is not None and active.until_s <= now_s]
+    def take_due(self, now_s: float) -> tuple[list[Fault], list[ActiveFault]]:
+        """Remove and return the faults that begin by now, and those that end by now."""
+        beginning = [fault for fault in self.planned if fault.at_s <= now_s]
+        self.planned = self.planned[len(beginning) :]
+        ending = [active for active in self.active.values() if active.until_s is not None and active.until_s <= now_s]
         # Collected first: the dictionary must not change while it is walked.
-        for active in end:
+        for active in ending:
             del self.active[active.number]
-        return begin, end
+        return beginning, ending

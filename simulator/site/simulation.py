@@ -23,17 +23,18 @@ from simulator.world.instruments import Instruments
 from simulator.world.load import DAY_S
 from simulator.world.truth import truth
 from simulator.world.what_if import what_if_truth
+from simulator.world.world import STEP_S
 
 log = logging.getLogger(__name__)
-# How often the world is brought up to date. Shorter than any polling interval, so that a poll never sees values older than this.
+# How often the world is brought up to date. Shorter than any usual polling interval, so that no two polls show the same moment.
 TICK_S: Final = 0.25
-# After the process was suspended (a laptop asleep, a debugger) the world goes on from where it was, instead of computing hours
-# at once during which no device would answer.
-LONGEST_TICK_S: Final = 10.0
-# A tick is at least so many times as long as computing it took, so that a site of thousands of devices still has time to answer; and
-# at most SLOWEST_TICK_S, so that no value is older than what real devices show.
-REST: Final = 10.0
-SLOWEST_TICK_S: Final = 1.0
+# The most real time that one tick makes up for. After the process was suspended (a laptop asleep, a debugger) the world goes on from
+# where it was, instead of computing hours at once during which no device would answer.
+MAX_STEP_S: Final = 10.0
+# A tick lasts at least this many times as long as computing it takes, so that a site of thousands of devices spends no more than a
+# tenth of its time on physics and the rest on answers; but at most MAX_TICK_S, so that no value is older than what real devices show.
+TICK_OVER_COMPUTING: Final = 10.0
+MAX_TICK_S: Final = 1.0
 
 
 class Simulation:
@@ -59,7 +60,7 @@ class Simulation:
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
         self.late_ticks = 0
-        """Ticks that took longer to compute than they last: the machine cannot keep the speed."""
+        """Ticks that took longer to compute than they last: the machine cannot keep the speed. `status` gives it as `behind`."""
 
     async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
         """Serve every device, as `Fleet.start` says. Raises OSError."""
@@ -75,13 +76,13 @@ class Simulation:
     async def advance(self, dt_s: float) -> None:
         """Let `dt_s` simulated seconds pass, with faults beginning and ending at their times."""
         end = self.world.time_s + dt_s
-        while self.world.time_s < end - 1e-9:
-            begin, over = self.timeline.due(self.world.time_s)
-            for fault in begin:
+        while self.world.time_s < end - 1e-9:  # a remainder below this is rounding
+            beginning, ending = self.timeline.take_due(self.world.time_s)
+            for fault in beginning:
                 await self.begin(fault)
-            for active in over:
+            for active in ending:
                 await self._end(active)
-            self.world.advance(min(1.0, end - self.world.time_s))
+            self.world.advance(min(STEP_S, end - self.world.time_s))
             # At a high speed one tick takes many steps; requests that have arrived meanwhile are answered between them.
             await asyncio.sleep(0)
         self.fleet.follow_power()
@@ -92,12 +93,11 @@ class Simulation:
         while True:
             await asyncio.sleep(tick_s)
             now = time.monotonic()
-            passed = min(now - before, LONGEST_TICK_S)
-            before = now
-            await self.advance(passed * self.speed)
+            passed_s, before = min(now - before, MAX_STEP_S), now
+            await self.advance(passed_s * self.speed)
             took_s = time.monotonic() - now
             self.late_ticks += took_s > tick_s
-            tick_s = min(max(TICK_S, REST * took_s), SLOWEST_TICK_S)
+            tick_s = min(max(TICK_S, TICK_OVER_COMPUTING * took_s), MAX_TICK_S)
 
     async def begin(self, fault: Fault) -> ActiveFault:
         """Begin a fault now. Raises ConfigError if it cannot happen."""

@@ -62,6 +62,7 @@ class SnmpDevice:
         self._max_message_bytes = max_message_bytes
         self._engine_id = ENGINE_ID_PREFIX + os.urandom(8)
         self.boots = 0
+        """Starts and reboots so far; with SNMPv3 the engine's boots."""
         self._link: Link | None = None
         self._uptime = uptime and SYS_UP_TIME in self.objects
         if self._uptime:
@@ -116,7 +117,7 @@ class SnmpDevice:
         if self._link:
             self._link.set_boots(self.boots)
 
-    def _count_uptime(self, since: int) -> None:
-        """Serve sysUpTime in ticks of 10 ms; it starts over after 497 days."""
+    def _count_uptime(self, first_ticks: int) -> None:
+        """Serve sysUpTime from now on, counting up from `first_ticks` in ticks of 10 ms; it starts over after 497 days."""
         began = time.monotonic()
-        self.set(SYS_UP_TIME, lambda: (since + int((time.monotonic() - began) * 100)) % 2**32)
+        self.set(SYS_UP_TIME, lambda: (first_ticks + int((time.monotonic() - began) * 100)) % 2**32)

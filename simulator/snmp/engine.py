@@ -107,6 +107,7 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
 
     @property
     def bad_communities(self) -> int:
+        """See `Link.bad_communities`."""
         return int(self._internal("__SNMPv2-MIB", "snmpInBadCommunityNames").syntax)
 
     def _open_engine(self, engine_id: bytes, communities: Sequence[str], users: Sequence[SnmpUser]) -> None:
@@ -159,20 +160,20 @@ class EngineLink(Link, AbstractTransportDispatcher):  # type: ignore[misc]  # py
 
     def _process(self, engine: Any, *request: Any) -> None:  # noqa: ANN401 - pysnmp has no types
         """Answer a request, given with the parameters of processPdu (RFC 3412, 4.2.2.1)."""
-        *sender, pdu, room, state = request
+        *sender, pdu, max_bytes, state = request
         version = int(sender[0])
         self.device.requests += 1
         try:
-            response = self._answer(pdu if version else rfc2576.v1_to_v2(pdu), version, int(room))
+            response = self._answer(pdu if version else rfc2576.v1_to_v2(pdu), version, int(max_bytes))
             if version == 0:
                 response = rfc2576.v2_to_v1(response, pdu)
-            engine.message_dispatcher.return_response_pdu(engine, *sender, response, room, state, {})
+            engine.message_dispatcher.return_response_pdu(engine, *sender, response, max_bytes, state, {})
         except (PySnmpError, PyAsn1Error) as error:
             log.warning("port=%d cannot answer: %s", self.device.port, error)
 
-    def _answer(self, request: Any, version: int, size: int) -> Any:  # noqa: ANN401 - pysnmp has no types
-        """The response PDU to a request PDU, both in the form of SNMPv2."""
-        objects, room = self.device.objects, min(size, self._max_message_bytes) - HEADER_BYTES
+    def _answer(self, request: Any, version: int, max_bytes: int) -> Any:  # noqa: ANN401 - pysnmp has no types
+        """The response PDU to a request PDU, both in the form of SNMPv2; the requester takes messages of up to `max_bytes`."""
+        objects, room = self.device.objects, min(max_bytes, self._max_message_bytes) - HEADER_BYTES
         keys = [tuple(name) for name, _ in v2c.apiPDU.get_varbinds(request)]
         response = v2c.apiPDU.get_response(request)
         try:

@@ -8,7 +8,7 @@ from rackflow.errors import ConfigError
 AUTH: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
 PRIV: Final = ("des", "aes128", "aes192", "aes256")
 # RFC 3414, 11.2 requires passwords of at least 8 octets, and net-snmp's tools refuse shorter ones.
-SHORTEST_KEY: Final = 8
+MIN_KEY_CHARS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class SnmpUser:
         ):
             if protocol and protocol not in known:
                 raise ConfigError(f"user {self.name}: unknown {what} {protocol!r}; known are {', '.join(known)}")
-            if protocol and len(key) < SHORTEST_KEY:
-                raise ConfigError(f"user {self.name}: the key for {what} needs at least {SHORTEST_KEY} characters")
+            if protocol and len(key) < MIN_KEY_CHARS:
+                raise ConfigError(f"user {self.name}: the key for {what} needs at least {MIN_KEY_CHARS} characters")
         if self.priv and not self.auth:
             raise ConfigError(f"user {self.name}: encryption needs authentication; add a protocol and a key for it")
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from rackflow.recording import OBJECT_IDENTIFIER, Record
-from simulator.wire.cells import Cell, Layout, fixed, serial_number, system
+from simulator.wire.cells import Cell, Layout, constant_records, serial_number, system_group
 from simulator.world.instruments import key
 
 _FM: Final = "1.3.6.1.4.1.318.1.1.13.1"
@@ -23,7 +23,7 @@ def apc_airfm(name: str) -> Layout:
         Cell(f"{air}.5.1", key("crah_return_air_temperature_celsius", "unit", "1"), 0.1),
     )
     descr = "APC Web/SNMP Management Card (MB:v3.9.2 PF:v3.7.3 AF1:v3.7.2 simulated)"
-    return Layout(cells, (*system(descr, "1.3.6.1.4.1.318.1.3.14.1", name), *fixed({f"{air}.1.1": 1})))
+    return Layout(cells, (*system_group(descr, "1.3.6.1.4.1.318.1.3.14.1", name), *constant_records({f"{air}.1.1": 1})))
 
 
 _LIEBERT: Final = "1.3.6.1.4.1.476.1.42"
@@ -40,13 +40,13 @@ def liebert_crah(name: str) -> Layout:
             f"{_ENVIRONMENT}.3.1.0",
             key("crah_unit_state", "unit", "1"),
             codes={"running": 1, "off": 2, "fault": 2},
-            reads_as="dcim_crah_unit_state",
+            published_as="dcim_crah_unit_state",
         ),
         Cell(
             f"{_ENVIRONMENT}.3.9.0",
             key("crah_cooling_demand_ratio", "unit", "1"),
             0.01,
-            reads_as="dcim_crah_cooling_demand_ratio",
+            published_as="dcim_crah_cooling_demand_ratio",
         ),
     ]
     rows: list[Record] = []
@@ -56,10 +56,13 @@ def liebert_crah(name: str) -> Layout:
         (_SUPPLY_AIR, 50, "crah_supply_air_temperature_celsius", 0.1),
     ):
         rows.append(Record(f"{table}.2.{row}", OBJECT_IDENTIFIER, what))
-        cells.append(Cell(f"{table}.{column}.{row}", key(metric, "unit", "1"), step, reads_as=key(metric)))
-    about = {
+        cells.append(Cell(f"{table}.{column}.{row}", key(metric, "unit", "1"), step, published_as=key(metric)))
+    constants = {
         f"{_LIEBERT}.2.1.2.0": "Liebert CW (simulated)",
         f"{_LIEBERT}.2.1.3.0": "IS-UNITY 8.0",
         f"{_LIEBERT}.2.1.4.0": serial_number(name),
     }
-    return Layout(tuple(cells), (*system("Liebert IS-UNITY (simulated)", _LIEBERT, name), *fixed(about), *rows))
+    return Layout(
+        tuple(cells),
+        (*system_group("Liebert IS-UNITY (simulated)", _LIEBERT, name), *constant_records(constants), *rows),
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final, Literal
 
 from rackflow.series import series_key
-from simulator.wire.cells import Cell, Layout, fixed, serial_number, system
+from simulator.wire.cells import Cell, Layout, constant_records, serial_number, system_group
 from simulator.world.instruments import LINES, key
 
 _ATS: Final = "1.3.6.1.4.1.318.1.1.8"
@@ -13,7 +13,7 @@ _SOURCES: Final = {"a": 1, "b": 2}
 
 def apc_ats(name: str, phases: int, preferred: Literal["a", "b"]) -> Layout:
     """A rack transfer switch of APC's AP4400 series: whole volts and hertz, tenths of amperes."""
-    about: dict[str, int | str] = {
+    constants: dict[str, int | str] = {
         f"{_ATS}.1.2.0": "4.1.9",
         f"{_ATS}.1.5.0": "AP4423-SIM",
         f"{_ATS}.1.6.0": serial_number(name),
@@ -23,7 +23,9 @@ def apc_ats(name: str, phases: int, preferred: Literal["a", "b"]) -> Layout:
         f"{_ATS}.5.1.14.0": 1,  # sources in phase
     }
     descr = "APC Web/SNMP Management Card (simulated)"
-    return Layout(tuple(_cells(phases)), (*system(descr, "1.3.6.1.4.1.318.1.3.32", name), *fixed(about)))
+    return Layout(
+        tuple(_cells(phases)), (*system_group(descr, "1.3.6.1.4.1.318.1.3.32", name), *constant_records(constants))
+    )
 
 
 def _cells(phases: int) -> Iterator[Cell]:

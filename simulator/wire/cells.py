@@ -12,6 +12,8 @@ from simulator.world.instruments import Readings
 SYSTEM: Final = "1.3.6.1.2.1.1"
 # The value that APC and other devices send if they have no reading; their MIBs say "-1 if not supported".
 NOT_AVAILABLE: Final = -1
+JOULES_PER_WH: Final = 3600.0
+JOULES_PER_KWH: Final = 1000 * JOULES_PER_WH
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,8 @@ class Cell:
     tag: str = INTEGER
     codes: Mapping[str, int] | None = None
     """The number of each state, for readings that are states."""
-    reads_as: str = ""
-    """Series key under which an agent publishes the object, where it differs from `key`."""
+    published_as: str = ""
+    """Series key under which an agent publishes the object; empty if it is `key`."""
     offset: int = 0
 
     def wire_value(self, readings: Readings) -> int:
@@ -58,21 +60,25 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All objects of an SNMP device: cells that follow readings, and records that never change."""
+    """All objects of an SNMP device: cells that follow readings, and records that never change.
+
+    Where several cells carry one reading, the one with the finest resolution is the last: `Fleet.expected` takes that one, as the
+    profiles do.
+    """
 
     cells: tuple[Cell, ...]
-    fixed: tuple[Record, ...]
+    constants: tuple[Record, ...]
     unread_cells: tuple[Cell, ...] = ()
     """Cells that the family's own profile does not read; they are left out of the expected readings."""
 
 
 def serial_number(device: str) -> str:
-    """One for each device of a site, the same in every run: `discover` takes two devices with one serial number for one."""
+    """A serial number of its own for each device, the same in every run: `discover` takes two devices with one number for one device."""
     return f"SIM{crc32(device.encode()):010d}"
 
 
-def system(descr: str, object_id: str, name: str) -> list[Record]:
-    """The system group; the device counts sysUpTime on from 0."""
+def system_group(descr: str, object_id: str, name: str) -> list[Record]:
+    """The system group of MIB-2. sysUpTime is recorded as 0; the device counts it on."""
     return [
         Record(f"{SYSTEM}.1.0", OCTET_STRING, descr.encode()),
         Record(f"{SYSTEM}.2.0", OBJECT_IDENTIFIER, object_id),
@@ -81,8 +87,8 @@ def system(descr: str, object_id: str, name: str) -> list[Record]:
     ]
 
 
-def fixed(values: Mapping[str, int | str]) -> Iterable[Record]:
-    """Records of constant objects: numbers become INTEGER, text becomes OCTET STRING."""
+def constant_records(values: Mapping[str, int | str]) -> Iterable[Record]:
+    """Records of objects that never change, by OID: numbers become INTEGER, text becomes OCTET STRING."""
     for oid, value in values.items():
         if isinstance(value, str):
             yield Record(oid, OCTET_STRING, value.encode())
@@ -90,4 +96,16 @@ def fixed(values: Mapping[str, int | str]) -> Iterable[Record]:
             yield Record(oid, INTEGER, value)
 
 
-__all__ = ["COUNTER32", "GAUGE32", "INTEGER", "TIMETICKS", "Cell", "Layout", "fixed", "serial_number", "system"]
+__all__ = [
+    "COUNTER32",
+    "GAUGE32",
+    "INTEGER",
+    "JOULES_PER_KWH",
+    "JOULES_PER_WH",
+    "TIMETICKS",
+    "Cell",
+    "Layout",
+    "constant_records",
+    "serial_number",
+    "system_group",
+]

@@ -40,8 +40,8 @@ Family = Literal[
     "eaton-epdu",
     "liebert-crah",
 ]
-# Rating up to which a UPS is simulated as an APC Smart-UPS (that series ends at 20 kW); larger ones are three-phase UPSs that
-# speak the standard UPS-MIB.
+# Rating up to which a UPS is simulated as an APC Smart-UPS, a series that ends at 20 kW; larger ones are three-phase UPSs that speak the
+# standard UPS-MIB.
 SMART_UPS_W: Final = 20_000.0
 COMMUNITY: Final = "public"
 SNMP_PORT: Final = 161
@@ -127,25 +127,22 @@ class Fleet:
         return network.consumers[device].live if device in network.consumers else True
 
     def _build(self, device: str, family: Family) -> SimulatedDevice:
-        if family in {"aalc-rpu", "schneider-iem3000"}:
-            cdu = family == "aalc-rpu"
-            serial = serial_number(device)
-            registers = (
-                cdu_registers(CduFromReadings(self.instruments, device), serial)
-                if cdu
-                else meter_registers(MeterFromReadings(self.instruments, device), int(serial.removeprefix("SIM")))
-            )
-            return SimulatedDevice(
-                device, family, ModbusServer({CDU_UNIT if cdu else METER_UNIT: registers}, self.host)
-            )
+        serial = serial_number(device)
+        if family == "aalc-rpu":
+            registers = cdu_registers(CduFromReadings(self.instruments, device), serial)
+            return SimulatedDevice(device, family, ModbusServer({CDU_UNIT: registers}, self.host))
+        if family == "schneider-iem3000":
+            # The meter's serial number is a number.
+            registers = meter_registers(MeterFromReadings(self.instruments, device), int(serial.removeprefix("SIM")))
+            return SimulatedDevice(device, family, ModbusServer({METER_UNIT: registers}, self.host))
         layout = snmp_layout(self.world.site, device, family)
-        server = SnmpDevice(layout.fixed, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
+        server = SnmpDevice(layout.constants, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)
         # Values are computed when they are polled, not in every step: most objects of thousands of devices are never asked for.
         for cell in (*layout.cells, *layout.unread_cells):
-            server.set(cell.oid, partial(self._count, cell, device), cell.tag)
+            server.set(cell.oid, partial(self._wire_value, cell, device), cell.tag)
         return SimulatedDevice(device, family, server, layout)
 
-    def _count(self, cell: Cell, device: str) -> int:
+    def _wire_value(self, cell: Cell, device: str) -> int:
         return cell.wire_value(self.instruments.read(device))
 
     def expected(self, device: str) -> Mapping[str, float | str]:
@@ -153,9 +150,8 @@ class Fleet:
         layout = self.devices[device].layout
         readings = self.instruments.read(device)
         cells = layout.cells if layout else ()
-        # Several objects may carry one reading. Layouts list the object with the finer resolution last; it takes precedence here as
-        # in the profiles.
-        found = {cell.reads_as or cell.key: cell.reading(readings) for cell in cells}
+        # Of several cells with one key the last one stays, which has the finest resolution (`Layout`).
+        found = {cell.published_as or cell.key: cell.reading(readings) for cell in cells}
         return {series: value for series, value in found.items() if value is not None}
 
     def agent_config(self, site_file: str, broker_port: int = 1883) -> dict[str, Any]:
@@ -181,28 +177,9 @@ def families(site: Site, *, mixed: bool = False) -> Iterator[tuple[str, Family]]
     PDUs are APC's on the first feed and Raritan's on others, so that every site has both. With `mixed` every other device of a
     kind is another maker's, as in a hall that has grown over years.
     """
-    first = next(iter(site.feeds), "")
-    large = 0
-    for ups in site.ups.values():
-        if ups.rated_power_w <= SMART_UPS_W:
-            yield ups.id, "apc-ups"
-        else:
-            yield ups.id, "eaton-xups" if mixed and large % 2 else "rfc1628-ups"
-            large += 1
+    yield from _ups_families(site, mixed=mixed)
     yield from ((switch, "apc-ats") for switch in site.transfer_switches)
-    # No family of devices is a power shelf: those of a simulated site are read from their meters.
-    pdus = [each for each, section in site.pdus.items() if not isinstance(section, PowerShelf)]
-    # By rack, so that the PDUs of one rack and feed with sensors are all of the same make.
-    order = {rack: at for at, rack in enumerate(site.racks)}
-    for pdu in pdus:
-        on_first = site.feed_of(pdu) == first
-        other = mixed and order.get(site.pdus[pdu].rack or "", 0) % 2
-        if mixed and not site.sensors_of_device(pdu):
-            yield pdu, "eaton-epdu"
-        elif on_first:
-            yield pdu, "servertech-sentry4" if other else "apc-rpdu2"
-        else:
-            yield pdu, "enlogic-pdu" if other else "raritan-pdu2"
+    yield from _pdu_families(site, mixed=mixed)
     yield from ((cdu, "aalc-rpu") for cdu in site.cdus)
     for number, unit in enumerate(site.air_units):
         yield unit, "liebert-crah" if mixed and number % 2 else "apc-airfm"
@@ -215,6 +192,32 @@ def families(site: Site, *, mixed: bool = False) -> Iterator[tuple[str, Family]]
             )
         if measures:
             yield monitor, "hwgroup-wld" if "leak" in measures else "hwgroup-ste"
+
+
+def _ups_families(site: Site, *, mixed: bool) -> Iterator[tuple[str, Family]]:
+    three_phase = 0
+    for ups in site.ups.values():
+        if ups.rated_power_w <= SMART_UPS_W:
+            yield ups.id, "apc-ups"
+        else:
+            yield ups.id, "eaton-xups" if mixed and three_phase % 2 else "rfc1628-ups"
+            three_phase += 1
+
+
+def _pdu_families(site: Site, *, mixed: bool) -> Iterator[tuple[str, Family]]:
+    first_feed = next(iter(site.feeds), "")
+    # By rack, so that the PDUs of one rack and feed with sensors are all of the same make.
+    rack_number = {rack: number for number, rack in enumerate(site.racks)}
+    for pdu, section in site.pdus.items():
+        if isinstance(section, PowerShelf):
+            continue  # no family of devices is a power shelf: those of a simulated site are read from their meters
+        is_other_make = mixed and rack_number.get(section.rack or "", 0) % 2
+        if mixed and not site.sensors_of_device(pdu):
+            yield pdu, "eaton-epdu"
+        elif site.feed_of(pdu) == first_feed:
+            yield pdu, "servertech-sentry4" if is_other_make else "apc-rpdu2"
+        else:
+            yield pdu, "enlogic-pdu" if is_other_make else "raritan-pdu2"
 
 
 def snmp_layout(site: Site, device: str, family: Family) -> Layout:

@@ -4,6 +4,7 @@ import math
 from typing import Final
 
 from simulator.models import LEAK_BITS
+from simulator.wire.cells import JOULES_PER_WH
 from simulator.world.cdu import PUMPS
 from simulator.world.instruments import LINES, Instruments, key
 
@@ -100,7 +101,7 @@ class CduFromReadings(_FromReadings):
 
     @property
     def pump_power_w(self) -> float:
-        """Power of the whole unit, W."""
+        """Power of the whole unit, W: the world gives the pumps' power and the controller's together."""
         return self._number("cdu_power_watts")
 
     @property
@@ -129,13 +130,16 @@ class CduFromReadings(_FromReadings):
         return {pump for pump in PUMPS if self._word("cdu_pump_state", "pump", str(pump)) == "failed"}
 
     @property
-    def pump_hours_s(self) -> dict[int, float]:
+    def pump_running_s(self) -> dict[int, float]:
         """Running time of each pump, s."""
         return {pump: self._number("cdu_pump_running_seconds_total", "pump", str(pump)) for pump in PUMPS}
 
     @property
     def leaks(self) -> set[str]:
-        """Detectors that are wet: a leak in the loop is seen under the racks and in the unit's own pan."""
+        """Detectors that are wet: a leak in the loop is seen under the racks and in the unit's own pan.
+
+        They are added to `leaks_seen` here: the unit's sticky bits show a leak from the first read on that happens during it.
+        """
         wet = set(LEAK_BITS) & {"internal", "rack-floor"} if self._number("cdu_leak_detected") else set[str]()
         self.leaks_seen |= wet
         return wet
@@ -153,12 +157,12 @@ class MeterFromReadings(_FromReadings):
     @property
     def energy_wh(self) -> float:
         """Energy since the start, Wh."""
-        return self._number("meter_energy_joules_total") / 3600
+        return self._number("meter_energy_joules_total") / JOULES_PER_WH
 
     @property
     def exported_wh(self) -> float:
         """Energy that went out since the start, Wh."""
-        return self._number("meter_energy_joules_total", "direction", "export") / 3600
+        return self._number("meter_energy_joules_total", "direction", "export") / JOULES_PER_WH
 
     @property
     def total_kw(self) -> float:

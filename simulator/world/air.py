@@ -10,6 +10,7 @@ from typing import Final
 
 from rackflow.physics import dew_point_celsius
 from rackflow.site import AirUnit
+from simulator.world.load import DAY_S
 
 # All numbers here are typical values, chosen; none is from one product.
 # Within the 18 to 27 degC that ASHRAE recommends for inlet air (Thermal Guidelines, classes A1 to A4).
@@ -33,7 +34,6 @@ MIN_FAN_SPEED: Final = 0.3
 # MAX_BELOW_SETPOINT_K below the set point.
 ABOVE_OUTDOORS_K: Final = 2.0
 MAX_BELOW_SETPOINT_K: Final = 5.0
-DAY_S: Final = 86_400.0
 
 
 def outdoors_c(time_s: float) -> float:
@@ -80,26 +80,27 @@ class Air:
 
     def advance(self, heat_w: float, time_s: float, dt_s: float, live: Mapping[str, bool]) -> None:
         """Advance a step: add the racks' heat, and remove as much as the units and the ventilation can."""
-        node = self.design_w * AIR_J_PER_W
-        moved = max(heat_w, MIN_AIR_FLOW_RATIO * self.design_w) / RISE_K  # W/K of air through the racks
-        carried = moved * (self.hot_c - self.cold_c)
-        target = (
+        side_j_per_k = self.design_w * AIR_J_PER_W
+        # The air through the racks as a capacity rate, W/K, and the heat that it carries from the cold to the hot side, W.
+        through_racks = max(heat_w, MIN_AIR_FLOW_RATIO * self.design_w) / RISE_K
+        carried = through_racks * (self.hot_c - self.cold_c)
+        target_c = (
             SETPOINT_C if self.units else max(SETPOINT_C - MAX_BELOW_SETPOINT_K, outdoors_c(time_s) + ABOVE_OUTDOORS_K)
         )
         # Ideal control with a limit: remove what the air carries, plus the deviation spread over SETTLE_S. Cooling units never
         # heat, so the result is not negative.
-        wanted = max(0.0, carried + node * (self.cold_c - target) / SETTLE_S)
+        wanted = max(0.0, carried + side_j_per_k * (self.cold_c - target_c) / SETTLE_S)
         self.removed_w = {}
-        at_work = [unit for unit in self.units if live[unit.id] and unit.id not in self.failed]
-        whole = sum(unit.rated_cooling_w for unit in at_work)
-        for unit in at_work:
-            self.removed_w[unit.id] = min(1.0, wanted / whole) * unit.rated_cooling_w
+        running = [unit for unit in self.units if live[unit.id] and unit.id not in self.failed]
+        rated_w = sum(unit.rated_cooling_w for unit in running)
+        for unit in running:
+            self.removed_w[unit.id] = min(1.0, wanted / rated_w) * unit.rated_cooling_w
         if not self.units:
             self.removed_w[""] = wanted
-        out = sum(self.removed_w.values())
-        self.cold_c += (carried - out) * dt_s / node
-        self.hot_c += (heat_w - carried) * dt_s / node
-        self.stored_j += (heat_w - out) * dt_s
+        removed = sum(self.removed_w.values())
+        self.cold_c += (carried - removed) * dt_s / side_j_per_k
+        self.hot_c += (heat_w - carried) * dt_s / side_j_per_k
+        self.stored_j += (heat_w - removed) * dt_s
 
     def unit_power_w(self, unit: AirUnit) -> float:
         """Power of the fans, and of the compressor where no primary loop takes the heat, W."""

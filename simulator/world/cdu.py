@@ -5,7 +5,7 @@ from typing import Final
 
 from rackflow.fluids import known_fluid
 from rackflow.site import Cdu as CduSection
-from simulator.world.exchanger import effectiveness, transfer
+from simulator.world.exchanger import conductance_at, effectiveness
 from simulator.world.hydraulics import MOTOR_EFFICIENCY, PUMP_EFFICIENCY, PUMPS_REQUIRED, SHUT_OFF_HEAD_RATIO, Branch
 
 # Typical values of units for direct-to-chip cooling, chosen; none is from one product unless a source is named.
@@ -17,6 +17,7 @@ DESIGN_PRESSURE_PA: Final = 200e3
 # Temperature difference between the supplied coolant and the incoming facility water, at the rated heat. Data sheets of
 # liquid-to-liquid units rate their capacity at 3 to 6 K.
 DESIGN_APPROACH_K: Final = 4.0
+# Rise of the facility water at the rated heat, with the flow that the heat needs.
 PRIMARY_RISE_K: Final = 9.0
 # The valve, fully open, lets through more than the rated heat needs. Without this reserve it would be fully open at full load and
 # could not correct a disturbance, and a fouled exchanger would show in the supply temperature at once.
@@ -33,17 +34,18 @@ CURVE_DROP: Final = 0.35
 HEAD_LOSS_PER_GAS_FRACTION: Final = 4.0
 # Time from the failure of a pump until the standby one runs: detection plus start-up. The flow dips during this time, as in real loops.
 TAKEOVER_S: Final = 8.0
+# Power of the unit's controller.
 CONTROLLER_W: Final = 90.0
 # Speed control: change per second and relative pressure error, and its limit. Slow enough that pumps which share a loop do not
 # hunt against each other, quick enough to follow the takeover of a pump within seconds. Chosen values.
 SPEED_GAIN: Final = 0.2
-SLEW: Final = 0.04
+MAX_SPEED_CHANGE_PER_S: Final = 0.04
 # Variable-speed drives keep pumps above a minimum speed, below which motors and bearings are not cooled.
 MIN_SPEED: Final = 0.25
 # Integral control of the primary valve: stroke per second and kelvin, limited to a motor that needs 33 s for its whole stroke.
 # Integral action alone has no lasting error; the small gain keeps it from oscillating with the exchanger's delay.
 VALVE_GAIN: Final = 0.012
-VALVE_SLEW: Final = 0.03
+MAX_VALVE_CHANGE_PER_S: Final = 0.03
 # Pumps stop if the returning coolant is hot enough to damage seals and hoses, and restart once it is clearly cooler; without the
 # gap between the two limits they would keep starting and stopping. Chosen: data sheets give limits from 60 to 90 degC.
 CUT_OUT_C: Final = 80.0
@@ -79,14 +81,14 @@ class Cdu:
     running: set[int] = field(init=False)
     primary: str = ""
     """The primary loop that takes its heat now."""
-    pump_s: dict[int, float] = field(default_factory=lambda: dict(INITIAL_RUNNING_S))
+    pump_running_s: dict[int, float] = field(default_factory=lambda: dict(INITIAL_RUNNING_S))
     filter_resistance_ratio: float = 1.0
     """Resistance of the filter, relative to a clean one."""
     fouling_ratio: float = 1.0
     """Resistance of the exchanger to heat, relative to a clean one."""
     valve_stuck: bool = False
     cut_out: bool = False
-    _short_s: float = 0.0
+    _missing_pump_s: float = 0.0
 
     def __post_init__(self) -> None:
         coolant, water = (
@@ -104,7 +106,7 @@ class Cdu:
         return min(len(PUMPS), self.section.pumps_required or PUMPS_REQUIRED)
 
     @property
-    def design_transfer(self) -> float:
+    def design_conductance(self) -> float:
         """Conductance of the exchanger, W/K, that moves the rated heat at DESIGN_APPROACH_K with the valve fully open.
 
         There is no closed form for the conductance, so it is found by bisection; callers keep the result.
@@ -128,18 +130,18 @@ class Cdu:
         self.running -= self.failed_pumps
         if not live or self.cut_out:
             # The next start needs no detection time, so the pumps run again in the first step with power.
-            self.running, self.speed, self._short_s = set(), MIN_SPEED, TAKEOVER_S
+            self.running, self.speed, self._missing_pump_s = set(), MIN_SPEED, TAKEOVER_S
             return
         spare = [pump for pump in healthy if pump not in self.running]
         missing = len(self.running) < self.pumps_required and bool(spare)
-        self._short_s = self._short_s + dt_s if missing else 0.0
-        if self._short_s >= TAKEOVER_S:
+        self._missing_pump_s = self._missing_pump_s + dt_s if missing else 0.0
+        if self._missing_pump_s >= TAKEOVER_S:
             self.running.update(spare[: self.pumps_required - len(self.running)])
         error = (DESIGN_PRESSURE_PA - pressure_pa) / DESIGN_PRESSURE_PA
-        change = max(-SLEW, min(SLEW, SPEED_GAIN * error)) * dt_s
+        change = max(-MAX_SPEED_CHANGE_PER_S, min(MAX_SPEED_CHANGE_PER_S, SPEED_GAIN * error)) * dt_s
         self.speed = max(MIN_SPEED, min(1.0, self.speed + change))
         for pump in self.running:
-            self.pump_s[pump] += dt_s
+            self.pump_running_s[pump] += dt_s
 
     def branch(self, gas_fraction: float) -> Branch:
         """The unit as a branch of its loop; `gas_fraction` is the part of the coolant's volume that is air."""
@@ -152,7 +154,7 @@ class Cdu:
         inside = FILTER_SHARE * self.filter_resistance_ratio + EXCHANGER_SHARE
         return Branch(head, bend, inside * DESIGN_PRESSURE_PA / design**2)
 
-    def move(self, flow: float, pressure_pa: float) -> None:
+    def set_flow(self, flow: float, pressure_pa: float) -> None:
         """Set this unit's flow from the loop's solution, and the power that its pumps need for it."""
         self.flow = flow
         hydraulic_w = flow * (pressure_pa + (self.filter_pa + self.exchanger_pa))
@@ -173,22 +175,25 @@ class Cdu:
         """Control the supply temperature. Without power, or stuck, the valve keeps its position."""
         if self.valve_stuck or not live:
             return
-        change = max(-VALVE_SLEW, min(VALVE_SLEW, VALVE_GAIN * (self.supply_c - self.setpoint_c))) * dt_s
+        change = (
+            max(-MAX_VALVE_CHANGE_PER_S, min(MAX_VALVE_CHANGE_PER_S, VALVE_GAIN * (self.supply_c - self.setpoint_c)))
+            * dt_s
+        )
         self.valve = max(0.0, min(1.0, self.valve + change))
 
-    def exchange(self, hot_c: float, cold_c: float, primary_capacity: float, transfer_w_per_k: float) -> float:
+    def exchange(self, hot_c: float, cold_c: float, primary_capacity: float, conductance_w_per_k: float) -> float:
         """Move heat to the primary side for this step; returns it, W.
 
         Args:
             hot_c: Coolant coming in on the secondary side, degC.
             cold_c: Water (or air) coming in on the primary side, degC.
             primary_capacity: Volumetric heat capacity of the primary side's water or air, J/(m3 K).
-            transfer_w_per_k: Conductance of the clean exchanger at design flows, W/K (`design_transfer`).
+            conductance_w_per_k: Conductance of the clean exchanger at design flows, W/K (`design_conductance`).
         """
         self.primary_flow = self.design_primary_flow * self.valve
         hot = self.flow * known_fluid(self.fluid).volumetric_heat_capacity((hot_c + self.supply_c) / 2)
         cold = self.primary_flow * primary_capacity
-        conductance = transfer(transfer_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling_ratio
+        conductance = conductance_at(conductance_w_per_k, self.flow / self.design_flow, self.valve) / self.fouling_ratio
         self.heat_w = effectiveness(conductance, min(hot, cold), max(hot, cold)) * min(hot, cold) * (hot_c - cold_c)
         self.primary_return_c = cold_c + (self.heat_w / cold if cold > 0 else 0.0)
         return self.heat_w

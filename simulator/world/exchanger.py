@@ -9,18 +9,19 @@ _EQUAL_STREAMS = 0.999
 _FILM_EXPONENT = 0.8
 
 
-def effectiveness(transfer_w_per_k: float, least: float, most: float) -> float:
+def effectiveness(conductance_w_per_k: float, least: float, most: float) -> float:
     """Heat moved over the maximum possible, 0-1; `least` and `most` are the lower and higher capacity rate of the two streams, W/K."""
     if least <= 0:
         return 0.0
-    units, ratio = transfer_w_per_k / least, least / most
+    # `units` is the number of transfer units, NTU.
+    units, ratio = conductance_w_per_k / least, least / most
     if ratio > _EQUAL_STREAMS:
         return units / (1 + units)
     decay = math.exp(-units * (1 - ratio))
     return (1 - decay) / (1 - ratio * decay)
 
 
-def transfer(design_w_per_k: float, hot: float, cold: float) -> float:
+def conductance_at(design_w_per_k: float, hot: float, cold: float) -> float:
     """Conductance (W/K) at flows other than those of the design; `hot` and `cold` are the flows relative to the design.
 
     Two simplifications: at design flows both films have the same resistance, and the wall between them has none.

@@ -35,8 +35,8 @@ NOISE_RATIO: Final = 0.05
 UNIT_FACTOR: Final = 10.0
 FAILING_BATTERY_HEALTH: Final = 0.15
 OVERLOAD_FACTOR: Final = 1.5
-FILTER_RESISTANCE: Final = 8.0
-FOULING: Final = 2.0
+BLOCKED_FILTER_RATIO: Final = 8.0
+FOULED_EXCHANGER_RATIO: Final = 2.0
 PRIMARY_WARMER_K: Final = 10.0
 LEAK_LITRES_PER_MINUTE: Final = 0.5
 # A burst hose empties a row's reservoir within seconds.
@@ -146,9 +146,8 @@ class Faults:
         self.check(fault)
         if fault.fault in SENSOR_FAULTS:
             distortion = self._distortions[fault] = distortion_of(fault, self.world.seed)
-            distortion(
-                self.instruments.read_without_faults(fault.target), self.world.time_s
-            )  # which notes where it begins
+            # Applied once to readings that nobody sees: the distortion notes the value and the time at which it begins.
+            distortion(self.instruments.read_without_faults(fault.target), self.world.time_s)
             self.instruments.distortions.setdefault(fault.target, []).append(distortion)
             self.instruments.clear_cache()
         elif fault.fault in WORLD_FAULTS:
@@ -168,7 +167,7 @@ class Faults:
 def distortion_of(fault: Fault, seed: int) -> Distortion:
     """The function by which a sensor fault changes its device's readings."""
     point, other = fault.point or "", fault.other or ""
-    first: list[float] = []
+    first: list[float] = []  # value and time at the first call, once there was one
 
     def distort(readings: dict[str, float | str], time_s: float) -> None:
         value = readings.get(point)
@@ -261,7 +260,7 @@ def _batteries(world: World) -> Mapping[str, object]:
 
 
 class _AirUnit:
-    """One air unit as a target; its room keeps the set of failed units."""
+    """One air unit as a target. Its room keeps the set of failed units, so there is no object of its own to change."""
 
     def __init__(self, failed: set[str], name: str) -> None:
         self.failed, self.name = failed, name
@@ -337,9 +336,14 @@ WORLD_FAULTS: Final[Mapping[str, _FaultKind]] = {
         "CDU", _cdus, lambda cdu, _: cdu.failed_pumps.update(PUMPS), lambda cdu, _: cdu.failed_pumps.clear()
     ),
     "filter_blocked": _FaultKind(
-        "CDU", _cdus, _set_to_value("filter_resistance_ratio", FILTER_RESISTANCE), _set("filter_resistance_ratio", 1.0)
+        "CDU",
+        _cdus,
+        _set_to_value("filter_resistance_ratio", BLOCKED_FILTER_RATIO),
+        _set("filter_resistance_ratio", 1.0),
     ),
-    "exchanger_fouled": _FaultKind("CDU", _cdus, _set_to_value("fouling_ratio", FOULING), _set("fouling_ratio", 1.0)),
+    "exchanger_fouled": _FaultKind(
+        "CDU", _cdus, _set_to_value("fouling_ratio", FOULED_EXCHANGER_RATIO), _set("fouling_ratio", 1.0)
+    ),
     "valve_stuck": _FaultKind("CDU", _cdus, _make_valve_stick, _set("valve_stuck", value=False)),
     "primary_warm": _FaultKind(
         "primary loop", lambda world: world.primaries, _set_to_value("warm_k", PRIMARY_WARMER_K), _set("warm_k", 0.0)

@@ -20,7 +20,7 @@ from simulator.world.metering import incomer_feed, meter_w
 from simulator.world.supply import Pdu
 from simulator.world.switch import Switch
 from simulator.world.ups import Ups
-from simulator.world.world import World
+from simulator.world.world import DEFAULT_ROOM_C, World
 
 Readings = Mapping[str, float | str]
 Distortion = Callable[[dict[str, float | str], float], None]
@@ -40,20 +40,20 @@ BATTERY_C: Final = 25.0
 BATTERY_RISE_K: Final = 6.0
 # Load over the breaker's rating at which a PDU reports that it is near overload: the usual default of rack PDUs.
 NEAR_OVERLOAD: Final = 0.8
-# Highest warming of a rack's inlet by its own recirculated warm air: the worst of ten kinds of racks at design power.
+# How much a rack's inlet is warmed by its own recirculated warm air, in the worst of the ten kinds of places that `air_celsius` tells
+# apart, at design power.
 MIXING_K: Final = 1.2
 # Ambient probes hang higher than inlets, where a little warm air collects.
 AMBIENT_OFFSET_K: Final = 0.3
-# The mains frequency moves by this much: the standard range of the continental European grid is 50 mHz.
+# Amplitude and period of the mains frequency's movement. The standard range of the continental European grid is 50 mHz; the period is
+# chosen, and no multiple of a polling interval, so that polls do not meet the same value each time.
 FREQUENCY_SWING_HZ: Final = 0.02
 FREQUENCY_PERIOD_S: Final = 113.0
-# Air around a CDU without a room.
-DEFAULT_AIR_C: Final = 25.0
 
 
 @lru_cache(maxsize=4096)
 def key(metric: str, label: str = "", value: str = "") -> str:
-    """A series key with at most one label."""
+    """A series key with at most one label. Kept, because each step asks for the same few thousand keys again."""
     return series_key(f"dcim_{metric}", {label: value} if label else {})
 
 
@@ -238,7 +238,7 @@ def _load_state(load: float) -> str:
 def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
     loop = world.loops[cdu.section.secondary]
     room = world.airs.get(world.room_of[cdu.section.id])
-    air_c = room.cold_c if room else DEFAULT_AIR_C
+    air_c = room.cold_c if room else DEFAULT_ROOM_C
     secondary = ("loop", "secondary")
     readings: dict[str, float | str] = {
         key("cdu_flow_cubic_meters_per_second", *secondary): cdu.flow,
@@ -262,7 +262,7 @@ def _cdu(world: World, cdu: Cdu) -> dict[str, float | str]:
         state = "failed" if pump in cdu.failed_pumps else "running" if running else "standby"
         readings[key("cdu_pump_state", "pump", str(pump))] = state
         readings[key("cdu_pump_speed_rpm", "pump", str(pump))] = MAX_RPM * cdu.speed if running else 0.0
-        readings[key("cdu_pump_running_seconds_total", "pump", str(pump))] = cdu.pump_s[pump]
+        readings[key("cdu_pump_running_seconds_total", "pump", str(pump))] = cdu.pump_running_s[pump]
     return readings
 
 

@@ -11,14 +11,19 @@ from typing import Final, Protocol
 DAY_S: Final = 86_400.0
 # Real jobs last days. Twenty minutes let a test meet starts, pauses and different levels.
 JOB_S: Final = 1200.0
-# Pause between two jobs, while data is loaded.
+# Pause at the beginning of each job, while data is loaded.
 PAUSE_S: Final = 45.0
+# A job's level over design power, how much racks of one job differ from it, the time between its dips, and how long a dip lasts.
+JOB_LEVEL: Final = (0.72, 0.95)
+RACK_SPREAD: Final = 0.02
+DIP_PERIOD_S: Final = (20.0, 60.0)
+DIP_S: Final = (3.0, 8.0)
 # Power of waiting accelerators and of their hosts, over design power.
-IDLE: Final = 0.22
+IDLE_RATIO: Final = 0.22
 # Duration of a step of the load. Well below the polling interval, as it would be in reality.
 EDGE_S: Final = 2.0
 # Power in a dip (waiting, checkpoint), over the job's level.
-DIP: Final = 0.5
+DIP_RATIO: Final = 0.5
 
 
 class Load(Protocol):
@@ -76,17 +81,19 @@ class TrainingLoad:
 
     def watts(self, time_s: float) -> float:
         """See `Load.watts`."""
-        number, into = divmod(time_s + self._offset_s, JOB_S)
-        level, period, dip = self._job_of(int(number))
-        if into < PAUSE_S:
-            return self.design_w * max(IDLE, _edge(level, IDLE, into))
-        since = into - PAUSE_S
-        step = since % period
-        high = 1.0 if step >= dip + EDGE_S else DIP + (1 - DIP) * max(0.0, (step - dip) / EDGE_S)
-        if step < EDGE_S and since >= period:
-            high = max(high, 1 - (1 - DIP) * step / EDGE_S)
-        ramp = min(1.0, since / (5 * EDGE_S))
-        return self.design_w * (IDLE + (level * high - IDLE) * ramp)
+        number, into_s = divmod(time_s + self._offset_s, JOB_S)
+        level, period_s, dip_s = self._job_of(int(number))
+        if into_s < PAUSE_S:
+            return self.design_w * max(IDLE_RATIO, _edge(level, IDLE_RATIO, into_s))
+        running_s = into_s - PAUSE_S
+        # Each period begins with a dip, and the dip ends with a rising edge. It begins with a falling one, except in the first period:
+        # there the job itself ramps up.
+        step_s = running_s % period_s
+        share = 1.0 if step_s >= dip_s + EDGE_S else DIP_RATIO + (1 - DIP_RATIO) * max(0.0, (step_s - dip_s) / EDGE_S)
+        if step_s < EDGE_S and running_s >= period_s:
+            share = max(share, 1 - (1 - DIP_RATIO) * step_s / EDGE_S)
+        ramp = min(1.0, running_s / (5 * EDGE_S))
+        return self.design_w * (IDLE_RATIO + (level * share - IDLE_RATIO) * ramp)
 
     def _job_of(self, number: int) -> tuple[float, float, float]:
         """Level of a job (over design power), period of its dips (s), and duration of a dip (s).
@@ -96,8 +103,8 @@ class TrainingLoad:
         """
         if self._job[0] != number:
             job = _chance(f"{self.group}/{number}")
-            level = job.uniform(0.72, 0.95) + _chance(self.seed).uniform(-0.02, 0.02)
-            self._job = (number, level, job.uniform(20.0, 60.0), job.uniform(3.0, 8.0))
+            level = job.uniform(*JOB_LEVEL) + _chance(self.seed).uniform(-RACK_SPREAD, RACK_SPREAD)
+            self._job = (number, level, job.uniform(*DIP_PERIOD_S), job.uniform(*DIP_S))
         return self._job[1:]
 
 

@@ -134,8 +134,8 @@ class SecondaryLoop:
         low, high = FLUID_RANGE_C
         return known_fluid(self.section.coolant).volumetric_heat_capacity(max(low, min(high, celsius)))
 
-    def move(self, live: Mapping[str, bool], dt_s: float) -> None:
-        """Work out pumps, pressures and flows for this step; `live` says which CDUs have power."""
+    def circulate(self, live: Mapping[str, bool], dt_s: float) -> None:
+        """Work out leaks, pumps, pressures and flows for this step, and set the valves; `live` says which CDUs have power."""
         self.lost_m3 += min(self.leak_m3_s * dt_s, max(0.0, self.section.volume_m3 - self.lost_m3))
         if self.level <= DRY_LEVEL:
             self.gas_fraction = min(MAX_GAS_FRACTION, self.gas_fraction + GAS_INTAKE_PER_S * dt_s)
@@ -145,7 +145,7 @@ class SecondaryLoop:
             cdu.control_pumps(self.pressure_pa, self.return_c, dt_s, live=live[cdu.section.id])
         self.pressure_pa, flows = solve([cdu.branch(self.gas_fraction) for cdu in self.cdus], self.resistance)
         for cdu, flow in zip(self.cdus, flows, strict=True):
-            cdu.move(flow, self.pressure_pa)
+            cdu.set_flow(flow, self.pressure_pa)
             cdu.control_valve(dt_s, live=live[cdu.section.id])
 
     @property
@@ -163,29 +163,29 @@ class SecondaryLoop:
 
         `heat_w` is the liquid-cooled heat of each rack, W. The CDUs must have exchanged heat for this step before.
         """
-        mean, design_flow = (self.supply_c + self.return_c) / 2, self.design_flow
+        mean_c, flow_ratio = (self.supply_c + self.return_c) / 2, self.flow / self.design_flow
         # Without flow the plates are in contact with the coolant that they have warmed. If the mean were used, the return volume
         # could become hotter than the plates that heat it.
-        faced = self.return_c - (self.return_c - mean) * min(1.0, self.flow / (LOW_FLOW * design_flow))
-        film = max(MIN_FILM_FLOW_RATIO, min(MAX_FILM_FLOW_RATIO, self.flow / design_flow)) ** FILM_EXPONENT
-        taken = sum(self._plate(plates, heat_w[rack], faced, film, dt_s) for rack, plates in self.plates.items())
-        capacity = self.capacity(mean)
-        returned = self._return_volume * capacity
+        at_plates_c = self.return_c - (self.return_c - mean_c) * min(1.0, flow_ratio / LOW_FLOW)
+        film = max(MIN_FILM_FLOW_RATIO, min(MAX_FILM_FLOW_RATIO, flow_ratio)) ** FILM_EXPONENT
+        taken = sum(self._plate(plates, heat_w[rack], at_plates_c, film, dt_s) for rack, plates in self.plates.items())
+        capacity = self.capacity(mean_c)
+        return_j_per_k = self._return_volume_m3 * capacity
         # The volume that is flushed fastest limits the step.
-        quickest = max(self.flow / self._return_volume, *(cdu.flow / cdu.volume_m3 for cdu in self.cdus))
-        steps = math.ceil(dt_s * quickest / STABLE) or 1
-        before = self._content(capacity)
+        fastest_per_s = max(self.flow / self._return_volume_m3, *(cdu.flow / cdu.volume_m3 for cdu in self.cdus))
+        steps = math.ceil(dt_s * fastest_per_s / STABLE) or 1
+        before_j = self._content_j(capacity)
         for _ in range(steps):
             carried = 0.0
             for cdu in self.cdus:
                 heat = cdu.flow * capacity * (self.return_c - cdu.supply_c)
                 cdu.supply_c += (heat - cdu.heat_w + cdu.shaft_w) * dt_s / steps / (cdu.volume_m3 * capacity)
                 carried += heat
-            self.return_c += (taken - carried) * dt_s / steps / returned
-        self.stored_j += self._content(capacity) - before
+            self.return_c += (taken - carried) * dt_s / steps / return_j_per_k
+        self.stored_j += self._content_j(capacity) - before_j
 
     def _plate(self, plates: Plates, heat_w: float, coolant_c: float, film: float, dt_s: float) -> float:
-        """Heat of one rack into the coolant over a step, W; the plates store the rest. `film` is what the flow makes of its conductance.
+        """Heat of one rack into the coolant over a step, W; the plates store the rest. `film` is the conductance over that at design flow.
 
         Uses the exact solution for constant coolant temperature instead of an explicit step, because the plates' time constant
         (6 s at design flow) is close to the step.
@@ -201,10 +201,11 @@ class SecondaryLoop:
         return plates.heat_w
 
     @property
-    def _return_volume(self) -> float:
+    def _return_volume_m3(self) -> float:
         # In a site file the CDUs may hold more coolant than the loop; a small minimum keeps the return side's volume above zero.
         return max(0.05 * self.section.volume_m3, self.section.volume_m3 - sum(cdu.volume_m3 for cdu in self.cdus))
 
-    def _content(self, capacity: float) -> float:
+    def _content_j(self, capacity: float) -> float:
+        """Heat in the coolant above 0 degC, J."""
         cold = sum(cdu.supply_c * cdu.volume_m3 for cdu in self.cdus)
-        return capacity * (cold + self.return_c * self._return_volume)
+        return capacity * (cold + self.return_c * self._return_volume_m3)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from rackflow.site import Meter, Site
+from simulator.world.load import DAY_S
 from simulator.world.loop import SecondaryLoop
 from simulator.world.network import Network
 from simulator.world.plant import PrimaryLoop
@@ -16,7 +17,6 @@ from simulator.world.supply import three_zeros
 # Peak power of a contracted photovoltaic plant over the racks' design power; a chosen value. The plant is somewhere else in the
 # grid, so that its energy is not part of the site's balance.
 PV_SHARE: Final = 0.08
-DAY_S: Final = 86_400.0
 
 
 class Metered(Protocol):

@@ -1,7 +1,7 @@
 """A primary loop with its outdoor plant: facility water, heat rejection and the power they take."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,7 @@ CHILLED_C: Final = 14.0
 INITIAL_RISE_K: Final = 6.0
 # Time in which the plant corrects a deviation of the supply temperature.
 SETTLE_S: Final = 60.0
+# Pressure that the loop's pumps work against. A larger one only raises their power: flows are given by the units that take water.
 PUMP_PA: Final = 150e3
 # Hydraulic over electrical power of the loop's pumps, motor included.
 PUMP_EFFICIENCY: Final = 0.55
@@ -67,7 +68,7 @@ class PrimaryLoop:
     supply_c: float = WARM_C
     return_c: float = WARM_C + INITIAL_RISE_K
     warm_k: float = 0.0
-    """By how much the plant misses its target, K; set by faults."""
+    """By how much the plant misses its target, K. Set by the fault `primary_warm`, and to a huge value where no heat is to be rejected."""
     heat_w: float = 0.0
     """Heat rejected outdoors."""
     power_w: float = 0.0
@@ -98,37 +99,42 @@ class PrimaryLoop:
         the plant rejects only that share of what it could which the remaining pumps bring to it.
         """
         running = [each for each in self.pumps.values() if each.able][: self.pumps_required] if live else []
-        moved = len(running) / self.pumps_required if self.pumps_required else 1.0
+        flow_ratio = len(running) / self.pumps_required if self.pumps_required else 1.0
         flows_and_heats = list(units)
         self.flow = sum(flow for flow, _ in flows_and_heats)
         heat = sum(heat for _, heat in flows_and_heats)
         capacity = self.capacity
-        node = self.section.volume_m3 / 2 * capacity
+        side_j_per_k = self.section.volume_m3 / 2 * capacity
         rate = self.flow * capacity
         target = (CHILLED_C if self.chilled else WARM_C) + self.warm_k
         steps = math.ceil(dt_s * self.flow / (self.section.volume_m3 / 2) / STABLE) or 1
-        rejected, able_w = 0.0, self._able_w() * moved
+        rejected, able_w = 0.0, self._able_w() * flow_ratio
         for _ in range(steps):
             step = dt_s / steps
-            wanted = rate * (self.return_c - self.supply_c) + node * (self.supply_c - target) / SETTLE_S
+            wanted = rate * (self.return_c - self.supply_c) + side_j_per_k * (self.supply_c - target) / SETTLE_S
             out = max(0.0, min(able_w, wanted)) if live else 0.0
             carried = rate * (self.return_c - self.supply_c)
-            self.supply_c += (carried - out) * step / node
-            self.return_c += (heat - carried) * step / node
+            self.supply_c += (carried - out) * step / side_j_per_k
+            self.return_c += (heat - carried) * step / side_j_per_k
             self.stored_j += (heat - out) * step
             rejected += out / steps
         self.heat_w = rejected
-        pump = self.flow * PUMP_PA / PUMP_EFFICIENCY
         for unit in self.units.values():
             # Units share the heat by what they can do.
-            unit.power_w = rejected * unit.able_w * moved / able_w * unit.power_ratio if live and able_w else 0.0
-        for each in self.pumps.values():
-            each.power_w = pump / len(running) if any(each is one for one in running) else 0.0
-        pump = pump if running or not self.pumps else 0.0
-        ratio = CHILLER_POWER_RATIO if self.chilled else DRY_COOLER_POWER_RATIO
-        fans = sum(unit.power_w for unit in self.units.values()) if self.units else rejected * ratio
-        self.power_w = (pump + fans) if live else 0.0
+            unit.power_w = rejected * unit.able_w * flow_ratio / able_w * unit.power_ratio if live and able_w else 0.0
+        self._set_power(running, live=live)
         self.energy_j += self.power_w * dt_s
+
+    def _set_power(self, running: Sequence[PumpUnit], *, live: bool) -> None:
+        """Power of the pumps, and of the whole plant, from this step's flow and rejected heat."""
+        pumping_w = self.flow * PUMP_PA / PUMP_EFFICIENCY
+        for pump in self.pumps.values():
+            pump.power_w = pumping_w / len(running) if any(pump is each for each in running) else 0.0
+        if self.pumps and not running:
+            pumping_w = 0.0
+        ratio = CHILLER_POWER_RATIO if self.chilled else DRY_COOLER_POWER_RATIO
+        rejecting_w = sum(unit.power_w for unit in self.units.values()) if self.units else self.heat_w * ratio
+        self.power_w = (pumping_w + rejecting_w) if live else 0.0
 
     def _able_w(self) -> float:
         return sum(unit.able_w for unit in self.units.values()) if self.units else self.capacity_w

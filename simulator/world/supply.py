@@ -19,7 +19,7 @@ CABLE_DROP: Final = 0.006
 PANEL_LOSS: Final = 0.0015
 # Amplitude of the mains voltage's slow movement, over nominal. Well within the 10 % of EN 50160, but more than a PDU's
 # resolution of 1 V, so that a voltage that stands still is recognisably stuck.
-SAG: Final = 0.007
+VOLTAGE_SWING: Final = 0.007
 # Power factor at which a panel's current is estimated for its breaker: loads behind it are corrected power supplies.
 PANEL_POWER_FACTOR: Final = 0.97
 # Power factor of power supplies with active correction under load, and how much lower it is without load. 80 PLUS requires 0.95 or
@@ -79,7 +79,7 @@ class Feed:
     def _volts(self, phase: int, time_s: float) -> float:
         # Phases and feeds have periods and offsets of their own, so that two feeds never look like copies of each other.
         angle = 2 * math.pi * time_s / (300 + 40 * phase) + phase + self.seed
-        return self.nominal_volts * (1 + SAG * math.sin(angle))
+        return self.nominal_volts * (1 + VOLTAGE_SWING * math.sin(angle))
 
 
 @dataclass(slots=True)

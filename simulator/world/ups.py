@@ -13,13 +13,15 @@ NO_LOAD_LOSS, LINEAR_LOSS, SQUARE_LOSS = 0.012, 0.010, 0.018
 # Part of these losses that remains on battery, while the rectifier is off.
 INVERTER_SHARE: Final = 0.6
 # Losses on the static bypass: over rated power, and over the load.
-BYPASS_LOSS: Final = (0.003, 0.004)
+BYPASS_NO_LOAD_LOSS: Final = 0.003
+BYPASS_LINEAR_LOSS: Final = 0.004
 # How long the input must be good before the rectifier takes the load again, so that an unsteady input does not cause repeated transfers.
 RETRANSFER_S: Final = 10.0
-# Load ratio that is carried for this many seconds before the static bypass takes over, and the ratio at which it takes over at
-# once. Stricter than most data sheets, which allow 125 % for minutes: an overload then has its effect within a minute.
-OVERLOAD: Final = (1.1, 60.0)
-OVERLOAD_AT_ONCE: Final = 1.5
+# A load above OVERLOAD_RATIO is carried for OVERLOAD_S before the static bypass takes over, one above INSTANT_OVERLOAD_RATIO not at all.
+# Stricter than most data sheets, which allow 125 % for minutes: an overload then has its effect within a minute.
+OVERLOAD_RATIO: Final = 1.1
+OVERLOAD_S: Final = 60.0
+INSTANT_OVERLOAD_RATIO: Final = 1.5
 # Voltage over nominal below which the input is not used; data sheets give 0.8 to 0.9 at full load.
 MIN_VOLTAGE_RATIO: Final = 0.85
 
@@ -54,13 +56,8 @@ class Ups:
     @property
     def battery_draw_w(self) -> float:
         """Power that the battery would have to deliver at the present load, W."""
-        total = sum(self.output_w)
         # At least a watt: a UPS without load still has a finite, very long runtime.
-        return max(1.0, total + INVERTER_SHARE * self._loss_w(total / self.rated_w))
-
-    def _loss_w(self, load: float) -> float:
-        """Losses of double conversion, W."""
-        return self.rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+        return max(1.0, battery_draw_w(sum(self.output_w), self.rated_w))
 
     def supply(self, input_volts: list[float], dt_s: float) -> list[float]:
         """Decide the mode for this step; returns the output's voltages, V."""
@@ -69,8 +66,8 @@ class Ups:
             self.input_faults += 1
         self.input_volts = input_volts
         self._good_s = self._good_s + dt_s if good else 0.0
-        self._overloaded_s = self._overloaded_s + dt_s if self.load > OVERLOAD[0] else 0.0
-        overload = self._overloaded_s > OVERLOAD[1] or self.load > OVERLOAD_AT_ONCE
+        self._overloaded_s = self._overloaded_s + dt_s if self.load > OVERLOAD_RATIO else 0.0
+        overload = self._overloaded_s > OVERLOAD_S or self.load > INSTANT_OVERLOAD_RATIO
         # On battery there is no input for the bypass, so an overload switches the output off. A UPS that has shut down stays off
         # until its input has been good for RETRANSFER_S, even if the battery has recovered.
         if self.forced_bypass or (overload and self.mode != "battery"):
@@ -90,9 +87,9 @@ class Ups:
         self.output_w = output_w
         total = sum(output_w)
         charge = 0.0
-        self.loss_w = self._loss_w(total / self.rated_w)
+        self.loss_w = _double_conversion_loss_w(total, self.rated_w)
         if self.mode == "bypass":
-            self.loss_w = BYPASS_LOSS[0] * self.rated_w + BYPASS_LOSS[1] * total
+            self.loss_w = BYPASS_NO_LOAD_LOSS * self.rated_w + BYPASS_LINEAR_LOSS * total
             self.battery.rest()
         elif self.mode == "battery":
             self.loss_w *= INVERTER_SHARE
@@ -106,7 +103,7 @@ class Ups:
         if self.mode in {"battery", "none"}:
             self.input_w = [0.0, 0.0, 0.0]
         elif self.mode == "bypass":
-            self.input_w = _spread(output_w, self.loss_w, self.input_volts)
+            self.input_w = _add_evenly(output_w, self.loss_w, self.input_volts)
         else:
             self.input_w = [(total + self.loss_w + charge) / 3] * 3  # the rectifier loads all phases equally
         self.output_j += total * dt_s
@@ -116,11 +113,15 @@ class Ups:
 
 def battery_draw_w(load_w: float, rated_w: float) -> float:
     """Power that the battery must deliver for a load, W."""
+    return load_w + INVERTER_SHARE * _double_conversion_loss_w(load_w, rated_w)
+
+
+def _double_conversion_loss_w(load_w: float, rated_w: float) -> float:
     load = load_w / rated_w
-    return load_w + INVERTER_SHARE * rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
+    return rated_w * (NO_LOAD_LOSS + LINEAR_LOSS * load + SQUARE_LOSS * load * load)
 
 
-def _spread(power_w: list[float], more_w: float, volts: list[float]) -> list[float]:
-    """The phases' power with `more_w` added in equal parts to those that have voltage, W."""
+def _add_evenly(power_w: list[float], loss_w: float, volts: list[float]) -> list[float]:
+    """The phases' power with `loss_w` added in equal parts to those that have voltage, W."""
     live = sum(each > 0 for each in volts) or 1
-    return [power + (more_w / live if each > 0 else 0.0) for power, each in zip(power_w, volts, strict=True)]
+    return [power + (loss_w / live if each > 0 else 0.0) for power, each in zip(power_w, volts, strict=True)]

@@ -28,14 +28,16 @@ COLD_SHARE: Final = 0.3
 UNIT_WATER_RISE_K: Final = 6.0
 MIN_WATER_FLOW_RATIO: Final = 0.2
 # A CDU without primary loop rejects its heat to the room by air. Its fans move half as much again as the rated heat needs at
-# RISE_K. Without a room it gets air of 25 degC.
+# RISE_K.
 HEAT_EXCHANGER_AIR_RESERVE: Final = 1.5
+# Air around a CDU for which the site file gives no room.
 DEFAULT_ROOM_C: Final = 25.0
 # By how much the other primary loop must be colder before a CDU changes over to it. A chosen value: well above what two plants of one
 # kind differ by, and reached within a minute or two of one failing.
 CHANGEOVER_K: Final = 6.0
 # Losses of UPSs at full load that their room's air must be sized for, over rated power; the sum of `ups.py`'s three.
 UPS_HEAT_SHARE: Final = 0.04
+# A room's air needs some design heat: its heat capacity follows from it, and a room without racks and UPSs would have none.
 MIN_ROOM_DESIGN_W: Final = 1000.0
 # Place of devices for which the site file gives no room. Their heat goes outdoors at once.
 ELSEWHERE: Final = "(elsewhere)"
@@ -71,7 +73,7 @@ class World:
         self.airs = {room: _air(site, room) for room in site.rooms}
         self.rack_room = {rack: site.rows[each.row].room for rack, each in site.racks.items()}
         self.room_of = {name: site.place(name).get("room", ELSEWHERE) for name in site.devices}
-        self._transfer = {name: cdu.design_transfer for name, cdu in self.cdus.items()}
+        self._conductance = {name: cdu.design_conductance for name, cdu in self.cdus.items()}
         self.meters_j = dict.fromkeys(site.meters, 0.0)
         """Energy that came in through each meter."""
         self.meters_exported_j = dict.fromkeys(site.meters, 0.0)
@@ -98,7 +100,7 @@ class World:
         network.energise(self.time_s, dt_s)
         live = {name: consumer.live for name, consumer in network.consumers.items()}
         for loop in self.loops.values():
-            loop.move(live, dt_s)
+            loop.circulate(live, dt_s)
         # 2. Loads, which need the pumps' power of this step and the air units' of the last one. The lag of one step is the
         # price for not solving power and air together; the energy account uses the same values and so still closes.
         for name, consumer in network.consumers.items():
@@ -106,7 +108,7 @@ class World:
         network.carry({rack: self._demand_w(rack) for rack in self.loads}, dt_s)
         # 3. Heat, from the power that each part really took: into liquid, into the rooms, and outdoors.
         heat = self._cool_liquid(dt_s)
-        self._heat_of_losses(heat)
+        self._add_losses(heat)
         for room, air in self.airs.items():
             air.advance(heat.get(room, 0.0), self.time_s, dt_s, live)
         self._cool_primary(dt_s)
@@ -120,8 +122,8 @@ class World:
     def _unit_power_w(self, name: str) -> float:
         if name in self.cdus:
             return self.cdus[name].power_w
-        unit = self.site.air_units[name]
-        return self.airs[unit_room].unit_power_w(unit) if (unit_room := self.room_of[name]) in self.airs else 0.0
+        air = self.airs.get(self.room_of[name])
+        return air.unit_power_w(self.site.air_units[name]) if air else 0.0
 
     def _cool_liquid(self, dt_s: float) -> dict[str, float]:
         """Move the racks' liquid share into their loops; returns the heat that goes into the air of each room, W."""
@@ -137,28 +139,28 @@ class World:
                 name = cdu.section.id
                 room = self.room_of[name]
                 if cdu.section.primaries:
-                    source = self._primary_of(cdu)
-                    cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._transfer[name])
+                    source = self._choose_primary(cdu)
+                    cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._conductance[name])
                 else:
                     cold_c = self.airs[room].cold_c if room in self.airs else DEFAULT_ROOM_C
                     # `exchange` counts with the volume flow of the water valve; this is the heat capacity that gives the air
                     # stream of a rated unit at that flow.
                     air = HEAT_EXCHANGER_AIR_RESERVE * cdu.section.rated_cooling_w / RISE_K / cdu.design_primary_flow
-                    heat[room] = heat.get(room, 0.0) + cdu.exchange(loop.return_c, cold_c, air, self._transfer[name])
+                    heat[room] = heat.get(room, 0.0) + cdu.exchange(loop.return_c, cold_c, air, self._conductance[name])
                 if self.network.consumers[name].live:
                     heat[room] = heat.get(room, 0.0) + cdu.power_w - cdu.shaft_w
             loop.warm(liquid, dt_s)
         return heat
 
-    def _primary_of(self, cdu: Cdu) -> PrimaryLoop:
-        """The primary loop that a CDU takes water from: it changes to its other one where that is much colder."""
-        warmth = {name: self.primaries[name].supply_c for name in cdu.section.primaries}
-        coldest = min(warmth, key=warmth.__getitem__)
-        if warmth[cdu.primary] - warmth[coldest] > CHANGEOVER_K:
+    def _choose_primary(self, cdu: Cdu) -> PrimaryLoop:
+        """The primary loop that a CDU takes water from in this step. Changes it over to its other one if that is much colder."""
+        supply_c = {name: self.primaries[name].supply_c for name in cdu.section.primaries}
+        coldest = min(supply_c, key=supply_c.__getitem__)
+        if supply_c[cdu.primary] - supply_c[coldest] > CHANGEOVER_K:
             cdu.primary = coldest
         return self.primaries[cdu.primary]
 
-    def _heat_of_losses(self, heat: dict[str, float]) -> None:
+    def _add_losses(self, heat: dict[str, float]) -> None:
         """Add what UPSs, panels, PDUs and cables lose to the air of their rooms."""
         losses = {
             name: sum(ups.input_w) - sum(ups.output_w) - ups.battery.power_w for name, ups in self.network.ups.items()
@@ -272,7 +274,7 @@ def _primary_loops(site: Site) -> dict[str, PrimaryLoop]:
             units = _plant_units(site, loop.id)
             # A loop of CDUs is warm although chillers may help its dry coolers on hot days.
             pumps = {each.id: PumpUnit() for each in site.facility_pumps.values() if each.loop == loop.id}
-            # All but one, as the site file says of it.
+            # Without a number in the site file all but one are required, as its reference says.
             required = (loop.facility_pumps_required or max(len(pumps) - 1, 1)) if pumps else 0
             found[loop.id] = PrimaryLoop(
                 loop,

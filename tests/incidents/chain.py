@@ -1,7 +1,7 @@
 """The whole chain as it is deployed: simulated devices, an agent, mosquitto, a collector, Prometheus and two Alertmanagers.
 
-One Alertmanager hears of problems from the collector alone, the other one from Prometheus alone, so that the latency of each way is
-measured by itself; with `merged` there is one that hears of both, as is usual. They and Prometheus have the shipped configurations, with
+One Alertmanager gets alerts from the collector alone, the other one from Prometheus alone, so that the latency of each way is measured by
+itself; with `merged` a single one gets both, as is usual. They and Prometheus have the shipped configurations, with
 a webhook of ours in each receiver. Devices are simulated in this process, in real time; everything else is a process of its own.
 """
 
@@ -105,12 +105,12 @@ class Chain:
     posted: Posted = field(default_factory=list)
     """What came to webhooks: that of the collector at `collector`, those of Alertmanager at the names of their receivers."""
 
-    def hooked(self, since_s: float = 0.0) -> list[dict[str, Any]]:
-        """What the collector's own webhook was sent."""
+    def webhook_documents(self, since_s: float = 0.0) -> list[dict[str, Any]]:
+        """The documents that were sent to the collector's own webhook."""
         return [document for at_s, path, document in self.posted if path == "collector" and at_s >= since_s]
 
     def notified(self, since_s: float = 0.0) -> list[dict[str, Any]]:
-        """What the receivers of Alertmanager were notified of, but for the heartbeat."""
+        """The notifications that Alertmanager sent to its receivers, without the heartbeat."""
         return [each for at_s, path, each in self.posted if path not in ("collector", "heartbeat") and at_s >= since_s]
 
     async def begin(self, order: Mapping[str, Any]) -> ActiveFault:
@@ -123,7 +123,7 @@ class Chain:
             await self.simulation.execute({"order": "clear", "number": active.number})
 
     async def problems(self) -> list[dict[str, Any]]:
-        """What the collector tells now."""
+        """The problems that the collector reports now."""
         answer = await asyncio.to_thread(request, f"{self.collector_url}/api/v1/problems")
         return cast("dict[str, list[dict[str, Any]]]", answer.json())["problems"]
 

@@ -42,7 +42,7 @@ class Hour:
     """What was told in it, and what Prometheus would have scraped."""
 
     site: str
-    told: list[str]
+    problems: list[str]
     devices: int
     scrapes: int
     series: dict[str, list[str]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ async def _play(name: str, seconds: float, *, record: bool) -> Hour:
             await site.run(STEP_S)
             if record:
                 _scrape(site, hour, wanted)
-        hour.told = told.words()
+        hour.problems = told.words()
         assert not told.failures.counts, told.failures.counts
         return hour
 
@@ -143,7 +143,7 @@ def _shortened(values: list[str]) -> str:
 def line(hour: Hour, replayed: str) -> str:
     """A line of the table."""
     by_name: dict[str, int] = defaultdict(int)
-    for each in hour.told:
+    for each in hour.problems:
         by_name[each.split(" ", 1)[0]] += 1
     told = ", ".join(f"{count} {name}" for name, count in by_name.items()) or "nothing"
     return (

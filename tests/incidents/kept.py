@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from tests.incidents.play import Result
-from tests.incidents.report import Latencies, lines, measured, safety_latencies, sum_of
+from tests.incidents.report import Latencies, lines, measured, safety_latencies_s, sum_of, worse
 
 
 class Wave(msgspec.Struct, frozen=True):
@@ -27,7 +27,7 @@ class Wave(msgspec.Struct, frozen=True):
     def of(cls, site: str, number: int, results: Sequence[Result], false: Sequence[str], still_s: float) -> "Wave":
         """From what was played."""
         right = sum(each.is_right for each in results)
-        worst_s = max(safety_latencies(results), default=0.0)
+        worst_s = max(safety_latencies_s(results), default=0.0)
         return cls(
             site, number, lines(site, results), measured(results), len(results), right, worst_s, list(false), still_s
         )
@@ -63,7 +63,7 @@ class Kept:
         for wave in self.waves:
             for name, (pushed, pulled) in wave.latencies.items():
                 before = found.get(name, (None, None))
-                found[name] = _worse(before[0], pushed), _worse(before[1], pulled)
+                found[name] = worse(before[0], pushed), worse(before[1], pulled)
         return found
 
     def last_line(self, false: Sequence[str]) -> str:
@@ -71,7 +71,3 @@ class Kept:
         faults, right = sum(each.faults for each in self.waves), sum(each.right for each in self.waves)
         worst_s = max((each.worst_safety_s for each in self.waves), default=0.0)
         return sum_of(faults, right, worst_s, len(false) + sum(len(each.false) for each in self.waves))
-
-
-def _worse(one: float | None, other: float | None) -> float | None:
-    return max((each for each in (one, other) if each is not None), default=None)

@@ -1,4 +1,4 @@
-"""Plays waves of faults on the running chain and says of each fault what was told, when at each stage, and what should not have been."""
+"""Plays waves of faults on the running chain; finds which problems were reported of each, when at each stage, and which ones falsely."""
 
 import asyncio
 import time
@@ -17,6 +17,7 @@ from tests.incidents.watch import Alerts, Batches, Seen, Standstill, eventually_
 if TYPE_CHECKING:
     from simulator.site.scenario import ActiveFault
 
+# How often the simulated devices are asked whether they show a fault: the accuracy of the latencies.
 LOOK_S = 0.1
 # Everything that is folded, and what rests on a device being asked again, has ended by then.
 QUIET_S = 240.0
@@ -25,39 +26,41 @@ ALL_OVER_S = 900.0
 AFTER_S = 35.0
 """How long is looked on after the last expected problem: longer than the shipped routes wait before they notify of a warning."""
 QUICK_AFTER_S = 3.0
+"""The same for a test that waits for no warning."""
 
 
 @dataclass(slots=True)
 class Stages:
-    """When one problem reached each stage, in seconds since the device showed it; None where that stage cannot be told."""
+    """When one problem reached each stage, in seconds since the device showed it; None if it did not, or if nobody saw when."""
 
     expected: Expected
     hold_s: float = 0.0
     is_safety: bool = False
     is_silence: bool = False
     """Whether it rests on a device that does not answer."""
-    shown: float | None = None
-    agent: float | None = None
-    collector: float | None = None
-    pushed: float | None = None
-    pulled: float | None = None
+    shown_s: float | None = None
+    """When the device showed it, wall time; the others count from there."""
+    agent_s: float | None = None
+    collector_s: float | None = None
+    pushed_s: float | None = None
+    pulled_s: float | None = None
 
     @property
     def is_right(self) -> bool:
-        """Whether both ways told of it."""
-        return self.pulled is not None and (self.pushed is not None or self.expected.by == "prometheus")
+        """Whether it was found by both ways."""
+        return self.pulled_s is not None and (self.pushed_s is not None or self.expected.by == "prometheus")
 
-    def own_s(self, told_s: float | None) -> float | None:
-        """What Rackflow itself took of it: all but the time for which the problem has to hold."""
-        return max(0.0, told_s - self.hold_s) if told_s is not None else None
+    def without_hold_s(self, after_s: float | None) -> float | None:
+        """The part of a time for which Rackflow is responsible: all but the time for which the problem has to hold."""
+        return max(0.0, after_s - self.hold_s) if after_s is not None else None
 
     @property
     def safety_s(self) -> float | None:
-        """The same by push, for the safety class. A device that is silent shows nothing: then it counts from the agent's word about it."""
-        own_s = self.own_s(self.pushed) if self.is_safety else None
+        """The same by push, for the safety class. A device that is silent shows nothing: then it counts from the agent's report."""
+        own_s = self.without_hold_s(self.pushed_s) if self.is_safety else None
         if own_s is None or not self.is_silence:
             return own_s
-        return max(0.0, own_s - (self.agent or 0.0))
+        return max(0.0, own_s - (self.agent_s or 0.0))
 
 
 @dataclass(slots=True)
@@ -81,7 +84,7 @@ class Player:
         self.pushed, self.pulled = Alerts(chain.pushed), Alerts(chain.pulled)
         self.batches = Batches(chain)
         self.false: list[str] = []
-        """What was told and should not have been."""
+        """Problems that were reported and should not have been."""
         self.standstill = Standstill()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -100,7 +103,7 @@ class Player:
         self._judge([], began)
 
     async def play(self, rows: Sequence[Row], *, quiet_s: float = QUIET_S, after_s: float = AFTER_S) -> list[Result]:
-        """Let all faults happen at once, wait for what is expected of them, mend them, and wait until nothing is told any more."""
+        """Let all faults happen at once, wait for the expected problems, mend the faults, and wait until no problem is active any more."""
         self.pushed.forget()
         self.pulled.forget()
         began = time.time()
@@ -114,11 +117,11 @@ class Player:
         patience = max((each.within_s for row in rows for each in row.expects), default=0.0)
         agents: dict[tuple[int, Expected], float] = {}
 
-        def all_told() -> bool:
+        def all_seen() -> bool:
             self._note_agents(rows, agents)
             return all(self._seen(each, began) for row in rows for each in row.expects)
 
-        await eventually_true(all_told, patience)
+        await eventually_true(all_seen, patience)
         await asyncio.sleep(after_s)
         await stop_tasks(watching, within_s=1.0)
         for number, result in enumerate(results):
@@ -146,8 +149,8 @@ class Player:
                 return
             await asyncio.sleep(1.0)
 
-    async def all_over(self, within_s: float = ALL_OVER_S) -> bool:
-        """Wait until nothing is told at all: what still is cannot begin anew when a wave is played again."""
+    async def wait_until_all_over(self, within_s: float = ALL_OVER_S) -> bool:
+        """Wait until no alert is left: one that lasts cannot begin anew when a wave is played again."""
         return await eventually_true(lambda: not (self.pushed.lasting() or self.pulled.lasting()), within_s)
 
     async def _watch_devices(self, rows: Sequence[Row], shown: dict[tuple[int, Expected], float]) -> None:
@@ -177,21 +180,21 @@ class Player:
 
     def _seen(self, each: Expected, began: float) -> bool:
         ways = (self.pulled,) if each.by == "prometheus" else (self.pushed, self.pulled)
-        return all(first(way, each, began) is not None for way in ways)
+        return all(first_alert(way, each, began) is not None for way in ways)
 
     def _stages(self, each: Expected, shown_s: float, agent_s: float | None, began: float) -> Stages:
         problem = load_table().problems[each.problem]
         asked = {condition.metric for condition in problem.conditions()}
         is_silence = "dcim_device_up" in asked and (each.shows or "silent").endswith("silent")
         found = Stages(each, problem.hold_s, problem.is_safety, is_silence, shown_s)
-        pushed, pulled = first(self.pushed, each, began), first(self.pulled, each, began)
+        pushed, pulled = first_alert(self.pushed, each, began), first_alert(self.pulled, each, began)
         if agent_s is not None:
-            found.agent = agent_s - shown_s
+            found.agent_s = agent_s - shown_s
         if pushed is not None:
-            found.collector = pushed.since_s - shown_s
-            found.pushed = pushed.had_s - shown_s
+            found.collector_s = pushed.since_s - shown_s
+            found.pushed_s = pushed.received_s - shown_s
         if pulled is not None:
-            found.pulled = pulled.had_s - shown_s
+            found.pulled_s = pulled.received_s - shown_s
         return found
 
     def _judge(self, rows: Sequence[Row], began: float) -> None:
@@ -201,11 +204,11 @@ class Player:
             return any(name == each.problem and each.labels.items() <= labels.items() for each in allowed)
 
         for way, alerts in (("collector", self.pushed), ("Prometheus", self.pulled)):
-            for seen in alerts.told():
+            for seen in alerts.notified():
                 # What lasts from the wave before was judged then.
-                if seen.had_s >= began and not is_allowed(seen.name, dict(seen.labels)):
+                if seen.received_s >= began and not is_allowed(seen.name, dict(seen.labels)):
                     self._note_false(way, seen.name, dict(seen.labels))
-        for document in self.chain.hooked(began):
+        for document in self.chain.webhook_documents(began):
             for problem in document["problems"]:
                 if problem["status"] == "active" and not is_allowed(problem["name"], problem["labels"]):
                     self._note_false("webhook", problem["name"], problem["labels"])
@@ -216,14 +219,14 @@ class Player:
             self.false.append(text)
 
 
-def first(alerts: Alerts, each: Expected, since_s: float) -> Seen | None:
+def first_alert(alerts: Alerts, each: Expected, since_s: float) -> Seen | None:
     """The first alert that is what was expected; it need not have been notified of yet."""
     found = [
         seen
         for seen in alerts.seen.values()
-        if seen.name == each.problem and seen.had_s >= since_s and each.labels.items() <= dict(seen.labels).items()
+        if seen.name == each.problem and seen.received_s >= since_s and each.labels.items() <= dict(seen.labels).items()
     ]
-    return min(found, key=lambda seen: seen.had_s, default=None)
+    return min(found, key=lambda seen: seen.received_s, default=None)
 
 
 def shows(simulation: Simulation, what: str) -> bool:

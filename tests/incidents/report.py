@@ -33,7 +33,7 @@ def lines(site: str, results: Iterable[Result]) -> list[str]:
 def _line(site: str, title: str, each: Stages) -> str:
     labels = ", ".join(each.expected.labels.values())
     mark = " (safety)" if each.is_safety else ""
-    times = (each.hold_s, each.agent, each.collector, each.pushed, each.pulled)
+    times = (each.hold_s, each.agent_s, each.collector_s, each.pushed_s, each.pulled_s)
     cells = " | ".join("" if one is None else f"{one:.1f}" for one in times)
     return f"| {site} | {title} | `{each.expected.problem}`{mark} {labels} | {cells} | {'yes' if each.is_right else '**no**'} |"
 
@@ -42,27 +42,28 @@ def measured(results: Iterable[Result]) -> Latencies:
     """By problem, the worst seconds by push and by Prometheus, beyond the time for which it has to hold."""
     found: Latencies = {}
     for each in (each for result in results for each in result.stages):
-        now = each.own_s(each.pushed), each.own_s(each.pulled)
+        now = each.without_hold_s(each.pushed_s), each.without_hold_s(each.pulled_s)
         if now == (None, None):
             continue
         before = found.get(each.expected.problem, (None, None))
-        found[each.expected.problem] = _worse(before[0], now[0]), _worse(before[1], now[1])
+        found[each.expected.problem] = worse(before[0], now[0]), worse(before[1], now[1])
     return found
 
 
-def _worse(one: float | None, other: float | None) -> float | None:
+def worse(one: float | None, other: float | None) -> float | None:
+    """The larger of two latencies, in tenths of a second; None if neither is known."""
     known = [round(each, 1) for each in (one, other) if each is not None]
     return max(known, default=None)
 
 
-def safety_latencies(results: Iterable[Result]) -> list[float]:
-    """What Rackflow itself took of each problem of the safety class, without the time for which it has to hold."""
+def safety_latencies_s(results: Iterable[Result]) -> list[float]:
+    """How long Rackflow took for each problem of the safety class, without the time for which it has to hold."""
     return [own for result in results for each in result.stages if (own := each.safety_s) is not None]
 
 
 def last_line(results: Sequence[Result], false: int) -> str:
     """The sum of one wave."""
-    worst_s = max(safety_latencies(results), default=0.0)
+    worst_s = max(safety_latencies_s(results), default=0.0)
     return sum_of(len(results), sum(result.is_right for result in results), worst_s, false)
 
 

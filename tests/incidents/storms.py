@@ -1,7 +1,7 @@
-"""Storms: what happens to many devices at once, or to Rackflow itself, and how many messages people get of it.
+"""Storms: what happens to many devices at once, or to Rackflow itself, and how many messages people get because of it.
 
-One Alertmanager hears of the collector and of Prometheus, with the shipped routes. Each beginning and each end of a problem that has no
-cause is a real change; there may be one message for each, and one more.
+One Alertmanager gets alerts from the collector and from Prometheus, with the shipped routes. Each beginning and each end of a problem
+that has no cause is a real change: there may be one message for each, and one more.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from simulator.world.faults import Fault
 from tests.incidents.chain import Chain, all_observed
 from tests.servers.waiting import eventually
 
-LOOK_S = 1.0
 # Longer than Alertmanager's interval of critical groups with what Prometheus repeats, so that a repeat would show.
 AFTER_S = 150.0
 # An end is told when both the collector and Prometheus call it one, with the next message of its group: a rule goes on for up to five
@@ -25,25 +24,25 @@ ENDS_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """One storm. `play` returns once it is over; `most` is how many problems may be told of, None if any number of real ones may."""
+    """One storm. `play` returns once it is over; `most` is how many problems people may be notified of."""
 
     title: str
     play: Callable[[Chain], Awaitable[None]]
     names: frozenset[str]
-    """Problems that may be told of."""
+    """Problems that people may be notified of."""
     most: int
     after_s: float = AFTER_S
     goes_on: bool = False
-    """Whether the next storm begins while this one is told."""
+    """Whether the next storm begins while the problems of this one are active."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What people were sent."""
+    """How many messages people were sent, and what about."""
 
     storm: Storm
     changes: int
-    """Beginnings and ends that the collector's webhook was told of."""
+    """Beginnings and ends that the collector's webhook was notified of."""
     hook: int
     """Messages to the collector's webhook."""
     notified: int
@@ -80,10 +79,12 @@ async def play(chain: Chain, storm: Storm) -> Counted:
     await asyncio.sleep(storm.after_s)
     if not storm.goes_on:
         await eventually(lambda: not firing(chain.notified(began)), "Alertmanager has told of every end", ENDS_S)
-    changes = [each for document in chain.hooked(began) for each in document["problems"]]
+    changes = [each for document in chain.webhook_documents(began) for each in document["problems"]]
     begun = Counter(str(each["name"]) for each in changes if each["status"] == "active")
     notified = chain.notified(began)
-    return Counted(storm, len(changes), len(chain.hooked(began)), len(notified), begun, tuple(repeated(notified)))
+    return Counted(
+        storm, len(changes), len(chain.webhook_documents(began)), len(notified), begun, tuple(repeated(notified))
+    )
 
 
 def firing(notified: Sequence[dict[str, Any]]) -> set[str]:

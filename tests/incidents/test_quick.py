@@ -1,4 +1,4 @@
-"""The quick form of `make incidents`: three faults of the safety class over the real chain, told by both ways and nothing else."""
+"""The quick form of `make incidents`: three faults of the safety class over the real chain, found by both ways and nothing else."""
 
 from pathlib import Path
 
@@ -16,13 +16,13 @@ async def test_faults_of_the_safety_class_are_told_by_both_ways_and_nothing_else
     async with chain(str(SITE), tmp_path) as one, Player(one) as player:
         results = await player.play(SMALL_HALL[0], quiet_s=0.0, after_s=QUICK_AFTER_S)
     assert player.false == [], "\n".join(player.false)
-    told = table(one.site, results)
-    assert all(result.is_right for result in results), told
+    lines = table(one.site, results)
+    assert all(result.is_right for result in results), lines
     assert last_line(results, 0).startswith("4 faults, 4 right")
     # The order of stages; their latency is the machine's, and `make incidents` measures it.
     for each in (each for result in results for each in result.stages):
-        assert each.shown is not None
-        assert each.agent is not None, told
-        assert each.collector is not None
-        assert each.pushed is not None
-        assert each.agent <= each.collector + 1.0 <= each.pushed + 1.0, told
+        assert each.shown_s is not None
+        assert each.agent_s is not None, lines
+        assert each.collector_s is not None
+        assert each.pushed_s is not None
+        assert each.agent_s <= each.collector_s + 1.0 <= each.pushed_s + 1.0, lines

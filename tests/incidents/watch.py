@@ -1,4 +1,4 @@
-"""Watches what is told during an incident, and when: by the agent over MQTT, by the collector, and by both Alertmanagers."""
+"""Watches which problems are reported during an incident, and when: by the agent over MQTT, and by both Alertmanagers."""
 
 import asyncio
 import time
@@ -18,7 +18,9 @@ from tests.incidents.chain import Chain
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.web import request
 
+# How often Alertmanagers are asked. Their own times are used, so this does not limit the accuracy.
 LOOK_S = 0.5
+# How often this process looks whether it stood still; a standstill of some tenths of a second matters (`MAX_STILL_S`).
 STILL_LOOK_S = 0.05
 SHIPPED_WAIT_S = {"critical": 2 * LOOK_S, "warning": 30.0, "info": 30.0}
 """How long an alert must be neither inhibited nor silenced before somebody is notified: `group_wait` of the shipped routes."""
@@ -28,18 +30,20 @@ Key = tuple[str, Labels]
 
 @dataclass(slots=True)
 class Seen:
-    """One alert at one Alertmanager. Wall times in seconds."""
+    """One alert at one Alertmanager. Times are wall times, s."""
 
     name: str
     labels: Mapping[str, str]
     severity: str
     since_s: float
-    had_s: float
-    """When Alertmanager had it first."""
-    free_since_s: float | None = None
-    told_s: float | None = None
+    received_s: float
+    """When Alertmanager first received it."""
+    uninhibited_since_s: float | None = None
+    """Since when it is neither inhibited nor silenced; None while it is."""
+    notified_s: float | None = None
     """When somebody was notified by the shipped routes."""
     lasts: bool = True
+    """Whether Alertmanager still has it."""
 
 
 class Alerts:
@@ -70,25 +74,25 @@ class Alerts:
             key = name, labels_of(labels)
             seen = self.seen.get(key)
             if seen is None:
-                had_s = min(now, _seconds(alert["updatedAt"]))
-                seen = self.seen[key] = Seen(name, labels, labels["severity"], _seconds(alert["startsAt"]), had_s)
+                received_s = min(now, _seconds(alert["updatedAt"]))
+                seen = self.seen[key] = Seen(name, labels, labels["severity"], _seconds(alert["startsAt"]), received_s)
             seen.lasts = True
             is_free = alert["status"]["state"] == "active"
-            seen.free_since_s = (seen.free_since_s or now) if is_free else None
-            if seen.free_since_s is not None and now - seen.free_since_s >= SHIPPED_WAIT_S[seen.severity]:
-                seen.told_s = seen.told_s or now
+            seen.uninhibited_since_s = (seen.uninhibited_since_s or now) if is_free else None
+            if seen.uninhibited_since_s is not None and now - seen.uninhibited_since_s >= SHIPPED_WAIT_S[seen.severity]:
+                seen.notified_s = seen.notified_s or now
 
     def forget(self) -> None:
         """Begin anew: what still lasts is not counted again."""
         self.seen = {key: each for key, each in self.seen.items() if each.lasts}
 
     def lasting(self) -> list[Seen]:
-        """What Alertmanager has now."""
+        """The alerts that Alertmanager has now."""
         return [each for each in self.seen.values() if each.lasts]
 
-    def told(self) -> list[Seen]:
-        """What somebody was notified of."""
-        return [each for each in self.seen.values() if each.told_s is not None]
+    def notified(self) -> list[Seen]:
+        """The alerts of which somebody was notified."""
+        return [each for each in self.seen.values() if each.notified_s is not None]
 
 
 def _seconds(text: str) -> float:
@@ -115,7 +119,7 @@ class Standstill:
 
 
 class Batches:
-    """The agent's word about each device, and since when a problem's condition holds in it."""
+    """The agent's batches about each device, and since when a problem's condition holds in them."""
 
     def __init__(self, chain: Chain) -> None:
         self._port = chain.broker.port

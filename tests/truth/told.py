@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from collector.problems.monitor import Monitor
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked
+from collector.problems.tracker import TrackedProblem
 from rackflow.process.bulkhead import Failures
 from tests.truth.harness import TruthSite
 
@@ -25,12 +25,12 @@ class Told:
             clock=loop.time,
             wall=lambda: site.wall_s,
         )
-        self.ever: list[Tracked] = []
+        self.ever: list[TrackedProblem] = []
         self.monitor.listeners.append(self._note)
         site.latest.note_connected(loop.time())
         site.each.append(lambda _: self.monitor.evaluate())
 
-    def _note(self, changed: Tracked) -> None:
+    def _note(self, changed: TrackedProblem) -> None:
         if changed.is_active and changed not in self.ever:
             self.ever.append(changed)
 
@@ -38,7 +38,7 @@ class Told:
         """Names of what is told now, without consequences."""
         return sorted(each.problem.name for each in self.causes())
 
-    def causes(self) -> Iterator[Tracked]:
+    def causes(self) -> Iterator[TrackedProblem]:
         """What is told now and has no cause."""
         return (each for each in self.monitor.tracker.active() if each.cause is None)
 

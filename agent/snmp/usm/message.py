@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from rackflow.errors import RackflowError
 
+# Tags of BER and of SNMP's PDUs (RFC 3416, 3), and the bits of msgFlags (RFC 3412, 6.4).
 INTEGER, OCTET_STRING, OBJECT_ID, SEQUENCE = 0x02, 0x04, 0x06, 0x30
 GET, RESPONSE, REPORT = 0xA0, 0xA2, 0xA8
 AUTH_FLAG: Final = 1
@@ -53,6 +54,7 @@ _HEADER: Final = re.compile(
     rb"([\x04\x30])" + _LENGTH,
     re.DOTALL,
 )
+# The group of the expression above that holds msgAuthenticationParameters.
 _MAC_GROUP: Final = 15
 _ELEMENT: Final = re.compile(rb"(.)" + _LENGTH, re.DOTALL)
 

@@ -15,6 +15,7 @@ _WATER_M3_PER_J = 0.003 / 3.6e6
 _MIN_WATER_M3_PER_S = 0.005
 ENERGY_RESOLUTION_J = 3.6e6
 """Smallest step of a counter until one was seen: many count whole kWh."""
+# The same of a water meter: many count whole cubic metres.
 WATER_RESOLUTION_M3 = 1.0
 
 

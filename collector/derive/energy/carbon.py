@@ -14,6 +14,7 @@ from rackflow import ConfigError
 from rackflow.site import Grid
 
 HOUR_S = 3600
+# The largest carbon factor that is believed; `_grams` says why.
 LARGEST_GRAMS_PER_KWH = 2500.0
 
 

@@ -21,6 +21,8 @@ _POWER_MARGIN = 2.0
 _GAP_MARGIN = 3.0
 # W by which a power may be read too low: meters of large supplies show whole kW.
 _POWER_ROUNDING_W = 1000.0
+# Lengths of the periods over whose present and last one the highest power is remembered: for short gaps, and for longer ones. Chosen: a
+# quarter of an hour holds a training job's dips, a week holds the weekend.
 _RECENT_S = 900.0
 _WEEKS_S = 7 * 86_400.0
 # Seconds by which two readings may be further apart at the device than their receipts were here: a message may be late by some seconds,

@@ -35,10 +35,10 @@ def coverage(accounts: Accounts, totals: HourlyTotals, hour: int) -> Iterator[Fi
 def _counters(accounts: Accounts) -> dict[str, tuple[Label, ...]]:
     """Labels by quantity. A meter of two contracts, or in two loops, has one figure."""
     found: dict[str, tuple[Label, ...]] = {}
-    told: set[tuple[str, str]] = set()
+    reported: set[tuple[str, str]] = set()
     for stream in accounts.streams:
         place = (stream.quantity.partition(":")[0], stream.meter)
-        if stream.is_counter and place not in told:
-            told.add(place)
+        if stream.is_counter and place not in reported:
+            reported.add(place)
             found[stream.quantity] = stream.labels
     return found

@@ -19,6 +19,7 @@ from collector.derive.energy.statement import Statement
 from collector.derive.engine import PART, Figure, Values, withdrawn
 from rackflow.process.bulkhead import Failures
 
+# Figures taken between two turns of the loop. A chosen value: each sums up records of many hours.
 _FIGURES_PER_SLICE = 100
 # Carbon factors looked at in one slice, about 1 ms. A file may have ten years of hours.
 _FACTORS_PER_SLICE = 2_000

@@ -9,6 +9,8 @@ from collector.derive.engine import Result, Unknown, Value
 from rackflow.fluids import density
 
 MINUTE_S = 60.0
+# Minutes between the two means that are compared. A chosen value: pumps settle within seconds, and a leak that matters lowers the pressure
+# within minutes.
 PRESSURE_MINUTES = 10
 # Longest time without a reading. Beyond it, what was before is not compared with what is now.
 LONGEST_GAP_S = 300.0
@@ -19,6 +21,7 @@ _PERIODS = 72
 _LEAST_PERIODS = 6
 # A fall that counts: more than the resolution of float and ultrasonic gauges (1 %), and well beyond what the line does not explain.
 _LEAST_FALL = 0.02
+# And by how many times the scatter around the line a fall must exceed it: three standard deviations are rarely chance.
 _SCATTERS = 3.0
 # A reservoir that rose by so much between two periods was filled.
 _REFILL = 0.02

@@ -67,6 +67,8 @@ class Fouling:
 
 # Below 30 % of its rating an exchanger's approach is small, fouled or not.
 LOADED_RATIO = 0.3
+# The approach is a mean of the loaded time within this window, and unknown with less than _LEAST_LOADED_S of it. Chosen values: a shorter
+# window follows load steps instead of fouling.
 _LOADED_S = 1800.0
 _LEAST_LOADED_S = 300.0
 

@@ -11,6 +11,7 @@ from rackflow.site.power import PEUKERT
 
 # "A day or more": the power law has no data below the lowest load of the data sheet, and no load would give infinity.
 LONGEST_S = 86_400.0
+# Keeps the logarithm of a load share finite; far beyond any real one.
 _LARGEST_SHARE = 1e300
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from collector.problems.conditions import Evaluator, Subject
 from collector.problems.shares import Shares
 from collector.problems.table import load_table
-from collector.problems.tracker import Key, Tracked, Tracker
+from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow.catalogue import catalogue
 from rackflow.series import parse_series_key
 from tests.collector.problems.things import Cycle, Example, Then, Thing, Value
@@ -62,7 +62,7 @@ def steps_of(example: Example) -> int:
     return FEW_STEPS if longest_s < (FEW_STEPS - CHANGE_STEP) * STEP_S else STEPS
 
 
-def play(example: Example, site: str = "s", steps: int = STEPS) -> list[Tracked]:
+def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedProblem]:
     """What the collector tells at the end."""
     table = load_table()
     evaluator, tracker = Evaluator(table), Tracker(table)
@@ -98,7 +98,7 @@ def _same(silent: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
     return silent
 
 
-def names(told: list[Tracked]) -> Counter[str]:
+def names(told: list[TrackedProblem]) -> Counter[str]:
     """Problems by name."""
     return Counter(each.problem.name for each in told)
 
@@ -124,7 +124,7 @@ def _values(value: Value, state: str, steps: int) -> str:
     return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP} stale"
 
 
-def promtool_expected(told: list[Tracked], site: str, steps: int = STEPS) -> dict[str, object]:
+def promtool_expected(told: list[TrackedProblem], site: str, steps: int = STEPS) -> dict[str, object]:
     """A `promql_expr_test`: Prometheus tells exactly what the collector told, with the same labels."""
     samples = []
     for each in told:

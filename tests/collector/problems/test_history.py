@@ -20,7 +20,7 @@ from collector.problems.history import (
     read_history,
 )
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked
+from collector.problems.tracker import TrackedProblem
 
 NOW_S = 1_795_000_000.0
 
@@ -30,10 +30,12 @@ def ended(at_s: float = NOW_S, name: str = "DcimSmoke", *, is_cause: bool = True
     return Ended(name, [("device", "x"), ("site", "t1")], at_s - 60, at_s, 1.0, 1.0, is_cause)
 
 
-def tracked(name: str = "DcimSmoke") -> Tracked:
+def tracked(name: str = "DcimSmoke") -> TrackedProblem:
     """A problem that is told since a minute."""
     problem = load_table().problems[name]
-    return Tracked(problem, labels_of({"device": "x"}), ("device", "x"), 1.0, 3.0, is_active=True, since_s=NOW_S - 60)
+    return TrackedProblem(
+        problem, labels_of({"device": "x"}), ("device", "x"), 1.0, 3.0, is_active=True, since_s=NOW_S - 60
+    )
 
 
 def test_a_problem_that_ends_is_noted_with_its_times_and_its_worst_value() -> None:

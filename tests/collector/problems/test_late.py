@@ -10,7 +10,7 @@ import pytest
 from collector.problems import late_queue, load_table
 from collector.problems.history import Ended, History
 from collector.problems.late_queue import LateQueue
-from collector.problems.tracker import Tracked, Tracker
+from collector.problems.tracker import TrackedProblem, Tracker
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
@@ -37,7 +37,7 @@ class Backlog:
             table, {}, self.tracker, self.history, self.failures, lambda: self.now, lambda: NOW_S + self.now - 1000.0
         )
         self.keys = SeriesKeys()
-        self.messages: list[Tracked] = []
+        self.messages: list[TrackedProblem] = []
 
     def late(self, *batches: Batch) -> None:
         """Messages from the backlog."""
@@ -45,7 +45,7 @@ class Backlog:
             self.queue.offer("cas1", each, resolve(each, self.keys))
         self.queue.judge_all()
 
-    def live(self, problem: str, labels: Mapping[str, str], *, holds: bool = True) -> Tracked | None:
+    def live(self, problem: str, labels: Mapping[str, str], *, holds: bool = True) -> TrackedProblem | None:
         """The present readings of the device."""
         key = problem, tuple(sorted(labels.items()))
         self.tracker.update(("device", "cas1", labels["device"]), {key: 1.0} if holds else {}, self.now)
@@ -142,7 +142,7 @@ def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
 def test_a_fault_that_was_told_before_the_outage_has_one_end() -> None:
     backlog = Backlog()
     key = "DcimSmoke", tuple(sorted(PLACE.items()))
-    before = Tracked(
+    before = TrackedProblem(
         load_table().problems["DcimSmoke"], key[1], ("device", "cas1", "cdu-07"), 1.0, 1.0, since_s=NOW_S - 900
     )
     backlog.tracker.restore(before, backlog.now)

@@ -21,7 +21,7 @@ from collector.problems.push import Webhook
 from collector.problems.report import describe
 from collector.problems.settings import WebhookConfig
 from collector.problems.table import load_table
-from collector.problems.tracker import Key, Tracked, Tracker
+from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError
 from rackflow.process.bulkhead import Failures
 from tests.collector.documents import document, status
@@ -171,7 +171,7 @@ def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> No
     def told(wall_s: float, holding: Sequence[Key]) -> list[str]:
         """What the webhook is sent at a time."""
         tracker.update(("device", "s", "ups-1"), dict.fromkeys(holding, 1.0), wall_s)
-        changed: list[Tracked] = tracker.tick(wall_s, wall_s)
+        changed: list[TrackedProblem] = tracker.tick(wall_s, wall_s)
         reports = [(each, describe(each, 0, "")) for each in changed]
         body = webhook.body(reports, wall_s)
         webhook.note(reports)
@@ -189,7 +189,7 @@ def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> No
 
 
 def test_the_end_of_a_problem_that_was_told_before_its_window_is_told() -> None:
-    tracked = Tracked(load_table().problems["DcimPhaseDead"], labels_of(UPS), ("u",), 1.0, 1.0, is_active=True)
+    tracked = TrackedProblem(load_table().problems["DcimPhaseDead"], labels_of(UPS), ("u",), 1.0, 1.0, is_active=True)
     webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
     assert webhook.body([(tracked, describe(tracked, 0, ""))], 1.0) is not None
     webhook.note([(tracked, describe(tracked, 0, ""))])

@@ -19,21 +19,21 @@ from collector.problems.push import (
 from collector.problems.report import describe
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.table import load_table
-from collector.problems.tracker import Key, Tracked
+from collector.problems.tracker import Key, TrackedProblem
 from rackflow.process.yaml import load_yaml_text
 
 LOST = "DcimFeedLost", labels_of({"site": "s", "feed": "A"})
 BATTERY = "DcimUpsOnBattery", labels_of({"site": "s", "feed": "A", "device": "u", "state": "battery"})
 
 
-def tracked(key: Key, cause: Key | None = None, *, active: bool = True) -> Tracked:
+def tracked(key: Key, cause: Key | None = None, *, active: bool = True) -> TrackedProblem:
     problem = load_table().problems[key[0]]
-    return Tracked(
+    return TrackedProblem(
         problem, key[1], ("u",), 1.0, 1.0, is_active=active, since_s=5.0, ended_s=0.0 if active else 9.0, cause=cause
     )
 
 
-def told(webhook: Webhook, *changed: Tracked) -> list[tuple[str, str]]:
+def told(webhook: Webhook, *changed: TrackedProblem) -> list[tuple[str, str]]:
     """What a webhook is sent of some changes, and takes."""
     reports = [(each, describe(each, 0, "")) for each in changed]
     body = webhook.body(reports, 10.0)
@@ -91,7 +91,7 @@ def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
     assert told(webhook, one) == [("DcimFeedLost", "active")]
 
 
-def alerts(one: Tracked, wall_s: float) -> dict[str, Any]:
+def alerts(one: TrackedProblem, wall_s: float) -> dict[str, Any]:
     """What Alertmanager is sent of one problem."""
     body = Alertmanager("http://127.0.0.1:1/api/v2/alerts").body([(one, describe(one, 0, "https://book"))], wall_s)
     assert body is not None

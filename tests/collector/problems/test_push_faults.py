@@ -17,7 +17,7 @@ from collector.problems.push import PUSH_PART, Pusher, Target, Webhook
 from collector.problems.push import Alertmanager as Told
 from collector.problems.settings import WebhookConfig
 from collector.problems.table import load_table
-from collector.problems.tracker import Tracked, Tracker
+from collector.problems.tracker import TrackedProblem, Tracker
 from rackflow.process.bulkhead import Failures
 from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
@@ -69,7 +69,7 @@ class Pushing:
     async def __aexit__(self, *_: object) -> None:
         await stop_tasks(*self._tasks, within_s=2.0)
 
-    def tell(self, *changed: Tracked) -> None:
+    def tell(self, *changed: TrackedProblem) -> None:
         for pusher in self.pushers:
             for each in changed:
                 pusher.offer(each)
@@ -79,21 +79,21 @@ def hook(url: str) -> Webhook:
     return Webhook(WebhookConfig(url=url), set())
 
 
-def smoke(device: str, *, ago_s: float = 1.0, ended_ago_s: float | None = None) -> Tracked:
+def smoke(device: str, *, ago_s: float = 1.0, ended_ago_s: float | None = None) -> TrackedProblem:
     """Smoke at a device, which began so long ago, and may be over."""
     now = time.time()
     labels = labels_of({"site": "s", "room": "r", "device": device, "kind": "smoke", "sensor": "1"})
     active, ended_s = ended_ago_s is None, now - (ended_ago_s or 0.0)
     problem = load_table().problems["DcimSmoke"]
-    return Tracked(
+    return TrackedProblem(
         problem, labels, ("u",), 1.0, 1.0, is_active=active, since_s=now - ago_s, ended_s=0.0 if active else ended_s
     )
 
 
-def warning(device: str) -> Tracked:
+def warning(device: str) -> TrackedProblem:
     """A UPS whose test failed a second ago."""
     problem, labels = load_table().problems["DcimUpsTestFailed"], labels_of({"site": "s", "device": device})
-    return Tracked(problem, labels, ("u",), 1.0, 1.0, is_active=True, since_s=time.time() - 1.0)
+    return TrackedProblem(problem, labels, ("u",), 1.0, 1.0, is_active=True, since_s=time.time() - 1.0)
 
 
 def devices(got: Sequence[tuple[float, Any]]) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from collector.problems.conditions import labels_of
 from collector.problems.table import ANSWERS_S, KEEP_S, SAFETY_CLEARS_S, load_table
-from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, Tracked, Tracker
+from collector.problems.tracker import MAX_TRACKED, RESTORED_S, Key, TrackedProblem, Tracker
 
 CDU = ("device", "s", "cdu-1")
 
@@ -41,7 +41,7 @@ class Course:
     def told(self) -> set[str]:
         return {each.problem.name for each in self.tracker.active()}
 
-    def one(self, which: Key) -> Tracked:
+    def one(self, which: Key) -> TrackedProblem:
         found = self.tracker.get(which)
         assert found is not None
         return found
@@ -288,7 +288,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     tracker = Tracker(load_table())
     for which in (LEAK, PUMPS):
         name, labels = which
-        tracker.restore(Tracked(load_table().problems[name], labels, CDU, 1.0, 1.0, since_s=5.0), 0.0)
+        tracker.restore(TrackedProblem(load_table().problems[name], labels, CDU, 1.0, 1.0, since_s=5.0), 0.0)
     assert tracker.tick(1.0, 1001.0) == []  # nobody is told again
     tracker.update(CDU, {LEAK: 1.0}, 2.0)
     tracker.update(CDU, {LEAK: 1.0}, RESTORED_S + 1.0)
@@ -301,7 +301,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
 
 def test_a_problem_of_before_a_restart_fades_when_its_readings_are_well_and_not_before_its_limits_are_known() -> None:
     tracker = Tracker(load_table())
-    tracker.restore(Tracked(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
+    tracker.restore(TrackedProblem(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
     tracker.update(CDU, {}, 1.0, decides=never)
     assert tracker.tick(1.0, 1001.0) == []
     tracker.update(CDU, {}, 2.0, is_silent=always)
@@ -330,7 +330,7 @@ def test_what_is_unknown_of_one_detector_does_not_keep_what_is_known_of_another(
     tracker = Tracker(load_table())
     if unknown == "restored":
         for name, labels in DETECTORS:
-            tracker.restore(Tracked(load_table().problems[name], labels, CDU, 1.0, 1.0), 0.0)
+            tracker.restore(TrackedProblem(load_table().problems[name], labels, CDU, 1.0, 1.0), 0.0)
     tracker.update(CDU, dict.fromkeys(DETECTORS if unknown != "restored" else (), 1.0), 0.0, decides=never)
     tracker.tick(0.0, 1000.0)
     if unknown == "undecided after silence":

@@ -52,12 +52,12 @@ def main() -> int:
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
     if cost := kill_cost(rows):
         print(cost)
-    if astray := sum(row.astray for row in rows):
-        print(f"{astray} rows with impossible times")
+    if impossible_times := sum(row.impossible_times for row in rows):
+        print(f"{impossible_times} rows with impossible times")
     produced, duplicated = sum(row.produced for row in rows), sum(row.duplicated for row in rows)
     missing = sum(row.missing for row in rows)
     print(f"{len(rows)} scenarios, {produced} produced, {duplicated} duplicated, {missing} missing without reason")
-    return 1 if duplicated or missing or astray or any(row.heard_not_stored for row in rows) else 0
+    return 1 if duplicated or missing or impossible_times or any(row.heard_not_stored for row in rows) else 0
 
 
 def hostile(only: str, seconds: float) -> int:

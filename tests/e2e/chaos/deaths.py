@@ -5,13 +5,12 @@ import sqlite3
 import time
 from contextlib import closing
 
-from tests.e2e.chaos.site import ChaosSite
+from tests.e2e.chaos.site import UNDISTURBED_S, ChaosSite
 from tests.servers.waiting import wait_until
 
 AUTOSAVE = ("autosave_interval 5",)
 """Mosquitto's disk copy is then at most five seconds old; with the configuration in deploy/ it is at most a minute."""
 HELD_S = (2.0, 6.0)
-LIFE_S = (2.0, 3.5)
 
 
 def broker_killed(site: ChaosSite, times: int, chance: random.Random) -> None:
@@ -34,7 +33,7 @@ def collector_killed_between(site: ChaosSite, times: int, chance: random.Random)
     """
     (ledger,) = site.folder.glob("ledger-*.db")
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         with closing(sqlite3.connect(ledger, isolation_level=None, timeout=30)) as db:
             db.execute("BEGIN IMMEDIATE")
             wait_until(lambda: site.collector.said("not written"), "points are stored but not in the ledger", 30)

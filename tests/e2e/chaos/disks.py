@@ -72,10 +72,10 @@ def collector_on_full_disk(site: ChaosSite, seconds: int, _: random.Random) -> N
     site.collector.start()
     site.wait_for_polls()
     with filled(disk):
-        site.proxy.mood = "refuse"
+        site.proxy.mode = "refuse"
         time.sleep(seconds)
         assert not site.metric("dcim_collector_spool_durable"), "the disk was not full"
-        site.proxy.mood = "pass"
+        site.proxy.mode = "pass"
         time.sleep(SETTLE_S)
     time.sleep(SETTLE_S)
 

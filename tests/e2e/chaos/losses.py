@@ -8,14 +8,13 @@ import random
 import shutil
 import time
 
-from tests.e2e.chaos.site import ChaosSite
+from tests.e2e.chaos.site import UNDISTURBED_S, ChaosSite
 from tests.servers.mqtt_thread import take_session
 
 SMALL_QUEUE = ("max_queued_messages 1000",)
 """Mosquitto's default; the other scenarios have a larger one."""
 RARE_COPIES = ("autosave_interval 1800",)
 """Mosquitto's default: its copy on disk is half an hour old."""
-LIFE_S = (2.0, 3.5)
 
 
 def queue_too_small(site: ChaosSite, seconds: int, _: random.Random) -> None:
@@ -30,9 +29,9 @@ def session_deleted(site: ChaosSite, times: int, chance: random.Random) -> None:
     """While the collector is away, another client takes its name and asks for a clean session."""
     for _ in range(times):
         site.collector.kill()
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         take_session(site.collector_port, site.collector_id)
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.collector.start()
         site.wait_for_polls()
 
@@ -42,7 +41,7 @@ def broker_killed_with_old_copy(site: ChaosSite, times: int, chance: random.Rand
     for at in range(times):
         if at % 2 == 0:
             site.collector.kill()
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.broker.kill()
         site.broker.start()
         if at % 2 == 0:
@@ -54,7 +53,7 @@ def brokers_disk_wiped(site: ChaosSite, times: int, chance: random.Random) -> No
     """The broker comes back without sessions, queues and retained documents, while the collector is away."""
     for _ in range(times):
         site.collector.kill()
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.broker.replace()
         site.collector.start()
         site.wait_for_polls()
@@ -73,7 +72,7 @@ def broker_replaced(site: ChaosSite, seconds: int, _: random.Random) -> None:
 def collectors_machine_lost(site: ChaosSite, times: int, chance: random.Random) -> None:
     """The collector gets a new machine: no ledger, no outbox, and nobody there while it was set up. The database is another machine."""
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.collector.kill()
         for file in (
             *site.folder.glob("ledger-*"),
@@ -85,6 +84,6 @@ def collectors_machine_lost(site: ChaosSite, times: int, chance: random.Random) 
             else:
                 file.unlink()
         take_session(site.collector_port, site.collector_id)
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.collector.start()
         site.wait_for_polls()

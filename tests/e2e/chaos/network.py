@@ -17,28 +17,32 @@ from tests.e2e.chaos.site import ChaosSite, Process
 from tests.servers.process import find_program
 from tests.servers.waiting import wait_until
 
-IMPATIENT: dict[str, object] = {"keepalive_s": 5, "timeout_s": 5.0}
+SHORT_TIMEOUTS: dict[str, object] = {"keepalive_s": 5, "timeout_s": 5.0}
+# How long both sides may take to notice a dead connection, with the timeouts above.
 GIVE_UP_S = 60.0
-LIFE_S = (1.0, 3.0)
+# As `site.UNDISTURBED_S`, and how long packets are dropped beyond that; shorter, because no process has to start.
+UNDISTURBED_S = (1.0, 3.0)
+# One packet in ten.
 LOSS = ("-m", "statistic", "--mode", "random", "--probability", "0.1")
+# The state of an established connection in /proc/net/tcp.
 ESTABLISHED = "01"
 TO_BROKER, FROM_BROKER = "--dport", "--sport"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Connection:
     """One client's connection to the broker."""
 
     process: Process
     port: int
 
 
-def agent_line(site: ChaosSite) -> Line:
-    return Line(site.agent, site.agent_port)
+def agent_connection(site: ChaosSite) -> Connection:
+    return Connection(site.agent, site.agent_port)
 
 
-def collector_line(site: ChaosSite) -> Line:
-    return Line(site.collector, site.collector_port)
+def collector_connection(site: ChaosSite) -> Connection:
+    return Connection(site.collector, site.collector_port)
 
 
 @contextmanager
@@ -58,11 +62,11 @@ def rules(port: int, directions: tuple[str, ...], *rest: str) -> Iterator[None]:
             subprocess.run([*iptables, "-D", *rule], check=True, timeout=15)
 
 
-def impatient(site: ChaosSite, line: Line) -> None:
-    """Configure short timeouts, so that it notices a dead connection within seconds instead of half a minute."""
-    line.process.stop()
-    line.process.set("broker", IMPATIENT)
-    line.process.start()
+def use_short_timeouts(site: ChaosSite, connection: Connection) -> None:
+    """Give a client short timeouts, so that it notices a dead connection within seconds instead of half a minute."""
+    connection.process.stop()
+    connection.process.set("broker", SHORT_TIMEOUTS)
+    connection.process.start()
     site.wait_for_polls()
 
 
@@ -72,40 +76,40 @@ def open_ends(port: int) -> set[str]:
     return {fields[2] for fields in lines if fields[1].endswith(f":{port:04X}") and fields[3] == ESTABLISHED}
 
 
-def half_open(site: ChaosSite, line: Line, times: int, chance: random.Random) -> None:
+def half_open(site: ChaosSite, connection: Connection, times: int, chance: random.Random) -> None:
     """Packets are dropped silently, in both directions or one, until both sides have given up the connection."""
-    impatient(site, line)
+    use_short_timeouts(site, connection)
     for at in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         directions = ((TO_BROKER, FROM_BROKER), (TO_BROKER,), (FROM_BROKER,))[at % 3]
-        ends, said = open_ends(line.port), line.process.said("not connected")
+        ends, said = open_ends(connection.port), connection.process.said("not connected")
         assert ends
-        with rules(line.port, directions, "-j", "DROP"):
-            wait_until(lambda: line.process.said("not connected") > said, "the client has given up", GIVE_UP_S)  # noqa: B023 - asked at once
-            wait_until(lambda: not ends & open_ends(line.port), "the broker has given up", GIVE_UP_S)  # noqa: B023 - asked at once
-            time.sleep(chance.uniform(*LIFE_S))
+        with rules(connection.port, directions, "-j", "DROP"):
+            wait_until(lambda: connection.process.said("not connected") > said, "the client has given up", GIVE_UP_S)  # noqa: B023 - asked at once
+            wait_until(lambda: not ends & open_ends(connection.port), "the broker has given up", GIVE_UP_S)  # noqa: B023 - asked at once
+            time.sleep(chance.uniform(*UNDISTURBED_S))
         site.wait_for_polls()
 
 
 def agent_half_open(site: ChaosSite, times: int, chance: random.Random) -> None:
-    half_open(site, agent_line(site), times, chance)
+    half_open(site, agent_connection(site), times, chance)
 
 
 def collector_half_open(site: ChaosSite, times: int, chance: random.Random) -> None:
-    half_open(site, collector_line(site), times, chance)
+    half_open(site, collector_connection(site), times, chance)
 
 
 def reset(site: ChaosSite, times: int, chance: random.Random) -> None:
     """A reset reaches only one side of a connection: in turn client and broker, of agent and collector."""
-    lines = [agent_line(site), collector_line(site)]
-    for line in lines:
-        impatient(site, line)
+    connections = [agent_connection(site), collector_connection(site)]
+    for connection in connections:
+        use_short_timeouts(site, connection)
     for at in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
-        line, direction = lines[at // 2 % 2], (TO_BROKER, FROM_BROKER)[at % 2]
-        said = line.process.said("not connected")
-        with rules(line.port, (direction,), "-j", "REJECT", "--reject-with", "tcp-reset"):
-            wait_until(lambda: line.process.said("not connected") > said, "the client has noticed", GIVE_UP_S)  # noqa: B023 - asked at once
+        time.sleep(chance.uniform(*UNDISTURBED_S))
+        connection, direction = connections[at // 2 % 2], (TO_BROKER, FROM_BROKER)[at % 2]
+        said = connection.process.said("not connected")
+        with rules(connection.port, (direction,), "-j", "REJECT", "--reject-with", "tcp-reset"):
+            wait_until(lambda: connection.process.said("not connected") > said, "the client has noticed", GIVE_UP_S)  # noqa: B023 - asked at once
         site.wait_for_polls()
 
 

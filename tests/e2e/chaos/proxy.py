@@ -10,18 +10,21 @@ import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 
-Mood = Literal["pass", "refuse", "slow", "picky"]
+Mode = Literal["pass", "refuse", "slow", "refuse some"]
+# With "refuse some", one line in this many is refused, always the same ones.
 ONE_IN = 1000
+# Longer than the collector waits for the database (`timeout_s: 2.0` in site.py).
 SLOW_S = 3.0
+# Headers that are passed on.
 KEPT = ("content-type", "content-encoding", "authorization")
 
 
 class Proxy:
-    """Forwards to `target`. `mood` may be changed at any time; `disliked` are the lines that were refused for good."""
+    """Forwards to `target`. `mode` may be changed at any time; `refused_lines` are the lines that were refused for good."""
 
     def __init__(self, target: str) -> None:
-        self.mood: Mood = "pass"
-        self.disliked: set[str] = set()
+        self.mode: Mode = "pass"
+        self.refused_lines: set[str] = set()
         proxy = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -48,12 +51,12 @@ class Proxy:
 
     def forward(self, url: str, body: bytes, headers: dict[str, str]) -> int:
         """The status for the client. A slow answer comes too late, although the write was done."""
-        if self.mood == "refuse":
+        if self.mode == "refuse":
             return 503
-        if self.mood == "picky" and (bad := self._bad(body, headers)):
-            self.disliked |= bad
+        if self.mode == "refuse some" and (bad := self._bad(body, headers)):
+            self.refused_lines |= bad
             return 400
-        slow = self.mood == "slow"
+        slow = self.mode == "slow"
         kept = {name: value for name, value in headers.items() if name.lower() in KEPT}
         try:
             with urllib.request.urlopen(urllib.request.Request(url, body, kept, method="POST"), timeout=10) as answer:  # noqa: S310 - loopback
@@ -71,7 +74,7 @@ class Proxy:
         end, tag = f" {time_ms}", f",device={device},"
         return any(
             line.startswith("dcim_device,") and line.endswith(end) and tag in line.partition(" ")[0] + ","
-            for line in self.disliked
+            for line in self.refused_lines
         )
 
     def _bad(self, body: bytes, headers: dict[str, str]) -> set[str]:

@@ -26,11 +26,10 @@ from tests.e2e.chaos.losses import (
     session_deleted,
 )
 from tests.e2e.chaos.network import agent_half_open, collector_half_open, lossy, reset
-from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, ChaosSite, Process
+from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, UNDISTURBED_S, ChaosSite, Process
 from tests.servers.waiting import wait_until
 
-LIFE_S = (2.0, 3.5)
-"""Seconds that a process lives between two disturbances: long enough to start and to work."""
+# Longer than the broker's clients wait for an answer, so that they give up their connections.
 FROZEN_S = 12.0
 CLONE = "outbox-of-the-clone.db"
 # Right after it recognised its devices an agent still reads their identity; later every packet is a poll.
@@ -62,7 +61,7 @@ class Row:
     """The account of one scenario's messages.
 
     `came_again` arrived more than once but were stored once; `heard` is what a second subscriber received. A message that has a
-    number but is unknown to the ledger counts as missing. `astray` are rows with impossible times. `lost` are, for each kill of
+    number but is unknown to the ledger counts as missing. `impossible_times` are rows with impossible times. `lost` are, for each kill of
     the agent, the polls that the device answered but that never got a number.
     """
 
@@ -75,14 +74,14 @@ class Row:
     missing: int
     heard: int
     heard_not_stored: int
-    astray: int
+    impossible_times: int
     lost: tuple[int, ...]
     seconds: float
 
 
 def nothing(_: ChaosSite, times: int, chance: random.Random) -> None:
     for _at in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
 
 
 def kill_agent(site: ChaosSite, times: int, chance: random.Random) -> None:
@@ -91,24 +90,24 @@ def kill_agent(site: ChaosSite, times: int, chance: random.Random) -> None:
         wait_until(lambda: site.agent.said(" profile=") == DEVICES, "the agent knows its devices", 30)
         time.sleep(STARTED_S)
         only_polls_from = site.snmpd.packets()
-        time.sleep(chance.uniform(*LIFE_S) - STARTED_S)
+        time.sleep(chance.uniform(*UNDISTURBED_S) - STARTED_S)
         site.agent.kill()
         site.before_kills.append((only_polls_from + 1, site.snmpd.packets()))
         site.agent.start()
-    time.sleep(LIFE_S[1])
+    time.sleep(UNDISTURBED_S[1])
 
 
 def kill_collector(site: ChaosSite, times: int, chance: random.Random) -> None:
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.collector.kill()
         site.collector.start()
-    time.sleep(LIFE_S[1])
+    time.sleep(UNDISTURBED_S[1])
 
 
 def restart_broker(site: ChaosSite, times: int, chance: random.Random) -> None:
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.broker.restart()
 
 
@@ -119,30 +118,30 @@ def database_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
 
 
 def database_refuses(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    site.proxy.mood = "refuse"
+    site.proxy.mode = "refuse"
     time.sleep(seconds)
-    site.proxy.mood = "pass"
+    site.proxy.mode = "pass"
 
 
 def database_slow(site: ChaosSite, seconds: int, _: random.Random) -> None:
-    site.proxy.mood = "slow"
+    site.proxy.mode = "slow"
     time.sleep(seconds)
-    site.proxy.mood = "pass"
+    site.proxy.mode = "pass"
 
 
-def database_picky(site: ChaosSite, seconds: int, _: random.Random) -> None:
+def database_refuses_some(site: ChaosSite, seconds: int, _: random.Random) -> None:
     """The database refuses one point in a thousand for good; these must be in the dead-letter file, and all others stored."""
-    site.proxy.mood = "picky"
+    site.proxy.mode = "refuse some"
     time.sleep(seconds)
-    assert site.proxy.disliked, "too short: nothing was refused"
+    assert site.proxy.refused_lines, "too short: nothing was refused"
     entries = [json.loads(line) for line in site.dead_letters.read_text(encoding="utf-8").splitlines()]
     assert entries, "what was refused is not in the dead-letter file"
 
 
 def collector_killed_without_database(site: ChaosSite, times: int, chance: random.Random) -> None:
-    site.proxy.mood = "refuse"
+    site.proxy.mode = "refuse"
     kill_collector(site, times, chance)
-    site.proxy.mood = "pass"
+    site.proxy.mode = "pass"
 
 
 def broker_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
@@ -154,7 +153,7 @@ def broker_away(site: ChaosSite, seconds: int, _: random.Random) -> None:
 def broker_frozen(site: ChaosSite, times: int, chance: random.Random) -> None:
     """The broker is stopped (SIGSTOP): connections stay open, but nothing is answered."""
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         os.kill(site.broker.pid, signal.SIGSTOP)
         time.sleep(FROZEN_S)
         os.kill(site.broker.pid, signal.SIGCONT)
@@ -168,17 +167,17 @@ def agent_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
     site.broker.start()
     time.sleep(seconds / 2)
     limit_files(site.agent.pid, resource.RLIM_INFINITY)
-    time.sleep(LIFE_S[1])
+    time.sleep(UNDISTURBED_S[1])
 
 
 def collector_disk_full(site: ChaosSite, seconds: int, _: random.Random) -> None:
     """Neither the database nor the disk accepts anything, so the broker must keep the messages."""
     limit_files(site.collector.pid, 4096)
-    site.proxy.mood = "refuse"
+    site.proxy.mode = "refuse"
     time.sleep(seconds)
-    site.proxy.mood = "pass"
+    site.proxy.mode = "pass"
     limit_files(site.collector.pid, resource.RLIM_INFINITY)
-    time.sleep(LIFE_S[1])
+    time.sleep(UNDISTURBED_S[1])
 
 
 def limit_files(pid: int, size_bytes: int) -> None:
@@ -190,20 +189,20 @@ def outbox_torn(site: ChaosSite, times: int, chance: random.Random) -> None:
     """The agent is killed with messages in its outbox, and one or two of its files are cut at a random place."""
     for _ in range(times):
         site.broker.stop()
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         site.agent.kill()
         files = sorted((site.folder / "outbox.db.segments").glob("*.seg"))
         for file in chance.sample(files, min(len(files), chance.randint(1, 2))):
             os.truncate(file, int(file.stat().st_size * chance.random()))
         site.broker.start()
         site.agent.start()
-        time.sleep(LIFE_S[1])
+        time.sleep(UNDISTURBED_S[1])
 
 
 def republish_shuffled(site: ChaosSite, times: int, chance: random.Random) -> None:
     """Everything received so far is published again in random order."""
     for _ in range(times):
-        time.sleep(chance.uniform(*LIFE_S))
+        time.sleep(chance.uniform(*UNDISTURBED_S))
         messages = list(site.witness.messages)
         chance.shuffle(messages)
         site.witness.republish(messages)
@@ -251,7 +250,7 @@ SCENARIOS = (
     Scenario("database away, seconds", database_away, 600),
     Scenario("database says 503, seconds", database_refuses, 30, 4),
     Scenario("database answers too late, seconds", database_slow, 30),
-    Scenario("database refuses one point in 1000, seconds", database_picky, 30),
+    Scenario("database refuses one point in 1000, seconds", database_refuses_some, 30),
     Scenario("collector killed while the database says 503", collector_killed_without_database, 10),
     Scenario("agent's disk full, seconds", agent_disk_full, 20),
     Scenario("collector's disk full and no database, seconds", collector_disk_full, 20),
@@ -298,7 +297,7 @@ def play(scenario: Scenario, times: int, folder: Path, seed: int) -> Row:
         missing=account.missing + (0 if scenario.loses_ledger else max(0, site.numbered() - account.produced)),
         heard=seen.heard,
         heard_not_stored=seen.heard_not_stored,
-        astray=seen.astray,
+        impossible_times=seen.impossible_times,
         lost=seen.lost,
         seconds=time.monotonic() - began,
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.bench_site import AGENT, write_agent
 from rackflow.outbox.mark import Mark, MarkFile
+from tests.e2e.chaos.counters import AGENT, write_agent
 from tests.e2e.chaos.proxy import Proxy
 from tests.e2e.chaos.witness import Witness
 from tests.servers.captures import REPOSITORY
@@ -24,14 +24,19 @@ from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers, request
 
+# 100 polls a second: enough that a kill meets messages at every stage.
 DEVICES = 20
 INTERVAL_S = 0.2
+UNDISTURBED_S = (2.0, 3.5)
+"""Seconds between two disturbances: long enough for a process to start and to work, and random, so that it is met in different states."""
 DRAIN_S = 600.0
+"""How long a backlog may take to be stored; only a hang takes longer, on a busy machine, too."""
 SETTLE_S = 5.0
+"""How long missing messages must stay missing before they count: collectors report every 2 s what is stored."""
 RECOVERY_S = 90.0
 """After a few failed connections an agent waits for up to 30 s; a loaded machine needs more."""
 JUST_POLLED = 600
-"""Messages that an agent that polls may still have: those of the 2 s until the collector's word about them, and as many again."""
+"""Messages that an agent that polls may still have: those of the 2 s until the collector reports them as stored, and as many again."""
 BACK_MS, AHEAD_MS = 2 * 3600 * 1000, 600_000
 """How far before the beginning and after the end of a scenario its rows may lie: an agent's clock may be an hour wrong."""
 
@@ -51,7 +56,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Witnessed:
-    """What database, device and second subscriber show: rows, rows with impossible times, batches received.
+    """What database, device and second subscriber show: rows, repeated ones, rows with impossible times, batches received.
 
     Each poll is one packet, and its reading is snmpd's own count of packets (snmpInPkts). So every packet before a kill of the agent
     must have its count stored; `lost` is how many have not, per kill.
@@ -59,7 +64,7 @@ class Witnessed:
 
     rows: int
     repeated: int
-    astray: int
+    impossible_times: int
     heard: int
     heard_not_stored: int
     lost: tuple[int, ...]
@@ -190,8 +195,8 @@ class ChaosSite:
         wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready", 30)
         self.agent.start()
         wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
-        # Until a collector has spoken for the first time, an agent deletes what the broker has had for 90 s: there may be none.
-        wait_until(lambda: self.witness.words > 0, "the collector has said what is stored", 30)
+        # Until a collector has reported for the first time, an agent deletes what the broker has had for 90 s: there may be no collector.
+        wait_until(lambda: self.witness.reports > 0, "the collector has said what is stored", 30)
 
     def wait_for_polls(self) -> None:
         """Wait until new polls are stored."""
@@ -244,7 +249,7 @@ class ChaosSite:
         return Witnessed(
             rows=len(rows),
             repeated=len(rows) - len(distinct) + len(counts) - len(set(counts)),
-            astray=sum(row["time"] not in possible for row in rows),
+            impossible_times=sum(row["time"] not in possible for row in rows),
             heard=len(heard),
             heard_not_stored=sum(not self.proxy.excuses(*batch) for batch in missed),
             lost=tuple(len(set(range(first, last)).difference(counts)) for first, last in self.before_kills),

@@ -13,13 +13,16 @@ from rackflow.catalogue import POLL_SECONDS
 from tests.e2e.chaos.scenarios import broker_away, database_refuses
 from tests.e2e.chaos.site import DEVICES, ChaosSite
 
+# Times the default rate: two hours then are as much work as nearly two days.
 RATE = 20
 SAMPLE_S = 30.0
+# Outages of broker and database in turn: what they leave behind must not add up either.
 OUTAGE_EVERY_S = 600.0
 OUTAGE_S = 30
 WARM_SHARE = 0.2
 """Share of the run that is not judged: caches fill, and files reach their size."""
 GROWTH = 0.05
+"""Growth that still counts as none. A chosen value: smaller ones fail by chance."""
 SLACK = {"memory MB": 2.0, "descriptors": 2.0, "threads": 2.0, "disk MB": 2.0}
 """Growth that is allowed in addition to `GROWTH`: the resolution of each measurement."""
 

@@ -9,8 +9,9 @@ from paho.mqtt.properties import Properties
 
 from tests.servers.mqtt_thread import leave
 
+# How long the broker keeps its session: longer than any scenario keeps it away.
 SESSION_S = 3600
-# The topics of a collector's word.
+# The topics of collectors' reports of what is stored.
 STORED = "rackflow/v1/+/+/stored/+"
 
 
@@ -25,8 +26,8 @@ class Witness:
         self._listens = listens
         self.batches: set[tuple[str, int]] = set()
         self.messages: list[tuple[str, bytes]] = []
-        self.words = 0
-        """Documents with which a collector told what is stored."""
+        self.reports = 0
+        """How often a collector has reported what is stored."""
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="witness", protocol=paho.MQTTv5)
         self._client.on_message = self._on_message
         self._client.on_connect = self._on_connect
@@ -43,7 +44,7 @@ class Witness:
 
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:  # noqa: ARG002
         if paho.topic_matches_sub(STORED, message.topic):
-            self.words += 1
+            self.reports += 1
             return
         self.messages.append((message.topic, bytes(message.payload)))
         document = json.loads(message.payload)

@@ -97,7 +97,7 @@ def test_a_scenario_begins_and_ends_its_faults_in_time(tmp_path: Path) -> None:
     timeline.plan(load_scenario(path).faults)
     seen = []
     for now in range(0, 101, 5):
-        begin, end = timeline.due(now)
+        begin, end = timeline.take_due(now)
         for fault in begin:
             timeline.begin(fault, now)
         seen += [(now, "begin", each.fault) for each in begin] + [(now, "end", each.fault.fault) for each in end]

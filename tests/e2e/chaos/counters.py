@@ -1,4 +1,4 @@
-"""The site of the polling benchmark: one net-snmp agent with 20 objects, and the configurations of Rackflow and snmp_exporter."""
+"""An agent that polls 20 counters of one net-snmp daemon as often as it is told, and a profile for them."""
 
 from pathlib import Path
 
@@ -70,16 +70,4 @@ def write_agent(
     }
     path = folder / f"agent-{kind}.yaml"
     path.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return path
-
-
-def write_exporter(folder: Path) -> Path:
-    """The module of snmp_exporter for the same 20 objects."""
-    metrics = [
-        {"name": f"bench_counter_{at}", "oid": oid.removesuffix(".0"), "type": "counter", "help": "A counter."}
-        for at, oid in enumerate(OIDS)
-    ]
-    module = {"get": OIDS, "metrics": metrics, "version": 2, "auth": {"community": "public"}}
-    path = folder / "snmp.yml"
-    path.write_text(yaml.safe_dump({"bench": module}, sort_keys=False), encoding="utf-8")
     return path
