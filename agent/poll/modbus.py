@@ -157,7 +157,7 @@ class ModbusPoller:
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
-        self._orders.begin(self._plan, found.raw)
+        self._orders.begin(self._plan)
         self._orders.hide(found.raw)
         self._power_check.begin(self._plan, found.raw)
         self._unfinished = self._last_poll_failed = False
@@ -206,7 +206,6 @@ class ModbusPoller:
         return readings
 
     async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
-        self._orders.update(raw)
         while True:
             self._orders.hide(raw)
             readings = (

@@ -8,7 +8,7 @@ and are read as before. Pure.
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from agent.modbus import Block, Field, WordOrder, decode
@@ -24,8 +24,6 @@ IMPOSSIBLE, ODD, USUAL = 0, 1, 2
 # Votes for another order that suffice without a number that is impossible in the profile's order. One may come by chance: a counter of
 # more than 16 million looks smaller with its words swapped once in 256.
 MIN_VOTES: Final = 2
-# A number that changes more than this between two polls is looked at in the other orders. Chosen; loads seldom do that.
-JUMP: Final = 4.0
 # Raw numbers beyond it are odd: of a load none is so large, and a counter gets there after years. With less than this they are usual.
 LARGE: Final = 2**24
 # Floats closer to 0 than this are odd: the noise of a meter without load, or two words swapped. Chosen.
@@ -42,8 +40,6 @@ class WordOrders:
     def __init__(self, device: str) -> None:
         self._device = device
         self._answers: dict[Block, Sequence[int]] = {}
-        # By reference: the last number, in the order that the unit seems to have.
-        self._last: dict[str, RawValue] = {}
         # By reference of a number in several registers: what reads it.
         self._readers: dict[str, list[_Reader]] = {}
         self._keys: dict[str, set[str]] = {}
@@ -60,8 +56,8 @@ class WordOrders:
             registers  # behind the others, of which a block that was split may have the same registers
         )
 
-    def begin(self, plan: Plan, raw: Mapping[str, RawValue]) -> None:
-        """Look at the long numbers of this plan from now on. `raw` are its first answers, of which the registers are known."""
+    def begin(self, plan: Plan) -> None:
+        """Look at the long numbers of this plan from now on, and at those that were answered while it was made."""
         self._readers, self._keys, self._groups, self._bad = {}, {}, {}, set()
         fields = (each for part in plan.classes.values() for block in part.blocks for each in block.fields)
         for each in fields:
@@ -70,38 +66,7 @@ class WordOrders:
         refs: set[str] = set().union(*self._groups.values())
         for slot in (slot for part in plan.classes.values() for slot in part.slots) if refs else ():
             self._add(slot, refs)
-        self._judge()
-        self._last = {ref: raw.get(ref) for ref in self._readers}
-        for ref, (each, words) in self._long_numbers().items() if self._contradicted else ():
-            self._last[ref] = decode(words, each.kind, self._contradicted.get(each.order, each.order))
-
-    def update(self, raw: Mapping[str, RawValue]) -> None:
-        """Notice that somebody has chosen another order: a number jumps, and in that order it is about what it was.
-
-        What was answered before counts no more then. By chance a load that is switched on looks so once in fifty times, and is then
-        missing for one poll.
-        """
-        long_numbers = self._long_numbers() if self._contradicted else {}
-        for ref, before in self._last.items():
-            now = raw.get(ref)
-            if long_numbers and now is not None and ref in long_numbers:
-                each, words = long_numbers[ref]
-                now = decode(words, each.kind, self._contradicted.get(each.order, each.order))
-            if now == before or now is None:
-                continue
-            if _jumps(before, now) and (chosen := self._order_without_jump(ref, before)):
-                each, other = chosen
-                self._answers = {
-                    block: words
-                    for block, words in self._answers.items()
-                    if any(field.ref in raw for field in block.fields)
-                }
-                more = {} if other == each.order else {each.order: other}
-                self._contradict(
-                    {order: best for order, best in self._contradicted.items() if order != each.order} | more
-                )
-                return
-            self._last[ref] = now
+        self._judge(self._readers.keys())
 
     def hide(self, raw: dict[str, RawValue]) -> None:
         """Take out of a poll's answers the numbers whose order is in doubt, so that another source may stand in for them."""
@@ -111,14 +76,14 @@ class WordOrders:
     def reject(self, readings: Readings, raw: dict[str, RawValue]) -> bool:
         """Give the hidden numbers their reason. Whether this poll has shown another order, so that it must be normalised again.
 
-        Somebody may choose another order while the unit is polled. Then a number becomes impossible that was not so before, and all
-        are looked at; as long as the order is in doubt, with each poll.
+        Somebody may choose another order while the unit is polled. Then a number becomes odd, or impossible that was not so before, and
+        those of this poll are looked at; as long as the order is in doubt, with each poll. One odd number alone proves nothing.
         """
         known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
         bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
-        if self._contradicted or bad - self._bad:
-            self._judge()
+        if self._contradicted or bad - self._bad or any(_is_odd(raw.get(ref)) for ref in self._readers):
+            self._judge(raw.keys())
         for key in bad if before or self._contradicted else ():
             if readings.bad[key] == "null":
                 readings.bad[key] = "decode"
@@ -134,10 +99,10 @@ class WordOrders:
             if decoder.ref in used and decoder.is_number and not decoder.words and not decoder.parts:
                 self._readers.setdefault(decoder.ref, []).append((decoder, slot.metric))
 
-    def _judge(self) -> None:
+    def _judge(self, refs: Collection[str]) -> None:
         votes: dict[WordOrder, dict[WordOrder, int]] = {}
         proofs: dict[WordOrder, set[WordOrder]] = {}
-        for ref, (each, words) in self._long_numbers().items():
+        for ref, (each, words) in self._long_numbers(refs).items():
             grades = _grades(each, words, self._readers[ref])
             for other in ORDERS if grades else ():
                 difference = grades[other] - grades[each.order]
@@ -167,32 +132,13 @@ class WordOrders:
                     order,
                 )
 
-    def _order_without_jump(self, ref: str, before: RawValue) -> tuple[Field, WordOrder] | None:
-        each, words = self._long_numbers().get(ref, (None, ()))
-        if each is None or len(words) < each.words or _is_mark(each, words, self._readers[ref]):
-            return None
-        now = self._contradicted.get(each.order, each.order)
-        found = (order for order in ORDERS if order != now and _is_near(before, decode(words, each.kind, order)))
-        order = next(found, None)
-        return None if order is None else (each, order)
-
-    def _long_numbers(self) -> dict[str, tuple[Field, Sequence[int]]]:
+    def _long_numbers(self, refs: Collection[str]) -> dict[str, tuple[Field, Sequence[int]]]:
         found: dict[str, tuple[Field, Sequence[int]]] = {}
         for block, registers in self._answers.items():
             for each in block.fields:
-                if each.ref in self._readers:
+                if each.ref in self._readers and each.ref in refs:
                     found[each.ref] = each, registers[each.offset : each.offset + each.words]
         return found
-
-
-def _jumps(before: RawValue, now: RawValue) -> bool:
-    if not isinstance(before, int | float) or not isinstance(now, int | float) or not before or not now:
-        return False
-    return not 1 / JUMP <= now / before <= JUMP
-
-
-def _is_near(before: RawValue, other: RawValue) -> bool:
-    return isinstance(other, int | float) and bool(other) and not _jumps(before, other)
 
 
 def _grades(each: Field, words: Sequence[int], readers: Iterable[_Reader]) -> dict[WordOrder, int]:
@@ -218,13 +164,17 @@ def _grade(each: Field, words: Sequence[int], order: WordOrder, decoder: Decoder
     number = decode(words, each.kind, order)
     if not isinstance(number, int | float) or decoder.is_sentinel(number):
         return IMPOSSIBLE
-    if isinstance(number, int) and number and not number % 2**16:
-        return IMPOSSIBLE  # chance makes one number in 65,536 so, two swapped words every number below 65,536
     value = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
     value = abs(value) if decoder.absolute or metric.magnitude else value
     windows = decoder.expect or metric.expect
     within = not windows or any(low <= value <= high for low, high in windows)
     if not math.isfinite(value) or not metric.plausible(value) or not within:
         return IMPOSSIBLE
-    is_odd = abs(number) >= LARGE or 0 < abs(number) < TINY
-    return ODD if is_odd else USUAL
+    return ODD if _is_odd(number) else USUAL
+
+
+def _is_odd(number: RawValue) -> bool:
+    """Also whole multiples of 65,536: one number in 65,536 is so by chance, and with two words swapped every number below 65,536."""
+    if not isinstance(number, int | float) or not number:
+        return False
+    return abs(number) >= LARGE or abs(number) < TINY or (isinstance(number, int) and not number % 2**16)
