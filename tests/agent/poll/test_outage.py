@@ -11,7 +11,7 @@ from agent.profile import Profile, load_profiles, parse_profile
 from agent.profile.schema import When
 from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
-from rackflow.catalogue import POLL_SECONDS
+from rackflow.catalogue import POLL_SECONDS, catalogue
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable
 from tests.agent.made_up_devices import healthy_device
@@ -77,8 +77,8 @@ async def polled(poller: DevicePoller) -> Readings:
 
 def lost(before: Readings, after: Readings) -> set[str]:
     """What is not as it was. A made-up current and power may contradict each other, which is noticed at one of the polls."""
-    values = after.values
-    return {key for key, value in before.values.items() if values.get(key) != value and after.bad.get(key) != "range"}
+    measured = {key: value for key, value in before.values.items() if not catalogue()[key.partition("{")[0]].derived}
+    return {key for key, value in measured.items() if after.values.get(key) != value and after.bad.get(key) != "range"}
 
 
 def said(readings: Readings) -> set[str]:
