@@ -20,8 +20,8 @@ MAX_RATIO: Final = 3.0
 # How many judgements in a row must find a contradiction if current and power are read in different polls: a load that rises between
 # the two polls must not get its current rejected.
 CONTRADICTIONS: Final = 2
-# A wrong scale or transformer ratio changes only when somebody sets it, so lines are checked this often. Checking at each poll cost 7 %
-# of the polls of a strip with many phases.
+# A wrong scale or transformer ratio changes only when somebody sets it, so all lines are checked this often, and one of them at each poll.
+# Checking all at each poll cost 7 % of the polls of a strip with many phases.
 CHECK_EVERY_S: Final = 600.0
 # Below these, rounding to whole amperes or watts can make up the whole difference. Chosen.
 MIN_AMPERES: Final = 2.0
@@ -88,12 +88,12 @@ class PowerCheck:
                 self._contradicted[line] = CONTRADICTIONS
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
-        """Move contradicting readings to `bad`, as `range`. Lines are checked every ten minutes, and at each poll once one contradicts."""
+        """Move contradicting readings to `bad` (`range`). All lines are checked every ten minutes, at each poll once one contradicts."""
         if not self._judged:
             return
         self._last[poll] = readings.values
         if (left := self._polls_left.get(poll)) is not None:
-            if left and not self._contradicted:
+            if left and not self._contradicted and not self._one_contradicts(poll, left):
                 self._polls_left[poll] = left - 1
             else:
                 self._judge(poll)
@@ -101,6 +101,18 @@ class PowerCheck:
         for line, count in self._contradicted.items():
             if count >= CONTRADICTIONS:
                 self._reject_line(line, readings)
+
+    def _one_contradicts(self, poll: PollClass, turn: int) -> bool:
+        """Whether the line whose turn it is contradicts: somebody who switches kilowatts to watts does it for all lines at once."""
+        lines = self._judged[poll]
+        line = lines[turn % len(lines)]
+        values = {
+            key: value
+            for key in (line.volts, line.amperes, line.watts, line.voltamperes)
+            for last in self._last.values()
+            if (value := last.get(key)) is not None
+        }
+        return line.contradicts(values)
 
     def _judge(self, poll: PollClass) -> None:
         values = dict(self._rejected)

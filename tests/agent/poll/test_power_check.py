@@ -181,3 +181,11 @@ async def test_a_meter_whose_current_has_its_words_the_other_way_round_gives_its
     power, current = (f"dcim_meter_{name}{{phase=L1,role=other}}" for name in ("phase_power_watts", "current_amperes"))
     assert readings.values == {"dcim_meter_voltage_volts{phase=L1,role=other}": 230.0, power: 1100.0}
     assert readings.bad == {current: "decode"}
+
+
+def test_a_switch_from_watts_to_kilowatts_is_noticed_by_the_next_poll() -> None:
+    """2,300 W are 2 then; without this until the next look at all lines, ten minutes later."""
+    good = {VOLTS: 230.0, AMPERES: 10.0, WATTS: 2300.0, VA: 2300.0}
+    switched = good | {WATTS: 2.0, VA: 2.0}
+    assert rejected(plan_of(), ("normal", good), ("normal", switched)) == {AMPERES, WATTS, VA}
+    assert rejected(plan_of(), ("normal", good), ("normal", switched), ("normal", good)) == set()

@@ -11,6 +11,7 @@ import pytest
 from agent.profile import RawValue, Slot, load_profiles, normalise_answers, plan_device
 from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS
 from tests.agent.made_up_devices import healthy_device
+from tests.agent.varied_devices import healthy
 
 
 @dataclass(frozen=True)
@@ -181,3 +182,25 @@ def test_a_float_of_volts_is_that_many_volts_or_no_value_whatever_the_family_cou
     volts = [each for each in numbers if each.slot.metric.unit == "volts"]
     assert len(volts) > 200
     assert {each.read(230.1) for each in volts} <= {230.1, None}
+
+
+def test_a_code_that_the_mib_does_not_know_is_no_state_and_no_number() -> None:
+    """0 of a TruthValue that is told as 0 and 1, a code that a later firmware has, half of one, a word."""
+    tried, told = 0, []
+    for family in SNMP:
+        device = healthy(SHIPPED[family].loaded())
+        for slot in (slot for part in device.planned().classes.values() for slot in part.slots):
+            (first, *others) = slot.decoders
+            codes = first.states or first.numbers
+            if not codes or others or first.bits or first.words:
+                continue
+            gate = {slot.gate.ref: next(iter(slot.gate.allowed))} if slot.gate else {}
+            for odd in (0, max(codes) + 1, 99, -1, 1.5, b"unknown", b""):
+                if odd in codes:
+                    continue
+                tried += 1
+                found = normalise_answers([slot], {**device.cells, **gate, first.ref: odd})
+                if found.values or found.states:
+                    told.append((family, slot.key, odd))
+    assert told == []
+    assert tried > 3000
