@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little", "big-swapped", "little-swapped")
 # How much a number looks like a reading.
 IMPOSSIBLE, ODD, USUAL = 0, 1, 2
-# Votes for another order that suffice without a number that is impossible in the profile's order. One may come by chance: a counter of
-# more than 16 million looks smaller with its words swapped once in 256.
+# Votes for another order that suffice. One may come by chance: a counter of more than 16 million looks smaller with its words swapped
+# once in 256. And one odd number must not cost the others their readings.
 MIN_VOTES: Final = 2
 # Raw numbers beyond it are odd: of a load none is so large, and a counter gets there after years. With less than this they are usual.
 LARGE: Final = 2**24
@@ -101,19 +101,16 @@ class WordOrders:
 
     def _judge(self, refs: Collection[str]) -> None:
         votes: dict[WordOrder, dict[WordOrder, int]] = {}
-        proofs: dict[WordOrder, set[WordOrder]] = {}
         for ref, (each, words) in self._long_numbers(refs).items():
             grades = _grades(each, words, self._readers[ref])
             for other in ORDERS if grades else ():
                 difference = grades[other] - grades[each.order]
                 counted = votes.setdefault(each.order, {})
                 counted[other] = counted.get(other, 0) + (difference > 0) - (difference < 0)
-                if grades[each.order] == IMPOSSIBLE and grades[other] == USUAL:
-                    proofs.setdefault(each.order, set()).add(other)
         found: dict[WordOrder, WordOrder] = {}
         for order, counted in votes.items():
             best = max(counted, key=lambda other: counted[other])
-            if counted[best] >= (1 if best in proofs.get(order, ()) else MIN_VOTES):
+            if counted[best] >= MIN_VOTES:
                 found[order] = best
         for order, known in self._contradicted.items():
             # Once in doubt, the profile's order has to look better again.
