@@ -83,7 +83,7 @@ async def test_one_number_that_could_be_swapped_is_read_where_no_other_speaks_fo
             ]
             assert wrong == [], (name, each)
             looked_at += any(value > 0 and "_total" in key for key, value in found.values.items())
-    assert looked_at > 5
+    assert looked_at > 2  # families whose counters are uint32
 
 
 async def test_the_order_is_told_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
