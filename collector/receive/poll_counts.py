@@ -140,7 +140,8 @@ class PollCounts:
                 yield
             if self.enrolled.get(who) is not device:
                 continue  # forgotten during another's turn
-            self._expect_device(who, device, min(now_s, device.until_s + longest_s))
+            # Up to a full hour, so that the next part does not touch the same one again.
+            self._expect_device(who, device, min(now_s, (device.until_s + longest_s) // HOUR_S * HOUR_S))
             named = configured.get(who[:2])
             is_gone = named is not None and who.device not in named and who.device != who.agent
             # Only once all of its time is counted.

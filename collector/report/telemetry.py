@@ -4,7 +4,7 @@ Availability is answered polls divided by expected polls, not by received polls:
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from collector.ledger import EpochAccount, born_ms

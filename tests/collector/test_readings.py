@@ -169,7 +169,9 @@ def test_labels_that_churn_have_no_family_of_batches_found_anew() -> None:
     keys = SeriesKeys(limit_bytes=160 * series_bytes(LOOP.format("00000")))
     usual = batch(values={SUPPLY: 32.0, FLOW: 0.1}, states={PUMP: "running"})
     kept, _ = keys.layout(usual)
-    first, _ = keys.layout(churning := msgspec.structs.replace(batch(values={LOOP.format("00000"): 20.0}), agent="jobs"))
+    first, _ = keys.layout(
+        churning := msgspec.structs.replace(batch(values={LOOP.format("00000"): 20.0}), agent="jobs")
+    )
     assert keys.layout(churning)[0] is first
     for number in range(1000):
         keys.layout(msgspec.structs.replace(batch(values={LOOP.format(f"{number:05d}"): 20.0}), agent="jobs"))

@@ -275,9 +275,8 @@ class Emissions:
         """
         facility = sorted(filter(is_source, accounts.quantities))
         needs = [*facility, *accounts.contracts]
-        if self.until_hour > now_hour + 1:
-            # The clock was ahead, and nothing would be added until it gets there again. The present hour may be added already.
-            self.until_hour = now_hour + 1
+        # Where the clock was ahead, nothing would be added until it gets there again. The present hour may be added already.
+        self.until_hour = min(self.until_hour, now_hour + 1)
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
             entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
