@@ -121,6 +121,14 @@ def test_contracted_energy_counts_in_its_own_hour_and_what_is_beyond_the_load_is
     assert of_month(rows, "carbon_free_energy").value is None  # of two hours of 24
 
 
+def test_more_contracted_energy_than_was_used_makes_no_renewable_energy_factor_above_one() -> None:
+    """ISO/IEC 30134-3 ends at 1."""
+    start = at("2026-10-01T00:00+00:00")
+    rows = report({start + each: hour(facility=10, contract=27) for each in range(744)})
+    assert of_month(rows, "energy_contracted").value == near(27 * 744)
+    assert of_month(rows, "ref").value == near(1.0)
+
+
 @pytest.mark.parametrize(("lacking", "is_known"), [(373, False), (372, True), (0, True)])
 def test_a_ratio_of_less_than_half_of_the_month_is_unknown_and_sums_are_told(lacking: int, is_known: bool) -> None:  # noqa: FBT001 - a case
     start = at("2026-10-01T00:00+00:00")

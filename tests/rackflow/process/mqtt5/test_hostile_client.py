@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
+import uvloop
 
 from agent.publish.publisher import Publisher
 from agent.self_metrics import Counters
@@ -196,6 +199,53 @@ async def test_an_answered_ping_is_followed_by_the_next() -> None:
         await server.say(b"\xd0\x00")
         await eventually(lambda: bytes(server.heard).endswith(PINGREQ_PACKET * 2), "another one")
         assert client.is_open
+
+
+class LatePings:
+    """A broker in a thread: it answers a ping once this process stands still, so that its answer and the timer are due together."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
+        self.pings = 0
+        self.stands_still = threading.Event()
+        self.thread = threading.Thread(target=self._serve)
+
+    def _serve(self) -> None:
+        one, _ = self.socket.accept()
+        with one, contextlib.suppress(ConnectionError):
+            one.recv(65536)
+            one.sendall(b"\x20\x06\x00\x00\x03\x13\x00\x01")  # a keepalive of 1 s
+            while one.recv(65536) == PINGREQ_PACKET:
+                self.pings += 1
+                one.sendall(b"\x30\x05\x00\x01a\x00x")
+                self.stands_still.wait(30)
+                self.stands_still.clear()
+                one.sendall(b"\xd0\x00")
+
+
+def test_a_ping_that_was_answered_while_this_process_stood_still_costs_no_connection() -> None:
+    """The loop of agent and collector looks at its timers before its sockets; the second time is as good as the first."""
+    server = LatePings()
+
+    def stand_still(_: Received) -> None:
+        if server.pings < 3:  # it goes on after two
+            server.stands_still.set()
+            time.sleep(1.2)  # for longer than the keepalive
+
+    async def stand_still_twice() -> None:
+        client = MqttClient(Broker(port=server.port, timeout_s=20), "one", Callbacks(received=stand_still))
+        async with client:
+            await eventually(lambda: server.pings == 3 or not client.is_open, "it goes on")
+            assert client.is_open
+            server.stands_still.set()
+
+    server.thread.start()
+    try:
+        uvloop.run(stand_still_twice())
+    finally:
+        server.socket.close()
+        server.thread.join(30)
 
 
 @pytest.mark.parametrize(
