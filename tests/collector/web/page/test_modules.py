@@ -281,8 +281,8 @@ def test_a_patch_without_its_document_is_refused(ask: Ask) -> None:
 
 def test_no_problem_is_counted_as_none_before_every_device_was_looked_at(ask: Ask) -> None:
     """After a restart, problems of before may go on: 0 would be read as well, and a number that is there is said."""
-    script = """return [{}, { problems: { complete: false } }, { site: { problems: { complete: false } } }, { site: { devices: { known: 0 } } },
-      { problems: { complete: false, causes: ['p'], problems: { p: problem() } } }]
+    script = """return [{}, { problems: { complete: false } }, { site: { problems: { complete: false } } },
+      { site: { devices: { known: 0 } } }, { problems: { complete: false, causes: ['p'], problems: { p: problem() } } }]
       .map((more) => shown(problems.problemColumn(make(more))).querySelector('#problems-title').textContent);"""
     assert ask(script) == [
         "Problems \u00b7 0",
