@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from agent.profile import Profile, load_profiles
 from agent.readings import Identified, Readings
 from rackflow.errors import ConfigError
 from rackflow.process.commands import port_number, print_error, print_lines, print_skipped_lines, show_examples
-from rackflow.process.config import check_config
+from rackflow.process.config import NAME_PATTERN, check_config
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 
 PROFILE_HELP = "device family, as `profiles` lists it (default auto: an SNMP device says itself what it is)"
@@ -95,7 +96,9 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
         raise ConfigError(
             f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
         )
-    described = {"id": "device", "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
+    # Its address is its name in every message, where it can be one.
+    name = arguments.device if re.fullmatch(NAME_PATTERN, arguments.device) else "device"
+    described = {"id": name, "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
     # Outlets are included: whoever reads a single device wants to see all its readings.
     described["outlets"] = True
     if arguments.protocol == "snmp":

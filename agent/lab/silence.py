@@ -4,7 +4,14 @@ SNMP does not tell a wrong community from an unused address: a device drops what
 4.1). So everything that looks the same from here is listed, in the order in which it is most often the reason.
 """
 
-from rackflow.errors import DeviceAuthError, DeviceError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import (
+    DeviceAuthError,
+    DeviceError,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+    ResolveError,
+)
 
 SNMP_SILENCE = (
     "community: a device drops a request with a wrong one; it is case-sensitive, and --community or the credential gives it",
@@ -20,6 +27,8 @@ MODBUS_SILENCE = (
     "firewall: TCP port {port} must be open from here to the device",
     "port: the device may listen on another one (--port)",
 )
+# Exceptions of a gateway whose device does not answer (Modbus Application Protocol V1.1b3, section 7).
+NO_UNIT_BEHIND = frozenset({10, 11})
 
 
 def silence(protocol: str, port: int | None) -> list[str]:
@@ -37,9 +46,14 @@ def explanation(error: DeviceError, protocol: str, port: int | None) -> str:
     """What to look at after this error; empty if the error says it itself."""
     if isinstance(error, DeviceTimeout):
         return "\n".join(["no answer looks the same for each of these reasons:", *silence(protocol, port)])
+    # A name that nobody resolves was never looked for on any network; the error says what to check.
+    if isinstance(error, DeviceUnreachable) and isinstance(error.__cause__, ResolveError):
+        return ""
     if isinstance(error, DeviceUnreachable):
         where = f"TCP port {port or 502}" if protocol == "modbus" else f"UDP port {port or 161}"
         return f"the host or its network says that nothing can be reached there: check the address, and that {where} is in use"
     if isinstance(error, DeviceAuthError):
         return "the device answers and refuses the credential: check user, protocols and pass phrases, and its clock after a restart"
+    if isinstance(error, DeviceProtocolError) and error.code in NO_UNIT_BEHIND:
+        return "the gateway answers, and no device behind it: check the unit (--unit), the device's power and its serial line"
     return ""

@@ -1,6 +1,7 @@
 """Which credential the commands use: that of the command line, or those of a configuration."""
 
 import argparse
+import re
 from pathlib import Path
 
 from agent.config import AgentConfig, load_agent_config
@@ -8,7 +9,7 @@ from agent.poll import snmp_target
 from agent.snmp import SnmpTarget
 from rackflow.errors import ConfigError
 from rackflow.process.commands import port_number
-from rackflow.process.config import check_config
+from rackflow.process.config import NAME_PATTERN, check_config
 
 GIVEN = "given"
 
@@ -44,12 +45,18 @@ def snmp_targets(arguments: argparse.Namespace, host: str) -> dict[str, SnmpTarg
 
 def _target(arguments: argparse.Namespace, host: str, name: str, credentials: dict[str, object]) -> SnmpTarget:
     device = {
-        "id": "device",
+        # As its name in messages, where it can be one.
+        "id": host if re.fullmatch(NAME_PATTERN, host) else "device",
         "host": host,
         "port": arguments.port or 161,
         "credential": name,
         "timeout_s": arguments.timeout,
     }
-    whole = {"agent": "lab", "labels": {"site": "none"}, "credentials": credentials, "devices": [device]}
+    whole = {
+        "agent": "rackflow-agent-walk",
+        "labels": {"site": "none"},
+        "credentials": credentials,
+        "devices": [device],
+    }
     config = check_config(whole, AgentConfig, "arguments")
     return snmp_target(config, config.devices[0])

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.config import Device
 from agent.modbus import (
@@ -52,6 +53,10 @@ from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.recording import RegisterTable
 
+# What to do where no register of a profile is there.
+OTHER_FAMILY: Final = (
+    "it is probably of another family (`rackflow-agent profiles` lists them), or another unit is meant"
+)
 # Pause before a busy unit is asked again; doubles with each try. Units are busy while they store a setting or start, which takes tenths
 # of seconds. Chosen value, short against the 0.9 s that a poll of the safety class may take.
 BUSY_PAUSE_S = 0.1
@@ -144,13 +149,15 @@ class ModbusPoller:
                     raise error
             self._unfinished = False
             raise DeviceProtocolError(
-                f"refuses every register of profile {self._profile.profile}", device=self._device.id, operation="plan"
+                f"refuses every register of profile {self._profile.profile}; {OTHER_FAMILY}",
+                device=self._device.id,
+                operation="plan",
             )
         self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
         if not self._plan.classes:
             self._unfinished = False
             raise DeviceProtocolError(
-                f"has none of the registers of profile {self._profile.profile}",
+                f"has none of the registers of profile {self._profile.profile}; {OTHER_FAMILY}",
                 device=self._device.id,
                 operation="plan",
             )

@@ -11,6 +11,7 @@ import pytest
 
 from agent.cli import main
 from simulator.modbus.server import ModbusServer
+from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import MappedRegisters
 from tests.servers.ports import free_port
 from tests.servers.snmpd import Snmpd
@@ -142,6 +143,28 @@ def test_read_of_a_live_agent_that_no_profile_fits(snmpd: Snmpd, capsys: pytest.
     printed = capsys.readouterr()
     assert "matches no profile; sysDescr is 'Linux" in printed.err
     assert "Traceback" not in printed.err
+
+
+async def test_read_of_a_wrong_unit_or_family_and_of_a_name_that_nobody_has_says_what_to_look_at(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    meter = ModbusServer({1: meter_registers(MeterModel())}, "127.0.0.1")
+    there = ["read", "127.0.0.1", "--protocol", "modbus", "--port", str(await meter.start())]
+    try:
+        assert await asyncio.to_thread(main, [*there, "--profile", "schneider-iem3000", "--unit", "7"]) == 1
+        error, remedy = capfd.readouterr().err.splitlines()
+        assert "exception 11, gateway target does not respond" in error
+        assert remedy.startswith("the gateway answers, and no device behind it: check the unit (--unit)")
+        assert await asyncio.to_thread(main, [*there, "--profile", "aalc-rpu", "--unit", "1"]) == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        assert "127.0.0.1 plan: refuses every register of profile aalc-rpu; it is probably of another family" in line
+    finally:
+        await meter.stop()
+    # It was looked for on no network, so nothing is said of a network or a port.
+    for more in (["--protocol", "modbus", "--profile", "aalc-rpu"], []):
+        assert await asyncio.to_thread(main, ["read", "no-such-host.invalid", *more]) == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        assert "cannot resolve no-such-host.invalid" in line
 
 
 def test_read_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:

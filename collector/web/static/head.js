@@ -113,8 +113,10 @@ export function causeLine(each, { site, words, short }) {
 
 function lost(link, words, format) {
   const left = Math.max(0, Math.ceil((link.retryAt - Date.now()) / 1000));
+  const { key, status = "", site = "" } = link.cause ?? {};
   return h("div", { class: "verdict unknown lost", role: "alert" },
-    h("p", null, SIGNS.uncertain, " ", words.say("link.lost", { time: format.time(link.since) })),
-    h("p", null, link.cause ? words.say(`link.${link.cause.key}`, { status: link.cause.status ?? "" }) : "", " ",
+    h("p", null, SIGNS.uncertain, " ", key === "site" ? words.say("link.no_site", { site }) : words.say("link.lost", { time: format.time(link.since) })),
+    h("p", null, key ? words.say(`link.${key}`, { status }) : "", " ",
+      key === "site" ? [h("a", { href: linkTo({ site: null }) }, words.say("link.other_site")), " "] : null,
       h("span", { "aria-hidden": "true" }, words.say("link.retry", { seconds: format.duration(left) }))));
 }

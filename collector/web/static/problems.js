@@ -17,7 +17,9 @@ const WINDOWS_SHOWN = 5;
 export function problemColumn(page) {
   const { problems, words } = page;
   const causes = inOrder(problems);
-  const total = causes.length + (problems?.more ?? 0);
+  // 0 is said only by a collector that has looked at every device: before, the problems of before its restart may go on.
+  const isKnown = page.site?.devices.known && page.site.problems.complete && problems?.complete;
+  const total = causes.length + (problems?.more ?? 0) || (isKnown ? 0 : "?");
   return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
     h("h2", { id: "problems-title" }, words.say("problems.title"), problems ? ` · ${total}` : ""),
     verdict(page),
@@ -102,7 +104,7 @@ function beginning(page) {
   return h("section", { class: "begun", "aria-labelledby": "begun-title", key: "begun" },
     h("h2", { id: "begun-title" }, words.say("problems.begun"), ` · ${begun.length}`),
     begun.slice(0, BEGUN_SHOWN).map((problem) => begins(problem, page)),
-    begun.length > BEGUN_SHOWN ? h("p", { class: "dim" }, words.say("problems.more", { n: begun.length - BEGUN_SHOWN })) : null);
+    begun.length > BEGUN_SHOWN ? h("p", { class: "dim" }, words.say("problems.more_begun", { n: begun.length - BEGUN_SHOWN })) : null);
 }
 
 function begins(problem, page) {
@@ -278,15 +280,17 @@ export function fitCards(words) {
   const cut = section.querySelector(".cut");
   for (const each of section.querySelectorAll(".beyond, .compact, .clamped")) each.classList.remove("beyond", "compact", "clamped");
   cut.hidden = true;
-  let hidden = 0;
+  // What is only just seen is not counted as a problem, here either.
+  const hidden = { problems: 0, begun: 0 };
   const fits = () => section.scrollHeight <= section.clientHeight + 1;
   const hide = (card) => {
     card.classList.add("beyond");
-    if (!card.classList.contains("ended")) hidden += 1;
+    if (!card.classList.contains("ended")) hidden[card.classList.contains("begins") ? "begun" : "problems"] += 1;
     const heading = card.parentElement;
-    if (heading.classList.contains("cleared") && !heading.querySelector(".card:not(.beyond)")) heading.classList.add("beyond");
-    cut.hidden = hidden === 0;
-    if (hidden) cut.textContent = words.say("problems.more", { n: hidden });
+    if (heading.matches(".cleared, .begun") && !heading.querySelector(".card:not(.beyond)")) heading.classList.add("beyond");
+    const counted = [["problems.more", hidden.problems], ["problems.more_begun", hidden.begun]].filter(([, n]) => n);
+    cut.hidden = counted.length === 0;
+    cut.textContent = counted.map(([key, n]) => words.say(key, { n })).join(", ");
   };
   // From the end: what is over goes first; then sentences of more than two lines are cut; of the least of the problems only what and how long there is stays; the worst stays whole.
   for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);

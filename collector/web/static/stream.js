@@ -105,7 +105,7 @@ export class Stream {
       const query = new URLSearchParams({ show: this._parts.join() });
       if (this._site) query.set("site", this._site);
       const response = await fetch(`${this._base}events?${query}`, { signal: own.signal, headers: { Accept: "text/event-stream" }, cache: "no-store" });
-      if (!response.ok) throw new Refusal(response.status);
+      if (!response.ok) throw new Refusal(response.status, this._site);
       // A new connection starts with whole documents, whatever was known before.
       const begun = new Set();
       const events = new EventReader();
@@ -145,9 +145,10 @@ export class Stream {
 }
 
 class Refusal extends Error {
-  constructor(status) {
+  constructor(status, site) {
     super(`status ${status}`);
-    this.cause_ = { key: status === 401 || status === 403 ? "password" : "status", status };
+    // 404 for a site is the collector's own word: it answers, and has no such site (yet). A bookmark or a wall may still name it.
+    this.cause_ = status === 404 && site ? { key: "site", site } : { key: status === 401 || status === 403 ? "password" : "status", status };
   }
 }
 

@@ -279,6 +279,20 @@ def test_a_patch_without_its_document_is_refused(ask: Ask) -> None:
     assert (whole, patched) == ({"a": 1, "b": 2}, {"a": 3, "b": 2})
 
 
+def test_no_problem_is_counted_as_none_before_every_device_was_looked_at(ask: Ask) -> None:
+    """After a restart, problems of before may go on: 0 would be read as well, and a number that is there is said."""
+    script = """return [{}, { problems: { complete: false } }, { site: { problems: { complete: false } } },
+      { site: { devices: { known: 0 } } }, { problems: { complete: false, causes: ['p'], problems: { p: problem() } } }]
+      .map((more) => shown(problems.problemColumn(make(more))).querySelector('#problems-title').textContent);"""
+    assert ask(script) == [
+        "Problems \u00b7 0",
+        "Problems \u00b7 ?",
+        "Problems \u00b7 ?",
+        "Problems \u00b7 ?",
+        "Problems \u00b7 1",
+    ]
+
+
 def test_a_lost_connection_is_tried_again_after_growing_pauses_with_jitter(ask: Ask) -> None:
     """Of a hundred screens none asks at the same moment as another, and none waits for longer than 15 s."""
     script = """const fetch_ = globalThis.fetch, timer = globalThis.setTimeout; const pauses = [];

@@ -99,6 +99,58 @@ def test_on_the_wall_many_problems_are_shortened_from_the_end_before_any_is_left
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
 
 
+def test_on_the_wall_what_is_just_seen_and_has_no_room_is_not_counted_as_a_problem(
+    hall: Hall, browser: Browser
+) -> None:
+    five_problems(hall)
+    # Told as problems after two minutes only.
+    silent = ("pdu-a1-a", "pdu-a3-b", "pdu-b1-a", "pdu-b2-b", "pdu-b3-a", "rope-b4")
+    for device in silent:
+        hall.agent.change(device, error="timeout")
+    hall.agent.say()
+    with browser.page(f"{hall.url}?wall", (1280, 720)) as page:
+        page.wait("document.querySelectorAll('.cards .card').length === 5", "five problems")
+        page.wait(f"document.querySelectorAll('.begun .card').length === {len(silent)}", "all that is just seen")
+        page.wait("document.querySelector('.begun .card.beyond') !== null", "no room for all of it")
+        begun, problems = page.ask(
+            "['.begun', '.cards'].map((e) => document.querySelectorAll(`${e} .card.beyond`).length)"
+        )
+        words = [f"and {problems} more problem" + "s" * (problems > 1)] if problems else []
+        assert page.text(".cut") == ", ".join([*words, f"and {begun} more just seen"])
+        # A heading with nothing below it would say that something is there.
+        assert page.ask("document.querySelector('.begun').checkVisibility()") is (begun < len(silent))
+
+
+def test_devices_out_of_sight_with_a_problem_are_read_as_well_as_others(hall: Hall, browser: Browser) -> None:
+    five_problems(hall)
+    with browser.page(hall.url) as page:
+        page.wait("document.querySelector('.cdu[data-problem=critical]') !== null", "the CDU's problem")
+        hall.agent.die()
+        try:
+            page.wait(
+                "document.querySelector('.cdu[data-problem=critical][data-observed=false]') !== null", "out of sight"
+            )
+            assert page.ask(POOR_CONTRAST) == []
+        finally:
+            hall.agent.live_again()
+
+
+def test_a_site_that_the_collector_does_not_know_is_named_with_a_way_to_one_that_it_knows(
+    hall: Hall, browser: Browser
+) -> None:
+    with browser.page(f"{hall.url}?site=csa1&lang=fr") as page:
+        page.wait("document.querySelector('.lost') !== null", "something is wrong")
+        assert "Le collecteur ne connaît aucun site csa1." in page.text(".lost")
+        assert page.ask(SHOWN_KIND) == "unknown"
+        page.open(f"{hall.url}?site=csa1")
+        page.wait("document.querySelector('.lost') !== null", "something is wrong")
+        assert "The collector knows no site csa1." in page.text(".lost")
+        assert "No connection" not in page.text("body")
+        # By script: the middle of a link that goes on in the next line may be beside it.
+        page.ask("document.querySelector('.lost a').click()")
+        page.wait(WELL, "the site that there is")
+
+
 def test_a_browser_whose_clock_is_hours_off_shows_the_collectors_time(hall: Hall, browser: Browser) -> None:
     with browser.page("about:blank") as page:
         wrong = "const real = Date.now; Date.now = () => real() + 5 * 3600e3;"
