@@ -35,6 +35,7 @@ from tests.servers.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SITE, AGENT = "campus", "sim-agent"
+# The size that docs/reference/simulator.md and the promise of a minute are about.
 RACKS = 512
 # How long a campus may take to settle before the run fails. It is promised to settle within a minute of a start of everything; a machine
 # that does other things, too, takes longer.

@@ -29,6 +29,7 @@ from tests.servers.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SITE = "bench"
+# A rack PDU of 25 outlets with two readings each.
 OUTLETS = 25
 READINGS = 2 * OUTLETS
 # As many as docs/explanation/scaling.md plans for one agent.

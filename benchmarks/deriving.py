@@ -9,9 +9,10 @@ from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import Site, parse_site
 
+# A row has UPSs of its own and two coolant loops. Chosen, as liquid-cooled halls are built.
 RACKS_PER_ROW = 20
 RACKS_PER_LOOP = 10
-PDUS_PER_RACK = 2
+# An arbitrary moment in 2026.
 WALL_S = 1_795_000_000.0
 
 

@@ -20,6 +20,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# A gateway for a room, and the series of some twenty rack PDUs with outlets.
 DEVICES = 50
 SERIES = 10_000
 SERIES_PER_BATCH = 100

@@ -18,6 +18,7 @@ from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_thread import take_session
 from tests.servers.waiting import wait_until
 
+# 100 polls a second: enough that a kill meets messages at every stage, few enough for either gateway.
 DEVICES = 20
 # How long a gateway works between two disturbances: a random time, so that it is met in different states, and long enough for ten polls.
 PAUSE_S = (2.0, 3.5)

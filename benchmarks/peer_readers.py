@@ -14,6 +14,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers
 
+# How long the collector may take to be ready; only a hang takes longer.
 START_S = 60.0
 
 

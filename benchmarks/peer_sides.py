@@ -14,6 +14,7 @@ from benchmarks.counting import OID, Number, Recorder
 from benchmarks.peer_readers import Collected, Reader
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# As often as the peer's connector looks what is due.
 INTERVAL_S = 0.2
 PEER = "thingsboard-gateway==3.8.5"
 PEER_NEEDS = "puresnmp==2.0.1"
@@ -21,6 +22,7 @@ PEER_NEEDS = "puresnmp==2.0.1"
 DEVICE = {"credential": "lab", "profile": "counting", "outlets": True}
 METRIC = "dcim_pdu_outlet_energy_joules_total"
 FIELD = METRIC.removeprefix("dcim_pdu_")
+# How long a gateway may take to stop in order; as docs say of the agent, which takes up to 10 s.
 STOP_S = 20.0
 UNLIMITED = "0:0,"
 LIMITS = (

@@ -8,6 +8,7 @@ from tests.servers.victoriametrics import VictoriaMetrics
 from tests.servers.waiting import wait_until
 from tests.servers.web import request
 
+# Two hundred series for a day at the default interval: enough for the store to merge its parts.
 SERIES = 200
 INTERVAL_S = 10
 DAY_S = 86_400

@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 import yaml
 
+# A chosen value: nearly all tests take a small part of it, and a run of thousands stays bearable.
 BUDGET_S: Final = 5.0
 # How far beyond its budget a test is told of. The same test took up to 1.4 times as many CPU seconds in one run as in another, because
 # a busy or slower machine does less in a CPU second.
@@ -81,7 +82,7 @@ def allowed_s(nodeid: str, grants: list[Grant]) -> float:
     return max(fitting, key=lambda grant: len(grant.test)).seconds if fitting else BUDGET_S
 
 
-def overdrawn(nodeid: str, spent_s: float, grants: list[Grant]) -> str | None:
+def over_budget(nodeid: str, spent_s: float, grants: list[Grant]) -> str | None:
     """What to tell whose test took too long."""
     allowed = allowed_s(nodeid, grants)
     if spent_s <= allowed * TOLERANCE:

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from rackflow.process.logs import StderrHandler
 from tests import stalls
-from tests.budget import EXCEPTIONS, Clocks, Grant, overdrawn, read_grants
+from tests.budget import EXCEPTIONS, Clocks, Grant, over_budget, read_grants
 from tests.servers.captures import require_captures
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.notify import Manager
+from tests.servers.notify import NotifyListener
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoriametrics import VictoriaMetrics
 
@@ -38,7 +38,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         spent_s = Clocks.now().spent_since(start)
         item.user_properties.append(("spent_s", round(spent_s, 3)))
-    complaint = overdrawn(item.nodeid, spent_s, item.config.stash[GRANTS])
+    complaint = over_budget(item.nodeid, spent_s, item.config.stash[GRANTS])
     # A test that is stopped on purpose takes longer by as much.
     if complaint is not None and not item.config.getoption("--stalls"):
         if item.config.getoption("--strict-budget"):
@@ -97,9 +97,9 @@ def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[Manager]:
-    """A service manager that listens."""
-    it = Manager(tmp_path / "notify")
+def manager(tmp_path: Path) -> Iterator[NotifyListener]:
+    """What systemd would receive from a service: the messages of sd_notify."""
+    it = NotifyListener(tmp_path / "notify")
     yield it
     it.close()
 

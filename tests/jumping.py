@@ -14,12 +14,12 @@ from tests.servers.waiting import STEP_S, eventually
 T = TypeVar("T")
 TURNS: Final = 20
 """Turns of the loop in which whatever is on its way between two sockets of this process arrives; each hop takes one or two."""
-LONG_S: Final = 5.0
+LONG_TIMEOUT_S: Final = 5.0
 """A deadline for devices that answer: `after` sets the clock forward, so nobody waits for it."""
 
-JUMP_S: Final = 4 * LONG_S
+JUMP_S: Final = 4 * LONG_TIMEOUT_S
 """Longer than such a deadline becomes when its loop is late."""
-MANY: Final = 100
+MAX_JUMPS: Final = 100
 """Of a request that shall fail in the end, however many tries it has."""
 
 
@@ -45,7 +45,7 @@ async def jump(seconds: float) -> None:
     loop.ahead_s += seconds
 
 
-async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MANY) -> T:
+async def after(count: Callable[[], int], request: Awaitable[T], jumps: int = MAX_JUMPS) -> T:
     """The outcome of a request of which at least one try ends at its deadline: its clock is set forward then.
 
     Args:

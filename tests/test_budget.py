@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.budget import BUDGET_S, EXCEPTIONS, TOLERANCE, Clocks, Grant, allowed_s, overdrawn, read_grants, stalled_s
+from tests.budget import BUDGET_S, EXCEPTIONS, TOLERANCE, Clocks, Grant, allowed_s, over_budget, read_grants, stalled_s
 
 ROOT = Path(__file__).parents[1]
 GRANTS = [
@@ -22,8 +22,8 @@ def test_the_longest_entry_that_fits_decides_and_others_have_five_seconds() -> N
 
 
 def test_a_test_that_exceeds_its_budget_is_told_what_to_do() -> None:
-    assert overdrawn("tests/a.py::test", 5.0 * TOLERANCE, []) is None
-    assert "took 7.6 s of CPU or idle waiting, 5 s are allowed" in (overdrawn("tests/a.py::test", 7.6, []) or "")
+    assert over_budget("tests/a.py::test", 5.0 * TOLERANCE, []) is None
+    assert "took 7.6 s of CPU or idle waiting, 5 s are allowed" in (over_budget("tests/a.py::test", 7.6, []) or "")
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,10 @@ async def test_an_agent_writes_its_own_topics_and_no_others(broker: DeployedBrok
             assert await agent.publish(topic, b"forged", retain=True) == DENIED, topic
         for topic in own:
             assert await agent.publish(topic, b"own", retain=True) == 0, topic
-        await collector.gets(own[-1], b"own")
+        await collector.wait_for(own[-1], b"own")
     async with connected(with_password(broker.port, "rackflow-collector")) as later:
         await later.subscribe("rackflow/v1/#")
-        await later.gets(own[-1], b"own")
+        await later.wait_for(own[-1], b"own")
         retained = {topic for topic, _ in later.received}
     assert {topic for topic, _ in collector.received if not topic.startswith("$SYS")} == set(own)
     assert b"forged" not in {payload for _, payload in collector.received}
@@ -76,7 +76,7 @@ async def test_an_agent_reads_what_is_stored_of_its_own_messages_and_nothing_els
         await collector.publish("rackflow/v1/cas1/gw-2/stored/rackflow-collector", b"foreign")
         await agent.publish(f"{OWN}/batch/ups-a1", b"own")
         await collector.publish(f"{OWN}/stored/rackflow-collector", b"durable")
-        await agent.gets(f"{OWN}/stored/rackflow-collector", b"durable")
+        await agent.wait_for(f"{OWN}/stored/rackflow-collector", b"durable")
     assert set(agent.received) == {(f"{OWN}/stored/rackflow-collector", b"durable")}
 
 
@@ -91,7 +91,7 @@ async def test_nobody_takes_over_the_collectors_session(broker: DeployedBroker) 
                 async with connected(with_password(broker.port, name), "rackflow-collector", session=True) as thief:
                     assert not thief.resumed
             await agent.publish(f"{OWN}/status", b"1")
-            await collector.gets(f"{OWN}/status", b"1")
+            await collector.wait_for(f"{OWN}/status", b"1")
         assert await agent.publish(f"{OWN}/status", b"2") == 0  # queued for the collector's session
         async with connected(with_password(broker.port, "stranger"), "rackflow-collector", session=True) as thief:
             assert not thief.resumed
@@ -99,7 +99,7 @@ async def test_nobody_takes_over_the_collectors_session(broker: DeployedBroker) 
             with_password(broker.port, "rackflow-collector"), "rackflow-collector", session=True
         ) as again:
             assert again.resumed
-            await again.gets(f"{OWN}/status", b"2")
+            await again.wait_for(f"{OWN}/status", b"2")
     assert thief.received == []
 
 
@@ -109,7 +109,7 @@ async def test_a_will_on_anothers_topic_is_not_published(broker: DeployedBroker)
         thief = with_password(broker.port, "cas2/gw-1")
         await die(thief, Will(f"{OWN}/status", b"forged offline"))
         await die(thief, Will("rackflow/v1/cas2/gw-1/status", b"offline"))
-        await collector.gets("rackflow/v1/cas2/gw-1/status", b"offline")
+        await collector.wait_for("rackflow/v1/cas2/gw-1/status", b"offline")
     assert collector.received == [("rackflow/v1/cas2/gw-1/status", b"offline")]
 
 
@@ -124,7 +124,7 @@ async def test_an_oversized_packet_ends_the_connection_and_reaches_nobody(broker
             assert "Packet too large" in await agent.lost()
         async with connected(with_password(broker.port, "cas1/gw-1")) as agent:
             await agent.publish(topic, b"last")
-        await collector.gets(topic, b"last")
+        await collector.wait_for(topic, b"last")
     assert [payload[:1] for _, payload in collector.received] == [b"x", b"l"]
 
 
@@ -147,7 +147,7 @@ async def test_a_collector_of_one_site_reads_and_writes_no_other(broker: Deploye
         await collector.subscribe("rackflow/v1/#")
         await there.publish("rackflow/v1/cas2/gw-1/batch/ups-a1", b"foreign")
         await here.publish(f"{OWN}/batch/ups-a1", b"own")
-        await collector.gets(f"{OWN}/batch/ups-a1", b"own")
+        await collector.wait_for(f"{OWN}/batch/ups-a1", b"own")
         assert await collector.publish("rackflow/v1/cas2/gw-1/stored/collector-cas1") == DENIED
         assert await collector.publish(f"{OWN}/stored/rackflow-collector") == DENIED
         assert await collector.publish(f"{OWN}/stored/collector-cas1") != DENIED

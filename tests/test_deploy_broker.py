@@ -68,8 +68,8 @@ async def test_compose_gives_each_of_its_accounts_its_rights(compose: StartedByS
         await monitor.subscribe("$SYS/broker/uptime")
         assert await agent.publish("rackflow/v1/compose/other/status", b"forged") == DENIED
         assert await agent.publish(own, b"own") == 0
-        await collector.gets(own, b"own")
-        await monitor.gets_from("$SYS/broker/uptime")
+        await collector.wait_for(own, b"own")
+        await monitor.wait_for_topic("$SYS/broker/uptime")
         assert {topic for topic, _ in monitor.received} == {"$SYS/broker/uptime"}
     assert (compose.folder / "data" / "passwords").read_text(encoding="utf-8").count(":$7$") == 3
 

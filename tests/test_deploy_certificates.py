@@ -114,11 +114,11 @@ async def test_the_certificate_is_the_account(broker: DeployedBroker) -> None:
         assert await writer.publish("rackflow/v1/cas1/gw-2/status", b"forged") == DENIED
         assert await writer.publish(f"{OWN}/stored/rackflow-collector", b"forged") == DENIED
         assert await writer.publish(f"{OWN}/status", b"online") == 0
-        await reader.gets(f"{OWN}/status", b"online")
+        await reader.wait_for(f"{OWN}/status", b"online")
         await writer.subscribe("rackflow/v1/#")
         await reader.publish("rackflow/v1/cas1/gw-2/stored/rackflow-collector", b"of another")
         await reader.publish(f"{OWN}/stored/rackflow-collector", b"durable")
-        await writer.gets(f"{OWN}/stored/rackflow-collector", b"durable")
+        await writer.wait_for(f"{OWN}/stored/rackflow-collector", b"durable")
     assert writer.received == [(f"{OWN}/stored/rackflow-collector", b"durable")]
 
 

@@ -36,6 +36,7 @@ READINGS = 50
 DEVICES = 100
 SCRAPES = 4
 EVALUATIONS = 20
+# Five of a UPS: problems are evaluated by metric, so few readings of many devices are the usual case.
 UPS_READINGS = (
     "dcim_ups_battery_temperature_celsius",
     *(f"dcim_env_temperature_celsius{{sensor={at}}}" for at in range(4)),

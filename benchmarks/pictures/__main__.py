@@ -18,6 +18,7 @@ DASHBOARDS = REPOSITORY / "grafana" / "dashboards"
 IMAGES = REPOSITORY / "docs" / "images" / "boards"
 # Those of a site's stores have the same panels from other sources.
 LEFT_OUT = "dcim-history-"
+# Width of a picture, in pixels, and its largest size, so that the repository and the page of the documentation stay small.
 WIDTH = 1600
 MOST_BYTES = 150_000
 PATIENCE_S = 120.0

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from benchmarks.scaling.model import Constants, Outage, Site, gentle_backlog_rate, needs, recovery
 from benchmarks.scaling.simulate import Simulation
 
+# A room, a hall, and a campus.
 SITES = (Site(1_000), Site(100_000), Site(10_000_000))
 # The agent's default (`outbox.backlog_per_s`).
 DEFAULT_BACKLOG_PER_S = 500.0

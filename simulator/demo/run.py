@@ -41,6 +41,7 @@ from simulator.demo.summary import Page, fetch, summarise
 from simulator.site import Simulation, ask, listen
 
 PROGRAM = "rackflow-demo"
+# A port on which people expect a web page. Chosen; `--port` names another one.
 PORT = 8080
 # How long the collector may take to become ready: two seconds on a laptop, much longer on a loaded CI machine.
 START_TIMEOUT_S = 60.0

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from rackflow.recording import RegisterRecording, RegisterTable
 
+# Register addresses have 16 bits.
 LAST_ADDRESS = 0xFFFF
 SENSOR_FAILED = 0xFFFF
 """What many devices, the reservoir-and-pump unit among them, put into the register of a sensor that they cannot read."""

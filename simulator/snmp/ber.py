@@ -24,8 +24,10 @@ from rackflow.recording import (
 )
 from simulator.snmp.objects import OIDS_KEPT, Absent, Binding, Key
 
+# Tags of PDUs (RFC 3416, 3).
 GET, NEXT, RESPONSE, SET, BULK = 0xA0, 0xA1, 0xA2, 0xA3, 0xA5
 _REQUESTS: Final = (GET, NEXT, SET, BULK)
+# Tags of BER's own types (X.690, 8).
 _INTEGER, _OCTETS, _NULL, _OID, _SEQUENCE = 2, 4, 5, 6, 0x30
 _INTEGERS: Final = frozenset({INTEGER, COUNTER32, GAUGE32, TIMETICKS, COUNTER64})
 _ABSENT: Final = {Absent.NO_SUCH_OBJECT: 0x80, Absent.NO_SUCH_INSTANCE: 0x81, Absent.END_OF_MIB_VIEW: 0x82}

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 # Room kept for everything but the variable bindings and the community: version, PDU header and the lengths around them take
 # 32 octets at most with the four-octet request ids in use; twice that is on the safe side.
 HEADER_BYTES: Final = 64
+# Values of error-status (RFC 3416, 3).
 _TOO_BIG, _NO_SUCH_NAME, _NOT_WRITABLE = 1, 2, 17
 
 

@@ -79,6 +79,7 @@ _ABSENT: Final = {
 }
 _GET, _NEXT = rfc1905.GetRequestPDU.tagSet, rfc1905.GetNextRequestPDU.tagSet
 _BULK, _SET = rfc1905.GetBulkRequestPDU.tagSet, rfc1905.SetRequestPDU.tagSet
+# Values of error-status (RFC 3416, 3).
 _TOO_BIG, _NOT_WRITABLE = 1, 17
 # Errors that pysnmp 7.1.30 raises for octets that are not SNMP; its decoder lets these built-in errors through. They are caught
 # only around decoding, never around the answer, where they would hide faults of our own.

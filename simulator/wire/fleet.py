@@ -44,6 +44,7 @@ Family = Literal[
 # standard UPS-MIB.
 SMART_UPS_W: Final = 20_000.0
 COMMUNITY: Final = "public"
+# The ports that IANA has registered for SNMP and Modbus TCP.
 SNMP_PORT: Final = 161
 MODBUS_PORT: Final = 502
 

@@ -106,6 +106,7 @@ _POLE: Final = (
     (6, "pdu_phase_apparent_power_voltamperes", 0),
     (7, "pdu_phase_power_factor_ratio", 2),
 )
+# Sensor types of SensorTypeEnumeration in PDU2-MIB.
 _POWER_FACTOR, _ENERGY = 7, 8
 # Columns of the measurement tables: the value, and the signed value of sensors that can be negative. The power factor is in both;
 # the profile reads the signed column first and falls back to the other.

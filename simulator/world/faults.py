@@ -25,6 +25,7 @@ SENSOR_FAULTS: Final = frozenset(
     {"sensor_stuck", "sensor_drift", "sensor_noise", "sensor_swapped", "sensor_saturated", "sensor_unit_changed"}
 )
 WIRE_FAULTS: Final = frozenset({"reboot", "timeout", "slow", "lying_table", "address_change"})
+# In m3/s.
 LITRES_PER_MINUTE: Final = 1 / 60_000
 # Above this many known names an error message gives only their number, because a longer list does not help.
 MAX_LISTED_NAMES: Final = 30

@@ -23,7 +23,7 @@ from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.agent.test_faulty_devices import good
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.notify import Manager
+from tests.servers.notify import NotifyListener
 from tests.servers.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +129,7 @@ async def test_an_agent_without_devices_does_not_stand_still(mosquitto: Mosquitt
 
 
 @contextmanager
-def agent_process(file: Path, manager: Manager) -> Iterator[subprocess.Popen[bytes]]:
+def agent_process(file: Path, manager: NotifyListener) -> Iterator[subprocess.Popen[bytes]]:
     with file.with_suffix(".log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "agent", "run", str(file)],
@@ -161,28 +161,28 @@ def write_config(file: Path, broker: Mosquitto, port: int, timeout_s: float = 1.
 
 
 async def test_many_quick_reloads_leave_one_poller_as_the_device_sees_it(
-    mosquitto: Mosquitto, tmp_path: Path, manager: Manager
+    mosquitto: Mosquitto, tmp_path: Path, manager: NotifyListener
 ) -> None:
     file = tmp_path / "agent.yaml"
     async with FaultyModbus(good).serving() as device:
         write_config(file, mosquitto, device.port)
         with agent_process(file, manager) as process:
-            await eventually(lambda: manager.heard("READY=1") and device.frames, "polled", BUSY_S)
+            await eventually(lambda: manager.count("READY=1") and device.frames, "polled", BUSY_S)
             for number in range(30):
                 write_config(file, mosquitto, device.port, timeout_s=1.0 + number / 100)
                 process.send_signal(signal.SIGHUP)
                 await asyncio.sleep(number % 5 / 100)  # reloads meet each stage of the one before
             write_config(file, mosquitto, device.port, timeout_s=2.0)
-            before = manager.heard("RELOADING=1")
+            before = manager.count("RELOADING=1")
             process.send_signal(signal.SIGHUP)
-            await eventually(lambda: manager.heard("RELOADING=1") > before, "the last one has begun", BUSY_S)
-            await eventually(lambda: manager.heard("READY=1") == manager.heard("RELOADING=1") + 1, "and ended", BUSY_S)
+            await eventually(lambda: manager.count("RELOADING=1") > before, "the last one has begun", BUSY_S)
+            await eventually(lambda: manager.count("READY=1") == manager.count("RELOADING=1") + 1, "and ended", BUSY_S)
             frames = len(device.frames)
             await eventually(lambda: len(device.frames) > frames + 20, "it is polled", BUSY_S)
             assert device.open == 1
             process.terminate()
             assert await asyncio.to_thread(process.wait, STOP_WITHIN_S + BUSY_S) == 0
-    assert manager.heard("STOPPING=1") == 1
+    assert manager.count("STOPPING=1") == 1
 
 
 @pytest.mark.parametrize(
@@ -190,16 +190,16 @@ async def test_many_quick_reloads_leave_one_poller_as_the_device_sees_it(
     ["at once", "READY=1", "WATCHDOG=1", "RELOADING=1"],
 )
 async def test_a_process_stops_at_each_stage_of_its_life(
-    mosquitto: Mosquitto, tmp_path: Path, manager: Manager, moment: str
+    mosquitto: Mosquitto, tmp_path: Path, manager: NotifyListener, moment: str
 ) -> None:
     file = tmp_path / "agent.yaml"
     async with FaultyModbus(lambda _: []).serving() as device:  # it never answers
         write_config(file, mosquitto, device.port)
         with agent_process(file, manager) as process:
             if moment != "at once":
-                await eventually(lambda: manager.heard("READY=1"), "ready", BUSY_S)
+                await eventually(lambda: manager.count("READY=1"), "ready", BUSY_S)
                 process.send_signal(signal.SIGHUP)
-                await eventually(lambda: manager.heard(moment), moment, BUSY_S)
+                await eventually(lambda: manager.count(moment), moment, BUSY_S)
             process.terminate()
             status = await asyncio.to_thread(process.wait, STOP_WITHIN_S + BUSY_S)
     # Until Python has started and the handler is there, the signal ends the process as it ends any other.
@@ -207,21 +207,21 @@ async def test_a_process_stops_at_each_stage_of_its_life(
 
 
 async def test_a_frozen_agent_is_noticed_from_outside_and_polls_again_after_a_restart(
-    mosquitto: Mosquitto, tmp_path: Path, manager: Manager
+    mosquitto: Mosquitto, tmp_path: Path, manager: NotifyListener
 ) -> None:
     """The test plays systemd, with a shorter WatchdogSec: nothing heard for 5 s, so the process is killed and started again."""
     file = tmp_path / "agent.yaml"
     async with FaultyModbus(good).serving() as device, listening(mosquitto) as listener:
         write_config(file, mosquitto, device.port)
         with agent_process(file, manager) as process:
-            await eventually(lambda: listener.batches("d") and manager.heard("WATCHDOG=1") > 1, "it works", BUSY_S)
+            await eventually(lambda: listener.batches("d") and manager.count("WATCHDOG=1") > 1, "it works", BUSY_S)
             process.send_signal(signal.SIGSTOP)
             await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED)
             stopped_s = time.monotonic()
             await eventually(lambda: time.monotonic() - stopped_s > 1, "what it said before has been heard")
-            heard = manager.heard("WATCHDOG=1")
+            heard = manager.count("WATCHDOG=1")
             await eventually(lambda: time.monotonic() - stopped_s > 6, "its watchdog's time is over")
-            assert manager.heard("WATCHDOG=1") == heard
+            assert manager.count("WATCHDOG=1") == heard
             process.kill()
         with agent_process(file, manager):
             epoch = listener.batches("d")[0].epoch

@@ -18,7 +18,7 @@ from tests.collector.documents import batch
 from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.notify import Manager
+from tests.servers.notify import NotifyListener
 from tests.servers.ports import free_port
 from tests.servers.waiting import eventually
 
@@ -73,7 +73,7 @@ async def test_messages_that_nobody_handles_are_a_standstill_and_a_store_that_fa
 
 
 async def test_a_process_tells_its_service_manager_how_it_is(
-    mosquitto: Mosquitto, tmp_path: Path, manager: Manager
+    mosquitto: Mosquitto, tmp_path: Path, manager: NotifyListener
 ) -> None:
     data = config_for(mosquitto.port, tmp_path).model_dump(mode="json", exclude_unset=True)
     file = tmp_path / "collector.yaml"
@@ -84,9 +84,9 @@ async def test_a_process_tells_its_service_manager_how_it_is(
         env=os.environ | {"NOTIFY_SOCKET": str(manager.path)},
         stderr=subprocess.PIPE,
     )
-    await eventually(lambda: manager.heard("READY=1") == 1 and manager.heard("WATCHDOG=1") >= 3, "it works", BUSY_S)
+    await eventually(lambda: manager.count("READY=1") == 1 and manager.count("WATCHDOG=1") >= 3, "it works", BUSY_S)
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(STOP_WITHIN_S):
         _, log = await process.communicate()
     assert process.returncode == 0, log
-    assert manager.heard("STOPPING=1") == 1
+    assert manager.count("STOPPING=1") == 1

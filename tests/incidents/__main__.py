@@ -25,9 +25,11 @@ from tests.incidents.report import HEADER
 from tests.incidents.rows import WAVES
 from tests.incidents.watch import Standstill
 
+# How long a chain runs before the first fault: nothing may be reported in it.
 HEALTHY_S = 60.0
 # Polls of the safety class have a second: devices that stand still for longer do not answer, as all of them together never do.
 MAX_STILL_S = 1.0
+# How often a wave or storm is played at most if the machine stood still meanwhile.
 TRIES = 2
 MEASURED = Path(__file__).with_name("measured.json")
 """What docs/reference/problems.md tells of latency."""

@@ -24,6 +24,7 @@ from tests.truth.told import Told
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 STEP_S = 15
 """Between two recorded scrapes: the rules of promtool are evaluated as often."""
+# The first readings are not recorded: some figures need a minute of them.
 SETTLED_S = 60.0
 DEVICES = 20
 """How many devices the rules are asked of at a time, together with all that has no device.

@@ -58,6 +58,8 @@ def dark(device: str) -> str:
 
 
 TEMPERATURE: Final = "dcim_env_temperature_celsius{sensor=1}"
+# Within which a device that does not answer, and a sensor that cannot be trusted, are reported: the time for which the problem must hold,
+# and a margin.
 UNREACHABLE_S: Final = 160.0
 SUSPECT_S: Final = 480.0
 HALL: Final = "hall-1"

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from tests.servers.process import find_program
 
+# End a test that fails; a machine that is busy may take ten times what a free one takes.
 START_TIMEOUT_S = 60.0
 WAIT_S = 60.0
 # Without any of Chromium's own requests, so that each request seen is the page's. The sandbox needs rights that containers lack; the pages

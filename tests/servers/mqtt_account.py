@@ -24,6 +24,7 @@ from rackflow.process.mqtt import (
 
 DENIED = 0x87
 """The reason code "not authorized" of a PUBACK (MQTT 5, 3.4.2.1)."""
+# How often a condition is looked at.
 STEP_S = 0.005
 
 
@@ -55,11 +56,11 @@ class Account:
         """Subscribe; returns the codes of refused filters."""
         return await self._open.subscribe(filters)
 
-    async def gets(self, topic: str, payload: bytes) -> None:
+    async def wait_for(self, topic: str, payload: bytes) -> None:
         """Wait for a message."""
         await _until(lambda: (topic, payload) in self.received)
 
-    async def gets_from(self, topic: str) -> None:
+    async def wait_for_topic(self, topic: str) -> None:
         """Wait for any message of a topic."""
         await _until(lambda: any(each == topic for each, _ in self.received))
 

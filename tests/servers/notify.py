@@ -1,27 +1,27 @@
-"""The service manager's side of sd_notify(3): hears what a service says of itself."""
+"""The service manager's side of sd_notify(3): receives what a service reports of itself."""
 
 import socket
 import threading
 from pathlib import Path
 
 
-class Manager:
+class NotifyListener:
     """Listens on a socket in the file system until `close`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
 
-    def heard(self, word: str) -> int:
-        """How many messages of this kind have come."""
-        return sum(each.startswith(word) for each in self.said)
+    def count(self, kind: str) -> int:
+        """How many messages begin with this, as in `READY=1`."""
+        return sum(each.startswith(kind) for each in self.messages)
 
     def close(self) -> None:
-        """Wakes the listener by a last word of its own, which ends it."""
+        """End the listener by a last message of its own."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"over", str(self.path))
         self._thread.join()
@@ -29,4 +29,4 @@ class Manager:
     def _listen(self) -> None:
         with self._socket:
             while (message := self._socket.recv(1000)) != b"over":
-                self.said.append(message.decode())
+                self.messages.append(message.decode())

@@ -15,8 +15,10 @@ import pytest
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 
+# End a test that fails; a machine that is busy may take ten times what a free one takes.
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
+# A port that was free may be taken before the server binds it; twice in a row is rare.
 FIRST_START_TRIES = 3
 
 

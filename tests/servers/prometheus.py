@@ -12,6 +12,7 @@ from tests.servers.process import Server
 from tests.servers.promql import Sample, instant_query
 from tests.servers.web import answers, request
 
+# More than twice the longest time above, for a busy machine.
 FIRST_SCRAPE_S = 25.0
 
 

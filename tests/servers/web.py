@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+# On loopback only a hang takes so long.
 TIMEOUT_S = 5.0
 
 

@@ -22,7 +22,7 @@ from tests.agent.modbus.modbus_peers import (
     rtu_answer,
     target_of,
 )
-from tests.jumping import JUMP_S, LONG_S, after, jump
+from tests.jumping import JUMP_S, LONG_TIMEOUT_S, after, jump
 from tests.servers.ports import free_port
 from tests.servers.waiting import eventually
 
@@ -157,7 +157,7 @@ async def test_late_answer_over_rtu_is_not_taken() -> None:
 
     server = FaultyModbus(reply)
     async with server.serving():
-        target = replace(target_of(server.port, "rtu-over-tcp"), timeout_s=LONG_S)
+        target = replace(target_of(server.port, "rtu-over-tcp"), timeout_s=LONG_TIMEOUT_S)
         async with connected(target) as client:
             async with fails(DeviceTimeout):
                 await after(lambda: len(server.frames), client.read(1, "holding", 0, 1), jumps=1)

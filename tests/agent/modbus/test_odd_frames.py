@@ -13,7 +13,7 @@ from agent.modbus.pymodbus_wire import stray_octets
 from rackflow.errors import DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
 from tests.agent.modbus.modbus_peers import answer, connected, fails, rtu_answer, target_of
-from tests.jumping import JUMP_S, LONG_S, after, jump
+from tests.jumping import JUMP_S, LONG_TIMEOUT_S, after, jump
 from tests.servers.waiting import eventually
 
 NOISE = [
@@ -114,7 +114,7 @@ async def test_where_any_number_is_taken_a_late_answer_is_not() -> None:
     delays = iter([JUMP_S + 5, 10.0])
     server = FaultyModbus(lambda frame: [next(delays), answer(frame, 7, len(server.frames), tid=9)])
     async with server.serving():
-        target = replace(target_of(server.port, accepts="other_transaction"), timeout_s=LONG_S)
+        target = replace(target_of(server.port, accepts="other_transaction"), timeout_s=LONG_TIMEOUT_S)
         async with connected(target) as client:
             async with fails(DeviceTimeout):
                 await after(lambda: len(server.frames), client.read(1, "holding", 0, 2), jumps=1)

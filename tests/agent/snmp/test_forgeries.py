@@ -19,7 +19,7 @@ from tests.agent.faulty_peers import RESPONSE, bind, integer
 from tests.agent.snmp.forger import Forge, Forger, honest
 from tests.agent.snmp.snmp_clients import target_of
 from tests.agent.snmp.v3_messages import AUTH, PRIV, V3, Keys, report, request_id_of, scoped
-from tests.jumping import LONG_S, after
+from tests.jumping import LONG_TIMEOUT_S, after
 
 OID = f"{BASE}.1.0"
 TRUE = {OID: 42}
@@ -244,7 +244,7 @@ async def test_each_pair_of_protocols_takes_true_answers_and_no_altered_ones(
 async def test_nothing_but_forgeries_is_no_answer(engine: str, device: Snmpd, user: SnmpUser) -> None:
     """All of them at once, and none of the true answers: an error, at the deadline and not before."""
     every = {**FORGERIES, **(PRIVACY_FORGERIES if user.priv else {})}
-    async with scene(engine, device.port, user, timeout_s=LONG_S) as stage:
+    async with scene(engine, device.port, user, timeout_s=LONG_TIMEOUT_S) as stage:
         assert await stage.client.get([OID]) == TRUE
         stage.forger.on_data = lambda request, answer: [
             datagram for forge, _ in every.values() for datagram in forge(request, answer, keys_of(user))
@@ -266,7 +266,10 @@ async def test_an_answer_is_taken_once(engine: str, device: Snmpd) -> None:
 
 
 async def test_an_answer_from_another_port_is_none(engine: str, device: Snmpd) -> None:
-    async with scene(engine, device.port, NO_PRIV, timeout_s=LONG_S) as stage, Forger(device.port).serving() as other:
+    async with (
+        scene(engine, device.port, NO_PRIV, timeout_s=LONG_TIMEOUT_S) as stage,
+        Forger(device.port).serving() as other,
+    ):
         assert await stage.client.get([OID]) == TRUE
 
         def from_elsewhere(_: bytes, answer: bytes) -> list[bytes]:
@@ -280,7 +283,7 @@ async def test_an_answer_from_another_port_is_none(engine: str, device: Snmpd) -
 
 async def test_a_forged_search_result_does_not_lock_the_device_out(engine: str, device: Snmpd) -> None:
     """Another engine is offered before the device's own. Our session tries both; pysnmp believes the first one until the next try."""
-    async with scene(engine, device.port, WITH_PRIV, timeout_s=LONG_S, retries=1) as stage:
+    async with scene(engine, device.port, WITH_PRIV, timeout_s=LONG_TIMEOUT_S, retries=1) as stage:
 
         def race(request: bytes, answer: bytes) -> list[bytes]:
             if engine == "pysnmp":
@@ -297,7 +300,7 @@ async def test_a_forged_search_result_does_not_lock_the_device_out(engine: str, 
 
 async def test_a_forged_search_result_does_not_lower_the_level(engine: str, device: Snmpd) -> None:
     """With the forger as the only engine there is, there is no value, and nothing is asked without authentication."""
-    async with scene(engine, device.port, WITH_PRIV, timeout_s=LONG_S) as stage:
+    async with scene(engine, device.port, WITH_PRIV, timeout_s=LONG_TIMEOUT_S) as stage:
         stage.forger.on_discovery = lambda request, _: [
             replace(V3.parse(request), engine=OTHER_ENGINE, body=report(OTHER_ENGINE, 4)).encode()
         ]
@@ -318,7 +321,7 @@ async def test_a_forged_search_result_does_not_lower_the_level(engine: str, devi
 )
 async def test_what_reports_said_is_told_at_the_deadline(engine: str, device: Snmpd, number: int, words: str) -> None:
     """Nobody can say whether the device sent it; it is a hint for people, and no answer."""
-    async with scene(engine, device.port, NO_PRIV, timeout_s=LONG_S) as stage:
+    async with scene(engine, device.port, NO_PRIV, timeout_s=LONG_TIMEOUT_S) as stage:
         assert await stage.client.get([OID]) == TRUE
         forge = FORGERIES[f"report {number}"][0]
         stage.forger.on_data = with_keys(forge, NO_PRIV, truth=False)
@@ -346,7 +349,7 @@ async def test_recording_a_device_takes_true_answers_only(device: Snmpd) -> None
     refused = RefusedDatagrams()
     async with Forger(device.port).serving() as forger:
         forger.on_data = with_keys(every_octet, WITH_PRIV, truth=True)
-        walker = Walker(target_of(forger.own_port, WITH_PRIV, timeout_s=LONG_S), refused=refused)
+        walker = Walker(target_of(forger.own_port, WITH_PRIV, timeout_s=LONG_TIMEOUT_S), refused=refused)
         records = await walker.records(BASE, 100)
         await walker.close()
     assert {record.oid for record in records} == VALUES.keys()

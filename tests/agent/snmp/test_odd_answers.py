@@ -12,7 +12,7 @@ from agent.snmp.seam import SnmpCommunity
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from tests.agent.faulty_peers import FaultyAgent, Request, bind, elements, integer, oid_octets, tlv
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, target_of
-from tests.jumping import LONG_S, after
+from tests.jumping import LONG_TIMEOUT_S, after
 
 versions = pytest.mark.parametrize("version", ["1", "2c"])
 ODD = {
@@ -85,7 +85,7 @@ async def test_an_answer_from_another_port_is_named_with_the_remedy(client_of: M
         other.bind(("127.0.0.1", 0))
         async with odd_agent(integer(3)).serving() as agent:
             own, agent.own_socket = agent.own_socket, other
-            client = client_of(target_of(agent.port, timeout_s=LONG_S, retries=1))
+            client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S, retries=1))
             if engine == "pysnmp":
                 assert len(await client.get(ROWS)) == 5
                 return
@@ -105,7 +105,7 @@ async def test_a_datagram_from_elsewhere_that_is_no_answer_to_the_request_says_n
         async with odd_agent(integer(3)).serving() as agent:
             agent.own_socket = other
             agent.behaviour = lambda request: [request.answer(request_id=b"\x01"), b"hello"]
-            client = client_of(target_of(agent.port, timeout_s=LONG_S, retries=1))
+            client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S, retries=1))
             with pytest.raises(DeviceTimeout):
                 await after(lambda: len(agent.requests), client.get(ROWS))
 
@@ -113,7 +113,7 @@ async def test_a_datagram_from_elsewhere_that_is_no_answer_to_the_request_says_n
 async def test_a_device_that_was_silent_once_is_asked_directly_again(client_of: MakeClient) -> None:
     """And the deadline is kept whatever comes."""
     async with odd_agent(integer(3)).serving() as agent:
-        client = client_of(target_of(agent.port, timeout_s=LONG_S, retries=1))
+        client = client_of(target_of(agent.port, timeout_s=LONG_TIMEOUT_S, retries=1))
         agent.behaviour = lambda request: agent.good(request) if len(agent.requests) % 2 == 0 else []
         for _ in range(2):
             assert len(await after(lambda: len(agent.requests), client.get(ROWS), jumps=1)) == 5

@@ -21,7 +21,7 @@ from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import MakeClient, target_of
 from tests.agent.snmp.test_odd_answers import ODD
 from tests.agent.snmp.v3_messages import PRIV, V3, Keys, scoped
-from tests.jumping import LONG_S, after
+from tests.jumping import LONG_TIMEOUT_S, after
 
 USERS = [
     SnmpUser("plain", "", "", "", ""),
@@ -84,7 +84,7 @@ async def test_a_value_that_cannot_be_read_costs_its_own_object(
     client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser
 ) -> None:
     async with Forger(shared_snmpd.port).serving() as forger:
-        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_S))
+        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_TIMEOUT_S))
         right = await client.get(OIDS)
         assert len(right) == 3
         forger.on_data = with_odd(user, ODD["an OBJECT IDENTIFIER without octets"])
@@ -102,7 +102,7 @@ async def test_a_walk_gets_past_a_value_that_cannot_be_read(
 ) -> None:
     user = USERS[3]
     async with Forger(shared_snmpd.port).serving() as forger:
-        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_S))
+        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_TIMEOUT_S))
         right = await client.walk(BASE)
         assert right.keys() > set(OIDS)
         forger.on_data = with_odd(user, ODD[kind])
@@ -116,7 +116,7 @@ async def test_a_walk_gets_past_a_value_that_cannot_be_read(
 async def test_what_was_not_signed_by_the_device_is_not_repaired(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     user = USERS[1]
     async with Forger(shared_snmpd.port).serving() as forger:
-        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_S))
+        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_TIMEOUT_S))
         assert await client.get(OIDS)
         forger.on_data = lambda _, answer: [
             replace(V3.parse(with_odd(user, ODD["a REAL"])(b"", answer)[0]), mac=b"\0" * 32).encode()
@@ -128,7 +128,7 @@ async def test_what_was_not_signed_by_the_device_is_not_repaired(client_of: Make
 async def test_octets_behind_the_message_are_ignored(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     async with Forger(shared_snmpd.port).serving() as forger:
         forger.on_data = lambda _, answer: [answer + b"\0\0zz"]
-        client = client_of(target_of(forger.own_port, USERS[3], timeout_s=LONG_S))
+        client = client_of(target_of(forger.own_port, USERS[3], timeout_s=LONG_TIMEOUT_S))
         assert len(await client.get(OIDS)) == 3
 
 

@@ -11,7 +11,7 @@ from agent.snmp.usm import RefusedDatagrams
 from rackflow.errors import DeviceAuthError, DeviceTimeout, DeviceUnreachable
 from tests.agent.conftest import BASE, VALUES, Snmpd
 from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, MakeClient, in_time, target_of
-from tests.jumping import LONG_S, after
+from tests.jumping import LONG_TIMEOUT_S, after
 from tests.servers.ports import free_port
 
 
@@ -61,7 +61,7 @@ USERS = [
 @pytest.mark.parametrize("user", USERS, ids=lambda user: str(user.user))
 async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) -> None:
     """GET and GETBULK at every security level."""
-    client = client_of(target_of(shared_snmpd.port, user, timeout_s=LONG_S))
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=LONG_TIMEOUT_S))
     assert await client.get([f"{BASE}.1.0", f"{BASE}.1.1"]) == {f"{BASE}.1.0": 42}
     assert (await client.walk(BASE)).keys() == VALUES.keys()
 
@@ -83,12 +83,12 @@ async def test_v3_refusals(
     client_of: MakeClient, shared_snmpd: Snmpd, refused: RefusedDatagrams, user: SnmpUser, words: str
 ) -> None:
     """The device says no, which is told with its reason, and a good client beside the refused one is none the worse."""
-    client = client_of(target_of(shared_snmpd.port, user, timeout_s=LONG_S))
+    client = client_of(target_of(shared_snmpd.port, user, timeout_s=LONG_TIMEOUT_S))
     for _ in range(2):
         with pytest.raises(DeviceAuthError, match=words) as caught:
             await after(refused.counts.total, client.get([SYS_NAME]))
         assert caught.value.device == "ups-1"
-    good = client_of(target_of(shared_snmpd.port, USERS[3], timeout_s=LONG_S))
+    good = client_of(target_of(shared_snmpd.port, USERS[3], timeout_s=LONG_TIMEOUT_S))
     assert len(await good.get([SYS_NAME])) == 1
 
 
@@ -134,5 +134,5 @@ async def test_nobody_there(engine: str, client_of: MakeClient) -> None:
 
 async def test_by_name(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     """A host name is looked up."""
-    client = client_of(target_of(shared_snmpd.port, host="localhost", timeout_s=LONG_S))
+    client = client_of(target_of(shared_snmpd.port, host="localhost", timeout_s=LONG_TIMEOUT_S))
     assert await client.get([f"{BASE}.1.0"]) == {f"{BASE}.1.0": 42}

@@ -24,7 +24,7 @@ from tests.agent.conftest import BASE, Snmpd
 from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import SYS_NAME, MakeClient, target_of
 from tests.agent.snmp.v3_messages import V3
-from tests.jumping import LONG_S, JumpingLoop, after
+from tests.jumping import LONG_TIMEOUT_S, JumpingLoop, after
 from tests.servers.ports import free_port
 
 OID = f"{BASE}.1.0"
@@ -46,7 +46,7 @@ def test_the_engines_time_is_fetched_before_it_is_too_old(shared_snmpd: Snmpd) -
 
     async def test(loop: JumpingLoop) -> None:
         async with Forger(shared_snmpd.port).serving() as forger:
-            client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_S))
+            client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_TIMEOUT_S))
             await client.get([OID])
             await client.get([OID])
             before = len(forger.requests)
@@ -65,7 +65,7 @@ def test_answers_older_than_the_window_are_refused_until_they_have_lasted(engine
 
     async def test(loop: JumpingLoop) -> None:
         refused = RefusedDatagrams()
-        target = target_of(shared_snmpd.port, USER, timeout_s=LONG_S)
+        target = target_of(shared_snmpd.port, USER, timeout_s=LONG_TIMEOUT_S)
         client = GufoClient(target, refused=refused) if engine == "gufo" else PysnmpClient(target, refused=refused)
         assert await client.get([OID]) == {OID: 42}
         loop.ahead_s += WINDOW_S + 2
@@ -82,7 +82,7 @@ def test_answers_older_than_the_window_are_refused_until_they_have_lasted(engine
 async def test_a_replaced_device_is_found_in_the_next_try(own_snmpd: Snmpd) -> None:
     """What it says of its new engine is believed when its key has shown it; it is not searched for."""
     async with Forger(own_snmpd.port).serving() as forger:
-        client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_S, retries=1))
+        client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_TIMEOUT_S, retries=1))
         assert await client.get([OID]) == {OID: 42}
         before = V3.parse(forger.answers[-1]).engine
         own_snmpd.stop()
@@ -98,7 +98,7 @@ async def test_a_replaced_device_is_found_in_the_next_try(own_snmpd: Snmpd) -> N
 async def test_no_engine_is_searched_for_when_it_is_known(shared_snmpd: Snmpd) -> None:
     """After a silence, the next session goes on with the engine that was verified: nobody can offer another one."""
     async with Forger(shared_snmpd.port).serving() as forger:
-        client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_S))
+        client = GufoClient(target_of(forger.own_port, USER, timeout_s=LONG_TIMEOUT_S))
         assert await client.get([OID]) == {OID: 42}
         forger.on_data = lambda _, __: []
         with pytest.raises(DeviceTimeout):
@@ -126,7 +126,7 @@ async def test_a_device_that_reboots_in_between(client_of: MakeClient, user: str
     device = SnmpDevice([Record(SYS_NAME, "4", b"here")], users=[parse_user(user)])
     name, auth, auth_key, priv, priv_key = (*user.split(":"), "", "", "", "")[:5]
     credential = SnmpUser(name, auth, auth_key, priv, priv_key)  # type: ignore[arg-type]
-    client = client_of(target_of(await device.start(), credential, timeout_s=LONG_S))
+    client = client_of(target_of(await device.start(), credential, timeout_s=LONG_TIMEOUT_S))
     try:
         for _ in range(3):
             assert await client.get([SYS_NAME]) == {SYS_NAME: b"here"}
@@ -155,14 +155,14 @@ class SixSnmpd(Snmpd):
 
 async def test_over_ipv6(client_of: MakeClient, tmp_path: Path) -> None:
     with SixSnmpd(tmp_path / "snmpd").serving() as server:
-        client = client_of(target_of(server.port, USER, host="::1", timeout_s=LONG_S))
+        client = client_of(target_of(server.port, USER, host="::1", timeout_s=LONG_TIMEOUT_S))
         assert await client.get([OID]) == {OID: 42}
         assert len(await client.walk("1.3.6.1.2.1.1", limit=5)) == 5
 
 
 async def test_a_cancelled_request_leaves_nothing_behind(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
     """Its answer, which comes later, is not taken for that of the next one."""
-    client = client_of(target_of(shared_snmpd.port, USER, timeout_s=LONG_S))
+    client = client_of(target_of(shared_snmpd.port, USER, timeout_s=LONG_TIMEOUT_S))
     await client.get([OID])
     for _ in range(5):
         task = asyncio.create_task(client.get([f"{BASE}.2.0"]))
@@ -238,7 +238,7 @@ def test_a_release_that_was_not_tried_is_named() -> None:
 async def test_it_polls_everything_but_v3(shared_snmpd: Snmpd, caplog: pytest.LogCaptureFixture) -> None:
     """For v3 there is pysnmp then, and it is said once."""
     clients = SnmpClients(lambda: "gufo_snmp 9 cannot be used for SNMPv3")
-    made: list[SnmpClient] = [clients(target_of(shared_snmpd.port, USER, timeout_s=LONG_S)) for _ in range(2)]
+    made: list[SnmpClient] = [clients(target_of(shared_snmpd.port, USER, timeout_s=LONG_TIMEOUT_S)) for _ in range(2)]
     assert isinstance(clients(target_of(shared_snmpd.port)), GufoClient)
     assert all(isinstance(client, PysnmpClient) for client in made)
     assert await made[0].get([OID]) == {OID: 42}
@@ -255,7 +255,7 @@ async def test_refused_datagrams_of_all_clients_are_counted_together(shared_snmp
     async with Forger(shared_snmpd.port).serving() as forger:
         forger.on_data = lambda _, answer: [b"garbage", answer]
         for device in ("ups-1", "ups-2"):
-            target = SnmpTarget(device, "127.0.0.1", forger.own_port, USER, LONG_S)
+            target = SnmpTarget(device, "127.0.0.1", forger.own_port, USER, LONG_TIMEOUT_S)
             for engine in ("gufo", "pysnmp"):
                 client = clients(target, engine)
                 assert await client.get([OID]) == {OID: 42}

@@ -12,6 +12,8 @@ from tests.servers.waiting import wait_until
 HOUR_S = 3600
 NOT_SET_S, BEYOND_S = 600, 2_180_000_000
 """Seconds since 1970: ten minutes after it, and in 2039."""
+# How long a clock stays wrong, how long the broker is away meanwhile, and how far the offset that is shown may be from the true one:
+# polling, delays and whole seconds of libfaketime.
 WRONG_S = 3.0
 AWAY_S = 2.0
 OFFSET_S = 5.0

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import yaml
 
+# 7 is not used (RFC 1213).
 LEAVES = (1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
 OIDS = [f"1.3.6.1.2.1.11.{leaf}.0" for leaf in LEAVES]
 """Counters of the SNMP group (RFC 1213): every net-snmp agent has them."""

@@ -10,6 +10,7 @@ from tests.servers.waiting import wait_until
 
 AUTOSAVE = ("autosave_interval 5",)
 """Mosquitto's disk copy is then at most five seconds old; with the configuration in deploy/ it is at most a minute."""
+# How long the broker collects messages before it is killed.
 HELD_S = (2.0, 6.0)
 
 

@@ -13,6 +13,7 @@ from tests.servers.process import find_program
 from tests.servers.waiting import wait_until
 
 SIZE = "16m"
+# How long a process works on after its disk has room again.
 SETTLE_S = 3.0
 
 

@@ -16,6 +16,7 @@ from tests.e2e.chaos.hostile_trial import Cost
 from tests.e2e.chaos.site import ChaosSite, Process
 from tests.servers.waiting import wait_until
 
+# Devices beside the hostile ones, whose polls must not suffer.
 HEALTHY = 20
 INTERVAL_S = 1.0
 """The interval of the class `safety`."""

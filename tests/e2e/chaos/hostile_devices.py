@@ -33,10 +33,12 @@ from tests.fuzz.answers import (
 )
 from tests.fuzz.relays import tcp_relay, udp_relay
 
+# The same garbage in each run.
 SEED = 7
 ROWS = 20_000
 OUTLETS = "1.3.6.1.4.1.318.1.1.26.9.4.3.1.6"
 """rPDU2OutletMeteredStatusCurrent of PowerNet-MIB: a table whose rows become series."""
+# Pause before each octet of an answer that drips: every octet comes within a timeout, the whole answer never does.
 DRIP_S = 1.0
 Entry = Mapping[str, object]
 Serving = AbstractAsyncContextManager[tuple[int, Entry]]

@@ -26,6 +26,7 @@ from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.servers.web import OPENER, answers
 
+# The healthy agent's devices, how often each is polled, and how long everything settles before and after an attack.
 DEVICES = 20
 PERIOD_S = 0.5
 SETTLE_S = 2.0
