@@ -338,7 +338,7 @@ async def test_a_target_that_failed_twice_with_a_good_answer_between_is_tried_ag
 
 
 @asynccontextmanager
-async def repeating(url: str, active: Tracked) -> AsyncIterator[Pusher]:
+async def repeating(url: str, active: TrackedProblem) -> AsyncIterator[Pusher]:
     """What tells an Alertmanager while a problem is active."""
     tracker = Tracker(load_table())
     tracker.restore(active, time.monotonic())
