@@ -20,9 +20,10 @@ MAX_RATIO: Final = 3.0
 # How many judgements in a row must find a contradiction if current and power are read in different polls: a load that rises between
 # the two polls must not get its current rejected.
 CONTRADICTIONS: Final = 2
-# A wrong scale or transformer ratio changes only when somebody sets it, so all lines are checked this often, and one of them at each poll.
-# Checking all at each poll cost 7 % of the polls of a strip with many phases.
+# A wrong scale or transformer ratio changes only when somebody sets it, so all lines are checked this often, and one of them every few
+# polls: within a minute of a usual class. All at each poll cost 7 % of the polls of a strip with many phases, one at each still 5 %.
 CHECK_EVERY_S: Final = 600.0
+POLLS_PER_LINE: Final = 6
 # Below these, rounding to whole amperes or watts can make up the whole difference. Chosen.
 MIN_AMPERES: Final = 2.0
 MIN_POWER: Final = 60.0
@@ -93,7 +94,12 @@ class PowerCheck:
             return
         self._last[poll] = readings.values
         if (left := self._polls_left.get(poll)) is not None:
-            if left and not self._contradicted and not self._one_contradicts(poll, left):
+            is_turn = left % POLLS_PER_LINE == 0
+            if (
+                left
+                and not self._contradicted
+                and not (is_turn and self._one_contradicts(poll, left // POLLS_PER_LINE))
+            ):
                 self._polls_left[poll] = left - 1
             else:
                 self._judge(poll)

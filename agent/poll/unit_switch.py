@@ -6,7 +6,7 @@ rejected as `range` as long as it keeps that relation. A fire does not keep it: 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agent.profile import Plan
@@ -57,7 +57,10 @@ class UnitSwitch:
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move temperatures that are in another unit than before to `bad`, as `range`."""
-        values = {key: readings.values[key] for key in self._keys.get(poll, ()) if key in readings.values}
+        keys = self._keys.get(poll)
+        if keys is None or (not self._switched and self._are_steady(keys, readings.values)):
+            return
+        values = {key: readings.values[key] for key in keys if key in readings.values}
         self._notice(values)
         for key in self._switched.keys() & values:
             if (meant := self._as_before(key, values[key])) is None:
@@ -67,6 +70,17 @@ class UnitSwitch:
             self._last[key] = meant
             del readings.values[key]
             readings.bad[key] = "range"
+
+    def _are_steady(self, keys: Sequence[str], values: Mapping[str, float]) -> bool:
+        """Whether all are about what they were, as nearly always. Without a call for each: it is asked at every poll."""
+        last = self._last
+        for key in keys:
+            if key in values:
+                now = values[key]
+                if key in last and not -MIN_JUMP < now - last[key] < MIN_JUMP:
+                    return False
+                last[key] = now
+        return True
 
     def _notice(self, values: Mapping[str, float]) -> None:
         jumped: dict[str, bool] = {}

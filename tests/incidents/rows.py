@@ -400,7 +400,7 @@ HALL_SECOND = [
     Row(
         "rack d1 takes six times its load",
         (fault("overload", f"{HALL}-d1", value=6.0),),
-        (at("DcimPduPhaseOverload", 480.0, rack=f"{HALL}-d1"),),  # at 101 %, less in dips, a breaker warms for six minutes
+        (at("DcimPduPhaseOverload", 480.0, rack=f"{HALL}-d1"),),  # at 101 %, a breaker warms for six minutes
         (
             at("DcimPduPhaseLoadHigh", rack=f"{HALL}-d1"),
             at("DcimRackOverDesign", rack=f"{HALL}-d1"),
