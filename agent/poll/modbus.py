@@ -33,7 +33,6 @@ from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
 from agent.poll.series_count import SeriesCount
-from agent.poll.unit_switch import UnitSwitch
 from agent.poll.word_order import WordOrders
 from agent.profile import (
     SLOTS_PER_SLICE,
@@ -119,7 +118,6 @@ class ModbusPoller:
         self._busy_retries_left = device.retries
         self._count = SeriesCount()
         self._power_check = PowerCheck()
-        self._unit_switch = UnitSwitch(device.id)
         self._orders = WordOrders(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
@@ -163,15 +161,12 @@ class ModbusPoller:
             )
         self._cells.begin(self._plan)
         before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
-        if not self._identity.may_be(before):
-            self._unit_switch.forget()
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
         self._orders.begin(self._plan)
         self._orders.hide(found.raw)
         self._power_check.begin(self._plan, found.raw)
-        self._unit_switch.begin(self._plan)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
@@ -206,7 +201,6 @@ class ModbusPoller:
         self._cells.update(found.raw)
         self._cells.reject(readings)
         self._power_check.reject(poll_class, readings)
-        self._unit_switch.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
             inputs = await in_slices(self._inputs.finding(poll_class, part.slots, self._profile.class_), EACH_STEP)

@@ -23,7 +23,6 @@ from agent.poll.probe_snmp import recognise_device
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
 from agent.poll.series_count import SeriesCount
 from agent.poll.tables import MAX_ROWS, TableReader
-from agent.poll.unit_switch import UnitSwitch
 from agent.poll.uptime import Uptime
 from agent.profile import (
     SEVERAL,
@@ -103,7 +102,6 @@ class SnmpPoller:
         self._reopened_at = -math.inf
         self._count = SeriesCount()
         self._power_check = PowerCheck()
-        self._unit_switch = UnitSwitch(device.id)
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
@@ -151,7 +149,6 @@ class SnmpPoller:
         self._other_device = fingerprint.contradiction(raw) or self._other_device
         self._cells.reject(readings, everything=bool(self._other_device))
         self._power_check.reject(poll_class, readings)
-        self._unit_switch.reject(poll_class, readings)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -244,7 +241,6 @@ class SnmpPoller:
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
-            self._unit_switch.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -333,7 +329,6 @@ class SnmpPoller:
         self._jumps.begin(known)
         self._count.begin(self._plan)
         self._power_check.begin(self._plan, known)
-        self._unit_switch.begin(self._plan)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
         return True

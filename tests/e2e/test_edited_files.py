@@ -97,7 +97,8 @@ EDITS_OF_RECORDS = {
     "devices without values": "INSERT INTO device VALUES (5, NULL, NULL, NULL, NULL, x'00')",
     "bodies of another shape": "INSERT INTO site VALUES ('s', x'5b5d')",
     "other columns": "DROP TABLE polls; CREATE TABLE polls (site TEXT) STRICT",
-    "another program's": "DROP TABLE life; DROP TABLE site; DROP TABLE hour; DROP TABLE device; DROP TABLE polls; CREATE TABLE x (id)",
+    "another program's": "DROP TABLE life; DROP TABLE site; DROP TABLE hour; DROP TABLE device; DROP TABLE device_seen; DROP TABLE polls;"
+    " CREATE TABLE x (id)",
 }
 
 
