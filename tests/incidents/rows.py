@@ -398,8 +398,8 @@ HALL_SECOND = [
         note="one is spare",
     ),
     Row(
-        "rack d1 takes six times its load",
-        (fault("overload", f"{HALL}-d1", value=6.0),),
+        "rack d1 takes eight times its load",
+        (fault("overload", f"{HALL}-d1", value=8.0),),
         (at("DcimPduPhaseOverload", 480.0, rack=f"{HALL}-d1"),),  # at 101 %, a breaker warms for six minutes
         (
             at("DcimPduPhaseLoadHigh", rack=f"{HALL}-d1"),
