@@ -187,14 +187,14 @@ class GufoClient(PortionedClient):
                 # Some cards drop a GETBULK that is too large for them. If a GETNEXT is not answered either, the device is
                 # silent whatever the size, and this raises DeviceTimeout.
                 await self._request(_one_getnext, (rows, rows))
-                return WalkedRows(found, is_incomplete=True)
+                return WalkedRows(walk, is_incomplete=True)
             if row is None:
                 # The end of the MIB and a refused GETBULK look the same here. One GETNEXT from this position tells them apart.
                 has_more = not single and await self._request(_one_getnext, (rows, rows)) is not None
-                return WalkedRows(found, is_incomplete=has_more)
+                return WalkedRows(walk, is_incomplete=has_more)
             if not walk.add(row[0], plain(row[1])):
-                return WalkedRows(found, is_incomplete=False, is_stuck=True)
-        return WalkedRows(found, is_incomplete=False)
+                return WalkedRows(walk, is_incomplete=False, is_stuck=True)
+        return WalkedRows(walk, is_incomplete=False)
 
     async def _request(self, call: Callable[[Session, Argument], Awaitable[Answer]], argument: Argument) -> Answer:
         if self._v3 is not None:

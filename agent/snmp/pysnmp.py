@@ -209,21 +209,21 @@ class PysnmpClient(PortionedClient):
                 if single:
                     raise
                 await self._request(hlapi.next_cmd, at)
-                return WalkedRows(found, is_incomplete=True)
+                return WalkedRows(walk, is_incomplete=True)
             if status and not single:
-                return WalkedRows(found, is_incomplete=True)
+                return WalkedRows(walk, is_incomplete=True)
             if status and not (self._is_v1 and status == NO_SUCH_NAME):
                 raise self._error(DeviceProtocolError, f"error-status {status} below {at[0]}")
             if status or not pairs:
-                return WalkedRows(found, is_incomplete=False)
+                return WalkedRows(walk, is_incomplete=False)
             for name, value in pairs:
                 if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
-                    return WalkedRows(found, is_incomplete=False)
+                    return WalkedRows(walk, is_incomplete=False)
                 is_askable = name != oid and name.count(".") < MAX_ARCS
                 if not is_askable or not walk.add(name, value):
-                    return WalkedRows(found, is_incomplete=False, is_stuck=is_askable)
+                    return WalkedRows(walk, is_incomplete=False, is_stuck=is_askable)
                 last = name
-        return WalkedRows(found, is_incomplete=False)
+        return WalkedRows(walk, is_incomplete=False)
 
     async def _request(self, command: Callable[..., Awaitable[Any]], oids: Sequence[str]) -> tuple[int, int, Pairs]:
         """error-status, error-index and the answer's pairs, with the target's retries."""

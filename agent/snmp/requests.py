@@ -33,17 +33,6 @@ _LAST_ARC: Final = 2**31 - 1
 MAX_ARCS: Final = 127
 
 
-class WalkedRows(NamedTuple):
-    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
-
-    It `is_stuck` if the device came back to a row that was found before.
-    """
-
-    rows: dict[str, SnmpValue]
-    is_incomplete: bool
-    is_stuck: bool = False
-
-
 class RowsSoFar:
     """The rows of a walk while it goes on. `repetitions` are those that one request asks for."""
 
@@ -74,6 +63,17 @@ class RowsSoFar:
             text = f"sends more than {MAX_WALK_BYTES // 1_000_000} MB below {self._oid}"
             raise DeviceProtocolError(text, device=self._device, operation="snmp")
         return True
+
+
+class WalkedRows(NamedTuple):
+    """What a walk has found. It `is_incomplete` if the device could not answer for as many rows at once as it was asked for.
+
+    It `is_stuck` if the device came back to a row that was found before.
+    """
+
+    walk: RowsSoFar
+    is_incomplete: bool
+    is_stuck: bool = False
 
 
 class PortionedClient(ABC):
@@ -107,8 +107,8 @@ class PortionedClient(ABC):
                 walked = await self._walk_rows(oid, limit)
                 if not walked.is_incomplete:
                     if walked.is_stuck:
-                        await self._pass_by(oid, limit, walked.rows)
-                    return walked.rows
+                        await self._pass_by(oid, limit, walked.walk)
+                    return walked.walk.rows
                 self._repetitions = max(1, self._repetitions // 2)
                 log.info(
                     "device=%s cannot answer large GETBULK requests, asking for %d rows at a time from now on",
@@ -125,9 +125,9 @@ class PortionedClient(ABC):
         """See `SnmpClient.set_max_varbinds`."""
         self._varbinds = objects
 
-    async def _pass_by(self, oid: str, limit: int, rows: dict[str, SnmpValue]) -> None:
+    async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
         """Go on behind the last row of a walk that came back: an agent may answer for one row with the same one, and have others behind."""
-        passed, is_stuck = 0, True
+        rows, passed, is_stuck = walk.rows, 0, True
         while rows and len(rows) < limit and passed < MAX_PASSED_BY:
             last = next(reversed(rows))
             if last.count(".") >= MAX_ARCS:
@@ -136,7 +136,8 @@ class PortionedClient(ABC):
             if following is None or not following[0].startswith(f"{oid}."):
                 return
             if following[0] not in rows:
-                rows[following[0]], is_stuck = following[1], False
+                walk.add(*following)
+                is_stuck = False
             elif is_stuck:
                 return
             else:

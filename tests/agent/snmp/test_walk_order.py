@@ -6,7 +6,9 @@ from typing import Literal
 
 import pytest
 
-from tests.agent.faulty_peers import END_OF_MIB, GET, GETBULK, FaultyAgent, Request, bind, integer, order
+from agent.snmp import requests
+from rackflow.errors import DeviceProtocolError
+from tests.agent.faulty_peers import END_OF_MIB, GET, GETBULK, FaultyAgent, Request, bind, integer, order, tlv
 from tests.agent.snmp.snmp_clients import TREE, MakeClient, table, target_of
 
 # An answer comes in milliseconds; on a busy machine pysnmp needs a second.
@@ -111,6 +113,24 @@ async def test_a_row_that_is_answered_with_itself_costs_no_row_behind_it(
         agent.behaviour = stuck
         client = client_of(target_of(agent.port, version=version, max_repetitions=repetitions, timeout_s=PATIENCE_S))
         assert len(await client.walk(f"{TREE}.1")) == 10
+
+
+async def test_what_stands_behind_such_a_row_counts_against_the_size_of_a_walk(
+    client_of: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MAX_WALK_BYTES", 700)
+    rows = {f"{TREE}.1.{row}": tlv(4, b"x" * 100) for row in range(1, 11)}
+    async with FaultyAgent(rows).serving() as agent:
+
+        def stuck(request: Request) -> list[bytes]:
+            if request.oids == [f"{TREE}.1.4"]:
+                return [request.answer(bind(f"{TREE}.1.4", rows[f"{TREE}.1.4"]))]
+            return agent.good(request)
+
+        agent.behaviour = stuck
+        client = client_of(target_of(agent.port, max_repetitions=1, timeout_s=PATIENCE_S))
+        with pytest.raises(DeviceProtocolError, match="sends more than"):
+            await client.walk(f"{TREE}.1")
 
 
 async def test_a_row_that_stands_twice_in_an_answer_ends_no_walk(client_of: MakeClient) -> None:
