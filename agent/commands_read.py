@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import get_args
 
 from agent.checked import load_checked
 from agent.config import AgentConfig, Device
-from agent.lab import Output, nothing_there, read_device, render, replay_modbus, replay_snmp
+from agent.lab import Output, name_of, nothing_there, read_device, render, replay_modbus, replay_snmp
 from agent.poll import PollerFactory, check_profile, unknown_profile
 from agent.profile import Profile, load_profiles
 from agent.readings import Identified, Readings
 from rackflow.errors import ConfigError
 from rackflow.process.commands import port_number, print_error, print_lines, print_skipped_lines, show_examples
-from rackflow.process.config import NAME_PATTERN, check_config
+from rackflow.process.config import check_config
 from rackflow.recording import SUFFIX, read_mbrec, read_snmprec
 
 PROFILE_HELP = "device family, as `profiles` lists it (default auto: an SNMP device says itself what it is)"
@@ -96,9 +95,12 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
         raise ConfigError(
             f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
         )
-    # Its address is its name in every message, where it can be one.
-    name = arguments.device if re.fullmatch(NAME_PATTERN, arguments.device) else "device"
-    described = {"id": name, "host": arguments.device, "protocol": arguments.protocol, "profile": arguments.profile}
+    described = {
+        "id": name_of(arguments.device),
+        "host": arguments.device,
+        "protocol": arguments.protocol,
+        "profile": arguments.profile,
+    }
     # Outlets are included: whoever reads a single device wants to see all its readings.
     described["outlets"] = True
     if arguments.protocol == "snmp":

@@ -10,6 +10,7 @@ from agent.lab.output import Output, nothing_there, render
 from agent.lab.read import read_device
 from agent.lab.replay import replay_modbus, replay_snmp
 from agent.lab.silence import explanation
+from agent.lab.target import name_of
 
 __all__ = [
     "Output",
@@ -18,6 +19,7 @@ __all__ = [
     "add_site",
     "add_walk",
     "explanation",
+    "name_of",
     "nothing_there",
     "read_device",
     "render",

@@ -43,10 +43,14 @@ def snmp_targets(arguments: argparse.Namespace, host: str) -> dict[str, SnmpTarg
     return {name: _target(arguments, host, name, credentials) for name in names}
 
 
+def name_of(host: str) -> str:
+    """What a device without a configuration is called: its address is its name in every message, where it can be one."""
+    return host if re.fullmatch(NAME_PATTERN, host) else "device"
+
+
 def _target(arguments: argparse.Namespace, host: str, name: str, credentials: dict[str, object]) -> SnmpTarget:
     device = {
-        # As its name in messages, where it can be one.
-        "id": host if re.fullmatch(NAME_PATTERN, host) else "device",
+        "id": name_of(host),
         "host": host,
         "port": arguments.port or 161,
         "credential": name,

@@ -52,9 +52,8 @@ class WordOrders:
         """Keep the registers of an answer: what they would be in another order cannot be told from a number."""
         if self._answers.pop(block, None) is None and len(self._answers) >= MAX_BLOCKS:
             self._answers.clear()
-        self._answers[block] = (
-            registers  # behind the others, of which a block that was split may have the same registers
-        )
+        # Behind the others, of which a block that was split may have the same registers.
+        self._answers[block] = registers
 
     def begin(self, plan: Plan) -> None:
         """Look at the long numbers of this plan from now on, and at those that were answered while it was made."""
@@ -82,7 +81,8 @@ class WordOrders:
         known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
         bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
         before = set(self._contradicted)
-        if self._contradicted or bad - self._bad or any(_is_odd(raw.get(ref)) for ref in self._readers):
+        is_one_odd = any(_is_odd(raw[ref]) for ref in self._readers.keys() & raw.keys())
+        if self._contradicted or bad - self._bad or is_one_odd:
             self._judge(raw.keys())
         for key in bad if before or self._contradicted else ():
             if readings.bad[key] == "null":

@@ -158,8 +158,8 @@ def planning(
             draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
-        part_of = unclear[id(table)] if table else frozenset()
-        for row in rows_of_unit([Row(index, cells, role, part_of, shifted) for index in indexes], unit):
+        unclear_here = unclear[id(table)] if table else frozenset()
+        for row in rows_of_unit(indexes, cells, role, unclear_here, shifted, unit):
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield

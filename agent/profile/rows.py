@@ -308,19 +308,28 @@ def shifted_parts(
     return frozenset()
 
 
-def rows_of_unit(rows: Sequence[Row], unit: int | None) -> list[Row]:
+def rows_of_unit(
+    indexes: Sequence[str],
+    cells: Mapping[str, RawValue],
+    role: str | None,
+    unclear: frozenset[int],
+    shifted: frozenset[int],
+    unit: int | None,
+) -> Iterator[Row]:
     """The rows that are this unit's: those whose index begins with its number, where indexes have several parts and begin differently.
 
     Where `shifted_parts` has found that rows look alike, the profile does not know the first part, and it is passed over.
     """
-    if unit is None or len({row.index.partition(".")[0] for row in rows if "." in row.index}) < 2:  # noqa: PLR2004
-        return list(rows)
-    own = [row for row in rows if row.index.startswith(f"{unit}.")]
-    return [
-        row if not row.shifted else Row(row.index, row.cells, row.role, skip=1)
-        for row in own
-        if not row.shifted or row.index.count(".") == max(row.shifted)
-    ]
+    if unit is None or len({index.partition(".")[0] for index in indexes if "." in index}) < 2:  # noqa: PLR2004
+        yield from (Row(index, cells, role, unclear, shifted) for index in indexes)
+        return
+    for index in indexes:
+        if not index.startswith(f"{unit}."):
+            continue
+        if not shifted:
+            yield Row(index, cells, role, unclear)
+        elif index.count(".") == max(shifted):
+            yield Row(index, cells, role, skip=1)
 
 
 def entry_of(column: str) -> str:

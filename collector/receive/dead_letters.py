@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collector.budgets import Buckets
 from rackflow import RackflowError
-from rackflow.process.files import check_regular
+from rackflow.process.files import check_regular, make_folder
 
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
@@ -49,7 +49,7 @@ class DeadLetters:
         self._half = limit_bytes // 2
         self._failing = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             check_regular(path, "dead_letter")
             self._file = path.open("ab", buffering=0)
         except OSError as error:
