@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
@@ -13,6 +12,7 @@ from collector.run import run
 from collector.web import load_access
 from rackflow.process.commands import EXIT_CONFIG, print_lines, show_examples
 from rackflow.process.doctor import OUTPUTS, exit_status, print_unwritable, render_findings
+from rackflow.process.event_loop import loop_factory
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
@@ -74,7 +74,7 @@ def _run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(config, deadline=StopDeadline()))
     return 0
 
@@ -105,12 +105,3 @@ def _rules(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     sys.stdout.write(rules_yaml(load_limits(config.problems.limits, load_table())))
     return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        # Imported here because only `run` needs it.
-        import uvloop  # noqa: PLC0415 - optional, and absent on Windows
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -4,7 +4,7 @@ Source: OpenBMC rackmon's register map `orv3_rpu`. Every address that the map na
 for it; all others are refused, as by the real unit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from simulator.models.cdu import LEAK_BITS, PUMPS, RATED_DUTY, SUPPLY_SETPOINT_C
@@ -113,8 +113,13 @@ class CduState(Protocol):
     def pump_rpm(self, pump: int) -> int: ...
 
 
-def cdu_registers(model: CduState, serial: str = "RPU00000SIM") -> MappedRegisters:
-    """The unit's registers, computed from `model` for each request. A serial number has 16 characters at most."""
+def cdu_registers(
+    model: CduState, serial: str = "RPU00000SIM", state: Callable[[], object] | None = None
+) -> MappedRegisters:
+    """The unit's registers, computed from `model` for each request, or when `state` has changed (see `MappedRegisters`).
+
+    A serial number has 16 characters at most.
+    """
     blocks = {at: 0 for first, length in _BLOCKS for at in range(first, first + length)}
     for first, (value, length) in {**_IDENTITY, _SERIAL: (serial, 8)}.items():
         blocks |= _at(first, text(value, length))
@@ -122,7 +127,7 @@ def cdu_registers(model: CduState, serial: str = "RPU00000SIM") -> MappedRegiste
     def snapshot() -> dict[int, int]:
         return blocks | _pump_unit(model) | _heat_exchanger(model) | _alarms(model)
 
-    return MappedRegisters(snapshot)
+    return MappedRegisters(snapshot, state=state)
 
 
 def _at(first: int, values: list[int]) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """A three-phase energy meter and its registers, in the layout of Schneider's iEM3000 series."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -83,8 +84,13 @@ class MeterState(Protocol):
     def frequency_hz(self) -> float: ...
 
 
-def meter_registers(model: MeterState, serial: int = 240_100_001) -> MappedRegisters:
-    """The meter's holding registers. Addresses on the wire are the documented register numbers less 1; reserved ones read as 0."""
+def meter_registers(
+    model: MeterState, serial: int = 240_100_001, state: Callable[[], object] | None = None
+) -> MappedRegisters:
+    """The meter's holding registers, computed for each request, or when `state` has changed (see `MappedRegisters`).
+
+    Addresses on the wire are the documented register numbers less 1; reserved ones read as 0.
+    """
     identity = {30: "Row feed", 50: "iEM3255", 70: "Schneider Electric"}
     fixed = {register - 1 + at: word for register, name in identity.items() for at, word in enumerate(text(name, 20))}
     fixed |= dict(enumerate(words("I", serial), 129))
@@ -98,7 +104,7 @@ def meter_registers(model: MeterState, serial: int = 240_100_001) -> MappedRegis
             found |= dict(enumerate(words("q", int(energy)), register - 1))
         return fixed | found
 
-    return MappedRegisters(snapshot, zeros=True)
+    return MappedRegisters(snapshot, zeros=True, state=state)
 
 
 def _phases(model: MeterState) -> dict[int, float]:

@@ -30,26 +30,45 @@ class MappedRegisters:
 
     One snapshot serves a whole read, so that the two words of a number always belong together. With `zeros`, a read that covers
     at least one existing register yields 0 for the others, as some devices do.
+
+    `state`, if given, returns what the registers are computed from. While that is the same object the last snapshot serves further
+    reads, too: a poller reads a unit block by block, and computing all its registers for each block was a quarter of what a
+    simulated campus cost.
     """
 
     def __init__(
-        self, snapshot: Callable[[], Mapping[int, int]], table: RegisterTable = "holding", *, zeros: bool = False
+        self,
+        snapshot: Callable[[], Mapping[int, int]],
+        table: RegisterTable = "holding",
+        *,
+        zeros: bool = False,
+        state: Callable[[], object] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._table = table
         self._zeros = zeros
+        self._state = state
+        self._kept: tuple[object, Mapping[int, int]] | None = None
 
     def read(self, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `RegisterSource.read`."""
         if table != self._table or address + count - 1 > LAST_ADDRESS:
             raise IllegalAddress(f"{table} {address}+{count}")
-        registers = self._snapshot()
+        registers = self._registers()
         found = [registers.get(at) for at in range(address, address + count)]
         # Even devices that fill gaps with zeros refuse a read that covers no existing register.
         missing = found.count(None)
         if missing and (not self._zeros or missing == count):
             raise IllegalAddress(f"{table} {address}+{count}")
         return [value or 0 for value in found]
+
+    def _registers(self) -> Mapping[int, int]:
+        if self._state is None:
+            return self._snapshot()
+        state = self._state()
+        if self._kept is None or self._kept[0] is not state:
+            self._kept = state, self._snapshot()
+        return self._kept[1]
 
 
 class RecordedRegisters:

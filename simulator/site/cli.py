@@ -17,6 +17,7 @@ import yaml
 
 from rackflow.errors import ConfigError
 from rackflow.process.commands import explain_listen_error, port_number, show_examples
+from rackflow.process.event_loop import loop_factory
 from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.stopping import STOP_WITHIN_S, stop_tasks
 from rackflow.site import Site, load_site, parse_site
@@ -150,7 +151,8 @@ def _site(arguments: argparse.Namespace) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    asyncio.run(_simulate(arguments))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_simulate(arguments))
 
 
 async def _simulate(arguments: argparse.Namespace) -> None:

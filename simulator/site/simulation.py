@@ -37,6 +37,14 @@ TICK_OVER_COMPUTING: Final = 10.0
 MAX_TICK_S: Final = 1.0
 
 
+def in_whole_steps(due_s: float) -> float:
+    """How much of `due_s` simulated seconds to compute now.
+
+    A second and a bit would be two steps and cost twice as much, so the bit waits for the next tick. Less than a step is one in any case.
+    """
+    return due_s if due_s < STEP_S else due_s // STEP_S * STEP_S
+
+
 class Simulation:
     """World, instruments, devices and faults together. `speed` is in simulated seconds per second."""
 
@@ -93,8 +101,10 @@ class Simulation:
         while True:
             await asyncio.sleep(tick_s)
             now = time.monotonic()
-            passed_s, before = min(now - before, MAX_STEP_S), now
-            await self.advance(passed_s * self.speed)
+            due_s = min(now - before, MAX_STEP_S) * self.speed
+            advance_s = in_whole_steps(due_s)
+            before = now - (due_s - advance_s) / self.speed
+            await self.advance(advance_s)
             took_s = time.monotonic() - now
             self.late_ticks += took_s > tick_s
             tick_s = min(max(TICK_S, TICK_OVER_COMPUTING * took_s), MAX_TICK_S)

@@ -130,11 +130,13 @@ class Fleet:
     def _build(self, device: str, family: Family) -> SimulatedDevice:
         serial = serial_number(device)
         if family == "aalc-rpu":
-            registers = cdu_registers(CduFromReadings(self.instruments, device), serial)
+            cdu = CduFromReadings(self.instruments, device)
+            registers = cdu_registers(cdu, serial, cdu.readings)
             return SimulatedDevice(device, family, ModbusServer({CDU_UNIT: registers}, self.host))
         if family == "schneider-iem3000":
             # The meter's serial number is a number.
-            registers = meter_registers(MeterFromReadings(self.instruments, device), int(serial.removeprefix("SIM")))
+            meter = MeterFromReadings(self.instruments, device)
+            registers = meter_registers(meter, int(serial.removeprefix("SIM")), meter.readings)
             return SimulatedDevice(device, family, ModbusServer({METER_UNIT: registers}, self.host))
         layout = snmp_layout(self.world.site, device, family)
         server = SnmpDevice(layout.constants, communities=(COMMUNITY,), users=self.users, host=self.host, uptime=True)

@@ -6,7 +6,7 @@ from typing import Final
 from simulator.models import LEAK_BITS
 from simulator.wire.cells import JOULES_PER_WH
 from simulator.world.cdu import PUMPS
-from simulator.world.instruments import LINES, Instruments, key
+from simulator.world.instruments import LINES, Instruments, Readings, key
 
 # The world knows active power only; this power factor gives the meter its currents. Chosen, typical of corrected power supplies.
 METER_POWER_FACTOR: Final = 0.97
@@ -23,12 +23,16 @@ class _FromReadings:
         self._instruments = instruments
         self._device = device
 
+    def readings(self) -> Readings:
+        """All readings of the device; the same object until they are computed anew."""
+        return self._instruments.read(self._device)
+
     def _number(self, metric: str, label: str = "", value: str = "") -> float:
-        found = self._instruments.read(self._device).get(key(metric, label, value))
+        found = self.readings().get(key(metric, label, value))
         return found if isinstance(found, float) else math.nan
 
     def _word(self, metric: str, label: str = "", value: str = "") -> str:
-        found = self._instruments.read(self._device).get(key(metric, label, value))
+        found = self.readings().get(key(metric, label, value))
         return found if isinstance(found, str) else ""
 
 

@@ -11,7 +11,7 @@ from simulator.models.cdu import LEAK_BITS, CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.load_overlay import LoadFactor, overlay
 from simulator.models.meter import MeterModel, meter_registers
-from simulator.models.registers import IllegalAddress
+from simulator.models.registers import IllegalAddress, MappedRegisters
 
 PDU = "1.3.6.1.4.1.318.1.1.26"
 
@@ -203,3 +203,17 @@ def test_runtime_shrinks_as_the_load_grows() -> None:
 def _number(layout: str, registers: list[int]) -> float:
     value: float = struct.unpack(f">{layout}", struct.pack(f">{len(registers)}H", *registers))[0]
     return value
+
+
+def test_registers_are_computed_again_when_their_state_is_another() -> None:
+    state, computed = object(), 0
+
+    def snapshot() -> dict[int, int]:
+        nonlocal computed
+        computed += 1
+        return {7: computed}
+
+    registers = MappedRegisters(snapshot, state=lambda: state)
+    assert [registers.read("holding", 7, 1) for _ in range(3)] == [[1]] * 3
+    state = object()
+    assert registers.read("holding", 7, 1) == [2]
