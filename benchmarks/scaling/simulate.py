@@ -8,6 +8,7 @@ import heapq
 import random
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from benchmarks.scaling.model import Outage, Recovery
 from rackflow.outbox.pacing import BacklogPace
@@ -36,6 +37,17 @@ class _Agent:
     """When the next report of the collectors is due."""
 
 
+class _Chunk(NamedTuple):
+    """Messages that an agent sent in one step."""
+
+    sent_s: float
+    messages: float
+    live_of: _Agent | None = None
+    """Whose live messages they are; None for messages of a backlog."""
+    step: int = 0
+    """The agent's step in which live ones were sent."""
+
+
 def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> float:
     """When an agent's first attempt to connect succeeds: it pauses at random below a ceiling that doubles, from the break on."""
     at_s, ceiling_s = begins_s, RETRY_S[0]
@@ -47,55 +59,81 @@ def first_success_s(begins_s: float, ends_s: float, draw: random.Random) -> floa
 
 @dataclass
 class Simulation:
-    """One run. `seed` makes it repeatable. If `is_paced`, agents send their backlogs as they hear what is durable (`pacing.py`)."""
+    """One run: call `run` once. `seed` makes it repeatable.
+
+    If `is_paced`, agents send their backlogs as they hear what is durable (`pacing.py`).
+    """
 
     outage: Outage
     seed: int = 1
     is_paced: bool = False
     _events: list[tuple[float, int]] = field(default_factory=list)
-    _queue: deque[tuple[float, float, _Agent | None, int]] = field(default_factory=deque)
-    """Chunks in the broker: when they were sent, how many messages, and for live ones the agent and its step (else None and 0)."""
+    """A heap of what comes next: a time, and the place of the agent that acts then."""
+    _queue: deque[_Chunk] = field(default_factory=deque)
+    """What waits at the broker, in the order of arrival."""
+    _free_at_s: float = 0.0
+    """When the collectors have finished what they have taken out of the queue."""
+    _live_delay_s: float = 0.0
+    """The longest time from sending to storing of a live message so far."""
+    _old_stored: float = 0.0
+    """Messages of the outage that are stored."""
+    _drained_s: float = 0.0
+    """When the last of them was."""
 
     def run(self, patience_s: float = 36_000.0) -> Recovery:
         """Until everything that was made in the outage is stored. Raises TimeoutError if that takes longer than `patience_s`."""
-        draw = random.Random(self.seed)  # noqa: S311 - jitter that is the same each time
         begins_s, ends_s = START_S, START_S + self.outage.seconds
+        agents = self._agents(begins_s, ends_s)
+        made = self.outage.rate * STEP_S
+        owed = self.outage.agents * self.outage.rate * self.outage.seconds
+        while self._old_stored < owed * 0.9999:  # the rest is rounding of fractions of messages
+            now_s, at = heapq.heappop(self._events)
+            if now_s > ends_s + patience_s:
+                raise TimeoutError(f"{self._old_stored:.0f} of {owed:.0f} messages of the outage are stored")
+            self._store(now_s)
+            agent = agents[at]
+            if begins_s <= now_s < agent.connects_s:
+                agent.backlog += made
+                owed += made if now_s >= ends_s else 0.0
+            else:
+                self._send(agent, made, now_s)
+            heapq.heappush(self._events, (now_s + STEP_S, at))
+        return Recovery(self._drained_s - ends_s, self._live_delay_s)
+
+    def _agents(self, begins_s: float, ends_s: float) -> list[_Agent]:
+        """The agents, each with a first event at a time of its own within the first step."""
+        draw = random.Random(self.seed)  # noqa: S311 - jitter that is the same each time
         agents = [_Agent(0.0, first_success_s(begins_s, ends_s, draw)) for _ in range(self.outage.agents)]
         for at, agent in enumerate(agents):
             agent.pace = BacklogPace(self.outage.backlog_rate) if self.is_paced else None
             agent.report_due_s = draw.random() * REPORT_EVERY_S
             heapq.heappush(self._events, (draw.random() * STEP_S, at))
-        free_at_s, live_delay_s, drained_s = 0.0, 0.0, 0.0
-        owed = self.outage.agents * self.outage.rate * self.outage.seconds
-        old_stored = 0.0
-        while old_stored < owed * 0.9999:  # the rest is rounding of fractions of messages
-            now_s, at = heapq.heappop(self._events)
-            if now_s > ends_s + patience_s:
-                raise TimeoutError(f"{old_stored:.0f} of {owed:.0f} messages of the outage are stored")
-            # What the collectors have finished by now.
-            while self._queue and max(free_at_s, self._queue[0][0]) + self._queue[0][1] / self.outage.capacity <= now_s:
-                sent_s, count, sender, step = self._queue.popleft()
-                free_at_s = max(free_at_s, sent_s) + count / self.outage.capacity
-                if sender is not None:
-                    sender.stored = step
-                    live_delay_s = max(live_delay_s, free_at_s - sent_s)
-                else:
-                    old_stored += count
-                    drained_s = free_at_s
-            agent = agents[at]
-            made = self.outage.rate * STEP_S
-            if begins_s <= now_s < agent.connects_s:
-                agent.backlog += made
-                owed += made if now_s >= ends_s else 0.0
+        return agents
+
+    def _store(self, now_s: float) -> None:
+        """Take out of the queue what the collectors have stored by now, one chunk after the other."""
+        while self._queue:
+            chunk = self._queue[0]
+            stored_s = max(self._free_at_s, chunk.sent_s) + chunk.messages / self.outage.capacity
+            if stored_s > now_s:
+                return
+            self._queue.popleft()
+            self._free_at_s = stored_s
+            if chunk.live_of is not None:
+                chunk.live_of.stored = chunk.step
+                self._live_delay_s = max(self._live_delay_s, stored_s - chunk.sent_s)
             else:
-                agent.steps += 1
-                self._queue.append((now_s, made, agent, agent.steps))
-                sent = min(agent.backlog, self._rate(agent, now_s) * STEP_S)
-                if sent:
-                    agent.backlog -= sent
-                    self._queue.append((now_s, sent, None, 0))
-            heapq.heappush(self._events, (now_s + STEP_S, at))
-        return Recovery(drained_s - ends_s, live_delay_s)
+                self._old_stored += chunk.messages
+                self._drained_s = stored_s
+
+    def _send(self, agent: _Agent, made: float, now_s: float) -> None:
+        """One step of an agent that is connected: what it has just made, then of its backlog what its rate allows."""
+        agent.steps += 1
+        self._queue.append(_Chunk(now_s, made, agent, agent.steps))
+        sent = min(agent.backlog, self._rate(agent, now_s) * STEP_S)
+        if sent:
+            agent.backlog -= sent
+            self._queue.append(_Chunk(now_s, sent))
 
     def _rate(self, agent: _Agent, now_s: float) -> float:
         """How many messages of its backlog an agent sends a second, from what it has heard so far."""

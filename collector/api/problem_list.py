@@ -152,13 +152,13 @@ def causes_steps(scene: Scene, table: Table, runbook_base: str) -> Generator[Non
 
 
 def _urgency(tracked: TrackedProblem) -> tuple[bool, float]:
-    return tracked.problem.severity != "critical", -tracked.began_s
+    return tracked.problem.severity != "critical", -tracked.began_to_hold_s
 
 
 def _beginning(scene: Scene, table: Table, tracked: TrackedProblem, runbook_base: str) -> Beginning:
     problem = _problem(scene, table, tracked, 0, runbook_base)
     given = {name: getattr(problem, name) for name in ApiProblem.__struct_fields__}
-    since_s = tracked.began_s
+    since_s = tracked.began_to_hold_s
     given |= {"status": "active", "since": round(since_s * 1000), "ended": None, "holds": True}
     return Beginning(**given, due=round((since_s + tracked.problem.hold_s) * 1000))
 

@@ -275,7 +275,7 @@ def _is_same(span: _Span, tracked: TrackedProblem, until_s: float) -> bool:
     if tracked.is_active and tracked.since_s <= span.last_s:
         return True  # it was active before the outage
     # Between the last late reading and the first live one nothing else was read: the late one was current for so long.
-    return tracked.holds and 0.0 < tracked.began_s <= max(span.last_s, until_s) + shelf_life_s(span.poll_s)
+    return tracked.holds and 0.0 < tracked.began_to_hold_s <= max(span.last_s, until_s) + shelf_life_s(span.poll_s)
 
 
 def _ended(span: _Span, others: Sequence[_Span], active: Iterable[TrackedProblem]) -> Ended:

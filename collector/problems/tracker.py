@@ -53,7 +53,13 @@ class Evidence(Enum):
 
 @dataclass(slots=True)
 class TrackedProblem:
-    """One problem at one place. Times named `_s` are wall times, the others monotonic."""
+    """One problem at one place. Times named `_s` are wall times (seconds since 1970, UTC), the others monotonic.
+
+    Example, with a hold of 10 s: a pump stops at 14:00:00 and is still stopped at 14:00:10. The condition is true since 14:00:00: that is
+    `holds_since` for measuring the hold, and `began_to_hold_s` for the page, which shows it as just seen. The problem is active since
+    14:00:10: that is `since_s`, which people are notified of. If readings of an outage arrive later and show that the pump had stopped
+    at 13:50:00, `backdated_s` becomes 13:50:00, and `since_s` with it.
+    """
 
     problem: Problem
     labels: Labels
@@ -64,21 +70,22 @@ class TrackedProblem:
     """The worst so far."""
     holds: bool = False
     """Whether its condition is true, by the latest readings that decided it."""
-    held_from: float = 0.0
-    """Since when it holds; only valid while it does."""
+    holds_since: float = 0.0
+    """Since when its condition has been true without a break; only valid while it is."""
     last_held: float = 0.0
+    """When its condition was last true."""
     spans: deque[list[float]] = field(default_factory=lambda: deque(maxlen=MAX_SPANS))
     """Begin and end of each time in which it held, as far back as its window goes; the last one grows while it holds."""
     is_active: bool = False
     evidence: Evidence = Evidence.CURRENT
     awaited_until: float = 0.0
     """With AWAITED: until when readings are waited for. It ends afterwards, unless they show that it holds."""
-    began_s: float = 0.0
-    """When it began to hold, wall time; 0 while it does not hold."""
-    earlier_s: float = 0.0
-    """Since when it held, wall time, by readings that came late; 0 if there were none."""
+    began_to_hold_s: float = 0.0
+    """`holds_since` as wall time; 0 while it does not hold."""
+    backdated_s: float = 0.0
+    """Since when it has held according to readings that came late, after an outage; 0 if there were none."""
     since_s: float = 0.0
-    """Since when it is active, or since when late readings show that it held."""
+    """Since when it is reported: when it became active, or `backdated_s` if that is earlier."""
     ended_s: float = 0.0
     """When it ceased to be active; 0 while it is."""
     cause: Key | None = None
@@ -128,7 +135,7 @@ class TrackedProblem:
     def held_s(self, now: float) -> float:
         """How long it has held: all in all within its window, or without a break."""
         if not self.problem.within_s:
-            return now - self.held_from if self.holds else 0.0
+            return now - self.holds_since if self.holds else 0.0
         start = now - self.problem.within_s
         return sum(max(0.0, min(end, now) - max(begin, start)) for begin, end in self.spans)
 
@@ -164,7 +171,7 @@ class Tracker:
         found = [
             each
             for each in self._all.values()
-            if each.holds and not each.is_active and each.problem.hold_s <= SHOWN_HOLD_S and each.held_from <= now
+            if each.holds and not each.is_active and each.problem.hold_s <= SHOWN_HOLD_S and each.holds_since <= now
         ]
         if not found:
             return []
@@ -217,10 +224,10 @@ class Tracker:
         changed: dict[Key, TrackedProblem] = {}
         for tracked in list(self._all.values()):
             self._extend(tracked, now)
-            if tracked.holds and not tracked.began_s:
-                tracked.began_s = wall_s - max(0.0, now - tracked.held_from)
+            if tracked.holds and not tracked.began_to_hold_s:
+                tracked.began_to_hold_s = wall_s - max(0.0, now - tracked.holds_since)
             if not tracked.is_active and tracked.holds and self._is_due(tracked, now):
-                tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.earlier_s or wall_s, 0.0
+                tracked.is_active, tracked.since_s, tracked.ended_s = True, tracked.backdated_s or wall_s, 0.0
                 self._lingering.pop(tracked.key, None)
                 changed[tracked.key] = tracked
             elif tracked.is_active and self._is_over(tracked, now):
@@ -241,7 +248,7 @@ class Tracker:
         tracked = self._all.get(key)
         if tracked is None:
             return
-        tracked.earlier_s = min(tracked.earlier_s or since_s, since_s)
+        tracked.backdated_s = min(tracked.backdated_s or since_s, since_s)
         if tracked.is_active:
             tracked.since_s = min(tracked.since_s, since_s)
 
@@ -253,7 +260,7 @@ class Tracker:
         """
         for each in self._all.values():
             # Not later than now: what was found after the pause has its own time already.
-            each.held_from = min(each.held_from + seconds, now)
+            each.holds_since = min(each.holds_since + seconds, now)
             each.last_held = min(each.last_held + seconds, now)
             each.awaited_until += seconds
             for span in each.spans:
@@ -276,7 +283,7 @@ class Tracker:
             tracked = self._all[key] = TrackedProblem(self._table.problems[key[0]], key[1], subject, value, value)
             self._by_subject[subject].add(key)
         if not tracked.holds:
-            tracked.holds, tracked.held_from = True, now
+            tracked.holds, tracked.holds_since = True, now
             tracked.spans.append([now, now])
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
@@ -288,7 +295,7 @@ class Tracker:
     def _release(self, tracked: TrackedProblem, now: float) -> None:
         self._extend(tracked, now)
         tracked.holds, tracked.evidence = False, Evidence.CURRENT
-        tracked.began_s = tracked.earlier_s = 0.0
+        tracked.began_to_hold_s = tracked.backdated_s = 0.0
 
     @staticmethod
     def _extend(tracked: TrackedProblem, now: float) -> None:

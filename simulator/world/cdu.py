@@ -1,4 +1,9 @@
-"""A coolant distribution unit (CDU): pumps with a standby, a control valve, a filter and a heat exchanger."""
+"""A coolant distribution unit (CDU): pumps with a standby, a control valve, a filter and a heat exchanger.
+
+It is one branch of a loop that several units share, so its flow follows from the loop's pressure (`hydraulics.py`). There is a second,
+simpler model in `simulator/models/cdu.py`, for a device that is simulated without a site: one unit, its flow given by the number of its
+pumps. A change to the physics of pumps here is not due there: only what the unit sends over Modbus is shared (`cdu_registers.py`).
+"""
 
 from dataclasses import dataclass, field
 from typing import Final

@@ -165,32 +165,54 @@ class Faults:
             kind.end(kind.targets(self.world)[fault.target], fault)
 
 
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """One reading of a sensor before its fault is applied."""
+
+    value: float
+    first: float
+    """The value when the fault began."""
+    elapsed_s: float
+    """Time since the fault began."""
+    chance: Random
+
+
+def _noisy(fault: Fault, now: _Measured) -> float:
+    return now.value + now.chance.gauss(0.0, fault.number(abs(now.value) * NOISE_RATIO))
+
+
+def _in_another_unit(fault: Fault, now: _Measured) -> float:
+    if "celsius" in (fault.point or "") and fault.value is None:
+        return now.value * 1.8 + 32  # a sensor set to degF, the usual mistake with temperatures
+    return now.value * fault.number(UNIT_FACTOR)
+
+
+# What a sensor with a fault shows. Swapped sensors are not here, because their fault changes two readings.
+_SHOWN: Final[Mapping[str, Callable[[Fault, _Measured], float]]] = {
+    "sensor_stuck": lambda _, now: now.first,
+    "sensor_drift": lambda fault, now: now.value + fault.number(DRIFT_PER_S) * now.elapsed_s,
+    "sensor_noise": _noisy,
+    # Infinity means "out of range": `simulator.wire` turns it into the value that the device sends for a missing reading.
+    "sensor_saturated": lambda fault, _: fault.number(math.inf),
+    "sensor_unit_changed": _in_another_unit,
+}
+
+
 def distortion_of(fault: Fault, seed: int) -> Distortion:
-    """The function by which a sensor fault changes its device's readings."""
+    """The function by which a sensor fault changes its device's readings. The fault begins with the first call."""
     point, other = fault.point or "", fault.other or ""
-    first: list[float] = []  # value and time at the first call, once there was one
+    began: list[float] = []  # value and time at the first call, once there was one
 
     def distort(readings: dict[str, float | str], time_s: float) -> None:
         value = readings.get(point)
         if not isinstance(value, float):
             return
-        first[:] = first or [value, time_s]
-        if fault.fault == "sensor_stuck":
-            readings[point] = first[0]
-        elif fault.fault == "sensor_drift":
-            readings[point] = value + fault.number(DRIFT_PER_S) * (time_s - first[1])
-        elif fault.fault == "sensor_noise":
-            chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
-            readings[point] = value + chance.gauss(0.0, fault.number(abs(value) * NOISE_RATIO))
-        elif fault.fault == "sensor_swapped":
+        began[:] = began or [value, time_s]
+        if fault.fault == "sensor_swapped":
             readings[point], readings[other] = readings[other], value
-        elif fault.fault == "sensor_saturated":
-            # Infinity means "out of range": `simulator.wire` turns it into the value that the device sends for a missing reading.
-            readings[point] = fault.number(math.inf)
-        elif "celsius" in point and fault.value is None:
-            readings[point] = value * 1.8 + 32  # a sensor set to degF, the usual mistake with temperatures
-        else:
-            readings[point] = value * fault.number(UNIT_FACTOR)
+            return
+        chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
+        readings[point] = _SHOWN[fault.fault](fault, _Measured(value, began[0], time_s - began[1], chance))
 
     return distort
 

@@ -169,22 +169,27 @@ class World:
         for name, watts in losses.items():
             room = self.room_of[name]
             heat[room] = heat.get(room, 0.0) + watts
-        for pdu in self.network.pdus.values():
-            room = self.rack_room[pdu.section.rack]
-            heat[room] = heat.get(room, 0.0) + pdu.cable_loss_w + sum(pdu.power_w)
-        # The PDUs' power includes that of the racks, whose heat `_cool_liquid` has counted already.
-        for rack, supply in self.network.racks.items():
-            heat[self.rack_room[rack]] -= supply.supplied_w
-        for consumer in self.network.consumers.values():
-            self._subtract_consumer(consumer.id, heat)
+        for room, watts in self._pdu_losses_w().items():
+            heat[room] = heat.get(room, 0.0) + watts
 
-    def _subtract_consumer(self, consumer: str, heat: dict[str, float]) -> None:
-        """Subtract the power of a cooling unit from the rack PDUs that supply it; its heat is counted where the unit is."""
-        sources = [source for source in self.site.sources(consumer) if min(self.network.volts_of(source)) > 0]
-        for source in sources:
-            if source in self.network.pdus:
-                room = self.rack_room[self.network.pdus[source].section.rack]
-                heat[room] -= self.network.consumers[consumer].power_w / len(sources)
+    def _pdu_losses_w(self) -> dict[str, float]:
+        """Heat of the rack PDUs and their cables by room: what goes in, less what racks and cooling units take out.
+
+        A PDU knows only the sum of its outlets, and a rack or unit on two PDUs only the sum of both. So the difference is formed for a
+        room as a whole; racks and cooling units give off their own heat where they stand (`_cool_liquid`, `_account`).
+        """
+        found: dict[str, float] = dict.fromkeys(self.rack_room.values(), 0.0)
+        for pdu in self.network.pdus.values():
+            found[self.rack_room[pdu.section.rack]] += pdu.cable_loss_w + sum(pdu.power_w)
+        for rack, supply in self.network.racks.items():
+            found[self.rack_room[rack]] -= supply.supplied_w
+        for name, consumer in self.network.consumers.items():
+            sources = [each for each in self.site.sources(name) if min(self.network.volts_of(each)) > 0]
+            for source in sources:
+                if source in self.network.pdus:
+                    room = self.rack_room[self.network.pdus[source].section.rack]
+                    found[room] -= consumer.power_w / len(sources)
+        return found
 
     def _cool_primary(self, dt_s: float) -> None:
         live = any(max(feed.volts) > 0 for feed in self.network.feeds.values())

@@ -1,4 +1,4 @@
-"""An hour of a site that is well: nothing may be told, by the collector or by Prometheus.
+"""An hour of a site that is well: nothing may be reported, by the collector or by Prometheus.
 
 The clock of the agent, the devices and the collector leaps, so that the hour takes minutes; what the collector exposes is recorded and
 replayed through promtool, with the shipped rules.
@@ -19,7 +19,7 @@ from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
 from tests.truth.harness import TruthSite, truth_site
 from tests.truth.leap import run_leaping
-from tests.truth.told import Told
+from tests.truth.problem_watch import ProblemWatch
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 STEP_S = 15
@@ -40,7 +40,7 @@ HEADER = "| site | an hour of | told by the collector | told by Prometheus |\n|-
 
 @dataclass(slots=True)
 class Hour:
-    """What was told in it, and what Prometheus would have scraped."""
+    """The problems reported in it, and what Prometheus would have scraped."""
 
     site: str
     problems: list[str]
@@ -57,7 +57,7 @@ def play(site: str, seconds: float = 3600.0, *, record: bool = True) -> Hour:
 
 async def _play(name: str, seconds: float, *, record: bool) -> Hour:
     async with truth_site(name) as site:
-        told = Told(site)
+        watch = ProblemWatch(site)
         await site.run(SETTLED_S)
         hour = Hour(name, [], len(list(site.latest.devices())), 0)
         wanted = load_table().metrics()
@@ -65,8 +65,8 @@ async def _play(name: str, seconds: float, *, record: bool) -> Hour:
             await site.run(STEP_S)
             if record:
                 _scrape(site, hour, wanted)
-        hour.problems = told.words()
-        assert not told.failures.counts, told.failures.counts
+        hour.problems = watch.descriptions()
+        assert not watch.failures.counts, watch.failures.counts
         return hour
 
 
@@ -146,8 +146,8 @@ def line(hour: Hour, replayed: str) -> str:
     by_name: dict[str, int] = defaultdict(int)
     for each in hour.problems:
         by_name[each.split(" ", 1)[0]] += 1
-    told = ", ".join(f"{count} {name}" for name, count in by_name.items()) or "nothing"
+    names = ", ".join(f"{count} {name}" for name, count in by_name.items()) or "nothing"
     return (
-        f"| {hour.site} | {hour.devices} devices, {hour.scrapes} scrapes of {len(hour.series)} series | {told} | "
+        f"| {hour.site} | {hour.devices} devices, {hour.scrapes} scrapes of {len(hour.series)} series | {names} | "
         f"{replayed or 'nothing'} |"
     )

@@ -188,13 +188,13 @@ class Comparison:
     def _errors(
         self, true: Mapping[str, float], derived: Mapping[str, float | None]
     ) -> Iterator[tuple[str, Error | str]]:
-        told = _told_apart(true)
+        expected = _by_metric(true)
         for series, value in derived.items():
             name, labels = parse_series_key(series)
             metric = name.removeprefix("dcim_")
             if metric not in TOLERANCES:
                 continue
-            for known, number in told.get(name, ()):
+            for known, number in expected.get(name, ()):
                 if known.items() <= labels.items():
                     if value is None:
                         yield metric, series
@@ -203,7 +203,7 @@ class Comparison:
                     yield metric, Error(series, number, value, (value - number) / share if share else 0.0)
 
 
-def _told_apart(true: Mapping[str, float]) -> dict[str, list[tuple[Mapping[str, str], float]]]:
+def _by_metric(true: Mapping[str, float]) -> dict[str, list[tuple[Mapping[str, str], float]]]:
     found: dict[str, list[tuple[Mapping[str, str], float]]] = {}
     for series, number in true.items():
         metric, labels = parse_series_key(series)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from tests.truth.faults import Move, Played, Player, Row
+from tests.truth.faults_measurement import SENSORS, WIRE
 from tests.truth.faults_rows import COOLING, POWER
-from tests.truth.faults_told import SENSORS, WIRE
 
 HEAD: Final = ("fault", "must move", "within s", "moved after s", "must not move", "held")
 ROWS: Final = (*POWER, *COOLING, *SENSORS, *WIRE)

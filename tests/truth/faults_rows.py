@@ -1,6 +1,6 @@
 """For each fault of the site: what must change, how soon, and what else may follow, from physics and the collector's promises.
 
-Power and cooling; sensors and what is between a device and its agent are in `tests.truth.faults_told`.
+Power and cooling; sensors and what is between a device and its agent are in `tests.truth.faults_measurement`.
 """
 
 from collections.abc import Mapping

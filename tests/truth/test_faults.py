@@ -20,7 +20,7 @@ def test_a_fault_moves_what_it_must_and_nothing_else(player: Player, row: Row) -
     assert beyond([player.play(row)]) == []
 
 
-def test_what_does_not_move_and_what_moves_beside_it_are_told(player: Player) -> None:
+def test_a_value_that_does_not_move_and_one_that_moves_beside_it_are_reported(player: Player) -> None:
     row = Row(
         "a trip that is said to do nothing but harm to its neighbour",
         (order("breaker_trip", "pdu-a1-a"),),
@@ -28,9 +28,9 @@ def test_what_does_not_move_and_what_moves_beside_it_are_told(player: Player) ->
         stays=("rack_power_watts{rack=a2}",),
     )
     played = player.play(row)
-    (told,) = beyond([played])
-    assert "rack_power_watts{rack=a2} unknown not within 30 s (never)" in told
-    assert "nothing was compared for rack_power_watts{rack=a2}" in told
+    (line,) = beyond([played])
+    assert "rack_power_watts{rack=a2} unknown not within 30 s (never)" in line
+    assert "nothing was compared for rack_power_watts{rack=a2}" in line
     assert {"device_up{device=pdu-a1-a}", "rack_power_watts{rack=a1}"} <= played.strayed.keys()
     assert "| no: " in list(lines([played]))[-1]
 

@@ -380,7 +380,7 @@ def test_a_problem_began_when_it_was_found_and_not_at_the_next_tick() -> None:
     course = Course()
     course.tracker.update(CDU, {PUMPS: 1.0}, 100.0)
     course.tracker.tick(103.0, 1103.0)
-    assert course.one(PUMPS).began_s == 1100.0
+    assert course.one(PUMPS).began_to_hold_s == 1100.0
 
 
 def test_what_late_readings_told_of_a_problem_that_ended_is_forgotten_when_it_holds_again() -> None:
@@ -389,6 +389,6 @@ def test_what_late_readings_told_of_a_problem_that_ended_is_forgotten_when_it_ho
     course.tracker.note_earlier(PUMPS, 500.0)
     course.tracker.update(CDU, {}, 2.0)
     assert course.at(3.0, PUMPS) == set()
-    assert course.one(PUMPS).began_s == 1003.0
+    assert course.one(PUMPS).began_to_hold_s == 1003.0
     assert course.at(8.0, PUMPS) == {"DcimCduAllPumpsStopped"}
     assert course.one(PUMPS).since_s == 1008.0

@@ -44,9 +44,9 @@ async def test_a_turn_that_comes_far_too_late_is_no_time_that_was_watched() -> N
     tracked = monitor.tracker.get(pumps)
     assert tracked is not None
     running = asyncio.ensure_future(monitor.run())
-    await eventually(lambda: tracked.began_s > 0, "it is watched")
+    await eventually(lambda: tracked.began_to_hold_s > 0, "it is watched")
     now_s += 600.0
-    await eventually(lambda: tracked.held_from == pytest.approx(1600.0, abs=1.0), "the time is left out")
+    await eventually(lambda: tracked.holds_since == pytest.approx(1600.0, abs=1.0), "the time is left out")
     assert not tracked.is_active
     running.cancel()
     await asyncio.wait([running])
