@@ -15,6 +15,7 @@ import yaml
 
 from rackflow.process.yaml import load_yaml_file
 from tests.servers.process import find_program
+from tests.servers.promtool import PROMTOOL_ENV
 
 RULES = Path(__file__).resolve().parents[1] / "deploy" / "prometheus" / "rules"
 GROUPS: list[dict[str, Any]] = load_yaml_file(RULES / "dcim.rules.yml")["groups"]
@@ -88,5 +89,7 @@ def test_rules_pass_their_unit_tests(settings: dict[str, Any], test: dict[str, A
     (tmp_path / "dcim.rules.yml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
     file = tmp_path / "dcim.test.yml"
     file.write_text(yaml.safe_dump({**settings, "tests": [test]}), encoding="utf-8")
-    found = subprocess.run([promtool, "test", "rules", file], capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run(
+        [promtool, "test", "rules", file], env=PROMTOOL_ENV, capture_output=True, text=True, timeout=60, check=False
+    )
     assert found.returncode == 0, found.stdout + found.stderr
