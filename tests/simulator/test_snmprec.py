@@ -33,7 +33,7 @@ def _records_of(oid: str) -> st.SearchStrategy[Record]:
     )
 
 
-@given(st.lists(OID, min_size=1, max_size=20, unique=True).flatmap(lambda oids: st.tuples(*map(_records_of, oids))))
+@given(st.lists(OID, min_size=1, max_size=8, unique=True).flatmap(lambda oids: st.tuples(*map(_records_of, oids))))
 def test_what_is_written_is_read_back_in_the_order_of_a_walk(records: tuple[Record, ...]) -> None:
     assert parse_snmprec(dump_snmprec(records), "memory") == tuple(sorted(records, key=lambda record: record.key))
 

@@ -32,6 +32,14 @@ class Noting(RecordingClient):
         return await super().get(oids)
 
 
+def first_and_last_rows(oids: set[str]) -> list[str]:
+    """Of each column's cells the first and the last; the rows between are read by the same lines of the profile."""
+    columns: dict[str, list[str]] = {}
+    for oid in sorted(oids, key=lambda each: [int(part) for part in each.split(".")]):
+        columns.setdefault(oid.rpartition(".")[0], []).append(oid)
+    return [oid for cells in columns.values() for oid in dict.fromkeys((cells[0], cells[-1]))]
+
+
 async def read(records: Sequence[Record], profile: str) -> tuple[Readings, list[str]]:
     client = Noting(records)
     poller = SnmpPoller(Device(id="d", host="h", credential="c", profile=profile, outlets=True), PROFILES, client)
@@ -50,7 +58,7 @@ async def test_a_damaged_cell_costs_its_own_reading_only(name: str, damage: Snmp
     numbers = {record.oid for record in records if isinstance(record.value, int)} & set(asked)
     assert len(numbers) > 10
     rejected = 0
-    for oid in sorted(numbers):
+    for oid in first_and_last_rows(numbers):
         planned = {column for table in PROFILES[name].tables for column in planning_columns(table)}
         if oid.startswith("1.3.6.1.2.1.1.") or oid in planning_instances(PROFILES[name]):
             continue  # the latter decide which series there are

@@ -23,6 +23,7 @@ from tests.collector.problems.played import (
 from tests.collector.problems.things import Example
 from tests.servers.captures import REPOSITORY
 from tests.servers.process import find_program
+from tests.servers.promtool import PROMTOOL_ENV
 
 RULES = REPOSITORY / "deploy" / "prometheus" / "rules" / "dcim.rules.yml"
 OF_DEVICES = INCIDENTS | DIPS | NEAR_MISSES
@@ -112,5 +113,7 @@ def promtool(folder: Path, series: list[dict[str, str]], tests: list[dict[str, o
     file = folder / "examples.test.yml"
     file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     program = find_program("promtool", "prometheus")
-    found = subprocess.run([program, "test", "rules", file], capture_output=True, text=True, timeout=180, check=False)
+    found = subprocess.run(
+        [program, "test", "rules", file], env=PROMTOOL_ENV, capture_output=True, text=True, timeout=180, check=False
+    )
     return "" if found.returncode == 0 else found.stdout + found.stderr
