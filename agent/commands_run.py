@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
@@ -12,7 +13,10 @@ from agent.config import AgentConfig, load_agent_config
 from agent.libraries import missing_libraries
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
+from agent.profile import Profile
 from agent.run import Shared, run
+from agent.same_address import tell_same_addresses
+from rackflow.plural import count_of
 from rackflow.process.commands import EXIT_CONFIG, print_error, show_examples
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
@@ -44,12 +48,15 @@ def _run(arguments: argparse.Namespace) -> int:
 
     def reload() -> AgentConfig:
         changed = load_agent_config(arguments.config)
-        check_devices(arguments.config, changed, profiles.prepare(changed.profiles))
+        prepared = profiles.prepare(changed.profiles)
+        check_devices(arguments.config, changed, prepared)
+        _log_same_addresses(arguments.config, changed, prepared)
         return changed
 
     for fault in missing_libraries(config):
         # Other devices are polled: the agent starts.
         log.error("%s: %s", arguments.config, fault)
+    _log_same_addresses(arguments.config, config, profiles)
     raise_open_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
@@ -59,19 +66,27 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _log_same_addresses(path: Path, config: AgentConfig, profiles: Mapping[str, Profile]) -> None:
+    wrong, doubtful = tell_same_addresses(path, config, profiles)
+    for fault in wrong:
+        log.error("%s", fault)
+    for fault in doubtful:
+        log.warning("%s", fault)
+
+
 def _check(arguments: argparse.Namespace) -> int:
     config, profiles = load_checked(arguments.config)
     enabled = sum(device.enabled for device in config.devices)
-    missing = [*missing_libraries(config)]
-    for fault in missing:
-        print_error(f"{arguments.config}: {fault}")
-    verdict = "not ok" if missing else "ok"
-    print(
-        f"{arguments.config}: {verdict}; {len(config.devices)} devices, {enabled} enabled, {len(profiles)} profiles known"
-    )
+    wrong, doubtful = tell_same_addresses(arguments.config, config, profiles)
+    faults = [*(f"{arguments.config}: {fault}" for fault in missing_libraries(config)), *wrong]
+    for line in (*faults, *(f"{each} (a warning)" for each in doubtful)):
+        print_error(line)
+    verdict = "not ok" if faults else "ok"
+    devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
+    print(f"{arguments.config}: {verdict}; {devices}, {enabled} enabled, {families} known")
     print(estimate_outage(config, profiles))
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
     from rackflow.process.doctor import print_unwritable  # noqa: PLC0415
 
     is_unwritable = print_unwritable(arguments.config, {"outbox.path": config.outbox.path})
-    return EXIT_CONFIG if is_unwritable or missing else 0
+    return EXIT_CONFIG if is_unwritable or faults else 0

@@ -4,14 +4,17 @@ import argparse
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab import explanation
 from agent.libraries import missing_libraries
 from agent.poll import DeviceBarrier, PollerFactory, check_profile
-from agent.profile import load_profiles
+from agent.profile import Profile, load_profiles
+from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
+from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
     OUTPUTS,
@@ -76,7 +79,10 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         remedy = "each line names file, key and remedy"
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
     enabled = [device for device in config.devices if device.enabled]
-    findings.append(Finding("configuration", "ok", f"{path}: {len(config.devices)} devices, {len(enabled)} enabled"))
+    findings.append(
+        Finding("configuration", "ok", f"{path}: {count_of(len(config.devices), 'device')}, {len(enabled)} enabled")
+    )
+    findings += _same_addresses(path, config, profiles)
     findings += [Finding("libraries", "failed", *fault.split("; ", 1)) for fault in missing_libraries(config)]
     findings += present(check_secrets(path), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
@@ -92,6 +98,12 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     if devices:
         findings += await _poll(config, enabled, PollerFactory(profiles, resolver))
     return findings
+
+
+def _same_addresses(path: Path, config: AgentConfig, profiles: Mapping[str, Profile]) -> list[Finding]:
+    wrong, doubtful = tell_same_addresses(path, config, profiles)
+    failed = [Finding("addresses", "failed", *line.split("; ", 1)) for line in wrong]
+    return failed + [Finding("addresses", "warning", *line.split("; ", 1)) for line in doubtful]
 
 
 def _outbox(config: AgentConfig) -> Finding:
@@ -133,7 +145,7 @@ async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> 
             return Finding(
                 check, "failed", f"{missing.name} is not installed", "install rackflow with its extra: rackflow[agent]"
             )
-        remedy = " ".join(explanation(error, device.protocol, device.port).split("\n"))
+        remedy = explanation(error, device.protocol, device.port)
         return Finding(check, "failed", f"{error.kind}: {error}", remedy or "`rackflow read` shows more")
     identity = found.identity
     who = " ".join(filter(None, (identity.vendor, identity.model))) or found.profile

@@ -11,6 +11,7 @@ from collector.config import CollectorConfig, load_collector_config
 from collector.receive import SESSION_EXPIRY_S
 from collector.web import Access, load_access
 from rackflow import ConfigError, StoreError
+from rackflow.plural import count_of
 from rackflow.process.doctor import (
     Finding,
     check_broker,
@@ -45,7 +46,9 @@ def examine(path: Path) -> list[Finding]:
     except ConfigError as error:
         remedy = "each line names file, key and remedy"
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
-    about = f"site file with {len(site.racks)} racks" if site else "no site file, so no figures across devices"
+    about = (
+        f"site file with {count_of(len(site.racks), 'rack')}" if site else "no site file, so no figures across devices"
+    )
     findings.append(Finding("configuration", "ok", f"{path}: {about}"))
     findings.append(who_reads(config, access))
     findings += present(check_secrets(path), check_clock())
@@ -68,19 +71,23 @@ def who_reads(config: CollectorConfig, access: Access) -> Finding:
     where = f"the pages on {host}"
     is_local = host in {"127.0.0.1", "::1", "localhost"}
     asks = access.users or access.tokens
-    names = f"{len(access.users)} names with passwords, {len(access.tokens)} tokens"
+    names = f"{_named(len(access.users))}, {count_of(len(access.tokens), 'token')}"
     is_verified = access.context is not None and access.context.verify_mode == ssl.CERT_REQUIRED
     remedy = "http: {web_config: …} names a file with tls_server_config, and basic_auth_users or bearer_auth_tokens"
     if not asks and not is_verified and not is_local:
         return Finding("pages", "warning", f"everybody who reaches it may read {where}", remedy)
     if access.context is None and asks and not is_local:
-        return Finding("pages", "warning", f"{where}: {names} travel without TLS", remedy)
+        return Finding("pages", "warning", f"{where}: without TLS, others on the way can read {names}", remedy)
     how = [
         *(["TLS"] if access.context else []),
         *(["clients with certificates"] if is_verified else []),
         *([names] if asks else []),
     ]
     return Finding("pages", "ok", f"{where}: {', '.join(how) or 'for this host only'}")
+
+
+def _named(users: int) -> str:
+    return "1 name with a password" if users == 1 else f"{users} names with passwords"
 
 
 async def _reach(config: CollectorConfig) -> list[Finding]:

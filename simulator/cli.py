@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from rackflow.errors import ConfigError, RackflowError
+from rackflow.plural import count_of
 from rackflow.process.commands import (
     EXIT_CONFIG,
     EXIT_FAILED,
@@ -172,7 +173,7 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
             uptime=not arguments.frozen,
         )
         moving = vary_load(device, records, seed) if arguments.vary else 0
-        await _start(device, stack, f"{path} ({len(records)} objects, {moving} moving)", RECORDING_PORT)
+        await _start(device, stack, f"{path} ({count_of(len(records), 'object')}, {moving} moving)", RECORDING_PORT)
 
 
 def _files_and_ports(recordings: Sequence[str], first_port: int) -> list[tuple[Path, int]]:

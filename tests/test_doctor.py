@@ -1,7 +1,9 @@
 """`rackflow doctor`: names what is wrong with a configuration and all that it needs, and what to do."""
 
 import asyncio
+import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
-from rackflow.process.doctor import check_clock, check_descriptors, check_disk
+from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, render_findings
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
 from tests.servers.mosquitto import Mosquitto
@@ -156,7 +158,7 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     [
         ("127.0.0.1:0", None, "ok", "for this host only"),
         ("0.0.0.0:0", None, "warning", "everybody who reaches it may read the pages on 0.0.0.0"),
-        ("0.0.0.0:0", f"bearer_auth_tokens: {{a: 'sha256:{'0' * 64}'}}", "warning", "1 tokens travel without TLS"),
+        ("0.0.0.0:0", f"bearer_auth_tokens: {{a: 'sha256:{'0' * 64}'}}", "warning", "1 token"),
     ],
 )
 def test_who_may_read_a_collectors_pages_is_told(
@@ -230,3 +232,24 @@ def test_what_systemd_creates_at_the_first_start_is_not_a_failure_before_it() ->
         pytest.skip("the collector's unit has run on this machine")
     found = check_disk("ledger", place / "ledger.db")
     assert (found.status, found.found) == ("warning", f"{place} is not there yet")
+
+
+def test_a_table_keeps_the_lines_of_a_remedy_and_counts_in_plain_english() -> None:
+    silent = Finding("device d1", "failed", "timeout: no answer", "one of these:\nthe address\nthe port")
+    assert render_findings([silent, Finding("clock", "warning", "nothing synchronises it")], "table") == (
+        "failed   device d1  timeout: no answer\n"
+        "                    -> one of these:\n"
+        "                    -> the address\n"
+        "                    -> the port\n"
+        "warning  clock      nothing synchronises it\n"
+        "0 ok, 1 warning, 1 failed"
+    )
+
+
+async def test_a_silent_device_has_a_line_for_each_reason(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    text = AGENT.format(port=port, password="pw", folder=tmp_path, snmp=port)
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as deaf:
+        deaf.bind(("127.0.0.2", port))  # it takes every request and answers none
+        _, findings = await doctor(capfd, tmp_path / "agent.yaml", text)
+    assert len(of(findings, "device ups-1")["remedy"].split("\n")) > 3

@@ -18,6 +18,7 @@ from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
 from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
+from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
 from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
@@ -97,7 +98,7 @@ def _profiles(arguments: argparse.Namespace) -> int:
 
 def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
     if not files:
-        print(f"{len(profiles)} profiles, no faults")
+        print(f"{count_of(len(profiles), 'profile')}, no faults")
         return 0
     faulty = 0
     paths = [each for path in files for each in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])]
@@ -114,7 +115,7 @@ def _lint(files: list[Path], profiles: dict[str, Profile]) -> int:
                 print_lines(str(error))
                 faulty += 1
             else:
-                print(f"{path}: ok; {sum(1 for _ in profile.all_points())} points")
+                print(f"{path}: ok; {count_of(sum(1 for _ in profile.all_points()), 'point')}")
             done()
     return int(faulty > 0)
 
@@ -149,7 +150,7 @@ def _walk(arguments: argparse.Namespace) -> int:
         return walk_modbus(arguments)
     records = asyncio.run(_recorded(_target(arguments)))
     sys.stdout.buffer.write(dump_snmprec(records))
-    print(f"{len(records)} objects, redacted; check them before you pass them on", file=sys.stderr)
+    print(f"{count_of(len(records), 'object')}, redacted; check them before you pass them on", file=sys.stderr)
     return 0
 
 

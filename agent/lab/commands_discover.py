@@ -20,6 +20,7 @@ from agent.lab.target import add_credential, snmp_targets
 from agent.profile import Profile, load_profiles
 from agent.snmp import SnmpClient, SnmpClients
 from rackflow.errors import ConfigError, ResolveError
+from rackflow.plural import count_of
 from rackflow.process.commands import port_number, print_error, print_lines, show_examples
 from rackflow.process.config import check_config
 from rackflow.process.progress import progress
@@ -134,7 +135,7 @@ def _discover(arguments: argparse.Namespace) -> int:
         print_lines(_rendered(arguments, known, results, search))
     _summarise(arguments, results, len(addresses))
     if arguments.merge and known:
-        print_error(f"{added} devices added to {known.path}")
+        print_error(f"{count_of(added, 'device')} added to {known.path}")
     return 0
 
 
@@ -242,6 +243,6 @@ def _new_head(arguments: argparse.Namespace) -> list[str]:
 
 def _summarise(arguments: argparse.Namespace, results: Sequence[Result], addresses: int) -> None:
     answered = sum(result.found is not None for result in results)
-    print_error(f"{answered} devices answered at {addresses} addresses")
+    print_error(f"{count_of(answered, 'device')} answered at {count_of(addresses, 'address')}")
     if not answered:
         print_error(silence_of_search(arguments.protocol, arguments.port))

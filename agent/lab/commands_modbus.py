@@ -16,6 +16,7 @@ from agent.modbus import ModbusLink, ModbusTarget
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
+from rackflow.plural import count_of
 from rackflow.process.progress import progress
 from rackflow.recording import Place, dump_mbrec
 
@@ -69,7 +70,7 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
     changed = sum(clean[place] != value for place, value in values.items())
     print(
-        f"{len(values)} registers in {requests} requests, {changed} redacted; check them before you pass them on",
+        f"{count_of(len(values), 'register')} in {count_of(requests, 'request')}, {changed} redacted; check them before you pass them on",
         file=sys.stderr,
     )
     return 0

@@ -30,6 +30,7 @@ from rackflow.drafting import (
     translate,
 )
 from rackflow.errors import ConfigError
+from rackflow.plural import count_of
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
 from rackflow.site import Electrical, Grid, Section, load_site, parse_site
@@ -128,10 +129,9 @@ def _check(arguments: argparse.Namespace) -> int:
     site = load_site(arguments.file)
     # A panel is a device only where something measures it; whoever counts what is polled would look for the rest.
     devices = len(site.devices) - len(site.panels)
-    sys.stdout.write(
-        f"{arguments.file}: ok; {len(site.racks)} racks, {len(site.feeds)} feeds, {len(site.panels)} panels, "
-        f"{len(site.loops)} loops, {devices} devices\n"
-    )
+    counts = {"rack": site.racks, "feed": site.feeds, "panel": site.panels, "loop": site.loops}
+    told = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
+    sys.stdout.write(f"{arguments.file}: ok; {told}, {count_of(devices, 'device')}\n")
     return 0
 
 

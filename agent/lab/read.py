@@ -14,6 +14,7 @@ from agent.modbus import ModbusClient
 from agent.poll import PollerFactory
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient, SnmpValue
+from rackflow.plural import count_of
 from rackflow.recording import RegisterTable
 
 
@@ -38,7 +39,7 @@ class TimedSnmp:
         try:
             return await self._client.get(oids)
         finally:
-            self._requests.append(Request(f"get {len(oids)} objects", time.perf_counter() - started))
+            self._requests.append(Request(f"get {count_of(len(oids), 'object')}", time.perf_counter() - started))
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`."""

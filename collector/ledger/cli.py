@@ -18,6 +18,7 @@ from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
 from collector.ledger.tables import LATEST_MS, LedgerSnapshot, decode_snapshot, read_snapshot
 from rackflow import ConfigError, RackflowError
 from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
+from rackflow.plural import count_of
 from rackflow.process.secret import read_secret
 
 # A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
@@ -137,7 +138,7 @@ def as_table(found: Sequence[EpochAccount]) -> str:
     agents = len({(sums.key.site, sums.key.agent) for sums in found})
     # No message is no proof: a collector that hears nobody must not pass for one that has stored everything.
     verdict = f"{missing} missing without a reason" if missing else "complete" if found else "nothing to account for"
-    return "\n".join([*lines, f"{produced} messages of {agents} agents: {verdict}"])
+    return "\n".join([*lines, f"{count_of(produced, 'message')} of {count_of(agents, 'agent')}: {verdict}"])
 
 
 def _row(sums: EpochAccount) -> tuple[str, ...]:

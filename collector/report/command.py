@@ -14,6 +14,7 @@ from collector.report.rows import Rows, as_csv
 from collector.report.sheet import render
 from collector.report.telemetry import steps_of, telemetry_rows
 from rackflow import RackflowError
+from rackflow.plural import count_of
 from rackflow.process.files import replace_durably
 from rackflow.process.progress import progress
 
@@ -100,7 +101,7 @@ def _notices(site_month: SiteMonth) -> Iterator[str]:
             "the whole gap is right; it is spread evenly over the hours of the gap."
         )
     if site_month.killed:
-        yield f"The collector was killed {len(site_month.killed)} times. Each time up to half a minute of poll counts was lost."
+        yield f"The collector was killed {count_of(len(site_month.killed), 'time')}. Each time up to half a minute of poll counts was lost."
     if site_month.is_shared:
         yield "The subscription is shared: availability of telemetry is unknown, and messages are accounted for this collector only."
     if site_month.ledger_fault:

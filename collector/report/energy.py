@@ -13,6 +13,7 @@ from collector.report.hours import KWH_J, OPTIONAL, HourValues, hour_values, qua
 from collector.report.period import Period
 from collector.report.read import SiteMonth
 from collector.report.rows import PeriodKind, Row
+from rackflow.plural import count_of
 
 # Chosen: a PUE over fewer than half of the hours may cover nights only. Sums need no such limit, because they state the hours
 # that they cover.
@@ -234,7 +235,7 @@ def _lacking(figure: Figure, hours: Sequence[int], whole: frozenset[int], known:
     if len(hours) == 1:
         return "; ".join(why)
     named = [f"{what} ({count} h)" for what, count in why.most_common(3)]
-    more = [f"and {len(why) - 3} more reasons"] if len(why) > 3 else []  # noqa: PLR2004 - as above
+    more = [f"and {count_of(len(why) - 3, 'more reason')}"] if len(why) > 3 else []  # noqa: PLR2004 - as above
     return "; ".join([f"{len(whole)} of {len(hours)} h", *named, *more])
 
 

@@ -7,6 +7,7 @@ from collector.report.rows import Row, Rows
 from collector.report.svg import LEFT, RIGHT, WIDTH, drawing, rect, text
 from collector.report.telemetry import OF_AGENT
 from collector.report.words import shown
+from rackflow.plural import count_of
 
 # Chosen so that the map fits on one printed page with the site and its agents; all devices are in the CSV file.
 WORST = 30
@@ -69,7 +70,7 @@ def availability_map(rows: Rows, site: str) -> Chart | None:
     foot = _TOP + len(chosen) * high
     found += [day_names([day[:10] for day in days], wide, foot + 14, _NAME), _steps(_AVAILABLE, "a", "tele", foot + 30)]
     title = "Telemetry by day"
-    shown_of = f"{min(WORST, len(devices))} of {len(devices)} devices, the worst first"
+    shown_of = f"{min(WORST, len(devices))} of {count_of(len(devices), 'device')}, the worst first"
     note = f"Share of the expected polls that were answered and stored: the site, its agents, and {shown_of}."
     return Chart(
         title,

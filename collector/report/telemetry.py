@@ -13,6 +13,7 @@ from collector.report.energy import spans
 from collector.report.period import Period
 from collector.report.read import SiteMonth
 from collector.report.rows import PeriodKind, Row
+from rackflow.plural import count_of
 
 OF_AGENT = "/*"
 """Appended to an agent's name; the place then stands for all devices of the agent."""
@@ -110,7 +111,7 @@ def _lost(site_month: SiteMonth) -> str:
     if not site_month.killed:
         return ""
     times = ", ".join(_iso(int(saved_s * 1000)) for saved_s, _ in site_month.killed[:3])
-    more = f" and {len(site_month.killed) - 3} more times" if len(site_month.killed) > 3 else ""  # noqa: PLR2004 - as above
+    more = f" and {count_of(len(site_month.killed) - 3, 'more time')}" if len(site_month.killed) > 3 else ""  # noqa: PLR2004 - as above
     return f"at least: counts of half a minute are lost where the collector was killed, after {times}{more}"
 
 

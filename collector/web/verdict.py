@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from collector.latest import DeviceState, Observations, words_of
+from rackflow.plural import count_of
 
 State = Literal["ok", "alarms", "unknown"]
 # Causes named at the head of the page; the rest is counted. One broken link has one cause however many agents are behind it, and
@@ -64,11 +65,6 @@ def judge(
     if not devices or "broker" in faults:
         return Verdict("unknown", "no device has been heard of yet" if not devices else "no connection", causes)
     return Verdict("ok", f"all {count_of(len(devices), 'device')} observed and up, no active alarm", causes)
-
-
-def count_of(number: int, noun: str) -> str:
-    """A number and its noun, in the plural if need be."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _causes(unobserved: Sequence[DeviceState], observations: Observations) -> list[str]:

@@ -24,6 +24,7 @@ import yaml
 
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.escape import escape_unprintable_json
+from rackflow.plural import count_of
 from rackflow.process.broker import Broker
 from rackflow.process.commands import print_error
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
@@ -65,11 +66,14 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
     lines = []
     width = max((len(finding.check) for finding in findings), default=0)
     for finding in findings:
-        lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {finding.found}")
-        if finding.remedy:
-            lines.append(f"{'':<7}  {'':<{width}}  -> {finding.remedy}")
+        # What a device's silence may mean has several lines, each of which is a thing to look at.
+        told = [*finding.found.split("\n"), *(f"-> {line}" for line in finding.remedy.split("\n") if line)]
+        lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {told[0]}")
+        lines += [f"{'':<7}  {'':<{width}}  {line}" for line in told[1:]]
     counts = {status: sum(each.status == status for each in findings) for status in ("ok", "warning", "failed")}
-    return "\n".join([*lines, f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed"])
+    return "\n".join(
+        [*lines, f"{counts['ok']} ok, {count_of(counts['warning'], 'warning')}, {counts['failed']} failed"]
+    )
 
 
 def check_versions() -> Finding:
@@ -107,13 +111,13 @@ async def check_names(hosts: Iterable[str], resolver: Resolver) -> list[Finding]
     async with asyncio.TaskGroup() as group:
         for name in names:
             group.create_task(resolve(name), name=f"resolve {name}")
-    good = (
-        [Finding("names", "ok", f"{len(names) - len(faults)} hosts have an address")]
-        if len(faults) < len(names)
-        else []
-    )
+    good = [Finding("names", "ok", _addressed(len(names) - len(faults)))] if len(faults) < len(names) else []
     remedy = "correct the name, or the DNS server in /etc/resolv.conf; an address in its place needs no DNS"
     return [*good, *(Finding("names", "failed", fault, remedy) for _, fault in sorted(faults.items()))]
+
+
+def _addressed(hosts: int) -> str:
+    return f"{count_of(hosts, 'host')} {'has' if hosts == 1 else 'have'} an address"
 
 
 def check_clock() -> Finding | None:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import yaml
 
 from rackflow.errors import ConfigError
+from rackflow.plural import count_of
 from rackflow.process.commands import explain_listen_error, port_number, show_examples
 from rackflow.process.event_loop import loop_factory
 from rackflow.process.gc_pauses import bound_gc_pauses
@@ -202,7 +203,7 @@ def _print_devices(simulation: Simulation, arguments: argparse.Namespace) -> Non
     for device in simulation.fleet.devices.values():
         protocol = "modbus" if device.layout is None else "snmp"
         print(f"{protocol} {device.server.host}:{device.server.port} {device.id} ({device.family})")
-    print(f"{len(simulation.fleet.devices)} devices; control socket {arguments.socket}", flush=True)
+    print(f"{count_of(len(simulation.fleet.devices), 'device')}; control socket {arguments.socket}", flush=True)
 
 
 def _fault(arguments: argparse.Namespace) -> None:

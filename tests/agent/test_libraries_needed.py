@@ -62,7 +62,7 @@ def test_check_names_a_library_that_a_device_needs(device: str, missing: str, sa
     done = checked(path, missing)
     assert done.returncode == 78
     assert f"{path}: {said}" in done.stderr
-    assert ": not ok; 1 devices" in done.stdout
+    assert ": not ok; 1 device" in done.stdout
 
 
 def test_a_library_that_no_enabled_device_needs_is_not_asked_for(tmp_path: Path) -> None:

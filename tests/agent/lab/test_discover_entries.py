@@ -163,7 +163,7 @@ async def test_new_devices_are_added_and_every_line_that_is_there_stays(
     # Each credential is tried in the order of the file, and the entry names the one that was answered.
     assert (added.id, added.host, added.credential, added.serial_number) == ("ups-b2", "127.0.0.3", "old", "SIM9")
     assert printed.out.splitlines()[2:] == ["new: ups-b2 at 127.0.0.3"]
-    assert f"1 devices added to {path}" in printed.err
+    assert f"1 device added to {path}" in printed.err
 
     await network.discover("--config", str(path), "--merge")
     assert read(path) == after

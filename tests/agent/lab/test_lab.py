@@ -154,7 +154,7 @@ def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.
     bad.write_text(good.read_text(encoding="utf-8").replace("unit: percent", "unit: volt"), encoding="utf-8")
     assert main(["profiles", "lint", str(good), str(bad)]) == 1
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == f"{good}: ok; 1 points"
+    assert out[0] == f"{good}: ok; 1 point"
     assert out[1].startswith(f"{bad}:10: dcim_ups_battery_charge_ratio: unit 'volt' gives 'volts'")
     assert main(["profiles", "lint"]) == 0
     assert main(["profiles", "lint", str(tmp_path / "none.yaml")]) == 78

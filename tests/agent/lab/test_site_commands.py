@@ -55,7 +55,7 @@ def test_a_site_file_follows_from_an_agents_devices(
     assert "the site file is complete" in printed.err
     assert "left out: valve" in printed.err
     run("check", path)
-    assert capsys.readouterr().out == f"{path}: ok; 1 racks, 2 feeds, 0 panels, 0 loops, 4 devices\n"
+    assert capsys.readouterr().out == f"{path}: ok; 1 rack, 2 feeds, 0 panels, 0 loops, 4 devices\n"
 
 
 def test_a_table_completes_what_the_agent_has(agent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -314,7 +314,7 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
         )
         await one.reaches('dcim_collector_ledger_missing_messages{agent="gw-3",site="cas1"}', lambda count: count == 0)
     assert main(["ledger", str(file)]) == 0
-    assert capsys.readouterr().out.endswith("5 messages of 1 agents: complete\n")
+    assert capsys.readouterr().out.endswith("5 messages of 1 agent: complete\n")
     # A time in which nothing came is none in which all was stored.
     assert main(["ledger", str(file), "--since", "2100-01-01"]) == 1
     said = capsys.readouterr()

@@ -1,0 +1,141 @@
+"""Finds entries of a configuration that ask one address for the same device. Pure, but for reading the file's lines.
+
+Two entries that differ in nothing that is asked give every reading twice, under two names: sums count the device double. The agent
+polls them nevertheless, because stopping all other devices would be worse; `check` and `doctor` refuse them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.config import AgentConfig, Credential, Device
+from agent.profile import Profile
+from rackflow.plural import count_of
+from rackflow.process.yaml import lines_of, read_text_file
+
+# Pairs of each kind that are named, the rest is counted: the first few show what is wrong.
+MOST_NAMED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SameAddress:
+    """Two entries with one address; `is_wrong` if they cannot both be meant."""
+
+    first: int
+    second: int
+    """Their positions in `devices`."""
+    address: str
+    is_wrong: bool
+    remedy: str
+
+
+def same_addresses(config: AgentConfig, profiles: Mapping[str, Profile]) -> Iterator[SameAddress]:
+    """For every enabled entry whose address another one before it has: the first of these that cannot be meant, or that can."""
+    by_address: dict[tuple[object, ...], list[int]] = {}
+    for at, device in enumerate(config.devices):
+        if device.enabled:
+            before = by_address.setdefault(_asked(config, profiles, device), [])
+            if (worst := _worst(config, before, at)) is not None:
+                yield SameAddress(worst[0], at, _address(device, profiles), *worst[1])
+            before.append(at)
+
+
+def _worst(config: AgentConfig, before: Sequence[int], at: int) -> tuple[int, tuple[bool, str]] | None:
+    doubtful = None
+    for earlier in before:
+        devices = config.devices[earlier], config.devices[at]
+        found = _modbus(*devices) if devices[0].protocol == "modbus" else _snmp(config, *devices)
+        if found is not None and found[0]:
+            return earlier, found
+        if found is not None and doubtful is None:
+            doubtful = earlier, found
+    return doubtful
+
+
+def tell_same_addresses(
+    path: Path, config: AgentConfig, profiles: Mapping[str, Profile]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Lines with both names and lines and what to do: for those that cannot be meant, and for those that can."""
+    found = list(same_addresses(config, profiles))
+    wrong = [each for each in found if each.is_wrong]
+    doubtful = [each for each in found if not each.is_wrong]
+    return _told(path, config, wrong), _told(path, config, doubtful)
+
+
+def _told(path: Path, config: AgentConfig, found: Sequence[SameAddress]) -> Sequence[str]:
+    if not found:
+        return ()
+    named, more = found[:MOST_NAMED], len(found) - MOST_NAMED
+    places = [("devices", at, "id") for each in named for at in (each.first, each.second)]
+    lines = iter(lines_of(read_text_file(path), places))
+    told = []
+    for each in named:
+        first, second = next(lines), next(lines)
+        names = config.devices[each.first].id, config.devices[each.second].id
+        told.append(
+            f"{path}:{second}: devices[{each.second}] ({names[1]}): has the same address as {names[0]!r} in line {first},"
+            f" {each.address}; {each.remedy}"
+        )
+    return [*told, f"{path}: {count_of(more, 'more entry')} with the address of another"] if more > 0 else told
+
+
+def _asked(config: AgentConfig, profiles: Mapping[str, Profile], device: Device) -> tuple[object, ...]:
+    """What requests of a device go to. A unit of SNMP is none of it: it chooses among rows, after the answer."""
+    if device.protocol == "modbus":
+        return (*_place(device), _modbus_unit(device, profiles))
+    credential = config.credentials[device.credential or ""]
+    return (*_place(device), _context(credential))
+
+
+def _place(device: Device) -> tuple[object, ...]:
+    if device.protocol == "modbus" and device.transport == "serial":
+        return "serial", device.serial
+    return device.protocol, (device.host or "").casefold(), _port(device)
+
+
+def _port(device: Device) -> int:
+    return device.port or (502 if device.protocol == "modbus" else 161)
+
+
+def _modbus_unit(device: Device, profiles: Mapping[str, Profile]) -> int:
+    profile = profiles.get(device.profile)
+    return device.unit if "unit" in device.model_fields_set or profile is None else profile.modbus.unit
+
+
+def _context(credential: Credential) -> tuple[str, str]:
+    """What chooses among several devices behind one address: the context of v3; before v3 the community (RFC 2576, 5)."""
+    if credential.version == "3":
+        return "context", credential.context
+    return "community", credential.community.get_secret_value() if credential.community else ""
+
+
+def _address(device: Device, profiles: Mapping[str, Profile]) -> str:
+    place = f"{device.host}:{_port(device)}"
+    if device.protocol == "modbus":
+        place = device.serial or "" if device.transport == "serial" else place
+        return f"{place} unit {_modbus_unit(device, profiles)}"
+    return place
+
+
+TWICE = "every reading would come twice, and sums would count it double"
+
+
+def _modbus(first: Device, second: Device) -> tuple[bool, str] | None:
+    if first.profile == second.profile:
+        return True, f"{TWICE}: correct host, port or unit of one, or remove it"
+    return False, "correct host, port or unit of one, unless this unit has the registers of both profiles"
+
+
+def _snmp(config: AgentConfig, first: Device, second: Device) -> tuple[bool, str] | None:
+    units = [each.unit if "unit" in each.model_fields_set else None for each in (first, second)]
+    if None not in units and units[0] != units[1]:
+        return None
+    if units[0] != units[1]:
+        # Without a unit it is asked for what only one of them has, and leaves out what both have.
+        return False, "set `unit` on both if they are units behind one agent; otherwise correct host or port of one"
+    if first.profile != second.profile:
+        return False, "correct host or port of one, unless one agent answers for both families"
+    accounts = [config.credentials[each.credential or ""] for each in (first, second)]
+    if accounts[0] != accounts[1]:
+        return False, "correct host or port of one, unless the two credentials show different devices"
+    return True, f"{TWICE}: correct host or port of one, or remove it; units behind one agent need `unit`"

@@ -1,0 +1,104 @@
+"""Two entries of a configuration at one address: refused where they cannot both be meant, told where they can."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agent.cli import main
+
+HEAD = """agent: gw-1
+labels: {site: t1}
+credentials: {lab: {community: sesame}, other: {community: rack-2}, v3: {version: 3, user: u}}
+outbox: {mode: disk, path: FOLDER/outbox.db}
+devices:
+"""
+WRONG = [
+    # First entry, second entry, their address. Unit 12 is the profile's own.
+    ("host: 192.0.2.1, credential: lab", "host: 192.0.2.1, port: 161, credential: lab", "192.0.2.1:161"),
+    ("host: PDU-1, credential: lab, unit: 2", "host: pdu-1, credential: lab, unit: 2", "pdu-1:161"),
+    (
+        "host: a, protocol: modbus, profile: aalc-rpu",
+        "host: a, protocol: modbus, profile: aalc-rpu, port: 502",
+        "a:502 unit 12",
+    ),
+    (
+        "serial: /dev/ttyS0, transport: serial, protocol: modbus, profile: aalc-rpu, unit: 3",
+        "serial: /dev/ttyS0, transport: serial, protocol: modbus, profile: aalc-rpu, unit: 3",
+        "/dev/ttyS0 unit 3",
+    ),
+]
+DOUBTFUL = [
+    ("host: a, credential: lab", "host: a, credential: lab, unit: 2", "set `unit` on both"),
+    ("host: a, credential: lab, profile: apc-ups", "host: a, credential: lab", "unless one agent answers for both"),
+]
+MEANT = [
+    ("host: a, credential: lab, unit: 1", "host: a, credential: lab, unit: 2"),
+    ("host: a, credential: lab", "host: a, credential: other"),
+    ("host: a, credential: lab", "host: a, port: 1161, credential: lab"),
+    ("host: a, credential: lab", "host: a, credential: lab, enabled: false"),
+    ("host: a, credential: lab", "host: b, credential: lab"),
+    ("host: a, credential: lab", "host: a, protocol: modbus, profile: aalc-rpu, port: 161"),
+    (
+        "host: a, protocol: modbus, profile: aalc-rpu, unit: 1",
+        "host: a, protocol: modbus, profile: aalc-rpu, unit: 2",
+    ),
+]
+
+
+def written(folder: Path, *entries: str) -> Path:
+    path = folder / "agent.yaml"
+    lines = [f"  - {{id: d{number}, {entry}}}\n" for number, entry in enumerate(entries, 1)]
+    path.write_text(HEAD.replace("FOLDER", str(folder)) + "".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("first", "second", "address"), WRONG)
+def test_two_entries_of_one_device_are_refused_with_both_names_and_lines(
+    first: str, second: str, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, first, second)
+    assert main(["check", str(path)]) == 78
+    captured = capsys.readouterr()
+    [line] = captured.err.splitlines()
+    assert line.startswith(f"{path}:7: devices[1] (d2): has the same address as 'd1' in line 6, {address}; ")
+    assert "every reading would come twice" in line
+    assert "not ok; 2 devices" in captured.out
+
+
+@pytest.mark.parametrize(("first", "second", "remedy"), DOUBTFUL)
+def test_two_entries_that_can_be_meant_are_a_warning(
+    first: str, second: str, remedy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, first, second)
+    assert main(["check", str(path)]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{path}:7: devices[1] (d2): has the same address as 'd1' in line 6, a:161; ")
+    assert remedy in line
+    assert line.endswith(" (a warning)")
+
+
+@pytest.mark.parametrize(("first", "second"), MEANT)
+def test_two_units_communities_ports_or_protocols_are_two_devices(
+    first: str, second: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(written(tmp_path, first, second))]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_many_entries_at_one_address_are_named_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, *["host: a, credential: lab"] * 12)
+    assert main(["check", str(path)]) == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == f"{path}: 1 more entry with the address of another"
+
+
+def test_doctor_finds_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, "host: 192.0.2.1, credential: lab", "host: 192.0.2.1, credential: lab")
+    main(["doctor", str(path), "--no-devices", "--output", "json"])
+    findings = json.loads(capsys.readouterr().out)
+    [found] = [each for each in findings if each["check"] == "addresses"]
+    assert found["status"] == "failed"
+    assert "'d1' in line 6, 192.0.2.1:161" in found["found"]
+    assert "correct host or port of one" in found["remedy"]
