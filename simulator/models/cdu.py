@@ -214,6 +214,7 @@ class CduModel:
         self._missing_pump_s += dt_s
         if self._missing_pump_s >= TAKEOVER_S:
             self._running.add(ready[0])
+            self._missing_pump_s = 0.0  # one that fails before the next step has its own detection time
 
     def _load_w(self) -> float:
         """Heat of the IT equipment, 40 to 120 kW: a curve over the day, a level for each job, and a ripple."""

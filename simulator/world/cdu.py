@@ -142,6 +142,7 @@ class Cdu:
         self._missing_pump_s = self._missing_pump_s + dt_s if missing else 0.0
         if self._missing_pump_s >= TAKEOVER_S:
             self.running.update(spare[: self.pumps_required - len(self.running)])
+            self._missing_pump_s = 0.0  # one that fails before the next step has its own detection time
         error = (DESIGN_PRESSURE_PA - pressure_pa) / DESIGN_PRESSURE_PA
         change = max(-MAX_SPEED_CHANGE_PER_S, min(MAX_SPEED_CHANGE_PER_S, SPEED_GAIN * error)) * dt_s
         self.speed = max(MIN_SPEED, min(1.0, self.speed + change))

@@ -7,7 +7,7 @@ import pytest
 from rackflow.fluids import known_fluid
 from rackflow.recording.snmprec import Record, read_snmprec
 from simulator.live import RECORDINGS
-from simulator.models.cdu import LEAK_BITS, CduModel
+from simulator.models.cdu import LEAK_BITS, TAKEOVER_S, CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.load_overlay import LoadFactor, overlay
 from simulator.models.meter import MeterModel, meter_registers
@@ -73,6 +73,18 @@ def test_a_failed_pump_costs_flow_until_the_standby_takes_over() -> None:
     model.advance(60)
     assert model.running_pumps == {2, 3}
     assert model.flow_lpm == pytest.approx(150, abs=2)
+
+
+def test_a_standby_pump_that_fails_as_soon_as_it_runs_is_replaced_no_sooner_than_the_first() -> None:
+    model = CduModel()
+    for failing, following in ((1, 3), (3, 1), (1, 3)):
+        model.fail_pump(failing)
+        model.repair_pump(following)
+        seconds = 0
+        while following not in model.running_pumps and seconds < 60:
+            model.advance(1.0)
+            seconds += 1
+        assert seconds == TAKEOVER_S
 
 
 def test_without_pumps_the_flow_stops_and_the_return_gets_hot() -> None:
