@@ -28,7 +28,7 @@ from agent.split import split_batch
 from rackflow.documents import Account, Batch, DeviceDocument, Status, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
 from rackflow.outbox import Outbox
-from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
 from rackflow.process.takeover import Takeovers, takeover_advice
@@ -446,7 +446,7 @@ class Publisher:
             self._counters.reconnects = self._connections - 1
             log.info("agent=%s broker=%s connected", self._agent, where)
         elif fault != self.fault:
-            log.warning("agent=%s broker=%s not connected: %s", self._agent, where, fault)
+            log.warning("agent=%s broker=%s not connected: %s%s", self._agent, where, fault, remedy_for(fault))
         self.fault = fault
 
 

@@ -18,7 +18,7 @@ from typing import Literal
 from collector.receive.delivery import Delivery
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
-from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
 from rackflow.process.takeover import PAUSE_S, Takeovers, takeover_advice
@@ -386,7 +386,9 @@ class Subscriber:
             log.info("broker connected broker=%s client=%s", where, self._client_id)
             self._on_edge(True)  # noqa: FBT003 - one callback for both edges
         elif fault is not None and fault != self.fault:
-            log.warning("broker not connected broker=%s client=%s error=%s", where, self._client_id, fault)
+            log.warning(
+                "broker not connected broker=%s client=%s error=%s%s", where, self._client_id, fault, remedy_for(fault)
+            )
         self.fault = fault
 
     def _opened(self, limits: Limits) -> None:

@@ -31,6 +31,29 @@ CERTIFICATE_FILES = {
     "PERMISSION DENIED": "the account that runs this must be able to read the files",
 }
 
+# Signs in the words about a connection that was not made, in lower case, and what to check; the words alone name no remedy.
+REMEDIES = (
+    (
+        "connection reset by peer",
+        "see whether broker.port is that of an MQTT 5 broker, and speaks TLS exactly if broker.tls is true",
+    ),
+    ("connection refused", "check broker.host and broker.port, and that the broker runs and listens on that address"),
+    ("no connection within", "check broker.host and broker.port, and that no firewall drops packets on the way"),
+    ("no route to host", "check broker.host, and this machine's route to it"),
+    ("network is unreachable", "check broker.host, and this machine's network"),
+    (
+        "certificate verify failed",
+        "set broker.ca_file to the authority of the broker's certificate, and broker.host to its name",
+    ),
+    ("wrong_version_number", "this port does not speak TLS: set broker.tls: false, or broker.port to its port for TLS"),
+    (
+        "has not answered connect",
+        "see whether broker.port is that of an MQTT 5 broker, and whether broker.tls must be set",
+    ),
+    ("bad user name or password", "check broker.username and broker.password"),
+    ("not authorized", "check broker.username and broker.password, and the broker's access list for this account"),
+)
+
 
 class Broker(StrictModel):
     """The MQTT broker."""
@@ -106,6 +129,14 @@ class BrokerAddresses:
         found = await self._resolver.addresses(broker.host)
         self._attempts += 1
         return found[(self._attempts - 1) % len(found)]
+
+
+def remedy_for(fault: str) -> str:
+    """What to check when the broker cannot be reached or refuses, to follow the words of the fault; empty if these say it themselves."""
+    remedy = next((text for sign, text in REMEDIES if sign in fault.casefold()), "")
+    if not remedy or "check broker.username" in fault:
+        return ""
+    return f"; {remedy}; `rackflow doctor CONFIG` tries it"
 
 
 def explain_alert(fault: str) -> str | None:
