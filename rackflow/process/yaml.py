@@ -175,7 +175,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
 
 
 def lines_of(text: str, paths: Sequence[Sequence[str | int]]) -> list[int | None]:
-    """The line of each of these paths, as `line_of` has it. The text is read once: 3,000 devices take a quarter of a second."""
+    """The line of each of these paths, as `line_of` has it. The text is read once: 3,000 devices take a tenth of a second of CPU."""
     try:
         root = yaml.compose(text, Loader=_StrictLoader)
     except yaml.YAMLError:

@@ -1,6 +1,7 @@
 """What a collector has left in the sandbox: an account of three messages, and one hour of October's records."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,8 +22,10 @@ HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}
 def write_state(folder: Path) -> None:
     """Write it for the configuration in the folder, from which the collector is started."""
     config = load_collector_config(folder / "collector.yaml")
-    ledger = LedgerFile(folder / config.ledger_path, 30, lambda: NOW_S)
-    entries = [Entry(EpochKey("cas1", "gw-1", "01"), seq, int(NOW_S * 1000), int(NOW_S * 1000)) for seq in (1, 2, 3)]
+    # The commands that read the ledger ask for the last hour, and it keeps 30 days: its messages are of the present.
+    ledger = LedgerFile(folder / config.ledger_path, 30, time.time)
+    now_ms = int(time.time() * 1000)
+    entries = [Entry(EpochKey("cas1", "gw-1", "01"), seq, now_ms, now_ms) for seq in (1, 2, 3)]
     assert asyncio.run(ledger.record(entries))
     ledger.close()
     records = RecordsFile(folder / config.records_path, lambda: NOW_S)
