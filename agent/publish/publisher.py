@@ -123,7 +123,7 @@ class Publisher:
         now = sorted(self._refusals.refused_topics())[:NAMED_IN_STATUS]
         known = self._status.account
         is_old = time.monotonic() - self._account_at_s >= ACCOUNT_S
-        if before != set(now) or _is_important_change(account, known) or (account != known and is_old):
+        if before != set(now) or is_important_change(account, known) or (account != known and is_old):
             self.set_status(self._status)
 
     def largest_bytes(self) -> int:
@@ -450,7 +450,7 @@ class Publisher:
         self.fault = fault
 
 
-def _is_important_change(account: Account, known: Account | None) -> bool:
+def is_important_change(account: Account, known: Account | None) -> bool:
     """Whether an account differs in more than the first numbers still in the outbox."""
     if known is None:
         return True

@@ -266,7 +266,7 @@ class Pusher:
         self._retry_after_s, status = 0.0, 0
         try:
             async with session.post(self._target.url, data=body, headers=headers, allow_redirects=False) as answer:
-                self._retry_after_s = _retry_after_s(answer.headers.get("Retry-After", ""), time.time())
+                self._retry_after_s = retry_after_s(answer.headers.get("Retry-After", ""), time.time())
                 status = answer.status if answer.status in REFUSALS else 0
                 answer.raise_for_status()
                 if answer.status >= 300:  # noqa: PLR2004 - a redirect; it would be followed with another method
@@ -291,7 +291,7 @@ def targets(config: ProblemsConfig, notified: Callable[[str], set[Key]]) -> list
     return [*found, *(Webhook(each, notified(each.url)) for each in config.webhooks)]
 
 
-def _retry_after_s(text: str, wall_s: float) -> float:
+def retry_after_s(text: str, wall_s: float) -> float:
     """Seconds of a Retry-After header: a number, or a date of HTTP. 0 for what is neither (RFC 9110, 10.2.3)."""
     if text.isascii() and text.isdecimal():
         wanted = float(text[:9])

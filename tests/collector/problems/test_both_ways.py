@@ -4,10 +4,13 @@ import json
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from collector.problems.table import load_table
+from collector.problems.promql import rules_yaml
+from collector.problems.table import Limit, load_table
+from rackflow.process.yaml import load_yaml_text
 from tests.collector.problems.examples import DIPS, INCIDENTS, NEAR_MISSES
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS, PLANT_NEAR_MISSES
 from tests.collector.problems.played import (
@@ -106,10 +109,35 @@ def test_prometheus_tells_the_same_with_the_same_labels(
     assert promtool(tmp_path, series, expected) == ""
 
 
+def test_the_rules_that_are_shipped_are_those_of_the_table() -> None:
+    assert RULES.read_text(encoding="utf-8") == rules_yaml(load_table())
+
+
+def test_a_hold_within_a_window_begins_anew_with_no_dip_and_a_limit_outlives_its_scrape() -> None:
+    """`for` begins anew with each dip; and a limit is polled once an hour, while Prometheus looks back for five minutes."""
+    table = load_table()
+    groups = cast("list[dict[str, list[dict[str, str]]]]", load_yaml_text(rules_yaml(table), "rules")["groups"])
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
+    for problem in table.problems.values():
+        assert ("for" in rules[problem.name]) == (problem.hold_s > 0 and problem.within_s == 0)
+    limits = {
+        (problem.name, bound.metric)
+        for problem in table.problems.values()
+        for each in problem.when
+        for bound in (each.above, each.below)
+        if isinstance(bound, Limit) and bound.metric
+    }
+    assert len(limits) > 10
+    without = {(name, metric) for name, metric in limits if f"(last_over_time({metric}" not in rules[name]["expr"]}
+    assert without == set()
+
+
 def promtool(folder: Path, series: list[dict[str, str]], tests: list[dict[str, object]]) -> str:
     """What promtool finds wrong; empty if nothing."""
     one = {"interval": f"{STEP_S}s", "input_series": series, "promql_expr_test": tests}
-    document = {"rule_files": [str(RULES)], "evaluation_interval": f"{STEP_S}s", "tests": [one]}
+    # What the table generates now: were the committed file tested, a mistake of the generator would show with its next run.
+    (folder / RULES.name).write_text(rules_yaml(load_table()), encoding="utf-8")
+    document = {"rule_files": [RULES.name], "evaluation_interval": f"{STEP_S}s", "tests": [one]}
     file = folder / "examples.test.yml"
     file.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
     program = find_program("promtool", "prometheus")

@@ -8,12 +8,14 @@ from collector.problems.conditions import labels_of
 from collector.problems.promql import inhibit_rules
 from collector.problems.push import (
     LIFE_S,
+    MAX_RETRY_AFTER_S,
     PULL_LAG_S,
     REFUSALS,
     REPEAT_S,
     SETTLE_S,
     Alertmanager,
     Webhook,
+    retry_after_s,
     targets,
 )
 from collector.problems.report import describe
@@ -89,6 +91,15 @@ def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
     one.is_active = True
     webhook.note(reports)
     assert told(webhook, one) == [("DcimFeedLost", "active")]
+
+
+def test_a_target_is_left_alone_for_as_long_as_it_asks_for_up_to_a_limit() -> None:
+    now_s = 1_790_000_000.0  # Mon, 21 Sep 2026 14:13:20 GMT
+    assert retry_after_s("30", now_s) == 30.0
+    assert retry_after_s("Mon, 21 Sep 2026 14:14:05 GMT", now_s) == 45.0
+    assert retry_after_s("Mon, 21 Sep 2026 14:13:00 GMT", now_s) == 0.0
+    for far in ("86400", "9" * 5000, "Tue, 22 Sep 2026 14:13:20 GMT"):
+        assert retry_after_s(far, now_s) == MAX_RETRY_AFTER_S
 
 
 def alerts(one: TrackedProblem, wall_s: float) -> dict[str, Any]:

@@ -207,6 +207,23 @@ async def test_a_target_that_asks_for_a_pause_gets_it(status: str) -> None:
         assert devices(got) == ["a", "a"]
 
 
+async def test_a_pause_that_a_target_asked_for_is_not_repeated_when_it_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Were it, the 60 attempts that fail after it would take a minute, and a problem would wait for as long."""
+    monkeypatch.setattr(push, "PAUSES_S", (0.001,))
+    monkeypatch.setattr(push, "GATHER_S", 0.0)
+    monkeypatch.setattr(push, "MAX_RETRY_AFTER_S", 1.0)
+    answers = iter([b"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n", *[b""] * 60])
+
+    async def restarting(_: bytes) -> bytes:
+        return next(answers, OK)
+
+    async with answering(restarting) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"))
+        await until(lambda: len(got) == 62, "told at last")
+
+
 @pytest.mark.parametrize("wanted", ["-5", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 Foo 2026", "\u0661"])
 async def test_a_pause_that_cannot_be_meant_is_none(wanted: str) -> None:
     answers = iter([f"HTTP/1.1 503 Busy\r\nRetry-After: {wanted}\r\nContent-Length: 0\r\n\r\n".encode()])
@@ -266,6 +283,20 @@ async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_beg
         async with one:
             await until(lambda: bool(got), "told")
             assert devices(got) == ["new"]
+
+
+async def test_more_ends_than_are_kept_until_they_have_settled_are_told_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "MAX_TRACKED", 2)
+    ended = [smoke(each, ended_ago_s=0.0) for each in "abc"]
+    async with (
+        answering(works) as (url, got),
+        Pushing(Webhook(WebhookConfig(url=url), {each.key for each in ended})) as one,
+    ):
+        one.tell(*ended)
+        await until(lambda: bool(got), "told")
+        assert devices(got) == ["c"]
 
 
 async def test_an_alertmanager_that_was_away_for_an_hour_hears_what_is_true_and_calls_nobody_for_what_is_over(

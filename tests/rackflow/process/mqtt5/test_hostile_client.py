@@ -193,6 +193,17 @@ async def test_a_broker_that_does_not_answer_pings_is_left() -> None:
         assert bytes(server.heard).count(PINGREQ_PACKET) == 1
 
 
+async def test_a_broker_that_has_gone_silent_is_asked_although_it_is_sent_messages() -> None:
+    """What is sent into a network that is gone is kept by the kernel for many minutes, without an error."""
+    async with connected(b"\x20\x06\x00\x00\x03\x13\x00\x01") as (server, client, _):
+
+        def is_asked() -> bool:
+            client.publish(TOPIC, b"x", retain=False)
+            return PINGREQ_PACKET in bytes(server.heard)
+
+        await eventually(is_asked, "a ping")
+
+
 async def test_an_answered_ping_is_followed_by_the_next() -> None:
     async with connected(b"\x20\x06\x00\x00\x03\x13\x00\x01") as (server, client, _):
         await eventually(lambda: bytes(server.heard).endswith(PINGREQ_PACKET), "a ping")
@@ -250,7 +261,11 @@ def test_a_ping_that_was_answered_while_this_process_stood_still_costs_no_connec
 
 @pytest.mark.parametrize(
     ("answer", "words"),
-    [(b"", "not answered SUBSCRIBE within 0.2 s"), (b"\x90\x05\x00\x01\x00\x00\x00", "connection lost: .* 2 codes")],
+    [
+        (b"", "not answered SUBSCRIBE within 0.2 s"),
+        (b"\x90\x05\x00\x01\x00\x00\x00", "connection lost: .* 2 codes"),
+        (b"\x90\x03\x00\x01\x00", "connection lost: .* 0 codes"),
+    ],
 )
 async def test_a_subscription_that_is_not_answered_or_wrongly_is_an_error(answer: bytes, words: str) -> None:
     async with connected() as (server, client, _):
@@ -283,6 +298,20 @@ async def test_what_was_left_unconfirmed_is_sent_again_within_the_window_of_the_
         await eventually(lambda: came() == [0, 1, 2, 3], "the rest")
         await eventually(lambda: list(session.unconfirmed) == [mids[3]], "one is left")
         assert client.publish(TOPIC, b"new", retain=False)[0] != mids[3]
+
+
+async def test_no_identifier_is_used_twice_at_a_time_by_messages_or_subscriptions() -> None:
+    """All but two are those of messages that are not confirmed yet. The broker takes one message at a time."""
+    session = Session(60, dict.fromkeys(range(3, 65_536), b"\x32\x05\x00\x01a\x00\x03"))
+    async with connected(b"\x20\x06\x01\x00\x03\x21\x00\x01", session) as (server, client, heard):
+        asking = asyncio.create_task(client.subscribe(["filter"]), name="subscribe")
+        await eventually(lambda: b"filter" in server.heard, "SUBSCRIBE, with the first identifier")
+        assert client.publish(TOPIC, b"x", retain=False)[0] == 2
+        await server.say(puback_packet(2))
+        await eventually(lambda: heard.confirmed == [(2, 0)], "confirmed")
+        assert client.publish(TOPIC, b"y", retain=False)[0] == 2, "the only free one"
+        await server.say(b"\x90\x04\x00\x01\x00\x01")
+        assert await asking == []
 
 
 async def test_a_broker_that_has_lost_the_session_gets_nothing_of_it() -> None:

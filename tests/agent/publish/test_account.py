@@ -1,0 +1,63 @@
+"""When a status is published again because of what it says about message numbers, and what is confirmed while the agent leaves."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from agent.publish.connection import Connection, Sent
+from agent.publish.publisher import is_important_change
+from rackflow.documents import Account, Numbers
+from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.packets import puback_packet
+from tests.servers.scripted_broker import ScriptedBroker
+from tests.servers.waiting import eventually
+
+NOW = Account(
+    kind="disk",
+    undelivered=[Numbers(epoch="e2", first=5, last=9)],
+    dropped=[Numbers(epoch="e1", first=3, last=4, reason="full")],
+    ended=[Numbers(epoch="e1", first=1, last=8)],
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "is_important"),
+    [
+        (
+            {"undelivered": [Numbers(epoch="e2", first=7, last=12)]},
+            False,
+        ),  # the outbox begins elsewhere: it does all the time
+        ({"undelivered": [Numbers(epoch="e2", first=5, last=9), Numbers(epoch="e3", first=1, last=1)]}, True),
+        ({"dropped": [Numbers(epoch="e1", first=3, last=5, reason="full")]}, True),
+        ({"ended": [Numbers(epoch="e1", first=1, last=8), Numbers(epoch="e2", first=1, last=9)]}, True),
+        ({"ended": [Numbers(epoch="e1", first=1, last=9)]}, True),
+    ],
+)
+def test_collectors_are_told_at_once_what_they_would_count_wrongly_otherwise(
+    what: dict[str, list[Numbers]], *, is_important: bool
+) -> None:
+    assert is_important_change(msgspec.structs.replace(NOW, **what), NOW) is is_important
+    assert is_important_change(NOW, None)
+
+
+async def test_what_is_confirmed_while_the_agent_says_goodbye_is_delivered() -> None:
+    """Were it not counted, it would be sent once more with the next connection."""
+    confirmed: list[Sent] = []
+    async with (
+        ScriptedBroker().serving() as server,
+        Connection(
+            Broker(port=server.port, timeout_s=20),
+            "one",
+            ("status", b"gone"),
+            confirmed.append,
+            lambda *_: None,
+            lambda _: None,
+        ) as client,
+    ):
+        client.send("batch", b"x", 7, retain=False)
+        leaving = asyncio.create_task(client.publish_offline("status", b"offline"), name="leave")
+        await eventually(lambda: b"offline" in server.heard, "the goodbye")
+        await server.say(puback_packet(1), puback_packet(2))
+        await leaving
+        assert [each.key for each in confirmed] == [7]
