@@ -93,6 +93,8 @@ class CaseCheck:
     allowed: frozenset[int]
     between: tuple[tuple[float, float], ...]
     result: str | float
+    marks: frozenset[float] = frozenset()
+    """Of bits: words that stand for "no reading"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ class Gate:
     optional: bool = False
     bits: tuple[int, ...] = ()
     """Bits that form the code, the lowest first; empty for the whole cell."""
+    marks: frozenset[float] = frozenset()
+    """Of bits: words that stand for "no reading"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
     code = raw.get(gate.ref)
     if gate.bits:
         number = whole_number(code)
-        code = None if number is None else lowest_bits(gate.bits, number)
+        code = None if number is None or number in gate.marks else lowest_bits(gate.bits, number)
     if code in gate.allowed:
         return True
     if code not in gate.missing and gate.ref in raw:
@@ -251,10 +255,10 @@ def _case(decoder: Decoder, raw: Raw) -> str | float:
         number = plain_number(raw[case.ref])
         if number is None:
             raise _Rejected("null" if raw[case.ref] is None else "decode")
+        if number in case.marks or (not case.bits and decoder.is_sentinel(number)):
+            raise _Rejected("sentinel")
         if case.bits:
             number = lowest_bits(case.bits, int(number))
-        elif decoder.is_sentinel(number):
-            raise _Rejected("sentinel")
         if number in case.allowed or any(low <= number <= high for low, high in case.between):
             return case.result
     raise _Rejected("state")

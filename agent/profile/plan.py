@@ -13,7 +13,7 @@ from fractions import Fraction
 from typing import Final
 
 from agent.modbus import Block, RegisterValue, coalesce
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
+from agent.profile.cells import RawValue
 from agent.profile.in_use import is_use_condition, note_use_steps, use_key
 from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
@@ -31,6 +31,7 @@ from agent.profile.rows import (
 )
 from agent.profile.schema import FromColumn, Part, Point, Profile, Source, Table, UnitBy, When
 from agent.profile.schema import Gate as GateModel
+from agent.profile.sentinels import flag_marks, named_bits, sentinels_of
 from rackflow.catalogue import POLL_SECONDS, Metric, PollClass, catalogue
 from rackflow.process.slices import run_through
 from rackflow.series import parse_series_key, series_key
@@ -39,9 +40,6 @@ from rackflow.units import WIRE_UNITS
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
-# Some devices that use 65535 for "no reading" say why with the numbers before it: not fitted, not supported, being measured.
-_NO_READING = 65535
-_NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 # Most series of one device. The largest real ones are rack PDUs that speak for a chain of others: 64 of 48 outlets with 6 readings each.
 # 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost. Chosen value.
 MAX_SERIES: Final = 20_000
@@ -183,6 +181,7 @@ class _Draft:
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
+        self.named_bits = named_bits(profile)
         self._slots: dict[PollClass, dict[str, Slot]] = {}
         self._refs: dict[PollClass, dict[str, None]] = {}
         self._seen: set[str] = set()
@@ -309,7 +308,6 @@ def _slots(
     profile: Profile, table: Table | None, point: Point, row: Row, draft: _Draft, unique: str | None
 ) -> Iterator[Slot]:
     """The series of one point in one row. The label `unique` gets the row's index. What is left out is counted in the draft."""
-    fields = draft.fields
     conditions = [*point.when, *(table.when if table else ())]
     is_decided = row.holds(conditions)
     if not is_decided and not row.lacks(conditions):
@@ -322,13 +320,13 @@ def _slots(
             draft.left_out["label" if is_decided else "condition"] += 1
             return
         labels[name] = row.unique_label(value) if name == unique else value
-    gate = _gate(point.gate or (table.gate if table else None), row.index, fields)
+    gate = _gate(point.gate or (table.gate if table else None), row.index, draft)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     if not is_decided:
         draft.undecided |= {series_key(metric.name, labels | extra): None for _, extra in series}
         return
     for bit, extra in series:
-        made = (_decoder(profile, source, metric, row, bit, fields) for source in point.sources())
+        made = (_decoder(profile, source, metric, row, bit, draft) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
         if not decoders:
             draft.left_out["unit"] += 1
@@ -336,43 +334,45 @@ def _slots(
             yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
-def _gate(gate: GateModel | None, index: str, fields: dict[str, RegisterValue]) -> Gate | None:
+def _gate(gate: GateModel | None, index: str, draft: _Draft) -> Gate | None:
     if gate is None:
         return None
-    return Gate(place_ref(gate, index, fields), frozenset(gate.in_), frozenset(gate.missing), gate.optional, gate.bit)
+    ref, marks = place_ref(gate, index, draft.fields), flag_marks(gate, gate.bit, draft.named_bits)
+    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional, gate.bit, marks)
 
 
 def _decoder(
-    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, fields: dict[str, RegisterValue]
+    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, draft: _Draft
 ) -> Decoder | None:
     if source.cases:
-        return _cases(profile, source, row, fields)
-    whole = _part(profile, source, metric, row, () if bit is None else (bit,), fields)
+        return _cases(profile, source, row, draft)
+    whole = _part(profile, source, metric, row, () if bit is None else (bit,), draft)
     if whole is None or not (source.plus or source.minus):
         return whole
     parts: list[tuple[int, Decoder]] = []
     for sign, others in ((1, source.plus), (-1, source.minus)):
         for each in others:
             # A number that is only added may lie anywhere: the metric's own windows are those of the sum.
-            if (decoder := _part(profile, each, None, row, (), fields)) is None:
+            if (decoder := _part(profile, each, None, row, (), draft)) is None:
                 return None
             parts.append((sign, decoder))
     return replace(whole, parts=tuple(parts), expect=(source.expect,) if source.expect else ())
 
 
-def _cases(profile: Profile, source: Source, row: Row, fields: dict[str, RegisterValue]) -> Decoder:
+def _cases(profile: Profile, source: Source, row: Row, draft: _Draft) -> Decoder:
     """The decoder of cases; its reference is that of the first case with a cell."""
     checks = tuple(
         CaseCheck(
-            place_ref(case, row.index, fields) if case.places() else "",
+            place_ref(case, row.index, draft.fields) if case.places() else "",
             case.bit,
             frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
             tuple(case.between),
             case.is_,
+            flag_marks(case, case.bit, draft.named_bits),
         )
         for case in source.cases
     )
-    sentinels, ranges = _sentinels(profile, source, None)
+    sentinels, ranges = sentinels_of(profile, source, None, frozenset())
     return Decoder(
         next((check.ref for check in checks if check.ref), ""),
         sentinels=sentinels,
@@ -387,7 +387,7 @@ def _part(
     metric: Metric | None,
     row: Row,
     bits: tuple[int, ...],
-    fields: dict[str, RegisterValue],
+    draft: _Draft,
 ) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
     lacks_scale = scale is None and row.has_scale_cell(source)
@@ -398,9 +398,10 @@ def _part(
     scale = scale or Fraction(1)
     factor = source.factor(unit) * scale
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
-    sentinels, ranges = _sentinels(profile, source, metric)
+    bits = bits or source.bit
+    sentinels, ranges = sentinels_of(profile, source, metric, flag_marks(source, bits, draft.named_bits))
     return Decoder(
-        ref=place_ref(source, row.index, fields),
+        ref=place_ref(source, row.index, draft.fields),
         numerator=factor.numerator,
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
@@ -409,49 +410,16 @@ def _part(
         sentinel_ranges=ranges,
         states=source.states or None,
         numbers=source.numbers or None,
-        bits=bits or source.bit,
+        bits=bits,
         inverted=source.inverted,
         text=source.text,
         words=words or None,
         expect=_expect(source, metric),
         absolute=isinstance(source, Source) and source.absolute,
-        high=_high(source, fields),
+        high=_high(source, draft.fields),
         lacks_scale=lacks_scale,
         counts_parts=profile.protocol == "snmp" and source.counts_parts(),
     )
-
-
-def _sentinels(
-    profile: Profile, source: Part, metric: Metric | None
-) -> tuple[frozenset[float], tuple[tuple[float, float], ...]]:
-    """Single sentinels, and ranges of them: those that the profile names, and those of every device."""
-    given = profile.absent if source.absent is None else source.absent
-    found: set[float] = {each for each in given if isinstance(each, int)}
-    ranges = tuple(each for each in given if isinstance(each, tuple))
-    if _NO_READING in found:
-        found |= _NO_READING_REASONS
-    # A source with `absent: []` has none, and codes are what the profile says they are.
-    if source.absent != [] and not source.is_coded() and metric:
-        found |= LARGE_ENDS
-        # Of a number in two registers only the low one is compared.
-        if metric.type != "counter" and source.high is None:
-            found |= ENDS_OF_16_BITS
-        if _has_no_minus_one(source, metric):
-            found.add(-1)
-    # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
-    if metric and metric.unit == "hertz":
-        found.add(0)
-    return frozenset(found), ranges
-
-
-def _has_no_minus_one(source: Part, metric: Metric) -> bool:
-    """Whether -1 can only be a sensor that is not there: no room and no coolant stays at -1 or -0.1 degC, no plant at -0.1 V.
-
-    Batteries are discharged with -0.1 A, and reactive power has any sign.
-    """
-    if metric.unit in ("celsius", "volts", "amperes"):
-        return not metric.name.endswith("battery_current_amperes")
-    return source.is_scaled() and (metric.unit == "pascals" or metric.name.endswith("_power_factor_ratio"))
 
 
 def _expect(source: Part, metric: Metric | None) -> tuple[tuple[float, float], ...]:

@@ -75,9 +75,10 @@ def test_what_a_source_says_reaches_its_decoder() -> None:
             " fallback: [{oid: R.3.0, unit: kilowatt, absent: [7], bit: 3, inverted: true}]}\n"
         )
     )
+    flags = frozenset({2**32 - 1, -1, 2**31 - 1, 2**31, -(2**31), 0xFFFF, 0xFFFF0000, -0x10000})
     assert slot.decoders == (
         Decoder(f"{ROOT}.2.0", shift=-5, expect=((1.0, 9.0),), absolute=True, text="number", words={"off": 0.0}),
-        Decoder(f"{ROOT}.3.0", 1000, sentinels=frozenset({7}), bits=(3,), inverted=True),
+        Decoder(f"{ROOT}.3.0", 1000, sentinels=flags | {7}, bits=(3,), inverted=True),
     )
     states = "  - {metric: dcim_ups_output_source, oid: R.2.0, states: {3: normal}}\n"
     assert only(snmp(states)).decoders[0].states == {3: "normal"}

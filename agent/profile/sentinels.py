@@ -1,0 +1,110 @@
+"""What stands for "no reading" in place of a raw number: what a profile names, the ends of integers, and words of flags that are no flags.
+
+A word of flags has no number that looks wrong: a unit that answers 0xFFFF for "not available" would report every leak, breaker and pump
+at once, and one that answers 0x8000 that there is no alarm. So such a word is rejected as `sentinel` for each of its flags.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS
+from agent.profile.expand import BIT_TABLES, REGISTER_BITS, bits_of
+from agent.profile.places import Cell, Place
+from agent.profile.schema import Part, Profile
+from rackflow.catalogue import Metric
+
+# Some devices that use 65535 for "no reading" say why with the numbers before it: not fitted, not supported, being measured.
+_NO_READING = 65535
+_NO_READING_REASONS = frozenset(range(65532, _NO_READING))
+# SNMP does not say how wide a word of flags is. Its INTEGER, Gauge32 and Unsigned32 have 32 bits, and a device may copy 16 of a register.
+_WIDTH_OF_SNMP: Final = 32
+
+NamedBits = Mapping[str, frozenset[int]]
+"""By place: the bits that a profile knows of its word."""
+
+
+def sentinels_of(
+    profile: Profile, source: Part, metric: Metric | None, marks: frozenset[float]
+) -> tuple[frozenset[float], tuple[tuple[float, float], ...]]:
+    """Single sentinels, and ranges of them: those that the profile names, and those of every device. `marks` are those of its flags."""
+    given = profile.absent if source.absent is None else source.absent
+    found: set[float] = {each for each in given if isinstance(each, int)}
+    ranges = tuple(each for each in given if isinstance(each, tuple))
+    if _NO_READING in found:
+        found |= _NO_READING_REASONS
+    # A source with `absent: []` has none, and codes are what the profile says they are.
+    if source.absent != []:
+        found |= marks
+        if not source.is_coded() and not marks and metric:
+            found |= _of_numbers(source, metric)
+    # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
+    if metric and metric.unit == "hertz":
+        found.add(0)
+    return frozenset(found), ranges
+
+
+def flag_marks(place: Place, bits: tuple[int, ...], named: NamedBits) -> frozenset[float]:
+    """Words that stand for "no reading" where `bits` are taken from a word: all bits set, all but the highest, and the highest alone.
+
+    No device raises all of its alarms at once. The highest bit alone is a flag like any other where the profile knows that bit, in
+    whichever of its points. Of a long word, one half alone is marked so, too.
+    """
+    if not bits or place.table in BIT_TABLES:
+        return frozenset()
+    known = named.get(_name(place), frozenset(bits))
+    width = _WIDTH_OF_SNMP if place.register_ is None else bits_of(place.type)
+    ones, highest = 2**width - 1, 1 << width - 1
+    found = {ones, ones >> 1} | ({highest} if width - 1 not in known else set())
+    if width > REGISTER_BITS:
+        half = 2**REGISTER_BITS - 1
+        found |= {half, ones & ~half}
+    if place.register_ is None or (place.type or "").startswith("int"):
+        found |= {number - ones - 1 for number in found if number >= highest}
+    return frozenset(found)
+
+
+def named_bits(profile: Profile) -> NamedBits:
+    """By place: the bits that the profile's points, conditions and gates take of it."""
+    found: dict[str, set[int]] = {}
+    for place, bits in _flags(profile):
+        found.setdefault(_name(place), set()).update(bits)
+    return {name: frozenset(bits) for name, bits in found.items()}
+
+
+def _flags(profile: Profile) -> Iterator[tuple[Place, tuple[int, ...]]]:
+    for table, point in profile.all_points():
+        if point.bits:
+            yield from ((source, tuple(point.bits)) for source in point.sources())
+        deciding: list[Cell | None] = [*point.when, point.gate, *(table.when if table else ())]
+        deciding.append(table.gate if table else None)
+        yield from ((each, each.bit) for each in deciding if each and each.bit)
+        for source in point.sources():
+            parts: list[Place] = [*source.parts(), *source.cases]
+            yield from ((each, each.bit) for each in parts if each.bit)
+
+
+def _name(place: Place) -> str:
+    if place.register_ is not None:
+        return f"{place.table}:{place.register_}:{place.type}"
+    column = place.column if isinstance(place, Cell) else None
+    return column or (place.oid if isinstance(place, Cell | Part) else None) or ""
+
+
+def _of_numbers(source: Part, metric: Metric) -> set[float]:
+    found: set[float] = set(LARGE_ENDS)
+    # Of a number in two registers only the low one is compared.
+    if metric.type != "counter" and source.high is None:
+        found |= ENDS_OF_16_BITS
+    if _has_no_minus_one(source, metric):
+        found.add(-1)
+    return found
+
+
+def _has_no_minus_one(source: Part, metric: Metric) -> bool:
+    """Whether -1 can only be a sensor that is not there: no room and no coolant stays at -1 or -0.1 degC, no plant at -0.1 V.
+
+    Batteries are discharged with -0.1 A, and reactive power has any sign.
+    """
+    if metric.unit in ("celsius", "volts", "amperes"):
+        return not metric.name.endswith("battery_current_amperes")
+    return source.is_scaled() and (metric.unit == "pascals" or metric.name.endswith("_power_factor_ratio"))

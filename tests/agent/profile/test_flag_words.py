@@ -1,0 +1,116 @@
+"""A word of flags that stands for "no reading" raises no alarm and clears none, in any family."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from agent.profile import RawValue, load_profiles, normalise_answers, plan_device
+from agent.profile.expand import BIT_TABLES
+from agent.profile.normalise import Slot
+from tests.agent.profile.register_devices import read
+from tests.agent.varied_devices import healthy
+
+LEAKS = "  - {metric: dcim_cdu_leak_detected, register: 5, bits: {0: {detector: a}, 15: {detector: b}}}\n"
+LEAK_A, LEAK_B = (f"dcim_cdu_leak_detected{{detector={name}}}" for name in "ab")
+PUMP = """  - metric: dcim_cdu_pump_state
+    labels: {pump: "1"}
+    cases: [{register: 5, bit: 2, is: failed}, {register: 5, bit: 0, is: running}, {is: stopped}]
+"""
+
+
+def flags_of_families() -> Iterator[tuple[str, str, Slot]]:
+    """Each series that bits give, with its family and protocol."""
+    for name, head in load_profiles().items():
+        profile = head.loaded()
+        plan = plan_device(profile, {}, {}, None) if profile.protocol == "modbus" else healthy(profile).planned()
+        for slot in (slot for part in plan.classes.values() for slot in part.slots):
+            first = slot.decoders[0]
+            bits = first.bits or any(case.bits for case in first.cases)
+            if bits and not first.ref.startswith(BIT_TABLES):
+                yield name, profile.protocol, slot
+
+
+def words(protocol: str, slot: Slot, make: Callable[[int], int]) -> dict[str, RawValue]:
+    """A word made from the number of its bits, in each place that the series is read from."""
+    refs = [*(ref for decoder in slot.decoders for ref in decoder.refs), *([slot.gate.ref] if slot.gate else [])]
+    return {ref: make(32 if protocol == "snmp" or "int32" in ref else 16) for ref in refs}
+
+
+FLAGS = list(flags_of_families())
+
+
+def test_families_have_words_of_flags() -> None:
+    assert len(FLAGS) > 200
+    assert len({name for name, _, _ in FLAGS}) > 12
+
+
+@pytest.mark.parametrize("highest", [0, 1])
+def test_a_word_without_a_reading_is_rejected_for_each_flag_of_any_family(highest: int) -> None:
+    """All bits are set, or all but the highest."""
+    taken = [
+        (name, slot.key, found)
+        for name, protocol, slot in FLAGS
+        if (found := normalise_answers([slot], words(protocol, slot, lambda bits: 2 ** (bits - highest) - 1))).bad
+        != {slot.key: "sentinel"}
+    ]
+    assert taken == []
+
+
+def test_the_highest_bit_alone_is_no_reading_unless_the_family_knows_that_bit() -> None:
+    """A map whose alarms end at bit 13 says nothing by 0x8000, the smallest number of 16 bits."""
+    taken: dict[str, set[str]] = {}
+    for name, protocol, slot in FLAGS:
+        found = normalise_answers([slot], words(protocol, slot, lambda bits: 1 << (bits - 1)))
+        if found.values or found.states:
+            taken.setdefault(name, set()).add(slot.decoders[0].ref.split(":")[1])
+    assert taken.pop("aalc-rpu") == {"37376"}
+    assert taken.pop("socomec-jbus") == {"4128", "4161"}
+    assert "orv3-pmm" not in taken
+    assert "apc-smart-ups-modbus" not in taken
+
+
+async def test_all_leaks_at_once_are_no_reading() -> None:
+    assert (await read(LEAKS, holding={5: 0xFFFF})).bad == {LEAK_A: "sentinel", LEAK_B: "sentinel"}
+    assert (await read(LEAKS, holding={5: 0x8000})).values == {LEAK_A: 0, LEAK_B: 1}
+    assert (await read(LEAKS, holding={5: 0x8001})).values == {LEAK_A: 1, LEAK_B: 1}
+
+
+async def test_a_bit_that_another_point_of_the_profile_knows_is_a_flag_for_all() -> None:
+    points = (
+        "  - {metric: dcim_cdu_leak_detected, labels: {detector: a}, register: 5, bit: 0}\n"
+        "  - {metric: dcim_cdu_leak_detected, labels: {detector: b}, register: 5, bit: 15}\n"
+    )
+    assert (await read(points, holding={5: 0x8000})).values == {LEAK_A: 0, LEAK_B: 1}
+
+
+async def test_a_profile_can_say_that_all_flags_may_be_set() -> None:
+    points = LEAKS.replace("register: 5", "register: 5, absent: []")
+    assert (await read(points, holding={5: 0xFFFF})).values == {LEAK_A: 1, LEAK_B: 1}
+
+
+@pytest.mark.parametrize("word", [0xFFFF, 0x7FFF, 0x8000])
+async def test_cases_and_gates_conclude_nothing_from_such_a_word(word: int) -> None:
+    found = await read(PUMP, holding={5: word})
+    assert (found.states, list(found.bad.values())) == ({}, ["sentinel"])
+    gated = (
+        "  - {metric: dcim_cdu_return_temperature_celsius, labels: {loop: primary}, register: 7, unit: celsius,"
+        " gate: {register: 5, bit: 1, in: [0, 1]}}\n"
+    )
+    found = await read(gated, holding={5: word, 7: 21})
+    assert (found.values, list(found.bad.values())) == ({}, ["gated"])
+
+
+@pytest.mark.parametrize(
+    ("held", "result"),
+    [
+        ((0xFFFF, 0xFFFF), {}),
+        ((0, 0xFFFF), {}),
+        ((0xFFFF, 0), {}),
+        ((0x8000, 0), {}),
+        ((0, 0x8000), {LEAK_A: 0}),
+        ((0x8000, 1), {LEAK_A: 1}),
+    ],
+)
+async def test_of_a_long_word_one_half_may_be_missing(held: tuple[int, int], result: dict[str, float]) -> None:
+    points = "  - {metric: dcim_cdu_leak_detected, labels: {detector: a}, register: 5, type: uint32, bit: 0}\n"
+    assert (await read(points, holding={5: held[0], 6: held[1]})).values == result
