@@ -183,7 +183,7 @@ def test_the_page_names_the_end_of_the_records_and_kills_of_the_collector(tmp_pa
         db.execute("UPDATE life SET ended = 0")
     Site(records_in(tmp_path)).run(2, 12)
     rows, page = write(tmp_path, START_S + 48.1 * 3600)
-    assert "The collector was killed 1 times" in page
+    assert "The collector was killed 1 time." in page
     assert "The collector&#x27;s records end at 2026-10-01T14:00+00:00: everything later is unknown." in page
     assert month_of(rows, "telemetry_available").rests_on == (
         "at least: counts of half a minute are lost where the collector was killed, after 2026-10-01T10:00:00+00:00"
