@@ -221,7 +221,7 @@ async def test_a_pause_that_a_target_asked_for_is_not_repeated_when_it_does_not_
 
     async with answering(restarting) as (url, got), Pushing(hook(url)) as one:
         one.tell(smoke("a"))
-        await until(lambda: len(got) == 62, "told at last")
+        await until(lambda: len(got) == 62, "told at last", timeout_s=30.0)
 
 
 @pytest.mark.parametrize("wanted", ["-5", "soon", "", "Thu, 01 Jan 1970 00:00:00 GMT", "Mon, 99 Foo 2026", "\u0661"])
