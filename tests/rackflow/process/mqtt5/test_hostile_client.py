@@ -196,12 +196,15 @@ async def test_a_broker_that_does_not_answer_pings_is_left() -> None:
 async def test_a_broker_that_has_gone_silent_is_asked_although_it_is_sent_messages() -> None:
     """What is sent into a network that is gone is kept by the kernel for many minutes, without an error."""
     async with connected(b"\x20\x06\x00\x00\x03\x13\x00\x01") as (server, client, _):
-
-        def is_asked() -> bool:
+        lost = asyncio.create_task(client.lost(), name="lost")
+        for _ in range(100):  # messages, ten in each keepalive
             client.publish(TOPIC, b"x", retain=False)
-            return PINGREQ_PACKET in bytes(server.heard)
-
-        await eventually(is_asked, "a ping")
+            await asyncio.wait([lost], timeout=0.1)
+            if PINGREQ_PACKET in bytes(server.heard):
+                break
+        assert PINGREQ_PACKET in bytes(server.heard)
+        client.drop()
+        await lost
 
 
 async def test_an_answered_ping_is_followed_by_the_next() -> None:
