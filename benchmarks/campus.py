@@ -233,7 +233,8 @@ class Campus:
         """Failed polls so far: all that the agent counts, or those of devices that are not exempt, as heard in `Reports.devices`."""
         if not exempt:
             return int(self.reports.total("poll_failures_total"))
-        return sum(count for device, count in self.reports.failed.items() if device not in exempt)
+        # A copy, because the client that listens adds to it in a thread of its own.
+        return sum(count for device, count in self.reports.failed.copy().items() if device not in exempt)
 
     @contextlib.contextmanager
     def silent(self, devices: Collection[str]) -> Iterator[None]:
