@@ -212,6 +212,16 @@ class Device(StrictModel):
             raise ValueError("profile is required for Modbus; `rackflow-agent profiles` lists them")
         return self
 
+    @property
+    def used_port(self) -> int:
+        """`port`, or the protocol's own."""
+        return self.port or (502 if self.protocol == "modbus" else 161)
+
+    @property
+    def given_unit(self) -> int | None:
+        """`unit`; None where it is left out, which is not the same as 1: Modbus then takes the profile's, and SNMP tells no units apart."""
+        return self.unit if "unit" in self.model_fields_set else None
+
 
 class Pair(StrictModel):
     """Two agents with the same configuration on two machines, of which one polls."""

@@ -90,16 +90,12 @@ def _asked(config: AgentConfig, profiles: Mapping[str, Profile], device: Device)
 def _place(device: Device) -> tuple[object, ...]:
     if device.protocol == "modbus" and device.transport == "serial":
         return "serial", device.serial
-    return device.protocol, (device.host or "").casefold(), _port(device)
-
-
-def _port(device: Device) -> int:
-    return device.port or (502 if device.protocol == "modbus" else 161)
+    return device.protocol, (device.host or "").casefold(), device.used_port
 
 
 def _modbus_unit(device: Device, profiles: Mapping[str, Profile]) -> int:
     profile = profiles.get(device.profile)
-    return device.unit if "unit" in device.model_fields_set or profile is None else profile.modbus.unit
+    return device.unit if device.given_unit is not None or profile is None else profile.modbus.unit
 
 
 def _context(credential: Credential) -> tuple[str, str]:
@@ -110,7 +106,7 @@ def _context(credential: Credential) -> tuple[str, str]:
 
 
 def _address(device: Device, profiles: Mapping[str, Profile]) -> str:
-    place = f"{device.host}:{_port(device)}"
+    place = f"{device.host}:{device.used_port}"
     if device.protocol == "modbus":
         place = device.serial or "" if device.transport == "serial" else place
         return f"{place} unit {_modbus_unit(device, profiles)}"
@@ -127,10 +123,10 @@ def _modbus(first: Device, second: Device) -> tuple[bool, str] | None:
 
 
 def _snmp(config: AgentConfig, first: Device, second: Device) -> tuple[bool, str] | None:
-    units = [each.unit if "unit" in each.model_fields_set else None for each in (first, second)]
-    if None not in units and units[0] != units[1]:
-        return None
+    units = first.given_unit, second.given_unit
     if units[0] != units[1]:
+        if None not in units:
+            return None
         # Without a unit it is asked for what only one of them has, and leaves out what both have.
         return False, "set `unit` on both if they are units behind one agent; otherwise correct host or port of one"
     if first.profile != second.profile:

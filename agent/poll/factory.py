@@ -104,7 +104,7 @@ def snmp_target(config: AgentConfig, device: Device) -> SnmpTarget:
     return SnmpTarget(
         device=device.id,
         host=device.host or "",
-        port=device.port or 161,
+        port=device.used_port,
         credential=credential_of(config.credentials[device.credential or ""]),
         timeout_s=device.timeout_s or DEFAULT_TIMEOUT_S,
         retries=device.retries,
@@ -117,7 +117,7 @@ def modbus_target(device: Device, profiles: Mapping[str, Profile]) -> ModbusTarg
     return ModbusTarget(
         transport=device.transport,
         host=device.host or "",
-        port=device.port or 502,
+        port=device.used_port,
         serial=device.serial or "",
         baudrate=device.baudrate,
         parity=device.parity,

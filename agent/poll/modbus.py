@@ -100,7 +100,7 @@ class ModbusPoller:
         self._watched = watched_registers(self._profile)
         self._coolant = coolant_of(device, self._profile)
         self._client = client
-        self._unit = device.unit if "unit" in device.model_fields_set else profile.modbus.unit
+        self._unit = profile.modbus.unit if device.given_unit is None else device.given_unit
         self._clock = clock
         self._plan = Plan({})
         self._refusals = Refusals(clock)

@@ -79,7 +79,7 @@ class SnmpPoller:
         self._device = device
         self._profiles = profiles
         # Only where the configuration says so: an agent with one unit may number it in any way.
-        self._unit = device.unit if "unit" in device.model_fields_set else None
+        self._unit = device.given_unit
         self._client = RelocatedScalars(client, self._unit)
         self._plans = plans or SharedPlans()
         self._family: Family | None = None

@@ -174,11 +174,13 @@ class _Measured:
     """The value when the fault began."""
     elapsed_s: float
     """Time since the fault began."""
-    chance: Random
+    seed: str
+    """Of chance at this time."""
 
 
 def _noisy(fault: Fault, now: _Measured) -> float:
-    return now.value + now.chance.gauss(0.0, fault.number(abs(now.value) * NOISE_RATIO))
+    chance = Random(now.seed)  # noqa: S311 - the same noise for the same seed
+    return now.value + chance.gauss(0.0, fault.number(abs(now.value) * NOISE_RATIO))
 
 
 def _in_another_unit(fault: Fault, now: _Measured) -> float:
@@ -211,8 +213,8 @@ def distortion_of(fault: Fault, seed: int) -> Distortion:
         if fault.fault == "sensor_swapped":
             readings[point], readings[other] = readings[other], value
             return
-        chance = Random(f"{seed}/{fault.target}/{point}/{time_s}")  # noqa: S311 - the same noise for the same seed
-        readings[point] = _SHOWN[fault.fault](fault, _Measured(value, began[0], time_s - began[1], chance))
+        now = _Measured(value, began[0], time_s - began[1], f"{seed}/{fault.target}/{point}/{time_s}")
+        readings[point] = _SHOWN[fault.fault](fault, now)
 
     return distort
 
