@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
+from benchmarks import mqtt_frames
 from benchmarks.processes import cpu_seconds, resident_bytes
 from rackflow import Stored, decode
 from tests.servers.influxdb import InfluxDB
@@ -39,8 +40,7 @@ EPOCH = "01KB0000000000000000000000"
 WAIT_S = 300.0
 # Messages sent and not yet confirmed by the broker, below mosquitto's `max_inflight_messages` for a client.
 WINDOW = 500
-# Kinds of MQTT packets (MQTT 5, 2.1.2).
-CONNACK, PUBLISH, PUBACK = 2, 3, 4
+
 # From a small room to a campus.
 DEVICES = (50, 400, 1600, 5000)
 # Devices behind the measured scrapes: 100,000 readings, so that one scrape takes well above a tick of the CPU clock (10 ms).
@@ -73,11 +73,9 @@ class Feeder:
         self.sent = dict.fromkeys(self.agents, 0)
         self.stored = dict.fromkeys(self.agents, 0)
         self._encoded = [_readings(variant) for variant in range(7)]
-        body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + _text("feeder")
-        self._socket.sendall(b"\x10" + _length(len(body)) + body)
+        self._socket.sendall(mqtt_frames.connect("feeder"))
         wait_until(lambda: self._read(0.1) and self._connected, "the broker's answer", 10.0)
-        body = b"\x00\x01\x00" + _text(f"rackflow/v1/{SITE}/+/stored/+") + b"\x00"
-        self._socket.sendall(b"\x82" + _length(len(body)) + body)
+        self._socket.sendall(mqtt_frames.subscribe(f"rackflow/v1/{SITE}/+/stored/+"))
 
     def describe(self) -> None:
         """Publish the status of each agent, which names its devices."""
@@ -119,10 +117,9 @@ class Feeder:
     def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         while self._unconfirmed >= WINDOW:
             self._read(1.0)
-        self._packet_id = self._packet_id % 65_535 + 1
-        body = _text(topic) + self._packet_id.to_bytes(2, "big") + b"\x00" + payload
+        self._packet_id = self._packet_id % mqtt_frames.MAX_PACKET_ID + 1
         self._unconfirmed += 1
-        self._socket.sendall((b"\x33" if retain else b"\x32") + _length(len(body)) + body)
+        self._socket.sendall(mqtt_frames.publish(topic, self._packet_id, payload, retain=retain))
 
     def _read(self, timeout_s: float) -> bool:
         self._socket.settimeout(timeout_s or 0.001)
@@ -132,14 +129,14 @@ class Feeder:
             return False
         finally:
             self._socket.settimeout(None)
-        while (packet := _first_packet(self._in)) is not None:
+        while (packet := mqtt_frames.first_packet(self._in)) is not None:
             first_octet, start, end = packet
             kind = first_octet >> 4
-            if kind == CONNACK:
+            if kind == mqtt_frames.CONNACK:
                 self._connected = True
-            elif kind == PUBACK:
+            elif kind == mqtt_frames.PUBACK:
                 self._unconfirmed -= 1
-            elif kind == PUBLISH:
+            elif kind == mqtt_frames.PUBLISH:
                 self._note_stored(bytes(self._in[start:end]))
             del self._in[:end]
         return True
@@ -148,31 +145,6 @@ class Feeder:
         length = int.from_bytes(body[:2], "big")
         report = decode(body[2 + length + 1 :], Stored)  # QoS 0, without properties
         self.stored[report.agent] = sum(last - first + 1 for first, last in report.durable.get(EPOCH, ()))
-
-
-def _text(text: str) -> bytes:
-    return len(text.encode()).to_bytes(2, "big") + text.encode()
-
-
-def _length(number: int) -> bytes:
-    """A variable byte integer (MQTT 5, 1.5.5)."""
-    found = bytearray()
-    while True:
-        number, digit = number >> 7, number & 0x7F
-        found.append(digit | (0x80 if number else 0))
-        if not number:
-            return bytes(found)
-
-
-def _first_packet(data: bytearray) -> tuple[int, int, int] | None:
-    """First octet (its kind and flags), start of the body and end of the first packet; None if it is not whole yet."""
-    number, at = 0, 1
-    while at < len(data):
-        number |= (data[at] & 0x7F) << 7 * (at - 1)
-        at += 1
-        if not data[at - 1] & 0x80:
-            return (data[0], at, at + number) if len(data) >= at + number else None
-    return None
 
 
 def _readings(variant: int) -> bytes:

@@ -133,7 +133,7 @@ def surroundings(
 
 
 def zone_name() -> str | None:
-    """The IANA name of this host's time zone, as far as it can be told."""
+    """The IANA name of this host's time zone, as far as it can be determined."""
     named = os.environ.get("TZ", "").removeprefix(":")
     if named:
         return named if "/" in named and not named.startswith("/") else None

@@ -1,4 +1,4 @@
-"""The least that could be done: gufo_snmp and a publisher of 60 lines, no plan, no scales, no outbox, nothing refused.
+"""The cheapest possible agent, as a lower bound: gufo_snmp and a small publisher, without plan, scales, outbox or checks.
 
 `python -m benchmarks.equal_rates.raw BROKER_PORT SNMP_PORT DEVICES` asks each device once a second, writes its answers as JSON, and counts
 a poll when the broker has confirmed it. It prints its polls and failures each second.
@@ -6,7 +6,6 @@ a poll when the broker has confirmed it. It prints its polls and failures each s
 
 import asyncio
 import json
-import struct
 import sys
 import time
 from typing import cast
@@ -14,60 +13,48 @@ from typing import cast
 import uvloop
 from gufo.snmp.aio import SnmpSession
 
+from benchmarks import mqtt_frames
 from benchmarks.equal_rates.device import OIDS
 
-# How long frames are collected before they are sent together. A chosen value: longer saves system calls and delays messages.
+# How long packets are collected before they are sent together. A chosen value: longer saves system calls and delays messages.
 _JOIN_S = 0.002
-_PUBACK = 0x40
-
-
-def _length(size: int) -> bytes:
-    """A variable byte integer (MQTT 5, 1.5.5)."""
-    octets = bytearray()
-    while True:
-        size, octet = divmod(size, 128)
-        octets.append(octet | (0x80 if size else 0))
-        if not size:
-            return bytes(octets)
 
 
 class Publisher(asyncio.Protocol):
-    """MQTT 5 at QoS 1: frames joined for 2 ms, confirmations counted."""
+    """MQTT 5 at QoS 1: packets of 2 ms are sent together, confirmations are counted."""
 
     def __init__(self) -> None:
         self.confirmed = 0
-        self._number = 0
-        self._frames: list[bytes] = []
-        self._received = b""
+        self._packet_id = 0
+        self._packets: list[bytes] = []
+        self._received = bytearray()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say CONNECT."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is none of asyncio's
-        body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + struct.pack("!H", 3) + b"raw"
-        self._transport.write(b"\x10" + _length(len(body)) + body)
+        """Send CONNECT. Its answer is not awaited: mosquitto handles what follows in order."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's transports are no subclass of asyncio's
+        self._transport.write(mqtt_frames.connect("raw"))
 
-    def publish(self, topic: bytes, payload: bytes) -> None:
-        """Send with the next frames."""
-        self._number = self._number % 65535 + 1
-        body = struct.pack("!H", len(topic)) + topic + struct.pack("!H", self._number) + b"\x00" + payload
-        self._frames.append(b"\x32" + _length(len(body)) + body)
-        if len(self._frames) == 1:
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Send with the packets of the next 2 ms."""
+        self._packet_id = self._packet_id % mqtt_frames.MAX_PACKET_ID + 1
+        self._packets.append(mqtt_frames.publish(topic, self._packet_id, payload))
+        if len(self._packets) == 1:
             asyncio.get_running_loop().call_later(_JOIN_S, self._send)
 
     def _send(self) -> None:
         assert self._transport is not None
-        self._transport.write(b"".join(self._frames))
-        self._frames.clear()
+        self._transport.write(b"".join(self._packets))
+        self._packets.clear()
 
     def data_received(self, data: bytes) -> None:
-        """Frames of the broker are shorter than 128 octets, so their length is one octet."""
+        """Count PUBACKs."""
         self._received += data
         at = 0
-        while len(self._received) >= at + 2 and len(self._received) >= at + 2 + self._received[at + 1]:
-            self.confirmed += self._received[at] == _PUBACK
-            at += 2 + self._received[at + 1]
-        self._received = self._received[at:]
+        while (packet := mqtt_frames.first_packet(self._received, at)) is not None:
+            first_octet, _, at = packet
+            self.confirmed += first_octet >> 4 == mqtt_frames.PUBACK
+        del self._received[:at]
 
 
 class Poller:
@@ -80,7 +67,7 @@ class Poller:
 
     async def poll(self, name: str, offset_s: float) -> None:
         """One device, once a second."""
-        topic = f"raw/{name}".encode()
+        topic = f"raw/{name}"
         due_s = time.monotonic() + offset_s
         async with SnmpSession("127.0.0.1", self._port, community="public", timeout=2.0) as session:
             while True:

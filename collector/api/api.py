@@ -44,7 +44,7 @@ class Sources:
     """Of a site, at a moment (monotonic)."""
     problems: Callable[[], Sequence[TrackedProblem]]
     beginning: Callable[[float], Sequence[TrackedProblem]]
-    """What holds at a moment (monotonic) and is not told yet."""
+    """Conditions that hold at a moment (monotonic s), but not yet for long enough to be reported."""
     are_problems_complete: Callable[[], bool]
     around: Callable[[], Surroundings]
     table: Table

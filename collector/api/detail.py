@@ -205,7 +205,7 @@ class PastProblem(Document, frozen=True):
     is_cause: bool
     """False if another problem explained it."""
     is_late: bool
-    """True if nobody was told: it was over when its readings came, after the collector or the broker had been away."""
+    """True if nobody was notified, because it was over when its readings came: the collector or the broker had been away."""
     acknowledged_by: str
     """Who has acknowledged it, or had when it ended; empty if nobody."""
     maintenance: str

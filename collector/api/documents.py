@@ -168,7 +168,7 @@ class Answers(Document, frozen=True):
 
 
 class MaintenanceWindow(Document, frozen=True):
-    """A piece of work that goes on: problems with these labels, and of these names if there are any, are told to nobody `until` then."""
+    """A maintenance window in force: nobody is notified of problems with these labels, and these names if any are given, before `until`."""
 
     id: str
     until: str
@@ -256,7 +256,7 @@ class RackState(Document, frozen=True):
     unseen: int
     """How many of its devices are not observed, those that were never heard of included."""
     beginning: ProblemMark | None
-    """What has begun and is not told yet; null if nothing has, or if `problem` is as severe."""
+    """The worst condition that holds but is not reported yet; null if there is none, or if `problem` is as severe."""
 
 
 class CduState(Document, frozen=True):

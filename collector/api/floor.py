@@ -291,7 +291,7 @@ def _feed(scene: Scene, feed: str) -> FeedState:
     file = scene.layout.file
     places = scene.layout.places
     upss = tuple(ups for ups in scene.layout.upss if places[ups].get("feed") == feed)
-    # A feed can only be told by what hangs from it; a single dark rack is not the feed. The first PDU that is on is proof enough:
+    # A feed's state can only be inferred from what it supplies; one dark rack proves nothing. The first PDU that is on is proof enough:
     # to look at all 4,000 of a campus was a fifth of what its floor costs each second.
     pdus = (pdu for rack in scene.layout.racks.values() for pdu in rack.pdus.get(feed, ()))
     state: FeedWord = "unknown"

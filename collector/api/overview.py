@@ -239,7 +239,7 @@ def _unread(around: Surroundings) -> list[UnreadAlertmanager]:
 
 
 def _in_force(scene: Scene, windows: Sequence[Window]) -> Iterator[MaintenanceWindow]:
-    """Windows of this site that are in force now. Those who look must know what nobody will be told of."""
+    """Maintenance windows of this site in force now: readers of the page must know for what nobody will be notified."""
     for window in sorted(windows, key=lambda each: each.until):
         begins_s = window.begins.timestamp() if window.begins is not None else 0.0
         if not begins_s <= scene.wall_s < window.until.timestamp():

@@ -16,7 +16,7 @@ _SLICE = 100
 def past_steps(
     scene: Scene, table: Table, ended: Sequence[Ended], since_s: float, page: Page, *, everywhere: bool
 ) -> Generator[None, None, PastProblems]:
-    """One page of what was told at any time after `since_s`, of the site or of all sites; what still is, first. Yields after each slice."""
+    """One page of the problems active at any time after `since_s`, of one site or of all; current ones first. Yields after each slice."""
     if page.cursor and not (page.cursor.isascii() and page.cursor.isdigit() and len(page.cursor) < 10):  # noqa: PLR2004
         raise BadRequest("cursor: is what `next` of the page before said")
     begin = int(page.cursor or 0)

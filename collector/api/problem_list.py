@@ -68,7 +68,7 @@ class ProblemTime(Document, frozen=True):
 class ApiProblem(ProblemReport, frozen=True, kw_only=True, omit_defaults=True):
     """One problem with its limit, the time that is left, the racks concerned, and its device.
 
-    `holds` is false while it is only told because it has not yet been away for long enough.
+    `holds` is false while its condition is absent, but not yet for long enough to end the problem.
     `whereabouts` is where its sensor is, as `description` says it too.
     `value`, `peak` and `limit` are in the unit that people read: `times` the base unit `unit`, as 60,000 L/min for a cubic metre a second.
     """
@@ -95,7 +95,7 @@ class ApiProblems(Document, frozen=True):
 
 
 class Beginning(ApiProblem, frozen=True, kw_only=True, omit_defaults=True):
-    """What holds since `since`, and is told as a problem at `due` (ms UTC) if it goes on until then."""
+    """A condition that holds since `since`, and becomes a problem at `due` if it lasts until then. Both are ms UTC."""
 
     due: int
 
@@ -108,7 +108,7 @@ class CausesDocument(Document, frozen=True):
     more: int
     problems: dict[str, ApiProblem]
     beginning: dict[str, Beginning]
-    """What holds and is not told yet, the worst MAX_BEGINNING. No webhook and no Alertmanager hears of it."""
+    """Conditions that hold, but not yet for long enough to be reported: the worst MAX_BEGINNING. They are sent to nobody."""
 
 
 def problems_steps(
@@ -218,7 +218,7 @@ def _measure(tracked: TrackedProblem, table: Table, labels: dict[str, str], devi
             if limit is not None and (tracked.value - limit) * sign > 0:
                 return measure
             found.append(measure)
-    # While it is told, its value may be back within the limit, or the limit may have expired.
+    # While the problem is active, its value may be back within the limit, or the limit may have expired.
     return max(found, key=lambda each: each.limit is not None, default=_Measure())
 
 
@@ -293,7 +293,7 @@ def _loop_left(scene: Scene, problem: Problem, labels: dict[str, str]) -> Proble
         return ProblemTime(what={"key": _STOP[failure], "loop": loop}, seconds=seconds)
     if _is_carried(scene, device, loop):
         return ProblemTime(what={"key": "other_pumps_stop", "loop": loop}, seconds=seconds)
-    # It has run since the pumps stopped, which is before it was told.
+    # The time runs from when the pumps stopped, which is before the problem was reported.
     return ProblemTime(
         what={"key": _STOP[failure], "loop": loop}, seconds=max(0.0, seconds - problem.hold_s), running=True
     )
@@ -308,5 +308,5 @@ def _is_carried(scene: Scene, device: str, loop: str) -> bool:
 
 def _battery(scene: Scene, upss: Sequence[str], what: What, *, running: bool = False) -> ProblemTime | None:
     seconds = rounded(seconds_left(scene, tuple(upss)), 3) if upss else None
-    is_told = seconds is not None or (running and bool(upss))
-    return ProblemTime(what=what, seconds=seconds, running=running) if is_told else None
+    is_shown = seconds is not None or (running and bool(upss))
+    return ProblemTime(what=what, seconds=seconds, running=running) if is_shown else None

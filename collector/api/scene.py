@@ -111,13 +111,13 @@ class Scene:
     figures: FigureIndex
     observations: Observations
     problems: Sequence[TrackedProblem]
-    """What is told now, consequences included."""
+    """The problems reported now, consequences included."""
     is_complete: bool
     """Whether the problems of all devices were looked at since the start."""
     now: float
     wall_s: float
     beginning: Sequence[TrackedProblem] = ()
-    """What holds and is not told yet (`Tracker.beginning`)."""
+    """Conditions that hold, but not yet for long enough to be reported (`Tracker.beginning`)."""
     rack_marks: dict[str, ProblemMark] = field(default_factory=dict)
     device_marks: dict[str, ProblemMark] = field(default_factory=dict)
     begun: dict[str, ProblemMark] = field(default_factory=dict)

@@ -20,17 +20,18 @@ def problems_page(table: Table, measured: Latencies) -> str:
         "",
         _NOTICE,
         "",
-        "Every problem that Rackflow tells of. The collector evaluates them itself, and Prometheus by rules generated from the same table.",
-        "A problem that another one explains is a consequence: it is folded into its cause and told of no more. What to do is in the",
-        "[runbook](../how-to/runbook.md), which has a section for each.",
+        "Every problem that Rackflow reports. The collector evaluates them itself, and Prometheus by rules generated from the same table.",
+        "A problem that another one explains is a consequence: it is listed under its cause, and nobody is notified of it. The",
+        "[runbook](../how-to/runbook.md) has a section for each problem, with what to do.",
         "",
-        "*Holds* is how long the condition must hold before it is told; *in 3m* means all in all within that time, so that dips do not",
-        "start it anew. *Over after* is how long it must not hold before it is over, so that a value that goes to and fro at its limit is",
-        "one problem; at Alertmanager it goes on while it may have to inhibit what it explains: the readings of a device are polled",
-        f"every {CLEARS_S / 3:.0f} s at most, and a device that fell silent meanwhile is asked again within {ANSWERS_S:.0f} s.",
-        "*Silent* is how long it is taken to go on while its device does not answer. *Told after* is measured for what",
-        "faults of the simulator lead to ([how](../explanation/incidents.md)): seconds from the device to Alertmanager beyond *holds*, by",
-        "push of the collector and by Prometheus.",
+        "*Holds* is how long the condition must hold before the problem is reported; *in 3m* means for so long in total within three",
+        "minutes, so that a short dip does not restart the count. *Over after* is how long the condition must be absent before the",
+        "problem ends, so that a value oscillating around its limit is one problem. A cause ends later in Alertmanager, because it must",
+        f"inhibit its consequences until they have ended too: readings are polled every {CLEARS_S / 3:.0f} s or more often, and a device",
+        f"that stopped answering meanwhile is asked again within {ANSWERS_S:.0f} s.",
+        "*Silent* is how long a problem stays active while its device does not answer. *Reported after* is measured with the",
+        "[simulator's faults](../explanation/incidents.md): seconds from the device to Alertmanager in addition to *holds*, first when the",
+        "collector sends the alert, then when Prometheus does.",
     ]
     group = ""
     for problem in table.problems.values():
@@ -38,7 +39,7 @@ def problems_page(table: Table, measured: Latencies) -> str:
             group = problem.group
             lines += ["", f"## {group.removeprefix('dcim-').capitalize()}", ""]
             lines += [
-                "| problem | severity | what | when | holds | over after | silent | told after | consequence of |",
+                "| problem | severity | what | when | holds | over after | silent | reported after | consequence of |",
                 "|---|---|---|---|---|---|---|---|---|",
             ]
         lines.append(_row(problem, measured))
@@ -62,7 +63,7 @@ def _row(problem: Problem, measured: Latencies) -> str:
 
 
 def _over(problem: Problem) -> str:
-    """After how long without its condition it is over: on the page, and at Alertmanager, which inhibits what it explains until then."""
+    """How long the condition must be absent before the problem ends: on the page, and in Alertmanager, which inhibits its consequences."""
     if not problem.keep_s:
         return "at once"
     lasts_s = problem.keep_s + problem.linger_s + PULL_LAG_S
@@ -89,7 +90,7 @@ def _words(each: Condition) -> str:
         text += f" = {each.equals:g}"
     for sign, bound in ((">", each.above), ("<", each.below)):
         if isinstance(bound, Limit):
-            # The conversion of the value is in the limit as well, so that the two are told in the catalogue's unit.
+            # Both sides are shown in the catalogue's unit: the conversion of the value is moved to the limit.
             times = bound.times / each.times
             factor = f"{times:g} * " if times != 1 else ""
             more = f" {bound.plus:+g}" if bound.plus else ""

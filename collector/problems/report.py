@@ -19,7 +19,7 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 class InWindow(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The maintenance window that a problem is in: nobody is told of it. `until` is ms UTC."""
+    """The maintenance window that a problem is in: nobody is notified of it. `until` is ms UTC."""
 
     id: str
     until: int
@@ -159,7 +159,7 @@ def acknowledged(by: Acknowledgement | None) -> Acknowledged | None:
 
 
 def present(tracker: Tracker, runbook_base: str) -> list[ProblemReport]:
-    """All problems that are told now, in order."""
+    """All problems that are reported now, in order."""
     active = tracker.active()
     counts: dict[Key, int] = {}
     for each in active:

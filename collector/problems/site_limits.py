@@ -29,13 +29,13 @@ class ProblemLimits(StrictModel):
     limits: dict[str, Number] = {}
     """Limits by metric, for a problem that compares several metrics with limits of their own."""
     hold_s: Seconds | None = None
-    """How long it must hold before it is told, s."""
+    """How long it must hold before it is reported, s."""
     keep_s: Seconds | None = None
-    """How long it is still told after it last held, s."""
+    """How long it stays active after it last held, s."""
     severity: Severity | None = None
     """`critical`, `warning` or `info`."""
     off: bool = False
-    """Never told. Problems of the safety class cannot be turned off."""
+    """Never reported. Problems of the safety class cannot be turned off."""
 
 
 class LimitsFile(StrictModel):

@@ -1,4 +1,4 @@
-"""The table of problems: what is wrong when, how bad it is, and what to tell whom. Read from problems.yaml and checked.
+"""The table of problems: conditions, severities, words and causes. Read from problems.yaml and checked.
 
 Two readers depend on it and must agree: the collector's own evaluation (`conditions.py`) and the rules for Prometheus, which
 `promql.py` generates. A condition can therefore only say what both can decide. What Prometheus alone knows (its own scrapes, two
@@ -29,21 +29,21 @@ DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
     "constant",
 )
 """Who states a limit."""
-# Rules whose problem may outlive its device's last word (`silent_s`) ask about these.
+# Metrics that rules read to keep a problem active while its device is silent (`silent_s`).
 OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
-# How long a consequence may last beyond its cause, in seconds: what rests on readings ends with the next one or two of them, which are
-# polled every 10 s at most. A device that was dark is asked again within a minute. Without these, the end of a cause would page for
-# each of its consequences that has not quite ended. Shorter for the safety class, whose readings are polled every second: a pump that
-# runs again and moves no coolant must not be hidden.
+# How long a consequence may last beyond its cause, in seconds. A problem found in readings ends with the next one or two of them, which
+# are at most 10 s apart; a device that did not answer is asked again within a minute. Without these, the end of a cause would page for
+# each consequence that has not ended yet. Shorter for the safety class, whose readings are polled every second: it must not hide a pump
+# that runs again but moves no coolant.
 CLEARS_S = 30.0
 SAFETY_CLEARS_S = 15.0
 ANSWERS_S = 75.0
-# How long a problem of a device is taken to go on while nobody knows: whoever was called for it must not be told that it is over because
-# the agent died. After an hour somebody has looked.
+# How long a problem stays active while its device cannot be observed: an agent's death must not send the person on call "resolved".
+# A chosen value: after an hour somebody has looked.
 SILENT_S = 3600.0
-# How long a problem is active after it last held, unless its row says so. A value that goes to and fro at its limit would otherwise
-# begin and end with every poll, and each beginning calls somebody: the flow of a loop that hunts crosses its limit every few seconds, polls
-# are up to 10 s apart, and a machine that is started again and again is there for half a minute each time. A chosen value.
+# How long a problem stays active after it last held, unless its row gives another time. A value oscillating around its limit would
+# otherwise begin a problem with every other poll, and each beginning pages somebody: the flow of a hunting control loop crosses its limit
+# every few seconds, polls are up to 10 s apart, and a machine in a restart loop runs for half a minute each time. A chosen value.
 KEEP_S = 60.0
 
 
@@ -59,9 +59,9 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The value must have been `at_least` this much within the last seconds: what was never there cannot be lost.
+    """The value must have reached `at_least` within the last `within_s`, so that only something that was present can be lost.
 
-    Of a state: it must have been one of `states`.
+    A state must have been one of `states` instead.
     """
 
     within_s: float
@@ -70,7 +70,7 @@ class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The value is below this share of its highest within the last seconds: of what was there, a part is missing."""
+    """The value has fallen below a share (0..1) of its maximum within the last `within_s`."""
 
     below_share: float
     within_s: float
@@ -89,14 +89,14 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     per: str = ""
     """A metric that the value is divided by before it is compared: a current per rating is a share."""
     times: float = 1.0
-    """Conversion of the value into the unit that people read; `above`, `below` and the words are in that unit."""
+    """Factor that converts the value to the unit shown to people; `above`, `below` and the texts are in that unit."""
     above: float | Limit | None = None
     below: float | Limit | None = None
     equals: float | None = None
     after: History | None = None
     fell: Fall | None = None
     without: list[str] = []
-    """Labels by which problems are not told apart."""
+    """Labels that are dropped: series that differ only in these are one problem."""
     worst: Literal["max", "min", ""] = ""
     """Which of two collectors' values counts; the default is the one nearer to a problem."""
     limit_source: str = ""
@@ -116,7 +116,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     states: list[str] = []
     per: str = ""
     count: list[str] = []
-    """Labels that are counted away: how many series of a state are there for each device."""
+    """Labels that are dropped by counting: the value is the number of series, per device, that are in one of `states`."""
     positive: bool = False
     life_s: float = 0.0
     unless: list[Condition] = []
@@ -137,9 +137,9 @@ class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The labels `by` in which a problem and its cause must agree, and those that the problem must have of its own.
+    """The labels `by` in which a problem and its cause must agree, and values that labels of the problem must have.
 
-    `where: {alarm: [pump]}`: of what a device says itself, its alarm about a pump is explained by the pump, and no other.
+    `where: {alarm: [pump]}`: this cause explains a device's own alarm only if it is about a pump.
     """
 
     by: list[str]
@@ -173,7 +173,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One row. It holds once `when` has held for `hold_s`, all in all within the last `within_s`, or without a break if that is 0.
+    """One row. It is active once `when` has held for `hold_s`: in total within the last `within_s`, or without a break if that is 0.
 
     It ends `keep_s` after it last held. While its device is silent, it is taken to hold for `silent_s` more. `causes` maps another
     problem to the labels in which both must agree: then this one is its consequence.
@@ -198,7 +198,7 @@ class Problem(msgspec.Struct, frozen=True):
     """Its problems have a label `reading`, the name of the metric: the row stands for many metrics."""
     why: str
     linger_s: float = 0.0
-    """How long after its end it still explains its consequences, which end later than their cause."""
+    """How long after its end it still explains its consequences, s, because they end later than their cause."""
     cause_where: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
     """By cause, the values of labels that this problem must have to be explained by it."""
 
@@ -331,7 +331,7 @@ def _problem(name: str, row: _Row) -> Problem:
 
 
 def _silent_s(row: _Row) -> float:
-    """Of what is wrong with telemetry itself there is always word, and what is but information ends when there is none."""
+    """The default of `silent_s`. 0 for telemetry problems, which the collector can always observe itself, and for severity `info`."""
     return SILENT_S if (row.when or row.share) and row.subsystem != "telemetry" and row.severity != "info" else 0.0
 
 
@@ -345,7 +345,7 @@ def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
 
     def linger_s(problem: Problem, path: tuple[str, ...]) -> float:
         if problem.name in path:
-            raise ValueError(f"{problem.name}: causes: it is in the end its own cause, by {', '.join(path)}")
+            raise ValueError(f"{problem.name}: causes: it is its own cause, through {', '.join(path)}")
         if problem.name not in found:
             own = explained.get(problem.name, ())
             lasts = [clears_s(each, problem.name) + each.keep_s + linger_s(each, (*path, problem.name)) for each in own]
@@ -356,10 +356,10 @@ def _lingering(problems: Mapping[str, Problem]) -> dict[str, Problem]:
 
 
 def clears_s(problem: Problem, cause: str) -> float:
-    """How long after the end of its cause a problem may still hold, s, although all is well."""
+    """How long a problem may outlast the end of its cause, s, before it must count as a problem of its own."""
     asked = {condition.metric for condition in problem.conditions()}
-    # A device that fell silent during the incident is uncertain until it is asked again: a UPS whose card lost power with the mains counts
-    # as on battery until then. If its cause is one of the same device, both end with the same answer.
+    # A device that stopped answering during the incident keeps its problems until it is asked again: a UPS whose network card lost power
+    # with the mains counts as on battery until then. If the cause is a problem of the same device, one answer ends both.
     may_be_silent = problem.when and problem.silent_s and "device" not in problem.causes[cause]
     if asked & OBSERVED or "device_observed" in problem.promql or may_be_silent:
         return ANSWERS_S
@@ -392,7 +392,7 @@ def _check_problem(problem: Problem, problems: Mapping[str, Problem], records: M
 
 
 def _check_condition(condition: Condition, records: Mapping[str, Record]) -> set[str]:
-    """Raises ValueError if a condition asks what cannot be answered. Returns the labels that its series have."""
+    """Return the labels that a condition's series have. Raises ValueError if the catalogue cannot answer the condition."""
     record = _source(condition, records)
     metric = _metric(record.metric if record else condition.metric)
     if condition.states and (unknown := set(condition.states) - set(metric.states)):

@@ -139,9 +139,9 @@ class Subscriber:
     broker still has it, and sends it again on the connection that is made once there is room.
 
     Small messages fill the window before the room: the broker then sends nothing until something is acknowledged. Whoever is silent
-    meanwhile may have spoken, so `full` is told of this, too, every `LONGEST_PAUSE_S` until half of the window is free.
+    meanwhile may have spoken, so `full` is called for this, too, every `LONGEST_PAUSE_S` until half of the window is free.
 
-    A break that this collector caused is not told as one of the broker: `fault` stays None and `on_edge` is not called, unless the
+    A break that this collector caused is not reported as a fault of the broker: `fault` stays None and `on_edge` is not called, unless the
     connection is not there again after `RENEWAL_S` or the next attempt fails. Nobody died unnoticed meanwhile: the broker keeps the
     session with all that comes, and the statuses of agents are retained.
     """

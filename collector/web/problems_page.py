@@ -28,7 +28,7 @@ def _row(problem: ProblemReport, wall_s: float) -> str:
         notes.append("nobody can tell whether it goes on")
     if problem.maintenance is not None:
         until = datetime.fromtimestamp(problem.maintenance.until / 1000, UTC)
-        notes.append(f"in maintenance until {until:%Y-%m-%d %H:%M} UTC, nobody is told: {problem.maintenance.why}")
+        notes.append(f"in maintenance until {until:%Y-%m-%d %H:%M} UTC, nobody is notified: {problem.maintenance.why}")
     if problem.acknowledged is not None:
         until = datetime.fromtimestamp(problem.acknowledged.until / 1000, UTC)
         by, comment = problem.acknowledged.by, problem.acknowledged.comment

@@ -37,7 +37,7 @@ def judge(
 ) -> Verdict:
     """The verdict on all devices. `faults` maps a part of the collector to what is wrong with it.
 
-    `alarms` counts active alarms of devices, `problems` the causes among the problems that are told; `never_heard` are the devices of the
+    `alarms` counts active alarms of devices, `problems` the reported problems that have no cause; `never_heard` are the devices of the
     site file of which nothing was received.
     """
     unobserved = [each for each in devices if (each.site, each.device) in observations.causes]

@@ -1,4 +1,4 @@
-"""`make incidents`: every fault of the simulator over the real chain, from the device to both Alertmanagers, and what was told of it.
+"""`make incidents`: every fault of the simulator over the real chain, from the device to both Alertmanagers, and what was reported.
 
     make incidents ARGS="ai-hall --wave 1 --keep played.json"
 
@@ -32,7 +32,7 @@ MAX_STILL_S = 1.0
 # How often a wave or storm is played at most if the machine stood still meanwhile.
 TRIES = 2
 MEASURED = Path(__file__).with_name("measured.json")
-"""What docs/reference/problems.md tells of latency."""
+"""The latencies in docs/reference/problems.md."""
 
 
 def note(text: str) -> None:
@@ -83,7 +83,7 @@ async def _play_storm(one: Chain, number: int, standstill: Standstill, tries: in
 
 
 def play_healthy(sites: Collection[str]) -> bool:
-    """An hour of each site that is well; whether nothing was told."""
+    """Play a healthy hour of each site; return whether nothing was reported."""
     print(healthy.HEADER, flush=True)
     is_right = True
     for site in sites:
@@ -98,7 +98,7 @@ def play_healthy(sites: Collection[str]) -> bool:
 
 
 async def play_site(site: str, wanted: Collection[int], kept: Kept, tries: int) -> list[str]:
-    """The waves of a site that are wanted and not kept yet; what was told before the first."""
+    """Play the waves of a site that are wanted and not kept yet. Returns what was reported before the first."""
     waves = [number for number in range(len(WAVES[site])) if number in wanted or not wanted]
     waves = [number for number in waves if not kept.has(site, number)]
     if not waves:

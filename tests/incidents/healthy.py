@@ -35,7 +35,7 @@ only shows in the sum of all devices is left to the collector's own evaluation, 
 _DEVICE = re.compile(r'[{,]device="([^"]*)"')
 
 
-HEADER = "| site | an hour of | told by the collector | told by Prometheus |\n|---|---|---|---|"
+HEADER = "| site | an hour of | reported by the collector | reported by Prometheus |\n|---|---|---|---|"
 
 
 @dataclass(slots=True)

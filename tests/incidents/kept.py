@@ -34,7 +34,7 @@ class Wave(msgspec.Struct, frozen=True):
 
     @property
     def is_right(self) -> bool:
-        """Whether all that was expected was told, and nothing else."""
+        """Whether everything expected was reported, and nothing else."""
         return self.right == self.faults and not self.false
 
 
@@ -67,7 +67,7 @@ class Kept:
         return found
 
     def last_line(self, false: Sequence[str]) -> str:
-        """The sum of all waves. `false` is what was told outside of them."""
+        """The sum of all waves. `false` counts what was reported outside of them."""
         faults, right = sum(each.faults for each in self.waves), sum(each.right for each in self.waves)
         worst_s = max((each.worst_safety_s for each in self.waves), default=0.0)
         return sum_of(faults, right, worst_s, len(false) + sum(len(each.false) for each in self.waves))

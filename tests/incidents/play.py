@@ -72,7 +72,7 @@ class Result:
 
     @property
     def is_right(self) -> bool:
-        """Whether all that was expected was told."""
+        """Whether everything expected was reported."""
         return all(each.is_right for each in self.stages)
 
 
@@ -97,7 +97,7 @@ class Player:
         await stop_tasks(*self._tasks, within_s=2.0)
 
     async def healthy(self, seconds: float) -> None:
-        """Look on for a while: nothing may be told."""
+        """Watch for a while: nothing may be reported."""
         began = time.time()
         await asyncio.sleep(seconds)
         self._judge([], began)
@@ -143,7 +143,7 @@ class Player:
                 lasting = {each["name"] for each in await self.chain.problems() if each["status"] == "active"}
             except OSError:
                 lasting = {"unknown"}  # a machine that stands still for seconds; the next look finds it
-            # Alertmanager is told later. What it still has when the next wave begins would be the same alert to it, and not a new one.
+            # Alertmanager gets the end later. An alert that it still has when the next wave begins would not count as a new one.
             lasting |= {each.name for each in (*self.pushed.lasting(), *self.pulled.lasting())}
             if lasting <= {"DcimLeakDetected"}:
                 return
@@ -214,7 +214,7 @@ class Player:
                     self._note_false("webhook", problem["name"], problem["labels"])
 
     def _note_false(self, way: str, name: str, labels: dict[str, str]) -> None:
-        text = f"{self.chain.site}: {way} told {name} {dict(labels_of(labels))}"
+        text = f"{self.chain.site}: {way} reported {name} {dict(labels_of(labels))}"
         if text not in self.false:
             self.false.append(text)
 

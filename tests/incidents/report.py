@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from tests.incidents.play import Result, Stages
 
 HEADER = (
-    "| site | fault | problem | must hold s | agent s | collector s | Alertmanager, pushed s | Alertmanager, pulled s | told |\n"
+    "| site | fault | problem | must hold s | agent s | collector s | Alertmanager, pushed s | Alertmanager, pulled s | reported |\n"
     "|---|---|---|---|---|---|---|---|---|"
 )
 
@@ -15,7 +15,7 @@ Latencies = dict[str, tuple[float | None, float | None]]
 
 
 def table(site: str, results: Iterable[Result]) -> str:
-    """A line for each expected problem, and one for each fault of which nothing may be told."""
+    """A line for each expected problem, and one for each fault that must not be reported."""
     return "\n".join([HEADER, *lines(site, results)])
 
 

@@ -1,4 +1,4 @@
-"""Every fault of the simulator at the sites that are shipped, and what must be told of it: this, and nothing else.
+"""Every fault of the simulator at the sites that are shipped, and the problems that must be reported for it: these, and nothing else.
 
 Faults of one wave happen together, at places that do not touch each other. Fault kinds and targets are those of `rackflow-sim fault`.
 """
@@ -26,7 +26,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault. What is told must be `expects`; `may` is told, or not yet, depending on how long the wave lasts."""
+    """One fault. `expects` must be reported; `may` can be reported, too, depending on how long the wave lasts."""
 
     title: str
     orders: tuple[Order, ...]
@@ -82,7 +82,7 @@ EDGE_FIRST = [
         (at("DcimDeviceUnreachable", UNREACHABLE_S, device="pdu-a02-b"),),
         (EDGE_SURVIVES,),
         dark("pdu-a02-b"),
-        "the PDU behind the breaker is dark, and the panel above has no meter: nobody can tell that from a dead network card",
+        "the PDU behind the breaker is dark, and the panel above has no meter: this looks the same as a dead network card",
     ),
     Row(
         "rack a03 takes eight times its load",
@@ -115,7 +115,7 @@ EDGE_FIRST = [
     Row(
         "pdu-a06-a answers after 1.5 s",
         (fault("slow", "pdu-a06-a"),),
-        note="within its timeout: nothing may be told",
+        note="within its timeout: nothing may be reported",
     ),
     Row(
         "pdu-a07-a lies about the ends of its tables",
@@ -125,10 +125,10 @@ EDGE_FIRST = [
     Row(
         "pdu-a08-b reboots, silent for 20 s",
         (fault("reboot", "pdu-a08-b", for_s=20.0),),
-        note="shorter than what is told",
+        note="too short to be reported",
     ),
     Row(
-        "firmware of pdu-a09-a tells its probe in degF",
+        "firmware of pdu-a09-a reports its probe in degF",
         (fault("sensor_unit_changed", "pdu-a09-a", point=TEMPERATURE),),
         (at("DcimReadingSuspect", SUSPECT_S, device="pdu-a09-a"),),
         (at("DcimReadingBeyondLimit", device="pdu-a09-a"),),
@@ -306,7 +306,7 @@ HALL_FIRST = [
         f"{HALL}-ups-a1 dcim_ups_output_source = bypass",
     ),
     Row(
-        "firmware of pdu a3-a1 tells its probe in degF",
+        "firmware of pdu a3-a1 reports its probe in degF",
         (fault("sensor_unit_changed", f"pdu-{HALL}-a3-a1", point=TEMPERATURE),),
         (at("DcimReadingSuspect", SUSPECT_S, device=f"pdu-{HALL}-a3-a1"),),
         (at("DcimReadingBeyondLimit", device=f"pdu-{HALL}-a3-a1"),),
@@ -420,7 +420,7 @@ HALL_WARM = [
         f"{HALL}-a-cdu-1 dcim_cdu_supply_temperature_celsius{{loop=secondary}} > 35",
     ),
 ]
-# The burst is in another loop than the leak of the first wave, which is told for ten minutes after it is mended.
+# The burst is in another loop than the leak of the first wave, which stays active for ten minutes after its repair.
 HALL_LAST = [
     Row(
         "battery of ups-a1 at 5 %, then feed A lost, generator and all",
@@ -468,7 +468,7 @@ AI_HALL: Final = [HALL_FIRST, HALL_SECOND, HALL_WARM, HALL_LAST]
 
 
 def _of_small_hall() -> list[list[Row]]:
-    """What is told within 20 s, at the small hall of the truth tests."""
+    """Problems that are reported within 20 s, at the small hall of the truth tests."""
     return [
         [
             Row(

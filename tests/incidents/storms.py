@@ -1,4 +1,4 @@
-"""Storms: what happens to many devices at once, or to Rackflow itself, and how many messages people get because of it.
+"""Storms: faults of many devices at once, or of Rackflow itself, and how many messages people get because of them.
 
 One Alertmanager gets alerts from the collector and from Prometheus, with the shipped routes. Each beginning and each end of a problem
 that has no cause is a real change: there may be one message for each, and one more.
@@ -17,8 +17,8 @@ from tests.servers.waiting import eventually
 
 # Longer than Alertmanager's interval of critical groups with what Prometheus repeats, so that a repeat would show.
 AFTER_S = 150.0
-# An end is told when both the collector and Prometheus call it one, with the next message of its group: a rule goes on for up to five
-# minutes, and a group's messages are as far apart. What came later would be counted for the storm after it.
+# Alertmanager notifies of an end when both the collector and Prometheus have ended the alert, with the next message of the alert's group.
+# A rule goes on for up to five minutes, and messages of a group are as far apart. A later message would be counted for the next storm.
 ENDS_S = 900.0
 
 
@@ -64,12 +64,12 @@ class Counted:
 
     def line(self) -> str:
         """A line of the table."""
-        told = ", ".join(f"{count} `{name}`" for name, count in sorted(self.begun.items())) or "nothing"
+        reported = ", ".join(f"{count} `{name}`" for name, count in sorted(self.begun.items())) or "nothing"
         mark = "yes" if self.is_right else f"**no** {'; '.join(self.repeated)}"
-        return f"| {self.storm.title} | {told} | {self.changes} | {self.hook} | {self.notified} | {mark} |"
+        return f"| {self.storm.title} | {reported} | {self.changes} | {self.hook} | {self.notified} | {mark} |"
 
 
-HEADER = "| storm | told | real changes | messages to the webhook | notifications of Alertmanager | right |\n|---|---|---|---|---|---|"
+HEADER = "| storm | reported | real changes | messages to the webhook | notifications of Alertmanager | right |\n|---|---|---|---|---|---|"
 
 
 async def play(chain: Chain, storm: Storm) -> Counted:
@@ -78,7 +78,7 @@ async def play(chain: Chain, storm: Storm) -> Counted:
     await storm.play(chain)
     await asyncio.sleep(storm.after_s)
     if not storm.goes_on:
-        await eventually(lambda: not firing(chain.notified(began)), "Alertmanager has told of every end", ENDS_S)
+        await eventually(lambda: not firing(chain.notified(began)), "Alertmanager has notified of every end", ENDS_S)
     changes = [each for document in chain.webhook_documents(began) for each in document["problems"]]
     begun = Counter(str(each["name"]) for each in changes if each["status"] == "active")
     notified = chain.notified(began)
@@ -168,5 +168,5 @@ STORMS: Sequence[Storm] = (
     Storm("broker dead for 30 s", broker_death, frozenset({"DcimBrokerDown"}), 1),
     Storm("collector killed and started again", collector_restart, frozenset(), 0, 60.0),
     Storm("every loop leaks", leaks, frozenset({"DcimLeakDetected"}), 60, goes_on=True),
-    Storm("collector killed and started again while leaks are told", collector_restart, frozenset(), 0),
+    Storm("collector killed and started again while leaks are reported", collector_restart, frozenset(), 0),
 )

@@ -21,10 +21,10 @@ def test_a_run_goes_on_where_it_broke_off(tmp_path: Path) -> None:
             RIGHT, number=1, faults=2, right=1, worst_safety_s=2.0, latencies={"DcimMainsLost": (None, 3.0)}
         )
     )
-    one.add(msgspec.structs.replace(RIGHT, number=2, false=["edge: collector told …"]))
+    one.add(msgspec.structs.replace(RIGHT, number=2, false=["edge: collector reported …"]))
     again = Kept(path)
     assert not again.has("edge", 1), "it was not right"
-    assert not again.has("edge", 2), "it told too much"
+    assert not again.has("edge", 2), "it reported too much"
     assert again.last_line(["one more"]) == "32 faults, 31 right, worst safety latency 2.0 s, 2 false"
     assert again.latencies() == {"DcimMainsLost": (1.5, 3.0)}
 

@@ -12,7 +12,9 @@ from tests.truth.faults import SITE
 
 
 @pytest.mark.timeout(200)  # half a minute of waiting, on a machine that may be busy
-async def test_faults_of_the_safety_class_are_told_by_both_ways_and_nothing_else_is(tmp_path: Path) -> None:
+async def test_faults_of_the_safety_class_are_reported_by_collector_and_prometheus_and_nothing_else_is(
+    tmp_path: Path,
+) -> None:
     async with chain(str(SITE), tmp_path) as one, Player(one) as player:
         results = await player.play(SMALL_HALL[0], quiet_s=0.0, after_s=QUICK_AFTER_S)
     assert player.false == [], "\n".join(player.false)

@@ -15,7 +15,7 @@ def message(*alerts: tuple[str, str], group: str = "mains") -> dict[str, Any]:
     }
 
 
-def test_a_storm_is_over_when_the_end_of_each_of_its_alerts_was_told() -> None:
+def test_a_storm_is_over_when_the_end_of_each_of_its_alerts_was_notified() -> None:
     both = message(("a", "firing"), ("b", "firing"))
     assert firing([both, message(("a", "resolved"), ("b", "firing"))]) == {"b"}
     assert not firing([both, message(("a", "resolved")), message(("b", "resolved"))])

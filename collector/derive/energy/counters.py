@@ -38,7 +38,7 @@ _LEAST_SHARE = 0.5
 # A counter begins again at 0 beyond what its register or its display holds, in a unit of 1 J, 1 Wh to 1 MWh, or 1 L to 1 m3.
 _UNITS = (1e-3, 1e-2, 1e-1, 1.0, *(3600.0 * 10.0**power for power in range(7)))
 _WIDTHS = (*(2.0**bits for bits in (16, 31, 32, 48)), *(10.0**digits for digits in range(5, 13)))
-# A rise is only told from a reset if it is a small part of the width.
+# A rise can only be distinguished from a reset if it is a small part of the counter's width.
 _MAX_WRAP_SHARE = 0.01
 
 

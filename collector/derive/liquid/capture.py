@@ -58,7 +58,7 @@ class HeatCapture:
             little = Unknown(f"less than {LEAST_HEAT_W:g} W of power")
             return little, little
         captured = (self._heat_j - heat_j + stored_j - was_stored_j) / (self._power_j - power_j)
-        # Beyond all power is the error of meters, and no negative heat of the air. More than that is told as a suspect reading.
+        # Slightly more heat than power is an error of the meters, not negative heat into the air. Much more makes the reading suspect.
         return captured, power_w * max(0.0, 1.0 - captured)
 
     def _integrate(self, heat_w: float, power_w: float, now: float) -> None:

@@ -14,7 +14,7 @@ from rackflow.site import BreakerCurve
 
 # Demand is metered over 15 minutes by most utilities (IEC 62053-61 meters; ANSI C12), and cables reach their temperature in about that.
 DEMAND_MINUTES = 15
-# The level is told after five minutes, the time of the shortest of the rules of thumb for a breaker's overload (IEC 60898-1 lets it
+# The level is reported after five minutes, the time of the shortest of the rules of thumb for a breaker's overload (IEC 60898-1 lets it
 # trip within an hour at 1.45 times its rating).
 LEVEL_MINUTES = 5
 # The current that is exceeded for a third of each minute: with dips of up to two thirds of the time, it is still that between them.

@@ -86,7 +86,7 @@ function card(problem, others, page) {
   });
 }
 
-/** That nobody is told of it, why, and by whom: it goes on all the same. */
+/** The maintenance window of a problem: until when nobody is notified, why and by whom. The problem itself goes on. */
 export function maintained({ why: reason, by, until }, { words, format, now }) {
   return h("p", { class: "maintenance" }, CARE.maintenance, " ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
 }
@@ -96,7 +96,7 @@ export function acknowledged({ by, until, comment }, { words, format, now }) {
   return h("p", { class: "acknowledged" }, CARE.acknowledged, " ", words.say("problems.acknowledged", { by: by || "?", until: format.when(instant(until), now, { withSeconds: false }) }), comment ? `: ${comment}` : "");
 }
 
-/** What holds, and is a problem only once it has held for long enough: seen at once, told later. It is not counted, and nothing is green beside it. */
+/** Conditions that hold, but not yet for long enough to be problems. They are shown at once and not counted, and nothing is green beside them. */
 function beginning(page) {
   const begun = Object.values(page.problems?.beginning ?? {}).sort((a, b) => RANK[a.severity] - RANK[b.severity] || instant(b.since) - instant(a.since));
   if (!begun.length) return null;
@@ -224,7 +224,7 @@ function unread({ site, problems, words, format, now }) {
     words.say("problems.unread", { url: each.url, since: format.when(instant(each.since), now, { withSeconds: false }) })));
 }
 
-/** Work that is going on: whoever looks must know what nobody will be told of, also while it is quiet. */
+/** Maintenance in force. It is shown even while there is no problem: readers must know for what nobody will be notified. */
 function windows({ site, words, format, now, short }) {
   return site?.maintenance?.length ? h("section", { class: "windows", key: "windows", "aria-label": words.say("windows.title") }, site.maintenance.slice(0, WINDOWS_SHOWN).map((each) => {
     const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => short({ [label]: value })[label]));
@@ -232,11 +232,11 @@ function windows({ site, words, format, now, short }) {
   }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }
 
-// A battery's time is told anew by its UPS, and runs down between two messages of it. How long chips bear stopped pumps is a figure of the
-// moment before, so it runs from when it was told.
+// The UPS reports the remaining time of its battery anew with each poll, and the page counts it down in between. The ride-through after
+// pumps stopped is the figure of the moment before, so the page counts it down from when the problem was reported.
 const RUNS_SINCE = new Set(["DcimCduAllPumpsStopped"]);
 
-/** Seconds that are left, or null. `toldAt` has when each problem's time was told, by its id. */
+/** Seconds that are left, or null. `toldAt` has when each problem's time was last received, by the problem's id. */
 export function secondsLeft(problem, { now, toldAt }) {
   const seconds = problem.time_left?.seconds ?? null;
   if (seconds === null || !problem.time_left.running) return seconds;

@@ -236,7 +236,7 @@ async def test_nobody_is_told_of_what_is_in_a_window_by_the_collector_or_by_prom
                 assert windows["cdu-07"] is not None
                 assert (windows["cdu-07"]["id"], windows["cdu-07"]["by"]) == ("W-7", "ann")
                 page = (await one.get("/")).text
-                assert "nobody is told: pump exchange" in page
+                assert "nobody is notified: pump exchange" in page
                 file.write_text("version: 1\n", encoding="utf-8")
                 await until(lambda: len(said(got)) == 2, "told of what is still there", timeout_s=4 * LOOK_S)
                 await eventually(

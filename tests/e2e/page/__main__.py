@@ -1,9 +1,9 @@
 """`make page`: faults of a simulated site, each read from the page in Chromium; or the pictures of the documentation.
 
 Every fault goes the whole way: simulated device, agent, broker, collector, browser. The table says what the page showed, and when: under
-*Just seen* with its words and its place, as soon as a reading tells of it; and as a problem once it has held for the seconds of its row
+*Just seen* with its words and its place, as soon as a reading shows it; and as a problem once it has held for the seconds of its row
 (docs/reference/problems.md). Of the demo each must be seen within 3 s after the command has returned; elsewhere the polling interval of its
-readings, and the patience with a device that does not answer, come before. It must be on the page as a problem within 3 s of being told.
+readings, and the patience with a silent device, come before. As a problem it must be on the page within 3 s of being reported.
 """
 
 import argparse
@@ -27,7 +27,7 @@ ANSWERED = "[...document.querySelectorAll('.answers td')].filter(e => e.classLis
 IMAGES = REPOSITORY / "docs/images"
 # A device counts as unreachable after two minutes, the longest of these.
 PATIENCE_S = 200.0
-# How soon a problem is on the page once it is told; and how soon a fault of the demo is seen.
+# How soon a problem is on the page once it is reported; and how soon a fault of the demo is seen.
 PROMISED_S = 3.0
 
 
@@ -66,7 +66,7 @@ def faults(site: SimulatedSite, stack: ExitStack, browser: Browser, wanted: list
     """Each fault, then an agent that is killed."""
     failed = 0
     print(
-        "| fault | the problem on the page | the command took s | seen s later | told after s | of which it must hold s"
+        "| fault | the problem on the page | the command took s | seen s later | reported after s | of which it must hold s"
         " | on the page s later |"
     )
     print("|---|---|---|---|---|---|---|", flush=True)
@@ -98,21 +98,21 @@ def play(site: SimulatedSite, page: Page, fault: Fault) -> bool:
         page.wait(seen(fault), fault.problem, PATIENCE_S)
         late_s = time.time() - began_s
         title = page.text(f"{card} h3").splitlines()[0]
-        told_s = page.ask(f"Date.parse(document.querySelector('{card} time').dateTime)") / 1000 - began_s
+        reported_s = page.ask(f"Date.parse(document.querySelector('{card} time').dateTime)") / 1000 - began_s
     except TimeoutError as error:
         print(f"| {order} | NOT SEEN: {error}"[:600])
         return False
     finally:
         site.clear(number)
     print(
-        f"| {order} | {title} | {began_s - ordered_s:.1f} | {seen_s:.1f} | {told_s:.1f} | {hold_s:g} | {late_s - told_s:.1f} |",
+        f"| {order} | {title} | {began_s - ordered_s:.1f} | {seen_s:.1f} | {reported_s:.1f} | {hold_s:g} | {late_s - reported_s:.1f} |",
         flush=True,
     )
-    return bool(late_s - told_s <= PROMISED_S and (site.agent is not None or seen_s <= PROMISED_S))
+    return bool(late_s - reported_s <= PROMISED_S and (site.agent is not None or seen_s <= PROMISED_S))
 
 
 def _first_sight(fault: Fault) -> str:
-    """JavaScript that tells whether the fault is seen: with the words of its title, before or after it is told."""
+    """JavaScript expression: whether the fault is shown with the words of its title, as just seen or as a problem."""
     names = json.dumps([fault.problem, *fault.sooner])
     cards = (
         f"[...document.querySelectorAll('.card')].some(e => {names}.includes(e.dataset.begins ?? e.dataset.problem))"
@@ -122,7 +122,7 @@ def _first_sight(fault: Fault) -> str:
 
 
 def seen(fault: Fault) -> str:
-    """JavaScript that tells whether the card has its words, and the place its mark."""
+    """JavaScript expression: whether the card has its words, and the place its mark."""
     card = f".card[data-problem={fault.problem}]"
     words = json.dumps(fault.words)
     return (
@@ -138,11 +138,11 @@ def agent_killed(site: SimulatedSite, stack: ExitStack, page: Page) -> bool:
     site.agent.kill()
     page.wait("document.querySelector('.rack[data-observed=true]') === null", "grey", PATIENCE_S)
     late_s = time.monotonic() - began
-    is_told = "is offline" in page.text(".problems")
-    print(f"| agent killed | {is_told and 'grey, with its cause'} | | {late_s:.1f} | | | |")
+    is_shown = "is offline" in page.text(".problems")
+    print(f"| agent killed | {is_shown and 'grey, with its cause'} | | {late_s:.1f} | | | |")
     site.agent = start_agent(site.folder, stack)
     page.wait(FLOOR, "the agent again", PATIENCE_S)
-    return is_told
+    return is_shown
 
 
 def pictures(site: SimulatedSite, browser: Browser) -> int:

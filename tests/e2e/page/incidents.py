@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 # What is 1 in `value` per minute of a leak is 1 L; a rope reports a glass of it, so this one is found at once.
 BURST = ("--value", "60")
-# A place at which something has begun, or is told.
+# An element that is marked by a condition that has begun, or by a problem.
 MARKED = ":is([data-begins], [data-problem])"
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What breaks (`rackflow-sim fault` …), the problem that must be told, its words, and the element that must be marked.
+    """What breaks (`rackflow-sim fault` …), the problem that must be reported, its words, and the element that must be marked.
 
     `at_once` selects what the floor shows as soon as the fault is seen; `sooner` are problems seen before the one that explains them.
     """
@@ -25,9 +25,9 @@ class Fault:
 
 def on_battery(kind: str, feed: str, *words: str, problem: str = "DcimMainsLost") -> Fault:
     """A feed is without mains."""
-    told = (*words, "of battery left", "→ Check that the generator")
+    texts = (*words, "of battery left", "→ Check that the generator")
     place = f"[data-feed={feed}].battery"
-    return Fault((kind, feed), problem, told, place, place, sooner=("DcimUpsOnBattery",))
+    return Fault((kind, feed), problem, texts, place, place, sooner=("DcimUpsOnBattery",))
 
 
 def pump(cdu: str, number: int) -> Fault:
@@ -45,11 +45,11 @@ def pump(cdu: str, number: int) -> Fault:
 
 def pumps(cdu: str, *words: str) -> Fault:
     """All pumps of a CDU fail."""
-    told = ("no pump runs", "then restart a pump", *words)
+    texts = ("no pump runs", "then restart a pump", *words)
     return Fault(
         ("all_pumps_failure", cdu),
         "DcimCduAllPumpsStopped",
-        told,
+        texts,
         f"[data-cdu={cdu}][data-problem=critical]",
         f"[data-cdu={cdu}] .pump.fault",
     )
@@ -57,11 +57,11 @@ def pumps(cdu: str, *words: str) -> Fault:
 
 def silent(kind: str, pdu: str, rack: str) -> Fault:
     """A PDU does not answer: its feed is not known at the rack."""
-    told = (f"Rack {rack.rpartition('-')[2]}", "does not answer", "→ Check its power")
+    texts = (f"Rack {rack.rpartition('-')[2]}", "does not answer", "→ Check its power")
     return Fault(
         (kind, pdu),
         "DcimDeviceUnreachable",
-        told,
+        texts,
         f"[data-rack={rack}][data-problem]",
         f"[data-rack={rack}] .feeds .unknown",
     )
@@ -80,11 +80,11 @@ def blind(cdu: str) -> Fault:
 
 def dead_phase(pdu: str, rack: str) -> Fault:
     """A phase is lost before a PDU."""
-    told = (f"Rack {rack.rpartition('-')[2]}", "phase L2 dead", "→ Check the breaker")
+    texts = (f"Rack {rack.rpartition('-')[2]}", "phase L2 dead", "→ Check the breaker")
     return Fault(
         ("phase_loss", pdu, "--phase", "L2"),
         "DcimPhaseDead",
-        told,
+        texts,
         f"[data-rack={rack}][data-problem=critical]",
         f"[data-rack={rack}]{MARKED}",
     )

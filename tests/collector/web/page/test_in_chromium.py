@@ -106,7 +106,7 @@ def test_what_has_begun_is_seen_before_it_is_told_in_its_place_and_nothing_is_gr
         hall.agent.say()
         page.wait("document.querySelector('.card[data-begins=DcimUpsOnBypass]') !== null", "it begins")
         assert "△ UPS ups-a on bypass" in page.text(".card.begins")
-        assert "told as a problem at" in page.text(".card.begins")
+        assert "becomes a problem at" in page.text(".card.begins")
         assert page.ask("document.querySelector('[data-feed=A] .ups').dataset.begins") == "critical"
         assert page.ask(SHOWN_KIND) == "unknown"
         assert page.text("#problems-title") == "PROBLEMS · 0"
@@ -115,7 +115,7 @@ def test_what_has_begun_is_seen_before_it_is_told_in_its_place_and_nothing_is_gr
         # Who listens is told of problems only: what comes and goes by itself would talk all day.
         assert page.ask("globalThis.said") == ""
         page.click(".card.begins h3 a")
-        page.wait("document.querySelector('.panel .fading')?.innerText.includes('told as a problem at')", "its view")
+        page.wait("document.querySelector('.panel .fading')?.innerText.includes('becomes a problem at')", "its view")
         page.ask("history.back()")
         hall.agent.all_well()
         page.wait(WELL, "gone again, and never a problem")

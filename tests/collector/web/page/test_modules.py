@@ -109,19 +109,19 @@ def test_what_has_begun_says_when_it_is_told_and_is_not_counted(ask: Ask) -> Non
     assert text.startswith("Problems · 0")
     assert "Just seen · 1" in text
     assert "△ Rack a1, pdu-1: phase L2 dead since 11:59:55" in text
-    assert "told as a problem at 12:00:10 if it goes on" in text
+    assert "becomes a problem at 12:00:10 if it goes on" in text
 
 
 def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_told(ask: Ask) -> None:
     window = "maintenance: { id: 'W-1', until: now + 3_600_000, why: 'breaker test', by: 'Nadia' }"
     text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {window} }}) }} }}")
     assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
-    assert "⚒ In maintenance until 13:00, nobody is told: breaker test (Nadia)" in text
+    assert "⚒ In maintenance until 13:00, nobody is notified: breaker test (Nadia)" in text
     window = (
         "{ id: 'W-2', until: '2026-11-26T13:00:00Z', match: { feed: ['A'] }, problems: [], why: 'UPS swap', by: '' }"
     )
     quiet = f"site: {{ maintenance: [{window}] }}"
-    assert "⚒ Maintenance of A until 13:00, nobody is told: UPS swap" in column(ask, "{}", f", {quiet}")
+    assert "⚒ Maintenance of A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
 def test_an_acknowledged_problem_is_counted_says_by_whom_and_comes_behind_those_that_nobody_knows_of(ask: Ask) -> None:
