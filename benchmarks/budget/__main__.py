@@ -54,8 +54,9 @@ def main() -> int:
         print("calls only: no valgrind, or committed.yaml is of another build of Python")
     found: dict[str, Any] = {"build": build(), "workloads": {}}
     is_kept = True
+    counted = instructions(WORKLOADS) if is_countable else {}
     for name in WORKLOADS:
-        now = Figures(instructions(name) if is_countable else None, calls(name))
+        now = Figures(counted.get(name), calls(name))
         found["workloads"][name] = {"instructions": now.instructions, "calls": now.calls}
         if not is_writing:
             before = committed["workloads"][name]

@@ -6,6 +6,8 @@ import pstats
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from benchmarks.budget.workloads import WORKLOADS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = ("agent", "collector", "rackflow")
-_INSTRUCTIONS = re.compile(r"Collected : (\d+)")
+_INSTRUCTIONS = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -44,33 +46,44 @@ def calls(name: str) -> dict[str, int]:
     return found
 
 
-def instructions(name: str) -> int:
-    """Instructions of the second run, counted by callgrind in a process of its own. Raises RuntimeError if it says none."""
-    command = [
-        *("valgrind", "--tool=callgrind", "--instr-atstart=no", "--callgrind-out-file=/dev/null"),
-        *(sys.executable, "-m", "benchmarks.budget.measure", name),
-    ]
-    # Another order of sets and dictionaries of strings is another number of instructions.
-    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
-    found = _INSTRUCTIONS.search(done.stderr)
-    if done.returncode or found is None or not int(found[1]):
-        raise RuntimeError(f"callgrind counted nothing: {done.stderr[-500:]}")
-    return int(found[1])
+def instructions(names: Iterable[str]) -> dict[str, int]:
+    """Instructions of the second run of each workload, counted by callgrind. Raises RuntimeError if it says none.
+
+    One process runs them all, because importing takes most of the time under callgrind.
+    """
+    names = tuple(names)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *("valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counts"),
+            *(sys.executable, "-m", "benchmarks.budget.measure", *names),
+        ]
+        # Another order of sets and dictionaries of strings is another number of instructions.
+        environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        # Each dump is a file of its own, numbered from 1.
+        dumps = {name: Path(folder, f"counts.{number}") for number, name in enumerate(names, 1)}
+        texts = {name: path.read_text(encoding="utf-8") for name, path in dumps.items() if path.exists()}
+        found = {name: int(match[1]) for name, text in texts.items() if (match := _INSTRUCTIONS.search(text))}
+    if done.returncode or len(found) < len(names) or not all(found.values()):
+        raise RuntimeError(f"callgrind counted {found}: {done.stderr[-500:]}")
+    return found
 
 
-def under_callgrind(name: str) -> None:
-    """Run a workload with instrumentation switched on around it."""
-    with WORKLOADS[name]() as work:
-        work()
-        _switch("on")
-        work()
-        _switch("off")
+def under_callgrind(names: Iterable[str]) -> None:
+    """Run each workload with instrumentation switched on around it, and have callgrind write what it counted."""
+    for name in names:
+        with WORKLOADS[name]() as work:
+            work()
+            _control("--instr=on")
+            _control("--zero")  # switching on resets the counters, but not what a dump takes the difference to
+            work()
+            _control("--dump")
+            _control("--instr=off")
 
 
-def _switch(to: str) -> None:
-    subprocess.run(["callgrind_control", f"--instr={to}", str(os.getpid())], check=True, capture_output=True)
+def _control(order: str) -> None:
+    subprocess.run(["callgrind_control", order, str(os.getpid())], check=True, capture_output=True)
 
 
 if __name__ == "__main__":
-    under_callgrind(sys.argv[1])
+    under_callgrind(sys.argv[1:])

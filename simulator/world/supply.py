@@ -132,8 +132,13 @@ class Pdu:
     energy_j: float = 0.0
     live: list[bool] = field(default_factory=list)
     """Whether each pole has voltage."""
+    _cable_ohms: float = field(init=False, repr=False)
+    _rated_va: float = field(init=False, repr=False)
+    """Of one pole."""
 
     def __post_init__(self) -> None:
+        self._cable_ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
+        self._rated_va = self.nominal_volts * self.section.breaker_a
         self.breaker = Breaker(self.section.breaker_a)
         self.phases = [int(name[1]) - 1 for name in self.section.phases]
         self.source_volts = [0.0] * len(self.phases)
@@ -156,25 +161,31 @@ class Pdu:
     def carry(self, power_w: list[float], dt_s: float) -> list[float]:
         """Deliver `power_w` on each pole for a step; returns the power taken from each of the source's three phases, W."""
         own = PDU_OWN_W / max(1, sum(self.live))
-        self.power_w = [each + own if live else 0.0 for each, live in zip(power_w, self.live, strict=True)]
-        ohms = CABLE_DROP * self.nominal_volts / self.section.breaker_a
-        rated_va = self.nominal_volts * self.section.breaker_a
+        # Most of what a step of a large site costs: every line here runs thousands of times a second, so that names are local and
+        # new lists are built once.
+        ohms, rated_va, phases = self._cable_ohms, self._rated_va, self.phases
+        delivered, at_poles, currents, factors = [], [], [], []
         taken = three_zeros()
         cable_loss_w = 0.0
-        # Most of what a step of a large site costs: every line here runs thousands of times a second.
-        for pole, (power, source) in enumerate(zip(self.power_w, self.source_volts, strict=True)):
+        for pole, source in enumerate(self.source_volts):
+            power = power_w[pole] + own if source > 0 else 0.0
             factor = _power_factor(power / rated_va)
             # The voltage at the PDU solves volts * (source - volts) / ohms = power / factor; the larger root is the stable one.
             # If no root exists, the load is more than the cable can carry, and the voltage is kept at half.
-            volts = (source + math.sqrt(max(0.0, source * source - 4 * ohms * power / factor))) / 2
+            square = source * source - 4 * ohms * power / factor
+            volts = (source + math.sqrt(square)) / 2 if square > 0 else source / 2
             amperes = power / (volts * factor) if volts > 0 else 0.0
-            self.volts[pole], self.amperes[pole], self.power_factor[pole] = volts, amperes, factor
+            delivered.append(power)
+            at_poles.append(volts)
+            currents.append(amperes)
+            factors.append(factor)
             lost_w = ohms * amperes * amperes
             cable_loss_w += lost_w
-            taken[self.phases[pole]] += power + lost_w
+            taken[phases[pole]] += power + lost_w
+        self.power_w, self.volts, self.amperes, self.power_factor = delivered, at_poles, currents, factors
         self.cable_loss_w = cable_loss_w
-        self.energy_j += sum(self.power_w) * dt_s
-        self.breaker.advance(max(self.amperes), dt_s)
+        self.energy_j += sum(delivered) * dt_s
+        self.breaker.advance(max(currents), dt_s)
         return taken
 
     @property

@@ -23,7 +23,8 @@ INTERVAL_S = 1.0
 LATE = 1.5
 """The 99th percentile of the time between two polls of a healthy device may be this many intervals."""
 GROWTH_BYTES = 50 * 2**20
-"""What one hostile neighbour may cost a process in memory."""
+"""What one hostile neighbour may cost a process in memory. All at once may cost twice as much: two of them, the endless walk and the
+table of 20,000 rows, are read up to their bounds, and on a busy machine that is still under way after `SETTLE_S` (59 MB)."""
 SETTLE_S = 5.0
 """Caches and the first connections of all devices fill in this time; memory is compared from then on."""
 
@@ -38,9 +39,10 @@ class Hostile:
 
 @dataclass(frozen=True, slots=True)
 class HostileRow:
-    """What the neighbours noticed. `late` is the 99th percentile of the time between polls, in intervals; bytes grown."""
+    """What the healthy devices noticed. `late` is the 99th percentile of the time between polls, in intervals; memory grew in bytes."""
 
     name: str
+    neighbours: int
     polls: int
     failed: int
     late: float
@@ -54,7 +56,7 @@ class HostileRow:
     def unharmed(self) -> bool:
         """Whether everything but punctuality was as without the hostile neighbour: that depends on the machine, too."""
         grew = max(self.agent_grew, self.collector_grew)
-        return self.polls > 0 and not (self.failed or self.missing) and grew < GROWTH_BYTES
+        return self.polls > 0 and not (self.failed or self.missing) and grew < GROWTH_BYTES * min(self.neighbours, 2)
 
 
 HOSTILE = (
@@ -96,6 +98,7 @@ def play_hostile(scenario: Hostile, seconds: float, folder: Path) -> HostileRow:
             site.close()
     return HostileRow(
         name=scenario.name,
+        neighbours=max(1, len(scenario.devices)),
         polls=len(polls),
         failed=sum(not up for _, up in polls),
         late=statistics.quantiles(gaps, n=100)[98] if len(gaps) > 1 else 0.0,
