@@ -8,7 +8,7 @@ from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
 from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalising
+from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalising, slot_of
 from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.quantity import number_in
@@ -90,6 +90,7 @@ __all__ = [
     "probe_rounds",
     "said_as",
     "schema_text",
+    "slot_of",
     "subtree_key",
     "trimming",
     "watched_registers",

@@ -106,8 +106,9 @@ class Gate:
     """
 
     ref: str
-    allowed: frozenset[int]
-    missing: frozenset[int]
+    allowed: frozenset[int | str]
+    """Words are casefolded."""
+    missing: frozenset[int | str]
     optional: bool = False
     bits: tuple[int, ...] = ()
     """Bits that form the code, the lowest first; empty for the whole cell."""
@@ -212,6 +213,8 @@ def _passes(gate: Gate, key: str, raw: Raw, readings: Readings) -> bool:
     if gate.bits:
         number = whole_number(code)
         code = None if number is None or number in gate.marks else lowest_bits(gate.bits, number)
+    elif isinstance(code, bytes | str):
+        code = folded_text(code)
     if code in gate.allowed:
         return True
     if code not in gate.missing and gate.ref in raw:

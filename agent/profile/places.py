@@ -254,10 +254,10 @@ class Gate(Cell):
     With `optional`, a device that does not have the cell is read without it.
     """
 
-    in_: Annotated[list[int], Field(alias="in", min_length=1)]
-    """Codes with which it counts. With any other, the reading is rejected as `gated`."""
-    missing: list[int] = Field(default_factory=list)
-    """Codes with which the reading is left out without a reason."""
+    in_: Annotated[list[Code], Field(alias="in", min_length=1)]
+    """Codes, or words in any case of letters, with which it counts. With any other, the reading is rejected as `gated`."""
+    missing: list[Code] = Field(default_factory=list)
+    """Codes or words with which the reading is left out without a reason."""
     optional: bool = False
     """A device without the cell is read without the gate."""
 

@@ -338,7 +338,11 @@ def _gate(gate: GateModel | None, index: str, draft: _Draft) -> Gate | None:
     if gate is None:
         return None
     ref, marks = place_ref(gate, index, draft.fields), flag_marks(gate, gate.bit, draft.named_bits)
-    return Gate(ref, frozenset(gate.in_), frozenset(gate.missing), gate.optional, gate.bit, marks)
+    allowed, missing = (
+        frozenset(code.casefold() if isinstance(code, str) else code for code in codes)
+        for codes in (gate.in_, gate.missing)
+    )
+    return Gate(ref, allowed, missing, gate.optional, gate.bit, marks)
 
 
 def _decoder(

@@ -39,7 +39,42 @@ RDU_ALARMS = {84: "input_abnormal", 85: "over_temperature", 86: "battery_low", 9
     96: "bypass_abnormal",
 }
 
+# ctlUnitElementType, Name, State and Value, by ctlUnitElementId
+VUTLAN: dict[int, tuple[bytes, bytes, bytes, bytes]] = {
+    201001: (b"temperature", b"Onboard Temperature", b"normal", b"24.40"),
+    201002: (b"temperature", b"Aisle", b"not connected", b"0.00"),
+    201003: (b"temperature", b"Roof", b"low alarm", b"-3.50"),
+    201004: (b"temperature", b"Odd", b"broken", b"21.00"),
+    202001: (b"humidity", b"Aisle", b"High warning", b"72.1"),
+    203001: (b"voltage", b"Supply", b"normal", b"12.1"),
+    101001: (b"dry", b"Dry-1", b"alarm", b"1"),
+    102001: (b"door", b"Door", b"normal", b"1"),
+    103001: (b"water", b"Rope", b"alarm", b"1"),
+    103002: (b"water", b"Spot", b"not connected", b"0"),
+    104001: (b"smoke", b"Ceiling", b"normal", b"0"),
+}
+
 MONITORS = {
+    "vutlan": Published(
+        "1.3.6.1.4.1.39052.1.3.1",
+        {
+            f"{column}.{row}": element[place]
+            for row, element in VUTLAN.items()
+            for place, column in enumerate((6, 7, 8, 9))
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=201001.Onboard_Temperature}": 24.4,
+            "dcim_env_temperature_celsius{sensor=201003.Roof}": -3.5,
+            "dcim_env_relative_humidity_ratio{sensor=202001.Aisle}": 0.721,
+            "dcim_env_contact_active{kind=dry_contact,sensor=101001.Dry-1}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=102001.Door}": 0.0,
+            "dcim_env_contact_active{kind=smoke,sensor=104001.Ceiling}": 0.0,
+            "dcim_leak_detected{sensor=103001.Rope}": 1.0,
+            "dcim_leak_sensor_fault{sensor=103001.Rope}": 0.0,
+            "dcim_leak_sensor_fault{sensor=103002.Spot}": 1.0,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=201004.Odd}": "gated"},
+    ),
     "raritan-emd": Published(
         "1.3.6.1.4.1.13742.8",
         {

@@ -65,6 +65,40 @@ _ENLOGIC = Published(
 )
 
 PDUS = {
+    "netio": Published(
+        "1.3.6.1.4.1.47952.1",
+        {
+            "2.1.0": 231_400,
+            "2.2.0": 49_980,
+            "2.3.0": 3_250,
+            "2.4.0": 930,
+            "2.5.0": 699,
+            "2.6.0": 45_000,
+            **{
+                f"1.1.{column}.{outlet}": value
+                for outlet, values in {1: (1, 24, 13, 195, 530), 2: (0, 0, 7, 0, 0)}.items()
+                for column, value in zip((3, 25, 26, 28, 29), values, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_phase_voltage_volts{phase=L1}": 231.4,
+            "dcim_pdu_input_frequency_hertz": 49.98,
+            "dcim_pdu_phase_current_amperes{phase=L1}": 3.25,
+            "dcim_pdu_phase_power_factor_ratio{phase=L1}": 0.93,
+            "dcim_pdu_input_power_watts": 699.0,
+            "dcim_pdu_input_energy_joules_total": 162e6,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 24.0,
+            "dcim_pdu_outlet_power_watts{outlet=2}": 0.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1}": 46_800.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=2}": 25_200.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 0.195,
+            "dcim_pdu_outlet_current_amperes{outlet=2}": 0.0,
+            "dcim_pdu_outlet_power_factor_ratio{outlet=1}": 0.53,
+            "dcim_pdu_outlet_power_factor_ratio{outlet=2}": 0.0,
+        },
+    ),
     "riedo-updu": Published(
         "1.3.6.1.4.1.55108.1",
         {

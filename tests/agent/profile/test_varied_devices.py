@@ -6,6 +6,7 @@ rows are taken for the same thing.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from zlib import crc32
 
 import pytest
 
@@ -167,7 +168,8 @@ async def read_whole(
     return {**readings.values, **readings.states}, readings.about
 
 
-FEW = [name for at, name in enumerate(DEVICES) if at % 4 == 1]
+# A fourth of them, chosen by name, so that a new family does not choose others.
+FEW = [name for name in DEVICES if crc32(name.encode()) % 4 == 1]
 WITH_SCALARS = [name for name, each in DEVICES.items() if sum(place.endswith(".0") for place in each.scalars) > 1]
 SCALAR = [name for name in FEW if name in WITH_SCALARS and len(DEVICES[name].scalars) > 6][::2]
 EVEN_NAMES = ("apc-rpdu", "apc-netbotz", "eaton-epdu")
@@ -219,7 +221,7 @@ async def test_a_scalar_with_one_other_instance_is_read_there(instance: str, nam
         before, after = await read(DEVICES[name]), await read(DEVICES[name].moved_scalars(instance))
         assert before == after, name
         usual += len(before)
-    assert usual > 300
+    assert usual > 100
 
 
 async def test_a_scalar_with_two_other_instances_is_left_out_and_counted() -> None:
@@ -281,11 +283,11 @@ def two_units(device: Varied) -> Varied:
     return Varied(device.profile, scalars, columns)
 
 
-# Of others the second unit's readings would be the first one's: they are texts, or small numbers. One names an instance of a row itself.
+# Of those with texts or small numbers the second unit's readings would be the first one's. One names an instance of a row itself.
 BY_UNIT = [
     name
     for name in FEW
-    if name not in {*SEVERAL_SOURCES, "rittal-lcp", "ubiquiti-edgepower"}
+    if name not in {*SEVERAL_SOURCES, "huawei-ups"}
     and not any(plain_number(cell) for cell in DEVICES[name].cells.values() if isinstance(cell, bytes))
 ]
 

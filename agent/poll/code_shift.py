@@ -1,0 +1,181 @@
+"""Rejects a column of codes that its device seems to count from another number than its profile: 0 for what the MIB calls 1.
+
+Every code of such a column but the one at the end is known, and has the meaning of its neighbour: "on" is off, "normal" is an alarm. The
+code at the other end cannot come: of 0 to n-1 never n. So a row with the code before the first is a sign of it, and one with the last
+code, in any row, is proof against it.
+
+But many devices send 0 for "nothing is there" outside of what the MIB enumerates. It is taken for that
+- where the profile says so: `absent: [0]`, or a gate on this cell that names 0;
+- where no row with a 0 measures anything (of the readings with its labels), while rows with other codes do.
+Otherwise the whole column is `state`. Nothing can decide between "not available, open" and "open, closed" of a table of contacts, and a
+contact that is missing, with its reason, costs somebody one line in a profile; a door that is shown as open costs more.
+
+What was found stays until the last code is seen, the device has rebooted (it may have other firmware) or is another one: once all rows
+have left 0, the rest would look right again. A single number is never rejected so: its own 0 is `state` already, and a unit that starts
+with 0 would lose its states for good. Nor are columns that say what a row is (`when`, labels), where 0 is the usual "unused". Pure.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.profile import Decoder, Plan, RawValue, Slot, normalise_answers, plain_number, slot_of
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+
+log = logging.getLogger(__name__)
+
+# Codes of ordinary enumerations. What begins beyond, or is as sparse as 8, 16, 32, is no count that begins with 0 or 1. Chosen.
+LARGEST_FIRST: Final = 3
+# What a part that is not fitted may have all the same.
+_SETTINGS: Final = ("_rated_", "_threshold_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """The slots that read codes with one meaning, each with the reference of the code and what it is read from without it."""
+
+    cells: tuple[tuple[Slot, str, Slot | None], ...]
+    odd: int
+    """A code that only a device that counts otherwise sends."""
+    proof: int
+    """A code that no such device sends."""
+
+    def codes(self, raw: Mapping[str, RawValue]) -> Iterator[tuple[Slot, int | float]]:
+        for slot, ref, _ in self.cells:
+            number = plain_number(raw.get(ref))
+            if number is not None:
+                yield slot, number
+
+
+class CodeShift:
+    """Checks the columns of one device. `begin` is called with each plan, `reject` with the answers and readings of each poll."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._columns: dict[PollClass, list[_Column]] = {}
+        # The last readings of each class: what shows that a part is there may be polled more often than its state.
+        self._values: dict[PollClass, Mapping[str, float]] = {}
+        self._coded: set[str] = set()
+        # Keys of the columns that are rejected; a new plan may have other rows.
+        self._suspected: set[str] = set()
+        # Columns of this plan that have shown the proof.
+        self._proved: set[int] = set()
+
+    def forget(self) -> None:
+        """Forget what was found: the device is another one, or has rebooted."""
+        self._suspected.clear()
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Look at the columns of this plan from now on. `known` are the answers that it was made with."""
+        self._columns, self._values, self._coded, self._proved = {}, {}, set(), set()
+        for poll, part in plan.classes.items():
+            if columns := _columns(part.slots):
+                self._columns[poll] = columns
+                self._coded |= {slot.key for column in columns for slot, _, _ in column.cells}
+        if any(number == each.odd for each in self._all() for _, number in each.codes(known)):
+            self._values = {poll: normalise_answers(part.slots, known).values for poll, part in plan.classes.items()}
+        for column in self._all():
+            self._judge(column, known)
+
+    def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
+        """Move the readings of columns that seem to be counted otherwise to `bad`, as `state`."""
+        if not self._columns:
+            return
+        self._values[poll] = readings.values
+        # Next to never, and to look at each code at each poll would cost 2 % of a poll of a strip.
+        if not self._suspected and "state" not in readings.bad.values():
+            return
+        for column in self._columns.get(poll, ()):
+            self._judge(column, raw)
+            if self._is_suspected(column):
+                _reject(column, readings, raw)
+
+    def _all(self) -> Iterator[_Column]:
+        return (column for columns in self._columns.values() for column in columns)
+
+    def _is_suspected(self, column: _Column) -> bool:
+        return any(slot.key in self._suspected for slot, _, _ in column.cells)
+
+    def _judge(self, column: _Column, raw: Mapping[str, RawValue]) -> None:
+        codes = list(column.codes(raw))
+        if any(number == column.proof for _, number in codes):
+            self._proved.add(id(column))
+            self._suspected.difference_update(slot.key for slot, _, _ in column.cells)
+        odd = {slot.key for slot, number in codes if number == column.odd}
+        if not odd or id(column) in self._proved or self._is_suspected(column):
+            return
+        measuring = self._measuring()
+        alive = {slot.key for slot, _ in codes if slot.key.partition("{")[2] in measuring}
+        if alive and not alive & odd:
+            return
+        self._suspected.update(slot.key for slot, _, _ in column.cells)
+        log.warning(
+            "device=%s codes are not read: there is a %d and no %d, as if it counts them from another number than its profile; "
+            "if %d means that there is nothing, the profile needs `absent: [%d]` key=%s",
+            self._device,
+            column.odd,
+            column.proof,
+            column.odd,
+            column.odd,
+            min(odd),
+        )
+
+    def _measuring(self) -> set[str]:
+        """The labels of readings that are a number other than 0, as they stand in a key."""
+        return {
+            key.partition("{")[2]
+            for values in self._values.values()
+            for key, value in values.items()
+            if value and key not in self._coded and not any(word in key for word in _SETTINGS)
+        }
+
+
+def _columns(slots: tuple[Slot, ...]) -> list[_Column]:
+    # One source of a profile has one map of codes, which all of its rows (SNMP) or repetitions (Modbus) share.
+    found: dict[int, tuple[Mapping[int, object], list[tuple[Slot, Decoder]]]] = {}
+    for slot in slots:
+        for decoder in slot.decoders:
+            codes: Mapping[int, object] | None = decoder.states or decoder.numbers
+            if codes and not decoder.bits:
+                found.setdefault(id(codes), (codes, []))[1].append((slot, decoder))
+    columns: list[_Column] = []
+    for codes, readers in found.values():
+        if len(readers) > 1 and (ends := _ends(codes, readers)) is not None:
+            cells = tuple((slot, decoder.ref, _without(slot, decoder)) for slot, decoder in readers)
+            columns.append(_Column(cells, *ends))
+    return columns
+
+
+def _ends(codes: Mapping[int, object], readers: list[tuple[Slot, Decoder]]) -> tuple[int, int] | None:
+    """The code that is a sign of another count and the one that proves the profile's, or None if codes cannot be taken for others."""
+    first, last = min(codes), max(codes)
+    if not any(code + 1 in codes for code in codes) or not 0 <= first <= LARGEST_FIRST:
+        return None
+    odd, proof = (0, last) if first else (last + 1, 0)
+    known = any(
+        decoder.is_sentinel(odd)
+        or (slot.gate is not None and slot.gate.ref == decoder.ref and odd in slot.gate.allowed | slot.gate.missing)
+        for slot, decoder in readers
+    )
+    return None if known else (odd, proof)
+
+
+def _without(slot: Slot, decoder: Decoder) -> Slot | None:
+    """What the slot is read from without this source."""
+    others = tuple(each for each in slot.decoders if each is not decoder)
+    return slot_of(slot.key, slot.metric, others) if others else None
+
+
+def _reject(column: _Column, readings: Readings, raw: Mapping[str, RawValue]) -> None:
+    for slot, _, other in column.cells:
+        if slot.key not in readings.values and slot.key not in readings.states:
+            continue
+        readings.values.pop(slot.key, None)
+        readings.states.pop(slot.key, None)
+        found = normalise_answers([other] if other else [], raw)
+        readings.values |= found.values
+        readings.states |= found.states
+        if not (found.values or found.states):
+            readings.bad[slot.key] = "state"

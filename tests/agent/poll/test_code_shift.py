@@ -1,0 +1,166 @@
+"""Columns of codes that a device counts from another number than its profile: none of their states is published.
+
+An outlet that is "on" is off, if its strip sends 0 and 1 where the MIB has 1 for on and 2 for off.
+"""
+
+import pytest
+
+from agent.config import Device
+from agent.poll import ModbusPoller, SnmpPoller
+from agent.profile import RawValue, parse_profile
+from agent.readings import Readings
+from tests.agent.memory_peers import MemoryModbus, MemorySnmp
+
+ROOT = "1.3.6.1.4.1.99999"
+HEAD = """
+version: 1
+profile: strip
+class: pdu
+title: A device
+source: a manual
+evidence: unverified
+"""
+ON = "dcim_pdu_outlet_on{{outlet={}}}"
+
+
+def strip(codes: str, *, absent: str = "", amperes: bool = True) -> str:
+    points = [f"{{metric: dcim_pdu_outlet_on, oid: {ROOT}.1.2, numbers: {codes}{absent}, poll: fast}}"]
+    if amperes:
+        points.append(f"{{metric: dcim_pdu_outlet_current_amperes, oid: {ROOT}.1.3, unit: ampere}}")
+    points.append(f"{{metric: dcim_pdu_outlet_rated_current_amperes, oid: {ROOT}.1.4, unit: ampere, poll: slow}}")
+    rows = "".join(f"      - {point}\n" for point in points)
+    table = f"  - name: outlet\n    rows: {ROOT}.1.2\n    labels: {{outlet: {{index: 1}}}}\n    points:\n{rows}"
+    return f"{HEAD}protocol: snmp\nrecognise: {{probes: [{ROOT}.9.0]}}\ntables:\n{table}"
+
+
+def cells(*codes: RawValue, amperes: tuple[int, ...] = ()) -> dict[str, RawValue]:
+    found: dict[str, RawValue] = {"1.3.6.1.2.1.1.3.0": 100, f"{ROOT}.9.0": 1}
+    for number, code in enumerate(codes, 1):
+        found[f"{ROOT}.1.2.{number}"] = code
+        found[f"{ROOT}.1.4.{number}"] = 16
+        if amperes:
+            found[f"{ROOT}.1.3.{number}"] = amperes[number - 1]
+    return found
+
+
+def poller(text: str, device: MemorySnmp) -> SnmpPoller:
+    config = Device(id="d", host="h", credential="c", profile="strip", outlets=True)
+    return SnmpPoller(config, {"strip": parse_profile(text, "strip.yaml")}, device)
+
+
+async def read(text: str, *codes: RawValue, amperes: tuple[int, ...] = ()) -> Readings:
+    device = poller(text, MemorySnmp({**cells(*codes, amperes=amperes)}))
+    await device.open()
+    return await device.poll("fast", 0.0)
+
+
+def states(readings: Readings) -> list[float | str | None]:
+    keys = [ON.format(number) for number in range(1, 5)]
+    return [readings.values.get(key, readings.bad.get(key)) for key in keys]
+
+
+FROM_1, FROM_0 = "{1: 1, 2: 0}", "{0: 0, 1: 1}"
+
+
+@pytest.mark.parametrize(
+    ("codes", "amperes", "found"),
+    [
+        # 0 on and 1 off: the off ones would be on.
+        ((0, 1, 0), (3, 0, 2), ["state", "state", "state"]),
+        ((0, 1, 0), (0, 0, 0), ["state", "state", "state"]),  # nothing measures, so nothing shows what is fitted
+        ((0, 1, 0), (), ["state", "state", "state"]),
+        # An off one proves that the strip counts as its MIB does.
+        ((0, 1, 2), (3, 1, 0), ["state", 1.0, 0.0]),
+        # Outlets that are not there, beside outlets that measure.
+        ((1, 1, 0), (3, 2, 0), [1.0, 1.0, "state"]),
+        ((1, 1, 1), (3, 2, 0), [1.0, 1.0, 1.0]),
+    ],
+)
+async def test_a_column_that_has_the_code_before_the_first_and_not_the_last_is_rejected(
+    codes: tuple[int, ...], amperes: tuple[int, ...], found: list[float | str]
+) -> None:
+    assert states(await read(strip(FROM_1, amperes=bool(amperes)), *codes, amperes=amperes))[:3] == found
+
+
+@pytest.mark.parametrize(
+    ("codes", "found"),
+    [
+        ((1, 2, 1), ["state", "state", "state"]),  # 1 off and 2 on
+        ((1, 2, 0), [1.0, "state", 0.0]),
+        ((1, 1, 1), [1.0, 1.0, 1.0]),
+    ],
+)
+async def test_the_same_of_a_column_that_is_counted_from_1_where_its_profile_has_0(
+    codes: tuple[int, ...], found: list[float | str]
+) -> None:
+    assert states(await read(strip(FROM_0), *codes, amperes=(1, 1, 0)))[:3] == found
+
+
+@pytest.mark.parametrize("absent", [", absent: [0]", f", gate: {{column: {ROOT}.1.2, in: [1, 2], missing: [0]}}"])
+async def test_a_profile_that_knows_the_code_keeps_the_column(absent: str) -> None:
+    assert states(await read(strip(FROM_1, absent=absent), 0, 1, 1, amperes=(1, 1, 1)))[1:3] == [1.0, 1.0]
+
+
+async def test_a_column_stays_rejected_when_no_row_has_the_sign_until_one_has_the_proof() -> None:
+    peer = MemorySnmp({**cells(0, 1, amperes=(3, 0))})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+    peer.values[f"{ROOT}.1.2.1"] = 1  # switched off
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"], "a new plan is no other device"
+    peer.values[f"{ROOT}.1.2.1"] = 2
+    assert states(await device.poll("fast", 0.0))[:2] == [0.0, 1.0]
+    peer.values[f"{ROOT}.1.2.1"] = 0
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", 1.0]
+
+
+async def test_a_sign_that_comes_while_the_device_is_polled_counts_as_well() -> None:
+    peer = MemorySnmp({**cells(1, 1, amperes=(3, 1))})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == [1.0, 1.0]
+    peer.values[f"{ROOT}.1.2.1"] = 0
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+
+
+async def test_a_reboot_ends_it_because_the_firmware_may_be_another() -> None:
+    peer = MemorySnmp({**cells(0, 1, amperes=(3, 0)), "1.3.6.1.2.1.1.3.0": 900_000})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+    peer.values |= {f"{ROOT}.1.2.1": 1, "1.3.6.1.2.1.1.3.0": 100}
+    assert (await device.poll("slow", 0.0)).reopen == "has rebooted"
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == [1.0, 1.0]
+
+
+async def test_another_source_of_the_value_stands_in() -> None:
+    text = strip(FROM_1).replace(
+        f"numbers: {FROM_1}", f"numbers: {FROM_1}, fallback: [{{oid: {ROOT}.1.5, numbers: {{5: 0, 7: 1}}}}]"
+    )
+    others = {f"{ROOT}.1.5.1": 7, f"{ROOT}.1.5.2": 5}
+    device = poller(text, MemorySnmp({**cells(0, 1, 1, amperes=(3, 0, 1)), **others}))
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:3] == [1.0, 0.0, "state"]
+
+
+async def test_repeated_registers_of_a_modbus_unit_are_a_column_too() -> None:
+    text = f"""{HEAD}protocol: modbus
+modbus: {{unit: 12}}
+points:
+  - {{metric: dcim_pdu_outlet_on, poll: fast, register: 10, step: 1, repeat: {{outlet: 1-3}}, numbers: {FROM_1}}}
+  - {{metric: dcim_pdu_outlet_current_amperes, register: 20, step: 1, repeat: {{outlet: 1-3}}, unit: ampere}}
+"""
+    unit = MemoryModbus({10: 0, 11: 1, 12: 1, **dict.fromkeys(range(13, 20), 0), 20: 2, 21: 0, 22: 0})
+    config = Device(id="d", host="h", protocol="modbus", unit=12, profile="strip", outlets=True)
+    device = ModbusPoller(config, parse_profile(text, "strip.yaml"), unit)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:3] == ["state", "state", "state"]
+    unit.registers[11] = 2
+    assert states(await device.poll("fast", 0.0))[:3] == ["state", 0.0, 1.0]
+
+
+async def test_a_single_number_is_only_rejected_itself() -> None:
+    assert states(await read(strip(FROM_1), 0, amperes=(3,)))[:1] == ["state"]
