@@ -32,6 +32,7 @@ export default {
   "total.devices": "devices answer[, {age} behind]",
   "total.of": "{some} of {all}",
   "head.agents": "agents {up} of {known}",
+  "head.no_agents": "no agent heard yet",
   "head.ledger.complete": "ledger complete",
   "head.ledger.missing": { one: "{n} message missing", other: "{n} messages missing" },
   "head.ledger.unknown": "ledger not known",

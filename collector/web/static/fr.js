@@ -32,6 +32,7 @@ export default {
   "total.devices": "équipements répondent[, retard {age}]",
   "total.of": "{some} sur {all}",
   "head.agents": "agents {up} sur {known}",
+  "head.no_agents": "aucun agent entendu",
   "head.ledger.complete": "registre complet",
   "head.ledger.missing": { one: "{n} message manquant", other: "{n} messages manquants" },
   "head.ledger.unknown": "état du registre inconnu",

@@ -50,11 +50,13 @@ function pueWords(site, words, format) {
 
 function status({ site, now, words, format }) {
   const { agents, ledger } = site;
+  // Right after a start no agent has been heard, and how many there are is not known.
+  const agentWords = agents.known ? words.say("head.agents", { up: agents.up ?? "?", known: agents.known }) : words.say("head.no_agents");
   const ledgerWords = ledger.complete === true ? "head.ledger.complete" : ledger.missing ? "head.ledger.missing" : "head.ledger.unknown";
   return [
     h("time", { datetime: new Date(now).toISOString(), class: "clock whole" }, format.clock(now)), h("span", { class: "dot" }, " · "),
     h("span", null,
-      h("a", { href: linkTo({ agents: "" }), class: "whole" }, words.say("head.agents", { up: agents.up ?? "?", known: agents.known })), " · ",
+      h("a", { href: linkTo({ agents: "" }), class: "whole" }, agentWords), " · ",
       h("a", { href: linkTo({ agents: "" }), class: "whole" }, words.say(ledgerWords, { n: ledger.missing ?? 0 }))),
   ];
 }

@@ -94,6 +94,8 @@ def test_times_and_severity_are_changed_and_a_problem_that_is_off_explains_nothi
         ("  DcimReadingBeyondLimit: {limit: 1}\n", 3, "stated by the device or the site file"),
         ("  DcimLeakDetected:\n    off: true\n", 4, "safety class"),
         ("  DcimUpsLoadHigh:\n    limits:\n      dcim_device_up: 1\n", 5, "dcim_ups_output_load_ratio"),
+        ("  DcimUpsLoadHigh: {limit: 85}\n", 3, "85 is 8500 %; dcim_ups_output_load_ratio is a ratio"),
+        ("  DcimPduPhaseLoadHigh: {limits: {dcim_pdu_phase_level_load_ratio: 70}}\n", 3, "for 70 % write 0.7"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_line_and_what_to_do(text: str, line: int, why: str) -> None:

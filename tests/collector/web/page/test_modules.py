@@ -99,6 +99,24 @@ def test_totals_count_devices_that_were_never_heard_of(ask: Ask) -> None:
     assert link == "?devices&state=unknown"
 
 
+def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
+    nothing = {"facility_power_watts": None, "it_power_watts": None, "pue": None, "carbon_grams_per_hour": None}
+    site = {
+        "totals": nothing,
+        "agents": {"known": 0, "up": None},
+        "ledger": {"missing": None, "complete": None},
+        "answers": {"survives": []},
+        "sites": ["s"],
+    }
+    for language, said in (("en", "no agent heard yet"), ("fr", "aucun agent entendu")):
+        text = ask(
+            f"""const place = shown(head.head({{ ...make({{...{json.dumps({"site": site})}, language: "{language}"}}), settings: {{}} }}));
+          return place.textContent;"""
+        )
+        assert said in text
+        assert "? of 0" not in text
+
+
 def column(ask: Ask, problems: str, more: str = "") -> str:
     """What the column of problems says of one problem."""
     return str(ask(f"return shown(problems.problemColumn(make({{ problems: {problems} {more} }}))).textContent"))
