@@ -5,6 +5,7 @@ from typing import Any, cast
 import msgspec
 
 from collector.problems.conditions import labels_of
+from collector.problems.maintenance import Window
 from collector.problems.promql import inhibit_rules
 from collector.problems.push import (
     LIFE_S,
@@ -185,3 +186,14 @@ def test_alertmanager_folds_only_what_has_all_labels_that_must_agree() -> None:
         needed = {f'{label}!=""' for label in rule["equal"] if label != "site"}
         assert needed <= set(rule["source_matchers"])
         assert needed <= set(rule["target_matchers"])
+
+
+def test_a_webhook_is_told_of_a_problem_under_maintenance_only_when_that_is_over() -> None:
+    webhook = hook()
+    planned = tracked(LOST)
+    planned.window = Window.model_validate(
+        {"id": "w", "until": "2026-11-27T12:00:00Z", "why": "new fans", "match": {"feed": "A"}}
+    )
+    assert told(webhook, planned) == []
+    planned.window = None
+    assert told(webhook, planned) == [("DcimFeedLost", "active")]
