@@ -17,8 +17,8 @@ from rackflow import ConfigError
 from rackflow.process.config import StrictModel, check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
-# A ratio's limit beyond this many times the table's (or 1, if that is less) is taken for a percentage: 85 for 0.85 would never alert. Chosen:
-# nobody waits for five times a rating, and no percentage of use is below 5.
+# A ratio's limit beyond this many times the table's (or 1, if that is less) is taken for a percentage: 85 for 0.85 would never alert.
+# Chosen: nobody waits for five times a rating, and no percentage of use is below 5.
 MOST_TIMES: Final = 5.0
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
@@ -98,14 +98,12 @@ def _wrong(name: str, own: ProblemLimits, table: Table) -> Iterator[tuple[tuple[
         if metric not in found:
             yield (*at, "limits", metric), _no_single(found)
     for metric, constant in found.items():
-        path, limit = ("limits", metric), own.limits.get(metric)
-        if limit is None:
-            path, limit = ("limit",), own.limit
+        is_own = metric in own.limits
+        limit = own.limits[metric] if is_own else own.limit
         if limit is not None and metric.endswith("_ratio") and abs(limit) > MOST_TIMES * max(1.0, abs(constant)):
-            yield (
-                (*at, *path),
-                f"{limit:g} is {limit * 100:g} %; {metric} is a ratio, whose limit is {abs(constant):g}: for {limit:g} % write {limit / 100:g}",
-            )
+            is_a_ratio = f"{metric} is a ratio, whose limit is {abs(constant):g}"
+            path = ("limits", metric) if is_own else ("limit",)
+            yield (*at, *path), f"{limit:g} is {limit * 100:g} %; {is_a_ratio}: for {limit:g} % write {limit / 100:g}"
             return
 
 
