@@ -14,6 +14,7 @@ from agent.modbus.seam import ModbusTarget, OddAnswer
 from agent.modbus.tcp import TcpWire
 from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, Answer, GarbageError, Wire
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable, ResolveError
+from rackflow.plural import count_of
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
 from rackflow.recording import RegisterTable
@@ -64,7 +65,7 @@ class ModbusLink:
         answer = await self._ask(request)
         values = answer.values[:count] if function in BIT_FUNCTIONS else answer.values
         if len(values) != count:
-            text = f"sent {len(values)} values instead of {count}"
+            text = f"sent {count_of(len(values), 'value')} instead of {count}"
             error = DeviceProtocolError(text, device=self._name, operation=request.operation)
             error.is_short = len(values) < count
             raise error

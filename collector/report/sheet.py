@@ -14,6 +14,7 @@ from collector.report.rows import Row, Rows
 from collector.report.telemetry import OF_AGENT
 from collector.report.words import NAMES, coverage, shown
 from rackflow.escape import escape_html as escape
+from rackflow.plural import count_of
 
 # Chosen to keep the page printable; all rows are in the CSV file.
 DEVICES_SHOWN = 50
@@ -102,7 +103,7 @@ def _devices(rows: Rows, site: str) -> str:
         )
     heads = "".join(f"<th>{each}</th>" for each in ("answered", "expected", "answered", "not answered", "not received"))
     left = len(devices) - DEVICES_SHOWN
-    more = f'<p class="note">and {left} devices with better values, in the CSV file</p>' if left > 0 else ""
+    more = f'<p class="note">and {count_of(left, "device")} with better values, in the CSV file</p>' if left > 0 else ""
     return (
         '<section class="long"><h2>Polls by device</h2><p class="note">The site, its agents, and its devices, the worst first. '
         "<i>Not answered</i>: the device was polled and did not answer. <i>Not received</i>: nothing of the poll is stored.</p>"

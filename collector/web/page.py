@@ -22,6 +22,7 @@ from collector.web.humanise import duration, quantity
 from collector.web.problems_page import problems_card
 from collector.web.verdict import State, judge
 from rackflow.escape import escape_html as escape
+from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures
 
 # How often the plain page, or the summary in a browser without script, is loaded anew.
@@ -208,7 +209,11 @@ def _device(device: DeviceState, observations: Observations, moment: Moment, out
     counts = _series_counts([each for each in readings if each.series.metric.name == _SERIES])
     readings = [each for each in readings if each.series.metric.name != _SERIES]
     tables = _tables(readings, moment, f"{device.site}/{device.device}", outlets_of)
-    rejected = f'<p class="note">{device.rejected} readings of the last poll rejected</p>' if device.rejected else ""
+    rejected = (
+        f'<p class="note">{count_of(device.rejected, "reading")} of the last poll rejected</p>'
+        if device.rejected
+        else ""
+    )
     return (
         f'<section class="{word}"><h2><span class="state">{word}</span> '
         f"{escape(device.device)} <small>{escape(device.device_class)}</small>{alarms}</h2>"

@@ -102,7 +102,7 @@ MODBUS_FAULTS: dict[str, tuple[Reply, type[DeviceError], str]] = {
         DeviceProtocolError,
         "99",
     ),
-    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "sent 1 values instead of 2"),
+    "fewer registers": (lambda frame: [answer(frame, 1)], DeviceProtocolError, "sent 1 value instead of 2"),
     "more registers": (lambda frame: [answer(frame, 1, 2, 3)], DeviceProtocolError, "sent 3 values instead of 2"),
     "silence": (lambda _: [], DeviceTimeout, "no answer"),
     "wrong transaction": (
