@@ -50,6 +50,11 @@ REMEDIES = (
         "has not answered connect",
         "see whether broker.port is that of an MQTT 5 broker, and whether broker.tls must be set",
     ),
+    # A web server there says "HTTP/1.1 400 Bad Request", whose first octet is no packet that a broker sends.
+    (
+        "sent what is not for a client",
+        "see whether broker.port is that of an MQTT 5 broker: something else answers there",
+    ),
     ("bad user name or password", "check broker.username and broker.password"),
     ("not authorized", "check broker.username and broker.password, and the broker's access list for this account"),
 )

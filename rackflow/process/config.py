@@ -248,7 +248,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         close = difflib.get_close_matches(unknown, _keys_at(model, fault["loc"][:-1]), n=1, cutoff=SAME_SECTION)
         close = close or difflib.get_close_matches(unknown, names, n=1)
         # Known, but not here: naming it as the nearest to itself would help nobody.
-        near = "it belongs to another section, check the indentation" if close == [unknown] else ""
+        near = f"it belongs {_where(unknown, model)}: check the indentation" if close == [unknown] else ""
         near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
         remedy = other_word(unknown, len(fault["loc"])) or near
         return f"{key}: unknown key; {remedy}"
@@ -347,6 +347,25 @@ def _has_secret(annotation: Any, seen: set[Any]) -> bool:  # noqa: ANN401 - any 
     if typing.get_origin(annotation) is Literal:
         return False
     return any(_has_secret(inner, seen) for inner in typing.get_args(annotation))
+
+
+def _where(key: str, model: type[BaseModel]) -> str:
+    """Where a file of this form has a key: at its top level, or in which sections."""
+    if key in {field.alias or name for name, field in model.model_fields.items()}:
+        return "to the top level"
+    # Nearest to the top first; more than three would be no help.
+    sections = sorted(dict.fromkeys(_sections_with(key, model, "", frozenset())), key=lambda each: each.count("."))
+    return f"to {' or '.join(f'`{each}`' for each in sections[:3])}" if sections else "to another section"
+
+
+def _sections_with(key: str, model: type[BaseModel], section: str, above: frozenset[type[BaseModel]]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        shown = field.alias or name
+        if shown == key and section:
+            yield section
+        for inner in models_in(field.annotation):
+            if inner not in above:
+                yield from _sections_with(key, inner, f"{section}.{shown}" if section else shown, above | {inner})
 
 
 def _field_names(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.influxdb import InfluxEngine, InfluxFront
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 
@@ -58,3 +59,19 @@ def test_who_gets_no_connection_logs_what_to_check(
 ) -> None:
     broker = broker.replace("UNUSED", str(free_port())).replace("PORT", str(mosquitto.port))
     assert remedy in complaint(side, text.format(broker=broker, folder=tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(("side", "text"), [("agent", AGENT), ("collector", COLLECTOR)])
+def test_a_web_server_in_place_of_the_broker_is_called_something_else(side: str, text: str, tmp_path: Path) -> None:
+    for folder in ("engine", "front"):
+        (tmp_path / folder).mkdir()
+    # nginx alone: nothing listens where it forwards to.
+    engine = InfluxEngine(tmp_path / "engine")
+    engine.port = free_port()
+    web = InfluxFront(tmp_path / "front", engine)
+    web.start()
+    try:
+        said = complaint(side, text.format(broker=f"{{port: {web.port}}}", folder=tmp_path), tmp_path)
+    finally:
+        web.stop()
+    assert "see whether broker.port is that of an MQTT 5 broker: something else answers there" in said

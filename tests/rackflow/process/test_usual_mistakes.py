@@ -117,10 +117,12 @@ def test_one_key_of_another_command_does_not_make_a_file_another_ones(tmp_path: 
 
 def test_a_key_in_the_wrong_section_is_not_said_to_be_like_itself() -> None:
     text = COLLECTOR + "host: 127.0.0.1\n"
-    with pytest.raises(
-        ConfigError, match=r"c:4: host: unknown key; it belongs to another section, check the indentation"
-    ):
+    with pytest.raises(ConfigError, match=r"c:4: host: unknown key; it belongs to `broker`: check the indentation"):
         check_config(load_yaml_text(text, "c"), CollectorConfig, "c", text)
+    with pytest.raises(ConfigError, match=r"site: unknown key; it belongs to `labels` or `devices.labels`: check"):
+        check_config({"agent": "a", "site": "s", "devices": []}, AgentConfig, "c", "")
+    with pytest.raises(ConfigError, match=r"broker.outbox: unknown key; it belongs to the top level"):
+        check_config({"agent": "a", "broker": {"outbox": {}}, "devices": []}, AgentConfig, "c", "")
 
 
 def test_a_recording_that_powershell_wrote_is_named_as_what_it_is(tmp_path: Path) -> None:
