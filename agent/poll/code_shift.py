@@ -84,7 +84,7 @@ class CodeShift:
         if not self._columns:
             return
         self._values[poll] = readings.values
-        # Next to never, and to look at each code at each poll would cost 2 % of a poll of a strip.
+        # Nearly every poll ends here: a code that the profile does not know is `state` already, and without one there is no sign.
         if not self._suspected and "state" not in readings.bad.values():
             return
         for column in self._columns.get(poll, ()):

@@ -89,7 +89,10 @@ class Outbox(Protocol):
         """
 
     def resume(self, topic: str, which: Which) -> None:
-        """Hand out held messages of a topic again, as the next of the backlog."""
+        """Hand out held messages of a topic again, as the next of the backlog, in order.
+
+        An outbox on disk hands out first what is not on disk yet, which are the newest, put within the last fraction of a second.
+        """
 
     def rewind(self) -> None:
         """The connection broke: messages in flight or waiting become backlog, and messages put from now on go first.
