@@ -60,7 +60,6 @@ from collector.web import (
     render_steps,
 )
 from rackflow import ConfigError, RackflowError
-from rackflow.plural import count_of
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.files import check_regular
 from rackflow.process.gc_pauses import bound_gc_pauses
@@ -175,10 +174,7 @@ class Collector:
         still_s = self._still.update(self._writer.durable, now_s, expected=bool(waiting) and not refusing)
         # A write to the store that is on its way may take its whole timeout before it counts as a fault.
         limit_s = STANDSTILL_S + self._config.store.timeout_s
-        if still_s <= limit_s:
-            return ""
-        # "1 message waits", "2 messages wait"
-        return f"{count_of(waiting, 'message')} wait{'s' if waiting == 1 else ''}, and none was made durable for {limit_s:g} s"
+        return f"messages waiting: {waiting}; none was made durable for {limit_s:g} s" if still_s > limit_s else ""
 
     async def run(
         self, on_listening: Callable[[str], None] | None = None, on_started: Callable[[], None] = lambda: None

@@ -67,7 +67,7 @@ async def test_messages_that_nobody_handles_are_a_standstill_and_a_store_that_fa
             await publish(client, batch())
             await eventually(lambda: collector.stats().points_waiting > 0, "a message waits")
             assert [collector.standstill(now_s + after_s) for after_s in (0, 61)] == ["", ""]
-            assert collector.standstill(now_s + 63) == "1 message waits, and none was made durable for 62 s"
+            assert collector.standstill(now_s + 63) == "messages waiting: 1; none was made durable for 62 s"
             await it.fault("store")
             assert collector.standstill(now_s + 64) == ""
 
