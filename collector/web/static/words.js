@@ -42,9 +42,10 @@ export class Words {
     return this.has(key) ? this.say(key, this._worded(short(problem.labels))) : problem.summary;
   }
 
-  /** French has a blank before these signs, at which no line may end. */
+  /** No line may end between a number and its unit; nor in French at the blank before these signs. */
   _typeset(text) {
-    return this.language === "fr" ? text.replace(/ (?=[;:!?])/g, "\u00a0") : text;
+    const kept = withUnits(text);
+    return this.language === "fr" ? kept.replace(/ (?=[;:!?])/g, "\u00a0") : kept;
   }
 
   _worded(labels) {
@@ -58,10 +59,15 @@ export class Words {
   }
 }
 
+/** A text with no-break spaces between numbers, or what stands for one, and units. */
+function withUnits(text) {
+  return text.replace(/([\d}]) (?=(?:°C|L\/min|kWh?|W|V|A|K|k?Pa|bar|Hz|s|min|h|%)(?![\p{L}\d]))/gu, "$1\u00a0");
+}
+
 /** A description without what is shown beside it: where the sensor is, the limit and who states it, the racks. */
 function own({ description, whereabouts }) {
   const text = description.replace(/ Racks: [^.]*\.$/, "").replace(/ Limit: [^()]* \([a-z ]+\)\.$/, "");
-  return whereabouts ? text.replace(` Sensor: ${whereabouts}.`, "") : text;
+  return withUnits(whereabouts ? text.replace(` Sensor: ${whereabouts}.`, "") : text);
 }
 
 /** Put parameters into a text; `value` formats `{value:…}`. */

@@ -13,7 +13,21 @@ from tests.collector.web.page.hall import EVIL, Hall
 from tests.collector.web.page.test_in_chromium import files_of
 from tests.servers.chromium import Browser
 
-MODULES = ("api", "device", "dom", "floor", "format", "head", "links", "marks", "merge", "problems", "stream", "words")
+MODULES = (
+    "api",
+    "device",
+    "dom",
+    "floor",
+    "format",
+    "head",
+    "links",
+    "marks",
+    "merge",
+    "problems",
+    "problems_fr",
+    "stream",
+    "words",
+)
 NOW = "const now = Date.parse('2026-11-26T12:00:00Z');"
 # A page with what a test puts into it: `site` and `problems` as the API gives them.
 PAGE = (
@@ -258,6 +272,23 @@ def test_french_is_french_to_the_last_sentence(ask: Ask) -> None:
     assert "Check the breaker" not in text
     plural = "return [0, 1, 2].map((n) => new words.Words('fr').say('devices.count', { n }))"
     assert ask(plural) == ["0 équipement", "1 équipement", "2 équipements"]
+
+
+def test_no_line_ends_between_a_number_and_its_unit_in_any_sentence(ask: Ask) -> None:
+    """Of the page's own tables and of the collector's descriptions."""
+    own = "problem({ name: 'Other', description: 'Supply at 47.5 °C for 20 s, 3 sensors.', value: 47.5 })"
+    assert ask(f"return new words.Words('en').problemText({own}, new format.Format('en', 'UTC'))") == (
+        "Supply at 47.5\u00a0°C for 20\u00a0s, 3 sensors."
+    )
+    texts = ask(
+        """const found = [], spaces = /[0-9] (°C|L[/]min|kW|W|V|K|Pa|s|min)(?![a-zà-ÿ0-9'])/;
+      for (const name of Object.keys(problems_fr.descriptions)) {
+        found.push(new words.Words('fr').problemText(problem({ name }), new format.Format('fr', 'UTC')));
+      }
+      return [found.length, found.filter((text) => spaces.test(text))];"""
+    )
+    assert texts[0] > 100
+    assert texts[1] == []
 
 
 def test_a_text_is_never_markup_and_a_runbook_never_a_script(ask: Ask) -> None:
