@@ -13,7 +13,7 @@ import pytest
 
 from collector.ledger import accounts, read_snapshot
 from rackflow.errors import ConfigError
-from rackflow.process.broker import Broker
+from rackflow.process.broker import Broker, remedy_for
 from rackflow.process.mqtt import BrokerError
 from tests.agent.running import Devices
 from tests.agent.running import config_for as agent_config_for
@@ -182,8 +182,27 @@ async def test_a_renewed_certificate_works_and_so_does_the_one_before(broker: De
             await use(agent(broker, certificate))
 
 
-@pytest.mark.parametrize("pretender", ["foreign authority", "agent's certificate", "other name"])
-async def test_agents_refuse_a_broker_that_is_not_theirs(tmp_path: Path, pretender: str) -> None:
+def make_expired(pki: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate of the broker that was made ten days ago for one day."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    with monkeypatch.context() as then:
+        then.setenv("LD_PRELOAD", str(library))
+        then.setenv("FAKETIME", "-10d")
+        make_certificates(pki, "broker", "localhost", "127.0.0.1", days=1)
+
+
+@pytest.mark.parametrize(
+    ("pretender", "remedy"),
+    [
+        ("foreign authority", "set broker.ca_file to the authority of the broker's certificate"),
+        ("agent's certificate", "a certificate that is not for a server"),
+        ("other name", "set broker.host to a name or address that the broker's certificate has"),
+        ("expired", "renew the broker's certificate, or set this machine's clock"),
+    ],
+)
+async def test_agents_refuse_a_broker_that_is_not_theirs_and_say_what_to_do(
+    tmp_path: Path, pretender: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pki = new_pki(tmp_path / "pki")
     authority = pki / "ca.crt"
     if pretender == "foreign authority":
@@ -191,6 +210,8 @@ async def test_agents_refuse_a_broker_that_is_not_theirs(tmp_path: Path, pretend
     elif pretender == "agent's certificate":
         for suffix in ("crt", "key"):
             (pki / f"broker.{suffix}").write_bytes((pki / "agents" / "cas1" / f"gw-1.{suffix}").read_bytes())
+    elif pretender == "expired":
+        make_expired(pki, monkeypatch)
     else:
         make_certificates(pki, "broker", "broker.example", "192.0.2.1")
     with DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki).serving() as server:
@@ -198,6 +219,7 @@ async def test_agents_refuse_a_broker_that_is_not_theirs(tmp_path: Path, pretend
         with pytest.raises(BrokerError) as refusal:
             await use(settings)
     assert "certificate verify failed" in str(refusal.value)
+    assert remedy in remedy_for(str(refusal.value)), refusal.value
 
 
 async def test_agent_and_collector_work_with_the_shipped_files(broker: DeployedBroker, tmp_path: Path) -> None:

@@ -41,10 +41,18 @@ REMEDIES = (
     ("no connection within", "check broker.host and broker.port, and that no firewall drops packets on the way"),
     ("no route to host", "check broker.host, and this machine's route to it"),
     ("network is unreachable", "check broker.host, and this machine's network"),
+    # OpenSSL's reasons (X509_verify_cert_error_string) stand behind "certificate verify failed". The general one is the last.
+    ("certificate has expired", "renew the broker's certificate, or set this machine's clock"),
     (
-        "certificate verify failed",
-        "set broker.ca_file to the authority of the broker's certificate, and broker.host to its name",
+        "certificate is not yet valid",
+        "set this machine's clock, or that of the machine that made the broker's certificate",
     ),
+    (
+        "mismatch, certificate is not valid for",
+        "set broker.host to a name or address that the broker's certificate has",
+    ),
+    ("certificate purpose", "the broker shows a certificate that is not for a server: correct its certfile"),
+    ("certificate verify failed", "set broker.ca_file to the authority of the broker's certificate"),
     ("wrong_version_number", "this port does not speak TLS: set broker.tls: false, or broker.port to its port for TLS"),
     (
         "has not answered connect",
