@@ -351,7 +351,7 @@ def _has_secret(annotation: Any, seen: set[Any]) -> bool:  # noqa: ANN401 - any 
 
 def _where(key: str, model: type[BaseModel]) -> str:
     """Where a file of this form has a key: at its top level, or in which sections."""
-    if key in {field.alias or name for name, field in model.model_fields.items()}:
+    if key in _keys_at(model, ()):
         return "to the top level"
     # Nearest to the top first; more than three would be no help.
     sections = sorted(dict.fromkeys(_sections_with(key, model, "", frozenset())), key=lambda each: each.count("."))
