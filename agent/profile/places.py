@@ -212,8 +212,9 @@ class When(Cell):
     """It also holds where the device has no such cell."""
     # Chosen; a line has three voltages, and each of them costs an object a minute while the line is not there.
     alive: Annotated[list[Register | Oid], Field(max_length=8)] = Field(default_factory=list)
-    """In place of a cell: columns of the same row, instances (in tables those that end in 0), or registers, of which one has measured
-    something; with `between`, of which one has held a number in there, as for a scale that only a live line shows.
+    """In place of a cell: columns of the same row, instances (in tables those that end in 0), or registers (of a long number
+    all), of which one has measured something; with `between`, of which one has held a number in there, as for a scale that only a live
+    line shows.
     """
     never: bool = False
     """With `alive`: it holds as long as none of the cells has measured anything."""

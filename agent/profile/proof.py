@@ -24,6 +24,7 @@ from agent.profile.places import (
     When,
 )
 from agent.profile.quantity import QUANTITY_UNITS
+from agent.profile.registers import watched_places
 from agent.profile.schema import IdentitySource, Part, Point, Profile, Source, Table
 from rackflow.catalogue import Metric, catalogue
 from rackflow.fluids import fluid_hint, fluid_of
@@ -51,6 +52,9 @@ _UNSTEADY = (
     "the cell is that of {name}, which changes while the device works, and an outage would plan the device anew; "
     "name it in `alive` or `lines`, which hold once it has measured something"
 )
+# A unit may send the words of its numbers in another order, and the first word of most is then 0: the part would not be there at all,
+# rather than be read as `decode`.
+_HALF = "a number of several registers begins at {first}; name all of them, {words}, of which any may be the one that is not 0"
 # What Rackflow itself says of a device.
 _OWN = frozenset(
     f"dcim_device_{name}"
@@ -73,6 +77,7 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
     """Everything that is wrong with a profile. `places` are its own points and those that it extends, written out."""
     yield from _head_faults(profile)
     measured = _measured_places(places)
+    widths = _long_registers(places)
     for path, table, point in places:
         if table and profile.protocol == "modbus":
             continue  # told of the table as a whole
@@ -86,6 +91,8 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
         for condition in (*point.when, *(table.when if table else ())):
             if name := _rests_on(condition, measured):
                 yield path, f"{place}: when: {_UNSTEADY.format(name=name)}"
+            if words := _words_left_out(condition, widths):
+                yield path, f"{place}: when: alive: {_HALF.format(first=words[0], words=words)}"
     # A profile that extends another claims series of its base on purpose, to override them.
     if not profile.extends:
         yield from _overlaps(places)
@@ -122,6 +129,23 @@ def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
     # An instance of a column is measured, too; a column is the longest beginning of it.
     beginnings = (place.rsplit(".", parts)[0] for parts in range(min(place.count(".") + 1, 4)))
     return "" if is_presence or not place else next((measured[each] for each in beginnings if each in measured), "")
+
+
+def _long_registers(places: list[PointPlace]) -> dict[str, int]:
+    """Where numbers of several registers begin, with how many they have."""
+    parts = (part for _, _, point in places for source in point.sources() for part in source.parts())
+    long = ((part, words_of(part.type, None)) for part in parts if part.register_ is not None and part.type)
+    return {_written(part): words for part, words in long if words > 1}
+
+
+def _words_left_out(condition: When, widths: Mapping[str, int]) -> list[int]:
+    """The registers of a number of several that `alive` names only in part."""
+    for each in (each for each in watched_places(condition) if isinstance(each, Place)):
+        first = each.register_ or 0
+        words = list(range(first, first + widths.get(_written(each), 1)))
+        if not set(words) <= set(condition.alive):
+            return words
+    return []
 
 
 def _head_faults(profile: Profile) -> Iterator[Fault]:

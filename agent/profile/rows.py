@@ -158,13 +158,13 @@ class Row:
     def _lacks(self, condition: When) -> bool:
         if not condition.watched():
             return condition.column is not None and self.code(condition) is None
-        # Of Modbus too: a register that the unit refuses says nothing about the line, whose other registers may answer.
-        refs = [
-            ref
-            for place, ref in zip(condition.watched(), watched_refs(condition, self.index), strict=True)
-            if isinstance(place, int) or (self.index and not is_instance(place))
-        ]
-        return bool(refs) and all(self.cells.get(ref) is None for ref in refs)
+        places = list(zip(condition.watched(), watched_refs(condition, self.index), strict=True))
+        # A register that the unit refuses may be the one that would show the line: half of a number, whose other half is 0.
+        registers = [ref for place, ref in places if isinstance(place, int)]
+        refs = [ref for place, ref in places if isinstance(place, str) and self.index and not is_instance(place)]
+        return any(self.cells.get(ref) is None for ref in registers) or (
+            bool(refs) and all(self.cells.get(ref) is None for ref in refs)
+        )
 
     def was_in_use(self, condition: When) -> bool:
         """Whether one of the cells of `alive` or `lines` was ever in use, so that the condition holds for good."""
