@@ -103,7 +103,7 @@ export const descriptions = {
   DcimMessagesMissing: "{value:g} messages de l'agent {agent} n'ont été ni enregistrés ni abandonnés avec une raison. La commande rackflow-collector ledger dit lesquels.",
   DcimAgentOutboxFilling: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Vérifiez le collecteur, le broker et la liaison entre eux.",
   DcimAgentOutboxAlmostFull: "L'agent {agent} garde des messages qu'aucun collecteur n'a enregistrés, et {value:%} de sa file est occupée. Au-delà, les plus anciens sont perdus.",
-  DcimAgentCloned: "L'agent {agent} tourne deux fois, et les mesures de ses équipements vont et viennent. Arrêtez ou renommez l'un des deux ; le journal du collecteur nomme les deux machines.",
+  DcimAgentCloned: "L'agent {agent} tourne deux fois, et les mesures de ses équipements vont et viennent. Arrêtez ou renommez l'un des deux ; le journal du collecteur nomme les deux machines. Le problème reste signalé un quart d'heure de plus.",
   DcimAgentOverBudget: "L'agent {agent} a plus de séries que son budget ne permet : des mesures de certains équipements ne sont ni montrées ni enregistrées. Relevez budgets.series et budgets.bytes du collecteur, ou cherchez un équipement qui invente des étiquettes.",
   DcimDeviceContested: "L'agent {agent} publie au sujet de {device}, qui appartient à un autre agent ; ses messages sont refusés. Retirez l'équipement à l'un des deux, ou nommez son propriétaire.",
   DcimCollectorPartFailing: "La partie {part} du collecteur {instance} échoue ou se bloque ; ce qu'elle montre est inconnu ou manque. Les mesures sont reçues et enregistrées malgré tout. Le journal du collecteur dit pourquoi.",
