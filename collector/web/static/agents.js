@@ -2,11 +2,12 @@
 
 import { h } from "./dom.js";
 import { absent, columns, heading } from "./details.js";
+import { instant } from "./format.js";
 import { linkTo } from "./links.js";
 import { SIGNS, why } from "./marks.js";
 
 const SIGN_OF = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertain };
-const COLUMNS = ["agent", "state", "lag", "backlog", "ledger", "clock", "devices", "version"];
+const COLUMNS = ["agent", "state", "heard", "lag", "backlog", "ledger", "clock", "devices", "version"];
 
 export function agentsView(page) {
   const { asked, agents, words } = page;
@@ -24,9 +25,17 @@ function count(number) {
   return typeof number === "object" ? Object.values(number ?? {}).reduce((sum, each) => sum + each, 0) : (number ?? 0);
 }
 
-function row(agent, { words, format }) {
+/** Why most of its devices are not observed. */
+function cause(agent) {
+  return Object.entries(agent.unobserved ?? {}).reduce((most, each) => (each[1] > (most?.[1] ?? 0) ? each : most), null)?.[0];
+}
+
+function row(agent, { words, format, now }) {
   const { ledger } = agent;
-  const observed = agent.devices - Object.values(agent.unobserved ?? {}).reduce((sum, n) => sum + n, 0);
+  const observed = agent.devices - count(agent.unobserved);
+  const heard = agent.last_message == null ? null : Math.max(0, Math.round((now - instant(agent.last_message)) / 1000));
+  // How late its messages come is known of one that sends some.
+  const lag = agent.state === "up" ? agent.lag_seconds : null;
   const account = ledger && [
     words.say("agents.stored", { stored: format.number(ledger.stored), produced: format.number(ledger.produced) }),
     ...[["missing", count(ledger.missing)], ["dropped", count(ledger.dropped)], ["waiting", count(ledger.in_flight)]]
@@ -35,9 +44,10 @@ function row(agent, { words, format }) {
   return h("tr", { key: agent.id, class: agent.state, "data-agent": agent.id },
     h("td", null, agent.id, agent.hostname ? h("span", { class: "dim" }, ` ${agent.hostname}`) : null),
     h("td", null, h("span", { class: `state ${agent.state}` }, h("span", { "aria-hidden": "true" }, SIGN_OF[agent.state]), " ", words.say(`state.${agent.state}`)),
-      agent.cause ? h("span", { class: "dim" }, ` ${why({ cause: agent.cause, agent: agent.id }, words)}`) : null,
+      agent.state !== "up" && cause(agent) ? h("span", { class: "dim" }, ` ${why({ cause: cause(agent), agent: agent.id }, words)}`) : null,
       agent.is_cloned ? h("strong", null, ` ${words.say("problem.DcimAgentCloned", { agent: agent.id })}`) : null),
-    h("td", { class: "number" }, agent.lag_seconds == null ? "?" : format.duration(agent.lag_seconds)),
+    h("td", { class: "number" }, heard == null ? "?" : words.say("agents.heard", { age: format.duration(heard) })),
+    h("td", { class: "number" }, lag == null ? "?" : format.duration(lag)),
     h("td", { class: "number" }, agent.backlog_messages == null ? "?" : format.number(agent.backlog_messages)),
     h("td", null, account || words.say("head.ledger.unknown")),
     h("td", { class: "number" }, agent.clock_offset_seconds == null ? "?" : words.say("agents.behind", { seconds: format.duration(agent.clock_offset_seconds) })),

@@ -152,7 +152,7 @@ function figureText({ metric, value, unit }, words, format) {
   return metric.includes("_survives_") ? words.say(value ? "answer.yes" : "answer.no") : format.quantity(value, unit);
 }
 
-const NUMBERS = new Set(["value", "age", "lag", "backlog", "clock", "devices"]);
+const NUMBERS = new Set(["value", "age", "heard", "lag", "backlog", "clock", "devices"]);
 
 /** Heads of columns; those above numbers stand to the right as these do. */
 export function columns(names, words) {

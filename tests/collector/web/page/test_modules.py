@@ -14,6 +14,7 @@ from tests.collector.web.page.test_in_chromium import files_of
 from tests.servers.chromium import Browser
 
 MODULES = (
+    "agents",
     "api",
     "device",
     "dom",
@@ -129,6 +130,29 @@ def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
         )
         assert said in text
         assert "? of 0" not in text
+
+
+def test_how_long_an_agent_was_not_heard_counts_on_without_messages_and_its_old_lag_is_not_shown(ask: Ask) -> None:
+    agent = {
+        "id": "gw-1",
+        "state": "up",
+        "devices": 3,
+        "unobserved": {},
+        "last_message": "2026-11-26T11:59:58Z",
+        "lag_seconds": 0.25,
+    }
+    lost = {**agent, "state": "unknown", "unobserved": {"starting": 1, "broker": 2}}
+
+    def row(agent: dict[str, object], later_s: int) -> list[str]:
+        more = f"{{ ...make(), now: now + {later_s * 1000}, agents: {json.dumps({'items': {'gw-1': agent}})} }}"
+        cells = f"shown(dom.h('div', null, agents.agentsView({more}))).querySelectorAll('td')"
+        return list(ask(f"return [...{cells}].map((cell) => cell.textContent)"))
+
+    assert row(agent, 0)[1:4] == ["✓ up", "2\u00a0s ago", "250\u00a0ms"]
+    assert row(agent, 40)[2] == "42\u00a0s ago"
+    state, heard, lag = row(lost, 60)[1:4]
+    assert state == "? not observed the collector has no connection to the broker"
+    assert (heard, lag) == ("62\u00a0s ago", "?")
 
 
 def column(ask: Ask, problems: str, more: str = "") -> str:
