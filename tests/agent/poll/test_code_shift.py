@@ -101,6 +101,14 @@ async def test_a_profile_that_knows_the_code_keeps_the_column(absent: str) -> No
     assert states(await read(strip(FROM_1, absent=absent), 0, 1, 1, amperes=(1, 1, 1)))[1:3] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("codes", ["{1: 1, 4: 0}", "{4: 1, 5: 0}", "{8: 1, 16: 0}"])
+async def test_codes_that_are_no_count_cost_nothing_but_the_row_with_another_one(codes: str) -> None:
+    """Flags, and codes of a list of which the profile has some: 0 among them proves no other count."""
+    on = int(codes[1])
+    found = states(await read(strip(codes), 0, on, on, amperes=(1, 1, 1)))
+    assert found[:3] == ["state", 1.0, 1.0]
+
+
 async def test_a_column_stays_rejected_when_no_row_has_the_sign_until_one_has_the_proof() -> None:
     peer = MemorySnmp({**cells(0, 1, amperes=(3, 0))})
     device = poller(strip(FROM_1), peer)

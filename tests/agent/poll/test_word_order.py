@@ -50,6 +50,37 @@ async def test_words_in_another_order_than_the_profile_says_are_no_reading(
     assert rejected > 250
 
 
+async def test_numbers_of_one_register_are_read_as_before() -> None:
+    usual = await read("carlo-gavazzi-em300")
+    found = await read("carlo-gavazzi-em300", reordered("carlo-gavazzi-em300", words_swapped))
+    assert found.values.items() <= usual.values.items()
+    assert {key.partition("{")[0] for key in found.values} == {
+        "dcim_meter_frequency_hertz",
+        "dcim_meter_phase_power_factor_ratio",
+        "dcim_meter_power_factor_ratio",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "words"),
+    [
+        ("siemens-pac4200", "float64", [0x7FF8, 0, 0, 1]),
+        ("eastron-sdm630", "float32", [0x7FC0, 1]),
+    ],
+)
+async def test_numbers_that_stand_for_no_reading_show_no_order(name: str, kind: str, words: list[int]) -> None:
+    """With their words in another order they could be numbers."""
+    marks = {
+        (each.table, each.address + at): word
+        for each in long_numbers(name)
+        if each.kind == kind
+        for at, word in enumerate(words)
+    }
+    usual, found = await read(name), await read(name, VariedUnit(MAPS[name], marks))
+    assert found.values.items() <= usual.values.items()
+    assert set(found.bad.values()) == {"null"}
+
+
 async def test_an_order_that_is_chosen_while_the_unit_is_polled_costs_no_wrong_reading_and_can_be_chosen_back() -> None:
     served = MAPS["eastron-sdm630"]
     unit = VariedUnit(served)
