@@ -23,6 +23,7 @@ PART = ClassPlan((), ("a",), rests={"a": ("scale",)})
         (-100, -150, False),
         ("23.5", "24.0", False),
         ("2.35", "23.5", True),
+        ("0.4", "1.4", False),  # one count of one that says so in a text
     ],
 )
 def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
@@ -33,6 +34,14 @@ def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
     jumps = Jumps()
     jumps.begin({"a": before})
     assert jumps.suspects(PART, {"a": now}) == ({"a": ("scale",)} if is_asked else {})
+
+
+@pytest.mark.parametrize("first", [100, 101])
+def test_a_number_that_stays_or_changes_a_little_hides_no_jump_behind_it(first: int) -> None:
+    jumps = Jumps()
+    jumps.begin({"a": 100, "b": 100})
+    part = ClassPlan((), ("a", "b"), rests={"a": ("scale.1",), "b": ("scale.2",)})
+    assert jumps.suspects(part, {"a": first, "b": 1000}) == {"b": ("scale.2",)}
 
 
 def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -> None:

@@ -89,6 +89,30 @@ def test_a_power_of_ten_between_power_and_volts_times_amperes_costs_both(
     assert rejected(plan_of(), ("normal", values)) == ({AMPERES, *power} if lost else set())
 
 
+@pytest.mark.parametrize(
+    ("line", "power", "labels"),
+    [
+        ("pdu_phase", "pdu_phase", "phase: L1"),
+        ("pdu_bank", "pdu_bank", "bank: '1'"),
+        ("pdu_outlet", "pdu_outlet", "outlet: '1'"),
+        ("ups_output", "ups_output", "phase: L1"),
+        ("ups_input", "ups_input", "phase: L1"),
+        ("meter", "meter_phase", "role: other, phase: L1"),
+    ],
+)
+def test_each_kind_of_line_is_checked(line: str, power: str, labels: str) -> None:
+    names = (f"{line}_voltage_volts", f"{line}_current_amperes", f"{power}_power_watts")
+    points = "".join(
+        f"  - {{metric: dcim_{name}, labels: {{{labels}}}, oid: {ROOT}.{at}.0, unit: {unit}, poll: normal}}\n"
+        for at, (name, unit) in enumerate(zip(names, ("volt", "ampere", "watt"), strict=True))
+    )
+    head = HEAD.replace("class: pdu", f"class: {line.partition('_')[0]}")
+    text = f"{head}protocol: snmp\nrecognise: {{probes: [{ROOT}.1.0]}}\npoints:\n{points}"
+    plan = plan_device(parse_profile(text, "strip.yaml"), {}, {}, None)
+    volts, amperes, watts = (slot.key for part in plan.classes.values() for slot in part.slots)
+    assert rejected(plan, ("normal", {volts: 230.0, amperes: 327.0, watts: 1100.0})) == {amperes, watts}
+
+
 def test_a_voltage_of_another_poll_class_is_kept_and_one_that_is_gone_bounds_nothing() -> None:
     wrong = {AMPERES: 16.0, VA: 370.0}
     plan = plan_of(volts_poll="slow")
