@@ -40,6 +40,7 @@ STEPS: Mapping[str, Sequence[Step]] = {
     "celsius": (Step(0, 1, "degC"),),
     "pascals": (Step(0, 1, "Pa"), Step(1e3, 1e-3, "kPa")),
     "cubic_meters_per_second": (Step(0, 60_000, "L/min"),),
+    "cubic_meters_per_joule": (Step(0, 6e7, "L/min/kW"),),
     "cubic_meters": (Step(0, 1, "m3"),),
     "seconds": (Step(0, 1, "s"), Step(120, 1 / 60, "min"), Step(7200, 1 / 3600, "h"), Step(172_800, 1 / 86_400, "d")),
     "meters": (Step(0, 1, "m"),),

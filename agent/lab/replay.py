@@ -76,9 +76,10 @@ async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readin
     """Open the device and poll each of its classes once. Raises DeviceError, also for what nobody foresaw."""
     with contained("", "read"):
         identified = await poller.open()
-        # Polling each class once gives what a live device would publish within its longest interval.
+        # Polling each class once gives what a live device would publish within its longest interval. `inventory` first: how many series
+        # are present is counted with the last of the others (agent/poll/series_count.py).
         everything = Readings()
-        for poll_class in POLL_SECONDS:
+        for poll_class in sorted(POLL_SECONDS, key=lambda each: each != "inventory"):
             if poll_class in identified.poll_classes:
                 part = await poller.poll(poll_class, now)
                 everything.values |= part.values

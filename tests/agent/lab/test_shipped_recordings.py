@@ -1,6 +1,7 @@
 """The recordings that come with the project, read as their family: golden readings that need nothing from outside."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ def replayed(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert document["bad"] == {}
     assert document["values"].pop(BOOT) > 0
     return document
+
+
+@pytest.mark.parametrize("name", ["apc-ups", "rfc1628-ups", "apc-rpdu2"])
+def test_a_person_sees_how_many_of_the_planned_series_are_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(RECORDINGS / f"{name}.snmprec")]) == 0
+    found = re.search(r"^series +([0-9]+) planned, ([0-9]+) present", capsys.readouterr().out, re.MULTILINE)
+    assert found is not None
+    assert found[1] == found[2] != "0"
 
 
 def test_apc_ups(capsys: pytest.CaptureFixture[str]) -> None:
