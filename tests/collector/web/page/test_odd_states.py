@@ -8,6 +8,7 @@ from tests.collector.web.page.hall import EVIL, CollectorProcess, Device, Hall, 
 from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
 from tests.collector.web.page.test_in_chromium import WELL, files_of
 from tests.servers.chromium import Browser
+from tests.servers.waiting import wait_until
 from tests.servers.web import answers
 
 # Labels are names of at most 64 plain characters. Free text is what a device says of itself: the other direction of writing, a sign of
@@ -28,6 +29,11 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, played: Hall) -> Iterator[Co
     collector.stop()
 
 
+def known(collector: CollectorProcess, site: str) -> None:
+    """Wait until it has heard of the site: a page that asks before is told that there is none, and asks again."""
+    wait_until(lambda: answers(f"{collector.url}/api/v1/site?site={site}"), f"a message of {site}")
+
+
 def one_device(site: str, rack: str) -> dict[str, Device]:
     """A rack PDU and nothing else."""
     labels = {"site": site, "room": "r", "rack": rack, "feed": "A"}
@@ -43,6 +49,7 @@ def test_a_collector_that_has_heard_nothing_says_so_and_the_first_odd_device_is_
         assert page.ask(SHOWN_KIND) == "unknown"
         assert page.ask("document.querySelectorAll('.verdict.ok, td.yes, .state.up').length") == 0
         with PlayedAgent(played.broker_port, "odd", one_device("odd", ODD_RACK)).playing():
+            known(fresh, "odd")
             page.open(f"{fresh.url}/?site=odd")
             page.wait(ARRIVED, "the one rack")
             assert page.ask(TOO_WIDE) == 0
@@ -52,6 +59,7 @@ def test_a_collector_that_has_heard_nothing_says_so_and_the_first_odd_device_is_
             page.wait("document.querySelector('.facts')?.innerText.includes('onerror')", "the model")
             assert (page.ask("document.querySelectorAll('img').length"), page.ask(TOO_WIDE)) == (0, 0)
             with PlayedAgent(played.broker_port, "odd-2", one_device("odd-2", "k1")).playing():
+                known(fresh, "odd-2")
                 page.open(f"{fresh.url}/?site=odd-2")
                 page.wait("document.querySelector('[data-rack=k1]') !== null", "the other site's rack")
                 page.wait("document.querySelectorAll('#choose-site option').length === 2", "a choice of sites")
