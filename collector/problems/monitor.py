@@ -116,6 +116,9 @@ class Monitor:
         """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[SubjectKey] = set()
+        """Agents, sites and the like that were evaluated since the last sweep."""
+        self._was_there: set[SubjectKey] = set()
+        """Those that were evaluated at any time since the start, until they are gone."""
         self._of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
         """The figures of the last cycle by site, and the subject that was made of them."""
         self._evaluated_at: dict[tuple[str, str], float] = {}
@@ -315,6 +318,7 @@ class Monitor:
 
     def _attempt(self, key: SubjectKey, subject: Subject, now: float) -> None:
         self._known.add(key)
+        self._was_there.add(key)
         self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> bool:
@@ -357,7 +361,7 @@ class Monitor:
                 key[0] in ("figures", "agent") and key not in self._known
             ):
                 # After a start, what is not there yet is not gone.
-                was_there = key[1:] in self._evaluated_at
+                was_there = key in self._was_there or (key[0] == "device" and key[1:] in self._evaluated_at)
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
         self._feed_reserve.keep(present_devices)
@@ -365,6 +369,7 @@ class Monitor:
         self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._evaluated_at.keys() - names:
             del self._evaluated_at[gone]
+        self._was_there &= self._known
         self._known.clear()
 
     async def load(self) -> None:

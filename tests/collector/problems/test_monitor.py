@@ -122,6 +122,37 @@ async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_
     assert after.told() == ["cdu-07"], "it goes on until its readings are there"
 
 
+async def test_after_a_restart_the_problems_of_an_agent_that_is_forgotten_end_as_those_of_a_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was heard of, so its readings are not waited for."""
+
+    def down(site: Site) -> bool:
+        site.monitor.evaluate()
+        return "DcimAgentDown" in {each.problem.name for each in site.monitor.tracker.active()}
+
+    path = tmp_path / "problems.json"
+    before = Site(path)
+    before.latest.apply_status(status(online=False), before.now)
+    assert not down(before)
+    before.now += 11.0
+    assert down(before)
+    async with kept(before, monkeypatch):
+        await eventually(path.exists, "it is saved")
+    heard, unheard = Site(path), Site(path)
+    for after in heard, unheard:
+        await after.monitor.load()
+    heard.latest.apply_status(status(), heard.now)
+    heard.latest.note_disconnected(heard.now)  # so nobody knows whether it is up
+    heard.monitor.evaluate()
+    heard.latest.remove_agent("cas1", "gw-3")
+    for after in heard, unheard:
+        assert down(after)
+        after.now += KEEP_S + 1.0
+    assert not down(heard)
+    assert down(unheard), "what is not there yet is not gone"
+
+
 async def test_what_ended_while_the_disk_refused_is_written_when_it_takes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
