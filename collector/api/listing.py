@@ -33,7 +33,10 @@ class Wanted:
 
 
 def device_list(scene: Scene, wanted: Wanted, page: Page) -> Generator[None, None, DeviceList]:
-    """One page of the devices of a site, those of the site file that were never heard of included. Yields after each device."""
+    """One page of the devices of a site, those of the site file that were never heard of included. Yields after each device.
+
+    Panels of which nothing was heard are left out: most have no meter, and nobody waits for theirs.
+    """
     items: list[DeviceSummary] = []
     total, more = 0, False
     for name in sorted(scene.layout.places):
@@ -64,6 +67,8 @@ def _matching(scene: Scene, name: str, wanted: Wanted) -> DeviceSummary | None:
     device = scene.device(name)
     document = device.document if device is not None else None
     agent = device.agent if device is not None else ""
+    if device is None and scene.layout.file is not None and name in scene.layout.file.panels:
+        return None
     if (wanted.rack and place.get("rack") != wanted.rack) or (wanted.room and place.get("room") != wanted.room):
         return None
     if wanted.agent and agent != wanted.agent:

@@ -62,6 +62,8 @@ def test_devices_that_were_never_heard_of_are_named_and_panels_are_not() -> None
     devices = shown.get("site")["devices"]
     assert devices["never_heard"] == len(devices["never_heard_ids"]) > 0
     assert not set(devices["never_heard_ids"]) & {*hall().panels, "pdu-a1-a", "ups-a1"}
+    # The way from the count leads to as many.
+    assert shown.get("devices", limit="1000")["total"] == devices["known"] + devices["never_heard"]
 
 
 def test_readings_of_a_device_that_fell_silent_are_missed_for_as_long_as_it_is() -> None:
