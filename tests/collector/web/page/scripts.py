@@ -34,6 +34,10 @@ SMALL_TARGETS = """[...document.querySelectorAll('button, select, input, .rack, 
   .map((e) => [e.getBoundingClientRect(), e]).filter(([r]) => r.height < 24 || r.width < 24)
   .map(([r, e]) => `${e.outerHTML.slice(0, 60)} ${r.width}x${r.height}`)"""
 
+# Texts that stand letter below letter: a name in a column of less than five letters.
+NARROW = """[...document.querySelectorAll('main :is(td, th)')].filter((e) => e.checkVisibility() && e.innerText.length > 4)
+  .filter((e) => e.clientWidth < 2.5 * parseFloat(getComputedStyle(e).fontSize)).map((e) => e.innerText)"""
+
 TOO_WIDE = "Math.max(0, document.documentElement.scrollWidth - innerWidth)"
 
 # Texts whose capitals are lower than 1/200 of the screen: on a wall 1.2 m high 6 mm, the least that is read from some metres.

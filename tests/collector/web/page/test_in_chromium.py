@@ -12,6 +12,7 @@ from tests.collector.web.page.scripts import (
     CUT_TEXTS,
     ENDED_OUT_OF_SIGHT,
     LISTEN,
+    NARROW,
     POOR_CONTRAST,
     SHOWN_KIND,
     SMALL_TARGETS,
@@ -202,6 +203,7 @@ def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_them
             page.wait("document.getAnimations().every(each => each.playState !== 'running')", "at rest")
             assert page.ask(TOO_WIDE) == 0, view
             assert page.ask(CUT_TEXTS) == [], view
+            assert page.ask(NARROW) == [], view
             assert page.ask(POOR_CONTRAST) == [], view
             assert page.ask(SMALL_TARGETS) == [], view
             assert unnamed(page.accessible()) == [], view
