@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from collector.config import load_collector_config
@@ -142,10 +143,21 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     mosquitto: Mosquitto, victoriametrics: VictoriaMetrics, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = COLLECTOR.format(port=mosquitto.port, url=victoriametrics.url, folder=tmp_path)
+    async with aiomqtt.Client(
+        "127.0.0.1", mosquitto.port, username="gw-1", password="pw", protocol=aiomqtt.ProtocolVersion.V5
+    ) as agent:
+        await agent.publish("rackflow/v1/t1/gw-1/status", b"{}", qos=1, retain=True)
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", text)
     assert status == 1
     assert statuses(findings, "broker", "broker rights", "store", "ledger", "dead letters") == ["ok"] * 5
     assert of(findings, "outbox")["found"] == f"{tmp_path}/nowhere: no such folder"
+
+    # mosquitto grants the subscription of an account that its access list lets read nothing.
+    status, findings = await doctor(capfd, tmp_path / "collector.yaml", text.replace("collector", "nobody", 1))
+    rights = of(findings, "broker rights")
+    assert rights["status"] == "warning"
+    assert "nothing comes from rackflow/v1/+/+/status" in rights["found"]
+    assert rights["remedy"].startswith("start an agent, or let the account read rackflow/v1/#")
 
     gone = COLLECTOR.format(port=free_port(), url=f"http://127.0.0.1:{free_port()}", folder=tmp_path)
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", gone)

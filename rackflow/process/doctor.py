@@ -40,6 +40,8 @@ LOW_DISK_BYTES = 1024**3
 TIME_ERROR = 5
 TIMEX_BYTES = 1024
 NOT_AUTHORIZED = 0x87
+# How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
+HEAR_S = 2.0
 # A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME.
 LITERAL_SECRET = re.compile(
     r"\b(password|community|auth_key|priv_key|token):\s*(?!['\"]?(?:env|file|credential):|null|~|public\b)\S"
@@ -220,7 +222,10 @@ async def check_broker(
     def opened(limits: Limits) -> None:
         resumed.append(limits.session_present)
 
-    callbacks = Callbacks(opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code))
+    heard = asyncio.Event()
+    callbacks = Callbacks(
+        opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code), received=lambda _: heard.set()
+    )
     findings: list[Finding] = []
     try:
         connection = MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks, session=session)
@@ -230,7 +235,7 @@ async def check_broker(
                 findings.append(await _check_write(mqtt, confirmed, broker.timeout_s, writes))
             # In the session of a running collector nothing may be subscribed: it has its own filters.
             if reads and not any(resumed):
-                findings.append(await _check_read(mqtt, reads))
+                findings.append(await _check_read(mqtt, heard, reads))
     except (*BrokerError, ConfigError, OSError) as error:
         remedy = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", remedy))
@@ -293,12 +298,20 @@ async def _check_write(
     return Finding("broker rights", "ok", f"the account may write {topic.rpartition('/')[0]}/+")
 
 
-async def _check_read(mqtt: MqttConnection, topics: str) -> Finding:
+async def _check_read(mqtt: MqttConnection, heard: asyncio.Event, topics: str) -> Finding:
     refused = await mqtt.subscribe([topics])
+    remedy = "let the account read rackflow/v1/# in the broker's access list"
     if refused:
-        remedy = "let the account read rackflow/v1/# in the broker's access list"
         return Finding("broker rights", "failed", f"the account may not read {topics}: {refused[0]}", remedy)
-    await mqtt.unsubscribe([topics])
+    try:
+        # A broker that filters what it delivers grants every subscription, so only a message shows that the account may read.
+        async with asyncio.timeout(HEAR_S):
+            await heard.wait()
+    except TimeoutError:
+        why = f"nothing comes from {topics}: no agent has connected yet, or the access list keeps it from the account"
+        return Finding("broker rights", "warning", why, f"start an agent, or {remedy}")
+    finally:
+        await mqtt.unsubscribe([topics])
     return Finding("broker rights", "ok", f"the account may read {topics}")
 
 
