@@ -201,6 +201,7 @@ async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(ma
         [lost] = stats.account.dropped
         assert (lost.first, lost.reason) == (1, "full")
         assert stats.account.undelivered[0].first == lost.last + 1
+        assert stats.awaiting == stats.messages == 800 - stats.dropped["full"], "nobody waits for what was dropped"
 
 
 async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_the_tail_comes_again(
