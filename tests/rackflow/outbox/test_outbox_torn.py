@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
+from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.mark import Mark, MarkFile
 from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.record import MESSAGES, RECORD_MAGIC, Record, decode_head, scan
+from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox_file import (
     NOBODY,
     damage,
@@ -128,6 +130,20 @@ def test_damage_in_the_newest_file_costs_what_is_damaged_and_no_later_message(tm
     assert keys(file) == list(range(4, 10))
     file.close()
     assert lost(opened_and_closed(tmp_path, "E2")) == [("E1", 1, 3, "torn")]
+
+
+async def test_a_backlog_that_cannot_be_read_is_lost_and_not_counted_as_waiting(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    outbox = DiskOutbox(tmp_path / "outbox.db", "E2", Limits(10_000_000, 3600), 1000)
+    await outbox.open()
+    assert outbox.stats().messages == 3
+    segment = segments(tmp_path)[0]
+    damage(segment, records_of(segment)[0].end - 1)
+    await outbox.step()
+    assert (outbox.stats().messages, outbox.stats().dropped["torn"], outbox.stats().damaged) == (0, 3, 1)
+    await outbox.close()
 
 
 def test_without_the_mark_damage_costs_what_is_damaged_and_nothing_of_what_was_delivered(tmp_path: Path) -> None:
