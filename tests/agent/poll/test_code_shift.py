@@ -179,17 +179,16 @@ async def test_codes_that_begin_far_from_0_are_no_count_that_begins_there() -> N
 
 
 async def test_bits_of_one_word_are_no_codes_whatever_the_word_is() -> None:
-    """2 is the second bit alone, and neither 0 nor 1."""
-    text = f"""{HEAD.replace("class: pdu", "class: cdu")}protocol: modbus
+    """2 is the second outlet alone, and neither 0 nor 1."""
+    text = f"""{HEAD}protocol: modbus
 modbus: {{unit: 12}}
 points:
-  - {{metric: dcim_cdu_leak_detected, poll: fast, register: 5, bits: {{0: {{detector: a}}, 1: {{detector: b}}}}}}
+  - {{metric: dcim_pdu_outlet_on, poll: fast, register: 10, bit: 0, bit_step: 1, repeat: {{outlet: 1-3}}, numbers: {FROM_0}}}
 """
-    config = Device(id="d", host="h", protocol="modbus", unit=12, profile="strip")
-    device = ModbusPoller(config, parse_profile(text, "strip.yaml"), MemoryModbus({5: 2}))
+    config = Device(id="d", host="h", protocol="modbus", unit=12, profile="strip", outlets=True)
+    device = ModbusPoller(config, parse_profile(text, "strip.yaml"), MemoryModbus({10: 2}))
     await device.open()
-    leaks = {f"dcim_cdu_leak_detected{{detector={name}}}": float(name == "b") for name in "ab"}
-    assert (await device.poll("fast", 0.0)).values == leaks
+    assert states(await device.poll("fast", 0.0))[:3] == [0.0, 1.0, 0.0]
 
 
 async def test_a_single_number_is_only_rejected_itself() -> None:
