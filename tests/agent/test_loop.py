@@ -7,14 +7,15 @@ import time
 import pytest
 
 from agent.config import CoolantConfig
-from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, AgentContext, Attempt, Reporter
+from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, OPEN_DEADLINE_S, AgentContext, Attempt, Reporter
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
+from agent.schedule import MAX_RETRY_S
 from agent.self_metrics import Counters
 from rackflow import Event
 from rackflow.catalogue import PollClass
-from rackflow.documents import Coolant, DeviceDocument
+from rackflow.documents import Batch, Coolant, DeviceDocument, decode
 from rackflow.errors import (
     DeviceAuthError,
     DeviceDecodeError,
@@ -99,6 +100,19 @@ def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str)
     else:
         reporter.event("up")
     assert outbox.stats().oldest_ms == 1_800_000_000_123
+
+
+async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_takes_as_any_other() -> None:
+    outbox = MemoryOutbox("E", 1 << 20)
+    context = AgentContext("t1", "gw-1", "E", outbox, Counters(), lambda _: None, largest_bytes=lambda: 2_000)
+    values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 1.0 for at in range(60)}
+    impossible = "dcim_pdu_input_power_watts"
+    Reporter(context, "pdu-1", {}).batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))
+    payloads = [(await outbox.take()).payload for _ in range(outbox.stats().messages)]
+    assert max(map(len, payloads)) <= 2_000
+    parts = [decode(each, Batch) for each in payloads]
+    assert {key for part in parts for key in part.values} == values.keys()
+    assert [part.bad for part in parts if part.bad] == [{impossible: "range"}]
 
 
 async def test_a_batch_tells_how_long_its_poll_took() -> None:
@@ -320,15 +334,35 @@ async def test_a_document_has_the_intervals_of_what_is_polled_and_the_coolants_o
         "memory", "cdu", Identity(), frozenset({"slow", "fast"}), {"primary": "water", "secondary": "pg25"}
     )
     intervals: dict[PollClass, float] = {"safety": 0.01, "slow": 60.0, "fast": 0.02}
-    coolant = {"secondary": CoolantConfig(fluid="pg25", additive="inhibitor", concentration="25 %")}
+    coolant = {
+        "primary": CoolantConfig(fluid="water", additive="biocide"),
+        "secondary": CoolantConfig(fluid="pg25", additive="inhibitor", concentration="25 %"),
+    }
     async with living(ScriptedDevice([NORMAL], [found]), intervals, coolant=coolant) as life:
         await life.hear(2)
     assert list(life.documents[0].intervals.items()) == [("fast", 0.02), ("slow", 60.0)]
     assert life.documents[0].coolant == {
-        "primary": Coolant(fluid="water"),
+        "primary": Coolant(fluid="water", additive="biocide"),
         "secondary": Coolant(fluid="pg25", additive="inhibitor", concentration="25 %"),
     }
     assert {batch.device_class for batch in life.batches()} == {"cdu"}
+
+
+async def test_an_opening_that_fails_is_told_in_the_class_that_is_polled_most_often() -> None:
+    """A receiver knows the others as up until their longer intervals are over."""
+    both = Identified("memory", "ups", Identity(), frozenset({"slow", "fast"}))
+    script = ScriptedDevice([Readings({CHARGE: 0.5}, reopen="has rebooted")], [both, DeviceTimeout("no answer")])
+    async with living(script, {"slow": 60.0, "fast": 0.02}) as life:
+        await life.hear(2)
+    failed = life.batches()[1]
+    assert (failed.error, failed.poll, failed.interval_s) == ("timeout", "fast", 0.02)
+
+
+@pytest.mark.parametrize(("interval_s", "gap_s"), [(1.0, MAX_RETRY_S), (3600.0, 3600.0)])
+async def test_a_device_that_is_dead_is_no_sign_that_the_agent_hangs(interval_s: float, gap_s: float) -> None:
+    """The watchdog ends an agent none of whose polls has ended for so long."""
+    async with living(ScriptedDevice([NORMAL]), {"inventory": interval_s}) as life:
+        assert life.loop.longest_gap_s == gap_s + OPEN_DEADLINE_S
 
 
 async def test_a_device_that_does_not_come_back_is_reported_at_the_shortest_interval_that_it_has() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.modbus.frames import MAX_OCTETS, SHOWN, Reader, request
+from agent.modbus.tcp import MAX_NUMBER, TcpWire
 from agent.modbus.wire import Answer, GarbageError
 from rackflow.errors import DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus
@@ -100,6 +101,8 @@ def test_bits_and_exceptions_and_identifications_are_read() -> None:
     assert shortened.code == 2, "some devices forget an octet in the length of an exception"
     (told,) = fed(reader(), [head + b"\x0e\x01\x2b\x0e\x01\x01\x00\x00\x01\x00\x04ACME"])
     assert told.texts == [b"ACME"]
+    (all_three,) = fed(reader(), [head + b"\x14\x01\x2b\x0e\x01\x01\x00\x00\x03\x00\x04ACME\x01\x01X\x02\x011"])
+    assert all_three.texts == [b"ACME", b"X", b"1"], "vendor, product and revision"
     (other,) = fed(reader(), [head + b"\x05\x01\x2b\x0d\x00\x00"])
     assert other.texts is None, "another encapsulated interface"
 
@@ -111,6 +114,18 @@ def test_a_peer_that_sends_without_end_is_told_and_nothing_of_it_is_kept() -> No
         fed(found, [stranger] * (MAX_OCTETS // len(stranger) + 1))
     assert found.left == 0
     assert "transaction number 9, not 5" in found.came
+
+
+def test_what_came_for_earlier_requests_is_not_held_against_the_next_one() -> None:
+    """A connection lasts for months; the bound is for one request."""
+    found = reader()
+    stranger = answer(request(9, 1, 3, 0, 100), *range(100))
+    fed(found, [stranger] * (MAX_OCTETS // len(stranger)))
+    asked = request(6, 1, 3, 0, 100)
+    found.expect(6, 1, frozenset())
+    assert found.came == ""
+    own = answer(asked, *range(100))
+    assert [each.number for each in fed(found, [stranger, own[:20], own[20:]])] == [6]
 
 
 def test_an_answer_that_comes_unasked_is_not_kept_for_the_next_request() -> None:
@@ -127,6 +142,17 @@ async def test_octets_behind_an_answer_cost_a_connection_and_no_reading() -> Non
             for _ in range(3):
                 assert await client.read(1, "holding", 0, 2) == [7, 8]
         assert server.connections == 3
+
+
+async def test_transaction_numbers_begin_anew_at_one_when_they_are_used_up() -> None:
+    """They have 16 bits, and 0 is what devices send that do not number their answers."""
+    async with FaultyModbus(lambda frame: [answer(frame, 7)]).serving() as server:
+        wire = TcpWire(server.port)
+        await wire.connect("127.0.0.1")
+        wire._number = MAX_NUMBER - 1  # noqa: SLF001 - instead of 65,534 requests
+        found = [await wire.ask(1, 3, 0, 1, frozenset()) for _ in range(2)]
+        wire.close()
+    assert [each.number for each in found] == [MAX_NUMBER, 1]
 
 
 async def test_gc_pauses_that_comes_unasked_ends_the_connection_before_the_next_request() -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from pymodbus import FramerType
 
-from agent.modbus.client import ModbusLink
+from agent.modbus.client import RTU_QUIET_S, ModbusLink
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from tests.agent.faulty_peers import FaultyModbus, Reply
 from tests.agent.modbus.modbus_peers import (
@@ -84,6 +84,7 @@ async def test_rtu_faults(fault: bytes) -> None:
             await client.read(1, "holding", 0, 2)
         server.reply = lambda frame: [rtu_answer(frame, 7, 8)]
         assert await client.read(1, "holding", 0, 2) == [7, 8]
+        assert server.connections == 2, "nobody knows what else would have come on the first one"
 
 
 async def test_silence_of_one_unit_keeps_the_others_connection() -> None:
@@ -141,6 +142,8 @@ async def test_late_answer_without_a_number_is_not_taken() -> None:
             await client.read(1, "holding", 0, 1)
         async with fails(DeviceProtocolError, "unnumbered"):
             await client.read(1, "holding", 0, 1)
+        server.reply = lambda frame: [answer(frame, 3, tid=0)]
+        assert await client.read(1, "holding", 0, 1) == [3], "on a new connection nothing is late"
     async with (
         FaultyModbus(lambda frame: [answer(frame, 3, tid=0)]).serving() as server,
         connected(target_of(server.port)) as client,
@@ -167,6 +170,36 @@ async def test_late_answer_over_rtu_is_not_taken() -> None:
             await jump(6.0)
             assert await second == [2]
         assert server.connections == 2
+
+
+async def test_a_cancelled_request_over_rtu_costs_the_connection_and_the_line_is_quiet_for_a_while() -> None:
+    """Its answer may still come, and could not be told from the next one. The caller's deadline is often the shorter one."""
+    at: list[float] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        at.append(asyncio.get_running_loop().time())
+        return [rtu_answer(frame, 7)] if len(at) > 1 else []
+
+    async with FaultyModbus(reply).serving() as server:
+        async with connected(replace(target_of(server.port, "rtu-over-tcp"), timeout_s=LONG_TIMEOUT_S)) as client:
+            asking = asyncio.create_task(client.read(1, "holding", 0, 1))
+            await eventually(lambda: at, "the first request")
+            asking.cancel()
+            await asyncio.wait([asking])
+            assert await client.read(1, "holding", 0, 1) == [7]
+        assert server.connections == 2
+    assert at[1] - at[0] >= RTU_QUIET_S
+
+
+async def test_an_answer_of_the_same_function_that_is_no_identification_is_the_units_error() -> None:
+    """Function 43 carries other things as well (V1.1b3, 6.19)."""
+    other = b"\x2b\x0d\x00\x00\x00\x00\x00"
+    async with (
+        FaultyModbus(lambda frame: [frame[:4] + bytes([0, len(other) + 1]) + frame[6:7] + other]).serving() as server,
+        connected(target_of(server.port)) as client,
+        fails(DeviceProtocolError, "something else than an identification"),
+    ):
+        await client.describe(1)
 
 
 async def test_a_request_that_is_refused_is_left_at_one_cancellation_whenever_it_comes() -> None:

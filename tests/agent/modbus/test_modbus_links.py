@@ -61,6 +61,18 @@ async def test_links_are_shared_and_closed_with_the_last_user() -> None:
         await again.close()
 
 
+async def test_two_gateways_of_one_host_are_told_apart_by_their_ports() -> None:
+    links = ModbusLinks()
+    async with (
+        FaultyModbus(lambda frame: [answer(frame, 1)]).serving() as one,
+        FaultyModbus(lambda frame: [answer(frame, 2)]).serving() as two,
+    ):
+        shares = [links.acquire(target_of(server.port)) for server in (one, two)]
+        assert [await share.read(9, "holding", 0, 1) for share in shares] == [[1], [2]]
+        for share in shares:
+            await share.close()
+
+
 async def test_serial_line() -> None:
     """RTU over a pseudo-terminal: an answer, a silence, a late answer thrown away, and an answer again."""
     master, slave = os.openpty()

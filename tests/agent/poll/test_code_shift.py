@@ -133,6 +133,16 @@ async def test_a_sign_that_comes_while_the_device_is_polled_counts_as_well() -> 
     assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
 
 
+async def test_an_outlet_that_is_taken_out_while_the_others_measure_costs_them_nothing() -> None:
+    """Its currents are polled in another class than its state."""
+    peer = MemorySnmp({**cells(1, 1, 1, amperes=(3, 2, 0))})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    await device.poll("slow", 0.0)
+    peer.values[f"{ROOT}.1.2.3"] = 0
+    assert states(await device.poll("fast", 0.0))[:3] == [1.0, 1.0, "state"]
+
+
 async def test_a_reboot_ends_it_because_the_firmware_may_be_another() -> None:
     peer = MemorySnmp({**cells(0, 1, amperes=(3, 0)), "1.3.6.1.2.1.1.3.0": 900_000})
     device = poller(strip(FROM_1), peer)
@@ -151,7 +161,9 @@ async def test_another_source_of_the_value_stands_in() -> None:
     others = {f"{ROOT}.1.5.1": 7, f"{ROOT}.1.5.2": 5}
     device = poller(text, MemorySnmp({**cells(0, 1, 1, amperes=(3, 0, 1)), **others}))
     await device.open()
-    assert states(await device.poll("fast", 0.0))[:3] == [1.0, 0.0, "state"]
+    readings = await device.poll("fast", 0.0)
+    assert states(readings)[:3] == [1.0, 0.0, "state"]
+    assert set(readings.bad) == {ON.format(3)}, "what another source gives is not missing"
 
 
 async def test_repeated_registers_of_a_modbus_unit_are_a_column_too() -> None:
@@ -170,5 +182,27 @@ points:
     assert states(await device.poll("fast", 0.0))[:3] == ["state", 0.0, 1.0]
 
 
+async def test_codes_that_begin_far_from_0_are_no_count_that_begins_there() -> None:
+    assert states(await read(strip("{5: 1, 6: 0}"), 0, 5, 5, amperes=(1, 1, 1)))[:3] == ["state", 1.0, 1.0]
+
+
+async def test_bits_of_one_word_are_no_codes_whatever_the_word_is() -> None:
+    """2 is the second outlet alone, and neither 0 nor 1."""
+    text = f"""{HEAD}protocol: modbus
+modbus: {{unit: 12}}
+points:
+  - {{metric: dcim_pdu_outlet_on, poll: fast, register: 10, bit: 0, bit_step: 1, repeat: {{outlet: 1-3}}, numbers: {FROM_0}}}
+"""
+    config = Device(id="d", host="h", protocol="modbus", unit=12, profile="strip", outlets=True)
+    device = ModbusPoller(config, parse_profile(text, "strip.yaml"), MemoryModbus({10: 2}))
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:3] == [0.0, 1.0, 0.0]
+
+
 async def test_a_single_number_is_only_rejected_itself() -> None:
-    assert states(await read(strip(FROM_1), 0, amperes=(3,)))[:1] == ["state"]
+    peer = MemorySnmp({**cells(0, amperes=(3,))})
+    device = poller(strip(FROM_1), peer)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:1] == ["state"]
+    peer.values[f"{ROOT}.1.2.1"] = 1
+    assert states(await device.poll("fast", 0.0))[:1] == [1.0], "a unit that starts with 0 has a state again"

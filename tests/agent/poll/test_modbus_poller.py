@@ -99,6 +99,36 @@ async def test_a_busy_unit_gets_time_before_it_is_asked_again() -> None:
     assert len(client.requests) <= 5
 
 
+PHASES = "".join(
+    f"  - {{metric: dcim_meter_current_amperes, labels: {{role: it, phase: L{at}}}, register: {30 + at}, unit: ampere, poll: slow}}\n"
+    for at in (1, 2)
+)
+L1, L2 = (f"dcim_meter_current_amperes{{phase=L{phase},role=it}}" for phase in (1, 2))
+
+
+async def test_a_unit_that_is_opened_anew_is_asked_for_what_it_lacked_and_not_for_what_it_lacks_now() -> None:
+    """Another unit may have its address, or other firmware runs on it."""
+    client = MemoryModbus({20: 50, 31: 7})
+    one = poller(client, points=PHASES)
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, L1: 7.0}
+    client.registers = {20: 50, 32: 8}
+    await one.open()
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values, readings.bad) == ({FREQUENCY: 50.0, L2: 8.0}, {})
+
+
+async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same() -> None:
+    client = MemoryModbus({20: 50, 92: 0x5331})
+    one = poller(client, points="identity:\n  serial: [{register: 92, words: 1}]\n")
+    await one.open()
+    client.silent = True
+    with pytest.raises(DeviceError):
+        await one.poll("slow", 1e9)
+    client.silent, client.registers[92] = False, 0x5332
+    assert (await one.poll("slow", 1e9)).reopen == "serial was 'S1' and is 'S2'"
+
+
 async def test_closing_a_unit_closes_its_client() -> None:
     client = MemoryModbus({20: 50})
     one = poller(client, 12)

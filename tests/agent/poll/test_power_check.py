@@ -25,16 +25,16 @@ VOLTS, AMPERES, WATTS, VA = map(
 )
 
 
-def plan_of(*, volts_poll: str = "normal", amperes_poll: str = "normal") -> Plan:
+def plan_of(*, volts_poll: str = "normal", amperes_poll: str = "normal", powers: int = 2) -> Plan:
     points = "".join(
         f"  - {{metric: dcim_pdu_outlet_{name}, labels: {{outlet: '1'}}, oid: {ROOT}.{at}.0, unit: {unit}, poll: {poll}}}\n"
         for at, (name, unit, poll) in enumerate(
             [
                 ("voltage_volts", "volt", volts_poll),
                 ("current_amperes", "ampere", amperes_poll),
-                ("power_watts", "watt", "normal"),
                 ("apparent_power_voltamperes", "voltampere", "normal"),
-            ],
+                ("power_watts", "watt", "normal"),
+            ][: 2 + powers],
             1,
         )
     )
@@ -111,6 +111,10 @@ def test_each_kind_of_line_is_checked(line: str, power: str, labels: str) -> Non
     plan = plan_device(parse_profile(text, "strip.yaml"), {}, {}, None)
     volts, amperes, watts = (slot.key for part in plan.classes.values() for slot in part.slots)
     assert rejected(plan, ("normal", {volts: 230.0, amperes: 327.0, watts: 1100.0})) == {amperes, watts}
+
+
+def test_a_line_of_which_only_the_apparent_power_is_told_is_checked_as_well() -> None:
+    assert rejected(plan_of(powers=1), ("normal", {VOLTS: 230.0, AMPERES: 16.0, VA: 370.0})) == {AMPERES, VA}
 
 
 def test_a_voltage_of_another_poll_class_is_kept_and_one_that_is_gone_bounds_nothing() -> None:

@@ -19,6 +19,24 @@ def test_a_counter_that_wraps_goes_on_and_is_no_restart() -> None:
     assert not uptime.has_restarted
 
 
+def test_a_counter_that_wraps_for_the_second_time_goes_on_as_well() -> None:
+    uptime = Uptime()
+    read(uptime, WRAP_S - HOUR_S, now=0.0)
+    read(uptime, HOUR_S, now=2 * HOUR_S)
+    assert read(uptime, WRAP_S - HOUR_S, now=WRAP_S) == pytest.approx(2 * WRAP_S - HOUR_S)
+    assert read(uptime, HOUR_S, now=WRAP_S + 2 * HOUR_S) == pytest.approx(2 * WRAP_S + HOUR_S)
+    assert not uptime.has_restarted
+
+
+def test_a_restart_behind_a_wrap_begins_at_nothing() -> None:
+    uptime = Uptime()
+    read(uptime, WRAP_S - HOUR_S, now=0.0)
+    read(uptime, HOUR_S, now=2 * HOUR_S)
+    assert read(uptime, 30.0, now=3 * HOUR_S) == pytest.approx(30.0)
+    assert read(uptime, 90.0, now=3 * HOUR_S + 60.0) == pytest.approx(90.0)
+    assert uptime.has_restarted
+
+
 def test_an_uptime_that_begins_anew_long_before_the_wrap_is_a_restart() -> None:
     uptime = Uptime()
     read(uptime, 10 * HOUR_S, now=0.0)

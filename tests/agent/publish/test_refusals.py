@@ -199,6 +199,57 @@ def test_nothing_is_remembered_of_a_former_broker() -> None:
     assert one.admits(topic("a"), 1)
 
 
+def test_refusals_of_a_former_broker_are_not_held_against_a_message() -> None:
+    one = refusals()
+    for neighbour in range(MAX_REFUSALS - 1):
+        one.refuse(topic("a"), 5, BY_CONTENT, "", 0.0)
+        one.accept(topic("a"), 100 + neighbour, 0.0)
+    one.clear()
+    assert one.refuse(topic("a"), 5, BY_CONTENT, "", 0.0) == "new"
+
+
+def test_a_topic_is_tried_again_at_once_when_the_message_that_was_the_probe_is_at_fault() -> None:
+    """Only that message is given up, and the others have waited for long enough."""
+    one, now, verdict = refusals(), 0.0, ""
+    one.refuse(topic("a"), 5, BY_CONTENT, "", now)
+    for neighbour in range(MAX_REFUSALS):
+        one.accept(topic("a"), 100 + neighbour, now)  # sent before the topic was refused
+        now += 60.0
+        assert one.due(now, 5)
+        assert one.admits(topic("a"), 5)
+        verdict = one.refuse(topic("a"), 5, BY_CONTENT, "", now)
+        if verdict == "message":
+            break
+    assert verdict == "message"
+    assert [name for name, _ in one.due(now, 5)] == [topic("a")]
+    assert one.admits(topic("a"), 6)
+
+
+def test_the_latest_reason_is_the_one_that_is_told() -> None:
+    one = refusals()
+    one.refuse(topic("a"), 5, DENIED, "Not authorized", 0.0)
+    one.due(60.0, 5)
+    one.admits(topic("a"), 5)
+    one.refuse(topic("a"), 5, QUOTA, "Quota exceeded", 60.0)
+    [told] = one.refused_topics().values()
+    assert (told.code, told.text) == (QUOTA, "Quota exceeded")
+
+
+def test_a_topic_without_a_message_to_try_is_not_looked_at_before_its_pause_is_over() -> None:
+    one = refusals()
+    one.refuse(topic("a"), 5, DENIED, "", 0.0)
+    assert one.due(1.0, 5)
+    assert one.due(1.25, 5) == []
+    assert one.due(2.0, 5)
+
+
+def test_of_each_topic_as_many_messages_are_remembered_as_may_be_in_flight() -> None:
+    one = refusals()
+    for what in range(MAX_REMEMBERED + 8):
+        one.refuse(topic("a"), what, BY_CONTENT, "", 0.0)
+    assert len(one._refused[topic("a")]) == MAX_REMEMBERED  # noqa: SLF001 - a bound of memory
+
+
 def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn() -> None:
     one = refusals()
     for device in range(300):

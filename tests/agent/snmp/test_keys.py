@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent.snmp.keys import master_key
+from agent.snmp.keys import check_credential, master_key
 from agent.snmp.pysnmp import PysnmpClient, PysnmpEngines
 from agent.snmp.seam import SnmpTarget, SnmpUser
-from rackflow.errors import DeviceError
+from rackflow.errors import ConfigError, DeviceError
 from tests.agent.conftest import BASE, Snmpd
 
 USER = SnmpUser("sha512aes256", "sha512", "authauth1", "aes256", "privpriv1")
@@ -22,6 +22,20 @@ USER = SnmpUser("sha512aes256", "sha512", "authauth1", "aes256", "privpriv1")
 def test_the_examples_of_the_standard(digest: str, key: str) -> None:
     """RFC 3414, A.3.1 and A.3.2."""
     assert master_key("maplesyrup", digest).hex() == key
+
+
+@pytest.mark.parametrize(
+    ("user", "fault"),
+    [
+        (SnmpUser("u" * 33), "at most 32 octets"),
+        (SnmpUser("é" * 17), "at most 32 octets"),
+        (SnmpUser("u", priv="aes128", priv_key="privpriv1"), "privacy needs authentication"),
+    ],
+)
+def test_a_credential_that_snmpv3_does_not_allow_is_refused(user: SnmpUser, fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        check_credential(SnmpTarget("ups-1", "127.0.0.1", 161, user))
+    check_credential(SnmpTarget("ups-1", "127.0.0.1", 161, SnmpUser("é" * 16)))
 
 
 class CpuClockLoop(asyncio.SelectorEventLoop):

@@ -11,9 +11,11 @@ import pytest
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.jobs import READ_ROWS
+from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
 from tests.rackflow.outbox.test_outbox_disk import keys_in
+from tests.servers.waiting import eventually
 
 LONG_S = 3600.0
 
@@ -210,6 +212,16 @@ async def test_what_memory_just_holds_while_the_disk_refuses_is_kept(tmp_path: P
     await outbox.close()
 
 
+async def test_while_the_disk_refuses_what_is_no_longer_live_is_sent_from_memory(tmp_path: Path) -> None:
+    blocked = tmp_path / "mount"
+    blocked.write_text("", encoding="utf-8")
+    outbox = DiskOutbox(blocked / "outbox.db", "E1", Limits(10_000_000, LONG_S), 1_000_000)
+    await outbox.open()
+    fill(outbox, MAX_LIVE + 3)
+    assert await take(outbox, MAX_LIVE + 3) == [*range(4, MAX_LIVE + 4), 1, 2, 3]
+    await outbox.close()
+
+
 async def test_what_was_confirmed_takes_room_in_the_file_until_it_is_forgotten(tmp_path: Path) -> None:
     async with on_disk(tmp_path / "outbox.db", limit=10_000_000, confirmed_s=1.0) as outbox:
         fill(outbox, 500, size=1000)
@@ -228,3 +240,58 @@ async def test_what_was_confirmed_takes_room_in_the_file_until_it_is_forgotten(t
                 (key,) = await take(outbox, 1)
                 assert await outbox.saved(key)
                 outbox.confirmed(key)  # what was confirmed long enough ago is forgotten at a later confirmation
+
+
+async def test_what_is_just_being_written_is_not_dropped_to_make_room_in_memory(tmp_path: Path) -> None:
+    """It is on disk a moment later, and dropping it would not even give its memory back before that."""
+    path = tmp_path / "outbox.db"
+    outbox = DiskOutbox(path, "E1", Limits(10_000_000, LONG_S), 1000, memory_bytes=5000)
+    await outbox.open()
+    fill(outbox, 8, size=500)
+    async with slow_disk(outbox):
+        writing = asyncio.create_task(outbox.step(), name="write")
+        await eventually(lambda: outbox._unsaved.being_written, "the write is under way")  # noqa: SLF001 - nothing else shows it
+        fill(outbox, 4, size=500)
+        assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=9, last=10, reason="disk")]
+    await writing
+    await outbox.close()
+    assert keys_in(path) == {1, 2, 3, 4, 5, 6, 7, 8, 11, 12}
+
+
+async def test_a_held_message_that_is_just_being_written_is_not_dropped_either(tmp_path: Path) -> None:
+    folder = tmp_path / "mount"
+    folder.write_text("a file where the folder should be", encoding="utf-8")
+    outbox = DiskOutbox(folder / "outbox.db", "E1", Limits(10_000_000, LONG_S), 1000, memory_bytes=5000)
+    await outbox.open()
+    fill(outbox, 8, size=500)
+    assert await take(outbox, 1) == [1]
+    outbox.hold(1)
+    folder.unlink()
+    async with slow_disk(outbox):
+        writing = asyncio.create_task(outbox.step(), name="write")
+        await eventually(lambda: outbox._unsaved.being_written, "the write is under way")  # noqa: SLF001 - as above
+        fill(outbox, 4, size=500)
+        assert outbox.stats().account.dropped == [Numbers(epoch="E1", first=9, last=10, reason="disk")]
+    await writing
+    await outbox.close()
+    assert keys_in(folder / "outbox.db") == {1, 2, 3, 4, 5, 6, 7, 8, 11, 12}
+
+
+async def test_a_resumed_message_that_is_confirmed_while_it_is_read_is_not_handed_out_again(tmp_path: Path) -> None:
+    outbox = DiskOutbox(tmp_path / "outbox.db", "E1", Limits(10_000_000, LONG_S, LONG_S), 1000)
+    await outbox.open()
+    fill(outbox, 1)
+    await outbox.step()
+    assert await take(outbox, 1) == [1]
+    outbox.hold(1)
+    outbox.resume("t", "all")
+    taking = asyncio.create_task(outbox.take(), name="take")
+    async with slow_disk(outbox):
+        reading = asyncio.create_task(outbox.step(), name="read")
+        await eventually(lambda: not outbox.stats().durable, "the read is under way, and slow")
+        outbox.confirmed(1)
+    await reading
+    fill(outbox, 1)
+    await outbox.step()
+    assert (await taking).key == 2
+    await outbox.close()

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackflow.documents import Numbers
+from rackflow.outbox.disk import DiskOutbox
 from rackflow.outbox.mark import Mark, MarkFile
 from rackflow.outbox.numbers import EpochBase
-from rackflow.outbox.record import RECORD_MAGIC, decode_head, scan
+from rackflow.outbox.record import MESSAGES, RECORD_MAGIC, Record, decode_head, scan
+from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox_file import (
     NOBODY,
     damage,
@@ -78,10 +80,15 @@ def test_a_record_that_is_not_what_was_written_is_torn_and_no_one_else(tmp_path:
 
 def record_of(segment: Path, key: int) -> int:
     """Where the record of messages begins that has this key first."""
+    return next(each.offset for each in records_of(segment) if each.first_key == key)
+
+
+def records_of(segment: Path) -> list[Record]:
+    """The records of messages in a file."""
     data = segment.read_bytes()
     head = decode_head(data)
     assert head is not None
-    return next(each.offset for each in scan(data, head.salt).records if each.first_key == key)
+    return [each for each in scan(data, head.salt).records if each.kind == MESSAGES]
 
 
 def test_damage_that_is_found_while_reading_is_told_and_what_is_done_meanwhile_too(tmp_path: Path) -> None:
@@ -106,6 +113,51 @@ def test_damage_that_is_found_while_reading_is_told_and_what_is_done_meanwhile_t
     assert keys(again) == [*(key - 6 for key in found), 1]
     assert again.totals.dropped["torn"] == 0
     again.close()
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_damage_in_the_newest_file_costs_what_is_damaged_and_no_later_message(tmp_path: Path, others: int) -> None:
+    """What comes next goes into a new file, whether anything of the damaged one is left or not."""
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    if others:
+        file.commit(messages(4, 3 + others), [], NOBODY)
+    [segment] = segments(tmp_path)
+    damage(segment, records_of(segment)[0].end - 1)
+    assert keys(file) == list(range(4, 4 + others))
+    assert lost(file) == [("E1", 1, 3, "torn")]
+    file.commit(messages(4 + others, 9), [], NOBODY)
+    assert keys(file) == list(range(4, 10))
+    file.close()
+    assert lost(opened_and_closed(tmp_path, "E2")) == [("E1", 1, 3, "torn")]
+
+
+async def test_a_backlog_that_cannot_be_read_is_lost_and_not_counted_as_waiting(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    outbox = DiskOutbox(tmp_path / "outbox.db", "E2", Limits(10_000_000, 3600), 1000)
+    await outbox.open()
+    assert outbox.stats().messages == 3
+    segment = segments(tmp_path)[0]
+    damage(segment, records_of(segment)[0].end - 1)
+    await outbox.step()
+    assert (outbox.stats().messages, outbox.stats().dropped["torn"], outbox.stats().damaged) == (0, 3, 1)
+    await outbox.close()
+
+
+def test_without_the_mark_damage_costs_what_is_damaged_and_nothing_of_what_was_delivered(tmp_path: Path) -> None:
+    """The files before it are gone, because all of their messages were stored: nobody may be told that these are lost."""
+    file = opened(tmp_path, size=600_000)
+    file.commit(messages(1, 100, 1000), [], NOBODY)
+    second = records_of(segments(tmp_path)[1])[0]
+    file.commit([], [(1, second.first_key - 1)], NOBODY)
+    file.close()
+    damage(segments(tmp_path)[0], second.end - 1)
+    (tmp_path / "outbox.db.segments" / "mark").unlink()
+    file = opened_and_closed(tmp_path, "E2")
+    assert second.first_key > 1
+    assert lost(file) == [("E1", second.first_key, second.last_key, "torn")]
 
 
 def test_a_file_that_somebody_deletes_costs_its_messages_and_nothing_else(tmp_path: Path) -> None:

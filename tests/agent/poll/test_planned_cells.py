@@ -1,0 +1,52 @@
+"""Which readings a changed cell costs until the device is planned again; pure."""
+
+from agent.poll.planned_cells import PlannedCells
+from agent.profile import RawValue, parse_profile, plan_device
+from agent.readings import Readings
+
+ROOT = "1.3.6.1.4.1.99999"
+PROFILE = parse_profile(
+    f"""
+version: 1
+profile: sensing
+class: env
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{sysobjectid: [{ROOT}.1], probes: [{ROOT}.2.0]}}
+tables:
+  - name: sensors
+    rows: {ROOT}.1.1
+    labels: {{sensor: {{column: {ROOT}.1.2}}}}
+    points:
+      - metric: dcim_env_temperature_celsius
+        oid: {ROOT}.1.1
+        unit_by: &unit {{column: {ROOT}.1.3, map: {{C: celsius, F: fahrenheit}}}}
+      - {{metric: dcim_env_dew_point_celsius, oid: {ROOT}.1.4, unit_by: *unit}}
+""",
+    "sensing.yaml",
+)
+UNIT = f"{ROOT}.1.3.1"
+TEMPERATURE, DEW_POINT = "dcim_env_temperature_celsius{sensor=a}", "dcim_env_dew_point_celsius{sensor=a}"
+
+
+def planned() -> PlannedCells:
+    found = PlannedCells()
+    known: dict[str, RawValue] = {f"{ROOT}.1.1.1": 20, f"{ROOT}.1.2.1": b"a", UNIT: b"C", f"{ROOT}.1.4.1": 10}
+    found.begin(plan_device(PROFILE, {"sensors": ["1"]}, known, None))
+    return found
+
+
+def test_a_unit_that_changes_costs_every_reading_that_has_it() -> None:
+    cells, readings = planned(), Readings(values={TEMPERATURE: 68.0, DEW_POINT: 50.0})
+    cells.update({UNIT: b"F"})
+    cells.reject(readings)
+    assert (readings.values, readings.bad) == ({}, dict.fromkeys((TEMPERATURE, DEW_POINT), "replanning"))
+
+
+def test_of_another_device_nothing_is_published_be_it_a_number_or_a_state() -> None:
+    readings = Readings(values={TEMPERATURE: 20.0}, states={"dcim_env_leak_state{sensor=a}": "dry"})
+    planned().reject(readings, everything=True)
+    assert (readings.values, readings.states) == ({}, {})
+    assert readings.bad == {TEMPERATURE: "replanning", "dcim_env_leak_state{sensor=a}": "replanning"}
