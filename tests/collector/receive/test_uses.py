@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
+from collector.flow.ingest import MESSAGE_BYTES
 from collector.readings import NEW_KEYS, Readings, SeriesKeys, resolve, series_bytes
 from collector.receive.uses import BEYOND_S, KEPT_S, WASTE_BYTES, Uses, document_bytes
-from rackflow import catalogue
+from rackflow import catalogue, encode
 from rackflow.documents import Coolant
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
 from tests.collector.inlet import BATCH, DOCUMENT, PREFIX, Inlet
@@ -157,6 +158,20 @@ def test_a_sender_of_which_too_much_is_refused_is_not_read_for_a_while_and_nobod
     # Few of them are in the dead-letter file, and all are counted.
     assert 0 < len(inlet.dead()) < 20
     assert 0 < inlet.failures()["unlogged"] < read
+
+
+def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(inlet: Inlet) -> None:
+    values = {loop(number): 20.0 for number in range(5)}
+    partly = msgspec.structs.replace(BATCH, values=values, states={PUMP: "running"})
+    inlet.takes_document(partly)
+    assert inlet.failures() == {"series": 3}  # of six readings
+    left = WASTE_BYTES - len(encode(partly)) / 2
+    assert not inlet.uses.is_muted("cas1/gw-3", int(left), 1000.0)
+    assert inlet.uses.is_muted("cas1/gw-3", int(left) + 1, 1000.0)
+    # All of a message that breaks the contract, and what reading it costs besides its length.
+    inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 100)
+    assert not inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
+    assert inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
 
 
 def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> None:
