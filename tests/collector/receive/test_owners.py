@@ -325,6 +325,7 @@ def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(in
 def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_within_a_day() -> None:
     owners = Owners(Budgets(BUDGETS.common, agents=1, sites=1))
     admitted(owners, hello("gw-3"))
+    owners.changes()
     owners.release_agent("cas1", "gw-3", NOW_MS)
     owners.sweep(NOW_MS + RELEASED_MS)
     assert admitted(owners, hello("gw-4")) == "agents"
