@@ -165,12 +165,14 @@ class Ingest:
                     self._clones.update(document, delivery.mono_s)
         return self._prepare(topic, document, delivery, self._receipt_times, readings)
 
-    def _resolve(self, topic: Topic, batch: Batch) -> Readings:
-        """The usable readings, as far as the agent's budget goes."""
+    def _resolve(self, topic: Topic, batch: Batch, *, is_counted: bool = True) -> Readings:
+        """The usable readings, as far as the agent's budget goes. Others are counted, unless they were when the message was received."""
         readings = resolve(batch, self._keys)
         devices = self._owners.count(topic.site, topic.agent)
-        readings = self._uses.admit_readings((topic.site, topic.agent), topic.device, devices, readings, self._now)
-        if readings.skipped:
+        readings = self._uses.admit_readings(
+            (topic.site, topic.agent), topic.device, devices, readings, self._now, is_counted=is_counted
+        )
+        if readings.skipped and is_counted:
             self._tally.failures.update(readings.skipped)
             log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
         return readings
@@ -219,7 +221,7 @@ class Ingest:
             return PreparedMessage()
         document, readings = within_bounds(document, delivery.wall_ms), None
         if isinstance(document, Batch):
-            readings = self._resolve(topic, document)
+            readings = self._resolve(topic, document, is_counted=False)
             document = without_implausible(document, readings)
         return self._prepare(topic, document, delivery, None, readings)
 
@@ -255,7 +257,7 @@ class Ingest:
         else:
             lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)
         if substitute_ms is not None:
-            self._tally.failures["time"] += 1
+            self._tally.failures["time"] += receipt_times is not None
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(device.epoch, document.seq, time_ms, wall_ms)
         poll = _polled(device.who, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None

@@ -95,8 +95,17 @@ class Uses:
             use = self._uses[account] = Use()
         return use
 
-    def admit_readings(self, account: Account, device: str, devices: int, readings: Readings, now: float) -> Readings:
-        """The readings whose series are within the agent's budget; the others are counted as `series`.
+    def admit_readings(
+        self,
+        account: Account,
+        device: str,
+        devices: int,
+        readings: Readings,
+        now: float,
+        *,
+        is_counted: bool = True,
+    ) -> Readings:
+        """The readings whose series are within the agent's budget; the others are counted as `series`, if `is_counted`.
 
         `devices` is how many devices the agent has: they cost series, too.
         """
@@ -124,7 +133,8 @@ class Uses:
         if not refused:
             use.rows.setdefault(device, Rows())[layout] = row
             return readings
-        self._count(account, len(refused), device, now)
+        if is_counted:
+            self._count(account, len(refused), device, now)
         skipped = readings.skipped.copy()
         skipped["series"] += len(refused)
         return replace(readings.without(refused), skipped=skipped)

@@ -45,6 +45,8 @@ class Inlet:
         budgets: Budgets = BUDGETS,
         assigned: Mapping[tuple[str, str], str] | None = None,
         series_limit: int = 1000,
+        *,
+        is_shown: bool = True,
     ) -> None:
         self.folder = folder
         self.latest, self.tally = Latest(series_limit), Counters()
@@ -52,7 +54,7 @@ class Inlet:
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
         self.clones = Clones()
-        terms = IngestSettings("influxdb", sites, 400)
+        terms = IngestSettings("influxdb", sites, 400, is_shown)
         self.forgotten: list[tuple[str, str, str]] = []
         self.ingest = Ingest(
             self.latest,

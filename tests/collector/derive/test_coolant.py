@@ -53,12 +53,31 @@ def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> No
     assert last(ReservoirFall("water"), 0.4, lambda _: 0.8)[0] == Unknown("less than half an hour has been seen")
 
 
+def test_a_fall_within_the_scatter_of_a_gauge_is_none() -> None:
+    """Two percent in six hours, of a gauge that shows up to two percent more or less for minutes."""
+    scattered = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.00375 * at / 3600 + 0.016 * ((at // 300) % 2))
+    assert scattered[0] == LONGEST_S
+
+
+def test_after_a_gap_a_reservoir_is_followed_anew_from_its_level_and_temperature() -> None:
+    """It was emptied for work, and the loop runs warmer: nothing of before is compared with what is now."""
+    memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
+    last(memory, 3.0, lambda _: 0.9, lambda _: 20.0)
+    begun_s = 3 * 3600.0 + 600
+    found = [memory.update([0.5, 40.0], begun_s + at)[0] for at in range(0, 3600, 60)]
+    assert isinstance(found[20], Unknown)
+    assert found[-1] == LONGEST_S
+    assert memory._first_c == 40.0  # noqa: SLF001 - later levels are compared at this temperature
+
+
 def test_pressure_is_compared_with_that_of_ten_minutes_before() -> None:
     memory = PressureChange()
     found = [memory.update([120e3 - 50.0 * at], float(at))[0] for at in range(0, 800, 5)]
     assert found[0] == Unknown("less than ten minutes have been seen")
     assert found[-1] == pytest.approx(-50.0 * 600)
     assert isinstance(memory.update([90e3], 1200.0)[0], Unknown)  # after a gap
+    # Means of eleven minutes are there once the eleventh is over, and not one minute before.
+    assert [isinstance(each, Unknown) for each in found[131:133]] == [True, False]
 
 
 def fouled(memory: Fouling, hours: int, factor: float, flow: float = 1.0, start: int = 0) -> object:

@@ -144,6 +144,31 @@ def test_a_counter_that_begins_again_at_its_width_loses_nothing(width_wh: float,
     assert (meter.covered_s, meter.lost_s, meter.jumps) == (1800, 0, 0)
 
 
+def test_a_reading_that_comes_late_is_no_counter_that_reads_what_it_cannot_have_counted() -> None:
+    meter = Metered(shows=lambda at, wh: wh - 40.0 if at == 600 else wh)
+    meter.read(end_s=600)
+    assert not meter.totals.is_away("x")
+    assert (meter.lost_s, meter.jumps) == (0, 0)
+
+
+def test_a_new_meter_in_whole_kilowatt_hours_is_covered_from_its_first_reading_once_it_is_believed() -> None:
+    meter = Metered(shows=lambda at, wh: wh if at < 600 else 5e6 + 1000.0 * floor(2 * (at - 600) / 1000))
+    meter.read(end_s=1090)
+    assert meter.lost_s == near(500)
+    meter.read(1100, 1600)
+    assert (meter.covered_s, meter.lost_s, meter.jumps) == (near(1590), near(10), 1)
+
+
+def test_after_a_week_of_silence_a_counter_is_judged_by_the_time_since_it_was_read_again() -> None:
+    """A step at its second reading is not what it may have counted in the week."""
+    back_s = 8 * 86_400
+    meter = Metered(shows=lambda at, _: 1e9 + 2 * at if at < back_s else 1e9 + (0.0 if at == back_s else 100_000.0))
+    meter.read()
+    meter.read(back_s, back_s + 10)
+    assert meter.counted_wh == near(USED_WH)
+    assert (meter.jumps, meter.totals.is_away("x")) == (1, True)
+
+
 def test_of_two_readers_of_one_meter_the_later_one_takes_nothing_away_and_adds_nothing() -> None:
     """The second one's readings are 20 s old."""
     meter = Metered(shows=lambda at, wh: wh if at % 20 else wh - 40)

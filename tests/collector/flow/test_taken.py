@@ -1,6 +1,7 @@
 """What each document comes to: points, a number, an account; and what is counted, shown and told to others of it."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -12,8 +13,8 @@ from collector.receive.delivery import Delivery
 from collector.receive.poll_counts import Polled, PolledDevice
 from rackflow import encode
 from rackflow.documents import Account, Numbers
-from tests.collector.documents import status
-from tests.collector.inlet import BATCH, DOCUMENT, EVENT, PREFIX, STATUS, Inlet
+from tests.collector.documents import FLOW, SUPPLY, status
+from tests.collector.inlet import BATCH, DOCUMENT, EVENT, KINDS, PREFIX, STATUS, Inlet
 from tests.collector.polls import WALL_S, wall_ms
 from tests.collector.running import topic_of
 
@@ -103,6 +104,16 @@ def test_a_hello_that_the_broker_says_again_is_no_second_process(inlet: Inlet) -
     assert inlet.clones.current(1000.0) == {("cas1", "gw-3")}
 
 
+def test_who_gets_a_part_of_the_messages_stores_it_and_shows_nothing(tmp_path: Path) -> None:
+    """Behind a shared subscription: what is shown of a part would call devices silent that are not."""
+    inlet = Inlet(tmp_path, is_shown=False)
+    with closing(inlet.letters):
+        lines = [inlet.takes_document(one).lines for one in KINDS.values()]
+    assert [bool(each) for each in lines] == [True, True, False, False]
+    assert list(inlet.latest.devices()) == list(inlet.latest.agents()) == []
+    assert inlet.failures() == {}
+
+
 def test_the_time_that_messages_take_is_told_and_never_negative(inlet: Inlet) -> None:
     for late_s in (2.0, -5.0):
         inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
@@ -126,8 +137,15 @@ def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inl
     assert taken.substitute_ms == wall_ms(0.0)
     assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
     assert inlet.ingest.reprocess(delivery).lines == taken.lines
+    # What cannot be is told to the store as it was when it came.
+    payload = encode(msgspec.structs.replace(BATCH, values={SUPPLY: 9_999.0, FLOW: 0.01}))
+    odd = msgspec.structs.replace(delivery, payload=payload, size_bytes=len(payload))
+    lines = inlet.ingest.reprocess(odd).lines
     assert inlet.tally.messages_received == 0
+    assert inlet.failures() == {}
     assert list(inlet.latest.devices()) == []
+    assert inlet.ingest.process(odd).lines == lines
+    assert inlet.failures() == {"range": 1}
     broken = payload.replace(b'"schema":1', b'"schema":2')
     note = inlet.ingest.reprocess(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
     assert note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")

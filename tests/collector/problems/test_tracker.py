@@ -1,5 +1,7 @@
 """Problems through time: when they begin, go on while nobody can tell, are folded into a cause, and end."""
 
+from collections import deque
+
 import pytest
 
 from collector.problems.conditions import labels_of
@@ -74,6 +76,22 @@ def test_time_in_which_the_collector_was_stopped_is_none_that_something_held_or_
     assert course.one(LEAK).is_uncertain
     assert course.at(7204.9, PUMPS, silent=True) == {"DcimLeakDetected"}
     assert course.at(7205.0, PUMPS, silent=True) == {"DcimLeakDetected", "DcimCduAllPumpsStopped"}
+
+
+def test_of_what_held_before_its_window_only_the_part_inside_counts() -> None:
+    row = next(each for each in load_table().problems.values() if each.within_s)
+    now = row.within_s + 300.0
+    spans = deque([[0.0, 500.0], [now - 100.0, now]])
+    assert TrackedProblem(row, (), CDU, 1.0, 1.0, spans=spans).held_s(now) == 200.0 + 100.0
+
+
+def test_a_problem_of_before_a_restart_stays_while_its_device_is_silent_though_its_readings_are_there() -> None:
+    course = Course()
+    course.tracker.restore(TrackedProblem(load_table().problems[PUMPS[0]], PUMPS[1], CDU, 1.0, 1.0), 0.0)
+    course.tracker.update(CDU, {}, 1.0, is_silent=always, decides=always)
+    assert course.told() == {"DcimCduAllPumpsStopped"}
+    course.tracker.tick(2.0, 1002.0)
+    assert course.told() == {"DcimCduAllPumpsStopped"}
 
 
 def test_a_leak_goes_on_for_an_hour_while_its_device_is_silent_and_is_uncertain_then() -> None:

@@ -206,6 +206,40 @@ def test_however_many_agents_contest_devices_a_bounded_number_is_shown() -> None
     assert len(owners.contests(NOW_MS / 1000)) == MAX_CONTESTS == 1_000
 
 
+def test_a_contest_is_shown_until_a_quarter_of_an_hour_after_its_last_word_and_names_who_spoke_last() -> None:
+    """Not after its first: the alert would end and begin again every quarter of an hour."""
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    begun_s = NOW_MS / 1000
+    for after_s in (0.0, CONTESTED_S - 1):
+        assert admitted(owners, of(THIEF, DOCUMENT), NOW_MS + int(after_s * 1000)) == "owner"
+    assert list(owners.contests(begun_s + CONTESTED_S)) == [("cas1", "cdu-07")]
+    assert admitted(owners, of("gw-4", BATCH), NOW_MS + int(CONTESTED_S * 1000)) == "owner"
+    [contest] = owners.contests(begun_s + CONTESTED_S).values()
+    assert (contest.agent, contest.document) == ("gw-4", None)
+
+
+def test_a_description_that_was_refused_is_taken_by_nobody_but_who_sent_it() -> None:
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    admitted(owners, of("gw-4", DOCUMENT))
+    admitted(owners, of("gw-4", BATCH))
+    assert owners.take_description("cas1", "gw-5", "cdu-07") is None
+    assert owners.take_description("cas1", "gw-4", "cdu-07") == of("gw-4", DOCUMENT)
+
+
+def test_contests_that_are_over_take_no_room_from_new_ones() -> None:
+    owners = Owners(Budgets(AgentBudget(10_000, 10, 10), agents=100, sites=3))
+    names = [f"cdu-{number}" for number in range(MAX_CONTESTS_OF_AGENT + 1)]
+    for name in names:
+        admitted(owners, of("gw-3", BATCH, device=name))
+    for name in names[:-1]:
+        admitted(owners, of(THIEF, BATCH, device=name))
+    later_ms = NOW_MS + int(CONTESTED_S * 1000)
+    admitted(owners, of(THIEF, BATCH, device=names[-1]), later_ms)
+    assert list(owners.contests(later_ms / 1000)) == [("cas1", names[-1])]
+
+
 def test_what_an_agent_says_of_itself_claims_no_device() -> None:
     owners = Owners(BUDGETS)
     assert admitted(owners, of("gw-3", BATCH, device="gw-3")) == "known"
@@ -229,6 +263,7 @@ def test_a_day_after_a_move_nothing_is_kept_of_the_former_owner() -> None:
     owners = Owners(BUDGETS)
     admitted(owners, BATCH)
     owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+    assert not owners.devices_of("cas1", "gw-3")
     admitted(owners, of("gw-4", BATCH))
     assert owners.changes()[0] == [Row("cas1", "cdu-07", "gw-4", NOW_MS, "gw-3", NOW_MS)]
     owners.sweep(NOW_MS + RELEASED_MS + 1)
@@ -274,6 +309,10 @@ def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(in
     assert admitted(owners, hello("big")) == "known"
     assert admitted(owners, hello("gw-1", site="made-up-1"), site="made-up-1") == "known"
     assert not owners.knows("made-up-1", "gw-5")
+    # Who is named takes no place that others may have.
+    owners = Owners(Budgets(BUDGETS.common, agents=1, sites=1), {("cas1", "cdu-07"): "gw-3"})
+    assert admitted(owners, BATCH) == "claimed"
+    assert admitted(owners, hello("gw", site="cas2"), site="cas2") == "known"
     # And in the collector: neither an agent nor a line of the ledger comes of them.
     for number in range(50):
         inlet.takes_document(hello(f"made-up-{number}"))
@@ -286,8 +325,12 @@ def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(in
 def test_an_agent_that_is_cleared_again_and_again_makes_no_room_for_others_within_a_day() -> None:
     owners = Owners(Budgets(BUDGETS.common, agents=1, sites=1))
     admitted(owners, hello("gw-3"))
+    owners.changes()
     owners.release_agent("cas1", "gw-3", NOW_MS)
+    owners.sweep(NOW_MS + RELEASED_MS)
     assert admitted(owners, hello("gw-4")) == "agents"
+    # After a restart as well: otherwise each one would keep its place for a month.
+    assert owners.changes()[1] == [("cas1", "gw-3", NOW_MS - SILENT_MS + RELEASED_MS)]
     owners.sweep(NOW_MS + RELEASED_MS + 1)
     assert admitted(owners, hello("gw-4")) == "known"
 
@@ -311,6 +354,7 @@ async def test_after_a_restart_a_device_is_still_its_owner_s_whoever_speaks_firs
     await file.close()
     owners, file = opened(tmp_path)
     assert not file.is_new
+    assert owners.changes() == ([], [])
     assert admitted(owners, of(THIEF, DOCUMENT)) == "owner"
     assert admitted(owners, of(THIEF, BATCH, device="ups-1")) == "owner"
     assert admitted(owners, of("gw-4", BATCH, device="pdu-1", time=NOW_MS)) == "history"
@@ -348,6 +392,30 @@ async def test_a_device_is_moved_by_naming_its_owner_in_the_configuration(tmp_pa
     owners, file = opened(tmp_path)
     assert admitted(owners, of("gw-3", DOCUMENT)) == "owner"
     await file.close()
+
+
+async def test_a_device_that_was_given_up_and_is_then_named_still_has_what_its_former_owner_read(
+    tmp_path: Path,
+) -> None:
+    owners, file = opened(tmp_path)
+    admitted(owners, BATCH)
+    owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+    await file.close()
+    owners, file = opened(tmp_path, {("cas1", "cdu-07"): "gw-4"}, NOW_MS + 5000)
+    assert admitted(owners, of("gw-3", BATCH, time=NOW_MS), NOW_MS + LAST_WORDS_MS) == "history"
+    await file.close()
+
+
+def test_what_changes_while_the_disk_refuses_is_written_with_what_it_refused() -> None:
+    owners = Owners(BUDGETS)
+    admitted(owners, BATCH)
+    refused = owners.changes()
+    admitted(owners, of("gw-4", BATCH, device="ups-1"))
+    owners.put_back(*refused)
+    rows, agents = owners.changes()
+    assert {row[1] for row in rows} == {"cdu-07", "ups-1"}
+    assert {agent for _, agent, _ in agents} == {"gw-3", "gw-4"}
+    assert owners.changes() == ([], [])
 
 
 async def test_a_forgotten_device_is_gone_from_disk_too(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from collector.budgets import DEVICE_SERIES, AgentBudget, Buckets, Budgets
+from collector.flow.ingest import MESSAGE_BYTES
 from collector.readings import NEW_KEYS, Readings, SeriesKeys, resolve, series_bytes
-from collector.receive.uses import BEYOND_S, KEPT_S, WASTE_BYTES, Uses, document_bytes
-from rackflow import catalogue
+from collector.receive.delivery import Delivery
+from collector.receive.uses import BEYOND_S, KEPT_S, MAX_COUNTED_AGENTS, WASTE_BYTES, Uses, document_bytes
+from rackflow import catalogue, encode
 from rackflow.documents import Coolant
 from tests.collector.documents import FLOW, PUMP, SUPPLY, batch
 from tests.collector.inlet import BATCH, DOCUMENT, PREFIX, Inlet
@@ -100,6 +103,45 @@ def test_each_loop_s_coolant_is_a_series() -> None:
     assert admitted(uses, readings(SUPPLY)) == [SUPPLY]
 
 
+def test_a_description_that_comes_again_costs_nothing_and_stays_though_the_budget_has_shrunk() -> None:
+    cdu = msgspec.structs.replace(DOCUMENT, coolant={"secondary": Coolant(fluid="pg25")})
+    uses = Uses(budgets(series=2))
+    assert [uses.admit_document(GW3, cdu, 1, 0.0) for _ in range(5)] == [True] * 5
+    assert admitted(uses, readings(SUPPLY, FLOW)) == [SUPPLY]
+    # With another device there is room for nothing new; what is known may be described anew.
+    assert uses.admit_document(GW3, msgspec.structs.replace(cdu, firmware="2"), 2, 0.0)
+    assert not uses.admit_document(GW3, msgspec.structs.replace(cdu, device="cdu-08"), 2, 0.0)
+    for _ in range(2):
+        uses.drop_document(GW3, "cdu-07")
+    assert (uses.of(GW3).series, uses.of(GW3).bytes) == (1, series_bytes(SUPPLY))
+
+
+def test_bytes_of_series_that_are_forgotten_are_free_again() -> None:
+    uses = Uses(budgets(size_bytes=series_bytes(loop(1))))
+    assert admitted(uses, readings(loop(1))) == [loop(1)]
+    assert admitted(uses, readings(loop(2)), 1.0) == []
+    assert admitted(uses, readings(loop(2)), KEPT_S + 100.0) == [loop(2)]
+    assert uses.of(GW3).bytes == series_bytes(loop(2))
+
+
+def test_every_text_of_a_description_costs_at_least_its_length() -> None:
+    text = "x" * 10_000
+    for longer in (
+        msgspec.structs.replace(DOCUMENT, serial=text),
+        msgspec.structs.replace(DOCUMENT, labels={**DOCUMENT.labels, "rack": text}),
+        msgspec.structs.replace(DOCUMENT, coolant={"secondary": Coolant(fluid=text)}),
+        msgspec.structs.replace(DOCUMENT, coolant={str(number): Coolant(fluid="pg25") for number in range(100)}),
+    ):
+        assert document_bytes(longer) > document_bytes(DOCUMENT) + len(text)
+
+
+def test_refusals_are_counted_for_a_bounded_number_of_agents() -> None:
+    uses = Uses(budgets(size_bytes=0))
+    for number in range(MAX_COUNTED_AGENTS + 5):
+        assert not uses.admit_document(("cas1", f"gw-{number}"), DOCUMENT, 1, 0.0)
+    assert len(uses.refused) == len(uses.beyond(0.0)) == MAX_COUNTED_AGENTS
+
+
 @pytest.fixture
 def inlet(tmp_path: Path) -> Iterator[Inlet]:
     one = Inlet(tmp_path, budgets=budgets(series=3))
@@ -115,8 +157,34 @@ def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> 
     stored = [line for line in taken.lines if line.startswith("dcim_cdu,")]
     assert [line.partition("loop=")[2][:5] for line in stored] == ["00000", "00001", "00002"]
     assert inlet.failures() == {"series": 2}
+    # A message from the collector's own disk was counted when it was received; what is refused of it is not stored either.
+    payload = encode(msgspec.structs.replace(BATCH, seq=4, values={loop(number): 20.0 for number in range(5)}))
+    held = Delivery(f"{PREFIX}/batch/cdu-07", payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    assert len([line for line in inlet.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
+    assert (inlet.failures(), inlet.uses.refused) == ({"series": 2}, {GW3: 2})
     backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
     assert [line.partition("loop=")[2][:5] for line in inlet.takes_document(backlog).lines[:-1]] == ["00001"]
+
+
+def test_a_description_beyond_the_budget_is_counted_and_not_shown(tmp_path: Path) -> None:
+    inlet = Inlet(tmp_path, budgets=budgets(size_bytes=series_bytes(SUPPLY)))
+    with closing(inlet.letters):
+        inlet.takes_document(BATCH)
+        inlet.takes_document(DOCUMENT)
+    assert inlet.failures() == {"series": 1}
+    assert [device.document for device in inlet.latest.devices()] == [None]
+
+
+def test_a_device_that_is_cleared_gives_its_room_back_and_one_that_is_made_up_leaves_nothing(inlet: Inlet) -> None:
+    inlet.takes_document(BATCH)
+    before = inlet.uses.of(GW3).bytes
+    inlet.takes_document(DOCUMENT)
+    assert inlet.uses.of(GW3).bytes > before
+    inlet.takes(f"{PREFIX}/device/cdu-07", b"")
+    assert inlet.uses.of(GW3).bytes == before
+    for number in range(20):
+        inlet.takes(f"rackflow/v1/cas1/made-up-{number}/device/cdu-07", b"")
+    assert len(inlet.uses._uses) == 1  # noqa: SLF001 - what must not grow
 
 
 def test_labels_that_nobody_knows_are_in_no_description_and_in_no_cache(inlet: Inlet) -> None:
@@ -157,6 +225,20 @@ def test_a_sender_of_which_too_much_is_refused_is_not_read_for_a_while_and_nobod
     # Few of them are in the dead-letter file, and all are counted.
     assert 0 < len(inlet.dead()) < 20
     assert 0 < inlet.failures()["unlogged"] < read
+
+
+def test_of_a_message_that_is_refused_in_part_that_part_counts_as_read_in_vain(inlet: Inlet) -> None:
+    values = {loop(number): 20.0 for number in range(5)}
+    partly = msgspec.structs.replace(BATCH, values=values, states={PUMP: "running"})
+    inlet.takes_document(partly)
+    assert inlet.failures() == {"series": 3}  # of six readings
+    left = WASTE_BYTES - len(encode(partly)) / 2
+    assert not inlet.uses.is_muted("cas1/gw-3", int(left), 1000.0)
+    assert inlet.uses.is_muted("cas1/gw-3", int(left) + 1, 1000.0)
+    # All of a message that breaks the contract, and what reading it costs besides its length.
+    inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 100)
+    assert not inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100), 1000.0)
+    assert inlet.uses.is_muted("cas1/gw-3", int(left - MESSAGE_BYTES - 100) + 1, 1000.0)
 
 
 def test_a_bucket_fills_again_up_to_its_burst_and_nobody_gets_into_debt() -> None:

@@ -23,6 +23,7 @@ from collector.web.kept_page import KeptPage
 from rackflow import Batch, Metric, catalogue, series_key
 from rackflow.documents import Account, Coolant
 from rackflow.outbox.seam import OutboxStats
+from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, agent_batch, document, now_ms, status
 from tests.servers.process import find_program
@@ -291,6 +292,31 @@ def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_s
     assert lines == names
 
 
+def test_while_the_broker_is_away_no_agent_is_called_up_or_down_and_why_its_devices_are_unknown_is_told() -> None:
+    """Also of an agent that has sent no status yet."""
+    latest = Latest(1000)
+    latest.apply_status(msgspec.structs.replace(status(), agent="gw-4"), 0.0)
+    apply(latest, one_batch({SUPPLY: 32.0}, {}))
+    latest.note_disconnected(1.0)
+    lines = render(latest, 1.0)[0].splitlines()
+    assert not [line for line in lines if line.startswith("dcim_agent_up{")]
+    assert 'dcim_agent_unobserved_devices{site="cas1",agent="gw-3",reason="broker"} 1' in lines
+    assert 'dcim_agent_unobserved_devices{site="cas1",agent="gw-4",reason="broker"} 0' in lines
+
+
+def test_a_device_that_cannot_be_rendered_costs_nobody_else_their_lines() -> None:
+    latest, failures = Latest(1000), Failures()
+    for device in ("cdu-1", "cdu-2", "cdu-3"):
+        apply(latest, msgspec.structs.replace(one_batch({}, {PUMP: "running"}), device=device))
+    latest.readings_of("cas1", "cdu-2")[PUMP].value = "no such state"
+    shown = [line for line in render(latest, 1.0, failures=failures)[0].splitlines() if "dcim_cdu_pump_state{" in line]
+    assert {device for device in ("cdu-1", "cdu-2", "cdu-3") if any(device in line for line in shown)} == {
+        "cdu-1",
+        "cdu-3",
+    }
+    assert failures.counts == {("metrics", "KeyError"): 1}
+
+
 @pytest.mark.parametrize("length", [LABEL_LIMIT, LABEL_LIMIT + 1])
 def test_an_identity_that_is_too_long_is_cut(length: int) -> None:
     assert labels_text(("serial", "x" * length), ("vendor", ""), ("model", "m")) == f'serial="{"x" * 256}",model="m"'
@@ -300,8 +326,12 @@ def test_the_page_follows_whatever_its_lines_were_made_from() -> None:
     """Lines are kept between scrapes: values, states, labels, identity and the set of series may each change on their own."""
     latest, keys, seq = Latest(100), SeriesKeys(), count(1)
 
-    def shows(values: dict[str, float], states: dict[str, str], labels: dict[str, str]) -> list[str]:
-        one = msgspec.structs.replace(one_batch(values, states), seq=next(seq), labels=LABELS | labels)
+    def shows(
+        values: dict[str, float], states: dict[str, str], labels: dict[str, str], device_class: str = "cdu"
+    ) -> list[str]:
+        one = msgspec.structs.replace(
+            one_batch(values, states), seq=next(seq), labels=LABELS | labels, device_class=device_class
+        )
         assert latest.apply_batch("cas1", one, resolve(one, keys), 0.0, now_ms() / 1000) == "live"
         text, series = render(latest, 1.0)
         lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -328,5 +358,9 @@ def test_the_page_follows_whatever_its_lines_were_made_from() -> None:
     assert any(line.startswith("dcim_cdu_flow_") for line in more)
     latest.apply_document("cas1", document(model="L2L 200"))
     assert any('model="L2L 200"' in line for line in shows({SUPPLY: 33.5}, {}, {}))
+    latest.apply_document("cas1", document(model="L2L 300"))
+    described = shows({SUPPLY: 33.5}, {}, {})
+    assert any('model="L2L 300"' in line and 'device_class="cdu"' in line for line in described)
+    assert any('device_class="meter"' in line for line in shows({SUPPLY: 33.5}, {}, {}, "meter"))
     assert latest.remove_device("cas1", "gw-3", "cdu-07")
     assert not [line for line in shows({FLOW: 0.2}, {}, {}) if "supply" in line]

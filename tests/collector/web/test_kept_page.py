@@ -44,6 +44,7 @@ class Hall:
         state: str = "running",
         *,
         rack: str = "b07",
+        device_class: str = "cdu",
         error: DeviceFault | None = None,
     ) -> None:
         values = {FLOW: flow, LEAK: 0.0, POWER: 900.0} if flow is not None else {}
@@ -51,6 +52,7 @@ class Hall:
         one: Batch = msgspec.structs.replace(
             batch(device, seq=next(self.seq), time_ms=int((WALL_S + self.now) * 1000), values=values, states=states),
             labels=LABELS | {"rack": rack},
+            device_class=device_class,
             up=error is None,
             error=error,
         )
@@ -128,6 +130,32 @@ def test_it_is_what_the_whole_page_has_of_it_whatever_has_changed(steps: list[tu
     assert not hall.failures.counts
 
 
+def test_it_follows_place_description_and_class_of_a_device_each_by_itself() -> None:
+    hall = Hall()
+    described = msgspec.structs.replace(document(), device="cdu-1", labels=LABELS | {"rack": "b08"})
+    hall.latest.apply_document("cas1", described)
+    hall.poll("cdu-1", 0.01)
+    hall.shown()
+    for change, text in (
+        (lambda: hall.poll("cdu-1", 0.01, rack="b08"), 'rack="b08"'),
+        (
+            lambda: hall.latest.apply_document("cas1", msgspec.structs.replace(described, model="L2L 300")),
+            'model="L2L 300"',
+        ),
+        (lambda: hall.poll("cdu-1", 0.01, rack="b08", device_class="meter"), 'device_class="meter"'),
+    ):
+        change()
+        shown = hall.shown()
+        assert text in shown
+        assert shown == hall.expected()
+    for device in DEVICES:
+        hall.poll(device, 0.02)
+    hall.shown()
+    for device in DEVICES:
+        hall.poll(device, 0.03)
+    assert hall.shown() == hall.expected()
+
+
 def test_only_lines_whose_value_has_changed_are_written_anew() -> None:
     hall = Hall()
     for number in range(600):
@@ -173,7 +201,7 @@ def test_a_device_whose_lines_cannot_be_written_is_left_out_alone_and_told() -> 
     hall.shown()
     held = next(each for key, each in hall.latest.readings_of("cas1", "cdu-2").items() if key == PUMP)
     held.value = "no such state"
-    hall.shown()
+    assert "dcim_cdu_pump_state{" not in hall.shown(), "lines of before must not stay either"
     assert hall.failures.counts
     after = hall.shown()
     assert 'device="cdu-1"' in after

@@ -1,0 +1,63 @@
+"""Two agents that run under one name are told from one that was started again."""
+
+from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
+from tests.collector.polls import hello
+
+GW3 = ("cas1", "gw-3")
+
+
+def hear(clones: Clones, epochs: str, now: float = 0.0, site: str = "cas1", agent: str = "gw-3") -> bool:
+    """Hear of an agent's epochs, one after the other; whether it is a clone then."""
+    for epoch in epochs:
+        clones.update(hello(agent, epoch=epoch, site=site), now)
+    return (site, agent) in clones.current(now)
+
+
+def test_an_epoch_that_comes_back_is_a_second_process_and_a_restart_is_none() -> None:
+    assert not hear(Clones(), "AAB")
+    assert not hear(Clones(), "ABBB"), "an agent says hello again whenever it is connected again"
+    assert hear(Clones(), "ABA")
+    assert hear(Clones(), "ABCA"), "three of them, or one that restarts meanwhile"
+
+
+def test_the_end_of_an_earlier_process_is_no_second_one() -> None:
+    clones = Clones()
+    hear(clones, "AB")
+    clones.update(hello("gw-3", online=False, epoch="A"), 0.0)
+    assert clones.states(0.0) == {GW3: False}
+
+
+def test_a_clone_is_shown_until_a_quarter_of_an_hour_after_it_was_noticed_last() -> None:
+    clones = Clones()
+    assert hear(clones, "ABA")
+    assert hear(clones, "B", REMEMBERED_S - 1)
+    assert clones.current(REMEMBERED_S) == {GW3}
+    assert clones.current(2 * REMEMBERED_S - 1) == set()
+
+
+def test_an_agent_of_the_same_name_at_another_site_is_another_one() -> None:
+    clones = Clones()
+    hear(clones, "AB")
+    assert not hear(clones, "A", site="cas2")
+    assert not hear(clones, "C")
+    assert clones.states(0.0) == {GW3: False, ("cas2", "gw-3"): False}
+
+
+def test_nothing_stays_of_an_agent_that_is_gone_for_good() -> None:
+    clones = Clones()
+    hear(clones, "ABA")
+    clones.forget(*GW3)
+    assert (clones.current(0.0), clones.states(0.0)) == (set(), {})
+    assert not hear(clones, "B")
+
+
+def test_of_too_many_agents_the_one_that_was_silent_for_longest_is_forgotten() -> None:
+    clones = Clones()
+    hear(clones, "ABA", agent="old")
+    hear(clones, "ABA")
+    for number in range(MAX_AGENTS - 2):
+        hear(clones, "A", agent=f"made-up-{number}")
+    assert hear(clones, "A")
+    hear(clones, "A", agent="one-too-many")
+    assert len(clones.states(0.0)) == MAX_AGENTS
+    assert clones.current(0.0) == {GW3}
