@@ -30,6 +30,7 @@ from agent.modbus import (
 from agent.poll.code_shift import CodeShift
 from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
+from agent.poll.limit_check import LimitCheck
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
@@ -120,6 +121,7 @@ class ModbusPoller:
         self._count = SeriesCount()
         self._power_check = PowerCheck()
         self._code_shift = CodeShift(device.id)
+        self._limit_check = LimitCheck()
         self._orders = WordOrders(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
@@ -169,8 +171,10 @@ class ModbusPoller:
         self._orders.begin(self._plan)
         self._orders.hide(found.raw)
         self._power_check.begin(self._plan, found.raw)
+        self._limit_check.begin(self._plan, found.raw)
         if self._identity != before:  # also other firmware
             self._code_shift.forget()
+            self._limit_check.forget()
         self._code_shift.begin(self._plan, found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
@@ -206,6 +210,7 @@ class ModbusPoller:
         self._cells.update(found.raw)
         self._cells.reject(readings)
         self._power_check.reject(poll_class, readings)
+        self._limit_check.reject(poll_class, readings)
         self._code_shift.reject(poll_class, readings, found.raw)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:

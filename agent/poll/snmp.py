@@ -17,6 +17,7 @@ from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
+from agent.poll.limit_check import LimitCheck
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.power_check import PowerCheck
@@ -104,6 +105,7 @@ class SnmpPoller:
         self._count = SeriesCount()
         self._power_check = PowerCheck()
         self._code_shift = CodeShift(device.id)
+        self._limit_check = LimitCheck()
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
@@ -115,6 +117,7 @@ class SnmpPoller:
         if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             if self._uptime.has_restarted:
                 self._code_shift.forget()
+                self._limit_check.forget()
             self._must_plan = True
             family, fingerprint = await self._find_plan()
             self._must_plan = False
@@ -153,6 +156,7 @@ class SnmpPoller:
         self._other_device = fingerprint.contradiction(raw) or self._other_device
         self._cells.reject(readings, everything=bool(self._other_device))
         self._power_check.reject(poll_class, readings)
+        self._limit_check.reject(poll_class, readings)
         self._code_shift.reject(poll_class, readings, raw)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
@@ -247,6 +251,7 @@ class SnmpPoller:
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
             self._code_shift.forget()
+            self._limit_check.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -335,6 +340,7 @@ class SnmpPoller:
         self._jumps.begin(known)
         self._count.begin(self._plan)
         self._power_check.begin(self._plan, known)
+        self._limit_check.begin(self._plan, known)
         self._code_shift.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None

@@ -18,6 +18,8 @@ _NO_READING = 65535
 _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 # SNMP does not say how wide a word of flags is. Its INTEGER, Gauge32 and Unsigned32 have 32 bits, and a device may copy 16 of a register.
 _WIDTH_OF_SNMP: Final = 32
+# A rating or an upper limit of 0 was never set: whatever is switched on would be beyond it.
+_LIMITS_ABOVE_ZERO: Final = ("_rated_", "_warning_", "_high_threshold_")
 
 NamedBits = Mapping[str, frozenset[int]]
 """By place: the bits that a profile knows of its word."""
@@ -95,6 +97,8 @@ def _of_numbers(source: Part, metric: Metric) -> set[float]:
     # Of a number in two registers only the low one is compared.
     if metric.type != "counter" and source.high is None:
         found |= ENDS_OF_16_BITS
+    if any(part in metric.name for part in _LIMITS_ABOVE_ZERO):
+        found.add(0)
     if _has_no_minus_one(source, metric):
         found.add(-1)
     return found

@@ -1,0 +1,168 @@
+"""Rejects limits that a device states for its own readings and that cannot be: problems compare readings with them.
+
+A card whose firmware counts its limits in another scale than its readings states 1.6 A for a phase of 16 A, and a critical alarm would
+follow for every rack. The range of one metric cannot see that. So a limit is rejected as `range`
+- if it contradicts its neighbour: a low threshold that is not below the high one, a warning above the rating, watts above voltamperes;
+- if its neighbour in the same table is out of its range: both are counted in one scale;
+- if the reading that it limits could not be: no breaker carries three times its rating until the next look. Who sets a threshold to a
+  third of the load all the same finds it in `bad`; the device's own alarms are published in any case.
+
+Limits are polled hourly, and looked at then, beside the last readings. A limit that a reading has refuted stays rejected until it
+changes: at night the load may fall below it. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.profile import Plan, RawValue, normalise_answers
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+from rackflow.series import parse_series_key
+
+# How far a reading may be above its limit. The current of three phases, seen as one, is three times that of each; a breaker of any
+# curve trips within a minute. A power of ten is beyond it for any load of more than a third.
+MAX_OVERLOAD: Final = 3.0
+# How far a voltage may be from what a UPS is set to. Line to line is 1.73 times line to neutral, 200 V twice 100 V: a voltage of that
+# kind is compared with the wrong rating. No UPS supplies its load with two thirds of its voltage.
+MAX_VOLTAGE_RATIO: Final = 1.5
+# Below it, an output is off or fails.
+MIN_VOLTS: Final = 80.0
+# Watts and voltamperes of one rating are rounded each for itself.
+MAX_POWER_FACTOR: Final = 1.05
+
+# By limit: the reading that it is the upper limit of.
+_UPPER: Final = {
+    "dcim_pdu_input_rated_current_amperes": "dcim_pdu_input_current_amperes",
+    "dcim_pdu_input_rated_power_watts": "dcim_pdu_input_power_watts",
+    "dcim_pdu_phase_rated_current_amperes": "dcim_pdu_phase_current_amperes",
+    "dcim_pdu_phase_warning_current_amperes": "dcim_pdu_phase_current_amperes",
+    "dcim_pdu_bank_rated_current_amperes": "dcim_pdu_bank_current_amperes",
+    "dcim_pdu_bank_warning_current_amperes": "dcim_pdu_bank_current_amperes",
+    "dcim_pdu_outlet_rated_current_amperes": "dcim_pdu_outlet_current_amperes",
+    "dcim_circuit_rated_current_amperes": "dcim_circuit_current_amperes",
+}
+_VOLTAGES: Final = {"dcim_ups_rated_output_voltage_volts": "dcim_ups_output_voltage_volts"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two limits with the same labels, of which `lower` must not be above `upper` times `tolerance`."""
+
+    lower: str
+    upper: str
+    strict: bool = False
+    """Both must not be equal either: a device that has set neither sends two zeros."""
+    tolerance: float = 1.0
+    lower_only: bool = False
+    """Only the lower one falls: a warning that comes too late must not take the rating with it, which a critical alarm needs."""
+
+
+_ENV: Final = "dcim_env_{}_{}_threshold_{}"
+_PAIRS: Final = (
+    _Pair(_ENV.format("temperature", "low", "celsius"), _ENV.format("temperature", "high", "celsius"), strict=True),
+    _Pair(
+        _ENV.format("relative_humidity", "low", "ratio"), _ENV.format("relative_humidity", "high", "ratio"), strict=True
+    ),
+    _Pair("dcim_pdu_phase_warning_current_amperes", "dcim_pdu_phase_rated_current_amperes", lower_only=True),
+    _Pair("dcim_pdu_bank_warning_current_amperes", "dcim_pdu_bank_rated_current_amperes", lower_only=True),
+    _Pair(
+        "dcim_ups_rated_power_watts",
+        "dcim_ups_rated_apparent_power_voltamperes",
+        tolerance=MAX_POWER_FACTOR,
+    ),
+)
+_LIMITS: Final = {*_UPPER, *_VOLTAGES, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
+
+
+class LimitCheck:
+    """Checks the limits of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self) -> None:
+        # By key of a limit: the keys of the readings that it limits, and of the limits that belong to it.
+        self._readings: dict[str, list[str]] = {}
+        self._pairs: list[tuple[_Pair, str, str]] = []
+        self._classes: set[PollClass] = set()
+        self._last: dict[PollClass, Mapping[str, float]] = {}
+        # The value of each limit that a reading has refuted.
+        self._refuted: dict[str, float] = {}
+
+    def forget(self) -> None:
+        """Forget what was found: the device is another one, or has rebooted."""
+        self._refuted.clear()
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Look at the limits of this plan from now on. `known` are the answers that it was made with."""
+        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+        named = {key: parse_series_key(key) for key in classes if key.partition("{")[0] in _INVOLVED}
+        limits = [key for key, (metric, _) in named.items() if metric in _LIMITS]
+        self._readings, self._last = {}, {}
+        self._classes = {classes[key] for key in limits}
+        self._pairs = list(_pairs(dict.fromkeys(limits)))
+        by_metric: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+        for key, (metric, labels) in named.items():
+            by_metric.setdefault(metric, []).append((key, labels))
+        for key in limits:
+            metric, labels = named[key]
+            limited = _UPPER.get(metric) or _VOLTAGES.get(metric, "")
+            # A circuit's rating is that of each of its phases.
+            if found := [other for other, theirs in by_metric.get(limited, ()) if labels.items() <= theirs.items()]:
+                self._readings[key] = found
+        wanted = {key for keys in self._readings.values() for key in keys}
+        for poll, part in plan.classes.items():
+            if slots := [slot for slot in part.slots if slot.key in wanted]:
+                self._last[poll] = normalise_answers(slots, known).values
+
+    def reject(self, poll: PollClass, readings: Readings) -> None:
+        """Move limits that cannot be to `bad` (`range`)."""
+        if poll in self._last:
+            self._last[poll] = readings.values
+        if poll not in self._classes:
+            return
+        values = {key: value for each in self._last.values() for key, value in each.items()} | readings.values
+        refuted = {key for key in self._readings if key in readings.values and self._is_refuted(key, values)}
+        for pair, lower, upper in self._pairs:
+            refuted |= _contradictory(pair, lower, upper, readings)
+        for key in refuted & readings.values.keys():
+            del readings.values[key]
+            readings.bad[key] = "range"
+
+    def _is_refuted(self, key: str, values: Mapping[str, float]) -> bool:
+        limit = values[key]
+        if self._refuted.get(key) == limit:
+            return True
+        self._refuted.pop(key, None)
+        limited = [values[each] for each in self._readings[key] if each in values]
+        if key.partition("{")[0] in _VOLTAGES:
+            live = [volts for volts in limited if volts >= MIN_VOLTS]
+            is_refuted = bool(live) and not any(
+                limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
+            )
+        else:
+            is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
+        if is_refuted:
+            self._refuted[key] = limit
+        return is_refuted
+
+
+_INVOLVED: Final = {*_LIMITS, *_UPPER.values(), *_VOLTAGES.values()}
+
+
+def _pairs(limits: Mapping[str, None]) -> Iterator[tuple[_Pair, str, str]]:
+    for key in limits:
+        metric, brace, labels = key.partition("{")
+        for pair in _PAIRS:
+            other = f"{pair.upper}{brace}{labels}"
+            if metric == pair.lower and other in limits:
+                yield pair, key, other
+
+
+def _contradictory(pair: _Pair, lower: str, upper: str, readings: Readings) -> set[str]:
+    low, high = readings.values.get(lower), readings.values.get(upper)
+    if low is None or high is None:
+        is_wrong = "range" in (readings.bad.get(lower), readings.bad.get(upper))
+    else:
+        is_wrong = low > high * pair.tolerance or (pair.strict and low == high)
+    if not is_wrong:
+        return set()
+    return {lower} if pair.lower_only else {lower, upper}

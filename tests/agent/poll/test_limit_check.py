@@ -1,0 +1,206 @@
+"""Limits that a device states for its own readings, in another scale or the wrong way round: none of them raises an alarm."""
+
+import pytest
+
+from agent.config import Device
+from agent.poll import ModbusPoller, SnmpPoller
+from agent.profile import RawValue, parse_profile
+from agent.readings import Readings
+from tests.agent.memory_peers import MemoryModbus, MemorySnmp
+
+ROOT = "1.3.6.1.4.1.99999"
+HEAD = """
+version: 1
+profile: strip
+class: {class_}
+title: A device
+source: a manual
+evidence: unverified
+"""
+UPTIME = "1.3.6.1.2.1.1.3.0"
+SERIAL = f"{ROOT}.8.0"
+
+
+def snmp(class_: str, *points: str) -> str:
+    """A family with one point at R.1.0, R.2.0, and so on."""
+    lines = "".join(f"  - {{{point}, oid: {ROOT}.{at}.0}}\n" for at, point in enumerate(points, 1))
+    return (
+        f"{HEAD.format(class_=class_)}protocol: snmp\nrecognise: {{probes: [{ROOT}.9.0]}}\n"
+        f"identity: {{serial: [{{oid: {SERIAL}}}]}}\npoints:\n{lines}"
+    )
+
+
+class Limited:
+    """A device whose readings are polled as `normal`, and its limits as `inventory`."""
+
+    def __init__(self, text: str, *cells: RawValue) -> None:
+        self.cells: dict[str, RawValue] = {UPTIME: 100, f"{ROOT}.9.0": 1, SERIAL: b"1"}
+        self.put(*cells)
+        config = Device(id="d", host="h", credential="c", profile="strip", outlets=True)
+        self._memory = MemorySnmp(self.cells)
+        self.poller = SnmpPoller(config, {"strip": parse_profile(text, "strip.yaml")}, self._memory)
+
+    def put(self, *cells: RawValue) -> None:
+        self.cells |= {f"{ROOT}.{at}.0": cell for at, cell in enumerate(cells, 1)}
+
+    async def limits(self) -> Readings:
+        await self.poller.poll("normal", 0.0)
+        return await self.poller.poll("inventory", 0.0)
+
+
+def found(readings: Readings) -> list[float | str]:
+    return [*readings.values.values(), *readings.bad.values()]
+
+
+async def opened(text: str, *cells: RawValue) -> Limited:
+    device = Limited(text, *cells)
+    await device.poller.open()
+    return device
+
+
+def env(kind: str, unit: str, scale: str) -> str:
+    low, high = (
+        f"metric: dcim_env_{kind.format(f'_{side}_threshold')}, labels: {{sensor: a}}, unit: {unit}, scale: {scale}"
+        for side in ("low", "high")
+    )
+    return snmp(
+        "env", f"metric: dcim_env_{kind.format('')}, labels: {{sensor: a}}, unit: {unit}, scale: 0.1", low, high
+    )
+
+
+TEMPERATURE, HUMIDITY = "temperature{}_celsius", "relative_humidity{}_ratio"
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "scale", "low", "high", "expected"),
+    [
+        (TEMPERATURE, "celsius", "0.1", 180, 270, [18.0, 27.0]),
+        (TEMPERATURE, "celsius", "0.1", 18, 27, ["range", "range"]),  # whole degrees where the profile has tenths
+        (TEMPERATURE, "celsius", "1", 30, 270, ["range", "range"]),  # and the other way round
+        (TEMPERATURE, "celsius", "1", 59, 81, ["range", "range"]),  # degrees Fahrenheit
+        (TEMPERATURE, "celsius", "0.1", 270, 180, ["range", "range"]),
+        (TEMPERATURE, "celsius", "0.1", 0, 0, [0.0, "sentinel"]),  # not set
+        (TEMPERATURE, "celsius", "0.1", 180, 0, [18.0, "sentinel"]),
+        (TEMPERATURE, "celsius", "0.1", -50, 270, [-5.0, 27.0]),
+        (HUMIDITY, "percent", "0.1", 400, 600, [0.4, 0.6]),
+        (HUMIDITY, "percent", "0.1", 40, 60, ["range", "range"]),
+        (HUMIDITY, "percent", "1", 5, 600, ["range", "range"]),
+        (HUMIDITY, "percent", "0.1", 600, 400, ["range", "range"]),
+        (HUMIDITY, "percent", "0.1", 500, 500, ["range", "range"]),
+        (HUMIDITY, "percent", "0.1", 0, 1000, [0.0, 1.0]),
+    ],
+)
+async def test_thresholds_of_a_sensor_that_cannot_be_are_rejected(
+    kind: str, unit: str, scale: str, low: int, high: int, expected: list[float | str]
+) -> None:
+    device = await opened(env(kind, unit, scale), 240, low, high)
+    assert found(await device.limits()) == pytest.approx(expected)
+
+
+def phase(*limits: str) -> str:
+    points = ["current_amperes, poll: normal", *(f"{each}_current_amperes" for each in limits)]
+    return snmp(
+        "pdu", *(f"metric: dcim_pdu_phase_{each}, labels: {{phase: L1}}, unit: ampere, scale: 0.1" for each in points)
+    )
+
+
+@pytest.mark.parametrize(
+    ("amperes", "warning", "rated", "expected"),
+    [
+        (120, 128, 160, [12.8, 16.0]),
+        (120, 12, 16, ["range", "range"]),  # whole amperes where the profile has tenths: 12 A of 1.6 A
+        (200, 128, 160, [12.8, 16.0]),  # an overload
+        (470, 160, 160, [16.0, 16.0]),  # three lines as one
+        (120, 240, 160, [16.0, "range"]),  # a warning that comes too late leaves the rating
+        (120, 1280, 160, [16.0, "range"]),
+        (120, 1280, 16000, ["range", "range"]),  # 1,600 A for a phase
+        (120, 0, 160, [16.0, "sentinel"]),
+        (0, 128, 160, [12.8, 16.0]),
+    ],
+)
+async def test_limits_of_a_phase_that_cannot_be_are_rejected(
+    amperes: int, warning: int, rated: int, expected: list[float | str]
+) -> None:
+    device = await opened(phase("warning", "rated"), amperes, warning, rated)
+    assert found(await device.limits()) == expected
+
+
+async def test_a_limit_that_a_reading_has_refuted_stays_rejected_until_it_changes() -> None:
+    device = await opened(phase("rated"), 4, 16)
+    assert found(await device.limits()) == [1.6]  # next to no load says nothing
+    device.put(120)
+    assert found(await device.limits()) == ["range"]
+    device.put(4)
+    assert found(await device.limits()) == ["range"]
+    await device.poller.open()
+    assert found(await device.limits()) == ["range"]
+    device.put(4, 160)
+    assert found(await device.limits()) == [16.0]
+    device.put(4, 16)
+    assert found(await device.limits()) == [1.6]
+
+
+async def test_a_limit_is_judged_by_what_was_read_while_planning() -> None:
+    device = await opened(phase("rated"), 120, 16)
+    assert found(await device.poller.poll("inventory", 0.0)) == ["range"]
+
+
+async def test_another_device_behind_the_address_is_judged_anew() -> None:
+    device = await opened(phase("rated"), 120, 16)
+    assert found(await device.limits()) == ["range"]
+    device.cells[SERIAL] = b"2"
+    device.put(4, 16)
+    await device.poller.poll("slow", 0.0)
+    await device.poller.open()
+    assert found(await device.limits()) == [1.6]
+
+
+@pytest.mark.parametrize(
+    ("volts", "rated", "expected"),
+    [
+        ((231, 230, 229), 230, [230.0]),
+        ((231, 230, 229), 400, ["range"]),  # line to line
+        ((231, 230, 229), 120, ["range"]),
+        ((231, 0, 0), 400, ["range"]),
+        ((200, 230, 229), 200, [200.0]),
+        ((160, 400, 160), 400, [400.0]),  # one phase that is right is enough
+        ((0, 0, 0), 400, [400.0]),  # off
+        ((260, 230, 229), 208, [208.0]),
+    ],
+)
+async def test_a_rated_voltage_that_is_of_another_kind_is_rejected(
+    volts: tuple[int, ...], rated: int, expected: list[float | str]
+) -> None:
+    lines = [
+        f"metric: dcim_ups_output_voltage_volts, labels: {{phase: L{each}}}, unit: volt, poll: normal"
+        for each in (1, 2, 3)
+    ]
+    device = await opened(snmp("ups", *lines, "metric: dcim_ups_rated_output_voltage_volts, unit: volt"), *volts, rated)
+    assert found(await device.limits()) == expected
+
+
+@pytest.mark.parametrize(
+    ("watts", "voltamperes", "expected"),
+    [(2700, 3000, [2700.0, 3000.0]), (3000, 3000, [3000.0, 3000.0]), (27000, 3000, ["range", "range"])],
+)
+async def test_a_unit_that_is_rated_for_more_watts_than_voltamperes_is_rated_for_neither(
+    watts: int, voltamperes: int, expected: list[float | str]
+) -> None:
+    points = ("power_watts, unit: watt", "apparent_power_voltamperes, unit: voltampere")
+    device = await opened(snmp("ups", *(f"metric: dcim_ups_rated_{each}" for each in points)), watts, voltamperes)
+    assert found(await device.poller.poll("inventory", 0.0)) == expected
+
+
+async def test_limits_of_a_modbus_unit_are_checked_too() -> None:
+    points = ("output_voltage_volts, labels: {phase: L1}, poll: normal", "rated_output_voltage_volts")
+    lines = "".join(
+        f"  - {{metric: dcim_ups_{each}, unit: volt, register: {at}, type: uint16}}\n" for at, each in enumerate(points)
+    )
+    text = f"{HEAD.format(class_='ups')}protocol: modbus\npoints:\n{lines}"
+    registers = {0: 230, 1: 400}
+    config = Device(id="d", host="h", protocol="modbus", profile="strip", unit=12)
+    unit = ModbusPoller(config, parse_profile(text, "strip.yaml"), MemoryModbus(registers))
+    await unit.open()
+    assert found(await unit.poll("inventory", 0.0)) == ["range"]
+    registers[1] = 230
+    assert found(await unit.poll("inventory", 0.0)) == [230.0]
