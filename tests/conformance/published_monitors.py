@@ -67,7 +67,55 @@ SENSAPHONE: dict[int, tuple[bytes, bytes, bytes, int, int, int, bytes, int, int]
     9: (b"0", b"100", b"Hall", 10, 2, 2, b"1", 2, 1),
 }
 
+
+def _enviromux(number: int) -> Published:
+    """ENVIROMUX-2D and -16D: types, values, units and statuses of the same tables in two branches."""
+    internal = {1: (1, b"Unit", 312, 0, 1), 2: (2, b"Unit", 38, 0, 1)}
+    external = {
+        1: (1, b"Aisle", 752, 1, 1),
+        2: (2, b"Aisle", 44, 0, 2),
+        3: (9, b"Rope", 1, 0, 3),
+        4: (45, b"Cable", 0, 0, 6),
+        5: (10, b"Ceiling", 0, 0, 1),
+        6: (14, b"Front", 1, 0, 4),
+        7: (12, b"Hall", 0, 0, 1),
+        8: (1, b"Loose", 215, 0, 6),
+    }
+    places = {3: (2, 3, 6, 7, 9), 4: (2, 3, 7, 8, 10), 5: (2, 3, 7, 8, 10)}
+    rows = {3: internal, 4: {1: (24, b"Aisle", 104, 0, 1)}, 5: external}
+    return Published(
+        f"1.3.6.1.4.1.3699.1.1.{number}.1",
+        {
+            "1.9.0": b"ENVIROMUX",
+            **{
+                f"{group}.1.1.{column}.{row}": value
+                for group, table in rows.items()
+                for row, values in table.items()
+                for column, value in zip(places[group], values, strict=True)
+            },
+            "6.1.1.3.2": b"Generator",
+            "6.1.1.8.2": 3,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=internal.1.Unit}": 31.2,
+            "dcim_env_relative_humidity_ratio{sensor=internal.2.Unit}": 0.38,
+            "dcim_env_temperature_celsius{sensor=external.1.Aisle}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=external.2.Aisle}": 0.44,
+            "dcim_env_dew_point_celsius{sensor=external.1.Aisle}": 10.4,
+            "dcim_leak_detected{sensor=external.3.Rope}": 1.0,
+            "dcim_leak_sensor_fault{sensor=external.3.Rope}": 0.0,
+            "dcim_leak_sensor_fault{sensor=external.4.Cable}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=external.5.Ceiling}": 0.0,
+            "dcim_env_contact_active{kind=door,sensor=external.6.Front}": 1.0,
+            "dcim_env_contact_active{kind=tamper,sensor=external.7.Hall}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.2.Generator}": 1.0,
+        },
+    )
+
+
 MONITORS = {
+    "nti-enviromux-2d": _enviromux(9),
+    "nti-enviromux-16d": _enviromux(11),
     "sensaphone-web600": Published(
         "1.3.6.1.4.1.8338.1.1.4.1",
         {
@@ -94,58 +142,6 @@ MONITORS = {
             "dcim_env_contact_active{kind=tamper,sensor=9.Hall}": 1.0,
         },
         bad={"dcim_env_temperature_celsius{sensor=7.Loose}": "gated"},
-    ),
-    "starline-cpm": Published(
-        "1.3.6.1.4.1.35774.2.1",
-        {
-            "4.7.0": b"41230.5",
-            "4.11.0": b"-1200",
-            "4.14.0": b"42010",
-            "4.17.0": b"0.98",
-            "4.18.0": b"59.98",
-            "4.19.0": b"1234.5",
-            "4.21.0": b"3.2",
-            **{f"5.1.3.{line}": f"{amperes}".encode() for line, amperes in enumerate((101.5, 99.2, 0, 4.1, 3.2), 1)},
-            **{
-                f"6.1.{column}.1": text
-                for column, text in zip(
-                    (2, 3, 8, 9, 10, 12, 13),
-                    (b"277.1", b"480.2", b"0.97", b"28100", b"27257", b"-400", b"410.25"),
-                    strict=True,
-                )
-            },
-            "7.1.2.3": b"Rack 7",
-            "7.1.3.3": b"30",
-            "7.1.5.3": b"2310",
-            "7.1.9.3": b"0.99",
-            "7.1.10.3": b"12.5",
-            "8.1.4.3.1": b"11.2",
-            "8.1.4.3.4": b"0.4",
-        },
-        {
-            "dcim_meter_power_watts{role=other}": 41_230.5,
-            "dcim_meter_reactive_power_vars{role=other}": -1_200.0,
-            "dcim_meter_apparent_power_voltamperes{role=other}": 42_010.0,
-            "dcim_meter_power_factor_ratio{role=other}": 0.98,
-            "dcim_meter_frequency_hertz{role=other}": 59.98,
-            "dcim_meter_energy_joules_total{direction=import,role=other}": 1_234.5 * 3.6e6,
-            "dcim_meter_neutral_current_amperes{role=other}": 3.2,
-            "dcim_meter_current_amperes{phase=L1,role=other}": 101.5,
-            "dcim_meter_current_amperes{phase=L2,role=other}": 99.2,
-            "dcim_meter_current_amperes{phase=L3,role=other}": 0.0,
-            "dcim_meter_voltage_volts{phase=L1,role=other}": 277.1,
-            "dcim_meter_line_voltage_volts{line=L1-L2,role=other}": 480.2,
-            "dcim_meter_phase_power_factor_ratio{phase=L1,role=other}": 0.97,
-            "dcim_meter_phase_apparent_power_voltamperes{phase=L1,role=other}": 28_100.0,
-            "dcim_meter_phase_power_watts{phase=L1,role=other}": 27_257.0,
-            "dcim_meter_phase_reactive_power_vars{phase=L1,role=other}": -400.0,
-            "dcim_meter_phase_energy_joules_total{direction=import,phase=L1,role=other}": 410.25 * 3.6e6,
-            "dcim_circuit_rated_current_amperes{circuit=3,panel=1}": 30.0,
-            "dcim_circuit_power_watts{circuit=3,panel=1}": 2_310.0,
-            "dcim_circuit_power_factor_ratio{circuit=3,panel=1}": 0.99,
-            "dcim_circuit_energy_joules_total{circuit=3,panel=1}": 45e6,
-            "dcim_circuit_current_amperes{circuit=3,panel=1,phase=L1}": 11.2,
-        },
     ),
     "vutlan": Published(
         "1.3.6.1.4.1.39052.1.3.1",

@@ -1,4 +1,4 @@
-"""DC supplies and inverters without a recording: answers written down from their published MIBs; see published_mibs."""
+"""DC supplies, inverters and transfer switches without a recording: answers written down from their published MIBs; see published_mibs."""
 
 from tests.conformance.published_mibs import Published
 
