@@ -54,7 +54,95 @@ VUTLAN: dict[int, tuple[bytes, bytes, bytes, bytes]] = {
     104001: (b"smoke", b"Ceiling", b"normal", b"0"),
 }
 
+# ioAlarmLow, ioAlarmHigh, ioName, ioType, ioPointEnb, ioAlarmEnb, ioValue, ioStatus and ioRange, by input
+SENSAPHONE: dict[int, tuple[bytes, bytes, bytes, int, int, int, bytes, int, int]] = {
+    1: (b"50.0", b"86.0", b"Hot aisle", 3, 2, 2, b"77.0", 1, 1),
+    2: (b"10.0", b"30.0", b"Cold aisle", 6, 2, 1, b"21.5", 1, 1),
+    3: (b"20", b"60", b"Room", 11, 2, 2, b"41.5", 1, 1),
+    4: (b"0", b"100", b"Rope", 9, 2, 2, b"1", 3, 3),
+    5: (b"0", b"100", b"Tray", 9, 2, 1, b"0", 1, 1),
+    6: (b"0", b"100", b"Door", 2, 2, 2, b"0", 1, 1),
+    7: (b"0", b"100", b"Loose", 4, 2, 2, b"-40.0", 2, 3),
+    8: (b"0", b"100", b"Spare", 4, 1, 2, b"22.0", 1, 1),
+    9: (b"0", b"100", b"Hall", 10, 2, 2, b"1", 2, 1),
+}
+
+
+def _enviromux(number: int) -> Published:
+    """ENVIROMUX-2D and -16D: types, values, units and statuses of the same tables in two branches."""
+    internal = {1: (1, b"Unit", 312, 0, 1), 2: (2, b"Unit", 38, 0, 1)}
+    external = {
+        1: (1, b"Aisle", 752, 1, 1),
+        2: (2, b"Aisle", 44, 0, 2),
+        3: (9, b"Rope", 1, 0, 3),
+        4: (45, b"Cable", 0, 0, 6),
+        5: (10, b"Ceiling", 0, 0, 1),
+        6: (14, b"Front", 1, 0, 4),
+        7: (12, b"Hall", 0, 0, 1),
+        8: (1, b"Loose", 215, 0, 6),
+    }
+    places = {3: (2, 3, 6, 7, 9), 4: (2, 3, 7, 8, 10), 5: (2, 3, 7, 8, 10)}
+    rows = {3: internal, 4: {1: (24, b"Aisle", 104, 0, 1)}, 5: external}
+    return Published(
+        f"1.3.6.1.4.1.3699.1.1.{number}.1",
+        {
+            "1.9.0": b"ENVIROMUX",
+            **{
+                f"{group}.1.1.{column}.{row}": value
+                for group, table in rows.items()
+                for row, values in table.items()
+                for column, value in zip(places[group], values, strict=True)
+            },
+            "6.1.1.3.2": b"Generator",
+            "6.1.1.8.2": 3,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=internal.1.Unit}": 31.2,
+            "dcim_env_relative_humidity_ratio{sensor=internal.2.Unit}": 0.38,
+            "dcim_env_temperature_celsius{sensor=external.1.Aisle}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=external.2.Aisle}": 0.44,
+            "dcim_env_dew_point_celsius{sensor=external.1.Aisle}": 10.4,
+            "dcim_leak_detected{sensor=external.3.Rope}": 1.0,
+            "dcim_leak_sensor_fault{sensor=external.3.Rope}": 0.0,
+            "dcim_leak_sensor_fault{sensor=external.4.Cable}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=external.5.Ceiling}": 0.0,
+            "dcim_env_contact_active{kind=door,sensor=external.6.Front}": 1.0,
+            "dcim_env_contact_active{kind=tamper,sensor=external.7.Hall}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.2.Generator}": 1.0,
+        },
+    )
+
+
 MONITORS = {
+    "nti-enviromux-2d": _enviromux(9),
+    "nti-enviromux-16d": _enviromux(11),
+    "sensaphone-web600": Published(
+        "1.3.6.1.4.1.8338.1.1.4.1",
+        {
+            "7.37.0": b"Web600",
+            "7.31.0": b"1.4.2",
+            **{
+                f"1.1.1.{column}.{row}": value
+                for row, values in SENSAPHONE.items()
+                for column, value in zip((11, 12, 15, 18, 21, 22, 48, 50, 51), values, strict=True)
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Hot_aisle}": 25.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=1.Hot_aisle}": 10.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=1.Hot_aisle}": 30.0,
+            "dcim_env_temperature_celsius{sensor=2.Cold_aisle}": 21.5,
+            "dcim_env_relative_humidity_ratio{sensor=3.Room}": 0.415,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=3.Room}": 0.2,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=3.Room}": 0.6,
+            "dcim_leak_detected{sensor=4.Rope}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=6.Door}": 0.0,
+            "dcim_env_temperature_low_threshold_celsius{sensor=7.Loose}": 0.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=7.Loose}": 100.0,
+            "dcim_env_contact_active{kind=tamper,sensor=9.Hall}": 1.0,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=7.Loose}": "gated"},
+    ),
     "vutlan": Published(
         "1.3.6.1.4.1.39052.1.3.1",
         {

@@ -64,7 +64,119 @@ _ENLOGIC = Published(
     },
 )
 
+# Columns of pmPowerMgmtPDUTable
+AVOCENT_PDU = {8: 24, 44: 320, 45: 5, 50: 123, 60: 27_505, 65: 2, 70: 231, 80: 97, 105: 123_456}
+# pmPowerMgmtSensorsTableType, Status, Value and Unit
+AVOCENT_SENSORS: dict[int, tuple[int, int, bytes, int]] = {
+    1: (2, 3, b"24.5", 3),
+    2: (2, 3, b"77.0", 2),
+    3: (3, 3, b"41", 4),
+    4: (7, 2, b"N/A", 1),
+    5: (5, 1, b"N/A", 1),
+    6: (6, 4, b"N/A", 1),
+    7: (1, 3, b"38.0", 3),
+}
+
 PDUS = {
+    "avocent-pm": Published(
+        "1.3.6.1.4.1.10418.17.2",
+        {
+            "1.2.0": b"PM3000/24/24",
+            **{f"5.3.1.{column}.1.1": value for column, value in AVOCENT_PDU.items()},
+            # The second in the chain measures nothing.
+            **dict.fromkeys([f"5.3.1.{column}.1.2" for column in AVOCENT_PDU], 0),
+            **{
+                f"5.9.1.{column}.1.1.{phase}": value
+                for phase, values in {
+                    1: (1, 41, 9_120, 2, 231, 97),
+                    2: (4, 0, 0, 1, 230, 0),
+                    3: (2, 0, 0, 0, 0, 0),
+                }.items()
+                for column, value in zip((45, 50, 60, 65, 70, 80), values, strict=True)
+            },
+            "5.9.1.101.1.1.1": 120,
+            "5.11.1.45.1.1.1": 3,
+            "5.11.1.50.1.1.1": 0,
+            "5.11.1.60.1.1.1": 0,
+            "5.11.1.65.1.1.1": 2,
+            "5.11.1.101.1.1.1": 160,
+            "5.11.1.105.1.1.1": 45_000,
+            **{
+                f"5.5.1.{column}.1.1.{outlet}": value
+                for outlet, values in {1: (2, 12, 2_650, 2), 2: (12, 0, 0, 2), 3: (9, 0, 0, 0)}.items()
+                for column, value in zip((5, 50, 60, 65), values, strict=True)
+            },
+            **{
+                f"5.13.1.{column}.1.1.{sensor}": value
+                for sensor, values in AVOCENT_SENSORS.items()
+                for column, value in zip((7, 8, 20, 45), values, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_input_current_amperes{inlet=1.1}": 12.3,
+            "dcim_pdu_input_power_watts{inlet=1.1}": 2_750.5,
+            "dcim_pdu_input_voltage_volts{inlet=1.1}": 231.0,
+            "dcim_pdu_input_power_factor_ratio{inlet=1.1}": 0.97,
+            "dcim_pdu_input_rated_current_amperes{inlet=1.1}": 32.0,
+            "dcim_pdu_input_energy_joules_total{inlet=1.1}": 123_456 * 3_600.0,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 4.1,
+            "dcim_pdu_phase_power_watts{inlet=1.1,phase=L1}": 912.0,
+            "dcim_pdu_phase_voltage_volts{inlet=1.1,phase=L1}": 231.0,
+            "dcim_pdu_phase_power_factor_ratio{inlet=1.1,phase=L1}": 0.97,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1.1,phase=L1}": 12.0,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L2}": 0.0,
+            "dcim_pdu_phase_power_watts{inlet=1.1,phase=L2}": 0.0,
+            "dcim_pdu_phase_voltage_volts{inlet=1.1,phase=L2}": 230.0,
+            "dcim_pdu_breaker_tripped{bank=1.1.1}": 1.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1.1}": 0.0,
+            "dcim_pdu_bank_power_watts{bank=1.1.1}": 0.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=1.1.1}": 16.0,
+            "dcim_pdu_bank_energy_joules_total{bank=1.1.1}": 162e6,
+            "dcim_pdu_outlet_on{outlet=1.1.1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.1.1}": 1.2,
+            "dcim_pdu_outlet_power_watts{outlet=1.1.1}": 265.0,
+            "dcim_pdu_outlet_on{outlet=1.1.2}": 0.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.1.2}": 0.0,
+            "dcim_pdu_outlet_power_watts{outlet=1.1.2}": 0.0,
+            "dcim_env_temperature_celsius{sensor=1.1.1}": 24.5,
+            "dcim_env_temperature_celsius{sensor=1.1.2}": 25.0,
+            "dcim_env_relative_humidity_ratio{sensor=1.1.3}": 0.41,
+            "dcim_leak_detected{sensor=1.1.4}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=1.1.5}": 0.0,
+            "dcim_pdu_temperature_celsius{sensor=1.1.7}": 38.0,
+        },
+        {
+            "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",
+            "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{inlet=1.1,phase=L2,scope=phase}": "overload",
+        },
+        bad=dict.fromkeys(
+            (
+                *(
+                    f"dcim_pdu_input_{what}{{inlet=1.2}}"
+                    for what in (
+                        "current_amperes",
+                        "power_watts",
+                        "voltage_volts",
+                        "power_factor_ratio",
+                        "rated_current_amperes",
+                        "energy_joules_total",
+                    )
+                ),
+                *(
+                    f"dcim_pdu_phase_{what}{{inlet=1.1,phase=L3}}"
+                    for what in ("current_amperes", "power_watts", "voltage_volts", "power_factor_ratio")
+                ),
+                "dcim_pdu_phase_power_factor_ratio{inlet=1.1,phase=L2}",
+                *(f"dcim_pdu_outlet_{what}{{outlet=1.1.3}}" for what in ("on", "current_amperes", "power_watts")),
+                "dcim_pdu_load_state{inlet=1.2,scope=device}",
+                "dcim_pdu_load_state{inlet=1.1,phase=L3,scope=phase}",
+                "dcim_pdu_load_state{bank=1.1.1,scope=bank}",
+                f"{DRY},sensor=1.1.6}}",
+            ),
+            "sentinel",
+        ),
+    ),
     "netio": Published(
         "1.3.6.1.4.1.47952.1",
         {

@@ -1,8 +1,110 @@
-"""DC supplies and inverters without a recording: answers written down from their published MIBs; see published_mibs."""
+"""DC supplies, inverters and transfer switches without a recording: answers written down from their published MIBs; see published_mibs."""
 
 from tests.conformance.published_mibs import Published
 
 SUPPLIES = {
+    "delta-orion": Published(
+        "1.3.6.1.4.1.20246.2.3.1.1.1.2",
+        {
+            "1.4.0": b"V6.60Build22",
+            "3.1.0": 5_412,
+            "3.4.0": 231,
+            "3.5.0": 2,
+            "2.3.0": 2,
+            "2.4.0": 0,
+            "2.5.0": 2,
+            "2.13.0": 0,
+            "4.2.0": 1,
+            "2.12.1.2.1": b"Door open",
+            "2.12.1.3.1": 1107,
+            "2.12.1.4.1": 1,
+            "2.12.1.2.2": b"Fan",
+            "2.12.1.3.2": 1108,
+            "2.12.1.4.2": 2,
+            # not configured
+            "2.12.1.2.3": b"",
+            "2.12.1.3.3": 0,
+            "2.12.1.4.3": 1,
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 54.12,
+            "dcim_ups_battery_temperature_celsius": 23.1,
+            "dcim_device_alarm_active{alarm=mains_failure,severity=critical}": 1.0,
+            "dcim_device_alarm_active{alarm=critical,severity=critical}": 0.0,
+            "dcim_device_alarm_active{alarm=urgent,severity=critical}": 1.0,
+            "dcim_device_alarm_active{alarm=non_urgent,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=rectifier_failure,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=Door_open,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=Fan,severity=warning}": 1.0,
+        },
+        {"dcim_ups_battery_charge_state": "discharging", "dcim_ups_output_source": "battery"},
+    ),
+    "gude-ets": Published(
+        "1.3.6.1.4.1.28507.4.1",
+        {"2.0": 0, "3.0": 255, "4.0": 0, "5.0": 2},
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_redundant": 0.0,
+            "dcim_device_alarm_active{alarm=secondary_selected_by_hand,severity=info}": 0.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "victron-gx": Published(
+        "1.3.6.1.4.1.41312.1",
+        {
+            "1.2.0": 4_998,
+            "1.3.0": 312,
+            "1.4.0": 23_140,
+            "1.5.0": 702,
+            "2.1.0": 5_001,
+            "2.2.0": 290,
+            "2.3.0": 23_010,
+            "2.4.0": 655,
+            "2.5.0": 3_000,
+            **{f"3.{alarm}.0": 0 for alarm in range(1, 13)},
+            "3.2.0": 2,
+            "3.6.0": 1,
+            "4.4.0": 215,
+            "4.5.0": 5_312,
+            "7.1.0": 84,
+            "7.3.0": 14_400,
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 231.4,
+            "dcim_ups_input_current_amperes{phase=L1}": 3.12,
+            "dcim_ups_input_frequency_hertz{phase=L1}": 49.98,
+            "dcim_ups_input_power_watts{phase=L1}": 702.0,
+            "dcim_ups_output_voltage_volts{phase=L1}": 230.1,
+            "dcim_ups_output_current_amperes{phase=L1}": 2.9,
+            "dcim_ups_output_frequency_hertz": 50.01,
+            "dcim_ups_output_power_watts{phase=L1}": 655.0,
+            "dcim_ups_rated_power_watts": 3_000.0,
+            "dcim_ups_battery_voltage_volts": 53.12,
+            "dcim_ups_battery_temperature_celsius": 21.5,
+            "dcim_ups_battery_charge_ratio": 0.84,
+            "dcim_ups_battery_runtime_seconds": 14_400.0,
+            **{
+                f"dcim_device_alarm_active{{alarm={alarm}}}": float(
+                    alarm in {"grid_lost,severity=critical", "low_charge,severity=critical"}
+                )
+                for alarm in (
+                    "energy_meter_missing,severity=warning",
+                    "grid_lost,severity=critical",
+                    "high_temperature,severity=warning",
+                    "high_battery_voltage,severity=warning",
+                    "high_output_voltage,severity=warning",
+                    "low_charge,severity=critical",
+                    "low_battery_voltage,severity=critical",
+                    "low_output_voltage,severity=warning",
+                    "overload,severity=critical",
+                    "phase_rotation,severity=warning",
+                    "ripple,severity=warning",
+                    "short_circuit,severity=critical",
+                )
+            },
+        },
+    ),
     "eaton-matrix": Published(
         "1.3.6.1.4.1.935.10.2.1",
         {

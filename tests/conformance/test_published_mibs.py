@@ -7,12 +7,13 @@ from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
+from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_supplies import SUPPLIES
 from tests.conformance.shipped import shipped_profiles
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS | METERS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
