@@ -23,8 +23,8 @@ import yaml
 
 # A chosen value: nearly all tests take a small part of it, and a run of thousands stays bearable.
 BUDGET_S: Final = 5.0
-# How far beyond its budget a test is told of. The same test took up to 1.4 times as many CPU seconds in one run as in another, because
-# a busy or slower machine does less in a CPU second.
+# How far beyond its budget a test must be to be reported. The same test took up to 1.4 times as many CPU seconds in one run as in
+# another, because a busy or slower machine does less in a CPU second.
 TOLERANCE: Final = 1.5
 EXCEPTIONS: Final = Path(__file__).with_name("slow.yaml")
 PRESSURE: Final = Path("/proc/pressure/cpu")

@@ -75,7 +75,7 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
     measured = _measured_places(places)
     for path, table, point in places:
         if table and profile.protocol == "modbus":
-            continue  # told of the table as a whole
+            continue  # reported for the table as a whole
         metric = catalogue().get(point.metric)
         place = f"{table.name}.{point.metric}" if table else point.metric
         if metric is None:

@@ -389,7 +389,7 @@ class Publisher:
     def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
         """A message is larger than the broker takes, which was not known when it was numbered.
 
-        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is told as
+        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is reported as
         dropped with the reason `split`. What cannot be split is lost, with the reason `too_large`.
         """
         parts: list[Batch] = []

@@ -70,7 +70,7 @@ async def test_a_poll_that_hangs_ends_at_its_deadline(mosquitto: Mosquitto) -> N
         assert 0.17 < failed.duration_s < 60
 
 
-async def test_a_device_goes_down_and_comes_back_and_each_is_told_once(mosquitto: Mosquitto) -> None:
+async def test_a_device_goes_down_and_comes_back_and_each_is_reported_once(mosquitto: Mosquitto) -> None:
     devices = Devices(ups_1=MemoryDevice())
     async with listening(mosquitto) as listener, running(config_for(mosquitto, "ups-1"), devices) as agent:
         await eventually(lambda: listener.batches("ups-1"), "a poll")

@@ -106,7 +106,7 @@ def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
         (["demo", "fault", "nonsense"], 2, "nonsense"),
     ],
 )
-def test_an_odd_argument_is_told_with_what_is_possible(
+def test_an_invalid_argument_is_reported_with_the_possible_ones(
     words: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:

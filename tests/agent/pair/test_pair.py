@@ -121,7 +121,7 @@ async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp
             assert epochs(listener) == [before]
 
 
-async def test_a_standby_takes_over_with_the_configuration_that_it_was_told_to_read_and_names_a_wrong_one(
+async def test_a_standby_takes_over_with_the_reloaded_configuration_and_reports_a_wrong_one(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with listening(mosquitto) as listener:

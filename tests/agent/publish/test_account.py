@@ -34,7 +34,7 @@ NOW = Account(
         ({"ended": [Numbers(epoch="e1", first=1, last=9)]}, True),
     ],
 )
-def test_collectors_are_told_at_once_what_they_would_count_wrongly_otherwise(
+def test_changes_that_collectors_would_otherwise_count_wrongly_are_published_at_once(
     what: dict[str, list[Numbers]], *, is_important: bool
 ) -> None:
     assert is_important_change(msgspec.structs.replace(NOW, **what), NOW) is is_important

@@ -224,7 +224,7 @@ def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn(
         max_size=300,
     )
 )
-def test_what_is_remembered_is_bounded_and_held_topics_are_told(
+def test_remembered_topics_are_bounded_and_held_ones_are_reported(
     events: list[tuple[str, int, int, bool]],
 ) -> None:
     one = refusals()

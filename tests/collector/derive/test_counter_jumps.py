@@ -213,7 +213,7 @@ def test_a_healthy_counter_loses_nothing(
     assert (meter.covered_s, meter.lost_s, meter.jumps) == (near(2 * HOUR_S), 0, 0)
 
 
-def test_a_load_that_fell_before_its_counter_told_of_it_was_used() -> None:
+def test_energy_counts_as_used_if_the_load_fell_before_its_counter_showed_it() -> None:
     """Off after ten minutes; the counter comes every quarter of an hour."""
     meter = Metered(
         power_w=lambda at: LOAD_W if at < 600 else 0.0,

@@ -71,7 +71,7 @@ def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inle
     assert inlet.failures() == {}
 
 
-def test_backfill_is_stored_counted_and_told_to_whoever_keeps_energy_and_is_not_shown(inlet: Inlet) -> None:
+def test_backfill_is_stored_counted_and_passed_to_the_energy_records_and_is_not_shown(inlet: Inlet) -> None:
     old = msgspec.structs.replace(BATCH, time=wall_ms(-3600.0))
     taken = inlet.takes_document(old)
     assert all(line.endswith(f" {old.time}") for line in taken.lines)
@@ -103,7 +103,7 @@ def test_a_hello_that_the_broker_says_again_is_no_second_process(inlet: Inlet) -
     assert inlet.clones.current(1000.0) == {("cas1", "gw-3")}
 
 
-def test_the_time_that_messages_take_is_told_and_never_negative(inlet: Inlet) -> None:
+def test_the_delay_of_messages_is_reported_and_never_negative(inlet: Inlet) -> None:
     for late_s in (2.0, -5.0):
         inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
     assert inlet.tally.latency.total == pytest.approx(2.0)

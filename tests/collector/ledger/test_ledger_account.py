@@ -162,7 +162,7 @@ def test_a_life_known_from_its_first_number_of_which_no_message_came_is_missing_
     assert runs(found.missing) == [(1, 1), (4, 4)]
 
 
-def test_what_is_told_beside_the_sums() -> None:
+def test_the_account_lists_drops_and_gaps_beside_the_sums() -> None:
     found = account_of(book(duplicates=7), [chunk(stored=[1])])
     assert (found.key, found.seen_ms, found.duplicates) == (KEY, 20, 7)
 
@@ -183,7 +183,7 @@ def test_what_is_told_beside_the_sums() -> None:
         ([full(0, 1, times=(9, 9)), chunk(2, [1025], times=(5, 6))], (513, 1024, 5, 9)),
     ],
 )
-def test_a_gap_is_told_with_the_times_of_what_is_around_it(
+def test_a_gap_is_reported_with_the_times_of_what_is_around_it(
     chunks: list[Chunk], missing: tuple[int, int, int, int]
 ) -> None:
     """Those of the chunk it lies in, else those of its neighbours; earlier first, also where a clock was set back."""

@@ -58,7 +58,7 @@ async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(
     ledger.close()
 
 
-async def test_what_a_new_life_says_of_an_earlier_one_is_told_at_once(tmp_path: Path) -> None:
+async def test_what_a_new_epoch_states_about_an_earlier_one_is_reported_at_once(tmp_path: Path) -> None:
     """And what could not be read is told later."""
     ledger = opened(tmp_path)
     watch = LedgerWatch(ledger)

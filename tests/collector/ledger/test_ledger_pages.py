@@ -96,7 +96,7 @@ async def test_while_the_commit_is_held_up_entering_waits_and_then_it_is_on_disk
     ledger.close()
 
 
-async def test_who_is_stopped_is_told_that_it_is_not_on_disk(tmp_path: Path) -> None:
+async def test_a_call_that_is_stopped_returns_that_nothing_is_on_disk(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     with ledger_locked(ledger.path):
         ledger.stop()
@@ -133,7 +133,7 @@ def book_of(agent: str, seen_ms: int, ended: int = 10) -> tuple[EpochRecord, lis
     return EpochRecord(KEY._replace(agent=agent), 1, 1, seen_ms, ended=ended), [Chunk(0, *times, stored=0b100111)]
 
 
-def test_what_was_heard_of_since_is_told_and_what_is_missing_since() -> None:
+def test_epochs_seen_since_a_time_are_reported_with_what_is_missing_since_then() -> None:
     found = accounts([page("x", book_of("b", 1000), book_of("a", 2000))], since=1000)
     assert [sums.key.agent for sums in found] == ["a", "b"]
     assert [sums.key.agent for sums in accounts([page("x", book_of("b", 1000), book_of("a", 2000))], 1001)] == ["a"]

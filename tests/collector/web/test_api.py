@@ -53,7 +53,7 @@ async def test_every_document_is_as_the_openapi_document_says() -> None:
         assert not served.failures.counts
 
 
-async def test_who_has_the_document_is_told_that_nothing_changed() -> None:
+async def test_a_client_that_has_the_document_gets_not_modified() -> None:
     """A weak tag: the moment at which the document was made does not count."""
     async with serving(hall_content()) as served:
         for path in ("/api/v1/problems", "/api/v1/devices", "/api/v1/openapi.json", "/api/v1/sd"):
@@ -150,7 +150,7 @@ async def test_the_pages_of_a_list_are_each_device_once_and_the_last_one_says_so
         ("/api/v1/events?show=" + ",".join(f"device:d{at}" for at in range(13)), 400, "at most 12"),
     ],
 )
-async def test_a_request_that_makes_no_sense_is_told_what_would(path: str, status: int, words: str) -> None:
+async def test_the_error_for_an_invalid_request_says_what_would_be_valid(path: str, status: int, words: str) -> None:
     """As JSON, and never as an empty result that looks like good news."""
     async with serving(hall_content()) as served:
         found, headers, body = await ask(served.port, path)

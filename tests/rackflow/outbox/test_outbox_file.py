@@ -248,7 +248,7 @@ def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
     file.close()
 
 
-def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_path: Path) -> None:
+def test_messages_in_the_file_and_collectors_that_reported_are_known_at_the_next_start(tmp_path: Path) -> None:
     file = opened(tmp_path)
     assert (file.present, file.collectors) == ([], [])
     file.commit(messages(1, 6), [], NOBODY)

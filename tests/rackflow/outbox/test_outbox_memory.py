@@ -83,7 +83,7 @@ async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> N
     assert outbox.stats().messages == 3
 
 
-async def test_what_is_no_longer_live_is_told_as_backlog_and_goes_after_it() -> None:
+async def test_a_message_that_is_no_longer_live_is_marked_as_backlog_and_sent_after_it() -> None:
     outbox = MemoryOutbox("E1", 10_000_000)
     fill(outbox, MAX_LIVE)
     assert undelivered(outbox) == []

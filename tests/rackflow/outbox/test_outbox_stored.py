@@ -188,7 +188,7 @@ async def test_rather_than_drop_anything_it_lets_go_of_what_was_confirmed_for_no
         assert 0 < outbox.stats().size_bytes < 400_000
 
 
-async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(make: Make) -> None:
+async def test_messages_that_wait_for_a_collector_are_bounded_too_and_their_loss_is_reported(make: Make) -> None:
     async with make(limit=400_000) as outbox:
         outbox.stored(report())
         for at in range(1, 9):

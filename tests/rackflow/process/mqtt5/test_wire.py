@@ -130,7 +130,7 @@ async def test_what_cannot_be_read_ends_the_connection_with_its_reason_and_nothi
         assert heard.ended == 1
 
 
-async def test_the_end_by_the_broker_is_told_once_and_nothing_is_sent_any_more() -> None:
+async def test_a_disconnect_by_the_broker_is_reported_once_and_nothing_is_sent_afterwards() -> None:
     async with connected() as (wire, heard):
         heard.peer.shutdown(socket.SHUT_RDWR)
         async with asyncio.timeout(10):
