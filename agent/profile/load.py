@@ -1,4 +1,4 @@
-"""Reads profiles: joins each with the one that it extends, writes out what it says in short, and has it proved (`proof.py`)."""
+"""Reads profiles: combines each with the one that it extends, expands its short forms (`expand.py`), and checks it (`proof.py`)."""
 
 import gc
 import re
@@ -81,7 +81,7 @@ def _content(text: str) -> "blake2b":
 
 
 def _written_out(profile: Profile) -> tuple[Profile, list[YamlPath], list[Fault]]:
-    """The profile with each repetition as a point of its own, where each point stands in the file, and what keeps it from that."""
+    """The profile with each repetition as a point of its own, the place of each point in the file, and faults of `repeat`."""
     points: list[Point] = []
     paths: list[YamlPath] = []
     found: list[Fault] = []
