@@ -1,7 +1,7 @@
-"""Proves a profile: what each key means is possible with the profile's protocol, the device's registers and the catalogue's metric.
+"""Checks a profile: each key must be possible with the profile's protocol, the device's registers and the catalogue's metric.
 
-Everything that can be wrong with a profile is refused here, so that planning and polling need not check it again: a key that has no
-effect is as much a fault as one that cannot work, because its author believes that it does something.
+Everything that can be wrong with a profile is refused here, so that planning and polling need not check it again. A key without effect is
+a fault too, because its author believes that it does something.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,8 +35,8 @@ Fault: TypeAlias = tuple[YamlPath, str]
 PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
 """Where a point stands, in which table, and the point. A point that is repeated stands in one place several times."""
 
-# Quantities whose believable values span less than a power of ten or so; a window therefore finds a wrong scale. Currents, powers and
-# energies are right anywhere between nothing and the rating.
+# Quantities whose plausible values span about a power of ten or less, so that a range finds a wrong scale. Currents, powers and energies
+# may have any value between zero and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "divisor", "text", "words"),
@@ -51,7 +51,7 @@ _UNSTEADY = (
     "the cell is that of {name}, which changes while the device works, and an outage would plan the device anew; "
     "name it in `alive` or `lines`, which hold once it has measured something"
 )
-# What Rackflow itself says of a device.
+# Metrics that Rackflow itself produces about a device; a profile must not contain them.
 _OWN = frozenset(
     f"dcim_device_{name}"
     for name in (
@@ -104,7 +104,7 @@ def _measured_places(places: list[PointPlace]) -> dict[str, str]:
 
 
 def _written(place: Place) -> str:
-    """Where it stands: of a register its table and address, whatever is read there."""
+    """The place as text: for a register its table and address, without type and bits."""
     if place.register_ is not None:
         return f"{place.table}:{place.register_}"
     return (
@@ -115,7 +115,7 @@ def _written(place: Place) -> str:
 
 
 def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
-    """The metric that the condition's cell measures, if its number decides; whether there is a number at all may decide."""
+    """The metric that the condition's cell measures, if the condition depends on the number itself; empty otherwise."""
     words = {*condition.contains, *condition.without}
     is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
     place = _written(condition)
