@@ -37,7 +37,7 @@ def test_load_by_others_is_nobodys_expense(end: Clocks, spent_s: float) -> None:
     assert end.spent_since(Clocks(0, 0, 0)) == spent_s
 
 
-def test_waiting_for_a_cpu_is_read_from_the_kernels_words() -> None:
+def test_waiting_for_a_cpu_is_read_from_the_kernels_pressure_file() -> None:
     text = "some avg10=1.54 avg60=0.72 avg300=0.38 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
     assert stalled_s(text) == 2.5
 

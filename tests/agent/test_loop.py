@@ -1,4 +1,4 @@
-"""The life of one device: what its batches, events and document say of it, over everything that it may do."""
+"""One device from start to end: its batches, events and retained document for everything that a device may do."""
 
 import asyncio
 import contextlib

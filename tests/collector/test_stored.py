@@ -142,7 +142,7 @@ async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_le
 async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything_without_a_new_message(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    """And the word of an agent that was retired is taken back."""
+    """And the report to an agent that was retired is withdrawn."""
     async with running(config_for(mosquitto.port, tmp_path)) as one:
         async with publisher(mosquitto.port) as client, listening(mosquitto.port) as words:
             await one.ready()
@@ -168,7 +168,7 @@ async def test_what_a_collector_said_that_is_gone_is_cleared_with_its_agent(
         await until(lambda: words.payloads == [b"old", b""], "cleared", WITHIN_S)
 
 
-async def test_a_broker_that_refuses_the_word_loses_no_messages(tmp_path: Path) -> None:
+async def test_a_broker_that_refuses_the_stored_report_loses_no_messages(tmp_path: Path) -> None:
     """As after an upgrade, with an access list from before."""
     (tmp_path / "acl").write_text("topic read rackflow/v1/#\npattern write rackflow/v1/+/+/batch/+\n", encoding="utf-8")
     broker = Mosquitto(tmp_path / "mosquitto", extra=[f"acl_file {tmp_path / 'acl'}"])
@@ -306,7 +306,7 @@ async def test_a_stored_report_that_was_refused_is_published_again_although_noth
 
 
 async def test_agents_of_sites_that_this_collector_no_longer_reads_get_no_stored_reports(tmp_path: Path) -> None:
-    """Another collector reads them by now, and its word is the one that counts."""
+    """Another collector reads them by now, and its reports count."""
     link = FakeLink()
     async with teller(tmp_path, link, frozenset({"cas2"})) as (ledger, telling):
         assert await ledger.record([entry(1)])
@@ -392,7 +392,7 @@ def test_turns_go_through_every_interval(count: int, most: int) -> None:
     assert seen == set(intervals)
 
 
-def test_a_word_is_small() -> None:
+def test_a_stored_report_is_small() -> None:
     word = Stored(
         agent="gw-3",
         collector="rackflow-collector",

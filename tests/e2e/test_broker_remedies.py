@@ -39,7 +39,7 @@ def complaint(side: str, config: str, folder: Path) -> str:
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ, cwd=folder) as process:
         assert process.stderr is not None
         try:
-            return next((line for line in process.stderr if "not connected" in line), "it ended without a word of it")
+            return next((line for line in process.stderr if "not connected" in line), "it ended without naming it")
         finally:
             process.kill()
 

@@ -67,7 +67,7 @@ def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_ctrl_c_ends_a_command_without_a_word() -> None:
+def test_ctrl_c_ends_a_command_without_output() -> None:
     """A search that is waiting for answers of nobody."""
     # A shell that runs the tests in the background has Ctrl-C ignored by them, and by whom they start.
     words = ["env", "--default-signal=INT", sys.executable, "-m", "agent", "discover", "127.9.0.0/24", "--rate", "5"]

@@ -37,7 +37,7 @@ def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_h
 
 
 def test_words_come_each_second_and_three_may_be_lost() -> None:
-    """A claim waits for as long as a word takes at most."""
+    """A claim waits for as long as a message takes at most."""
     assert (RENEW_S, RECEIVE_WITHIN_S, SETTLE_S) == (1.0, 3.5, 1.0)
 
 
@@ -124,7 +124,7 @@ def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder()
     assert lease.due(60.0 + 2 * RENEW_S)
 
 
-def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
+def test_a_holder_that_comes_back_and_finds_its_own_message_goes_on_at_once() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(5.0)
@@ -139,7 +139,7 @@ def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed:
     assert lease.is_confirmed(at_s) is is_confirmed
 
 
-def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> None:
+def test_neither_a_new_connection_nor_a_retained_message_is_a_confirmation() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
@@ -194,7 +194,7 @@ def test_who_takes_over_stands_by_no_more() -> None:
     assert lease.standbys(1.6) == 0
 
 
-def test_a_process_of_the_same_name_is_known_by_words_that_this_one_has_not_said() -> None:
+def test_a_process_of_the_same_name_is_recognised_by_messages_that_this_one_has_not_sent() -> None:
     lease = connected()
     for mark in range(SENT_MARKS):
         lease.sent(mark)

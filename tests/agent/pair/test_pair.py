@@ -104,7 +104,7 @@ async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosqu
         # Whatever the broker had to say comes before what is said now.
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
             await client.publish("rackflow/v1/t1/other/status", b"{}", qos=1)
-        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last word")
+        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last message")
         assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
 
 

@@ -298,7 +298,7 @@ async def test_who_a_device_is_comes_from_the_first_source_that_says_anything() 
         (b"x" * 300, "x" * 255),
     ],
 )
-def test_a_word_of_a_device_is_printable_and_short(value: RawValue, text: str) -> None:
+def test_a_text_of_a_device_is_printable_and_short(value: RawValue, text: str) -> None:
     assert printable(value) == text
 
 

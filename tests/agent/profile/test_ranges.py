@@ -234,7 +234,7 @@ def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
         (b"none", "other", None),
     ],
 )
-def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | None, bad: str | None) -> None:
+def test_a_state_comes_from_its_code_or_its_text(raw: RawValue, states: str | None, bad: str | None) -> None:
     decoder = Decoder("a", states={3: "normal", 5: "battery"}, sentinels=frozenset({-1}))
     if isinstance(raw, bytes) and raw != b"3":
         decoder = Decoder("a", states={3: "normal"}, words={"on line": "normal", "*": "other"})

@@ -132,7 +132,7 @@ def test_a_time_ahead_of_the_clock_counts_as_the_time_of_receipt() -> None:
 
 @pytest.mark.parametrize("says_hello", [True, False])
 def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_hello: bool) -> None:  # noqa: FBT001
-    """Without a word from either life time decides, until the old reading expires; the old life does not come back."""
+    """Without a status of either process, time decides, until the old reading expires; readings of the old process do not come back."""
     latest = Latest(100)
     apply(latest, at(0.0, value=1.0, epoch="old"))
     if says_hello:

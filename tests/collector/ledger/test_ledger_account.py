@@ -112,7 +112,7 @@ def test_what_the_agent_still_has_is_in_flight_and_reaches_to_the_last_where_ope
     assert (found.in_flight, runs(found.missing), found.produced) == (in_flight, missing, produced)
 
 
-def test_the_last_number_of_an_ended_life_is_the_agents_word() -> None:
+def test_the_last_number_of_an_ended_epoch_is_the_one_that_the_agent_states() -> None:
     found = account_of(book(ended=5), [chunk(stored=[1, 3])])
     assert (found.produced, runs(found.missing)) == (5, [(2, 2), (4, 5)])
 

@@ -197,7 +197,7 @@ def test_drops_that_are_said_no_more_are_remembered_and_those_that_grew_replace_
     assert state() == [(2, 3, "full"), (5, 7, "expired")]
 
 
-def test_as_many_runs_are_taken_as_there_may_be_and_the_newest_word_goes_first() -> None:
+def test_no_more_ranges_are_kept_than_allowed_and_the_newest_statement_takes_precedence() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(entry(BEFORE, 1))
     many = [said(BEFORE.epoch, at, at, "full") for at in range(2, 2 * MAX_RANGES + 4, 2)]

@@ -76,7 +76,7 @@ def test_a_fault_of_the_outage_that_goes_on_is_reported_with_the_time_of_its_fir
     backlog = Backlog()
     tracked = backlog.live("DcimSmoke", PLACE)
     assert tracked is not None
-    assert tracked.since_s == NOW_S, "the first word after the start"
+    assert tracked.since_s == NOW_S, "the first message after the start"
     # 300 s without smoke, then with it until now.
     backlog.late(*smokes([0] * 300 + [1] * 300))
     assert backlog.settled() == []
@@ -163,7 +163,7 @@ def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
     assert backlog.settled() == []
     assert tracked is not None
     assert tracked.since_s == NOW_S - 300.0
-    # Nothing was read for a minute, and then it is there from the first word on.
+    # Nothing was read for a minute, and then it is there from the first message on.
     backlog = Backlog()
     backlog.late(*smokes([0] * 300 + [1] * 240))
     tracked = backlog.live("DcimSmoke", PLACE)

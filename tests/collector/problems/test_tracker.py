@@ -110,7 +110,7 @@ def test_pumps_that_were_not_reported_before_their_device_fell_silent_are_unknow
     assert course.at(10.0, silent=True) == set()
 
 
-def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_first_word() -> None:
+def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_first_message() -> None:
     course = Course()
     for step in range(7):
         course.at(step, PUMPS)

@@ -126,7 +126,7 @@ def test_an_owner_that_goes_offline_keeps_its_devices(inlet: Inlet) -> None:
     assert inlet.failures() == {"owner": 1}
 
 
-def test_the_last_words_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
+def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
     inlet.takes_document(BATCH)
     inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"", after_s=1.0)
     assert inlet.takes_document(of("gw-3", BATCH, seq=8, time=wall_ms(2.0)), after_s=2.0).lines

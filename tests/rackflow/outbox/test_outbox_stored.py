@@ -96,7 +96,7 @@ async def test_a_break_says_nothing_about_what_the_broker_has(make: Make) -> Non
         assert outbox.stats().awaiting == 1
 
 
-async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
+async def test_a_report_reaches_messages_wherever_they_are(make: Make) -> None:
     """Live, in flight, held back, in the backlog, and confirmed: a late PUBACK then changes nothing."""
     async with make() as outbox:
         fill(outbox, 6)
@@ -115,7 +115,7 @@ async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
         assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 0)
 
 
-async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: Make) -> None:
+async def test_a_report_about_numbers_that_were_never_given_deletes_nothing(make: Make) -> None:
     async with make() as outbox:
         outbox.stored(report((1, 2**53), epoch="E0"))
         outbox.stored(report((5, 2**53)))
@@ -125,7 +125,7 @@ async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: 
         assert outbox.stats().messages == 2
 
 
-async def test_a_word_about_a_message_that_was_never_sent_deletes_nothing(tmp_path: Path) -> None:
+async def test_a_report_about_a_message_that_was_never_sent_deletes_nothing(tmp_path: Path) -> None:
     """Message 2 is not on disk yet, and so nobody can have it."""
     async with on_disk(tmp_path / "outbox.db") as outbox:
         fill(outbox, 1)
@@ -162,7 +162,7 @@ async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make
         assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=3, last=3)]
 
 
-async def test_a_word_that_is_taken_back_leaves_the_rest_to_the_broker(make: Make) -> None:
+async def test_a_withdrawn_report_leaves_the_rest_to_the_broker(make: Make) -> None:
     clock = Clock()
     async with make(confirmed_s=80.0, clock=clock) as outbox:
         outbox.stored(report())

@@ -192,7 +192,7 @@ def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask:
 
 
 def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: Ask) -> None:
-    """Without a word of it, who looks takes it that there is time."""
+    """If nothing said so, an operator would assume that there is time."""
     left = "time_left: { seconds: null, running: true, what: { key: 'pumps_stop', loop: 'tcs' } }"
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
 
