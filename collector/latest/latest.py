@@ -225,7 +225,7 @@ class Latest:
         if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
-            device.document, device.life = document, None
+            device.document, device.cached_life_s = document, None
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}

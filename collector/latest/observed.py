@@ -114,7 +114,7 @@ def observe(
         if len(unsure) < len(devices):
             speaking.add(by)
         for device in unsure:
-            life_s = device.life if device.life is not None else device.life_s()
+            life_s = device.cached_life_s if device.cached_life_s is not None else device.life_s()
             if by in present and device.heard and now < device.received_at + life_s:
                 speaking.add(by)
                 continue
@@ -147,7 +147,7 @@ def observe(
 
 def _unsure(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
     """Devices that may be silent. Nearly always none; a separate pass, because each of 5,000 devices is checked every second."""
-    return [each for each in devices if not each.heard or now >= each.received_at + (each.life or 0.0)]
+    return [each for each in devices if not each.heard or now >= each.received_at + (each.cached_life_s or 0.0)]
 
 
 def _counts(

@@ -125,7 +125,7 @@ class DeviceState:
     """Cache for other modules, by a key of their own, of what they derive from the set of series; cleared when that set changes."""
     first_expiry: float = math.inf
     """No series expires before this time (monotonic). May be earlier than necessary: it is not recalculated when readings are renewed."""
-    life: float | None = None
+    cached_life_s: float | None = None
     """Cached `life_s`, which every scrape needs for every device."""
     bad: dict[str, dict[str, str]] = field(default_factory=dict)
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
@@ -138,16 +138,16 @@ class DeviceState:
 
     def life_s(self) -> float:
         """Seconds for which the last batch is valid: the shelf life of its most frequent poll, or of its announced pause."""
-        if self.life is None:
+        if self.cached_life_s is None:
             intervals = [interval for interval, _, _ in self.polls.values()]
             if not intervals and self.document is not None:
                 intervals = [interval for interval in self.document.intervals.values() if interval > 0]
-            self.life = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
-        return self.life
+            self.cached_life_s = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        return self.cached_life_s
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
-        return self.received_at + (self.life if self.life is not None else self.life_s())
+        return self.received_at + (self.cached_life_s if self.cached_life_s is not None else self.life_s())
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
@@ -169,7 +169,7 @@ class DeviceState:
         self.heard = True
         pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         if pause_s != self.pause_s:
-            self.pause_s, self.life = pause_s, None
+            self.pause_s, self.cached_life_s = pause_s, None
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         if batch.labels != self.said:
             self.said = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
@@ -187,7 +187,7 @@ class DeviceState:
     def _note_class(self, batch: Batch, origin: Origin, now: float) -> None:
         before = self.polls.get(batch.poll)
         if before is None or before[0] != batch.interval_s:
-            self.life = None
+            self.cached_life_s = None
         self.polls[batch.poll] = (batch.interval_s, now, origin)
         self.first_unpolled = min(self.first_unpolled, now + shelf_life_s(batch.interval_s))
         if batch.bad or self.bad:
@@ -198,7 +198,7 @@ class DeviceState:
         ends = {poll: received + shelf_life_s(interval_s) for poll, (interval_s, received, _) in self.polls.items()}
         for poll in [poll for poll, end in ends.items() if now >= end]:
             del self.polls[poll], ends[poll]
-            self.life = None
+            self.cached_life_s = None
         self.first_unpolled = min(ends.values(), default=math.inf)
 
     def _note_bad(self, batch: Batch) -> None:

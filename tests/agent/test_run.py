@@ -233,7 +233,7 @@ def agent(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Program]:
     program.kill()
 
 
-async def test_the_will_speaks_for_a_killed_agent(mosquitto: Mosquitto, agent: Program) -> None:
+async def test_the_will_reports_a_killed_agent_as_offline(mosquitto: Mosquitto, agent: Program) -> None:
     async with listening(mosquitto) as listener:
         await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=60)
         assert listener.batches("m-1")[0].error == "unreachable"

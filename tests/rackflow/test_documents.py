@@ -78,7 +78,7 @@ def test_a_report_with_empty_overlapping_unordered_or_too_many_ranges_is_refused
     assert caught.value.reason == "schema"
 
 
-def test_a_collector_speaks_under_its_own_name_only() -> None:
+def test_a_collector_publishes_under_its_own_name_only() -> None:
     word = Stored(agent="g", collector="c", ledger="l", time=1, durable={})
     check_topic(Topic("s", "g", "stored", collector="c"), word)
     for topic in (Topic("s", "g", "stored", collector="d"), Topic("s", "h", "stored", collector="c")):

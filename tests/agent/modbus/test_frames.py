@@ -83,7 +83,7 @@ def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
     assert refusal.code == 2
 
 
-def test_of_garbage_the_beginning_is_shown() -> None:
+def test_the_error_for_garbage_quotes_its_beginning() -> None:
     with pytest.raises(GarbageError, match="sent 1000 bytes") as caught:
         fed(reader(), [b"HTTP/1.1 400 " + b"x" * 987])
     assert repr(b"HTTP/1.1 400 xxxxxxxxxxx") in str(caught.value)

@@ -164,7 +164,7 @@ async def test_the_lines_of_a_ups_are_recognised_from_input_and_output(
     assert bench.opened == 1
 
 
-async def test_a_line_comes_when_it_first_lives_and_then_stays_through_outages_and_walks() -> None:
+async def test_a_line_appears_when_it_is_first_in_use_and_then_stays_through_outages_and_walks() -> None:
     bench = Bench("rfc1628-ups", lines((0,) * 3, (230, 0, 0)))
     assert volts(await bench.read(), "input") == {"L1": 0.0}
     await bench.read(lines((230,) * 3, (230, 0, 0)))
@@ -180,7 +180,7 @@ async def test_a_line_comes_when_it_first_lives_and_then_stays_through_outages_a
     assert bench.opened == 3
 
 
-async def test_a_line_that_lives_for_one_poll_is_there_from_then_on() -> None:
+async def test_a_line_that_is_in_use_for_one_poll_is_there_from_then_on() -> None:
     bench = Bench("rfc1628-ups", lines((230, 0, 0), (230, 0, 0)))
     await bench.read()
     bench.client.values |= lines((230, 230, 230), (230, 0, 0))

@@ -86,7 +86,7 @@ async def test_an_empty_report_withdraws_what_the_collector_reported() -> None:
     assert not outbox.stats().reports_required
 
 
-async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_other() -> None:
+async def test_a_stop_waits_for_a_collector_that_has_just_reported_and_for_no_other() -> None:
     outbox = with_messages(2)
     await confirmed(outbox)
     silent = StoredReportReader("t1", "gw-1", outbox, Counters())
@@ -109,7 +109,7 @@ async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_othe
     assert outbox.stats().awaiting == 0
 
 
-async def test_a_stop_waits_no_longer_than_it_may_although_the_collector_speaks() -> None:
+async def test_a_stop_waits_no_longer_than_its_limit_although_the_collector_reports() -> None:
     outbox = with_messages(1)
     await confirmed(outbox)
     listener = StoredReportReader("t1", "gw-1", outbox, Counters())

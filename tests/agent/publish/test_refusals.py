@@ -172,7 +172,7 @@ def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() ->
 
 
 @pytest.mark.parametrize("code", [NO_SUBSCRIBERS, QUOTA])
-def test_nobody_who_subscribes_and_a_quota_are_never_the_fault_of_a_message(code: int) -> None:
+def test_missing_subscribers_and_a_quota_are_never_the_fault_of_a_message(code: int) -> None:
     one = refusals()
     for what in range(100, 120):
         assert one.refuse(topic("a"), 5, code, "", 0.0) != "message"

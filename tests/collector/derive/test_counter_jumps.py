@@ -144,7 +144,7 @@ def test_a_counter_that_begins_again_at_its_width_loses_nothing(width_wh: float,
     assert (meter.covered_s, meter.lost_s, meter.jumps) == (1800, 0, 0)
 
 
-def test_of_two_readers_of_one_meter_the_later_one_takes_nothing_away_and_adds_nothing() -> None:
+def test_when_two_agents_read_one_meter_the_later_one_changes_no_energy() -> None:
     """The second one's readings are 20 s old."""
     meter = Metered(shows=lambda at, wh: wh if at % 20 else wh - 40)
     meter.read()

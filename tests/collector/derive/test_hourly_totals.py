@@ -144,7 +144,7 @@ def test_a_reading_is_late_only_where_a_later_one_is_known() -> None:
     assert not totals.refine("y", 170.0, 100.0)
 
 
-def test_of_gaps_the_last_hundred_are_kept() -> None:
+def test_the_last_hundred_gaps_are_kept() -> None:
     totals = counted(*((at * 1000.0, float(at)) for at in range(102)))
     assert [gap.start for gap in totals.gaps["x"]] == [float(at) for at in range(1, 101)]
 

@@ -118,7 +118,7 @@ def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
     assert inlet.failures() == {"decode": 200}
 
 
-def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inlet) -> None:
+def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_again(inlet: Inlet) -> None:
     """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
     payload = encode(msgspec.structs.replace(BATCH, time=5))
     delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)

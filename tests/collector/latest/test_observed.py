@@ -56,7 +56,7 @@ def test_without_the_broker_every_device_is_unknown_for_one_cause() -> None:
     assert causes(latest, 11.0, "gw-4") == {"starting": 1, "agent_up": 1}
 
 
-def test_who_is_not_heard_while_the_collector_is_behind_is_not_called_silent() -> None:
+def test_an_agent_without_messages_while_the_collector_is_behind_is_not_called_silent() -> None:
     """What they said may wait at the broker. Each device gets one shelf life from the last sign of it, then its silence counts."""
     latest = connected()
     agent = Agent(latest)

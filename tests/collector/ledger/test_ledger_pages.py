@@ -30,7 +30,7 @@ def entry(seq: int, key: EpochKey = KEY, dead: str = "") -> Entry:
     return Entry(key, seq, WALL_MS + seq, WALL_MS + seq, dead)
 
 
-async def test_all_that_is_known_of_a_life_is_there_after_a_restart(tmp_path: Path) -> None:
+async def test_all_that_is_known_of_an_epoch_is_there_after_a_restart(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     account = Account(
         kind="disk",
@@ -151,7 +151,7 @@ def test_a_moment_is_a_time_ago_or_a_date() -> None:
         since_ms("soon", 0)
 
 
-def test_the_table_tells_each_life_and_the_whole() -> None:
+def test_the_table_has_each_epoch_and_the_total() -> None:
     found = accounts([page("x", book_of("a", 5), (EpochRecord(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
     text = as_table(found).splitlines()
     assert text[1].split() == ["cas1/a", "01JD5Z", "10", "4", "0", "0", "0", "6"]
@@ -161,7 +161,7 @@ def test_the_table_tells_each_life_and_the_whole() -> None:
     assert '"missing": 6' in as_json(found)
 
 
-async def test_the_watch_adds_up_the_lives_of_each_agent_and_forgets_who_is_gone(tmp_path: Path) -> None:
+async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_agents(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     watch = LedgerWatch(ledger)
     later, other = KEY._replace(epoch="01JD6A"), KEY._replace(agent="gw-4")

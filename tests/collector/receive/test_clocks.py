@@ -219,7 +219,7 @@ def test_a_second_process_is_reported_for_a_quarter_of_an_hour_and_again_when_it
     assert hello(clones, "B", 5000.0)
 
 
-def test_an_epoch_of_five_lives_ago_is_no_second_process() -> None:
+def test_an_epoch_five_restarts_ago_is_no_second_process() -> None:
     clones = Clones()
     for at, epoch in enumerate("ABCDE"):
         assert not hello(clones, epoch, float(at))

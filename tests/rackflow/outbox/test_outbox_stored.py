@@ -47,7 +47,7 @@ async def on_file(outbox: AnyOutbox, last: int) -> None:
         assert await outbox.saved(last)
 
 
-async def test_the_broker_frees_nothing_once_a_collector_has_spoken(make: Make) -> None:
+async def test_the_brokers_confirmation_frees_nothing_once_a_collector_has_reported(make: Make) -> None:
     async with make() as outbox:
         outbox.stored(report())
         fill(outbox, 3)
@@ -203,7 +203,7 @@ async def test_messages_that_wait_for_a_collector_are_bounded_too_and_their_loss
         assert stats.account.undelivered[0].first == lost.last + 1
 
 
-async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_the_tail_comes_again(
+async def test_messages_of_an_earlier_epoch_are_freed_by_their_own_numbers_and_the_rest_is_sent_again(
     tmp_path: Path,
 ) -> None:
     path, clock = tmp_path / "outbox.db", Clock()

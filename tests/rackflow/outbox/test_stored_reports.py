@@ -77,7 +77,7 @@ def test_a_required_collector_that_took_its_report_back_must_give_it_again() -> 
     assert reports.update("a", "l1", [(1, 4)]) == [(1, 4)]
 
 
-def test_what_a_collector_says_now_counts_before_what_an_earlier_life_had_heard() -> None:
+def test_a_collectors_present_report_takes_precedence_over_one_from_before_a_restart() -> None:
     reports = StoredReports()
     reports.update("a", "new", [])
     reports.restore([("a", "old"), ("b", "l2")])

@@ -192,7 +192,7 @@ async def test_names_are_not_remembered_without_bound() -> None:
         assert 10 <= resolver.known <= 11
 
 
-async def test_who_is_cancelled_while_waiting_takes_nobody_along() -> None:
+async def test_cancelling_one_waiting_task_cancels_no_other() -> None:
     with dns() as server:
         resolver = Resolver(server, ResolverLimits(resolve_s=60))
         first, second = (asyncio.ensure_future(resolver.address("slow")) for _ in range(2))

@@ -231,7 +231,7 @@ async def test_no_more_wait_for_their_acknowledgement_than_the_session_allows(mo
         await eventually(lambda: len(heard.received) > 3, "the next ones")
 
 
-async def test_who_pauses_is_handed_nothing_and_then_everything_in_order(mosquitto: Mosquitto) -> None:
+async def test_a_paused_reader_gets_nothing_and_afterwards_everything_in_order(mosquitto: Mosquitto) -> None:
     received: list[Received] = []
 
     def take(message: Received) -> None:

@@ -103,7 +103,7 @@ async def test_while_somebody_pauses_nothing_is_handed_over_and_then_everything_
         assert heard.packets == [puback_packet(mid) for mid in (1, 2, 3)]
 
 
-async def test_whoever_pauses_in_the_middle_of_what_has_come_gets_the_rest_later() -> None:
+async def test_a_reader_that_pauses_in_the_middle_of_received_data_gets_the_rest_later() -> None:
     found: list[bytes] = []
 
     def take(packet: bytes, _: int) -> None:
