@@ -36,6 +36,7 @@ class DeviceBarrier:
         device: str,
         protocol: str,
         counters: Counters | None = None,
+        *,
         clock: Callable[[], float] = time.monotonic,
         level: int = logging.ERROR,
         passing: tuple[type[RackflowError], ...] = (),

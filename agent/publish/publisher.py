@@ -210,10 +210,10 @@ class Publisher:
                 broker,
                 self._client_id,
                 will,
-                self._on_confirmed,
-                self._on_refused,
-                self._report_reader.received,
-                address,
+                on_confirmed=self._on_confirmed,
+                on_refused=self._on_refused,
+                on_received=self._report_reader.received,
+                address=address,
             )
         except ResolveError as error:
             return SessionEnd(str(error))

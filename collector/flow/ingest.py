@@ -84,6 +84,7 @@ class Ingest:
         tally: Counters,
         senders: Senders,
         settings: IngestSettings,
+        *,
         on_late_batch: Callable[[str, Batch, Readings], None] | None = None,
         on_forgotten: Callable[[str, str, str], None] | None = None,
     ) -> None:

@@ -153,6 +153,7 @@ class Subscriber:
         client_id: str,
         filters: Filters,
         limit: int,
+        *,
         on_edge: Callable[[bool], None],
         on_event: Callable[[OwnEvent], None],
         room_bytes: int = MAX_WAITING_BYTES,

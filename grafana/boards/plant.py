@@ -109,7 +109,9 @@ GENERATORS: Final = Row(
         (
             4,
             [
-                number("Margin with one generator fewer", "dcim_generator_redundancy_margin_watts", "group", 6, of="min"),
+                number(
+                    "Margin with one generator fewer", "dcim_generator_redundancy_margin_watts", "group", 6, of="min"
+                ),
                 number(
                     "Load if the mains were lost now",
                     "dcim_generator_load_ratio",

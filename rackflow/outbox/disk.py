@@ -61,6 +61,7 @@ class DiskOutbox:
         epoch: str,
         limits: Limits,
         backlog_per_s: float,
+        *,
         memory_bytes: int = MEMORY_BYTES,
         require: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,

@@ -33,6 +33,7 @@ class MemoryOutbox:
         self,
         epoch: str,
         limit_bytes: int,
+        *,
         backlog_per_s: float = UNBOUNDED_PER_S,
         confirmed_s: float = 0.0,
         require: Sequence[str] = (),

@@ -50,9 +50,9 @@ async def test_what_is_confirmed_while_the_agent_says_goodbye_is_delivered() -> 
             Broker(port=server.port, timeout_s=20),
             "one",
             ("status", b"gone"),
-            confirmed.append,
-            lambda *_: None,
-            lambda _: None,
+            on_confirmed=confirmed.append,
+            on_refused=lambda *_: None,
+            on_received=lambda _: None,
         ) as client,
     ):
         client.send("batch", b"x", 7, retain=False)

@@ -195,7 +195,12 @@ async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Pa
 async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewell(tmp_path: Path) -> None:
     with mosquitto_with(tmp_path, ["max_inflight_messages 5"]) as server:
         connection = Connection(
-            broker_at(server), "one", ("will", b""), lambda _: None, lambda *_: None, lambda _: None
+            broker_at(server),
+            "one",
+            ("will", b""),
+            on_confirmed=lambda _: None,
+            on_refused=lambda *_: None,
+            on_received=lambda _: None,
         )
         async with connection:
             assert connection.window.size == 4
