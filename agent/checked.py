@@ -10,7 +10,7 @@ from rackflow.errors import ConfigError
 
 
 def load_checked(path: Path, folder: Path | None = None) -> tuple[AgentConfig, Families]:
-    """The configuration and the profiles, those in the folder that it names or in another one. Raises ConfigError, ProfileError."""
+    """The configuration and its profiles, from `folder` if given, else from the folder it names. Raises ConfigError, ProfileError."""
     config = load_agent_config(path)
     profiles = Families(folder or config.profiles)
     check_devices(path, config, profiles)

@@ -1,8 +1,8 @@
-"""A timeout that tells the lateness of the agent from that of a device.
+"""A timeout that does not blame a device when the agent's own event loop is late.
 
-`asyncio.timeout()` counts wall time. While other work holds the loop, no answer can be read, and once the loop is free again the timer
-fires first, although the answer has long been in the socket. Such a timeout says nothing about the device; it costs a session, a failed
-poll and, after three of them, a new opening, which makes the loop later still.
+`asyncio.timeout()` counts wall time. While other work blocks the loop, no answer can be read; once the loop is free again, the timer
+fires first, although the answer is already in the socket. Such a timeout says nothing about the device. It costs a session and a failed
+poll, and three of them cost a new opening of the device, which delays the loop even more.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Final, Self
 CHECK_S: Final = 0.25
 # Timers are rounded to milliseconds, and any turn of a busy loop takes some. More than this counts as lateness of the agent.
 TOLERATED_S: Final = 0.01
-# Turns of the loop between the end of the time and giving up. In the first the loop may run timers before it looks at sockets (libuv
-# does), in the second it reads the answer, in the third the task that waits for it goes on.
+# Turns of the loop between the end of the time and giving up. In the first turn the loop may run timers before it polls sockets (libuv
+# does), in the second it reads the answer, in the third the task that waits for the answer continues.
 LAST_TURNS: Final = 3
-# A deadline takes at most so many times its seconds, however late the loop is: whoever waits behind it must be able to rely on an end.
+# However late the loop is, a deadline takes at most this many times its nominal seconds, so that other work can rely on its end.
 MAX_STRETCH: Final = 3.0
 
 

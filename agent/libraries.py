@@ -1,6 +1,6 @@
-"""Which libraries a configuration needs that cannot be imported here: each engine and transport has one of its own.
+"""Finds the libraries that a configuration needs and that cannot be imported. Each engine and each transport has its own library.
 
-A small machine may have the agent without some of them (docs/how-to/install.md). Nothing but trying to import tells whether one works.
+A small machine may have the agent without some of them (docs/how-to/install.md). Only importing a library shows whether it works.
 """
 
 import importlib

@@ -43,11 +43,11 @@ TIMER_TICK_S = 0.001
 UNKNOWN_CLASS = "unknown"
 # An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
 EVENT_TEXT_CHARACTERS = 200
-# Changed states that one poll may tell as events. A rack PDU of 48 outlets that is switched off changes 100; a device whose states are all
-# noise could otherwise fill the outbox. The batch has all states. Chosen value.
+# Most changed states that one poll may report as events. A rack PDU of 48 outlets that is switched off changes 100. Without a limit, a
+# device whose states are noise could fill the outbox. The batch has all states in any case. Chosen value.
 MAX_STATE_EVENTS = 200
-# States that are remembered of one poll class. Twice the most that a device can have at once (MAX_SERIES in agent/profile): a device whose
-# labels change with every plan would otherwise add to them for ever.
+# Most states remembered per poll class, because a device whose labels change with every plan would otherwise add to them for ever. Twice
+# what a device can have at once (MAX_SERIES in agent/profile).
 MAX_KNOWN_STATES = 40_000
 
 T = TypeVar("T")
@@ -57,9 +57,9 @@ T = TypeVar("T")
 class AgentContext:
     """What the device tasks of one agent share: its names, its outbox and its counters.
 
-    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is
-    the largest payload that the broker takes, `pace` lets only so many devices be opened at a time, `late` is told how late a poll began,
-    in seconds, and `grid_s` is the time between the moments at which polls are due.
+    `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is the
+    largest payload that the broker accepts, `pace` limits how many devices are opened at the same time, `late` is called with the seconds
+    by which a poll began late, and `grid_s` is the time between the moments at which polls are due.
     """
 
     site: str
@@ -220,7 +220,7 @@ class DeviceLoop:
 
     @property
     def longest_gap_s(self) -> float:
-        """Longest time between the ends of two attempts, be the device alive or dead."""
+        """Longest possible time between the ends of two attempts, whether the device answers or not; seconds."""
         return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
@@ -228,7 +228,7 @@ class DeviceLoop:
         started = time.perf_counter()
         self._reopen = False
         try:
-            # Waiting for a place is the agent's time and not the device's, so it is outside of the deadline.
+            # Outside the deadline: waiting for a place is not the device's fault.
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
                     started = time.perf_counter()
@@ -271,7 +271,7 @@ class DeviceLoop:
     async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
         try:
             with Deadline(deadline_s):
-                # Inside the timeout: a deadline that a library swallowed counts as well.
+                # Inside the timeout, so that a deadline counts even if a library swallowed its cancellation.
                 return await obey_cancellation(work)
         except DeviceError:
             # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
@@ -334,7 +334,7 @@ class DeviceLoop:
         if identified == self._identified:
             return
         if self._identified is not None and identified.identity != self._identified.identity:
-            # Another device's states are no changes of this one's.
+            # A different device answers here: its states must not be reported as changes.
             self._states.clear()
         self._reporter.device_class = identified.device_class
         intervals = {

@@ -13,7 +13,7 @@ from rackflow.outbox import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES
 # groups under 16 kB are compressed (rackflow/outbox/segment.py), and then more hours fit than this says; larger groups are not, and an
 # outbox in memory never is.
 MESSAGE_BYTES: Final = 1000
-# Of a device whose family is known: what every batch has (topic, names, labels of its place), and what a series has beside its key.
+# For a device whose family is known: bytes of every batch (topic, names, labels of its place), and bytes of a series beside its key.
 ENVELOPE_BYTES: Final = 350
 SERIES_BYTES: Final = 12
 # Rows of a table, which only the device knows: outlets of a rack PDU; and phases, banks, inputs and sensors, of which there are a few.
@@ -22,7 +22,7 @@ OUTLET_ROWS, OTHER_ROWS = 24, 3
 VALUE: Final = "L1-2"
 # The agent's own report: 60 series.
 OWN_BYTES: Final = 3500
-# What a device is taken for that is recognised only when it is polled: nearly all families have these, and few have `safety`.
+# Poll classes assumed for a device that is recognised only when it is polled: nearly all families have these, and few have `safety`.
 UNKNOWN_CLASSES: Final[tuple[PollClass, ...]] = ("fast", "normal", "slow", "inventory")
 HOUR_S: Final = 3600.0
 

@@ -20,7 +20,7 @@ class Readings:
     about: dict[str, float] = field(default_factory=dict)
     """Figures about the device's series as a whole, published with `values`."""
     reopen: str = ""
-    """Why the device is to be opened anew: it has rebooted, is another one, or has become another. Empty if it is not."""
+    """Why the device must be opened anew: it rebooted, was replaced, or was reconfigured. Empty if it need not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Identity:
     firmware: str = ""
 
     def may_be(self, other: "Identity") -> bool:
-        """Whether both may be of the same device: firmware changes, and what one of them does not tell says nothing."""
+        """Whether both can belong to the same device. Firmware may differ, and a field that is empty on one side is not compared."""
         known = ((self.vendor, other.vendor), (self.model, other.model), (self.serial, other.serial))
         return all(not mine or not theirs or mine == theirs for mine, theirs in known)
 
@@ -51,4 +51,4 @@ class Identified:
     poll_classes: frozenset[PollClass]
     coolant: Mapping[str, str] = field(default_factory=dict)
     nothing_there: tuple[str, ...] = ()
-    """What the profile wanted and the device does not have, as people say it: tables without rows, objects, registers."""
+    """In words: tables without rows, objects and registers that the profile names and the device does not have."""

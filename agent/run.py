@@ -108,6 +108,7 @@ class Agent:
         self,
         config: AgentConfig,
         make_poller: MakePoller,
+        *,
         load: Callable[[], AgentConfig] | None = None,
         wall: Callable[[], float] = time.time,
         shared: Shared | None = None,
@@ -376,7 +377,7 @@ async def run(
     manager = started_by()
 
     def make(config: AgentConfig, lease: "LeaseKeeper | None") -> Agent:
-        return Agent(config, make_poller, reload, now, shared, manager, lease)
+        return Agent(config, make_poller, load=reload, wall=now, shared=shared, manager=manager, lease=lease)
 
     places = _Places(config, make, manager, reload, (shared or Shared()).families)
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """Finds entries of a configuration that ask one address for the same device. Pure, but for reading the file's lines.
 
-Two entries that differ in nothing that is asked give every reading twice, under two names: sums count the device double. The agent
-polls them nevertheless, because stopping all other devices would be worse; `check` and `doctor` refuse them.
+Two entries whose requests are identical give every reading twice, under two names, and sums count the device double. The agent polls them
+nevertheless, because not starting would stop all other devices; `check` and `doctor` report them as errors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from agent.profile import Profile
 from rackflow.plural import count_of
 from rackflow.process.yaml import lines_of, read_text_file
 
-# Pairs of each kind that are named, the rest is counted: the first few show what is wrong.
+# Pairs of each kind that are named; the rest is only counted, because the first few show what is wrong.
 MOST_NAMED = 10
 
 
@@ -30,7 +30,7 @@ class SameAddress:
 
 
 def same_addresses(config: AgentConfig, profiles: Mapping[str, Profile]) -> Iterator[SameAddress]:
-    """For every enabled entry whose address another one before it has: the first of these that cannot be meant, or that can."""
+    """For every enabled entry that repeats an earlier one's address: a pair that cannot be intended if there is one, else one that can."""
     by_address: dict[tuple[object, ...], list[int]] = {}
     for at, device in enumerate(config.devices):
         if device.enabled:
@@ -55,7 +55,7 @@ def _worst(config: AgentConfig, before: Sequence[int], at: int) -> tuple[int, tu
 def tell_same_addresses(
     path: Path, config: AgentConfig, profiles: Mapping[str, Profile]
 ) -> tuple[Sequence[str], Sequence[str]]:
-    """Lines with both names and lines and what to do: for those that cannot be meant, and for those that can."""
+    """Messages with both names, their lines and the remedy: first for pairs that cannot be intended, then for those that can."""
     found = list(same_addresses(config, profiles))
     wrong = [each for each in found if each.is_wrong]
     doubtful = [each for each in found if not each.is_wrong]
@@ -80,7 +80,7 @@ def _told(path: Path, config: AgentConfig, found: Sequence[SameAddress]) -> Sequ
 
 
 def _asked(config: AgentConfig, profiles: Mapping[str, Profile], device: Device) -> tuple[object, ...]:
-    """What requests of a device go to. A unit of SNMP is none of it: it chooses among rows, after the answer."""
+    """The target of a device's requests. An SNMP `unit` is not part of it, because it only selects rows of the answers."""
     if device.protocol == "modbus":
         return (*_place(device), _modbus_unit(device, profiles))
     credential = config.credentials[device.credential or ""]
@@ -127,7 +127,7 @@ def _snmp(config: AgentConfig, first: Device, second: Device) -> tuple[bool, str
     if units[0] != units[1]:
         if None not in units:
             return None
-        # Without a unit it is asked for what only one of them has, and leaves out what both have.
+        # An entry without `unit` reads what only one of the units has, and leaves out what several have.
         return False, "set `unit` on both if they are units behind one agent; otherwise correct host or port of one"
     if first.profile != second.profile:
         return False, "correct host or port of one, unless one agent answers for both families"

@@ -24,12 +24,12 @@ DEAD_AFTER_FAILURES = 3
 # Longest pause between two attempts to reach a silent device: its return is noticed within a minute. An attempt only makes the
 # device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
-# Polls that are due at the same moment, on average: they take 2 ms of the loop, so that none is late because of the others. And how
-# many such moments a second has at least, which bounds how uneven the polls of a few devices are. Chosen values.
+# GRID_POLLS: how many polls are due at the same moment, on average. Ten take 2 ms of the loop, so none is late because of the others.
+# MIN_GRID_PER_S: least number of such moments per second, which bounds how uneven the polls of a few devices are. Chosen values.
 GRID_POLLS = 10.0
 MIN_GRID_PER_S = 20
-# In cycles. Because of rounding, dividing a due time by the interval may give slightly less than the number of its cycle. A cycle
-# that is due at this moment must still count as due.
+# Tolerance, in cycles: rounding may make a due time divided by the interval slightly less than its cycle's number, and a cycle that is due
+# at this moment must still count as due.
 ROUNDING = 1e-6
 
 
@@ -45,8 +45,8 @@ def phase(device: str, what: str) -> float:
 def grid(polls_per_s: float) -> float:
     """Seconds between the moments at which polls are due, for so many polls a second: about GRID_POLLS share one.
 
-    Waking up is a third of what a small agent costs at rest, and polls that wake it together pay it once. It divides a second, so that
-    polls of different intervals meet.
+    Waking up takes a third of the CPU of a small agent, and polls that are due together wake it once. The result divides a second, so
+    that polls of different intervals coincide.
     """
     return 1 / max(MIN_GRID_PER_S, math.ceil(polls_per_s / GRID_POLLS))
 

@@ -19,7 +19,8 @@ from rackflow.series import clean_label, series_key
 PUBLISH_FAILURES = ("refused", "size", "timeout", "unheard")
 DROP_REASONS = ("full", "expired", "disk", "torn", "too_large", "split", "refused")
 TOPIC_REFUSALS = ("unheard", "not_authorized", "quota", "refused")
-# Classes of exceptions that are counted by name. Names come from the code of libraries, so there are few; the limit only makes sure.
+# Most exception classes that are counted by name. There are few, since the names come from the code of libraries; the limit makes that
+# sure.
 MAX_EXCEPTIONS = 32
 
 

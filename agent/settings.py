@@ -21,7 +21,7 @@ class DeviceSettings:
     credential: Credential | None
     engine: str | None
     profile: str
-    """What the profile says, as a number; of a device that is recognised, what all profiles say."""
+    """Hash of the profile's content; for a device that is recognised when it is polled, of all profiles."""
 
 
 def enabled_devices(config: AgentConfig, families: Families | None = None) -> dict[str, DeviceSettings]:

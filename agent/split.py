@@ -1,7 +1,7 @@
 """Splits the batch of one poll into several that fit a limit of size. Pure.
 
-A rack of thousands of outlets, or a broker with a small packet limit: without this the whole poll would be lost, every time. Each part
-is a message of its own with its own number, and says which part it is, so that receivers count one poll.
+With thousands of outlets, or a broker with a small packet limit, every poll would otherwise be lost as a whole. Each part is a message
+with its own number, and says which part it is, so that receivers count one poll.
 """
 
 from typing import Final
@@ -10,11 +10,12 @@ import msgspec
 
 from rackflow.documents import MAX_PARTS, Batch, Part, encode
 
-# A reading is a series key and a value, state or reason: the longest metric name with four labels of 64 characters has less.
+# Upper bound of one reading, a series key with a value, state or reason: the longest metric name with four labels of 64 characters is
+# shorter.
 LARGEST_READING_BYTES: Final = 512
 # Everything in a batch beside its readings: names, times, and six labels of 64 characters.
 OVERHEAD_BYTES: Final = 2048
-# Put in place of the number while measuring: it is given when a part is put into the outbox, and has fewer digits.
+# Stands in for the message number while the size is measured. The real number, which has fewer digits, is assigned by the outbox.
 LONGEST_SEQ: Final = 2**53
 READINGS: Final = ("values", "states", "bad")
 

@@ -9,8 +9,8 @@ import yaml
 
 from benchmarks.counting import Number
 from collector.store.file import sound_length
-from tests.e2e.chaos.site import Process
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers
 
@@ -63,7 +63,7 @@ class Collected:
         }
         file = folder / "collector.yaml"
         file.write_text(yaml.safe_dump(config), encoding="utf-8")
-        self._process = Process("collector", file)
+        self._process = Program("collector", file)
         self.come_back()
 
     def come_back(self) -> None:

@@ -297,10 +297,10 @@ class Collector:
     def _make_ingest(
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
     ) -> Ingest:
-        who = Senders(self._owners, self._uses, self._clones)
+        who, settings = Senders(self._owners, self._uses, self._clones), ingest_settings(self._config, chosen)
         late = late_takers(self._failures, deriver, self._problems)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
-        return Ingest(self.latest, dead_letters, self._tally, who, ingest_settings(self._config, chosen), late, forget)
+        return Ingest(self.latest, dead_letters, self._tally, who, settings, on_late_batch=late, on_forgotten=forget)
 
     async def _open_records(self) -> RecordsFile | None:
         """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""

@@ -166,9 +166,9 @@ Ranges = Annotated[list[Numbers], Meta(max_length=MAX_RANGES)]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent knows of the messages it numbered, so that a gap can be told from a backlog and from a loss.
+    """What an agent knows of the messages it numbered, so that collectors can distinguish a gap, a backlog and a loss.
 
-    `kind` is where its outbox lives. `undelivered` (in JSON `held`) bounds what it has not delivered yet (behind what is live; of the
+    `kind` is where its outbox is kept. `undelivered` (in JSON `held`) bounds what it has not delivered yet (behind what is live; of the
     present epoch everything from `first` on); `dropped` are losses it counted; `ended` are earlier epochs with their last number.
     """
 

@@ -23,8 +23,8 @@ import yaml
 
 # A chosen value: nearly all tests take a small part of it, and a run of thousands stays bearable.
 BUDGET_S: Final = 5.0
-# How far beyond its budget a test is told of. The same test took up to 1.4 times as many CPU seconds in one run as in another, because
-# a busy or slower machine does less in a CPU second.
+# How far beyond its budget a test must be to be reported. The same test took up to 1.4 times as many CPU seconds in one run as in
+# another, because a busy or slower machine does less in a CPU second.
 TOLERANCE: Final = 1.5
 EXCEPTIONS: Final = Path(__file__).with_name("slow.yaml")
 PRESSURE: Final = Path("/proc/pressure/cpu")
@@ -59,7 +59,7 @@ class Clocks:
 
 
 def pressure() -> str:
-    """The kernel's words; without them all wall time counts as stalled, and CPU seconds alone decide."""
+    """The content of /proc/pressure/cpu. Without that file all wall time counts as stalled, and CPU seconds alone decide."""
     try:
         return PRESSURE.read_text(encoding="ascii")
     except OSError:  # not compiled in, or switched off (psi=0): reading then fails with EOPNOTSUPP
@@ -77,13 +77,13 @@ def read_grants(text: str) -> list[Grant]:
 
 
 def allowed_s(nodeid: str, grants: list[Grant]) -> float:
-    """What a test may take; the longest entry that its node id begins with decides."""
+    """What a test may take: the longest entry that is a prefix of its node id decides."""
     fitting = [grant for grant in grants if nodeid.startswith(grant.test)]
     return max(fitting, key=lambda grant: len(grant.test)).seconds if fitting else BUDGET_S
 
 
 def over_budget(nodeid: str, spent_s: float, grants: list[Grant]) -> str | None:
-    """What to tell whose test took too long."""
+    """The message for a test that took too long."""
     allowed = allowed_s(nodeid, grants)
     if spent_s <= allowed * TOLERANCE:
         return None

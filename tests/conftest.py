@@ -22,7 +22,7 @@ GRANTS = pytest.StashKey[list[Grant]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Reads who may take longer than the others; Hypothesis's own limit is wall time for each example, which load exceeds."""
+    """Reads tests/slow.yaml. Hypothesis's own deadline is off, because it is wall time for each example, which a busy machine exceeds."""
     settings.register_profile("rackflow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("rackflow")
     config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Notes in the test's report what it spent (`--spent`), and whether that was too much (`--strict-budget`)."""
+    """Adds to a test's report what it spent (`--spent`), and whether that exceeds its budget (`--strict-budget`)."""
     start = Clocks.now()
     try:
         result = yield
@@ -73,7 +73,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(autouse=True)
 def log_as_before() -> Iterator[None]:
-    """Takes back what a command has set up in this process: a later test would find lines of its log on stderr."""
+    """Resets the logging that a command has set up in this process; otherwise its lines would appear on stderr of later tests."""
     root = logging.getLogger()
     level = root.level
     yield

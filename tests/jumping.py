@@ -1,4 +1,4 @@
-"""An event loop whose clock a test sets forward: a deadline is over as soon as what leads to it has happened.
+"""An event loop whose clock a test sets forward, so that deadlines pass without waiting, as soon as everything before them has happened.
 
 A device that answers in time must get seconds for it, since a busy machine may keep it, or the test, from running for half a second. A
 test that also waits until such a deadline has passed would take those seconds each time.
@@ -13,14 +13,14 @@ from tests.servers.waiting import STEP_S, eventually
 
 T = TypeVar("T")
 TURNS: Final = 20
-"""Turns of the loop in which whatever is on its way between two sockets of this process arrives; each hop takes one or two."""
+"""Turns of the loop after which data sent between two sockets of this process has arrived; each hop takes one or two turns."""
 LONG_TIMEOUT_S: Final = 5.0
 """A deadline for devices that answer: `after` sets the clock forward, so nobody waits for it."""
 
 JUMP_S: Final = 4 * LONG_TIMEOUT_S
 """Longer than such a deadline becomes when its loop is late."""
 MAX_JUMPS: Final = 100
-"""Of a request that shall fail in the end, however many tries it has."""
+"""Limit for a request that must fail in the end, however many tries it has."""
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -33,11 +33,11 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 LOOPS: Final[Mapping[str, Callable[[], asyncio.AbstractEventLoop]]] = {"jumping": JumpingLoop}
-"""What `pytest_asyncio_loop_factories` in a conftest.py returns whose tests use `after`."""
+"""Return this from `pytest_asyncio_loop_factories` in the conftest.py of tests that use `after`."""
 
 
 async def jump(seconds: float) -> None:
-    """Let arrive what is on its way, and set the clock forward."""
+    """Run the loop until data on its way has arrived, then set the clock forward."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, JumpingLoop), "the conftest.py of this folder lacks pytest_asyncio_loop_factories"
     for _ in range(TURNS):

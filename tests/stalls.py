@@ -40,7 +40,10 @@ class Stalls:
             assert self._child.returncode == 0, "nothing was stopped: the child failed, its words are above"
 
     def pytest_report_header(self) -> str:
-        """What to repeat a run with. The moments are the same again, what the tests do at them is not quite."""
+        """The seed for repeating a run.
+
+        The stops come at the same moments again; what the tests do at those moments may differ a little.
+        """
         return f"stalls: every {self._mean_s:g} s on average, --stalls-seed {self._seed}"
 
 
@@ -55,8 +58,8 @@ def register(config: pytest.Config) -> None:
     """Adds the plugin where it was asked for."""
     if not (mean_s := config.getoption("--stalls")):
         return
-    # With xdist tests run in the workers alone. The process that hands them out is not stopped: a shell would take it for a job that
-    # somebody has put aside.
+    # With xdist only the workers run tests. The process that distributes them is not stopped, because a shell would treat it as a job that
+    # was suspended.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker or not config.getoption("numprocesses", None):
         config.pluginmanager.register(Stalls(mean_s, f"{config.getoption('--stalls-seed')}{worker}"), "stalls")

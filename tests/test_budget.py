@@ -21,7 +21,7 @@ def test_the_longest_entry_that_fits_decides_and_others_have_five_seconds() -> N
     assert allowed_s("tests/agent/profile/test_plan.py::test_other", GRANTS) == BUDGET_S
 
 
-def test_a_test_that_exceeds_its_budget_is_told_what_to_do() -> None:
+def test_the_message_for_a_test_that_exceeds_its_budget_says_what_to_do() -> None:
     assert over_budget("tests/a.py::test", 5.0 * TOLERANCE, []) is None
     assert "took 7.6 s of CPU or idle waiting, 5 s are allowed" in (over_budget("tests/a.py::test", 7.6, []) or "")
 
@@ -37,7 +37,7 @@ def test_load_by_others_is_nobodys_expense(end: Clocks, spent_s: float) -> None:
     assert end.spent_since(Clocks(0, 0, 0)) == spent_s
 
 
-def test_waiting_for_a_cpu_is_read_from_the_kernels_words() -> None:
+def test_waiting_for_a_cpu_is_read_from_the_kernels_pressure_file() -> None:
     text = "some avg10=1.54 avg60=0.72 avg300=0.38 total=2500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"
     assert stalled_s(text) == 2.5
 
@@ -71,7 +71,7 @@ def test_is_slow():
 
 
 @pytest.mark.parametrize(("option", "code", "verdict"), [((), 0, "1 passed"), (("--strict-budget",), 1, "1 failed")])
-def test_a_slow_test_is_told_of_at_the_end_and_fails_only_when_asked_to(
+def test_a_slow_test_is_reported_at_the_end_and_fails_only_when_asked_to(
     tmp_path: Path, option: tuple[str, ...], code: int, verdict: str
 ) -> None:
     (tmp_path / "conftest.py").write_text(STRICTER)

@@ -106,7 +106,7 @@ def expired(pki: Path) -> Path:
 
 
 async def test_the_certificate_is_the_account(broker: DeployedBroker) -> None:
-    """The name and password that a client gives beside it count for nothing."""
+    """User name and password that a client gives in addition to its certificate are ignored."""
     as_another = agent(broker, username="rackflow-collector", password="any")
     async with connected(collector(broker)) as reader, connected(as_another, "rackflow-collector") as writer:
         await reader.subscribe("rackflow/v1/#")
@@ -271,7 +271,7 @@ def test_the_script_says_what_it_cannot_do(
 
 
 def test_keys_and_accounts_are_readable_by_their_owner_alone(authority: Path) -> None:
-    """Everybody may read certificates and the list of revoked ones; only those are copied to other hosts."""
+    """Certificates and the list of revoked ones are readable for everybody, and only they are copied to other hosts; keys are not."""
     assert {key.stat().st_mode & 0o777 for key in authority.rglob("*.key")} == {0o600}
     public = {each for each in authority.rglob("*") if each.suffix in {".crt", ".pem"}}
     own = [each for each in authority.rglob("*") if each not in public]

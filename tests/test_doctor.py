@@ -124,7 +124,7 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
         ("gw-1, password: wrong", "broker: Not authorized: check host, port, TLS and account"),
     ],
 )
-async def test_an_account_that_is_wrong_or_may_not_write_is_told(
+async def test_an_account_that_is_wrong_or_may_not_write_is_reported(
     account: str, told: str, mosquitto: Mosquitto, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = AGENT.format(port=mosquitto.port, password="pw", folder=tmp_path, snmp=9)
@@ -173,7 +173,7 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
         ("0.0.0.0:0", f"bearer_auth_tokens: {{a: 'sha256:{'0' * 64}'}}", "warning", "1 token"),
     ],
 )
-def test_who_may_read_a_collectors_pages_is_told(
+def test_the_doctor_reports_who_may_read_a_collectors_pages(
     listen: str, web: str | None, status: str, words: str, tmp_path: Path
 ) -> None:
     text = COLLECTOR.format(port=free_port(), url=f"http://127.0.0.1:{free_port()}", folder=tmp_path)
@@ -186,7 +186,7 @@ def test_who_may_read_a_collectors_pages_is_told(
     assert (found.status, words in found.found) == (status, True)
 
 
-def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_told(
+def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "agent.yaml"
@@ -198,7 +198,7 @@ def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_told(
     assert lines[-1] == "1 ok, 0 warnings, 1 failed"
 
 
-def test_a_disk_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
+def test_the_fault_of_a_disk_is_named(tmp_path: Path) -> None:
     assert check_disk("outbox", tmp_path / "outbox.db").status == "ok"
     missing = check_disk("outbox", tmp_path / "none" / "outbox.db")
     assert (missing.status, missing.remedy) == (
@@ -207,7 +207,7 @@ def test_a_disk_is_told_by_what_is_wrong_with_it(tmp_path: Path) -> None:
     )
 
 
-def test_more_devices_than_descriptors_are_told() -> None:
+def test_more_devices_than_descriptors_are_reported() -> None:
     assert check_descriptors(1).status == "ok"
     told = check_descriptors(2**40)
     assert told.status in {"ok", "failed"}

@@ -41,7 +41,7 @@ PROGRAMS: dict[str, Callable[[], argparse.ArgumentParser]] = {
 }
 TROUBLESHOOT = (REPOSITORY / "docs/how-to/troubleshoot.md").read_text(encoding="utf-8")
 LINES = {"README.md": 120, "ARCHITECTURE.md": 200, "CONTRIBUTING.md": 60}
-"""What somebody reads through in one sitting; more belongs in docs/."""
+"""Longest README, in lines, that is still read in one sitting; more belongs in docs/."""
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 
@@ -183,7 +183,7 @@ def test_metrics_named_in_a_sentence_are_in_the_catalogue(page: Path) -> None:
 
 
 def status_of(words: list[str]) -> object:
-    """What the program's own parser makes of a command: 0, or the status with which it refuses it."""
+    """The exit status of the program's own argument parser for a command: 0 if it accepts it."""
     try:
         PROGRAMS[words[0]]().parse_args(words[1:])
     except SystemExit as ended:

@@ -44,11 +44,11 @@ class Checkout:
         return self._run("git", *words).stdout.strip()
 
     def release(self, *words: str) -> str:
-        """What the script says when it has done it."""
+        """Output of the script for a release that succeeds."""
         return self._run(sys.executable, "scripts/release", *words).stdout
 
     def refused(self, *words: str) -> str:
-        """What it says when it does nothing."""
+        """Output of the script for a release that it refuses."""
         before = self.git("rev-parse", "HEAD"), self.git("tag"), self.git("status", "--porcelain")
         with pytest.raises(subprocess.CalledProcessError) as raised:
             self.release(*words)

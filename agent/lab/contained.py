@@ -1,4 +1,4 @@
-"""The device barrier as the commands use it: they print the error themselves, so its traceback is logged for `--log-level debug` only."""
+"""The device barrier for commands: they print the error themselves, so its traceback is logged only with `--log-level debug`."""
 
 import logging
 from contextlib import AbstractContextManager
@@ -8,5 +8,5 @@ from rackflow.errors import ConfigError, ProfileError
 
 
 def contained(device: str, operation: str) -> AbstractContextManager[None]:
-    """A block in which whatever goes wrong is raised as a DeviceError, but for mistakes of the command's user."""
+    """A block in which every exception becomes a DeviceError, except for those that report a mistake of the command's user."""
     return DeviceBarrier(device, "", level=logging.DEBUG, passing=(ConfigError, ProfileError)).contain(operation)

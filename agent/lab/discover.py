@@ -1,7 +1,6 @@
 """Finds devices in ranges of addresses, at a bounded rate, and recognises them.
 
-Nothing is guessed: only the given ranges, credentials and units are tried, because on a management network unexpected requests
-raise alarms.
+Only the given ranges, credentials and units are tried, because unexpected requests raise alarms on a management network.
 """
 
 import asyncio
@@ -145,8 +144,8 @@ async def probe_snmp_address(
 ) -> list[Found]:
     """The SNMP device at one address. `clients` makes a client for each credential; they are tried in order.
 
-    Silence does not tell a wrong community from an unused address, so the next credential is tried; only SNMPv3 says that a
-    credential is wrong, and then this is what is reported if no other one fits.
+    A wrong community and an unused address look the same (no answer), so the next credential is tried. Only SNMPv3 reports a wrong
+    credential; if no other one fits, that is the result.
     """
     refusals: list[Found] = []
     for name, make in clients.items():
@@ -156,7 +155,7 @@ async def probe_snmp_address(
         except DeviceTimeout:
             continue
         except DeviceUnreachable:
-            # The host or its network says that nothing listens there, which no other credential changes.
+            # An ICMP error says that nothing listens there, so other credentials need not be tried.
             break
         except DeviceAuthError as error:
             refusals.append(Found(address, None, "", f"credential {name!r}: {error}"))
@@ -178,7 +177,7 @@ async def _snmp_device(address: str, profiles: Mapping[str, Profile], client: Sn
         if match:
             identity = await identify_snmp(client, match.profile.loaded())
     except DeviceError as error:
-        # It answered: it is reported with what is known, and why that is not more.
+        # The device has answered, so it is reported with what is known, and with the error.
         return Found(address, match, description, f"does not say who it is: {error}", name=name, credential=credential)
     return Found(address, match, description, identity=identity, name=name, credential=credential)
 

@@ -1,7 +1,7 @@
 """Drafts a profile from the recording of a device that no profile matches.
 
-Every point is only a comment. Somebody who knows the device or has its MIB must decide which metric an object is; numbers
-alone do not tell a load in percent from a temperature.
+Every point is only a comment. A person who knows the device or has its MIB must decide which metric an object is: from numbers alone, a
+load in percent and a temperature look the same.
 """
 
 import re
@@ -98,7 +98,7 @@ def draft(records: Sequence[Record], name: str) -> str:
 
 
 def draft_with_mib(records: Sequence[Record], objects: Sequence[MibObject], name: str, device_class: str) -> str:
-    """The text of a profile with the points that the MIB has; where there is a recording, those that it has, too."""
+    """The text of a profile with the points of the MIB; with a recording, only those that the recording has."""
     values = _values_by_column(records)
     there = [each for each in objects if not records or each.oid in values]
     lines = head_lines(records, name, device_class, there[0].oid if there else "")

@@ -1,7 +1,7 @@
-"""Drafts a Modbus profile from recorded registers: each of them in the types and word orders that devices use, side by side.
+"""Drafts a Modbus profile from recorded registers, each shown in the types and word orders that devices use.
 
-Registers have no names and no types. What is plausible is marked, and the word order in which most numbers are plausible is proposed;
-which metric a number is, somebody who has the manual or sees the display must say.
+Registers have neither names nor types. Plausible values are marked, and the word order in which most numbers are plausible is proposed.
+A person with the manual or in front of the display must decide which metric a number is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", 
 # What equipment measures, in any unit: a leak of 0.01 l/min to the Wh of a decade. Chosen values.
 SMALLEST: Final = 1e-3
 LARGEST: Final = 1e7
-# Counters of 32 bits in the first order in which they are below this are taken for plausible: 10^8 minutes are 190 years.
+# A 32-bit counter is shown in the first word order in which it is below this, the largest plausible count: 10^8 minutes are 190 years.
 LARGEST_COUNT: Final = 100_000_000
 # Registers in a row that must be printable to be taken for text. A chosen value: two registers of a number look like four letters now and
 # then.
@@ -72,7 +72,8 @@ def likely_order(tables: Sequence[Mapping[int, int]]) -> tuple[WordOrder, dict[W
     for whole in tables:
         registers = _without_texts(whole)
         for run in _runs(registers):
-            # Round floats end in zeros, so that the halves of two neighbours may look like one: only one alignment counts in each run.
+            # Round floats end in zeros, so the second half of one and the first half of the next may look like a float, too. Therefore only
+            # one alignment counts in each run.
             counts = [{order: _plausible_pairs(registers, run, start, order) for order in ORDERS} for start in (0, 1)]
             best_start = max(counts, key=lambda each: max(each.values()))
             for order, count in best_start.items():

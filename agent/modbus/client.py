@@ -43,7 +43,7 @@ _FUNCTIONS: Final[dict[RegisterTable, int]] = {"coil": 1, "discrete": 2, "holdin
 
 
 class ModbusLink:
-    """A `ModbusClient` on one link; its users take turns. It connects at the first request, and again after a lost connection."""
+    """Sends the requests of all units on one link, one at a time. Connects at the first request, and again after a lost connection."""
 
     def __init__(self, target: ModbusTarget, resolver: Resolver | None = None) -> None:
         self._target = target
@@ -59,7 +59,7 @@ class ModbusLink:
     async def read(
         self, unit: int, table: RegisterTable, address: int, count: int, accepts: frozenset[OddAnswer] | None = None
     ) -> list[int]:
-        """See `ModbusClient.read`. `accepts` are those of the device that is read, if it is not the first one on this link."""
+        """See `ModbusClient.read`. `accepts` lists the odd answers accepted from this device; None means those of the link's target."""
         function = _FUNCTIONS[table]
         request = _Request(unit, function, address, count, self._target.accepts if accepts is None else accepts)
         answer = await self._ask(request)
@@ -108,7 +108,7 @@ class ModbusLink:
         except TimeoutError as error:
             raise self._no_answer(request, wire) from error
         except asyncio.CancelledError:
-            # The caller had a shorter deadline. The answer may still come, as after a timeout.
+            # The caller's own, shorter deadline has passed. As after a timeout, the answer may still come.
             self._no_answer(request, wire)
             raise
         except OSError as error:
@@ -128,7 +128,7 @@ class ModbusLink:
         return self._wire is not None and self._wire.connected
 
     async def _resolve(self, request: "_Request") -> str:
-        # Outside the deadline of the request, so that a name which nobody answers for is told as such and not as a silent device.
+        # Outside the request's deadline, so that a name that cannot be resolved is reported as such and not as a silent device.
         if self._target.transport == "serial":
             return ""
         try:
@@ -155,7 +155,8 @@ class ModbusLink:
     def _no_answer(self, request: "_Request", wire: Wire | None) -> DeviceError:
         # Over TCP a late answer is recognised by its transaction number, so the connection can stay and one silent unit costs the
         # others nothing. RTU frames have no number, so there the link is closed. It is also closed after a partial answer, whose
-        # rest would be read as the beginning of the next one. Where any number is taken, numbers tell nothing, as with RTU.
+        # rest would be read as the beginning of the next one. With `other_transaction` any number is accepted, so a number proves
+        # as little as with RTU.
         is_numbered = self._target.transport == "tcp" and "other_transaction" not in request.accepts
         pending, came = (wire.give_up(), wire.came) if wire is not None else (0, "")
         self._unanswered += 1
@@ -205,7 +206,7 @@ class _Request:
 
     @property
     def operation(self) -> str:
-        """For people; made only where something fails."""
+        """The request in words, for error messages. A property, because building the text for every request would cost CPU."""
         if self.function == IDENTIFY:
             return f"identify unit {self.unit}"
         table = next(table for table, function in _FUNCTIONS.items() if function == self.function)

@@ -1,4 +1,4 @@
-"""Frames of Modbus TCP: what is sent, and what is found in the octets that come. No I/O.
+"""Builds request frames of Modbus TCP, and finds the answer in the octets received. No I/O.
 
 A frame is a header of seven octets (transaction number, protocol, length of what follows, unit; Modbus Messaging on TCP/IP V1.0b, 3.1.3)
 and a PDU (function and data; Modbus Application Protocol V1.1b3).
@@ -18,10 +18,10 @@ SHORTEST: Final = 2
 LONGEST: Final = 254
 # Set in the function code of an exception response (V1.1b3, 7).
 EXCEPTION: Final = 0x80
-# A request of one transaction may be preceded by late answers of others, of 260 octets each. A peer that sends this much and no answer
-# speaks something else, or does not stop. Chosen value.
+# Late answers to earlier requests, of 260 octets each, may come before the one that is waited for. A peer that sends this much
+# without that answer speaks another protocol, or never stops sending. Chosen value.
 MAX_OCTETS: Final = 16 * 1024
-# How much of what came is shown.
+# Octets of an unreadable answer that the error message quotes.
 SHOWN: Final = 24
 
 _HEAD = struct.Struct(">HHHB")
@@ -45,9 +45,10 @@ def request(number: int, unit: int, function: int, address: int, count: int) -> 
 class Reader:
     """Finds the answer to one request after the other in a stream of octets.
 
-    An answer to an earlier request comes late, and must not be taken for the one that is waited for: that would be a valid reading of
-    the wrong register or unit. Its number tells. Some devices answer as unit 0, 1 or 255 whatever they were asked as; while the
-    number fits, it is the answer, because one request is outstanding and numbers do not come again for 65,535 requests.
+    A late answer to an earlier request must not be taken for the one that is waited for: that would be a valid-looking reading of the
+    wrong register or unit. The transaction number distinguishes them. The unit is not compared while the number matches, because some
+    devices always answer as unit 0, 1 or 255. That is safe: one request is outstanding, and a number is used again only after 65,535
+    requests.
     """
 
     number: int = 0
@@ -55,27 +56,27 @@ class Reader:
     accepts: frozenset[OddAnswer] = frozenset()
     waiting: bool = False
     came: str = ""
-    """What came that was not the answer, for people."""
+    """The last answer that was not accepted, in words for an error message; empty if there was none."""
     _buffer: bytes = b""
     _octets: int = 0
 
     @property
     def left(self) -> int:
-        """Octets that came unasked or behind the last answer and are no whole frame: nobody knows where the next frame begins."""
+        """Octets of an incomplete frame that nobody asked for. If there are any, it is unknown where the next frame begins."""
         return len(self._buffer)
 
     def expect(self, number: int, unit: int, accepts: frozenset[OddAnswer]) -> None:
-        """From now on, the answer to this request is waited for."""
+        """Wait for the answer to this request from now on."""
         self.number, self.unit, self.accepts = number, unit, accepts
         self.waiting, self.came, self._octets = True, "", 0
 
     def give_up(self) -> int:
-        """Wait no longer. Returns how many octets of a frame are there."""
+        """Wait no longer. Returns how many octets of an incomplete frame have been received."""
         self.waiting = False
         return len(self._buffer)
 
     def feed(self, data: bytes) -> Answer | None:
-        """Take what came; returns the answer if it is among it. Raises GarbageError where it is no Modbus TCP."""
+        """Process received octets. Returns the answer if it is complete. Raises GarbageError if they are not Modbus TCP."""
         buffer = self._buffer + data if self._buffer else data
         self._octets += len(data)
         answer: Answer | None = None
@@ -86,14 +87,14 @@ class Reader:
             except GarbageError:
                 if answer is None:
                     raise
-                # The answer is one all the same. What is behind it stays in `left`.
+                # The answer itself is valid. The rest stays in the buffer, and `left` reports it.
                 break
             if end > len(buffer):
                 break
             if self.waiting and (number := self._number_of(buffer, at)) is not None:
                 self.waiting = False
                 answer = parse_pdu(buffer[at + HEADER_OCTETS : end], number)
-            # What comes unasked, or behind the answer, is dropped: it is an answer that was given up, or one sent twice.
+            # Frames that nobody waits for are dropped: late answers to requests that were given up, or repeated answers.
             at = end
         self._buffer = buffer[at:][:MAX_OCTETS]
         if self.waiting and self._octets > MAX_OCTETS:
@@ -101,7 +102,7 @@ class Reader:
         return answer
 
     def _number_of(self, buffer: bytes, at: int) -> int | None:
-        """The transaction number under which the frame is the answer; None if it is none."""
+        """The frame's transaction number if it is the answer that is waited for, else None. 0 is a device that does not number."""
         number: int = int.from_bytes(buffer[at : at + 2])
         unit = buffer[at + HEADER_OCTETS - 1]
         if number == self.number:
@@ -118,7 +119,7 @@ class Reader:
 
 
 def _frame_end(buffer: bytes, at: int) -> int:
-    """Where the frame ends that begins there; of it, at least one octet more than the header is there. Raises GarbageError."""
+    """Offset of the end of the frame that begins at `at`. The buffer must hold its header and one more octet. Raises GarbageError."""
     protocol, length = _PROTOCOL_LENGTH.unpack_from(buffer, at + 2)
     if protocol or not SHORTEST <= length <= LONGEST:
         raise GarbageError(
@@ -130,7 +131,7 @@ def _frame_end(buffer: bytes, at: int) -> int:
 
 
 def parse_pdu(pdu: bytes, number: int) -> Answer:
-    """What a PDU says. Raises GarbageError where it is cut, or of no function that is asked for."""
+    """Parse a PDU. Raises GarbageError if it is cut short, or has a function code that is never requested."""
     function = pdu[0]
     if function & EXCEPTION:
         return Answer(number, function & ~EXCEPTION, pdu[1] if len(pdu) > 1 else 0)

@@ -16,7 +16,7 @@ from agent.modbus.wire import HUNG_UP, IDENTIFY, Answer, GarbageError, hint
 from rackflow.process.stopping import raise_if_cancelled
 
 NO_RESPONSE: Final = "No response received"
-"""How pymodbus says that its own timeout is over."""
+"""Part of pymodbus' message when its own timeout has passed."""
 
 _READS: Final = {
     1: "read_coils",
@@ -72,7 +72,8 @@ class PymodbusWire:
         except ConnectionException as error:
             raise ConnectionResetError(str(error)) from error
         except ModbusException as error:
-            # Its backstop ends before the deadline of the link only if the whole process stood still for longer than both.
+            # pymodbus' own timeout is longer than the link's deadline (`_make_client`), so it comes first only if the whole process
+            # stood still for longer than both.
             if NO_RESPONSE in str(error):
                 raise TimeoutError(str(error)) from error
             raise GarbageError(str(error)) from error
@@ -178,7 +179,7 @@ def _reporting_framer(client: ModbusBaseClient, link: PymodbusWire) -> FramerRTU
 
 
 def stray_octets(data: bytes, unit: int) -> int:
-    """How many octets stand before the first whole frame of this unit, 0 if there is none: noise on the line, or an echo's rest.
+    """Number of octets before the first whole frame of this unit: line noise, or the rest of an echo. 0 if there is no such frame.
 
     Unit and checksum must fit, so noise is taken for a frame about once in 2^24 times.
     """
@@ -186,7 +187,7 @@ def stray_octets(data: bytes, unit: int) -> int:
 
 
 def _frame_end(data: bytes, at: int) -> int:
-    """Where a whole RTU frame that begins there ends, 0 if none does."""
+    """Offset of the end of the whole RTU frame that begins at `at`; 0 if no valid frame begins there."""
     if at + RTU_SHORTEST > len(data) or data[at + 1] & 0x7F not in RTU_FUNCTIONS:
         return 0
     end = at + (RTU_SHORTEST if data[at + 1] & 0x80 else RTU_SHORTEST + data[at + 2])
@@ -195,7 +196,7 @@ def _frame_end(data: bytes, at: int) -> int:
 
 
 def _stray_before_another(data: bytes, unit: int, link: PymodbusWire) -> int:
-    """As `stray_octets`, before a frame of another unit if the device may answer so; if not, the frame is noted."""
+    """Stray octets before a frame of another unit, if answers of another unit are accepted. If not: 0, and the frame is noted."""
     at = next((at for at in range(len(data)) if _frame_end(data, at)), 0)
     if not _frame_end(data, at) or data[at] == unit:
         return 0
@@ -206,7 +207,7 @@ def _stray_before_another(data: bytes, unit: int, link: PymodbusWire) -> int:
 
 
 def _of_unit(data: bytes, unit: int, link: PymodbusWire) -> bytes:
-    """The frame of another unit at the beginning, if the device may answer so, under the number of this one."""
+    """The data, with a leading frame of another unit rewritten to this unit if such answers are accepted: pymodbus checks the unit."""
     end = _frame_end(data, 0)
     if not end or data[0] == unit or not link.takes("other_unit"):
         return data

@@ -1,8 +1,8 @@
 """Which registers a unit refuses, and when each of them is asked for again.
 
-What a refusal says depends on its code. "Not now" (busy, or a gateway that does not reach the unit) says nothing about the register.
-"There is no such register" holds until the device changes. Anything else, such as exception 4 of a sensor that cannot be read,
-may be over at the next poll.
+What a refusal means depends on its exception code. "Not now" (busy, or a gateway that cannot reach the unit) says nothing about the
+register. "No such register" stays true until the device changes. Any other code, such as 4 for a sensor that cannot be read, may be
+gone at the next poll.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -18,9 +18,10 @@ GATEWAY: Final = frozenset({10, 11})
 # Illegal function, illegal data address, illegal data value.
 ABSENT: Final = frozenset({1, 2, 3})
 ILLEGAL_ADDRESS: Final = 2
-# First and longest pause, in seconds, before a refused register is asked for again; each refusal doubles it. A register that has answered
-# before is most likely a sensor that will be mended, and a reading that is missing. One that never answered is most likely not in this
-# model, or needs an option that somebody fits once in years. Chosen values; each question is one request.
+# First and longest pause, in seconds, before a refused register is asked for again; each refusal doubles the pause. A register that
+# answered before (BACK_SOON_S) most likely belongs to a sensor that will be repaired, and its reading is missed meanwhile. One that
+# never answered is most likely not in this model, or belongs to an option that is fitted once in years. Chosen values: asking again
+# costs one request each time.
 BACK_SOON_S: Final = (1.0, 10.0)
 NEVER_READ_S: Final = (5.0, 60.0)
 ABSENT_S: Final = (60.0, 3600.0)
@@ -63,7 +64,7 @@ class Refusals:
 
     @property
     def absent(self) -> set[str]:
-        """Values that the unit says it does not have, and that it never gave."""
+        """Values that never answered and that the unit refuses as nonexistent (exception codes in ABSENT)."""
         return {ref for ref, each in self._refused.items() if each.code in ABSENT and ref not in self._answered}
 
     def is_known(self, ref: str) -> bool:
@@ -86,7 +87,7 @@ class Refusals:
         self.changes += before is None
 
     def due(self, refs: Iterable[str], most: int) -> list[str]:
-        """Up to `most` of these values that are refused and whose pause is over, the longest due first."""
+        """Up to `most` of the given values that are refused and whose pause has passed, the longest overdue first."""
         now = self._clock()
         over = [(self._refused[ref].next_at, ref) for ref in refs if ref in self._refused]
         return [ref for next_at, ref in sorted(over)[:most] if next_at <= now]

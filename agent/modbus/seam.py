@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 from rackflow.recording import RegisterTable
 
 OddAnswer = Literal["other_transaction", "other_unit"]
-"""What an answer may have wrong about it and still be taken: its transaction number (TCP), or its unit (RTU, and TCP without a number)."""
+"""Deviations in an answer that can be accepted: another transaction number (TCP), or another unit (RTU, and TCP without a number)."""
 
 
 class ModbusClient(Protocol):
@@ -38,4 +38,4 @@ class ModbusTarget:
     timeout_s: float = 1.0
     pause_s: float = 0.0
     accepts: frozenset[OddAnswer] = frozenset()
-    """Of this device; other devices on the link may accept other answers."""
+    """Deviations accepted in this device's answers. Other devices on the same link have their own."""

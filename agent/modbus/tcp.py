@@ -1,7 +1,7 @@
 """Modbus TCP over a connection of our own, for reading only.
 
-pymodbus took 0.22 ms of CPU for a request, this takes 0.04 ms: a request is one `write`, an answer one call of `data_received`, and neither
-objects for each part of a frame nor tasks and timers are made for them.
+A request takes 0.04 ms of CPU, against 0.22 ms with pymodbus: it is one `write`, its answer one call of `data_received`, and no objects
+for parts of a frame, no tasks and no timers are created.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ MAX_NUMBER: Final = 0xFFFF
 
 
 class TcpWire(asyncio.Protocol):
-    """A `Wire` over one TCP connection. Once closed it stays closed: what comes late cannot be taken for an answer."""
+    """A `Wire` over one TCP connection. It cannot be opened again once closed, so a late answer cannot reach a later request."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -45,7 +45,7 @@ class TcpWire(asyncio.Protocol):
             # A new connection begins with a frame.
             self.close()
             raise ConnectionResetError(HUNG_UP)
-        # 0 is left out: it is what devices send that do not number their answers.
+        # 0 is never used: devices that do not number their answers send 0.
         self._number = self._number % MAX_NUMBER + 1
         self._reader.expect(self._number, unit, accepts)
         self._answer = asyncio.get_running_loop().create_future()
@@ -70,7 +70,7 @@ class TcpWire(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Called by the loop. Whatever comes, nothing is raised: the loop would tell nobody who waits."""
+        """Called by the loop. Never raises: the loop would only log the error, and the request would wait for its timeout."""
         try:
             answer = self._reader.feed(data)
         except GarbageError as error:

@@ -1,4 +1,4 @@
-"""What carries the requests of a link: one request outstanding at a time, over TCP (`tcp`) or by pymodbus (`pymodbus_wire`, RTU)."""
+"""The interface of a link's connection, with one request outstanding at a time. Implemented for TCP (`tcp`) and RTU (`pymodbus_wire`)."""
 
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -14,27 +14,27 @@ HUNG_UP: Final = "closed the connection before it answered"
 
 @dataclass(slots=True)
 class Answer:
-    """What a unit answered. `number` is its transaction number, 0 where it has none; `code` is that of an exception."""
+    """A unit's answer. `number` is the transaction number, 0 without one; `code` is the exception code, None without an exception."""
 
     number: int
     function: int
     code: int | None = None
     values: list[int] = field(default_factory=list)
-    """Registers, or bits: of bits up to 7 more than were asked for."""
+    """Registers, or bits. Bits come in whole octets, so there may be up to 7 more than were asked for."""
     texts: list[bytes] | None = None
-    """Of an identification; None if the answer has none."""
+    """The objects of a device identification; None if the answer has none."""
 
 
 class GarbageError(Exception):
-    """What came is no Modbus. Translated by the link."""
+    """The received octets are not Modbus. The link translates this into a DeviceError."""
 
 
 class Wire(Protocol):
-    """One connection or line. Whoever uses it asks one thing at a time, and closes it when an answer may come too late."""
+    """One connection or serial line. Its user sends one request at a time, and closes it when an answer may still come too late."""
 
     @property
     def came(self) -> str:
-        """What came instead of an answer to the last request, for people."""
+        """What was received instead of an answer to the last request, in words for an error message; empty if nothing was."""
 
     @property
     def connected(self) -> bool:
@@ -44,10 +44,10 @@ class Wire(Protocol):
         """Connect to this address. Raises OSError."""
 
     async def ask(self, unit: int, function: int, address: int, count: int, accepts: frozenset[OddAnswer]) -> Answer:
-        """Send a request and wait for its answer, without end. Raises OSError if the connection ends, GarbageError."""
+        """Send a request and wait for its answer without a time limit. Raises OSError if the connection ends, GarbageError."""
 
     def give_up(self) -> int:
-        """Wait for the answer no longer. Returns how many octets of one have come."""
+        """Stop waiting for the answer. Returns how many octets of an incomplete answer have been received."""
 
     def close(self) -> None:
         """End the connection."""

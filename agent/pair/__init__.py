@@ -1,8 +1,8 @@
-"""Two agents of one name, on two machines, of which one polls: a lease at the broker says which.
+"""Two agents with one name on two machines, of which one polls: the one that holds a lease at the broker.
 
-Both have the same configuration. The one that holds the lease renews it each second; if it falls silent, the other one takes it after a
-few seconds and polls. No clock of one machine is compared with one of the other. An agent that lost the lease while it could not reach
-the broker asks for it before it connects again, so that the two never publish at the same time.
+Both have the same configuration. The holder renews the lease each second. If it falls silent, the other agent takes the lease after a few
+seconds and polls. Clocks of the two machines are never compared. An agent that lost its connection to the broker must have the lease
+confirmed before it connects again to publish, so that the two never publish at the same time.
 """
 
 from agent.pair.keeper import LeaseKeeper

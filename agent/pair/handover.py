@@ -1,15 +1,16 @@
-"""Decides when the side that polls gives the lease to the other one, because it cannot publish what it polls. Pure.
+"""Decides when the agent that holds the lease hands it to the other one, because it cannot publish what it polls. Pure.
 
-Its lease may work all the same: that is another connection, often with another account. An access rule, a password or a certificate of
-this machine alone keeps every reading from the collectors, and the other machine would have published them.
+Renewing the lease may still work, because that uses another connection, often with another account. An access rule, a password or a
+certificate of this machine alone may keep all readings from the collectors, while the other machine could publish them.
 """
 
 from typing import Final
 
-# For how long the broker must have taken no message of those that wait: longer than the longest pause between two attempts to connect
-# (agent/publish/pauses.py), so that a broker that comes back changes nothing. Chosen value.
+# Hand over after the broker has accepted none of the waiting messages for this long. Longer than the longest pause between two attempts to
+# connect (agent/publish/pauses.py), so that a restart of the broker causes no handover. Chosen value.
 HAND_OVER_S: Final = 60.0
-# Where neither side can publish, each hands over to the other one; each time costs the polls of some seconds. The time doubles up to this.
+# If neither side can publish, they hand over to each other again and again, and each time costs the polls of some seconds. So the time
+# doubles with each handover, up to this.
 MAX_HAND_OVER_S: Final = 16 * HAND_OVER_S
 
 

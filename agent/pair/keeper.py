@@ -1,4 +1,4 @@
-"""Keeps one side's view of the lease current, over a connection of its own that is opened again for ever."""
+"""Exchanges the messages of the lease with the broker, over a connection of its own that is always opened again."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from rackflow.topics import Topic, build_topic, parse_topic
 log = logging.getLogger(__name__)
 # How often the lease is checked; an expired lease is noticed at most this much later. Chosen value.
 STEP_S: Final = 0.2
-# Pause between attempts to connect, drawn from 0 to this: a standby that needs long for it takes over late. Chosen value.
+# Longest pause between attempts to connect; drawn from 0 to this. Short, because a standby without a connection takes over late. Chosen.
 RETRY_S: Final = 2.0
 # The same for the holder. After reconnecting it is silent for 2 s, unless the broker has retained its message; with RETRY_S it could come
 # back so late after a broker's restart that the other side takes the lease.
@@ -43,7 +43,7 @@ PART: Final = "lease"
 def lease_clock() -> float:
     """Seconds that go on while the machine is suspended, unlike those of `time.monotonic` on Linux.
 
-    A machine that slept must know that it did, and listen before it says again that it holds the lease.
+    A machine that was suspended must notice it, and receive messages before it renews its lease: another one may hold it by now.
     """
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
@@ -57,7 +57,7 @@ class LeaseKeeper:
     ) -> None:
         self.lease = Lease(_new_name(), expires_s)
         self.fault = ""
-        """Why this side cannot keep or take the lease, and what to do; empty if it can."""
+        """Why this side cannot renew or take the lease, and what to do; empty if it can."""
         self._broker = broker
         self._site, self._agent = site, agent
         self._topic = build_topic(Topic(site, agent, "lease"))
@@ -106,7 +106,7 @@ class LeaseKeeper:
 
     def _hand_over_if_due(self, taken: int, stuck_s: float) -> None:
         now_s, lease, client = lease_clock(), self.lease, self._client
-        # While the lease does not work either, the broker or the network is at fault, and nobody would hear of a handover.
+        # If the lease cannot be renewed either, broker or network is at fault, and a handover would not reach the other side.
         works = client is not None and client.is_open and lease.is_confirmed(now_s - RECEIVE_WITHIN_S)
         if client is None or not works or not lease.standbys(now_s):
             return
@@ -155,8 +155,8 @@ class LeaseKeeper:
 
     async def _session(self) -> str:
         """One connection. Returns why it ended."""
-        # Of its own account, but another client than the one that publishes: AGENT@SITE is that of whoever holds the lease. A new one for
-        # each connection: copies of one machine would otherwise end each other's, and never hear of each other.
+        # The client id differs from AGENT@SITE, with which the holder publishes. It is new for each connection: two copies of one machine
+        # would otherwise end each other's connection, and never receive each other's messages.
         client_id = f"{self._agent}@{self._site}-{secrets.token_hex(4)}"
         try:
             address = await self._addresses.next(self._broker)
@@ -223,7 +223,7 @@ class LeaseKeeper:
             await asyncio.sleep(STEP_S)
 
     def _publish(self, client: MqttConnection, holder: str, *, standby: str = "", unable: str = "") -> None:
-        # The time is also the mark by which this side recognises its own messages, so no two may be equal.
+        # The time in a message also marks it as this side's own (`Lease.sent`), so no two messages may have the same time.
         self._last_sent_ms = max(self._last_sent_ms + 1, time.time_ns() // 1_000_000)
         document = LeaseDocument(
             agent=self._agent,
@@ -289,7 +289,7 @@ class LeaseKeeper:
     def _warn(self, kind: str, text: str) -> None:
         now_s = time.monotonic()
         if now_s - self._logged.get(kind, float("-inf")) > LOG_EVERY_S:
-            # Texts of faults name topics and codes: few. The limit only makes sure.
+            # There are few different texts, because they contain only topics and codes; the limit makes that sure.
             if len(self._logged) >= 16:  # noqa: PLR2004
                 self._logged.clear()
             self._logged[kind] = now_s

@@ -1,10 +1,10 @@
 """Decides who holds the lease, from which messages were received and when. Pure.
 
-A broker delivers the messages of one topic in one order to all subscribers, the sender included. So if two sides claim the lease at the
-same time, both receive the same claim last, and that one wins.
+A broker delivers the messages of one topic in the same order to all subscribers, including the sender. So if two sides claim the lease at
+the same time, both receive the same claim last, and that claim wins.
 
-Each side publishes once a second: the holder renews the lease, the other one says that it stands by. A side claims only if it receives
-its own messages. A side that may write but not read would otherwise take the lease from the holder again and again, without noticing.
+Each side publishes once a second: the holder renews the lease, the other one reports that it stands by. A side claims the lease only while
+it receives its own messages. Otherwise a side that may write the topic but not read it would take the lease again and again.
 """
 
 from collections import deque
@@ -15,8 +15,8 @@ from typing import Final, Literal
 SETTLE_S: Final = 1.0
 RENEW_S: Final = 1.0
 """How often the holder renews its lease, and the other side says that it stands by."""
-# After so long without its own messages a side may not claim, and after so long without another standby's that standby is gone: three
-# messages were lost. A side also waits this long for its own claim, which then was refused or lost.
+# Time in which three messages would have come. A side that has not received its own messages for this long may not claim; another standby
+# that was not received for this long counts as gone; a claim that did not come back within it was refused or lost.
 RECEIVE_WITHIN_S: Final = 3 * RENEW_S + 0.5
 # Marks of sent messages that are remembered. A message with this side's name and an unknown mark comes from a copy of this process (a
 # virtual machine copied while it ran). More than can be on their way on one connection.
@@ -74,10 +74,10 @@ class Lease:
         return name == self.me and mark not in self._sent_marks
 
     def renamed(self, me: str, now_s: float) -> None:
-        """Go on under another name, as somebody who has just come.
+        """Go on under another name, as a process that has just started.
 
-        The lease is not given back, even by who held it: a copy that wakes up as the holder would give back the original's, which goes on
-        holding it if it has heard nothing of the copy yet. If both have renamed themselves, it expires.
+        A holder does not give the lease back. It may be a copy that woke up as the holder: it would give back the lease of the original,
+        which still holds it. If original and copy have both renamed themselves, the lease expires.
         """
         self.me, self.state = me, "standby"
         self.connected(now_s)

@@ -1,8 +1,8 @@
-"""The barrier around each device: an exception that nobody foresaw becomes that device's failed poll, of kind `internal`.
+"""The barrier around each device: an unexpected exception becomes a failed poll of that device, of kind `internal`.
 
-This is the only place on the path of a poll that catches every exception; everywhere else only errors that are expected are caught. A
-device can send anything, and one mistake in handling it must not end the agent, which polls hundreds of others. Cancellation and
-the end of the process pass.
+This is the only place on the path of a poll that catches every exception; all other code catches expected errors only. A device can send
+anything, and a mistake in handling it must not end the agent, which polls hundreds of other devices. Cancellation, and the exceptions that
+end the process, are not caught.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from rackflow.errors import DeviceError, DeviceInternalError, RackflowError
 log = logging.getLogger(__name__)
 # A device that is polled each second would fill the log with the same traceback. Chosen value.
 LOG_EVERY_S = 60.0
-# Exceptions that quote what they could not handle can be as long as that. Chosen value.
+# Longest text of an exception that is kept. An exception that quotes what it could not handle may be very long. Chosen value.
 MAX_CHARACTERS = 200
 PASSING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 
@@ -36,6 +36,7 @@ class DeviceBarrier:
         device: str,
         protocol: str,
         counters: Counters | None = None,
+        *,
         clock: Callable[[], float] = time.monotonic,
         level: int = logging.ERROR,
         passing: tuple[type[RackflowError], ...] = (),
@@ -59,8 +60,8 @@ class DeviceBarrier:
         except asyncio.CancelledError as error:
             if _being_cancelled():
                 raise
-            # Nobody cancelled this task: a library let the cancellation of something of its own escape. Passed on, it would end the
-            # polling of this device for ever, without a word.
+            # This task was not cancelled: a library let the cancellation of an inner task escape. Passed on, it would end the polling of
+            # this device for good, without a log line.
             raise self._fault(error, operation) from error
         except BaseException as error:
             # An exception group can hold the end of the process beside a fault.

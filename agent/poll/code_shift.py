@@ -1,18 +1,18 @@
-"""Rejects a column of codes that its device seems to count from another number than its profile: 0 for what the MIB calls 1.
+"""Rejects a column of state codes if the device seems to number them from 0 where the profile (as the MIB) numbers them from 1. Pure.
 
-Every code of such a column but the one at the end is known, and has the meaning of its neighbour: "on" is off, "normal" is an alarm. The
-code at the other end cannot come: of 0 to n-1 never n. So a row with the code before the first is a sign of it, and one with the last
-code, in any row, is proof against it.
+With such a shift each code is valid but has its neighbour's meaning: "on" is read as off, "normal" as an alarm. The device sends 0 to n-1
+where the profile knows 1 to n. So a 0 in any row suggests a shift, and an n in any row disproves it.
 
-But many devices send 0 for "nothing is there" outside of what the MIB enumerates. It is taken for that
+However, many devices send a 0 that the MIB does not define for "not fitted". A 0 is accepted as that
 - where the profile says so: `absent: [0]`, or a gate on this cell that names 0;
-- where no row with a 0 measures anything (of the readings with its labels), while rows with other codes do.
-Otherwise the whole column is `state`. Nothing can decide between "not available, open" and "open, closed" of a table of contacts, and a
-contact that is missing, with its reason, costs somebody one line in a profile; a door that is shown as open costs more.
+- where no row with a 0 measures anything (no other reading with its labels), while rows with other codes do.
+Otherwise the whole column is rejected as `state`. Nothing in the data distinguishes "not available, open" from "open, closed" in a table of
+contacts. A missing contact, whose reason is reported, is corrected by one line in a profile; a door wrongly shown as open costs more.
 
-What was found stays until the last code is seen, the device has rebooted (it may have other firmware) or is another one: once all rows
-have left 0, the rest would look right again. A single number is never rejected so: its own 0 is `state` already, and a unit that starts
-with 0 would lose its states for good. Nor are columns that say what a row is (`when`, labels), where 0 is the usual "unused". Pure.
+A rejection lasts until the last code n is seen, the device has rebooted (its firmware may be another) or was replaced: once no row is 0 any
+more, the remaining codes would look right again. Single values outside tables are not rejected this way: their own 0 is rejected as `state`
+anyway, and a unit that starts with 0 would lose its states for good. Nor are columns that describe the row (`when`, labels), where 0
+usually means "unused".
 """
 
 import logging
@@ -26,21 +26,22 @@ from rackflow.catalogue import PollClass
 
 log = logging.getLogger(__name__)
 
-# Codes of ordinary enumerations. What begins beyond, or is as sparse as 8, 16, 32, is no count that begins with 0 or 1. Chosen.
+# Highest first code of an enumeration that may be shifted. One that begins higher, or has gaps (8, 16, 32), was not numbered from 0 or 1.
+# Chosen.
 LARGEST_FIRST: Final = 3
-# What a part that is not fitted may have all the same.
+# Readings that a device may report for a part that is not fitted: settings. They do not show that the part is there.
 _SETTINGS: Final = ("_rated_", "_threshold_")
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """The slots that read codes with one meaning, each with the reference of the code and what it is read from without it."""
+    """The slots that read one column of codes: each with the reference of its code, and the same slot without that source."""
 
     cells: tuple[tuple[Slot, str, Slot | None], ...]
     odd: int
-    """A code that only a device that counts otherwise sends."""
+    """A code that is sent only by a device with shifted codes."""
     proof: int
-    """A code that no such device sends."""
+    """A code that a device with shifted codes never sends."""
 
     def codes(self, raw: Mapping[str, RawValue]) -> Iterator[tuple[Slot, int | float]]:
         for slot, ref, _ in self.cells:
@@ -55,7 +56,7 @@ class CodeShift:
     def __init__(self, device: str) -> None:
         self._device = device
         self._columns: dict[PollClass, list[_Column]] = {}
-        # The last readings of each class: what shows that a part is there may be polled more often than its state.
+        # The last readings of each class: a reading that shows that a part is fitted may belong to another class than the part's state.
         self._values: dict[PollClass, Mapping[str, float]] = {}
         self._coded: set[str] = set()
         # Keys of the columns that are rejected; a new plan may have other rows.
@@ -84,7 +85,8 @@ class CodeShift:
         if not self._columns:
             return
         self._values[poll] = readings.values
-        # Nearly every poll ends here: a code that the profile does not know is `state` already, and without one there is no sign.
+        # Nearly every poll ends here: a suspicious code is unknown to the profile and so rejected as `state`; without one, nothing is
+        # wrong.
         if not self._suspected and "state" not in readings.bad.values():
             return
         for column in self._columns.get(poll, ()):

@@ -39,9 +39,9 @@ _KEYS_PER_SLICE = 200
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Keys of the readings that figures are made of: humidity, temperature and dew point of each sensor, and the currents of three phases.
+    """Keys of the readings that figures are derived from: humidity, temperature and dew point of each sensor, and currents of three phases.
 
-    A set of phases has the key of its unbalance, and those of L1, L2 and L3.
+    For each set of three phases, the key of its unbalance, and the keys of the currents of L1, L2 and L3.
     """
 
     sensors: tuple[tuple[str, str, str], ...]
@@ -69,7 +69,7 @@ class PlannedInputs:
 
 
 def inputs_among(keys: Sequence[str], device_class: str) -> Generator[None, None, Inputs]:
-    """Those of these keys that figures are made of, heat and what else a CDU has apart. Yields after each slice."""
+    """The inputs among these keys, except for the figures of a CDU (`derive_cdu`). Yields after each slice."""
     current, unbalance = _UNBALANCE.get(device_class, ("", ""))
     sensors: list[tuple[str, str, str]] = []
     sets: dict[str, dict[str, str]] = {}
@@ -132,7 +132,7 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
             continue
         heat_w = flow * capacity * (back - supply)
         _put(readings, "dcim_cdu_heat_removed_watts", label, heat_w)
-        # Below this heat the quotient of two numbers near their resolution says nothing.
+        # Below this heat, flow and temperature difference are near their resolution, and a quotient of them means nothing.
         if heat_w >= LEAST_HEAT_W:
             _put(readings, "dcim_cdu_flow_per_heat_cubic_meters_per_joule", label, flow / heat_w)
     _derive_exchanger(readings, coolant)
@@ -147,8 +147,8 @@ def derive_cdu(readings: Readings, coolant: Mapping[str, str]) -> None:
 def _derive_exchanger(readings: Readings, coolant: Mapping[str, str]) -> None:
     """Add the figures of the heat exchanger between the two loops, or between a loop and the air.
 
-    A unit that has a primary loop, by its profile or by the site file, is not judged against the air around it: if the facility water's
-    probe is missing, so are its figures.
+    For a unit that has a primary loop, by its profile or by the site file, the air temperature is not used instead: if the probe of the
+    facility water is missing, these figures are missing too.
     """
     values = readings.values
     supply = values.get("dcim_cdu_supply_temperature_celsius{loop=secondary}")

@@ -58,7 +58,7 @@ def fingerprint_from(profile: Profile, answers: Mapping[str, RawValue]) -> Finge
 
 
 def comparable(value: RawValue) -> RawValue:
-    """The value, or None for NaN: it differs from itself, so it would count as a change each time it is read."""
+    """The value, or None for NaN, which differs from itself and so would count as a change each time it is read."""
     return None if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -1,4 +1,4 @@
-"""What opening a device finds out: vendor, model, serial number and firmware from its answers, and what it will be polled for.
+"""Reads the identity of a device when it is opened (vendor, model, serial number, firmware), and sums up what was found (`identified`).
 
 These texts are shown on pages and terminals, so control characters are removed and long texts are cut.
 """

@@ -22,7 +22,7 @@ class Jumps:
     """The last number of each reading whose scale is not read with it."""
 
     def __init__(self) -> None:
-        # Never 0, which is 0 in every scale: the number before it stays here, so that an outage and its end need no extra request.
+        # Never 0, because 0 is the same in every scale. The number before it is kept, so that an outage and its end need no extra request.
         self._last: dict[str, RawValue] = {}
 
     def begin(self, known: Mapping[str, RawValue]) -> None:

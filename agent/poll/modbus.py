@@ -58,11 +58,11 @@ from rackflow.recording import RegisterTable
 OTHER_FAMILY: Final = (
     "it is probably of another family (`rackflow-agent profiles` lists them), or another unit is meant"
 )
-# Pause before a busy unit is asked again; doubles with each try. Units are busy while they store a setting or start, which takes tenths
-# of seconds. Chosen value, short against the 0.9 s that a poll of the safety class may take.
+# Pause before a busy unit is asked again; it doubles with each try. Units are busy for some tenths of a second while they start or store a
+# setting. Chosen value, short against the 0.9 s that a poll of the safety class may take.
 BUSY_PAUSE_S = 0.1
-# How much longer a poll may take because refused registers are looked for or asked again. Together with the poll itself it must stay
-# below the 0.9 s of the safety class. What is not found in time is found at the next poll.
+# Longest additional time of a poll for finding refused registers and asking for them again. Together with the poll itself it must stay
+# below the 0.9 s of the safety class. The search continues at the next poll.
 SEARCH_S = 0.4
 # Refused values that one poll asks for again, once from its own class and once from those that were absent at the opening.
 ASKED_AGAIN = 4
@@ -106,7 +106,8 @@ class ModbusPoller:
         self._clock = clock
         self._plan = Plan({})
         self._refusals = Refusals(clock)
-        # Whether the last opening was cut short. What it learnt is then kept, or a slow unit with many absent registers would never open.
+        # Whether the last opening was cut short. What it learnt is then kept; otherwise a slow unit with many absent registers could never
+        # be opened within its deadline.
         self._unfinished = False
         # Blocks that are only refused because of the registers between their fields.
         self._gapless: set[Block] = set()
@@ -181,7 +182,10 @@ class ModbusPoller:
         return identified(self._device, self._profile, self._identity, self._plan)
 
     async def _planning_cells(self, found: _Answers) -> tuple[list[Block], dict[str, RawValue]]:
-        """The registers that decide what there is and in which unit, and what they hold. Raises DeviceError if that cannot be known now."""
+        """The blocks of registers that planning reads (conditions and units), and their values.
+
+        Raises DeviceError if they cannot be read now.
+        """
         limits = self._profile.modbus
         blocks = list(coalesce(planning_registers(self._profile), limits.max_registers, limits.max_gap))
         for block in blocks:
@@ -249,7 +253,7 @@ class ModbusPoller:
         if self._refusals.any_refused or not blocks:
             refs = [each.ref for block in self._plan.classes[poll_class].blocks for each in block.fields]
             again = self._refusals.due(refs, ASKED_AGAIN)
-        # A poll that asks nothing would call a device up that nobody has heard.
+        # A poll must make at least one request: without any, the device would be reported as up although it may be dead.
         for number, ref in enumerate(again or ([] if blocks else refs[:1])):
             if number and self._clock() >= found.until:
                 break
@@ -333,12 +337,12 @@ class ModbusPoller:
                 return values
 
     async def _check_for_changes(self, until: float) -> str:
-        """Why the unit should be opened anew, or nothing: it is another one, or has registers that it did not have."""
+        """Why the unit must be opened anew: it was replaced, or has registers that it did not have. Empty if it need not be."""
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
             self._reopened_at = now
             return f"{said_as(cell)} has changed, on which the plan rests"
-        # The poll itself has succeeded. What is asked beside it and fails is asked again after its pause.
+        # The poll itself has succeeded. If one of these additional requests fails, it is repeated after its pause.
         if now >= self._identify_due_at:
             self._identify_due_at = now + IDENTIFY_EVERY_S
             with contextlib.suppress(DeviceError):
@@ -371,12 +375,12 @@ class ModbusPoller:
 
 
 def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:
-    """Say of each reading without an answer why there is none."""
+    """Put each reading without an answer into `bad`, with the reason."""
     for slot in slots:
         groups = [decoder.refs for decoder in slot.decoders]
         if slot.gate and slot.gate.ref not in found.raw:
             groups = [[slot.gate.ref]]
-        # Of a sum, or of cases, one register that is missing is enough.
+        # A sum or a case needs all of its registers, so one that is missing is enough.
         if any(all(ref in found.raw for ref in refs) for refs in groups):
             continue
         if slot.key in readings.bad or slot.key in readings.values or slot.key in readings.states:

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-# Devices that may be opened at the same time: at least, at the start, and at most. Each adds 0.1 to 0.3 ms to a turn of the loop; 8 are
-# always acceptable, more are allowed while the loop is on time, because an opening mostly waits for answers. Chosen values.
+# How many devices may be opened at the same time: at least, at the start, and at most. Each adds 0.1 to 0.3 ms to a turn of the loop. 8 are
+# always acceptable; more are allowed while the loop is on time, because an opening mostly waits for answers. Chosen values.
 MIN_PLACES: Final = 8
 FIRST_PLACES: Final = 16
 MAX_PLACES: Final = 64
@@ -19,9 +19,9 @@ MAX_PLACES: Final = 64
 # loop for, and the usual lateness of a loop that polls 3,000 devices.
 LATE_S: Final = 0.01
 ON_TIME_S: Final = 0.005
-# A device that takes longer to open is waiting for answers and not for the agent, so its place goes to the next one. Without this,
-# 64 silent or very slow devices would keep all others from being opened. A device on a site's network answers all that an opening asks in
-# less than this; after 1 s, 750 silent ones of 5,000 held up the others for 12 s at best, and for minutes beside a busy loop.
+# A device that takes longer to open is waiting for answers and not for the agent, so its place is given to the next one. Without this, 64
+# silent or very slow devices would keep all others from being opened. On a site's network a device can be opened in less than this. With
+# 1 s, 750 silent devices of 5,000 delayed the others by 12 s at best, and by minutes when the loop was busy.
 PLACE_S: Final = 0.25
 
 

@@ -1,8 +1,8 @@
-"""Rejects a line's current and power if they contradict each other tenfold: one is scaled wrongly, and nobody knows which.
+"""Rejects a line's current and power if they contradict each other tenfold: one of them has a wrong scale, and it is unknown which. Pure.
 
-Some firmware counts in tenths where its documents say whole units. The range check of one metric cannot see that: 160 A and 1.6 A are
-both possible currents. But volts x amperes limit the power of a line, so beside its power and its voltage only one of them is
-possible. Pure.
+Some firmware counts in tenths where its documents say whole units. The range check of a single metric cannot notice that: 160 A and 1.6 A
+are both possible currents. But volts times amperes limit the power of a line, so with a given power and voltage only one of the two
+currents is possible.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,23 +14,26 @@ from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.series import parse_series_key, series_key
 
-# How far power and volts x amperes may be apart: three phases seen as one (1.7), a power factor taken for apparent power, a current that
-# was sampled a second before its power while a load rose. A power of ten is beyond it at any power factor of more than 0.3.
+# Largest accepted ratio between power and volts x amperes. Harmless causes of a difference are three phases treated as one (factor 1.7),
+# a low power factor, and a current sampled a second before the power while a load rises. An error of a factor of ten exceeds it at any
+# power factor above 0.3.
 MAX_RATIO: Final = 3.0
 # How many judgements in a row must find a contradiction if current and power are read in different polls: a load that rises between
 # the two polls must not get its current rejected.
 CONTRADICTIONS: Final = 2
-# A wrong scale or transformer ratio changes only when somebody sets it, so all lines are checked this often, and one of them every few
-# polls: within a minute of a usual class. All at each poll cost 7 % of the polls of a strip with many phases, one at each still 5 %.
+# A scale or transformer ratio changes only when somebody sets it. So all lines are checked every CHECK_EVERY_S, and in between one line
+# every POLLS_PER_LINE polls, which is within a minute for a usual class. Checking all lines at each poll took 7 % of the time of polls of
+# a strip with many phases, one line at each poll still 5 %.
 CHECK_EVERY_S: Final = 600.0
 POLLS_PER_LINE: Final = 6
-# Below these, rounding to whole amperes or watts can make up the whole difference. Chosen.
+# Below these values, rounding to whole amperes or watts alone may explain the difference. Chosen.
 MIN_AMPERES: Final = 2.0
 MIN_POWER: Final = 60.0
-# Without an apparent power, little power may be a load that is nearly idle. No rack has ten amperes at this power factor.
+# Without a reading of apparent power, a low power may be a nearly idle load with a low power factor. But no rack draws this current at a
+# power factor below this.
 MIN_AMPERES_WITHOUT_VA: Final = 10.0
 MIN_POWER_FACTOR: Final = 0.03
-# What a live line has; below it volts x amperes bound nothing.
+# Least voltage of a live line. Below it, volts x amperes are no limit.
 MIN_VOLTS: Final = 80.0
 # By metric of a current: the voltage, the power and the apparent power of the same line.
 _LINES: Final = {
@@ -109,7 +112,7 @@ class PowerCheck:
                 self._reject_line(line, readings)
 
     def _one_contradicts(self, poll: PollClass, turn: int) -> bool:
-        """Whether the line whose turn it is contradicts: somebody who switches kilowatts to watts does it for all lines at once."""
+        """Whether the line whose turn it is contradicts. One line is enough, because a setting (kilowatts, watts) applies to all lines."""
         lines = self._judged[poll]
         line = lines[turn % len(lines)]
         values = {

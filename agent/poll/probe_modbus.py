@@ -10,7 +10,8 @@ from agent.modbus import ModbusLink, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RawValue, RegisterProbe, normalise_answers, plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
-# Serial numbers, codes of products and magic numbers are larger; states, counts and versions are not.
+# Numbers up to this do not identify a family: states, counts and versions are small. Serial numbers, product codes and magic numbers are
+# larger.
 SMALL_NUMBER = 255
 # Gateway path unavailable, gateway target failed to respond: the gateway answers in place of a unit that does not exist
 # (Modbus Application Protocol V1.1b3, section 7).
@@ -37,7 +38,7 @@ async def recognise_unit(client: ModbusLink, unit: int, profiles: Iterable[Profi
 
 
 def _is_telling(profile: Profile) -> bool:
-    """Whether the probes alone can hardly fit another family: one small number may stand in any register of any device."""
+    """Whether the probes alone identify the family. A single small number does not, because any register of any device may hold it."""
     probes = profile.recognise.registers
     return len(probes) > 1 or any(probe.contains or min(probe.in_) > SMALL_NUMBER for probe in probes)
 

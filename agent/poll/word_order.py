@@ -49,7 +49,7 @@ class WordOrders:
         self._bad: set[str] = set()
 
     def note(self, block: Block, registers: Sequence[int]) -> None:
-        """Keep the registers of an answer: what they would be in another order cannot be told from a number."""
+        """Keep the registers of an answer: a decoded number does not show what it would be in another word order."""
         if self._answers.pop(block, None) is None and len(self._answers) >= MAX_BLOCKS:
             self._answers.clear()
         # Behind the others, of which a block that was split may have the same registers.

@@ -1,8 +1,8 @@
 """Reads numbers and texts out of raw cells. Every conversion of what a device sent goes through here.
 
-A device can put anything into any cell: NaN, infinity, 400 digits, 64 kB of octets that are no text. So whatever comes, a number is
-finite, a text is short, nothing raises, and one value costs microseconds. Code behind this module may then use `int()`, scales and
-powers of ten without checking again.
+A device can send anything in any cell: NaN, infinity, 400 digits, 64 kB of octets that are not text. Whatever it sends, numbers returned
+here are finite, texts are short, nothing is raised, and a value takes microseconds. Callers can therefore use `int()`, scales and powers
+of ten without further checks.
 """
 
 import math
@@ -32,13 +32,13 @@ LARGE_ENDS: Final = frozenset(
         -_LARGEST_FLOAT,
     }
 )
-"""Ends of the integers of 32 and 64 bits and of the floats of 32: what a device without a reading sends, whatever its documents say; as
-tenths and hundredths where a text has the number. No measurement reaches them."""
+"""Largest and smallest numbers of 32- and 64-bit integers and 32-bit floats, and a tenth and a hundredth of them, as texts may have them.
+Devices send them for "no reading", whatever their documents say, and no measurement reaches them."""
 ENDS_OF_16_BITS: Final = frozenset(
     {32767, 32768, -32768, *range(65532, 65536), 655350, 6553.5, 655.35, 3276.7, 327.67, -3276.8, -327.68}
 )
-"""The same of 16 bits, and as tenths and hundredths where a text has the number. Before 65535 stand reasons why there is no reading. A load
-may pass such a number by chance, and is then missing for one poll; a counter may rest on one for hours."""
+"""The same for 16 bits, and the numbers just below 65535, with which some devices say why there is no reading. A load may have such a value
+by chance, and is then missing for one poll; a counter may stay at one for hours."""
 
 
 def plain_number(value: RawValue) -> int | float | None:

@@ -1,7 +1,7 @@
-"""Writes out what a profile says in short: `repeat`, and the table, order and type of registers that name none.
+"""Expands the short forms of a Modbus profile: `repeat`, and the default table, order and type of registers that name none.
 
-Afterwards each place of a Modbus profile says where it stands by itself, so that points can be joined with those of another profile
-(`extends`) and read without their own.
+Afterwards each place is complete by itself, so that a profile's points can be combined with those of another profile (`extends`), whose
+defaults may be different.
 """
 
 from collections.abc import Callable, Iterator, Mapping

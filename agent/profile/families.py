@@ -1,4 +1,4 @@
-"""The families that a running agent knows. A reload reads the folder again and replaces all profiles at once, or none."""
+"""The profiles that a running agent knows. A reload reads the folder again, and replaces either all profiles or none."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ AUTO = "auto"
 
 
 class Families(Mapping[str, Profile]):
-    """Profiles by name, without their points until they are asked for. Whoever holds it sees the present ones."""
+    """Profiles by name; their points are loaded when first needed. After a reload the same object gives the new profiles."""
 
     def __init__(self, folder: Path | None = None) -> None:
         """Read all profiles. Raises ProfileError."""
@@ -48,7 +48,7 @@ class Families(Mapping[str, Profile]):
         return self._shipped if folder is None else load_profiles(folder, lazy=True, shipped=self._shipped)
 
     def content(self, name: str) -> str:
-        """A number for what a profile says; for `auto` of all profiles, because any of them may be the one that fits."""
+        """A hash of a profile's content; for `auto`, of all profiles, because any of them may be the one that fits."""
         if name != AUTO:
             return self._now[name].content if name in self._now else ""
         whole = blake2b(digest_size=16)

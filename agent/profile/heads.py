@@ -1,7 +1,7 @@
-"""The heads of shipped profiles: what is known of a family that no device uses, which is all but points, tables and identity.
+"""The heads of shipped profiles: everything but points, tables and identity, which are loaded only for families that a device uses.
 
-heads.json is generated from the profiles and says the same, because reading the heads of 158 YAML files takes 0.04 s of CPU at each
-start of an agent, and reading JSON takes 0.002 s. A head in it is used only while it belongs to the text of its file.
+heads.json is generated from the profiles, because reading the heads of 158 YAML files takes 0.04 s of CPU at each start of an agent, and
+reading JSON takes 0.002 s. A head in heads.json is used only if its hash matches the text of the profile's file.
 """
 
 import re
@@ -21,7 +21,7 @@ _BODY = re.compile(r"^(?:points|tables|identity):.*?(?=^\w+:|\Z)", re.MULTILINE 
 
 class _Head(msgspec.Struct):
     of: str
-    """The number of the text that it was made from."""
+    """Hash of the text that it was made from."""
     head: dict[str, Any]
 
 
@@ -44,7 +44,7 @@ class Heads:
 
 
 def number_of(text: str) -> str:
-    """A number for a profile's text."""
+    """A hash of a profile's text."""
     return blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -1,9 +1,9 @@
-"""Lines and parts of a device that are fitted or not, where the device tells it only by what they measure.
+"""Decides whether a line or part of a device is fitted, where only its measurements show that.
 
-Zero volts mean that a line is not fitted, or that it has lost its power, and one poll cannot tell which. So a plan never rests on such
-a cell as it is now, but on whether it was ever *in use*: had a number other than 0 since the device was identified (`alive` and `lines`
-of a condition). That can only become true, so a mains outage changes no plan. Whether it is true is added to the cells that planning
-reads, as a *use cell* beside the device's own, so that plans depend on it and on no voltage.
+Zero volts mean either that a line is not fitted or that it has lost its power, and one poll cannot distinguish the two. So a plan does not
+depend on the present value of such a cell, but on whether the cell was ever *in use*: had a number other than 0 since the device was
+identified (`alive` and `lines` of a condition). This can only change from false to true, so a mains outage changes no plan. It is added to
+the cells that planning reads as a *use cell*, so that plans depend on it and not on any voltage.
 """
 
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
@@ -15,14 +15,14 @@ from agent.profile.quantity import number_in
 from agent.profile.registers import watched_refs
 from agent.profile.schema import Profile, Table
 
-# What a line must show, in volts or tenths of them: one that is not fitted may pick up a volt or so from its neighbours, and one volt in
-# one poll would make it a line that has lost its power, for good. Chosen; no line has less than 10 V.
+# Least number (volts or tenths of volts) that shows that a line is in use. A line that is not fitted may pick up a volt or so from its
+# neighbours; counted as use, a single such poll would report it as a line without power for good. Chosen; no line has less than 10 V.
 LEAST_OF_A_LINE: Final = 10
 # Rows that are looked at in one slice: about a millisecond.
 ROWS_PER_SLICE: Final = 200
 ALIVE: Final = "alive:"
 LINES: Final = "lines:"
-"""What references of use cells begin with. No instance and no register is called so."""
+"""Prefixes of the references of use cells. No reference of an instance or register begins with them."""
 
 
 def is_measuring(condition: When, value: RawValue) -> bool:
@@ -46,14 +46,14 @@ def use_ref(condition: When) -> str:
 
 
 def use_key(condition: When, ref: str) -> str:
-    """How it is noted that a cell was in use: one that showed 30 was a line in use if that is 30 V, and not in tenths of volts."""
+    """The key under which the use of a cell is recorded. It includes the condition: 30 is a line in use if it means 30 V, but not 3.0 V."""
     return f"{ref}{condition.between or ''}"
 
 
 def note_use_steps(
     profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue], used: set[str]
 ) -> Generator[None, None, None]:
-    """Add what measures something now to `used`, and add the use cells to `cells`: 1 for what was ever in use, 0 for a line beside such.
+    """Add cells that measure something now to `used`, and the use cells to `cells`: 1 if ever in use, 0 for other lines of such a supply.
 
     Yields after each slice of rows, of which a faulty device may have thousands.
     """

@@ -1,4 +1,4 @@
-"""Reads profiles: joins each with the one that it extends, writes out what it says in short, and has it proved (`proof.py`)."""
+"""Reads profiles: combines each with the one that it extends, expands its short forms (`expand.py`), and checks it (`proof.py`)."""
 
 import gc
 import re
@@ -22,7 +22,7 @@ from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 # Searched in the unparsed text, because it decides the order in which files are parsed.
 _EXTENDS = re.compile(r"^extends:[ \t]*([^\s#]*)", re.MULTILINE)
-# Faults of one file that are told. One wrong key in a repeated point gives the same line many times, which are told once.
+# Most faults of one file that are reported. A wrong key in a repeated point gives the same line many times; it is reported once.
 MAX_FAULTS = 100
 
 
@@ -81,7 +81,7 @@ def _content(text: str) -> "blake2b":
 
 
 def _written_out(profile: Profile) -> tuple[Profile, list[YamlPath], list[Fault]]:
-    """The profile with each repetition as a point of its own, where each point stands in the file, and what keeps it from that."""
+    """The profile with each repetition as a point of its own, the place of each point in the file, and faults of `repeat`."""
     points: list[Point] = []
     paths: list[YamlPath] = []
     found: list[Fault] = []
@@ -169,7 +169,7 @@ def load_profiles(
     with _no_collecting():
         for own, name, text in texts:
             if extends(text) in faulty:
-                continue  # the fault is told where it is
+                continue  # the fault is reported where the value is
             try:
                 profile = parse_file(text, name, found, parse_profile if own else parse_shipped)
             except ProfileError as error:

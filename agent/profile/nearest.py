@@ -1,4 +1,4 @@
-"""What to say of a word that is not known: the known one that is nearest to it."""
+"""Suggests the nearest known word in place of an unknown one."""
 
 import difflib
 from collections.abc import Iterable

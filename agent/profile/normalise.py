@@ -76,7 +76,7 @@ class Decoder:
 
     @property
     def is_number(self) -> bool:
-        """Whether the value is a number of the device, and no meaning that the profile gives to codes, bits or words."""
+        """Whether the value is a number from the device, not the meaning of a code, bit or word."""
         return not (self.states or self.numbers or self.bits or self.cases)
 
     def is_sentinel(self, number: float) -> bool:
@@ -249,7 +249,7 @@ def _bits_of(decoder: Decoder, number: float) -> float:
 
 
 def _case(decoder: Decoder, raw: Raw) -> str | float:
-    """What the first case that holds says. Nothing follows from a later one while an earlier one cannot be decided."""
+    """The result of the first case that holds. If a case cannot be decided, because its cell is missing, later ones are not used."""
     for case in decoder.cases:
         if not case.ref:
             return case.result
@@ -359,9 +359,9 @@ def _scaled(decoder: Decoder, number: float) -> float:
 
 
 def _names_unit(decoder: Decoder, metric: Metric, value: bytes | str) -> bool:
-    """Whether a text where the profile expects a number says its own unit, as in `23.4 C`: then nothing hangs on the profile's scale.
+    """Whether a text where the profile expects a number names its own unit, as in `23.4 C`; the profile's scale is then not used.
 
-    Also of a number at the start of a text: `75 F` are no 75 degC. Raises _Rejected for a number of something else, such as `21 %`.
+    It also applies to a number at the start of a text: `75 F` is not 75 degC. Raises _Rejected if the unit does not fit, as in `21 %`.
     """
     if not decoder.is_number or decoder.high or plain_number(value) is not None:
         return False

@@ -1,7 +1,7 @@
-"""Places in a device that decide something: a unit, a condition, a gate, a state; and the places that give labels.
+"""Models of places in a device whose value decides about a unit, a condition, a gate or a state, and of places that give labels.
 
-Each is an instance or column (SNMP) or a register (Modbus), of which `bit` may take a part. Which of them fits which protocol is
-checked in `proof.py`; where a place names no table, type or order of its own, `expand.py` fills in those of the profile.
+Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bits of it. `proof.py` checks that they fit the protocol;
+`expand.py` fills in the profile's table, type and order where a place names none.
 """
 
 import re

@@ -2,8 +2,8 @@
 
 Everything that depends on the device (rows, labels, units, scales) is worked out here once, so that polling only reads and multiplies.
 
-How many rows there are is up to the device, and a row takes some 20 µs. So that no device holds up the others, planning is a
-generator that its caller resumes slice by slice, and a plan has a largest size.
+The device determines how many rows there are, and a row takes some 20 µs. So that no device holds up the others, planning is a generator
+that its caller resumes slice by slice, and the size of a plan is limited.
 """
 
 from collections import Counter
@@ -40,44 +40,46 @@ from rackflow.units import WIRE_UNITS
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
-# Most series of one device. The largest real ones are rack PDUs that speak for a chain of others: 64 of 48 outlets with 6 readings each.
-# 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost. Chosen value.
+# Most series of one device. The largest real devices are rack PDUs that report for a chain of others: 64 of 48 outlets with 6 readings
+# each. 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost.
+# Chosen value.
 MAX_SERIES: Final = 20_000
-# Series that two rows give are only listed for people, and a table may have the same labels in every row.
+# Most duplicate series that are listed. The list is only for people, and a table may have the same labels in every row.
 MAX_DUPLICATES: Final = 1000
-# Readings of a class for each scale that is read together with them: a quarter more values at most. A scale changes when a device is set up
-# anew or gets another firmware, which is far less often than somebody switches a unit. Chosen.
+# Scales are read in the same poll as the readings only if there are at least this many readings for each scale, so that a poll has at
+# most a quarter more values. A scale changes when a device is reconfigured or gets new firmware, far less often than a unit is switched.
+# Chosen.
 READINGS_PER_SCALE: Final = 4
-# Cells of one device that are read again while it is polled: 100 requests a minute. A device with more names and units than that has
-# the rest of them read again with the hourly plan. Chosen value.
+# Most cells of one device's plan that are read again while it is polled (100 requests a minute). Of a device with more names and units, the
+# rest is read again with the hourly plan. Chosen value.
 MAX_BASIS: Final = 2000
-# What a device does not have is listed for people, who need the first ones.
+# Most missing tables, objects and registers that are listed. The list is for people, for whom the first ones are enough.
 MAX_LISTED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """A cell that planning has read, and the series that rest on it: those whose name, unit or scale it gives, or that it lets be."""
+    """A cell that planning has read, and the series that depend on it: for their name, unit or scale, or for being there at all."""
 
     ref: str
     reader: CellReader
     row: Row
     value: RawValue = field(compare=False)
-    """What the cell held when it was read first; devices that share a plan may have other values of the same meaning."""
+    """The cell's value when the plan was made. Devices that share a plan may have other values with the same meaning."""
     planned: object
     keys: tuple[str, ...]
 
     @property
     def use_key(self) -> str:
-        """How to note that the cell was in use, where it is one of `alive` or `lines`; empty for other cells."""
+        """The key under which use of the cell is recorded, if it belongs to `alive` or `lines`; empty for other cells."""
         return use_key(self.reader, self.ref) if is_use_condition(self.reader) else ""
 
     def is_as_read(self, value: RawValue) -> bool:
-        """Whether the cell still holds what it did. Next to nothing ever changes, and this is ten times as fast as `holds`."""
+        """Whether the cell has the same value as then. A quick check before `holds`: ten times as fast, and nearly always true."""
         return type(value) is type(self.value) and value == self.value
 
     def holds(self, value: RawValue) -> bool:
-        """Whether planning would make the same of this value."""
+        """Whether planning with this value would give the same plan."""
         return self.row.meaning(self.ref, self.reader, value) == self.planned
 
 
@@ -91,10 +93,10 @@ class ClassPlan:
     cut: tuple[str, ...] = ()
     """Metrics whose further rows are left out, because the device has too many."""
     checks: tuple[str, ...] = ()
-    """Cells that name the units of this class's readings, and their scales where that is cheap. They are read behind the readings in the
-    same poll, because somebody can switch a unit at the device, and a reading in the wrong unit looks right."""
+    """Cells with the units of this class's readings, and with their scales where that is cheap. They are read after the readings, in the
+    same poll, because a unit can be switched at the device, and a reading in the wrong unit looks right."""
     rests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By reference of a number: the cells that say its scale, or that there is such a number, where the scale is not read in this class."""
+    """By reference of a number whose scale is not read in this class: the cells with its scale and its conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def planning(
             draft.cut.setdefault(poll, {})[point.metric] = None
         read_again = cell_sources(table, point)
         if any(cells.get(place) == SEVERAL for place, _ in read_again):
-            # Otherwise a fallback would take Fahrenheit for Celsius.
+            # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
             draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
@@ -164,7 +166,8 @@ def planning(
             keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and row.index in equal[id(table)] else None
             for slot in _slots(profile, table, point, row, draft, unique):
-                # Of one table of contacts, smoke detectors are polled each second and doors are not.
+                # Rows of one table may have different poll classes: of a table of contacts, smoke detectors are polled each second, doors
+                # are not.
                 own = (
                     metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
                 )
@@ -220,7 +223,7 @@ class _Draft:
         """Note that these series, or their absence, rest on these cells of the row."""
         for place, reader in read_again:
             ref = row.ref(place, reader)
-            # What was in use once is decided for good. Until then no reading rests on it: a cell that begins to measure adds some.
+            # A cell that was in use once is decided for good. Before that no reading depends on it, only readings that it would add.
             if row.cells.get(ref) is None or (is_use_condition(reader) and row.was_in_use(reader)):
                 continue
             self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(
@@ -238,7 +241,8 @@ class _Draft:
 
     def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
         found: dict[str, list[Basis]] = {}
-        # Cells with series before those whose row is left out: the series could become wrong, a row could only be missing.
+        # Cells with series come first, because a change could make their readings wrong. For a row that is left out, a change only means
+        # that readings are missing.
         for (ref, _), (reader, row, keys) in sorted(self._basis.items(), key=lambda each: not each[1][2]):
             if ref in found or len(found) < MAX_BASIS:
                 small = Row(row.index, {}, row.role)
@@ -267,9 +271,10 @@ class _Draft:
             rests = self._unread(poll, slots, {*refs, *behind})
             return ClassPlan(slots, tuple(refs), cut=cut, checks=behind, rests=rests)
         limits = self._profile.modbus
-        # A register between two leak detectors that a unit stops to answer must not cost a poll of either.
+        # Blocks of the safety class have no gaps: if a unit stops answering a register between two leak detectors, neither must be
+        # affected.
         max_gap = 0 if poll == "safety" else limits.max_gap
-        # What says the unit is read behind the readings: one that is switched in between rejects good readings, and passes no wrong one.
+        # Units are read after the readings. If a unit is switched in between, correct readings are rejected, and no wrong one is accepted.
         checks = self._checks.get(poll, {})
         blocks = [
             block
@@ -279,10 +284,10 @@ class _Draft:
         return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(checks))
 
     def _read_behind(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
-        """Cells that are read with a class's readings: all that name units, and the scales if they are few and cost no further request.
+        """Cells that are read with a class's readings: all units, and the scales if they are few and need no additional request.
 
-        The other scales are read with the class `slow`. A device has one for each row or one for all: a strip with a scale per outlet would
-        cost twice as much in every poll.
+        The other scales are read with the class `slow`. A device has one scale for each row or one for all; reading a scale for each outlet
+        would double every poll of a strip.
         """
         units = self._checks.get(poll, {})
         scales = [ref for ref in self._scales.get(poll, ()) if ref not in units]
@@ -293,7 +298,7 @@ class _Draft:
     def _unread(self, poll: PollClass, slots: Sequence[Slot], read: Collection[str]) -> dict[str, tuple[str, ...]]:
         """See `ClassPlan.rests`. The class `slow` reads all of these cells.
 
-        Of numbers with a scale only: to look at every number that has a condition costs 6 % of a poll of a UPS.
+        Only for numbers with a scale: doing it for every number with a condition took 6 % of the time of a UPS's poll.
         """
         found: dict[str, dict[str, None]] = {}
         for slot in slots if poll != "slow" else ():
@@ -356,7 +361,7 @@ def _decoder(
     parts: list[tuple[int, Decoder]] = []
     for sign, others in ((1, source.plus), (-1, source.minus)):
         for each in others:
-            # A number that is only added may lie anywhere: the metric's own windows are those of the sum.
+            # A summand is not checked against the metric's expected range, which applies to the sum.
             if (decoder := _part(profile, each, None, row, (), draft)) is None:
                 return None
             parts.append((sign, decoder))

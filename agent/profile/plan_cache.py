@@ -1,8 +1,8 @@
-"""Keeps plans for all devices of an agent: devices of one family with the same rows have the same plan, and a device keeps its own.
+"""A cache of plans for all devices of an agent: devices of one family with the same rows share a plan.
 
-Planning a rack PDU takes milliseconds of CPU, and a campus has thousands of them. A plan depends on nothing but the profile, the
-device's role, its rows, and the cells that labels, conditions, units and scales are read from. So these are what a plan is kept under,
-and a plan that is found here is the one that planning would make.
+Planning a rack PDU takes milliseconds of CPU, and a campus has thousands of them. A plan depends only on the profile, the device's role and
+unit, its rows, and the cells with labels, conditions, units and scales. The cache key is made of these, so a cached plan is the one that
+planning would make.
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ class Family:
 
 
 class PlanCache:
-    """Plans by what they rest on. Bounded; what was not used for longest is dropped. Not for use by several threads."""
+    """Plans by cache key. Bounded; the plan unused for longest is dropped first. Not thread-safe."""
 
     def __init__(self, max_series: int = MAX_SERIES_KEPT) -> None:
         self._max_series = max_series
@@ -66,7 +66,7 @@ class PlanCache:
         """Plans that had to be made."""
 
     def family(self, profile: Profile, *, outlets: bool) -> Family:
-        """The profile as it is polled. A reload may have read another one of the same name, which takes the place of the former."""
+        """The profile as it is polled. If a reload has read another profile of the same name, it replaces the former one."""
         found = self._families.get((profile.profile, outlets))
         if found is None or found.profile.content != profile.content:
             polled = profile if outlets else profile.without_outlets()
@@ -146,12 +146,12 @@ def _series(plan: Plan) -> int:
 
 
 def _deciding(family: Family, rows: Rows, cells: Mapping[str, RawValue]) -> Iterable[tuple[str, RawValue]]:
-    # A column of rows often holds a reading, which differs with every walk. Only cells that the plan looks at may decide.
+    # Only cells that the plan depends on: the column whose instances are the rows often holds a reading, which differs at every walk.
     for oid in family.deciding_instances:
         yield oid, _short(cells.get(oid))
     whole = Row("", cells, None)
     for condition in family.fixed_conditions:
-        # The plan also rests on whether there is such a cell, because it is read again only then.
+        # Whether the cell exists is part of the key too, because the plan reads only existing cells again.
         yield str(whole.code(condition) is None), whole.holds(condition)
     for table, columns in family.deciding.items():
         for column in columns:
@@ -171,9 +171,9 @@ def _short(value: RawValue) -> RawValue:
 def _digest(
     head: object, rows: Mapping[str, Sequence[str]], cells: Iterable[tuple[str, RawValue]]
 ) -> Generator[None, None, bytes]:
-    """A number for these values; yields after each slice.
+    """A hash of these values; yields after each slice.
 
-    From their representation, because it tells 1 from 1.0 and from b"1", which give different labels, and is the same for a NaN.
+    It hashes their repr(), which differs for 1, 1.0 and b"1" (they give different labels) and is equal for two NaNs.
     """
     hashed = blake2b(repr(head).encode(errors="surrogatepass"), digest_size=16)
     each: Iterable[object]

@@ -1,7 +1,7 @@
-"""Proves a profile: what each key means is possible with the profile's protocol, the device's registers and the catalogue's metric.
+"""Checks a profile: each key must be possible with the profile's protocol, the device's registers and the catalogue's metric.
 
-Everything that can be wrong with a profile is refused here, so that planning and polling need not check it again: a key that has no
-effect is as much a fault as one that cannot work, because its author believes that it does something.
+Everything that can be wrong with a profile is refused here, so that planning and polling need not check it again. A key without effect is
+a fault too, because its author believes that it does something.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,8 +36,8 @@ Fault: TypeAlias = tuple[YamlPath, str]
 PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
 """Where a point stands, in which table, and the point. A point that is repeated stands in one place several times."""
 
-# Quantities whose believable values span less than a power of ten or so; a window therefore finds a wrong scale. Currents, powers and
-# energies are right anywhere between nothing and the rating.
+# Quantities whose plausible values span about a power of ten or less, so that a range finds a wrong scale. Currents, powers and energies
+# may have any value between zero and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "divisor", "text", "words"),
@@ -55,7 +55,7 @@ _UNSTEADY = (
 # A unit may send the words of its numbers in another order, and the first word of most is then 0: the part would not be there at all,
 # rather than be read as `decode`.
 _HALF = "a number of several registers begins at {first}; name all of them, {words}, of which any may be the one that is not 0"
-# What Rackflow itself says of a device.
+# Metrics that Rackflow itself produces about a device; a profile must not contain them.
 _OWN = frozenset(
     f"dcim_device_{name}"
     for name in (
@@ -80,7 +80,7 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
     widths = _long_registers(places)
     for path, table, point in places:
         if table and profile.protocol == "modbus":
-            continue  # told of the table as a whole
+            continue  # reported for the table as a whole
         metric = catalogue().get(point.metric)
         place = f"{table.name}.{point.metric}" if table else point.metric
         if metric is None:
@@ -111,7 +111,7 @@ def _measured_places(places: list[PointPlace]) -> dict[str, str]:
 
 
 def _written(place: Place) -> str:
-    """Where it stands: of a register its table and address, whatever is read there."""
+    """The place as text: for a register its table and address, without type and bits."""
     if place.register_ is not None:
         return f"{place.table}:{place.register_}"
     return (
@@ -122,7 +122,7 @@ def _written(place: Place) -> str:
 
 
 def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
-    """The metric that the condition's cell measures, if its number decides; whether there is a number at all may decide."""
+    """The metric that the condition's cell measures, if the condition depends on the number itself; empty otherwise."""
     words = {*condition.contains, *condition.without}
     is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
     place = _written(condition)

@@ -59,7 +59,7 @@ Lower case loses the difference between m (milli) and M (mega), so this map has 
 _QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 
 
-# "1,234 W" is a thousand and more in English, and little more than one elsewhere: nothing says which. No thousands begin with 0.
+# "1,234 W" means 1234 W in English and 1.234 W in other languages, and nothing shows which is meant. "0,234" can only be a decimal number.
 _AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 

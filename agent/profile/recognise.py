@@ -15,7 +15,7 @@ SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
 SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 SYS_NAME = "1.3.6.1.2.1.1.5.0"
 
-# What net-snmp reports for itself unless somebody configures it: it says that the agent runs on Linux, and nothing of the device.
+# The sysObjectID of net-snmp, unless it is configured otherwise. It says that the agent is net-snmp on Linux, and nothing about the device.
 NET_SNMP = "1.3.6.1.4.1.8072.3.2"
 
 # Only the order matters. A probe that answers must outweigh a sysObjectID (10 plus the dots of its prefix, about 20) and a word of

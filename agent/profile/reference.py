@@ -1,7 +1,7 @@
 """The reference of profiles: every key of the models with an example from a shipped profile, and the JSON schema for editors.
 
-Both are generated from the models, so that no key is in one and not in the other. A key of which no shipped profile has an example is
-refused: nobody has needed it.
+Both are generated from the models, so that they have the same keys. A key for which no shipped profile has an example is refused, because
+nobody needs it.
 """
 
 import struct
@@ -23,7 +23,7 @@ from rackflow.process.yaml import load_yaml_text
 from rackflow.units import WIRE_UNITS
 
 ValueWords = Callable[[dict[str, Any], dict[str, Any]], str]
-"""Says in a few words what may stand in a place, from its JSON schema and the whole one."""
+"""Describes in a few words the values that a key takes, from its JSON schema and the whole schema."""
 Key = tuple[str, str]
 """A model's name, and the name of one of its keys in a file."""
 

@@ -1,7 +1,7 @@
-"""What stands for "no reading" in place of a raw number: what a profile names, the ends of integers, and words of flags that are no flags.
+"""Raw numbers that mean "no reading": those that a profile names, the ends of integer ranges, and words that cannot be flags.
 
-A word of flags has no number that looks wrong: a unit that answers 0xFFFF for "not available" would report every leak, breaker and pump
-at once, and one that answers 0x8000 that there is no alarm. So such a word is rejected as `sentinel` for each of its flags.
+A word of flags has no range check: from a unit that answers 0xFFFF for "not available", every leak, breaker and pump alarm would be
+reported at once; from one that answers 0x8000, no alarm. So such a word is rejected as `sentinel` for each of its flags.
 """
 
 from collections.abc import Iterator, Mapping

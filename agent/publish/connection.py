@@ -92,6 +92,7 @@ class Connection(MqttClient):
         broker: Broker,
         client_id: str,
         will: tuple[str, bytes],
+        *,
         on_confirmed: Callable[[Sent], None],
         on_refused: Callable[[Sent, int, str], None],
         on_received: Callable[[Received], None],

@@ -1,7 +1,7 @@
-"""The largest payload that may be sent: the least of the contract's limit, the broker's in CONNACK, and one learnt from refusals.
+"""The largest payload that may be sent: the smallest of the contract's limit, the broker's limit in CONNACK, and one learnt from refusals.
 
-Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from the first message that is
-refused, which is lost. Batches are split before they are numbered, so that those after it fit.
+Brokers can have a limit that they do not announce (mosquitto: `message_size_limit`). It is learnt from the first refused message, which is
+lost. Later batches are split, before they are numbered, to fit.
 """
 
 from typing import Final

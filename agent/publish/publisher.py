@@ -154,9 +154,9 @@ class Publisher:
             self._client.end("the configuration has changed")
 
     def progress(self) -> tuple[int, float]:
-        """How many batches the broker has taken, and for how many seconds it has taken none while messages wait."""
+        """How many batches the broker has accepted, and for how many seconds it has accepted none although messages wait."""
         stats, now_s = self._outbox.stats(), time.monotonic()
-        # Where nobody subscribes, the broker takes what this account sends, and would say the same to any other.
+        # A topic without subscribers does not count as stuck: this account may publish, and any other would get the same answer.
         is_unheard = any(each.code == NO_SUBSCRIBERS for each in self._refusals.refused_topics().values())
         if stats.messages == stats.awaiting or is_unheard:
             self._taken_at_s = now_s
@@ -210,10 +210,10 @@ class Publisher:
                 broker,
                 self._client_id,
                 will,
-                self._on_confirmed,
-                self._on_refused,
-                self._report_reader.received,
-                address,
+                on_confirmed=self._on_confirmed,
+                on_refused=self._on_refused,
+                on_received=self._report_reader.received,
+                address=address,
             )
         except ResolveError as error:
             return SessionEnd(str(error))
@@ -387,9 +387,9 @@ class Publisher:
         self._broken_at_topic = inflight[0].topic
 
     def _replace_by_parts(self, key: int, topic: str, payload: bytes) -> None:
-        """A message is larger than the broker takes, which was not known when it was numbered.
+        """Handle a message that is larger than the broker's limit, which was not known when the message was numbered.
 
-        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is told as
+        A batch is put into the outbox again as several, with numbers of their own. Its old number never arrives, and is reported as
         dropped with the reason `split`. What cannot be split is lost, with the reason `too_large`.
         """
         parts: list[Batch] = []

@@ -68,9 +68,10 @@ class Refusals:
     def __init__(self, draw: Callable[[], float] = random.random) -> None:
         self._draw = draw
         self._topics: dict[str, Refusal] = {}
-        """Released topics stay until their last pause is over once more, so that a topic refused again at once is tried more slowly."""
+        """Released topics stay here for one more pause, so that one that is refused again at once does not begin with the short pause."""
         self._refused: dict[str, dict[SentKey, tuple[int, int]]] = {}
-        """By topic and message: accepted neighbours at the last refusal, and how many refusals with another such number."""
+        """By topic and message: how many neighbours had been accepted at its last refusal, and how many of its refusals had a neighbour
+        accepted since the one before."""
         self._accepted: dict[str, int] = {}
         """Accepted messages of each topic in `_refused`."""
 

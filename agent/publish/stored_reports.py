@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 # How long the first connection waits for retained reports before it sends what an earlier run left in the outbox. They arrive within a
 # round trip; a broker that has lost them must not hold up live readings for long. Chosen value.
 FIRST_REPORTS_S: Final = 3.0
-# Connections that ended while the subscription was unanswered, before it is left out, since some brokers end a connection that subscribes
-# to what it may not. It is tried again at every tenth connection. Chosen values.
+# The subscription is left out after this many connections that ended while it was unanswered, because some brokers end the connection of a
+# client that subscribes without permission. It is tried again at every tenth connection. Chosen values.
 MAX_BREAKS: Final = 2
 TRY_AGAIN_EVERY: Final = 10
 # Reports that break the contract may come every second.

@@ -34,7 +34,7 @@ class SnmpClients:
         self._fault: str | None = None
 
     def __call__(self, target: SnmpTarget, engine: Engine | None = None) -> SnmpClient:
-        """A client for one device. Over SNMPv3 it takes nothing but verified answers, so gufo_snmp is used only if that can be had."""
+        """A client for one device. For SNMPv3, gufo_snmp is used only if its answers can be verified; otherwise pysnmp is."""
         if engine == "pysnmp" or (isinstance(target.credential, SnmpUser) and self._gufo_is_unsafe()):
             return self._pysnmp_client(target)
         # Imported here, so that `engine: pysnmp` works where gufo_snmp has no wheel.

@@ -81,7 +81,8 @@ class GufoClient(PortionedClient):
         )
         self._session: Session | None = None
         self._refusals = 0
-        # v1 and v2c: whether the next session repairs answers and hears other addresses, and the relay of the present one.
+        # v1 and v2c only. `_lenient`: whether the next session repairs answers and notices answers from other addresses. `_relay`: the
+        # relay of the present session, if it is such a one.
         self._lenient = False
         self._relay: LenientRelay | None = None
 
@@ -210,7 +211,7 @@ class GufoClient(PortionedClient):
                 unreachable, complaint = self._instead_of_an_answer(complaint)
                 other_sender = self._relay.other_sender if self._relay is not None else ""
                 # A v3 device that restarted or was replaced may ignore requests with its previous engine id and time. Only a new
-                # session fetches them again. A v1 or v2c device may answer from elsewhere, which only a lenient session hears.
+                # session fetches them again. A v1 or v2c device may answer from another address, which only a lenient session notices.
                 self._drop_session()
                 self._lenient = self._v3 is None
                 if not left:
@@ -245,7 +246,8 @@ class GufoClient(PortionedClient):
                 raise self._translated(error) from error
             else:
                 if call is _get_many and self._relay is not None and not self._relay.repairs:
-                    self._drop_session()  # was only silent for a moment, and is asked directly again
+                    # The lenient session was opened after a silence and repaired nothing, so a plain session is enough again.
+                    self._drop_session()
                 return answer
         raise AssertionError(SENDS_PER_TRY)  # pragma: no cover - the loop returns or raises
 
@@ -267,9 +269,9 @@ class GufoClient(PortionedClient):
         return self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s")
 
     def _becomes_lenient(self, call: Callable[..., object], error: BaseException) -> bool:
-        """Whether to ask again over a session that repairs answers: after the first one that the library could not read.
+        """Whether to repeat the request over a session that repairs answers: only after the first answer that the library cannot read.
 
-        Raises _SessionReplaced if a walk has to be begun again: those of gufo_snmp hold on to the session that they began in.
+        Raises _SessionReplaced if the request belongs to a walk, which must begin again: a walk of gufo_snmp keeps its own session.
         """
         if self._relay is not None or isinstance(error, SnmpAuthError) or (self._v3 is not None and self._v3.repairs):
             return False
@@ -283,7 +285,7 @@ class GufoClient(PortionedClient):
         return True
 
     def _instead_of_an_answer(self, complaint: str) -> tuple[OSError | None, str]:
-        """What came instead of an answer: an ICMP error, and a complaint about the credential, which an earlier try may have had."""
+        """What was received instead of an answer: an ICMP error, and a complaint about the credential (of this try or an earlier one)."""
         if self._v3 is None:
             return self._relay.unreachable if self._relay is not None else None, ""
         return self._v3.unreachable, self._v3.complaint() or complaint
@@ -303,7 +305,7 @@ class GufoClient(PortionedClient):
         return self._error(DeviceUnreachable, f"{self._target.host}:{self._target.port}: {error.__cause__ or error}")
 
     async def _resolve(self) -> str:
-        # Outside the deadline of a try, so that a name which nobody answers for is told as such and not as a silent device.
+        # Outside the deadline of a try, so that a name that cannot be resolved is reported as such and not as a silent device.
         try:
             return await self._resolver.address(self._target.host)
         except ResolveError as error:

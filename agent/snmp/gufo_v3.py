@@ -4,10 +4,10 @@ gufo_snmp 0.13.0 encodes, encrypts and decrypts, and verifies nothing (no public
 a socket pair, and `UsmRelay` owns the socket to the device. `fault_of_gufo` says whether that still works with the installed release.
 """
 
-# What is used beyond gufo_snmp's public API, all of it here: the module `_fast` with its classes SnmpV3ClientSocket and GetIter, and
-# that SnmpV3ClientSocket sends and receives on the descriptor that get_fd() names. Its public SnmpSession cannot be given a socket, and
-# learns the engine from anybody. pyproject.toml keeps gufo_snmp below 0.14; tests/rackflow/test_libraries.py names what is used, and
-# tests/agent/snmp/test_forgeries.py tries the whole.
+# This module relies on more than gufo_snmp's public API: on the classes SnmpV3ClientSocket and GetIter of the private module `_fast`, and
+# on SnmpV3ClientSocket using the descriptor that get_fd() returns. The public SnmpSession cannot be given a socket, and accepts an engine
+# id from any sender. pyproject.toml keeps gufo_snmp below 0.14; tests/rackflow/test_libraries.py lists the private names used here, and
+# tests/agent/snmp/test_forgeries.py tests the result against forged answers.
 
 import asyncio
 import os
@@ -45,15 +45,16 @@ AUTH = {
 PRIV = {"des": snmp.DesKey, "aes128": snmp.Aes128Key, "aes192": snmp.Aes192Key, "aes256": snmp.Aes256Key}
 
 TRIED: Final = "0.13."
-"""The minor version whose insides were read and that the forgery tests are run with, as pyproject.toml has it."""
+"""The minor version whose source was read and that the forgery tests run with; the same as in pyproject.toml."""
 # gufo_snmp 0.13.0 sends the engine time of its last refresh for ever (no public issue), and a device refuses requests that are more than
 # 150 s behind (RFC 3414, 2.2.3). Two thirds leave room for a device whose clock runs fast and for a lost refresh.
 REFRESH_AFTER_S: Final = 100.0
-# How long one engine is waited for while another is offered, as a share of the target's timeout. A slow card needs most of its timeout.
+# If a second engine offers itself, how long the first one is waited for, as a share of the target's timeout. Half, because a slow card may
+# need most of its timeout. Chosen.
 SHARE_PER_ENGINE: Final = 0.5
 # How often an offer of another engine ends the wait for the present one: forged offers must not keep the real engine from answering.
 MAX_SWITCHES: Final = 4
-# gufo_snmp's own socket connects there before it is replaced, and never sends: a port where nothing listens (RFC 863).
+# gufo_snmp's own socket is connected to this address before it is replaced. It never sends; 9 is the discard port (RFC 863).
 NOWHERE: Final = "127.0.0.1:9"
 
 Row = tuple[str, Any]
@@ -113,10 +114,10 @@ class VerifiedSession:
         self._relay.close()
 
     async def open(self, known: bytes) -> None:
-        """Find the device's engine and its time; `known` is the engine of an earlier session, or empty. The caller bounds the time.
+        """Find the device's engine id and its time. `known` is the engine id of an earlier session, or empty. The caller sets the deadline.
 
-        An engine that is only offered is used for nothing but a request for its time, whose answer must be authentic. If the device
-        was replaced, its answer to the request for the known engine offers the new one.
+        A discovered engine id is not authenticated. It is used for one request only, for the engine's time, and kept if the answer to that
+        is authentic. A replaced device answers a request for the previous engine id with a report that offers its own.
         """
         engine = known or await self._discover()
         self._use(engine)
@@ -170,7 +171,10 @@ class VerifiedSession:
         return self._check.offers[-1]
 
     async def _is_authentic(self, engine: bytes, *, switch: bool) -> bool:
-        """Whether an authentic answer of this engine comes before another engine is offered, or before it is that one's turn."""
+        """Whether this engine gives an authentic answer. With `switch`, gives up as soon as another engine is offered.
+
+        If other engines were offered before, it waits for SHARE_PER_ENGINE of the timeout only.
+        """
         self._relay.send_from(self._sock.send_refresh)
         alone = all(each == engine for each in self._check.offers)
         try:
@@ -245,7 +249,7 @@ class VerifiedSessions:
         return self._relay.unreachable if self._relay is not None else None
 
     async def derive_keys(self) -> MasterKeys:
-        """Derive the keys, once. Called before the device's deadline begins, because it is no time that the device takes."""
+        """Derive the keys, once. Called before a request's deadline begins, because this is not time that the device takes."""
         if self._masters is None:
             self._masters = await self._keys.of(self._credential)
             self._check = UsmCheck(self._credential.auth, self._masters[0])
@@ -271,7 +275,7 @@ class VerifiedSessions:
         return session
 
     def complaint(self) -> str:
-        """Why there was no answer: what was refused since the last request. Empty if nothing was, or nothing that says why."""
+        """Why there was no answer, from the datagrams refused since the last request; empty if they do not show why."""
         return self._check.complaint()
 
     def _count(self, reason: Refusal) -> None:
@@ -279,15 +283,15 @@ class VerifiedSessions:
 
 
 async def _taken(receiver: Callable[[], Answer], *, repaired: bool) -> Answer:
-    """What gufo_snmp reads from the datagram that was just passed to it; `repaired` says whether that can be read in any case."""
+    """The values that gufo_snmp reads from the datagram just passed to it. `repaired`: unreadable values were replaced before."""
     try:
         return receiver()
     except BlockingIOError as error:
         if not repaired:
             # In a walk, gufo_snmp takes an answer with a value that it cannot read for somebody else's.
             raise SnmpDecodeError("an answer that gufo_snmp does not take") from error
-        # Verified, but gufo_snmp does not take it for the answer: the device put another request-id inside. There is one answer
-        # to a request, so nothing else will come; the caller's deadline ends this.
+        # The datagram was verified, but gufo_snmp ignores it because the device put another request-id inside. No second answer will
+        # come, so this waits until the caller's deadline.
         await asyncio.Event().wait()
         raise
 

@@ -11,7 +11,7 @@ from agent.snmp.seam import SnmpTarget, SnmpUser
 from rackflow.errors import ConfigError
 
 MAX_USER_OCTETS: Final = 32
-"""Of an SNMPv3 user's name."""
+"""Longest name of an SNMPv3 user (RFC 3414, 2.4)."""
 EXPANDED_BYTES: Final = 1_048_576
 """A pass phrase is repeated to this length and hashed (RFC 3414 A.2.1)."""
 

@@ -1,8 +1,8 @@
-"""The UDP socket of a v1 or v2c session whose device answers oddly: answers are repaired, and answers from elsewhere are noticed.
+"""The UDP socket of a v1 or v2c session whose device answers oddly: repairs its answers, and notices answers from other addresses.
 
-gufo_snmp refuses a whole answer because of one value, and its own socket hears nothing from other addresses. After either seems to have
-happened, its socket is replaced by one end of a socket pair, as for SNMPv3 (`relay.py`). Devices that answer as they should never come
-here, so it costs them nothing.
+gufo_snmp rejects a whole answer because of one unreadable value, and its own socket receives nothing from other addresses. When either
+may have happened, its socket is replaced by one end of a socket pair, as for SNMPv3 (`relay.py`). Devices that answer correctly never get
+such a session, so it costs them nothing.
 """
 
 import asyncio
@@ -21,15 +21,15 @@ RECEIVE_ERRORS: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET
 
 
 class LenientRelay:
-    """Between a library's socket and the device. Must be closed."""
+    """Passes datagrams between a library's socket and the device. Must be closed."""
 
     def __init__(self, address: str, port: int, descriptor: int) -> None:
         self.unreachable: OSError | None = None
         """The last ICMP error."""
         self.other_sender = ""
-        """Who answered a request in the device's place."""
+        """Address and port that answered a request, if they are not those it was sent to; else empty."""
         self.repairs = 0
-        """Answers that were not passed on as they came."""
+        """How many answers were changed before they were passed on."""
         self._request = b""
         self._loop = asyncio.get_running_loop()
         found = socket.getaddrinfo(address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)

@@ -17,7 +17,7 @@ from agent.snmp.seam import SnmpValue
 
 
 class GetSocket(Protocol):
-    """What is used of the library's socket, which has no public name."""
+    """The methods used of gufo_snmp's socket, whose class has no public name."""
 
     def get_fd(self) -> int: ...
     def send_get_many(self, oids: list[str]) -> None: ...
@@ -36,7 +36,7 @@ class PlainSession:
         self._answer: asyncio.Future[dict[str, SnmpValue]] | None = None
 
     def __del__(self) -> None:
-        # The library closes the socket with its session. A reader that is still there would be one of whatever is opened next.
+        # The library closes the socket with its session. A reader left in the loop would then watch whatever file gets this descriptor.
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self.close()
 
@@ -75,10 +75,10 @@ class PlainSession:
         return self.library().getbulk(oid, max_repetitions)
 
     def read(self) -> None:
-        """Something has come: an answer, or what nobody waits for, such as an answer that is late."""
+        """Read one datagram: the answer that is waited for, or one that nobody waits for, such as a late answer."""
         answer = self._answer
         if answer is None or answer.done():
-            # Left in the socket it would call again at once. One byte takes the whole datagram.
+            # A datagram left in the socket would make the loop call again at once. Reading one byte removes the whole datagram.
             with contextlib.suppress(OSError):
                 os.read(self._descriptor, 1)
             return

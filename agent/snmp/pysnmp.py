@@ -52,7 +52,8 @@ log = logging.getLogger(__name__)
 TOO_BIG: Final = 1
 NO_SUCH_NAME: Final = 2
 AUTHORIZATION_ERROR: Final = 16
-# Clients of one engine and address, whose requests share a check: a device that is configured several times.
+# Outstanding requests that one check tracks. There is more than one if a device is configured several times: its clients share an engine,
+# and so a check. Chosen value.
 MAX_OUTSTANDING: Final = 8
 STALE = (errind.NotInTimeWindow, errind.UnknownEngineID)
 """The device has restarted; pysnmp has learnt its new time from this answer, and the next request gets through."""
@@ -173,7 +174,11 @@ class PysnmpClient(PortionedClient):
         found = await self._get_halves(oids)
         if status == TOO_BIG:
             self._varbinds = min(self._varbinds, (len(oids) + 1) // 2)
-            log.info("device=%s takes fewer objects at a time: %d", self._target.device, self._varbinds)
+            log.info(
+                "device=%s refuses larger requests, asking for at most %d objects at a time from now on",
+                self._target.device,
+                self._varbinds,
+            )
         return found
 
     async def _answered(self, oids: Sequence[str], answer: dict[str, SnmpValue | Absent]) -> dict[str, SnmpValue]:
@@ -302,7 +307,7 @@ class PysnmpClient(PortionedClient):
             self._engines.release(engine, stale=stale)
 
     async def _resolve(self) -> None:
-        # Outside the deadline, so that a name which nobody answers for is told as such and not as a silent device.
+        # Outside the deadline, so that a name that cannot be resolved is reported as such and not as a silent device.
         if self._peer is not None:
             return
         try:

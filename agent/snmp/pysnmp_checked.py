@@ -1,7 +1,7 @@
 """The UDP transports that pysnmp gets. For SNMPv3 nothing reaches it that the check has not accepted; all answers are repaired.
 
-pysnmp 7.1.30 verifies authentication, but it ends a request at any unauthenticated Report, takes an engine's time from any message
-before it looks whether the message is timely, and listens to every address (no public issue).
+pysnmp 7.1.30 verifies authentication, but it ends a request at any unauthenticated Report, takes over an engine's time from a message
+before checking that the message is timely, and accepts datagrams from every address (no public issue).
 """
 
 import asyncio
@@ -19,7 +19,7 @@ Address = tuple[str, int]
 
 
 class CheckedPeer(NamedTuple):
-    """A device behind a transport, and who hears of its refused datagrams."""
+    """A device behind a transport, and the callback that counts its refused datagrams."""
 
     device: str
     check: UsmCheck

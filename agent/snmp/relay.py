@@ -16,15 +16,15 @@ from agent.snmp.usm import Refusal, UsmCheck, without_tail
 
 # Datagrams handled in one turn of the event loop, so that a flood at one socket does not hold up the other devices. Chosen.
 MAX_PER_TURN = 16
-# The buffer in which gufo_snmp 0.13.0 makes and takes messages has 4,080 octets, and it tells devices to send at most 2,048. What is
-# longer is cut and then refused, as gufo_snmp would. Room for 64 kB would take 2 us more for each datagram.
+# gufo_snmp 0.13.0 asks devices to send at most 2,048 octets, and its own message buffer has 4,080. A longer datagram is cut here and then
+# refused, as gufo_snmp itself would refuse it. A buffer of 64 kB would take 2 us more for each datagram.
 MAX_OCTETS = 4096
 # The default of macOS for a local datagram is 2 kB. Enough for some datagrams in either direction.
 PAIR_BUFFER_BYTES = 16 * MAX_OCTETS
 
 
 class UsmRelay:
-    """One session's socket. `refused` hears the reason of every datagram that is not passed on. Must be closed."""
+    """One session's socket. `refused` is called with the reason of every datagram that is not passed on. Must be closed."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class UsmRelay:
             address, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )[0]
         self._udp = socket.socket(family, kind, protocol)
-        # Takes what `attach` makes; until then, the library has nothing to send on.
+        # Set by `attach`. Until then the library cannot send.
         self._ours = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._udp.settimeout(0)
@@ -91,8 +91,8 @@ class UsmRelay:
         self._check.sent(request)
         self._answered = self._loop.create_future()
         self._to_library = False
-        # A full send buffer is a lost datagram, which UDP allows for. A refusal belongs to an earlier request, and this one has not
-        # been sent.
+        # A full send buffer counts as a lost datagram, which UDP allows for. ConnectionRefusedError reports an earlier request, and this
+        # one was not sent.
         try:
             self._udp.send(request)
         except BlockingIOError:
@@ -121,7 +121,8 @@ class UsmRelay:
                 if self._to_library:
                     self._ours.send(datagram if self._repaired is None else self._repaired(datagram))
                 self._end_wait(passed=True)
-                # Looking for more in vain would take a tenth of the whole check. If there is more, the loop calls again.
+                # Not read again: an unsuccessful read would take a tenth of the time of the whole check. If more has arrived, the loop
+                # calls this again.
                 return
             self._refused(refusal)
             if self._ends_at_offer and check.offers_made > offers:

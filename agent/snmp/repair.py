@@ -13,8 +13,8 @@ SEQUENCE: Final = 0x30
 RESPONSE: Final = 0xA2
 INTEGER: Final = 0x02
 OCTETS: Final = 0x04
-# What takes the place of a value: an OCTET STRING without octets, which is no number, no name and no state. Not NULL, at which gufo_snmp
-# 0.13.0 ends a walk by GETNEXT.
+# Replaces an unreadable value: an empty OCTET STRING, which no decoder takes for a number, a name or a state. NULL was rejected, because
+# gufo_snmp 0.13.0 ends a walk by GETNEXT at a NULL.
 NOTHING: Final = b"\x04\x00"
 OBJECT_IDENTIFIER: Final = 0x06
 # Tag to the least and largest length of its content: RFC 2578, 7.1, and RFC 3416, 3 for the three exceptions. 64 bits without a sign
@@ -42,11 +42,11 @@ LONG_FORM: Final = 0x80
 
 
 class Unreadable(Exception):
-    """What stands here is no BER element, or not the one that was looked for."""
+    """There is no BER element at this position, or not the expected one."""
 
 
 def repaired(datagram: bytes) -> bytes:
-    """The answer with an empty text for each value that cannot be read, and nothing behind it. What is no answer stays as it is."""
+    """The answer with an empty text for each unreadable value, and without trailing octets. Any other datagram is returned unchanged."""
     try:
         tag, message = next(elements(datagram))
         version, community, (kind, pdu) = list(elements(message))[:3]
@@ -59,14 +59,14 @@ def repaired(datagram: bytes) -> bytes:
 
 
 def repaired_response(content: bytes) -> bytes:
-    """A Response-PDU from its content, repaired. Raises Unreadable or ValueError if it is none, or has a name that is none."""
+    """A repaired Response-PDU, from the content of one. Raises Unreadable or ValueError if it is malformed or contains an invalid OID."""
     request, status, index, (_, binds) = list(elements(content))[:4]
     pairs = b"".join(_pair(each) for _, each in elements(binds))
     return element(RESPONSE, b"".join(element(*each) for each in (request, status, index)) + element(SEQUENCE, pairs))
 
 
 def request_id(datagram: bytes) -> bytes:
-    """The octets of a v1 or v2c message's request-id, empty if it is none."""
+    """The octets of the request-id of a v1 or v2c message; empty if the datagram is not such a message."""
     try:
         _, message = next(elements(datagram))
         _, _, (_, pdu) = list(elements(message))[:3]
@@ -76,7 +76,7 @@ def request_id(datagram: bytes) -> bytes:
 
 
 def _pair(content: bytes) -> bytes:
-    """A name and its value. Raises Unreadable if the name is none, because then nobody knows what the value is about."""
+    """A repaired pair of OID and value. Raises Unreadable if the OID is invalid: then it is unknown what the value belongs to."""
     pair = elements(content)
     tag, name = next(pair, (0, b""))
     if tag != OBJECT_IDENTIFIER or not _is_oid(name):
@@ -91,7 +91,8 @@ def _pair(content: bytes) -> bytes:
 def _value(tag: int, content: bytes) -> bytes:
     tag = GAUGE32 if tag == UINTEGER32 else tag
     if tag in UNSIGNED and content and content[0] >= LONG_FORM and len(content) in {4, 8}:
-        # Some agents leave out the zero in front of a number that fills its 32 or 64 bits; pysnmp takes it for a negative one.
+        # Some agents leave out the leading zero octet of an unsigned number that uses all of its 32 or 64 bits; pysnmp then reads it as
+        # negative.
         content = b"\0" + content
     low, high = LENGTHS.get(tag, (1, 0))
     if not low <= len(content) <= high or (tag == OBJECT_IDENTIFIER and not _is_oid(content)):
@@ -104,7 +105,7 @@ def _is_oid(content: bytes) -> bool:
 
 
 def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and content of each BER element. Raises Unreadable at one that is none."""
+    """Tag and content of each BER element. Raises Unreadable where there is no valid element."""
     at = 0
     while at < len(data):
         if at + 2 > len(data):
@@ -123,7 +124,7 @@ def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def element(tag: int, content: bytes) -> bytes:
-    """One BER element, its length in as few octets as it takes."""
+    """One BER element, with its length encoded in as few octets as possible."""
     size = len(content)
     if size < LONG_FORM:
         return bytes((tag, size)) + content

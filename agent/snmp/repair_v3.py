@@ -28,7 +28,7 @@ class V3Repair:
         self._keys: tuple[bytes, bytes, bytes] = b"", b"", b""
 
     def repaired(self, datagram: bytes) -> bytes:
-        """The answer with an empty text for each value that cannot be read. What needs or allows no repair stays as it is."""
+        """The answer with an empty text for each unreadable value; returned unchanged if it needs no repair or cannot be repaired."""
         message = read_message(datagram)
         parameters_at, body_at, salt = body_of(datagram)
         try:
@@ -100,7 +100,7 @@ class _Blocks:
     """A block cipher, one block at a time."""
 
     def __init__(self, cipher: str, key: bytes) -> None:
-        # Imported when it is needed, which on a healthy network is never: it takes some megabytes.
+        # Imported only here, because it takes some megabytes, and healthy devices never need a repair.
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES  # noqa: PLC0415
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes  # noqa: PLC0415
 
@@ -115,7 +115,7 @@ def _xor(one: bytes, other: bytes) -> bytes:
 
 
 def _first(data: bytes) -> bytes:
-    """The content of the scopedPDU that a plaintext begins with; DES has padding behind it."""
+    """The content of the scopedPDU at the beginning of a plaintext. With DES, padding follows it."""
     tag, content = next(elements(data), (0, b""))
     if tag != SEQUENCE:
         raise Unreadable

@@ -18,23 +18,24 @@ from rackflow.errors import DeviceProtocolError
 
 log = logging.getLogger(__name__)
 
-# Octets and text that one walk may bring. Recordings of whole devices have some 100 kB; a device that fills every row with 64 kB
-# would otherwise cost as much memory as it can send before the deadline. Chosen value.
+# Most octets of text that one walk may return. Recordings of whole devices have some 100 kB. Without a limit, a device that fills every row
+# with 64 kB would take as much memory as it can send before the deadline. Chosen value.
 MAX_WALK_BYTES: Final = 16_000_000
 # How net-snmp writes a float inside an Opaque: tag 0x9f78 and length 4. No RFC defines it; NET-SNMP-TC describes it.
 OPAQUE_FLOAT: Final = b"\x9fx\x04"
 
 
-# Rows in a row that a walk passes by because the device answers a GETNEXT for them with themselves. Chosen; each costs two requests.
+# Consecutive rows that a walk may skip because the device answers GETNEXT for a row with that same row. Chosen; each costs two requests.
 MAX_PASSED_BY: Final = 16
-# Behind everything below a row, and in front of the next one. Below the largest sub-identifier, because some agents count with a sign.
+# Appended to a row's OID, it sorts after everything below that row and before the next row. 2**31 - 1 and not the largest sub-identifier
+# (2**32 - 1), because some agents use signed integers.
 _LAST_ARC: Final = 2**31 - 1
-# Sub-identifiers that an OID may have (RFC 2578, 3.5). No library can be relied on to ask for a longer one.
+# An OID has at most 128 sub-identifiers (RFC 2578, 3.5), and so 127 dots: nothing can be appended to a row that has them.
 MAX_ARCS: Final = 127
 
 
 class RowsSoFar:
-    """The rows of a walk while it goes on. `repetitions` are those that one request asks for."""
+    """The rows that a walk has found so far. `repetitions` is the number of rows that one request asks for."""
 
     def __init__(self, device: str, oid: str, repetitions: int) -> None:
         self.rows: dict[str, SnmpValue] = {}
@@ -44,17 +45,17 @@ class RowsSoFar:
         self._size = self._repeated = 0
 
     def add(self, row: str, value: SnmpValue) -> bool:
-        """Take a row; whether the walk goes on. Raises DeviceProtocolError if it becomes too large.
+        """Add a row. Returns whether the walk is to continue. Raises DeviceProtocolError if the walk becomes too large.
 
-        A row before the last one is no reason to stop: some agents keep their rows in the order of text (1, 10, 2), and go on from
-        whichever they are asked for. Nor is a row that stands twice in one answer: only as many known ones as one request asks for
-        are a circle, in which the walk would go on for ever.
+        Rows need not ascend: some agents sort their rows as text (1, 10, 2) and continue from whichever row they are asked for. A row
+        may also come twice in one answer. The walk is going in circles only when as many rows in succession are already known as one
+        request asks for.
         """
         if row in self.rows:
             self._repeated += 1
             if self._repeated < self._repetitions:
                 return True
-            log.warning("device=%s goes in circles: walk of %s came back to %s", self._device, self._oid, row)
+            log.warning("device=%s walk of %s goes in circles: it returned to row %s", self._device, self._oid, row)
             return False
         self._repeated = 0
         self.rows[row] = value
@@ -126,7 +127,7 @@ class PortionedClient(ABC):
         self._varbinds = objects
 
     async def _pass_by(self, oid: str, limit: int, walk: RowsSoFar) -> None:
-        """Go on behind the last row of a walk that came back: an agent may answer for one row with the same one, and have others behind."""
+        """Continue after the last row of a walk that goes in circles: GETNEXT may return the same row again although others follow it."""
         rows, passed, is_stuck = walk.rows, 0, True
         while rows and len(rows) < limit and passed < MAX_PASSED_BY:
             last = next(reversed(rows))
@@ -158,7 +159,7 @@ class PortionedClient(ABC):
 
 
 def answered_by(other_sender: str, target: SnmpTarget) -> str:
-    """What to say of a device that answers from another address or port than it was asked at."""
+    """The error message for a device that answers from another address or port than the request was sent to."""
     return (
         f"was asked at {target.host}:{target.port} and answered from {other_sender}, which is not taken for its answer; give that "
         "address and port, or set `engine: pysnmp` for this device, which takes answers from anywhere (v1 and v2c)"

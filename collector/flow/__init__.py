@@ -1,7 +1,7 @@
 """The junction of the data path: one received message goes to latest values, the store and the ledger, then is acknowledged.
 
-The order keeps messages from being lost: points durable, then ledger durable, then acknowledged. `writer.py` keeps it. The
-packages that are joined here do not know each other.
+The order keeps messages from being lost: first the points are durable, then the ledger, then the message is acknowledged. `writer.py`
+enforces it. The packages that are joined here do not import each other.
 """
 
 from collector.flow.ingest import Ingest, IngestSettings, Senders

@@ -1,6 +1,6 @@
 """Turns one received message into points and a ledger entry, and updates the latest values.
 
-/metrics shows a reading before it is durable: the reading is true now, whether or not a database works.
+/metrics shows a reading before it is durable: what a device measures now does not depend on a database.
 """
 
 import logging
@@ -35,9 +35,9 @@ from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 from rackflow.catalogue import BASE_LABELS
 
 log = logging.getLogger(__name__)
-# Devices whose tags are remembered: 1.7 kB each. Beyond it all are written anew, which costs 8 µs a message.
+# Most devices whose tags are remembered, 1.7 kB each. At the limit all are forgotten and made again, which costs 8 µs a message.
 MAX_DEVICES = 10_000
-# What reading a message costs besides its length, as bytes: a message of 1 kB takes about twice the time of an empty one.
+# Fixed cost of reading a message, as bytes of payload: a message of 1 kB takes about twice the time of an empty one.
 MESSAGE_BYTES = 1000
 
 
@@ -49,14 +49,14 @@ class IngestSettings:
     sites: frozenset[str] | None
     oldest_days: int
     is_shown: bool = True
-    """Whether the latest values are kept. Of a part of the messages they would show devices as silent that are not."""
+    """Whether latest values are kept. A collector that gets only a part of the messages must not: it would show devices as silent."""
     is_stored: bool = True
     """Whether readings and events become points. Otherwise another collector stores them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """What is known of those who send."""
+    """What is known of the senders of messages."""
 
     owners: Owners
     uses: Uses
@@ -65,7 +65,7 @@ class Senders:
 
 @dataclass(slots=True)
 class _Device:
-    """What each message of a device needs of it, made once for all with the same labels."""
+    """What the points of a device's messages have in common; made once for all messages with the same labels."""
 
     written: list[str | None]
     """The labels that the tags are made of."""
@@ -84,6 +84,7 @@ class Ingest:
         tally: Counters,
         senders: Senders,
         settings: IngestSettings,
+        *,
         on_late_batch: Callable[[str, Batch, Readings], None] | None = None,
         on_forgotten: Callable[[str, str, str], None] | None = None,
     ) -> None:
@@ -100,7 +101,7 @@ class Ingest:
         self._tally = tally
         self._keys = SeriesKeys()
         # Writing the tags takes 8 µs, the rest of a batch of one reading 4 µs, and a device's tags seldom change. One entry per
-        # device, and only labels that are written: others are anybody's invention.
+        # device, and only with labels of the contract: a message may contain any others.
         self._devices: dict[tuple[str, str, str], _Device] = {}
 
     def process(self, delivery: Delivery) -> PreparedMessage:
@@ -131,7 +132,7 @@ class Ingest:
         if bounded is not document and isinstance(document, Batch):
             tally.failures["interval"] += 1
         if verdict == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
-            # It was refused while the device was another agent's, and is not published again before the agent reconnects.
+            # The description was refused while another agent owned the device. Its sender publishes it again only when it reconnects.
             self._describe(topic, found)
         return self._apply(topic, bounded, delivery, is_current=verdict != "history")
 
@@ -178,7 +179,7 @@ class Ingest:
         return readings
 
     def _describe(self, topic: Topic, document: DeviceDocument) -> None:
-        """Keep a device's description, with the labels that are used; others are anybody's invention."""
+        """Keep a device's description, with the labels of the contract only: a document may contain any others."""
         if not self._settings.is_shown:
             return
         labels = {label: value for label, value in document.labels.items() if label in BASE_LABELS}
@@ -302,12 +303,12 @@ class Ingest:
             self._tally.write_failures["dead_letter"] += 1
 
     def _sender(self, topic: str) -> str:
-        """Site and agent of a topic, or an empty text for all that are not admitted, so that names cost no memory."""
+        """Site and agent of a topic. Empty for every agent that is not admitted, so that invented names cost no memory."""
         levels = topic.split("/", 4)[2:4]
         return "/".join(levels) if len(levels) == 2 and self._owners.knows(*levels) else ""  # noqa: PLR2004 - site and agent
 
     def _dead_entry(self, delivery: Delivery, reason: str) -> Entry | None:
-        """The refused message in its agent's account; None if it has no number, or if the agent is one too many."""
+        """The refused message as a ledger entry; None if it has no number, or if there are too many agents to admit this one."""
         number = salvage_number(delivery)
         if number is None:
             return None

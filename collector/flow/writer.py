@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 # How long the store may fail before messages are put on disk: a container restart or one slow compaction passes by itself and
 # costs no disk write. With a longer time /metrics would stand still, because the broker's window fills up.
 SPILL_AFTER_S = 2.0
-# Fewest messages that are taken for a broker's limit. The smallest default known is 10 (RabbitMQ's `prefetch`); below it a write for each
-# few messages would cost more than the wait.
+# Smallest number of messages that counts as a broker's limit. The smallest default known is 10 (RabbitMQ's `prefetch`). For fewer
+# messages, the additional writes would cost more than waiting.
 LEAST_WINDOW = 8
 
 SpillMessages = Callable[[Sequence[Delivery]], Awaitable[bool]]
@@ -73,21 +73,22 @@ class Flush:
 class BrokerWindow:
     """Learns how many messages the broker sends before it waits for their acknowledgement. Pure; times are seconds of one clock.
 
-    A receiver may limit that number, but does not learn the limit of the broker itself: 10 by default for RabbitMQ, 32 for EMQX (mosquitto
-    keeps to the receiver's). Waiting for more than come is lost time: with 10 and 0.2 s, 50 messages a second were stored, whatever waited.
+    A receiver can limit that number, but is not told the broker's own limit: 10 by default for RabbitMQ, 32 for EMQX (mosquitto uses the
+    receiver's). Waiting for more messages than the broker will send wastes time: with a limit of 10 and a wait of 0.2 s, only 50 messages
+    a second were stored, however many were waiting.
     """
 
     def __init__(self) -> None:
         self.messages = 0
-        """Once so many wait, no more will come. 0 if that is not known."""
+        """The broker's limit: once this many messages are unacknowledged, no more will come. 0 while unknown."""
 
     def waited(self, messages: int, began_s: float, newest_s: float, now_s: float) -> None:
-        """A wait for more is over, with so many messages; the newest came at `newest_s`."""
+        """A wait for more messages ended with this many; it began at `began_s`, and the newest message came at `newest_s`."""
         is_standing = messages >= LEAST_WINDOW and newest_s - began_s <= (now_s - began_s) / 2
         self.messages = messages if is_standing else 0
 
     def written(self, messages: int) -> None:
-        """A write has ended, and so many messages are not acknowledged yet."""
+        """A write has ended; `messages` is how many are not acknowledged yet."""
         if messages > self.messages:
             self.messages = 0  # more came although nothing was acknowledged: it was a pause and not the limit
 
@@ -121,7 +122,7 @@ class Writer:
         self._newest_s = 0.0
         self._window = BrokerWindow()
         self.timed_out = 0
-        """How many writes began because time was up, and not because there was enough."""
+        """How many writes began because `Flush.after_s` was over, and not because there were enough points."""
         self.durable = 0
         """How many messages and portions of derived points have been made durable since the start."""
         self._full = asyncio.Event()

@@ -22,7 +22,7 @@ from rackflow.process.slices import run_through
 Verdict = Literal["live", "stale", "duplicate", "refused"]
 # Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
 DEVICE_COST = 6
-# Devices of which nothing expires, looked at in one slice: 0.1 us each.
+# Devices checked for expired series in one slice of work, if none expires; each takes 0.1 us.
 GLANCES_PER_SLICE = 500
 
 
@@ -42,7 +42,7 @@ class Latest:
         self.dropped = 0
         """Grows when series have expired."""
         self.touched: set[tuple[str, str]] = set()
-        """Devices with readings since whoever evaluates problems last took them; others are looked at every few seconds anyway."""
+        """Devices with readings since `take_touched` was last called; their problems are evaluated first, the others' every few seconds."""
         self.urgent: set[tuple[str, str]] = set()
         """Those of `touched` with a poll or a reading of the safety class, or a poll that failed."""
         self._devices: dict[tuple[str, str], DeviceState] = {}
@@ -61,16 +61,16 @@ class Latest:
     def note_disconnected(self, now: float) -> None:
         """The collector's connection to the broker is gone, or an attempt to open one has failed.
 
-        Nobody is observed meanwhile, and afterwards only devices of agents that speak again: others may have died in between.
+        No device is observed meanwhile. Afterwards a device is observed again once its agent has sent something: it may have died.
         """
         self._connection.is_open, self._connection.lost_at = False, now
 
     def note_behind(self, now: float) -> None:
-        """Messages waited for this collector, or were left at the broker: who is not heard for a while is not to blame for it."""
+        """Messages waited for this collector, or were left at the broker, so an agent that seems silent may have sent some."""
         self._connection.behind_at = now
 
     def is_behind(self, now: float) -> bool:
-        """Whether this collector did not keep up lately."""
+        """Whether this collector recently received messages later than they came."""
         return self._connection.is_behind(now)
 
     def devices(self) -> Iterator[DeviceState]:
@@ -135,7 +135,7 @@ class Latest:
         life_s = shelf_life_s(batch.interval_s)
         if agent.lateness_s(batch, delay_s, now) > life_s:
             return "stale"
-        # A time ahead of the collector's clock would keep what comes later from being taken, and be shown as "in 236 years".
+        # A time ahead of the collector's clock is limited: later messages would seem older, and a page would say "in 236 years".
         if batch.time > wall_s * 1000:
             batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
@@ -179,7 +179,7 @@ class Latest:
         owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
         values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
-        # Nearly always all of a row came in one message: what is decided for its stamp holds for all.
+        # Nearly always all values of a row came in one message and share its stamp, so one comparison decides for all.
         replaced: Stamp | None = None
         for entry, value in zip(row, values, strict=True):
             if entry is None:
@@ -225,7 +225,7 @@ class Latest:
         if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
-            device.document, device.life = document, None
+            device.document, device.cached_life_s = document, None
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
@@ -274,7 +274,7 @@ class Latest:
             if before is not None and status.status == "online":
                 agent.back_at = now
         if before is not None and before.epoch != status.epoch:
-            # What an earlier process said is void, unless messages of the new one came ahead of its status.
+            # Readings of an earlier process do not count any more, unless messages of the new one arrived before its status.
             for device in self._devices.values():
                 if (device.site, device.agent) == (status.site, status.agent):
                     device.heard = device.heard and device.origin is not None and device.origin.epoch == status.epoch
@@ -316,8 +316,8 @@ class Latest:
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:
         device = self._devices.get((site, name))
         if device is not None and device.agent != agent:
-            # Only the owner of a device gets here (see collector.receive.owners): it has changed hands. Nothing of the former agent
-            # stays, because its numbers and its clock cannot be compared with those of the new one.
+            # Only messages of a device's owner get here (see collector.receive.owners), so the device has a new owner. Nothing of the
+            # former agent stays, because its message numbers and its clock cannot be compared with the new agent's.
             self.remove_device(site, device.agent, name)
             device = None
         if device is None:

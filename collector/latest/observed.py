@@ -1,7 +1,7 @@
-"""Decides which devices are observed: what counts as an agent's present word about a device, and if there is none, why.
+"""Decides which devices are observed: whether the last report of a device's agent still counts, and if not, why.
 
-Unknown is not down. A device is down only when an agent that is there says so; when nobody can see it, it may be running as it did
-before. Alarms about devices nobody can see are false at the worst moment (a broken link, a restart), and bury the one true cause.
+Unknown is not down. A device is down only if a working agent reports so. A device that no agent reports on may be running as before. Alarms
+about such devices would be false at the worst moment (a broken link, a restart), and hide the one true cause.
 """
 
 import math
@@ -15,10 +15,10 @@ from collector.latest.state import SHELF_LIFE_FLOOR_S, AgentState, DeviceState, 
 Cause = Literal["broker", "agent_offline", "starting", "collector", "agent_silent", "device_silent"]
 """Why a device is not observed.
 
-`broker`: the collector has no connection to the broker. `agent_offline`: its agent said so, or its will did. `starting`: collector or
-agent has just connected, and the first poll of the device is still to come. `collector`: messages come faster than the collector handles
-them, so that nobody knows who is silent. `agent_silent`: its agent counts as online, but has said
-nothing for too long: it hangs, or the broker lost its will. `device_silent`: its agent goes on with other devices, but not this one.
+`broker`: the collector has no connection to the broker. `agent_offline`: the status of its agent, or the agent's will, says "offline".
+`starting`: collector or agent has just connected, and the first poll of the device is still to come. `collector`: messages come faster
+than the collector handles them, so it is unknown who is silent. `agent_silent`: the agent's status is "online", but it has sent nothing
+for too long: it hangs, or the broker lost its will. `device_silent`: the agent reports on other devices, but not on this one.
 """
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 DeviceKey = tuple[str, str]
@@ -34,12 +34,12 @@ class Connection:
     is_open: bool = True
     since: float = -math.inf
     lost_at: float = -math.inf
-    """When it was last known to be away: what was received before says nothing about now."""
+    """When the connection was last known to be broken; messages received before do not show the present state."""
     behind_at: float = -math.inf
-    """When the collector was last known not to keep up with what comes."""
+    """When messages last came faster than the collector handled them."""
 
     def is_behind(self, now: float, life_s: float = SHELF_LIFE_FLOOR_S) -> bool:
-        """Whether it was so within the last `life_s`: who was not heard for that time may have spoken."""
+        """Whether that was within the last `life_s`: then an agent that seems silent may have sent messages that still wait."""
         return now < self.behind_at + life_s
 
 
@@ -50,12 +50,12 @@ class Observations:
     causes: Mapping[DeviceKey, Cause] = field(default_factory=dict)
     """Why a device is not observed; a device that is observed has no entry."""
     agents_up: Mapping[AgentKey, bool] = field(default_factory=dict)
-    """Whether an agent is online and speaks; no entry while nobody can tell."""
+    """Whether an agent is online and sends messages; no entry while that is unknown."""
     counts: Mapping[AgentKey, Counter[Cause]] = field(default_factory=dict)
     """Unobserved devices of each agent by cause."""
 
     def reason(self, device: DeviceState) -> str:
-        """Why a device is not observed, in words that name who is to blame; empty if it is observed."""
+        """Why a device is not observed, in words that name the cause; empty if it is observed."""
         cause = self.causes.get((device.site, device.device))
         return words_of(cause, device.agent) if cause is not None else ""
 
@@ -78,17 +78,17 @@ def is_offline(agent: AgentState | None) -> bool:
 
 
 def is_observed(device: DeviceState, agent: AgentState | None, connection: Connection, now: float) -> bool:
-    """Whether the last poll of a device is its agent's present word.
+    """Whether the last poll of a device still counts as its agent's report.
 
-    After a break the agent must have spoken first, about anything. What waited in a queue meanwhile, or overtook the agent's will, was
-    received before and does not count. Then what it said of the device before counts again, if it is still fresh: a device that is
-    down is asked only once a minute, and would be unknown for that long after every short break.
+    After a break, the agent must first send a live message about anything: messages from a queue, or ones that overtook the agent's will,
+    do not count. Then its earlier report on the device counts again, if it is still fresh. (Requiring a new poll of each device was
+    rejected: a device that is down is polled only once a minute, and would be unknown that long after every short break.)
     """
     return agent is not None and _is_present(agent, connection) and device.heard and now < device.fresh_until()
 
 
 def _is_present(agent: AgentState, connection: Connection) -> bool:
-    """Whether an agent's words count: see `is_observed`."""
+    """Whether an agent's reports count: see `is_observed`."""
     return (
         connection.is_open
         and not is_offline(agent)
@@ -114,7 +114,7 @@ def observe(
         if len(unsure) < len(devices):
             speaking.add(by)
         for device in unsure:
-            life_s = device.life if device.life is not None else device.life_s()
+            life_s = device.cached_life_s if device.cached_life_s is not None else device.life_s()
             if by in present and device.heard and now < device.received_at + life_s:
                 speaking.add(by)
                 continue
@@ -139,15 +139,15 @@ def observe(
     agents_up = {
         key: not is_offline(agent) and key not in silent
         for key, agent in agents.items()
-        # Of an agent without a status only its silence about a device, or a live message, is worth telling.
+        # An agent whose status has not arrived is listed only once it has sent a live message, or counts as silent.
         if agent.status is not None or agent.heard_at > connection.lost_at or counts[key]["agent_silent"]
     }
     return Observations(causes, agents_up if connection.is_open else {}, counts)
 
 
 def _unsure(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
-    """Devices that may not be heard. Nearly always none, and each of 5,000 is looked at every second."""
-    return [each for each in devices if not each.heard or now >= each.received_at + (each.life or 0.0)]
+    """Devices that may be silent. Nearly always none; a separate pass, because each of 5,000 devices is checked every second."""
+    return [each for each in devices if not each.heard or now >= each.received_at + (each.cached_life_s or 0.0)]
 
 
 def _counts(
@@ -162,7 +162,7 @@ def _counts(
 def _excuse(
     device: DeviceState, agent: AgentState | None, connection: Connection, now: float, life_s: float
 ) -> Cause | None:
-    """Why a device that is not heard may be as it was, and nobody is to blame for its silence yet."""
+    """A cause that explains why a device seems silent although device and agent may be well; None if there is no such cause."""
     since = max(connection.since, agent.since if agent is not None else -math.inf)
     if (not device.heard or device.received_at < since) and now < since + life_s:
         return "starting"
@@ -170,10 +170,10 @@ def _excuse(
 
 
 def _is_silent(agent: AgentState, connection: Connection, now: float, *, is_polling: bool) -> bool:
-    """Whether an agent has said nothing live for too long.
+    """Whether an agent has sent no live message for too long.
 
-    An agent that reports about itself does so at a steady rate, so that this rate decides. Of any other, its devices do: it may poll
-    nothing but slow ones.
+    An agent that reports its own metrics does so at a steady rate, which then decides. For any other agent the intervals of its devices
+    decide: all of them may be slow.
     """
     heard_at = max(agent.heard_at, agent.since, connection.since, connection.behind_at)
     if agent.own_interval_s is not None:

@@ -20,8 +20,8 @@ SHELF_LIFE_INTERVALS = 3.0
 SHELF_LIFE_FLOOR_S = 30.0
 # `interval_s` comes from a message: a mistaken one must not keep a reading for ever.
 SHELF_LIFE_CEILING_S = 7 * 86_400.0
-# An agent's clock offset is taken from the fastest message of the last five to ten minutes: most messages are delayed by queues,
-# the fastest hardly. Short enough to show a clock that was just set.
+# An agent's clock offset is calculated from the message of the last five to ten minutes that was least delayed: queues delay most messages,
+# but hardly the fastest. Short enough to show a clock that was just set.
 OFFSET_WINDOW_S = 300.0
 # Live messages of an agent with a wrong clock all have the same delay, within a second for polling and network. The delay of a
 # backlog shrinks, because it arrives faster than it was made. So after 15 s of steady delay the clock must be wrong. With less
@@ -107,26 +107,26 @@ class DeviceState:
     received_at: float = 0.0
     origin: Origin | None = None
     heard: bool = False
-    """Whether `up` was said by the present process of its agent, as far as is known."""
+    """Whether `up` comes from the present process of its agent, as far as is known."""
     up: bool | None = None
     pause_s: float = 0.0
-    """How long the last poll, if it failed, said that the next one may take; 0 after an answer."""
+    """Seconds until the next poll, as announced by the last one if it failed; 0 after an answer."""
     error: str | None = None
     since_ms: int = 0
     last_success_ms: int | None = None
     poll_duration_s: float | None = None
     rejected: int = 0
     said: dict[str, str] | None = None
-    """The labels of the last batch, if there are no more of them than are kept: nearly always they come again."""
+    """The labels of the last batch, if none of them is left out. Kept for comparison, because the next batch nearly always has the same."""
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
     """The values of `series` by place in a batch; cleared when one is dropped."""
     made: dict[str, object] = field(default_factory=dict)
-    """What others have made for this set of series, under names of theirs; cleared when one comes or goes."""
+    """Cache for other modules, by a key of their own, of what they derive from the set of series; cleared when that set changes."""
     first_expiry: float = math.inf
-    """No series expires earlier (monotonic). It may be too early, because readings that come again are not looked through for it."""
-    life: float | None = None
-    """`life_s`, once it was asked for; it is asked for each device at every scrape."""
+    """No series expires before this time (monotonic). May be earlier than necessary: it is not recalculated when readings are renewed."""
+    cached_life_s: float | None = None
+    """Cached `life_s`, which every scrape needs for every device."""
     bad: dict[str, dict[str, str]] = field(default_factory=dict)
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
     errors: tuple[tuple[int, str], ...] = ()
@@ -134,20 +134,20 @@ class DeviceState:
     polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
     """The last poll by class: interval in seconds, receipt (monotonic), message."""
     first_unpolled: float = math.inf
-    """Until then no class of `polls` has been left out for too long (monotonic). It may be too early."""
+    """Before this time no class of `polls` can be overdue (monotonic). May be earlier than necessary."""
 
     def life_s(self) -> float:
-        """How long the last batch stands for the device: the shelf life of its most frequent poll, or of its announced pause."""
-        if self.life is None:
+        """Seconds for which the last batch is valid: the shelf life of its most frequent poll, or of its announced pause."""
+        if self.cached_life_s is None:
             intervals = [interval for interval, _, _ in self.polls.values()]
             if not intervals and self.document is not None:
                 intervals = [interval for interval in self.document.intervals.values() if interval > 0]
-            self.life = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
-        return self.life
+            self.cached_life_s = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
+        return self.cached_life_s
 
     def fresh_until(self) -> float:
         """When the device counts as silent (monotonic)."""
-        return self.received_at + (self.life if self.life is not None else self.life_s())
+        return self.received_at + (self.cached_life_s if self.cached_life_s is not None else self.life_s())
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
         """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
@@ -169,7 +169,7 @@ class DeviceState:
         self.heard = True
         pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         if pause_s != self.pause_s:
-            self.pause_s, self.life = pause_s, None
+            self.pause_s, self.cached_life_s = pause_s, None
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
         if batch.labels != self.said:
             self.said = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
@@ -187,7 +187,7 @@ class DeviceState:
     def _note_class(self, batch: Batch, origin: Origin, now: float) -> None:
         before = self.polls.get(batch.poll)
         if before is None or before[0] != batch.interval_s:
-            self.life = None
+            self.cached_life_s = None
         self.polls[batch.poll] = (batch.interval_s, now, origin)
         self.first_unpolled = min(self.first_unpolled, now + shelf_life_s(batch.interval_s))
         if batch.bad or self.bad:
@@ -198,7 +198,7 @@ class DeviceState:
         ends = {poll: received + shelf_life_s(interval_s) for poll, (interval_s, received, _) in self.polls.items()}
         for poll in [poll for poll, end in ends.items() if now >= end]:
             del self.polls[poll], ends[poll]
-            self.life = None
+            self.cached_life_s = None
         self.first_unpolled = min(ends.values(), default=math.inf)
 
     def _note_bad(self, batch: Batch) -> None:
@@ -234,7 +234,7 @@ class AgentState:
     rows: Rows[LatestValue] = field(default_factory=Rows)
     made: dict[str, object] = field(default_factory=dict)
     first_expiry: float = math.inf
-    """See `DeviceState` for these three."""
+    """See the fields of the same names in `DeviceState`."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0

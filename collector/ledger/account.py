@@ -20,7 +20,7 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Numbers `first` to `last`, both included, that nobody accounts for, and the times of the messages around them, ms; 0 is unknown."""
+    """Missing numbers `first` to `last`, both included, and the times of the messages before and after them, ms; 0 is unknown."""
 
     first: int
     last: int
@@ -63,8 +63,8 @@ def account_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
 def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     """The account of one epoch without its missing ranges: `missing_messages` is right, `missing` is empty.
 
-    Counts bits, and makes no ranges. Behind a shared subscription each collector has every second number, so an epoch of ten million
-    messages has five million ranges, and 20,000 chunks.
+    It counts bits instead of making ranges. Behind a shared subscription each collector has every second number, so an epoch of ten million
+    messages has five million ranges, but only 20,000 chunks.
     """
     reasons = sorted({reason for chunk in chunks for reason in chunk.dead})
     dropped: Counter[str] = Counter()
@@ -129,10 +129,12 @@ def _highest(record: EpochRecord, chunks: Sequence[Chunk]) -> int:
 
 
 def _claims(record: EpochRecord, lowest: int, highest: int) -> list[tuple[int, int, str | None]]:
-    """What the agent says of numbers from `lowest` to `highest`, in order and without overlaps: the reason of a drop, or None: undelivered.
+    """The agent's claims about numbers from `lowest` to `highest`, in order and without overlaps.
 
-    Of claims that overlap, the first counts, and a drop before what is undelivered. One pass over the sorted ends, with the claims that are
-    open at each: taking each claim out of a list of gaps, as was done before, took the number of claims times that of gaps.
+    Each is the first and the last number, and the reason of a drop; None means that the agent still has these messages.
+
+    Where claims overlap, a drop takes precedence over undelivered, and otherwise the first claim. One pass over the sorted ends, so the
+    time grows with the number of claims; subtracting each claim from a list of gaps took claims times gaps.
     """
     said: list[tuple[int, int, str | None]] = [*record.dropped]
     said += [(first, last or highest, None) for first, last in record.undelivered]

@@ -21,7 +21,7 @@ from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_
 from rackflow.plural import count_of
 from rackflow.process.secret import read_secret
 
-# A ledger of 50,000 epochs is some tens of megabytes; a slow line needs a while for it, and nobody waits longer than this.
+# Longest time for fetching a ledger over HTTP, seconds. One of 50,000 epochs has some tens of megabytes. Chosen.
 FETCH_S = 30.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _REMEDIES = {
@@ -136,7 +136,7 @@ def as_table(found: Sequence[EpochAccount]) -> str:
     missing = sum(sums.missing_messages for sums in found)
     produced = sum(sums.produced for sums in found)
     agents = len({(sums.key.site, sums.key.agent) for sums in found})
-    # No message is no proof: a collector that hears nobody must not pass for one that has stored everything.
+    # "complete" needs at least one message: a collector that receives nothing must not look like one that stored everything.
     verdict = f"{missing} missing without a reason" if missing else "complete" if found else "nothing to account for"
     return "\n".join([*lines, f"{count_of(produced, 'message')} of {count_of(agents, 'agent')}: {verdict}"])
 

@@ -22,9 +22,10 @@ MOST_CHUNKS = 2_000
 def read_durable(
     path: Path, wanted: Mapping[EpochKey, int], most_chunks: int = MOST_CHUNKS
 ) -> tuple[str, dict[EpochKey, list[Range]]]:
-    """The ledger's own name, and of each epoch the intervals of durable numbers, none of them all below the number given.
+    """The ledger's own name, and the ranges of durable numbers of each epoch in `wanted`. Raises RackflowError if it cannot be read.
 
-    Of an epoch with more than `2 * most_chunks` chunks, those in the middle are left out. Raises RackflowError if it cannot be read.
+    Ranges that end below the number given for their epoch are left out. Of an epoch with more than `2 * most_chunks` chunks, those in the
+    middle are left out.
     """
     try:
         with closing(connect_to_read(path, 1.0)) as db:

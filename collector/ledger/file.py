@@ -45,7 +45,7 @@ BUSY_S = 1.0
 DAY_MS = 86_400_000
 T = TypeVar("T")
 Note = Entry | Statement | Retirement
-"""What a message means for the ledger."""
+"""What is recorded in the ledger for one message."""
 
 
 class LedgerFile:
@@ -138,8 +138,8 @@ class LedgerFile:
                 # Nearly always there is nothing to load, and a thread for it would cost as much as one for saving.
                 if not absent or await self._try(partial(self._load, frozenset(absent))):
                     if applied_to is not self.ledger:
-                        # Only after all chunks are loaded: a chunk begun empty would overwrite the one on disk. And only
-                        # once per ledger, or each retry would count as a duplicate; a damaged file gives a new ledger.
+                        # Applied only after all chunks are loaded, because a chunk begun empty would overwrite the one on disk. And only
+                        # once per ledger, because each repetition would count as a duplicate. (A damaged file begins a new ledger.)
                         applied_to = self.ledger
                         self._apply(entries, waiting=waiting)
                     changes = applied_to.changes()

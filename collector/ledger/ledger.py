@@ -49,8 +49,8 @@ Verdict = Literal["new", "duplicate"]
 class Ledger:
     """All epochs. At most about `limit` open chunks stay in memory; ask `unloaded` before touching a number.
 
-    There are at most `max_epochs`, and at most `max_per_agent` of one agent. At either limit an agent's new epoch replaces
-    its epoch that was silent for longest; an agent without any epoch gets none. `rejected` counts both cases, and messages whose
+    There are at most `max_epochs`, and at most `max_per_agent` of one agent. At either limit, an agent's new epoch replaces the one of its
+    epochs that has been silent for longest; if it has none, the new epoch is refused. `rejected` counts both cases, and messages whose
     numbers jump (`sparse`).
     """
 
@@ -158,7 +158,7 @@ class Ledger:
 
     def shown(self) -> frozenset[EpochKey]:
         """Epochs for /metrics: all but those of retired agents. An epoch seen after the retirement means that the agent is back."""
-        # From the table of all, whose hashes are known: looking at each of 50,000 held the loop for 28 ms every 5 s.
+        # A difference of sets, whose hashes are stored: checking each of 50,000 epochs in a loop took 28 ms every 5 s.
         gone = {
             record.key
             for agent, retirement in self._retired.items()
@@ -178,8 +178,8 @@ class Ledger:
     def wanted_of(self, site: str, agent: str) -> dict[EpochKey, int]:
         """The epochs of which an agent may still hold messages, newest first, each with its lowest such number.
 
-        These are the epochs that its last statement named as undelivered, and its running one: the newest, or the last heard of, because an
-        agent need not make statements. Empty if it was retired, or nothing is known of it.
+        These are the epochs that its last statement named as undelivered, and the running one: the newest, and the one that last sent a
+        message, because an agent need not make statements. Empty if the agent was retired or is unknown.
         """
         retired = self._retired.get((site, agent))
         records = [

@@ -24,8 +24,8 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 log = logging.getLogger(__name__)
 # Figures of the account may be this old. Prometheus scrapes every 15 s here, so a much shorter interval would be wasted work.
 INTERVAL_S = 5.0
-# Largest share of the time that counting may take. A round reads all chunks of the epochs that changed, and an agent that runs for weeks
-# behind a shared subscription has a row for every 512 messages.
+# Largest share of time spent on counting; the pause between rounds grows accordingly. A round reads all chunks of the epochs that changed,
+# and an agent that runs for weeks behind a shared subscription has a row for every 512 messages.
 MAX_SHARE = 0.05
 LONGEST_PAUSE_S = 60.0
 # After this time an account that could not be updated is unknown: an old one would show a loss that has ended, or hide a new one.
@@ -93,7 +93,7 @@ class LedgerWatch:
         """The account of each agent, by site and agent; empty if it could not be updated for so long that it may be wrong."""
         if self._clock() - self._counted_at >= KNOWN_FOR_S:
             return {}
-        # Not forgotten, retired or lost since.
+        # Without epochs that were forgotten or retired, or lost with a damaged file, since the account was calculated.
         return {who: account for who, account in self._accounts.items() if self._ledger.ledger.has_agent(*who)}
 
 

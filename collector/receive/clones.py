@@ -20,7 +20,7 @@ MAX_AGENTS = 10_000
 
 
 class Clones:
-    """Agents with two processes under one client id: an epoch sent `online` again after another epoch had sent it."""
+    """Agents with two processes under one client id, recognised by an epoch that sends `online` again after another epoch did."""
 
     def __init__(self) -> None:
         self._recent_epochs: dict[tuple[str, str], deque[tuple[str, str]]] = {}

@@ -17,8 +17,8 @@ from rackflow.process.files import check_regular, make_folder
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
 PAYLOAD_LIMIT_BYTES = 64 * 1024
-# What one sender may write at once, and per second from then on: 22 MB a day. The file keeps 64 MB by default, so that one agent
-# with a fault cannot push out what others left in it within days. A first burst of 1 MiB shows any fault.
+# What one sender may write in one burst, and per second afterwards: 22 MB a day. The file keeps 64 MB by default, so it takes days before
+# one faulty agent displaces the entries of all others. A burst of 1 MiB is enough to show any fault.
 BURST_BYTES = 1024 * 1024
 BYTES_PER_S = 256.0
 # What an entry has besides its payload: topic, reason, error.

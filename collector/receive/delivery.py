@@ -9,8 +9,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     `mid`, the message identifier, is valid only on connection number `connection`: the next connection uses it for another message.
     `mono_s` and `wall_s` are the arrival time in seconds, monotonic and since 1970. `redelivered` is MQTT's DUP flag.
 
-    This and the other objects that each message makes are msgspec structs that garbage collection does not look at: they are made in a
-    quarter of the time, refer to nothing that refers to them, and thousands wait at a time.
+    This and the other objects created for each message are msgspec structs without garbage collection (`gc=False`): creating one takes a
+    quarter of the time, and thousands wait at a time. It is safe because they are in no reference cycle.
     """
 
     topic: str

@@ -1,19 +1,19 @@
-"""Decides which agent may speak about a device, and who is admitted at all. No I/O: `OwnersFile` keeps the result on disk.
+"""Decides which agent may publish about a device, and which agents are admitted at all. No I/O: `OwnersFile` keeps the result on disk.
 
-A device belongs to one agent. The configuration or the site file may name it; otherwise it is the first agent that spoke about
-the device. Another agent's word is refused: an account in foreign hands, or a copied configuration, must not freeze a leak
-sensor that somebody else polls. Ownership passes on only if
+A device belongs to one agent: the one that the configuration or the site file names, or else the first that published about it.
+Messages of other agents about the device are refused: a stolen account, or a copied configuration, must not overwrite the readings of a
+leak sensor that another agent polls. Ownership passes to another agent only if
 
 * the configuration or the site file names another agent,
 * the owner gives the device up: it clears the device's retained document, goes online without the device among its
   `devices`, or its own retained status is cleared (`forget`), or
 * the owner and the device have both been silent for 31 days.
 
-It does not pass on because the owner is offline: an outage would be the moment to take its devices. Ownership is on disk, so
-whoever publishes documents while the collector is down gains nothing by being read first.
+An owner that is offline keeps its devices; otherwise an attacker would only have to wait for an outage. Ownership is on disk, so an agent
+that publishes while the collector is down gains nothing if its message is read first.
 
-What the former owner read before it gave a device up is still stored (an outbox may hold it for days), but neither shown nor
-taken as a claim.
+Readings that the former owner made before it gave a device up are still stored (an outbox may hold them for days). They are not shown, and
+do not count as a claim.
 """
 
 import logging
@@ -25,26 +25,26 @@ from collector.budgets import Account, Budgets
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 
 log = logging.getLogger(__name__)
-# A device that was given up counts for a day in the budget of the agent that had it. Otherwise one agent could go through
-# millions of names, each of which leaves something behind in records and figures.
+# A device that was given up counts for another day in the budget of its former owner. Otherwise one agent could use millions of names one
+# after the other, and each leaves something behind in records and figures.
 RELEASED_MS = 86_400_000
 # How long messages about a device may come after it was given up: those that were under way, in an outbox or at the broker.
 LAST_WORDS_MS = 30_000
 # After a month of silence an agent and its devices are forgotten, as poll counts do (see poll_counts.py).
 SILENT_MS = 31 * 86_400_000
-# How exactly it is known on disk when something was last heard: often enough for a month, seldom enough to cost no writes.
+# How often the time of the last message is written to disk. Precise enough for a limit of a month, and rare enough to cost few writes.
 HEARD_MS = 6 * 3_600_000
-# How long a device is shown as contested after the last word that was refused. Longer than the slowest usual poll, so that the
-# alert does not end between two of them.
+# How long a device is shown as contested after another agent's last refused message. Longer than the usual slowest poll interval, so that
+# the alert does not end between two polls.
 CONTESTED_S = 900.0
-# Contested devices that are shown, and those of one contestant. Beyond it foreign words are only refused and counted.
+# Most contested devices that are shown, in all and of one contesting agent. Beyond that, messages are only refused and counted.
 MAX_CONTESTS = 1_000
 MAX_CONTESTS_OF_AGENT = 100
 
 DeviceKey = tuple[str, str]
 """Site and device."""
 Verdict = Literal["known", "claimed", "history"]
-"""`claimed`: the device is the agent's from now on. `history`: its former owner, what it says is stored and not shown."""
+"""`claimed`: the device belongs to this agent from now on. `history`: a former owner's old readings, which are stored and not shown."""
 
 
 @dataclass(slots=True)
@@ -160,10 +160,10 @@ class Owners:
             )
 
     def _is_history(self, owned: Owned | None, agent: str, document: object, wall_ms: int) -> bool:
-        """Whether a former owner tells what it read before it gave the device up.
+        """Whether a message contains what a former owner read before it gave the device up.
 
-        Right after that, its word is history whatever its time: its last messages may come after the status that gave the
-        device up, and must not claim it back.
+        Within LAST_WORDS_MS of giving it up, all of the former owner's messages count as history, whatever their time: its last ones may
+        arrive after the status that gave the device up, and must not claim it again.
         """
         if owned is None or owned.former != agent or not isinstance(document, Batch | Event):
             return False

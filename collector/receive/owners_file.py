@@ -1,8 +1,8 @@
 """Keeps the owners of devices on disk (SQLite), one file per collector.
 
 Owners are written up to a second after they are known, apart from receiving and storing: a disk that refuses must not stop
-messages. What was not written is written with the next change, and after a kill within that second a device belongs to
-whoever speaks first.
+messages. What could not be written is written with the next change. After a kill within that second, a device belongs to the first agent
+that publishes about it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from rackflow.process.steady import SteadyClock
 log = logging.getLogger(__name__)
 # A new device is rare, and hundreds of them come together when an agent starts: one write for all of them.
 WRITE_S = 1.0
-# Nothing that is forgotten is younger than a day.
+# How often expired owners are removed. Nothing expires in less than a day, so ten minutes are often enough.
 SWEEP_S = 600.0
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS owner (

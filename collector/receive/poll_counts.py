@@ -21,9 +21,9 @@ LONGEST_SILENCE_S = 31 * 86_400.0
 # Rows of one agent between two saves: a thousand devices in 20 hours. A week's backlog of an agent that is new here makes more;
 # its older hours are then not counted. Without a limit, messages dated through 400 days would make 10,000 rows of one device.
 MAX_ROWS_OF_AGENT = 20_000
-# Hours, of all devices together, that one `expect` counts after the collector was away. A week of 5,000 devices are 840,000: at once they
-# would hold the loop for a second, and leave no rows (MAX_ROWS_OF_AGENT) for the present hour. With a save every 30 s they are counted
-# within 42 minutes, all devices alike, so that a save touches few hours.
+# Most hours, summed over all devices, that one call of `expect` counts after the collector was away. A week of 5,000 devices is 840,000
+# hours. Counted at once, they would hold the loop for a second and leave no rows (MAX_ROWS_OF_AGENT) for the present hour. With a save
+# every 30 s they are counted within 42 minutes. All devices advance together, so that each save touches few hours.
 MAX_CAUGHT_UP = 10_000
 # Hours counted in one slice, about 1 ms.
 _HOURS_PER_SLICE = 500
@@ -140,7 +140,7 @@ class PollCounts:
                 yield
             if self.enrolled.get(who) is not device:
                 continue  # forgotten during another's turn
-            # Up to a full hour, so that the next part does not touch the same one again.
+            # Counted up to a full hour, so that the next call does not change the same hour again.
             self._expect_device(who, device, min(now_s, (device.until_s + longest_s) // HOUR_S * HOUR_S))
             named = configured.get(who[:2])
             is_gone = named is not None and who.device not in named and who.device != who.agent
@@ -153,7 +153,7 @@ class PollCounts:
             self._expect(who, device.rate(), device.until_s, until_s)
             device.until_s = until_s
         elif device.until_s - until_s > HOUR_S:
-            # The clock was an hour or more ahead, and was set back: nothing would be expected until it gets there again.
+            # The clock was an hour or more ahead and was set back. Without this, no polls would be expected until it gets there again.
             device.until_s = until_s
 
     def forget(self, site: str, agent: str, device: str = "") -> None:

@@ -69,7 +69,7 @@ OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
 }
 OwnEvent = Literal["overflow", "shed", "takeover", "full", "overload", "standstill"]
-"""`overflow`, `shed`: a message was not taken. `full`: there was no room, or no place in the broker's window, for `LONGEST_PAUSE_S`."""
+"""`overflow`, `shed`: a message was dropped unacknowledged. `full`: memory, or the broker's window, was full for `LONGEST_PAUSE_S`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,20 +130,21 @@ class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
 
     mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
-    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has room for every possible message identifier: a
+    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has a place for every possible message identifier: a
     dropped QoS 1 message would stay unacknowledged until the connection breaks. If the queue is full, the newest message is
     dropped and reported to `on_event`; only messages of QoS 0, which the contract does not use, can fill it that far.
 
-    Payloads take `MAX_WAITING_BYTES` at most: while they do, the socket is not read until half of the room is free. If that takes
-    long, because the store is away, the socket is read again, but what comes is neither taken nor acknowledged (`shed`): the
-    broker still has it, and sends it again on the connection that is made once there is room.
+    Payloads in memory take at most `MAX_WAITING_BYTES`. At that limit the socket is not read until half of it is free. If that takes long,
+    because the store is away, the socket is read again, but new messages are dropped without an acknowledgement (`shed`): the broker still
+    has them, and sends them again on a new connection, which is opened once there is room.
 
-    Small messages fill the window before the room: the broker then sends nothing until something is acknowledged. Whoever is silent
-    meanwhile may have spoken, so `full` is called for this, too, every `LONGEST_PAUSE_S` until half of the window is free.
+    Small messages reach the broker's window before the limit of bytes. The broker then sends nothing until something is acknowledged, and
+    agents that seem silent may have sent messages. So `full` is reported in this case too, every `LONGEST_PAUSE_S` until half of the window
+    is free.
 
     A break that this collector caused is not reported as a fault of the broker: `fault` stays None and `on_edge` is not called, unless the
-    connection is not there again after `RENEWAL_S` or the next attempt fails. Nobody died unnoticed meanwhile: the broker keeps the
-    session with all that comes, and the statuses of agents are retained.
+    connection is not open again after `RENEWAL_S`, or the next attempt fails. No death of an agent is missed meanwhile: the broker queues
+    messages in the session, and statuses are retained.
     """
 
     def __init__(
@@ -152,6 +153,7 @@ class Subscriber:
         client_id: str,
         filters: Filters,
         limit: int,
+        *,
         on_edge: Callable[[bool], None],
         on_event: Callable[[OwnEvent], None],
         room_bytes: int = MAX_WAITING_BYTES,
@@ -185,7 +187,7 @@ class Subscriber:
         self._confirming: dict[int, Callable[[int], None]] = {}
         """What to call when the broker confirms a published message, by its identifier."""
         self._publishing = deque[tuple[str, bytes, Callable[[int], None]]]()
-        """Messages that the broker does not take yet, because as many as it allows wait for its confirmation."""
+        """Messages not sent yet, because as many as the broker allows are waiting for its confirmation."""
         self._window = PUBLISH_WINDOW
         self.largest_bytes = NO_LIMIT_BYTES
         self.session = 0
@@ -325,8 +327,9 @@ class Subscriber:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
             return _Ended(str(error))
-        # A broker goes on giving a member that is away its share, into its session, where nobody reads it: mosquitto 2.0 does. Without
-        # a session that outlives the connection the others get everything, and agents send again what was on its way to this one.
+        # With a shared subscription the session ends with the connection. mosquitto 2.0 would otherwise go on queueing a share of the
+        # messages in the session of an absent collector, where nobody reads them. This way the other collectors get everything, and agents
+        # send again what was on its way to this one.
         expiry_s = 0 if self._filters.shared else SESSION_EXPIRY_S
         client = MqttClient(
             self._broker,
@@ -444,7 +447,7 @@ class Subscriber:
 
 
 def _own_cause(client: MqttClient) -> OwnCause | None:
-    """Whether a connection ended because of this collector. Only what was left at the broker has it drop one that works."""
+    """Why this collector itself caused the end of the connection; None if it did not. It drops a working one only after `shed`."""
     if client.is_dropped:
         return "overload"
     return "standstill" if client.has_stood_still else None

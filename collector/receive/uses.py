@@ -1,8 +1,7 @@
 """Keeps each agent within its budget of series and bytes. No I/O; times are arguments, monotonic seconds.
 
-A series counts until an hour after it was last heard. Otherwise one agent could go through new label values all day, and each
-costs memory in Prometheus for hours and in the store for ever. What is refused here is neither shown nor stored; the first to
-come keep their place.
+A series counts until an hour after its last reading. Otherwise one agent could use new label values all day, and each of them costs memory
+in Prometheus for hours and in the store for ever. A refused series is neither shown nor stored. Series that came first keep their place.
 """
 
 import logging
@@ -18,11 +17,11 @@ log = logging.getLogger(__name__)
 KEPT_S = 3600.0
 # Looking for series that were silent for an hour takes 1 ms for 10,000; once a minute is often enough for an hour.
 PURGE_S = 60.0
-# Bytes of messages, or of their parts, that were refused: what one sender may have at once, and per second. A faulty agent that
-# has all of its readings refused sends less; a flood of what is refused anyway must not be read at the cost of everybody else.
+# Limits for refused bytes (messages, or parts of them) of one sender: in one burst, and per second. A faulty agent that has all of its
+# readings refused stays below. A sender beyond is not read for a while, because reading its refused messages would delay all others.
 WASTE_BYTES = 32 * 1024 * 1024
 WASTE_BYTES_PER_S = 1024 * 1024
-# With less than this left nothing is read, or small messages would slip through one by one.
+# With less than this left of the burst, the sender is muted; otherwise it could still send small messages one by one.
 LEAST_WASTE_BYTES = 64 * 1024
 # How long an agent counts as beyond its budget after its last refusal. A refused series comes again with each poll, those of class
 # `inventory` once an hour: the alert ends with the refusals of all but these. Chosen.
@@ -62,7 +61,7 @@ class Use:
     """Series and bytes of each device's description: there is one series for each loop's coolant."""
     purged_s: float = 0.0
     rows: dict[str, Rows[_Known]] = field(default_factory=dict)
-    """By device, the series of batches that were admitted as a whole: what is to be noted when such a batch comes again."""
+    """By device, the series of a batch that was admitted as a whole, so that the same set is recognised at once when it comes again."""
 
     def purge(self, now: float) -> None:
         """Forget series that were not heard for an hour."""
@@ -185,11 +184,11 @@ class Uses:
         self._waste.spend(sender, size_bytes, now)
 
     def is_muted(self, sender: str, size_bytes: int, now: float) -> bool:
-        """Whether so much of a sender was refused lately that a message of this size is not even read."""
+        """Whether so many bytes of a sender were refused recently that a message of this size must be dropped unread."""
         return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
 
     def beyond(self, now: float) -> dict[Account, bool]:
-        """Of each agent of which something was refused within the last hour, whether that was within the last quarter of it."""
+        """The agents that had something refused within the last hour, each with whether that was within the last quarter of an hour."""
         for gone in [account for account, at in self._beyond.items() if now - at > KEPT_S]:
             del self._beyond[gone]
         return {account: now - at < BEYOND_S for account, at in self._beyond.items()}

@@ -22,12 +22,12 @@ from rackflow import StoreError
 from rackflow.escape import redact_urls
 from rackflow.process.threads import in_thread
 
-# The engine refuses the points (line protocol, a field's type, outside the retention, too large), or whatever answers is no engine:
-# `Persistence` finds out which. Any other error may pass by itself or when somebody repairs it, so the write is tried again.
+# Either the engine refuses the points (line protocol, a field's type, outside the retention, too large), or the server is not an engine;
+# `Persistence` finds out which. Any other error may pass by itself or be repaired, so the write is tried again.
 REFUSED = frozenset({400, 413, 422})
 # A wrong token, organisation, bucket or address. A person has to correct it, so the write is tried again at a slow pace.
 MISCONFIGURED = frozenset({401, 403, 404, 405})
-# A chosen value: soon enough after a person has corrected it, and seldom enough for a log of what goes on.
+# Chosen: soon after a person has corrected the configuration, and seldom enough not to fill the log.
 SLOW_RETRY_S = 30.0
 # A server may ask for an hour by mistake; a write is tried again after this time at the latest.
 LONGEST_RETRY_AFTER_S = 300.0

@@ -1,12 +1,12 @@
-"""Gets points into the store: retries errors that may pass, and finds points that are refused for good by halving the write.
+"""Writes points to the store: retries temporary errors, and finds points that are refused for good by halving the write.
 
 A single bad point among thousands makes an engine refuse the whole write. Halving finds it in log2(n) further writes, all other
 points are stored, and nothing relies on the engine naming the line.
 
-A refusal may also be about the store: a TLS port spoken to in plain HTTP, a proxy's page and a wrong bucket answer 400 to everything.
-So no point is given up before a neighbour was asked: a point that this store accepted before, or a test point. Only if the
-neighbour is accepted, the point refused once more, and the neighbour accepted after that, is the point at fault. A store that
-breaks or recovers in the middle does not answer in this order. In any other case the store is at fault, and the points wait.
+A refusal may also be about the store: a TLS port spoken to in plain HTTP, a proxy's page and a wrong bucket answer 400 to everything. So
+before a point is given up, a reference point ("neighbour") is written: one that this store accepted before, or a test point. The point is
+at fault only if the neighbour is accepted, the point is refused once more, and the neighbour is accepted after that. A store that breaks
+or recovers in between does not answer in this order. In every other case the store counts as faulty, and the points wait.
 """
 
 import asyncio
@@ -28,8 +28,9 @@ BACKOFF_S = (0.5, 30.0)
 # The test point, for a store that has not accepted anything since the start. Its time is now: an engine refuses points older than
 # its retention. It has no tags, so all of them together are one series.
 TEST_POINT = "dcim_collector store_probe=1.0 {time_ms}"
-# How many times in a row the neighbour must be accepted before points are given up: one broken engine behind a balancer refuses every
-# second write, and would otherwise get sound points buried. With three, neither strict alternation nor (7 of 8 times) chance passes.
+# How many times in a row the neighbour must be accepted before points are given up. If one of two engines behind a load balancer is
+# broken, every second write is refused, and valid points would be given up. With three, strict alternation never passes, and random
+# choice in one of 8 cases.
 NEIGHBOURS = 3
 REMEDY = "the store refuses every point, also a sound one; check store.url (http or https, port, path), org, bucket and token"
 
@@ -38,7 +39,7 @@ Outcome: TypeAlias = Literal["stored", "unavailable", "stopped"]
 
 @dataclass(slots=True)
 class Attempts:
-    """Of one `store`: until when it tries again (`until_s`, monotonic; None: for ever), and the ceiling of its next pause in seconds."""
+    """Retries of one call of `store`: when it gives up (`until_s`, monotonic; None: never), and the largest next pause in seconds."""
 
     until_s: float | None
     ceiling_s: float
@@ -89,7 +90,7 @@ class Persistence:
         return "stored"
 
     async def _judge(self, suspects: dict[str, StoreError], attempts: Attempts) -> Outcome | StoreError:
-        """Ask for each refused point once more, between two askings of the neighbour; those that are stored now leave `suspects`.
+        """Write each refused point once more, before and after writes of the neighbour; points stored now are removed from `suspects`.
 
         Returns an error if the store refuses the neighbour, too.
         """
@@ -140,7 +141,7 @@ class Persistence:
         answer = await self._write([neighbour], attempts, counted=False)
         if isinstance(answer, str):
             return answer
-        # It may have become too old for the store's retention meanwhile, so the next one to ask is a test point.
+        # The neighbour may have become older than the store's retention, so a test point is used from now on.
         self._accepted = None
         return StoreError(f"{answer}; {REMEDY}", retryable=True)
 

@@ -170,7 +170,8 @@ def _device(families: Families, unseen: Container[DeviceKey], now: float, device
     is_observed = (device.site, device.device) not in unseen
     families["dcim_device_observed"].append(identity.observed[is_observed])
     if is_observed:
-        # Absent otherwise: 0 is the word of an agent that is there, and would be an alarm for each device of one that is not.
+        # Absent otherwise: 0 means that a working agent reports the device as down, and would raise an alarm for each device of a missing
+        # agent.
         families["dcim_device_up"].append(identity.up[bool(device.up)])
     if device.last_success_ms is not None:
         name = "dcim_device_last_success_timestamp_seconds"

@@ -28,7 +28,8 @@ from rackflow.process.bulkhead import Failures
 # How often the plain page, or the summary in a browser without script, is loaded anew.
 REFRESH_S = 10
 _PLACE = ("room", "row", "rack", "feed")
-# A reading lives for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as stale.
+# A reading is current for three poll intervals (collector.latest). In the last interval at least one poll was missed, so it is shown as
+# stale.
 _OLD_INTERVALS = 3
 _FAILED = '<section class="gaps"><h2>{} <small>cannot be shown, see the log of the collector</small></h2></section>'
 _UNJUDGED: Sequence[str] = ("its alarms cannot be judged, see the log of the collector",)

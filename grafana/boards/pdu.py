@@ -111,7 +111,7 @@ NOW: Final = Row(
                     link=ROW_TO_PDU,
                 ),
                 ranked(
-                    "Phases that are most apart",
+                    "PDUs with the largest phase unbalance",
                     top(15, over("max by (site, device)", DEVICE("dcim_pdu_current_unbalance_ratio"))),
                     "{{device}}",
                     8,
@@ -171,7 +171,7 @@ TIME: Final = Row(
             8,
             [
                 chart(
-                    "Power of each PDU that takes most",
+                    "Power of the PDUs with the highest load",
                     [Query(DEVICE.worst("dcim_pdu_input_power_watts", "site, device"), "{{device}}")],
                     8,
                     "dcim_pdu_input_power_watts",
@@ -233,7 +233,7 @@ PARTS: Final = Row(
                     link=ROW_TO_PDU,
                 ),
                 table(
-                    "Outlets that take most",
+                    "Outlets with the highest power",
                     DEVICE.leading(
                         40,
                         OUTLET,

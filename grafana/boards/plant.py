@@ -109,7 +109,9 @@ GENERATORS: Final = Row(
         (
             4,
             [
-                number("To spare with one more gone", "dcim_generator_redundancy_margin_watts", "group", 6, of="min"),
+                number(
+                    "Margin with one generator fewer", "dcim_generator_redundancy_margin_watts", "group", 6, of="min"
+                ),
                 number(
                     "Load if the mains were lost now",
                     "dcim_generator_load_ratio",
@@ -117,7 +119,7 @@ GENERATORS: Final = Row(
                     limits=FULL,
                 ),
                 number(
-                    "Of the group, without load while others carry some",
+                    "Generators without load while others of the group carry load",
                     "dcim_generator_units_missing",
                     "group",
                     why="Where each generator has a meter of its own; unknown while none carries load.",
@@ -161,7 +163,7 @@ WATER: Final = Row(
             4,
             [
                 number(
-                    "Heat to spare with one more unit gone",
+                    "Margin of heat rejection with one unit fewer",
                     "dcim_loop_heat_rejection_margin_watts",
                     "loop",
                     6,

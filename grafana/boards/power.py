@@ -73,12 +73,12 @@ CHAIN: Final = Row(
                         Query(over("sum by (site, feed)", ROOM("dcim_ups_losses_watts")), "UPSs on {{feed}}"),
                         Query(
                             f"{ups_power(ROOM, 'output', 'site')} - sum by (site) ({ROOM('dcim_pdu_input_power_watts')})",
-                            "behind the UPSs, not at rack PDUs",
+                            "UPS output that reaches no rack PDU",
                         ),
                     ],
                     8,
                     "dcim_ups_losses_watts",
-                    why="What lies behind UPSs and passes no rack PDU: cables and panels, and cooling that hangs on the UPSs.",
+                    why="UPS output that passes no rack PDU: losses in cables and panels, and cooling that the UPSs supply.",
                 ),
             ],
         ),
@@ -175,7 +175,7 @@ SURVIVAL: Final = Row(
                 ),
                 Panel(
                     "stat",
-                    "Racks that fall with this feed",
+                    "Racks lost with this feed",
                     [
                         Query(
                             over("max by (site, feed)", SITE("dcim_site_racks_lost_on_feed_loss_at_least")),

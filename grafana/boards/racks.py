@@ -110,14 +110,14 @@ ALL: Final = Row(
                     stacked=True,
                 ),
                 heatmap(
-                    "How much the racks take",
+                    "Distribution of rack power",
                     over(BY_RACK, RACK("dcim_rack_power_watts")),
                     8,
                     "dcim_rack_power_watts",
                     why="Each column shows how many racks take how much.",
                 ),
                 ranked(
-                    "Racks that take most",
+                    "Racks with the highest power",
                     top(15, over("max by (site, rack)", RACK("dcim_rack_power_watts"))),
                     "{{rack}}",
                     8,
@@ -131,13 +131,13 @@ ALL: Final = Row(
             9,
             [
                 chart(
-                    "Racks with the steepest load: power of the dozen that take most",
+                    "Power of the twelve racks with the highest load",
                     [Query(RACK.worst("dcim_rack_power_watts", "site, rack"), "{{rack}}")],
                     12,
                     "dcim_rack_power_watts",
                 ),
                 table(
-                    "Power that is given and not used",
+                    "Stranded power: allocated and not used",
                     top(30, over(BY_RACK, RACK("dcim_rack_stranded_power_watts"))),
                     12,
                     {"rack": "Rack", "row": "Row", "site": "Site", "Value": "Stranded"},

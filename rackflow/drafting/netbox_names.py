@@ -19,11 +19,11 @@ _NAMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 def named(
-    inventory: Mapping[str, Sequence[Object]], left_out: list[str], is_told: Callable[[str, Object], bool]
+    inventory: Mapping[str, Sequence[Object]], left_out: list[str], is_reported: Callable[[str, Object], bool]
 ) -> dict[str, list[Object]]:
     """The inventory in which each rack, device and panel has a name of its own, also where others refer to it.
 
-    New names are told in `left_out`, of those objects of which `is_told` says so; it gets their kind and them.
+    New names are reported in `left_out`, for the objects that `is_reported` accepts (called with kind and object).
     """
     found = {endpoint: [*objects] for endpoint, objects in inventory.items()}
     for endpoint, (kind, keys) in _NAMED.items():
@@ -31,7 +31,7 @@ def named(
         names: dict[Any, str] = {}
         for each, name, said in _own_names(objects, kind):
             names[each["id"]] = name
-            left_out += [said] if said and is_told(kind, each) else []
+            left_out += [said] if said and is_reported(kind, each) else []
         found[endpoint] = [{**each, "name": names[each["id"]]} for each in objects]
         found = {other: [{**each, **_renamed(each, keys, names)} for each in those] for other, those in found.items()}
     return found

@@ -1,4 +1,4 @@
-"""Translates between the keys of an outbox on disk and message numbers, which agents and collectors speak of. Pure.
+"""Translates between the keys of an outbox on disk and the message numbers that agents and collectors exchange. Pure.
 
 Keys of the present epoch are its message numbers. Messages of earlier epochs have keys of 0 and below.
 """
@@ -15,12 +15,12 @@ from rackflow.outbox.state import EPOCHS_KEPT
 
 
 def bases_of(epochs: Sequence[EpochBase]) -> list[EpochBase]:
-    """The epochs of a file, oldest first, each with the key before its first message as keys are outside of the file."""
+    """The epochs of a file, oldest first, each with the key before its first message. Keys in the file are translated to outside ones."""
     return [EpochBase(each.base - epochs[-1].base, each.epoch) for each in epochs]
 
 
 def durable_keys(report: Stored, bases: Sequence[EpochBase], handed_out: int) -> list[Range]:
-    """The keys that a collector reports as durable, ascending: those of known epochs, and up to `handed_out`, the highest that left."""
+    """The keys that a collector reports as durable, ascending. Unknown epochs, and keys above `handed_out` (never sent), are ignored."""
     found = list[Range]()
     for each, end in zip(bases, [*(later.base for later in bases[1:]), handed_out], strict=True):
         for first, last in report.durable.get(each.epoch, ()):
@@ -30,9 +30,9 @@ def durable_keys(report: Stored, bases: Sequence[EpochBase], handed_out: int) ->
 
 
 def undelivered_numbers(bases: Sequence[EpochBase], present: RangeSet, first: int, last: int) -> list[Numbers]:
-    """Of each epoch one range from the first to the last message that is `present`, within the keys `first` to `last`.
+    """For each epoch, one range from its first to its last message that is `present`, within the keys `first` to `last`.
 
-    A collector need not know more, and an epoch has many gaps.
+    The gaps inside are left out, because an epoch has many of them and a collector does not need them.
     """
     found = list[Numbers]()
     base_of = {each.epoch: each.base for each in bases}

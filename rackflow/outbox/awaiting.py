@@ -23,16 +23,18 @@ LONGEST_GRACE_S: Final = 600.0
 LEVELS: Final = 7
 # The time is drawn from 1 to 1.5 of its length: after an outage all agents of a site would otherwise repeat in the same second.
 JITTER: Final = 0.5
-# Without a collector, confirmed messages are deleted in groups: one of them is kept for up to an eighth longer than it must be.
+# While no collector reports, confirmed messages are deleted in this many groups, so a message is kept for up to an eighth longer than
+# required.
 GROUPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Keys that are lost if they are still awaited at `due_s`, and a message above `fence` is durable by then.
+    """Keys that count as lost if they are still awaited at `due_s` although a message above `fence` is durable.
 
-    `fence` is the highest key that was on its way when the round began, after all of its own. A broker keeps the order of a client's
-    messages, so while a collector works through an hour's queue, nothing in that queue is repeated.
+    `fence` is the highest key that had been sent when the round began. A broker keeps the order of a client's messages, so only a durable
+    message behind the fence shows that the round's own messages were passed over. While a collector works through an hour's queue, nothing
+    in that queue is repeated.
     """
 
     keys: RangeSet
@@ -48,7 +50,7 @@ class Awaiting:
         self._keep_s = keep_s
         self._draw = draw
         self._repeated = [RangeSet() for _ in range(LEVELS)]
-        """By level, from 1 on: keys that were sent again so many times, wherever they are now."""
+        """By level, from 1 on: keys that were sent again this many times, whether they are awaited at present or not."""
         self._rounds: list[Round | None] = [None] * LEVELS
         self._groups: deque[tuple[float, RangeSet]] = deque()
         """Keys by the time of their confirmation, while no collector has reported."""
@@ -64,7 +66,7 @@ class Awaiting:
         self._groups[-1][1].add(key, key)
 
     def remove(self, first: int, last: int) -> None:
-        """These messages are durable, or gone."""
+        """Stop awaiting these messages: they are durable, or were dropped."""
         self.keys.take(first, last)
         for level in self._repeated:
             if level:
@@ -90,7 +92,7 @@ class Awaiting:
         self._rounds = [None] * LEVELS
 
     def missing(self, highest: int | None, fence: int, now_s: float) -> list[Range]:
-        """Keys to send again; they are no longer awaited. `highest` is the highest durable key, `fence` the highest on its way."""
+        """Keys to send again; they are no longer awaited. `highest` is the highest durable key, `fence` the highest key sent so far."""
         found: list[Range] = []
         moved: list[tuple[int, RangeSet]] = []
         for level, waiting in enumerate(self._rounds):

@@ -54,6 +54,12 @@ def make_outbox(section: OutboxSection, epoch: str) -> DiskOutbox | MemoryOutbox
     require = () if section.require == "any" else tuple(section.require)
     if section.path is None:
         limit_bytes = section.limit_bytes or MEMORY_LIMIT_BYTES
-        return MemoryOutbox(epoch, limit_bytes, section.backlog_per_s, section.keep_confirmed_s, require)
+        return MemoryOutbox(
+            epoch,
+            limit_bytes,
+            backlog_per_s=section.backlog_per_s,
+            confirmed_s=section.keep_confirmed_s,
+            require=require,
+        )
     limits = Limits(section.limit_bytes or DISK_LIMIT_BYTES, section.max_age_s, section.keep_confirmed_s)
     return DiskOutbox(section.path, epoch, limits, section.backlog_per_s, require=require)

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 GROUP_S: Final = 0.2
 # Pause between tries while the disk refuses. A full disk is cleared by a person; trying more often would only fill the log.
 RETRY_S: Final = 2.0
-# Held messages that one commit may evict: more than arrive between two commits, so that the file keeps to its limit.
+# Most held messages that one commit may evict. More than arrive between two commits, so that the files stay within their limit.
 EVICT_HELD: Final = 1024
 # Messages that one commit deletes at most, which takes a tenth of a second. The report of a collector that comes back can free an hour's
 # backlog at once, and new messages must not wait for that.
@@ -61,6 +61,7 @@ class DiskOutbox:
         epoch: str,
         limits: Limits,
         backlog_per_s: float,
+        *,
         memory_bytes: int = MEMORY_BYTES,
         require: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
@@ -94,9 +95,9 @@ class DiskOutbox:
         """Keys, ascending, of messages that are no longer held and must be read from disk."""
         self._republished = 0
         self._dropped = Counter({"disk": 0})
-        """Dropped for reasons that the file does not count."""
+        """Messages dropped, by reason; the file counts those of the other reasons."""
         self._losses: list[Numbers] = []
-        """Dropped and not recorded in the file yet."""
+        """Numbers of dropped messages whose loss is not recorded in the file yet."""
         self._wanted = asyncio.Event()
         self._settled = asyncio.Condition()
         self.fault: str | None = None
@@ -303,7 +304,7 @@ class DiskOutbox:
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
         is_nearly_full = self._totals.used_bytes + self._unsaved.size_bytes > self._limits.size_bytes // 2
         if is_nearly_full and not self._reports.are_required:
-            # A message that was not delivered at all must not be evicted to keep one that the broker has confirmed.
+            # Confirmed messages are evicted before messages that were never delivered.
             self._free(list(self._awaiting.keys))
         # Only near the limit, because it costs a walk over all held topics.
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
@@ -360,7 +361,7 @@ class DiskOutbox:
             self._pace.begin(self._clock(), has_reports=True)
 
     def _forget_evicted(self, evicted: list[Range]) -> None:
-        # One that waits in memory to be sent is sent all the same.
+        # A message that is already in memory to be sent is still sent.
         for first, last in evicted:
             self._present.take(first, last)
             self._awaiting.remove(first, last)
@@ -373,7 +374,7 @@ class DiskOutbox:
             if self._backlog.take(message.key, message.key):
                 self._lanes.backlog[message.key] = message
         for given in read:
-            # What the file lacks was lost with a damaged file, which counted it.
+            # A message that is not found was in a damaged file. It has been counted as lost already.
             for first, last in self._backlog.take(*given):
                 self._present.take(first, last)
         if found:

@@ -1,7 +1,7 @@
 """Reads the outbox of the version before, an SQLite file (format 1), so that its messages can be moved. Every call blocks.
 
-The file may have been killed, cut short, damaged or edited like any other. It is read as the version before read it: a damaged one is
-set aside as `<path>.damaged`, what can be read of it is moved, and the mark beside it tells what is missing.
+The file may be cut short, damaged or edited, and its writer may have been killed. It is treated as the version before treated it: a
+damaged file is set aside as `<path>.damaged`, its readable messages are moved, and the mark beside it shows which ones are missing.
 """
 
 import contextlib
@@ -58,7 +58,8 @@ SELECT key, topic, payload, time_ms, crc, kept_ms FROM message
 """  # noqa: S608 - constants
 # Messages moved at a time: bounds memory.
 MOVED_ROWS: Final = 256
-# Time since the file was last written that is added to the age of its messages. Beyond a month a wrong clock is more likely than a rest.
+# Longest time since the file was last written that is added to the age of its messages. If it seems longer than a month, a wrong clock is
+# more likely.
 _LONGEST_REST_MS: Final = 30 * 86_400_000
 
 
@@ -124,7 +125,10 @@ class Format1Outbox:
         return list(RangeSet([(first, mark.last)]).difference(self._found)) if first <= mark.last else []
 
     def remove(self) -> None:
-        """Delete it, or set it aside if it is damaged. Its mark goes first: alone it would tell of what is missing. Raises OSError."""
+        """Delete the file, or set it aside if it is damaged. Raises OSError.
+
+        The mark is deleted first: without its file, a mark would report all messages as lost.
+        """
         _mark_of(self._path).unlink(missing_ok=True)
         if self.damaged:
             set_aside(self._path)
@@ -144,7 +148,7 @@ class Format1Outbox:
         return db
 
     def _load(self, db: sqlite3.Connection) -> None:
-        # Files of before a table was added lack it.
+        # Older files lack the tables that were added later.
         db.executescript(SCHEMA)
         problem = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
@@ -165,7 +169,7 @@ class Format1Outbox:
         if code(error) not in CORRUPT:
             raise error
         self.damaged = 1
-        # Not the error itself: whoever keeps the log's record would keep the file open, and locked.
+        # str(error) and not the error itself: a kept log record would keep its traceback, and with it the file open and locked.
         log.error("outbox=%s was damaged (%s); what can be read of it is kept", self._path, str(error))
 
     def _groups(self, rows: Iterable[tuple[Any, ...]], *, is_sound: bool) -> Iterator[tuple[list[Message], int]]:

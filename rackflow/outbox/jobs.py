@@ -24,9 +24,10 @@ SLOW_S: Final = 2.0
 class DiskJob:
     """One piece of work for the thread.
 
-    Write `rows`; delete the keys `done`; if the outbox is too large, drop `held` first and never `spare`; read the ranges `read` and the
-    keys `resumed`. `losses` were dropped from memory and are to be recorded. `collectors` are those that have reported, None if that is
-    unchanged. With `is_trial` something is written in any case, because only a write shows whether a disk that failed works again.
+    In this order: write `rows`, delete the keys `done`, drop messages if the outbox is too large (`held` first, `spare` never), and read
+    the ranges `read` and the keys `resumed`. `losses` are numbers of messages dropped from memory, to be recorded. `collectors` are those
+    that have reported; None if unchanged. With `is_trial` something is written in any case, because only a write shows whether a disk
+    that failed works again.
     """
 
     rows: list[Message]
@@ -96,6 +97,6 @@ def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[
         log.commit(job.rows, job.done, job.spare, job.held)
     found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_ROWS)]
     resumed = log.read_keys(job.resumed)
-    # Taken only here, at the end: if a job fails, the next one reports what both have evicted.
+    # Read only at the end: if this job fails before, the next one reports the evictions of both.
     evicted, log.evicted = log.evicted, []
     return JobResult(found, resumed, replace(log.totals, dropped=dict(log.totals.dropped)), evicted, opened, collectors)

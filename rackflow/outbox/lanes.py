@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 
 from rackflow.outbox.seam import Message
 
-# More than any agent sends in a second. Beyond this the oldest messages become backlog: they can be read from disk again, so
-# memory stays bounded, and they no longer go before newer readings.
+# Most live messages that wait in memory; more than any agent sends in a second. Beyond it the oldest become backlog: they are read from
+# disk again when their turn comes, which bounds memory, and newer readings leave before them.
 MAX_LIVE = 2048
 
 
@@ -47,7 +47,7 @@ class TokenBucket:
 class Lanes:
     """Waiting messages (live or backlog) and messages in flight. `on_backlog_empty` is called when the backlog lane runs empty.
 
-    `backlog_per_s` tells how many messages of the backlog may leave a second, now.
+    `backlog_per_s` returns how many messages of the backlog may leave per second at present.
     """
 
     def __init__(self, backlog_per_s: Callable[[], float], on_backlog_empty: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Reads the segment files of an outbox at its start: what waits, what is missing, and what is damaged."""
+"""Reads the segment files of an outbox when it is opened: waiting messages, missing messages, and damaged files."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -30,10 +30,10 @@ def set_aside(file: Path, outbox: Path) -> Path:
 
 @dataclass(slots=True)
 class Opened:
-    """What the files of an outbox had.
+    """What was found in the files of an outbox.
 
-    `missing` are messages that should be there and are not, `damaged` files that were readable in part, `short` ones that end too early,
-    and `broken` files of which nothing could be read.
+    `missing` are keys of messages that should be there and are not. `damaged` are files that were readable in part, `short` files that end
+    too early, `broken` files of which nothing could be read.
     """
 
     segments: list[Segment] = field(default_factory=list)
@@ -79,7 +79,7 @@ def load_folder(folder: Path, mark: Mark | None) -> Opened:
         if loaded is not None:
             missing = missing.difference(loaded.freed)
     if mark is not None:
-        # What is below was free when the mark was written.
+        # Messages below the mark's first key were already free when the mark was written.
         missing.take(0, mark.first - 1)
     opened.missing = list(missing)
     return opened
@@ -96,7 +96,7 @@ def _take(loaded: Loaded, opened: Opened) -> None:
         opened.waiting.add(*index.keys(position))
     for first, last in loaded.freed:
         for low, high in opened.waiting.within(first, last):
-            # A file tells only what is free in itself.
+            # A file's records of freed keys concern its own messages only.
             if len(index) and low <= index.last and high >= index.first:
                 here = max(low, index.first), min(high, index.last)
                 opened.waiting.take(*here)
@@ -106,7 +106,7 @@ def _take(loaded: Loaded, opened: Opened) -> None:
 
 
 def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opened: Opened) -> Iterable[Range]:
-    """Keys that were written and are not in the files, as far as that can be known; free ones among them."""
+    """Keys that were written and are not in the files, as far as is known. They may include keys that were free."""
     known = {
         number: last
         for _, loaded in found

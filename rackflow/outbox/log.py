@@ -1,4 +1,4 @@
-"""An outbox on disk: messages in an append-only log, within limits of bytes and age, and what was lost of them.
+"""The files of an outbox on disk: an append-only log of messages, bounded in bytes and age, which also records lost messages.
 
 Once `commit` has returned, its messages outlive a killed process and a power cut. The mark beside the segments is written only after
 that: a kill between the two leaves a mark that is behind the log, which is harmless, while a mark ahead of it would report messages
@@ -60,7 +60,7 @@ class OutboxLog:
         self._base = 0
         """Inside the files keys count through all epochs: this is the last key before the epoch."""
         self.evicted: list[Range] = []
-        """Messages that were dropped because of the limits. Who has taken note of them empties it."""
+        """Keys of messages dropped because of the limits. The reader (`jobs.run_job`) empties it."""
         self.lost = list[Numbers]()
         """Messages that were dropped before they reached the files; the next commit records them."""
         folder = folder_of(path)
@@ -110,15 +110,15 @@ class OutboxLog:
     ) -> None:
         """Write rows, free the keys that are done, and drop messages beyond the limits, except the keys in `spare`.
 
-        Keys of `held` are dropped first: nobody takes these messages, and they must not cost those that somebody takes. On return
-        all of it is on disk. After an OSError some of it may be; the same commit may be repeated, with more rows.
+        Keys of `held` are dropped first, because the broker refuses these messages at present. On return everything is on disk. After
+        an OSError some of it may be; the same commit may then be repeated, with more rows.
         """
         base, segments, stamp = self._base, self._segments, self._stamp()
         freed = [(first + base, last + base) for first, last in done]
         for first, last in freed:
             segments.free(first, last)
         self._state.count_losses(self.lost)
-        # A repeated commit brings rows that are here already, or that were dropped since.
+        # A repeated commit has rows that were written by the first try, or dropped since.
         new = [
             Message(row.key + base, row.topic, row.payload, row.time_ms)
             for row in rows

@@ -23,7 +23,7 @@ UNBOUNDED_PER_S = 1e9
 
 
 class MemoryOutbox:
-    """An `Outbox` bounded in bytes of payload. On overflow the oldest message is dropped and counted as `full`, held ones before.
+    """An `Outbox` bounded in bytes of payload. On overflow messages are dropped and counted as `full`: held ones first, then the oldest.
 
     While no collector has ever reported, confirmed messages are kept for `confirmed_s`, and only while everything together takes less than
     half of the limit: a message that may be needed again never displaces one that was not delivered at all.
@@ -33,6 +33,7 @@ class MemoryOutbox:
         self,
         epoch: str,
         limit_bytes: int,
+        *,
         backlog_per_s: float = UNBOUNDED_PER_S,
         confirmed_s: float = 0.0,
         require: Sequence[str] = (),
@@ -48,7 +49,7 @@ class MemoryOutbox:
         self._dropped: Counter[str] = Counter({"full": 0})
         self._ranges: list[Numbers] = []
         self._messages: dict[int, Message] = {}
-        """All messages, by key; wherever else they are, here is the last word on whether they still exist."""
+        """All messages, by key. Other collections may still name a message that was dropped; only one in here exists."""
         self._awaiting = Awaiting(confirmed_s)
         self._reports = StoredReports(require)
         if self._reports.are_required:
@@ -141,7 +142,7 @@ class MemoryOutbox:
     def stats(self) -> OutboxStats:
         """See `Outbox.stats`."""
         lanes, reports_required = self._lanes, self._reports.are_required
-        # Without a collector, what the broker has confirmed is delivered, and only kept for a while.
+        # While no collector reports, a message that the broker confirmed counts as delivered, although it is kept for a while.
         kept = RangeSet() if reports_required else self._awaiting.keys
         oldest = self._oldest_outside(kept)
         behind = [*lanes.in_flight, *lanes.backlog]
@@ -196,7 +197,7 @@ class MemoryOutbox:
     def _shrink(self) -> None:
         """Drop the oldest messages until the rest fits; the newest always stays."""
         while self._size > self._limit and len(self._messages) - len(self._lanes.in_flight) > 1:
-            # What nobody takes goes before what somebody may still take.
+            # Held messages are dropped first: the broker refuses them at present, and may accept the others.
             oldest_held = next(iter(self._held.oldest(1)), None)
             if oldest_held is not None:
                 self._lose(oldest_held, "refused")

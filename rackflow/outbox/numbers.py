@@ -91,7 +91,7 @@ def _shorter(found: list[Numbers]) -> list[Numbers]:
 
 
 def bounded(found: list[Numbers]) -> list[Numbers]:
-    """Of very many epochs the oldest and the newest, since the status must stay small. The others have their turn as these are freed."""
+    """The oldest and the newest of very many ranges, since the status must stay small. The others follow as these are freed."""
     return found if len(found) <= MAX_RANGES else [*found[: MAX_RANGES // 2], *found[-MAX_RANGES // 2 :]]
 
 

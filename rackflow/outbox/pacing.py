@@ -11,17 +11,17 @@ Times are seconds of one steady clock.
 from collections import deque
 from typing import Final
 
-# The first rate after a connection was opened, as a share of the most. All agents of a site begin in the same second, and before the first
-# report of a collector none of them knows how long the queue is.
+# The first rate after a connection was opened, as a share of the highest one. After an outage all agents of a site begin in the same
+# second, and none of them knows the length of the queue before a collector's first report.
 START_SHARE: Final = 0.04
-# Time until a message is stored, beyond the shortest such time of the last one or two minutes, is taken for a queue. Of that shortest
-# time at most LARGEST_BASE_S is believed: a queue that never ends must not count as normal.
+# The time until a message is stored has a usual value without a queue: the shortest of the last one or two minutes, at most LARGEST_BASE_S
+# (a queue that never ends must not become the usual value). If it is more than QUEUE_S above that, there is a queue.
 # `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
 # 3 to 12 s, and everything was stored within 5 % of the same time.
 QUEUE_S: Final = 1.0
 BASE_WINDOW_S: Final = 60.0
 LARGEST_BASE_S: Final = 2.0
-# Reports come every 2 s while anything is stored. After so long without one nothing is being stored, or the reports are queued, too.
+# Reports come every 2 s while anything is stored. After this long without a report, nothing is being stored, or the reports are queued too.
 SILENT_S: Final = 6.0
 # Time until a change of rate shows in the reports: the queue itself and the time between two reports.
 STEP_S: Final = 3.0
@@ -61,7 +61,7 @@ class BacklogPace:
             self._marks.append((key, now_s))
 
     def stored(self, highest: int, now_s: float) -> None:
-        """A collector has reported; `highest` is the highest key that it has stored. Of several collectors, the one ahead counts."""
+        """A collector has reported; `highest` is the highest key that it has stored. The most advanced of several collectors counts."""
         self._reported_s = now_s
         while self._marks and self._marks[0][0] <= highest:
             self._marks.popleft()

@@ -8,9 +8,10 @@
     FREED             pairs of first and last key (8 + 8), of messages in the same file
     STATE             JSON (`state.StateRecord`)
 
-Both checksums of a record begin with the file's salt, a random number, and the record's offset. So neither what is left of an earlier
-file in the same disk blocks nor a copy of a record inside of a payload is taken for a record. The header's checksum is apart from the
-body's so that looking for the next record behind damage takes time in proportion to the file, whatever the lengths in it say.
+Both checksums of a record include the file's salt, a random number, and the record's offset. So neither the remains of an earlier file in
+the same disk blocks nor a copy of a record inside a payload is taken for a record. Header and body have separate checksums, so that the
+search for the next record behind damage checks headers only: its time is proportional to the file, whatever lengths the damaged part
+states.
 """
 
 import struct
@@ -38,8 +39,8 @@ _CRC: Final = struct.Struct("<I")
 _MESSAGE: Final = struct.Struct("<qII")
 _RANGE: Final = struct.Struct("<qq")
 MAX_COUNT: Final = 0xFFFF
-# A message is a document of the contract; an entry that quotes a refused one has its base64 and a few words more. A record has many
-# small messages or one large one. Longer ones are none of ours.
+# The longest message is a dead letter, which quotes a refused document in base64 (4/3 of its length) with a few words. A record has many
+# small messages or one large one. Rackflow never writes longer ones.
 MAX_MESSAGE_BYTES: Final = 4 * MAX_PAYLOAD_BYTES
 MAX_BODY_BYTES: Final = MAX_MESSAGE_BYTES + 1024 * 1024
 # Ranges of keys in one record: 64 kB of them, well below MAX_BODY_BYTES.
@@ -71,7 +72,7 @@ def decode_head(data: bytes) -> Head | None:
     if len(data) < HEADER.size:
         return None
     magic, written, _, number, salt, after_key, last_key, check = HEADER.unpack_from(data)
-    # The last four bytes of the 48 are the checksum in every format, so that a newer file is told from a damaged one.
+    # In every format, the last four of the 48 bytes are the checksum, so that a newer file can be distinguished from a damaged one.
     if magic != MAGIC or check != crc32(data[: HEADER.size - 4]):
         return None
     if not (0 <= last_key <= MAX_KEY and 0 <= after_key <= MAX_KEY and number <= MAX_KEY):
@@ -121,7 +122,7 @@ class Encoder:
     def record(  # noqa: PLR0913 - the fields of a record
         self, offset: int, kind: int, body: bytes, stamp: Stamp, *, first_key: int = 0, count: int = 0, time_ms: int = 0, flags: int = 0
     ) -> bytes:  # fmt: skip
-        """A record that is to be at this offset."""
+        """A record, to be written at this offset, which its checksums include."""
         origin = crc32(_ORIGIN.pack(self._salt, offset))
         check = crc32(body, origin)
         values = kind, flags, count, len(body), check, first_key, stamp.age_ms, stamp.wall_ms, time_ms
@@ -191,7 +192,7 @@ def decode_messages(record: Record, body: bytes) -> list[Message] | None:
     try:
         if record.flags & ZLIB:
             inflating = zlib.decompressobj()
-            # Bounded, because what is written small can be very large.
+            # Bounded, because a small compressed body may expand to a very large one.
             body = inflating.decompress(body, MAX_BODY_BYTES)
             if not inflating.eof:
                 return None

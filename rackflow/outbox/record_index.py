@@ -41,7 +41,7 @@ class RecordIndex:
         self.messages = 0
         """How many messages wait."""
         self.live_bytes = 0
-        """Bytes of the messages that wait. Of a record whose messages partly wait, their share."""
+        """Bytes of the waiting messages. A record in which only some messages wait counts in proportion."""
         self._begin = 0
         """All entries before this one are free."""
 

@@ -67,7 +67,7 @@ class Outbox(Protocol):
     def done(self, key: int, loss: str = "") -> None:
         """Delete a message that is durable on the other side. Unknown keys are ignored, since it may have been evicted.
 
-        With `loss` it is given up instead: dropped and counted under this reason, and told in the account.
+        With `loss` the message is given up instead: it is dropped, counted under this reason, and reported in the agent's status.
         """
 
     def confirmed(self, key: int) -> None:

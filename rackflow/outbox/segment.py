@@ -33,14 +33,15 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.state import StateRecord, decode_state
 from rackflow.process.files import read_regular, sync
 
-# New messages go into a file until it has this size. Larger ones keep more that is free; smaller ones are many files.
+# New messages go into a file until it has this size. Larger files would keep more bytes of freed messages; smaller ones would be many
+# files.
 SEGMENT_BYTES: Final = 4 * 1024 * 1024
-# No file of ours is longer: the last record begins before the file is full. One that is, is not read further.
+# Rackflow writes no longer file, because the last record begins before the file is full. Anything beyond this length is not read.
 MAX_FILE_BYTES: Final = 2 * SEGMENT_BYTES + 2 * MAX_BODY_BYTES
-# A write of fewer bytes is compressed, and goes into room that was filled with zeros before. Both because a disk writes whole blocks of
-# 4 kB: five small groups a second otherwise cost two or three times their bytes, and a file that grows writes 12 kB more of the
-# file system's journal with each sync (ext4), ten times the messages of a small site. Larger groups are neither worth it nor the
-# time: zlib takes 10 to 20 µs a kB.
+# A write of fewer bytes is compressed, and goes into space that was filled with zeros in advance. Both because a disk writes whole blocks
+# of 4 kB: five small groups a second would otherwise cost two or three times their bytes, and a growing file adds 12 kB of the file
+# system's journal to each sync (ext4), ten times the messages of a small site. For larger groups the gain is small, and zlib takes 10 to
+# 20 µs a kB.
 SMALL_BYTES: Final = 16 * 1024
 AHEAD_BYTES: Final = 128 * 1024
 BLOCK_BYTES: Final = 4096
@@ -89,10 +90,11 @@ class Segment:
         self.allocated = max(self.allocated, self.end)
 
     def write_freed(self, ranges: list[Range], stamp: Stamp) -> None:
-        """Append to a file that new messages do not go to any more which of its messages are free.
+        """Record in an older file, which no longer receives new messages, which of its messages are free.
 
-        Not synced: after a power cut within the half minute that a kernel keeps it, messages come again that a collector has. It knows
-        their numbers. A sync for each file that a collector's report touches would cost more than all messages of a small site.
+        Not synced. If the power fails before the kernel writes it (up to half a minute), messages are sent again that a collector has
+        already stored; it recognises their numbers. A sync of every file that a report of a collector touches would cost more than all
+        messages of a small site.
         """
         data = self.encoder.freed(self.end, ranges, stamp)
         descriptor = os.open(self.path, os.O_WRONLY)
@@ -103,7 +105,7 @@ class Segment:
         self.end += len(data)
 
     def seal(self) -> None:
-        """No new messages go to this file from now on. Never raises: nothing depends on its length."""
+        """Close the file for new messages. Never raises: if trimming it fails, the file is merely longer than necessary."""
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self.end)
@@ -155,7 +157,7 @@ def rewrite_segment(path: Path, head: Head, groups: Iterable[tuple[list[Message]
         following = messages[-1].key + 1
         parts.append(part)
         made.end += len(part)
-    # If a part of this file is damaged later, this tells what was not in it.
+    # If a part of this file is damaged later, this record shows which keys were not in it.
     parts.append(made.encoder.freed(made.end, freed, Stamp(0)))
     made.end += len(parts[-1])
     made.allocated = made.end
@@ -191,10 +193,10 @@ def new_head(number: int, after_key: int, last_key: int = 0) -> Head:
 
 @dataclass(slots=True)
 class Loaded:
-    """What a file had at start.
+    """What was found in a file when it was opened.
 
-    `holes` are ranges of keys between which something could not be read, `freed` those whose messages are free. `damaged` says that
-    something was unreadable that was not just the end of the last write.
+    `holes` are ranges of keys between which something could not be read, `freed` ranges whose messages are free. `damaged`: something other
+    than the end of the last write was unreadable.
     """
 
     segment: Segment
@@ -247,7 +249,7 @@ def load_segment(path: Path, after_key: int) -> Loaded | None:
 
 
 def cut(loaded: Loaded) -> None:
-    """Cut off what is behind the last whole record: room that was filled with zeros, or half a record. Raises OSError."""
+    """Truncate the file after its last whole record: removes space filled with zeros, or half a record. Raises OSError."""
     if loaded.segment.path.stat().st_size > loaded.segment.end:
         os.truncate(loaded.segment.path, loaded.segment.end)
 

@@ -1,8 +1,8 @@
 """The segment files of an outbox as one log: append, free, read, rewrite. Every call blocks, and raises OSError if the disk refuses.
 
-What is in memory is the truth, and the disk follows: what could not be written is written with the next group. After any failure of a
-write or sync the segment is given up and a new one begun, because a kernel reports a failed sync only once, and a second one of
-the same file succeeds although the data are gone (fsync(2)).
+The state in memory is authoritative, and the disk follows: what could not be written is written with the next group. After a failed write
+or sync the segment is abandoned and a new one begun, because a kernel reports a failed sync only once: a second sync of the same file
+succeeds although the data are lost (fsync(2)).
 """
 
 import contextlib
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # Messages of one record: reading one of them reads them all.
 RECORD_BYTES: Final = 64 * 1024
 RECORD_MESSAGES: Final = 256
-# Free space that is left alone, in segments, and the share of a segment that must be free before it is rewritten for space.
+# Freed space that is tolerated, in segments; and the share of a segment's bytes that must be free before it is rewritten.
 SLACK_SEGMENTS: Final = 2
 SPARSE: Final = 0.25
 # Files beyond twice those that are needed before neighbours are joined: each start of the process begins one.
@@ -48,7 +48,7 @@ class Segments:
         """The highest key that was written to any file."""
         self._last_number = opened.last_number
         self._freed: dict[int, list[Range]] = {}
-        """By number of the file: keys that are free, which is not on disk yet."""
+        """By file number: freed keys that are not recorded on disk yet."""
         self._is_usable = False
         """Whether the last file may be written to."""
         self._read: tuple[Segment, int, list[Message]] | None = None
@@ -88,7 +88,7 @@ class Segments:
                 return
 
     def free(self, first: int, last: int) -> list[Range]:
-        """These messages wait no more. Returns those that did."""
+        """Free these messages. Returns the keys that were waiting until now."""
         found = self.waiting.take(first, last)
         for low, high in found:
             for file in self._with_keys(low, high):
@@ -98,7 +98,10 @@ class Segments:
         return found
 
     def write_freed(self, stamp: Stamp) -> None:
-        """Record what is free in older files, and delete those of which everything is. The newest has it with its next group."""
+        """Record freed keys in older files, and delete files that are entirely free.
+
+        The newest file records its own with its next group.
+        """
         newest = self.files[-1] if self._is_usable else None
         for number in list(self._freed):
             at = bisect_left(self.files, number, key=lambda each: each.number)
@@ -147,9 +150,9 @@ class Segments:
             self.rewrite(self._neighbours(sealed, at))
 
     def rewrite(self, files: Sequence[Segment]) -> None:
-        """Write what waits in neighbouring files into a new one in the place of the first. What is unreadable is torn.
+        """Write the waiting messages of neighbouring files into a new one that replaces the first. Unreadable ones count as `torn`.
 
-        A kill before the others are deleted leaves messages twice, of which the first is taken when the files are read.
+        A kill before the other files are deleted leaves their messages twice. The copy in the first file is used when they are read again.
         """
         groups, torn = list[tuple[list[Message], int]](), list[Range]()
         for file in files:
@@ -175,7 +178,7 @@ class Segments:
         self._state.count_torn(torn)
         sync(self._folder)
         for file in files[len(rewritten) :]:
-            # One that stays is found to have nothing new when the files are read.
+            # A file that could not be deleted does no harm: when it is read, all of its messages are duplicates.
             with contextlib.suppress(OSError):
                 file.path.unlink()
 
@@ -260,7 +263,7 @@ class Segments:
 
 
 def _groups(rows: Sequence[Message], most_bytes: int) -> Iterator[list[Message]]:
-    """Rows as records: keys that follow each other, and not too much of them."""
+    """Rows in groups for one record each: consecutive keys, at most RECORD_MESSAGES messages and `most_bytes`."""
     group, size = list[Message](), 0
     for row in rows:
         if group and (row.key != group[-1].key + 1 or size >= most_bytes or len(group) >= RECORD_MESSAGES):

@@ -1,4 +1,4 @@
-"""What an outbox on disk knows besides its messages: its limits and figures, epochs, losses, and which collectors have reported. Pure."""
+"""State of an outbox on disk besides its messages: limits, figures, epochs, losses, and which collectors have reported. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from rackflow.outbox.numbers import EpochBase, add_range, numbers_of_keys
 from rackflow.outbox.rangeset import Range
 from rackflow.outbox.stored_reports import MAX_COLLECTORS
 
-# EPOCHS_KEPT: epochs without a message left whose last number is still told to collectors. MAX_EPOCHS: epochs in all; only a crash loop
-# gets there. Messages of an epoch that was forgotten cannot be named in a stored report, so they are deleted by age.
+# EPOCHS_KEPT: empty epochs whose last number is still reported to collectors. MAX_EPOCHS: all epochs; only a crash loop reaches it. A
+# collector cannot report messages of a forgotten epoch as stored, so they are deleted by age.
 EPOCHS_KEPT: Final = 20
 MAX_EPOCHS: Final = 5_000
 
@@ -130,7 +130,7 @@ def decode_state(body: bytes) -> StateRecord | None:
 
 
 def forget_epochs(epochs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
-    """The epochs without old ones of which no message is left. Each start begins one."""
+    """The epochs without old ones of which no message is left. Each start of the process begins an epoch, so there would be ever more."""
     without = sum(later.base < oldest_key for later in epochs[1:])
     gone = max(0, min(without, len(epochs) - EPOCHS_KEPT), len(epochs) - MAX_EPOCHS)
     return epochs[gone:]

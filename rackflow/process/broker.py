@@ -89,7 +89,7 @@ class Broker(StrictModel):
     """Private key of the client certificate, without a pass phrase."""
     # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link
     # that fails silently is noticed here after at most twice as long. During that time an agent's devices look alive. With 6 s the
-    # death of an agent's host is told within 20 s: 9 s here, 10 s for which DcimAgentDown must hold.
+    # death of an agent's host is reported within 20 s: 9 s here, 10 s for which DcimAgentDown must hold.
     keepalive_s: Annotated[int, Field(ge=5, le=30)] = 6
     """Seconds between signs of life; the broker declares a silent client dead after 1.5 times as long."""
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0

@@ -60,7 +60,7 @@ class Failures:
             log.error(what, part, more, exc_info=error)
 
     def count(self, part: str, error: BaseException) -> None:
-        """Count a failure that the part has told itself, as one that the outside causes: a source that does not answer."""
+        """Count a failure that the part reports itself because the outside caused it, such as a source that does not answer."""
         with self._lock:
             self.counts[part, type(error).__name__] += 1
             self._failed_at[part] = self._clock()

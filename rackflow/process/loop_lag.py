@@ -13,7 +13,7 @@ from typing import Final
 # Short beside the 50 ms that nothing may block a loop for.
 TICK_S: Final = 0.02
 # Each timer wakes the process, which costs 0.02 to 0.07 ms: fifty a second were a tenth of what a small agent takes at rest. So a loop that
-# has been calm ticks five times less often. What is late meanwhile is told by whoever finds its own timer late (`note`).
+# has been calm ticks five times less often. Lateness meanwhile is reported by any task whose own timer fires late (`note`).
 REST_TICK_S: Final = 0.1
 # A tick is calm if the process computed less than this in it: nothing of its own can have blocked the loop for longer. Lateness that it did
 # not compute is the machine's, and no reason to wake up more often on a machine that is busy already.

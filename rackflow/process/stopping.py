@@ -70,7 +70,8 @@ async def stop_tasks(
     hung = [task for task in tasks if task in waiting]
     for task in hung[:MAX_STACKS]:
         log.error(
-            "task=%s has not ended %g s after it was told to; it is at:\n%s", *(task.get_name(), within_s, where(task))
+            "task=%s has not ended %g s after it was cancelled; it is at:\n%s",
+            *(task.get_name(), within_s, where(task)),
         )
     return hung
 
@@ -161,4 +162,6 @@ class StopDeadline:
 
     def _watch(self) -> None:
         if not self._over.wait(self._within_s):
-            end_hung(f"the process has not ended {self._within_s:g} s after it was told to", self._loop, self._end)
+            end_hung(
+                f"the process has not ended {self._within_s:g} s after it was asked to stop", self._loop, self._end
+            )

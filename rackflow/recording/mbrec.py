@@ -58,7 +58,7 @@ def read_mbrec(path: Path, faults: list[str] | None = None) -> RegisterRecording
 def parse_mbrec(text: str, where: str, faults: list[str] | None = None) -> RegisterRecording:
     """The registers of a recording's text. `#` starts a comment line.
 
-    A line that is none is told in `faults` as `where:line: what`, and the others are read. Raises ConfigError if no line is left, where a
+    An invalid line is reported in `faults` as `where:line: what`, and the others are read. Raises ConfigError if no line is left, where a
     register has two values, and without `faults` at the first such line.
     """
     values: dict[Place, int] = {}

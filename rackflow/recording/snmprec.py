@@ -82,7 +82,7 @@ def read_snmprec(path: Path, faults: list[str] | None = None) -> tuple[Record, .
 def parse_snmprec(content: bytes, where: str, faults: list[str] | None = None) -> tuple[Record, ...]:
     """The records of a recording's content, in the order of a walk.
 
-    A line that is none is told in `faults` as `where:line: what`, and the others are read: published recordings are edited by hand, to
+    An invalid line is reported in `faults` as `where:line: what`, and the others are read: published recordings are edited by hand, to
     take out addresses and serial numbers. Raises ConfigError if no line is left, and without `faults` at the first such line.
 
     Lines may come in any order and end in LF or CRLF; `#` starts a comment. If an OID is given twice, the last value counts, as in

@@ -106,7 +106,7 @@ class Site:
         self._loop_of = {rack: loop for loop in self.loops.values() for rack in loop.racks}
         self._index_sensors()
         self._ups_order = {ups: number for number, ups in enumerate(self.ups)}
-        # Cooling has the label as well: a unit that is dark with its only feed is told as part of that feed's loss.
+        # Cooling has the label as well: a unit without its only feed is reported as part of that feed's loss.
         cooling = (self.cdus, self.air_units, *plant)
         self._with_feed = frozenset((*self.ups, *self.panels, *self.pdus, *(each for part in cooling for each in part)))
         self._paths: dict[tuple[str, str], FeedPath] = {}

@@ -134,7 +134,7 @@ def _order(arguments: argparse.Namespace) -> int:
 
 
 def _socket(port: int) -> Path:
-    """Where the demo with its page on this port is told what to break."""
+    """Socket over which the demo with its page on this port takes orders to break something."""
     return Path(tempfile.gettempdir()) / f"rackflow-demo-{os.getuid()}-{port}.sock"
 
 

@@ -47,7 +47,7 @@ def gates_of(table: Table | None, point: Point) -> Iterator[Gate]:
 
 
 def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
-    """By column or instance: a value with which rows and points are there, so that the other cells are looked at."""
+    """By column or instance: a value with which the conditions of rows and points hold, so that their cells are read."""
     found: dict[str | None, Code] = {}
     for table, point in profile.all_points():
         for when in conditions_of(table, point):

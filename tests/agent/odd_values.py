@@ -1,4 +1,4 @@
-"""What a device can put into a cell although nobody would: each type that SNMP has, at its ends and beyond."""
+"""Unusual values that a device can send for an object: each SNMP type at and beyond the ends of its range."""
 
 import math
 

@@ -156,7 +156,7 @@ async def running(
     config: AgentConfig, devices: MakePoller, load: Callable[[], AgentConfig] | None = None
 ) -> AsyncIterator[Agent]:
     """An agent that runs during the block and then stops as on SIGTERM."""
-    agent = Agent(config, devices, load)
+    agent = Agent(config, devices, load=load)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(agent.run(), name="agent")
         try:

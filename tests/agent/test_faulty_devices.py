@@ -88,7 +88,7 @@ def latest_is(listener: Listener, name: str, *, up: bool) -> bool:
     return bool(batches) and batches[-1].up is up
 
 
-async def test_a_fault_is_told_by_its_device_and_noticed_by_no_other(mosquitto: Mosquitto) -> None:
+async def test_a_fault_is_reported_by_its_device_and_noticed_by_no_other(mosquitto: Mosquitto) -> None:
     rack = Rack()
     factory = PollerFactory({name: parse_profile(text, f"{name}.yaml") for name, text in PROFILES.items()})
     intervals = dict.fromkeys(("safety", "fast", "normal", "slow", "inventory"), INTERVAL_S)

@@ -1,4 +1,4 @@
-"""The life of one device: what its batches, events and document say of it, over everything that it may do."""
+"""One device from start to end: its batches, events and retained document for everything that a device may do."""
 
 import asyncio
 import contextlib
@@ -218,7 +218,7 @@ async def test_states_under_names_that_always_change_are_not_remembered_for_ever
     assert life.events() == []
 
 
-async def test_down_is_told_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:
+async def test_down_is_reported_once_with_the_third_failure_and_up_once_with_the_first_success() -> None:
     script = ScriptedDevice([NORMAL, *[DeviceTimeout(f"no answer {at}") for at in range(1, 4)], NORMAL])
     script.opens = [IDENTIFIED, DeviceUnreachable("refused"), DeviceUnreachable("refused"), IDENTIFIED]
     async with living(script) as life:
@@ -265,7 +265,7 @@ async def test_a_text_of_any_length_fits_an_event() -> None:
     assert down.text == "x" * 200
 
 
-async def test_each_change_of_a_state_is_told_once_with_what_it_was() -> None:
+async def test_each_change_of_a_state_is_reported_once_with_what_it_was() -> None:
     states: list[dict[str, str]] = [
         {SOURCE: "normal"},
         {SOURCE: "normal"},
@@ -287,7 +287,7 @@ async def test_each_change_of_a_state_is_told_once_with_what_it_was() -> None:
     assert life.course()[:5] == ["up", "up", "up", "state", "up"]
 
 
-async def test_a_change_across_an_outage_is_told() -> None:
+async def test_a_change_across_an_outage_is_reported() -> None:
     lost = DeviceTimeout("no answer")
     script = ScriptedDevice([NORMAL, lost, lost, lost, Readings(states={SOURCE: "battery"})])
     async with living(script) as life:

@@ -1,4 +1,4 @@
-"""Devices by name: a name that nobody answers for delays nobody else, and a device whose address has changed is found again."""
+"""Devices by host name: a name that cannot be resolved delays no other device, and a device whose address has changed is found again."""
 
 import asyncio
 import json

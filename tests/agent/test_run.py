@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -25,6 +23,7 @@ from rackflow.process.broker import Broker
 from rackflow.process.loop_lag import LoopLag
 from tests.agent.running import Devices, MemoryDevice, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.program import Program
 from tests.servers.waiting import eventually
 
 CHARGE = "dcim_ups_battery_charge_ratio"
@@ -71,7 +70,7 @@ async def test_a_poll_that_hangs_ends_at_its_deadline(mosquitto: Mosquitto) -> N
         assert 0.17 < failed.duration_s < 60
 
 
-async def test_a_device_goes_down_and_comes_back_and_each_is_told_once(mosquitto: Mosquitto) -> None:
+async def test_a_device_goes_down_and_comes_back_and_each_is_reported_once(mosquitto: Mosquitto) -> None:
     devices = Devices(ups_1=MemoryDevice())
     async with listening(mosquitto) as listener, running(config_for(mosquitto, "ups-1"), devices) as agent:
         await eventually(lambda: listener.batches("ups-1"), "a poll")
@@ -218,8 +217,8 @@ async def test_it_stops_in_time_without_a_broker(mosquitto: Mosquitto) -> None:
 
 
 @pytest.fixture
-def agent_process(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`rackflow-agent run` as a process of its own, with one device where nobody listens."""
+def agent(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Program]:
+    """`rackflow-agent run` as a process of its own, with one device at a closed port."""
     config = tmp_path / "agent.yaml"
     whole = {
         "agent": "gw-1",
@@ -228,28 +227,24 @@ def agent_process(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[subprocess.P
         "devices": [{"id": "m-1", "protocol": "modbus", "profile": "aalc-rpu", "host": "127.0.0.1", "port": 1}],
     }
     config.write_text(json.dumps(whole), encoding="utf-8")
-    with (tmp_path / "agent.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "agent", "run", str(config)], stderr=log)
-    yield process
-    process.kill()
-    process.wait(60)
+    program = Program("agent", config)
+    program.start()
+    yield program
+    program.kill()
 
 
-async def test_the_will_speaks_for_a_killed_agent(mosquitto: Mosquitto, agent_process: subprocess.Popen[bytes]) -> None:
+async def test_the_will_reports_a_killed_agent_as_offline(mosquitto: Mosquitto, agent: Program) -> None:
     async with listening(mosquitto) as listener:
         await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=60)
         assert listener.batches("m-1")[0].error == "unreachable"
         assert listener.statuses()[-1].status == "online"
-        agent_process.kill()
+        agent.kill()
         await eventually(lambda: listener.statuses()[-1].status == "offline", "the will")
         assert listener.statuses()[-1].epoch == listener.statuses()[0].epoch
 
 
-async def test_a_process_ends_with_status_0_on_sigterm(
-    mosquitto: Mosquitto, agent_process: subprocess.Popen[bytes]
-) -> None:
+async def test_a_process_ends_with_status_0_on_sigterm(mosquitto: Mosquitto, agent: Program) -> None:
     async with listening(mosquitto) as listener:
         await eventually(lambda: listener.batches("m-1"), "a batch", timeout_s=60)
-        agent_process.terminate()
-        assert await asyncio.to_thread(agent_process.wait, 10) == 0
+        await asyncio.to_thread(agent.stop)
         await eventually(lambda: listener.statuses()[-1].status == "offline", "offline")

@@ -232,7 +232,7 @@ def test_a_slow_device_is_left_alone_for_its_own_interval_however_long() -> None
     assert pauses[16] == pytest.approx(0.001 * 2**15)
 
 
-def test_alive_is_told_once_when_a_dead_device_answers() -> None:
+def test_up_is_reported_once_when_a_dead_device_answers() -> None:
     breaker = CircuitBreaker(1.0, lambda: 0.0)
     assert not breaker.succeeded()
     for _ in range(3):

@@ -62,7 +62,7 @@ def test_a_reading_that_is_too_large_alone_is_not_split_further() -> None:
     assert [len(each.values) for each in parts] == [1, 1, 1]
 
 
-def test_a_value_that_json_cannot_say_is_told_before_anything_is_numbered() -> None:
+def test_a_value_that_json_cannot_express_is_rejected_before_anything_is_numbered() -> None:
     whole = poll(3000)
     whole.values["dcim_pdu_outlet_power_watts{outlet=x1}"] = float("nan")
     with pytest.raises(ContractError):

@@ -280,7 +280,7 @@ async def test_an_agent_that_cannot_stop_ends_with_all_messages_on_disk(tmp_path
     async with asyncio.timeout(STOP_WITHIN_S + BUSY_S):
         _, errors = await process.communicate()
     assert process.returncode == EXIT_HUNG
-    assert b"task=poll-d has not ended 2 s after it was told to" in errors
+    assert b"task=poll-d has not ended 2 s after it was cancelled" in errors
     assert b"task poll-d:" in errors
     mosquitto.start()
     assert mosquitto.port == port

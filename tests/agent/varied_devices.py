@@ -147,7 +147,7 @@ def _value_codes(profile: Profile) -> dict[str, SnmpValue]:
 
 
 def _fit(profile: Profile, scalars: dict[str, SnmpValue], cells: dict[str, dict[str, SnmpValue]]) -> None:
-    """Put a good reading where the profile rejects the first one that was tried."""
+    """Replace readings that the profile rejects by others until it accepts one."""
     device = Varied(profile, scalars, cells)
     slots = [slot for part in device.planned().classes.values() for slot in part.slots]
     bad = normalise_answers(slots, device.cells).bad

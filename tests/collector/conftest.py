@@ -20,7 +20,7 @@ class OpenRecords(Protocol):
 
 @pytest.fixture
 def open_records() -> Iterator[OpenRecords]:
-    """Opens records files. A test that does not close one leaves it as a killed collector does.
+    """Opens records files. A file that a test does not close is left in the state in which a killed collector leaves it.
 
     Their connections are closed at the end of the test: Python 3.13 warns of each that is not.
     """

@@ -62,8 +62,8 @@ class Inlet:
             self.tally,
             Senders(self.owners, self.uses, self.clones),
             terms,
-            lambda site, late, _: self.late.append((site, late)),
-            lambda *gone: self.forgotten.append(gone),
+            on_late_batch=lambda site, late, _: self.late.append((site, late)),
+            on_forgotten=lambda *gone: self.forgotten.append(gone),
         )
 
     def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:

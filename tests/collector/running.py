@@ -61,7 +61,7 @@ class Running:
         await eventually(lambda: "broker" not in request(f"{self.url}/readyz").text, "subscribed")
 
     async def fault(self, word: str) -> None:
-        """Wait until it is not ready for a reason that contains a word."""
+        """Wait until it is not ready for a reason that contains this text."""
 
         def named() -> bool:
             answer = request(f"{self.url}/readyz")

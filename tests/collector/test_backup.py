@@ -152,7 +152,7 @@ def test_the_problems_of_the_last_day_are_back_after_a_restore_and_none_of_them_
     path, before = history_files(config.problems_path)
     append_history(path, ended[:2])
     make_backup(config, tmp_path / "backup")
-    # As if the file had given way to another one while it was copied.
+    # As if the file had been replaced by another one while it was copied.
     path.rename(before)
     append_history(path, ended[1:])
     make_backup(config, tmp_path / "second")

@@ -35,7 +35,7 @@ def test_texts_are_found() -> None:
 
 @pytest.mark.parametrize("place", TEXTS)
 def test_an_error_of_a_command_has_a_remedy(place: str) -> None:
-    """`the records have no whole hour of 2026-10` left its reader alone with it."""
+    """A counter-example: `the records have no whole hour of 2026-10` did not say what to do."""
     parts = list(ast.walk(TEXTS[place]))
     said = "".join(each.value for each in parts if isinstance(each, ast.Constant) and isinstance(each.value, str))
     names = {each.id for each in parts if isinstance(each, ast.Name)}

@@ -25,7 +25,7 @@ def resolved(values: Mapping[str, float] | None = None, states: Mapping[str, str
     return resolve(batch(values=values or {}, states=states), SeriesKeys())
 
 
-def test_what_is_usable_is_told_by_its_key_with_its_labels_as_each_format_writes_them() -> None:
+def test_usable_readings_are_written_with_key_and_labels_in_each_format() -> None:
     found = resolved({SUPPLY: 32.0, FLOW: 0.1}, {PUMP: "running"})
     assert [(key, value) for key, _, value in found.values] == [(SUPPLY, 32.0), (FLOW, 0.1)]
     [(key, series, state)] = found.states

@@ -139,10 +139,10 @@ async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_le
             assert (await words.says({"01JD5Z": [(4, 4)]})).ledger != before.ledger
 
 
-async def test_a_broker_that_lost_everything_is_told_again_without_a_new_message(
+async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything_without_a_new_message(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    """And the word of an agent that was retired is taken back."""
+    """And the report to an agent that was retired is withdrawn."""
     async with running(config_for(mosquitto.port, tmp_path)) as one:
         async with publisher(mosquitto.port) as client, listening(mosquitto.port) as words:
             await one.ready()
@@ -168,7 +168,7 @@ async def test_what_a_collector_said_that_is_gone_is_cleared_with_its_agent(
         await until(lambda: words.payloads == [b"old", b""], "cleared", WITHIN_S)
 
 
-async def test_a_broker_that_refuses_the_word_loses_no_messages(tmp_path: Path) -> None:
+async def test_a_broker_that_refuses_the_stored_report_loses_no_messages(tmp_path: Path) -> None:
     """As after an upgrade, with an access list from before."""
     (tmp_path / "acl").write_text("topic read rackflow/v1/#\npattern write rackflow/v1/+/+/batch/+\n", encoding="utf-8")
     broker = Mosquitto(tmp_path / "mosquitto", extra=[f"acl_file {tmp_path / 'acl'}"])
@@ -218,7 +218,7 @@ def entry(seq: int, epoch: str = "01JD5Z") -> Entry:
     return Entry(KEY._replace(epoch=epoch), seq, now_ms(), now_ms())
 
 
-async def test_more_intervals_than_fit_are_all_told_in_turns_and_never_more_than_is_durable(tmp_path: Path) -> None:
+async def test_more_ranges_than_fit_are_reported_in_turns_and_never_more_than_is_durable(tmp_path: Path) -> None:
     link = FakeLink(largest_bytes=1024 + 37 * 20)  # 20 intervals
     async with teller(tmp_path, link) as (ledger, telling):
         numbers = range(1, 400, 2)  # as behind a shared subscription
@@ -240,7 +240,7 @@ async def test_more_intervals_than_fit_are_all_told_in_turns_and_never_more_than
         assert len(link.sent) == said
 
 
-async def test_only_epochs_that_the_agent_may_still_hold_are_told(tmp_path: Path) -> None:
+async def test_only_epochs_that_the_agent_may_still_hold_are_reported(tmp_path: Path) -> None:
     link = FakeLink()
     async with teller(tmp_path, link) as (ledger, telling):
         assert await ledger.record([entry(1, "01JA"), entry(1, "01JB"), entry(1, "01JC")])
@@ -293,7 +293,7 @@ async def test_connections_that_break_at_a_document_double_the_pause_until_one_i
         assert await said_at(40.0, 40.9, 41.1) == [4, 4, 5]
 
 
-async def test_a_document_that_was_refused_is_told_again_although_nothing_has_changed(tmp_path: Path) -> None:
+async def test_a_stored_report_that_was_refused_is_published_again_although_nothing_has_changed(tmp_path: Path) -> None:
     link = FakeLink()
     async with teller(tmp_path, link) as (ledger, telling):
         assert await ledger.record([entry(1)])
@@ -305,8 +305,8 @@ async def test_a_document_that_was_refused_is_told_again_although_nothing_has_ch
         assert [word.durable for word in link.sent] == [{"01JD5Z": [(1, 1)]}] * 2
 
 
-async def test_agents_of_sites_that_this_collector_does_not_read_any_more_are_told_nothing(tmp_path: Path) -> None:
-    """Another collector reads them by now, and its word is the one that counts."""
+async def test_agents_of_sites_that_this_collector_no_longer_reads_get_no_stored_reports(tmp_path: Path) -> None:
+    """Another collector reads them by now, and its reports count."""
     link = FakeLink()
     async with teller(tmp_path, link, frozenset({"cas2"})) as (ledger, telling):
         assert await ledger.record([entry(1)])
@@ -314,7 +314,7 @@ async def test_agents_of_sites_that_this_collector_does_not_read_any_more_are_to
         assert link.sent == []
 
 
-async def test_every_new_connection_is_told_everything_although_nothing_has_changed(tmp_path: Path) -> None:
+async def test_every_new_connection_gets_all_stored_reports_although_nothing_has_changed(tmp_path: Path) -> None:
     """The broker may be another one, or have lost what it retained."""
     link = FakeLink()
     async with teller(tmp_path, link) as (ledger, telling):
@@ -345,7 +345,7 @@ async def test_what_was_said_of_an_agent_is_taken_back_once_when_it_is_retired(t
         assert (len(link.sent), link.cleared) == (1, 1)
 
 
-async def test_what_is_not_on_disk_is_not_told(tmp_path: Path) -> None:
+async def test_messages_that_are_not_on_disk_are_not_reported_as_stored(tmp_path: Path) -> None:
     async with teller(tmp_path, FakeLink()) as (ledger, _):
         assert await ledger.record([entry(1)])
         ledger.ledger.mark_stored(entry(2))  # in memory only
@@ -392,7 +392,7 @@ def test_turns_go_through_every_interval(count: int, most: int) -> None:
     assert seen == set(intervals)
 
 
-def test_a_word_is_small() -> None:
+def test_a_stored_report_is_small() -> None:
     word = Stored(
         agent="gw-3",
         collector="rackflow-collector",

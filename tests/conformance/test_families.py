@@ -89,7 +89,7 @@ def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: li
             assert set(labels) <= set(catalogue()[metric].labels), f"{result.name}: {key}"
 
 
-def test_who_claims_a_recorded_device_has_one(results: list[Result]) -> None:
+def test_a_profile_that_claims_a_recorded_device_has_a_recording(results: list[Result]) -> None:
     others = compared(("dc-power",))
     read = {result.profile for result in [*results, *others] if result.readings.values}
     claimed = {name for name, profile in load_profiles().items() if profile.evidence == "recorded device"}

@@ -39,7 +39,7 @@ def complaint(side: str, config: str, folder: Path) -> str:
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=os.environ, cwd=folder) as process:
         assert process.stderr is not None
         try:
-            return next((line for line in process.stderr if "not connected" in line), "it ended without a word of it")
+            return next((line for line in process.stderr if "not connected" in line), "it ended without naming it")
         finally:
             process.kill()
 
@@ -54,7 +54,7 @@ def complaint(side: str, config: str, folder: Path) -> str:
         ("{host: no-such-host.invalid}", "check the name, and this machine's DNS servers"),
     ],
 )
-def test_who_gets_no_connection_logs_what_to_check(
+def test_a_program_that_gets_no_connection_logs_what_to_check(
     side: str, text: str, broker: str, remedy: str, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     broker = broker.replace("UNUSED", str(free_port())).replace("PORT", str(mosquitto.port))

@@ -19,10 +19,10 @@ from simulator.wire.fleet import Fleet
 from simulator.world import World
 from simulator.world.instruments import Instruments
 from tests.collector.running import config_for, running
-from tests.e2e.agents import agent_process
 from tests.examples.blocks import REPOSITORY, blocks_of
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.waiting import eventually
 from tests.servers.web import request
 
@@ -111,7 +111,7 @@ async def test_addresses_become_a_watched_site_by_the_commands_of_the_tutorial(
 
         named = yaml.safe_load((tmp_path / "collector.yaml").read_text(encoding="utf-8"))["site_file"]
         store: dict[str, object] = {"kind": "file", "path": str(tmp_path / "points")}
-        with agent_process(tmp_path / "agent.yaml", tmp_path):
+        with Program("agent", tmp_path / "agent.yaml", tmp_path).serving():
             async with running(
                 config_for(mosquitto.port, tmp_path, store, site_file=str(tmp_path / named))
             ) as collector:

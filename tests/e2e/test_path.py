@@ -16,10 +16,11 @@ from rackflow.series import parse_series_key
 from simulator.snmp.agent import SnmpDevice
 from tests.collector.running import config_for, running
 from tests.conformance.golden import BOOT, GOLDEN
-from tests.e2e.agents import agent_file, agent_process, snmp_device
+from tests.e2e.agents import agent_file, snmp_device
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.prometheus import Prometheus
 from tests.servers.promql import Sample
 from tests.servers.victoriametrics import VictoriaMetrics
@@ -100,7 +101,7 @@ async def test_recordings_reach_influxdb_victoriametrics_and_prometheus(
             mosquitto.port, tmp_path, to_victoria, client_id="to-victoria", dead_letter=str(tmp_path / "2.jsonl")
         ),
     ]
-    with agent_process(agent_file(tmp_path, mosquitto.port, devices(recorded))):
+    with Program("agent", agent_file(tmp_path, mosquitto.port, devices(recorded))).serving():
         async with running(configs[0]) as collector, running(configs[1]):
             prometheus = await asyncio.to_thread(prometheus_for, [collector.url.removeprefix("http://")])
             assert await all_samples(prometheus.query) == pytest.approx(expected_samples())
@@ -142,7 +143,7 @@ async def test_a_broker_restart_needs_no_human_and_a_dead_device_disturbs_nobody
 ) -> None:
     silent = snmp_device("silent", free_port(), timeout_s=0.4, retries=0)
     config = agent_file(tmp_path, mosquitto.port, [*devices(recorded), silent])
-    with agent_process(config):
+    with Program("agent", config).serving():
         async with running(config_for(mosquitto.port, tmp_path)) as collector:
 
             async def is_up(name: str) -> str:

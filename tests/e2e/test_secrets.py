@@ -236,7 +236,7 @@ async def test_a_carbon_source_that_fails_does_not_show_the_key_in_its_address(
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 500])
-async def test_a_store_that_refuses_is_told_without_the_token(status: int) -> None:
+async def test_a_store_that_refuses_is_reported_without_the_token(status: int) -> None:
     async with serving(status) as url:
         store = InfluxStore(url, "o", "b", CANARY, 2.0)
         with pytest.raises(StoreError) as raised:
@@ -247,7 +247,7 @@ async def test_a_store_that_refuses_is_told_without_the_token(status: int) -> No
 
 
 @pytest.mark.parametrize(("credential", "engine"), [("ro", "gufo"), ("ro", "pysnmp"), ("v3", "pysnmp")])
-async def test_a_device_that_does_not_answer_is_told_without_its_credential(
+async def test_a_device_that_does_not_answer_is_reported_without_its_credential(
     credential: str, engine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = copy.deepcopy(AGENT)
@@ -265,7 +265,7 @@ async def test_a_device_that_does_not_answer_is_told_without_its_credential(
     assert CANARY not in capsys.readouterr().err
 
 
-async def test_a_broker_that_refuses_the_password_is_told_without_it(
+async def test_a_broker_that_refuses_the_password_is_reported_without_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "agent.yaml"

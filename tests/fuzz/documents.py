@@ -20,11 +20,11 @@ from rackflow.catalogue import catalogue
 from tests.collector.derive.campus import CAMPUS, campus
 from tests.collector.documents import PUMP, batch, document, event, status
 from tests.collector.running import topic_of
-from tests.e2e.chaos.site import Process
 from tests.fuzz.answers import Damage
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_thread import leave
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers, request
 
@@ -203,7 +203,7 @@ class Collector:
         }
         file = self._folder / "collector.yaml"
         file.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        self._process = Process("collector", file)
+        self._process = Program("collector", file)
         self._process.start()
         wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready")
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id="fuzzer", protocol=paho.MQTTv5)

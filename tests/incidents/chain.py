@@ -8,9 +8,6 @@ a webhook of ours in each receiver. Devices are simulated in this process, in re
 import asyncio
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,6 +28,7 @@ from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
 from tests.servers.process import Server
+from tests.servers.program import Program
 from tests.servers.prometheus import Prometheus
 from tests.servers.waiting import eventually
 from tests.servers.web import request
@@ -60,33 +58,6 @@ class ShippedPrometheus(Prometheus):
         document = cast("dict[str, dict[str, list[dict[str, str]]]]", request(f"{self.url}/api/v1/targets").json())
         states = [each["health"] for each in document["data"]["activeTargets"]]
         return states == ["up", "up"]
-
-
-@dataclass(slots=True)
-class Program:
-    """`python -m agent run FILE`, or the collector."""
-
-    name: str
-    config: Path
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it; its log is beside its configuration."""
-        with self.config.with_suffix(".log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self.name, "run", str(self.config)],
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def end(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End it and wait for its end. Not running is fine."""
-        process, self.process = self.process, None
-        if process is not None:
-            process.send_signal(how)
-            process.wait(timeout=60)
 
 
 @dataclass(slots=True)
@@ -155,7 +126,7 @@ async def chain(site: str, folder: Path, *, merged: bool = False, warm_s: float 
         agent = Program("agent", _agent(folder, simulation, text, broker.port))
         for program in (collector, agent):
             program.start()
-            stack.callback(program.end)
+            stack.callback(program.kill)
         where = f"127.0.0.1:{collector_port}"
         prometheus = ShippedPrometheus(folder / "prometheus", where, [f"127.0.0.1:{pulled.port}"])
         await _start(prometheus, stack)

@@ -116,7 +116,7 @@ async def mains_of_both_feeds(chain: Chain) -> None:
 
 async def agent_restart(chain: Chain) -> None:
     """Killed and started again."""
-    await asyncio.to_thread(chain.agent.end)
+    await asyncio.to_thread(chain.agent.kill)
     await asyncio.sleep(2.0)
     chain.agent.start()
     await all_observed(chain)
@@ -124,7 +124,7 @@ async def agent_restart(chain: Chain) -> None:
 
 async def agent_death(chain: Chain) -> None:
     """Dead for half a minute."""
-    await asyncio.to_thread(chain.agent.end)
+    await asyncio.to_thread(chain.agent.kill)
     await asyncio.sleep(30.0)
     chain.agent.start()
     await all_observed(chain)
@@ -132,7 +132,7 @@ async def agent_death(chain: Chain) -> None:
 
 async def collector_restart(chain: Chain) -> None:
     """Killed and started again."""
-    await asyncio.to_thread(chain.collector.end)
+    await asyncio.to_thread(chain.collector.kill)
     chain.collector.start()
     await all_observed(chain)
 

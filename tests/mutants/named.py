@@ -74,7 +74,7 @@ def try_breaks(breaks: Sequence[Break], root: Path, pool: Pool) -> bool:
     killed = 0
     ready = [job for entry, job in broken if passes(entry, sound[entry.tests])]
     for job, outcome in pool.run(ready):
-        killed += told(jobs[id(job)], outcome)
+        killed += was_killed(jobs[id(job)], outcome)
     print(f"named: {killed} of {len(breaks)} breaks fail a test")
     return killed == len(breaks)
 
@@ -95,7 +95,7 @@ def passes(entry: Break, unbroken: Outcome) -> bool:
     return False
 
 
-def told(entry: Break, outcome: Outcome) -> bool:
+def was_killed(entry: Break, outcome: Outcome) -> bool:
     match outcome.verdict:
         case "failed":
             print(f"killed    {entry.name} | {outcome.first} | {outcome.seconds:.1f} s", flush=True)

@@ -67,7 +67,7 @@ def test_a_version_whose_reader_has_left_is_no_fault(module: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_ctrl_c_ends_a_command_without_a_word() -> None:
+def test_ctrl_c_ends_a_command_without_output() -> None:
     """A search that is waiting for answers of nobody."""
     # A shell that runs the tests in the background has Ctrl-C ignored by them, and by whom they start.
     words = ["env", "--default-signal=INT", sys.executable, "-m", "agent", "discover", "127.9.0.0/24", "--rate", "5"]
@@ -106,7 +106,7 @@ def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
         (["demo", "fault", "nonsense"], 2, "nonsense"),
     ],
 )
-def test_an_odd_argument_is_told_with_what_is_possible(
+def test_an_invalid_argument_is_reported_with_the_possible_ones(
     words: list[str], status: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:

@@ -69,7 +69,7 @@ def changed(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     "intervals", [[(0, 3)], [(3, 2)], [(1, 3), (3, 4)], [(5, 6), (1, 2)], [(n, n) for n in range(1, 2003, 2)]]
 )
-def test_a_word_with_intervals_that_are_empty_overlapping_unordered_or_too_many_is_refused(
+def test_a_report_with_empty_overlapping_unordered_or_too_many_ranges_is_refused(
     intervals: list[tuple[int, int]],
 ) -> None:
     word = Stored(agent="g", collector="c", ledger="l", time=1, durable={"e": intervals})
@@ -78,7 +78,7 @@ def test_a_word_with_intervals_that_are_empty_overlapping_unordered_or_too_many_
     assert caught.value.reason == "schema"
 
 
-def test_a_collector_speaks_under_its_own_name_only() -> None:
+def test_a_collector_publishes_under_its_own_name_only() -> None:
     word = Stored(agent="g", collector="c", ledger="l", time=1, durable={})
     check_topic(Topic("s", "g", "stored", collector="c"), word)
     for topic in (Topic("s", "g", "stored", collector="d"), Topic("s", "h", "stored", collector="c")):

@@ -115,7 +115,7 @@ def test_outside_the_span_of_the_fit_no_density_is_known(celsius: float) -> None
         ("oil", "known are water, pg10 to pg60"),
     ],
 )
-def test_a_coolant_that_is_not_known_is_told_with_what_to_write_instead(name: str, hint: str) -> None:
+def test_a_coolant_that_is_not_known_is_reported_with_what_to_write_instead(name: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         known_fluid(name)
     assert f"coolant {name!r} is not known; {hint}" in str(caught.value)

@@ -17,7 +17,7 @@ def leave(client: paho.Client) -> None:
 
 
 def take_session(port: int, client_id: str) -> None:
-    """Connect under somebody's name with a clean start, so that the session of that name is gone, and leave."""
+    """Connect with this client id and a clean start, and disconnect, so that the client id's session is deleted."""
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5)
     client.connect("127.0.0.1", port, clean_start=True)
     client.loop_start()

@@ -1,4 +1,4 @@
-"""Free loopback ports for servers that cannot be told to choose their own."""
+"""Free loopback ports for servers that need a fixed port number in their configuration."""
 
 import random
 import socket
@@ -23,7 +23,7 @@ KEPT: Final = 200
 
 
 def free_port() -> int:
-    """A loopback port that nobody holds, for TCP and for UDP, and that no other process of tests on this machine gets from here meanwhile.
+    """A free loopback port for TCP and UDP that no other test process on this machine gets from this function at the same time.
 
     Whoever binds it later must be ready for a clash with others than tests.
     """

@@ -1,4 +1,4 @@
-"""A broker that answers as it is told: reason codes that mosquitto never sends, DISCONNECT for a message, garbage, or hanging up.
+"""A broker whose answers a test chooses: reason codes that mosquitto never sends, DISCONNECT, garbage, or closing the connection.
 
 Only what an MQTT 5 publisher needs: CONNECT, PUBLISH of QoS 1, SUBSCRIBE, PINGREQ and DISCONNECT.
 """

@@ -23,7 +23,7 @@ class Exported:
 
 
 class VictoriaMetrics(Server):
-    """A single node that keeps everything and answers with what it got last."""
+    """A single node that keeps all samples, and whose answers include the newest ones."""
 
     program = "victoria-metrics"
     package = "victoria-metrics"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-# How often a condition is looked at: short beside what is waited for, long beside what a look costs.
+# How often a condition is checked: short compared with the usual wait, long compared with the cost of a check.
 STEP_S = 0.02
 PATIENCE_S = 60.0
 """Ends a test that fails; one that passes never waits so long, and a loaded machine can be ten times slower than a free one."""

@@ -59,7 +59,7 @@ async def test_recordings_and_models_are_served_from_one_process() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_stops_cleanly_when_told_to(number: signal.Signals) -> None:
+def test_it_stops_cleanly_on_request(number: signal.Signals) -> None:
     with running("--port", "0", str(UPS), "--cdu", "0", "--vary", lines=2) as (process, said):
         process.send_signal(number)
         _, err = process.communicate(timeout=60)

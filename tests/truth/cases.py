@@ -35,7 +35,7 @@ class About:
 
 KINDS: Final[Mapping[Kind, About]] = {
     "battery": About("UPS drops its load", 0.05),
-    "claim": About("the same, by the UPS's own word", None, ours=False),
+    "claim": About("the same, by the UPS's own runtime", None, ours=False),
     "pumps": About("chips at 75 degC, pumps stopped", 0.15),
     "primary_flow": About("supply at 45 degC, no facility water", 0.15),
     "heat_rejection": About("supply at 45 degC, heat rejection lost", 0.15),

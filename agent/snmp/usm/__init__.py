@@ -1,7 +1,7 @@
 """The User-based Security Model of SNMPv3, as far as a manager needs it to verify answers (RFC 3414). No I/O.
 
-The SNMP libraries encrypt and decrypt, and `agent/snmp/repair_v3.py` does where a value in an answer cannot be read. What they leave
-out when an answer comes is done here, in front of both of them.
+The SNMP libraries encrypt and decrypt, as does `agent/snmp/repair_v3.py` where a value in an answer cannot be read. This package makes the
+checks that the libraries leave out. An answer passes it before it reaches a library.
 """
 
 from agent.snmp.usm.check import MAC_OCTETS, Refusal, UsmCheck

@@ -2,7 +2,7 @@
 
 At most one datagram is accepted for each request: one with the request's msgID, engine and user, at its security level, whose
 authentication code is right and whose time lies within the window. A Report without authentication is never accepted, because anybody
-can send one; what it says is remembered, so that a wrong key is not told as silence.
+can send one. Its content is remembered for the error message, so that a wrong key is not reported as a silent device.
 
 The one exception is the search for a device's engine id, which cannot be authenticated (RFC 3414, 4). Its result is an offer: an
 engine counts as the device's only after an authentic message.
@@ -30,7 +30,7 @@ from agent.snmp.usm.message import (
 
 MAC_OCTETS: Final = {"md5": 12, "sha1": 12, "sha224": 16, "sha256": 24, "sha384": 32, "sha512": 48}
 """Length of the authentication parameters by digest (RFC 3414, 6.3.1 and 7.3.1; RFC 7860, 4.2.1)."""
-# Engines heard of at once: the device's own, that of its replacement, and forged ones. Each takes a key and a clock, about 300 octets.
+# Engine ids tracked at once: the device's own, that of its replacement, and forged ones. Each takes a key and a clock, about 300 octets.
 MAX_ENGINES: Final = 4
 
 
@@ -58,7 +58,7 @@ TEXTS: Final = {
     Refusal.DIGEST: "an answer whose authentication code is wrong",
     Refusal.TIME: "an answer from outside the time window (a replay, or a device that restarted without counting its boots)",
 }
-"""What is told of a refused answer that carries the number of the outstanding request."""
+"""Words for the error message if a refused answer carries the message number of the outstanding request."""
 
 
 class UsmStats(enum.IntEnum):
@@ -72,7 +72,7 @@ class UsmStats(enum.IntEnum):
     DECRYPTION_ERROR = 6
 
 
-# Only these say that the credential is wrong. The others are told by a device that restarted or was replaced.
+# Only these reports mean that the credential is wrong. A device sends the others after it restarted or was replaced.
 REPORTED: Final = {
     UsmStats.UNSUPPORTED_LEVEL: "it does not support the security level for this user; check `auth` and `priv`",
     UsmStats.UNKNOWN_USER: "it does not know the user; check `user`",
@@ -91,14 +91,14 @@ class UsmCheck:
         self._clocks: dict[bytes, EngineClock] = {}
         self._outstanding: dict[int, Request] = {}
         self._most_outstanding = most_outstanding
-        # Kept when its answer has come: a forged answer may be faster than the device's own, which must still be heard.
+        # Kept after an answer was accepted or refused: a forged answer may arrive before the device's own, which must still be accepted.
         self._discovery_id = -1
         self._reported = 0
         self._refused: Refusal | None = None
         self.offers: list[bytes] = []
         """Engine ids that datagrams offered since the last search for the engine began, without proof; the latest is the last."""
         self.offers_made = 0
-        """How many there were, with repetitions."""
+        """How many such offers there were, repetitions included."""
 
     def sent(self, datagram: bytes) -> None:
         """Note a request. Its answer is expected from now on, and no other. Raises MalformedMessage for what is no request."""

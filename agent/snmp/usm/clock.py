@@ -7,10 +7,9 @@ from agent.snmp.usm.message import MAX_INTEGER
 
 WINDOW_S: Final = 150
 """How much older than expected an answer may be (RFC 3414, 2.2.3)."""
-# RFC 3414 demands that a device counts its boots; some do not, or lose the count, and after a restart their time lies far in the
-# past for ever. After so many seconds in which the engine was heard only with a time like this, in authentic answers to requests
-# with fresh random numbers, it is believed. Whoever wants to abuse this has to keep all real answers away for the whole time, and needs
-# a recorded message whose msgID is that of the request, one of 2^31. Chosen: as long as the window.
+# RFC 3414 requires a device to count its boots. Some do not, or lose the count: after a restart their time seems to lie in the past for
+# ever. If all authentic answers for this many seconds have such a time, it is believed. An attacker would have to suppress all real answers
+# for that long, and to own a recorded message with the msgID of the present request, a random one of 2^31. Chosen: as long as the window.
 BELIEVE_SETBACK_AFTER_S: Final = 150.0
 
 
@@ -26,7 +25,8 @@ class EngineClock:
     def accepts(self, boots: int, time: int, now: float) -> bool:
         """Whether an authentic message with these boots and time is no replay; if so, they are learnt when they are newer."""
         if self.boots == MAX_INTEGER:
-            # Such an engine has to be configured anew (RFC 3414, 2.2.2): it can no longer tell its restarts apart.
+            # RFC 3414, 2.2.2: the counter has reached its maximum, so restarts can no longer be distinguished. The engine has to be
+            # configured anew.
             return False
         expected = self.time + (now - self.at)
         if boots < self.boots or (boots == self.boots and time < expected - WINDOW_S):

@@ -11,7 +11,7 @@ from agent.snmp.seam import SnmpUser
 MAX_CREDENTIALS: Final = 1000
 
 MasterKeys = tuple[bytes | None, bytes | None]
-"""Of authentication and privacy, None where not used."""
+"""Master keys of authentication and of privacy, None where not used."""
 
 
 class UsmKeys:

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 # Devices that are counted by name; those beyond share `OTHERS`. It bounds the agent's batch: 50 devices times 10 reasons are 40 kB.
 MAX_DEVICES: Final = 50
 OTHERS: Final = "others"
-# Between two log lines about one device: whoever sends forgeries must not fill the disk. As for other repeated faults of a device.
+# Least time between two log lines about one device, so that forged datagrams cannot fill the disk. The same as for a device's other
+# repeated faults.
 LOG_EVERY_S: Final = 60.0
 
 
@@ -25,7 +26,7 @@ class RefusedDatagrams:
         self._unlogged: Counter[str] = Counter()
 
     def count_unknown_sender(self, reason: Refusal, now: float) -> None:
-        """Count a datagram from an address that is no device's."""
+        """Count a datagram from an address that belongs to no device."""
         self._named.add(OTHERS)
         self.count(OTHERS, reason, now)
 

@@ -210,7 +210,7 @@ function unitApart(text) {
   return unit && !more.length ? [number, h("span", { class: "unit" }, `\u00a0${unit}`)] : text;
 }
 
-/** The corner of a tile: what is told, what begins, or that some of its devices are not observed. */
+/** The corner of a tile: what is reported, what begins, or that some of its devices are not observed. */
 function markOf(rack, problem, begins) {
   const told = problem ? `${SIGNS[problem]}${CARE[rack.problem.care] ?? ""}` : "";
   if (begins) return h("span", { class: `mark ${begins}`, "aria-hidden": "true" }, told, BEGINS[begins]);

@@ -160,7 +160,7 @@ class MqttClient:
                 async with asyncio.timeout(self.timeout_s):
                     await self._wire.ended()
         except TimeoutError:
-            pass  # the broker does not read: what it was to be told is lost with the connection
+            pass  # the broker does not read: unsent packets are lost with the connection
         finally:
             self._wire.abort("closed from here")
 

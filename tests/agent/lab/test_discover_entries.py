@@ -209,7 +209,7 @@ async def test_a_host_name_is_the_address_it_stands_for(
     assert [(row["status"], row["id"]) for row in json.loads(capfd.readouterr().out)] == [("known", "by-name")]
 
 
-async def test_devices_that_share_a_name_or_a_factory_serial_number_are_told_apart(
+async def test_devices_that_share_a_name_or_a_factory_serial_number_are_distinguished(
     network: Network, path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     await network.add("127.0.0.2", ups(name="apc", serial="SIM1"))

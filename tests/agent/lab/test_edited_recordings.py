@@ -27,7 +27,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_line_that_is_none_is_told_and_the_others_are_read(line: bytes) -> None:
+def test_an_invalid_line_is_reported_and_the_others_are_read(line: bytes) -> None:
     good = RECORDING.read_bytes()
     faults: list[str] = []
     assert parse_snmprec(line + b"\n" + good, "edited", faults) == read_snmprec(RECORDING)

@@ -84,7 +84,7 @@ def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
     assert refusal.code == 2
 
 
-def test_of_garbage_the_beginning_is_shown() -> None:
+def test_the_error_for_garbage_quotes_its_beginning() -> None:
     with pytest.raises(GarbageError, match="sent 1000 bytes") as caught:
         fed(reader(), [b"HTTP/1.1 400 " + b"x" * 987])
     assert repr(b"HTTP/1.1 400 xxxxxxxxxxx") in str(caught.value)
@@ -107,7 +107,7 @@ def test_bits_and_exceptions_and_identifications_are_read() -> None:
     assert other.texts is None, "another encapsulated interface"
 
 
-def test_a_peer_that_sends_without_end_is_told_and_nothing_of_it_is_kept() -> None:
+def test_a_peer_that_sends_without_end_is_reported_and_nothing_of_it_is_kept() -> None:
     found = reader()
     stranger = answer(request(9, 1, 3, 0, 100), *range(100))
     with pytest.raises(GarbageError, match="no answer among them"):
@@ -165,7 +165,7 @@ async def test_gc_pauses_that_comes_unasked_ends_the_connection_before_the_next_
         assert await client.read(1, "holding", 0, 1) == [7]
 
 
-def test_a_running_agents_loop_reads_and_is_told_of_a_connection_that_ends() -> None:
+def test_the_loop_of_a_running_agent_reads_and_notices_the_end_of_a_connection() -> None:
     """An agent runs on uvloop, whose transports are no subclasses of asyncio's."""
 
     async def life() -> None:

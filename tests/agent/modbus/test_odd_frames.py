@@ -89,7 +89,7 @@ async def test_an_answer_under_another_units_number_is_taken_while_its_transacti
             assert await client.read(12, "holding", 0, 2) == [7, 8]
 
 
-async def test_an_answer_of_an_earlier_request_is_not_taken_and_is_told() -> None:
+async def test_an_answer_to_an_earlier_request_is_not_accepted_and_is_reported() -> None:
     async with (
         FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=999)]).serving() as server,
         connected(target_of(server.port)) as client,
@@ -126,7 +126,7 @@ async def test_where_any_number_is_taken_a_late_answer_is_not() -> None:
         assert server.connections == 2
 
 
-async def test_an_answer_without_number_under_another_units_is_told_and_taken_where_the_device_answers_so() -> None:
+async def test_an_unnumbered_answer_of_another_unit_is_reported_and_accepted_only_where_configured() -> None:
     async with FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=0, unit=9)]).serving() as server:
         async with (
             connected(target_of(server.port)) as client,

@@ -105,7 +105,7 @@ def test_changes_are_counted_when_a_value_becomes_refused_or_answers_again_and_a
     assert changes_after(lambda: unit.refusals.answer([A, B])) == 2
 
 
-def test_of_several_that_are_due_the_longest_due_come_first_and_no_more_than_wanted() -> None:
+def test_of_several_due_registers_the_longest_overdue_come_first_and_no_more_than_wanted() -> None:
     unit = Unit()
     for ref, at_s in ((C, 0.0), (A, 1.0), (B, 2.0)):
         unit.now = at_s

@@ -77,7 +77,7 @@ def test_a_short_value_inside_a_long_one_does_not_shorten_the_request() -> None:
     assert (block.address, block.count) == (100, 20)
 
 
-def test_a_field_is_told_by_its_place_in_the_block_and_its_own_word_order() -> None:
+def test_a_field_is_read_at_its_place_in_the_block_in_its_own_word_order() -> None:
     low, plain = wanted("low", 101, "int32", order="little-swapped"), wanted("plain", 98)
     (block,) = coalesce([low, plain], *limits())
     assert block == Block(

@@ -150,7 +150,7 @@ async def test_two_copies_of_a_running_machine_take_names_of_their_own_and_one_h
             assert [each.lease.me for each in (one, copy)] != [name, name]
 
 
-async def test_the_broker_retains_the_holders_word_and_not_the_standbys(tmp_path: Path) -> None:
+async def test_the_broker_retains_the_holders_message_and_not_the_standbys(tmp_path: Path) -> None:
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():

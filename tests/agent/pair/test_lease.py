@@ -29,7 +29,7 @@ def claimed(lease: Lease, at_s: float) -> None:
     assert lease.due(at_s + SETTLE_S)
 
 
-def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_heard() -> None:
+def test_a_free_lease_is_held_after_the_time_in_which_a_holders_message_would_have_come() -> None:
     lease = connected()
     assert not lease.due(3.9)
     claimed(lease, 4.0)
@@ -37,11 +37,11 @@ def test_a_free_lease_is_held_after_the_time_in_which_a_holder_would_have_been_h
 
 
 def test_words_come_each_second_and_three_may_be_lost() -> None:
-    """A claim waits for as long as a word takes at most."""
+    """A claim waits for as long as a message takes at most."""
     assert (RENEW_S, RECEIVE_WITHIN_S, SETTLE_S) == (1.0, 3.5, 1.0)
 
 
-def test_who_was_never_connected_knows_no_holder_claims_nothing_and_is_deaf() -> None:
+def test_a_side_that_was_never_connected_knows_no_holder_and_claims_nothing() -> None:
     lease = Lease("a", EXPIRES_S)
     assert (lease.holder, lease.due(100.0), lease.receives_nothing(100.0)) == ("", False, True)
     lease.received_standby("a", 100.0)
@@ -90,7 +90,7 @@ def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
     assert lease.due(7.9)
 
 
-def test_who_hears_another_claim_after_its_own_stands_by() -> None:
+def test_a_side_that_receives_another_claim_after_its_own_stands_by() -> None:
     lease = connected()
     assert lease.due(4.0)
     lease.received("a", 4.1)
@@ -108,7 +108,7 @@ def test_a_claim_overrules_what_was_said_before_it() -> None:
     assert lease.state == "holding"
 
 
-def test_who_hears_another_holder_stands_by() -> None:
+def test_a_side_that_receives_a_holders_message_stands_by() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.received("b", 6.0)
@@ -116,7 +116,7 @@ def test_who_hears_another_holder_stands_by() -> None:
     assert not lease.is_confirmed(0.0)
 
 
-def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder() -> None:
+def test_a_side_that_comes_back_sends_nothing_before_another_holders_message_would_have_come() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
@@ -124,7 +124,7 @@ def test_who_comes_back_says_nothing_before_it_would_have_heard_another_holder()
     assert lease.due(60.0 + 2 * RENEW_S)
 
 
-def test_who_comes_back_and_finds_its_own_word_goes_on_at_once() -> None:
+def test_a_holder_that_comes_back_and_finds_its_own_message_goes_on_at_once() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(5.0)
@@ -139,7 +139,7 @@ def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed:
     assert lease.is_confirmed(at_s) is is_confirmed
 
 
-def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> None:
+def test_neither_a_new_connection_nor_a_retained_message_is_a_confirmation() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.connected(60.0)
@@ -147,7 +147,7 @@ def test_neither_a_new_connection_nor_a_retained_word_is_a_confirmation() -> Non
     assert not lease.is_confirmed(59.0)
 
 
-def test_who_does_not_hear_itself_claims_nothing_and_knows_that_it_is_deaf() -> None:
+def test_a_side_that_does_not_receive_its_own_messages_claims_nothing_and_reports_it() -> None:
     lease = Lease("a", EXPIRES_S)
     lease.connected(0.0)
     lease.received("b", 0.1, is_retained=True)
@@ -158,7 +158,7 @@ def test_who_does_not_hear_itself_claims_nothing_and_knows_that_it_is_deaf() -> 
     assert lease.due(60.0)
 
 
-def test_a_claim_that_is_not_heard_is_given_up() -> None:
+def test_a_claim_that_is_not_received_back_is_given_up() -> None:
     lease = connected()
     assert lease.due(4.0)
     assert not lease.due(4.0 + RECEIVE_WITHIN_S)
@@ -166,7 +166,7 @@ def test_a_claim_that_is_not_heard_is_given_up() -> None:
     assert not lease.due(60.0)
 
 
-def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_while_it_is_heard() -> None:
+def test_a_standby_does_not_change_the_holder_and_is_counted_while_its_messages_come() -> None:
     lease = connected()
     claimed(lease, 4.0)
     lease.received_standby("b", 6.0)
@@ -177,7 +177,7 @@ def test_a_standby_changes_nothing_about_who_holds_the_lease_and_is_counted_whil
     assert lease.standbys(7.0) == MAX_STANDBYS
 
 
-def test_on_a_new_connection_nobody_is_known_to_stand_by_before_it_is_heard() -> None:
+def test_on_a_new_connection_no_standby_is_known_before_its_message_comes() -> None:
     """It may have gone meanwhile, and an operator must not count on it."""
     lease = connected()
     lease.received_standby("b", 6.0)
@@ -187,14 +187,14 @@ def test_on_a_new_connection_nobody_is_known_to_stand_by_before_it_is_heard() ->
     assert lease.standbys(7.1) == 1
 
 
-def test_who_takes_over_stands_by_no_more() -> None:
+def test_a_side_that_takes_over_no_longer_counts_as_standby() -> None:
     lease = connected()
     lease.received_standby("b", 1.0)
     lease.received("b", 1.5)
     assert lease.standbys(1.6) == 0
 
 
-def test_a_process_of_the_same_name_is_known_by_words_that_this_one_has_not_said() -> None:
+def test_a_process_of_the_same_name_is_recognised_by_messages_that_this_one_has_not_sent() -> None:
     lease = connected()
     for mark in range(SENT_MARKS):
         lease.sent(mark)
@@ -269,7 +269,7 @@ def test_never_two_hold_it_and_in_peace_one_does(
     assert holder.lease.standbys(now_s) == 1
 
 
-def test_who_heard_itself_on_the_connection_before_claims_nothing_until_it_hears_itself_on_this_one() -> None:
+def test_after_a_reconnection_a_side_claims_nothing_until_it_receives_its_own_messages_again() -> None:
     """On the new one it may be allowed to write and not to read."""
     lease = connected()
     lease.connected(5.0)

@@ -104,7 +104,7 @@ async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosqu
         # Whatever the broker had to say comes before what is said now.
         async with aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
             await client.publish("rackflow/v1/t1/other/status", b"{}", qos=1)
-        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last word")
+        await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last message")
         assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
 
 
@@ -121,7 +121,7 @@ async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp
             assert epochs(listener) == [before]
 
 
-async def test_a_standby_takes_over_with_the_configuration_that_it_was_told_to_read_and_names_a_wrong_one(
+async def test_a_standby_takes_over_with_the_reloaded_configuration_and_reports_a_wrong_one(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with listening(mosquitto) as listener:

@@ -371,7 +371,7 @@ tables:
         ("3.0", None),
     ],
 )
-async def test_a_cell_that_says_the_same_in_other_words_or_nothing_changes_nothing(
+async def test_a_cell_with_the_same_meaning_in_another_form_or_without_a_value_changes_nothing(
     client_of: MakeClient, cell: str, value: bytes | None
 ) -> None:
     async with changing(client_of) as device:

@@ -211,7 +211,7 @@ def test_heat_beyond_what_a_unit_can_carry_is_rejected_with_its_reason() -> None
     assert HEAT not in readings.values
 
 
-def test_flow_per_heat_is_told_from_five_hundred_watts_on() -> None:
+def test_flow_per_heat_is_reported_from_five_hundred_watts_on() -> None:
     litre_per_s, kelvin = 0.001, 0.125
     below = cdu({"secondary": "water"}, supply=20.0, back=20.0 + kelvin * 0.95, flow=litre_per_s).values
     above = cdu({"secondary": "water"}, supply=20.0, back=20.0 + kelvin, flow=litre_per_s).values

@@ -59,7 +59,7 @@ async def test_the_next_family_is_tried_where_the_best_one_gives_nothing(
         assert (await poller.poll("fast", 0.0)).values == {"dcim_pdu_input_power_watts": 900.0}
 
 
-async def test_a_device_for_which_no_family_gives_anything_is_told_of_the_best_one(client_of: MakeClient) -> None:
+async def test_for_a_device_that_fits_no_family_the_best_one_is_reported(client_of: MakeClient) -> None:
     async with FaultyAgent(SYSTEM | PROBED).serving() as agent:
         poller = SnmpPoller(Device(id="d", host="h", credential="c"), PROFILES, client_of(target_of(agent.port)))
         with pytest.raises(DeviceDecodeError, match="none of the objects of profile best"):

@@ -153,7 +153,7 @@ FITTED: list[tuple[str, dict[str, SnmpValue], dict[str, float], dict[str, float]
 
 
 @pytest.mark.parametrize(("cells", "mains", "output"), [each[1:] for each in FITTED], ids=[each[0] for each in FITTED])
-async def test_the_lines_that_a_ups_has_are_told_from_both_of_their_ends(
+async def test_the_lines_of_a_ups_are_recognised_from_input_and_output(
     cells: dict[str, SnmpValue], mains: dict[str, float], output: dict[str, float]
 ) -> None:
     bench = Bench("rfc1628-ups", cells)
@@ -164,7 +164,7 @@ async def test_the_lines_that_a_ups_has_are_told_from_both_of_their_ends(
     assert bench.opened == 1
 
 
-async def test_a_line_comes_when_it_first_lives_and_then_stays_through_outages_and_walks() -> None:
+async def test_a_line_appears_when_it_is_first_in_use_and_then_stays_through_outages_and_walks() -> None:
     bench = Bench("rfc1628-ups", lines((0,) * 3, (230, 0, 0)))
     assert volts(await bench.read(), "input") == {"L1": 0.0}
     await bench.read(lines((230,) * 3, (230, 0, 0)))
@@ -180,7 +180,7 @@ async def test_a_line_comes_when_it_first_lives_and_then_stays_through_outages_a
     assert bench.opened == 3
 
 
-async def test_a_line_that_lives_for_one_poll_is_there_from_then_on() -> None:
+async def test_a_line_that_is_in_use_for_one_poll_is_there_from_then_on() -> None:
     bench = Bench("rfc1628-ups", lines((230, 0, 0), (230, 0, 0)))
     await bench.read()
     bench.client.values |= lines((230, 230, 230), (230, 0, 0))
@@ -213,7 +213,7 @@ async def test_lines_of_a_device_that_was_replaced_are_forgotten() -> None:
     assert volts(await bench.read(), "output") == ONE
 
 
-async def test_a_line_whose_load_alone_is_told_has_it_be_it_0() -> None:
+async def test_a_line_of_which_only_the_load_is_reported_has_it_even_if_it_is_0() -> None:
     loads: dict[str, SnmpValue] = {f"{UPS}.4.4.1.5.{line}": load for line, load in ((1, 20), (2, 0), (3, 3))}
     readings = await Bench("rfc1628-ups", lines((230,) * 3, ()) | loads).read()
     found = {key[-3:-1]: value for key, value in readings.values.items() if "output_load_ratio{" in key}

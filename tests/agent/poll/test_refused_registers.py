@@ -170,7 +170,7 @@ async def test_silence_is_not_repeated_where_nobody_asked_for_it() -> None:
         assert len(bench.unit.asked) == 1
 
 
-async def test_a_block_that_is_busy_is_told_so_beside_one_that_answers() -> None:
+async def test_a_block_that_is_busy_is_reported_so_beside_one_that_answers() -> None:
     async with unit_bench(PROFILE, meter(), retries=0) as bench:
         del bench.unit.registers[3], bench.unit.registers[4]
         await bench.poller.open()

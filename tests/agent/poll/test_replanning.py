@@ -134,7 +134,7 @@ async def test_a_device_is_asked_for_its_uptime_once_a_slow_poll_where_it_has_on
 
 
 @pytest.mark.parametrize("raw", [b"nan", b"inf", "1e400", b"9" * 400, -1, 2**32, None, b"two days"])
-async def test_an_uptime_that_is_none_says_nothing_of_the_start(raw: RawValue) -> None:
+async def test_an_invalid_uptime_does_not_change_the_start_time(raw: RawValue) -> None:
     bench = Bench()
     await bench.opened()
     await bench.slow()
@@ -279,7 +279,7 @@ async def test_a_device_that_loses_every_object_of_its_profile_fails_to_be_plann
         await bench.slow()
 
 
-async def test_who_a_device_is_comes_from_the_first_source_that_says_anything() -> None:
+async def test_a_devices_identity_comes_from_the_first_source_with_a_text() -> None:
     bench = Bench()
     bench.client.values |= {f"{ROOT}.8.1": b" \x00\x07", f"{ROOT}.8.2": b" PDU\x00 7 ", f"{ROOT}.8.3": b"x S/N: 12 34"}
     await bench.opened()
@@ -298,7 +298,7 @@ async def test_who_a_device_is_comes_from_the_first_source_that_says_anything() 
         (b"x" * 300, "x" * 255),
     ],
 )
-def test_a_word_of_a_device_is_printable_and_short(value: RawValue, text: str) -> None:
+def test_a_text_of_a_device_is_printable_and_short(value: RawValue, text: str) -> None:
     assert printable(value) == text
 
 

@@ -59,7 +59,7 @@ def test_after_a_silence_a_device_has_run_on_if_its_uptime_has_grown_by_that_tim
         assert uptime.update_after_silence(int((HOUR_S + grown_s) * 100), 600.0) is has_run_on, grown_s
 
 
-def test_what_is_no_uptime_says_nothing() -> None:
+def test_an_invalid_uptime_is_ignored() -> None:
     uptime = Uptime()
     assert not uptime.update_after_silence(100, 1.0), "nothing to compare it with"
     assert [uptime.update(value, 2.0) for value in (None, -1, 2**32, b"soon")] == [None] * 4

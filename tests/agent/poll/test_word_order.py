@@ -115,7 +115,7 @@ async def test_one_number_that_could_be_swapped_is_read_where_no_other_speaks_fo
     assert looked_at > 2  # families whose counters are uint32
 
 
-async def test_the_order_is_told_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_order_is_reported_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
     poller = poller_of("eastron-sdm630", reordered("eastron-sdm630", words_swapped))
     await poller.open()
     for _ in range(3):

@@ -49,7 +49,7 @@ def test_lint_knows_the_profiles_of_its_folder(tmp_path: Path, capsys: pytest.Ca
     assert "another.yaml: ok; 4 points" in capsys.readouterr().out
 
 
-def test_all_files_of_a_folder_are_told_at_once(tmp_path: Path) -> None:
+def test_all_files_of_a_folder_are_reported_at_once(tmp_path: Path) -> None:
     for bad in BAD[:3]:
         bad.written(tmp_path)
     with pytest.raises(ProfileError) as caught:

@@ -58,7 +58,7 @@ def sensors(plan: Plan, metric: str = TEMPERATURE) -> list[str]:
         ({"1": b"a/b", "2": b"a/b", "3": b"a b", "4": b"a b"}, ["a/b", "a/b.2", "a_b", "a_b.4"]),
     ],
 )
-def test_rows_with_equal_names_are_told_apart_by_their_index(names: dict[str, RawValue], labels: list[str]) -> None:
+def test_rows_with_equal_names_are_distinguished_by_their_index(names: dict[str, RawValue], labels: list[str]) -> None:
     plan = planned(names)
     assert sensors(plan) == labels
     assert "duplicate" not in plan.left_out

@@ -63,7 +63,7 @@ def test_the_numbers_beside_those_that_stand_for_not_available_are_measurements(
     assert all(is_measuring(ALIVE_V, each) for each in (32766, 32769, 65531, 65536, 655349, 2147483646, 4294967294))
 
 
-def test_a_line_lives_from_ten_volts_because_it_picks_up_a_little_from_its_neighbours() -> None:
+def test_a_line_is_in_use_from_ten_volts_because_it_picks_up_a_little_from_its_neighbours() -> None:
     assert [is_measuring(LINES_V, each) for each in (1, 9.9, 10, -10, 230)] == [False, False, True, True, True]
 
 
@@ -99,7 +99,7 @@ def marked(
     return {key.removeprefix(f"{begin}."): value for key, value in found.items() if key.startswith(begin)}
 
 
-def test_a_part_that_lives_is_marked_in_its_own_row_only() -> None:
+def test_a_part_in_use_is_marked_in_its_own_row_only() -> None:
     assert marked(f"{{alive: [{V}]}}", {f"{V}.1": 5, f"{V}.2": 0}, ["1", "2"]) == {"1": 1}
 
 

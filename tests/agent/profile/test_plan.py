@@ -78,7 +78,7 @@ def test_of_a_table_of_contacts_smoke_detectors_are_polled_each_second_and_doors
     assert plan.classes["safety"].oids == (f"{values}.1",)
 
 
-def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_told() -> None:
+def test_a_row_whose_label_is_missing_is_left_out_and_a_claimed_series_is_reported() -> None:
     column = "1.3.6.1.4.1.318.1.1.26.6.3.1"
     cells: dict[str, RawValue] = {
         f"{column}.2.1": 1,

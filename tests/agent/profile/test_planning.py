@@ -132,7 +132,7 @@ def test_what_every_device_sends_without_a_reading_is_a_sentinel_beside_those_of
 
 
 @pytest.mark.parametrize(("volts", "denominator"), [(2312, 10), (0, 1), (231, 1)])
-def test_a_device_that_answers_in_whole_units_is_told_from_its_answer(volts: int, denominator: int) -> None:
+def test_a_device_that_answers_in_whole_units_is_recognised_by_its_answer(volts: int, denominator: int) -> None:
     first = f"metric: {VOLTS}, oid: R.1.9, unit: volt"
     tenths = f"{first}, scale: 0.1, when: {{alive: [R.1.9], between: [[501, 6000]]}}"
     whole = f"{first}, when: {{alive: [R.1.9], between: [[501, 6000]], never: true}}"
@@ -209,7 +209,7 @@ def test_the_poll_class_is_the_catalogues_unless_the_point_says_another() -> Non
     assert plan_device(snmp(point % ", poll: slow"), {}, {}, None).classes.keys() == {"slow"}
 
 
-def test_a_series_claimed_twice_is_the_first_ones_and_told_in_whatever_class() -> None:
+def test_a_series_claimed_twice_is_the_first_ones_and_reported_in_whatever_class() -> None:
     profile = snmp(
         tables=table(
             f"metric: {VOLTS}, oid: R.1.9, unit: volt, when: {{column: R.1.4, in: [1]}}",

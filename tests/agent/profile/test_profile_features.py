@@ -172,7 +172,7 @@ async def test_a_sign_that_means_lead_or_lag() -> None:
     assert readings.values == {f"{metric}{{outlet=1}}": 0.95}
 
 
-async def test_a_row_without_a_word_counts_as_does_one_that_lacks_the_cell() -> None:
+async def test_a_row_with_an_empty_cell_counts_as_does_one_without_the_cell() -> None:
     text = TABLE + point(VOLTS, f"unit: volt, when: {{column: {ROOT}.1.4, without: [spare, test]}}")
     readings = await read(text, {"1.9.1": 230, "1.4.1": b"Spare 1", "1.9.2": 231, "1.4.2": b"Rack", "1.9.3": 232})
     assert readings.values == {f"{VOLTS}{{outlet=2}}": 231.0, f"{VOLTS}{{outlet=3}}": 232.0}

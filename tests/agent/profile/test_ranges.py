@@ -234,7 +234,7 @@ def test_codes_become_numbers_and_an_unknown_code_is_rejected() -> None:
         (b"none", "other", None),
     ],
 )
-def test_a_state_comes_from_its_code_or_its_word(raw: RawValue, states: str | None, bad: str | None) -> None:
+def test_a_state_comes_from_its_code_or_its_text(raw: RawValue, states: str | None, bad: str | None) -> None:
     decoder = Decoder("a", states={3: "normal", 5: "battery"}, sentinels=frozenset({-1}))
     if isinstance(raw, bytes) and raw != b"3":
         decoder = Decoder("a", states={3: "normal"}, words={"on line": "normal", "*": "other"})
@@ -254,7 +254,7 @@ def test_a_state_in_one_bit_of_a_register() -> None:
     assert found == {0: "normal", 0b011: "normal", 0b100: "battery", 0b111: "battery"}
 
 
-def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is_told() -> None:
+def test_a_fallback_steps_in_for_every_kind_of_rejection_and_the_first_reason_is_reported() -> None:
     decoders = (Decoder("a", 1, 10, sentinels=frozenset({-1})), Decoder("b"), Decoder("c"))
     slot = slot_of("k", TEMPERATURE, decoders)
     for first in (-1, 9999, None, b"n/a"):

@@ -60,7 +60,7 @@ def test_a_label_of_text_is_one_that_can_be_a_label() -> None:
     assert row(a=b"x" * 90).label(FromColumn(column=A)) == "x" * 64
 
 
-def test_the_users_word_for_a_role_wins() -> None:
+def test_the_users_name_for_a_role_takes_precedence() -> None:
     assert row(role="it").label(FromDevice(device="role", default="other")) == "it"
     assert Row("", {}, None).label(FromIndex(index=1)) is None
 

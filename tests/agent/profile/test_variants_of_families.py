@@ -93,7 +93,7 @@ def numbers() -> list[Number]:
         None,
     ],
 )
-def test_a_word_in_place_of_a_number_is_no_value(numbers: list[Number], word: RawValue) -> None:
+def test_a_text_in_place_of_a_number_is_no_value(numbers: list[Number], word: RawValue) -> None:
     assert [str(each) for each in numbers if each.read(word) is not None] == []
 
 
@@ -185,7 +185,7 @@ def test_a_float_of_volts_is_that_many_volts_or_no_value_whatever_the_family_cou
 
 
 def test_a_code_that_the_mib_does_not_know_is_no_state_and_no_number() -> None:
-    """0 of a TruthValue that is told as 0 and 1, a code that a later firmware has, half of one, a word."""
+    """Codes that are unknown: 0 of a TruthValue that is sent as 0 and 1, one of a later firmware, a fraction, a text."""
     tried, told = 0, []
     for family in SNMP:
         device = healthy(SHIPPED[family].loaded())

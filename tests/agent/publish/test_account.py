@@ -34,7 +34,7 @@ NOW = Account(
         ({"ended": [Numbers(epoch="e1", first=1, last=9)]}, True),
     ],
 )
-def test_collectors_are_told_at_once_what_they_would_count_wrongly_otherwise(
+def test_changes_that_collectors_would_otherwise_count_wrongly_are_published_at_once(
     what: dict[str, list[Numbers]], *, is_important: bool
 ) -> None:
     assert is_important_change(msgspec.structs.replace(NOW, **what), NOW) is is_important
@@ -50,9 +50,9 @@ async def test_what_is_confirmed_while_the_agent_says_goodbye_is_delivered() -> 
             Broker(port=server.port, timeout_s=20),
             "one",
             ("status", b"gone"),
-            confirmed.append,
-            lambda *_: None,
-            lambda _: None,
+            on_confirmed=confirmed.append,
+            on_refused=lambda *_: None,
+            on_received=lambda _: None,
         ) as client,
     ):
         client.send("batch", b"x", 7, retain=False)

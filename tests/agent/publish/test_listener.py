@@ -38,7 +38,7 @@ def report(last: int, topic: str = TOPIC, *, retain: bool = False, agent: str = 
     return Received(topic, encode(Stored(agent=agent, collector="c", ledger="l", time=1, durable=durable)), retain)
 
 
-async def test_a_word_deletes_what_it_names_and_nothing_else() -> None:
+async def test_a_report_deletes_what_it_names_and_nothing_else() -> None:
     outbox, counters = with_messages(3), Counters()
     await confirmed(outbox)
     StoredReportReader("t1", "gw-1", outbox, counters).received(report(2))
@@ -57,7 +57,7 @@ async def test_a_word_deletes_what_it_names_and_nothing_else() -> None:
     ],
     ids=["of another agent", "of another collector", "no topic", "empty document", "no JSON"],
 )
-async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(message: Received) -> None:
+async def test_a_report_that_breaks_the_contract_deletes_nothing_and_is_counted(message: Received) -> None:
     outbox, counters = with_messages(3), Counters()
     await confirmed(outbox)
     listener = StoredReportReader("t1", "gw-1", outbox, counters)
@@ -78,7 +78,7 @@ async def test_words_that_break_the_contract_each_second_are_logged_once_a_minut
     assert len([each for each in caplog.records if "is not used" in each.message]) == 1
 
 
-async def test_an_empty_word_takes_back_what_the_collector_said() -> None:
+async def test_an_empty_report_withdraws_what_the_collector_reported() -> None:
     """It reads this agent's messages no more, so nothing waits for it."""
     outbox = with_messages(1)
     assert outbox.stats().reports_required
@@ -86,7 +86,7 @@ async def test_an_empty_word_takes_back_what_the_collector_said() -> None:
     assert not outbox.stats().reports_required
 
 
-async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_other() -> None:
+async def test_a_stop_waits_for_a_collector_that_has_just_reported_and_for_no_other() -> None:
     outbox = with_messages(2)
     await confirmed(outbox)
     silent = StoredReportReader("t1", "gw-1", outbox, Counters())
@@ -109,7 +109,7 @@ async def test_a_stop_waits_for_a_collector_that_has_just_spoken_and_for_no_othe
     assert outbox.stats().awaiting == 0
 
 
-async def test_a_stop_waits_no_longer_than_it_may_although_the_collector_speaks() -> None:
+async def test_a_stop_waits_no_longer_than_its_limit_although_the_collector_reports() -> None:
     outbox = with_messages(1)
     await confirmed(outbox)
     listener = StoredReportReader("t1", "gw-1", outbox, Counters())
@@ -128,7 +128,7 @@ async def waits(listener: StoredReportReader) -> bool:
     return True
 
 
-async def test_the_first_messages_wait_for_words_only_where_they_may_be_stored_already() -> None:
+async def test_the_first_messages_wait_for_reports_only_if_they_may_be_stored_already() -> None:
     """A collector spoke to an earlier life, and there is something of it in the outbox."""
     assert FIRST_REPORTS_S == 3.0
     spoken_to = StoredReportReader("t1", "gw-1", with_messages(1), Counters())
@@ -139,17 +139,17 @@ async def test_the_first_messages_wait_for_words_only_where_they_may_be_stored_a
     assert not await waits(StoredReportReader("t1", "gw-1", unheard, Counters()))
 
 
-async def test_a_stop_does_not_wait_for_a_collector_whose_last_word_is_only_what_the_broker_retained() -> None:
+async def test_a_stop_does_not_wait_for_a_collector_whose_last_report_is_only_a_retained_one() -> None:
     outbox = with_messages(3)
     await confirmed(outbox)
     listener = StoredReportReader("t1", "gw-1", outbox, Counters())
     listener.received(report(1, retain=True))
-    async with asyncio.timeout(3):  # five seconds from the word of a collector that still speaks
+    async with asyncio.timeout(3):  # five seconds after the report of a collector that still reports
         await listener.wait_until_stored(30.0)
     assert outbox.stats().awaiting == 2
 
 
-async def test_the_retained_words_have_come_when_the_reader_says_so_although_the_broker_sends_them_late() -> None:
+async def test_the_retained_reports_have_come_when_the_reader_says_so_although_the_broker_sends_them_late() -> None:
     """Otherwise an agent that starts would send again what is stored."""
     outbox = with_messages(3)
     await confirmed(outbox)

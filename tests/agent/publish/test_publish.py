@@ -88,7 +88,7 @@ def seqs(listener: Listener) -> list[int]:
     return list(dict.fromkeys(each.seq for each in listener.batches()))
 
 
-async def test_status_documents_and_messages_arrive_in_order_and_the_end_is_told(mosquitto: Mosquitto) -> None:
+async def test_status_documents_and_messages_arrive_in_order_and_the_end_is_reported(mosquitto: Mosquitto) -> None:
     async with listening(mosquitto) as listener:
         async with sending(broker_at(mosquitto)) as sender:
             sender.publisher.set_device_document(
@@ -167,7 +167,7 @@ async def test_a_broken_connection_is_noticed_while_nothing_is_under_way(mosquit
         await eventually(lambda: not sender.counters.connected, "noticed")
 
 
-async def test_wrong_credentials_are_told_once_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_wrong_credentials_are_reported_once_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "agent")
     with Mosquitto(tmp_path / "broker", passwords={"gw": "right"}).serving() as server:
         wrong = broker_at(server, username="gw", password="wrong")
@@ -195,7 +195,12 @@ async def test_a_broker_that_takes_few_at_a_time_gets_them_in_order(tmp_path: Pa
 async def test_one_place_of_those_that_the_broker_allows_is_kept_for_the_farewell(tmp_path: Path) -> None:
     with mosquitto_with(tmp_path, ["max_inflight_messages 5"]) as server:
         connection = Connection(
-            broker_at(server), "one", ("will", b""), lambda _: None, lambda *_: None, lambda _: None
+            broker_at(server),
+            "one",
+            ("will", b""),
+            on_confirmed=lambda _: None,
+            on_refused=lambda *_: None,
+            on_received=lambda _: None,
         )
         async with connection:
             assert connection.window.size == 4
@@ -237,7 +242,7 @@ def test_the_certificate_must_be_for_the_name_of_the_broker_and_not_for_its_addr
                     context.wrap_socket(plain, server_hostname="localhost")
 
 
-async def test_a_broker_whose_name_is_unknown_is_told_as_such() -> None:
+async def test_a_broker_whose_name_is_unknown_is_reported_as_such() -> None:
     async with sending(Broker(host="no-such-host.invalid", timeout_s=2)) as sender:
         await eventually(lambda: "cannot resolve no-such-host.invalid" in (sender.publisher.fault or ""), "its fault")
 

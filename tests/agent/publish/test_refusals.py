@@ -172,7 +172,7 @@ def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() ->
 
 
 @pytest.mark.parametrize("code", [NO_SUBSCRIBERS, QUOTA])
-def test_nobody_who_subscribes_and_a_quota_are_never_the_fault_of_a_message(code: int) -> None:
+def test_missing_subscribers_and_a_quota_are_never_the_fault_of_a_message(code: int) -> None:
     one = refusals()
     for what in range(100, 120):
         assert one.refuse(topic("a"), 5, code, "", 0.0) != "message"
@@ -275,7 +275,7 @@ def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn(
         max_size=300,
     )
 )
-def test_what_is_remembered_is_bounded_and_held_topics_are_told(
+def test_remembered_topics_are_bounded_and_held_ones_are_reported(
     events: list[tuple[str, int, int, bool]],
 ) -> None:
     one = refusals()

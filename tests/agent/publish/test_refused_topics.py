@@ -301,7 +301,7 @@ async def test_nothing_is_sent_while_the_broker_does_not_read() -> None:
     task.cancel()
 
 
-async def test_a_message_of_an_earlier_run_that_is_split_is_numbered_in_this_one_and_told_as_split_in_its_own(
+async def test_a_message_of_an_earlier_run_that_is_split_is_numbered_in_this_one_and_reported_as_split_in_its_own(
     tmp_path: Path,
 ) -> None:
     """An agent that was restarted while its broker was replaced by one that takes less: new numbers under the old epoch would be losses."""

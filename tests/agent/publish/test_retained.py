@@ -61,7 +61,7 @@ async def test_a_removal_that_is_asked_for_twice_is_confirmed_by_the_second_answ
     assert await taken(documents) == [("device/a", b"")]
 
 
-async def test_whoever_waits_for_a_document_gets_the_next_one() -> None:
+async def test_a_request_that_waits_for_a_document_gets_the_next_version() -> None:
     documents = Retained()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         waiting = group.create_task(documents.take(), name="take")

@@ -86,7 +86,7 @@ async def test_a_message_stays_until_a_collector_has_stored_it_also_over_a_resta
     async with listening(mosquitto), collector(mosquitto) as client:
         await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
             sender.put(3)
             await eventually(lambda: sender.outbox.stats().awaiting == 3, "the broker has all of them")
             await client.publish(STORED, report((1, 1), (3, 3)), qos=1, retain=True)
@@ -105,7 +105,7 @@ async def test_an_agent_that_starts_sends_only_what_no_collector_has_stored(
     async with listening(mosquitto) as listener, collector(mosquitto) as client:
         async with on_disk(tmp_path / "outbox.db", "E1") as outbox, sending(broker_at(mosquitto), outbox) as sender:
             await client.publish(STORED, report(), qos=1, retain=True)
-            await eventually(lambda: outbox.stats().reports_required, "the word is heard")
+            await eventually(lambda: outbox.stats().reports_required, "the report has arrived")
             sender.put(5)
             await eventually(lambda: outbox.stats().awaiting == 5, "the broker has all of them")
         # The collector stores while the agent is away.
@@ -126,7 +126,7 @@ async def test_an_agent_that_starts_sends_only_what_no_collector_has_stored(
         (STORED, b'{"schema":2}'),
     ],
 )
-async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
+async def test_a_report_that_breaks_the_contract_deletes_nothing_and_is_counted(
     mosquitto: Mosquitto, topic: str, payload: bytes
 ) -> None:
     async with (
@@ -135,7 +135,7 @@ async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
         sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
     ):
         await client.publish(STORED, report(), qos=1, retain=True)
-        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+        await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
         sender.put(2)
         await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
         for _ in range(2):
@@ -144,21 +144,21 @@ async def test_a_word_that_breaks_the_contract_deletes_nothing_and_is_counted(
         assert sender.outbox.stats().awaiting == 2
 
 
-async def test_a_word_that_is_taken_back_leaves_messages_to_the_broker(mosquitto: Mosquitto) -> None:
+async def test_a_withdrawn_report_leaves_messages_to_the_broker(mosquitto: Mosquitto) -> None:
     async with (
         listening(mosquitto),
         collector(mosquitto) as client,
         sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender,
     ):
         await client.publish(STORED, report(), qos=1, retain=True)
-        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+        await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
         await client.publish(STORED, b"", qos=1, retain=True)
         await eventually(lambda: not sender.outbox.stats().reports_required, "it is taken back")
         sender.put(2)
         await eventually(lambda: sender.outbox.stats().size_bytes == 0, "deleted when the broker had them")
 
 
-async def test_where_the_agent_may_not_read_the_word_it_works_as_without_a_collector(
+async def test_an_agent_that_may_not_read_the_reports_works_as_without_a_collector(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As with an access list from before."""
@@ -186,7 +186,7 @@ async def test_to_a_broker_that_ends_connections_that_subscribe_an_agent_publish
         assert (server.subscriptions, server.connections) == (2, 3)
 
 
-async def test_a_stop_waits_for_the_word_of_a_collector_that_speaks(mosquitto: Mosquitto) -> None:
+async def test_a_stop_waits_for_the_report_of_a_collector_that_sends_reports(mosquitto: Mosquitto) -> None:
     async with (
         listening(mosquitto),
         collector(mosquitto) as client,
@@ -194,7 +194,7 @@ async def test_a_stop_waits_for_the_word_of_a_collector_that_speaks(mosquitto: M
     ):
         await eventually(lambda: sender.counters.connected, "connected")
         await client.publish(STORED, report(), qos=1)
-        await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+        await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
         sender.put(2)
         stopping = asyncio.create_task(sender.publisher.flush(60), name="flush")
         await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
@@ -211,7 +211,7 @@ async def test_a_stop_does_not_wait_for_a_collector_that_is_silent(
     async with listening(mosquitto), collector(mosquitto) as client:
         await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
             sender.put(2)
             await eventually(lambda: sender.outbox.stats().awaiting == 2, "the broker has both")
             monkeypatch.setattr(publisher, "REPORT_WAIT_S", 300.0)  # what it waits for one that speaks
@@ -224,7 +224,7 @@ async def test_a_status_is_not_sent_each_time_that_a_message_is_stored(mosquitto
     async with listening(mosquitto) as listener, collector(mosquitto) as client:
         await client.publish(STORED, report(), qos=1, retain=True)
         async with sending(broker_at(mosquitto), MemoryOutbox("E1", 10_000_000)) as sender:
-            await eventually(lambda: sender.outbox.stats().reports_required, "the word is heard")
+            await eventually(lambda: sender.outbox.stats().reports_required, "the report has arrived")
             sender.put(4)
             await eventually(lambda: sender.outbox.stats().awaiting == 4, "the broker has them")
             sender.publisher.set_account(sender.outbox.stats().account)

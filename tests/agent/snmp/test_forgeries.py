@@ -319,7 +319,9 @@ async def test_a_forged_search_result_does_not_lower_the_level(engine: str, devi
     ("number", "words"),
     [(1, "security level"), (3, "does not know the user"), (5, "authentication key"), (6, "priv_key")],
 )
-async def test_what_reports_said_is_told_at_the_deadline(engine: str, device: Snmpd, number: int, words: str) -> None:
+async def test_the_content_of_reports_is_in_the_error_at_the_deadline(
+    engine: str, device: Snmpd, number: int, words: str
+) -> None:
     """Nobody can say whether the device sent it; it is a hint for people, and no answer."""
     async with scene(engine, device.port, NO_PRIV, timeout_s=LONG_TIMEOUT_S) as stage:
         assert await stage.client.get([OID]) == TRUE

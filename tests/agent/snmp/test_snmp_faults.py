@@ -95,7 +95,7 @@ async def test_too_big_with_absent_objects(client_of: MakeClient) -> None:
 
 
 async def test_answer_cut_to_few_objects(client_of: MakeClient) -> None:
-    """A device that leaves out what does not fit, without a word, is asked for the rest."""
+    """A device that silently leaves out what does not fit is asked for the rest."""
     async with FaultyAgent(table(20)).serving() as agent:
 
         def first_seven(request: Request) -> list[bytes]:

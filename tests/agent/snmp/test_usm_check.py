@@ -131,7 +131,7 @@ def test_a_new_request_ends_the_wait_for_the_one_before() -> None:
         (AUTH | PRIV, {"flags": AUTH}, Refusal.UNENCRYPTED, "an answer without encryption"),
     ],
 )
-def test_an_answer_that_is_not_asked_for_is_refused_by_its_reason_and_told(
+def test_an_unrequested_answer_is_refused_with_its_reason_and_reported(
     request_flags: int, answer: dict[str, object], refusal: Refusal, words: str
 ) -> None:
     private = {"salt": bytes(8), "body": tlv(4, bytes(40))}
@@ -147,7 +147,7 @@ def test_an_answer_that_is_not_asked_for_is_refused_by_its_reason_and_told(
     assert check.complaint() == "", "a new request begins anew"
 
 
-def test_an_answer_from_outside_the_time_window_is_told() -> None:
+def test_an_answer_from_outside_the_time_window_is_reported() -> None:
     check = check_with(REQUEST)
     assert check.received(ANSWER.signed(KEYS), 0.0) is None
     check.sent(replace(REQUEST, msg_id=4712).signed(KEYS))
@@ -166,7 +166,7 @@ def test_an_answer_from_outside_the_time_window_is_told() -> None:
         (6, "it cannot decrypt the request; check `priv` and `priv_key`"),
     ],
 )
-def test_a_report_about_the_credential_is_told_and_one_about_a_restart_is_not(number: int, words: str) -> None:
+def test_a_report_about_the_credential_is_reported_and_one_about_a_restart_is_not(number: int, words: str) -> None:
     """Whoever sends it: a wrong key must not look like a silent device. The numbers are those of usmStats (RFC 3414, 5)."""
     check = check_with(REQUEST)
     told = replace(ANSWER, flags=0, body=report(ENGINE, number))

@@ -110,7 +110,7 @@ async def test_no_engine_is_searched_for_when_it_is_known(shared_snmpd: Snmpd) -
         await client.close()
 
 
-async def test_a_closed_port_is_told_at_the_deadline() -> None:
+async def test_a_closed_port_is_reported_at_the_deadline() -> None:
     """ICMP can be forged, so it does not end the wait: the device may answer yet."""
     client = GufoClient(target_of(free_port(), USER, timeout_s=0.3))
     began = asyncio.get_running_loop().time()

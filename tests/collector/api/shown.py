@@ -54,7 +54,7 @@ class Shown:
         self.figures.put(self.site.id, found, now)
 
     def problem(self, name: str, value: float = 1.0, *, now: float = 100.0, **labels: str) -> None:
-        """A problem holds from now on, and is told at once, whatever its hold time."""
+        """A problem holds from now on, and is reported at once, whatever its hold time."""
         labels = {"site": self.site.id} | labels
         key = name, tuple(sorted(labels.items()))
         unit = "test", name, *sorted(labels.values())

@@ -20,7 +20,7 @@ def begun(shown: Shown, now: float) -> dict[str, Any]:
     return {each["name"]: each for each in found}
 
 
-def test_a_dead_phase_is_seen_at_once_in_its_rack_and_told_after_its_hold() -> None:
+def test_a_dead_phase_is_shown_at_once_in_its_rack_and_reported_after_its_hold() -> None:
     """15 s, in which a meter may only have missed a reading."""
     shown = Shown()
     powered(shown)
@@ -82,7 +82,7 @@ def test_a_rack_says_how_many_of_its_devices_nobody_observes() -> None:
     assert (group["observed"], group["unseen"]) == (False, 1)
 
 
-def test_windows_in_force_are_told_to_who_looks() -> None:
+def test_windows_in_force_are_in_the_documents_of_the_api() -> None:
     """Of this site, and now: one that is over or has not begun silences nothing."""
     now = datetime.fromtimestamp(WALL_S + 101.0, UTC)
     hour = {

@@ -116,7 +116,7 @@ def test_a_suspect_reading_keeps_its_value_and_says_so() -> None:
     assert (reading["quality"], reading["reason"], reading["value"]) == ("suspect", "drifting", 0.0053)
 
 
-def test_its_last_failures_are_told() -> None:
+def test_its_last_failures_are_reported() -> None:
     """Each once, not at every poll that fails for the same reason."""
     shown = Shown()
     powered(shown)

@@ -39,7 +39,7 @@ def test_what_did_not_change_is_no_version() -> None:
     assert part.version == 1
 
 
-def test_who_missed_a_version_gets_the_whole_document() -> None:
+def test_a_client_that_missed_a_version_gets_the_whole_document() -> None:
     """A slow reader is behind, and then right; nothing is queued for it."""
     live = Live()
     (part,) = live.join([FLOOR]) or []

@@ -47,7 +47,7 @@ def test_in_slices_it_is_the_same(before: dict[str, Any], after: dict[str, Any])
 
 
 @given(document=DOCUMENTS)
-def test_of_a_document_that_did_not_change_nothing_is_sent(document: dict[str, Any]) -> None:
+def test_a_document_that_did_not_change_is_not_sent(document: dict[str, Any]) -> None:
     """An empty patch is no event."""
     assert merge_patch(document, document) == {}
 

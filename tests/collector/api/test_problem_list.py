@@ -53,7 +53,7 @@ def left(shown: Shown, now: float) -> Any:  # noqa: ANN401 - JSON
     return problem.get("time_left")
 
 
-def test_what_does_not_hold_any_more_says_so_while_it_is_told_and_has_no_time_left() -> None:
+def test_a_reported_problem_whose_condition_has_ended_says_so_and_has_no_time_left() -> None:
     """A UPS back on mains is told as on battery for another minute; a countdown beside it would be false."""
     shown = Shown()
     powered(shown)

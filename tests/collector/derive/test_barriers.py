@@ -99,7 +99,7 @@ def test_a_site_whose_cycle_fails_shows_nothing_of_the_cycle_before() -> None:
     assert shown(board, "dcim_rack_power_watts")
     device = next(readings.latest.devices_of("t1"))
     device.polls = None  # type: ignore[assignment]  # as a fault of ours would leave it
-    device.life = None
+    device.cached_life_s = None
     kept: list[list[str]] = []
     deriver.cycle("t1", offered(kept), "c")
     found = board.current(0.0)

@@ -57,7 +57,7 @@ def test_nothing_is_left_where_charge_is_no_more_than_what_age_has_taken() -> No
     assert battery.runtime_s(30_000, 0.1) == 0.0
 
 
-def test_without_load_it_lasts_for_a_day_which_is_the_most_that_is_told() -> None:
+def test_without_load_the_autonomy_is_a_day_the_longest_that_is_reported() -> None:
     assert Battery(SHEET).runtime_s(0.0, 0.5) == 86_400.0
     assert Battery(SHEET).runtime_s(-1.0, 0.5) == 86_400.0
     assert Battery(SHEET).runtime_s(1.0, 1.0) == 86_400.0

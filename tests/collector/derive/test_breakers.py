@@ -26,7 +26,7 @@ def felt(
     return found
 
 
-def test_a_phase_at_95_percent_with_dips_is_told_although_no_minute_is_without_a_dip() -> None:
+def test_a_phase_at_95_percent_with_dips_is_reported_although_no_minute_is_without_a_dip() -> None:
     thermal, demand, level = felt(BreakerLoad(C), 1000.0, dip=0.5)
     assert level == pytest.approx(0.95)
     assert 0.8 < demand < 0.95  # type: ignore[operator]

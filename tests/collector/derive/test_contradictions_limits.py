@@ -76,7 +76,7 @@ def test_apparent_power_decides(apparent: float, expected: set[str]) -> None:
     assert found.device == "d"
 
 
-def test_each_phase_is_told_by_itself() -> None:
+def test_each_phase_is_reported_separately() -> None:
     values = {"p1": 900.0, "i1": 5.0, "v1": 200.0, "p2": 9000.0, "i2": 5.0, "v2": 200.0}
     assert names(MeteredSide("output", (L1, L2), ""), values).keys() == {"output_power_L2", "output_current_L2"}
 

@@ -169,7 +169,7 @@ def test_after_a_week_of_silence_a_counter_is_judged_by_the_time_since_it_was_re
     assert (meter.jumps, meter.totals.is_away("x")) == (1, True)
 
 
-def test_of_two_readers_of_one_meter_the_later_one_takes_nothing_away_and_adds_nothing() -> None:
+def test_when_two_agents_read_one_meter_the_later_one_changes_no_energy() -> None:
     """The second one's readings are 20 s old."""
     meter = Metered(shows=lambda at, wh: wh if at % 20 else wh - 40)
     meter.read()
@@ -238,7 +238,7 @@ def test_a_healthy_counter_loses_nothing(
     assert (meter.covered_s, meter.lost_s, meter.jumps) == (near(2 * HOUR_S), 0, 0)
 
 
-def test_a_load_that_fell_before_its_counter_told_of_it_was_used() -> None:
+def test_energy_counts_as_used_if_the_load_fell_before_its_counter_showed_it() -> None:
     """Off after ten minutes; the counter comes every quarter of an hour."""
     meter = Metered(
         power_w=lambda at: LOAD_W if at < 600 else 0.0,

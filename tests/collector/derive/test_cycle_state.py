@@ -121,7 +121,7 @@ def test_stranded_power_is_what_the_weakest_feed_may_carry_for_hours_less_the_pe
     assert (unknown.share, unknown.missing) == (0.0, ("less than a day has been seen",))
 
 
-def test_a_filter_is_told_by_pressure_over_the_square_of_flow() -> None:
+def test_a_clogged_filter_is_recognised_by_pressure_over_the_square_of_flow() -> None:
     readings = Readings(hall())
     flow = "cdu_flow_cubic_meters_per_second{loop=secondary}"
     drop = "cdu_filter_differential_pressure_pascals{filter=1}"

@@ -182,7 +182,7 @@ def test_the_head_holds_emissions_and_the_last_reading_of_each_quantity() -> Non
     assert head.last.keys() == {"facility:meter-ab", "facility:meter-c", "it:meter-it", "contract:pv-roof"}
 
 
-def test_the_grids_factor_is_told_as_measured_or_estimated() -> None:
+def test_the_grids_factor_is_reported_as_measured_or_estimated() -> None:
     measured = Factor(123.0, None, estimated=False, source="f", basis="direct")
     readings = Readings(campus(), Settings(hourly={FIRST_HOUR: measured}))
     name = "grid_carbon_intensity_grams_per_kilowatt_hour"

@@ -96,7 +96,7 @@ def test_an_hour_counts_from_ninety_eight_per_cent_on(covered_s: float, is_whole
 
 
 @pytest.mark.parametrize(("gap_s", "is_spread"), [(900.0, False), (900.5, True)])
-def test_over_a_gap_of_more_than_a_quarter_of_an_hour_energy_is_told_as_spread(gap_s: float, is_spread: bool) -> None:  # noqa: FBT001 - a case
+def test_energy_over_a_gap_of_more_than_a_quarter_of_an_hour_is_marked_as_spread(gap_s: float, is_spread: bool) -> None:  # noqa: FBT001 - a case
     totals = counted((0.0, 0.0), (gap_s, 90.0))
     assert totals.hours[0].spread_s == ({"x": gap_s} if is_spread else {})
     # Only what was spread can be parted by a late reading.
@@ -144,7 +144,7 @@ def test_a_reading_is_late_only_where_a_later_one_is_known() -> None:
     assert not totals.refine("y", 170.0, 100.0)
 
 
-def test_of_gaps_the_last_hundred_are_kept() -> None:
+def test_the_last_hundred_gaps_are_kept() -> None:
     totals = counted(*((at * 1000.0, float(at)) for at in range(102)))
     assert [gap.start for gap in totals.gaps["x"]] == [float(at) for at in range(1, 101)]
 

@@ -86,7 +86,7 @@ def test_two_sites_keep_their_figures_beside_each_other() -> None:
     assert exposed(latest, 1.0) == {}
 
 
-def test_a_known_figure_is_told_with_its_share_and_the_age_of_its_oldest_input() -> None:
+def test_a_known_figure_is_reported_with_its_share_and_the_age_of_its_oldest_input() -> None:
     readings = campus_readings()
     readings.currents("pdu-n1-a", 12.0, 12.0, 12.0, now=104.0)
     power = readings.figures(110.0)["rack_power_watts{rack=n1}"]
@@ -107,7 +107,7 @@ def test_a_known_figure_is_told_with_its_share_and_the_age_of_its_oldest_input()
     ]
 
 
-def test_what_rests_on_less_is_told_by_the_worst_of_its_series() -> None:
+def test_the_quality_of_a_figure_is_that_of_its_worst_series() -> None:
     """One series of several that is unknown makes the figure at that place unknown; the least share and the oldest count."""
     figures = [
         figure

@@ -131,7 +131,7 @@ def test_a_unit_away_from_its_racks_is_judged_by_their_air_too() -> None:
     assert next(each for name, each in found.items() if name.endswith("cdu-1")) == 30 - 15  # not 10, as in its own room
 
 
-def test_a_unit_that_the_site_file_does_not_have_is_judged_by_its_own_word() -> None:
+def test_a_unit_that_the_site_file_does_not_have_is_judged_by_its_own_readings() -> None:
     readings = campus_readings()
     readings.take("cdu-9", cdu_values("cdu-3") | {"cdu_rated_cooling_watts": 18_630.0}, 100.5, device_class="cdu")
     assert readings.values("cdu_cooling_load_ratio", now=102.0)["device=cdu-9"] == 0.5

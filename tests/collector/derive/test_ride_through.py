@@ -166,7 +166,7 @@ def test_heat_at_the_least_that_says_something_is_counted_and_less_is_not() -> N
     assert figures(499.9) == (None, None)
 
 
-def test_nothing_lasts_longer_than_a_day_is_told() -> None:
+def test_no_reported_ride_through_is_longer_than_a_day() -> None:
     huge = campus(("coolant: water, volume_m3: 0.3", "coolant: water, volume_m3: 900"))
     assert times(campus_readings(huge), "primary_flow")["tcs-2"] == 86_400.0
     slow = campus(

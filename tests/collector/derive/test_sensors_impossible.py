@@ -66,7 +66,7 @@ def test_what_is_interrupted_begins_anew_and_what_is_repaired_is_trusted_at_once
     assert unit.distrusted == {}
 
 
-def test_a_flow_meter_that_is_not_read_any_more_is_not_named_by_its_last_word() -> None:
+def test_a_flow_meter_that_is_no_longer_read_is_not_suspected_by_its_last_reading() -> None:
     unit = Unit()
     unit.take(0.0, STANDING)
     for now in seconds(10.0, 90.0):

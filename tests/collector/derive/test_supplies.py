@@ -83,7 +83,7 @@ def test_one_silent_pdu_is_bounded_instead_of_blanking_the_site() -> None:
     assert readings.values("site_survives_feed_loss", now) == {"feed=A": 0.0, "feed=B": 0.0}
 
 
-def test_of_racks_that_nobody_knows_none_is_certainly_lost() -> None:
+def test_unknown_racks_do_not_count_as_certainly_lost() -> None:
     readings = Readings()
     assert readings.values("site_racks_lost_on_feed_loss_at_least") == {"feed=A": 0.0, "feed=B": 0.0}
     assert readings.values("site_racks_unknown_on_feed_loss") == {"feed=A": 2.0, "feed=B": 2.0}

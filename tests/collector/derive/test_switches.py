@@ -70,7 +70,7 @@ def test_a_source_that_the_switch_cannot_use_takes_nothing_over() -> None:
     assert survives["rack=a1,feed=B,phase=L3"] == 1.0  # it is on A already
 
 
-def test_without_a_word_of_the_switch_nothing_is_known() -> None:
+def test_without_a_reading_of_the_switch_nothing_is_known() -> None:
     readings = loaded(switched(alone=True))
     readings.take("ats-1", {}, now=140.0, device_class="ats")
     readings.currents("pdu-a1-s", 8.0, now=140.0)

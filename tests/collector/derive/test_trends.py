@@ -10,7 +10,7 @@ DAY_S = 86_400.0
 YEAR_S = 365 * DAY_S
 
 
-def test_a_mean_is_told_when_its_period_has_ended() -> None:
+def test_a_mean_is_reported_when_its_period_has_ended() -> None:
     mean = PeriodMean(300.0)
     assert [mean.add(value, at) for at, value in ((0.0, 1.0), (299.0, 4.0))] == [None, None]
     assert mean.add(10.0, 300.0) == 2.5
@@ -65,7 +65,7 @@ def test_the_time_left_is_worked_out_once_an_hour_and_not_in_every_cycle() -> No
     assert left_h == {601.0}
 
 
-def test_of_a_new_filter_nothing_is_told_until_it_was_seen_for_a_day() -> None:
+def test_a_new_filter_is_not_judged_until_it_was_observed_for_a_day() -> None:
     clogging = Clogging()
     for at in range(30):
         clogging.add(1.0 + at / 100, at * HOUR_S, at * HOUR_S)
@@ -86,7 +86,7 @@ def test_of_a_new_filter_nothing_is_told_until_it_was_seen_for_a_day() -> None:
         ([10.0 if at % 2 else 10.001 for at in range(50)], 8760),
     ],
 )
-def test_the_time_left_is_told_by_the_line_of_what_was_seen(resistances: list[float], left_h: float) -> None:
+def test_the_time_left_follows_from_a_line_through_the_observed_levels(resistances: list[float], left_h: float) -> None:
     assert clogged(*resistances, start_h=1000).time_to_limit_s() == pytest.approx(left_h * HOUR_S, abs=1e-3)
 
 

@@ -36,7 +36,7 @@ class TlsFront(InfluxFront):
         return answers(f"http://127.0.0.1:{self.port}/health", 400)
 
 
-async def test_a_tls_port_spoken_to_in_plain_http_buries_nothing_and_all_is_stored_once_it_works(
+async def test_no_point_is_given_up_because_of_a_tls_port_that_gets_plain_http(
     mosquitto: Mosquitto, influxdb: InfluxDB, tmp_path: Path
 ) -> None:
     """Also the very first messages of a collector, before the store has accepted any point."""

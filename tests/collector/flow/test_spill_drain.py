@@ -151,7 +151,7 @@ async def test_nothing_leaves_the_disk_before_the_ledger_has_it(tmp_path: Path) 
         assert one.stored() == (2, {})
 
 
-async def test_who_is_stopped_before_the_ledger_has_it_leaves_it_on_disk(tmp_path: Path) -> None:
+async def test_a_drain_that_is_stopped_before_the_ledger_is_written_leaves_the_message_on_disk(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         assert await one.spill.add([delivery(1)])
         with ledger_locked(one.ledger.path):

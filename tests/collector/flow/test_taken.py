@@ -72,7 +72,7 @@ def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inle
     assert inlet.failures() == {}
 
 
-def test_backfill_is_stored_counted_and_told_to_whoever_keeps_energy_and_is_not_shown(inlet: Inlet) -> None:
+def test_backfill_is_stored_counted_and_passed_to_the_energy_records_and_is_not_shown(inlet: Inlet) -> None:
     old = msgspec.structs.replace(BATCH, time=wall_ms(-3600.0))
     taken = inlet.takes_document(old)
     assert all(line.endswith(f" {old.time}") for line in taken.lines)
@@ -114,7 +114,7 @@ def test_who_gets_a_part_of_the_messages_stores_it_and_shows_nothing(tmp_path: P
     assert inlet.failures() == {}
 
 
-def test_the_time_that_messages_take_is_told_and_never_negative(inlet: Inlet) -> None:
+def test_the_delay_of_messages_is_reported_and_never_negative(inlet: Inlet) -> None:
     for late_s in (2.0, -5.0):
         inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
     assert inlet.tally.latency.total == pytest.approx(2.0)
@@ -129,7 +129,7 @@ def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
     assert inlet.failures() == {"decode": 200}
 
 
-def test_a_message_from_disk_is_stored_again_and_heard_by_nobody_else(inlet: Inlet) -> None:
+def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_again(inlet: Inlet) -> None:
     """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
     payload = encode(msgspec.structs.replace(BATCH, time=5))
     delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)

@@ -171,7 +171,9 @@ async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(
     assert one.counted == []
 
 
-async def test_while_the_store_is_away_what_is_kept_is_acknowledged_and_told_as_waiting(tmp_path: Path) -> None:
+async def test_while_the_store_is_away_messages_on_disk_are_acknowledged_and_reported_as_waiting(
+    tmp_path: Path,
+) -> None:
     """Messages without points need no disk of their own."""
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
     async with rig(tmp_path, store=away, keeps=True) as one:

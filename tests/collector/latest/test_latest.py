@@ -109,7 +109,7 @@ def test_order_of_arrival_does_not_matter(order: list[float]) -> None:
 
 
 def test_after_the_clock_is_set_back_the_next_reading_is_shown_at_once() -> None:
-    """Numbers order the messages of one life, not its clock; what is late with a lower number stays behind."""
+    """Messages of one epoch are ordered by number, not by its clock; a late message with a lower number stays behind."""
     latest = Latest(100)
     apply(latest, at(20.0, value=1.0, seq=1))
     apply(latest, at(1.0, value=2.0, seq=3), 1.0)
@@ -121,7 +121,7 @@ def test_after_the_clock_is_set_back_the_next_reading_is_shown_at_once() -> None
 
 
 def test_a_time_ahead_of_the_clock_counts_as_the_time_of_receipt() -> None:
-    """Else a reading from the year 2262 would be shown as current whatever another life of the agent reads after it."""
+    """Else a reading from the year 2262 would be shown as current whatever another epoch of the agent reads after it."""
     latest = Latest(100)
     apply(latest, at(7e9, value=1.0, epoch="old"))
     assert values(latest, 0.0)["dcim_device_last_success_timestamp_seconds"] == repr(WALL_S)
@@ -131,8 +131,8 @@ def test_a_time_ahead_of_the_clock_counts_as_the_time_of_receipt() -> None:
 
 
 @pytest.mark.parametrize("says_hello", [True, False])
-def test_a_new_life_whose_clock_is_behind_is_shown_once_it_has_said_hello(says_hello: bool) -> None:  # noqa: FBT001
-    """Without a word from either life time decides, until the old reading expires; the old life does not come back."""
+def test_a_new_epoch_whose_clock_is_behind_is_shown_once_its_status_has_come(says_hello: bool) -> None:  # noqa: FBT001
+    """Without a status of either process, time decides, until the old reading expires; readings of the old process do not come back."""
     latest = Latest(100)
     apply(latest, at(0.0, value=1.0, epoch="old"))
     if says_hello:
@@ -159,7 +159,7 @@ def test_failed_poll_is_down_at_once_and_keeps_what_still_holds() -> None:
 
 
 def test_devices_of_a_dead_agent_are_not_observed() -> None:
-    """At once, with its last will; an earlier life's will is nobody's."""
+    """At once, with its last will; the will of an earlier epoch is ignored."""
     latest = Latest(100)
     apply(latest, at(0.0))
     assert latest.apply_status(status("cdu-07", epoch="e"), NOW_S)

@@ -46,7 +46,7 @@ def test_of_an_agent_that_goes_only_its_own_devices_are_unknown_and_none_is_forg
     assert up(latest, 1.0) == {"cas1/a gw-3": "1", "cas1/x gw-4": "1", "cas2/a gw-3": "1"}
 
 
-def test_the_will_of_an_earlier_life_says_nothing_of_the_present_one() -> None:
+def test_the_will_of_an_earlier_epoch_does_not_change_the_present_one() -> None:
     """A broker may deliver it after the hello; without a hello before, it is all there is to believe."""
     latest = Latest(1000)
     agent = Agent(latest, epoch="new")
@@ -178,7 +178,7 @@ def test_what_an_agent_says_of_itself_expires_like_any_reading() -> None:
     ("interval_s", "life_s"),
     [(0.5, 30.0), (10.0, 30.0), (10.1, 30.3), (60.0, 180.0), (201_600.0, 604_800.0), (1e9, 604_800.0)],
 )
-def test_a_reading_lives_for_three_intervals_at_least_half_a_minute_at_most_a_week(
+def test_a_reading_is_current_for_three_intervals_at_least_half_a_minute_at_most_a_week(
     interval_s: float, life_s: float
 ) -> None:
     assert shelf_life_s(interval_s) == pytest.approx(life_s)

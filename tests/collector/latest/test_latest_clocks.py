@@ -78,8 +78,8 @@ def test_a_clock_that_is_set_right_is_believed_with_the_next_message() -> None:
     assert shown(latest, 21.0) == {"cas1/cdu-07": "35.0"}
 
 
-def test_a_new_life_whose_clock_is_off_by_another_time_is_judged_anew() -> None:
-    """Its numbers begin at 1, below those of the life before."""
+def test_the_clock_of_a_new_epoch_is_judged_anew() -> None:
+    """Its numbers begin at 1, below those of the epoch before."""
     latest = Latest(1000)
     agent = Agent(latest, clock_s=-HOUR_S)
     for n in range(40):
@@ -120,7 +120,7 @@ def test_the_clock_offset_forgets_after_two_windows_of_five_minutes() -> None:
     assert samples(latest, 600.0)[series] == "1.0"
 
 
-def test_numbers_order_the_readings_of_one_life_and_not_the_order_of_arrival() -> None:
+def test_readings_of_one_epoch_are_ordered_by_number_and_not_by_arrival() -> None:
     """A late message of a poll class neither shows its value nor makes the device look fresh."""
     latest = Latest(1000)
     agent = Agent(latest)
@@ -134,7 +134,7 @@ def test_numbers_order_the_readings_of_one_life_and_not_the_order_of_arrival() -
     assert shown(latest, 30.0) == {}
 
 
-def test_a_number_higher_than_a_later_time_wins_within_a_life() -> None:
+def test_within_an_epoch_a_higher_number_takes_precedence_over_a_later_time() -> None:
     latest = Latest(1000)
     agent = Agent(latest)
     agent.polls(10.0, 1.0)

@@ -56,7 +56,7 @@ def test_without_the_broker_every_device_is_unknown_for_one_cause() -> None:
     assert causes(latest, 11.0, "gw-4") == {"starting": 1, "agent_up": 1}
 
 
-def test_who_is_not_heard_while_the_collector_is_behind_is_not_called_silent() -> None:
+def test_an_agent_without_messages_while_the_collector_is_behind_is_not_called_silent() -> None:
     """What they said may wait at the broker. Each device gets one shelf life from the last sign of it, then its silence counts."""
     latest = connected()
     agent = Agent(latest)
@@ -157,7 +157,7 @@ def test_an_agent_that_is_back_is_believed_when_it_has_polled_again_and_nothing_
     assert (up(latest, 6.0), causes(latest, 6.0)) == ({"cas1/a gw-3": "1"}, {"agent_up": 1})
 
 
-def test_a_restart_without_a_will_voids_the_old_words_too_unless_the_new_ones_came_first() -> None:
+def test_a_restart_without_a_will_voids_old_messages_too_unless_new_ones_came_first() -> None:
     latest = connected()
     agent, restarted = Agent(latest), Agent(latest, epoch="f")
     latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
@@ -171,7 +171,7 @@ def test_a_restart_without_a_will_voids_the_old_words_too_unless_the_new_ones_ca
     assert up(latest, 32.0) == {"cas1/a gw-3": "?", "cas1/b gw-3": "1"}
 
 
-def test_a_message_that_overtakes_the_end_of_its_agent_is_not_its_present_word() -> None:
+def test_a_message_that_overtakes_the_end_of_its_agent_does_not_count_as_current() -> None:
     """Behind a shared subscription a batch may come after the will of its agent."""
     latest = connected()
     agent = Agent(latest)

@@ -148,7 +148,7 @@ def test_a_ledger_that_came_later_knows_from_where_on() -> None:
 
 
 def test_an_epoch_that_ended_with_all_of_it_lost() -> None:
-    """The last number is the agent's word; a new life says what it still holds of the one before."""
+    """The agent states its last number; a new epoch states what it still holds of the one before."""
     ledger = ledger_of([1, 2, 3])
     after = EpochKey("cas1", "gw-3", NEXT)
     ended = Numbers(epoch=EPOCH, first=1, last=10)
@@ -160,7 +160,7 @@ def test_an_epoch_that_ended_with_all_of_it_lost() -> None:
     assert sums(ledger).missing_messages == 7
 
 
-def test_an_earlier_life_says_nothing_of_a_later_one() -> None:
+def test_an_earlier_epoch_states_nothing_about_a_later_one() -> None:
     """Two agents with one name: each speaks for itself."""
     ledger = ledger_of([1, 4])
     after = EpochKey("cas1", "gw-3", NEXT)
@@ -179,7 +179,7 @@ def test_old_epochs_are_forgotten(age_ms: int) -> None:
     assert ledger.forget(2000 + age_ms) == [EpochKey("cas1", "gw-3", OLD), KEY][: 1 + age_ms]
 
 
-def test_an_agent_of_many_lives_gives_up_its_own_and_one_too_many_is_refused() -> None:
+def test_an_agent_with_many_epochs_loses_its_own_oldest_and_an_agent_too_many_is_refused() -> None:
     """Nobody else's account is touched, however many names and epochs somebody makes up."""
     ledger = Ledger(0, max_epochs=5, max_per_agent=3)
     other = EpochKey("cas1", "other", "01")

@@ -85,7 +85,7 @@ def test_numbers_at_the_edges_of_chunks_belong_to_their_own() -> None:
         ([(1, 1, "full"), (10, 10, "full")], {}, [(2, 9)]),
     ],
 )
-def test_of_what_the_agent_dropped_counts_what_is_a_gap(
+def test_of_the_agents_drops_only_numbers_that_did_not_arrive_count(
     dropped: Dropped, counted: dict[str, int], missing: list[tuple[int, int]]
 ) -> None:
     """Numbers 1 and 10 are stored; what was said to be dropped and came all the same is stored."""
@@ -112,7 +112,7 @@ def test_what_the_agent_still_has_is_in_flight_and_reaches_to_the_last_where_ope
     assert (found.in_flight, runs(found.missing), found.produced) == (in_flight, missing, produced)
 
 
-def test_the_last_number_of_an_ended_life_is_the_agents_word() -> None:
+def test_the_last_number_of_an_ended_epoch_is_the_one_that_the_agent_states() -> None:
     found = account_of(book(ended=5), [chunk(stored=[1, 3])])
     assert (found.produced, runs(found.missing)) == (5, [(2, 2), (4, 5)])
 
@@ -151,18 +151,18 @@ def test_without_a_message_the_last_number_said_is_what_there_is(
     assert (runs(found.missing), found.produced) == (missing, len(missing))
 
 
-def test_a_life_of_which_no_message_came_has_nothing_missing() -> None:
+def test_an_epoch_without_any_message_has_nothing_missing() -> None:
     found = account_of(book(0, undelivered=[(5, 9)], dropped=[(1, 4, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped, found.missing) == (0, 0, Counter(), [])
 
 
-def test_a_life_known_from_its_first_number_of_which_no_message_came_is_missing_or_accounted_for() -> None:
+def test_an_epoch_known_from_its_first_number_without_any_message_is_missing_or_accounted_for() -> None:
     found = account_of(book(1, undelivered=[(5, 9)], dropped=[(2, 3, "full")], ended=9), [])
     assert (found.produced, found.in_flight, found.dropped) == (9, 5, Counter(full=2))
     assert runs(found.missing) == [(1, 1), (4, 4)]
 
 
-def test_what_is_told_beside_the_sums() -> None:
+def test_the_account_lists_drops_and_gaps_beside_the_sums() -> None:
     found = account_of(book(duplicates=7), [chunk(stored=[1])])
     assert (found.key, found.seen_ms, found.duplicates) == (KEY, 20, 7)
 
@@ -183,7 +183,7 @@ def test_what_is_told_beside_the_sums() -> None:
         ([full(0, 1, times=(9, 9)), chunk(2, [1025], times=(5, 6))], (513, 1024, 5, 9)),
     ],
 )
-def test_a_gap_is_told_with_the_times_of_what_is_around_it(
+def test_a_gap_is_reported_with_the_times_of_what_is_around_it(
     chunks: list[Chunk], missing: tuple[int, int, int, int]
 ) -> None:
     """Those of the chunk it lies in, else those of its neighbours; earlier first, also where a clock was set back."""
@@ -236,7 +236,7 @@ def test_what_one_collector_has_stored_is_neither_dead_nor_waiting_at_another() 
     assert account_of(*one).stored == 2
 
 
-def test_of_two_books_the_newer_says_what_the_agent_has_and_both_say_what_is_over() -> None:
+def test_of_two_ledgers_the_newer_decides_what_is_undelivered_and_both_what_was_dropped() -> None:
     """What is below the first number that both know may have gone to the other one before it kept a ledger."""
     older = book(3, born_ms=5, seen_ms=8, ended=7, undelivered=[(2, 0)], dropped=[(7, 7, "full"), (1, 2, "full")])
     newer = book(1, born_ms=6, seen_ms=9, ended=4, undelivered=[(5, 0)], dropped=[(1, 2, "full"), (3, 4, "expired")])

@@ -58,7 +58,7 @@ async def test_what_was_entered_is_there_after_a_restart_and_is_not_fresh_again(
     ledger.close()
 
 
-async def test_what_a_new_life_says_of_an_earlier_one_is_told_at_once(tmp_path: Path) -> None:
+async def test_what_a_new_epoch_states_about_an_earlier_one_is_reported_at_once(tmp_path: Path) -> None:
     """And what could not be read is told later."""
     ledger = opened(tmp_path)
     watch = LedgerWatch(ledger)
@@ -78,20 +78,20 @@ async def test_what_a_new_life_says_of_an_earlier_one_is_told_at_once(tmp_path: 
     ledger.close()
 
 
-async def test_lives_that_are_forgotten_leave_the_order_of_others_over_a_restart(tmp_path: Path) -> None:
-    """A life that is heard of later comes behind those that are there."""
+async def test_epochs_that_are_forgotten_leave_the_order_of_others_over_a_restart(tmp_path: Path) -> None:
+    """An epoch that is first seen later comes behind those that are there."""
     now_s, wall_ms = 0.0, int(WALL_S * 1000)
     ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: WALL_S + now_s)
-    lives = [KEY._replace(epoch=f"01JD5{letter}") for letter in "ABCDEF"]
-    for at, key in enumerate(lives[:5]):
+    epochs = [KEY._replace(epoch=f"01JD5{letter}") for letter in "ABCDEF"]
+    for at, key in enumerate(epochs[:5]):
         assert await ledger.record([Entry(key, 1, 1, 1 if at < 3 else wall_ms)])
     await ledger.sweep(now_s)
     now_s = STEADY_S
     await ledger.sweep(now_s)
-    assert await ledger.record([Entry(lives[5], 1, 1, wall_ms)])
+    assert await ledger.record([Entry(epochs[5], 1, 1, wall_ms)])
     ledger.close()
     ledger = opened(tmp_path)
-    assert list(ledger.ledger.epochs) == lives[3:]
+    assert list(ledger.ledger.epochs) == epochs[3:]
     ledger.close()
 
 
@@ -230,7 +230,7 @@ async def test_a_clock_that_jumps_ahead_forgets_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("days", "is_known"), [(400, True), (400 + 1 / 86_400_000, False)])
-async def test_a_life_is_forgotten_when_it_was_silent_for_longer_than_the_days(
+async def test_an_epoch_is_forgotten_when_it_was_silent_for_longer_than_the_days(
     tmp_path: Path, days: float, *, is_known: bool
 ) -> None:
     now_s = 0.0

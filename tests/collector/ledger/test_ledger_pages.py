@@ -30,7 +30,7 @@ def entry(seq: int, key: EpochKey = KEY, dead: str = "") -> Entry:
     return Entry(key, seq, WALL_MS + seq, WALL_MS + seq, dead)
 
 
-async def test_all_that_is_known_of_a_life_is_there_after_a_restart(tmp_path: Path) -> None:
+async def test_all_that_is_known_of_an_epoch_is_there_after_a_restart(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     account = Account(
         kind="disk",
@@ -96,7 +96,7 @@ async def test_while_the_commit_is_held_up_entering_waits_and_then_it_is_on_disk
     ledger.close()
 
 
-async def test_who_is_stopped_is_told_that_it_is_not_on_disk(tmp_path: Path) -> None:
+async def test_a_call_that_is_stopped_returns_that_nothing_is_on_disk(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     with ledger_locked(ledger.path):
         ledger.stop()
@@ -133,7 +133,7 @@ def book_of(agent: str, seen_ms: int, ended: int = 10) -> tuple[EpochRecord, lis
     return EpochRecord(KEY._replace(agent=agent), 1, 1, seen_ms, ended=ended), [Chunk(0, *times, stored=0b100111)]
 
 
-def test_what_was_heard_of_since_is_told_and_what_is_missing_since() -> None:
+def test_epochs_seen_since_a_time_are_reported_with_what_is_missing_since_then() -> None:
     found = accounts([page("x", book_of("b", 1000), book_of("a", 2000))], since=1000)
     assert [sums.key.agent for sums in found] == ["a", "b"]
     assert [sums.key.agent for sums in accounts([page("x", book_of("b", 1000), book_of("a", 2000))], 1001)] == ["a"]
@@ -151,7 +151,7 @@ def test_a_moment_is_a_time_ago_or_a_date() -> None:
         since_ms("soon", 0)
 
 
-def test_the_table_tells_each_life_and_the_whole() -> None:
+def test_the_table_has_each_epoch_and_the_total() -> None:
     found = accounts([page("x", book_of("a", 5), (EpochRecord(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
     text = as_table(found).splitlines()
     assert text[1].split() == ["cas1/a", "01JD5Z", "10", "4", "0", "0", "0", "6"]
@@ -161,7 +161,7 @@ def test_the_table_tells_each_life_and_the_whole() -> None:
     assert '"missing": 6' in as_json(found)
 
 
-async def test_the_watch_adds_up_the_lives_of_each_agent_and_forgets_who_is_gone(tmp_path: Path) -> None:
+async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_agents(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     watch = LedgerWatch(ledger)
     later, other = KEY._replace(epoch="01JD6A"), KEY._replace(agent="gw-4")

@@ -239,7 +239,7 @@ DIPS: dict[str, Example] = {
     ),
 }
 
-# Values at the threshold or beside it, and what must not be mistaken for an incident. Nothing at all may be told.
+# Values at the threshold or beside it, and what must not be mistaken for an incident. Nothing at all may be reported.
 NEAR_MISSES: dict[str, Example] = {
     "a feed of which half is dark may have lost a network switch": Example(
         feeds(2, 2), ("DcimDeviceUnreachable", "DcimDeviceUnreachable")

@@ -16,7 +16,7 @@ STEP_S = 15
 CHANGE_STEP = 20
 """When what changes does so."""
 STEPS = CHANGE_STEP + 3 * 3600 // 2 // STEP_S
-"""90 minutes after the change: longer than any problem must hold before it is told."""
+"""90 minutes after the change: longer than any problem must hold before it is reported."""
 FEW_STEPS = 4 * CHANGE_STEP
 """A quarter of an hour after the change: longer than most problems must hold, and a tenth of promtool's time."""
 
@@ -49,7 +49,7 @@ def series_of(thing: Thing) -> Iterator[tuple[str, dict[str, str], Value]]:
 
 
 def steps_of(example: Example) -> int:
-    """As many as the slowest of all problems needs that its units can have, told or not."""
+    """As many as the slowest of all problems needs that its units can have, reported or not."""
     table = load_table()
     evaluator = Evaluator(table)
     asked = list(example.problems)
@@ -98,9 +98,9 @@ def _same(silent: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
     return silent
 
 
-def names(told: list[TrackedProblem]) -> Counter[str]:
+def names(reported: list[TrackedProblem]) -> Counter[str]:
     """Problems by name."""
-    return Counter(each.problem.name for each in told)
+    return Counter(each.problem.name for each in reported)
 
 
 def promtool_series(example: Example, site: str, steps: int = STEPS) -> Iterator[dict[str, str]]:
@@ -124,10 +124,10 @@ def _values(value: Value, state: str, steps: int) -> str:
     return f"{number(0)}x{CHANGE_STEP - 1} {number(CHANGE_STEP)}x{steps - CHANGE_STEP} stale"
 
 
-def promtool_expected(told: list[TrackedProblem], site: str, steps: int = STEPS) -> dict[str, object]:
-    """A `promql_expr_test`: Prometheus tells exactly what the collector told, with the same labels."""
+def promtool_expected(reported: list[TrackedProblem], site: str, steps: int = STEPS) -> dict[str, object]:
+    """A `promql_expr_test`: Prometheus reports exactly what the collector reported, with the same labels."""
     samples = []
-    for each in told:
+    for each in reported:
         text = ",".join(f'{label}="{value}"' for label, value in each.alert_labels().items())
         samples.append({"labels": f'ALERTS{{alertstate="firing",{text}}}', "value": 1})
     return {

@@ -22,7 +22,7 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.stopping import stop_tasks
 from tests.collector.documents import document, status
 from tests.collector.problems.test_maintenance import lines
-from tests.collector.problems.test_told import hook, post, problems, said, shows, smoke
+from tests.collector.problems.test_notified import hook, post, problems, said, shows, smoke
 from tests.collector.running import Running, config_for, publish, publisher, running, until
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.mosquitto import Mosquitto
@@ -63,7 +63,7 @@ def unread(one: Running) -> list[dict[str, str]]:
     return list(found_at(f"{one.url}/api/v1/site")["unread_alertmanagers"])
 
 
-async def test_a_silence_of_a_person_is_shown_with_its_problem_which_is_told_and_counted_as_ever(
+async def test_a_silence_set_by_a_person_is_shown_with_its_problem_which_is_reported_and_counted_as_before(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acknowledged, "READ_S", 0.3)

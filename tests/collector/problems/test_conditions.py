@@ -46,7 +46,7 @@ def test_a_limit_limits_its_own_phase_only() -> None:
     assert list(found.values()) == [31.0]
 
 
-def test_a_state_that_follows_another_one_is_told_and_one_that_was_always_there_is_not() -> None:
+def test_a_state_that_follows_another_one_is_reported_and_one_that_was_always_there_is_not() -> None:
     evaluator = Evaluator(load_table())
     opened = load_table().problems["DcimBreakerOpen"]
 

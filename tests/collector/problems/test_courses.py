@@ -90,7 +90,7 @@ class Site:
         return {each.problem.name: each.is_uncertain for each in self.tracker.active() if each.cause is None}
 
 
-def test_a_leak_while_the_feed_is_lost_is_told() -> None:
+def test_a_leak_while_the_feed_is_lost_is_reported() -> None:
     site = Site(UPS | PDUS | {"rope": "sensor"})
     for name in UPS:
         site.says[name] = {SOURCE: "battery"}
@@ -99,7 +99,7 @@ def test_a_leak_while_the_feed_is_lost_is_told() -> None:
     assert site.run(1) == [("DcimLeakDetected", "active")]
 
 
-def test_a_feed_that_is_lost_ups_by_ups_is_told_as_it_grows_and_each_message_is_ended_once() -> None:
+def test_a_feed_that_is_lost_ups_by_ups_is_reported_as_it_grows_and_each_message_is_ended_once() -> None:
     site = Site(UPS | PDUS)
     site.says["ups-1"] = {SOURCE: "battery"}
     assert site.run(30) == [("DcimUpsOnBattery", "active")]
@@ -118,7 +118,7 @@ def test_a_feed_that_is_lost_ups_by_ups_is_told_as_it_grows_and_each_message_is_
     assert site.told() == {}
 
 
-def test_a_lost_feed_is_not_told_to_be_back_because_the_agent_died() -> None:
+def test_a_lost_feed_is_not_reported_as_back_because_the_agent_died() -> None:
     site = Site(UPS | PDUS)
     for name in UPS:
         site.says[name] = {SOURCE: "battery"}
@@ -135,7 +135,7 @@ def test_a_lost_feed_is_not_told_to_be_back_because_the_agent_died() -> None:
     assert site.told() == {}
 
 
-def test_a_site_that_is_well_when_its_agent_dies_is_told_of_nothing() -> None:
+def test_no_problem_of_a_healthy_site_is_reported_when_its_agent_dies() -> None:
     site = Site(UPS | PDUS)
     site.run(20)
     site.up = dict.fromkeys(site.up, None)

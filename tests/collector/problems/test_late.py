@@ -15,7 +15,7 @@ from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
 from tests.collector.documents import batch, document, now_ms, status
-from tests.collector.problems.test_told import SMOKE, hook, problems, said, smoke, telling
+from tests.collector.problems.test_notified import SMOKE, hook, problems, said, smoke, telling
 from tests.collector.running import publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -72,11 +72,11 @@ def smokes(values: Iterable[int], first_s: float = -600.0, device: str = "cdu-07
     ]
 
 
-def test_a_fault_of_the_outage_that_goes_on_is_told_with_the_time_of_its_first_reading() -> None:
+def test_a_fault_of_the_outage_that_goes_on_is_reported_with_the_time_of_its_first_reading() -> None:
     backlog = Backlog()
     tracked = backlog.live("DcimSmoke", PLACE)
     assert tracked is not None
-    assert tracked.since_s == NOW_S, "the first word after the start"
+    assert tracked.since_s == NOW_S, "the first message after the start"
     # 300 s without smoke, then with it until now.
     backlog.late(*smokes([0] * 300 + [1] * 300))
     assert backlog.settled() == []
@@ -84,7 +84,7 @@ def test_a_fault_of_the_outage_that_goes_on_is_told_with_the_time_of_its_first_r
     assert len(backlog.messages) == 1, "nobody is told a second time"
 
 
-def test_what_is_not_told_yet_when_the_backlog_comes_is_told_with_the_time_of_its_first_reading() -> None:
+def test_a_problem_not_yet_reported_when_the_backlog_comes_is_reported_with_the_time_of_its_first_reading() -> None:
     backlog = Backlog()
     place = {name: text for name, text in PLACE.items() if name not in ("kind", "sensor")} | {"agent": "gw-3"}
     backlog.live("DcimDeviceUnreachable", place)
@@ -107,7 +107,7 @@ def test_what_is_not_told_yet_when_the_backlog_comes_is_told_with_the_time_of_it
     assert tracked.since_s == NOW_S - 400.0
 
 
-def test_what_began_and_ended_in_the_outage_is_in_the_history_and_nobody_is_told() -> None:
+def test_a_problem_that_began_and_ended_in_the_outage_is_in_the_history_and_nobody_is_notified() -> None:
     backlog = Backlog()
     backlog.live("DcimSmoke", PLACE, holds=False)
     backlog.late(*smokes([0] * 100 + [1] * 50 + [0] * 450))
@@ -118,7 +118,7 @@ def test_what_began_and_ended_in_the_outage_is_in_the_history_and_nobody_is_told
     assert backlog.history.take_waiting() == [ended], "it is written to the file"
 
 
-def test_what_held_for_too_short_to_be_told_is_not_in_the_history() -> None:
+def test_a_condition_that_was_too_short_to_be_reported_is_not_in_the_history() -> None:
     backlog = Backlog()
     states = ["normal"] * 10 + ["bypass"] * 59 + ["normal"] * 200
     backlog.late(
@@ -139,7 +139,7 @@ def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
     assert sorted(found) == [(-600.0, -480.0), (-280.0, -270.0)]
 
 
-def test_a_fault_that_was_told_before_the_outage_has_one_end() -> None:
+def test_a_fault_that_was_reported_before_the_outage_has_one_end() -> None:
     backlog = Backlog()
     key = "DcimSmoke", tuple(sorted(PLACE.items()))
     before = TrackedProblem(
@@ -163,7 +163,7 @@ def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
     assert backlog.settled() == []
     assert tracked is not None
     assert tracked.since_s == NOW_S - 300.0
-    # Nothing was read for a minute, and then it is there from the first word on.
+    # Nothing was read for a minute, and then it is there from the first message on.
     backlog = Backlog()
     backlog.late(*smokes([0] * 300 + [1] * 240))
     tracked = backlog.live("DcimSmoke", PLACE)

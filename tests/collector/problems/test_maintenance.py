@@ -25,7 +25,7 @@ from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError
 from rackflow.process.bulkhead import Failures
 from tests.collector.documents import document, status
-from tests.collector.problems.test_told import hook, post, problems, said, shows, smoke
+from tests.collector.problems.test_notified import hook, post, problems, said, shows, smoke
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.mosquitto import Mosquitto
@@ -161,7 +161,7 @@ def test_of_several_windows_the_one_that_ends_last_is_named() -> None:
         assert maintenance.window_of("DcimSmoke", labels_of(UPS | {"feed": "B"}), at(1.0)) is None
 
 
-def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> None:
+def test_a_problem_that_outlasts_its_window_is_reported_when_the_window_ends() -> None:
     tracker, webhook = Tracker(load_table()), Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
     tracker.window_of = lambda problem, labels, wall_s: (
         window() if window().covers(problem, dict(labels), wall_s) else None
@@ -188,7 +188,7 @@ def test_a_problem_that_outlasts_its_window_is_told_when_the_window_ends() -> No
     assert told(at(2.3), []) == ["ended"]
 
 
-def test_the_end_of_a_problem_that_was_told_before_its_window_is_told() -> None:
+def test_the_end_of_a_problem_that_was_reported_before_its_window_is_reported() -> None:
     tracked = TrackedProblem(load_table().problems["DcimPhaseDead"], labels_of(UPS), ("u",), 1.0, 1.0, is_active=True)
     webhook = Webhook(WebhookConfig(url="http://127.0.0.1:1/"), set())
     assert webhook.body([(tracked, describe(tracked, 0, ""))], 1.0) is not None
@@ -203,7 +203,7 @@ def lines(until_s: float, match: str = "{device: cdu-07}") -> str:
     return f"version: 1\nwindows:\n  - {{id: W-7, until: {until}, match: {match}, why: pump exchange, by: ann}}\n"
 
 
-async def test_nobody_is_told_of_what_is_in_a_window_by_the_collector_or_by_prometheus_until_the_window_is_withdrawn(
+async def test_neither_collector_nor_prometheus_notifies_of_problems_in_a_window_until_it_is_withdrawn(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     file = tmp_path / "maintenance.yaml"

@@ -76,7 +76,7 @@ def test_the_problems_of_a_device_that_is_forgotten_end_as_if_they_were_over() -
     assert site.smoke(1.0, "cdu-08") == ["cdu-08"]
 
 
-def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> None:
+def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() -> None:
     """The collector loses its broker in the outage: nobody knows, and whoever was called must not go home."""
     site = Site()
     site.latest.apply_status(status(*(f"pdu-{number}" for number in range(4))), site.now)
@@ -102,7 +102,7 @@ def test_a_lost_feed_is_told_on_when_its_devices_cannot_be_seen_any_more() -> No
     assert not lost(), "after an hour nothing is known of it"
 
 
-async def test_after_a_restart_what_was_told_is_known_with_its_time_and_who_was_told(
+async def test_after_a_restart_reported_problems_are_known_with_their_time_and_who_was_notified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "problems.json"

@@ -51,7 +51,7 @@ def hook(**more: str) -> Webhook:
     return Webhook(WebhookConfig.model_validate({"url": "http://127.0.0.1:1/", **more}), set())
 
 
-def test_a_consequence_is_not_told_until_its_cause_is_over_and_it_is_still_there() -> None:
+def test_a_consequence_is_not_reported_until_its_cause_is_over_and_it_is_still_there() -> None:
     webhook = hook()
     assert told(webhook, tracked(LOST), tracked(BATTERY, LOST)) == [("DcimFeedLost", "active")]
     assert told(webhook, tracked(LOST, active=False), tracked(BATTERY)) == [
@@ -62,19 +62,19 @@ def test_a_consequence_is_not_told_until_its_cause_is_over_and_it_is_still_there
     assert told(webhook, tracked(BATTERY, active=False)) == [("DcimUpsOnBattery", "ended")]
 
 
-def test_the_end_of_a_consequence_that_nobody_was_told_of_is_not_told() -> None:
+def test_the_end_of_a_consequence_that_was_never_reported_is_not_reported() -> None:
     webhook = hook()
     assert told(webhook, tracked(BATTERY, LOST)) == []
     assert told(webhook, tracked(BATTERY, active=False)) == []
 
 
-def test_a_webhook_for_critical_problems_is_told_of_no_other() -> None:
+def test_a_webhook_for_critical_problems_is_notified_of_no_others() -> None:
     webhook = hook(severity="critical")
     assert told(webhook, tracked(BATTERY), tracked(LOST)) == [("DcimFeedLost", "active")]
     assert told(webhook, tracked(BATTERY, active=False)) == []
 
 
-def test_what_ends_while_its_beginning_is_told_is_told_to_have_ended() -> None:
+def test_the_end_of_a_problem_that_ends_while_its_beginning_is_notified_is_notified() -> None:
     webhook, one = hook(), tracked(LOST)
     reports = [(one, describe(one, 0, ""))]
     assert webhook.body(reports, 10.0) is not None
@@ -83,7 +83,7 @@ def test_what_ends_while_its_beginning_is_told_is_told_to_have_ended() -> None:
     assert told(webhook, one) == [("DcimFeedLost", "ended")]
 
 
-def test_what_begins_anew_while_its_end_is_told_is_told_again() -> None:
+def test_a_problem_that_begins_again_while_its_end_is_notified_is_notified_again() -> None:
     webhook, one = hook(), tracked(LOST)
     assert told(webhook, one) == [("DcimFeedLost", "active")]
     one.is_active = False
@@ -140,7 +140,7 @@ def test_alertmanager_hears_of_an_end_after_prometheus_and_the_consequences_and_
     assert (PULL_LAG_S, SETTLE_S, alertmanager.repeats, hook().repeats) == (15.0, 30.0, True, False)
 
 
-def test_after_an_outage_alertmanager_is_not_told_of_what_has_ended_there_by_itself() -> None:
+def test_after_an_outage_alertmanager_is_not_notified_of_alerts_that_expired_there() -> None:
     alertmanager, over = Alertmanager("http://a"), tracked(LOST, active=False)
     assert not alertmanager.is_stale(over, 9.0 + LIFE_S)
     assert alertmanager.is_stale(over, 9.1 + LIFE_S)
@@ -151,7 +151,7 @@ def test_after_an_outage_alertmanager_is_not_told_of_what_has_ended_there_by_its
     assert not webhook.is_stale(over, 1e9)
 
 
-def test_everybody_of_the_configuration_is_told_and_each_webhook_knows_what_it_was_told() -> None:
+def test_all_configured_targets_are_notified_and_each_webhooks_notifications_are_remembered() -> None:
     config = ProblemsConfig.model_validate(
         {"alertmanagers": ["http://a:9093/"], "webhooks": [{"url": "http://h:1/x", "severity": "critical"}]}
     )
@@ -188,7 +188,7 @@ def test_alertmanager_folds_only_what_has_all_labels_that_must_agree() -> None:
         assert needed <= set(rule["target_matchers"])
 
 
-def test_a_webhook_is_told_of_a_problem_under_maintenance_only_when_that_is_over() -> None:
+def test_a_webhook_is_notified_of_a_problem_under_maintenance_only_when_that_is_over() -> None:
     webhook = hook()
     planned = tracked(LOST)
     planned.window = Window.model_validate(

@@ -123,7 +123,9 @@ async def test_a_webhook_that_hangs_keeps_no_other_one_waiting_and_is_counted(mo
         await until(lambda: devices(asked)[-2:] == ["a", "b"], "both in one request")
 
 
-async def test_what_is_critical_is_told_before_the_warnings_that_waited_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_critical_problems_are_notified_before_warnings_that_waited_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(push, "MAX_SENT", 2)
     warnings = [warning(each) for each in "abcd"]
     async with answering(works) as (url, got), Pushing(hook(url)) as one:
@@ -132,7 +134,7 @@ async def test_what_is_critical_is_told_before_the_warnings_that_waited_longer(m
     assert devices(got) == ["z", "a", "b", "c", "d"]
 
 
-async def test_what_ends_while_its_beginning_is_sent_and_what_begins_while_its_end_is_is_told(
+async def test_a_change_back_while_a_notification_is_sent_is_notified_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The answer to the request says nothing about what happened meanwhile."""
@@ -166,7 +168,7 @@ async def test_what_ends_while_its_beginning_is_sent_and_what_begins_while_its_e
         b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-async def test_after_an_answer_that_is_none_the_problem_is_told_again_and_then_once(answer: bytes) -> None:
+async def test_after_an_invalid_answer_the_notification_is_repeated_and_then_sent_once(answer: bytes) -> None:
     answers = iter([answer])
 
     async def answering_once(_: bytes) -> bytes:
@@ -256,7 +258,7 @@ async def test_a_problem_that_a_webhook_cannot_take_keeps_it_from_no_other() -> 
         assert [each["labels"]["device"] for each in got[-1][1]["problems"]] == ["e", "f"], "in one request again"
 
 
-async def test_a_webhook_that_takes_nothing_is_told_when_its_address_is_mended() -> None:
+async def test_a_webhook_that_refused_everything_is_notified_once_its_address_is_corrected() -> None:
     wrong = True
 
     async def lost(_: bytes) -> bytes:
@@ -285,7 +287,7 @@ async def test_thousands_of_ends_while_a_webhook_is_away_leave_room_for_what_beg
             assert devices(got) == ["new"]
 
 
-async def test_more_ends_than_are_kept_until_they_have_settled_are_told_at_once(
+async def test_if_more_ends_wait_to_settle_than_are_kept_they_are_notified_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(push, "MAX_TRACKED", 2)
@@ -325,7 +327,7 @@ async def test_an_alertmanager_that_was_away_for_an_hour_hears_what_is_true_and_
     assert set(alerts) == {"DcimSmoke"}
 
 
-async def test_what_begins_again_before_its_end_was_told_is_not_told_to_be_over(
+async def test_no_end_is_notified_of_a_problem_that_begins_again_before_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The tracker has forgotten the first one by then: the second is another object with the same name and labels."""
@@ -339,7 +341,7 @@ async def test_what_begins_again_before_its_end_was_told_is_not_told_to_be_over(
         assert devices(got) == ["a", "b", "b"]
 
 
-async def test_what_ends_while_it_waits_for_its_target_is_told_to_be_over_no_sooner_than_anything_else() -> None:
+async def test_the_end_of_a_problem_that_waits_for_its_target_is_notified_no_sooner_than_any_other() -> None:
     """It was told before, and waits because its cause has changed. What waits is of now, and would say that it is over."""
     each, other = smoke("a"), smoke("b")
     async with answering(works) as (url, got):
@@ -381,7 +383,7 @@ async def repeating(url: str, active: TrackedProblem) -> AsyncIterator[Pusher]:
         await stop_tasks(task, within_s=2.0)
 
 
-async def test_an_alertmanager_is_told_again_of_what_lasts_and_not_with_each_news(
+async def test_lasting_alerts_are_sent_to_alertmanager_again_and_not_with_every_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with answering(works) as (url, got):

@@ -26,7 +26,7 @@ def finding(table: Table, problem: str, metric: str, value: float, **more: float
     return next(iter(Evaluator(table).findings(table.problems[problem], subject, 0.0).values()), None)
 
 
-def test_a_limit_of_the_site_replaces_the_constant_and_is_told_as_such() -> None:
+def test_a_limit_of_the_site_replaces_the_constant_and_is_reported_as_such() -> None:
     load, metric = "DcimUpsLoadHigh", "dcim_ups_output_total_load_ratio"
     assert finding(load_table(), load, metric, 0.85) == Finding(0.85, 0.8, "constant")
     own = limited("  DcimUpsLoadHigh: {limit: 0.9}\n")
@@ -61,7 +61,7 @@ def test_how_much_above_a_set_point_is_changed_while_the_set_point_stays_the_dev
     assert list(found.values()) == [Finding(36.0, 35.0, "limits file")]
 
 
-def test_a_limit_that_the_device_or_the_site_file_states_is_told_as_theirs() -> None:
+def test_a_limit_from_the_device_or_the_site_file_is_reported_with_its_origin() -> None:
     table = load_table()
     subject = Subject(UPS, sources={"dcim_device_nominal_voltage_volts": "site file"})
     subject.add("dcim_pdu_phase_voltage_volts", {"phase": "L1"}, 260.0)

@@ -49,7 +49,7 @@ class Course:
         return found
 
 
-def test_a_leak_is_told_at_once_and_for_ten_minutes_after_it_is_dry() -> None:
+def test_a_leak_is_reported_at_once_and_for_ten_minutes_after_it_is_dry() -> None:
     course = Course()
     assert course.at(0.0, LEAK) == {"DcimLeakDetected"}
     assert course.at(1.0) == {"DcimLeakDetected"}
@@ -58,7 +58,7 @@ def test_a_leak_is_told_at_once_and_for_ten_minutes_after_it_is_dry() -> None:
     assert len(course.tracker) == 0
 
 
-def test_pumps_that_change_over_are_not_told() -> None:
+def test_pumps_that_change_over_are_not_reported() -> None:
     course = Course()
     for step in range(5):
         assert course.at(step, PUMPS) == set()
@@ -110,7 +110,7 @@ def test_a_leak_whose_device_is_back_and_dry_ends() -> None:
     assert course.at(700.0) == set()
 
 
-def test_pumps_that_stood_when_their_device_fell_silent_are_not_told_to_run_again() -> None:
+def test_pumps_that_stood_when_their_device_fell_silent_are_not_reported_as_running_again() -> None:
     """The agent dies during the incident, or the unit with it: nobody knows, and whoever was called must not go home."""
     course = Course()
     for step in range(7):
@@ -121,14 +121,14 @@ def test_pumps_that_stood_when_their_device_fell_silent_are_not_told_to_run_agai
     assert course.at(3606.0, silent=True) == set()
 
 
-def test_pumps_that_were_not_told_of_before_their_device_fell_silent_are_unknown_and_not_stopped() -> None:
+def test_pumps_that_were_not_reported_before_their_device_fell_silent_are_unknown_and_not_stopped() -> None:
     course = Course()
     for step in range(4):
         course.at(step, PUMPS)
     assert course.at(10.0, silent=True) == set()
 
 
-def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_first_word() -> None:
+def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_first_message() -> None:
     course = Course()
     for step in range(7):
         course.at(step, PUMPS)
@@ -153,7 +153,7 @@ def test_a_reading_that_never_comes_back_with_its_device_keeps_its_problem_for_m
         assert course.told() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
 
 
-def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_if_it_lasts_when_they_run() -> None:
+def test_missing_flow_is_a_consequence_of_stopped_pumps_and_reported_by_itself_if_it_lasts_when_they_run() -> None:
     """Flow takes some seconds to come back: told at once, each end of a cause would tell of everything it explained."""
     course = Course()
     for step in range(12):
@@ -167,7 +167,7 @@ def test_missing_flow_is_a_consequence_of_stopped_pumps_and_is_told_alone_if_it_
     assert course.one(FLOW).cause is None
 
 
-def test_flow_that_is_back_after_its_pumps_is_told_of_to_nobody() -> None:
+def test_nobody_is_notified_of_low_flow_that_recovers_after_its_pumps() -> None:
     """It goes on for a minute after it last held, and its cause explains it for as long."""
     course = Course()
     for step in range(12):
@@ -371,7 +371,7 @@ def test_problems_that_are_too_many_are_counted_and_not_followed() -> None:
     assert found.value == 2.0, "those that are followed go on"
 
 
-def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_readings_of_what_was_told() -> None:
+def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_readings_of_reported_problems() -> None:
     before, course = Course(), Course()
     before.at(0.0, FLOW)
     course.tracker.restore(before.one(FLOW), 0.0)
@@ -401,7 +401,7 @@ def test_a_problem_began_when_it_was_found_and_not_at_the_next_tick() -> None:
     assert course.one(PUMPS).began_to_hold_s == 1100.0
 
 
-def test_what_late_readings_told_of_a_problem_that_ended_is_forgotten_when_it_holds_again() -> None:
+def test_what_late_readings_showed_of_an_ended_problem_is_forgotten_when_it_holds_again() -> None:
     course = Course()
     course.at(0.0, PUMPS)
     course.tracker.note_earlier(PUMPS, 500.0)

@@ -38,7 +38,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Example:
-    """What is the case, and the names of the problems that are told then, all of them."""
+    """What is the case, and the names of all problems that are reported then."""
 
     things: list[Thing]
     problems: tuple[str, ...] = ()

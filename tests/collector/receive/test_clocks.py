@@ -32,7 +32,7 @@ WALL_MS = 1_795_468_800_000
         (2_147_483_648_000, False),
     ],
 )
-def test_times_that_cannot_be_are_told_from_those_that_can(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
+def test_impossible_times_are_distinguished_from_possible_ones(time_ms: int, believed: bool) -> None:  # noqa: FBT001 - the answer
     assert is_plausible(time_ms, WALL_MS, oldest_days=30) is believed
 
 
@@ -210,7 +210,7 @@ def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pyte
     assert clones.current(4.0 + REMEMBERED_S) == set()
 
 
-def test_a_second_process_is_told_for_a_quarter_of_an_hour_and_again_when_it_goes_on() -> None:
+def test_a_second_process_is_reported_for_a_quarter_of_an_hour_and_again_when_it_goes_on() -> None:
     clones = Clones()
     for at, epoch in enumerate("ABA"):
         hello(clones, epoch, float(at))
@@ -219,7 +219,7 @@ def test_a_second_process_is_told_for_a_quarter_of_an_hour_and_again_when_it_goe
     assert hello(clones, "B", 5000.0)
 
 
-def test_an_epoch_of_five_lives_ago_is_no_second_process() -> None:
+def test_an_epoch_five_restarts_ago_is_no_second_process() -> None:
     clones = Clones()
     for at, epoch in enumerate("ABCDE"):
         assert not hello(clones, epoch, float(at))

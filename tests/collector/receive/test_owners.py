@@ -54,7 +54,7 @@ def admitted(
 
 @pytest.mark.parametrize("first", [BATCH, EVENT, DOCUMENT], ids=["batch", "event", "device"])
 @pytest.mark.parametrize("then", [BATCH, EVENT, DOCUMENT], ids=["batch", "event", "device"])
-def test_a_device_belongs_to_the_first_agent_that_speaks_about_it(
+def test_a_device_belongs_to_the_first_agent_that_publishes_about_it(
     first: Batch | Event | DeviceDocument, then: Batch | Event | DeviceDocument
 ) -> None:
     owners = Owners(BUDGETS)
@@ -126,7 +126,7 @@ def test_an_owner_that_goes_offline_keeps_its_devices(inlet: Inlet) -> None:
     assert inlet.failures() == {"owner": 1}
 
 
-def test_the_last_words_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
+def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_claim(inlet: Inlet) -> None:
     inlet.takes_document(BATCH)
     inlet.takes("rackflow/v1/cas1/gw-3/device/cdu-07", b"", after_s=1.0)
     assert inlet.takes_document(of("gw-3", BATCH, seq=8, time=wall_ms(2.0)), after_s=2.0).lines
@@ -169,7 +169,7 @@ def test_what_was_silent_for_a_month_is_anybody_s(silent_ms: int, reason: str) -
     assert admitted(owners, of("gw-4", BATCH), NOW_MS + silent_ms) == reason
 
 
-def test_a_silent_device_of_an_agent_that_speaks_stays_its_own() -> None:
+def test_a_silent_device_of_an_active_agent_stays_its_own() -> None:
     owners = Owners(BUDGETS)
     admitted(owners, BATCH)
     admitted(owners, hello("gw-3", "cdu-07"), NOW_MS + SILENT_MS)
@@ -177,7 +177,7 @@ def test_a_silent_device_of_an_agent_that_speaks_stays_its_own() -> None:
     assert owners.devices_of("cas1", "gw-3") == ["cdu-07"]
 
 
-def test_who_is_named_owns_a_device_whoever_speaks_first() -> None:
+def test_the_configured_agent_owns_a_device_whichever_publishes_first() -> None:
     owners = Owners(BUDGETS, {("cas1", "cdu-07"): "gw-3"})
     assert admitted(owners, of(THIEF, BATCH)) == "owner"
     assert admitted(owners, BATCH) == "claimed"
@@ -246,7 +246,7 @@ def test_what_an_agent_says_of_itself_claims_no_device() -> None:
     assert owners.count("cas1", "gw-3") == 0
 
 
-def test_a_device_that_speaks_costs_the_disk_a_write_every_six_hours() -> None:
+def test_a_device_with_messages_costs_one_disk_write_every_six_hours() -> None:
     """Often enough to know whether it was silent for a month."""
     owners = Owners(BUDGETS)
     admitted(owners, BATCH)
@@ -342,7 +342,9 @@ def opened(
     return owners, OwnersFile(folder / "owners.db", owners, lambda: at_ms / 1000)
 
 
-async def test_after_a_restart_a_device_is_still_its_owner_s_whoever_speaks_first(tmp_path: Path) -> None:
+async def test_after_a_restart_a_device_still_belongs_to_its_owner_whichever_agent_publishes_first(
+    tmp_path: Path,
+) -> None:
     """Retained documents come in any order, and one may have been published while the collector was down."""
     owners, file = opened(tmp_path)
     assert file.is_new

@@ -58,7 +58,7 @@ def test_the_first_poll_enrols_a_device() -> None:
         ((poll(0, 10), poll(10, 60, up=False), poll(70, 30)), 30),
     ],
 )
-def test_how_often_a_device_is_polled_is_told_by_the_polls_that_it_answered(
+def test_how_often_a_device_is_polled_follows_from_the_polls_that_it_answered(
     polls: tuple[Polled, ...], interval_s: float
 ) -> None:
     assert known(*polls).intervals == {"normal": interval_s}

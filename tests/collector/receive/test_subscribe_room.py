@@ -27,7 +27,13 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
     dropped: list[str] = []
     broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
     subscriber = Subscriber(
-        broker, "room", Filters(None, shared=False), 1000, lambda _: None, dropped.append, ROOM_BYTES
+        broker,
+        "room",
+        Filters(None, shared=False),
+        1000,
+        on_edge=lambda _: None,
+        on_event=dropped.append,
+        room_bytes=ROOM_BYTES,
     )
     task = asyncio.create_task(subscriber.run(), name="subscriber")
     try:
@@ -56,7 +62,9 @@ async def test_a_full_window_of_small_messages_is_slowness_of_this_collector_unt
     events: list[str] = []
     edges: list[bool] = []
     broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
-    subscriber = Subscriber(broker, "window", Filters(None, shared=False), 10, edges.append, events.append)
+    subscriber = Subscriber(
+        broker, "window", Filters(None, shared=False), 10, on_edge=edges.append, on_event=events.append
+    )
     task = asyncio.create_task(subscriber.run(), name="subscriber")
     try:
         await until(lambda: subscriber.fault is None, "subscribed")
@@ -85,7 +93,15 @@ async def test_while_the_store_is_away_what_finds_no_room_stays_at_the_broker_an
     dropped: list[str] = []
     edges: list[bool] = []
     broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
-    subscriber = Subscriber(broker, "shed", Filters(None, shared=False), 1000, edges.append, dropped.append, ROOM_BYTES)
+    subscriber = Subscriber(
+        broker,
+        "shed",
+        Filters(None, shared=False),
+        1000,
+        on_edge=edges.append,
+        on_event=dropped.append,
+        room_bytes=ROOM_BYTES,
+    )
     task = asyncio.create_task(subscriber.run(), name="subscriber")
     try:
         await until(lambda: subscriber.fault is None, "subscribed")
@@ -130,7 +146,9 @@ async def test_a_collector_that_stood_still_says_so_and_accuses_neither_the_brok
         edges: list[bool] = []
         events: list[str] = []
         broker = impatient(mosquitto)
-        subscriber = Subscriber(broker, "held", Filters(None, shared=False), 1000, edges.append, events.append)
+        subscriber = Subscriber(
+            broker, "held", Filters(None, shared=False), 1000, on_edge=edges.append, on_event=events.append
+        )
         task = asyncio.create_task(subscriber.run(), name="subscriber")
         try:
             await until(lambda: subscriber.fault is None, "subscribed")
@@ -148,7 +166,9 @@ async def test_a_broker_that_died_while_the_collector_stood_still_is_away_all_th
     with Mosquitto(tmp_path / "broker").serving() as mosquitto:
         edges: list[bool] = []
         broker = impatient(mosquitto)
-        subscriber = Subscriber(broker, "both", Filters(None, shared=False), 1000, edges.append, lambda _: None)
+        subscriber = Subscriber(
+            broker, "both", Filters(None, shared=False), 1000, on_edge=edges.append, on_event=lambda _: None
+        )
         task = asyncio.create_task(subscriber.run(), name="subscriber")
         try:
             await until(lambda: subscriber.fault is None, "subscribed")

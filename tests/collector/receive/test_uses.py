@@ -53,7 +53,7 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert admitted(uses, readings(loop(1)), account=GW4) == [loop(1)]
 
 
-def test_whoever_looks_learns_which_agent_is_beyond_its_budget_and_which_key_helps(
+def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Devices that count as up and have no readings are seen by nobody else."""

@@ -130,7 +130,7 @@ def test_more_contracted_energy_than_was_used_makes_no_renewable_energy_factor_a
 
 
 @pytest.mark.parametrize(("lacking", "is_known"), [(373, False), (372, True), (0, True)])
-def test_a_ratio_of_less_than_half_of_the_month_is_unknown_and_sums_are_told(lacking: int, is_known: bool) -> None:  # noqa: FBT001 - a case
+def test_a_ratio_of_less_than_half_of_the_month_is_unknown_and_sums_are_reported(lacking: int, is_known: bool) -> None:  # noqa: FBT001 - a case
     start = at("2026-10-01T00:00+00:00")
     hours = {start + each: hour(facility=12, it=10) for each in range(744 - lacking)}
     rows = report(hours)
@@ -175,7 +175,7 @@ def test_each_ratio_and_sum_in_its_unit() -> None:
     assert of_month(rows, "pue_category").rests_on == "intermediate: PDU output, ISO/IEC 30134-2; 1 h"
 
 
-def test_every_category_of_the_month_is_told_with_its_hours() -> None:
+def test_every_category_of_the_month_is_reported_with_its_hours() -> None:
     start = at("2026-10-01T00:00+00:00")
     hours = {}
     for each, category in enumerate("11133"):

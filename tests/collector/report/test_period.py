@@ -34,7 +34,7 @@ def test_a_month_has_as_many_hours_as_clocks_say(name: str, zone: str, hours: in
     assert (max(lengths), min(lengths)) == (longest, shortest)
 
 
-def test_starts_are_told_with_their_offset_so_that_no_hour_is_told_twice() -> None:
+def test_hours_are_reported_with_their_offset_so_that_no_hour_appears_twice() -> None:
     period = month("2026-10", "Europe/Berlin", LATER_S)
     assert period.iso(period.first) == "2026-10-01T00:00+02:00"
     assert period.iso(period.end) == "2026-11-01T00:00+01:00"

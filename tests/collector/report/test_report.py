@@ -162,7 +162,7 @@ def test_the_page_is_well_formed_accessible_and_needs_nothing_else(folder: Path)
     assert all(url.startswith("#") and url[1:] in ids for url in re.findall(r"url\((.*?)\)", page))
 
 
-def test_a_month_that_goes_on_is_told_so_far_and_what_is_not_metered_is_unknown(tmp_path: Path) -> None:
+def test_an_unfinished_month_is_reported_so_far_and_what_is_not_metered_is_unknown(tmp_path: Path) -> None:
     site = Site(records_in(tmp_path), [Silence("meter-it", 2, 1000)])
     site.run(12.5)
     rows, page = write(tmp_path, START_S + 12.6 * 3600)

@@ -58,7 +58,7 @@ def test_more_answers_than_expected_are_all_of_them_and_silence_is_no_more_than_
     assert {"polls_unanswered": 1, "polls_not_received": 0}.items() <= values(rows, "north/ups-1").items()
 
 
-def test_coverage_is_the_hours_in_which_polls_were_expected_and_days_are_told_by_themselves() -> None:
+def test_coverage_is_of_the_hours_in_which_polls_were_expected_and_days_are_reported_separately() -> None:
     rows = report({0: {1: [10, 5, 0]}, 23: {1: [10, 5, 0], 2: [0, 3, 0]}, 24: {1: [10, 10, 0], 2: [10, 10, 0]}})
     [whole] = rows.of("telemetry_available", "month", "north/pdu-1")
     assert (whole.coverage, whole.rests_on) == (3 / 48, "pdu")
@@ -107,7 +107,7 @@ def test_each_hour_is_unpacked_once_and_not_kept() -> None:
     assert polls[period.first] is not polls[period.first]
 
 
-def test_an_hour_that_is_damaged_is_told_with_its_file() -> None:
+def test_an_hour_that_is_damaged_is_reported_with_its_file() -> None:
     polls = PackedPolls(Path("records.db"))
     polls.bodies[1] = b"no hour"
     with pytest.raises(RackflowError, match=r"records\.db: the records are damaged: .*restore a backup"):

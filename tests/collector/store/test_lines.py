@@ -160,7 +160,7 @@ def test_tags_are_sorted_and_the_topic_decides_on_site_agent_and_device() -> Non
     assert found == ",agent=a,device=d,feed=A,rack=k,room=m,row=r,site=s"
 
 
-def test_points_of_two_sites_whose_names_are_the_same_are_told_apart() -> None:
+def test_points_of_equally_named_devices_of_two_sites_are_distinguished() -> None:
     one = batch(values={SUPPLY: 1.0}, time_ms=7)
     resolved = resolve(one, SeriesKeys())
     here, there = (

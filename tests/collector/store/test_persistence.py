@@ -195,7 +195,7 @@ async def test_no_points_are_stored_without_a_write(tmp_path: Path) -> None:
     assert engine.writes == []
 
 
-async def test_what_fails_is_tried_again_until_it_works_and_both_are_told_once(
+async def test_a_failed_write_is_repeated_until_it_works_and_failure_and_recovery_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = Engine([LATER, LATER, LATER])
@@ -211,7 +211,7 @@ async def test_what_fails_is_tried_again_until_it_works_and_both_are_told_once(
     ]
 
 
-async def test_while_it_fails_the_reason_is_told(tmp_path: Path) -> None:
+async def test_while_it_fails_the_reason_is_reported(tmp_path: Path) -> None:
     engine = Engine([StoreError("disk full", retryable=True, retry_after_s=3600)])
     async with persistence(tmp_path, engine) as (one, _):
         storing = asyncio.create_task(one.store(lines(1), set()), name="storing")

@@ -330,7 +330,7 @@ def test_files_that_prometheus_takes_are_taken(text: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("text", "message"), BAD)
-def test_files_that_prometheus_refuses_are_refused_in_words(text: str, message: str, tmp_path: Path) -> None:
+def test_files_that_prometheus_refuses_are_refused_with_a_reason(text: str, message: str, tmp_path: Path) -> None:
     path = file_of(tmp_path, text)
     assert not promtool(path)
     with pytest.raises(ConfigError) as found:

@@ -47,7 +47,7 @@ def alarms(after_s: float = 0.0, **readings: dict[str, float] | dict[str, str]) 
 
 
 @pytest.mark.parametrize(("key", "state"), STATES)
-def test_a_state_that_is_an_alarm_is_told_with_where(key: str, state: str) -> None:
+def test_a_state_that_is_an_alarm_is_reported_with_its_place(key: str, state: str) -> None:
     assert alarms(states={key: state}) == [STATES[key, state]]
 
 
@@ -59,12 +59,12 @@ def test_no_other_state_is_an_alarm() -> None:
 
 
 @pytest.mark.parametrize("key", FLAGS)
-def test_a_flag_that_is_raised_is_told_with_where(key: str) -> None:
+def test_a_raised_flag_is_reported_with_its_place(key: str) -> None:
     assert alarms(values={key: 1.0}) == [FLAGS[key]]
     assert alarms(values={key: 0.0}) == []
 
 
-def test_alarms_are_sorted_each_told_once_and_gone_with_their_reading() -> None:
+def test_alarms_are_sorted_each_reported_once_and_gone_with_their_reading() -> None:
     values = {"dcim_cdu_leak_detected{detector=tray}": 1.0, "dcim_rack_leak_detected{detector=tray}": 1.0}
     values |= {"dcim_device_alarm_active": 1.0, "dcim_cdu_power_watts": 5.0}
     assert alarms(29.9, values=values) == ["alarm", "leak (tray)"]

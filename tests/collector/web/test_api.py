@@ -53,7 +53,7 @@ async def test_every_document_is_as_the_openapi_document_says() -> None:
         assert not served.failures.counts
 
 
-async def test_who_has_the_document_is_told_that_nothing_changed() -> None:
+async def test_a_client_that_has_the_document_gets_not_modified() -> None:
     """A weak tag: the moment at which the document was made does not count."""
     async with serving(hall_content()) as served:
         for path in ("/api/v1/problems", "/api/v1/devices", "/api/v1/openapi.json", "/api/v1/sd"):
@@ -80,7 +80,7 @@ async def test_a_tag_is_of_everything_but_the_moment(monkeypatch: pytest.MonkeyP
         assert (status, after["ETag"] != before["ETag"]) == (200, True)
 
 
-async def test_of_those_who_ask_within_a_second_each_gets_what_it_asked_for() -> None:
+async def test_each_of_several_requests_within_a_second_gets_the_document_that_it_asked_for() -> None:
     async with serving(hall_content(), share_s=15) as served:
         for name in ("cdu-1", "pdu-a1-a", "cdu-1"):
             found = json.loads((await ask(served.port, f"/api/v1/devices?q={name}"))[2])
@@ -88,7 +88,7 @@ async def test_of_those_who_ask_within_a_second_each_gets_what_it_asked_for() ->
             assert json.loads((await ask(served.port, f"/api/v1/devices/{name}"))[2])["id"] == name
 
 
-async def test_who_names_a_site_hears_of_no_problem_of_another_one() -> None:
+async def test_a_client_that_names_a_site_gets_no_problem_of_another_site() -> None:
     shown = Shown()
     powered(shown)
     for site in ("t1", "t2"):
@@ -150,7 +150,7 @@ async def test_the_pages_of_a_list_are_each_device_once_and_the_last_one_says_so
         ("/api/v1/events?show=" + ",".join(f"device:d{at}" for at in range(13)), 400, "at most 12"),
     ],
 )
-async def test_a_request_that_makes_no_sense_is_told_what_would(path: str, status: int, words: str) -> None:
+async def test_the_error_for_an_invalid_request_says_what_would_be_valid(path: str, status: int, words: str) -> None:
     """As JSON, and never as an empty result that looks like good news."""
     async with serving(hall_content()) as served:
         found, headers, body = await ask(served.port, path)
@@ -223,7 +223,7 @@ async def test_before_anything_is_heard_every_document_is_there_and_empty() -> N
         assert (site["sites"], site["devices"]["known"], site["totals"]["it_power_watts"]) == ([], 0, None)
 
 
-async def test_whoever_asks_for_different_documents_takes_half_of_the_loops_time_at_most() -> None:
+async def test_requests_for_different_documents_take_half_of_the_loops_time_at_most() -> None:
     """Three documents of 0.2 s each: after each of the first two there is a pause of as long."""
     asked: list[float] = []
 
@@ -241,7 +241,7 @@ async def test_whoever_asks_for_different_documents_takes_half_of_the_loops_time
         assert (len(asked), time.monotonic() - began >= 1.0) == (3, True)
 
 
-async def test_who_asks_for_the_head_of_a_document_gets_its_length_and_tag_and_no_body() -> None:
+async def test_a_head_request_for_a_document_returns_its_length_and_tag_and_no_body() -> None:
     async with serving(hall_content()) as served:
         _, headers, body = await ask(served.port, "/api/v1/devices", {"Accept-Encoding": "identity"})
         reader, writer = await asyncio.open_connection("127.0.0.1", served.port)

@@ -194,7 +194,7 @@ def test_no_step_of_a_scrape_holds_the_loop_for_more_than_a_few_hundred_devices(
             hall.poll(f"cdu-{number}", 0.02)
 
 
-def test_a_device_whose_lines_cannot_be_written_is_left_out_alone_and_told() -> None:
+def test_only_a_device_whose_lines_cannot_be_written_is_left_out_and_reported() -> None:
     hall = Hall()
     for device in DEVICES:
         hall.poll(device, 0.01)

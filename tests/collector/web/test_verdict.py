@@ -64,7 +64,7 @@ def test_a_device_of_the_site_file_that_was_never_heard_of_is_not_observed() -> 
     assert cause == f"13 devices of the site file never heard of: {', '.join(many[:12])}, …"
 
 
-def test_problems_and_devices_that_are_down_are_told_with_their_numbers() -> None:
+def test_problems_and_devices_that_are_down_are_reported_with_their_numbers() -> None:
     latest, one, _ = two_agents()
     failed = msgspec.structs.replace(one.made(1.0, device="a"), up=False, error="timeout", values={}, states={})
     one.arrives(failed, 1.0)
@@ -72,7 +72,7 @@ def test_problems_and_devices_that_are_down_are_told_with_their_numbers() -> Non
     assert (found.state, found.headline) == ("alarms", "2 problems, 1 device down")
 
 
-def test_alarms_come_first_and_what_is_not_observed_is_still_told() -> None:
+def test_alarms_come_first_and_what_is_not_observed_is_still_reported() -> None:
     latest, one, _ = two_agents()
     latest.apply_status(hello("gw-4", online=False), NOW_S + 1.0)
     assert verdict(latest, 1.0, 2).headline == "2 active alarms, 1 of 4 devices not observed"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.chaos.site import RECOVERY_S, ChaosSite, Process
+from tests.e2e.chaos.site import RECOVERY_S, ChaosSite
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 
 HOUR_S = 3600
@@ -23,7 +24,7 @@ STORED_ANYWAY = 'dcim_collector_message_failures_total{reason="time"}'
 class Clock:
     """The wall clock of one process, changed by libfaketime. Its monotonic clock stays the kernel's."""
 
-    def __init__(self, site: ChaosSite, process: Process) -> None:
+    def __init__(self, site: ChaosSite, process: Program) -> None:
         found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
         if not found:
             pytest.fail(

@@ -1,4 +1,4 @@
-"""An agent that polls 20 counters of one net-snmp daemon as often as it is told, and a profile for them."""
+"""An agent that polls 20 counters of one net-snmp daemon at a given rate, and a profile for them."""
 
 from pathlib import Path
 

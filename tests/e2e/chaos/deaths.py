@@ -37,7 +37,7 @@ def collector_killed_between(site: ChaosSite, times: int, chance: random.Random)
         time.sleep(chance.uniform(*UNDISTURBED_S))
         with closing(sqlite3.connect(ledger, isolation_level=None, timeout=30)) as db:
             db.execute("BEGIN IMMEDIATE")
-            wait_until(lambda: site.collector.said("not written"), "points are stored but not in the ledger", 30)
+            wait_until(lambda: site.collector.logged("not written"), "points are stored but not in the ledger", 30)
             site.collector.kill()
         site.collector.start()
         site.wait_for_polls()

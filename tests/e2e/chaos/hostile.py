@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tests.e2e.chaos.hostile_devices import KINDS, hostile_devices
 from tests.e2e.chaos.hostile_trial import Cost
-from tests.e2e.chaos.site import ChaosSite, Process
+from tests.e2e.chaos.site import ChaosSite
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 
 # Devices beside the hostile ones, whose polls must not suffer.
@@ -123,7 +124,7 @@ def _times(site: ChaosSite, from_ms: int = 0, until_ms: int = 2**62) -> dict[str
     return {device: sorted(polls) for device, polls in found.items()}
 
 
-def memory(process: Process) -> int:
+def memory(process: Program) -> int:
     """Resident memory of a process, bytes."""
     text = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
     return int(text.partition("VmRSS:")[2].split()[0]) * 1024

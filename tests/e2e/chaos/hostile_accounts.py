@@ -23,7 +23,7 @@ from tests.servers.mqtt_thread import leave
 SITE, THIEF, VICTIM = "cas1", "gw-stolen", "gw-healthy"
 VICTIM_DEVICE = "cdu-1"
 WINDOW = 500
-"""Messages under way at once. QoS 1: the sender is told what the broker took."""
+"""Messages under way at once. QoS 1: the broker confirms each of them."""
 DAY_MS = 86_400_000
 LONG = "Ω" * 255
 TEMPERATURE = "dcim_cdu_supply_temperature_celsius"

@@ -18,11 +18,11 @@ import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.e2e.chaos.hostile_accounts import SITE, VICTIM, batch, document, status
-from tests.e2e.chaos.site import Process
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_thread import leave
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 from tests.servers.web import OPENER, answers
 
@@ -102,7 +102,7 @@ class Cost:
 
 
 @contextmanager
-def collector(port: int, folder: Path) -> Iterator[tuple[Process, str]]:
+def collector(port: int, folder: Path) -> Iterator[tuple[Program, str]]:
     """A collector as a process, with files for a store; yields it and its URL."""
     listen = f"127.0.0.1:{free_port()}"
     config = folder / "collector.yaml"
@@ -114,7 +114,7 @@ def collector(port: int, folder: Path) -> Iterator[tuple[Process, str]]:
         "budgets": BUDGETS,
     }
     config.write_text(yaml.safe_dump(data), encoding="utf-8")
-    process = Process("collector", config)
+    process = Program("collector", config)
     process.start()
     try:
         wait_until(lambda: answers(f"http://{listen}/readyz"), "the collector is ready", 60)

@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.chaos.site import ChaosSite, Process
+from tests.e2e.chaos.site import ChaosSite
 from tests.servers.process import find_program
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 
 SHORT_TIMEOUTS: dict[str, object] = {"keepalive_s": 5, "timeout_s": 5.0}
@@ -33,7 +34,7 @@ TO_BROKER, FROM_BROKER = "--dport", "--sport"
 class Connection:
     """One client's connection to the broker."""
 
-    process: Process
+    process: Program
     port: int
 
 
@@ -76,16 +77,26 @@ def open_ends(port: int) -> set[str]:
     return {fields[2] for fields in lines if fields[1].endswith(f":{port:04X}") and fields[3] == ESTABLISHED}
 
 
+def losses_noticed(connection: Connection) -> int:
+    """How often the client has logged that its connection was lost."""
+    return connection.process.logged("not connected")
+
+
+def wait_for_loss(connection: Connection, before: int, what: str) -> None:
+    """Wait until the client has noticed one more lost connection."""
+    wait_until(lambda: losses_noticed(connection) > before, what, GIVE_UP_S)
+
+
 def half_open(site: ChaosSite, connection: Connection, times: int, chance: random.Random) -> None:
     """Packets are dropped silently, in both directions or one, until both sides have given up the connection."""
     use_short_timeouts(site, connection)
     for at in range(times):
         time.sleep(chance.uniform(*UNDISTURBED_S))
         directions = ((TO_BROKER, FROM_BROKER), (TO_BROKER,), (FROM_BROKER,))[at % 3]
-        ends, said = open_ends(connection.port), connection.process.said("not connected")
+        ends, before = open_ends(connection.port), losses_noticed(connection)
         assert ends
         with rules(connection.port, directions, "-j", "DROP"):
-            wait_until(lambda: connection.process.said("not connected") > said, "the client has given up", GIVE_UP_S)  # noqa: B023 - asked at once
+            wait_for_loss(connection, before, "the client has given up")
             wait_until(lambda: not ends & open_ends(connection.port), "the broker has given up", GIVE_UP_S)  # noqa: B023 - asked at once
             time.sleep(chance.uniform(*UNDISTURBED_S))
         site.wait_for_polls()
@@ -107,9 +118,9 @@ def reset(site: ChaosSite, times: int, chance: random.Random) -> None:
     for at in range(times):
         time.sleep(chance.uniform(*UNDISTURBED_S))
         connection, direction = connections[at // 2 % 2], (TO_BROKER, FROM_BROKER)[at % 2]
-        said = connection.process.said("not connected")
+        before = losses_noticed(connection)
         with rules(connection.port, (direction,), "-j", "REJECT", "--reject-with", "tcp-reset"):
-            wait_until(lambda: connection.process.said("not connected") > said, "the client has noticed", GIVE_UP_S)  # noqa: B023 - asked at once
+            wait_for_loss(connection, before, "the client has noticed")
         site.wait_for_polls()
 
 

@@ -26,7 +26,8 @@ from tests.e2e.chaos.losses import (
     session_deleted,
 )
 from tests.e2e.chaos.network import agent_half_open, collector_half_open, lossy, reset
-from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, UNDISTURBED_S, ChaosSite, Process
+from tests.e2e.chaos.site import DEVICES, INTERVAL_S, JUST_POLLED, UNDISTURBED_S, ChaosSite
+from tests.servers.program import Program
 from tests.servers.waiting import wait_until
 
 # Longer than the broker's clients wait for an answer, so that they give up their connections.
@@ -87,7 +88,7 @@ def nothing(_: ChaosSite, times: int, chance: random.Random) -> None:
 def kill_agent(site: ChaosSite, times: int, chance: random.Random) -> None:
     """Kill the agent. The device's packet count at each kill shows afterwards which polls were lost."""
     for _ in range(times):
-        wait_until(lambda: site.agent.said(" profile=") == DEVICES, "the agent knows its devices", 30)
+        wait_until(lambda: site.agent.logged(" profile=") == DEVICES, "the agent knows its devices", 30)
         time.sleep(STARTED_S)
         only_polls_from = site.snmpd.packets()
         time.sleep(chance.uniform(*UNDISTURBED_S) - STARTED_S)
@@ -213,7 +214,7 @@ def cloned(site: ChaosSite, seconds: int, _: random.Random) -> None:
     text = site.agent.config.read_text(encoding="utf-8").replace("outbox.db", CLONE)
     file = site.agent.config.with_name("clone.yaml")
     file.write_text(text, encoding="utf-8")
-    clone = Process("agent", file)
+    clone = Program("agent", file)
     clone.start()
     time.sleep(seconds)
     assert site.metric("dcim_collector_agent_clones") == 1, "the clone was not noticed"

@@ -1,7 +1,6 @@
 """A complete site as processes (snmpd, agent, mosquitto, collector, InfluxDB), and the account of its messages."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from tests.servers.captures import REPOSITORY
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
+from tests.servers.program import Program
 from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers, request
@@ -70,79 +70,6 @@ class Witnessed:
     lost: tuple[int, ...]
 
 
-class Process:
-    """`python -m PACKAGE run CONFIG`, which can be started, killed and started again."""
-
-    def __init__(self, package: str, config: Path) -> None:
-        self._package = package
-        self.config = config
-        self.environment = dict[str, str]()
-        """Environment variables in addition to those of the test."""
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log_from = 0
-
-    def start(self) -> None:
-        """Start the process; its log is written beside its configuration."""
-        with self.config.with_suffix(".log").open("ab") as log:
-            self._log_from = log.tell()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._package, "run", str(self.config)],
-                cwd=REPOSITORY,
-                # gufo_snmp panics at some answers; 60 MB of debug symbols are read for the first backtrace of a panic.
-                env=os.environ | {"RUST_BACKTRACE": "0"} | self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    @property
-    def pid(self) -> int:
-        """Process id of the running process."""
-        assert self._process is not None
-        return self._process.pid
-
-    @property
-    def running(self) -> bool:
-        """Whether it runs."""
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Stop with SIGTERM, which must give exit status 0."""
-        process, self._process = self._process, None
-        if process is not None:
-            # Until its signal handler is installed, SIGTERM ends a Python process with status -15.
-            wait_until(self._has_started, f"{self._package} has started", 30)
-            assert process.poll() is None, f"{self._package} has died; see {self.config.with_suffix('.log')}"
-            process.terminate()
-            assert process.wait(20) == 0
-
-    def set(self, section: str, values: Mapping[str, object]) -> None:
-        """Change a section of the configuration, effective from the next start."""
-        data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        data[section] |= values
-        self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-
-    def add_devices(self, devices: Sequence[Mapping[str, object]]) -> None:
-        """Add devices to the configuration, effective from the next start."""
-        data = yaml.safe_load(self.config.read_text(encoding="utf-8"))
-        data["devices"] += [dict(device) for device in devices]
-        self.config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-
-    def said(self, words: str) -> int:
-        """How often these words are in its log since it was last started."""
-        return self.config.with_suffix(".log").read_bytes()[self._log_from :].count(words.encode())
-
-    def _has_started(self) -> bool:
-        return bool(self.said(" started") or self.said("listening"))
-
-    def kill(self) -> None:
-        """Kill it with SIGKILL."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait(10)
-
-
 class ChaosSite:
     """A complete site in one folder. Use: `start`, disturb it, `drain`, read `account` and `witnessed`, `close`."""
 
@@ -187,16 +114,16 @@ class ChaosSite:
         agent = write_agent(
             self.folder, self.agent_port, self.snmpd.port, self._devices, self._interval_s, on_disk=True
         )
-        self.agent = Process("agent", agent)
+        self.agent = Program("agent", agent)
         self.agent.add_devices(self._more_devices)
         self.collector_file = self._write_collector()
-        self.collector = Process("collector", self.collector_file)
+        self.collector = Program("collector", self.collector_file)
         self.collector.start()
         wait_until(lambda: answers(f"http://{self._web}/readyz"), "the collector is ready", 30)
         self.agent.start()
         wait_until(lambda: len(self._counts()) >= DEVICES, "polls are stored", 30)
         # Until a collector has reported for the first time, an agent deletes what the broker has had for 90 s: there may be no collector.
-        wait_until(lambda: self.witness.reports > 0, "the collector has said what is stored", 30)
+        wait_until(lambda: self.witness.reports > 0, "the collector has reported what is stored", 30)
 
     def wait_for_polls(self) -> None:
         """Wait until new polls are stored."""

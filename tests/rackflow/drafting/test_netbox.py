@@ -79,7 +79,7 @@ def test_a_rack_without_a_name_gets_one_wherever_it_is_named() -> None:
     assert site_of(objects).pdus["pdu-1"].rack == "rack-1"
 
 
-def test_servers_without_a_name_are_not_spoken_of() -> None:
+def test_servers_without_a_name_are_not_mentioned() -> None:
     objects = hall()
     objects["devices"] += [device(at, "server", name=None) for at in (7, 8)]
     assert imported(objects)[1] == []

@@ -78,7 +78,7 @@ def test_where_nothing_is_to_be_kept_it_goes_at_once() -> None:
     assert waiting.expired(5.0) == [(7, 7)]
 
 
-def test_once_a_collector_has_spoken_time_frees_nothing_until_it_takes_back_its_word() -> None:
+def test_once_a_collector_has_reported_time_frees_nothing_until_it_withdraws_its_report() -> None:
     waiting = awaiting(keep_s=80.0)
     waiting.confirm(1, 0.0)
     waiting.require_reports()

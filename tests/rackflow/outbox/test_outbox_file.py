@@ -83,7 +83,7 @@ def test_what_is_in_flight_does_not_expire_and_what_is_behind_it_does(tmp_path: 
     file.close()
 
 
-def test_what_is_in_flight_of_an_earlier_life_does_not_expire(tmp_path: Path, clocks: Clocks) -> None:
+def test_messages_of_an_earlier_epoch_that_are_in_flight_do_not_expire(tmp_path: Path, clocks: Clocks) -> None:
     file = opened(tmp_path)
     file.commit(messages(1, 3), [], NOBODY)
     file.close()
@@ -195,7 +195,7 @@ def opened_and_closed(folder: Path, epoch: str) -> OutboxLog:
     return file
 
 
-def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
+def test_keys_of_earlier_epochs_are_zero_and_below(tmp_path: Path) -> None:
     opened_file = opened(tmp_path, "E1")
     opened_file.commit(messages(1, 3), [], NOBODY)
     opened_file.close()
@@ -215,7 +215,7 @@ def test_numbers_of_earlier_lives_are_zero_and_below(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_life_that_numbered_nothing_leaves_no_trace(tmp_path: Path) -> None:
+def test_an_epoch_without_messages_leaves_no_trace(tmp_path: Path) -> None:
     for epoch in ("E1", "E2", "E3"):
         opened_and_closed(tmp_path, epoch)
     assert opened_and_closed(tmp_path, "E4").totals.epochs == [EpochBase(0, "E4")]
@@ -248,7 +248,7 @@ def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:
     file.close()
 
 
-def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_path: Path) -> None:
+def test_messages_in_the_file_and_collectors_that_reported_are_known_at_the_next_start(tmp_path: Path) -> None:
     file = opened(tmp_path)
     assert (file.present, file.collectors) == ([], [])
     file.commit(messages(1, 6), [], NOBODY)
@@ -263,7 +263,7 @@ def test_what_is_in_the_file_and_who_has_spoken_is_told_at_the_next_start(tmp_pa
     file.close()
 
 
-def test_a_log_with_a_damaged_file_still_knows_who_has_spoken(tmp_path: Path) -> None:
+def test_a_log_with_a_damaged_file_still_knows_which_collectors_have_reported(tmp_path: Path) -> None:
     file = opened(tmp_path)
     file.commit(messages(1, 3), [], NOBODY)
     file.save_collectors([("c", "ledger-1")])

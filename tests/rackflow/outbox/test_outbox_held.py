@@ -152,7 +152,7 @@ def on_disk_limits() -> Limits:
     return Limits(10_000_000, 3600)
 
 
-async def test_a_message_that_is_given_up_is_told_with_its_reason_and_never_comes_again(make: Make) -> None:  # noqa: F811
+async def test_a_message_that_is_given_up_is_reported_with_its_reason_and_never_comes_again(make: Make) -> None:  # noqa: F811
     async with make() as outbox:
         put(outbox, *"abc")
         await take(outbox, 3)
@@ -172,7 +172,7 @@ async def test_a_message_that_is_given_up_is_told_with_its_reason_and_never_come
         await eventually(lambda: outbox.stats().messages == 1, "nothing else is left")
 
 
-async def test_a_loss_is_still_told_after_a_restart(tmp_path: Path) -> None:
+async def test_a_loss_is_still_reported_after_a_restart(tmp_path: Path) -> None:
     async with on_disk(tmp_path / "o.db") as outbox:
         put(outbox, "a")
         await take(outbox, 1)

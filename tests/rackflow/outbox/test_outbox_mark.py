@@ -34,7 +34,7 @@ def test_gaps_between_keys_ends_included() -> None:
     assert gaps(3, 2, set()) == []
 
 
-def test_keys_as_numbers_of_the_lives_they_are_of() -> None:
+def test_keys_are_converted_to_numbers_of_their_epochs() -> None:
     """Bases are the last key before a life; they may come in any order."""
     lives = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(10, "E3"), EpochBase(15, "E4")]
     expected = [

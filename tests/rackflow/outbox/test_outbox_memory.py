@@ -83,7 +83,7 @@ async def test_the_oldest_is_the_oldest_of_all_that_wait_or_are_in_flight() -> N
     assert outbox.stats().messages == 3
 
 
-async def test_what_is_no_longer_live_is_told_as_backlog_and_goes_after_it() -> None:
+async def test_a_message_that_is_no_longer_live_is_marked_as_backlog_and_sent_after_it() -> None:
     outbox = MemoryOutbox("E1", 10_000_000)
     fill(outbox, MAX_LIVE)
     assert undelivered(outbox) == []
@@ -115,7 +115,7 @@ async def test_without_time_to_keep_it_what_was_confirmed_is_gone_at_once() -> N
     assert await take(outbox, 1) == [2]
 
 
-async def test_a_word_about_numbers_that_were_never_given_deletes_nothing_later_and_repeats_nothing() -> None:
+async def test_a_report_about_numbers_that_were_never_given_deletes_nothing_later_and_repeats_nothing() -> None:
     """A collector with the ledger of another life, or a hostile one, says more than there is."""
     now_s = [1000.0]
     outbox = MemoryOutbox("E1", 1000, clock=lambda: now_s[0])

@@ -122,7 +122,7 @@ async def test_a_backlog_of_several_reads_comes_in_order_and_once(tmp_path: Path
 
 
 @pytest.mark.parametrize("count", [READ_ROWS - 1, READ_ROWS, READ_ROWS + 1])
-async def test_a_backlog_of_just_one_read_is_not_told_as_more(tmp_path: Path, count: int) -> None:
+async def test_a_backlog_of_exactly_one_read_is_not_reported_as_more(tmp_path: Path, count: int) -> None:
     path = tmp_path / "outbox.db"
     async with on_disk(path) as outbox:
         fill(outbox, count)
@@ -162,7 +162,9 @@ async def test_live_goes_before_a_backlog_on_disk(tmp_path: Path) -> None:
         assert await take(outbox, 5) == [4, 5, 1, 2, 3]
 
 
-async def test_what_was_dropped_from_memory_is_told_after_the_disk_is_back_and_after_a_restart(tmp_path: Path) -> None:
+async def test_messages_dropped_from_memory_are_reported_after_the_disk_is_back_and_after_a_restart(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "mount"
     folder.write_text("a file where the folder should be", encoding="utf-8")
     outbox = DiskOutbox(folder / "outbox.db", "E1", Limits(10_000_000, LONG_S), 1000, memory_bytes=5000)
@@ -178,7 +180,7 @@ async def test_what_was_dropped_from_memory_is_told_after_the_disk_is_back_and_a
         assert again.stats().messages == 10
 
 
-async def test_drops_of_each_reason_are_told_after_a_restart(tmp_path: Path) -> None:
+async def test_drops_of_each_reason_are_reported_after_a_restart(tmp_path: Path) -> None:
     """As the status tells them: the collector asks for every number."""
     path = tmp_path / "outbox.db"
     async with on_disk(path, limit=200_000) as outbox:

@@ -47,7 +47,7 @@ async def on_file(outbox: AnyOutbox, last: int) -> None:
         assert await outbox.saved(last)
 
 
-async def test_the_broker_frees_nothing_once_a_collector_has_spoken(make: Make) -> None:
+async def test_the_brokers_confirmation_frees_nothing_once_a_collector_has_reported(make: Make) -> None:
     async with make() as outbox:
         outbox.stored(report())
         fill(outbox, 3)
@@ -96,7 +96,7 @@ async def test_a_break_says_nothing_about_what_the_broker_has(make: Make) -> Non
         assert outbox.stats().awaiting == 1
 
 
-async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
+async def test_a_report_reaches_messages_wherever_they_are(make: Make) -> None:
     """Live, in flight, held back, in the backlog, and confirmed: a late PUBACK then changes nothing."""
     async with make() as outbox:
         fill(outbox, 6)
@@ -115,7 +115,7 @@ async def test_a_word_reaches_messages_wherever_they_are(make: Make) -> None:
         assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 0)
 
 
-async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: Make) -> None:
+async def test_a_report_about_numbers_that_were_never_given_deletes_nothing(make: Make) -> None:
     async with make() as outbox:
         outbox.stored(report((1, 2**53), epoch="E0"))
         outbox.stored(report((5, 2**53)))
@@ -125,7 +125,7 @@ async def test_a_word_about_numbers_that_were_never_given_deletes_nothing(make: 
         assert outbox.stats().messages == 2
 
 
-async def test_a_word_about_a_message_that_was_never_sent_deletes_nothing(tmp_path: Path) -> None:
+async def test_a_report_about_a_message_that_was_never_sent_deletes_nothing(tmp_path: Path) -> None:
     """Message 2 is not on disk yet, and so nobody can have it."""
     async with on_disk(tmp_path / "outbox.db") as outbox:
         fill(outbox, 1)
@@ -162,7 +162,7 @@ async def test_where_no_collector_ever_spoke_the_broker_frees_after_a_while(make
         assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=3, last=3)]
 
 
-async def test_a_word_that_is_taken_back_leaves_the_rest_to_the_broker(make: Make) -> None:
+async def test_a_withdrawn_report_leaves_the_rest_to_the_broker(make: Make) -> None:
     clock = Clock()
     async with make(confirmed_s=80.0, clock=clock) as outbox:
         outbox.stored(report())
@@ -189,7 +189,7 @@ async def test_rather_than_drop_anything_it_lets_go_of_what_was_confirmed_for_no
         assert 0 < outbox.stats().size_bytes < 400_000
 
 
-async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(make: Make) -> None:
+async def test_messages_that_wait_for_a_collector_are_bounded_too_and_their_loss_is_reported(make: Make) -> None:
     async with make(limit=400_000) as outbox:
         outbox.stored(report())
         for at in range(1, 9):
@@ -205,7 +205,7 @@ async def test_what_waits_for_a_collector_is_bounded_too_and_its_loss_is_told(ma
         assert stats.awaiting == stats.messages == 800 - stats.dropped["full"], "nobody waits for what was dropped"
 
 
-async def test_messages_of_an_earlier_life_are_freed_by_their_own_numbers_and_the_tail_comes_again(
+async def test_messages_of_an_earlier_epoch_are_freed_by_their_own_numbers_and_the_rest_is_sent_again(
     tmp_path: Path,
 ) -> None:
     path, clock = tmp_path / "outbox.db", Clock()

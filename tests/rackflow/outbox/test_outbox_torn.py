@@ -91,7 +91,7 @@ def records_of(segment: Path) -> list[Record]:
     return [each for each in scan(data, head.salt).records if each.kind == MESSAGES]
 
 
-def test_damage_that_is_found_while_reading_is_told_and_what_is_done_meanwhile_too(tmp_path: Path) -> None:
+def test_damage_found_while_reading_is_reported_and_so_are_messages_done_meanwhile(tmp_path: Path) -> None:
     before = opened(tmp_path, "E1")
     before.commit(messages(1, 4000, 2_000), [], NOBODY)
     before.close()
@@ -172,7 +172,7 @@ def test_a_file_that_somebody_deletes_costs_its_messages_and_nothing_else(tmp_pa
 
 @given(st.data())
 @settings(max_examples=15, deadline=None)
-def test_whatever_of_the_files_is_damaged_each_message_is_there_or_told(data: st.DataObject) -> None:
+def test_whatever_part_of_the_files_is_damaged_each_message_is_kept_or_reported_as_lost(data: st.DataObject) -> None:
     """Several files; bits flipped or ends cut off in any of them. What was free stays free, or comes again whole."""
     with TemporaryDirectory() as name:
         folder = Path(name)

@@ -11,7 +11,7 @@ def live(pace: BacklogPace, from_s: float, to_s: float) -> None:
         pace.confirmed(at_s, float(at_s))
 
 
-def test_it_begins_slowly_and_grows_with_each_word_that_tells_of_no_queue() -> None:
+def test_the_rate_begins_low_and_grows_with_each_report_that_shows_no_queue() -> None:
     pace = BacklogPace(500.0)
     pace.begin(0.0, has_reports=True)
     assert pace.per_s(0.0) == 500.0 * START_SHARE == 20.0
@@ -67,7 +67,7 @@ def test_it_never_falls_below_the_least() -> None:
 
 
 @pytest.mark.parametrize("is_withdrawn", [False, True])
-def test_without_a_collectors_word_it_is_the_configured_rate(*, is_withdrawn: bool) -> None:
+def test_without_a_collectors_report_it_is_the_configured_rate(*, is_withdrawn: bool) -> None:
     pace = BacklogPace(500.0)
     pace.begin(0.0, has_reports=is_withdrawn)
     if is_withdrawn:

@@ -13,7 +13,7 @@ def test_without_requirements_every_word_counts_and_one_that_ever_spoke_is_enoug
     assert StoredReports(collectors=reports.collectors).are_required
 
 
-def test_an_empty_word_is_a_word() -> None:
+def test_an_empty_report_is_a_report() -> None:
     reports = StoredReports()
     assert reports.update("a", "l1", []) == []
     assert (reports.are_required, reports.highest) == (True, None)
@@ -21,7 +21,7 @@ def test_an_empty_word_is_a_word() -> None:
 
 def test_two_required_collectors_must_both_have_a_message() -> None:
     reports = StoredReports(require=["a", "b"])
-    assert reports.are_required  # before the first word: the broker's confirmation frees nothing
+    assert reports.are_required  # before the first report: the broker's confirmation frees nothing
     assert reports.update("a", "l1", [(1, 10)]) == []
     assert reports.update("stranger", "l9", [(1, 10)]) == []
     assert reports.highest is None
@@ -48,7 +48,7 @@ def test_claims_of_messages_that_are_gone_are_forgotten() -> None:
     assert reports.update("b", "l2", [(1, 20)]) == []
 
 
-def test_a_word_that_is_taken_back_leaves_an_agent_without_collectors() -> None:
+def test_a_withdrawn_report_leaves_an_agent_without_collectors() -> None:
     reports = StoredReports()
     reports.update("a", "l1", [(1, 1)])
     reports.withdraw("stranger")
@@ -77,7 +77,7 @@ def test_a_required_collector_that_took_its_report_back_must_give_it_again() -> 
     assert reports.update("a", "l1", [(1, 4)]) == [(1, 4)]
 
 
-def test_what_a_collector_says_now_counts_before_what_an_earlier_life_had_heard() -> None:
+def test_a_collectors_present_report_takes_precedence_over_one_from_before_a_restart() -> None:
     reports = StoredReports()
     reports.update("a", "new", [])
     reports.restore([("a", "old"), ("b", "l2")])

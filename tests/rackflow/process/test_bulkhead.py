@@ -41,7 +41,7 @@ def test_what_raises_gives_the_other_result_and_is_counted_by_part_and_class() -
     assert failures.counts == {("figures", "ZeroDivisionError"): 1, ("page", "ZeroDivisionError"): 1}
 
 
-def test_of_many_things_each_is_done_though_one_before_it_raises() -> None:
+def test_each_of_many_items_is_processed_although_one_before_it_raises() -> None:
     failures, done = Failures("figures"), list[float]()
     failures.attempt_each("figures", lambda by: done.append(divide(by)), [1, 0, 2])
     assert done == [1.0, 0.5]

@@ -59,7 +59,7 @@ async def publish(server: Mosquitto, *payloads: bytes) -> None:
         await eventually(lambda: len(heard.confirmed) == len(payloads), "all are confirmed")
 
 
-async def test_the_limits_of_the_broker_are_told_first(tmp_path: Path) -> None:
+async def test_the_limits_of_the_broker_are_reported_first(tmp_path: Path) -> None:
     limits = ["max_inflight_messages 5", "max_packet_size 4000"]
     heard = Heard()
     with Mosquitto(tmp_path / "broker", extra=limits).serving() as server:
@@ -119,7 +119,7 @@ async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosq
         await eventually(lambda: heard.confirmed[1:] == [(mid, 0)], "confirmed")
 
 
-async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
+async def test_the_end_of_a_connection_is_reported(mosquitto: Mosquitto) -> None:
     async with connection(mosquitto, "one", Heard()) as client:
         lost = asyncio.create_task(client.lost(), name="lost")
         await client.subscribe([TOPIC])
@@ -131,7 +131,7 @@ async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
         assert "not currently connected" in fault
 
 
-async def test_leaving_from_here_is_told_too_and_leaves_no_will(mosquitto: Mosquitto) -> None:
+async def test_a_disconnect_of_our_own_is_reported_too_and_publishes_no_will(mosquitto: Mosquitto) -> None:
     heard = Heard()
     async with connection(mosquitto, "watcher", heard) as watcher:
         await watcher.subscribe(["will"])
@@ -178,7 +178,7 @@ async def test_a_refusal_says_why(tmp_path: Path) -> None:
     assert refusal(TimeoutError()) is None
 
 
-async def test_a_subscription_that_the_broker_refuses_is_told(tmp_path: Path) -> None:
+async def test_a_subscription_that_the_broker_refuses_is_reported(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", extra=refusing_subscriptions(tmp_path)).serving() as server:
         async with connection(server, "one", Heard()) as client:
             assert [code.value for code in await client.subscribe([TOPIC, "other"])] == [0x87, 0x87]
@@ -193,7 +193,7 @@ async def test_a_subscription_that_the_library_refuses_is_an_error_of_the_broker
             await client.subscribe([bad])
 
 
-async def test_the_reason_with_which_the_broker_ends_a_connection_is_told(mosquitto: Mosquitto) -> None:
+async def test_the_reason_with_which_the_broker_ends_a_connection_is_reported(mosquitto: Mosquitto) -> None:
     """0x81, malformed packet: MQTT allows no such character in a topic (1.5.4), and paho-mqtt sends it."""
     async with connection(mosquitto, "one", Heard()) as client:
         client.publish("a/\ufffe", b"", retain=False)
@@ -208,7 +208,7 @@ async def test_a_connection_that_just_breaks_has_no_reason(mosquitto: Mosquitto)
         assert (client.ended_by, client.is_unreadable) == (None, False)
 
 
-async def test_an_answer_that_cannot_be_read_is_told_apart_from_a_broken_connection(tmp_path: Path) -> None:
+async def test_an_unreadable_answer_is_distinguished_from_a_broken_connection(tmp_path: Path) -> None:
     """PUBACK with 0x95, which mosquitto sends for what is above `message_size_limit`."""
     with Mosquitto(tmp_path / "broker", extra=["message_size_limit 100"]).serving() as server:
         async with connection(server, "one", Heard()) as client:

@@ -113,7 +113,7 @@ def test_check_tells_before_the_start_that_a_collector_may_not_write(strange_fol
     assert "Permission denied; it needs the account that may read it, or sudo" in done.stderr
 
 
-def test_a_relative_path_is_told_with_the_folder_that_it_is_in(
+def test_a_relative_path_is_reported_with_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

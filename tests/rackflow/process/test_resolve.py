@@ -71,12 +71,12 @@ async def test_ipv4_is_preferred_where_one_address_is_wanted() -> None:
         assert await Resolver(server).addresses("dual") == ["2001:db8::1", "192.0.2.1"]
 
 
-async def test_a_name_nobody_answers_for_is_told_as_such() -> None:
+async def test_a_name_that_no_server_resolves_is_reported_as_such() -> None:
     with dns() as server, pytest.raises(ResolveError, match=r"^cannot resolve dead: no answer in 0\.1 s; check"):
         await Resolver(server, ResolverLimits(resolve_s=0.1)).address("dead")
 
 
-async def test_a_name_that_does_not_exist_is_told_as_such_and_not_asked_for_at_every_poll() -> None:
+async def test_a_name_that_does_not_exist_is_reported_as_such_and_not_asked_for_at_every_poll() -> None:
     with dns() as server:
         server.refusals["nobody"] = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         resolver = Resolver(server)
@@ -192,7 +192,7 @@ async def test_names_are_not_remembered_without_bound() -> None:
         assert 10 <= resolver.known <= 11
 
 
-async def test_who_is_cancelled_while_waiting_takes_nobody_along() -> None:
+async def test_cancelling_one_waiting_task_cancels_no_other() -> None:
     with dns() as server:
         resolver = Resolver(server, ResolverLimits(resolve_s=60))
         first, second = (asyncio.ensure_future(resolver.address("slow")) for _ in range(2))

@@ -20,13 +20,13 @@ def fault_of(path: Path, *statements: str) -> OSError:
     return raised.value
 
 
-def test_a_full_disk_is_told_as_one(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_as_one(tmp_path: Path) -> None:
     fault = fault_of(tmp_path / "a.db", "PRAGMA max_page_count = 1", "CREATE TABLE t (x)")
     assert fault.errno == errno.ENOSPC
     assert "full" in str(fault)
 
 
-def test_a_disk_that_may_only_be_read_is_told_as_one(tmp_path: Path) -> None:
+def test_a_disk_that_may_only_be_read_is_reported_as_one(tmp_path: Path) -> None:
     assert fault_of(tmp_path / "a.db", "PRAGMA query_only = 1", "CREATE TABLE t (x)").errno == errno.EROFS
 
 

@@ -64,7 +64,7 @@ async def test_what_never_ends_is_returned_and_the_log_says_where_it_is(caplog: 
     assert good.cancelled()
     [record] = [each for each in caplog.records if each.levelno == logging.ERROR]
     text = record.getMessage()
-    assert text.startswith("task=poll-ups-1 has not ended 1.5 s after it was told to; it is at:\n")
+    assert text.startswith("task=poll-ups-1 has not ended 1.5 s after it was cancelled; it is at:\n")
     assert [line.split()[-1].rpartition(".")[2] for line in text.splitlines()[1:]] == ["poll", "swallow", "sleep"]
     assert f"{__file__}:" in where(hung)
     over.append(True)
@@ -221,7 +221,7 @@ def test_a_process_that_does_not_stop_shows_where_it_hangs_and_ends_itself() -> 
         process.terminate()
         _, errors = process.communicate(timeout=60)
     assert process.returncode == EXIT_HUNG == 70
-    assert "has not ended 0.5 s after it was told to" in errors
+    assert "has not ended 0.5 s after it was asked to stop" in errors
     assert "task poll-ups-1:" in errors
     assert "never_ends" in errors
     assert 'File "' in errors, "the threads as well"

@@ -31,5 +31,5 @@ def test_any_other_reason_is_no_other_client() -> None:
     assert not any(one.ended(0x8B, worked=True, now_s=float(at)) for at in range(20))
 
 
-def test_the_words_name_the_client_id_and_the_remedy() -> None:
+def test_the_message_names_the_client_id_and_the_remedy() -> None:
     assert "client id gw-1: stop it, or give one of the two another name" in takeover_advice("gw-1")

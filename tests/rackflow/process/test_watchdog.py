@@ -144,7 +144,7 @@ async def test_a_health_file_that_cannot_be_written_harms_nobody(tmp_path: Path)
 
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
-async def test_the_service_manager_is_told_everything_by_the_documented_protocol(
+async def test_the_service_manager_is_notified_of_everything_by_the_documented_protocol(
     tmp_path: Path, *, abstract: bool
 ) -> None:
     address = f"@rackflow-test-{os.getpid()}" if abstract else str(tmp_path / "notify")

@@ -119,7 +119,7 @@ def test_heat_capacity_by_volume_is_that_of_coolprop(fluid: str, celsius: float,
     assert found == pytest.approx(megajoules * 1e6, rel=2e-3)
 
 
-def test_the_documented_example_is_in_the_words_of_the_file() -> None:
+def test_the_documented_example_is_quoted_from_the_file() -> None:
     page = (Path(__file__).parents[3] / "docs" / "how-to" / "draft-a-site.md").read_text(encoding="utf-8")
     example = load_yaml_text(page.partition("```yaml\n")[2].partition("```")[0], "example")
     assert isinstance(example, dict)

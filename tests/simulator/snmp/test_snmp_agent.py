@@ -59,7 +59,7 @@ async def test_a_wrong_community_is_not_answered_but_counted() -> None:
     assert "Timeout" in err
 
 
-async def test_what_is_not_there_is_said_in_the_words_of_each_version() -> None:
+async def test_absent_objects_are_answered_as_each_snmp_version_does() -> None:
     async with serving(SnmpDevice(EVERY_TYPE)) as address:
         status, out, _ = await run("snmpget", *V2C, address, "1.3.6.1.2.1.1.1.7", "1.3.6.1.9.9", "1.3.6.1.2.1.1.1.0")
         assert (status, out.count("No Such Instance"), out.count("No Such Object"), out.count("a device")) == (

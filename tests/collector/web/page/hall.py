@@ -270,7 +270,7 @@ class CollectorProcess:
         if site is not None:
             (folder / "site.yaml").write_text(yaml.safe_dump(dict(site), sort_keys=False), encoding="utf-8")
             named = {"site_file": str(folder / "site.yaml")}
-        # A temperature is told for a minute after it was last too high; the tests do not wait for so long.
+        # A temperature stays reported for a minute after it was last too high; the tests do not wait for so long.
         # What is over is shown as over within the tests' time.
         keeps = {each.name: {"keep_s": min(each.keep_s, 2.0)} for each in load_table().problems.values()}
         short = {"version": 1, "problems": keeps}

@@ -52,7 +52,7 @@ CUT_TEXTS = """[...document.querySelectorAll('.rack .value, .rack .id, .card h3,
 
 SHOWN_KIND = "document.documentElement.dataset.state"
 
-# Keeps what a screen reader is told, in `said`.
+# Keeps the texts announced to a screen reader, in `said`.
 LISTEN = """(() => { const live = document.getElementById('live'); globalThis.said = '';
   new MutationObserver(() => { globalThis.said += live.textContent + '. '; })
     .observe(live, { childList: true, characterData: true, subtree: true }); })()"""

@@ -160,7 +160,7 @@ def column(ask: Ask, problems: str, more: str = "") -> str:
     return str(ask(f"return shown(problems.problemColumn(make({{ problems: {problems} {more} }}))).textContent"))
 
 
-def test_what_has_begun_says_when_it_is_told_and_is_not_counted(ask: Ask) -> None:
+def test_a_beginning_problem_says_when_it_will_be_reported_and_is_not_counted(ask: Ask) -> None:
     text = column(ask, "{ beginning: { p: problem({ due: now + 10_000 }) } }")
     assert text.startswith("Problems · 0")
     assert "Just seen · 1" in text
@@ -168,7 +168,7 @@ def test_what_has_begun_says_when_it_is_told_and_is_not_counted(ask: Ask) -> Non
     assert "becomes a problem at 12:00:10 if it goes on" in text
 
 
-def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_told(ask: Ask) -> None:
+def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_notified(ask: Ask) -> None:
     window = "maintenance: { id: 'W-1', until: now + 3_600_000, why: 'breaker test', by: 'Nadia' }"
     text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {window} }}) }} }}")
     assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
@@ -216,7 +216,7 @@ def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask:
 
 
 def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: Ask) -> None:
-    """Without a word of it, who looks takes it that there is time."""
+    """If nothing said so, an operator would assume that there is time."""
     left = "time_left: { seconds: null, running: true, what: { key: 'pumps_stop', loop: 'tcs' } }"
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
 
@@ -431,7 +431,7 @@ RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: tru
       e.querySelector('.sr').textContent]; };"""
 
 
-def test_a_rack_says_by_a_sign_and_in_words_what_is_told_what_begins_and_what_is_not_seen(ask: Ask) -> None:
+def test_a_rack_shows_by_a_sign_and_in_words_what_is_reported_what_begins_and_what_is_not_observed(ask: Ask) -> None:
     found = ask(
         RACK
         + """return [tile({}), tile({ problem: { severity: 'critical', id: 'p' } }), tile({ beginning: { severity: 'critical', id: 'p' } }),

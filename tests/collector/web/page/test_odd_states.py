@@ -189,7 +189,7 @@ def test_at_200_percent_and_with_less_motion_nothing_is_cut_or_moves(hall: Hall,
         assert page.ask("document.getAnimations().length") == 0
 
 
-def test_an_hour_that_comes_twice_is_told_with_its_zone(hall: Hall, browser: Browser) -> None:
+def test_an_hour_that_comes_twice_is_shown_with_its_zone(hall: Hall, browser: Browser) -> None:
     """Paris, 25 October 2026: 02:30 is first two hours ahead of UTC, then one. Morocco changes for Ramadan, on 14 February 2027."""
     script = """import('./BASEformat.js').then(({ Format }) => { const f = new Format('en', 'Europe/Paris');
       const now = Date.parse('2026-10-25T12:00Z'), m = new Format('fr', 'Africa/Casablanca');

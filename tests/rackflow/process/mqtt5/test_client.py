@@ -32,7 +32,7 @@ async def watching(server: Mosquitto, topic: str) -> AsyncIterator[Heard]:
         yield heard
 
 
-async def test_what_the_broker_allows_is_told_first(tmp_path: Path) -> None:
+async def test_the_limits_that_the_broker_announces_are_reported_first(tmp_path: Path) -> None:
     heard = Heard()
     with Mosquitto(tmp_path / "broker", extra=["max_inflight_messages 5", "max_packet_size 4000"]).serving() as server:
         async with client_of(server.port, "one", heard):
@@ -52,7 +52,7 @@ async def test_a_confirmation_carries_the_message_and_the_reason(mosquitto: Mosq
             await eventually(lambda: watcher.received == [Received(TOPIC, b"b", retain=False, mid=1)], "it arrives")
 
 
-async def test_a_message_that_was_retained_is_told_from_a_new_one(mosquitto: Mosquitto) -> None:
+async def test_a_retained_message_is_distinguished_from_a_new_one(mosquitto: Mosquitto) -> None:
     heard = Heard()
     async with client_of(mosquitto.port, "one", heard) as client:
         client.publish(TOPIC, b"old", retain=True)
@@ -106,7 +106,7 @@ async def test_a_connection_that_is_dropped_leaves_its_will_and_one_that_is_clos
         assert watcher.received == [Received("will/dropped", b"gone", retain=False, mid=1)]
 
 
-async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
+async def test_the_end_of_a_connection_is_reported(mosquitto: Mosquitto) -> None:
     async with client_of(mosquitto.port, "one", Heard()) as client:
         mosquitto.kill()
         assert await client.lost() != ""
@@ -116,7 +116,7 @@ async def test_the_end_of_a_connection_is_told(mosquitto: Mosquitto) -> None:
             await client.subscribe([TOPIC])
 
 
-async def test_a_broker_that_is_not_there_is_told_as_such(mosquitto: Mosquitto) -> None:
+async def test_a_broker_that_is_not_there_is_reported_as_such(mosquitto: Mosquitto) -> None:
     mosquitto.stop()
     with pytest.raises(BrokerError, match="Connection refused"):
         await client_of(mosquitto.port, "one", Heard()).__aenter__()
@@ -134,7 +134,7 @@ async def test_an_idle_connection_says_in_time_that_it_is_there(mosquitto: Mosqu
     assert "Received PINGREQ from idle" in mosquitto.log
 
 
-async def test_a_subscription_that_the_broker_refuses_is_told(tmp_path: Path) -> None:
+async def test_a_subscription_that_the_broker_refuses_is_reported(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", extra=refusing_subscriptions(tmp_path)).serving() as server:
         async with client_of(server.port, "one", Heard()) as client:
             assert await client.subscribe([TOPIC, "other"]) == [0x87, 0x87]
@@ -152,7 +152,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-async def test_over_tls_a_client_certificate_is_the_account_and_its_absence_is_told(pki: Path, tmp_path: Path) -> None:
+async def test_over_tls_a_client_certificate_is_the_account_and_its_absence_is_reported(
+    pki: Path, tmp_path: Path
+) -> None:
     """With TLS 1.3 the refusal comes after the handshake, when CONNECT has been sent."""
     topic = "rackflow/v1/cas1/gw-1/status"
     with DeployedBroker(tmp_path / "broker", {"monitor": "pw"}, pki).serving() as server:
@@ -229,7 +231,7 @@ async def test_no_more_wait_for_their_acknowledgement_than_the_session_allows(mo
         await eventually(lambda: len(heard.received) > 3, "the next ones")
 
 
-async def test_who_pauses_is_handed_nothing_and_then_everything_in_order(mosquitto: Mosquitto) -> None:
+async def test_a_paused_reader_gets_nothing_and_afterwards_everything_in_order(mosquitto: Mosquitto) -> None:
     received: list[Received] = []
 
     def take(message: Received) -> None:

@@ -157,7 +157,7 @@ async def test_a_panic_of_the_codec_is_an_unreadable_packet(capfd: pytest.Captur
 
 
 @pytest.mark.parametrize("code", [0x00, 0x82, 0x8E, 0xFF])
-async def test_the_reason_with_which_the_broker_ends_the_connection_is_told(code: int) -> None:
+async def test_the_reason_with_which_the_broker_ends_the_connection_is_reported(code: int) -> None:
     async with connected() as (server, client, heard):
         await server.say(bytes((0xE0, 1, code)) + b"\x30\x05\x00\x01a\x00x")
         assert "the broker ended it: " in await client.lost()

@@ -152,7 +152,7 @@ def test_an_answer_to_connect_that_is_none_is_refused(packet: bytes) -> None:
         read_connack(packet, 2)
 
 
-def test_a_subscription_asks_for_quality_1_and_to_be_told_which_messages_are_old() -> None:
+def test_a_subscription_asks_for_quality_1_and_the_retain_flag_marks_old_messages_only() -> None:
     assert subscribe_packet(1, ["a/+"]) == b"\x82\x09\x00\x01\x00\x00\x03a/+\x01"
 
 

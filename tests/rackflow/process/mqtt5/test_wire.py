@@ -103,7 +103,7 @@ async def test_while_somebody_pauses_nothing_is_handed_over_and_then_everything_
         assert heard.packets == [puback_packet(mid) for mid in (1, 2, 3)]
 
 
-async def test_whoever_pauses_in_the_middle_of_what_has_come_gets_the_rest_later() -> None:
+async def test_a_reader_that_pauses_in_the_middle_of_received_data_gets_the_rest_later() -> None:
     found: list[bytes] = []
 
     def take(packet: bytes, _: int) -> None:
@@ -130,7 +130,7 @@ async def test_what_cannot_be_read_ends_the_connection_with_its_reason_and_nothi
         assert heard.ended == 1
 
 
-async def test_the_end_by_the_broker_is_told_once_and_nothing_is_sent_any_more() -> None:
+async def test_a_disconnect_by_the_broker_is_reported_once_and_nothing_is_sent_afterwards() -> None:
     async with connected() as (wire, heard):
         heard.peer.shutdown(socket.SHUT_RDWR)
         async with asyncio.timeout(10):

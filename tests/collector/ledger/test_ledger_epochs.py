@@ -1,4 +1,4 @@
-"""Lives of agents in the ledger: from which number on it vouches for each, and what one life says of another."""
+"""Epochs of agents in the ledger: from which number on it accounts for each, and what one epoch states about another."""
 
 from collections import Counter
 
@@ -13,11 +13,11 @@ from rackflow.documents import MAX_RANGES, Account, Numbers
 CREATED_MS = 1_795_468_800_000
 
 
-def life(born: int, agent: str = "gw-3", site: str = "cas1") -> EpochKey:
+def epoch_born(born: int, agent: str = "gw-3", site: str = "cas1") -> EpochKey:
     return EpochKey(site, agent, new_epoch(born, 1))
 
 
-EARLIER, BEFORE, AFTER, LATER = (life(CREATED_MS + offset) for offset in (-2000, -1000, 1, 2000))
+EARLIER, BEFORE, AFTER, LATER = (epoch_born(CREATED_MS + offset) for offset in (-2000, -1000, 1, 2000))
 
 
 def entry(key: EpochKey, seq: int, dead: str = "") -> Entry:
@@ -36,7 +36,7 @@ def said(epoch: str, first: int, last: int, reason: str = "") -> Numbers:
     return Numbers(epoch=epoch, first=first, last=last, reason=reason)
 
 
-def test_an_epoch_tells_when_the_life_began_and_anything_else_does_not() -> None:
+def test_only_an_epoch_that_is_a_ulid_shows_when_it_began() -> None:
     assert born_ms(new_epoch(CREATED_MS, 1)) == CREATED_MS
     assert born_ms("0" * 9 + "1" + "Z" * 16) == 1
     assert born_ms("0" * 8 + "10" + "0" * 16) == 32
@@ -48,15 +48,15 @@ def test_an_epoch_tells_when_the_life_began_and_anything_else_does_not() -> None
     [
         (EARLIER, AFTER, 50, [(1, 49)]),  # began under the eyes of the ledger
         (EARLIER, BEFORE, 50, []),  # both are older than the ledger
-        (EARLIER, life(CREATED_MS), 50, []),  # and one of just its age
+        (EARLIER, epoch_born(CREATED_MS), 50, []),  # and one of just its age
         (None, AFTER, 50, []),  # nobody knows what was before
-        (LATER, AFTER, 50, []),  # a backlog of an older life
-        (life(CREATED_MS - 5, "gw-4"), AFTER, 50, []),  # another agent's life
-        (life(CREATED_MS - 5, site="cas2"), AFTER, 50, []),  # another site's agent
+        (LATER, AFTER, 50, []),  # a backlog of an older epoch
+        (epoch_born(CREATED_MS - 5, "gw-4"), AFTER, 50, []),  # another agent's epoch
+        (epoch_born(CREATED_MS - 5, site="cas2"), AFTER, 50, []),  # another site's agent
         (EARLIER, EpochKey("cas1", "gw-3", "ZZZ"), 50, []),  # an epoch that tells no time
     ],
 )
-def test_a_life_is_vouched_for_from_its_first_number_only_if_the_ledger_saw_it_begin(
+def test_an_epoch_is_accounted_for_from_its_first_number_only_if_the_ledger_saw_it_begin(
     before: EpochKey | None, key: EpochKey, first: int, expected: list[tuple[int, int]]
 ) -> None:
     ledger = Ledger(CREATED_MS)
@@ -78,7 +78,7 @@ def test_a_statement_is_no_message_and_the_first_of_those_says_from_where_on() -
     assert (sums(ledger, AFTER).in_flight, sums(ledger, AFTER).produced) == (1, 4)
 
 
-def test_dead_and_waiting_messages_make_a_life_known_too() -> None:
+def test_dead_and_waiting_messages_make_an_epoch_known_too() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_dead(entry(BEFORE, 20, "schema"))
     ledger.mark_waiting(entry(BEFORE, 23))
@@ -158,7 +158,7 @@ def test_a_message_stored_is_neither_waiting_nor_dead_any_more_and_stays_stored(
     assert not ledger.is_waiting(entry(AFTER, 1))
 
 
-def test_a_life_speaks_of_itself_and_of_all_before_it_even_by_silence() -> None:
+def test_an_epoch_states_numbers_of_itself_and_of_all_before_it_even_if_it_names_none() -> None:
     ledger = Ledger(CREATED_MS)
     for key in (EARLIER, BEFORE, AFTER):
         ledger.mark_stored(entry(key, 1))
@@ -172,7 +172,7 @@ def test_a_life_speaks_of_itself_and_of_all_before_it_even_by_silence() -> None:
     assert [missing(ledger, key) for key in (EARLIER, BEFORE, AFTER)] == [[(2, 9)], [], [(2, 4)]]
 
 
-def test_what_is_held_is_open_ended_for_the_life_that_says_it_alone() -> None:
+def test_only_the_stating_epochs_own_undelivered_range_is_open_ended() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(entry(BEFORE, 1))
     account = Account(kind="disk", undelivered=[said(BEFORE.epoch, 2, 4), said(AFTER.epoch, 2, 4)])
@@ -197,7 +197,7 @@ def test_drops_that_are_said_no_more_are_remembered_and_those_that_grew_replace_
     assert state() == [(2, 3, "full"), (5, 7, "expired")]
 
 
-def test_as_many_runs_are_taken_as_there_may_be_and_the_newest_word_goes_first() -> None:
+def test_no_more_ranges_are_kept_than_allowed_and_the_newest_statement_takes_precedence() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(entry(BEFORE, 1))
     many = [said(BEFORE.epoch, at, at, "full") for at in range(2, 2 * MAX_RANGES + 4, 2)]
@@ -219,7 +219,7 @@ def test_a_last_number_is_never_taken_back() -> None:
         assert ledger.epochs[BEFORE].ended == expected
 
 
-def test_a_life_was_heard_of_at_the_latest_of_its_messages_and_is_forgotten_by_that() -> None:
+def test_an_epoch_was_last_seen_at_its_latest_message_and_is_forgotten_by_that_time() -> None:
     ledger = Ledger(CREATED_MS)
     for wall_ms in (500, 900, 700):
         ledger.mark_stored(Entry(BEFORE, wall_ms, 1, wall_ms))
@@ -232,7 +232,7 @@ def test_a_life_was_heard_of_at_the_latest_of_its_messages_and_is_forgotten_by_t
     assert ledger.mark_stored(Entry(BEFORE, 600, 1, 950)) == "new"
 
 
-def test_a_life_that_is_forgotten_takes_nothing_of_another_with_it() -> None:
+def test_forgetting_an_epoch_removes_nothing_of_another() -> None:
     ledger = Ledger(CREATED_MS)
     ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
     ledger.mark_stored(Entry(AFTER, 1, 1, 200))

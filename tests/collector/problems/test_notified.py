@@ -1,4 +1,4 @@
-"""From a message to whoever is told: a running collector, a real Alertmanager, a webhook, and the API."""
+"""From a message to a notification: a running collector, a real Alertmanager, a webhook, and the API."""
 
 import asyncio
 import json
@@ -128,7 +128,7 @@ def page_of(one: Running) -> str:
     return request(one.url).text
 
 
-async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(
+async def test_a_webhook_is_notified_once_of_a_beginning_and_once_of_its_end(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(push, "SETTLE_S", 0.5)
@@ -144,7 +144,7 @@ async def test_a_webhook_is_told_once_of_a_beginning_and_once_of_its_end(
             assert said(got) == [("DcimSmoke", "active"), ("DcimSmoke", "ended")]
 
 
-async def test_a_webhook_that_was_away_is_told_what_is_true_when_it_is_back(
+async def test_a_webhook_that_was_away_is_notified_of_the_present_state_when_it_is_back(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     """One problem has ended meanwhile: nobody was told of it, so nobody is told of its end."""
@@ -286,7 +286,7 @@ async def test_a_device_that_is_renamed_ends_its_problem_once_and_begins_it_once
     assert sorted(told) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
 
 
-async def test_a_fault_that_began_while_the_collector_was_down_is_told_with_the_first_word_after_its_start(
+async def test_a_fault_that_began_while_the_collector_was_down_is_reported_with_the_first_message_after_its_start(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with hook() as (url, got):
