@@ -142,7 +142,7 @@ class Supervisor:
             log.error("task=%s does not end and is left behind", task.get_name())
 
     async def _keep_running(self, part: str, run: Callable[[], Awaitable[None]]) -> None:
-        ceiling_s, highest_s = PAUSE_S
+        ceiling_s = PAUSE_S[0]
         while True:
             began = time.monotonic()
             try:
@@ -157,10 +157,15 @@ class Supervisor:
                 self._failures.note(part, error)
             else:
                 return
-            if time.monotonic() - began >= STEADY_S:
-                ceiling_s = PAUSE_S[0]
-            await asyncio.sleep(random.uniform(ceiling_s / 2, ceiling_s))  # noqa: S311 - jitter
-            ceiling_s = min(ceiling_s * 2, highest_s)
+            longest_s, ceiling_s = next_pauses(ceiling_s, time.monotonic() - began)
+            await asyncio.sleep(random.uniform(longest_s / 2, longest_s))  # noqa: S311 - jitter
+
+
+def next_pauses(ceiling_s: float, ran_s: float) -> tuple[float, float]:
+    """How long at most to wait before a part that ran for `ran_s` is started again, and the ceiling for the time after that."""
+    lowest_s, highest_s = PAUSE_S
+    longest_s = lowest_s if ran_s >= STEADY_S else ceiling_s
+    return longest_s, min(longest_s * 2, highest_s)
 
 
 async def in_own_thread(work: Callable[[], T], name: str) -> T:

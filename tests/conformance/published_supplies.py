@@ -3,6 +3,60 @@
 from tests.conformance.published_mibs import Published
 
 SUPPLIES = {
+    "ict-platinum": Published(
+        "1.3.6.1.4.1.39145.11",
+        {
+            "1.0": b"ICT3000-48",
+            "4.0": b"2.10",
+            "6.0": b"231",
+            "7.0": b"54.2",
+            "10.0": b"54.1",
+            "12.0": 1000,
+            "13.0": 97,
+            "15.0": 180,
+            "16.0": 231,
+            "19.0": 5_410,
+            "21.0": 3,
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 231.0,
+            "dcim_ups_battery_voltage_volts": 54.1,
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_runtime_seconds": 10_800.0,
+        },
+        {"dcim_ups_test_result": "passed"},
+        {"dcim_ups_battery_temperature_celsius": "sentinel"},
+    ),
+    "ict-inverter": Published(
+        "1.3.6.1.4.1.39145.12",
+        {"1.0": b"ICT1500-48SW", "4.0": b"1.02", "6.0": b"53.9", "7.0": b"120.4", "8.0": b"37", "9.0": 1, "11.0": 1},
+        {
+            "dcim_ups_battery_voltage_volts": 53.9,
+            "dcim_ups_output_voltage_volts{phase=L1}": 120.4,
+            "dcim_ups_output_total_load_ratio": 0.37,
+        },
+    ),
+    "ict-modular": Published(
+        "1.3.6.1.4.1.39145.13",
+        {
+            "1.0": b"ICT180S-48",
+            "6.0": b"119.8",
+            **{f"10.1.2.{module}": status for module, status in ((1, 2), (2, 3), (3, 1))},
+            **{f"11.1.2.{row}": name for row, name in ((1, b"Door"), (2, b"Smoke"), (3, b"Spare"))},
+            **{f"11.1.3.{row}": status for row, status in ((1, 3), (2, 2), (3, 1))},
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 119.8,
+            "dcim_device_alarm_active{alarm=module.1,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=module.2,severity=warning}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=2.Smoke}": 0.0,
+        },
+        bad={
+            "dcim_device_alarm_active{alarm=module.3,severity=warning}": "sentinel",
+            "dcim_env_contact_active{kind=dry_contact,sensor=3.Spare}": "sentinel",
+        },
+    ),
     "delta-orion": Published(
         "1.3.6.1.4.1.20246.2.3.1.1.1.2",
         {

@@ -2,8 +2,10 @@
 
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
-from agent.poll.factory import PollerFactory
+from agent.poll.factory import DEFAULT_TIMEOUT_S, PollerFactory, modbus_target, snmp_target
 from agent.profile.load import parse_profile
+from agent.snmp.pysnmp import PysnmpClient
+from agent.snmp.seam import SnmpClient, SnmpUser
 from rackflow.process.config import check_config
 from tests.agent.faulty_peers import GET, FaultyAgent, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table
@@ -56,3 +58,62 @@ async def test_a_device_is_asked_for_as_much_as_its_profile_says() -> None:
 async def test_the_configuration_knows_better_than_the_profile() -> None:
     assert max(await sizes("auto", 12)) == 12
     assert max(await sizes("slow-pdu", 3)) == 3
+
+
+GATEWAY = """
+version: 1
+profile: meter
+class: meter
+protocol: modbus
+title: A meter behind a slow gateway
+source: a manual
+evidence: unverified
+modbus: {unit: 1, pause_s: 0.2}
+points:
+  - {metric: dcim_meter_frequency_hertz, labels: {role: it}, register: 20, unit: hertz}
+"""
+PROFILES = {"slow-pdu": parse_profile(PROFILE, "slow-pdu.yaml"), "meter": parse_profile(GATEWAY, "meter.yaml")}
+
+
+def config_of(**device: object) -> AgentConfig:
+    keys = {"auth": "sha256", "auth_key": "authauth1", "priv": "aes128", "priv_key": "privpriv1"}
+    user = {"version": "3", "user": "u", "context": "phase-b", **keys}
+    whole = {
+        "agent": "gw-1",
+        "labels": {"site": "t1"},
+        "credentials": {"c": user},
+        "devices": [{"id": "d", "host": "h", **device}],
+    }
+    return check_config(whole, AgentConfig, "test")
+
+
+def test_what_is_configured_of_a_modbus_unit_reaches_its_link() -> None:
+    plain = config_of(protocol="modbus", profile="meter").devices[0]
+    found = modbus_target(plain, PROFILES)
+    assert (found.host, found.port, found.timeout_s, found.pause_s) == ("h", 502, DEFAULT_TIMEOUT_S / 2, 0.2)
+    assert found.accepts == frozenset()
+    odd = {"port": 1502, "timeout_s": 3, "accept_answers": ["other_unit"]}
+    found = modbus_target(config_of(protocol="modbus", profile="meter", **odd).devices[0], PROFILES)
+    assert (found.port, found.timeout_s, found.accepts) == (1502, 3.0, frozenset({"other_unit"}))
+
+
+def test_what_is_configured_of_an_snmp_device_reaches_its_client() -> None:
+    config = config_of(profile="slow-pdu", credential="c")
+    found = snmp_target(config, config.devices[0])
+    assert (found.device, found.host, found.port, found.timeout_s) == ("d", "h", 161, DEFAULT_TIMEOUT_S)
+    assert found.credential == SnmpUser("u", "sha256", "authauth1", "aes128", "privpriv1", "phase-b")
+    config = config_of(profile="slow-pdu", credential="c", port=1161, timeout_s=5, retries=3, max_varbinds=7)
+    found = snmp_target(config, config.devices[0])
+    assert (found.port, found.timeout_s, found.retries, found.max_varbinds) == (1161, 5.0, 3, 7)
+
+
+async def test_one_device_may_have_another_engine_than_the_others() -> None:
+    clients: list[SnmpClient] = []
+
+    def note(client: SnmpClient) -> SnmpClient:
+        clients.append(client)
+        return client
+
+    config = config_of(profile="slow-pdu", credential="c", engine="pysnmp")
+    await PollerFactory(PROFILES)(config, config.devices[0], wrap_snmp=note).close()
+    assert [type(each) for each in clients] == [PysnmpClient]

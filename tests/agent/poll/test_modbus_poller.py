@@ -8,7 +8,7 @@ import pytest
 from agent.config import Device
 from agent.poll import ModbusPoller
 from agent.profile import parse_profile
-from rackflow.errors import DeviceError, DeviceProtocolError
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
 from rackflow.recording import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 
@@ -116,6 +116,49 @@ async def test_a_unit_that_is_opened_anew_is_asked_for_what_it_lacked_and_not_fo
     await one.open()
     readings = await one.poll("slow", 1e9)
     assert (readings.values, readings.bad) == ({FREQUENCY: 50.0, L2: 8.0}, {})
+
+
+class Counting(MemoryModbus):
+    """Ends a poller that would ask for ever."""
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        assert len(self.requests) < 10
+        return await super().read(unit, table, address, count)
+
+
+async def test_a_silent_unit_is_asked_as_often_as_it_is_configured_and_no_oftener() -> None:
+    for configured, asked in (({}, 1), ({"retries": 2}, 3)):
+        client = Counting({20: 50})
+        one = poller(client, 12, configured)
+        await one.open()
+        client.silent = True
+        client.requests.clear()
+        with pytest.raises(DeviceTimeout):
+            await one.poll("slow", 1e9)
+        assert len(client.requests) == asked
+
+
+class Unreached(MemoryModbus):
+    """A gateway that does not reach the unit, and says so after its own time."""
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        if not self.silent:
+            return await super().read(unit, table, address, count)
+        self.requests.append((address, count))
+        away = DeviceProtocolError("exception 11, gateway target does not respond", device="d", operation="read")
+        away.code = 11
+        raise away
+
+
+async def test_a_unit_that_its_gateway_does_not_reach_is_asked_for_one_block_and_not_for_all() -> None:
+    client = Unreached({20: 50, 131: 7, 232: 8})
+    one = poller(client, 12, {"retries": 0}, PHASES.replace("register: 31", "register: 131").replace(": 32", ": 232"))
+    await one.open()
+    client.silent = True
+    client.requests.clear()
+    with pytest.raises(DeviceProtocolError, match="gateway"):
+        await one.poll("slow", 1e9)
+    assert len(client.requests) == 1
 
 
 async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same() -> None:

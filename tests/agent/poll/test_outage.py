@@ -22,7 +22,10 @@ SNMP = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 MODBUS = [name for name, profile in SHIPPED.items() if profile.protocol == "modbus"]
 GROUPS = 6
 SUPPLY = re.compile(r"dcim_(ups_(input|bypass)|ats_source|pdu_(phase|line))_(line_)?voltage_volts")
-NO_MEASUREMENT = {"digipower-pdu": "its voltage is a setting, and 0 says that it was not set"}
+NO_MEASUREMENT = {
+    "digipower-pdu": "its voltage is a setting, and 0 says that it was not set",
+    "avocent-pm": "its MIB says of every number that 0 is returned where it is not supported",
+}
 UPS = "1.3.6.1.2.1.33.1"
 SERIAL = "1.3.6.1.4.1.318.1.1.1.1.2.3.0"
 

@@ -313,6 +313,24 @@ def test_small_groups_cost_little_more_than_their_bytes(tmp_path: Path) -> None:
     assert segments(tmp_path)[0].stat().st_size < 0.4 * 300 * len(payload)
 
 
+def test_only_the_newest_of_many_files_is_kept_open(tmp_path: Path) -> None:
+    """A process may have a thousand open files, and makes one of these every 4 MB."""
+    file = opened(tmp_path, size=600_000)
+    file.commit(messages(1, 200, size=1000), [], NOBODY)
+    assert len(segments(tmp_path)) > 4
+    files = [each.readlink() for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    assert [each for each in files if each.suffix == ".seg"] == [segments(tmp_path)[-1]]
+    file.close()
+
+
+def test_messages_that_are_delivered_while_they_are_written_do_not_cost_the_file(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 3), [(1, 3)], NOBODY)
+    file.commit(messages(4, 4), [], NOBODY)
+    assert keys(file) == [4]
+    file.close()
+
+
 def test_few_messages_that_stay_among_many_that_go_do_not_keep_their_files(tmp_path: Path) -> None:
     """One of 50 stays, as those of a topic that the broker refuses."""
     file = opened(tmp_path, size=4_000_000)

@@ -9,7 +9,16 @@ from contextlib import suppress
 import pytest
 
 from rackflow.process import bulkhead
-from rackflow.process.bulkhead import FAILING_S, LOG_EVERY_S, Failures, Supervisor, in_own_thread
+from rackflow.process.bulkhead import (
+    FAILING_S,
+    LOG_EVERY_S,
+    PAUSE_S,
+    STEADY_S,
+    Failures,
+    Supervisor,
+    in_own_thread,
+    next_pauses,
+)
 from tests.collector.running import until
 
 
@@ -193,3 +202,12 @@ async def test_a_thread_that_hangs_holds_up_neither_its_caller_nor_other_threads
     assert await in_own_thread(lambda: 2, "works") == 2
     with pytest.raises(ZeroDivisionError):
         await in_own_thread(lambda: divide(0), "fails")
+
+
+def test_pauses_double_up_to_a_minute_and_are_short_again_after_a_part_has_run_for_long() -> None:
+    ceiling_s, pauses = PAUSE_S[0], []
+    for _ in range(8):
+        longest_s, ceiling_s = next_pauses(ceiling_s, STEADY_S - 1)
+        pauses.append(longest_s)
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert next_pauses(ceiling_s, STEADY_S) == (1, 2)

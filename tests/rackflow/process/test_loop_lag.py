@@ -56,6 +56,9 @@ async def test_the_worst_is_shown_for_half_a_minute_at_least_and_a_minute_at_mos
     await clocks.tick(TICK_S + 0.3, cpu_s=0.3)
     await clocks.tick(WINDOW_S / 2, cpu_s=0.0)
     assert clocks.meter.recent().hold_s > 0.2
+    for passes_s in (WINDOW_S / 2 + 1, 1.0):  # into the next window
+        await clocks.tick(passes_s, cpu_s=0.0)
+    assert clocks.meter.recent().hold_s > 0.2
     for _ in range(3):
         await clocks.tick(WINDOW_S + 1, cpu_s=0.0)
     assert clocks.meter.recent().hold_s == 0.0
@@ -72,6 +75,9 @@ async def test_a_calm_loop_is_looked_at_less_often_until_something_is_late() -> 
     clocks.meter.note(0.05)
     lag = clocks.meter.recent()
     assert (lag.lag_s, round(lag.hold_s, 6)) == (0.05, 0.03)
+    clocks.cpu_s += 0.5
+    clocks.meter.note(0.06)
+    assert clocks.meter.recent() == LoopLag(0.06, 0.06), "what held a timer is no longer than its lateness"
     await eventually(lambda: clocks.meter.tick_s == TICK_S, "it looks again")
     clocks.meter.stop()
 

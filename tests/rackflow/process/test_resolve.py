@@ -192,6 +192,39 @@ async def test_names_are_not_remembered_without_bound() -> None:
         assert 10 <= resolver.known <= 11
 
 
+async def test_of_too_many_names_those_that_nobody_asked_for_longest_are_forgotten() -> None:
+    with dns(a="192.0.2.1", b="192.0.2.2", c="192.0.2.3") as server:
+        resolver = Resolver(server, ResolverLimits(names=2, fresh_s=60))
+        for name in "abaca":
+            await resolver.address(name)
+        assert server.asked == {"a": 1, "b": 1, "c": 1}
+
+
+async def test_a_name_that_is_being_looked_up_is_not_forgotten() -> None:
+    with dns(other="192.0.2.1") as server:
+        resolver = Resolver(server, ResolverLimits(names=1, resolve_s=60))
+        asking = asyncio.ensure_future(resolver.address("slow"))
+        await until(lambda: server.asked["slow"] == 1, "it is being looked up")
+        assert await resolver.address("other") == "192.0.2.1"
+        server.over.set()
+        assert await asking == "192.0.2.99"
+
+
+async def test_an_address_that_was_right_long_ago_is_not_used_for_ever() -> None:
+    """While DNS does not answer it is better than none, for a day."""
+    with dns(ups="192.0.2.1") as server:
+        resolver = Resolver(server, ResolverLimits(fresh_s=0, stale_s=0.05, resolve_s=60))
+        assert await resolver.address("ups") == "192.0.2.1"
+        server.refusals["ups"] = socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+        async def ask_on() -> None:
+            while True:
+                assert await resolver.address("ups") == "192.0.2.1"
+
+        with pytest.raises(ResolveError):
+            await asyncio.wait_for(ask_on(), PATIENCE_S)
+
+
 async def test_cancelling_one_waiting_task_cancels_no_other() -> None:
     with dns() as server:
         resolver = Resolver(server, ResolverLimits(resolve_s=60))
