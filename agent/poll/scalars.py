@@ -12,12 +12,12 @@ from typing import Final
 from agent.profile import Plan, oid_parts
 from agent.snmp import SnmpClient, SnmpValue
 
-# GETNEXTs in a row that find nothing. Objects without any instance between two others take one request together, and most devices
-# lack whole branches: chosen so that a slow card (0.2 s a request) takes 3 s longer to open.
+# Most consecutive GETNEXTs that find nothing. Absent objects between two present ones take one request together, and most devices lack
+# whole branches. Chosen so that opening a slow card (0.2 s a request) takes at most 3 s longer.
 MAX_FRUITLESS: Final = 16
-# All of them: profiles have some hundred scalars, and one that is found takes one or two.
+# Most GETNEXTs in all. Profiles have some hundred scalars, and one that is found takes one or two requests.
 MAX_REQUESTS: Final = 256
-# How many parts longer than its object's OID an instance may be: the number of a unit, and a 0. What is deeper is a table's.
+# How many sub-identifiers an instance may have after its object's OID: the number of a unit, and a 0. Longer ones belong to tables.
 MAX_DEEPER: Final = 2
 # Below the largest sub-identifier (2^32 - 1, RFC 2578, 3.5), because some agents count with a sign.
 _LAST_ARC: Final = 2**31 - 1
@@ -106,7 +106,7 @@ class RelocatedScalars:
         return next((each for each in own if each in answers), None)
 
     def without_shared(self, scalars: Collection[str]) -> set[str]:
-        """Those of these scalars that are not this unit's, unless it is the first: what there is once would count twice."""
+        """The scalars that all units share, unless this is the first unit: otherwise they would count once for each unit."""
         return set(scalars) - self._moved.keys() if self._unit is not None and self._unit > 1 else set()
 
 

@@ -87,12 +87,12 @@ class SnmpPoller:
         self._family: Family | None = None
         self._fingerprint: Fingerprint | None = None
         self._coolant: dict[str, str] = {}
-        # Whether the next opening must plan: the last one did not come to its end, or nothing of its plan is there any more.
+        # Whether the next opening must plan anew: the last one was not completed, or the device has none of the plan's objects any more.
         self._must_plan = True
         self._plan = Plan({})
         self._opened_classes: frozenset[PollClass] = frozenset()
         self._uptime = Uptime()
-        # Why the latest answers come from another device than the one that was opened; empty if they do not.
+        # If the latest answers show that another device answers than the one that was opened: why. Otherwise empty.
         self._other_device = ""
         # Whether the tables may have changed and there was no time to walk them within a poll.
         self._tables_outdated = False
@@ -391,7 +391,7 @@ def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:
 
 
 def _mark_cut(part: ClassPlan, readings: Readings) -> None:
-    """Say of each metric with more rows than are polled that there are more. The key has no labels: those rows were not read."""
+    """Report in `bad` each metric that has more rows than are polled. The key has no labels, because those rows were not read."""
     for metric in part.cut:
         if metric not in readings.values and metric not in readings.states:
             readings.bad[metric] = "limit"

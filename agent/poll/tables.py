@@ -13,7 +13,7 @@ MAX_COLUMNS_BESIDE = 4
 # Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
 # fit. Chosen value.
 MAX_CELLS = 200_000
-# Sub-identifiers of an OID (RFC 2578, 3.5). A longer one can be answered, but not every library can ask for it.
+# Most sub-identifiers of an OID (RFC 2578, 3.5). A device may answer with a longer one, but not every library can request it.
 MAX_ARCS = 128
 
 
@@ -47,7 +47,7 @@ class TableReader:
         return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
 
     async def _indexes_beside(self, table: Table) -> dict[str, None]:
-        """Rows of a table whose own column of rows is not there: those of a column of readings, if the device has the table at all.
+        """Rows of a table that lacks its row column: the rows of a column of readings, if the device has the table at all.
 
         One object is asked for each table that a device does not have.
         """
@@ -81,5 +81,5 @@ class TableReader:
 
 
 def _indexes(column: str, found: Iterable[str]) -> dict[str, None]:
-    """What stands behind a column's OID in those found below it. A device that answers with the column itself names no row."""
+    """The row indexes in OIDs found below a column: the part after the column's OID. An answer with the column's OID itself is no row."""
     return dict.fromkeys(oid[len(column) + 1 :] for oid in found if len(oid) > len(column) + 1)

@@ -8,12 +8,13 @@ from agent.profile import RawValue, plain_number
 # TimeTicks count hundredths of a second modulo 2^32, which is 497 days (RFC 2578, 7.1.8).
 TIMETICKS = 2**32
 WRAP_S = TIMETICKS / 100
-# How far the clocks of device and agent may differ for an uptime that begins anew to be taken for the wrap: a minute, and a twentieth
-# of the time since the uptime was last read. A reboot so close to the wrap is missed until the tables are walked again. Chosen.
+# An uptime that starts again from 0 counts as a wrap of the counter if the wrap was due at that time, give or take a minute and a
+# twentieth of the time since the last reading (clocks differ). A reboot that close to the wrap is missed until the tables are walked
+# again. Chosen.
 WRAP_SLACK_S = 60.0
 WRAP_SLACK_SHARE = 0.05
-# How far an uptime may be from what it should be by our clock for the device to count as not restarted while it was silent. Clocks of
-# such cards drift by less than 1 %, and an answer may take seconds. Chosen.
+# After a silence, the device counts as not restarted if its uptime differs by at most this from the expected one. Clocks of such cards
+# drift by less than 1 %, and an answer may take seconds. Chosen.
 UPTIME_SLACK_S = 5.0
 UPTIME_SLACK_SHARE = 0.01
 

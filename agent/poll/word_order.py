@@ -1,9 +1,9 @@
-"""Notices a Modbus unit that sends the words of its long numbers in another order than its profile says, and takes none of them then.
+"""Notices that a Modbus unit sends its numbers of several registers in another word order than its profile says, and rejects them. Pure.
 
-Many meters let somebody choose the order, and firmware of one family differs in it. Of 231.25 V in the wrong order comes 2.004 V, of a
-counter of 12,345 one of 809 million: both within the metric's range, so each number alone looks right. All of them together do not:
-some are out of range, tiny, or whole multiples of 65,536, and in another order they are not. Numbers of one register have no order
-and are read as before. Pure.
+In many meters the order can be set, and firmware of one family differs in it. Read in the wrong order, 231.25 V becomes 2.004 V, and a
+counter of 12,345 becomes 809 million: both within the metric's range, so a single number looks right. All of them together do not: some
+are out of range, tiny, or whole multiples of 65,536, and in another order they are not. Numbers of one register have no word order and
+are read as usual.
 """
 
 import logging
@@ -21,14 +21,14 @@ log = logging.getLogger(__name__)
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little", "big-swapped", "little-swapped")
 # How much a number looks like a reading.
 IMPOSSIBLE, ODD, USUAL = 0, 1, 2
-# Votes for another order that suffice. One may come by chance: a counter of more than 16 million looks smaller with its words swapped
-# once in 256. And one odd number must not cost the others their readings.
+# Votes that are needed for another order. A single one may be chance: of counters above 16 million, one in 256 looks smaller with its words
+# swapped. And one odd number must not cost the others their readings.
 MIN_VOTES: Final = 2
-# Raw numbers beyond it are odd: of a load none is so large, and a counter gets there after years. With less than this they are usual.
+# Raw numbers above this count as odd: no load is that large, and a counter reaches it only after years.
 LARGE: Final = 2**24
 # Floats closer to 0 than this are odd: the noise of a meter without load, or two words swapped. Chosen.
 TINY: Final = 1e-6
-# Answers that are kept. A unit whose refusals change has its requests made anew each time.
+# Most answers that are kept. There are more than one for a block if refusals change, because its requests are then made anew.
 MAX_BLOCKS: Final = 500
 
 _Reader = tuple[Decoder, Metric]
@@ -68,15 +68,15 @@ class WordOrders:
         self._judge(self._readers.keys())
 
     def hide(self, raw: dict[str, RawValue]) -> None:
-        """Take out of a poll's answers the numbers whose order is in doubt, so that another source may stand in for them."""
+        """Remove the numbers whose order is in doubt from a poll's answers, so that the readings' other sources are used."""
         for order in self._contradicted:
             raw.update(dict.fromkeys(self._groups[order] & raw.keys()))
 
     def reject(self, readings: Readings, raw: dict[str, RawValue]) -> bool:
-        """Give the hidden numbers their reason. Whether this poll has shown another order, so that it must be normalised again.
+        """Reject the hidden numbers. Returns whether this poll has shown another order, so that it must be normalised again.
 
-        Somebody may choose another order while the unit is polled. Then a number becomes odd, or impossible that was not so before, and
-        those of this poll are looked at; as long as the order is in doubt, with each poll. One odd number alone proves nothing.
+        The order may be changed at the unit while it is polled. A number that becomes odd or impossible suggests that, and then all numbers
+        of the poll are judged; while the order is in doubt, those of every poll. One odd number alone proves nothing.
         """
         known = self._keys.keys() & raw.keys() if self._keys and (readings.bad or self._contradicted) else set()
         bad = {key for ref in known for key in self._keys[ref] if key in readings.bad}
@@ -171,7 +171,10 @@ def _grade(each: Field, words: Sequence[int], order: WordOrder, decoder: Decoder
 
 
 def _is_odd(number: RawValue) -> bool:
-    """Also whole multiples of 65,536: one number in 65,536 is so by chance, and with two words swapped every number below 65,536."""
+    """Whether a number is unlikely to be a reading.
+
+    Multiples of 65,536 are: a correct number is one by chance once in 65,536 times, but with swapped words every number below 65,536 is.
+    """
     if not isinstance(number, int | float) or not number:
         return False
     return abs(number) >= LARGE or abs(number) < TINY or (isinstance(number, int) and not number % 2**16)

@@ -1,7 +1,7 @@
 """Reads labels, conditions, units and scales from the cells of one table row, or of the device as a whole.
 
-A plan rests on these cells, so they are read again while the device is polled; `cell_sources` says which they are and
-`Row.meaning` what planning makes of one.
+A plan depends on these cells, so they are read again while the device is polled. `cell_sources` lists them, and `Row.meaning` gives what
+planning derives from one.
 """
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ MAX_SCALE = 10**18
 
 
 SEVERAL = "several instances"
-"""Stands for an instance that decides and that the device lacks, while it has several others of its object: what it decides is unknown."""
+"""Value of a deciding instance that the device lacks although it has several other instances of the object: the decision is unknown."""
 
 CellReader = FromColumn | When | Part | UnitBy
 """Part of a profile that reads a cell at planning; a `Part` stands for its cell of decimals or scale."""
@@ -91,7 +91,7 @@ class Row:
                 if source.map:
                     number = whole_number(value)
                     return source.map.get(text if number is None else number)
-                # A row without a name is told apart by its index, as a person would who looks at the table.
+                # A row without a name is identified by its index.
                 return clean_label(text) if text.strip() else clean_label(self.index) if self.index else None
 
     def is_named(self, source: LabelSource) -> bool:
@@ -148,10 +148,10 @@ class Row:
         return any(str(code).casefold() == text for code in condition.in_)
 
     def lacks(self, conditions: Sequence[When]) -> bool:
-        """Whether nothing but cells that this row does not have decides against it.
+        """Whether the row is left out only because it lacks the cells of its conditions.
 
-        A device without the column lacks a decision, and not the reading. Single instances do not count: they tell variants of a family
-        apart, and are as often there as not.
+        Without the column it is undecided whether the row exists, so its readings are reported as missing. Single instances do not count:
+        they distinguish variants of a family, so their absence is a decision.
         """
         return all(self._holds(each) or self._lacks(each) for each in conditions)
 
