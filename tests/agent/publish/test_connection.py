@@ -11,7 +11,14 @@ from rackflow.process.mqtt5.client import BrokerError, Limits
 
 
 def connection() -> Connection:
-    return Connection(Broker(), "gw-1@t1", ("status", b""), lambda _: None, lambda *_: None, lambda _: None)
+    return Connection(
+        Broker(),
+        "gw-1@t1",
+        ("status", b""),
+        on_confirmed=lambda _: None,
+        on_refused=lambda *_: None,
+        on_received=lambda _: None,
+    )
 
 
 @pytest.mark.parametrize(
