@@ -5,7 +5,10 @@ from typing import Literal
 
 import pytest
 
+from agent.config import Device
+from agent.poll import SnmpPoller
 from agent.poll.scalars import MAX_FRUITLESS, RelocatedScalars
+from agent.profile import SYS_DESCR, SYS_UPTIME, parse_profile
 from agent.snmp.seam import SnmpValue
 from tests.agent.conftest import Snmpd
 from tests.agent.memory_peers import MemorySnmp
@@ -72,6 +75,36 @@ async def test_a_scalar_is_sought_once_and_again_with_the_next_plan_if_it_was_fo
     assert await scalars.seek([LOAD, f"{ROOT}.9.1.0"], set(), set())
     assert await scalars.get([LOAD]) == {}
     assert scalars.ambiguous == {LOAD}
+
+
+PROFILE = parse_profile(
+    f"""
+version: 1
+profile: strip
+class: pdu
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{probes: [{ROOT}.1.3.0]}}
+points:
+  - {{metric: dcim_pdu_input_power_watts, oid: {ROOT}.1.3.0, unit: watt, poll: fast}}
+  - {{metric: dcim_pdu_input_energy_joules_total, oid: {LOAD}, unit: joule, poll: fast}}
+""",
+    "strip.yaml",
+)
+
+
+async def test_what_a_device_lacked_is_sought_again_on_the_one_that_replaces_it() -> None:
+    power, energy = "dcim_pdu_input_power_watts", "dcim_pdu_input_energy_joules_total"
+    agent = MemorySnmp({SYS_UPTIME: 100, SYS_DESCR: b"one", f"{ROOT}.1.3.0": 7})
+    config = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(config, {"strip": PROFILE}, agent)
+    await poller.open()
+    assert (await poller.poll("fast", 1e9)).values == {power: 7.0}
+    agent.values |= {SYS_DESCR: b"another", f"{ROOT}.1.4.1": 42}
+    await poller.open()
+    assert (await poller.poll("fast", 1e9)).values == {power: 7.0, energy: 42.0}
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
