@@ -110,7 +110,7 @@ def test_who_gets_a_part_of_the_messages_stores_it_and_shows_nothing(tmp_path: P
     with closing(inlet.letters):
         lines = [inlet.takes_document(one).lines for one in KINDS.values()]
     assert [bool(each) for each in lines] == [True, True, False, False]
-    assert list(inlet.latest.devices()) == list(inlet.latest.agents()) == []
+    assert (list(inlet.latest.devices()), list(inlet.latest.agents())) == ([], [])
     assert inlet.failures() == {}
 
 

@@ -119,6 +119,17 @@ def test_a_leak_of_before_a_restart_is_uncertain_while_its_device_is_silent() ->
     assert course.one(LEAK).is_uncertain
 
 
+def test_a_problem_of_before_a_restart_stays_while_its_device_is_silent_though_its_readings_are_there() -> None:
+    """Also one that does not outlast a silence: nobody has seen since the restart that it is over."""
+    course = Course()
+    row = load_table().problems["DcimPduPhaseUnbalance"]
+    course.tracker.restore(TrackedProblem(row, (), CDU, 1.0, 1.0), 0.0)
+    for now in (1.0, row.keep_s + 2.0):
+        course.tracker.update(CDU, {}, now, is_silent=always, decides=always)
+        course.tracker.tick(now, 1000.0 + now)
+        assert course.told() == {row.name}
+
+
 def test_a_leak_goes_on_for_an_hour_while_its_device_is_silent_and_is_uncertain_then() -> None:
     course = Course()
     course.at(0.0, LEAK)
