@@ -159,6 +159,26 @@ def test_a_new_meter_in_whole_kilowatt_hours_is_covered_from_its_first_reading_o
     assert (meter.covered_s, meter.lost_s, meter.jumps) == (near(1590), near(10), 1)
 
 
+def test_after_a_week_of_silence_a_counter_that_was_wrong_before_is_right_at_once() -> None:
+    back_s = 8 * 86_400
+    meter = Metered(shows=lambda at, wh: 0.0 if 600 <= at < back_s else wh)
+    meter.read(end_s=700)
+    lost_s = meter.lost_s
+    meter.read(back_s, back_s + 1800)
+    assert (meter.counted_wh, meter.lost_s) == (near(2 * 590.0 + USED_WH), near(lost_s))
+    assert not meter.totals.is_away("x")
+
+
+def test_after_a_week_of_silence_a_counter_that_was_replaced_before_is_not_taken_for_the_former_one() -> None:
+    back_s = 8 * 86_400
+    meter = Metered(shows=lambda at, wh: 5e6 + 2 * (at - 600) if 600 <= at <= back_s else wh)
+    meter.read(end_s=1800)
+    counted_wh = meter.counted_wh
+    meter.read(back_s, back_s + 10)
+    assert meter.counted_wh == near(counted_wh)
+    assert meter.totals.is_away("x")
+
+
 def test_after_a_week_of_silence_a_counter_is_judged_by_the_time_since_it_was_read_again() -> None:
     """A step at its second reading is not what it may have counted in the week."""
     back_s = 8 * 86_400

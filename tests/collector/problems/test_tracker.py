@@ -85,13 +85,49 @@ def test_of_what_held_before_its_window_only_the_part_inside_counts() -> None:
     assert TrackedProblem(row, (), CDU, 1.0, 1.0, spans=spans).held_s(now) == 200.0 + 100.0
 
 
-def test_a_problem_of_before_a_restart_stays_while_its_device_is_silent_though_its_readings_are_there() -> None:
+def test_late_readings_move_a_beginning_back_and_never_on() -> None:
+    """Of what is reported, and of what is to be."""
     course = Course()
-    course.tracker.restore(TrackedProblem(load_table().problems[PUMPS[0]], PUMPS[1], CDU, 1.0, 1.0), 0.0)
-    course.tracker.update(CDU, {}, 1.0, is_silent=always, decides=always)
-    assert course.told() == {"DcimCduAllPumpsStopped"}
-    course.tracker.tick(2.0, 1002.0)
-    assert course.told() == {"DcimCduAllPumpsStopped"}
+    course.at(0.0, LEAK, PUMPS)
+    for which in (LEAK, PUMPS):
+        course.tracker.note_earlier(which, 900.0)
+        course.tracker.note_earlier(which, 950.0)
+    assert course.one(LEAK).since_s == 900.0
+    course.at(5.0, LEAK, PUMPS)
+    assert (course.one(PUMPS).is_active, course.one(PUMPS).since_s) == (True, 900.0)
+    course.tracker.note_earlier(LEAK, 1003.0)
+    assert course.one(LEAK).since_s == 900.0
+
+
+def test_what_began_after_the_collector_was_stopped_has_its_own_time_and_dips_of_before_move_along() -> None:
+    course = Course()
+    course.at(7200.4, PUMPS)
+    row = next(each for each in load_table().problems.values() if each.within_s)
+    dipped = TrackedProblem(row, (), ("device", "s", "pdu-1"), 1.0, 1.0, spans=deque([[0.0, 300.0]]))
+    course.tracker.restore(dipped, 300.0)
+    course.tracker.exclude_pause(7200.0, 7500.0)
+    assert dipped.held_s(7500.0) == 300.0
+    course.tracker.exclude_pause(7200.0, 7200.5)
+    assert course.at(7205.0, PUMPS) == {row.name}
+    assert course.at(7205.5, PUMPS) == {row.name, "DcimCduAllPumpsStopped"}
+
+
+def test_a_leak_of_before_a_restart_is_uncertain_while_its_device_is_silent() -> None:
+    course = Course()
+    course.tracker.restore(TrackedProblem(load_table().problems[LEAK[0]], LEAK[1], CDU, 1.0, 1.0), 10_000.0)
+    assert course.at(10_000.0 + RESTORED_S + 1, silent=True) == {"DcimLeakDetected"}
+    assert course.one(LEAK).is_uncertain
+
+
+def test_a_problem_of_before_a_restart_stays_while_its_device_is_silent_though_its_readings_are_there() -> None:
+    """Also one that does not outlast a silence: nobody has seen since the restart that it is over."""
+    course = Course()
+    row = load_table().problems["DcimPduPhaseUnbalance"]
+    course.tracker.restore(TrackedProblem(row, (), CDU, 1.0, 1.0), 0.0)
+    for now in (1.0, row.keep_s + 2.0):
+        course.tracker.update(CDU, {}, now, is_silent=always, decides=always)
+        course.tracker.tick(now, 1000.0 + now)
+        assert course.told() == {row.name}
 
 
 def test_a_leak_goes_on_for_an_hour_while_its_device_is_silent_and_is_uncertain_then() -> None:

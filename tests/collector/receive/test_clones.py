@@ -53,8 +53,8 @@ def test_nothing_stays_of_an_agent_that_is_gone_for_good() -> None:
 
 def test_of_too_many_agents_the_one_that_was_silent_for_longest_is_forgotten() -> None:
     clones = Clones()
-    hear(clones, "ABA", agent="old")
     hear(clones, "ABA")
+    hear(clones, "ABA", agent="old")
     for number in range(MAX_AGENTS - 2):
         hear(clones, "A", agent=f"made-up-{number}")
     assert hear(clones, "A")
