@@ -1,5 +1,6 @@
 """Monitors and generic agents without a recording: answers written down from RFCs and published MIBs; see published_mibs."""
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
 
 # entPhySensorType, Scale, Precision, Value and OperStatus; entPhysicalDescr and Name
@@ -55,7 +56,7 @@ VUTLAN: dict[int, tuple[bytes, bytes, bytes, bytes]] = {
 }
 
 # ioAlarmLow, ioAlarmHigh, ioName, ioType, ioPointEnb, ioAlarmEnb, ioValue, ioStatus and ioRange, by input
-SENSAPHONE: dict[int, tuple[int | bytes, ...]] = {
+SENSAPHONE: dict[int, tuple[SnmpValue, ...]] = {
     1: (b"50.0", b"86.0", b"Hot aisle", 3, 2, 2, b"77.0", 1, 1),
     2: (b"10.0", b"30.0", b"Cold aisle", 6, 2, 1, b"21.5", 1, 1),
     3: (b"20", b"60", b"Room", 11, 2, 2, b"41.5", 1, 1),
@@ -70,8 +71,8 @@ SENSAPHONE: dict[int, tuple[int | bytes, ...]] = {
 
 def _enviromux(number: int) -> Published:
     """ENVIROMUX-2D and -16D: types, values, units and statuses of the same tables in two branches."""
-    internal: dict[int, tuple[int | bytes, ...]] = {1: (1, b"Unit", 312, 0, 1), 2: (2, b"Unit", 38, 0, 1)}
-    external: dict[int, tuple[int | bytes, ...]] = {
+    internal: dict[int, tuple[SnmpValue, ...]] = {1: (1, b"Unit", 312, 0, 1), 2: (2, b"Unit", 38, 0, 1)}
+    external: dict[int, tuple[SnmpValue, ...]] = {
         1: (1, b"Aisle", 752, 1, 1),
         2: (2, b"Aisle", 44, 0, 2),
         3: (9, b"Rope", 1, 0, 3),
@@ -82,7 +83,7 @@ def _enviromux(number: int) -> Published:
         8: (1, b"Loose", 215, 0, 6),
     }
     places = {3: (2, 3, 6, 7, 9), 4: (2, 3, 7, 8, 10), 5: (2, 3, 7, 8, 10)}
-    rows: dict[int, dict[int, tuple[int | bytes, ...]]] = {3: internal, 4: {1: (24, b"Aisle", 104, 0, 1)}, 5: external}
+    rows: dict[int, dict[int, tuple[SnmpValue, ...]]] = {3: internal, 4: {1: (24, b"Aisle", 104, 0, 1)}, 5: external}
     return Published(
         f"1.3.6.1.4.1.3699.1.1.{number}.1",
         {

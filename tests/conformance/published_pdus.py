@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
 
 _ENLOGIC = Published(
@@ -67,7 +68,7 @@ _ENLOGIC = Published(
 # Columns of pmPowerMgmtPDUTable
 AVOCENT_PDU = {8: 24, 44: 320, 45: 5, 50: 123, 60: 27_505, 65: 2, 70: 231, 80: 97, 105: 123_456}
 # pmPowerMgmtSensorsTableType, Status, Value and Unit
-AVOCENT_SENSORS: dict[int, tuple[int | bytes, ...]] = {
+AVOCENT_SENSORS: dict[int, tuple[SnmpValue, ...]] = {
     1: (2, 3, b"24.5", 3),
     2: (2, 3, b"77.0", 2),
     3: (3, 3, b"41", 4),
