@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.lab.draft import guesses_of
 from agent.modbus import WORDS, NumberType, WordOrder, decode
+from rackflow.plural import count_of
 from rackflow.recording import BITS, RegisterRecording, RegisterTable
 
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", "little")
@@ -39,10 +40,11 @@ def draft_registers(recording: RegisterRecording, name: str, device_class: str) 
     words = {table: registers for table, registers in tables.items() if table not in BITS}
     order, votes = likely_order(list(words.values()))
     usual = max(words or tables, key=lambda table: len(tables[table]))
+    size = count_of(sum(map(len, tables.values())), "register")
     said = ", ".join(f"{each} {votes[each]}" for each in ORDERS)
     lines = [
         "# yaml-language-server: $schema=profile.schema.json",
-        f"# Draft from a recording of unit {unit}: {sum(map(len, tables.values()))} registers. Everything below is a guess from numbers",
+        f"# Draft from a recording of unit {unit}: {size}. Everything below is a guess from numbers",
         "# alone. Keep what the manual or the device's display confirms, name its metric (METRICS.md), and delete the rest.",
         "version: 1",
         f"profile: {name}",

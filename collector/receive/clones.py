@@ -6,6 +6,7 @@ its `online` status again when it is back. A restart looks different: an earlier
 
 import logging
 from collections import deque
+from datetime import UTC, datetime
 
 from rackflow import Status
 
@@ -42,11 +43,11 @@ class Clones:
         if any(epoch == status.epoch for epoch, _ in recent):
             if key not in self.current(now):
                 log.error(
-                    "agent=%s site=%s runs twice, on hosts %s and %s; stop one or give it another name",
-                    *(status.agent, status.site, recent[-1][1] or "?", status.hostname or "?"),
+                    "agent=%s site=%s runs twice: on host %s, and on host %s; stop one or give it another name",
+                    *(status.agent, status.site, recent[-1][1], _where(status)),
                 )
             self._seen[key] = now
-        recent.append((status.epoch, status.hostname))
+        recent.append((status.epoch, _where(status)))
 
     def forget(self, site: str, agent: str) -> None:
         """Forget an agent that is gone for good."""
@@ -61,3 +62,11 @@ class Clones:
         """By site and agent of every agent that is remembered, whether it is a clone."""
         current = self.current(now)
         return {key: key in current for key in self._recent_epochs}
+
+
+def _where(status: Status) -> str:
+    """Host and time of start: with both processes on one host, only the time tells which is which."""
+    host = status.hostname or "?"
+    if not status.started:
+        return host
+    return f"{host} (started {datetime.fromtimestamp(status.started / 1000, UTC):%Y-%m-%dT%H:%M:%SZ})"

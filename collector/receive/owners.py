@@ -23,6 +23,7 @@ from typing import Literal, NamedTuple
 
 from collector.budgets import Account, Budgets
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
+from rackflow.plural import count_of
 
 log = logging.getLogger(__name__)
 # A device that was given up counts for another day in the budget of its former owner. Otherwise one agent could use millions of names one
@@ -137,16 +138,20 @@ class Owners:
                 others = [each for each in self._agents if each not in self._named]
                 sites = {each for each, _ in others}
                 if site not in sites and len(sites) >= self._budgets.sites:
-                    self._warn("sites", f"{self._budgets.sites} sites are known; {site} is refused", "sites")
+                    self._warn(
+                        "sites", f"{count_of(self._budgets.sites, 'site')} known already; {site} is refused", "sites"
+                    )
                     raise ContractError(
-                        "sites", f"{self._budgets.sites} sites are known already, {site} is one too many"
+                        "sites", f"{count_of(self._budgets.sites, 'site')} known already, {site} is one too many"
                     )
                 if len(others) >= self._budgets.agents:
                     self._warn(
-                        "agents", f"{self._budgets.agents} agents are known; {agent} is refused", "budgets.agents"
+                        "agents",
+                        f"{count_of(self._budgets.agents, 'agent')} known already; {agent} is refused",
+                        "budgets.agents",
                     )
                     raise ContractError(
-                        "agents", f"{self._budgets.agents} agents are known already, {agent} is one too many"
+                        "agents", f"{count_of(self._budgets.agents, 'agent')} known already, {agent} is one too many"
                     )
         if heard_ms is None or wall_ms - heard_ms > HEARD_MS:
             self._agents[account] = wall_ms
@@ -175,7 +180,9 @@ class Owners:
         budget = self._budgets.of(account).devices
         mine = self._of_agent.get(account, set())
         if key not in mine and len(mine) >= budget and self._assigned.get(key) != agent:
-            raise ContractError("devices", f"agent {agent} at {key[0]} has {budget} devices, {key[1]} is one too many")
+            raise ContractError(
+                "devices", f"agent {agent} at {key[0]} has {count_of(budget, 'device')}, {key[1]} is one too many"
+            )
         if owned is None:
             owned = self._devices[key] = Owned("", wall_ms)
         former = "" if owned.former == agent else owned.former

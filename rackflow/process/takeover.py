@@ -9,13 +9,16 @@ from typing import Final
 
 # Reason code of DISCONNECT (MQTT 5, 3.14.2.1).
 SESSION_TAKEN_OVER: Final = 0x8E
-# How many connections must end like this, within which time, before another client is named. A broker that restarts refuses
-# connections in between, which starts the count anew. Two clients whose first pauses are 0.5, 1 and 2 s reach it within seconds.
-HANGUPS: Final = 3
-WITHIN_S: Final = 30.0
 # Range of the pause after it was noticed. With short pauses the two throw each other out for ever, and neither works; so the other one
 # works for a while. Chosen values.
 PAUSE_S: Final = (10.0, 30.0)
+# How many connections must end like this, within which time, before another client is named. A broker that restarts refuses
+# connections in between, which starts the count anew. Two clients whose first pauses are 0.5, 1 and 2 s reach it within seconds. The
+# time holds three ends with two of the longest pauses between them: if one of the two notices first, the other one is thrown out only
+# as often as the first one comes back, and would otherwise never notice. Once noticed, each end within this time counts, because the
+# first connection after a pause lasts as long as the other one's pause.
+HANGUPS: Final = 3
+WITHIN_S: Final = 2 * PAUSE_S[1] + 15.0
 
 
 class Takeovers:
@@ -23,6 +26,7 @@ class Takeovers:
 
     def __init__(self) -> None:
         self._hangups: deque[float] = deque(maxlen=HANGUPS)
+        self._noticed_s: float | None = None  # None: no other client is known of
 
     def ended(self, ended_by: int | None, *, worked: bool, now_s: float) -> bool:
         """A connection ended, or could not be opened (`worked` False). Returns whether another client has taken its place.
@@ -33,9 +37,14 @@ class Takeovers:
             return True
         if not worked or ended_by is not None:
             self._hangups.clear()
+            self._noticed_s = None
             return False
         self._hangups.append(now_s)
-        return len(self._hangups) == HANGUPS and now_s - self._hangups[0] <= WITHIN_S
+        is_still_there = self._noticed_s is not None and now_s - self._noticed_s <= WITHIN_S
+        if not is_still_there and (len(self._hangups) < HANGUPS or now_s - self._hangups[0] > WITHIN_S):
+            return False
+        self._noticed_s = now_s
+        return True
 
 
 def takeover_advice(client_id: str) -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import re
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from rackflow.plural import count_of
 
 _SAMPLE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 _DEVICE = re.compile(r'(?:^|,)device="([^"]*)"')
@@ -58,13 +60,17 @@ def summarise(metrics: str, devices: Sequence[str]) -> Summary:
         totals.get(name, 0.0) for name in ("dcim_agent_poll_failures_total", "dcim_collector_message_failures_total")
     )
     line = (
-        f"{totals.get('dcim_agent_polls_total', 0):.0f} polls, "
-        f"{totals.get('dcim_collector_messages_received_total', 0):.0f} batches, "
-        f"{totals.get('dcim_collector_points_written_total', 0):.0f} points stored, "
-        f"{totals.get('dcim_collector_series', 0):.0f} series exposed, "
-        f"{errors:.0f} errors; "
-        f"telemetry from {len(devices) - len(silent)} of {len(devices)} devices"
+        f"{_count(totals, 'dcim_agent_polls_total', 'poll')}, "
+        f"{_count(totals, 'dcim_collector_messages_received_total', 'batch')}, "
+        f"{_count(totals, 'dcim_collector_points_written_total', 'point')} stored, "
+        f"{totals.get('dcim_collector_series', 0):,.0f} series exposed, "
+        f"{count_of(round(errors), 'error')}; "
+        f"telemetry from {len(devices) - len(silent)} of {count_of(len(devices), 'device')}"
     )
     if silent:
         line += f"; none from {', '.join(silent)}"
     return Summary(line, complete=not silent)
+
+
+def _count(totals: Mapping[str, float], metric: str, noun: str) -> str:
+    return count_of(round(totals.get(metric, 0)), noun)

@@ -53,11 +53,11 @@ def test_it_ends_by_itself_with_telemetry_of_every_device(tmp_path: Path) -> Non
     assert f"http://127.0.0.1:{port}/" in done.stdout
     summary = done.stdout.strip().splitlines()[-1]
     match = re.fullmatch(
-        r"(\d+) polls, (\d+) batches, (\d+) points stored, (\d+) series exposed, (\d+) errors; telemetry from 26 of 26 devices",
+        r"([\d,]+) polls, ([\d,]+) batches, ([\d,]+) points stored, ([\d,]+) series exposed, (\d+) errors; telemetry from 26 of 26 devices",
         summary,
     )
     assert match, summary
-    polls, batches, points, series, errors = map(int, match.groups())
+    polls, batches, points, series, errors = (int(number.replace(",", "")) for number in match.groups())
     assert polls > 20
     assert batches > 20
     assert points > 200

@@ -59,7 +59,8 @@ async def test_two_agents_of_one_name_are_reported_by_all_sides_and_lose_nothing
                     lambda: "gw-e2e at cas1 runs twice" in request(f"{collector.url}/api/v1/problems").text,
                     "the problem",
                 )
-                assert "agent=gw-e2e site=cas1 runs twice, on hosts " in caplog.text
+                started = r"on host \S+ \(started \S+Z\)"
+                assert re.search(f"agent=gw-e2e site=cas1 runs twice: {started}, and {started}", caplog.text)
         for number in (1, 0):
             left = sum(map(int, re.findall(r"messages=(\d+) not delivered when the agent stopped", log_of(number))))
             (stored,) = await counts(collector, "stored")

@@ -205,7 +205,7 @@ def test_an_epoch_that_comes_back_after_another_is_a_second_process(caplog: pyte
         assert hello(clones, "A", 3.0, "one")
         assert hello(clones, "B", 4.0, "two")
     assert [record.getMessage() for record in caplog.records] == [
-        "agent=gw-3 site=cas1 runs twice, on hosts two and one; stop one or give it another name"
+        "agent=gw-3 site=cas1 runs twice: on host two, and on host one; stop one or give it another name"
     ]
     assert clones.current(4.0 + REMEMBERED_S) == set()
 
