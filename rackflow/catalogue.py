@@ -56,7 +56,7 @@ class Metric:
     """One metric. `unit` is the base unit word ("" for counts and states); `ranges` are closed intervals in that unit.
 
     `expect` is what a scaled raw number must give: narrower than `ranges`, so that a value wrong by a power of ten lies outside.
-    With `magnitude` the sign only tells the polarity of the plant, as in -48 V supplies, and is dropped.
+    `magnitude` is how far below 0 the sign only tells the polarity of the plant, as in -48 V supplies, and is dropped.
     `required` are the labels without which a reading does not say what it is about; the others tell parts apart where there are several.
     `derived` names the process that computes the metric by `formula`; it is "" for a metric that devices report.
     `urgent` are labels and values whose series are polled with the safety class, and not with `poll`: of all contacts, smoke detectors.
@@ -73,7 +73,7 @@ class Metric:
     states: tuple[str, ...]
     ranges: tuple[tuple[float, float], ...]
     expect: tuple[tuple[float, float], ...]
-    magnitude: bool
+    magnitude: float
     poll: PollClass
     tier: Literal["core", "extended"]
     source: str
@@ -118,7 +118,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     states: list[str] = []
     range: list[tuple[float | None, float | None]] = []
     expect: list[tuple[float, float]] = []
-    magnitude: bool = False
+    magnitude: float = 0
     source: str = ""
     formula: str = ""
     derived: Literal["", "agent", "collector"] = ""

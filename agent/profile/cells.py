@@ -11,6 +11,8 @@ from typing import Final
 RawValue = int | float | bytes | str | None
 """One answer of a device, as the SNMP and Modbus clients give it."""
 
+# What devices put around a text: blanks, also those that do not break, ends of lines, NULs.
+_PADDING: Final = " \t\r\n\xa0\0"
 MAX_TEXT: Final = 1024
 """Characters of a text that are looked at. SNMP's DisplayString has at most 255 (RFC 2579), Modbus' ascii at most 250."""
 # Digits, sign, point, exponent and padding of any number that a device prints. Python reads longer ones, too, but in time that
@@ -39,6 +41,11 @@ ENDS_OF_16_BITS: Final = frozenset(
 )
 """The same for 16 bits, and the numbers just below 65535, with which some devices say why there is no reading. A load may have such a value
 by chance, and is then missing for one poll; a counter may stay at one for hours."""
+
+NINES: Final = frozenset({-999, -9999, -99999, -999999, -999.9, -9999.9, -99999.9})
+"""What devices without a reading send where they have no such end, also as tenths in a text. A reading may pass one by chance."""
+NINES_OF_LOADS: Final = frozenset({9999, 99999, 9999.9})
+"""The same of currents and powers. Other quantities rest there: a runtime that has no more digits, a power factor of 0.9999."""
 
 
 def plain_number(value: RawValue) -> int | float | None:
@@ -75,7 +82,7 @@ def plain_text(value: RawValue) -> str:
 
 def folded_text(value: RawValue) -> str:
     """A raw value as text for comparisons: without case, and without the blanks and NULs that devices pad with."""
-    return plain_text(value).strip().strip("\0").casefold()
+    return plain_text(value).strip(_PADDING).casefold()
 
 
 def _number_of_text(text: bytes | str) -> int | float | None:
@@ -83,7 +90,10 @@ def _number_of_text(text: bytes | str) -> int | float | None:
         return None
     if isinstance(text, bytes):
         text = text.decode("ascii", "replace")
-    if "_" in text:  # Python reads 1_000 as a thousand
+    # Devices pad with blanks and NULs, and end with a line. Any other control character says that these are the bytes of a number, of which
+    # Python takes some for blanks: 2864 in two octets would be 0.
+    text = text.rstrip("\0\r\n ").lstrip(" ")
+    if not text.isprintable() or "_" in text:  # Python reads 1_000 as a thousand
         return None
     try:
         return int(text)

@@ -9,7 +9,7 @@ the cells that planning reads as a *use cell*, so that plans depend on it and no
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Final, TypeGuard
 
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, RawValue
 from agent.profile.places import When
 from agent.profile.quantity import number_in
 from agent.profile.registers import watched_refs
@@ -28,7 +28,7 @@ LINES: Final = "lines:"
 def is_measuring(condition: When, value: RawValue) -> bool:
     """Whether a cell measures something: a number other than 0 that is no sentinel, or one in the condition's `between`."""
     number = number_in(value)
-    if number is None or number in ENDS_OF_16_BITS or number in LARGE_ENDS:
+    if number is None or number in ENDS_OF_16_BITS or number in LARGE_ENDS or number in NINES:
         return False
     if condition.between:
         return any(low <= number <= high for low, high in condition.between)

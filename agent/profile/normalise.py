@@ -226,8 +226,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     if value is None:
         raise _Rejected("null")
     number = value if isinstance(value, int) else plain_number(value)
-    # "98 %" or "on battery (5)": only for sources that are declared as text, since a number at the start of any text, such as
-    # a date or an address, would be taken for a reading.
+    # "98 %" or "23,4": only for sources that are declared as text.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
     # "23.0" as well as "23.1": a point says that tenths are not what it counts, also where the part behind it is 0.
@@ -237,6 +236,9 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # Compared before shift and scale: profiles give sentinels as raw numbers, and a raw 65535 may stand for 6553.5 A.
     if decoder.is_sentinel(number):
         raise _Rejected("sentinel")
+    # Counts have no range, but no float is larger than any integer on the wire.
+    if isinstance(number, float) and abs(number) > MAX_WIRE_INT:
+        raise _Rejected("range")
     return number
 
 
@@ -298,7 +300,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
         meant = _meant(part, raw)
         result += sign * (_measured(part, metric, raw) if meant is None else meant)
     # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
-    if decoder.absolute or metric.magnitude:
+    if decoder.absolute or 0 < -result <= metric.magnitude:
         result = abs(result)
     _check(decoder, metric, result)
     return result

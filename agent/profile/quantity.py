@@ -12,10 +12,22 @@ QUANTITY_UNITS: dict[str, str] = {
     "v": "volt",
     "vac": "volt",
     "vdc": "volt",
+    "vrms": "volt",
+    "volt": "volt",
+    "volts": "volt",
     "mv": "millivolt",
     "a": "ampere",
+    "aac": "ampere",
+    "adc": "ampere",
+    "arms": "ampere",
+    "amp": "ampere",
+    "amps": "ampere",
+    "ampere": "ampere",
+    "amperes": "ampere",
     "ma": "milliampere",
     "w": "watt",
+    "watt": "watt",
+    "watts": "watt",
     "kw": "kilowatt",
     "va": "voltampere",
     "kva": "kilovoltampere",
@@ -24,19 +36,29 @@ QUANTITY_UNITS: dict[str, str] = {
     "wh": "watt_hour",
     "kwh": "kilowatt_hour",
     "hz": "hertz",
+    "hertz": "hertz",
     "%": "percent",
     "%rh": "percent",
     "rh%": "percent",
+    "percent": "percent",
     "c": "celsius",
     "degc": "celsius",
+    "degreesc": "celsius",
+    "celsius": "celsius",
     "f": "fahrenheit",
     "degf": "fahrenheit",
+    "degreesf": "fahrenheit",
+    "fahrenheit": "fahrenheit",
     "k": "kelvin",
     "s": "second",
     "sec": "second",
+    "seconds": "second",
     "min": "minute",
+    "mins": "minute",
+    "minute": "minute",
     "minutes": "minute",
     "h": "hour",
+    "hour": "hour",
     "hours": "hour",
     "rpm": "rpm",
     "pa": "pascal",
@@ -56,19 +78,27 @@ Lower case loses the difference between m (milli) and M (mega), so this map has 
 """
 
 # A number, with an optional decimal point or comma and exponent; then the unit: one word, or two ("% RH", "deg C").
-_QUANTITY = re.compile(r"\s*([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
-
+_DIGITS = r" *([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"
+_QUANTITY = re.compile(_DIGITS + r"\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
+_NUMBER = re.compile(_DIGITS)
+# As UTF-8; as what is left of Latin-1 in a text read as UTF-8; and the sign of an ordinal number, which is often taken for it.
+_DEGREE = re.compile("[°º\N{REPLACEMENT CHARACTER}]|â°")
+_DURATIONS = ("second", "minute", "hour")
 
 # "1,234 W" means 1234 W in English and 1.234 W in other languages, and nothing shows which is meant. "0,234" can only be a decimal number.
 _AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
 def leading_number(text: str) -> float | None:
-    """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands."""
-    match = _QUANTITY.match(text)
-    # "0x7fffffff" does not begin with a 0 that was measured.
-    is_hexadecimal = match is not None and text[match.end(1) : match.end(1) + 1] in ("x", "X")
-    return _number(match[1]) if match and not is_hexadecimal else None
+    """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands.
+
+    Behind it may stand a unit that is known, and something behind that. Anything else might be the point of the text: "2 sensors missing",
+    "0 (no sensor)", "1.#QNAN", "10.0.0.1", "0x7fff", or a unit that is none of ours.
+    """
+    match = _NUMBER.match(text)
+    if match is None or (match.end() != len(text.rstrip(" ")) and quantity(text) is None):
+        return None
+    return _number(match[1])
 
 
 def number_in(value: RawValue) -> int | float | None:
@@ -78,14 +108,19 @@ def number_in(value: RawValue) -> int | float | None:
 
 
 def quantity(text: str) -> tuple[float, str] | None:
-    """The number and its wire unit, or None if either is missing or the unit is unknown."""
+    """The number and its wire unit, or None if either is missing or the unit is unknown.
+
+    What stands behind the unit is no part of it ("24.5 C (alarm)"), but of a duration ("3 h 20 min").
+    """
     match = _QUANTITY.match(text)
     if not match or not match[2]:
         return None
-    word = match[2].lower().replace("°", "").replace("º", "").replace("deg.", "deg").strip(" .;,")
+    word = _DEGREE.sub("", match[2].lower()).replace("deg.", "deg").strip(" .;,")
     unit = QUANTITY_UNITS.get(word) or QUANTITY_UNITS.get(word.replace(" ", ""))
     number = _number(match[1])
-    return (number, unit) if unit and number is not None else None
+    if unit is None or number is None or (unit in _DURATIONS and text[match.end() :].strip()):
+        return None
+    return number, unit
 
 
 def _number(digits: str) -> float | None:

@@ -7,7 +7,7 @@ reported at once; from one that answers 0x8000, no alarm. So such a word is reje
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS
 from agent.profile.expand import BIT_TABLES, REGISTER_BITS, bits_of
 from agent.profile.places import Cell, Place
 from agent.profile.schema import Part, Profile
@@ -20,6 +20,7 @@ _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
 _WIDTH_OF_SNMP: Final = 32
 # A rating or an upper limit of 0 was never set: whatever is switched on would be beyond it.
 _LIMITS_ABOVE_ZERO: Final = ("_rated_", "_warning_", "_high_threshold_")
+_LOADS: Final = ("amperes", "watts", "voltamperes")
 
 NamedBits = Mapping[str, frozenset[int]]
 """By place: the bits that a profile knows of its word."""
@@ -96,7 +97,9 @@ def _of_numbers(source: Part, metric: Metric) -> set[float]:
     found: set[float] = set(LARGE_ENDS)
     # Of a number in two registers only the low one is compared.
     if metric.type != "counter" and source.high is None:
-        found |= ENDS_OF_16_BITS
+        found |= ENDS_OF_16_BITS | NINES
+        if metric.unit in _LOADS:
+            found |= NINES_OF_LOADS
     if any(part in metric.name for part in _LIMITS_ABOVE_ZERO):
         found.add(0)
     if _has_no_minus_one(source, metric):

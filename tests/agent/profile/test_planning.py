@@ -3,7 +3,7 @@
 import pytest
 
 from agent.profile import parse_profile
-from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, RawValue
+from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device
 from agent.profile.schema import Profile
@@ -20,6 +20,7 @@ source: a manual
 evidence: unverified
 """
 SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\nabsent: [-1]\n"
+OF_LOADS = ENDS_OF_16_BITS | LARGE_ENDS | NINES | NINES_OF_LOADS
 WATTS, VOLTS = "dcim_pdu_input_power_watts", "dcim_pdu_phase_voltage_volts"
 
 
@@ -62,7 +63,7 @@ def only(profile: Profile, *rows: str, cells: dict[str, RawValue] | None = None)
 )
 def test_unit_and_scale_become_one_exact_fraction(unit: str, scale: str, numerator: int, denominator: int) -> None:
     slot = only(snmp(f"  - {{metric: {WATTS}, oid: R.2.0, unit: {unit}, scale: {scale!r}}}\n"))
-    absent = frozenset({-1}) | ENDS_OF_16_BITS | LARGE_ENDS
+    absent = frozenset({-1}) | OF_LOADS
     whole = scale.startswith("0.")
     assert slot.decoders == (Decoder(f"{ROOT}.2.0", numerator, denominator, 0.0, sentinels=absent, counts_parts=whole),)
 
@@ -107,8 +108,8 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
 @pytest.mark.parametrize(
     ("point", "sentinels"),
     [
-        ("dcim_pdu_input_power_watts, unit: watt", ENDS_OF_16_BITS | LARGE_ENDS | {-7}),
-        ("dcim_pdu_input_power_watts, unit: watt, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5}),
+        ("dcim_pdu_input_power_watts, unit: watt", OF_LOADS | {-7}),
+        ("dcim_pdu_input_power_watts, unit: watt, absent: [5]", OF_LOADS | {5}),
         ("dcim_pdu_input_power_watts, unit: watt, absent: []", set()),
         # A counter may rest on 65535 for hours.
         ("dcim_pdu_input_energy_joules_total, unit: watt_hour", LARGE_ENDS | {-7}),
@@ -118,8 +119,8 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ),
         # A part that is not fitted says 0 Hz.
         ("dcim_pdu_input_frequency_hertz, unit: hertz, absent: []", {0}),
-        ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5, -1}),
-        ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | {5}),
+        ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5, -1}),
+        ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5}),
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
     ],
 )

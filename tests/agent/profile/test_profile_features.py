@@ -257,4 +257,5 @@ def test_quantities_as_devices_write_them(text: str, found: tuple[float, str] | 
 def test_a_leading_number_is_taken_as_it_is() -> None:
     assert leading_number("85.5 %") == 85.5
     assert leading_number("about 5") is None
+    assert leading_number("5 or so") is None
     assert catalogue()[VOLTS].unit == "volts"

@@ -8,16 +8,49 @@ from agent.profile.quantity import leading_number, quantity
 from rackflow.units import WIRE_UNITS
 
 WRITTEN: dict[str, dict[str, float | str]] = {
-    "volts": {"230 V": 230, "230VAC": 230, "48 Vdc": 48, "480 mV": "0.48"},
-    "amperes": {"16 A": 16, "1600 mA": "1.6"},
-    "watts": {"5 W": 5, "5 kW": 5000},
+    "volts": {"230 V": 230, "230VAC": 230, "48 Vdc": 48, "480 mV": "0.48", "1 volt": 1, "2 Volts": 2, "230 Vrms": 230},
+    "amperes": {
+        "16 A": 16,
+        "1600 mA": "1.6",
+        "1 amp": 1,
+        "2 Amps": 2,
+        "1 ampere": 1,
+        "2 amperes": 2,
+        "16 Aac": 16,
+        "16 Adc": 16,
+        "16 Arms": 16,
+    },
+    "watts": {"5 W": 5, "5 kW": 5000, "1 watt": 1, "5 Watts": 5},
     "voltamperes": {"5 VA": 5, "5 kVA": 5000},
     "vars": {"5 var": 5, "5 kvar": 5000},
     "joules": {"2 Wh": 7200, "2 kWh": 7_200_000},
-    "hertz": {"50.0Hz": 50},
-    "ratio": {"85 %": "0.85", "45 %RH": "0.45", "45 RH%": "0.45"},
-    "celsius": {"25 C": 25, "25 degC": 25, "77 F": 25, "77 degF": 25, "25 °C": 25, "25 ºC": 25, "77 deg. F": 25},
-    "seconds": {"9 s": 9, "9 sec": 9, "9 min": 540, "9 minutes": 540, "2 h": 7200, "2 hours": 7200},
+    "hertz": {"50.0Hz": 50, "50 Hertz": 50},
+    "ratio": {"85 %": "0.85", "45 %RH": "0.45", "45 RH%": "0.45", "85 percent": "0.85"},
+    "celsius": {
+        "25 C": 25,
+        "25 degC": 25,
+        "77 F": 25,
+        "77 degF": 25,
+        "25 °C": 25,
+        "25 ºC": 25,
+        "77 deg. F": 25,
+        "25 degrees C": 25,
+        "77 degrees F": 25,
+        "25 Celsius": 25,
+        "77 Fahrenheit": 25,
+    },
+    "seconds": {
+        "9 s": 9,
+        "9 sec": 9,
+        "9 seconds": 9,
+        "9 min": 540,
+        "9 mins": 540,
+        "1 minute": 60,
+        "9 minutes": 540,
+        "2 h": 7200,
+        "1 hour": 3600,
+        "2 hours": 7200,
+    },
     "rpm": {"2400 rpm": 2400},
     "pascals": {"9 Pa": 9, "9 kPa": 9000, "1.5 bar": 150_000, "10 psi": "68947.57293168"},
     "cubic_meters_per_second": {
@@ -64,9 +97,25 @@ def test_numbers_as_devices_write_them(text: str, number: float) -> None:
     assert leading_number(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "C", "12", "12 ", "12 parsecs", "twelve C", "- 3 C", ".5 C"])
+@pytest.mark.parametrize("text", ["", "C", "12", "12 ", "12 parsecs", "twelve C", "- 3 C", ".5 C", "3 h 20 min"])
 def test_what_is_no_quantity_is_none(text: str) -> None:
     assert quantity(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2 sensors missing", "0 (no sensor)", "1.#QNAN", "1.#J", "10.0.0.1", "1.2.3", "12:30", "00:11:22:33:44:55"),
+        *("7FFF", "1E", "0x7fff", "16/20 A", "54.1 kV", "5 MW", "16-20", "2026-11-27", "3 h 20 min", "12 parsecs"),
+    ],
+)
+def test_a_number_before_something_else_than_its_unit_is_none(text: str) -> None:
+    assert leading_number(text) is None
+
+
+@pytest.mark.parametrize("text", ["12", " 12 ", "12.0", "12,0", "12 V", "12V (low)", "12 V / 10 A", "1.2e1 volts"])
+def test_a_number_alone_or_before_its_unit_is_one(text: str) -> None:
+    assert leading_number(text) == 12.0
 
 
 @pytest.mark.parametrize("text", ["1,234 W", "-12,345 W", "123,456 kWh"])

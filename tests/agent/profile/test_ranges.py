@@ -185,6 +185,11 @@ def test_shift_fraction_offset_and_sign_in_their_order(decoder: Decoder, raw: in
         (b"-40F", -40.0),
         (b"90.1 C", "range"),
         (b"\x0025.5\xc2\xb0C\x00", 25.5),
+        (b"77 \xb0F", 25.0),  # Latin-1
+        (b"77 \xc3\x82\xc2\xb0F", 25.0),  # UTF-8, encoded twice
+        (b"77 Fahrenheit", 25.0),
+        (b"25 degrees C", 25.0),
+        (b"25 C (77 F)", 25.0),
         (b"25", "decode"),
         (b"25 V", "decode"),
         (b"cold", "decode"),
@@ -200,10 +205,41 @@ def test_a_quantity_brings_its_own_unit_with_it(text: RawValue, expected: float 
 
 def test_a_number_leads_its_text_only_where_the_profile_says_so() -> None:
     led, whole = Decoder("a", 1, 10, text="number"), Decoder("a", 1, 10)
-    assert reading(slot_of("k", TEMPERATURE, (led,)), b"215 tenths") == 21.5
+    assert reading(slot_of("k", TEMPERATURE, (led,)), b"21,5 deg. C") == 21.5
     assert reading(slot_of("k", TEMPERATURE, (whole,)), b"215 tenths") == "decode"
     assert reading(slot_of("k", TEMPERATURE, (led,)), b"tenths") == "decode"
-    assert reading(slot_of("k", TEMPERATURE, (led,)), b"9999 tenths") == "range"
+    assert reading(slot_of("k", TEMPERATURE, (led,)), b"215 tenths") == "decode"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"25", 25.0),
+        (b" +25 ", 25.0),
+        (b"25\0\0", 25.0),
+        (b"25\r\n\0", 25.0),
+        (b"\x0b0", "decode"),  # 2864 in two octets
+        (b"0\x1f", "decode"),
+        (b"2\n5", "decode"),
+    ],
+)
+def test_octets_of_a_number_are_no_digits(text: bytes, expected: float | str) -> None:
+    for decoder in (Decoder("a"), Decoder("a", text="number")):
+        assert reading(slot_of("k", TEMPERATURE, (decoder,)), text) == expected
+    assert reading(slot_of("k", TEMPERATURE, (Decoder("a"),)), b"\t0") == "decode"
+
+
+@pytest.mark.parametrize(
+    ("volts", "expected"), [(-54.0, 54.0), (-75.0, 75.0), (-76.0, "range"), (-128.0, "range"), (230.0, 230.0)]
+)
+def test_a_battery_voltage_far_below_zero_is_no_polarity(volts: float, expected: float | str) -> None:
+    slot = slot_of("k", catalogue()["dcim_ups_battery_voltage_volts"], (Decoder("a"),))
+    assert reading(slot, volts) == expected
+
+
+@pytest.mark.parametrize("raw", [1e20, -1e20, b"3.4e38", 3.402823e38])
+def test_a_count_is_no_larger_than_any_integer(raw: RawValue) -> None:
+    assert reading(slot_of("k", catalogue()["dcim_ups_input_faults_total"], (Decoder("a"),)), raw) == "range"
 
 
 def test_each_bit_is_its_own_flag_and_an_inverted_contact_the_opposite() -> None:
