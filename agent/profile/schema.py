@@ -127,7 +127,9 @@ class Part(Place):
     unit_by: UnitBy | None = None
     """A cell or register that names the unit, where it can be switched at the device."""
     text: Literal["number", "quantity"] | None = None
-    """SNMP: `number`: take the number that a text begins with. `quantity`: a number with its unit, as in `21.5 C`."""
+    """SNMP: `number`: take the number that a text begins with, if nothing or a known unit stands behind it. `quantity`: a number with its
+    unit, as in `21.5 C`.
+    """
     words: dict[Text, Result] = Field(default_factory=dict)
     """SNMP: from texts to states or values; `*` is any text."""
     expect: Interval | None = None
