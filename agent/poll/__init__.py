@@ -1,8 +1,8 @@
 """Polls one device: opens it (connect, recognise, identify, plan), polls a class, and adds the figures derived from one poll.
 
 `probe_snmp` and `probe_modbus` recognise a device over the wire; `snmp` and `modbus` open and poll it (both are a `DevicePoller`, in
-`seam`); `derive` adds the figures. `jumps`, `planned_cells`, `power_check` and `limit_check` reject readings whose scale or unit may be
-wrong. `barrier` turns any unexpected error in them into a failed poll of that one device.
+`seam`); `derive` adds the figures. `jumps`, `planned_cells` and `checks` reject readings whose scale, unit or meaning may be wrong.
+`barrier` turns any unexpected error in them into a failed poll of that one device.
 """
 
 from agent.poll.barrier import DeviceBarrier

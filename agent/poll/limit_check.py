@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from agent.poll.power_check import MIN_VOLTS
 from agent.profile import Plan, RawValue, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -26,8 +27,6 @@ MAX_OVERLOAD: Final = 3.0
 # How far a voltage may be from what a UPS is set to. Line to line is 1.73 times line to neutral, 200 V twice 100 V: a voltage of that
 # kind is compared with the wrong rating. No UPS supplies its load with two thirds of its voltage.
 MAX_VOLTAGE_RATIO: Final = 1.5
-# Below it, an output is off or fails.
-MIN_VOLTS: Final = 80.0
 # Watts and voltamperes of one rating are rounded each for itself.
 MAX_POWER_FACTOR: Final = 1.05
 
@@ -79,7 +78,7 @@ class LimitCheck:
     """Checks the limits of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
-        # By key of a limit: the keys of the readings that it limits, and of the limits that belong to it.
+        # By key of a limit: the keys of the readings that it limits.
         self._readings: dict[str, list[str]] = {}
         self._pairs: list[tuple[_Pair, str, str]] = []
         self._classes: set[PollClass] = set()

@@ -27,13 +27,11 @@ from agent.modbus import (
     parts_of,
     split_block,
 )
-from agent.poll.code_shift import CodeShift
+from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
-from agent.poll.limit_check import LimitCheck
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
-from agent.poll.power_check import PowerCheck
 from agent.poll.series_count import SeriesCount
 from agent.poll.word_order import WordOrders
 from agent.profile import (
@@ -120,9 +118,7 @@ class ModbusPoller:
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_retries_left = device.retries
         self._count = SeriesCount()
-        self._power_check = PowerCheck()
-        self._code_shift = CodeShift(device.id)
-        self._limit_check = LimitCheck()
+        self._checks = Checks(device.id)
         self._orders = WordOrders(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
@@ -171,12 +167,9 @@ class ModbusPoller:
         self._count.begin(self._plan)
         self._orders.begin(self._plan)
         self._orders.hide(found.raw)
-        self._power_check.begin(self._plan, found.raw)
-        self._limit_check.begin(self._plan, found.raw)
         if self._identity != before:  # also other firmware
-            self._code_shift.forget()
-            self._limit_check.forget()
-        self._code_shift.begin(self._plan, found.raw)
+            self._checks.forget()
+        self._checks.begin(self._plan, found.raw)
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
@@ -213,9 +206,7 @@ class ModbusPoller:
             _mark_unread(part.slots, found, readings)
         self._cells.update(found.raw)
         self._cells.reject(readings)
-        self._power_check.reject(poll_class, readings)
-        self._limit_check.reject(poll_class, readings)
-        self._code_shift.reject(poll_class, readings, found.raw)
+        self._checks.reject(poll_class, readings, found.raw)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
             inputs = await in_slices(self._inputs.finding(poll_class, part.slots, self._profile.class_), EACH_STEP)

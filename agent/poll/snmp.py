@@ -12,15 +12,13 @@ from dataclasses import replace
 
 from agent.config import Device
 from agent.deadline import Deadline
-from agent.poll.code_shift import CodeShift
+from agent.poll.checks import Checks
 from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
-from agent.poll.limit_check import LimitCheck
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
-from agent.poll.power_check import PowerCheck
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
 from agent.poll.series_count import SeriesCount
@@ -103,9 +101,7 @@ class SnmpPoller:
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
-        self._power_check = PowerCheck()
-        self._code_shift = CodeShift(device.id)
-        self._limit_check = LimitCheck()
+        self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
 
     async def open(self) -> Identified:
@@ -116,8 +112,7 @@ class SnmpPoller:
         family, fingerprint = self._family, self._fingerprint
         if family is None or fingerprint is None or not await self._is_unchanged(family.profile, fingerprint):
             if self._uptime.has_restarted:
-                self._code_shift.forget()
-                self._limit_check.forget()
+                self._checks.forget()
             self._must_plan = True
             family, fingerprint = await self._find_plan()
             self._must_plan = False
@@ -155,9 +150,7 @@ class SnmpPoller:
             _mark_unconfirmed(part, unconfirmed, readings)
         self._other_device = fingerprint.contradiction(raw) or self._other_device
         self._cells.reject(readings, everything=bool(self._other_device))
-        self._power_check.reject(poll_class, readings)
-        self._limit_check.reject(poll_class, readings)
-        self._code_shift.reject(poll_class, readings, raw)
+        self._checks.reject(poll_class, readings, raw)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -250,8 +243,7 @@ class SnmpPoller:
         fingerprint, before = fingerprint_from(family.profile, answers), self._fingerprint
         if before is not None and not fingerprint.is_of_same_device(before):
             self._cells.forget()
-            self._code_shift.forget()
-            self._limit_check.forget()
+            self._checks.forget()
         self._family, self._fingerprint = family, fingerprint
         self._coolant = coolant_of(self._device, family.profile)
         await self._make_plan(family, fingerprint)
@@ -339,9 +331,7 @@ class SnmpPoller:
         self._cells.begin(self._plan)
         self._jumps.begin(known)
         self._count.begin(self._plan)
-        self._power_check.begin(self._plan, known)
-        self._limit_check.begin(self._plan, known)
-        self._code_shift.begin(self._plan, known)
+        self._checks.begin(self._plan, known)
         self._planned_at = self._clock()
         self._marker = comparable(known.get(profile.marker)) if profile.marker else None
         return True

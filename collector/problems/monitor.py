@@ -361,7 +361,7 @@ class Monitor:
                 key[0] in ("figures", "agent") and key not in self._known
             ):
                 # After a start, what is not there yet is not gone.
-                was_there = key in self._was_there or (key[0] == "device" and key[1:] in self._evaluated_at)
+                was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._was_there
                 self.tracker.update(key, {}, now, decides=partial(_always, was_there))
         self._shares.keep(present_devices)
         self._feed_reserve.keep(present_devices)

@@ -32,6 +32,7 @@ function cause(agent) {
 
 function row(agent, { words, format, now }) {
   const { ledger } = agent;
+  const reason = agent.state === "up" ? null : cause(agent);
   const observed = agent.devices - count(agent.unobserved);
   const heard = agent.last_message == null ? null : Math.max(0, Math.round((now - instant(agent.last_message)) / 1000));
   // How late its messages come is known of one that sends some.
@@ -44,7 +45,7 @@ function row(agent, { words, format, now }) {
   return h("tr", { key: agent.id, class: agent.state, "data-agent": agent.id },
     h("td", null, agent.id, agent.hostname ? h("span", { class: "dim" }, ` ${agent.hostname}`) : null),
     h("td", null, h("span", { class: `state ${agent.state}` }, h("span", { "aria-hidden": "true" }, SIGN_OF[agent.state]), " ", words.say(`state.${agent.state}`)),
-      agent.state !== "up" && cause(agent) ? h("span", { class: "dim" }, ` ${why({ cause: cause(agent), agent: agent.id }, words)}`) : null,
+      reason ? h("span", { class: "dim" }, ` ${why({ cause: reason, agent: agent.id }, words)}`) : null,
       agent.is_cloned ? h("strong", null, ` ${words.say("problem.DcimAgentCloned", { agent: agent.id })}`) : null),
     h("td", { class: "number" }, heard == null ? "?" : words.say("agents.heard", { age: format.duration(heard) })),
     h("td", { class: "number" }, lag == null ? "?" : format.duration(lag)),

@@ -1,0 +1,36 @@
+"""The checks that compare readings of one device with each other; both pollers make them, in the same order."""
+
+from collections.abc import Mapping
+
+from agent.poll.code_shift import CodeShift
+from agent.poll.limit_check import LimitCheck
+from agent.poll.power_check import PowerCheck
+from agent.profile import Plan, RawValue
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+
+
+class Checks:
+    """Of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self, device: str) -> None:
+        self._power = PowerCheck()
+        self._limits = LimitCheck()
+        self._codes = CodeShift(device)
+
+    def forget(self) -> None:
+        """Forget what outlives a plan: the device is another one, or has rebooted. Call it before `begin`."""
+        self._limits.forget()
+        self._codes.forget()
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Check the readings of this plan from now on. `known` are the answers that it was made with."""
+        self._power.begin(plan, known)
+        self._limits.begin(plan, known)
+        self._codes.begin(plan, known)
+
+    def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
+        """Move readings that contradict others to `bad`. `raw` are the answers of the poll."""
+        self._power.reject(poll, readings)
+        self._limits.reject(poll, readings)
+        self._codes.reject(poll, readings, raw)
