@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 export PYTHON VENV
+# Byte code is kept, whatever the environment says: hundreds of tests start programs, and each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-latest test-newest soak-tests check examples docs bench budget campus chaos incidents pictures truth page fuzz mutants deb bundle release upgrade-test check-manifests try-package try-image fmt
 

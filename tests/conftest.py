@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from rackflow.process.logs import StderrHandler
 from tests import stalls
-from tests.budget import EXCEPTIONS, Clocks, Grant, over_budget, read_grants
+from tests.budget import EXCEPTIONS, Clocks, Grant, allowed_s, over_budget, read_grants
 from tests.servers.captures import require_captures
 from tests.servers.influxdb import InfluxDB
 from tests.servers.mosquitto import Mosquitto
@@ -27,6 +27,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("rackflow")
     config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
     stalls.register(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Files with the slowest tests come first. Last, a test of a minute would run alone while the other processes have nothing left."""
+    grants = config.stash[GRANTS]
+    slowest: dict[Path, float] = {}
+    for item in items:
+        slowest[item.path] = max(slowest.get(item.path, 0.0), allowed_s(item.nodeid, grants))
+    # Whole files, and only these: tests of a file share what was set up for them.
+    items.sort(key=lambda item: -slowest[item.path])
 
 
 @pytest.hookimpl(wrapper=True)

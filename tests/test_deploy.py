@@ -16,10 +16,10 @@ import yaml
 
 from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
-from agent.profile.load import load_profiles
 from collector.config import load_collector_config
 from collector.problems import load_table
 from rackflow.process.yaml import load_yaml_file
+from tests.agent.shipped import shipped_profiles
 from tests.collector.problems.examples import INCIDENTS
 from tests.collector.problems.plant_examples import PLANT_INCIDENTS
 from tests.expressions import faults
@@ -54,7 +54,7 @@ def secrets_from(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checked_agent_config(file: Path) -> AgentConfig:
     config = load_agent_config(file)
     for device in config.devices:
-        check_profile(load_profiles(), device)
+        check_profile(shipped_profiles(), device)
     return config
 
 

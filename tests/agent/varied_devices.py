@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, without
 from agent.profile.rows import planning_instances
 from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
 from tests.agent.made_up_devices import GOOD, columns, healthy_codes
+from tests.agent.shipped import shipped_profiles
 
 Columns = Mapping[str, Mapping[str, SnmpValue]]
 
@@ -84,6 +85,18 @@ def outcome_of(device: Varied) -> Outcome:
     given: dict[str, float | str] = {**readings.values, **readings.states}
     silent = {slot.key for slot in slots} - given.keys() - readings.bad.keys()
     return Outcome(given, len(slots) + sum(plan.left_out.values()), Counter(plan.left_out), frozenset(silent))
+
+
+@cache
+def usual_device(family: str) -> Varied:
+    """The healthy device of a shipped SNMP family; made once, because several modules of tests need all of them."""
+    return healthy(shipped_profiles()[family])
+
+
+@cache
+def usual_plan(family: str) -> Plan:
+    """What is polled of that device."""
+    return usual_device(family).planned()
 
 
 def healthy(profile: Profile, tails: Sequence[str] = ("1", "2", "3")) -> Varied:

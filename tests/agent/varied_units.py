@@ -7,17 +7,18 @@ from agent.config import Device
 from agent.lab.replay import read_all
 from agent.modbus import RegisterValue
 from agent.poll import ModbusPoller
-from agent.profile import Profile, load_profiles
+from agent.profile import Profile
 from agent.profile.registers import registers_of
 from agent.readings import Readings
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()
-SHIPPED = load_profiles()
+SHIPPED = shipped_profiles()
 Place = tuple[RegisterTable, int]
 Words = Mapping[Place, int]
 

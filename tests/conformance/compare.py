@@ -17,13 +17,13 @@ from pathlib import Path
 import yaml
 
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from agent.profile.schema import Profile
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
+from tests.agent.shipped import shipped_profiles
 
 FOLDERS = ("ups", "pdu", "ats", "cooling", "meter", "env")
 
@@ -169,7 +169,7 @@ def captures() -> Path:
 
 async def compare_all(globs: Iterable[str]) -> list[Result]:
     """Every recording whose `folder/name` fits one of the globs."""
-    profiles = load_profiles()
+    profiles = shipped_profiles()
     root = captures()
     paths = sorted(root.glob("*/*.snmprec"))
     wanted = [path for path in paths if any(fnmatch.fnmatch(f"{path.parent.name}/{path.stem}", glob) for glob in globs)]

@@ -7,7 +7,7 @@ import pytest
 from agent.lab.replay import replay_snmp
 from agent.readings import Readings
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record
-from tests.conformance.shipped import shipped_profiles
+from tests.agent.shipped import shipped_profiles
 
 APC = "1.3.6.1.4.1.318.1.1"
 PRODUCT = "1.3.6.1.4.1.318.1.3"

@@ -8,7 +8,7 @@ import pytest
 from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
-from tests.conformance.shipped import shipped_profiles
+from tests.agent.shipped import shipped_profiles
 
 
 @dataclass(frozen=True)

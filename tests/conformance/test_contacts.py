@@ -7,7 +7,7 @@ import pytest
 from agent.lab.replay import replay_snmp
 from rackflow.recording.snmprec import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Record, read_snmprec
 from rackflow.series import parse_series_key
-from tests.conformance.shipped import shipped_profiles
+from tests.agent.shipped import shipped_profiles
 from tests.servers.captures import require_captures
 
 CONTACT, LEAK, FAULT = "dcim_env_contact_active", "dcim_leak_detected", "dcim_leak_sensor_fault"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.profile.load import load_profiles
 from agent.profile.recognise import families_named_by_identity, matches
 from rackflow.catalogue import catalogue
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.compare import FOLDERS, Result, compare, load_reasons
 from tests.servers.captures import require_captures
 
@@ -44,7 +44,7 @@ CLASSES = {
 
 def compared(folders: Sequence[str]) -> list[Result]:
     root = require_captures() / "snmp"
-    profiles = load_profiles()
+    profiles = shipped_profiles()
     paths = [path for folder in folders for path in sorted((root / folder).glob("*.snmprec"))]
 
     async def all_of_them() -> list[Result]:
@@ -60,7 +60,7 @@ def results() -> list[Result]:
 
 
 def test_every_recording_is_recognised_as_its_class(results: list[Result]) -> None:
-    profiles = load_profiles()
+    profiles = shipped_profiles()
     assert len(results) > 130
     unknown = {result.name for result in results if not result.profile}
     assert unknown == NOT_RECOGNISED
@@ -92,7 +92,7 @@ def test_readings_are_plausible_and_labelled_as_the_catalogue_allows(results: li
 def test_a_profile_that_claims_a_recorded_device_has_a_recording(results: list[Result]) -> None:
     others = compared(("dc-power",))
     read = {result.profile for result in [*results, *others] if result.readings.values}
-    claimed = {name for name, profile in load_profiles().items() if profile.evidence == "recorded device"}
+    claimed = {name for name, profile in shipped_profiles().items() if profile.evidence == "recorded device"}
     assert claimed <= read, sorted(claimed - read)
     for result in others:
         for key, value in result.readings.values.items():
@@ -109,7 +109,7 @@ def test_every_reason_is_for_a_sensor_that_is_not_read(results: list[Result]) ->
 
 
 def test_a_name_alone_is_not_trusted_and_never_takes_a_pdu_for_a_ups(captures: Path) -> None:
-    profiles = list(load_profiles().values())
+    profiles = list(shipped_profiles().values())
     paths = sorted((captures / "snmp" / "identify-only").glob("*.snmprec"))
     assert len(paths) > 70
     for path in paths:

@@ -7,17 +7,17 @@ from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.snmp import SnmpPoller
-from agent.profile.load import load_profiles
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import DeviceDecodeError
 from rackflow.recording.snmprec import read_snmprec
+from tests.agent.shipped import shipped_profiles
 
 RECOGNISE_REQUESTS = 12
 QUICK_REQUESTS = 20
 """In one poll of any class that comes round in less than a minute; outlets are read once a minute."""
 VARBINDS = SnmpTarget("d", "h", 161, SnmpCommunity("2c", "public")).max_varbinds
-PROFILES = load_profiles()
+PROFILES = shipped_profiles()
 
 
 class Counting(RecordingClient):

@@ -22,10 +22,10 @@ from rackflow.recording import RegisterTable
 from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
-from tests.conformance.shipped import shipped_profiles
 from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()

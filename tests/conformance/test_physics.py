@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from collector.derive.engine.planner import Planner
 from collector.derive.trust.contradictions import impossible_power, plan_meters
 from collector.readings import Series, SeriesKeys
 from rackflow.errors import DeviceError
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.physics import FLOOR, components, contradictions
 from tests.servers.captures import require_captures
 
@@ -27,7 +27,7 @@ EXPLAINED: dict[str, dict[str, str]] = yaml.safe_load(
 @pytest.fixture(scope="module")
 def readings() -> dict[str, dict[str, float]]:
     """The values of every recording that is recognised."""
-    profiles = load_profiles()
+    profiles = shipped_profiles()
 
     async def all_of_them() -> dict[str, dict[str, float]]:
         found = {}

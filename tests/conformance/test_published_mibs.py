@@ -5,13 +5,13 @@ import pytest
 from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_supplies import SUPPLIES
-from tests.conformance.shipped import shipped_profiles
 
 MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS | METERS
 

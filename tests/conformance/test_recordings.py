@@ -8,11 +8,11 @@ import pytest
 
 from agent.cli import main
 from agent.lab.replay import replay_snmp
-from agent.profile.load import load_profiles
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.golden import BOOT, GOLDEN
 
 
@@ -38,7 +38,7 @@ def test_identity_comes_from_the_management_card_where_the_table_is_missing(
 
 async def test_no_recording_yields_a_reading_outside_the_catalogue(captures: Path) -> None:
     """Whatever matches a profile gives plausible, finite readings with labels that the catalogue allows."""
-    profiles = load_profiles()
+    profiles = shipped_profiles()
     read = 0
     for path in sorted((captures / "snmp").glob("*/*.snmprec")):
         records = read_snmprec(path)

@@ -4,7 +4,7 @@ import pytest
 
 from agent.lab.replay import replay_snmp
 from rackflow.recording.snmprec import OBJECT_IDENTIFIER, Record
-from tests.conformance.shipped import shipped_profiles
+from tests.agent.shipped import shipped_profiles
 
 ATS, TOWER, ICT, ALERT_E, ALERT_S = (
     f"1.3.6.1.4.1.{branch}" for branch in ("534.10.2", "1718.3.2.2.1", "39145.10", "20916.1.10.1", "20916.1.12.1")

@@ -9,13 +9,13 @@ import pytest
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
 from agent.poll.factory import PollerFactory
-from agent.profile.load import load_profiles
 from agent.readings import Readings
 from rackflow.process.config import check_config
 from simulator.modbus.server import ModbusServer
 from simulator.models.cdu import CduModel
 from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
+from tests.agent.shipped import shipped_profiles
 from tests.servers.mbpoll import mbpoll
 
 
@@ -58,7 +58,7 @@ async def poll(port: int, name: str) -> Readings:
         "test",
     )
     device = next(device for device in config.devices if device.id == name)
-    poller = PollerFactory(load_profiles())(config, device)
+    poller = PollerFactory(shipped_profiles())(config, device)
     try:
         return (await read_all(poller, 0.0))[1]
     finally:

@@ -8,14 +8,14 @@ import pytest
 from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
 from agent.poll.snmp import SnmpPoller
-from agent.profile.load import load_profiles
 from agent.profile.rows import planning_columns, planning_instances
 from agent.readings import Readings
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record, read_snmprec
+from tests.agent.shipped import shipped_profiles
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
-PROFILES = load_profiles()
+PROFILES = shipped_profiles()
 DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio", "dcim_env_dew_point_celsius")
 """Computed from several readings: gone without a reason of their own where one of those is bad."""
 

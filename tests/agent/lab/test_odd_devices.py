@@ -20,7 +20,7 @@ from agent.lab.read import read_device
 from agent.lab.replay import read_all, replay_snmp
 from agent.lab.walk_snmp import redacted
 from agent.modbus import ModbusLink, ModbusTarget
-from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, load_profiles
+from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME
 from agent.readings import Identified, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceInternalError, DeviceProtocolError, DeviceTimeout
@@ -28,12 +28,13 @@ from rackflow.process.config import check_config
 from rackflow.recording import OCTET_STRING, OPAQUE, Record, dump_snmprec, parse_snmprec
 from tests.agent.faulty_peers import FaultyAgent, FaultyModbus, integer, oid_octets, tlv
 from tests.agent.odd_values import ODD
+from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
     from agent.poll import PollerFactory
 
 UPS = "1.3.6.1.2.1.33.1"
-PROFILE = load_profiles()["rfc1628-ups"]
+PROFILE = shipped_profiles()["rfc1628-ups"]
 OBJECTS = {
     SYS_DESCR: tlv(4, b"Odd\x1b[2J \xe2\x80\xaeUPS\r\nof two lines"),
     SYS_OBJECT_ID: oid_octets("1.3.6.1.4.1.99999.1"),

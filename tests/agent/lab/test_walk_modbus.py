@@ -13,7 +13,6 @@ import pytest
 
 from agent.cli import main
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
-from agent.profile.load import load_profiles
 from agent.profile.schema import Profile
 from rackflow.errors import ConfigError
 from rackflow.recording.mbrec import Place, RegisterRecording, RegisterTable, dump_mbrec, parse_mbrec, read_mbrec
@@ -23,6 +22,7 @@ from simulator.models.cdu_registers import cdu_registers
 from simulator.models.meter import MeterModel, meter_registers
 from simulator.models.registers import RecordedRegisters, RegisterSource, text
 from tests.agent.modbus.modbus_peers import connected, target_of
+from tests.agent.shipped import shipped_profiles
 from tests.servers.mbpoll import mbpoll
 
 
@@ -132,7 +132,7 @@ async def test_a_device_is_asked_no_faster_and_for_no_more_than_it_takes() -> No
 
 
 def profile_of(name: str) -> Profile:
-    return load_profiles()[name]
+    return shipped_profiles()[name]
 
 
 def test_serial_numbers_are_taken_out_and_numbers_stay() -> None:
@@ -212,5 +212,5 @@ def test_a_replay_names_profile_and_unit(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_registers_of_conditional_points_are_walked_and_those_that_decide_about_them() -> None:
-    walked = {span.address for span in spans_of(load_profiles()["generex-modbus"].loaded())}
+    walked = {span.address for span in spans_of(shipped_profiles()["generex-modbus"].loaded())}
     assert {98, 99, 101, 102, 105, 106} <= walked

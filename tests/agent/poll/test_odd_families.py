@@ -10,12 +10,13 @@ from agent.config import Device
 from agent.lab.replay import read_all
 from agent.modbus.registers import NumberType, WordOrder, decode, words_of
 from agent.poll import ModbusPoller, SnmpPoller
-from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, Profile, load_profiles, planning_instances
+from agent.profile import SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, Profile, planning_instances
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
 from tests.agent.made_up_devices import columns, healthy_codes
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
 from tests.agent.odd_values import ODD, check
+from tests.agent.shipped import shipped_profiles
 
 
 def odd_device(profile: Profile, turn: int, *, codes: bool) -> dict[str, SnmpValue]:
@@ -38,7 +39,7 @@ def odd_device(profile: Profile, turn: int, *, codes: bool) -> dict[str, SnmpVal
     return found
 
 
-SHIPPED = load_profiles()
+SHIPPED = shipped_profiles()
 SNMP_FAMILIES = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 MODBUS_FAMILIES = [name for name, profile in SHIPPED.items() if profile.protocol == "modbus"]
 

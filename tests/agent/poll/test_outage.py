@@ -7,7 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.poll import DevicePoller, ModbusPoller, SharedPlans, SnmpPoller
-from agent.profile import Profile, load_profiles, parse_profile
+from agent.profile import Profile, parse_profile
 from agent.profile.schema import When
 from agent.readings import Identity, Readings
 from agent.snmp.seam import SnmpValue
@@ -16,8 +16,9 @@ from rackflow.errors import DeviceProtocolError
 from rackflow.recording import RegisterTable
 from tests.agent.made_up_devices import healthy_device
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
+from tests.agent.shipped import shipped_profiles
 
-SHIPPED = load_profiles()
+SHIPPED = shipped_profiles()
 SNMP = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 MODBUS = [name for name, profile in SHIPPED.items() if profile.protocol == "modbus"]
 GROUPS = 6

@@ -4,12 +4,12 @@ import pytest
 
 from agent.config import Device
 from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
-from agent.profile.load import load_profiles
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
+from tests.agent.shipped import shipped_profiles
 
-PROFILES = load_profiles()
+PROFILES = shipped_profiles()
 UPTIME = "1.3.6.1.2.1.1.3.0"
 POWERNET = "1.3.6.1.4.1.318.1.1.1"
 PHASE = "1.3.6.1.4.1.318.1.1.26.6.3.1"

@@ -1,14 +1,16 @@
 """A word of flags that stands for "no reading" raises no alarm and clears none, in any family."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import pytest
 
-from agent.profile import RawValue, load_profiles, normalise_answers, plan_device
+from agent.profile import RawValue, normalise_answers, plan_device
 from agent.profile.expand import BIT_TABLES
 from agent.profile.normalise import Slot
 from tests.agent.profile.register_devices import read
-from tests.agent.varied_devices import healthy
+from tests.agent.shipped import shipped_profiles
+from tests.agent.varied_devices import usual_plan
 
 LEAKS = "  - {metric: dcim_cdu_leak_detected, register: 5, bits: {0: {detector: a}, 15: {detector: b}}}\n"
 LEAK_A, LEAK_B = (f"dcim_cdu_leak_detected{{detector={name}}}" for name in "ab")
@@ -18,16 +20,18 @@ PUMP = """  - metric: dcim_cdu_pump_state
 """
 
 
-def flags_of_families() -> Iterator[tuple[str, str, Slot]]:
+@cache
+def flags_of_families() -> Sequence[tuple[str, str, Slot]]:
     """Each series that bits give, with its family and protocol."""
-    for name, head in load_profiles().items():
-        profile = head.loaded()
-        plan = plan_device(profile, {}, {}, None) if profile.protocol == "modbus" else healthy(profile).planned()
+    found = []
+    for name, profile in shipped_profiles().items():
+        plan = plan_device(profile, {}, {}, None) if profile.protocol == "modbus" else usual_plan(name)
         for slot in (slot for part in plan.classes.values() for slot in part.slots):
             first = slot.decoders[0]
             bits = first.bits or any(case.bits for case in first.cases)
             if bits and not first.ref.startswith(BIT_TABLES):
-                yield name, profile.protocol, slot
+                found.append((name, profile.protocol, slot))
+    return found
 
 
 def words(protocol: str, slot: Slot, make: Callable[[int], int]) -> dict[str, RawValue]:
@@ -36,12 +40,9 @@ def words(protocol: str, slot: Slot, make: Callable[[int], int]) -> dict[str, Ra
     return {ref: make(32 if protocol == "snmp" or "int32" in ref else 16) for ref in refs}
 
 
-FLAGS = list(flags_of_families())
-
-
 def test_families_have_words_of_flags() -> None:
-    assert len(FLAGS) > 200
-    assert len({name for name, _, _ in FLAGS}) > 12
+    assert len(flags_of_families()) > 200
+    assert len({name for name, _, _ in flags_of_families()}) > 12
 
 
 @pytest.mark.parametrize("highest", [0, 1])
@@ -49,7 +50,7 @@ def test_a_word_without_a_reading_is_rejected_for_each_flag_of_any_family(highes
     """All bits are set, or all but the highest."""
     taken = [
         (name, slot.key, found)
-        for name, protocol, slot in FLAGS
+        for name, protocol, slot in flags_of_families()
         if (found := normalise_answers([slot], words(protocol, slot, lambda bits: 2 ** (bits - highest) - 1))).bad
         != {slot.key: "sentinel"}
     ]
@@ -59,7 +60,7 @@ def test_a_word_without_a_reading_is_rejected_for_each_flag_of_any_family(highes
 def test_the_highest_bit_alone_is_no_reading_unless_the_family_knows_that_bit() -> None:
     """A map whose alarms end at bit 13 says nothing by 0x8000, the smallest number of 16 bits."""
     taken: dict[str, set[str]] = {}
-    for name, protocol, slot in FLAGS:
+    for name, protocol, slot in flags_of_families():
         found = normalise_answers([slot], words(protocol, slot, lambda bits: 1 << (bits - 1)))
         if found.values or found.states:
             taken.setdefault(name, set()).add(slot.decoders[0].ref.split(":")[1])

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
-from agent.profile.load import load_profiles
 from agent.profile.plan import plan_device
 from agent.profile.rows import planning_columns
 from agent.profile.trim import without
+from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
     from agent.profile.cells import RawValue
 
-PROFILES = load_profiles()
+PROFILES = shipped_profiles()
 RPDU2 = PROFILES["apc-rpdu2"]
 KINDS: tuple[NumberType, ...] = ("uint16", "int32", "float64")
 

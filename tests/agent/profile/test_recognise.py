@@ -9,17 +9,17 @@ import pytest
 from agent.lab.replay import RecordingClient
 from agent.poll.probe_snmp import recognise_device
 from agent.profile.cells import RawValue
-from agent.profile.load import load_profiles
 from agent.profile.recognise import SYS_OBJECT_ID, matches, probe_oids
 from agent.snmp.gufo import GufoClient
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpValue
 from rackflow.errors import DeviceProtocolError
 from rackflow.recording.snmprec import Record, parse_snmprec, read_snmprec
 from simulator.snmp.agent import SnmpDevice
+from tests.agent.shipped import shipped_profiles
 
 MOST_REQUESTS = 12
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
-PROFILES = list(load_profiles().values())
+PROFILES = list(shipped_profiles().values())
 UPS_MIB = "1.3.6.1.2.1.33.1.4.1.0"
 POWERNET_UPS = "1.3.6.1.4.1.318.1.1.1.4.1.1.0"
 RPDU2 = "1.3.6.1.4.1.318.1.1.26.4.3.1.5.1"

@@ -1,16 +1,17 @@
 """What devices send in place of a reading is a reading of no family: ends of integers and floats, texts without a number, hex."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 import pytest
 
 from agent.modbus.registers import decode
-from agent.profile import load_profiles, normalise_answers, plan_device
+from agent.profile import normalise_answers, plan_device
 from agent.profile.normalise import Slot
 from agent.snmp.seam import SnmpValue
-from tests.agent.varied_devices import healthy
+from tests.agent.shipped import shipped_profiles
+from tests.agent.varied_devices import usual_device, usual_plan
 
-SHIPPED = load_profiles()
 LARGEST_FLOAT = 3.4028234663852886e38
 LARGE = (
     2**31 - 1,
@@ -49,21 +50,20 @@ NINES_OF_LOADS = (9999, 99999, b"9999", b"9999.9")
 OF_16_BITS = (32767, 32768, -32768, 65532, 65533, 65534, 65535, b"32767", b"65535")
 
 
-def numbers_of_families() -> Iterator[tuple[str, Slot, Mapping[str, SnmpValue]]]:
+@cache
+def numbers_of_families() -> Sequence[tuple[str, Slot, Mapping[str, SnmpValue]]]:
     """Each series of which the first source is a number of the device, with the cells of a device beside it."""
-    for name, profile in SHIPPED.items():
+    found = []
+    for name, profile in shipped_profiles().items():
         if profile.protocol == "snmp":
-            device = healthy(profile.loaded())
-            plan, cells = device.planned(), device.cells
+            plan, cells = usual_plan(name), usual_device(name).cells
         else:
             plan, cells = plan_device(profile.loaded(), {}, {}, None), {}
         for slot in (slot for part in plan.classes.values() for slot in part.slots):
             first = slot.decoders[0]
             if slot.metric.type != "state" and first.is_number and not first.words:
-                yield name, slot, cells
-
-
-NUMBERS = list(numbers_of_families())
+                found.append((name, slot, cells))
+    return found
 
 
 def readings(sent: SnmpValue, slot: Slot, cells: Mapping[str, SnmpValue]) -> Mapping[str, float]:
@@ -75,13 +75,13 @@ def readings(sent: SnmpValue, slot: Slot, cells: Mapping[str, SnmpValue]) -> Map
 
 
 def test_families_have_numbers() -> None:
-    assert len(NUMBERS) > 4000
-    assert len({name for name, _, _ in NUMBERS}) > 150
+    assert len(numbers_of_families()) > 4000
+    assert len({name for name, _, _ in numbers_of_families()}) > 150
 
 
 @pytest.mark.parametrize("sent", [*LARGE, *TEXTS])
 def test_what_says_that_there_is_no_reading_is_none_in_any_family(sent: SnmpValue) -> None:
-    passed = [(name, slot.key) for name, slot, cells in NUMBERS if readings(sent, slot, cells)]
+    passed = [(name, slot.key) for name, slot, cells in numbers_of_families() if readings(sent, slot, cells)]
     assert passed == []
 
 
@@ -90,7 +90,7 @@ def test_ends_of_16_bits_and_rows_of_nines_are_readings_of_counters_only(sent: S
     """And where the profile says so: a register apart has the high half, or the manual gives another sentinel."""
     passed = {
         name
-        for name, slot, cells in NUMBERS
+        for name, slot, cells in numbers_of_families()
         if slot.metric.type != "counter"
         and (sent not in NINES_OF_LOADS or slot.metric.unit in {"amperes", "watts", "voltamperes"})
         and not slot.decoders[0].high
@@ -103,7 +103,9 @@ def test_ends_of_16_bits_and_rows_of_nines_are_readings_of_counters_only(sent: S
 def test_no_family_gives_a_range_without_an_end_to_what_a_device_measures() -> None:
     """Without one, minus two in an unsigned number is four billion amperes."""
     gauges = {
-        slot.metric.name: slot.metric for _, slot, _ in NUMBERS if slot.metric.type == "gauge" and slot.metric.unit
+        slot.metric.name: slot.metric
+        for _, slot, _ in numbers_of_families()
+        if slot.metric.type == "gauge" and slot.metric.unit
     }
     assert [name for name, metric in gauges.items() if metric.ranges and metric.ranges[-1][1] == float("inf")] == []
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from agent.profile import RawValue, Slot, load_profiles, normalise_answers, plan_device
+from agent.profile import RawValue, Slot, normalise_answers, plan_device
 from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS
 from tests.agent.made_up_devices import healthy_device
-from tests.agent.varied_devices import healthy
+from tests.agent.shipped import shipped_profiles
+from tests.agent.varied_devices import usual_device
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def numbers_of(family: str) -> Iterator[Number]:
 
 # An index of each length that tables have.
 ROWS = ("1", "1.1", "1.1.1", "1.1.1.1")
-SHIPPED = load_profiles()
+SHIPPED = shipped_profiles()
 SNMP = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 
 
@@ -188,7 +189,7 @@ def test_a_code_that_the_mib_does_not_know_is_no_state_and_no_number() -> None:
     """Codes that are unknown: 0 of a TruthValue that is sent as 0 and 1, one of a later firmware, a fraction, a text."""
     tried, told = 0, []
     for family in SNMP:
-        device = healthy(SHIPPED[family].loaded())
+        device = usual_device(family)
         for slot in (slot for part in device.planned().classes.values() for slot in part.slots):
             (first, *others) = slot.decoders
             codes = first.states or first.numbers

@@ -13,20 +13,21 @@ import pytest
 from agent.config import Device
 from agent.lab.replay import read_all
 from agent.poll import SnmpPoller
-from agent.profile import SYS_OBJECT_ID, load_profiles, oid_parts, plain_number
+from agent.profile import SYS_OBJECT_ID, oid_parts, plain_number
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
 from tests.agent.made_up_devices import label_columns
-from tests.agent.varied_devices import Outcome, Varied, healthy, outcome_of
+from tests.agent.shipped import shipped_profiles
+from tests.agent.varied_devices import Outcome, Varied, outcome_of, usual_device
 
-SHIPPED = load_profiles()
-DEVICES = {name: healthy(each.loaded()) for name, each in SHIPPED.items() if each.protocol == "snmp"}
+SHIPPED = shipped_profiles()
+FAMILIES = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 PHASE = re.compile(r"phase=L[123]\b")
 
 
 @pytest.fixture(scope="module")
 def usual() -> Mapping[str, Outcome]:
-    found = {name: outcome_of(device) for name, device in DEVICES.items()}
+    found = {name: outcome_of(usual_device(name)) for name in FAMILIES}
     assert sum(len(each.readings) for each in found.values()) > 4000
     assert [name for name, each in found.items() if each.silent] == []
     return found
@@ -62,7 +63,8 @@ def without_some(device: Varied, first: int) -> Varied:
 def test_rows_that_are_counted_from_0_never_give_a_phase_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:
     """Rows 0, 1 and 2 for L1, L2 and L3: by the profile's names of 1, 2 and 3 L1 would be L2."""
     from_0 = {"1": "0", "2": "1", "3": "2"}
-    for name, device in DEVICES.items():
+    for name in FAMILIES:
+        device = usual_device(name)
         # Profiles that also name the instance of row 1 itself would have to look for a row 0, and one family does count from 0.
         named = any(f"{column}.{index}" in device.scalars for column, rows in device.columns.items() for index in rows)
         if named or name == "e3meter-ips":
@@ -81,7 +83,8 @@ def next_phase(key: str) -> str:
 
 def test_gaps_between_rows_change_no_reading_of_the_rows_that_kept_their_index(usual: Mapping[str, Outcome]) -> None:
     """Rows 1, 2 and 7."""
-    for name, device in DEVICES.items():
+    for name in FAMILIES:
+        device = usual_device(name)
         found = outcome_of(device.renumbered(moved({"1": "1", "2": "2", "3": "7"})))
         assert found.left_out["duplicate"] <= usual[name].left_out["duplicate"], name
         assert not found.silent, name
@@ -91,7 +94,8 @@ def test_gaps_between_rows_change_no_reading_of_the_rows_that_kept_their_index(u
 def test_rows_without_names_or_with_equal_ones_are_no_duplicates(
     usual: Mapping[str, Outcome], name_of_all: bytes | None
 ) -> None:
-    for name, device in DEVICES.items():
+    for name in FAMILIES:
+        device = usual_device(name)
         found = outcome_of(named(device, name_of_all))
         assert found.left_out["duplicate"] <= usual[name].left_out["duplicate"], name
         # A name decides in some families whether there is a reading; one that is missing decides nothing and is counted.
@@ -103,7 +107,8 @@ def test_absent_columns_change_no_reading_and_what_they_cost_is_counted(
     usual: Mapping[str, Outcome], first: int
 ) -> None:
     lost = uncounted = 0
-    for name, device in DEVICES.items():
+    for name in FAMILIES:
+        device = usual_device(name)
         found = outcome_of(without_some(device, first))
         fewer = usual[name].heard_of - found.heard_of
         # Rows that gave the same series twice may give it once.
@@ -169,22 +174,30 @@ async def read_whole(
 
 
 # A fourth of them, chosen by name, so that a new family does not choose others.
-FEW = [name for name in DEVICES if crc32(name.encode()) % 4 == 1]
-WITH_SCALARS = [name for name, each in DEVICES.items() if sum(place.endswith(".0") for place in each.scalars) > 1]
-SCALAR = [name for name in FEW if name in WITH_SCALARS and len(DEVICES[name].scalars) > 6]
+FEW = [name for name in FAMILIES if crc32(name.encode()) % 4 == 1]
 EVEN_NAMES = ("apc-rpdu", "apc-netbotz", "eaton-epdu")
+
+
+def families_with_scalars() -> list[str]:
+    """Those that read more than one object outside of tables."""
+    return [name for name in FAMILIES if sum(place.endswith(".0") for place in usual_device(name).scalars) > 1]
+
+
+def families_of_scalars() -> list[str]:
+    """A few of those that read more than six."""
+    return [name for name in families_with_scalars() if name in FEW and len(usual_device(name).scalars) > 6]
 
 
 async def test_rows_in_the_order_of_text_are_the_same_rows_with_the_same_names() -> None:
     for name in {*FEW, *EVEN_NAMES}:
-        assert await read(DEVICES[name], as_text=True) == await read(DEVICES[name]), name
+        assert await read(usual_device(name), as_text=True) == await read(usual_device(name)), name
 
 
 async def test_a_table_without_its_column_of_rows_is_read_by_another_column() -> None:
     """Columns of indexes and names are what terse agents leave out."""
     found = usual = 0
     for name in {*FEW, *EVEN_NAMES}:
-        device = DEVICES[name]
+        device = usual_device(name)
         kept = {column: cells for column, cells in device.columns.items() if column not in device.row_columns}
         if kept and len(kept) < len(device.columns):
             before, after = await read(device), await read(device.with_columns(kept))
@@ -203,22 +216,20 @@ async def test_a_table_without_its_column_of_rows_is_read_by_another_column() ->
 )
 async def test_a_column_of_rows_that_ends_early_costs_no_row_that_a_column_of_names_has(name: str, rows: str) -> None:
     """Three leak sensors with names, of which the column of rows has the first alone."""
-    device = DEVICES[name]
+    device = usual_device(name)
     first = dict([next(iter(device.columns[rows].items()))])
     assert len(device.columns[rows]) == 3
     assert await read(device.with_columns({**device.columns, rows: first})) == await read(device)
 
 
-@pytest.mark.parametrize(
-    ("instance", "names"),
-    [("1", WITH_SCALARS[::2]), ("", WITH_SCALARS[1::2]), ("1.0", SCALAR)],
-    ids=["1", "none", "1.0"],
-)
-async def test_a_scalar_with_one_other_instance_is_read_there(instance: str, names: Sequence[str]) -> None:
+@pytest.mark.parametrize("instance", ["1", "", "1.0"], ids=["1", "none", "1.0"])
+async def test_a_scalar_with_one_other_instance_is_read_there(instance: str) -> None:
     """Firmware that keeps a scalar in a table of one row, or has forgotten the 0."""
+    families = families_with_scalars()
+    names = {"1": families[::2], "": families[1::2], "1.0": families_of_scalars()}
     usual = 0
-    for name in names:
-        before, after = await read(DEVICES[name]), await read(DEVICES[name].moved_scalars(instance))
+    for name in names[instance]:
+        before, after = await read(usual_device(name)), await read(usual_device(name).moved_scalars(instance))
         assert before == after, name
         usual += len(before)
     assert usual > 300
@@ -227,8 +238,11 @@ async def test_a_scalar_with_one_other_instance_is_read_there(instance: str, nam
 async def test_a_scalar_with_two_other_instances_is_left_out_and_counted() -> None:
     """Two units behind one agent: nobody can tell which of them the profile means. Nor what a unit is that has two cells."""
     counted = 0.0
-    for name in [*SCALAR, "vertiv-pdu"]:
-        before, (after, about) = await read(DEVICES[name]), await read_whole(DEVICES[name].moved_scalars("1", "2"))
+    for name in [*families_of_scalars(), "vertiv-pdu"]:
+        before, (after, about) = (
+            await read(usual_device(name)),
+            await read_whole(usual_device(name).moved_scalars("1", "2")),
+        )
         assert after.items() <= before.items(), name
         # Figures that the agent derives are lost with what they follow from.
         lost = {key for key in before.keys() - after.keys() if "dew_point" not in key}
@@ -245,7 +259,8 @@ SEVERAL_SOURCES = {"apc-ats", "apc-cpdu", "apc-sensors", "apc-ups", "delta-ups"}
 def test_of_two_units_with_a_deeper_index_no_line_has_the_reading_of_another(usual: Mapping[str, Outcome]) -> None:
     """Rows 1.1 to 1.3 and 2.1 to 2.3 where the family has 1 to 3: by the first part L2 would be the other unit's L1."""
     counted = lost = 0
-    for name, device in DEVICES.items():
+    for name in FAMILIES:
+        device = usual_device(name)
         if name in SEVERAL_SOURCES:
             continue
         units = {
@@ -283,20 +298,21 @@ def two_units(device: Varied) -> Varied:
     return Varied(device.profile, scalars, columns)
 
 
-# Of those with texts or small numbers the second unit's readings would be the first one's. One names an instance of a row itself.
-BY_UNIT = [
-    name
-    for name in FEW
-    if name not in {*SEVERAL_SOURCES, "huawei-ups"}
-    and not any(plain_number(cell) for cell in DEVICES[name].cells.values() if isinstance(cell, bytes))
-]
+def families_by_unit() -> list[str]:
+    """Of those with texts or small numbers the second unit's readings would be the first one's. One names an instance of a row itself."""
+    return [
+        name
+        for name in FEW
+        if name not in {*SEVERAL_SOURCES, "huawei-ups"}
+        and not any(plain_number(cell) for cell in usual_device(name).cells.values() if isinstance(cell, bytes))
+    ]
 
 
 async def test_each_of_two_units_behind_one_agent_can_be_read_as_a_device_of_its_own() -> None:
     """`unit: 2`; without it the readings of both are left out and counted."""
     left_out = readings = 0
-    for name in BY_UNIT:
-        device = DEVICES[name]
+    for name in families_by_unit():
+        device = usual_device(name)
         usual, both = await read(device), two_units(device)
         unknown, (first, _), (second, _) = (
             await read(both),
@@ -316,8 +332,8 @@ async def test_each_of_two_units_behind_one_agent_can_be_read_as_a_device_of_its
 async def test_what_the_agent_has_once_is_read_for_the_first_unit_alone() -> None:
     """A total that two devices give would be counted twice."""
     shared = 0
-    for name in BY_UNIT:
-        device = DEVICES[name]
+    for name in families_by_unit():
+        device = usual_device(name)
         both = Varied(device.profile, device.scalars, two_units(device).columns)
         scalars = {source.oid for point in device.profile.points for source in point.sources()}
         of_scalars = {

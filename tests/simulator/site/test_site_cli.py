@@ -19,10 +19,10 @@ import yaml
 from agent.config import load_agent_config
 from agent.lab.read import read_device
 from agent.poll.factory import PollerFactory
-from agent.profile.load import load_profiles
 from rackflow.site import parse_site
 from simulator.cli import main
 from simulator.site.control import ask
+from tests.agent.shipped import shipped_profiles
 from tests.servers.captures import REPOSITORY
 from tests.servers.waiting import eventually
 
@@ -67,7 +67,7 @@ async def test_faults_by_order_are_read_by_the_agent(tmp_path: Path) -> None:
         assert config.labels.given() == {"site": "edge"}
         (ups,) = (device for device in config.devices if device.id == "ups-a")
         assert config.labels_of(ups) == {"site": "edge", "room": "room-1", "feed": "A"}
-        factory = PollerFactory(load_profiles())
+        factory = PollerFactory(shipped_profiles())
 
         async def source() -> str:
             _, readings, _ = await read_device(factory, config, ups, time.time())

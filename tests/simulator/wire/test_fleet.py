@@ -3,7 +3,6 @@
 import time
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,6 @@ import yaml
 from agent.config import load_agent_config
 from agent.lab.read import read_device
 from agent.poll.factory import PollerFactory
-from agent.profile.load import load_profiles
-from agent.profile.schema import Profile
 from agent.readings import Readings
 from rackflow.errors import DeviceTimeout
 from rackflow.site import load_site, parse_site
@@ -21,14 +18,10 @@ from simulator.site.maker import campus, site_yaml
 from simulator.wire.fleet import Fleet, families
 from simulator.world import World
 from simulator.world.instruments import Instruments
+from tests.agent.shipped import shipped_profiles
 from tests.simulator.snmp.netsnmp import V2C, records
 
 SITES = Path(__file__).resolve().parents[3] / "simulator" / "sites"
-
-
-@cache
-def profiles() -> dict[str, Profile]:
-    return load_profiles()
 
 
 class Running:
@@ -48,7 +41,7 @@ class Running:
             update={"timeout_s": timeout_s, "retries": 0, **({"profile": profile} if profile else {})}
         )
         found = found.model_copy(update={"port": port} if port else {})
-        identified, readings, _ = await read_device(PollerFactory(profiles()), config, found, time.time())
+        identified, readings, _ = await read_device(PollerFactory(shipped_profiles()), config, found, time.time())
         if profile:
             assert identified.profile == self.fleet.devices[device].family
         return readings

@@ -1,4 +1,4 @@
-"""The shipped profiles, read once for all conformance tests: reading them takes a third of a second."""
+"""The shipped profiles, read once for all tests: reading them takes a third of a second."""
 
 from collections.abc import Mapping
 from functools import cache
