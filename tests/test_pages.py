@@ -7,6 +7,7 @@ import shlex
 import struct
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -33,12 +34,13 @@ PAGES = sorted(
     ]
 )
 PROGRAMS: dict[str, Callable[[], argparse.ArgumentParser]] = {
-    "rackflow": whole_parser,
-    "rackflow-agent": agent_parser,
-    "rackflow-collector": collector_parser,
-    "rackflow-sim": simulator_parser,
-    "rackflow-demo": demo_parser,
+    "rackflow": cache(whole_parser),
+    "rackflow-agent": cache(agent_parser),
+    "rackflow-collector": cache(collector_parser),
+    "rackflow-sim": cache(simulator_parser),
+    "rackflow-demo": cache(demo_parser),
 }
+"""Each parser is made once: a page names commands by the hundred."""
 TROUBLESHOOT = (REPOSITORY / "docs/how-to/troubleshoot.md").read_text(encoding="utf-8")
 LINES = {"README.md": 120, "ARCHITECTURE.md": 200, "CONTRIBUTING.md": 60}
 """Longest README, in lines, that is still read in one sitting; more belongs in docs/."""
