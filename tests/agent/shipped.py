@@ -1,4 +1,4 @@
-"""The shipped profiles, read once for all tests: reading them takes a third of a second."""
+"""The shipped profiles, read once for all tests: reading them takes more than a second of CPU."""
 
 from collections.abc import Mapping
 from functools import cache
