@@ -245,6 +245,7 @@ class MeasuredCollector:
 def measured_collector(
     folder: Path,
     kind: str,
+    *,
     devices: int,
     tree: Path = REPOSITORY,
     prefix: Sequence[str] = (sys.executable,),
@@ -296,7 +297,7 @@ def catching_up(folder: Path, size_mb: float) -> Iterator[str]:
     A live message that is sent when the collector is back is the last in the broker's queue, so it waits until all others are stored.
     """
     messages = int(size_mb * 1e6 / PAYLOAD_BYTES)
-    with measured_collector(folder, "files", DEVICES_PER_AGENT) as (collector, feeder):
+    with measured_collector(folder, "files", devices=DEVICES_PER_AGENT) as (collector, feeder):
         collector.stop()
         feeder.send(messages)
         began = time.monotonic()
@@ -318,7 +319,9 @@ def run(folder: Path, trees: Sequence[Path] = (REPOSITORY,), rounds: int = 1, me
         found: dict[Path, list[float]] = {tree: [] for tree in trees}
         for at in range(rounds):
             for number, tree in enumerate(trees):
-                with measured_collector(folder / f"{kind}-{devices}-{at}-{number}", kind, devices, tree) as (
+                with measured_collector(
+                    folder / f"{kind}-{devices}-{at}-{number}", kind, devices=devices, tree=tree
+                ) as (
                     collector,
                     feeder,
                 ):
@@ -327,7 +330,10 @@ def run(folder: Path, trees: Sequence[Path] = (REPOSITORY,), rounds: int = 1, me
         figures = ", ".join(f"{sorted(each)[len(each) // 2]:,.0f}" for each in found.values())
         yield f"  {kind:<16} {devices:>5} devices: {figures} readings per CPU second; {size_mb:.0f} MB"
     for number, tree in enumerate(trees):
-        with measured_collector(folder / f"scrape-{number}", "files", SCRAPED, tree) as (collector, feeder):
+        with measured_collector(folder / f"scrape-{number}", "files", devices=SCRAPED, tree=tree) as (
+            collector,
+            feeder,
+        ):
             for name, path, is_gzip in (
                 ("plain", "/metrics", False),
                 ("gzip", "/metrics", True),

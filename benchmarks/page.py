@@ -127,7 +127,7 @@ def run(devices: int, rounds: int, shown: Sequence[str] = SHOWN) -> list[str]:
         for part in parts:
             document, cpu_s, turn_s = _turns(measured.part_steps(part.name, at + 0.5))
             before = part.version
-            _, update_s, update_turn_s = _turns(part.updating(document))
+            _, update_s, update_turn_s = _turns(part.update_steps(document))
             began = time.process_time()
             size += len(part.since(before))
             send_s = time.process_time() - began

@@ -335,8 +335,8 @@ class Collector:
         config, carbon = self._config, self._config.carbon
         settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
         kept = file.sites if file is not None else {}
-        interval_s = config.derive.interval_s
-        return Deriver(self.latest, self._figures, self._site, settings, interval_s, kept, self._failures)
+        given = (self.latest, self._figures, self._site, settings)
+        return Deriver(*given, interval_s=config.derive.interval_s, saved_records=kept, failures=self._failures)
 
     def _start_optional(
         self, optional: Supervisor, keeper: RecordKeeper | None, deriver: Deriver, writer: Writer

@@ -14,7 +14,7 @@ GENTLE = Outage(agents=100, rate=10.0, backlog_rate=30.0, capacity=4000.0, secon
 @pytest.mark.parametrize("outage", [STORM, GENTLE], ids=["a storm", "a gentle backlog"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_model_says_when_everything_is_stored(outage: Outage, seed: int) -> None:
-    model, simulated = recovery(outage), Simulation(outage, seed).run()
+    model, simulated = recovery(outage), Simulation(outage, seed=seed).run()
     # The model has all agents reconnect at once. The last one does so up to 30 s later, and what has come meanwhile takes its time, too.
     late_s = RETRY_S[1] * (1 + outage.rate / outage.backlog_rate)
     assert model.drained_s * 0.95 <= simulated.drained_s <= model.drained_s + late_s

@@ -136,7 +136,7 @@ def _word_lines(table: RegisterTable, registers: Mapping[int, int], order: WordO
             kind, own = _kind(registers, at, run, order, floats=floats)
             floats = kind == "float32"
             yield _word_line(registers, at, pair=WORDS[kind] > 1)
-            yield f"#   - {_suggestion(registers, at, kind, own, '' if own == order else f', order: {own}', where)}"
+            yield f"#   - {_suggestion(registers, at, kind=kind, own=own, order='' if own == order else f', order: {own}', where=where)}"
             at += WORDS[kind]
 
 
@@ -175,7 +175,9 @@ def _shown(number: object) -> str:
     return f"{number:.6g}{'*' if is_plausible(number) else ''}"
 
 
-def _suggestion(registers: Mapping[int, int], at: int, kind: NumberType, own: WordOrder, order: str, where: str) -> str:
+def _suggestion(
+    registers: Mapping[int, int], at: int, *, kind: NumberType, own: WordOrder, order: str, where: str
+) -> str:
     words = [registers[at + each] for each in range(WORDS[kind])]
     number = decode(words, kind, own)
     found = (

@@ -80,7 +80,9 @@ def read_mibs(paths: Sequence[Path]) -> list[MibObject]:
         nodes |= {name: (kind, body, place, path) for name, kind, body, place in _NODE.findall(text)}
         types |= {name: (syntax.strip(), enum) for name, _, syntax, enum in _TYPE.findall(text)}
     known = dict(ROOTS)
-    found = [each for name in nodes if (each := _object(name, nodes, types, known, imported, texts))]
+    found = [
+        each for name in nodes if (each := _object(name, nodes, types, known=known, imported=imported, texts=texts))
+    ]
     if paths and not found:
         raise ConfigError("--mib: no objects are defined there that could be read; give the MIB module itself")
     return sorted(found, key=lambda each: tuple(map(int, each.oid.split("."))))
@@ -102,6 +104,7 @@ def _object(
     name: str,
     nodes: Mapping[str, tuple[str, str, str, Path]],
     types: Mapping[str, tuple[str, str]],
+    *,
     known: dict[str, str],
     imported: Mapping[str, str],
     texts: list[str],

@@ -162,7 +162,7 @@ def _grade(each: Field, words: Sequence[int], order: WordOrder, decoder: Decoder
     if not isinstance(number, int | float) or decoder.is_sentinel(number):
         return IMPOSSIBLE
     value = (number + decoder.shift) * decoder.numerator / decoder.denominator + decoder.offset
-    value = abs(value) if decoder.absolute or 0 < -value <= metric.magnitude else value
+    value = abs(value) if decoder.drops_sign(value, metric) else value
     windows = decoder.expect or metric.expect
     within = not windows or any(low <= value <= high for low, high in windows)
     if not math.isfinite(value) or not metric.plausible(value) or not within:

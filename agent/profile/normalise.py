@@ -56,7 +56,7 @@ class Decoder:
     expect: tuple[tuple[float, float], ...] = ()
     """Ranges of the value, one of which it must be in; none if there is no limit but the metric's."""
     absolute: bool = False
-    """The sign has another meaning and is dropped."""
+    """The sign has another meaning and is dropped. Mostly for power factors, whose sign may mark leading, lagging or export."""
     high: str = ""
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
     lacks_scale: bool = False
@@ -82,6 +82,10 @@ class Decoder:
     def is_sentinel(self, number: float) -> bool:
         """Whether a raw number stands for "no reading"."""
         return number in self.sentinels or any(low <= number <= high for low, high in self.sentinel_ranges)
+
+    def drops_sign(self, value: float, metric: Metric) -> bool:
+        """Whether a value counts without its sign, because that only tells the polarity of the plant (-48 V) or leading from lagging."""
+        return self.absolute or 0 < -value <= metric.magnitude
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +303,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     for sign, part in decoder.parts:
         meant = _meant(part, raw)
         result += sign * (_measured(part, metric, raw) if meant is None else meant)
-    # Mostly for power factors: on some devices their sign marks leading, lagging or export, but the catalogue's range is 0 to 1.
+    # `Decoder.drops_sign`, inlined because every number comes through here.
     if decoder.absolute or 0 < -result <= metric.magnitude:
         result = abs(result)
     _check(decoder, metric, result)

@@ -1,4 +1,4 @@
-"""Agents: whether they are there, how far behind they are, and what the ledger says of their messages. Pure."""
+"""The document of agents: whether each is up, how far it lags behind, and what the ledger says about its messages. No I/O."""
 
 from collections import Counter
 
@@ -53,7 +53,7 @@ def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> Ag
 
 
 def _own(scene: Scene, agent: Known, metric: str) -> float | None:
-    """What an agent reports of itself: the sum of the series of a metric; None if none is current."""
+    """A metric that an agent reports about itself, summed over its series; None if no series is current."""
     found = [
         latest.value
         for latest in agent.series.values()
@@ -63,7 +63,7 @@ def _own(scene: Scene, agent: Known, metric: str) -> float | None:
 
 
 def ledger_of(account: AgentAccount) -> AgentLedger:
-    """An account as it is shown."""
+    """The ledger's account of an agent as a document."""
     return AgentLedger(
         produced=account.produced,
         stored=account.stored,

@@ -1,7 +1,7 @@
 """Makes every document of the API from what the collector knows, in slices, and keeps what several documents need.
 
 Nothing here does I/O or knows HTTP: `collector/web/api.py` does. One scene (`scene.py`) serves all documents of half a second, so that
-a page with five parts costs one look at the devices.
+the devices are looked at once for a page with five parts.
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -28,7 +28,8 @@ from rackflow.site import Site
 
 # All documents of this time are made of one scene; readings come every second at most.
 SCENE_S = 0.5
-# While a site starts, new series come every moment, and a layout of 5,000 devices takes 50 ms: one for each of so many devices a second.
+# Limits how often a layout is made while a site starts and new series come all the time: one of 5,000 devices takes 50 ms, and is made
+# every 2.5 s at most.
 _LAYOUT_DEVICES_PER_S = 2000
 # Sites of which layouts and indexes are kept; budgets of agents bound sites to 20 by default.
 _MAX_SITES = 100
@@ -41,7 +42,7 @@ class Sources:
     latest: Latest
     site: Callable[[], Site | None]
     figures: Callable[[str, float], Sequence[Figure]]
-    """Of a site, at a moment (monotonic)."""
+    """The figures of a site at a moment (monotonic seconds)."""
     problems: Callable[[], Sequence[TrackedProblem]]
     beginning: Callable[[float], Sequence[TrackedProblem]]
     """Conditions that hold at a moment (monotonic s), but not yet for long enough to be reported."""
@@ -51,7 +52,7 @@ class Sources:
     ended: Callable[[float, float], Sequence[Ended]]
     """Problems that ended after a time; then the present time, both seconds since 1970."""
     explain: Callable[[str, str, Mapping[str, str]], Generator[None, None, Explanation]]
-    """What a figure rests on: site, metric, labels."""
+    """The inputs of a figure, by site, metric and labels."""
     distrusted: Callable[[str], Mapping[tuple[str, str], str]]
     """Series of a site that no figure uses, by device and key, with the reason."""
     runbook_base: str = ""
@@ -70,7 +71,7 @@ class _Kept:
     """How many readings each device had when it answered."""
     racks: RackStates = field(default_factory=RackStates)
     known: Known = field(default_factory=dict)
-    """The floor as it was converted last."""
+    """Parts of the floor's document as converted last time, to reuse those that are unchanged."""
 
 
 class Api:
@@ -82,7 +83,7 @@ class Api:
         self._kept: dict[str, _Kept] = {}
 
     def sites(self) -> list[str]:
-        """The sites that are known, that of the site file first."""
+        """All known sites; that of the site file comes first."""
         file = self.sources.site()
         own = [file.id] if file is not None else []
         return list(dict.fromkeys([*own, *self.sources.latest.sites()]))
@@ -151,7 +152,7 @@ class Api:
                 del self._kept[gone]
 
     def part_steps(self, name: PartName, now: float, wall_s: float) -> Generator[None, None, Mapping[str, Any]]:
-        """A part of a stream, as plain data. What is not there is a document that says so, until it is. Yields after each slice."""
+        """A part of a stream, as plain data. If its site, room or device does not exist (yet), it says so. Yields after each slice."""
         try:
             return (yield from self._part_steps(name, now, wall_s))
         except NotThere as error:
@@ -189,9 +190,9 @@ class Api:
         return self.sparks.of((scene.site, device), key, scene.now)
 
     def sample_steps(self, now: float, wall_s: float) -> Generator[None, None, None]:
-        """Take what is due of sparklines, and the power of the site of the site file, for its PUE. Call it every few seconds.
+        """Sample the readings of sparklines that are due, and for its PUE the power of the site in the site file. Call it every 5 s.
 
-        It also keeps the layout ready for whoever looks first.
+        It also makes the layout, so that the first request for a page need not wait for it.
         """
         if self.sparks.is_due(now):
             yield from self.sparks.sampling(self.sources.latest, now)

@@ -25,7 +25,7 @@ from rackflow import DeviceDocument as Described
 
 # Readings on one page: more than any rack PDU has (a 48-outlet PDU has 700).
 MAX_SERIES = 2000
-# Chosen: more neighbours or problems of one device nobody reads, and each costs a lookup for everybody who looks at the device.
+# Chosen: nobody reads more neighbours or problems of one device, and each costs a lookup per viewer of the device.
 MAX_NEIGHBOURS = 50
 MAX_PROBLEMS = 50
 Spark = list[tuple[float, float | None]]
@@ -35,7 +35,7 @@ SparkOf = Callable[[str], Spark]
 def device_document(
     scene: Scene, name: str, distrusted: Mapping[tuple[str, str], str], spark_of: SparkOf | None
 ) -> DeviceDocument:
-    """The page of a device. Without `spark_of` it is for a stream: no sparklines, and ages in steps. Raises NotThere."""
+    """The document of a device. Without `spark_of` it is for a stream: no sparklines, and ages rounded to steps. Raises NotThere."""
     place = scene.layout.places.get(name)
     if place is None:
         raise NotThere("no such device")
@@ -92,7 +92,7 @@ def readings(
     *,
     is_exact: bool = True,
 ) -> Iterator[tuple[str, ReadingState]]:
-    """Every reading of a device by series key in natural order, rejected ones included. Ages are exact, or as a stream has them."""
+    """Every reading of a device by series key in natural order, rejected ones included. Ages are exact, or rounded to steps for streams."""
     device = scene.device(name)
     if device is None:
         return

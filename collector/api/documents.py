@@ -13,7 +13,7 @@ import msgspec
 _SLICE = 200
 Severity = Literal["critical", "warning", "info"]
 What = dict[str, str]
-"""Which question is answered: `key`, and the names it is about. A page puts it into words of its language."""
+"""The question that is answered: its `key`, and the names that it is about. The page words it in its language."""
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class FigureName(Document, frozen=True):
 
 
 class ProblemMark(Document, frozen=True):
-    """The worst problem at a place. Of two that are as severe the one that nobody takes care of yet."""
+    """The worst problem at a place. Of several with that severity, one that nobody takes care of yet."""
 
     severity: Severity
     id: str

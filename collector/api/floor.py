@@ -24,7 +24,7 @@ from rackflow.site import Loop
 MIN_VOLTAGE_SHARE = 0.5
 # Without a site file nobody says what the nominal voltage is; no supply of equipment has less than 100 V.
 _LOW_VOLTS = 50.0
-# A reading expires 30 s after its receipt at the earliest, and with it what was made of it a few seconds later.
+# How long states are reused, s. Readings expire 30 s after their receipt at the earliest, so a state is out of date by 5 s at most.
 _KEPT_S = 5.0
 FAILURES = ("pumps", "primary_flow", "heat_rejection")
 FeedWord = Literal["on", "off", "unknown"]
@@ -33,7 +33,7 @@ _PUMPS: dict[str, PumpWord] = {"running": "on", "standby": "standby", "stopped":
 
 
 class RackStates:
-    """The racks of one site as they were made last, to make only those anew of which something was heard.
+    """The states of a site's racks as last computed, so that only racks with new readings are computed again.
 
     A rack costs 60 µs and looking whether it changed 5 µs; most devices are polled every five seconds, and a floor is made every second.
     """
@@ -43,7 +43,7 @@ class RackStates:
         self._states: dict[str, tuple[tuple[object, ...], RackState]] = {}
 
     def begin(self, scene: Scene) -> None:
-        """Forget what was made of other figures, or too long ago: readings expire without a message."""
+        """Forget all states if the figures have changed, or if they are too old: readings expire without a message."""
         made_for = scene.figures, scene.layout, scene.lost_feeds, scene.now // _KEPT_S
         if made_for != self._made_for:
             self._made_for, self._states = made_for, {}
@@ -164,7 +164,7 @@ def pdu_power(scene: Scene, pdu: str) -> float | None:
 
 
 def _inlet(scene: Scene, rack: RackPlace) -> float | None:
-    """The warmest air before a rack: sensors of the site file, else those that devices of the rack call `inlet`."""
+    """The warmest air in front of a rack: by the site file's sensors, otherwise by those that the rack's devices call `inlet`."""
     found: list[float | None] = []
     if rack.inlets:
         for device, sensor in rack.inlets:
@@ -189,7 +189,7 @@ def _rack_feed(scene: Scene, feed: str, pdus: tuple[str, ...]) -> RackFeed:
 
 
 def _pdu_state(scene: Scene, feed: str, pdu: str) -> FeedWord:
-    """Whether a PDU has supply. One that is down with most of its feed is off; one that is down alone may have lost its network."""
+    """Whether a PDU has power. One that is down together with most of its feed is off; if it is down alone, it may be its network."""
     device = scene.device(pdu)
     if device is None or scene.unobserved(pdu) is not None:
         return "unknown"
@@ -257,7 +257,7 @@ def _group(scene: Scene, members: tuple[str, ...]) -> UpsGroupState:
         members=[*members],
         seconds_left=rounded(seconds_left(scene, members), 3),
         load_ratio=rounded(mean([_ups_load(scene, ups) for ups in seen])),
-        # One that is known to be on battery decides; none can be said to be on mains before all are known.
+        # One UPS on battery is enough for true; false needs the state of all of them.
         on_battery=True if "battery" in known else False if known and len(known) == len(members) else None,
         observed=bool(seen),
         unseen=len(members) - len(seen),
@@ -277,7 +277,7 @@ def _ups_load(scene: Scene, ups: str) -> float | None:
 
 
 def seconds_left(scene: Scene, upss: tuple[str, ...]) -> float | None:
-    """How long the weakest of some batteries lasts: the shorter of what each UPS claims and what its data sheet says of its load."""
+    """How long the weakest battery lasts, s. For each UPS the shorter of its own claim and the runtime modelled from its data sheet."""
     found: list[float | None] = []
     for ups in upss:
         modelled = scene.figures.value("dcim_ups_modelled_runtime_seconds", ups)

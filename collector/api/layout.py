@@ -34,7 +34,7 @@ READ = frozenset(
     }
 )
 READ_SERIES: Final = "layout_series"
-"""Name of what is kept of a device between two layouts (`DeviceState.made`)."""
+"""Key of what is cached for a device between two layouts (`DeviceState.made`)."""
 SeriesOf = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """By metric: key and labels of each series of a device."""
 
@@ -56,7 +56,7 @@ class RackPlace:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Every device from whose readings its state is made."""
+        """Every device whose readings its state depends on."""
         return tuple(dict.fromkeys([*self.devices, *self.cdus, *(device for device, _ in self.inlets)]))
 
 
@@ -91,14 +91,14 @@ class Layout:
     rows: tuple[RowPlace, ...] = ()
     racks: dict[str, RackPlace] = field(default_factory=dict)
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """By rack: every device from whose readings its state is made."""
+    """By rack: every device whose readings the rack's state depends on."""
     cdus: dict[str, CduPlace] = field(default_factory=dict)
     places: dict[str, dict[str, str]] = field(default_factory=dict)
     """Base labels of each device: room, row, rack, feed."""
     of_class: dict[str, list[str]] = field(default_factory=dict)
-    """Devices that were heard of, by class."""
+    """Devices that have sent a message, by class."""
     upss: tuple[str, ...] = ()
-    """Of the site file, or those that were heard of."""
+    """The UPSs in the site file; without one, those that have sent a message."""
     ups_groups: tuple[tuple[str, ...], ...] = ()
     """UPSs in parallel; a single one is a group of one."""
     series: dict[str, SeriesOf] = field(default_factory=dict)
@@ -143,7 +143,7 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
 
 
 def _series(device: DeviceState) -> SeriesOf:
-    """What the floor reads of a device. Kept until a series of the device comes or goes: while a site starts, others' do all the time."""
+    """The series of a device that the floor reads. Cached until one of its own series comes or goes, whatever other devices do."""
     known = device.made.get(READ_SERIES)
     if isinstance(known, dict):
         return known
@@ -188,7 +188,7 @@ def _from_file(layout: Layout, file: Site, by_rack: Mapping[str, Sequence[str]])
         RowPlace(row.id, row.room, tuple(racks_of_row.get(row.id, ())), tuple(cdus_of_row.get(row.id, ())))
         for row in file.rows.values()
     ]
-    # CDUs that stand in no row are in one without a name: cooling that nobody sees is worse than one more line.
+    # CDUs without a row are put into a row without a name, because otherwise the page would not show them.
     by_room: dict[str, list[str]] = {}
     for name in cdus_of_row.get("", ()):
         by_room.setdefault(layout.cdus[name].room, []).append(name)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from collector.api.documents import DeviceList, DeviceSummary
 from collector.api.numbers import coarse_age
-from collector.api.scene import Scene
+from collector.api.scene import Scene, is_awaited
 
 StateWord = Literal["up", "down", "unknown"]
 STATES: tuple[StateWord, ...] = ("up", "down", "unknown")
@@ -35,7 +35,7 @@ class Wanted:
 def device_list(scene: Scene, wanted: Wanted, page: Page) -> Generator[None, None, DeviceList]:
     """One page of the devices of a site, those of the site file that were never heard of included. Yields after each device.
 
-    Panels of which nothing was heard are left out: most have no meter, and nobody waits for theirs.
+    Devices that were never heard of are left out if nobody waits for them; see `is_awaited`.
     """
     items: list[DeviceSummary] = []
     total, more = 0, False
@@ -67,7 +67,7 @@ def _matching(scene: Scene, name: str, wanted: Wanted) -> DeviceSummary | None:
     device = scene.device(name)
     document = device.document if device is not None else None
     agent = device.agent if device is not None else ""
-    if device is None and scene.layout.file is not None and name in scene.layout.file.panels:
+    if device is None and not is_awaited(scene.layout.file, name):
         return None
     if (wanted.rack and place.get("rack") != wanted.rack) or (wanted.room and place.get("room") != wanted.room):
         return None

@@ -1,7 +1,7 @@
-"""What is shown to somebody at this moment: documents in versions, each computed once for all who look at it. Pure.
+"""The documents that streams show at this moment, with versions: each is computed once for all of its viewers. No I/O.
 
-There are no queues. Who shows a part asks for what is new since the version that it has: the last patch if it has the one before, the
-whole document otherwise. So a slow reader costs nothing but its connection, and misses versions instead of getting them late.
+There are no queues. A stream asks for what is new since the version that it has: it gets the last patch if it has the version before, the
+whole document otherwise. So a slow client costs nothing but its connection, and skips versions instead of getting them late.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.api.merge_patch import merging
+from collector.api.merge_patch import merge_patch_steps
 from rackflow.process.slices import run_through
 
 # Kept for so long without a viewer: a page that is loaded anew, or has lost its connection for a moment, gets its floor at once.
@@ -42,29 +42,29 @@ class Part:
     viewers: int = 0
     idle_since: float = 0.0
     due_at: float = 0.0
-    """When it may be made again; whoever makes it says so."""
+    """Monotonic seconds before which it is not made again; set by whoever makes it."""
     document: Mapping[str, Any] = field(default_factory=dict)
     _patch: bytes = b""
     _whole: bytes = b""
 
     def update(self, document: Mapping[str, Any]) -> bool:
-        """All of `updating` at once."""
-        return run_through(self.updating(document))
+        """All of `update_steps` at once."""
+        return run_through(self.update_steps(document))
 
-    def updating(self, document: Mapping[str, Any]) -> Generator[None, None, bool]:
+    def update_steps(self, document: Mapping[str, Any]) -> Generator[None, None, bool]:
         """Take a new document; return whether it differs from the last one. Yields after each slice."""
-        patch = (yield from merging(self.document, document)) if self.version else None
+        patch = (yield from merge_patch_steps(self.document, document)) if self.version else None
         if patch is not None and not patch:
             return False
         self.version += 1
         self.document = document
-        # The whole document is encoded when somebody comes, not every second.
+        # The whole document is encoded only when a stream needs it, not every second.
         self._patch = self._event({"patch": patch}) if patch is not None else b""
         self._whole = b""
         return True
 
     def since(self, version: int) -> bytes:
-        """The event that brings who has `version` to the present one; empty if there is nothing new."""
+        """The event that brings a client from `version` to the present one; empty if there is nothing new."""
         if version == self.version:
             return b""
         if version and version == self.version - 1:
@@ -80,7 +80,7 @@ class Part:
 
 
 class Live:
-    """The parts that somebody shows."""
+    """The parts that some stream shows."""
 
     def __init__(self) -> None:
         self._parts: OrderedDict[PartName, Part] = OrderedDict()
@@ -98,18 +98,18 @@ class Live:
         return found
 
     def leave(self, parts: Sequence[Part], now: float) -> None:
-        """A viewer is gone."""
+        """Note that a stream with these parts has ended."""
         for part in parts:
             part.viewers -= 1
             part.idle_since = now
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody shows anything."""
+        """Whether any stream is open."""
         return any(part.viewers for part in self._parts.values())
 
     def due(self, now: float) -> list[Part]:
-        """What is to be made now, first what everybody looks at, then what was made longest ago; what nobody shows is forgotten."""
+        """The parts to make now: first those common to all viewers, then those made longest ago. Forgets parts without viewers."""
         for name in [name for name, part in self._parts.items() if not part.viewers and now - part.idle_since > IDLE_S]:
             del self._parts[name]
         found = [part for part in self._parts.values() if part.viewers and now >= part.due_at]

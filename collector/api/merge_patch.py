@@ -1,4 +1,4 @@
-"""JSON merge patches (RFC 7386): what has to be sent of a document to who has its last version. Pure."""
+"""JSON merge patches (RFC 7386): what to send to a client that has the previous version of a document. No I/O."""
 
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
@@ -8,15 +8,15 @@ _SLICE = 200
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What turns `before` into `after`; empty if they are equal.
+    """The patch that turns `before` into `after`; empty if they are equal.
 
-    A patch says null for a member that is gone, so it cannot say that a member became null. A receiver therefore takes a member that
-    it lacks for null; nothing in these documents means anything else by its absence.
+    In a patch, null removes a member, so a patch cannot set one to null. Receivers therefore treat an absent member as null. That is safe,
+    because absence never means anything else in these documents.
     """
     patch: dict[str, Any] = {}
     for key, value in after.items():
         old = before.get(key)
-        if old is value or old == value:  # what did not change is often the same object, whose comparison costs as much
+        if old is value or old == value:  # most unchanged values are the same object, so `is` saves the comparison
             continue
         if isinstance(value, dict) and isinstance(old, dict):
             if inner := merge_patch(old, value):
@@ -29,8 +29,8 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return patch
 
 
-def merging(before: Mapping[str, Any], after: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
-    """See `merge_patch`, for documents with mappings of thousands. Yields after each slice."""
+def merge_patch_steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Generator[None, None, dict[str, Any]]:
+    """The same as `merge_patch`, for documents with mappings of thousands of members. Yields after each slice."""
     outer: dict[str, Any] = {}
     for key, value in after.items():
         old = before.get(key)

@@ -7,7 +7,7 @@ from math import floor, isfinite, log10
 _AGES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0)
 # Significant digits that are sent. A chosen value: finer than the class of any meter, coarse enough that a reading at rest stays the same.
 _DIGITS = 4
-# The last moment that datetime can write; what an agent claims may be anything.
+# The last moment that datetime can represent: the time that an agent claims may be any number.
 _LAST_S = 253_402_300_799.0
 
 

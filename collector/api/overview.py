@@ -1,4 +1,7 @@
-"""The site in numbers, and the three questions of an operator: does it survive, how long have we got, can I trust it. Pure."""
+"""The document of a site: its totals, and answers to an operator's three questions.
+
+Does the site survive a failure, how much time is left, and can the display be trusted? No I/O.
+"""
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -27,19 +30,19 @@ from collector.api.documents import (
 )
 from collector.api.floor import pdu_power, seconds_left
 from collector.api.numbers import coarse_age, iso, rounded
-from collector.api.scene import Scene, min_known, total, worst
+from collector.api.scene import Scene, is_awaited, min_known, total, worst
 from collector.derive import Figure, facility_meters, group_name, without_overlap
 from collector.latest import Latest
 from collector.ledger import AgentAccount
 from collector.problems import Unread, Window, values_of
 from rackflow.site import Meter, Site
 
-# Lines of one question at most: a campus has hundreds of loops, and the worst are what is asked for.
+# Most lines of one answer, the worst first: a campus has hundreds of loops.
 MAX_LINES = 24
 # The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
 PUE_WINDOW_S = 900.0
 PUE_STEP_S = 5.0
-# Less than this is no mean: the figure is then that of a moment, and says so.
+# With samples over less time than this, the ratio is that of the latest readings, and the document says so (`window_seconds` 0).
 PUE_LEAST_S = 60.0
 _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
 
@@ -59,7 +62,7 @@ class PowerMeans:
     def add(self, facility_w: float | None, it_w: float | None, now: float) -> None:
         """Take a sample, at most every few seconds."""
         self.samples = [each for each in self.samples if now - each[0] <= PUE_WINDOW_S]
-        # Less than the IT power is what batteries leave of it: no ratio then says how efficient the site is.
+        # Less facility than IT power means that batteries carry a part of the load. The ratio then says nothing about efficiency.
         if facility_w is None or it_w is None or facility_w < it_w:
             return
         if self.samples and now - self.samples[-1][0] < PUE_STEP_S:
@@ -97,14 +100,14 @@ class Surroundings:
 
 
 def powers(scene: Scene) -> tuple[float | None, float | None]:
-    """Power that the site takes in, and that of its IT equipment, W: from meters, IT otherwise from the racks."""
+    """Power that the site uses, and that of its IT equipment, W. Both are metered; without IT meters, IT power is that of the racks."""
     file = scene.layout.file
     racks = total([scene.figures.value("dcim_rack_power_watts", rack) for rack in scene.layout.racks])
     if file is None:
         pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
         return None, total([pdu_power(scene, pdu) for pdu in pdus])
     facility = facility_meters(file)
-    # PV and generators behind them give what does not come in; a meter of theirs may count either way round.
+    # PV and generators behind these meters supply the rest. `abs`, because their meters may be wired either way round.
     behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
     given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
     measured = _metered(scene, without_overlap(file, file.meters_of("it")))
@@ -198,7 +201,7 @@ def _counting(
             answering += device.up is True
             down += device.up is False
             ages.append(scene.now - device.received_at)
-        # Readings that expire are forgotten: without this, what is silent for long would not be missed.
+        # Expired readings are forgotten after a while. The number from when the device last answered shows how many are missing.
         if (cause is None and device.up is True) or device.device not in series:
             series[device.device] = len(device.series)
         wanted += max(series[device.device], len(device.series))
@@ -239,7 +242,7 @@ def _unread(around: Surroundings) -> list[UnreadAlertmanager]:
 
 
 def _in_force(scene: Scene, windows: Sequence[Window]) -> Iterator[MaintenanceWindow]:
-    """Maintenance windows of this site in force now: readers of the page must know for what nobody will be notified."""
+    """Maintenance windows of this site that are in force now: the page shows them, because nobody is notified of their problems."""
     for window in sorted(windows, key=lambda each: each.until):
         begins_s = window.begins.timestamp() if window.begins is not None else 0.0
         if not begins_s <= scene.wall_s < window.until.timestamp():
@@ -257,10 +260,10 @@ def _in_force(scene: Scene, windows: Sequence[Window]) -> Iterator[MaintenanceWi
 
 
 def never_heard(file: Site | None, latest: Latest) -> list[str]:
-    """Devices of a site file of which nothing was received. Most panels have no meter, so that nobody waits for theirs."""
+    """Devices of a site file of which nothing was received, although a message is awaited; see `is_awaited`."""
     if file is None:
         return []
-    return [name for name in file.devices if name not in file.panels and latest.device(file.id, name) is None]
+    return [name for name in file.devices if is_awaited(file, name) and latest.device(file.id, name) is None]
 
 
 def _room(scene: Scene, room: str, missed: AbstractSet[str]) -> RoomSummary:
@@ -308,7 +311,7 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
             state = "lost"
         elif feed in batteries:
             state = "battery"
-        # Without this feed its racks run on the others', and on no more than what their batteries still have.
+        # If all other feeds are on battery, the racks last only as long as those batteries.
         if state == "yes" and batteries and not any(each not in batteries for each in feeds if each != feed):
             detail["seconds"] = min_known([*batteries.values()])
         yield Survival(
@@ -347,12 +350,14 @@ def _loop_losses(scene: Scene) -> list[Survival]:
 
 
 def _pump_losses(scene: Scene) -> list[Survival]:
-    """By loop, the CDU with the fewest spare pumps: a question for each of hundreds of CDUs would be no answer."""
+    """For each loop, the CDU with the fewest spare pumps. A line for each of hundreds of CDUs could not be read."""
     least: dict[str, tuple[float, str, Figure]] = {}
     for cdu, figure in _by_label(scene.figures.all("dcim_cdu_pumps_spare"), "device"):
         place = scene.layout.cdus.get(cdu)
         loop = (place.loop if place is not None else "") or cdu
-        spare = figure.value if figure.value is not None else 0.5  # between none and one: unknown comes before yes
+        spare = (
+            figure.value if figure.value is not None else 0.5
+        )  # sorts unknown (0.5) between no spare pump (0) and one (1)
         if loop not in least or spare < least[loop][0]:
             least[loop] = spare, cdu, figure
     return _worst_first(
@@ -368,7 +373,7 @@ def _pump_losses(scene: Scene) -> list[Survival]:
 
 
 def _ups_losses(scene: Scene) -> list[Survival]:
-    """Of UPSs in parallel. The loss of a single one is the loss of its feed, which is another question."""
+    """The loss of one UPS of each parallel group. A feed with a single UPS is lost with it, and has a line of its own already."""
     alone = {group_name(group) for group in scene.layout.ups_groups if len(group) == 1}
     return _worst_first(
         Survival(

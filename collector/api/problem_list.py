@@ -16,13 +16,13 @@ from rackflow.catalogue import catalogue
 MAX_CAUSES = 200
 # Racks that are named; more are counted. A row has some twenty.
 MAX_RACKS = 100
-# What begins and is shown; who looks then sees the next ones.
+# Conditions shown that are not reported yet. When one of them ends or is reported, the next ones move up.
 MAX_BEGINNING = 20
 _SLICE = 50
 _STOPPED = "DcimCduAllPumpsStopped"
 _STOP = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops"}
-# Problems that bring the moment nearer at which a loop's racks are without cooling. A time beside any other one, such as a leak, would be
-# taken for the time that this one leaves.
+# Problems that shorten the time until a loop's racks are without cooling; only these are shown with that time. Beside another problem,
+# such as a leak, readers would take it for the time that is left because of that problem.
 _OF_LOOP = frozenset(
     {
         _STOPPED,
@@ -35,7 +35,7 @@ _OF_LOOP = frozenset(
         "DcimCoolingBlind",
     }
 )
-# Problems of one UPS whose battery is what counts then, and whether it is in use.
+# Problems of one UPS that are shown with its battery's runtime, and whether the battery is in use then.
 _OF_BATTERY = {
     "DcimUpsOnBattery": True,
     "DcimUpsOnBatteryProlonged": True,
@@ -204,7 +204,7 @@ class _Measure:
 
 
 def _measure(tracked: TrackedProblem, table: Table, labels: dict[str, str], device: DeviceState | None) -> _Measure:
-    """Of the condition that holds: a row may have several, for many metrics, or for a high and a low limit."""
+    """The measure of the condition that holds: a problem may have several, for many metrics, or for a high and a low limit."""
     problem = tracked.problem
     if problem.share is not None:
         return _Measure("ratio", 1.0, problem.share.above)

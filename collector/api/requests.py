@@ -1,4 +1,4 @@
-"""Reads what a request asks for, and refuses what makes no sense with a text that says what would. Pure."""
+"""Parses the parameters of a request. An invalid one is refused with a text that says what is possible. No I/O."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ Query = Mapping[str, str]
 
 
 class BadRequest(RackflowError):
-    """The request makes no sense; the text says what would."""
+    """A parameter of the request is invalid; the text says what is possible."""
 
 
 class Ambiguous(RackflowError):
@@ -44,7 +44,7 @@ def check_query(query: Query, *known: str) -> None:
 
 
 def check_text(name: str, text: str) -> None:
-    """Raise BadRequest for a text that no name can be."""
+    """Raise BadRequest for a text that cannot be the name of anything: too long, or with control characters."""
     if len(text) > MAX_TEXT:
         raise BadRequest(f"{name} has {len(text)} characters; at most {MAX_TEXT} are possible")
     if _CONTROL.search(text):

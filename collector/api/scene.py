@@ -1,6 +1,6 @@
 """What is known of one site at one moment, looked up once for all documents that are made of it.
 
-The documents of a moment must agree with each other, and with 5,000 devices each of them alone would cost as much again. `now` is
+Documents of one moment must agree with each other, and with 5,000 devices a lookup for each document would cost too much. `now` is
 monotonic seconds, `wall_s` is the same moment in seconds since 1970. Pure.
 """
 
@@ -13,6 +13,7 @@ from collector.api.layout import Layout
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems import TrackedProblem, problem_id
+from rackflow.site import Site
 
 # Figures that floor and site are made of. A large site has 50,000, and only these are looked at every second.
 USED = frozenset(
@@ -121,7 +122,7 @@ class Scene:
     rack_marks: dict[str, ProblemMark] = field(default_factory=dict)
     device_marks: dict[str, ProblemMark] = field(default_factory=dict)
     begun: dict[str, ProblemMark] = field(default_factory=dict)
-    """The worst that begins, by kind and name of the place, as in `rack a1` and `device ups-a`."""
+    """The worst condition in `beginning` by kind and name of the place, as in `rack a1` and `device ups-a`."""
     lost_feeds: frozenset[str] = frozenset()
 
     @property
@@ -147,7 +148,7 @@ class Scene:
         return device is not None and (self.site, name) not in self.observations.causes and device.up is True
 
     def beginning_at(self, kind: str, name: str) -> ProblemMark | None:
-        """The worst that begins at a rack or a device, if it is worse than the active problems there."""
+        """The worst condition at a rack or device that is not reported yet, if it is worse than the active problems there."""
         mark = self.begun.get(f"{kind} {name}")
         own = (self.rack_marks if kind == "rack" else self.device_marks).get(name)
         return mark if mark is not None and (own is None or _RANK[mark.severity] < _RANK[own.severity]) else None
@@ -169,7 +170,7 @@ class Scene:
         return [value if isinstance(value, float) else None for _, value in self.readings(device, metric, **labels)]
 
     def known_numbers(self, device: str, metric: str) -> list[float]:
-        """The current values of a numeric metric's series. As `numbers`, in half of the time: it is asked of every PDU every second."""
+        """The current values of a numeric metric's series. Takes half of the time of `numbers`: it is called for each PDU every second."""
         if (self.site, device) in self.observations.causes:
             return []
         readings, now = self.latest.readings_of(self.site, device), self.now
@@ -198,6 +199,11 @@ class Scene:
         """Seconds since the last batch of a device; None if there was none."""
         device = self.device(name)
         return self.now - device.received_at if device is not None and device.up is not None else None
+
+
+def is_awaited(file: Site | None, device: str) -> bool:
+    """Whether a device that was never heard of counts as missing. Panels do not, because most have no meter to be polled."""
+    return file is None or device not in file.panels
 
 
 def setting(scene: Scene) -> Generator[None, None, Scene]:

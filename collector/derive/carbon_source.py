@@ -83,7 +83,7 @@ class CarbonSource:
     async def _read(self, path: Path) -> dict[int, Factor]:
         # One thread at a time: on a file system that hangs, each further one would hang as well.
         if not self._reading.acquire(blocking=False):
-            raise TimeoutError("the file was begun to be read earlier, and its file system has not answered yet")
+            raise TimeoutError("an earlier attempt to read the file has not finished; its file system may hang")
 
         def read() -> tuple[float, dict[int, Factor]]:
             try:

@@ -25,9 +25,9 @@ class ThermalConfig(StrictModel):
     chip_limit_celsius: Celsius | None = None
     """Highest chip temperature; 90 when neither this nor the site file says."""
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
-    """Chip above coolant temperature at full load; 15 when neither says."""
+    """Chip above coolant temperature at full load; 15 when neither this nor the site file says."""
     chip_heat_capacity_seconds_per_kelvin: Positive | None = None
-    """Heat capacity of chips and cold plates per watt of design power, in J/K per W; 0.393 when neither says."""
+    """Heat capacity of chips and cold plates per watt of design power, in J/K per W; 0.393 when neither this nor the site file says."""
     chip_standing_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().chip_standing_ratio
     """Share of the chips' heat that standing coolant still takes up."""
     supply_volume_ratio: Annotated[float, Field(ge=0, le=1)] = Thermal().supply_volume_ratio
@@ -52,7 +52,7 @@ class DeriveConfig(StrictModel):
     """Thermal limits; take precedence over the site file."""
 
     def settings(self, residual_grams_per_kwh: float | None) -> Settings:
-        """What the engine takes of it."""
+        """This section as the settings of the figures engine."""
         return Settings(
             batteries=self.batteries,
             pumps_required=self.pumps_required,

@@ -72,8 +72,8 @@ class CooledRacks:
 class UpsLosses:
     """Slots of the input and output power of one UPS, and the output that publishes the difference."""
 
-    taken: int
-    given: int
+    input_power: int
+    output_power: int
     output: Output
 
 
@@ -152,11 +152,11 @@ def _provisioned(site: Site, racks: Mapping[str, RackPower]) -> Iterator[tuple[s
     """The power provisioned for each rack: the continuous limit of its weakest feed, since each feed must carry the rack alone."""
     volts, factor = site.electrical.volts, site.electrical.continuous_load_factor
     for rack, slots in racks.items():
-        straight = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
-        switched = [
+        direct_a = [sum(site.path(rack, feed).breaker_a.values()) for feed in slots.current]
+        switched_a = [
             min(len(each.phases) * each.breaker_a for each in load.switch.inputs.values()) for load in slots.switched
         ]
-        firm_w = factor * volts * (min(straight, default=0.0) + sum(switched))
+        firm_w = factor * volts * (min(direct_a, default=0.0) + sum(switched_a))
         labels = (("site", site.id), *rack_labels(site, rack))
         stranded = output_of("dcim_rack_stranded_power_watts", labels, NO_SLOT)
         yield rack, ProvisionedRack(slots.total, firm_w, stranded)
@@ -192,10 +192,9 @@ class CycleState:
     ) -> Generator[None, None, dict[tuple[str, str], str]]:
         """Judge the readings of this cycle; return the series that no figure may use, by device and key, with the reason.
 
-        Yields after each device.
-
         `latest_of` gives the latest readings of a device by series key, none while it is not observed.
         `before` are the values of the previous cycle, from which the power of the racks is taken; None right after planning.
+        Yields after each device.
         """
         readings = {cdu: latest_of(cdu) for cdu in watched.cdus}
         distrusted: dict[tuple[str, str], str] = {}
@@ -219,7 +218,9 @@ class CycleState:
             reading = latest_of(device).get(key)
             return reading.life_s if reading is not None else 0.0
 
-        yield from self.contradictions.judge_steps(watched.meters, watched.rooms, number, life_s, now, self.failures)
+        yield from self.contradictions.judge_steps(
+            watched.meters, watched.rooms, number, life_s, now, failures=self.failures
+        )
         distrusted.update(dict.fromkeys(self.contradictions.suspects, "impossible"))
         distrusted.update(dict.fromkeys(self.contradictions.unjudged, "internal: it could not be judged"))
         return distrusted
@@ -252,15 +253,15 @@ class CycleState:
         return plausible_figure(output, provisioned.firm_w - highest, 0.0, peak.share())
 
     def _loss(self, ups: str, losses: UpsLosses, values: Values, wall_s: float) -> Figure:
-        sides, output = (losses.taken, losses.given), losses.output
-        taken, given = (values.number(slot) for slot in sides)
+        sides, output = (losses.input_power, losses.output_power), losses.output
+        input_w, output_w = (values.number(slot) for slot in sides)
         level = self.losses.setdefault(ups, FiveMinuteMean())
-        if taken is None or given is None or taken <= 0:
+        if input_w is None or output_w is None or input_w <= 0:
             # Starts anew after any gap: a mean across the gap would mix losses before and after a transfer to battery or bypass.
             self.losses[ups] = FiveMinuteMean()
             words = [word for slot in sides for word in values.coverage(slot)[1]] or ["the UPS takes no power"]
             return Figure(output, None, 0.0, 1.0, tuple(words))
-        loss_w = level.add(taken - given, wall_s)
+        loss_w = level.add(input_w - output_w, wall_s)
         if loss_w is None or not output.metric.plausible(loss_w):
             why = "less than ten minutes have been seen" if loss_w is None else f"result {loss_w:.4g} is not plausible"
             return Figure(output, None, 0.0, 1.0, (why,))
@@ -298,10 +299,10 @@ def _judge(
 
 
 def _part_of_power(cdu: str, racks: CooledRacks, before: Values | None, number: Numbers) -> float | None:
-    """W of the racks' power that a CDU should remove; None if unknown.
+    """The part of the racks' power, W, that a CDU should remove; None if unknown.
 
-    Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU that
-    stands by gets no share.
+    Several CDUs on a loop share the power in proportion to their heat, because it is not known which CDU cools which rack. A CDU on
+    standby gets no share.
     """
     powers = [before.number(slot) for slot in racks.power] if before is not None else []
     known = [power for power in powers if power is not None]

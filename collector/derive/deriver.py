@@ -50,6 +50,7 @@ class Deriver:
         figures: LatestFigures,
         site: Site | None,
         settings: Settings,
+        *,
         interval_s: float,
         saved_records: MutableMapping[str, SiteRecords],
         failures: Failures | None = None,
@@ -86,8 +87,8 @@ class Deriver:
     async def _plan(self, name: str) -> None:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
         engine = self._engine_of(name)
-        asking = engine.is_due_steps(self._latest, time.monotonic())
-        if await in_slices(self._failures.attempt_steps(PART, asking, otherwise=False)):
+        is_due = engine.is_due_steps(self._latest, time.monotonic())
+        if await in_slices(self._failures.attempt_steps(PART, is_due, otherwise=False)):
             made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, otherwise=None), "plan")
             if made is None:
                 engine.postpone_plan(time.monotonic())
@@ -128,8 +129,8 @@ class Deriver:
             site, batch, until = self._late.popleft()
             engine = self._engines.get(site)
             refine = partial(engine.refine, batch.device, batch.values, batch.time / 1000) if engine else _not_yet
-            is_sorted = self._failures.attempt(PART, refine, otherwise=True)  # one that raises is dropped
-            if not is_sorted and time.monotonic() < until:
+            is_done = self._failures.attempt(PART, refine, otherwise=True)  # a poll whose handling raises is dropped
+            if not is_done and time.monotonic() < until:
                 self._late.append((site, batch, until))
         self._late_of = Counter((site, batch.agent) for site, batch, _ in self._late)
 
@@ -150,7 +151,7 @@ class Deriver:
             self._figures.withdraw(name, time.monotonic())
 
     async def _derive(self, name: str, store: Offer, agent: str) -> None:
-        """See `cycle`, in slices."""
+        """The same as `cycle`, in slices between which the loop does other work."""
         steps = self._cycle_steps(name, store, agent, may_plan=False)
         if not await in_slices(self._failures.attempt_steps(PART, steps, otherwise=False)):
             self._figures.withdraw(name, time.monotonic())

@@ -1,4 +1,4 @@
-"""The air before and behind racks: which sensor hangs where, only the site file knows."""
+"""Air temperatures in front of and behind racks. Only the site file says where each sensor hangs."""
 
 from collections.abc import Iterable, Mapping
 
@@ -11,7 +11,7 @@ _SIDES = {"front": "inlet", "rear": "outlet"}
 
 
 def plan_rack_air(planner: Planner, site: Site | None, devices: Iterable[str]) -> None:
-    """Publish the temperature of each sensor before or behind a rack, with `position` and the rack as labels.
+    """Publish the temperature of each sensor in front of or behind a rack, with `position` and the rack as labels.
 
     The site file says where a sensor hangs. What a device states itself counts for sensors that the file does not have.
     """
@@ -21,7 +21,7 @@ def plan_rack_air(planner: Planner, site: Site | None, devices: Iterable[str]) -
             device, own = sensor.device or sensor.id, _own(sensor)
             found = planner.series(device, _TEMPERATURE, **own)
             described.update((device, key) for key, _ in found)
-            # One that is named has its figure before it is first heard, so that it is missed.
+            # A sensor that the site file names has its figure from the start, so that it shows as missing if it never reports.
             for labels in (own,) if own else [each for _, each in found]:
                 if sensor.position != "ambient":
                     _publish(planner, device, tuple(site.place(sensor.id).items()), sensor.position, labels)

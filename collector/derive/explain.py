@@ -1,21 +1,21 @@
-"""Finds the slots that a published figure rests on, whether the graph computes it, or learned state, or hourly records."""
+"""Finds the slots that a published figure is computed from, whether by the graph, from learned state, or from hourly records."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from collector.derive.cycle_state import Watched
-from collector.derive.energy import PASSING, Accounts
+from collector.derive.energy import KEPT_A_DAY, Accounts
 from collector.derive.engine import Inputs, Label, Plan, StatefulStep
 
 Basis = Literal["readings", "learned", "records", "site_file"]
-"""`learned`: from what was seen over time, as clogging of a filter. `records`: from energy by the hour. `site_file`: from no reading."""
+"""`learned`: from what was observed over time, such as clogging. `records`: from hourly energy. `site_file`: without any reading."""
 _SUSPECT = "dcim_device_reading_suspect"
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a figure rests on."""
+    """What a figure is computed from."""
 
     basis: Basis
     inputs: Inputs
@@ -25,6 +25,7 @@ def slots_of(
     metric: str,
     labels: Mapping[str, str],
     plan: Plan,
+    *,
     steps: Iterable[StatefulStep],
     watched: Watched | None,
     accounts: Accounts | None,
@@ -46,11 +47,11 @@ def slots_of(
     streams = accounts.streams if accounts is not None else ()
     if "loop" in labels:
         return "records", [each.slot for each in streams if each.quantity.endswith(f":{labels['loop']}")]
-    return "records", [each.slot for each in streams if not each.quantity.startswith(PASSING)]
+    return "records", [each.slot for each in streams if not each.quantity.startswith(KEPT_A_DAY)]
 
 
 def _suspected(labels: Mapping[str, str], plan: Plan) -> list[int]:
-    """The series of a reading that is not trusted: its name has no prefix, and may be followed by labels."""
+    """Slots of the series behind a suspect reading. Its name lacks the metric's prefix, and labels may follow it."""
     name = f"dcim_{labels.get('reading', '')}"
     return [leaf.slot for leaf in plan.leaves.get(labels.get("device", ""), ()) if leaf.key.partition("{")[0] == name]
 
@@ -65,7 +66,7 @@ def _learned(metric: str, watched: Watched) -> Iterator[tuple[tuple[Label, ...],
                 )
     for losses in watched.losses.values():
         if losses.output.metric.name == metric:
-            yield losses.output.labels, [losses.taken, losses.given]
+            yield losses.output.labels, [losses.input_power, losses.output_power]
     for rack in watched.racks.values():
         if rack.stranded.metric.name == metric:
             yield rack.stranded.labels, [rack.power]

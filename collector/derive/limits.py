@@ -35,7 +35,7 @@ def site_limits(site: Site, thermal: Thermal) -> Mapping[str, tuple[SiteLimit, .
 
 
 def plan_limits(planner: Planner, site: Site, thermal: Thermal) -> None:
-    """Publish them."""
+    """Publish all limits as figures."""
     for device, limits in site_limits(site, thermal).items():
         for each in limits:
             slot = planner.step((), lambda value=each.value: value)

@@ -79,7 +79,7 @@ class Settings:
 
 
 _Counters = dict[str, list[tuple[str, list[str]]]]
-"""By device: the quantities that its counters count, each with the series that are summed. Used to sort in late readings."""
+"""By device: the quantities that its counters count, each with the series that are summed. Used for late readings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class SiteFigures:
         observations = latest.observe(now, self.name)
 
         def readings_of(device: str) -> Mapping[str, LatestValue]:
-            # What nobody observes is no input of anything, not even of the judgement whether a sensor can be trusted.
+            # Readings of a device that is not observed are no input of any figure, nor of the judgement which sensors can be trusted.
             return {} if (self.name, device) in observations.causes else latest.readings_of(self.name, device)
 
         yield
@@ -164,7 +164,9 @@ class SiteFigures:
         down = {device for device in silent if (self.name, device) not in observations.causes}
         yield from self._supplies.update_steps(readings_of, down, now)
         instead = self._supplies.values(self._before)
-        values = yield from compute_steps(plan, readings_of, distrusted, now, silent, self._failures, instead)
+        values = yield from compute_steps(
+            plan, readings_of, distrusted, now, silent=silent, failures=self._failures, instead=instead
+        )
         found = yield from figure_steps(plan, values, self._failures)
         if self._watched is not None:
             for count, figure in enumerate(self._state.figures(self._watched, values, wall_s)):
@@ -183,13 +185,15 @@ class SiteFigures:
         return found
 
     def explain_steps(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
-        """What the figure with exactly these labels rests on, as of the last cycle. Yields after each slice."""
+        """The inputs of the figure with exactly these labels, as of the last cycle. Yields after each slice."""
         plan, values = self._plan, self._before
         if plan is None or values is None:
             return Explanation("readings", Inputs())
-        basis, slots = slots_of(metric, labels, plan, self._stateful_steps, self._watched, self._accounts)
+        basis, slots = slots_of(
+            metric, labels, plan, steps=self._stateful_steps, watched=self._watched, accounts=self._accounts
+        )
         inputs = yield from explain_steps(plan, values, slots)
-        # What the site file or the configuration states is published as a figure, too, and rests on no reading.
+        # Values that the site file or the configuration states are published as figures, too; they come from no reading.
         return Explanation("site_file" if basis == "readings" and not inputs.total else basis, inputs)
 
     def refine(self, device: str, values: Mapping[str, float], at_s: float) -> bool:
@@ -220,7 +224,7 @@ class SiteFigures:
         Yields after each device.
         """
         if latest.changes != self._seen:
-            # Before looking: what changes meanwhile is looked at the next time.
+            # Noted before looking, so that what changes meanwhile is looked at the next time.
             self._seen = latest.changes
             # A cycle that is given up half way must not forget what it has seen.
             for found in self._learning(latest):
@@ -312,13 +316,13 @@ class SiteFigures:
             "trust", lambda: plan_watched(planner, site, self._classes, racks or {}, with_racks=racks is not None)
         )
         if watched is None:
-            # Without it no sensor is judged, and no figure may rest on a sensor that nobody judges.
+            # Without the watch list no sensor is judged, and figures must not use sensors that are not judged.
             planner.withdraw((0, 0))
             accounts = None
         plan = planner.plan()
         counters = _counters(plan, accounts) if accounts is not None else {}
         stateful = tuple(planner.stateful)
-        # Not tried: sums of a site whose supplies nobody follows would count loads twice.
+        # Not tried separately: if it fails, planning as a whole must fail, because sums would count loads twice.
         supplies = slots_of_supplies(plan_supplies(site), plan) if site is not None else SupplySlots()
         return SitePlan(
             plan, planner.metrics_used, accounts, watched, counters, stateful, supplies, complete=not failed
@@ -327,7 +331,7 @@ class SiteFigures:
     def _described(self) -> dict[str, dict[str, str]]:
         """Labels by device from the site file, which take precedence over those that agents send."""
         site = self._site
-        # Power shelves are places of figures although their meters speak for them.
+        # `site.pdus` includes power shelves: figures carry their names, although a meter in the tap-off box reports for them.
         return {device: site.labels(device) for device in (*site.devices, *site.pdus)} if site is not None else {}
 
     def _of_class(self, device_class: str) -> list[str]:

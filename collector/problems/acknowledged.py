@@ -1,8 +1,8 @@
 """Reads from Alertmanagers who has acknowledged a problem: a silence that a person has put there, with its end and comment.
 
-The collector shows an acknowledgement and never makes, changes or obeys one: what is silenced is evaluated, counted, shown and sent to
-webhooks as ever. Which alert a silence covers is asked of Alertmanager and not worked out here: its matchers may be regular expressions
-of another language than Python's, and one written badly must not hold the event loop.
+The collector only shows acknowledgements. It never creates, changes or obeys one: a silenced problem is still evaluated, counted, shown
+and sent to webhooks. Alertmanager is asked which alerts a silence covers, because its matchers may be regular expressions in a dialect
+that Python does not have, and a badly written one could block the event loop.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from rackflow.process.slices import in_slices
 log = logging.getLogger(__name__)
 ACKNOWLEDGED_PART = "problems_acknowledged"
 """Name of the bulkhead of reading acknowledgements."""
-# Somebody who acknowledges looks up at the wall within so long. A read is one small request, and a second one while silences are in force.
+# Whoever acknowledges expects to see it on the status page within this time. A read is one small request, two while silences are active.
 READ_S = 15.0
-# Between the first problem and the first look: it must have been pushed, and Alertmanager must have taken it in.
+# Time from the first problem to the first read: it must have been pushed, and Alertmanager must have processed it.
 SETTLE_S = 2.0
 # How long Alertmanager may take to answer. A chosen value: it answers within milliseconds, and the next read comes in READ_S.
 TIMEOUT_S = 5.0
@@ -47,7 +47,7 @@ class _State(msgspec.Struct):
 
 
 class _Silence(msgspec.Struct, rename="camel"):
-    """What is read of a silence (API v2, gettableSilence)."""
+    """The fields used of a silence (API v2, gettableSilence)."""
 
     id: str
     status: _State
@@ -61,7 +61,7 @@ class _AlertStatus(msgspec.Struct, rename="camel"):
 
 
 class _Alert(msgspec.Struct):
-    """What is read of an alert (API v2, gettableAlert)."""
+    """The fields used of an alert (API v2, gettableAlert)."""
 
     labels: dict[str, str]
     status: _AlertStatus
@@ -72,7 +72,7 @@ class Unread:
     """An Alertmanager that does not answer, so that nobody knows whether somebody has acknowledged meanwhile."""
 
     url: str
-    """Without a password."""
+    """Address of the Alertmanager, without a password."""
     since_s: float
     """Wall time of the first attempt that failed."""
     error: str
@@ -80,20 +80,20 @@ class Unread:
 
 @dataclass(slots=True)
 class _Source:
-    """What one Alertmanager says."""
+    """The acknowledgements read from one Alertmanager."""
 
     by_problem: Mapping[Key, Acknowledgement] = field(default_factory=dict)
     unread: Unread | None = None
 
 
 class Acknowledgements:
-    """What all Alertmanagers say. Of several silences over one problem the one that ends last is shown."""
+    """The acknowledgements read from all Alertmanagers. If several silences cover one problem, the one that ends last is shown."""
 
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
 
     def source(self, url: str) -> _Source:
-        """What one of them says, for its reader to keep."""
+        """The state of one Alertmanager, which its reader updates."""
         return self._sources.setdefault(url, _Source())
 
     def of(self, key: Key, wall_s: float) -> Acknowledgement | None:
@@ -109,7 +109,7 @@ class Acknowledgements:
 class AcknowledgementReader:
     """Reads one Alertmanager every READ_S, and only while there are problems: otherwise there is nothing to acknowledge.
 
-    `is_of_window` decides by author and comment of a silence whether it was made of a maintenance window, which is shown as such.
+    `is_of_window` takes author and comment of a silence and tells whether it was made for a maintenance window: those are shown apart.
     """
 
     def __init__(

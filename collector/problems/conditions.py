@@ -1,7 +1,7 @@
 """Decides for which series the conditions of a problem hold, in the present readings of one device, agent or site. Pure.
 
-The same table is translated for Prometheus by `promql.py`; tests play each problem through both. One device is decided alone, so
-that a message costs only what concerns its device.
+The same table is translated for Prometheus by `promql.py`; tests run each problem through both. Each device is evaluated by
+itself, so that a message causes only the evaluation of its own device.
 """
 
 import math
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 class Subject:
     """What problems are evaluated for: one device, agent, site or collector, with its present series by metric.
 
-    `base` are labels that all of its problems get. `is_silent`: it does not answer, so what was wrong may still be wrong.
+    `base` are labels that all of its problems get. `is_silent`: it does not answer, so nobody knows whether its problems go on.
     """
 
     base: Mapping[str, str]
@@ -39,7 +39,7 @@ class Subject:
     agent: str = ""
     """The agent that polls it, if it is a device."""
     sources: dict[str, str] = field(default_factory=dict)
-    """Who states a limit, by its metric, where the device does not."""
+    """Source of a limit that the device does not state itself, in words, by the limit's metric."""
 
     def add(self, name: str, labels: Mapping[str, str], value: Value) -> None:
         """One more series."""
@@ -59,14 +59,13 @@ MAX_FALLS = 16
 
 
 class ConditionMemory:
-    """What conditions with `after` and `fell` need of earlier readings: when a value was last high enough, and its highest values."""
+    """What conditions with `after` and `fell` remember of earlier readings: when a value was last high enough, and its highest values."""
 
     def __init__(self) -> None:
         self.seen: dict[tuple[str, Labels], float] = {}
         """When a value last was as `after` asks, by problem and labels. Wall time, so that it can outlive a restart."""
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
-        """By problem and labels, each value than which none since was higher, with the wall time at which it was last seen. The highest,
-        and oldest, is the first."""
+        """By problem and labels: wall time and value of each reading that no later one exceeded. The first is the highest and oldest."""
 
     def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether one reached `after.at_least` within the last `after.within_s`."""
@@ -157,7 +156,7 @@ class Evaluator:
     def can_hold(self, condition: Condition, metrics: Container[str]) -> bool:
         """Whether a condition can hold for a subject with these metrics, whatever their values. It may say yes too often, never no."""
         if condition.after is not None or condition.fell is not None:
-            return True  # it must see every value, to remember it
+            return True  # such a condition must see every value, to remember it
         if not condition.record and condition.metric not in metrics:
             return False
         bound = condition.above if condition.above is not None else condition.below
@@ -172,9 +171,9 @@ class Evaluator:
         return all(self.can_hold(each, metrics) for each in condition.also)
 
     def decides(self, problem: Problem, subject: Subject, device: str | None = None) -> bool:
-        """Whether the subject has all that the problem asks of it: after a start, limits come long after the readings they limit.
+        """Whether the subject has every series that the problem needs. After a start, limits arrive long after the readings they limit.
 
-        Of a site's figures, those of the device count.
+        For a problem of a site's figures, the figures of `device` count.
         """
         present = {
             name
@@ -205,7 +204,7 @@ class Evaluator:
         return found
 
     def _stated(self, condition: Condition, labels: Mapping[str, str], subject: Subject) -> tuple[float | None, str]:
-        """The limit of a condition for a series, and who states it."""
+        """The limit of a condition for a series, and the source of that limit."""
         for bound in (condition.above, condition.below):
             if isinstance(bound, Limit):
                 metric = bound.metric or self._records[bound.record].metric

@@ -28,7 +28,7 @@ class FeedReserve:
         self._ups: dict[SubjectKey, _Ups] = {}
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
-        """Take the present readings of a device. One with neither load nor runtime is no UPS, or is silent."""
+        """Take the present readings of a device. A device with neither load nor runtime is no UPS, or is silent, and is left out."""
         if METRICS.isdisjoint(subject.series):  # nearly all devices, and this is asked of each
             self._ups.pop(key, None)
             return
@@ -59,7 +59,7 @@ def _sentence(feed: str, members: Iterable[_Ups]) -> str:
     loads = [each.load_ratio for each in members if each.load_ratio is not None]
     runtimes = [each.runtime_s for each in members if each.runtime_s is not None]
     parts = [f"{max(loads):.0%} loaded"] if loads else []
-    # Never rounded up, as on the page: nobody counts on a minute that is not there.
+    # Rounded down, as on the page: nobody may rely on a minute that the battery does not have.
     parts += [f"{min(runtimes) // 60:.0f} min of battery"] if runtimes else []
     return f" UPSs of feed {feed}: {', '.join(parts)}."
 

@@ -1,8 +1,8 @@
 """What was wrong in the last 24 hours: each problem that ended, with its times. Kept in a file that only grows at its end.
 
-The file of present problems is written anew at each change; a day of problems in it would be a megabyte every two seconds. This one gets
-a line for each problem that ends, and gives way to a new one when it has grown. Bounded in count and in bytes. Its first line says which
-format it has; a file of a newer version is left alone and gives way as one that has grown does.
+The file of present problems is rewritten at each change; with a day of ended problems in it, that would be a megabyte every two seconds.
+So this file gets one line for each problem that ends. At `MAX_FILE_BYTES` it is renamed, and a new one is begun. Its first line states
+the format; a file of a newer version is not changed but renamed in the same way.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ MAX_CAUSES = 2000
 MAX_CONSEQUENCES = 1000
 # Two files of so much: each ended problem has some 300 bytes.
 MAX_FILE_BYTES = 2_000_000
-# Format of the lines. A file without it is of the first.
+# Format of the lines. A file that does not state it has format 1.
 FORMAT = 1
 # Lines that wait for the disk. Beyond it they are only in memory.
 MAX_WAITING = 3000
@@ -81,7 +81,7 @@ class History:
         self.add(ended)
 
     def add(self, ended: Ended) -> None:
-        """Take what was over before anybody knew of it."""
+        """Take a problem that was over before the collector got its readings."""
         self._keep(ended)
         self._waiting.append(ended)
 
@@ -95,20 +95,20 @@ class History:
         return sorted(found, key=lambda each: (-each.ended_s, each.name, each.labels))
 
     def take_waiting(self) -> list[Ended]:
-        """What is to be written; `give_back` it if that fails."""
+        """Take the lines to be written. If writing fails, `give_back` them."""
         taken = list(self._waiting)
         self._waiting.clear()
         return taken
 
     def give_back(self, taken: Iterable[Ended]) -> None:
-        """Write it later."""
+        """Queue lines again whose writing failed."""
         self._waiting.extendleft(reversed([*taken]))
 
     def restore(self, found: Iterable[Ended], wall_s: float) -> None:
-        """Take what a file has of the last day."""
+        """Take the ended problems of the last day that were in the files."""
         known = set()
         for ended in found:
-            # Twice, if a file gave way to another between two copies of a backup.
+            # A line may come twice: a backup that copies the files one after the other may see it in both, if one was renamed meanwhile.
             key = (ended.name, *ended.labels, ended.ended_s)
             if wall_s - KEEP_S < ended.ended_s <= wall_s and key not in known:
                 known.add(key)
@@ -122,7 +122,7 @@ def care_of(tracked: TrackedProblem) -> tuple[str, str]:
 
 
 def history_files(problems: Path) -> tuple[Path, Path]:
-    """The file of ended problems, beside that of the present ones, and the one that gave way to it."""
+    """The file of ended problems, which is beside that of the present ones, and its renamed predecessor."""
     path = problems.with_suffix(".history.jsonl")
     return path, _before(path)
 
@@ -145,7 +145,7 @@ def is_known_format(path: Path) -> bool:
 def _read(path: Path) -> Iterator[Ended]:
     try:
         if path.stat().st_size > 2 * MAX_FILE_BYTES or not is_known_format(path):
-            return  # not written here
+            return  # of a newer version
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return
@@ -157,7 +157,7 @@ def _read(path: Path) -> Iterator[Ended]:
 
 
 def append_history(path: Path, ended: Iterable[Ended]) -> None:
-    """Add lines, and wait until they are on disk; a file that has grown gives way to a new one. Raises OSError."""
+    """Add lines, and wait until they are on disk. A file that has reached its bound is renamed first. Raises OSError."""
     lines = b"".join(msgspec.json.encode(each) + b"\n" for each in ended)
     if path.exists() and (path.stat().st_size + len(lines) > MAX_FILE_BYTES or not is_known_format(path)):
         path.replace(_before(path))

@@ -1,11 +1,11 @@
 """Judges readings that come late, by their own times: what was wrong while nobody listened, since when, and until when. Pure.
 
-Readings come late after the collector or the broker was away. They must page nobody, because what they show may be long over. But what
-still is wrong began with the first reading that showed it, and what began and ended meanwhile belongs into the history of the day. Only
-what a device says itself and shares of devices are judged; figures across devices and the state of agents are not derived anew.
+Readings come late after the collector or the broker was away. They must page nobody, because what they show may be long over. But a
+problem that goes on began with the first reading that showed it, and one that began and ended meanwhile belongs in the day's history.
+Only problems of single devices and of shares of devices are judged; figures across devices and states of agents are not derived again.
 
-The messages of one agent come in the order of their numbers, with other agents' between them. So nothing is decided before they have
-stopped coming for a while: then the present problems are known as well, and a consequence finds its cause.
+The messages of one agent come in the order of their numbers, with other agents' between them. So the verdict waits until no
+more have come for a while: then the present problems are known as well, and a consequence finds its cause.
 """
 
 import math
@@ -25,7 +25,7 @@ from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
 
 ASKED: Final = "late_asked"
-"""Name of what is kept of a layout (`Layout.made`)."""
+"""Key under which a layout caches its `_Asked` (`Layout.made`)."""
 # Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
 MAX_SPANS = 10_000
 # Readings in memory, of all devices together; each costs some 200 bytes. The rest is not judged.
@@ -56,7 +56,7 @@ class _Span:
     poll_s: float
     holds: bool = True
     over_s: float = 0.0
-    """When a reading first did not show it any more, since it last held."""
+    """Time of the first reading since it last held that did not show it any more."""
     held_s: float = 0.0
     has_lasted: bool = False
     """Whether it held for as long as it must."""
@@ -82,7 +82,7 @@ class _Span:
             self.holds, self.over_s = False, at_s
 
     def is_over(self, at_s: float) -> bool:
-        """Whether it has not held for so long that it does not go on."""
+        """Whether it has not held for long enough to count as ended."""
         dip_s = max(self.problem.keep_s, self.problem.within_s - self.problem.hold_s)
         return not self.holds and at_s - self.last_s > dip_s
 
@@ -96,8 +96,8 @@ class _Device:
     keys: set[Key] = field(default_factory=set)
 
 
-Now = Callable[[Key], TrackedProblem | None]
-"""What is followed at present."""
+FindPresent = Callable[[Key], TrackedProblem | None]
+"""Finds the present problem with a key, if there is one."""
 
 
 class LateJudge:
@@ -188,7 +188,7 @@ class LateJudge:
             span.hold(value, at_s, poll_s)
         for key in known - found.keys():
             span = self._spans[key]
-            # As while it happens: a device that does not answer may go on with what it had, and one message has one class of readings.
+            # As for live readings: problems of a silent device go on, and one message has the readings of only one poll class.
             is_silent = subject is not None and subject.is_silent and at_s < span.last_s + span.problem.silent_s
             if not is_silent and (
                 subject is None or subject.is_silent or self._evaluator.decides(span.problem, subject)
@@ -206,23 +206,23 @@ class LateJudge:
             known = {key for key in self._spans if key[0] == name}
             self._note({(name, group): each.value for group, each in groups.items()}, known, at_s, poll_s, None)
 
-    def going_on(self, now: Now, until_s: float = 0.0) -> list[tuple[Key, float]]:
+    def going_on(self, find_present: FindPresent, until_s: float = 0.0) -> list[tuple[Key, float]]:
         """The present problems that late readings lead up to, each with the time since when it has held.
 
-        `until_s` is when the last late message was received, once no more will come: what nobody has read is taken to have gone on.
+        `until_s` is when the last late message was received, given once no more will come: a problem that no reading has ended goes on.
         """
         return [
             (key, span.since_s)
             for key, span in self._spans.items()
-            if (tracked := now(key)) is not None and _is_same(span, tracked, until_s)
+            if (tracked := find_present(key)) is not None and _is_same(span, tracked, until_s)
         ]
 
-    def is_open(self, now: Now) -> bool:
-        """Whether a problem held in the last late reading, and nothing was heard of it since: its next reading is still to come."""
-        return any(span.holds and now(key) is None for key, span in self._spans.items())
+    def is_open(self, find_present: FindPresent) -> bool:
+        """Whether a problem held in its last late reading and has had no live reading since, which is therefore still awaited."""
+        return any(span.holds and find_present(key) is None for key, span in self._spans.items())
 
     def settle(self, goes_on: Collection[Key], active: Iterable[TrackedProblem]) -> list[Ended]:
-        """What began and is over, in the order of its end; all is forgotten then. `active` are the present problems."""
+        """The problems that began and ended in the backlog, in the order of their ends. Forgets all of them. `active`: present ones."""
         over = [*self._closed, *(span for key, span in self._spans.items() if span.has_lasted and key not in goes_on)]
         others = [*over, *(self._spans[key] for key in goes_on)]
         present = list(active)
@@ -286,12 +286,12 @@ def _ended(span: _Span, others: Sequence[_Span], active: Iterable[TrackedProblem
         if each.since_s <= ended_s and span.since_s <= (each.over_s or each.last_s) + each.problem.linger_s
     )
     return Ended(
-        span.problem.name,
-        [*span.labels],
-        span.since_s,
-        ended_s,
-        span.value,
-        span.peak,
+        name=span.problem.name,
+        labels=[*span.labels],
+        since_s=span.since_s,
+        ended_s=ended_s,
+        value=span.value,
+        peak=span.peak,
         is_cause=not is_explained,
         is_late=True,
     )

@@ -41,7 +41,7 @@ LOOK_S: Final = 1.0
 
 
 class LateQueue:
-    """Late readings that wait to be judged. What becomes of them is in the tracker and the history; nobody is notified."""
+    """Late readings that wait to be judged. Results go to the tracker and the history; nobody is notified of them."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class LateQueue:
         tracker: Tracker,
         history: History,
         failures: Failures,
+        *,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -61,7 +62,7 @@ class LateQueue:
         self._taken: dict[tuple[str, str, str], int] = {}
         self._last = self._received_s = 0.0
         self.left_out = 0
-        """Messages that were not judged, because there were too many."""
+        """Messages that were not judged because too many were waiting."""
 
     def offer(self, site: str, batch: Batch, readings: Readings) -> None:
         """Take a message that came late."""
@@ -76,7 +77,7 @@ class LateQueue:
         if key in self._taken or len(self._taken) < MAX_THINNED:
             self._taken[key] = batch.time
         self._readings += size
-        # Its readings are there once more, by place, in a tenth of the memory.
+        # `readings` has the same values by place, in a tenth of the memory.
         bare = msgspec.structs.replace(batch, values={}, states={}, bad={})
         self._waiting.append(LateReadings(site, bare, readings))
 
@@ -104,7 +105,7 @@ class LateQueue:
         self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
     def look(self) -> None:
-        """Note since when present problems have held, and once the backlog has ended what is over."""
+        """Note since when present problems have held, and, once the backlog has ended, which problems are over."""
         if self._judge.is_empty:
             return
         for key, since_s in self._judge.going_on(self._tracker.get):

@@ -1,7 +1,7 @@
 """Maintenance windows: which problems nobody is notified of for a time, because somebody is working there. Read from an operator's file.
 
-A problem in a window is evaluated, shown and stored as ever; only webhooks and receivers of Alertmanager do not hear of it. One that
-outlasts its window is notified then, as if it had begun then.
+A problem in a window is evaluated, shown and stored like any other; only webhooks and receivers of Alertmanager are not notified of it.
+If it lasts longer than its window, they are notified when the window ends, as if it had begun then.
 """
 
 import asyncio
@@ -158,7 +158,7 @@ def load_windows(path: Path) -> list[Window]:
 
 
 class Maintenance:
-    """The windows of now. A file that is wrong changes nothing, is logged and counts as a failing part, which has an alert."""
+    """The windows as last read. An error in the file leaves them unchanged; it is logged and counted as a failing part, with an alert."""
 
     def __init__(self, path: Path | None, failures: Failures) -> None:
         self.windows: Sequence[Window] = ()
@@ -203,7 +203,7 @@ class Maintenance:
                 error if isinstance(error, ConfigError) else ConfigError(f"{path}: cannot be read: {error.strerror}")
             )
             if str(fault) != str(self._fault):
-                log.error("maintenance windows not read, those before stay in force: %s", fault)  # noqa: TRY400 - one line
+                log.error("maintenance windows not read, the former ones stay in force: %s", fault)  # noqa: TRY400 - one line
             self._fault = fault
         if self._fault is not None:
             self._failures.count(MAINTENANCE_PART, self._fault)

@@ -48,15 +48,17 @@ from rackflow.site import Site
 
 log = logging.getLogger(__name__)
 PART = "problems"
+"""Name of the bulkhead of the evaluation."""
 FILE_PART = "problems_file"
-"""Names of the bulkheads of the evaluation, and of the file that outlives a restart."""
+"""Name of the bulkhead of the file that outlives a restart."""
 # How often devices with new readings of the safety class, and those whose poll failed, are evaluated. A safety problem has 2 s from the
 # device to Alertmanager, of which its poll interval takes 1 s.
 TICK_S = 0.2
-# How often everything else is: other devices are polled every 5 s at most, figures and agents change every few seconds, and readings
-# expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as a message.
+# How often everything else is evaluated: other devices are polled every 5 s at most, figures and agents change every few seconds, and
+# readings expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as
+# a message.
 SLOW_S = 1.0
-# How often all devices are looked at, of which those are evaluated that had no message for as long: their readings expire.
+# How often devices without a message for as long are evaluated, because their readings may have expired.
 SWEEP_S = 5.0
 # If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
 # busy machine delays a turn by tenths of a second.
@@ -112,13 +114,13 @@ class Monitor:
         self.safety_metrics = table.safety_metrics()
         """What `/metrics?class=safety` shows."""
         self.history = History()
-        self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock, wall)
+        self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock=clock, wall=wall)
         """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._known: set[SubjectKey] = set()
         """Agents, sites and the like that were evaluated since the last sweep."""
         self._was_there: set[SubjectKey] = set()
-        """Those that were evaluated at any time since the start, until they are gone."""
+        """Those evaluated at least once since the start; removed when they are gone."""
         self._of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
         """The figures of the last cycle by site, and the subject that was made of them."""
         self._evaluated_at: dict[tuple[str, str], float] = {}
@@ -209,7 +211,7 @@ class Monitor:
             await self._keep_history()
 
     def remembered(self) -> Mapping[Key, float]:
-        """When each series last was what a problem needs it to have been, wall time."""
+        """By problem and labels, the wall time at which a series last was as the problem's `after` asks."""
         return self._evaluator.memory.seen
 
     def _outline(self) -> object:
@@ -292,7 +294,7 @@ class Monitor:
         for site, figures in present.items():
             known = self._of_figures.get(site)
             if known is None or known[0] is not figures:
-                # Of one cycle: they are looked at every second, and change every five.
+                # Kept while the cycle is the same: figures are looked at every second, and change every five.
                 known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
                 self._of_figures[site] = known
             subject = known[1]
@@ -353,16 +355,16 @@ class Monitor:
         return device is not None and not self._latest.is_up(device, now)
 
     def _end_gone(self, names: AbstractSet[tuple[str, str]], now: float) -> None:
-        """End the problems of what was forgotten, and of figures that are no longer derived."""
+        """End the problems of devices and agents that were forgotten, and of figures that are no longer derived."""
         present_devices: set[SubjectKey] = {("device", site, name) for site, name in names}
         self._is_complete = True
         for key in self.tracker.subjects():
             if (key[0] == "device" and key not in present_devices) or (
                 key[0] in ("figures", "agent") and key not in self._known
             ):
-                # After a start, what is not there yet is not gone.
+                # After a start, a subject that has not been heard of yet is not gone.
                 was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._was_there
-                self.tracker.update(key, {}, now, decides=partial(_always, was_there))
+                self.tracker.update(key, {}, now, decides=partial(_always, answer=was_there))
         self._shares.keep(present_devices)
         self._feed_reserve.keep(present_devices)
         self._settled.keep(names)
@@ -383,13 +385,15 @@ class Monitor:
                 remembered = await in_own_thread(partial(read_remembered, remembered_file(path)), "problems-load")
                 ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
         except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
-            log.warning("problems of before the start are not known file=%s error=%s", path, error)
+            log.warning(
+                "problems from before the start cannot be read, beginning without them file=%s error=%s", path, error
+            )
             return
         self.history.restore(ended, self._wall())
         for each in state.problems:
             problem = self._table.problems.get(each.name)
             if problem is None:
-                continue  # of another version
+                continue  # the table of this version does not have it
             labels = tuple((name, text) for name, text in each.labels)
             tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, self._clock())
@@ -413,5 +417,5 @@ class Monitor:
         return msgspec.json.encode(Present(1, problems, notified))
 
 
-def _always(what: bool, _: Key) -> bool:  # noqa: FBT001 - bound by `partial`
-    return what
+def _always(_: Key, *, answer: bool) -> bool:
+    return answer

@@ -22,15 +22,15 @@ LOOKS = 36
 SAFETY_GROUP = "dcim-safety"
 # Of the 2 s in which the safety class is to be reported, a scrape and an evaluation take one each at most.
 SAFETY_INTERVAL_S = 1
-# A week of readings of every second would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. A
-# week of these has 2,016.
+# A week of one-second readings would be 600,000 samples a series in each evaluation, and Prometheus refuses more than 50 million. At
+# this interval a week has 2,016.
 HISTORY_INTERVAL_S = 300
 # Columns of the generated files. A chosen value.
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
-# Of a device of which nobody knows how it is. Not observed as well: all that a collector knew that is away, or has just started; what
-# was forgotten is among them for five minutes. The last one is a site of which no collector reports any more: it has no device, and matches
-# what has none, as the figures of a loop, a feed or a panel.
+# Devices whose state nobody knows. The last three parts are for a collector that is away or has just started: all devices that it knew
+# count (forgotten ones for five minutes more). The last part is for a site that no collector reports any more. It has no label `device`, so
+# it matches series without one, such as the figures of a loop, a feed or a panel.
 _SILENT_RULE = """\
 (max by (site, device) (dcim_device_up) == 0)
 or
@@ -59,7 +59,7 @@ or
 )"""
 # A device that is back shows its readings with the next scrape, which may come later than that of the safety class.
 _SILENT = f"last_over_time({SILENT}[15s])"
-# Steps in which the last value before a silence is looked for: it is but shown, and an hour of readings of every second would be dear.
+# Step in which the last value before a silence is looked for. It is only shown, and reading an hour of one-second samples would be slow.
 LAST_STEP_S = 60
 _OF_ALERT = "alertname, alertstate, severity, subsystem"
 
@@ -99,7 +99,7 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
 
 
 def _histories(table: Table) -> Iterator[str]:
-    """What was at least so much, for conditions that look back for days."""
+    """Records whether a value was at least `after.at_least`, for conditions that look back for days."""
     found: dict[str, str] = {}
     for problem in table.problems.values():
         for each in problem.conditions():
@@ -119,9 +119,9 @@ def _history_name(each: Condition, after: History) -> str:
 
 
 def scrape_drop(table: Table) -> str:
-    """What the scrape of all metrics leaves to that of the safety class, for prometheus.yml.
+    """The relabelling by which the scrape of all metrics drops those of the safety class, for prometheus.yml.
 
-    Were a series in both, the end of a problem would wait for the slower one.
+    If both scrapes had a series, the end of a problem would show only with the slower one.
     """
     words = " ".join(f"{name}|" for name in sorted(table.safety_metrics())).removesuffix("|")
     # A backslash before the end of a line joins it with the next one in YAML's double quotes.
@@ -137,7 +137,7 @@ def scrape_drop(table: Table) -> str:
 
 
 def operator_drop(table: Table) -> str:
-    """The same for the ServiceMonitor of the Prometheus operator."""
+    """The same as `scrape_drop`, for the ServiceMonitor of the Prometheus operator."""
     return f"""\
       # Written by scripts/generate: the endpoint above has these, every second.
       metricRelabelings:
@@ -163,7 +163,7 @@ def _firing(problem: Problem) -> str:
 
 
 def _kept(problem: Problem, records: Mapping[str, Record]) -> str:
-    """The last value of what was active before its device fell silent."""
+    """The last value of a problem that was active when its device fell silent."""
     window = f"{duration(problem.silent_s)}:{duration(LAST_STEP_S)}"
     last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window), records) for each in problem.when)))
     return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
@@ -185,7 +185,7 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
     # A hold within a window is part of the expression, because `for` would start anew with each dip.
     if problem.hold_s and not problem.within_s:
         yield f"        for: {duration(problem.hold_s)}\n"
-    # Beyond its end a cause goes on to inhibit its consequences, which end later.
+    # A cause keeps firing beyond its end, to inhibit its consequences, which end later.
     if lasts_s := problem.keep_s + problem.linger_s:
         yield f"        keep_firing_for: {duration(lasts_s)}\n"
     yield f"        labels: {{severity: {problem.severity}, subsystem: {problem.subsystem}}}\n"
@@ -225,7 +225,7 @@ def _condition(each: Condition, records: Mapping[str, Record]) -> str:
         text = f"{text}\n< {each.fell.below_share:.12g} * {each.worst or 'min'} without ({aside}) ({highest})"
     if each.after is not None:
         selector = _selector(each.metric, each.where, each.after.states)
-        # What was recorded, or was seen before the first recording.
+        # The recorded series, or the value itself until the first recording.
         lately = f"max without (instance, job) (max_over_time({selector}[{duration(1.2 * HISTORY_INTERVAL_S)}]))"
         before = (
             f"max_over_time({_history_name(each, each.after)}[{duration(each.after.within_s)}])\n    or\n    {lately}"
@@ -333,7 +333,7 @@ def _share(problem: Problem, table: Table) -> str:
     text = f"  count by ({by}) (\n{_indent(ill, 4)}\n  )\n/\n  ({whole} >= {share.least})\n> {share.above:.12g}"
     if not problem.silent_s:
         return text
-    # What was active goes on while it may: as if everything silent were as bad as it can be.
+    # An active problem goes on as long as it may hold: silent devices count as if they all fulfilled the condition.
     known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
     bad = f"{_in_brackets(ill)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
     worst = (
@@ -410,7 +410,7 @@ def inhibit_rules(table: Table) -> str:
             by_cause.setdefault((cause, labels, where), []).append(problem.name)
     lines = ["inhibit_rules:\n"]
     for (cause, labels, where), names in by_cause.items():
-        # Alertmanager takes two missing labels for equal ones: an alert without a feed would be a consequence of any lost feed.
+        # To Alertmanager two missing labels are equal, so an alert without a feed would be a consequence of any lost feed.
         present = "".join(f", '{label}!=\"\"'" for label in labels if label != "site")
         names_text = "|".join(names)
         sign = "=~" if len(names) > 1 else "="

@@ -1,8 +1,8 @@
-"""Tells Alertmanagers and webhooks of problems over HTTP, again and again until they have it.
+"""Notifies Alertmanagers and webhooks of problems over HTTP, and retries until they have accepted each one.
 
 Each target has a task and a queue of its own, so that one that is away, or hangs, delays no other. The queue holds the present state of
-each problem and not its history: after an outage a target gets what is true then, in one request. A request that a target refuses for what
-is in it is halved, so that one problem that it cannot take keeps it from no other.
+each problem and not its history: after an outage a target gets what is true then, in one request. A request that a target refuses because
+of its content is halved, so that one problem that it cannot accept does not hold up the others.
 """
 
 import asyncio
@@ -33,8 +33,8 @@ PUSH_PART = "problems_push"
 # a collector that dies leaves its alerts to Prometheus.
 REPEAT_S = 60.0
 LIFE_S = 240.0
-# How long Prometheus may see the end of a problem later than we do. Until then it says that the problem goes on, which would begin it
-# anew, and page for it, if we had ended it. Its evaluation of 5 s and scrape of 5 s, and a margin.
+# By how much Prometheus may see the end of a problem later than the collector: 5 s of scraping, 5 s of evaluation, and a margin. Until
+# then it reports the problem as active. If the collector ended it earlier, that report would begin it anew and page somebody.
 PULL_LAG_S = 15.0
 # How long a problem must be over before a webhook is notified. If it begins again within that time, nothing is said.
 SETTLE_S = 30.0
@@ -46,10 +46,10 @@ PAUSES_S = (0.2, 1.0, 5.0, 30.0)
 # A target that answers with Retry-After (429, 503) is left alone for as long as it asks for, up to this: chat services ask for a minute at
 # most, and a critical problem should not wait for a clock that is wrong by hours.
 MAX_RETRY_AFTER_S = 120.0
-# Answers that speak of what is in the request, not of the target: Bad Request, Content Too Large, Unprocessable Content.
+# Answers that concern the content of the request, not the target: Bad Request, Content Too Large, Unprocessable Content.
 REFUSALS = (400, 413, 422)
 OK = 200
-# What belongs together mostly comes within one evaluation; a request for each would be a storm of requests.
+# Problems with one cause mostly begin within one evaluation; waiting this long sends them in one request instead of many.
 GATHER_S = 0.05
 # Problems in one request. A chosen value: some 400 kB of alerts, within the limits of usual servers.
 MAX_SENT = 500
@@ -59,7 +59,7 @@ _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
 
 class Target(Protocol):
-    """One that is notified of problems. `body` makes a request of some problems; None if none of them concerns it."""
+    """Somebody who is notified of problems. `body` makes a request of some problems; None if none of them concerns this target."""
 
     @property
     def url(self) -> str:
@@ -68,7 +68,7 @@ class Target(Protocol):
 
     @property
     def repeats(self) -> bool:
-        """Whether what is active must be repeated."""
+        """Whether active problems must be sent again every `REPEAT_S`."""
         ...
 
     def end_after_s(self, problem: Problem, /) -> float:
@@ -76,7 +76,7 @@ class Target(Protocol):
         ...
 
     def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
-        """Whether the target need no longer be notified of what has ended while it was away."""
+        """Whether the target need not be notified any more of a problem that ended while it was away."""
         ...
 
     def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
@@ -86,17 +86,17 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Alertmanager:
-    """API v2. It gets consequences as well: its inhibition rules fold them, and those of Prometheus with them."""
+    """Alertmanager, API v2. It gets consequences as well: its inhibition rules suppress them together with those from Prometheus."""
 
     url: str
     repeats: bool = True
 
     def end_after_s(self, problem: Problem, /) -> float:
-        """Until its consequences have ended, which it inhibits, and Prometheus has ended it."""
+        """Late enough that its consequences, which it inhibits, have ended, and that Prometheus has ended it, too."""
         return problem.linger_s + PULL_LAG_S
 
     def is_stale(self, each: TrackedProblem, wall_s: float, /) -> bool:
-        """What nobody repeats has ended there by itself."""
+        """Alertmanager ends by itself what nobody repeats."""
         return not each.is_active and wall_s > each.ended_s + LIFE_S
 
     def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
@@ -118,7 +118,7 @@ class Alertmanager:
 
 
 class Webhook:
-    """Any program that takes JSON. It gets each problem when it begins and when it ends, and no consequences of another one."""
+    """Any program that takes JSON. It gets each problem once when it begins and once when it ends, but no consequences."""
 
     repeats = False
 
@@ -128,11 +128,11 @@ class Webhook:
         self._notified = notified
 
     def end_after_s(self, _: Problem, /) -> float:
-        """A value that goes to and fro at its limit is one message. `Tracker` knows what an ended problem still explains."""
+        """`SETTLE_S`, so that a value oscillating around its limit causes one message."""
         return SETTLE_S
 
     def is_stale(self, each: TrackedProblem, _: float, /) -> bool:
-        """It is not notified of the end of what it was not notified of."""
+        """The end of a problem concerns it only if it was notified of its beginning."""
         return not each.is_active and each.key not in self._notified
 
     def body(self, reports: Sequence[tuple[TrackedProblem, ProblemReport]], wall_s: float) -> bytes | None:
@@ -141,7 +141,7 @@ class Webhook:
         return msgspec.json.encode({"schema": 1, "time": round(wall_s * 1000), "problems": chosen}) if chosen else None
 
     def note(self, sent: Sequence[tuple[TrackedProblem, ProblemReport]]) -> None:
-        """What was delivered, as it was sent: meanwhile it may have ended or begun anew."""
+        """Note what was delivered, in the state in which it was sent: meanwhile a problem may have ended or begun anew."""
         for each, report in sent:
             if self._concerns(each.key, report):
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
@@ -167,7 +167,7 @@ class Pusher:
         self._wake = asyncio.Event()
         self._is_failing = False
         self._retry_after_s = 0.0
-        """What the target asked for with its last refusal."""
+        """Seconds that the target asked to wait for with its last refusal (Retry-After)."""
         self._most = MAX_SENT
         """Problems in one request: fewer while one is looked for that the target refuses, until all have been sent."""
 
@@ -220,13 +220,13 @@ class Pusher:
             return
 
     def _make_room(self) -> None:
-        """Forget what the target need not hear any more: an hour without it may bring thousands of ends."""
+        """Drop ends that the target need not be notified of any more: while it is away for an hour, thousands may queue up."""
         wall_s = time.time()
         for key in [key for key, each in self._waiting.items() if self._target.is_stale(each, wall_s)]:
             del self._waiting[key]
 
     def _most_urgent(self, refused: Container[Key]) -> list[TrackedProblem]:
-        """What the next request has: after an outage, what is critical must not wait behind thousands of warnings."""
+        """The problems of the next request: after an outage, critical ones must not wait behind thousands of warnings."""
         open_ones = (each for key, each in self._waiting.items() if key not in refused)
         return heapq.nsmallest(self._most, open_ones, key=lambda each: _RANK[each.problem.severity])
 
@@ -248,15 +248,17 @@ class Pusher:
                 self._target.note(reports)
             has_accepted = has_accepted or body is not None
             for each, report in reports:
-                # What has changed while it was sent is sent again.
+                # A problem that changed while it was being sent is sent again.
                 is_same = each.is_active == (report.status != "ended")
                 if is_same and self._waiting.get(each.key) is each:
                     del self._waiting[each.key]
         self._most = MAX_SENT
-        # A target that takes nothing at all says nothing about a problem: its address may be wrong.
+        # A target that accepts nothing at all may have a wrong address: its refusals say nothing about single problems.
         for key, status in refused.items() if has_accepted else ():
             where = redact_urls(self._target.url)
-            log.warning("problem given up, target refuses it target=%s problem=%s status=%d", where, key, status)
+            log.warning(
+                "problem is not sent any more, the target refuses it target=%s problem=%s status=%d", where, key, status
+            )
             self._waiting.pop(key, None)
         return has_accepted or not refused
 
@@ -286,7 +288,7 @@ class Pusher:
 
 
 def targets(config: ProblemsConfig, notified: Callable[[str], set[Key]]) -> list[Target]:
-    """Everybody who is notified, as the configuration says. `notified` gives the problems that a webhook was notified of before."""
+    """The targets in the configuration. `notified` gives the problems that a webhook was notified of before."""
     found: list[Target] = [Alertmanager(f"{url.rstrip('/')}/api/v2/alerts") for url in config.alertmanagers]
     return [*found, *(Webhook(each, notified(each.url)) for each in config.webhooks)]
 

@@ -28,7 +28,7 @@ class InWindow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who knows of a problem: the author of a silence at an Alertmanager, its comment, and its end in ms UTC."""
+    """Who has acknowledged a problem: the author of a silence at an Alertmanager, its comment, and its end in ms UTC."""
 
     by: str
     until: int
@@ -65,7 +65,7 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     limit: float | None = None
     """The limit that `value` is beyond, if it was compared with one."""
     limit_source: str = ""
-    """Who states it: `device`, `site file`, `limits file`, `configuration` or `constant`."""
+    """Source of the limit: `device`, `site file`, `limits file`, `configuration` or `constant`."""
 
 
 class ProblemList(msgspec.Struct, frozen=True):
@@ -129,13 +129,13 @@ def describe(tracked: TrackedProblem, consequences: int, runbook_base: str) -> P
 
 
 def _with_remains(text: str, remains: str) -> str:
-    """Put what is left before the last sentence, which says what to do; the page shows it apart."""
+    """Insert `remains` (load and runtime of the UPSs) before the last sentence, which says what to do; the page shows that apart."""
     facts, end, step = text.rpartition(". ")
     return f"{facts}.{remains} {step}" if remains and end else text + remains
 
 
 def _limit(tracked: TrackedProblem) -> str:
-    """The limit and who states it, for words that tell the value."""
+    """The limit and its source, for descriptions that contain the value."""
     text = tracked.problem.words.value_text(tracked.limit) if tracked.limit is not None else ""
     return f" Limit: {text} ({tracked.limit_source})." if text else ""
 

@@ -63,7 +63,7 @@ class Remembered(msgspec.Struct):
 
 
 class StateFile:
-    """Writes a file when it is due: at once when its outline is another one, otherwise after `refresh_s`. `now` is monotonic."""
+    """Writes a file when it is due: at once when its outline has changed, otherwise after `refresh_s`. `now` is monotonic seconds."""
 
     def __init__(self, path: Path, refresh_s: float) -> None:
         self._path = path
@@ -72,7 +72,7 @@ class StateFile:
         self._written_s = self._next_s = -math.inf
 
     def is_due(self, outline: object, now: float) -> bool:
-        """Whether to write it. `outline` is what a restart must not forget."""
+        """Whether to write the file now. `outline` is the part of its content that a restart must not lose."""
         return now >= self._next_s and (outline != self._outline or now >= self._written_s + self._refresh_s)
 
     async def write(self, data: bytes, outline: object, now: float) -> None:

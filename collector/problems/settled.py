@@ -1,8 +1,8 @@
 """Tells which devices need no evaluation although they have new readings, because no condition can come out otherwise. Pure.
 
 Nearly every poll of a healthy device differs from the one before by some watts, far from each limit. After an evaluation that found
-nothing, each number gets a range around it that no comparison with it divides, and each number that others are compared with, and each
-state, must stay what it is. While all are so, an evaluation would find nothing again: looking at ranges takes a tenth of its time.
+nothing, each number gets a range within which every comparison has the same result. Limits that others are compared with, and states, must
+not change at all. As long as this holds, an evaluation would find nothing again; checking ranges takes a tenth of its time.
 """
 
 import math
@@ -21,11 +21,11 @@ from collector.problems.table import Condition, Limit, Record
 # How near to a limit a range may come, relative and absolute. A range is found by dividing the limit where conditions multiply the
 # reading, so its ends may be wrong by some units in the last place, 1e-16.
 _MARGIN = 1e-9
-# A device that leaves its ranges at once (a counter that is compared with another) would be looked at in vain each time, so that it is
-# left alone for a while: for 2, 4, 8, … evaluations.
+# Checking a device that leaves its ranges at once (as with two counters that are compared) would be wasted effort each time. So such a
+# device is evaluated without a check for 2, 4, 8, … times.
 _MAX_PAUSE = 64
-# How long a device may be settled whose readings are remembered with the time at which they were last there: what is remembered is a
-# minute older than it could be, of a day at least (`within_s`).
+# How long a device may go without evaluation if a condition remembers when a reading was last there: the remembered time is then up to a
+# minute too old, which does not matter because such conditions look back for a day at least (`within_s`).
 _REMEMBERED_S = 60.0
 DeviceKey = tuple[str, str]
 """Site and device."""
@@ -95,9 +95,9 @@ class _Family:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A device that has no problem, and what must stay so that it has none.
+    """A device without problems, and the conditions under which its next readings cannot cause one.
 
-    `ranges` are the least and highest values of series together, `exact` what others must be.
+    `ranges` lists series with the least and highest values that they may take, `exact` series with values that must not change.
     """
 
     device: DeviceState
@@ -114,7 +114,7 @@ class Settled:
     """Whether its load or battery runtime is shown with the problems of its feed."""
 
     def holds(self) -> bool:
-        """Whether all readings are such that no condition comes out otherwise."""
+        """Whether no condition can have another result with the present readings."""
         for rows, low, high in self.ranges:
             # All are numbers: a metric with states is among `exact`.
             values: list[float] = [held.value for _, held in rows]  # type: ignore[misc]
@@ -131,10 +131,10 @@ class SettledDevices:
         self._families: dict[tuple[str, ...], _Family] = {}
         self._settled: dict[DeviceKey, Settled] = {}
         self._pauses: dict[DeviceKey, tuple[int, int]] = {}
-        """How many evaluations a device is left alone for, and how many of them are left."""
+        """For how many evaluations a device is not checked, and how many of them remain."""
 
     def find(self, device: DeviceState, limits: Sequence[SiteLimit], asked: object, now: float) -> Settled | None:
-        """The device, if it is the same as when it was noted, and its readings are such that its evaluation would find nothing."""
+        """The noted state of the device, if it still applies and an evaluation of its present readings would find nothing."""
         key = device.site, device.device
         found = self._settled.get(key)
         if found is None:
@@ -161,7 +161,7 @@ class SettledDevices:
     def note(
         self, device: DeviceState, limits: Sequence[SiteLimit], asked: Asked, subject: Subject, now: float
     ) -> None:
-        """Note a device whose evaluation found nothing, of which nothing has expired, and which has no problem of before."""
+        """Note a device whose evaluation found nothing. It has no expired reading, and no earlier problem that is still tracked."""
         key = device.site, device.device
         pause, left = self._pauses.get(key, (0, 0))
         if left:
@@ -179,16 +179,16 @@ class SettledDevices:
                 ranges += self._ranges(rows, uses, subject)
         is_ups = not RESERVE_METRICS.isdisjoint(subject.series)
         self._settled[key] = Settled(
-            device,
-            device.labels,
-            device.agent,
-            device.device_class,
-            limits,
-            asked,
-            tuple(ranges),
-            tuple(exact),
-            now + _REMEMBERED_S if family.remembers else math.inf,
-            is_ups,
+            device=device,
+            labels=device.labels,
+            agent=device.agent,
+            device_class=device.device_class,
+            limits=limits,
+            asked=asked,
+            ranges=tuple(ranges),
+            exact=tuple(exact),
+            until=now + _REMEMBERED_S if family.remembers else math.inf,
+            is_ups=is_ups,
         )
 
     def keep(self, present: Collection[DeviceKey]) -> None:
@@ -220,7 +220,7 @@ class SettledDevices:
             yield rows if len(found) == len(rows) else found, low, high
 
     def _cut(self, use: _Use, labels: Mapping[str, str], subject: Subject) -> float | None:
-        """The reading at which a comparison comes out otherwise; None if none does."""
+        """The value at which the result of a comparison changes; None if it never does."""
         limit = self._evaluator.limit(use.bound, labels, subject) if isinstance(use.bound, Limit) else use.bound
         for name in use.per:
             divisor = self._evaluator.limit(Limit(metric=name), labels, subject)

@@ -80,7 +80,7 @@ class _Group:
 
 
 class Shares:
-    """What each device contributes to the problems that are decided over many.
+    """The contribution of each device to the problems that are decided over many devices.
 
     Groups are counted when a device's contribution changes: looking at each of 5,000 devices for each problem, once a second, took 4 ms.
     """

@@ -1,4 +1,4 @@
-"""Keeps a silence at an Alertmanager for each maintenance window, so that what Prometheus tells is silenced as well, and shown as such."""
+"""Keeps a silence at an Alertmanager for each maintenance window, so that alerts from Prometheus are silenced as well."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
 
 log = logging.getLogger(__name__)
-# An Alertmanager that lost its silences has them again within this time.
+# How often silences are checked: an Alertmanager that lost them has them again within this time.
 AGAIN_S = 60.0
 # Pause after a failure, and how long Alertmanager may take to answer. Chosen: a window should work within seconds.
 RETRY_S = 5.0
@@ -29,7 +29,7 @@ Silence = Mapping[str, Any]
 
 
 class Silencer:
-    """Works for one Alertmanager. Silences carry the collector's name, and those of others are left alone."""
+    """Keeps the silences of one Alertmanager. It changes only those whose author is this collector."""
 
     def __init__(self, url: str, client_id: str, maintenance: Maintenance, failures: Failures) -> None:
         self._url = f"{url.rstrip('/')}/api/v2"
@@ -41,7 +41,7 @@ class Silencer:
         maintenance.on_change(self._wake.set)
 
     async def run(self) -> None:
-        """Keep them until cancelled."""
+        """Keep the silences in step with the windows until cancelled."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector(1)) as session:
             while True:
@@ -99,7 +99,7 @@ class Silencer:
 
 
 def author_of(client_id: str) -> str:
-    """Whose name the silences of a collector carry."""
+    """The author that a collector gives its silences."""
     return f"{_AUTHOR}{client_id}"
 
 
@@ -115,7 +115,7 @@ def _id_of(silence: Silence) -> str:
 
 
 def _is_same(silence: Silence, window: Window, now: datetime) -> bool:
-    """Whether a silence says what the window says. The beginning of one that has begun is Alertmanager's own."""
+    """Whether a silence agrees with the window. The start of one that is in force is not compared: Alertmanager sets it itself."""
     begins = datetime.fromisoformat(silence["startsAt"])
     has_begun = window.begins is None or window.begins <= now
     return (

@@ -1,7 +1,7 @@
 """The limits file: what a site sets for itself instead of the table's constants.
 
-A limit that a device states is the device's, and is changed there; one that the site file states is changed in the site file. What is left
-are constants, with a reason beside each in problems.yaml: this file replaces them, for the collector and for the rules of Prometheus.
+Limits that a device states are changed at the device, and those of the site file in the site file. All others are constants, each with its
+reason in problems.yaml. The limits file replaces these constants, for the collector and for the rules of Prometheus.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from rackflow.process.config import StrictModel, check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
 # A ratio's limit beyond this many times the table's (or 1, if that is less) is taken for a percentage: 85 for 0.85 would never alert.
-# Chosen: nobody waits for five times a rating, and no percentage of use is below 5.
+# Chosen: no useful limit is five times a rating, and no useful percentage is below 5.
 MOST_TIMES: Final = 5.0
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
 Number = Annotated[float, Field(ge=-1e12, le=1e12)]
@@ -28,7 +28,7 @@ class ProblemLimits(StrictModel):
     """What is changed of one problem."""
 
     limit: Number | None = None
-    """The limit, in the unit of the problem's words; its size, if it holds on both sides of 0. See `limits` where there are several."""
+    """The limit, in the unit of the problem's description; its absolute value if it applies on both sides of 0. For several: `limits`."""
     limits: dict[str, Number] = {}
     """Limits by metric, for a problem that compares several metrics with limits of their own."""
     hold_s: Seconds | None = None
@@ -121,7 +121,7 @@ def _constants(problem: Problem) -> dict[str, float]:
     for each in problem.when:
         for bound in (each.above, each.below):
             if isinstance(bound, Limit):
-                bound = bound.plus or None  # noqa: PLW2901 - so much above what the device states
+                bound = bound.plus or None  # noqa: PLW2901 - the margin above the limit of the device
             if bound is not None:
                 found[each.metric or each.record] = bound
     return found
@@ -157,6 +157,6 @@ def _replaced(bound: float | Limit | None, limit: float) -> float | Limit | None
 
 
 def _without_causes(problem: Problem, problems: Mapping[str, Problem]) -> Problem:
-    """A problem that is off explains nothing."""
+    """The problem without those of its causes that are off, because a problem that is off explains nothing."""
     causes = {cause: labels for cause, labels in problem.causes.items() if cause in problems}
     return problem if len(causes) == len(problem.causes) else msgspec.structs.replace(problem, causes=causes)

@@ -18,7 +18,7 @@ def start_problems(
     maintenance: Maintenance,
     failures: Failures,
 ) -> None:
-    """The evaluation, its file, everybody who is notified, who has acknowledged, and the maintenance windows if there is a file of them."""
+    """Start the evaluation, its file, all targets, the readers of acknowledgements and, if there is a file, the maintenance windows."""
     optional.start(PART, monitor.run)
     optional.start(FILE_PART, monitor.keep)
     optional.start(LATE_PART, monitor.late.run)

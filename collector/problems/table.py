@@ -28,7 +28,7 @@ DEVICE, SITE_FILE, LIMITS_FILE, CONFIGURATION, CONSTANT = (
     "configuration",
     "constant",
 )
-"""Who states a limit."""
+"""Possible sources of a limit."""
 # Metrics that rules read to keep a problem active while its device is silent (`silent_s`).
 OBSERVED = frozenset({"dcim_device_up", "dcim_device_observed"})
 # How long a consequence may last beyond its cause, in seconds. A problem found in readings ends with the next one or two of them, which
@@ -53,7 +53,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metric: str = ""
     record: str = ""
     where: dict[str, list[str]] = {}
-    """Labels of the limit's series that are given here need not be those of the value: a loop's set point limits another loop."""
+    """Labels of the limit's series that may differ from those of the value: one loop's set point may limit another loop."""
     times: float = 1.0
     plus: float = 0.0
 
@@ -100,7 +100,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     worst: Literal["max", "min", ""] = ""
     """Which of two collectors' values counts; the default is the one nearer to a problem."""
     limit_source: str = ""
-    """Who states the limit, where it is not a device or a constant: `limits file`, or that of a series that has its limit in it."""
+    """Source of the limit if it is neither a device nor a constant: `limits file`, or that of a series that contains its limit."""
     cause: list[str] = []
     """Of `dcim_device_observed`, for the collector alone: why a device is not observed (`collector.latest`)."""
     unless: list["Condition"] = []
@@ -208,7 +208,7 @@ class Problem(msgspec.Struct, frozen=True):
 
     @property
     def runbook(self) -> str:
-        """Where the runbook says what to do."""
+        """Path of the problem's section in the runbook, which says what to do."""
         return f"deploy/RUNBOOK.md#{self.name.lower()}"
 
     def conditions(self) -> Iterator[Condition]:
@@ -237,7 +237,7 @@ class Table(msgspec.Struct, frozen=True):
         return self._metrics_of(self.problems.values())
 
     def safety_metrics(self) -> frozenset[str]:
-        """Every metric that the safety class asks about, with those that show whether anybody can answer."""
+        """Every metric that the safety class asks about, with those that show whether a device is observed."""
         return self._metrics_of(each for each in self.problems.values() if each.is_safety) | OBSERVED
 
     def safety_records(self) -> frozenset[str]:

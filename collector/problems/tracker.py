@@ -1,7 +1,7 @@
 """Follows problems through time: when one begins to hold, becomes active, is a consequence of another, and ends. Pure.
 
 A problem *holds* while its condition is true. It is *active* once it has held for long enough, until it has not held for long enough:
-as a pending and a firing alert of Prometheus. Who looks sees active problems, and who subscribes is notified of them.
+like a pending and a firing alert of Prometheus. The page and the API show active problems, and subscribers are notified of them.
 
 Times of holding are monotonic, because a jump of the wall clock must neither begin nor end a problem. What people read is wall time.
 """
@@ -33,7 +33,7 @@ WindowOf = Callable[[str, Labels, float], Window | None]
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """That somebody knows of a problem: a silence at an Alertmanager, with its author, its comment, and its end (wall time)."""
+    """A person has acknowledged a problem by a silence at an Alertmanager: its author, its comment, and its end (wall time)."""
 
     by: str
     comment: str
@@ -79,7 +79,7 @@ class TrackedProblem:
     is_active: bool = False
     evidence: Evidence = Evidence.CURRENT
     awaited_until: float = 0.0
-    """With AWAITED: until when readings are waited for. It ends afterwards, unless they show that it holds."""
+    """With AWAITED: until when readings are waited for. If none has shown by then that it holds, it ends."""
     began_to_hold_s: float = 0.0
     """`holds_since` as wall time; 0 while it does not hold."""
     backdated_s: float = 0.0
@@ -93,19 +93,19 @@ class TrackedProblem:
     limit_source: str = ""
     """The limit that the value is beyond, if it was compared with one, and who states it."""
     whereabouts: str = ""
-    """Where its sensor is, in words of the site file and of the device: which rope is wet, and where."""
+    """Where its sensor is, by the site file and the device: which leak rope is wet, and where."""
     window: Window | None = None
     """The maintenance window that it is in."""
     acknowledged: Acknowledgement | None = None
-    """Who knows of it. It changes nothing but what is shown."""
+    """Who has acknowledged it. It is only shown, and changes nothing else."""
     affected: tuple[str, ...] = ()
     """Racks that it concerns, if it stands for many devices."""
     remains: str = ""
-    """What the UPSs of each feed carry and how long they last, if it is about a feed."""
+    """Load and battery runtime of the UPSs of each feed, in words, if the problem is about a feed."""
 
     @property
     def key(self) -> Key:
-        """Names it among all problems."""
+        """Identifies it among all problems."""
         return self.problem.name, self.labels
 
     @property
@@ -288,7 +288,7 @@ class Tracker:
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
         tracked.evidence = Evidence.CURRENT
-        # The worst so far is the lowest for what must not be low.
+        # For a problem of values that are too low, the worst is the lowest.
         lower = any(condition.below is not None for condition in tracked.problem.when)
         tracked.peak = min(tracked.peak, value) if lower else max(tracked.peak, value)
 
@@ -349,7 +349,7 @@ class Tracker:
                 yield tracked
 
     def _explaining(self, candidates: Iterable[TrackedProblem]) -> dict[tuple[str, Labels], TrackedProblem]:
-        """Problems that explain others, by name and by the labels at which they do."""
+        """Problems that explain others, by name and by the labels in which these must agree with them."""
         by_labels: dict[tuple[str, Labels], TrackedProblem] = {}
         names: dict[str, set[tuple[str, ...]]] = defaultdict(set)
         for each in self._table.problems.values():
@@ -363,7 +363,7 @@ class Tracker:
 
 
 def place_of(problem: Labels, labels: Iterable[str]) -> Labels | None:
-    """Where a problem is, by the labels at which another one explains it; None if it has not all of them."""
+    """The labels in which a problem and its cause must agree; None if the problem lacks one of them."""
     own = dict(problem)
     values = tuple((label, own.get(label, "")) for label in labels)
     return values if all(value for _, value in values) else None
@@ -378,7 +378,7 @@ def _causes(
         found = by_labels.get((name, place)) if place is not None else None
         if found is None or found is tracked or not tracked.problem.admits(name, own):
             continue
-        # Pumps that run again are reported as stopped for a while longer, and must not hide that they move nothing.
+        # After pumps run again, they are reported as stopped for a while longer. That must not hide that they move no coolant.
         if (
             not found.may_hold
             and tracked.holds

@@ -10,7 +10,7 @@ LEAK_POSITION = "dcim_leak_position_meters"
 
 
 def sensor_places(site: Site) -> dict[tuple[str, str, str], str]:
-    """Name and place of each sensor in the site file, by site, device and label `sensor`; without that, of all of its device's sensors."""
+    """Name and place of each sensor in the site file, by site, device and label `sensor`, which is "" for all sensors of the device."""
     found: dict[tuple[str, str, str], str] = {}
     for sensor in site.sensors.values():
         place = site.place(sensor.id)

@@ -34,7 +34,7 @@ def energy_chart(rows: Rows, site: str) -> Chart | None:
             if row is not None and row.value is not None and row.value > 0:
                 top = scale.at(base + row.value)
                 said = f"{row.start[:10]}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
-                found.append(_bar(at, wide, top, scale.at(base) - top, css, said))
+                found.append(_bar(at=at, wide=wide, top=top, height=scale.at(base) - top, css=css, said=said))
                 base += row.value
     has_cooling = any(name == "energy_cooling" for name, _, _ in parts)
     names = [(css, word if word != "other" or has_cooling else "cooling and other") for _, css, word in parts]
@@ -127,7 +127,7 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
     )
 
 
-def _bar(at: int, wide: float, top: float, height: float, css: str, said: str) -> str:
+def _bar(*, at: int, wide: float, top: float, height: float, css: str, said: str) -> str:
     return rect(LEFT + at * wide + 0.1 * wide, top, 0.8 * wide, height, f'class="{css}"', said)
 
 

@@ -1,7 +1,7 @@
 """Who may read the pages: which `Host` a request may name, names with passwords (bcrypt), and tokens (SHA-256).
 
-A password is chosen by a person, so checking one is made slow and is remembered. A token is long and random (`web_config.py` sees to
-it), so a fast hash does, and a right one is never made to wait for somebody's wrong ones.
+People choose guessable passwords, so a password is checked with a slow hash, and a right one is remembered. A token is long and random
+(`web_config.py` requires that), so a fast hash is enough, and a client with the right one never waits because of others' wrong ones.
 """
 
 import asyncio
@@ -36,13 +36,13 @@ REQUESTS_PER_S = 100.0
 # lets a host hold the loop for longer, less slows down a page that begins with many requests.
 BURST = 100.0
 MAX_DELAY_S = 2.0
-# Right passwords that are remembered, and hosts whose pace is: a team with its scrapers. The oldest are forgotten, which costs them one
-# slow check.
+# How many right passwords, and how many hosts' request rates, are remembered: enough for a team with its scrapers. The oldest are
+# forgotten, which costs a client one slow check.
 _MAX_REMEMBERED = 100
 _MAX_PEERS = 1000
 # bcrypt uses 72 bytes of a password and ignores the rest; a longer one is refused instead of being cut.
 _LONGEST_PASSWORD = 72
-# More than any token that is taken (`web_config.LONGEST_TOKEN`): what is longer need not be hashed.
+# As `web_config.LONGEST_TOKEN`: a longer text cannot be a token and need not be hashed.
 _LONGEST_TOKEN = 1024
 Verdict = Literal["allowed", "refused", "later"]
 
@@ -72,7 +72,7 @@ class Hosts:
 
 
 class Pace:
-    """Slows down a host that asks more often than anybody needs to, so that it cannot keep the event loop busy."""
+    """Limits the rate of requests from each host, so that none can keep the event loop busy."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -125,7 +125,7 @@ class BasicAuth:
         """The verdict on a name and a password from an address."""
         if len(password) > _LONGEST_PASSWORD or not self._users:
             return "refused"
-        # Passwords are not kept in memory, only what tells them again within this process.
+        # Passwords are not kept in memory, only a keyed digest by which this process recognises them.
         mark = hmac.digest(self._key, name.encode() + b"\0" + password, "sha256")
         if mark in self._remembered:
             return "allowed"
@@ -172,8 +172,8 @@ class Tokens:
 class Authentication:
     """Checks the header `Authorization`: `Bearer` with a token, or `Basic` with a name and a password.
 
-    A browser asks its user for a name and a password and cannot be given a token, and what follows from a link is sent with them as well,
-    streams included. So the name of a token with the token as its password is taken, too.
+    Browsers can ask for a name and a password, but not for a token, and they send these with every further request, streams included. So
+    the name of a token with the token as its password is accepted, too.
     """
 
     def __init__(

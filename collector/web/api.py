@@ -1,7 +1,7 @@
 """Serves the documents of the JSON API: parameters in, JSON with an entity tag out. What they say is made in `collector/api`.
 
 Each document is made once for all who ask for it within a moment, one document at a time, and no faster than in half of the loop's
-time: otherwise whoever asks for a different page of a list every time would keep messages from being stored.
+time. Otherwise a client that asks for a different page of a list each time could delay the storing of messages.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ API_HEADERS = {
 _MAX_SHARED = 32
 # Smaller documents are not compressed: starting the thread costs more than the bytes.
 _ZIPPED_FROM_BYTES = 4096
-# Sites that are named to Prometheus; label values may be long, but nobody reads more.
+# Most sites named in the label of a Prometheus target. A chosen value: nobody reads more.
 _MAX_SITES_TOLD = 100
 Query = Mapping[str, str]
 
@@ -155,7 +155,7 @@ def refusal(status: int, why: str, headers: Mapping[str, str] | None = None) -> 
 
 
 def _tag(document: Document, plain: bytes) -> str:
-    """A weak entity tag: of a document that says when it was made, the rest decides."""
+    """A weak entity tag. The time at which a document was made is left out of it."""
     made_at = getattr(document, "time", None)
     if made_at is not None:
         plain = msgspec.json.encode(msgspec.structs.replace(document, time=type(made_at)()))

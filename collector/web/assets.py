@@ -1,7 +1,7 @@
 """Serves the files of the page: script, style and icon, as they are in the package. Nothing is built, and nothing comes from elsewhere.
 
-Their address has the hash of all of them, so a browser keeps them for a year, and a collector of another version has other addresses: a
-page that is open while the collector is upgraded finds its own gone, and loads itself anew.
+Their address contains the hash of all of them, so browsers may cache them for a year. A collector of another version has other addresses:
+a page that is open during an upgrade finds its files gone, and reloads itself.
 """
 
 import gzip

@@ -1,8 +1,8 @@
 """Accepts connections, and bounds their number and the time that each may take.
 
 aiohttp has no limit on connections and none on the time that a request's head or a slow reader takes. So connections are accepted here
-and handed to its protocol. At the limit a new connection takes the place of one that waits for nothing but its client: somebody who
-opens connections and says nothing can have all places, and a scrape still gets one at once.
+and handed to its protocol. At the limit a new connection replaces one that only waits for its client. So even if somebody
+opens connections up to the limit and sends nothing, a scrape still gets one at once.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ HEAD_S = 10.0
 RESPONSE_S = 30.0
 # A connection without a request. Longer than the usual interval of scrapes (15 to 60 s), so that Prometheus keeps its connection.
 IDLE_S = 75.0
-# After the kernel had no more file numbers to give. asyncio's own servers wait for a second, too.
+# Pause after the kernel had no more file descriptors. asyncio's own servers wait for a second, too.
 _NO_FILES_PAUSE_S = 1.0
 # Connections that the kernel keeps until they are accepted, which takes one turn of the loop. A chosen value, asyncio's own is 100.
 _BACKLOG = 128
 
 
 class Connection(asyncio.Protocol):
-    """One connection. Everything goes to aiohttp's protocol; it is ended when its time is over."""
+    """One connection. It forwards everything to aiohttp's protocol, and ends when its time is over."""
 
     def __init__(self, inner: RequestHandler, peer: str, on_lost: Callable[["Connection"], None]) -> None:
         self.inner = inner
@@ -196,8 +196,8 @@ class Connections:
     def _make_room(self, peer: str) -> bool:
         """End the oldest connection that waits for its client, of the host that has most of them.
 
-        If all of them are being answered, one of the host that has most gives way to a host that has fewer: somebody who reads slowly
-        on every connection could have all places otherwise.
+        If all of them are being answered, one of the host that has most is ended for a host that has fewer. Otherwise a client that reads
+        slowly could occupy all connections.
         """
         waiting = [each for each in self._open.values() if not each.is_busy]
         candidates = waiting or list(self._open.values())

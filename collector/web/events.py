@@ -1,8 +1,8 @@
 """Server-sent events: each document that somebody shows is made once a second, and only what changed is sent.
 
 There is no queue for any client: each asks for what is new since its version (`collector/api/live.py`). A client that does not read is
-dropped, and its browser asks again after the `retry` time. Streams end when the web configuration changes, so that a password that was
-taken away ends them, too.
+dropped, and its browser asks again after the `retry` time. Streams end when the web configuration changes, so that
+withdrawing a password ends the streams opened with it.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ EVENTS_PART = "events"
 EVERY_S = 1.0
 # Making one document may take a fifth of the time: the whole floor of 5,000 devices on a slow machine is sent less often.
 _PAUSE_FACTOR = 4.0
-# All documents of a second together may take so long. What is left waits for the next second, devices behind what everybody looks at:
-# somebody who shows the largest devices of a site must not make the problems late.
+# Time that all documents of a second together may take. The rest waits for the next second; parts of single devices come last, so that
+# somebody who shows the largest devices of a site cannot delay everybody's problems.
 _ROUND_S = 0.4
 # A comment keeps proxies (60 s and more) and the server's own limit (30 s) from ending a stream in which nothing changes.
 HEARTBEAT_S = 10.0
@@ -77,7 +77,7 @@ class Events:
             await self._wait(max(until, time.monotonic() + EVERY_S / 4))
 
     async def _wait(self, until: float) -> None:
-        """Wait; what somebody has just begun to show is made meanwhile, so that nobody waits a second for a first look."""
+        """Wait, and meanwhile make the parts of new streams, so that a page is not empty for its first second."""
         while True:
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
@@ -98,7 +98,7 @@ class Events:
             steps = self._api.part_steps(part.name, now, time.time())
             document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, otherwise=None))
             if document is not None:
-                await in_slices(self._failures.attempt_steps(EVENTS_PART, part.updating(document), otherwise=False))
+                await in_slices(self._failures.attempt_steps(EVENTS_PART, part.update_steps(document), otherwise=False))
             done = time.monotonic()
             # A little early, because rounds are never exactly a second apart.
             part.due_at = max(now + EVERY_S / 2, done + _PAUSE_FACTOR * (done - now))
@@ -126,7 +126,7 @@ class Events:
         if parts is None:
             return refusal(503, "too many streams are open; try again later", {"Retry-After": "10"})
         response = web.StreamResponse(headers=_HEADERS)
-        # A stream that the server ends has ended; its connection is of no more use to anybody.
+        # When the server ends a stream, the connection is closed, too: nothing else is asked on it.
         response.force_close()
         self.streams += 1
         try:

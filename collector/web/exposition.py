@@ -26,14 +26,14 @@ LABEL_LIMIT = 256
 METRICS_PART = "metrics"
 """Name of the bulkhead of /metrics."""
 IDENTITY, SERIES = "exposition_identity", "exposition_series"
-"""Names of what is kept of a device between two scrapes (`DeviceState.made`)."""
+"""Keys of what is cached for a device between two scrapes (`DeviceState.made`)."""
 ENTRIES_PER_PART = 250
-"""Devices of a part of the page, which has the lines of one metric. What is the same in the next page is not compressed again, so a part
-must not be large; but each takes 20 us and 20 bytes more as a gzip member of its own."""
+"""Devices per part of the page; a part has lines of one metric only. Unchanged parts are not compressed again, so small parts save work;
+but each part costs 20 us and 20 bytes as a gzip member of its own."""
 DEVICES_PER_SLICE = 10
 """A device takes 50 to 200 us of a whole page."""
 Part = tuple[str, str]
-"""A part of the page: a name that is the same in the next page, and its text."""
+"""A part of the page: a name, by which it is compared with the same part of the next page, and its text."""
 DeviceKey = tuple[str, str]
 """Site and device."""
 
@@ -122,7 +122,7 @@ def head_of(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Labels of one device as text, what they follow from, and the lines that follow from them. Both are nearly always what they were."""
+    """Cached label texts of one device, the values they were made from, and the lines made with them. All of it rarely changes."""
 
     source: tuple[object, ...]
     base: str
@@ -134,7 +134,7 @@ class Identity:
 
 
 def identity_of(device: DeviceState) -> Identity:
-    """Made anew when one of the things that it follows from is another: the text took half of a scrape."""
+    """The cached identity of a device, made anew when a value it depends on has changed: making the text took half of a scrape."""
     source = device.labels, device.document, device.agent, device.device_class
     known = device.made.get(IDENTITY)
     if isinstance(known, Identity) and known.source == source:
@@ -189,7 +189,7 @@ def _device(families: Families, unseen: Container[DeviceKey], now: float, device
 
 @dataclass(slots=True)
 class SeriesLines:
-    """The lines of one metric of a device with gaps for the values, in the order of `held`; and as they were filled last."""
+    """The lines of one metric of a device as a template with gaps for the values of `held`, and as last filled in."""
 
     name: str
     pieces: Sequence[str]
@@ -201,7 +201,7 @@ class SeriesLines:
     lines: str = ""
 
     def filled(self) -> str:
-        """The lines with the present values. Writing a number takes longer than all else, and many are what they were."""
+        """The lines with the present values. Formatting numbers takes most of the time, and many values have not changed."""
         values = [held.value for held in self.held]
         if values != self.values:
             flags = self.flags

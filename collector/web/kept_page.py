@@ -1,7 +1,7 @@
-"""A page of some metrics that is scraped every second: its lines are kept, and only those whose value has changed are written anew.
+"""The page of the safety class, which is scraped every second: its lines are cached, and only those with changed values are rewritten.
 
-The safety class is a seventh of a hall's page, and from one second to the next nearly all of it is what it was. What is left for each
-device and series is to look whether it is the same, in lists of a few hundred at a time.
+The safety class is a seventh of a hall's page, and nearly all of it stays the same from one second to the next. So each scrape mainly
+compares values with those of the last scrape, in lists of a few hundred at a time.
 """
 
 from collections.abc import Container, Generator, Sequence
@@ -42,7 +42,7 @@ class _Devices:
     identities: list[Identity] = field(default_factory=list)
     keys: list[DeviceKey] = field(default_factory=list)
     sources: tuple[list[object], ...] = field(default_factory=lambda: ([], [], []))
-    """What the identities follow from, besides the agent, which a device never changes."""
+    """The values that identities are made from, apart from the agent, which never changes for a device."""
     shown: object = None
     """What `texts` were made of."""
     texts: dict[str, str] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class _Devices:
         return len(self.devices) >= ENTRIES_PER_PART
 
     def is_current(self) -> bool:
-        """Whether all are called and placed as they were."""
+        """Whether names and places of all devices are unchanged."""
         return self.sources == self._present_sources()
 
     def add(self, device: DeviceState, identity: Identity) -> None:
@@ -93,7 +93,7 @@ class _Series:
     texts: list[str] = field(default_factory=list)
     held: list[LatestValue] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
-    """For each of `held` its place in `lines`."""
+    """For each of `held`, the index in `lines`."""
     values: list[float | str] = field(default_factory=list)
     text: str = ""
 
@@ -122,13 +122,13 @@ class _Series:
 
 
 class KeptPage:
-    """The lines of `names`, as the whole page has them. Those that describe one poll or a coolant are not to be had here."""
+    """The lines of the metrics `names`, as on the whole page. Metrics that describe one poll or a coolant are not supported."""
 
     def __init__(self, latest: Latest, names: AbstractSet[str], figures: LatestFigures | None = None) -> None:
         self._latest, self._names = latest, names
         self._figures = figures if any(catalogue()[name].derived == "collector" for name in names) else None
         self._shape: tuple[int, int] | None = None
-        """Which devices and series there were when the lines were made."""
+        """Identifies the set of devices and series that the lines were made for."""
         self._devices: list[_Devices] = []
         self._series: dict[str, list[_Series]] = {}
 
@@ -147,11 +147,11 @@ class KeptPage:
         if self._figures is not None:
             yield from noted.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), otherwise=None)
         if not is_filled:
-            self._shape = None  # what failed is found device by device next time
+            self._shape = None  # makes all lines anew next time, which finds the device that failed
         return list(self._parts(families))
 
     def _is_current(self) -> Generator[None, None, bool]:
-        """Whether there are the same devices and series as when the lines were made, called and placed as they were."""
+        """Whether devices, their names and places, and series are the same as when the lines were made."""
         if self._shape != (self._latest.changes, self._latest.dropped):
             return False
         for devices in self._devices:

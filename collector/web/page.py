@@ -59,7 +59,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What is around the content: where the files of the page are (`static`, with a slash at its end), and which modules it has.
+    """The frame of the page: the address of its files (`static`, ending in a slash), and the names of its script modules.
 
     `with_readings` makes it the plain page with every reading, which runs no script; `outlets_of` (`site/device`) names the device whose
     outlets it shows, because a rack PDU has dozens.
@@ -71,14 +71,14 @@ class Shell:
     outlets_of: str = ""
 
     def head(self) -> str:
-        """Elements of the head. Without script the page is loaded anew; an open stream does better.
+        """Elements of the head. Browsers without script reload the page by themselves; with script, a stream updates it.
 
-        Who has script and reads the plain page loads it anew when ready to: a page that does so by itself loses the place (WCAG 2.2.1).
+        The plain page with script is not reloaded: its reader would lose the place (WCAG 2.2.1).
         """
         refresh = f'<noscript><meta http-equiv="refresh" content="{REFRESH_S}"></noscript>'
         if self.with_readings:
             return refresh
-        # All modules are fetched at once, and not each when the one before has named it.
+        # Preloaded, so that all modules are fetched at once instead of one import after the other.
         preloads = [f'<link rel="modulepreload" href="{self.static}{name}">' for name in self.scripts]
         script = f'<script type="module" src="{self.static}app.js"></script>'
         return "\n".join([*preloads, script, refresh])
@@ -93,11 +93,12 @@ def render_page(
     latest: Latest,
     moment: Moment,
     faults: Mapping[str, str],
+    *,
     shell: Shell | None = None,
     findings: Findings | None = None,
 ) -> str:
     """All of `page_steps` at once."""
-    steps = page_steps(latest, moment, faults, shell, findings)
+    steps = page_steps(latest, moment, faults, shell=shell, findings=findings)
     while True:
         try:
             next(steps)
@@ -130,7 +131,7 @@ def page_steps(
         yield
     active = [(name, alarm) for name, some in alarms.items() for alarm in some]
     causes_told = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
-    verdict = judge(devices, observations, len(active), faults, causes_told, findings.never_heard)
+    verdict = judge(devices, observations, len(active), faults, problems=causes_told, never_heard=findings.never_heard)
     notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
     notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
     notices += [
@@ -181,7 +182,7 @@ def _tiles(
     agents = [each for each in latest.agents() if each.status is not None]
     online = sum(observations.agents_up.get((each.site, each.agent)) is True for each in agents)
     yield _tile("agents online", f"{online} of {len(agents)}", _state(bad=False, whole=online == len(agents)))
-    # "0" would read as "no alarm" where nobody can see any.
+    # Without any observed device "0" would read as "no alarm", although nobody can know.
     count = str(active) if active or seen else "?"
     observed = "" if is_whole else f", {len(seen)} of {known} devices observed"
     yield _tile(f"active alarms{observed}", count, _state(bad=active > 0, whole=is_whole))

@@ -63,7 +63,7 @@ class View:
 
     `faults` maps a part to what is wrong with it; empty means ready.
 
-    `page` makes what a shell is around; `knows` tells whether there is a device of which the plain page can show the outlets. `ledger`
+    `page` renders the page within a `Shell`; `knows` tells whether a device exists, so that the plain page can show its outlets. `ledger`
     reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
@@ -129,7 +129,7 @@ class Pages:
     async def plain(self, request: web.Request) -> web.StreamResponse:
         """Every reading, without script."""
         wanted = request.query.get("outlets", "")
-        wanted = wanted if self._view.knows(wanted) else ""  # invented names make no pages
+        wanted = wanted if self._view.knows(wanted) else ""  # else any invented name would get a cached page of its own
         page = self._plain.get(wanted)
         if page is None:
             shell = Shell(self._static, outlets_of=wanted)
@@ -249,12 +249,12 @@ class WebServer:
         self._access = access
         is_asked = access.users or access.tokens
         self._auth = Authentication(dict(access.users), dict(access.tokens)) if is_asked else None
-        # With TLS or a password a website that borrows the collector's address gets no further than the handshake or the 401.
+        # With TLS or a password, DNS rebinding fails at the handshake or with status 401, so any host name may be used.
         is_open = access.context is None and self._auth is None
         self._hosts = Hosts((self._host, *config.hosts) if is_open and config.hosts != "any" else None)
         if self._connections is not None:
             self._connections.context = access.context
-        # Who streams was let in by what held before.
+        # Open streams were admitted by the former configuration.
         self._events.end_all()
 
     async def _reload(self) -> None:
@@ -271,7 +271,7 @@ class WebServer:
             except ConfigError as error:
                 refused = changes
                 self._failures.count("http", error)
-                log.error("web configuration not reloaded, the one before stays in use: %s", error)  # noqa: TRY400 - one line
+                log.error("web configuration not reloaded, the former one stays in use: %s", error)  # noqa: TRY400 - one line
                 continue
             if (access.context is None) != (self._access.context is None):
                 log.warning(

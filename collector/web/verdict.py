@@ -1,7 +1,7 @@
 """The state of everything in one word and one line, for the head of the status page: ok, alarms, or not observed with its causes.
 
-"No alarms" is only good news about devices that are observed. So the page is green only if all of them are, and grey, never red,
-about what nobody can see.
+"No alarms" is only good news if devices are observed. So the page is green only if all of them are. Devices that are not observed make
+it grey, never red.
 """
 
 from collections import Counter
@@ -32,6 +32,7 @@ def judge(
     observations: Observations,
     alarms: int,
     faults: Mapping[str, str],
+    *,
     problems: int = 0,
     never_heard: Sequence[str] = (),
 ) -> Verdict:

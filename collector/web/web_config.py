@@ -1,7 +1,7 @@
 """TLS, passwords, tokens and headers in the format of Prometheus' web configuration file.
 
 https://prometheus.io/docs/prometheus/latest/configuration/https/. The same file works for Prometheus, Alertmanager and the exporters, and
-`promtool check web-config FILE` checks it. What is not supported here is refused, never ignored: it would be believed to protect.
+`promtool check web-config FILE` checks it. Unsupported settings are refused, never ignored: an ignored one would only seem to protect.
 `bearer_auth_tokens` is ours: Prometheus' own file has no tokens, although its scrapes can send them, and refuses the key.
 """
 
@@ -111,7 +111,7 @@ class WebFile(StrictModel):
     @field_validator("bearer_auth_tokens", mode="before")
     @classmethod
     def _tokens(cls, value: object) -> object:
-        """Each as its SHA-256. No message shows what may be a token."""
+        """Replace each token by its SHA-256. Error messages never contain a text that may be a token."""
         if not isinstance(value, dict):
             return value
         for name in value:
@@ -166,7 +166,7 @@ Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a file says, ready to use, and the files that it came from."""
+    """The settings of a web configuration file, ready to use, and the files that they came from."""
 
     context: ssl.SSLContext | None = None
     users: tuple[tuple[str, str], ...] = ()
@@ -174,7 +174,7 @@ class Access:
     """Names of tokens, and the SHA-256 of each in hexadecimal."""
     headers: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[Path, Stamp | None], ...] = ()
-    """With their stamps from before they were read: what changes while it is read counts as changed."""
+    """Files with their stamps from before reading, so that a file that changes while it is read counts as changed."""
 
     def changes(self) -> tuple[Stamp | None, ...]:
         """The present stamps of all files if one of them has changed; a file that is gone counts as changed. Blocks."""

@@ -159,7 +159,9 @@ def _run(arguments: argparse.Namespace) -> None:
 async def _simulate(arguments: argparse.Namespace) -> None:
     site, text = shipped_or_file(arguments.site, arguments.racks)
     users = tuple(parse_user(each) for each in arguments.user)
-    simulation = Simulation(site, arguments.seed, arguments.speed, arguments.host, users, mixed=arguments.mixed)
+    simulation = Simulation(
+        site, seed=arguments.seed, speed=arguments.speed, host=arguments.host, users=users, mixed=arguments.mixed
+    )
     if arguments.scenario:
         simulation.plan(load_scenario(arguments.scenario).faults)
     stop = asyncio.Event()

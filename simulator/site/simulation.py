@@ -51,12 +51,12 @@ class Simulation:
     def __init__(
         self,
         site: Site,
+        *,
         seed: int = 0,
         speed: float = 1.0,
         host: str = "127.0.0.1",
         users: tuple[SnmpUser, ...] = (),
         day_s: float = DAY_S,
-        *,
         mixed: bool = False,
     ) -> None:
         """`day_s` is how long a day of the racks' load takes, in simulated seconds; `mixed` gives devices of more families."""

@@ -103,7 +103,7 @@ class Chain:
 async def chain(site: str, folder: Path, *, merged: bool = False, warm_s: float = 1000.0) -> AsyncIterator[Chain]:
     """Start everything for a site by name or file, and wait until every device is up and Prometheus scrapes."""
     text = shipped_or_file(site)[1]
-    simulation = Simulation(parse_site(text, site), 1)
+    simulation = Simulation(parse_site(text, site), seed=1)
     simulation.world.advance(warm_s)
     async with AsyncExitStack() as stack:
         await simulation.start(stack)

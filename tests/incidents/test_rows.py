@@ -15,7 +15,7 @@ SITES = {**WAVES, str(SITE): SMALL_HALL}
 
 
 def simulated(site: str) -> Simulation:
-    found = Simulation(parse_site(shipped_or_file(site)[1], site), 1)
+    found = Simulation(parse_site(shipped_or_file(site)[1], site), seed=1)
     found.world.advance(10.0)
     return found
 

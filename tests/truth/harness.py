@@ -197,7 +197,7 @@ async def truth_site(
     """
     text = shipped_or_file(site)[1] if isinstance(site, str) else yaml.safe_dump(dict(site), sort_keys=False)
     described = parse_site(text, "site.yaml")
-    simulation = Simulation(described, seed)
+    simulation = Simulation(described, seed=seed)
     prepare(simulation)
     simulation.world.advance(warm_s)
     config = check_config(dict(derive(described)), DeriveConfig, "derive")

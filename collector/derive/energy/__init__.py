@@ -1,7 +1,7 @@
 """Energy accounting: hours of meters, power usage effectiveness, carbon, water and reuse."""
 
 from collector.derive.energy.accounting import (
-    PASSING,
+    KEPT_A_DAY,
     Accounts,
     facility_meters,
     plan_accounts,
@@ -16,7 +16,7 @@ from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 
 __all__ = [
     "HOUR_S",
-    "PASSING",
+    "KEPT_A_DAY",
     "SOURCES",
     "Accounts",
     "EnergyRecords",

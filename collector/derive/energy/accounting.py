@@ -24,8 +24,8 @@ KWH_J = 3.6e6  # exact
 CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
-PASSING = ("racks:", "pumps:")
-"""Quantities of loops, kept for a day: a large site has hundreds of loops, and a year of their hours would be most of the file."""
+KEPT_A_DAY = ("racks:", "pumps:")
+"""Prefixes of loops' quantities. They are kept for a day only: with hundreds of loops, a year of them would be most of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What a site accounts for."""
+    """What the energy accounting of a site counts."""
 
     site: str
     streams: tuple[Stream, ...]
@@ -86,7 +86,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
                 Stream(f"racks:{loop.id}", power, is_counter=False),
                 Stream(f"pumps:{loop.id}", pumps_w, is_counter=False),
             ]
-    streams += _behind(planner, site, facility)
+    streams += _generation_behind(planner, site, facility)
     streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
     streams += [
@@ -109,15 +109,15 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
 def facility_meters(site: Site) -> tuple[Meter, ...]:
     """The meters whose sum is what the site takes in.
 
-    A meter without a `measures` list measures the whole site, or is one of several incomers (the site file's check refuses others): what
-    measures a part of it is in that already.
+    A meter without a `measures` list measures the whole site or is one of several incomers; the site file's check refuses anything else.
+    If there are such meters, all others are left out, because what they measure has passed through these.
     """
     meters = site.meters_of("facility")
     return tuple(meter for meter in meters if not meter.measures) or without_overlap(site, meters)
 
 
-def _behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator[Stream]:
-    """Generation behind facility meters, and what leaves through those meters."""
+def _generation_behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator[Stream]:
+    """Streams of the generation behind facility meters, and of the energy exported through those meters."""
     counted = {meter.id: meter for meter in facility}
     inside = [each for each in site.meters.values() if each.behind in counted]
     for meter in inside:
@@ -131,24 +131,27 @@ def _behind(planner: Planner, site: Site, facility: Sequence[Meter]) -> Iterator
 
 
 def _generated(planner: Planner, site: Site, meter: Meter) -> Stream:
-    """What a meter of PV or of a generator counts. Whether that is import or export depends on how it was wired: the larger register."""
+    """The energy that a meter of PV or of a generator counts.
+
+    Depending on how the meter was wired, generated energy is in its import or its export register: the larger of the two is taken.
+    """
     slots = planner.each(meter.id, _COUNTER)
     quantity = f"{meter.role}:{meter.id}"
     if not slots:
-        both = planner.step((metered_w(planner, meter.id),), abs)
-        return Stream(quantity, both, is_counter=False)
+        generated_w = planner.step((metered_w(planner, meter.id),), abs)
+        return Stream(quantity, generated_w, is_counter=False)
     return _counted(planner, site, meter, quantity, [slots[0] if len(slots) == 1 else planner.step(slots, max)])
 
 
 def site_power(planner: Planner, site: Site) -> int | None:
-    """Slot of the power that the site uses, with what is generated behind its meters; None if nothing meters the whole of it."""
+    """Slot of the power that the site uses, including what is generated behind its meters; None if no meter covers the whole site."""
     facility = facility_meters(site)
     if not facility:
         return None
     counted = {meter.id for meter in facility}
-    taken = [metered_w(planner, meter.id) for meter in facility]
-    given = [metered_w(planner, each.id) for each in site.meters.values() if each.behind in counted]
-    return planner.total([*taken, *(planner.step((each,), abs) for each in given)])
+    imported = [metered_w(planner, meter.id) for meter in facility]
+    generated = [metered_w(planner, each.id) for each in site.meters.values() if each.behind in counted]
+    return planner.total([*imported, *(planner.step((each,), abs) for each in generated)])
 
 
 def _positive(planner: Planner, power: int, sign: int) -> int:
@@ -207,13 +210,13 @@ def _metered(planner: Planner, site: Site, meter: Meter, quantity: str) -> Strea
     if imported:
         return _counted(planner, site, meter, quantity, imported)
     power = metered_w(planner, meter.id)
-    # Where energy may leave through it, what leaves is counted by `_behind`.
-    leaves = any(each.behind == meter.id for each in site.meters.values())
-    return Stream(quantity, _positive(planner, power, sign=1) if leaves else power, is_counter=False)
+    # With generation behind the meter, its export is a stream of its own (`_generation_behind`), so only the import counts here.
+    may_export = any(each.behind == meter.id for each in site.meters.values())
+    return Stream(quantity, _positive(planner, power, sign=1) if may_export else power, is_counter=False)
 
 
 def _counted(planner: Planner, site: Site, meter: Meter, quantity: str, slots: Sequence[int]) -> Stream:
-    # Nothing to check against is no fault of the meter: without a power, the ratings bound its steps. A power that goes out is negative.
+    # Many meters state no power beside the counter: then the ratings bound its steps. `abs`, because exported power is negative.
     beside = [planner.sum_of(meter.id, each) for each in (_POWER, _PHASE_POWER) if planner.has(meter.id, each)]
     return Stream(
         quantity,
@@ -242,7 +245,7 @@ class HourEnergy:
 
     balance: Balance
     green: float
-    """Contracted."""
+    """Covered by renewable contracts."""
     it_used: float
 
 
@@ -275,7 +278,8 @@ class Emissions:
         """
         facility = sorted(filter(is_source, accounts.quantities))
         needs = [*facility, *accounts.contracts]
-        # Where the clock was ahead, nothing would be added until it gets there again. The present hour may be added already.
+        # After a clock that was ahead is set back, `until_hour` lies in the future, and no hour would be added until then. The present hour
+        # may have been added already, hence the one.
         self.until_hour = min(self.until_hour, now_hour + 1)
         for hour in range(max(self.until_hour, now_hour - WINDOWS_H["year"]), now_hour):
             entry, factor = totals.hours.get(hour), factors.at(hour)

@@ -1,14 +1,14 @@
-"""The energy balance of a site in one hour, or over several: what came from the grid, from the roof and from generators, and what was used.
+"""The energy balance of a site in one hour, or over several: what came from the grid, from PV and from generators, and what was used.
 
-PV and generators that a site file puts `behind` a facility meter are not in what that meter takes in. Energy that leaves through it
-came from the roof first, because generators of a data centre run for its own load; the roof's energy that did not leave was used.
+A facility meter does not count what PV and generators that the site file puts `behind` it produce. Energy exported through it is taken
+to come from PV first, because generators of a data centre run for its own load. The rest of the PV energy was used on site.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 SOURCES = ("facility", "export", "pv", "generator")
-"""Kinds of quantities that a balance rests on, as in `facility:meter-main`."""
+"""Kinds of quantities that a balance is computed from; the part before the colon of `facility:meter-main`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class Balance:
 
     @property
     def used(self) -> float:
-        """What the site used, wherever it came from. Meters that disagree by their errors leave no negative energy."""
+        """What the site used, wherever it came from. Never negative, although errors of several meters may add up to that."""
         return max(self.imported - self.exported + self.pv + self.generated, 0.0)
 
     @property
     def pv_used(self) -> float:
-        """The roof's part of it: what was given and did not leave."""
+        """The part of `used` that came from PV: what PV produced and was not exported."""
         return min(max(self.pv - self.exported, 0.0), self.used)
 
     @property
     def grid(self) -> float:
-        """The grid's part of it."""
+        """The part of `used` that came from the grid."""
         return max(self.used - self.pv_used - self.generated, 0.0)
 
 
@@ -47,5 +47,5 @@ def balance_of(quantities: Iterable[str], amount: Callable[[str], float]) -> Bal
 
 
 def is_source(quantity: str) -> bool:
-    """Whether a balance rests on it."""
+    """Whether a balance is computed from this quantity; see `SOURCES`."""
     return quantity.partition(":")[0] in SOURCES

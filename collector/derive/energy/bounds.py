@@ -1,4 +1,4 @@
-"""What a site's ratings let through a meter. It bounds steps of counters that have no power measured beside them."""
+"""The most that can pass through a meter by the site's ratings. Bounds steps of counters without a power measured beside them."""
 
 from collections.abc import Sequence
 
@@ -15,12 +15,12 @@ _WATER_M3_PER_J = 0.003 / 3.6e6
 _MIN_WATER_M3_PER_S = 0.005
 ENERGY_RESOLUTION_J = 3.6e6
 """Smallest step of a counter until one was seen: many count whole kWh."""
-# The same of a water meter: many count whole cubic metres.
+# The same for a water meter: many count whole cubic metres.
 WATER_RESOLUTION_M3 = 1.0
 
 
 def rated_w(site: Site, measures: Sequence[str] = ()) -> float:
-    """Most W through a meter that measures these, or the whole site if it names none."""
+    """Highest power, W, through a meter that measures these nodes, or the whole site if `measures` is empty."""
     powers = [_node_w(site, node) for node in measures]
     known = [power for power in powers if power is not None]
     whole = sum(rack.design_power_w for rack in site.racks.values())
@@ -29,12 +29,12 @@ def rated_w(site: Site, measures: Sequence[str] = ()) -> float:
 
 
 def rated_water_m3_per_s(site: Site) -> float:
-    """Most water that the site's heat can use, or a tap can give."""
+    """Highest flow through a water meter: what evaporates for the site's heat, or what a tap gives if that is more."""
     return max(_MIN_WATER_M3_PER_S, rated_w(site) * _WATER_M3_PER_J)
 
 
 def _node_w(site: Site, node: str) -> float | None:
-    """Rating of a rack, UPS, PDU, panel or transfer switch, W; None of what has none."""
+    """Rating of a rack, UPS, PDU, panel or transfer switch, W; None if the site file states none."""
     volts = site.electrical.volts
     if node in site.racks:
         return site.racks[node].design_power_w

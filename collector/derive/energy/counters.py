@@ -1,4 +1,4 @@
-"""Decides for each reading of a counter whether it continues the counter, and so whether its rise was used.
+"""Decides for each reading of a counter whether it continues the counter, and so whether its rise is counted as used.
 
 A counter that reads 0 for a while, a meter replaced by a used one, a card that changes scale or word order: all of them show as a step
 that no load explains. A step counts only if the power measured beside it, or else the rating of what is metered, could have caused it in
@@ -44,14 +44,14 @@ _MAX_WRAP_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What is known of how fast a counter can rise, in its own unit per second; all of it in W for energy."""
+    """What limits how fast a counter can rise: per second in the counter's own unit, which is W for energy."""
 
     power_w: float | None = None
     """The power measured beside it now; None if unknown. Negative while energy is exported."""
     rated: float = inf
-    """What the rating of its breakers, or of the whole site, lets through."""
+    """The rating of its breakers, or of the whole site, with a margin; see `bounds.py`."""
     resolution: float = 0.0
-    """Its smallest step, as long as none has been seen."""
+    """Its assumed smallest step, until a step has been seen."""
 
 
 UNBOUND = Bound()
@@ -79,7 +79,10 @@ class Peak(msgspec.Struct):
 
 
 class Away(msgspec.Struct):
-    """Readings that do not continue the counter, as long as it is open what they are."""
+    """Readings that do not continue the counter, held apart until it is known what they are.
+
+    They may be wrong readings, those of another meter, or those of the same meter after a reset.
+    """
 
     start_s: float
     start: float
@@ -87,9 +90,9 @@ class Away(msgspec.Struct):
     changed_s: float
     seen_s: float
     is_late: bool
-    """Whether they are only slightly lower, as of a reading that comes late. Nothing is lost by these."""
+    """Whether they are only slightly lower, as a reading is that arrives late. No time counts as lost for these."""
     least_w: float
-    """Lowest power beside them; 0 while it is unknown or exported."""
+    """Lowest power, W, that the meter showed with them; 0 if it was unknown or negative (exported) at any time."""
 
 
 class Rise(NamedTuple):
@@ -108,11 +111,11 @@ class Outcome(NamedTuple):
     """Time and value up to which the counter is counted."""
     counted: Rise | None = None
     bridged: Rise | None = None
-    """A rise that is sure as a whole, over a time in which the counter read something else."""
+    """A rise that is certain as a whole, over a time in which the counter read something else meanwhile."""
     lost: tuple[float, float] | None = None
-    """From when to when the counter is not known."""
+    """Start and end of a time for which it is not known what was counted."""
     regained: tuple[float, float] | None = None
-    """What was called lost and is known by now."""
+    """Start and end of a time that earlier outcomes called `lost` and that is known now."""
     jumped: bool = False
 
 
@@ -131,10 +134,10 @@ class Counter(msgspec.Struct):
     former: tuple[float, float, float] | None = None
     """Time, value and last change of the counter that this one replaced: two devices may answer in turn."""
     since_former: float = 0.0
-    """What was counted since."""
+    """What was counted since that replacement."""
 
     def note(self, power_w: float | None, now_s: float) -> None:
-        """Take the power beside it."""
+        """Take the power, W, that the meter shows with this reading; None if unknown."""
         if power_w is not None and isfinite(power_w):
             self.recent.add(abs(power_w), int(now_s // _RECENT_S))
             self.weeks.add(abs(power_w), int(now_s // _WEEKS_S))
@@ -142,7 +145,7 @@ class Counter(msgspec.Struct):
             self.away.least_w = min(self.away.least_w, max(power_w or 0.0, 0.0))
 
     def begin(self, now_s: float) -> None:
-        """Count on from a reading whatever was before it."""
+        """Begin anew at a reading, whatever was before it."""
         self.changed_s, self.away, self.former, self.since_former = now_s, None, None, 0.0
 
     def update(self, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:
@@ -150,18 +153,18 @@ class Counter(msgspec.Struct):
         fits = 0 <= value - last[1] <= self._limit(bound, self.changed_s, now_s)
         away = self.away
         if away is None:
-            return self._on(last, value, now_s) if fits else self._leave(last, value, now_s, bound)
+            return self._continue(last, value, now_s) if fits else self._depart(last, value, now_s, bound)
         if away.is_late and fits:
-            return self._on(last, value, now_s)
+            return self._continue(last, value, now_s)
         if 0 <= value - away.value <= self._limit(bound, away.changed_s, now_s):
             return self._follow(away, last, value, now_s, bound)
         if fits:
             return self._return(away, last, value, now_s)
-        self.away = self._off(value, now_s, bound, is_late=False)
+        self.away = self._hold_apart(value, now_s, bound, is_late=False)
         return Outcome(last, lost=(last[0] if away.is_late else away.seen_s, now_s), jumped=away.is_late)
 
     def _limit(self, bound: Bound, since_s: float, now_s: float) -> float:
-        """How much it can have risen since it last changed."""
+        """How much the counter can have risen since it last changed at `since_s`."""
         passed_s = now_s - since_s
         return self._rate(bound, passed_s, now_s) * (passed_s + _SLACK_S + self.update_s) + (
             self.step or bound.resolution
@@ -176,8 +179,8 @@ class Counter(msgspec.Struct):
             return max(_GAP_MARGIN * weeks, _POWER_MARGIN * (recent or 0.0)) + _POWER_ROUNDING_W
         return _POWER_MARGIN * recent + _POWER_ROUNDING_W
 
-    def _on(self, last: tuple[float, float], value: float, now_s: float) -> Outcome:
-        """It goes on."""
+    def _continue(self, last: tuple[float, float], value: float, now_s: float) -> Outcome:
+        """Count a reading that continues the counter."""
         rise = value - last[1]
         self.away = None
         self.since_former += rise
@@ -186,11 +189,11 @@ class Counter(msgspec.Struct):
             self.update_s, self.changed_s = min(now_s - self.changed_s, _LONGEST_UPDATE_S), now_s
         return Outcome((now_s, value), counted=Rise(*last, now_s, value))
 
-    def _leave(self, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:
-        """A step that nothing explains, except perhaps the counter's width or its former place."""
+    def _depart(self, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:
+        """Handle a reading that no load explains: the counter wrapped, or the former one is back, or else the reading is held apart."""
         limit = self._limit(bound, self.changed_s, now_s)
         if value < last[1] and value <= limit and (width := _width_of(last[1] - value, limit)) is not None:
-            return self._on((last[0], last[1] - width), value, now_s)
+            return self._continue((last[0], last[1] - width), value, now_s)
         if self.former is not None:
             at_s, before, changed_s = self.former
             if 0 <= value - before <= self._limit(bound, changed_s, now_s):
@@ -201,16 +204,16 @@ class Counter(msgspec.Struct):
                 return Outcome((now_s, value), bridged=bridged, lost=(last[0], now_s), jumped=True)
         rate = self._rate(bound, 0.0, now_s)
         is_late = isfinite(rate) and 0 < last[1] - value <= rate * _LATE_S
-        self.away = self._off(value, now_s, bound, is_late=is_late)
+        self.away = self._hold_apart(value, now_s, bound, is_late=is_late)
         return Outcome(last, lost=None if is_late else (last[0], now_s), jumped=not is_late)
 
-    def _off(self, value: float, now_s: float, bound: Bound, *, is_late: bool) -> Away:
+    def _hold_apart(self, value: float, now_s: float, bound: Bound, *, is_late: bool) -> Away:
         return Away(now_s, value, value, now_s, now_s, is_late, max(bound.power_w or 0.0, 0.0))
 
     def _follow(self, away: Away, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:
-        """The readings held apart go on among themselves: once their rise fits, they are the counter from their first one on.
+        """Handle a reading that continues those held apart. Once their rise fits the power, they are the counter, from their first one on.
 
-        It must fit without any slack for late readings, from above and from below, or a wrong scale would do.
+        The rise must be neither too large nor too small, without any slack for late readings: with slack a wrong scale would fit, too.
         """
         if value > away.value:
             away.value, away.changed_s = value, now_s
@@ -230,8 +233,8 @@ class Counter(msgspec.Struct):
         return Outcome((now_s, value), counted, lost=lost, regained=regained, jumped=away.is_late)
 
     def _return(self, away: Away, last: tuple[float, float], value: float, now_s: float) -> Outcome:
-        """It is back where it was, so its rise is sure. Its time stays uncovered: what it read meanwhile was wrong."""
-        self._on(last, value, now_s)
+        """Handle a counter that is back where it was. Its rise is certain, but the time stays lost: it read wrong values meanwhile."""
+        self._continue(last, value, now_s)
         return Outcome((now_s, value), bridged=Rise(*last, now_s, value), lost=(away.seen_s, now_s))
 
 

@@ -10,7 +10,7 @@ _WINDOWS = ("hour", "day")
 
 
 def counter_figures(accounts: Accounts, totals: HourlyTotals) -> Iterator[Figure]:
-    """Jumps of each counter so far, and the counters that read now what they cannot have counted."""
+    """How often each counter has jumped so far, and which counters show a value now that they cannot have reached by counting."""
     for quantity, labels in _counters(accounts).items():
         kind = quantity.partition(":")[0]
         jumps = output_of("dcim_meter_counter_jumps_total", (*labels, ("quantity", kind)), NO_SLOT)

@@ -43,7 +43,7 @@ class Terms:
     """The rules by which an hour is accounted. Kept with the hour, because the site file and the factors may change later."""
 
     quantities: tuple[str, ...]
-    """What was to be metered then: without it, a meter that was added later would be missing in every hour before."""
+    """What was expected to be metered then. Otherwise a meter added later would count as missing in every hour before."""
     category: str
     """Where IT energy is metered, ISO/IEC 30134-2 category 1 to 3."""
     profile_j: float | None
@@ -51,7 +51,7 @@ class Terms:
     factor: Factor | None
     """Carbon factor of the grid; None if nothing is known of it."""
     residual: float | None
-    """g CO2e/kWh of what no contract covers; None is the grid's own factor."""
+    """g CO2e/kWh for energy that no contract covers; None means the grid's own factor."""
 
 
 class Gap(NamedTuple):
@@ -80,7 +80,7 @@ class Hour:
     """Seconds of these in which a long gap was spread evenly; a quantity without any has no entry."""
     terms: Terms | None = None
     lost_s: dict[str, float] = field(default_factory=dict)
-    """Seconds of the hour in which a counter jumped, or read what it cannot have counted; a quantity without any has no entry."""
+    """Seconds of the hour that a jump or impossible values of a counter cost; a quantity without any has no entry."""
 
     def has(self, quantity: str) -> bool:
         """Whether practically the whole hour was counted."""
@@ -103,11 +103,15 @@ class HourlyTotals:
         """How often each counter jumped; saved, too."""
         self.gaps: dict[str, list[Gap]] = {}
         """Long gaps that a late reading may still divide."""
-        self._forgotten = self._steady = self._passed = 0
-        """The hour of the last `forget_steps`, how many it was called for one after the other, and before which none is `passing`."""
+        self._forgotten = 0
+        """Hour of the last call of `forget_steps`."""
+        self._steady = 0
+        """For how many hours without a break it was called."""
+        self._dropped_until = 0
+        """The quantities that are kept for a day are gone from all hours before this one."""
 
     def count(self, quantity: str, value: float | None, wall_s: float, bound: Bound = UNBOUND) -> None:
-        """Take a counter's reading, None if it is unknown. A step that it cannot have counted is not energy, and its time is lost.
+        """Take a counter's reading, None if it is unknown. An impossible step is not counted as energy, and its time counts as lost.
 
         After a gap of more than a week, and after a clock that was set back, counting begins anew.
         """
@@ -136,7 +140,7 @@ class HourlyTotals:
             self.jumps[quantity] = self.jumps.get(quantity, 0) + 1
 
     def is_away(self, quantity: str) -> bool:
-        """Whether a counter reads now what it cannot have counted."""
+        """Whether a counter shows a value now that it cannot have reached by counting."""
         counter = self.counters.get(quantity)
         return counter is not None and counter.away is not None and not counter.away.is_late
 
@@ -170,8 +174,8 @@ class HourlyTotals:
                 break
         return True
 
-    def forget_steps(self, hour: int, passing: Iterable[str]) -> Generator[None, None, None]:
-        """Forget hours that no window before `hour` reaches, and the `passing` quantities after a day. Works once an hour.
+    def forget_steps(self, hour: int, kept_a_day: Iterable[str]) -> Generator[None, None, None]:
+        """Forget hours that no window before `hour` reaches, and the quantities `kept_a_day` after a day. Works once an hour.
 
         Yields after each slice: a year of 150 meters took 90 ms.
         """
@@ -183,16 +187,16 @@ class HourlyTotals:
             return
         for old in [each for each in self.hours if each < hour - WINDOWS_H["year"]]:
             del self.hours[old]
-        short, looked_at = frozenset(passing), 0
+        short, looked_at = frozenset(kept_a_day), 0
         until = hour - WINDOWS_H["day"]
-        # Of those before the last time nothing is left, and power is never integrated into the past.
-        for number in [each for each in self.hours if self._passed <= each < until]:
+        # Hours before `_dropped_until` need no second look: these quantities come from powers, which are never integrated into the past.
+        for number in [each for each in self.hours if self._dropped_until <= each < until]:
             looked_at += 1 + len(self.hours[number].amount)
             if looked_at >= QUANTITIES_PER_SLICE:
                 looked_at = 0
                 yield
             self._drop(number, short)
-        self._passed = until
+        self._dropped_until = until
 
     def _drop(self, number: int, quantities: frozenset[str]) -> None:
         entry = self.hours[number]

@@ -10,7 +10,7 @@ from itertools import islice
 
 import msgspec
 
-from collector.derive.energy.accounting import PASSING, Accounts, Emissions, intensity, observe
+from collector.derive.energy.accounting import KEPT_A_DAY, Accounts, Emissions, intensity, observe
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Counter
 from collector.derive.energy.coverage import counter_figures, coverage
@@ -23,7 +23,7 @@ from rackflow.process.bulkhead import Failures
 _FIGURES_PER_SLICE = 100
 # Carbon factors looked at in one slice, about 1 ms. A file may have ten years of hours.
 _FACTORS_PER_SLICE = 2_000
-# Before the oldest hour kept, so many may still come: a counter's energy is spread over a gap of a week.
+# Factors are kept for this many hours before the oldest hour: energy may still be spread over a gap of a week that reaches back to there.
 _LATE_HOURS = 7 * 24
 
 
@@ -52,15 +52,18 @@ class SiteRecords:
 
 @dataclass(slots=True)
 class EnergyRecords:
-    """Counts one site's energy and states its figures, which change once an hour and are computed only then."""
+    """Counts one site's energy and computes its figures. Those over complete hours are computed only when the hour changes."""
 
     factors: Factors
     totals: HourlyTotals = field(default_factory=HourlyTotals)
     emissions: Emissions = field(default_factory=Emissions)
     failures: Failures = field(default_factory=Failures)
-    _stated: tuple[object, list[Figure]] = (None, [])
+    _hourly: tuple[object, list[Figure]] = (None, [])
+    """The figures that change once an hour, after the hour and accounts that they were computed for."""
     _last: list[Figure] = field(default_factory=list)
+    """All figures of the last cycle."""
     _terms: Terms | None = None
+    """The terms of the present hour."""
 
     def cycle_steps(self, accounts: Accounts, values: Values, wall_s: float) -> Generator[None, None, Sequence[Figure]]:
         """Count this cycle; return all figures over complete hours, and the present ones. If that fails, all are unknown.
@@ -80,9 +83,9 @@ class EnergyRecords:
         observe(accounts, self.totals, values, wall_s, self.failures)
         yield
         hour = int(wall_s // HOUR_S)
-        yield from self.totals.forget_steps(hour, [each for each in accounts.quantities if each.startswith(PASSING)])
-        about = (hour, accounts)
-        if self._stated[0] != about:
+        yield from self.totals.forget_steps(hour, [each for each in accounts.quantities if each.startswith(KEPT_A_DAY)])
+        computed_for = (hour, accounts)
+        if self._hourly[0] != computed_for:
             # Factors first: the emissions of the hour that has just ended are counted once, with what is known now.
             self._terms = terms_of(accounts, self.factors, hour)
             yield from self._learn_factors(hour)
@@ -90,20 +93,19 @@ class EnergyRecords:
             yield
             figures = yield from Statement(accounts, self.totals, self.factors, hour).figure_steps()
             figures += yield from _listed(coverage(accounts, self.totals, hour))
-            self._stated = about, figures
+            self._hourly = computed_for, figures
         if self._terms is not None:
             self.totals.set_terms(hour, self._terms)
         for number in self.totals.without_terms():  # hours over which a gap was spread
             self.totals.set_terms(number, terms_of(accounts, self.factors, number))
         now = [*self.emissions.figures(accounts), *intensity(accounts, self.factors, hour)]
         counters = yield from _listed(counter_figures(accounts, self.totals))
-        return [*self._stated[1], *now, *counters]
+        return [*self._hourly[1], *now, *counters]
 
     def _learn_factors(self, now_hour: int) -> Generator[None, None, None]:
-        """A carbon factor that arrives after its hour replaces the one by which the hour was accounted.
+        """Account hours anew whose carbon factor arrived after them.
 
-        Those that are older than every hour kept are dropped: a source that is asked for years has one for each hour. Yields after each
-        slice.
+        Factors older than every hour kept are dropped: a source that runs for years would pile them up. Yields after each slice.
         """
         oldest = min(self.totals.hours, default=now_hour) - _LATE_HOURS
         for count, (hour, factor) in enumerate([*self.factors.hourly.items()], 1):
@@ -150,7 +152,7 @@ def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:
     """The terms of an hour, as far as they are known now."""
     profile = accounts.profile_w
     return Terms(
-        tuple(sorted(each for each in accounts.quantities if not each.startswith(PASSING))),
+        tuple(sorted(each for each in accounts.quantities if not each.startswith(KEPT_A_DAY))),
         accounts.category,
         profile[hour % 24] * HOUR_S if profile else None,
         factors.at(hour),
@@ -159,7 +161,7 @@ def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:
 
 
 def _listed(figures: Iterator[Figure]) -> Generator[None, None, list[Figure]]:
-    """All of them. Yields after each slice."""
+    """These figures as a list. Yields after each slice."""
     found = list[Figure]()
     while some := list(islice(figures, _FIGURES_PER_SLICE)):
         found += some

@@ -17,7 +17,7 @@ from collector.derive.engine import NO_SLOT, Figure, Label, output_of
 # Share of a window's hours that a ratio must rest on. A chosen value: with less than half, the missing hours may be all nights.
 _MIN_COVERAGE = 0.5
 _LOOP_WINDOWS = ("hour", "day")
-"""Windows of loops' figures; their hours are kept for a day, see `PASSING`."""
+"""Windows of loops' figures; their quantities are kept for a day, see `KEPT_A_DAY`."""
 _KINDS = ("facility", "it", "water", "reuse")
 # What one slice looks at, about 3 ms: an hour of a window costs as much as 16 quantities, and as the quantities that it must have.
 _QUANTITIES_PER_SLICE = 8_000
@@ -28,7 +28,7 @@ _Labels = tuple[Label, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Ratio:
-    """What is divided by what, both summed over the hours in which `needs` were counted."""
+    """A quotient: `factor * above / below`, both summed over the hours in which all quantities in `needs` were counted."""
 
     needs: Sequence[str]
     above: _Amount
@@ -68,7 +68,7 @@ class Statement:
         return found
 
     def _site_ratios(self) -> Mapping[str, _Ratio]:
-        """Those that do not concern carbon, by metric."""
+        """The ratios of the site by metric, except those of carbon."""
         facility, it, water, pv, reuse = self._facility, self._it, self._water, self._pv, self._reuse
         found = dict[str, _Ratio]()
         if facility and it:
@@ -106,7 +106,7 @@ class Statement:
         return _figure(metric, labels, ratio.factor * above / below, share)
 
     def _slices(self, length: int, needs: Sequence[str]) -> Iterator[tuple[int, int]]:
-        """The window in parts, each from an hour to that before another. Hours that were not counted take their time too."""
+        """The window in slices: first hour and the hour after the last. Empty hours count, because looking at them takes time, too."""
         size = max(1, _QUANTITIES_PER_SLICE // (_QUANTITIES_OF_HOUR + len(needs)))
         for start in range(self._hour - length, self._hour, size):
             yield start, min(start + size, self._hour)
@@ -154,7 +154,8 @@ class _Carbon:
         self.estimated += factor.estimated
         self.it_used += each.it_used
         # Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour
-        # ("24/7 CFE: Methodologies and Metrics", Google 2021). What generators burn is not free, and its carbon is not the grid's.
+        # ("24/7 CFE: Methodologies and Metrics", Google 2021). Energy of generators is neither carbon-free, nor does the
+        # grid's factor apply to it.
         used = min(each.green, grid)
         self.is_free_known = self.is_free_known and factor.carbon_free_ratio is not None
         self.free += each.balance.pv_used + used + (grid - used) * (factor.carbon_free_ratio or 0.0)
@@ -182,12 +183,12 @@ def _sum_of(names: Sequence[str]) -> _Amount:
 
 
 def _used_of(facility: Sequence[str]) -> _Amount:
-    """What was used of what these brought."""
+    """The energy used, by the balance of these sources."""
     return lambda hour: balance_of(facility, hour.amount.__getitem__).used
 
 
 def _pv_used_of(facility: Sequence[str]) -> _Amount:
-    """The roof's energy that was used here."""
+    """The PV energy used on site, by the balance of these sources."""
     return lambda hour: balance_of(facility, hour.amount.__getitem__).pv_used
 
 

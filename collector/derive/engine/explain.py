@@ -1,11 +1,11 @@
-"""Says what a computed value rests on: the readings below a slot, each with its value and age, or with the reason why it is missing."""
+"""Lists what a computed value comes from: the readings below a slot, each with its value and age, or with the reason why it is missing."""
 
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
 from collector.derive.engine.graph import Leaf, Plan, Value, Values
 
-# Inputs that are named; those that are missing come first, then the oldest. A site's answer rests on 30,000 readings.
+# So many inputs are listed: missing ones first, then the oldest. A figure of a whole site may come from 30,000 readings.
 MAX_INPUTS = 200
 # Slots looked at in one slice, about 1 ms.
 _SLICE = 1000

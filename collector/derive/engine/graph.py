@@ -30,8 +30,8 @@ Value = float | str
 # Work of one slice, about 2 ms each: devices whose readings are taken; steps or figures that are computed.
 SLICE_DEVICES = 100
 SLICE_STEPS = 1000
-# Computed figures that one explanation, of what a figure lacks, takes as long as: some 100 calls instead of two.
-EXPLAINING = 20
+# Explaining what an unknown figure lacks takes as long as computing this many figures: some 100 calls instead of two.
+FIGURES_PER_EXPLANATION = 20
 PART = "figures"
 """Name of the bulkhead of all derived figures."""
 STATED = "stated:"
@@ -62,11 +62,11 @@ class Reading(Protocol):
 
     @property
     def expires_at(self) -> float:
-        """Until when it is current."""
+        """Monotonic seconds until which it is current."""
 
     @property
     def life_s(self) -> float:
-        """How long it is current from its receipt on."""
+        """For how many seconds from its receipt on it is current."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Values:
             own = [self.reasons[slot]] if slot in self.reasons and self.current[slot] is None else []
             if self.current[slot] is None and not own and not absent:
                 return self._walk(slot)  # all readings are there, and a step between them and this one has no result
-            # Without any reading below it, everything is decided by the site file: racks on a single feed go down with it.
+            # A slot without any reading below it is decided by the site file alone, as that a rack on one feed goes down with that feed.
             share = 1.0 - len(absent) / len(inputs) if inputs else 1.0
             return share, (*own, *self._names(absent))
         return self._walk(slot)
@@ -228,11 +228,12 @@ def compute_values(
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
+    *,
     silent: Mapping[str, str] | None = None,
     failures: Failures | None = None,
 ) -> Values:
     """All of `compute_steps` at once."""
-    return run_through(compute_steps(plan, readings, distrusted, now, silent, failures))
+    return run_through(compute_steps(plan, readings, distrusted, now, silent=silent, failures=failures))
 
 
 def compute_steps(
@@ -240,6 +241,7 @@ def compute_steps(
     readings: Callable[[str], Mapping[str, Reading]],
     distrusted: Mapping[tuple[str, str], str],
     now: float,
+    *,
     silent: Mapping[str, str] | None = None,
     failures: Failures | None = None,
     instead: Mapping[int, Value] | None = None,
@@ -247,8 +249,8 @@ def compute_steps(
     """Compute every slot at `now`, monotonic seconds.
 
     A reading counts only if it is current, if its device and key are not in `distrusted` (which gives the reason), and if its
-    device is not in `silent` (which gives the reason, too). `instead` has values of leaves that count whatever was read. A step that
-    raises is noted in `failures`, and its slot is unknown, with those that depend on it.
+    device is not in `silent` (which gives the reason, too). `instead` has values by slot that replace those of readings. A step that
+    raises is noted in `failures`, and its slot is unknown, with those that depend on it. Yields after each slice.
     """
     noted = failures if failures is not None else Failures()
     values = Values(plan)
@@ -349,7 +351,7 @@ def _compute_special(step: Step, values: Values, failures: Failures) -> None:
 
 
 def ratio(above: float, below: float) -> Result:
-    """`above / below`; unknown without a limit above zero. Limits of the site file may be too small to divide by."""
+    """`above / below`; unknown unless `below` is more than 0, because site files may have ratings of 0."""
     return above / below if below > 0 else Unknown("the rating is zero")
 
 
@@ -366,7 +368,7 @@ def withdrawn(found: Iterable[Figure]) -> list[Figure]:
 
 
 def figures(plan: Plan, values: Values, failures: Failures | None = None) -> list[Figure]:
-    """All of `stating` at once."""
+    """All of `figure_steps` at once."""
     return run_through(figure_steps(plan, values, failures))
 
 
@@ -385,7 +387,7 @@ def figure_steps(plan: Plan, values: Values, failures: Failures | None = None) -
         value, share = current[slot], 1.0
         missing: tuple[str, ...] = ()
         if value is None or slot in may_be_partial:
-            left -= EXPLAINING
+            left -= FIGURES_PER_EXPLANATION
             share, missing = noted.attempt(PART, partial(values.coverage, slot), otherwise=UNEXPLAINED)
         if isinstance(value, str):
             value = None

@@ -66,12 +66,12 @@ class Planner:
         self.outputs: list[Output] = []
         """What is published so far."""
         self.stateful: list[StatefulStep] = []
-        """What is made of the past, and published besides."""
+        """Steps whose outputs depend on earlier cycles."""
         self._index: dict[tuple[str, str], list[tuple[str, Mapping[str, str]]]] = {}
         for device, series in known.items():
             for key, each in series.items():
                 self._index.setdefault((device, each.metric.name), []).append((key, each.by_name))
-        # Sorted, so that sums and words do not depend on the order in which devices were heard first.
+        # Sorted, so that sums and reasons do not depend on the order in which devices were first heard of.
         for found in self._index.values():
             found.sort(key=lambda pair: pair[0])
 
@@ -125,7 +125,11 @@ class Planner:
 
     @contextmanager
     def as_read(self) -> Iterator[None]:
-        """Within it, slots of readings are such that nothing keeps back or sets to 0, for what looks at one device alone."""
+        """Within this context, slots of readings always have the value just read.
+
+        Other slots of a device may keep an earlier value after a load step, or be 0 while its feed is dead (`power/supplies.py`). That is
+        right for sums over devices, and wrong for figures of one device alone.
+        """
         self._as_read = True
         try:
             yield
@@ -176,7 +180,10 @@ class Planner:
         *,
         optional: Iterable[int] = (),
     ) -> None:
-        """Publish metrics, each with labels on top of the site's, that a memory makes of slots; `name` is that of the memory's kind."""
+        """Publish figures that depend on earlier cycles, computed by a memory from these slots.
+
+        `name` is the kind of memory, `make` creates one, and `outputs` are metrics with their labels on top of the site's.
+        """
         made = tuple(output_of(metric, (("site", self.site), *labels), NO_SLOT) for metric, labels in outputs)
         key = (name, made[0].text)
         self.stateful.append(StatefulStep(key, tuple(required), tuple(optional), made, make))
@@ -195,7 +202,7 @@ class Planner:
         del self.stateful[stateful:]
 
     def stated(self, device: str, what: str) -> int:
-        """Slot of what the engine states about a device in every cycle; see `STATED`."""
+        """Slot of a value about a device that the engine itself sets in every cycle; see `STATED`."""
         return self._leaf(device, f"{STATED}{what}")
 
     def publish_of(self, metric: str, device: str, slot: int, *labels: Label) -> None:

@@ -1,7 +1,7 @@
 """Figures that need earlier cycles: the heat of a breaker, a mean over 15 minutes, the resistance of a clean exchanger.
 
 Their state outlives plans: when a device comes or goes, what was learned about the others must not be lost. So it is kept by name and
-never by slot. Nothing survives a restart, so each state decides itself from when on it can give a value.
+never by slot. Nothing survives a restart, so each state decides itself when it has seen enough to give a value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,5 +83,5 @@ def _figure(output: Output, result: Result, oldest_s: float) -> Figure:
     if isinstance(result, Unknown):
         return Figure(output, None, 0.0, 1.0, (result.reason,))
     if isinstance(result, str):
-        return Figure(output, None, 0.0, 1.0, ("a state is no figure",))
+        return Figure(output, None, 0.0, 1.0, ("the result is a state, not a number",))
     return plausible_figure(output, float(result), oldest_s, 1.0)

@@ -1,7 +1,7 @@
 """How much of the racks' power goes into the liquid, averaged so that neither the loop's lag nor the load's steps show in it. Pure.
 
-Heat arrives at the CDU only after the coolant has come round, while power changes within seconds: their quotient at one moment was 0.3
-to 1.5 in a healthy hall with training jobs. Over a window the two agree, but for the heat that coolant stored or gave back in it.
+Heat arrives at the CDU only after the coolant has gone round the loop, while power changes within seconds: their quotient at one moment
+was 0.3 to 1.5 in a healthy hall with training jobs. Over a window the two agree, except for heat that the coolant stored or released.
 """
 
 from collections import deque
@@ -26,7 +26,7 @@ _KEEP_EVERY_S = 4.9
 
 @dataclass(slots=True)
 class HeatCapture:
-    """One loop. `volume_m3` of coolant is taken to be as warm as the return, but for the share `supply_share` of it."""
+    """The capture of one loop: `supply_share` of its `volume_m3` of coolant is as cold as the supply, the rest as warm as the return."""
 
     coolant: str
     volume_m3: float
@@ -75,12 +75,15 @@ class HeatCapture:
         if supply_c is None or return_c is None:
             return 0.0
         if not self._capacity:
-            # Taken once: a capacity that followed the temperature would make heat out of its own change.
+            # Looked up once: if it followed the temperature, its own change would show up as stored heat.
             self._capacity = volumetric_heat_capacity(self.coolant, return_c) or 0.0
         return self._capacity * self.volume_m3 * ((1 - self.supply_share) * return_c + self.supply_share * supply_c)
 
     def _least_s(self, heat_w: float, supply_c: float | None, return_c: float | None) -> float:
-        """The coolant's way round takes volume / flow, which is the heat that it holds above the supply over the heat it carries."""
+        """The shortest window: a multiple of the loop's lag.
+
+        One turn of the coolant takes volume / flow, which equals the heat it holds above supply temperature over the heat it carries.
+        """
         if supply_c is None or return_c is None or heat_w < LEAST_HEAT_W:
             return LEAST_WINDOW_S
         lag_s = self._capacity * self.volume_m3 * max(return_c - supply_c, 0.0) / heat_w

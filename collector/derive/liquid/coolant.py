@@ -1,4 +1,4 @@
-"""What tells of a leak before a rope is wet: pressure that falls, and a reservoir that empties. Pure; memories of one unit each."""
+"""Detects leaks before a leak rope is wet, by falling pressure and a falling reservoir level. No I/O; each class keeps one unit's state."""
 
 import math
 from collections import deque
@@ -21,7 +21,7 @@ _PERIODS = 72
 _LEAST_PERIODS = 6
 # A fall that counts: more than the resolution of float and ultrasonic gauges (1 %), and well beyond what the line does not explain.
 _LEAST_FALL = 0.02
-# And by how many times the scatter around the line a fall must exceed it: three standard deviations are rarely chance.
+# The fall must also exceed this many times the scatter around the line: three standard deviations are rarely chance.
 _SCATTERS = 3.0
 # A reservoir that rose by so much between two periods was filled.
 _REFILL = 0.02

@@ -1,27 +1,40 @@
-"""What becomes of a CDU's heat exchanger and control valve: fouling, and a valve that does not follow. Pure; memories of one unit each."""
+"""Detects fouling of a CDU's heat exchanger and a control valve that does not follow. No I/O; each class keeps the state of one unit."""
 
 import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collector.derive.engine import Result, Unknown, Value
 
 # A film's conductance follows the flow to the power of 0.8 (Dittus-Boelter, turbulent flow in channels).
 _FILM_EXPONENT = 0.8
-# Below these, the resistance is mostly the error of the probes (0.3 K each, IEC 60751 class A with its cable).
+# Below these limits, the resistance is mostly the error of the probes (0.3 K each, IEC 60751 class A with its cable).
 _LEAST_SPAN_K = 1.0
 _LEAST_HEAT_RATIO = 0.2
 _HOUR_S = 3600.0
+
+
+class _Operation(NamedTuple):
+    """What a CDU measures at one moment: W, degC and m3/s. Fields without `primary_` are those of the secondary side."""
+
+    heat_w: float
+    supply_c: float
+    return_c: float
+    primary_supply_c: float
+    primary_return_c: float
+    flow: float
+    primary_flow: float
 
 
 @dataclass(slots=True)
 class Fouling:
     """Thermal resistance of an exchanger over that of the clean one, brought to equal flows.
 
-    Resistance is the logarithmic mean temperature difference over the heat. Flows change it without any fouling, so it is divided by what
-    films of the present flows add up to. The lowest hourly mean ever seen counts as clean, as for filters: an exchanger that is fouled when
-    the collector starts is taken for clean.
+    Resistance is the logarithmic mean temperature difference over the heat. Flows change it without any fouling, so it is divided by the
+    resistance of the boundary films at the present flows. The lowest hourly mean ever seen counts as clean, as for filters: an exchanger
+    that is fouled when the collector starts is taken for clean.
     """
 
     rated_w: float
@@ -34,8 +47,7 @@ class Fouling:
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result]:
         """`values`: heat (W), secondary supply, return, primary supply, return (degC), secondary and primary flow (m3/s)."""
-        heat_w, *rest = (float(each or 0.0) for each in values)
-        resistance = self._resistance(heat_w, *rest)
+        resistance = self._resistance(_Operation(*(float(each or 0.0) for each in values)))
         hour = int(now // _HOUR_S)
         if hour != self._hour and self._count:
             mean = self._sum / self._count
@@ -50,19 +62,19 @@ class Fouling:
             return (Unknown("less than an hour at a load of 20 % or more has been seen"),)
         return (self._last / self._clean,)
 
-    def _resistance(
-        self, heat_w: float, supply_c: float, return_c: float, cold_c: float, warm_c: float, flow: float, primary: float
-    ) -> float | None:
-        hot_k, cold_k = return_c - warm_c, supply_c - cold_c
-        if heat_w < _LEAST_HEAT_RATIO * self.rated_w or min(hot_k, cold_k) < _LEAST_SPAN_K or min(flow, primary) <= 0:
+    def _resistance(self, now: "_Operation") -> float | None:
+        """Thermal resistance at the flows of the first sample, K/W; None if load, temperatures or flows are too small to tell."""
+        hot_k, cold_k = now.return_c - now.primary_return_c, now.supply_c - now.primary_supply_c
+        flows = (now.flow, now.primary_flow)
+        if now.heat_w < _LEAST_HEAT_RATIO * self.rated_w or min(hot_k, cold_k) < _LEAST_SPAN_K or min(flows) <= 0:
             return None
         if self._reference is None:
-            self._reference = flow, primary
+            self._reference = flows
         mean_k = (hot_k - cold_k) / math.log(hot_k / cold_k) if abs(hot_k - cold_k) > 1e-6 else hot_k  # noqa: PLR2004
         films = [
-            math.pow(now / then, -_FILM_EXPONENT) for now, then in zip((flow, primary), self._reference, strict=True)
+            math.pow(flow / reference, -_FILM_EXPONENT) for flow, reference in zip(flows, self._reference, strict=True)
         ]
-        return mean_k / heat_w / (sum(films) / 2)
+        return mean_k / now.heat_w / (sum(films) / 2)
 
 
 # Below 30 % of its rating an exchanger's approach is small, fouled or not.
@@ -101,13 +113,13 @@ _ERROR_K = 2.0
 STUCK_S = 600.0
 # A valve that is asked to move and has moved less than this in ten minutes does not follow; actuators resolve 1 %.
 _STILL = 0.01
-# At the end of its way a valve cannot do more: then water or load is at fault, and not the valve.
+# A valve that is fully open or closed cannot do more: then the water or the load is the cause, not the valve.
 _END = 0.05
 
 
 @dataclass(slots=True)
 class ValveStuck:
-    """1 if a valve stood still for ten minutes although the supply was off its set point all the time and it had way left, else 0."""
+    """1 if a valve that could still move stood still for ten minutes, although supply was off its set point throughout; else 0."""
 
     _since: float | None = None
     _sign: int = 0

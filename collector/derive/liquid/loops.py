@@ -66,8 +66,8 @@ def _mean(planner: Planner, cdus: Sequence[Cdu], metric: str) -> int:
 def _flow_shares(planner: Planner, cdus: Sequence[Cdu]) -> None:
     """Publish each CDU's part of the loop's flow over its part of the rating, among those whose pumps run.
 
-    CDUs on one loop share its flow by what their pumps and pipes can do. One that carries much less than its part has a valve that is
-    closed, a filter that is clogged, or air in it, and the others hide it.
+    CDUs on one loop share its flow according to their pumps and pipes. One that carries much less than its part has a closed valve, a
+    clogged filter or air in it. The loop's total does not show that, because the others carry more.
     """
     flows = [planner.reading(cdu.id, FLOW, loop="secondary") for cdu in cdus]
     running = [planner.step(_pumps(planner, cdu.id), _any_runs) for cdu in cdus]

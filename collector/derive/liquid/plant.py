@@ -61,7 +61,8 @@ def _margin(
 def _facility_pumps(planner: Planner, site: Site, loop: Loop, pumps: Sequence[FacilityPump]) -> None:
     """Publish how many pumps run, by their own meters, and how many there are beyond those required.
 
-    A meter cannot tell a pump in standby from one that has failed. One that stands still while too few run has failed, whatever it says.
+    A meter cannot tell a pump in standby from one that has failed. While too few run, each one that stands still counts as failed, whatever
+    its contact reports.
     """
     spare = redundant(len(pumps), loop.facility_pumps_required)
     required = len(pumps) - spare

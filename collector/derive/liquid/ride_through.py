@@ -50,7 +50,7 @@ class Thermal:
     chip_rise_kelvin: float | None = None
     chip_heat_capacity_seconds_per_kelvin: float | None = None
     chip_standing_ratio: float = 0.0
-    """Share of the chips' heat that still goes into coolant that stands. 0 is the safe side: a higher one needs a test on site."""
+    """Share of the chips' heat that standing coolant still takes up. 0 errs on the safe side: a higher value needs a test on site."""
     supply_volume_ratio: float = 0.0
     """Share of a secondary loop's coolant that is as cold as the supply: in CDUs and pipes to the racks. 0, all warm, is the safe side."""
 
@@ -156,8 +156,8 @@ class RideThrough:
     def _needed_s(self, loop: Loop, failure: Failure) -> float | None:
         """How long the loop must last: as the site file says. Without that, until a generator carries the heat rejection again.
 
-        Pumps of loops and of facility water are usually on UPSs, and those that fail one by one wait for no generator: for them there is
-        no usual value.
+        Pumps of loops and of facility water are usually on UPSs, and a pump that fails by itself does not come back with the generator: for
+        failures of pumps there is no usual value.
         """
         stated = loop.min_ride_through_s.get(failure)
         if stated is not None or failure != "heat_rejection":

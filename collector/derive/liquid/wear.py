@@ -15,7 +15,7 @@ _SETPOINT = "dcim_cdu_supply_temperature_setpoint_celsius"
 
 
 def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
-    """Plan the figures of one CDU, as far as it measures what they rest on. `load` is the slot of its heat over its rating."""
+    """Plan the figures of one CDU for which it has the measurements. `load` is the slot of its heat over its rating."""
     if planner.has(cdu, "dcim_cdu_approach_celsius"):
         outputs = [("dcim_cdu_loaded_approach_celsius", planner.place_of(cdu))]
         planner.remember("approach", (planner.reading(cdu, "dcim_cdu_approach_celsius"), load), LoadedApproach, outputs)

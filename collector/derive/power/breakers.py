@@ -23,7 +23,7 @@ _FIGURES = ("thermal_load_ratio", "demand_load_ratio", "level_load_ratio")
 def plan_breakers(planner: Planner, site: Site | None, pdus: Iterable[str], racks: Mapping[str, RackPower]) -> None:
     """Plan the load of every breaker. `pdus` are the devices of that class, `racks` the slots of what the racks take."""
     described = site.pdus if site is not None else {}
-    # A device that speaks for a shelf is judged as the shelf.
+    # A device that reports for a power shelf is judged as that shelf.
     speaking = {pdu.read_from for pdu in described.values()} - described.keys()
     for device in dict.fromkeys([*described, *(each for each in pdus if each not in speaking)]):
         if site is not None and device in described:
@@ -41,9 +41,9 @@ def _described(planner: Planner, pdu: Pdu, curve: BreakerCurve) -> None:
         rated = planner.each(pdu.read_from, _RATED, phase=own)
         stated = [rated[0]] if len(rated) == 1 else []
         current = phase_current(planner, pdu, own)
-        # Without its inlet, as all figures of the site file's phases: a label must not come with the first reading.
+        # Without the label `inlet`: it is known only with the first reading, and labels of a figure must not change then.
         labels = (*planner.place_of(pdu.id), ("phase", phase))
-        _remember(planner, "pdu_phase", current, pdu.breaker_a, curve, labels, stated)
+        _remember(planner, "pdu_phase", current, labels, breaker_a=pdu.breaker_a, curve=curve, stated=stated)
 
 
 def _undescribed(planner: Planner, device: str) -> None:
@@ -66,7 +66,7 @@ def _panels(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> Non
             feed = site.feed_of(name)
             labels = (*((("feed", feed),) if feed else ()), ("panel", name), ("phase", phase))
             curve = site.curve_of(panel.breaker_curve)
-            _remember(planner, "panel_phase", planner.total(currents), panel.breaker_a, curve, labels)
+            _remember(planner, "panel_phase", planner.total(currents), labels, breaker_a=panel.breaker_a, curve=curve)
 
 
 def _carried(planner: Planner, site: Site, racks: Mapping[str, RackPower]) -> dict[tuple[str, str], list[int]]:
@@ -90,18 +90,21 @@ def _inputs(planner: Planner, site: Site, load: SwitchedLoad) -> None:
         for phase, current in load.phases(source):
             labels = (*planner.place_of(load.switch.id), ("source", source), ("phase", phase))
             carried = load.taken(planner, current, source)
-            _remember(planner, "ats_source", carried, each.breaker_a, site.curve_of(each.breaker_curve), labels)
+            curve = site.curve_of(each.breaker_curve)
+            _remember(planner, "ats_source", carried, labels, breaker_a=each.breaker_a, curve=curve)
 
 
 def _remember(
     planner: Planner,
     kind: str,
     current: int,
+    labels: tuple[Label, ...],
+    *,
     breaker_a: float,
     curve: BreakerCurve,
-    labels: tuple[Label, ...],
     stated: Iterable[int] = (),
 ) -> None:
+    """Publish the load figures of one breaker. `current` is a slot; `stated` are slots of the rating that the device states, if any."""
     rating = planner.step((), lambda: breaker_a)
     outputs = [(f"dcim_{kind}_{each}", labels) for each in _FIGURES]
     planner.remember("breaker", (current, rating), partial(BreakerLoad, curve), outputs, optional=stated)

@@ -7,7 +7,7 @@ _CONTACT = "dcim_env_contact_active"
 
 
 def plan_fault(planner: Planner, unit: str, contact: Contact | None) -> int:
-    """Publish whether the unit reports a fault, and return the slot: 1 while it does. Without a contact it is taken to work."""
+    """Publish whether the unit reports a fault, and return the slot: 1 while it does. Without a contact the unit counts as healthy."""
     if contact is None:
         return planner.step((), lambda: 0.0)
     slots = planner.each(contact.device, _CONTACT, sensor=contact.sensor)

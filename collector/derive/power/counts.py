@@ -1,4 +1,4 @@
-"""How often something happened within the last hour, from counters that a device counts for ever. Pure."""
+"""How often something happened within the last hour, from counters that a device never resets. No I/O."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ _COUNTED = {"dcim_ups_input_faults_total": "dcim_ups_input_faults_in_hour"}
 
 @dataclass(slots=True)
 class Increase:
-    """How much a counter rose within the last hour. A counter that went back began anew: what it says then has been counted since."""
+    """How much a counter rose within the last hour. A counter that went back was reset: its value was counted since then."""
 
     _last: float | None = None
     _total: float = 0.0

@@ -33,7 +33,7 @@ def plan_feeds(
     for group in groups:
         _margin(planner, site, group, power)
     for lost in site.feeds:
-        checks = [*_groups_on_loss(planner, site, lost, groups, power, racks, paths)]
+        checks = [*_groups_on_loss(planner, site, lost, groups=groups, power=power, racks=racks, paths=paths)]
         checks += _panels_on_loss(planner, site, lost, racks, paths)
         _site_on_loss(planner, lost, racks, checks)
     return power
@@ -81,7 +81,9 @@ def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet |
         battery = Battery(sheet.runtimes, sheet.health, sheet.peukert)
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
         spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
-        model = planner.step((power, charge, *health, *spent), _runtime(battery, bool(health), bool(spent)))
+        model = planner.step(
+            (power, charge, *health, *spent), _runtime(battery, with_health=bool(health), with_spent=bool(spent))
+        )
         # The shorter of both, because either may be the wrong one. The UPS's own claim was up to 93 % too long in simulated discharges, and
         # the model does not notice a battery that is worse than configured.
         shortest = planner.step((claim, model), min)
@@ -110,7 +112,9 @@ def _installed(planner: Planner, ups: str, day: date | None) -> None:
         planner.publish_of(metric, ups, planner.step((), lambda: since_s))
 
 
-def _runtime(battery: Battery, with_health: bool, with_spent: bool) -> Compute:  # noqa: FBT001 - what follows the charge
+def _runtime(battery: Battery, *, with_health: bool, with_spent: bool) -> Compute:
+    """A function that takes load, charge and, where the UPS measures them, health and the seconds spent on battery."""
+
     def seconds(load_w: float, charge: float, *more: float) -> Value:
         return battery.runtime_s(load_w, charge, more[0] if with_health else None, more[-1] if with_spent else 0.0)
 
@@ -144,6 +148,7 @@ def _groups_on_loss(
     planner: Planner,
     site: Site,
     lost: str,
+    *,
     groups: Sequence[tuple[str, ...]],
     power: Mapping[str, int],
     racks: Mapping[str, RackPower],
@@ -188,9 +193,9 @@ def _panels_on_loss(
             continue
         slots = racks[rack]
         inherited = [
-            (to, slots.current[lost][phase])
-            for phase, pairs in (carriers(slots, lost, [feed]) if lost in slots.current else {}).items()
-            for _, _, to in pairs
+            (each.phase, slots.current[lost][each.lost_phase])
+            for takeovers in (carriers(slots, lost, [feed]) if lost in slots.current else {}).values()
+            for each in takeovers
         ]
         for panel in path.panels:
             for phase, current in (*slots.current[feed].items(), *inherited):
@@ -235,7 +240,8 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
 
     One rack, UPS or panel that certainly goes down makes the result 0, even if others are unknown: an operator must see it before the last
     PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news; two other figures
-    bound it: at least so many racks go down, and of so many nobody can tell.
+    bound it: how many certainly go down, and for how many it is
+    not known.
     """
     verdicts = [
         planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)

@@ -15,7 +15,7 @@ from rackflow.site import Generator, Site
 _POWER, _PHASE_POWER = "dcim_meter_power_watts", "dcim_meter_phase_power_watts"
 _SOURCE = "dcim_ups_output_source"
 # Load over its rating from which a generator counts as carrying any: twice what a class 1 meter with current transformers of class 1
-# may show of nothing, and far below the 30 % that no diesel is run below for long.
+# may show without any load, and far below 30 %, which is the least that diesels are run at for long.
 CARRIES = 0.02
 # Start of generators for which the site file says none. They take the load within 10 to 60 s.
 USUAL_START_S = 60.0
@@ -49,14 +49,14 @@ def group_label(name: str, group: Sequence[Generator]) -> str:
 
 
 def redundant(count: int, required: int | None) -> int:
-    """How many of so many units are redundancy: those beyond the required ones, or one."""
+    """How many of `count` units are redundant: those beyond the required ones, or one if none is stated."""
     return min(count, 1) if required is None else count - required
 
 
 def firm(able: Sequence[float], spare: int) -> float:
-    """What is left of units that are able to work when as many more of them fail as are redundant, the largest first.
+    """The rating left, W, if `spare` of the units that are able to work fail, the largest first.
 
-    A unit that has failed is not among them: with it gone, the next failure must still leave enough, or redundancy is lost.
+    Units that have failed already are not among `able`: redundancy means that the next failure still leaves enough.
     """
     return sum(sorted(able)[: max(len(able) - spare, 0)])
 
@@ -67,7 +67,7 @@ def able_of(rated: Sequence[float], faults: Sequence[float]) -> list[float]:
 
 
 def able_share(load_w: float, *faults: float, rated: Sequence[float]) -> Result:
-    """The load, of the ratings of the units that report no fault."""
+    """The load over the ratings of the units that report no fault."""
     return ratio(load_w, sum(able_of(rated, faults)))
 
 
@@ -109,7 +109,7 @@ def _plan_delivered(planner: Planner, site: Site, group: Sequence[Generator], la
         delivered = _magnitude(planner, together)
         running = planner.step((delivered,), lambda watts: ratio(watts, sum(rated)))
     else:
-        # Not every site meters its generators; without any meter there is nothing to be unknown.
+        # Many sites do not meter their generators. They get no such figure, rather than one that is always unknown.
         return
     planner.publish("dcim_generator_delivered_watts", delivered, label)
     planner.publish("dcim_generator_running_load_ratio", running, label)
@@ -158,7 +158,7 @@ class Takeover:
         """Seconds beyond the start, 0 while the mains are there. `values` are the sources of the UPSs."""
         known = [each for each in values if each is not None]
         if not known:
-            # Silent UPSs say nothing of the mains: the time goes on when they speak again and still are on battery.
+            # Silent UPSs tell nothing about the mains. The start is kept: if they are still on battery when they answer again, it holds.
             return (Unknown("no UPS of the feed says what its output comes from"),)
         if known.count("battery") <= MAINS_LOST_SHARE * len(known):
             self._since = None

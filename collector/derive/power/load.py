@@ -1,4 +1,4 @@
-"""What a breaker feels: its heat, the demand of a quarter of an hour, and the level between the dips of a load. Pure.
+"""The load of a breaker: its thermal state, the demand over a quarter of an hour, and the level between dips of the load. No I/O.
 
 A training job lets its power dip for seconds again and again. A limit that must be exceeded without a break is then never exceeded,
 and a mean hides how high the load is between the dips. These three figures change with neither.
@@ -28,7 +28,7 @@ MAX_SAMPLES = 120
 
 @dataclass(slots=True)
 class BreakerLoad:
-    """One phase of one breaker. Everything is a share of its rating.
+    """The load of one phase of one breaker. All values are shares of its rating.
 
     Its bimetal is one body that warms with the square of the current: dh/dt = (r^2 - h) / T, exact for a constant r between two
     samples. The square root of h is the steady current that would make it as warm. At the curve's `holds` it may trip.
@@ -56,8 +56,8 @@ class BreakerLoad:
         return (load if load >= self.curve.magnetic else thermal), self._demand(), self._level()
 
     def _warm(self, load: float, now: float) -> None:
-        # The first sample counts as if it had flowed for ever: what was before is not known, and a breaker taken for cold would be
-        # taken for safe. After a long gap the formula says the same.
+        # The first current counts as if it had flowed for ever: what was before is not known, and assuming a cold breaker would err on the
+        # unsafe side. After a long gap the formula gives the same.
         share = 1.0 - math.exp(-(now - self._at) / self.curve.time_constant_s) if self._at > -math.inf else 1.0
         self._heat += (load * load - self._heat) * share
         self._at = now

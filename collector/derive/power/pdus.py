@@ -1,8 +1,8 @@
 """What a rack PDU or power shelf carries: power, and currents by the phases of its supply.
 
 PDUs name their own phases L1 to L3 in the order in which they are connected; the site file says to which phases of the supply. All
-figures above the PDU are by the phase of the supply. A power shelf is usually measured by a meter in its tap-off box, which speaks of
-itself as a meter: `Pdu.read_from` is the device, and its metrics are those that it has.
+figures above the PDU are by the phase of the supply. A power shelf is usually measured by a meter in its tap-off box, a device
+of class `meter`: `Pdu.read_from` names that device, and its metrics are those of a meter.
 """
 
 from collector.derive.engine import Planner
@@ -49,7 +49,7 @@ def phase_voltages(planner: Planner, pdu: Pdu, own: str) -> list[int]:
 
 
 def _is_metered(planner: Planner, pdu: Pdu) -> bool:
-    """Whether it speaks as a meter. A shelf with a meter of its own does before its first reading, too."""
+    """Whether the PDU is read by the metrics of a meter. A shelf with a meter of its own is, even before the first reading."""
     if planner.has(pdu.read_from, _CURRENT) or planner.has(pdu.read_from, _POWERS[0]):
         return False
     named = isinstance(pdu, PowerShelf) and pdu.read_from != pdu.id

@@ -6,6 +6,7 @@ Currents of two feeds are added as magnitudes. Power factors differ, so the true
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collector.derive.engine import Label, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.pdus import device_power, phase_current, phase_voltages, supply_phases
@@ -90,8 +91,10 @@ def _headroom(planner: Planner, pdu: Pdu, factor: float) -> None:
 
 @dataclass(slots=True)
 class _Loss:
-    """What the loss of a feed does to a rack, as slots by phase of that feed."""
+    """What the loss of one feed does to a rack, as slots by phase of that feed."""
 
+    feed: str
+    """The feed that is lost."""
     loads: dict[str, list[int]] = field(default_factory=dict)
     """Load of each supply that takes over, as a share of its continuous limit."""
     verdicts: dict[str, list[int]] = field(default_factory=dict)
@@ -107,12 +110,12 @@ class _Loss:
 def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:
     """Publish what the other feeds of a rack would carry, as a share of what their breakers may carry for hours."""
     place = (*rack_labels(site, rack.id), ("feed", lost))
-    loss = _Loss()
+    loss = _Loss(lost)
     shelves = _shelves_left(planner, site, rack, slots, lost)
     if lost in slots.current:
-        _lose_pdus(planner, site, rack, slots, lost, loss)
+        _lose_pdus(planner, site, rack, slots, loss)
     for load in slots.switched:
-        _switch_over(planner, site, load, lost, loss)
+        _switch_over(planner, site, load, loss)
     for phase, verdicts in loss.verdicts.items():
         if shelves is not None:
             verdicts.append(planner.step((shelves,), lambda share: float(share <= 1.0)))
@@ -155,7 +158,7 @@ def _shelves_left(planner: Planner, site: Site, rack: Rack, slots: RackPower, lo
 
 
 def _ratings(shelves: Iterable[PowerShelf]) -> list[float] | None:
-    """Their ratings, W; None if there are none, or one has none."""
+    """The ratings of all shelves, W; None if there is no shelf, or if one has no rating."""
     rated = [shelf.rated_power_w for shelf in shelves]
     known = [each for each in rated if each is not None]
     return known if known and len(known) == len(rated) else None
@@ -165,31 +168,31 @@ def _most(planner: Planner, slots: list[int]) -> int:
     return slots[0] if len(slots) == 1 else planner.step(slots, max)
 
 
-def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str, loss: _Loss) -> None:
-    """Handle equipment with a cord on each of several feeds. A rack on one feed goes down with it, whatever is measured."""
-    others = [feed for feed in slots.current if feed != lost]
+def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, loss: _Loss) -> None:
+    """Handle equipment with a cord on each of several feeds. A rack on a single feed goes down with it."""
+    others = [feed for feed in slots.current if feed != loss.feed]
     if not others:
         goes_down = planner.step((), lambda: 0.0)
-        loss.verdicts |= {phase: [goes_down] for phase in slots.current[lost]}
+        loss.verdicts |= {phase: [goes_down] for phase in slots.current[loss.feed]}
         return
-    for phase, pairs in carriers(slots, lost, others).items():
-        load = _most(planner, [_load_on_loss(planner, site, rack, lost, slots, pair) for pair in pairs])
-        supplies = [slot for _, feed, to in pairs for slot in slots.voltage[feed].get(to, ())]
+    for phase, takeovers in carriers(slots, loss.feed, others).items():
+        load = _most(planner, [_load_on_loss(planner, site, rack, slots, each) for each in takeovers])
+        supplies = [slot for each in takeovers for slot in slots.voltage[each.feed].get(each.phase, ())]
         dead = [
             planner.stated(pdu.read_from, DEAD)
-            for feed in dict.fromkeys(feed for _, feed, _ in pairs)
+            for feed in dict.fromkeys(each.feed for each in takeovers)
             for pdu in site.pdus_of(rack.id, feed)
         ]
         loss.add(planner, phase, load, _survival(site.electrical.volts, len(supplies)), [*supplies, *dead])
 
 
-def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, lost: str, loss: _Loss) -> None:
+def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, loss: _Loss) -> None:
     """Handle equipment behind a transfer switch: all of it moves to the remaining source, whichever is selected now."""
-    left = load.other(lost)
+    left = load.other(loss.feed)
     if left is None:
         return
     limit_a = site.electrical.continuous_load_factor * load.switch.inputs[left].breaker_a
-    for phase, current in load.phases(load.feeds[lost]):
+    for phase, current in load.phases(load.feeds[loss.feed]):
         share = planner.step((current,), lambda amperes, of=limit_a: ratio(amperes, of))
         loss.add(planner, phase, share, _switched_survival, (load.ready[left],))
 
@@ -199,7 +202,7 @@ def _switched_survival(load: float, ready: float) -> float:
 
 
 def _survival(volts: float, measured: int) -> Callable[..., float]:
-    """A function of the load, of as many voltages as are measured, and of whether each PDU is dead."""
+    """A function that takes the load, then `measured` voltages, then 1 or 0 for each PDU that is dead or not."""
 
     def survives(load: float, *supplies: float) -> float:
         alive = all(each >= _MIN_VOLTAGE_SHARE * volts for each in supplies[:measured])
@@ -208,38 +211,46 @@ def _survival(volts: float, measured: int) -> Callable[..., float]:
     return survives
 
 
-Pair = tuple[str, str, str]
-"""A phase of the feed that is lost, the feed that takes over, and its phase."""
+class PhaseTakeover(NamedTuple):
+    """One phase of a feed takes over the load of a phase of the lost feed."""
+
+    lost_feed: str
+    lost_phase: str
+    feed: str
+    phase: str
 
 
-def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[Pair]]:
+def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[PhaseTakeover]]:
     """Which feeds and phases take the load over, by phase of the lost feed.
 
     It is the same phase of the other feed, because a three-phase PDU pair is wired alike. Two single-phase feeds take over from each other,
     whatever their phases are. Any other case cannot be known, see `_load_on_loss`.
     """
-    found: dict[str, list[Pair]] = {}
+    found: dict[str, list[PhaseTakeover]] = {}
     for phase in slots.current[lost]:
         for feed in others:
             phases = list(slots.current[feed])
             single = len(phases) == 1 == len(slots.current[lost])
-            found.setdefault(phase, []).append((phase, feed, phases[0] if single else phase))
+            taking_over = phases[0] if single else phase
+            found.setdefault(phase, []).append(PhaseTakeover(lost, phase, feed, taking_over))
     return found
 
 
-def _load_on_loss(planner: Planner, site: Site, rack: Rack, lost: str, slots: RackPower, pair: Pair) -> int:
+def _load_on_loss(planner: Planner, site: Site, rack: Rack, slots: RackPower, takeover: PhaseTakeover) -> int:
     """Slot of (I_lost + I_other) / (k * breaker_other).
 
     If several other feeds remain, each is assumed to take all of the load: how power supplies share it among three cords is not known. If
     the other feed does not have the phase, the figure is unknown and names the contradiction in the site file.
     """
-    phase, feed, to = pair
-    if to not in slots.current[feed]:
+    lost, lost_phase, feed, phase = takeover
+    if phase not in slots.current[feed]:
         has = " ".join(slots.current[feed])
-        what = f"site file: rack {rack.id} is on phase {phase} of feed {lost}, feed {feed} reaches it on {has} only"
+        what = (
+            f"site file: rack {rack.id} is on phase {lost_phase} of feed {lost}, feed {feed} reaches it on {has} only"
+        )
         return planner.step((), _never, missing_config=what)
-    limit_a = site.electrical.continuous_load_factor * site.path(rack.id, feed).breaker_a[to]  # type: ignore[index]
-    currents = (slots.current[lost][phase], slots.current[feed][to])
+    limit_a = site.electrical.continuous_load_factor * site.path(rack.id, feed).breaker_a[phase]  # type: ignore[index]
+    currents = (slots.current[lost][lost_phase], slots.current[feed][phase])
     return planner.step(currents, lambda gone, stays, of=limit_a: ratio(gone + stays, of))
 
 

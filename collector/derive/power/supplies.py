@@ -16,7 +16,7 @@ DEAD = "dead"
 ReadingsOf = Callable[[str], Mapping[str, Reading]]
 _SOURCE = "dcim_ups_output_source"
 _SUPPLYING = frozenset({"normal", "battery", "bypass", "booster", "reducer", "eco", "other"})
-# What a PDU or UPS carries. Nothing else is kept back or set to 0: a voltage is a voltage, whatever moves.
+# What a PDU or UPS carries. Only these are delayed or set to 0: a voltage does not move from one device to another.
 _CARRIED = (
     "dcim_pdu_phase_current_amperes",
     "dcim_pdu_input_current_amperes",
@@ -24,7 +24,7 @@ _CARRIED = (
     "dcim_pdu_phase_power_watts",
     "dcim_ups_output_power_watts",
     "dcim_ups_output_total_power_watts",
-    # Of a power shelf's meter.
+    # As a power shelf's meter names it.
     "dcim_meter_current_amperes",
     "dcim_meter_power_watts",
     "dcim_meter_phase_power_watts",
@@ -54,7 +54,7 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class SupplyPlan:
-    """What of a site file decides about supplies."""
+    """What the site file says about supplies."""
 
     clusters: tuple[Cluster, ...] = ()
     feeds: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class _Carried:
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """Of one device: the keys of what it carries, by metric; its slots, which a step delays; the slots that are 0 if it is dead."""
+    """Of one device: the keys of its load, by metric; the slots that a load step delays; the slots that are 0 while it is dead."""
 
     carried: tuple[tuple[str, ...], ...]
     delayed: tuple[int, ...]
@@ -112,7 +112,7 @@ class SupplySlots:
     supplies: SupplyPlan = field(default_factory=SupplyPlan)
     of_device: Mapping[str, _Slots] = field(default_factory=dict)
     stated: tuple[tuple[str, int], ...] = ()
-    """Devices about which it is stated whether they are dead, and where."""
+    """Devices, each with the slot that states whether it is dead."""
 
 
 def slots_of_supplies(supplies: SupplyPlan, plan: Plan) -> SupplySlots:
@@ -131,13 +131,13 @@ class Supplies:
         self.slots = SupplySlots()
         self._last: dict[str, _Carried] = {}
         self._waits_since: dict[str, float] = {}
-        """Cluster -> when the step was whose end it waits for."""
+        """Cluster -> monotonic seconds of the load step after which it waits for new readings."""
         self._released: dict[str, float] = {}
         self._down: frozenset[str] = frozenset()
         self.dead: frozenset[str] = frozenset()
         """PDUs without power."""
         self.delayed: frozenset[str] = frozenset()
-        """Devices of which the values of the cycle before count."""
+        """Devices whose values of the previous cycle are used instead of their readings."""
 
     def update_steps(self, readings_of: ReadingsOf, down: Collection[str], now: float) -> Generator[None, None, None]:
         """Judge this cycle. `down` are the devices that do not answer although their agent is there. Yields after each slice."""
@@ -166,7 +166,7 @@ class Supplies:
         self.delayed = frozenset(delayed)
 
     def values(self, before: Values | None) -> dict[int, Value]:
-        """What counts instead of the readings, by slot; `before` are the values of the cycle before."""
+        """Values to use instead of readings, by slot; `before` are the values of the previous cycle."""
         found: dict[int, Value] = {slot: float(device in self.dead) for device, slot in self.slots.stated}
         for device in self.delayed if before is not None else ():
             slots = self.slots.of_device.get(device)
@@ -184,7 +184,7 @@ class Supplies:
         if last is None:
             self._last[device] = _Carried(value, at)
         elif at > last.at:
-            # What answers again has taken its load back, whatever it carried before. A fall makes no sum too large.
+            # A device that answers again has taken its load back, which is a step, too. A fall is none: it makes no sum too large.
             if value - last.value > STEP_SHARE * max(value, last.value) or device in self._down:
                 last.stepped_at = at
             last.value, last.at = value, at
@@ -200,7 +200,7 @@ class Supplies:
             ]
             if not steps:
                 return False
-            # Further steps do not prolong it: a load that steps all the time would otherwise never be summed up again.
+            # Further steps do not prolong the wait: the sums of a load that steps all the time would otherwise never be updated.
             begun = self._waits_since[cluster.name] = max(steps)
         if now - begun < LONGEST_DELAY_S and any(
             each in current and self._last[each].at < begun for each in cluster.everyone if each in self._last
@@ -218,7 +218,7 @@ def _devices(clusters: Iterable[Cluster]) -> dict[str, None]:
 
 
 def _slots_of(leaves: Sequence[Leaf]) -> _Slots:
-    # What is taken as it is read is in other slots of the same keys, if somebody sums it up as well.
+    # Leaves with `as_read` are never delayed. If a sum uses the same series, that has another leaf with a slot of its own.
     changed = [leaf for leaf in leaves if not leaf.as_read]
     keys = dict.fromkeys(leaf.key for leaf in leaves)
     by_metric = (tuple(key for key in keys if key.startswith(metric)) for metric in _CARRIED)
@@ -242,9 +242,9 @@ def _carried(slots: _Slots, readings: Mapping[str, Reading], now: float) -> tupl
 def _is_dark(
     ups: Collection[str], pdus: Collection[str], readings_of: ReadingsOf, down: Collection[str], now: float
 ) -> bool:
-    """Whether a feed's PDUs that are silent have no power, rather than no network.
+    """Whether the silent PDUs of a feed have no power, rather than no network.
 
-    A UPS that answers and supplies decides against it. Without any UPS in the site file, every PDU of the feed must be silent.
+    If a UPS of the feed answers and supplies power, it is the network. Without any UPS in the site file, all PDUs must be silent.
     """
     silent = sum(pdu in down for pdu in pdus)
     if silent < _LEAST_SILENT or 2 * silent <= len(pdus):

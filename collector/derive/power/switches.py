@@ -48,7 +48,7 @@ class SwitchedLoad:
         return self.taken(planner, self.power, self.feeds[feed])
 
     def taken(self, planner: Planner, load: int, source: str) -> int:
-        """Slot of the part of a load behind the switch that a source carries now: all of it, or 0."""
+        """Slot of the part of `load`, which is behind the switch, that `source` carries now: all of it, or 0."""
         return planner.step((load, self.selected), partial(_where_selected, source=source))
 
 

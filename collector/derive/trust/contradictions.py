@@ -27,7 +27,7 @@ _MIN_POWER_FACTOR: Final = 0.2
 # A total and the sum of its phases may be read one poll apart. In recordings of real devices they differ by up to 7 %, in a simulated
 # edge site whose load steps by 4 % and 180 W; a phase that is missing from the sum, or wrong by 10, makes 30 % and more.
 _SUM_TOLERANCE: Final = 0.15
-# W that coarse readings may differ by at any load: amperes come in steps of 0.1 (23 W at 230 V) and power in steps of 10 W or 100 W,
+# W by which coarse readings may differ at any load: amperes come in steps of 0.1 (23 W at 230 V) and power in steps of 10 W or 100 W,
 # for up to three phases. At low load this, and not the tolerance above, decides.
 _MIN_DIFFERENCE_W: Final = 150.0
 # An inlet this far from the median of its room is no hot spot any more: ASHRAE TC 9.9 recommends 18 to 27 degC and allows 15 to 32
@@ -171,8 +171,8 @@ class Contradictions:
         now: float,
         failures: Failures | None = None,
     ) -> None:
-        """All of `judging` at once."""
-        run_through(self.judge_steps(meters, rooms, numbers, life_s, now, failures))
+        """All of `judge_steps` at once."""
+        run_through(self.judge_steps(meters, rooms, numbers, life_s, now, failures=failures))
 
     def judge_steps(
         self,
@@ -181,9 +181,10 @@ class Contradictions:
         numbers: Numbers,
         life_s: Callable[[str, str], float],
         now: float,
+        *,
         failures: Failures | None = None,
     ) -> Generator[None, None, None]:
-        """Judge the latest readings, and yield after each device.
+        """Judge the latest readings of the devices in `meters` and of the sensors in `rooms`, and yield after each.
 
         `life_s` gives the shelf life of a series in seconds, which is three polls.
         """
@@ -201,8 +202,8 @@ class Contradictions:
             found = noted.attempt(PART, partial(_all, impossible_air(sensors, numbers)), otherwise=None)
             impossible.update(found or ())
             self.unjudged |= _keys_of_air(sensors) if found is None else set()
-        # Twice the shelf life of the slowest is six polls: of two values polled once a minute, one old and one new disagree for a
-        # minute after each load step.
+        # Twice the shelf life of the slowest series is six polls. Of two series polled once a minute, the older reading may contradict the
+        # newer one for a minute after each load step.
         required_s = {
             each: max(SUSTAINED_S, 2 * max(life_s(each.device, key) for key in each.keys)) for each in impossible
         }

@@ -58,7 +58,7 @@ class Cusum:
 
     def sample(self, value: float, now: float) -> None:
         """Take one sample, a logarithm of a ratio, at `now` in monotonic seconds."""
-        if not isfinite(value):  # it would stay in the level for ever
+        if not isfinite(value):  # inf or NaN would stay in the learned level for ever
             return
         minute = int(now // _MINUTE_S)
         if minute != self._minute and self._count:

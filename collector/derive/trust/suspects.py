@@ -57,7 +57,7 @@ _HEAT_DELAY_MINUTES = 10
 _MAX_HEAT_CAPTURE_RATIO = 1.3
 # Pumps that start again bring hot coolant for one or two turns of the loop: real heat, and more than the racks take at that moment.
 _RESTART_HEAT_S = 120.0
-# How far two ratios must both have moved to count as moved together, as a logarithm: 5 %. A drift is named at about this level anyway,
+# Natural logarithm by which two ratios must both have moved to count as moved together: 5 %. A drift is named at about this level anyway,
 # and healthy units stay below it (0.7 % in 48 simulated hours).
 _MIN_SHARED_DRIFT = 0.05
 

@@ -80,7 +80,7 @@ class Clogging:
     _clean: float | None = None
     _running_s: float = 0.0
     _time_to_limit_s: float | None = None
-    """Made once an hour, with each mean: over two weeks of them it takes 0.1 ms, and is asked for every cycle of each filter."""
+    """Computed once an hour, with each new mean, and not when asked for, which is in every cycle: the trend of two weeks takes 0.1 ms."""
 
     def add(self, resistance: float, wall_s: float, running_s: float | None = None) -> None:
         """Take one sample, Pa/(m3/s)2. If the filter's running time `running_s` went back, it was changed: learn anew."""

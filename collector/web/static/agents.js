@@ -1,4 +1,4 @@
-// Agents: whether they are there, how far behind, what the ledger says of their messages.
+// The view of agents: whether each is up, how far it lags behind, and what the ledger says about its messages.
 
 import { h } from "./dom.js";
 import { absent, columns, heading } from "./details.js";
@@ -25,7 +25,7 @@ function count(number) {
   return typeof number === "object" ? Object.values(number ?? {}).reduce((sum, each) => sum + each, 0) : (number ?? 0);
 }
 
-/** Why most of its devices are not observed. */
+/** The commonest cause for which its devices are not observed. */
 function cause(agent) {
   return Object.entries(agent.unobserved ?? {}).reduce((most, each) => (each[1] > (most?.[1] ?? 0) ? each : most), null)?.[0];
 }
@@ -35,7 +35,7 @@ function row(agent, { words, format, now }) {
   const reason = agent.state === "up" ? null : cause(agent);
   const observed = agent.devices - count(agent.unobserved);
   const heard = agent.last_message == null ? null : Math.max(0, Math.round((now - instant(agent.last_message)) / 1000));
-  // How late its messages come is known of one that sends some.
+  // The lag is known only while the agent sends messages.
   const lag = agent.state === "up" ? agent.lag_seconds : null;
   const account = ledger && [
     words.say("agents.stored", { stored: format.number(ledger.stored), produced: format.number(ledger.produced) }),

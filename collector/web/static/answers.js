@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { figureLink, linkTo } from "./links.js";
 
-// Questions asked of each loop or group: where all have the same answer it is one line, else the good ones are.
+// Questions asked for each loop or group. If all have the same answer, they become one line; otherwise the good ones do.
 const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
 
 /** The column of answers. */
@@ -15,13 +15,13 @@ export function answersColumn({ site, words, format, short }) {
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" || (each.id === "devices_answering" && each.state === "partial") ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
 
-/** With names as people say them here. */
+/** The answers with names shortened as everywhere on the page. */
 function shortened(answers, short) {
   const each = (list) => list.map((answer) => ({ ...answer, what: placed(short(answer.what)) }));
   return { ...answers, survives: each(answers.survives), time_left: each(answers.time_left) };
 }
 
-/** The one name that says best where: a device in its loop. */
+/** The most specific name of the place: the device rather than its loop. */
 function placed(what) {
   const place = what.device ?? what.loop ?? what.group;
   return place ? { ...what, place } : what;
@@ -44,7 +44,7 @@ function gathered(survives, words) {
   return lines;
 }
 
-// So many of one kind are each shown; of more rooms only the one that lasts shortest.
+// Up to this many lines of one kind are shown for each room; with more, only the room that lasts shortest.
 const OF_A_KIND = 3;
 
 function shortest(timeLeft) {
@@ -70,7 +70,7 @@ function row(answer, words, text, kind) {
     h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null, role: "cell" }, text));
 }
 
-// What batteries carry goes on for minutes, and is no good news.
+// A load that batteries carry goes on for minutes only, so that "yes" is not shown as good.
 function survivalKind({ state, detail }) {
   return state === "battery" || (state === "yes" && detail?.seconds != null) ? "bad" : state;
 }

@@ -18,7 +18,7 @@ import { LANGUAGES, Words } from "./words.js";
 
 // From the origin, because fetch refuses addresses with a name and a password in them, which kiosks are often started with.
 const BASE = new URL(new URL("api/v1/", document.baseURI).pathname, location.origin).href;
-// What is asked for anew, not streamed.
+// Documents that are fetched again and again, because they are not streamed.
 const ASK_MS = 5_000;
 const HISTORY_MS = 60_000;
 const SPARKS_MS = 60_000;
@@ -53,7 +53,7 @@ class Page {
       keep("quantity", quantity);
       this.draw();
     };
-    // Names without that of the only room, which is in the head of the page.
+    // If there is only one room, names are shown without it, because the head of the page has it.
     this.short = (labels) => {
       const rooms = this.site?.rooms.filter((room) => room.racks) ?? [];
       return rooms.length === 1 ? Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, SHORT.has(name) ? shortName(text, rooms[0].id) : text])) : labels;
@@ -88,12 +88,12 @@ class Page {
     scrollTo(0, 0);
   }
 
-  /** Where the focus goes once it is there. A view is drawn in the next frame, and its floor may come later still. */
+  /** Set the focus once its target exists: a view is drawn in the next frame, and its floor may arrive even later. */
   _moveFocus() {
     const target = this._focus && document.querySelector(this._focus);
     if (!target) return;
     const here = document.activeElement;
-    // Who has gone on meanwhile stays there.
+    // If the user has moved the focus meanwhile, it stays there.
     if (here === document.body || here?.id === "main" || !here?.isConnected || this._focus === "#main") target.focus({ preventScroll: this._focus === "#main" });
     this._focus = null;
   }
@@ -115,7 +115,7 @@ class Page {
     if (isBack) this._return();
   }
 
-  /** Back on the floor the focus is where it was: with the keyboard, from rack to rack and not from the top each time. */
+  /** Back on the floor, restore the focus, so that keyboard users go on at the same rack instead of at the top. */
   _return() {
     if (this.route.view !== "floor" || !this._left) return;
     this._focus = this._left;
@@ -158,7 +158,7 @@ class Page {
     const { view, id, parameters } = this.route;
     const parts = ["site", "problems"];
     this.room = view === "floor" ? roomToShow(this.site, this.route, this.room) : this.room;
-    // With several rooms the floor waits for the list of rooms, so that no large site is sent whole for nothing.
+    // With several rooms, wait for the list of rooms before asking for a floor: the whole floor of a large site would be sent in vain.
     if (view === "floor" && (this.site || parameters.has("room"))) parts.push(this.room ? `floor:${this.room}` : "floor");
     if (view === "rack") parts.push("floor");
     if (view === "device") parts.push(`device:${id}`);
@@ -184,7 +184,7 @@ class Page {
     this.draw();
   }
 
-  /** After a break: another collector may serve another page, and everything asked for is old. */
+  /** After a lost connection: another collector version may serve another page, and all fetched documents are out of date. */
   async _reconnected() {
     this._ask();
     if (this.route.view === "floor") this._askHistory();
@@ -193,7 +193,7 @@ class Page {
       const answer = own ? await fetch(own, { method: "HEAD", cache: "no-store" }) : null;
       if (answer?.status === 404) location.reload();
     } catch {
-      // The stream will tell.
+      // The stream will report the failure.
     }
   }
 
@@ -229,7 +229,7 @@ class Page {
     this.toldAt = told;
   }
 
-  /** Say what is new to who does not see it. At first everything is new and nothing is said. */
+  /** Announce new problems to screen readers. At the first load everything is new, and nothing is announced. */
   _announce() {
     const problems = this.problems;
     if (!problems?.causes) return;
@@ -289,7 +289,7 @@ class Page {
     this.draw();
   }
 
-  /** The one figure with these labels and what it rests on, or those to choose from. */
+  /** The one figure with these labels and its inputs, or the figures to choose from. */
   async _figure(items, labels, site) {
     const found = items.filter((each) => Object.entries(labels).every(([name, value]) => each.labels[name] === value));
     return found.length === 1 ? get(BASE, `figures/${encodeURIComponent(found[0].metric)}`, { ...found[0].labels, site: site ?? found[0].labels.site }) : { items: found };
@@ -301,7 +301,7 @@ class Page {
     try {
       const items = [];
       let cursor = null;
-      // Bounded: a day of flapping must not keep the page asking.
+      // Bounded: with a day of flapping problems there would be no end of pages to fetch.
       for (let pages = 0; pages < 5 && (pages === 0 || cursor); pages += 1) {
         const found = await get(BASE, "problems/history", { site, cursor, limit: 500 });
         items.push(...found.items);
@@ -395,7 +395,7 @@ function keep(name, value) {
   try {
     localStorage.setItem(`rackflow.${name}`, value);
   } catch {
-    // then it lasts until the page is closed
+    // then the choice lasts until the page is closed
   }
 }
 

@@ -48,7 +48,7 @@ function range(item, words, format, now) {
   return `${format.when(instant(item.since), now, { withSeconds: false })}–${end}`;
 }
 
-/** Who had acknowledged it, and in which window it was: to be read behind what it was. */
+/** Who had acknowledged a problem, and its maintenance window; shown after its description. */
 function careOf({ acknowledged_by: by, maintenance }) {
   return `${maintenance ? ` ${CARE.maintenance} ${maintenance}` : ""}${by ? ` ${CARE.acknowledged} ${by}` : ""}`;
 }

@@ -1,4 +1,4 @@
-// Views of one thing: a problem, a rack, a figure with what it rests on.
+// Views of one thing: a problem, a rack, a figure with its inputs.
 
 import { h } from "./dom.js";
 import { instant } from "./format.js";
@@ -6,7 +6,7 @@ import { figureLink, linkTo } from "./links.js";
 import { CARE, look, SIGNS, why } from "./marks.js";
 import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
-/** A definition list of the entries that have something to say. */
+/** A definition list of the entries that have a value. */
 export function facts(entries) {
   return h("dl", { class: "facts" }, entries.filter(([, value]) => value !== null && value !== undefined && value !== "")
     .flatMap(([name, value]) => [h("dt", { key: `dt ${name}` }, name), h("dd", { key: `dd ${name}` }, value)]));
@@ -22,7 +22,7 @@ export function deviceLinks(ids, feed = null) {
   return ids?.length ? h("ul", { class: "inline" }, ids.map((id) => h("li", { key: id }, id === feed ? id : h("a", { href: linkTo({ device: id }) }, id)))) : null;
 }
 
-/** What stands where a document is not there: it is on its way, or why it does not come. */
+/** What is shown in place of a missing document: that it is being loaded, or why it cannot be. */
 export function absent(page, gone) {
   const { asked, words } = page;
   if (!asked?.error) return h("p", { class: "dim" }, words.say("app.loading"));
@@ -136,7 +136,7 @@ export function figureView(page) {
   ];
 }
 
-/** Several figures have the labels of the address: which of them? */
+/** If several figures have the labels of the address: a list to choose from. */
 function choices(items, { words, format, route }) {
   return [
     heading(words, words.say("explain.title")),
@@ -154,12 +154,12 @@ function figureText({ metric, value, unit }, words, format) {
 
 const NUMBERS = new Set(["value", "age", "heard", "lag", "backlog", "clock", "devices"]);
 
-/** Heads of columns; those above numbers stand to the right as these do. */
+/** Heads of columns; those of numbers are aligned to the right, like the numbers. */
 export function columns(names, words) {
   return names.map((name) => h("th", { scope: "col", class: NUMBERS.has(name) ? "number" : null }, words.say(`table.${name}`)));
 }
 
-/** A metric's name without what every one of them has. */
+/** A metric's name without the prefix that all metrics have. */
 export function name(metric) {
   return metric.replace(/^dcim_[a-z]+_/, "").replaceAll("_", " ");
 }

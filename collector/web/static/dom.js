@@ -1,4 +1,4 @@
-// Describes what the page should look like, and changes only what differs in the document.
+// Takes a description of the page, and changes only what differs in the document.
 //
 // Text reaches the document as text nodes and attribute values only, so markup in a device's name is shown, never parsed. A view is
 // made anew from the data each second; nodes stay the same, so that focus, selection and scroll positions do.
@@ -13,12 +13,12 @@ export function h(tag, attributes, ...children) {
   return { tag, attributes: attributes ?? {}, key: attributes?.key, children: children.flat(Infinity).filter(isShown) };
 }
 
-/** An element that is made anew only if one of `uses` is another value than before. A document's unchanged parts stay the same objects. */
+/** An element that is made anew only if a value in `uses` has changed. (Unchanged parts of a document stay the same objects.) */
 export function memo(key, uses, make) {
   return { key, uses, make };
 }
 
-// Control characters, and marks that turn the direction of writing: a name with them could pass for another one.
+// Control characters, and marks that reverse the direction of text: with them a name could be made to look like another one.
 const MISLEADING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
 function clean(text) {
@@ -29,7 +29,7 @@ function isShown(child) {
   return child !== null && child !== undefined && child !== false && child !== "";
 }
 
-/** Make the children of `parent` those described. */
+/** Make the children of `parent` match the description. */
 export function show(parent, children) {
   const focused = document.activeElement;
   reconcile(parent, children.flat(Infinity).filter(isShown));
@@ -116,7 +116,7 @@ function setAttributes(node, state, attributes) {
   state.attributes = attributes;
 }
 
-// Through the object model, which a strict Content-Security-Policy allows; a style attribute it does not.
+// Set through the object model: a strict Content-Security-Policy allows that, but no style attribute.
 function setStyle(node, before, style) {
   for (const [name, value] of Object.entries(style)) {
     if (before[name] !== value) node.style.setProperty(name, value);

@@ -6,12 +6,12 @@ import { linkTo } from "./links.js";
 import { BEGINS, CARE, RANK, shortName, SIGNS, why } from "./marks.js";
 import { legend, quantities, shade } from "./quantities.js";
 
-// Above so many racks the tiles show less: without their feeds, then only their state.
+// Above these numbers of racks, tiles show less: first they lose their feeds, then all but their state.
 const DENSITIES = [[64, "large"], [240, "medium"], [Infinity, "small"]];
-// Groups of UPSs of one feed that are named one by one.
+// Up to this many UPS groups of a feed are shown one by one.
 const GROUPS_SHOWN = 4;
 const FEED_SIGNS = { on: "●", off: "✕", unknown: "?" };
-// Of more CDUs in a row each shows its pumps and whether anything flows, and no figures.
+// With more CDUs in a row, each shows only its pumps and whether coolant flows, but no numbers.
 const CDUS_WHOLE = 6;
 // A floor of more racks is shown room by room.
 const RACKS_TOGETHER = 240;
@@ -19,7 +19,7 @@ const RACKS_TOGETHER = 240;
 const WALL_TILE = 1.3;
 const PUMP_SIGNS = { on: "●", standby: "○", off: "○", fault: "✕", unknown: "?" };
 
-/** The room to show: the one asked for, or none if all fit on one floor; else the worst, and on the wall always the worst at present. */
+/** The room to show: the one asked for; "" if all fit on one floor; otherwise the worst (on the wall, the worst at each moment). */
 export function roomToShow(site, route, chosen) {
   const asked = route.parameters.get("room");
   if (asked !== null) return asked;
@@ -66,7 +66,7 @@ function widest(rows) {
   return rows.reduce((most, row) => Math.max(most, row.racks.length), 1);
 }
 
-/** Rows side by side: many short rows below each other would make a floor of several screens. */
+/** Columns of rows: with many short rows in a single column, the floor would be several screens high. */
 function sideBySide(rows, isWall) {
   if (widest(rows) > 12 || innerWidth < 1200) return 1;
   if (!isWall) return rows.length > 8 ? 2 : 1;
@@ -106,7 +106,7 @@ function sign(kind, words) {
   return kind ? [h("span", { class: `sign ${kind}`, role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " "] : null;
 }
 
-/** That somebody has acknowledged the worst problem of a place, or works on it. */
+/** The sign that somebody has acknowledged the worst problem of a place, or is working on it. */
 function careSign(mark, words) {
   return mark?.care ? [h("span", { class: "sign", role: "img", "aria-label": words.say(`floor.care.${mark.care}`) }, CARE[mark.care]), " "] : null;
 }
@@ -133,7 +133,7 @@ function power(page) {
     groups.filter((group) => !(group.feed in floor.feeds)).map((group) => h("li", { key: `group ${group.id}`, class: "feed" }, upsGroup(group, page))));
 }
 
-/** Of many groups how many there are, the weakest battery, and those to look at. A campus has hundreds of UPSs on each feed. */
+/** A summary of many groups: their number, the weakest battery, and those with problems. A campus has hundreds of UPSs on each feed. */
 function manyGroups(groups, page) {
   const { words, format } = page;
   const upss = groups.reduce((sum, group) => sum + (group.members?.length ?? 1), 0);
@@ -196,7 +196,7 @@ function rackTile(rack, quantity, { words, format }) {
     class: "rack", href: linkTo({ rack: rack.id }), "data-rack": rack.id, "data-level": level ?? "none", "data-problem": problem, "data-begins": begins,
     "data-observed": String(rack.observed), title: said,
   },
-  // Its name is a text of its own, and no label beside what is seen: by voice one says what one reads (WCAG 2.5.3).
+  // The accessible name is the visible text, not a label of its own: voice control needs the words that are seen (WCAG 2.5.3).
   h("span", { class: "sr" }, said),
   h("span", { class: "id", "aria-hidden": "true" }, shortName(rack.id, rack.row, rack.room)), markOf(rack, problem, begins),
   h("b", { class: "value", "aria-hidden": "true" }, unitApart(text)),
@@ -204,7 +204,7 @@ function rackTile(rack, quantity, { words, format }) {
     state.state === "off" ? h("s", null, feed) : state.state === "unknown" ? `${feed} ?` : state.load_ratio == null ? feed : `${feed} ${format.percent(state.load_ratio, 0)}`))));
 }
 
-/** A number and its unit, which stands below it where a tile is narrow. */
+/** A number and its unit as separate elements: in a narrow tile the unit goes below the number. */
 function unitApart(text) {
   const [number, unit, ...more] = text.split("\u00a0");
   return unit && !more.length ? [number, h("span", { class: "unit" }, `\u00a0${unit}`)] : text;
@@ -230,7 +230,7 @@ function cduTile(cdu, { words, format }) {
   const pumps = byName(cdu.pumps);
   const flow = cdu.flow_cubic_meters_per_second;
   const isStill = cdu.observed && flow === 0;
-  // Still because nothing asks for its flow, or because it cannot give any: the one is a reserve, the other is none.
+  // A CDU without flow may be on standby, or unable to run: only the first is a reserve.
   const isResting = isStill && !cdu.problem && pumps.length > 0 && pumps.every(([, state]) => state === "standby" || state === "off");
   const temperatures = cdu.supply_celsius == null && cdu.return_celsius == null ? null
     : `${cdu.supply_celsius == null ? "?" : format.number(cdu.supply_celsius, 1)} → ${cdu.return_celsius == null ? "?" : format.number(cdu.return_celsius, 1)}\u00a0°C`;
@@ -263,13 +263,13 @@ function legendOf(quantity, { words, format, floor }) {
     floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
 }
 
-/** The signs of care that are on the floor: most days none, so that the legend has them only then. */
+/** The signs of acknowledgement and maintenance now on the floor: the legend explains only these, and mostly there are none. */
 function caresOf(floor) {
   const places = [floor?.racks, floor?.cdus, floor?.ups_groups].flatMap((each) => Object.values(each ?? {}));
   return Object.keys(CARE).filter((care) => places.some((place) => place.problem?.care === care));
 }
 
-/** Arrow keys go from rack to rack, so that a large floor is not a thousand presses of Tab. */
+/** Arrow keys move from rack to rack, so that keyboard users need not press Tab a thousand times. */
 function arrows(event) {
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   const here = event.target.closest?.("a.rack");

@@ -83,7 +83,7 @@ export class Format {
     return name ? `${text}\u00a0${name}` : text;
   }
 
-  /** Power without more digits than one reads at a glance. */
+  /** Power with as few digits as can be read at a glance. */
   power(watts) {
     if (watts === null || watts === undefined) return "?";
     const size = Math.abs(watts);
@@ -110,7 +110,7 @@ export class Format {
     return `${this.number(seconds, decimals)}\u00a0s`;
   }
 
-  /** Time left is read while it runs: seconds below two minutes, whole minutes above, never rounded up. */
+  /** Time left, for a countdown: seconds below two minutes, whole minutes above, always rounded down. */
   left(seconds) {
     if (seconds === null || seconds === undefined) return "?";
     if (seconds < 120) return `${this.number(Math.max(0, Math.floor(seconds)))}\u00a0s`;
@@ -122,7 +122,7 @@ export class Format {
     return this._format(withSeconds ? "time" : "minute", ms, { hour: "2-digit", minute: "2-digit", ...(withSeconds && { second: "2-digit" }) });
   }
 
-  /** The time, with the day if it is not that of `now`, and with its zone if clocks were changed between: an hour may come twice. */
+  /** The time, with the day if it is not that of `now`. If clocks were changed in between, an hour may come twice: then with its zone. */
   when(ms, now, options) {
     const day = { day: "numeric", month: "short" };
     const same = this._format("day", ms, day) === this._format("day", now, day);

@@ -41,7 +41,7 @@ function isOnBattery(site) {
   return site.answers.survives.some((each) => each.state === "battery" || each.state === "lost");
 }
 
-/** An estimate says over which time; where there is none, what is missing. */
+/** The period that a PUE estimate covers; without an estimate, what is missing for one. */
 function pueWords(site, words, format) {
   const { pue, facility_power_watts: facility, it_power_watts: it } = site.totals;
   if (pue) return words.say(pue.window_seconds ? "total.pue" : "total.pue_now", { window: format.duration(pue.window_seconds) });
@@ -50,7 +50,7 @@ function pueWords(site, words, format) {
 
 function status({ site, now, words, format }) {
   const { agents, ledger } = site;
-  // Right after a start no agent has been heard, and how many there are is not known.
+  // Right after a start no agent has been heard of yet, so their number is not known.
   const agentWords = agents.known ? words.say("head.agents", { up: agents.up ?? "?", known: agents.known }) : words.say("head.no_agents");
   const ledgerWords = ledger.complete === true ? "head.ledger.complete" : ledger.missing ? "head.ledger.missing" : "head.ledger.unknown";
   return [
@@ -77,12 +77,12 @@ function choice(id, label, options, chosen, choose) {
     options.map(([value, text]) => h("option", { value, selected: value === chosen }, text)));
 }
 
-/** That the connection is gone, and why: nothing else on the page is current then. */
+/** The line that says that the connection is lost, and why: nothing else on the page is current then. */
 export function lostLine({ stream, words, format }) {
   return stream.link.state === "lost" ? lost(stream.link, words, format) : null;
 }
 
-/** Where no problem is listed: that there is none, or that nobody can tell. It is green only if everything is observed. */
+/** Shown in place of an empty list of problems: that there is none (green, only if everything is observed), or that nobody can tell. */
 export function verdict(page) {
   const { site, problems, floor, words, format } = page;
   if (problems?.causes.length || page.stream.link.state === "lost") return null;
@@ -106,7 +106,7 @@ export function allSeen(site, floor) {
   return site.devices.known > 0 && site.devices.unobserved + site.devices.never_heard === 0 && Object.values(floor?.racks ?? {}).every((rack) => rack.observed);
 }
 
-/** One cause with how many devices it hides; those that were never heard of by name, because nothing else leads to them. */
+/** One cause and the number of devices not observed because of it. Devices never heard of are named: nothing else links to them. */
 export function causeLine(each, { site, words, short }) {
   if (each.cause !== "never_heard") return words.say("cause.line", { cause: why(each, words), n: each.devices });
   const names = site.devices.never_heard_ids.map((device) => short({ device }).device);

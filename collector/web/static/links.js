@@ -23,7 +23,7 @@ export function linkTo(parameters) {
   return text ? `?${text}` : "./";
 }
 
-/** The address that explains a figure. */
+/** The address of the view that explains a figure. */
 export function figureLink(figure) {
   return linkTo({ ...Object.fromEntries(Object.entries(figure.labels ?? {}).map(([name, value]) => [`label.${name}`, value])), figure: figure.metric });
 }

@@ -1,9 +1,9 @@
-// Signs that say without colour what colour says.
+// Signs that show the same as colours, for readers who cannot tell colours apart.
 
 export const SIGNS = { critical: "▲", warning: "◆", info: "●", uncertain: "?", ended: "✓" };
-// What has begun and is no problem yet: the same signs, hollow.
+// Conditions that are not reported as problems yet have the same signs, hollow.
 export const BEGINS = { critical: "△", warning: "◇", info: "○" };
-// That somebody takes care of a problem: it was acknowledged, or it is worked on.
+// Somebody takes care of the problem: it was acknowledged, or is in a maintenance window.
 export const CARE = { acknowledged: "✎", maintenance: "⚒" };
 export const RANK = { critical: 0, warning: 1, info: 2 };
 

@@ -1,4 +1,4 @@
-// JSON merge patches (RFC 7386), without changing what was there: parts that stay the same are the same objects afterwards.
+// JSON merge patches (RFC 7386). The former document is not changed; unchanged parts are the same objects in the new one.
 
 /** The document after a patch. */
 export function merge(target, patch) {

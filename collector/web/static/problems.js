@@ -17,7 +17,7 @@ const WINDOWS_SHOWN = 5;
 export function problemColumn(page) {
   const { problems, words } = page;
   const causes = inOrder(problems);
-  // 0 is said only by a collector that has looked at every device: before, the problems of before its restart may go on.
+  // The count 0 is shown only once the collector has looked at every device: before that, problems from before its restart may go on.
   const isKnown = page.site?.devices.known && page.site.problems.complete && problems?.complete;
   const total = causes.length + (problems?.more ?? 0) || (isKnown ? 0 : "?");
   return h("section", { class: "problems", "aria-labelledby": "problems-title", id: "problems" },
@@ -33,10 +33,10 @@ export function problemColumn(page) {
     cleared(page));
 }
 
-// What a device calls an alarm, without more words than its own: named causes go first.
+// Alarms that a device reports only in its own words come after problems of the table, which say more.
 const UNNAMED = new Set(["DcimDeviceAlarmCritical", "DcimDeviceAlarm", "DcimDeviceAlarmsUnnamed", "DcimStateNotNormal"]);
 
-/** Causes, the most severe first; among these those that hold at present, those that nobody takes care of yet, those that concern most racks, and the latest. */
+/** Causes in order: by severity, then those that hold at present, those that nobody takes care of, those with most racks, the latest. */
 function inOrder(problems) {
   const size = (problem) => (problem.concerns?.racks.length ?? 0) + (problem.concerns?.more ?? 0);
   return (problems?.causes ?? []).map((id) => problems.problems[id]).filter(Boolean).sort((a, b) =>
@@ -47,10 +47,10 @@ function isCaredFor(problem) {
   return Boolean(problem.acknowledged ?? problem.maintenance);
 }
 
-// From so many on, problems of one name and severity are one card: five UPSs on battery are one event to read about.
+// This many problems of one name and severity, or more, share a card: five UPSs on battery are one event.
 const ALIKE = 3;
 
-/** Each problem with the others that its card stands for. One that somebody has acknowledged does not stand for one that nobody has. */
+/** Each problem with the others that share its card. Acknowledged problems do not share a card with others. */
 function alike(causes) {
   const groups = new Map();
   for (const problem of causes) {
@@ -91,12 +91,12 @@ export function maintained({ why: reason, by, until }, { words, format, now }) {
   return h("p", { class: "maintenance" }, CARE.maintenance, " ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
 }
 
-/** That somebody knows of it, by a silence at Alertmanager: it goes on all the same. */
+/** Says that somebody has acknowledged the problem by a silence at Alertmanager. */
 export function acknowledged({ by, until, comment }, { words, format, now }) {
   return h("p", { class: "acknowledged" }, CARE.acknowledged, " ", words.say("problems.acknowledged", { by: by || "?", until: format.when(instant(until), now, { withSeconds: false }) }), comment ? `: ${comment}` : "");
 }
 
-/** Conditions that hold, but not yet for long enough to be problems. They are shown at once and not counted, and nothing is green beside them. */
+/** Conditions that hold, but not yet for long enough to be problems. They are shown but not counted, and the page is not green meanwhile. */
 function beginning(page) {
   const begun = Object.values(page.problems?.beginning ?? {}).sort((a, b) => RANK[a.severity] - RANK[b.severity] || instant(b.since) - instant(a.since));
   if (!begun.length) return null;
@@ -116,14 +116,14 @@ function begins(problem, page) {
     h("p", { class: "small" }, join([words.say("problems.due", { time: format.time(problem.due) }), ...notes(problem, page)]))));
 }
 
-/** What is known, and behind an arrow what to do: by the table of problems the last sentence. */
+/** The description, with what to do after an arrow: in the table of problems that is the last sentence. */
 export function sentences(text) {
   const all = text.split(/(?<=[.!?]) (?=\p{Lu})/u);
   const next = all.length > 1 ? all.pop() : null;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }
 
-/** The others that a card stands for, each place once: a device may have the same problem at two of its sensors. */
+/** The places of the other problems of a card, each once: a device may have the same problem at two of its sensors. */
 function alsoAt(problem, others, page) {
   const places = new Map([[subject(problem, page), null]]);
   for (const each of others) if (!places.has(subject(each, page))) places.set(subject(each, page), each.id);
@@ -133,7 +133,7 @@ function alsoAt(problem, others, page) {
     shown.length > OTHERS_SHOWN ? " …" : "");
 }
 
-/** What a problem is about, where the words are known already. */
+/** The place of a problem, for a card that has its words already. */
 function subject({ labels }, { short }) {
   const { device, rack, loop, group, agent, feed } = short(labels);
   return device ?? rack ?? loop ?? group ?? agent ?? feed ?? "…";
@@ -143,7 +143,7 @@ function notes(problem, page) {
   const { words, format } = page;
   const limit = problem.limit ?? null;
   return [
-    // A share of a feed's devices is in the sentence; beside its limit it says nothing that anybody asks for.
+    // For problems of a share of devices, value and limit are left out: the description has the share, and its limit helps nobody.
     limit === null || !problem.unit || !(problem.labels.device ?? problem.labels.rack) ? null : words.say("problems.value", { value: measured(problem, problem.value, format), limit: measured(problem, limit, format) }),
     racks(problem, page),
     problem.consequences ? h("a", { href: linkTo({ problem: problem.id }) }, words.say("problems.folded", { n: problem.consequences })) : null,
@@ -180,7 +180,7 @@ function racks(problem, page) {
   return h("span", null, isRows ? "" : before, links, rest ? more : "", isRows ? "" : after);
 }
 
-/** Racks as one says them: a whole row, a run of neighbours, or one. */
+/** Racks in few words: a whole row, a range of neighbours, or single ones. */
 function runs(ids, { floor, short, words }) {
   const wanted = new Set(ids);
   const parts = [];
@@ -205,7 +205,7 @@ function runs(ids, { floor, short, words }) {
   return [...parts, ...[...wanted].map((id) => ({ size: 1, text: short({ rack: id }).rack, href: linkTo({ rack: id }) }))];
 }
 
-/** Beside problems that are known, those that nobody could see. Without any, the verdict says it. */
+/** Below the list of problems: what is not observed and may have more. With an empty list, the verdict says it. */
 function unseen(page) {
   const { site, problems, words, format } = page;
   if (!site || !problems?.causes.length) return null;
@@ -217,7 +217,7 @@ function unseen(page) {
     site.unobserved.map((each) => h("p", { class: "text", key: `${each.cause} ${each.agent}` }, causeLine(each, page))));
 }
 
-/** Where nobody could read whether somebody has acknowledged a problem meanwhile. */
+/** Alertmanagers that cannot be read, so that nobody knows which problems were acknowledged meanwhile. */
 function unread({ site, problems, words, format, now }) {
   if (!problems?.causes.length) return null;
   return (site?.unread_alertmanagers ?? []).map((each) => h("p", { class: "small", key: `unread ${each.url}` }, SIGNS.uncertain, " ",
@@ -244,7 +244,7 @@ export function secondsLeft(problem, { now, toldAt }) {
   return Math.max(0, seconds - Math.max(0, now - from) / 1000);
 }
 
-/** What runs down is read first. A time that begins only when something else fails says so first: alone it would be read as what is left. */
+/** The time left. If it begins only when something else fails, the text says so first: otherwise it would be read as running already. */
 function timeLeft(problem, left, { words, format, short }) {
   const { running, what: { key, ...parameters } } = problem.time_left;
   if (left === null) return h("p", { class: "left conditional" }, h("span", null, SIGNS.uncertain, " ", words.say("left.unknown")));
@@ -253,7 +253,7 @@ function timeLeft(problem, left, { words, format, short }) {
   return running ? h("p", { class: "left" }, time, " ", text(`left.${key}_running`)) : h("p", { class: "left conditional" }, text(`left.${key}`), " ", time);
 }
 
-/** Whether a problem ended because nobody observes any more what had it: that is no good news. */
+/** Whether a problem ended only because its device is not observed any more, which is no good news. */
 function isOutOfSight({ labels }, { floor, site }) {
   const rack = floor?.racks?.[labels.rack];
   return rack ? !rack.observed : Boolean(labels.device && site?.devices.unobserved);
@@ -280,7 +280,7 @@ export function fitCards(words) {
   const cut = section.querySelector(".cut");
   for (const each of section.querySelectorAll(".beyond, .compact, .clamped")) each.classList.remove("beyond", "compact", "clamped");
   cut.hidden = true;
-  // What is only just seen is not counted as a problem, here either.
+  // Conditions that are not reported yet are not counted here either.
   const hidden = { problems: 0, begun: 0 };
   const fits = () => section.scrollHeight <= section.clientHeight + 1;
   const hide = (card) => {
@@ -292,7 +292,8 @@ export function fitCards(words) {
     cut.hidden = counted.length === 0;
     cut.textContent = counted.map(([key, n]) => words.say(key, { n })).join(", ");
   };
-  // From the end: what is over goes first; then sentences of more than two lines are cut; of the least of the problems only what and how long there is stays; the worst stays whole.
+  // Shortened from the end: ended problems go first; then texts are cut to two lines; then the least problems keep only their title and
+  // time left. The worst problem stays whole.
   for (const card of cards.filter((each) => each.classList.contains("ended"))) if (!fits()) hide(card);
   const present = cards.filter((each) => !each.classList.contains("ended"));
   for (const card of present) if (!fits()) card.classList.add("clamped");

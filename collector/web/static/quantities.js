@@ -1,6 +1,6 @@
 // What the floor can be coloured by: the value at a rack, and the steps of its five shades.
 
-// Steps are where a shade ends. Each list says from where they come.
+// Each step is the upper end of a shade. The comment on each list names its source.
 const SHARE = [0.25, 0.5, 0.75, 0.9];
 // Inlet air: the recommended range of ASHRAE TC 9.9 (5th edition) is 18 to 27 °C, class A1 allows 15 to 32 °C.
 const INLET = [18, 22, 27, 32];

@@ -1,7 +1,7 @@
 // The parts of the site that are on the screen, kept current by Server-Sent Events.
 //
-// They are read with fetch and not with EventSource: that hides the status of a refusal and the comments that keep a quiet connection
-// alive, so it can tell neither a wrong password from a collector that is away, nor a dead connection from a quiet one.
+// They are read with fetch, because EventSource hides the HTTP status and the comments that keep a quiet connection alive. So it could not
+// tell a wrong password from a collector that is down, nor a dead connection from a quiet one.
 
 import { merge } from "./merge.js";
 
@@ -11,7 +11,7 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 // A connection that ends is made anew at once by most proxies and restarts; the page turns grey if that takes longer than this.
 const GRACE_MS = 1_500;
-// Nobody looks: a browser allows six connections to one host, and hidden tabs would take them from the visible one.
+// A hidden tab closes its stream: browsers allow six connections to one host, and hidden tabs would take them from the visible one.
 const HIDDEN_MS = 60_000;
 const LARGEST_EVENT = 32 * 1024 * 1024;
 
@@ -147,7 +147,7 @@ export class Stream {
 class Refusal extends Error {
   constructor(status, site) {
     super(`status ${status}`);
-    // 404 for a site is the collector's own word: it answers, and has no such site (yet). A bookmark or a wall may still name it.
+    // With status 404 the collector answers, but has no such site (yet). A bookmark or a wall display may name one.
     this.cause_ = status === 404 && site ? { key: "site", site } : { key: status === 401 || status === 403 ? "password" : "status", status };
   }
 }

@@ -29,7 +29,7 @@ export class Words {
     return Object.hasOwn(this._table, key);
   }
 
-  /** A text; a key that no table has reads as its last part. */
+  /** The text of a key; if no table has the key, its last part. */
   say(key, parameters = {}) {
     const found = this.has(key) ? this._table[key] : key.slice(key.indexOf(".") + 1).replaceAll("_", " ");
     const text = typeof found === "string" ? found : (found[this._plural.select(parameters.n ?? 0)] ?? found.other);
@@ -64,7 +64,7 @@ function withUnits(text) {
   return text.replace(/([\d}]) (?=(?:°C|L\/min|kWh?|W|V|A|K|k?Pa|bar|Hz|s|min|h|%)(?![\p{L}\d]))/gu, "$1\u00a0");
 }
 
-/** A description without what is shown beside it: where the sensor is, the limit and who states it, the racks. */
+/** A description without the parts that are shown beside it: the sensor's place, the limit and its source, the racks. */
 function own({ description, whereabouts }) {
   const text = description.replace(/ Racks: [^.]*\.$/, "").replace(/ Limit: [^()]* \([a-z ]+\)\.$/, "");
   return withUnits(whereabouts ? text.replace(` Sensor: ${whereabouts}.`, "") : text);

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.api.merge_patch import apply_patch, merge_patch, merging
+from collector.api.merge_patch import apply_patch, merge_patch, merge_patch_steps
 from rackflow.process.slices import run_through
 
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(0, 1) | st.text(max_size=3)
@@ -43,7 +43,7 @@ def test_a_receiver_with_the_patch_knows_the_new_document(before: dict[str, Any]
 @given(before=DOCUMENTS, after=DOCUMENTS)
 def test_in_slices_it_is_the_same(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Slices only give others a turn."""
-    assert run_through(merging(before, after)) == merge_patch(before, after)
+    assert run_through(merge_patch_steps(before, after)) == merge_patch(before, after)
 
 
 @given(document=DOCUMENTS)

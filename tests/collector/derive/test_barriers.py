@@ -81,7 +81,9 @@ def offered(kept: list[list[str]]) -> Callable[[Callable[[], Sequence[str]]], No
 
 
 def deriver_of(readings: Readings, board: LatestFigures, failures: Failures, interval_s: float = 1.0) -> Deriver:
-    return Deriver(readings.latest, board, hall(), Settings(), interval_s, {}, failures)
+    return Deriver(
+        readings.latest, board, hall(), Settings(), interval_s=interval_s, saved_records={}, failures=failures
+    )
 
 
 def shown(board: LatestFigures, name: str) -> list[Figure]:
@@ -169,7 +171,7 @@ async def test_planning_holds_up_nothing_but_the_figures() -> None:
     readings.currents("pdu-a1-b", 12.0)
     held = site.racks = Held(site.racks)
     failures, board = Failures(PART), LatestFigures(1e12)
-    deriver = Deriver(readings.latest, board, site, Settings(), 0.01, {}, failures)
+    deriver = Deriver(readings.latest, board, site, Settings(), interval_s=0.01, saved_records={}, failures=failures)
     task = asyncio.create_task(deriver.run(offered([]), "c"))
     await until(held.reached.is_set, "planning has begun")
     assert board.current(0.0) == []

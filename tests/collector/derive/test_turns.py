@@ -27,7 +27,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
     site = parse_site(site_text(RACKS), "site.yaml")
     latest, keys, failures = Latest(10_000_000), SeriesKeys(10_000_000), Failures()
     figures = LatestFigures(60.0)
-    deriver = Deriver(latest, figures, site, Settings(), 1.0, {}, failures)
+    deriver = Deriver(latest, figures, site, Settings(), interval_s=1.0, saved_records={}, failures=failures)
     api, live = (
         api_over(site, latest, figures),
         Live(),
@@ -66,7 +66,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
         parts = live.join([PartName(site.id, kind) for kind in SHOWN]) or []
         for _ in range(2):
             for part in parts:
-                await in_slices(part.updating(await in_slices(api.part_steps(part.name, now(), WALL_S))))
+                await in_slices(part.update_steps(await in_slices(api.part_steps(part.name, now(), WALL_S))))
                 assert part.since(0)
             await asyncio.sleep(SCENE_S)
         deriving.cancel()

@@ -34,7 +34,13 @@ class Backlog:
         self.now = 1000.0
         self.failures = Failures(late_queue.LATE_PART)
         self.queue = LateQueue(
-            table, {}, self.tracker, self.history, self.failures, lambda: self.now, lambda: NOW_S + self.now - 1000.0
+            table,
+            {},
+            self.tracker,
+            self.history,
+            self.failures,
+            clock=lambda: self.now,
+            wall=lambda: NOW_S + self.now - 1000.0,
         )
         self.keys = SeriesKeys()
         self.messages: list[TrackedProblem] = []

@@ -30,7 +30,15 @@ class Kept:
         readings = Readings()
         readings.currents("pdu-a1-a", 10.0, now=time.monotonic())
         kept = {SITE: SiteRecords(Head(1.0, 2.0, 3, {}), {self.number: HOUR})}
-        self.deriver = Deriver(readings.latest, self.figures, hall(), Settings(), 60.0, kept, self.failures)
+        self.deriver = Deriver(
+            readings.latest,
+            self.figures,
+            hall(),
+            Settings(),
+            interval_s=60.0,
+            saved_records=kept,
+            failures=self.failures,
+        )
         self.keeper = RecordKeeper(file, readings.latest, self.deriver, self.failures)
 
     def change(self) -> None:

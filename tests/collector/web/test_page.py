@@ -181,7 +181,7 @@ def test_flags_that_are_not_raised_share_a_row_and_outlets_are_shown_on_demand()
     assert "leak detected none (4)" in text
     assert "show 2 outlets" in text
     assert "120 W" not in text
-    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, Shell(outlets_of="cas1/cdu-07"))
+    page = render_page(latest, Moment(0.0, now_ms() / 1000), {}, shell=Shell(outlets_of="cas1/cdu-07"))
     assert page.index("120 W") < page.index("80 W")
     apply(latest, batch(values=values | {"dcim_cdu_leak_detected{detector=d2}": 1.0}, seq=2))
     text = text_of(latest)

@@ -9,7 +9,7 @@ from tests.collector.polls import NOW_S, WALL_S, Agent, hello
 
 
 def verdict(latest: Latest, after_s: float, alarms: int = 0, **faults: str) -> Verdict:
-    return judge(list(latest.devices()), latest.observe(NOW_S + after_s), alarms, faults)
+    return judge(list(latest.devices()), latest.observe(NOW_S + after_s), alarms=alarms, faults=faults)
 
 
 def two_agents() -> tuple[Latest, Agent, Agent]:
@@ -53,14 +53,14 @@ def test_what_is_not_observed_is_grey_with_one_line_for_each_cause() -> None:
 def test_a_device_of_the_site_file_that_was_never_heard_of_is_not_observed() -> None:
     latest, *_ = two_agents()
     observations, devices = latest.observe(NOW_S + 1.0), list(latest.devices())
-    assert judge(devices, observations, 0, {}, never_heard=["ups-9"]) == Verdict(
+    assert judge(devices, observations, alarms=0, faults={}, never_heard=["ups-9"]) == Verdict(
         "unknown",
         "1 of 5 devices not observed",
         ["1 device of the site file never heard of: ups-9"],
     )
-    assert judge([], observations, 0, {}, never_heard=["ups-9"]).headline == "1 of 1 device not observed"
+    assert judge([], observations, alarms=0, faults={}, never_heard=["ups-9"]).headline == "1 of 1 device not observed"
     many = [f"ups-{number}" for number in range(CAUSES_SHOWN + 1)]
-    (cause,) = judge(devices, observations, 0, {}, never_heard=many).causes
+    (cause,) = judge(devices, observations, alarms=0, faults={}, never_heard=many).causes
     assert cause == f"13 devices of the site file never heard of: {', '.join(many[:12])}, …"
 
 
@@ -68,7 +68,7 @@ def test_problems_and_devices_that_are_down_are_reported_with_their_numbers() ->
     latest, one, _ = two_agents()
     failed = msgspec.structs.replace(one.made(1.0, device="a"), up=False, error="timeout", values={}, states={})
     one.arrives(failed, 1.0)
-    found = judge(list(latest.devices()), latest.observe(NOW_S + 1.0), 0, {}, problems=2)
+    found = judge(list(latest.devices()), latest.observe(NOW_S + 1.0), alarms=0, faults={}, problems=2)
     assert (found.state, found.headline) == ("alarms", "2 problems, 1 device down")
 
 
