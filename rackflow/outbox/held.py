@@ -73,17 +73,6 @@ class HeldKeys:
             del self._topics[topic]
         return list(found)
 
-    def remove(self, key: int) -> bool:
-        """Remove a key of whatever topic. Returns False if it is not held."""
-        for topic, keys in self._topics.items():
-            if self.has(topic, key):
-                keys.remove(key)
-                self._count -= 1
-                if not keys:
-                    del self._topics[topic]
-                return True
-        return False
-
     def remove_between(self, first: int, last: int) -> None:
         """Remove all keys from `first` to `last`: these messages are gone."""
         for topic, keys in list(self._topics.items()):

@@ -1,7 +1,10 @@
 """One Modbus unit in memory: the number that it is asked as, and its end."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import pytest
 
@@ -16,7 +19,11 @@ FREQUENCY, WATTS = "dcim_meter_frequency_hertz{role=it}", "dcim_meter_power_watt
 
 
 def poller(
-    client: MemoryModbus, in_profile: int = 12, configured: Mapping[str, int] | None = None, points: str = ""
+    client: MemoryModbus,
+    in_profile: int = 12,
+    configured: Mapping[str, int] | None = None,
+    points: str = "",
+    clock: Callable[[], float] = time.monotonic,
 ) -> ModbusPoller:
     """A poller of the unit that is 12 in memory; `points` are further ones."""
     profile = parse_profile(
@@ -37,7 +44,7 @@ points:
     device = Device.model_validate(
         {"id": "d", "host": "h", "protocol": "modbus", "profile": "metered", "role": "it", **(configured or {})}
     )
-    return ModbusPoller(device, profile, client)
+    return ModbusPoller(device, profile, client, clock)
 
 
 @pytest.mark.parametrize(("in_profile", "configured"), [(12, {}), (3, {"unit": 12})])
@@ -75,13 +82,13 @@ async def test_a_sum_of_which_one_register_is_refused_is_missing_with_its_reason
 
 
 class Starting(MemoryModbus):
-    """A unit that is busy for 0.15 s, as while it stores a setting."""
+    """A unit that is busy for 0.25 s, as while it stores a setting: longer than two equal pauses, and less than one and its double."""
 
     until_s = 0.0
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         now_s = asyncio.get_running_loop().time()
-        self.until_s = self.until_s or now_s + 0.15
+        self.until_s = self.until_s or now_s + 0.25
         if now_s < self.until_s:
             self.requests.append((address, count))
             busy = DeviceProtocolError("exception 6, device busy", device="d", operation="read")
@@ -91,7 +98,7 @@ class Starting(MemoryModbus):
 
 
 async def test_a_busy_unit_gets_time_before_it_is_asked_again() -> None:
-    """Two repetitions at once would only tell that it is still busy."""
+    """Repetitions at once, or after one short pause each, would only tell that it is still busy."""
     client = Starting({20: 50})
     one = poller(client, 12, {"retries": 2})
     await one.open()
@@ -116,6 +123,84 @@ async def test_a_unit_that_is_opened_anew_is_asked_for_what_it_lacked_and_not_fo
     await one.open()
     readings = await one.poll("slow", 1e9)
     assert (readings.values, readings.bad) == ({FREQUENCY: 50.0, L2: 8.0}, {})
+
+
+THREE_BLOCKS = PHASES.replace("register: 31", "register: 131").replace("register: 32", "register: 232")
+BUSY, FAILURE = 6, 4
+
+
+class Answering(MemoryModbus):
+    """A unit that answers its next requests with these exception codes; 0 is an answer."""
+
+    def __init__(self, registers: dict[int, int]) -> None:
+        super().__init__(registers)
+        self.codes = deque[int]()
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        if not (code := self.codes.popleft() if self.codes else 0):
+            return await super().read(unit, table, address, count)
+        self.requests.append((address, count))
+        refusal = DeviceProtocolError(f"exception {code}", device="d", operation="read")
+        refusal.code = code
+        raise refusal
+
+
+@pytest.mark.parametrize(
+    ("codes", "values", "bad"),
+    [
+        ([BUSY, 0, BUSY, 0, BUSY, 0], {FREQUENCY: 50.0, L1: 7.0, L2: 8.0}, {}),
+        ([BUSY, FAILURE, BUSY, 0, BUSY, 0], {L1: 7.0, L2: 8.0}, {FREQUENCY: "refused"}),
+        ([BUSY, BUSY, BUSY, 0], {L2: 8.0}, {FREQUENCY: "busy", L1: "busy"}),
+        ([0, BUSY, BUSY, BUSY], {FREQUENCY: 50.0}, {L1: "busy", L2: "busy"}),
+    ],
+)
+async def test_repetitions_are_renewed_by_an_answer_or_a_refusal_and_else_hold_for_all_blocks_of_a_poll(
+    monkeypatch: pytest.MonkeyPatch, codes: list[int], values: dict[str, float], bad: dict[str, str]
+) -> None:
+    """A unit that stays busy does not cost a pause for each of its blocks, and its next poll has its repetitions again."""
+    monkeypatch.setattr("agent.poll.modbus.BUSY_PAUSE_S", 0.0)
+    client = Answering({20: 50, 131: 7, 232: 8})
+    one = poller(client, 12, {"retries": 1}, THREE_BLOCKS)
+    await one.open()
+    client.codes.extend(codes)
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values, readings.bad) == (values, bad)
+    assert not client.codes
+    client.codes.append(BUSY)
+    refused = {key for key, why in bad.items() if why == "refused"}
+    assert (await one.poll("slow", 1e9)).values.keys() == {FREQUENCY, L1, L2} - refused
+
+
+@dataclass
+class Slow(MemoryModbus):
+    """A unit that takes 0.5 s for each answer, by a clock of its own."""
+
+    registers: dict[int, int]
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__init__(self.registers)
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        self.now_s += 0.5
+        return await super().read(unit, table, address, count)
+
+
+@pytest.mark.parametrize("were_there", [True, False])
+async def test_a_slow_unit_is_asked_again_for_one_refused_register_in_each_poll(*, were_there: bool) -> None:
+    """All of them in one poll would make it late for the next, whether they answered before or never did."""
+    client = Slow({20: 50, **({131: 7, 232: 8} if were_there else {})})
+    one = poller(client, points=THREE_BLOCKS, clock=lambda: client.now_s)
+    await one.open()
+    client.registers = {20: 50}
+    await one.poll("slow", 1e9)
+    asked = []
+    for _ in range(2):
+        client.now_s += 61.0
+        client.requests.clear()
+        await one.poll("slow", 1e9)
+        asked.append(client.requests[:])
+    assert asked == [[(20, 1), (131, 1)], [(20, 1), (232, 1)]]
 
 
 class Counting(MemoryModbus):

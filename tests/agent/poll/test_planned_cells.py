@@ -31,10 +31,13 @@ UNIT = f"{ROOT}.1.3.1"
 TEMPERATURE, DEW_POINT = "dcim_env_temperature_celsius{sensor=a}", "dcim_env_dew_point_celsius{sensor=a}"
 
 
-def planned() -> PlannedCells:
+def planned(sensors: int = 1) -> PlannedCells:
     found = PlannedCells()
-    known: dict[str, RawValue] = {f"{ROOT}.1.1.1": 20, f"{ROOT}.1.2.1": b"a", UNIT: b"C", f"{ROOT}.1.4.1": 10}
-    found.begin(plan_device(PROFILE, {"sensors": ["1"]}, known, None))
+    known: dict[str, RawValue] = {}
+    for at in range(1, sensors + 1):
+        name = chr(ord("a") + at - 1).encode()
+        known |= {f"{ROOT}.1.1.{at}": 20, f"{ROOT}.1.2.{at}": name, f"{ROOT}.1.3.{at}": b"C", f"{ROOT}.1.4.{at}": 10}
+    found.begin(plan_device(PROFILE, {"sensors": [str(at) for at in range(1, sensors + 1)]}, known, None))
     return found
 
 
@@ -43,6 +46,24 @@ def test_a_unit_that_changes_costs_every_reading_that_has_it() -> None:
     cells.update({UNIT: b"F"})
     cells.reject(readings)
     assert (readings.values, readings.bad) == ({}, dict.fromkeys((TEMPERATURE, DEW_POINT), "replanning"))
+
+
+def test_a_cell_that_is_null_is_no_change_and_hides_none_of_another_cell() -> None:
+    """The cells come in any order, so of twenty nearly always one that is NULL comes before the changed one."""
+    cells = planned(20)
+    nothing: dict[str, RawValue] = {f"{ROOT}.1.3.{at}": None for at in range(1, 21)}
+    cells.update(nothing)
+    assert cells.changed() == ""
+    cells.update(nothing | {UNIT: b"F"})
+    assert cells.changed() == UNIT
+
+
+def test_a_cell_that_is_what_it_was_is_no_change_any_more() -> None:
+    cells, readings = planned(), Readings(values={TEMPERATURE: 20.0})
+    cells.update({UNIT: b"F"})
+    cells.update({UNIT: b"C"})
+    cells.reject(readings)
+    assert (cells.changed(), readings.values) == ("", {TEMPERATURE: 20.0})
 
 
 def test_of_another_device_nothing_is_published_be_it_a_number_or_a_state() -> None:

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from collector.flow.prepared import PreparedMessage
 from collector.flow.writer import LEAST_WINDOW, BrokerWindow, Flush
+from collector.ledger.account import account_of
 from collector.ledger.epochs import Entry, Statement
+from collector.ledger.tables import read_snapshot
 from collector.store.influx import InfluxStore
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
@@ -218,6 +220,17 @@ async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given
         assert (one.sums().stored, one.sums().in_flight) == (1, 1)
         assert points(tmp_path) == [f"{line(200)}000000"]
         assert one.counted == [1.0, 2.0]
+
+
+async def test_a_message_kept_on_disk_hides_none_of_another_agent_that_has_the_same_number(tmp_path: Path) -> None:
+    other = KEY._replace(agent="gw-4")
+    async with rig(tmp_path, keeps=True) as one:
+        one.writer._add(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))  # noqa: SLF001 - at once
+        one.writer._add(delivery(2), replace(prepared(2), note=Entry(other, 1, WALL_MS, WALL_MS)))  # noqa: SLF001 - at once
+        await until(lambda: len(one.acknowledged) == 2, "acknowledged")
+        accounts = {record.key: account_of(record, chunks) for record, chunks in read_snapshot(one.ledger.path).epochs}
+    assert (accounts[KEY].stored, accounts[KEY].in_flight) == (0, 1)
+    assert (accounts[other].stored, accounts[other].in_flight) == (1, 0)
 
 
 async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp_path: Path) -> None:

@@ -257,3 +257,33 @@ def test_a_chunk_that_changed_since_is_not_overwritten_by_what_could_not_be_writ
     ledger.put_back(changes)
     [(key, chunk)] = ledger.changes().chunks
     assert (key, chunk.stored) == (BEFORE, 3)
+
+
+def test_an_epoch_that_was_forgotten_begins_anew_with_no_number_of_before() -> None:
+    ledger = Ledger(CREATED_MS)
+    ledger.mark_stored(Entry(BEFORE, 1, 1, 100))
+    assert ledger.forget(101) == [BEFORE]
+    assert ledger.mark_stored(Entry(BEFORE, 1, 1, 200)) == "new"
+    assert ledger.mark_stored(Entry(BEFORE, 2, 1, 200)) == "new"
+    [(key, chunk)] = ledger.changes().chunks
+    assert (key, chunk.stored) == (BEFORE, 3)
+
+
+def test_rows_that_became_part_of_another_are_deleted_by_the_next_commit_if_one_fails() -> None:
+    ledger = Ledger(CREATED_MS)
+    for seq in range(1, 2 * CHUNK + 1):
+        ledger.mark_stored(entry(BEFORE, seq))
+    ledger.put_back(ledger.changes())
+    assert ledger.changes().gone == [(BEFORE, 1)]
+
+
+def test_after_a_restart_an_earlier_epoch_still_states_nothing_about_one_that_began_since() -> None:
+    before = Ledger(CREATED_MS)
+    for key in (EARLIER, BEFORE):
+        before.mark_stored(entry(key, 1))
+    ledger = Ledger(CREATED_MS)
+    for record in before.epochs.values():
+        ledger.restore(record)
+    ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=[said(AFTER.epoch, 2, 9)]), 1))
+    ledger.apply_statement(Statement(BEFORE, Account(kind="disk"), 2))
+    assert ledger.epochs[AFTER].undelivered == [(2, 0)]

@@ -65,3 +65,25 @@ def test_the_ranges_of_all_epochs_of_an_agent_have_a_limit_and_room_comes_back()
         Statement(THIEF, Account(kind="disk", undelivered=[Numbers(epoch="E0", first=2, last=9)]), 0)
     )
     assert held_ranges(ledger, "stolen") == 1
+
+
+def test_what_one_agent_may_make_the_ledger_hold_is_no_more_after_a_restart() -> None:
+    before = Ledger(0)
+    for number in range(MAX_RANGES_OF_AGENT // MAX_RANGES + 1):
+        key = THIEF._replace(epoch=f"E{number}")
+        before.mark_stored(entry(key, 1))
+        dropped = [
+            Numbers(epoch=key.epoch, first=at, last=at, reason=f"r{at % 50}") for at in range(2, 2 * MAX_RANGES, 2)
+        ]
+        before.apply_statement(Statement(key, Account(kind="disk", dropped=dropped), 0))
+    ledger = Ledger(0)
+    for record in before.epochs.values():
+        ledger.restore(record)
+    last = THIEF._replace(epoch="last")
+    more = [Numbers(epoch=last.epoch, first=at, last=at, reason="one more") for at in range(2, 2 * MAX_RANGES, 2)]
+    ledger.apply_statement(Statement(last, Account(kind="disk", dropped=more), 0))
+    assert held_ranges(ledger, "stolen") <= MAX_RANGES_OF_AGENT
+    assert {reason for _, _, reason in ledger.epochs[last].dropped} <= {OTHER}
+    healthy = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="one more")]
+    ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=healthy), 0))
+    assert ledger.epochs[HEALTHY].dropped == [(2, 3, "one more")]

@@ -62,3 +62,13 @@ def test_names_that_the_ledger_does_not_know_are_not_kept_and_failed_commits_are
     assert ledger.forget(WALL_MS + 1) == [OLD]
     ledger.mark_stored(entry(OLD, 0))
     assert ledger.shown() == {OLD}
+
+
+def test_a_message_of_just_the_moment_of_the_retirement_does_not_bring_an_agent_back() -> None:
+    ledger = Ledger(0)
+    ledger.mark_stored(entry(OLD, 0))
+    ledger.retire(Retirement("s", "gw-1", WALL_MS))
+    assert (ledger.shown(), ledger.has_agent("s", "gw-1"), ledger.wanted_of("s", "gw-1")) == (set(), False, {})
+    ledger.mark_stored(entry(OLD, 1, 2))
+    assert (ledger.shown(), ledger.has_agent("s", "gw-1")) == ({OLD}, True)
+    assert ledger.wanted_of("s", "gw-1") == {OLD: 1}

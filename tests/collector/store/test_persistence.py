@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -294,3 +295,38 @@ def test_counters_that_start_at_nothing_are_there_from_the_start() -> None:
     assert "stale" in tally.failures
     assert set(tally.failures.values()) == {0}
     assert not tally.mqtt_connected
+
+
+async def test_a_point_that_became_too_old_for_the_store_is_no_proof_against_it(tmp_path: Path) -> None:
+    """A new point is tried in its place; otherwise nothing would be stored any more."""
+
+    class Forgetful(Engine):
+        async def write(self, lines: Sequence[str]) -> None:
+            if len(lines) == 1 and lines[0] in self.stored:
+                raise StoreError("point beyond retention policy", retryable=False)
+            await super().write(lines)
+
+    engine, refused = Forgetful(), set[str]()
+    async with persistence(tmp_path, engine) as (one, _):
+        assert await one.store(lines(3), refused) == "stored"
+        later = lines(6, [4])[3:]
+        assert await one.store(later, refused, 2.0) == "stored"
+    assert refused == {later[1]}
+    assert engine.stored == [*lines(4), later[2]]
+
+
+async def test_the_pause_before_a_store_is_tried_again_doubles_up_to_its_limit_and_is_random_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[float, float]] = []
+
+    def draw(low: float, high: float) -> float:
+        drawn.append((low, high))
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", draw)
+    letters = DeadLetters(tmp_path / "dead.jsonl", 1 << 20)
+    one = Persistence(Engine([SOON] * 9), letters, Counters(), (0.5, 30.0))
+    assert await one.store(lines(1), set()) == "stored"
+    assert drawn == [(0, ceiling) for ceiling in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0)]
+    letters.close()

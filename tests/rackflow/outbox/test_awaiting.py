@@ -90,6 +90,32 @@ def test_once_a_collector_has_reported_time_frees_nothing_until_it_withdraws_its
     assert waiting.expired(2091.0) == [(1, 2)]
 
 
+def test_what_is_confirmed_after_the_last_collector_left_has_its_own_time() -> None:
+    waiting = awaiting(keep_s=80.0)
+    waiting.require_reports()
+    waiting.confirm(1, 0.0)
+    waiting.collectors_gone(1000.0)
+    waiting.confirm(2, 1050.0)
+    assert waiting.expired(1091.0) == [(1, 1)]
+    waiting.remove(1, 1)
+    assert waiting.expired(1141.0) == [(2, 2)]
+
+
+def test_after_a_pause_everything_goes_whose_time_is_over() -> None:
+    waiting = awaiting(keep_s=80.0)
+    for key, now_s in ((1, 0.0), (2, 20.0), (3, 40.0), (4, 990.0)):
+        waiting.confirm(key, now_s)
+    assert waiting.expired(1000.0) == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_message_sent_last_before_the_grace_began_shows_nothing_and_the_next_one_does() -> None:
+    waiting = awaiting()
+    waiting.confirm(1, 0.0)
+    assert waiting.missing(None, 3, 0.0) == []
+    assert waiting.missing(3, 9, 1000.0) == []
+    assert waiting.missing(4, 9, 1000.0) == [(1, 1)]
+
+
 def test_a_collector_that_comes_after_the_last_one_left_has_its_own_time_for_what_waits() -> None:
     """It has just begun: what it lacks is in its queue, and not lost."""
     waiting = awaiting(keep_s=80.0)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.errors import ConfigError
 from rackflow.outbox import Message
 from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
 from rackflow.outbox.numbers import EpochBase
@@ -236,6 +237,16 @@ def test_lives_without_a_message_are_let_go_and_those_with_one_never(tmp_path: P
     file = opened(tmp_path, "very last")
     assert [each.epoch for each in file.totals.epochs] == [*expected[-EPOCHS_KEPT + 1 :], "very last"]
     file.close()
+
+
+def test_a_file_where_the_folder_should_be_is_named_and_nobody_else_can_read_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "outbox.db.segments"
+    folder.touch()
+    with pytest.raises(ConfigError, match="is not a folder; choose another path"):
+        opened(tmp_path)
+    folder.unlink()
+    opened_and_closed(tmp_path, "E1")
+    assert folder.stat().st_mode & 0o007 == 0
 
 
 def test_a_number_that_comes_twice_is_kept_once(tmp_path: Path) -> None:

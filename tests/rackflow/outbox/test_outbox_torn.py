@@ -170,6 +170,28 @@ def test_a_file_that_somebody_deletes_costs_its_messages_and_nothing_else(tmp_pa
     file.close()
 
 
+def test_messages_of_the_newest_file_that_somebody_deletes_are_lost_in_their_own_epoch(tmp_path: Path) -> None:
+    """Only the mark still knows that epoch."""
+    file = opened(tmp_path, "E1")
+    file.commit(messages(1, 3), [], NOBODY)
+    file.close()
+    file = opened(tmp_path, "E2")
+    file.commit(messages(1, 2), [], NOBODY)
+    file.close()
+    segments(tmp_path)[-1].unlink()
+    file = opened(tmp_path, "E3")
+    assert (lost(file), file.present) == ([("E2", 1, 2, "torn")], [(-4, -2)])
+    file.close()
+
+
+def test_a_file_whose_replacement_a_kill_left_behind_half_written_is_removed(tmp_path: Path) -> None:
+    opened_and_closed(tmp_path, "E1")
+    left = segments(tmp_path)[0].with_suffix(".seg.new")
+    left.write_bytes(b"half")
+    opened_and_closed(tmp_path, "E2")
+    assert not left.exists()
+
+
 @given(st.data())
 @settings(max_examples=15, deadline=None)
 def test_whatever_part_of_the_files_is_damaged_each_message_is_kept_or_reported_as_lost(data: st.DataObject) -> None:

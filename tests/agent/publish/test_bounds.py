@@ -1,0 +1,78 @@
+"""What a publisher says of many refused topics, and when it counts as stuck: in memory, without a broker."""
+
+import logging
+import time
+
+import pytest
+
+from agent.publish.connection import Sent
+from agent.publish.publisher import NAMED_IN_STATUS, NAMED_PER_MINUTE, Publisher
+from agent.publish.refusals import NO_SUBSCRIBERS
+from agent.self_metrics import Counters
+from rackflow.documents import Account, Status, decode
+from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
+from tests.agent.publish.test_publish import STATUS
+
+NOT_AUTHORIZED = 0x87
+MANY = 2 * NAMED_IN_STATUS
+
+
+def topic(at: int, kind: str = "batch") -> str:
+    return f"rackflow/v1/t1/gw-1/{kind}/d{at:03}"
+
+
+async def sent(outbox: MemoryOutbox, at: int = 0, kind: str = "batch") -> Sent:
+    """One message of a device, taken from the outbox and in flight."""
+    outbox.put(topic(at, kind), lambda _: b"{}", now_ms=1)
+    message = await outbox.take()
+    return Sent(0.0, message.key, message.topic, message.payload)
+
+
+def publisher_of(outbox: MemoryOutbox) -> tuple[Publisher, Counters]:
+    counters = Counters()
+    return Publisher(Broker(), STATUS, outbox, counters), counters
+
+
+async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    """The status is retained and must stay small, and a log that names thousands helps nobody."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+    with caplog.at_level(logging.WARNING, "agent.publish.publisher"):
+        for at in range(MANY):
+            publisher._on_refused(await sent(outbox, at), NOT_AUTHORIZED, "Not authorized")  # noqa: SLF001 - as a broker's answer
+    assert counters.topics_refused == {"unheard": 0, "not_authorized": MANY, "quota": 0, "refused": 0}
+    assert counters.publish_failures["refused"] == MANY
+    assert len(caplog.records) == NAMED_PER_MINUTE
+    assert outbox.stats().held == MANY
+    publisher.set_account(Account(kind="memory"))
+    _, payload = await publisher._retained.take()  # noqa: SLF001 - as a connection
+    assert decode(payload, Status).refused == {topic(at): "not_authorized" for at in range(NAMED_IN_STATUS)}
+    # Another broker may allow what this one refuses.
+    publisher.set_broker(Broker(host="another"))
+    assert counters.topics_refused == {"unheard": 0, "not_authorized": 0, "quota": 0, "refused": 0}
+    assert outbox.stats().held == 0
+
+
+async def test_a_publisher_is_stuck_while_messages_wait_that_the_broker_could_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+
+    def progress(after_s: float) -> tuple[int, float]:
+        now_s[0] += after_s
+        return publisher.progress()
+
+    assert progress(100) == (0, 0), "nothing waits"
+    one, other = await sent(outbox), await sent(outbox, kind="event")
+    assert progress(50) == (0, 50)
+    publisher._on_confirmed(other)  # noqa: SLF001 - as a broker's answer
+    assert progress(10) == (0, 60), "batches are what is watched"
+    publisher._on_confirmed(one)  # noqa: SLF001 - as a broker's answer
+    waiting = await sent(outbox)
+    assert progress(30) == (1, 30)
+    publisher._on_refused(waiting, NO_SUBSCRIBERS, "No matching subscribers")  # noqa: SLF001 - as a broker's answer
+    assert progress(100) == (1, 0), "any other account would get the same answer"
