@@ -32,6 +32,7 @@ from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
+from agent.poll.register_fit import RegisterFit
 from agent.poll.series_count import SeriesCount
 from agent.poll.word_order import WordOrders
 from agent.profile import (
@@ -120,6 +121,7 @@ class ModbusPoller:
         self._count = SeriesCount()
         self._checks = Checks(device.id)
         self._orders = WordOrders(device.id)
+        self._fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -167,6 +169,7 @@ class ModbusPoller:
         self._count.begin(self._plan)
         self._orders.begin(self._plan)
         self._orders.hide(found.raw)
+        self._fit.begin(self._plan, found.raw)
         if self._identity != before:  # also other firmware
             self._checks.forget()
         self._checks.begin(self._plan, found.raw)
@@ -204,6 +207,7 @@ class ModbusPoller:
         readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
+        self._fit.reject(poll_class, readings, found.raw)
         self._cells.update(found.raw)
         self._cells.reject(readings)
         self._checks.reject(poll_class, readings, found.raw)
