@@ -30,6 +30,8 @@ MIN_SHARE: Final = 1 / 6
 # How many registers, or temperatures, must be 0: one alone may well be.
 MIN_ZEROS: Final = 2
 
+_SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
+
 
 class RegisterFit:
     """Checks the readings of one unit. `begin` is called with each plan, `reject` with the readings of each poll."""
@@ -48,18 +50,24 @@ class RegisterFit:
         self._temperatures: dict[PollClass, frozenset[str]] = {}
         self._requests: dict[PollClass, list[frozenset[str]]] = {}
         self._slots: dict[PollClass, tuple[Slot, ...]] = {}
+        # Keys of what is measured, and by key: what it is read from.
+        self._measured: set[str] = set()
+        self._refs: dict[str, tuple[str, ...]] = {}
         self._numbers = 0
         self._is_foreign = False
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
         self._impossible, self._possible, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
-        self._temperatures, self._requests, self._slots = {}, {}, {}
+        self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
+        self._measured = set()
         numbers: set[str] = set()
         for poll, part in plan.classes.items():
             self._slots[poll] = part.slots
+            self._refs |= {slot.key: tuple(each.ref for each in slot.decoders) for slot in part.slots}
             read = [(slot, decoder) for slot in part.slots for decoder in slot.decoders if decoder.is_number]
             numbers |= {decoder.ref for _, decoder in read}
+            self._measured |= {slot.key for slot, _ in read if not any(word in slot.key for word in _SETTINGS)}
             warm = frozenset(decoder.ref for slot, decoder in read if slot.metric.unit == "celsius")
             if warm:
                 self._temperatures[poll] = warm
@@ -80,8 +88,7 @@ class RegisterFit:
         elif self._numbers >= MIN_ZEROS and not any(self._answered.values()):
             _reject({*readings.values, *readings.states}, readings, "sentinel")
         elif zeros := self._zeros(poll, raw):
-            refs_of = ((slot.key, slot.decoders) for slot in self._slots[poll])
-            keys = {key for key, decoders in refs_of if any(each.ref in zeros for each in decoders)}
+            keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
             _reject(keys & {*readings.values, *readings.states}, readings, "sentinel")
 
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
@@ -90,7 +97,10 @@ class RegisterFit:
             degrees = [raw.get(ref) for ref in refs]
             self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
-        self._impossible[poll] = frozenset(_metric(key) for key in bad)
+        # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
+        self._impossible[poll] = frozenset(
+            _metric(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
+        )
         # Which quantities are there matters only beside one that is impossible.
         self._possible[poll] = frozenset(
             [_metric(key) for key, value in readings.values.items() if value]

@@ -8,6 +8,7 @@ from rackflow.catalogue import catalogue
 from tests.agent.varied_units import MAPS, SHIPPED, VariedUnit, numbers_of, poller_of, read, told
 
 SHIFTED = ("apc-smart-ups-modbus", "riello-multicom-modbus", "generex-modbus", "aalc-rpu", "orv3-miniups")
+SET_POINTS = (37_888, 37_889)
 HUAWEI = "huawei-ups2000-modbus"
 TEMPERATURES = ("dcim_rdhx_water_supply", "dcim_rdhx_water_return", "dcim_rdhx_supply_temperature_setpoint")
 
@@ -41,6 +42,18 @@ async def test_one_impossible_quantity_costs_only_its_own_series() -> None:
     assert set(found.bad.values()) == {"range"}
     assert len(found.bad) == 1
     assert told(found).items() == {key: value for key, value in told(usual).items() if key not in found.bad}.items()
+
+
+async def test_settings_that_are_0_show_nothing() -> None:
+    """Set points of 0, which nobody has set, are out of range."""
+    name = "aalc-rpu"
+    usual = await read(name)
+    settings = [key for key in usual.values if "setpoint" in key]
+    assert len(settings) == 2
+    places = [each for each in numbers_of(SHIPPED[name].loaded()) if each.address in SET_POINTS]
+    found = await read(name, VariedUnit(MAPS[name], {(each.table, each.address): 0 for each in places}))
+    assert found.bad == dict.fromkeys(settings, "range")
+    assert len(told(found)) == len(told(usual)) - 2
 
 
 async def test_it_is_reported_in_the_log_once(caplog: pytest.LogCaptureFixture) -> None:
