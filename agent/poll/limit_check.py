@@ -5,6 +5,7 @@ follow for every rack. The range of one metric cannot see that. So a limit is re
 - if it contradicts its neighbour: a low threshold that is not below the high one, a warning above the rating, watts above voltamperes;
 - if its neighbour in the same table is out of its range: both are counted in one scale;
 - if it is far from what power and load in percent say: 3 kW at 30 % are a rating of 10 kW, not of 100 kW;
+- if a UPS with a full battery on which nothing draws yet would be at its end: seconds where the profile has minutes;
 - if the reading that it limits could not be: no breaker carries three times its rating until the next look. Who sets a threshold to a
   third of the load all the same finds it in `bad`; the device's own alarms are published in any case.
 
@@ -35,6 +36,10 @@ MAX_RATING_RATIO: Final = 3.0
 # Least load and power for that: UPSs that are nearly idle report 0 or 1 %, and watts of which half are their own.
 MIN_LOAD: Final = 0.1
 MIN_LOAD_W: Final = 100.0
+# A threshold of the runtime this far above the runtime itself is none, while the charge is at least this. An old battery may have less
+# than its threshold.
+MAX_RUNTIME_RATIO: Final = 1.5
+FULL: Final = 0.95
 # Watts and voltamperes of one rating are rounded each for itself.
 MAX_POWER_FACTOR: Final = 1.05
 
@@ -50,6 +55,8 @@ _UPPER: Final = {
     "dcim_circuit_rated_current_amperes": "dcim_circuit_current_amperes",
 }
 _VOLTAGES: Final = {"dcim_ups_rated_output_voltage_volts": "dcim_ups_output_voltage_volts"}
+_LOW_BATTERY: Final = "dcim_ups_low_battery_threshold_seconds"
+_BATTERY: Final = ("dcim_ups_battery_runtime_seconds", "dcim_ups_battery_charge_ratio")
 _RATINGS: Final = ("dcim_ups_rated_power_watts", "dcim_ups_rated_apparent_power_voltamperes")
 # Load and power of a UPS: in all, or of each phase.
 _LOADS: Final = (
@@ -86,7 +93,7 @@ _PAIRS: Final = (
         tolerance=MAX_POWER_FACTOR,
     ),
 )
-_LIMITS: Final = {*_UPPER, *_VOLTAGES, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
+_LIMITS: Final = {*_UPPER, *_VOLTAGES, _LOW_BATTERY, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
 
 
 class LimitCheck:
@@ -126,6 +133,8 @@ class LimitCheck:
                 self._readings[key] = found
             elif metric in _RATINGS:
                 self._readings[key] = _loads(by_metric)
+            elif key == _LOW_BATTERY and all(each in by_metric for each in _BATTERY):
+                self._readings[key] = [*_BATTERY]
         wanted = {key for keys in self._readings.values() for key in keys}
         for poll, part in plan.classes.items():
             if slots := [slot for slot in part.slots if slot.key in wanted]:
@@ -157,6 +166,8 @@ class LimitCheck:
             is_refuted = bool(live) and not any(
                 limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
             )
+        elif key == _LOW_BATTERY:
+            is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
         elif key in _RATINGS:
             is_refuted = len(limited) == len(self._readings[key]) and _is_far(limit, limited)
         else:
@@ -172,6 +183,7 @@ _INVOLVED: Final = {
     *_LIMITS,
     *_UPPER.values(),
     *_VOLTAGES.values(),
+    *_BATTERY,
     *(metric for metrics in _LOADS for metric in metrics),
 }
 
@@ -183,6 +195,10 @@ def _loads(by_metric: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]) -> 
         if loads and sorted(str(labels) for _, labels in loads) == sorted(str(labels) for _, labels in powers):
             return [*(key for key, _ in loads), *(key for key, _ in powers)]
     return []
+
+
+def _is_beyond(threshold_s: float, runtime_s: float, charge: float) -> bool:
+    return charge >= FULL and 0.0 < MAX_RUNTIME_RATIO * runtime_s < threshold_s
 
 
 def _is_far(rating: float, values: Sequence[float]) -> bool:

@@ -234,6 +234,24 @@ async def test_a_rating_that_is_not_that_of_load_and_power_is_rejected(
     assert found(await device.limits()) == expected
 
 
+@pytest.mark.parametrize(
+    ("charge", "expected"),
+    [(100, ["range"]), (60, [3600.0])],  # 60 s in a cell of minutes; on battery the runtime falls below any threshold
+)
+async def test_a_low_battery_that_a_full_one_would_be_is_none(charge: int, expected: list[float | str]) -> None:
+    points = (
+        "battery_runtime_seconds, unit: minute, poll: normal",
+        "battery_charge_ratio, unit: percent, poll: normal",
+    )
+    text = snmp(
+        "ups", *(f"metric: dcim_ups_{each}" for each in (*points, "low_battery_threshold_seconds, unit: minute"))
+    )
+    device = await opened(text, 20, charge, 60)
+    assert found(await device.limits()) == expected
+    device.put(20, charge, 2)
+    assert found(await device.limits()) == [120.0]
+
+
 async def test_limits_of_a_modbus_unit_are_checked_too() -> None:
     points = ("output_voltage_volts, labels: {phase: L1}, poll: normal", "rated_output_voltage_volts")
     lines = "".join(
