@@ -202,9 +202,10 @@ class SnmpPoller:
         if not (self._rows_due and self._plan.basis) or self._clock() - self._rows_read_at < REPLAN_MIN_S:
             return False
         self._rows_read_at = self._clock()
+        unread = [each for each in self._plan.basis if each not in raw]
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
-                raw |= await self._client.get([each for each in self._plan.basis if each not in raw])
+                raw |= await self._client.get(unread) if unread else {}
         except (DeviceError, TimeoutError) as error:
             log.info("device=%s rows not named anew error=%s", self._device.id, str(error) or "too slow")
             return True

@@ -84,6 +84,18 @@ async def test_the_last_module_that_is_pulled_costs_one_more_request_and_its_own
     assert len(bench.client.asked) == 3
 
 
+async def test_what_the_slow_poll_reads_is_not_asked_for_again() -> None:
+    bench = Bench()
+    bench.fit(**MODULES)
+    await bench.poller.open()
+    await bench.poller.poll("slow", 5000.0)
+    del bench.client.values[SYS_UPTIME]
+    bench.client.asked.clear()
+    bench.clock_s += 60.0
+    await bench.poller.poll("slow", 5000.0)
+    assert len(bench.client.asked) == 1
+
+
 async def test_rows_that_cannot_be_named_anew_give_no_readings() -> None:
     class Slow(MemorySnmp):
         is_slow = False
