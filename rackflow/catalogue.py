@@ -24,7 +24,8 @@ POLL_SECONDS: dict[PollClass, float] = {"safety": 1.0, "fast": 5.0, "normal": 10
 # safety (leaks; flow, pressure and temperature of CDUs): without flow a cold plate's chip throttles within about 20 s, and
 #   building management systems for liquid cooling ask for 1 to 2 s.
 # fast: state and power of UPSs and rack PDUs, which change during a failover. normal: everything else that operators watch live.
-# slow: counters and states that move over minutes. inventory: ratings and serial numbers.
+# slow: counters and states that move over minutes; limits that somebody sets at the device, whose alarm must end when they are corrected.
+# inventory: ratings and serial numbers.
 
 MIN_POLL_SECONDS = 0.1
 """Shortest interval of any class, seconds: a fast meter."""

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from agent.poll.code_shift import CodeShift
+from agent.poll.fahrenheit_check import FahrenheitCheck
 from agent.poll.limit_check import LimitCheck
 from agent.poll.power_check import PowerCheck
+from agent.poll.reactive_check import ReactiveCheck
 from agent.profile import Plan, RawValue
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -15,22 +17,29 @@ class Checks:
 
     def __init__(self, device: str) -> None:
         self._power = PowerCheck()
+        self._reactive = ReactiveCheck()
+        self._fahrenheit = FahrenheitCheck()
         self._limits = LimitCheck()
         self._codes = CodeShift(device)
 
     def forget(self) -> None:
         """Forget what outlives a plan: the device is another one, or has rebooted. Call it before `begin`."""
+        self._fahrenheit.forget()
         self._limits.forget()
         self._codes.forget()
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Check the readings of this plan from now on. `known` are the answers that it was made with."""
         self._power.begin(plan, known)
+        self._reactive.begin(plan)
+        self._fahrenheit.begin(plan, known)
         self._limits.begin(plan, known)
         self._codes.begin(plan, known)
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move readings that contradict others to `bad`. `raw` are the answers of the poll."""
         self._power.reject(poll, readings)
+        self._reactive.reject(poll, readings)
+        self._fahrenheit.reject(poll, readings)
         self._limits.reject(poll, readings)
         self._codes.reject(poll, readings, raw)

@@ -4,14 +4,18 @@ A card whose firmware counts its limits in another scale than its readings state
 follow for every rack. The range of one metric cannot see that. So a limit is rejected as `range`
 - if it contradicts its neighbour: a low threshold that is not below the high one, a warning above the rating, watts above voltamperes;
 - if its neighbour in the same table is out of its range: both are counted in one scale;
+- if it is far from what power and load in percent say: 3 kW at 30 % are a rating of 10 kW, not of 100 kW;
+- if a UPS with a full battery on which nothing draws yet would be at its end: seconds where the profile has minutes;
 - if the reading that it limits could not be: no breaker carries three times its rating until the next look. Who sets a threshold to a
   third of the load all the same finds it in `bad`; the device's own alarms are published in any case.
 
-Limits are polled hourly, and looked at then, beside the last readings. A limit that a reading has refuted stays rejected until it
-changes: at night the load may fall below it. Pure.
+Limits that somebody sets are polled once a minute, so that an alarm ends soon after its threshold was corrected; ratings hourly. They
+are looked at then, beside the last readings. A limit that a reading has refuted stays rejected until it changes: at night the load may
+fall below it. In classes that are polled often this takes two polls in a row, because a breaker carries a short circuit or an inrush for
+seconds, and its limit must not be lost by that. Pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +31,15 @@ MAX_OVERLOAD: Final = 3.0
 # How far a voltage may be from what a UPS is set to. Line to line is 1.73 times line to neutral, 200 V twice 100 V: a voltage of that
 # kind is compared with the wrong rating. No UPS supplies its load with two thirds of its voltage.
 MAX_VOLTAGE_RATIO: Final = 1.5
+# How far a rating may be from power / load. A load in percent of voltamperes, with a power in watts, is 1.7 times off at most.
+MAX_RATING_RATIO: Final = 3.0
+# Least load and power for that: UPSs that are nearly idle report 0 or 1 %, and watts of which half are their own.
+MIN_LOAD: Final = 0.1
+MIN_LOAD_W: Final = 100.0
+# A threshold of the runtime this far above the runtime itself is none, while the charge is at least this. An old battery may have less
+# than its threshold.
+MAX_RUNTIME_RATIO: Final = 1.5
+FULL: Final = 0.95
 # Watts and voltamperes of one rating are rounded each for itself.
 MAX_POWER_FACTOR: Final = 1.05
 
@@ -42,6 +55,15 @@ _UPPER: Final = {
     "dcim_circuit_rated_current_amperes": "dcim_circuit_current_amperes",
 }
 _VOLTAGES: Final = {"dcim_ups_rated_output_voltage_volts": "dcim_ups_output_voltage_volts"}
+_LOW_BATTERY: Final = "dcim_ups_low_battery_threshold_seconds"
+_BATTERY: Final = ("dcim_ups_battery_runtime_seconds", "dcim_ups_battery_charge_ratio")
+_RATINGS: Final = ("dcim_ups_rated_power_watts", "dcim_ups_rated_apparent_power_voltamperes")
+# Load and power of a UPS: in all, or of each phase.
+_LOADS: Final = (
+    ("dcim_ups_output_total_load_ratio", "dcim_ups_output_total_power_watts"),
+    ("dcim_ups_output_load_ratio", "dcim_ups_output_power_watts"),
+    ("dcim_ups_output_load_ratio", "dcim_ups_output_apparent_power_voltamperes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +93,7 @@ _PAIRS: Final = (
         tolerance=MAX_POWER_FACTOR,
     ),
 )
-_LIMITS: Final = {*_UPPER, *_VOLTAGES, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
+_LIMITS: Final = {*_UPPER, *_VOLTAGES, _LOW_BATTERY, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
 
 
 class LimitCheck:
@@ -83,12 +105,14 @@ class LimitCheck:
         self._pairs: list[tuple[_Pair, str, str]] = []
         self._classes: set[PollClass] = set()
         self._last: dict[PollClass, Mapping[str, float]] = {}
-        # The value of each limit that a reading has refuted.
+        # The value of each limit that a reading has refuted, and of those that one poll alone has.
         self._refuted: dict[str, float] = {}
+        self._doubted: dict[str, float] = {}
 
     def forget(self) -> None:
         """Forget what was found: the device is another one, or has rebooted."""
         self._refuted.clear()
+        self._doubted.clear()
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the limits of this plan from now on. `known` are the answers that it was made with."""
@@ -107,6 +131,10 @@ class LimitCheck:
             # A circuit's rating is that of each of its phases.
             if found := [other for other, theirs in by_metric.get(limited, ()) if labels.items() <= theirs.items()]:
                 self._readings[key] = found
+            elif metric in _RATINGS:
+                self._readings[key] = _loads(by_metric)
+            elif key == _LOW_BATTERY and all(each in by_metric for each in _BATTERY):
+                self._readings[key] = [*_BATTERY]
         wanted = {key for keys in self._readings.values() for key in keys}
         for poll, part in plan.classes.items():
             if slots := [slot for slot in part.slots if slot.key in wanted]:
@@ -119,32 +147,68 @@ class LimitCheck:
         if poll not in self._classes:
             return
         values = {key: value for each in self._last.values() for key, value in each.items()} | readings.values
-        refuted = {key for key in self._readings if key in readings.values and self._is_refuted(key, values)}
+        refuted = {key for key in self._readings if key in readings.values and self._is_refuted(key, values, poll)}
         for pair, lower, upper in self._pairs:
             refuted |= _contradictory(pair, lower, upper, readings)
         for key in refuted & readings.values.keys():
             del readings.values[key]
             readings.bad[key] = "range"
 
-    def _is_refuted(self, key: str, values: Mapping[str, float]) -> bool:
+    def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
         limit = values[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
+        before = self._doubted.pop(key, None)
         limited = [values[each] for each in self._readings[key] if each in values]
         if key.partition("{")[0] in _VOLTAGES:
             live = [volts for volts in limited if volts >= MIN_VOLTS]
             is_refuted = bool(live) and not any(
                 limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
             )
+        elif key == _LOW_BATTERY:
+            is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
+        elif key in _RATINGS:
+            is_refuted = len(limited) == len(self._readings[key]) and _is_far(limit, limited)
         else:
             is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
-        if is_refuted:
+        if is_refuted and (poll == "inventory" or before == limit):
             self._refuted[key] = limit
+        elif is_refuted:
+            self._doubted[key] = limit
         return is_refuted
 
 
-_INVOLVED: Final = {*_LIMITS, *_UPPER.values(), *_VOLTAGES.values()}
+_INVOLVED: Final = {
+    *_LIMITS,
+    *_UPPER.values(),
+    *_VOLTAGES.values(),
+    *_BATTERY,
+    *(metric for metrics in _LOADS for metric in metrics),
+}
+
+
+def _loads(by_metric: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]) -> list[str]:
+    """The keys of all loads of a UPS, followed by those of as many powers; none if they do not belong together."""
+    for load, power in _LOADS:
+        loads, powers = by_metric.get(load, ()), by_metric.get(power, ())
+        if loads and sorted(str(labels) for _, labels in loads) == sorted(str(labels) for _, labels in powers):
+            return [*(key for key, _ in loads), *(key for key, _ in powers)]
+    return []
+
+
+def _is_beyond(threshold_s: float, runtime_s: float, charge: float) -> bool:
+    return charge >= FULL and 0.0 < MAX_RUNTIME_RATIO * runtime_s < threshold_s
+
+
+def _is_far(rating: float, values: Sequence[float]) -> bool:
+    """Whether a rating cannot be that of these loads and powers, of which there are as many."""
+    count = len(values) // 2
+    load, power = sum(values[:count]) / max(1, count), sum(values[count:])
+    if load < MIN_LOAD or power < MIN_LOAD_W:
+        return False
+    implied = power / load
+    return rating > MAX_RATING_RATIO * implied or implied > MAX_RATING_RATIO * rating
 
 
 def _pairs(limits: Mapping[str, None]) -> Iterator[tuple[_Pair, str, str]]:

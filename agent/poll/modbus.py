@@ -32,10 +32,12 @@ from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
+from agent.poll.register_fit import RegisterFit
 from agent.poll.series_count import SeriesCount
 from agent.poll.word_order import WordOrders
 from agent.profile import (
     SLOTS_PER_SLICE,
+    ClassPlan,
     Plan,
     Profile,
     RawValue,
@@ -79,6 +81,15 @@ class _Answers:
     """Values that the unit does not give now."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """References of the two registers of one number that are read in two requests."""
+
+    high: str
+    low: str
+    low_is_first: bool
+
+
 class ModbusPoller:
     """A `DevicePoller` over a `ModbusClient`, which may be a share of a link used by several units. `clock` gives monotonic seconds.
 
@@ -111,6 +122,9 @@ class ModbusPoller:
         self._gapless: set[Block] = set()
         self._alone: dict[str, Block] = {}
         self._blocks: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
+        # By poll class: numbers whose high and low registers are read in two requests.
+        self._apart: dict[PollClass, list[_Halves]] = {}
+        self._highs: dict[str, RawValue] = {}
         self._identity = Identity()
         self._identify_due_at = 0.0
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
@@ -120,6 +134,7 @@ class ModbusPoller:
         self._count = SeriesCount()
         self._checks = Checks(device.id)
         self._orders = WordOrders(device.id)
+        self._fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -161,12 +176,15 @@ class ModbusPoller:
                 operation="plan",
             )
         self._cells.begin(self._plan)
+        self._apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
+        self._highs.clear()
         before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
         self._count.begin(self._plan)
         self._orders.begin(self._plan)
         self._orders.hide(found.raw)
+        self._fit.begin(self._plan, found.raw)
         if self._identity != before:  # also other firmware
             self._checks.forget()
         self._checks.begin(self._plan, found.raw)
@@ -204,6 +222,7 @@ class ModbusPoller:
         readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
+        self._fit.reject(poll_class, readings, found.raw)
         self._cells.update(found.raw)
         self._cells.reject(readings)
         self._checks.reject(poll_class, readings, found.raw)
@@ -249,12 +268,38 @@ class ModbusPoller:
             if number and self._clock() >= found.until:
                 break
             await self._read_block(self._alone[ref], found)
+        for halves in self._apart.get(poll_class, ()):
+            await self._read_halves(halves, found)
         if not found.raw:
             for error in found.errors:
                 # A unit that refuses one class for good and gives others is up.
                 if is_temporary(error) or not error.code or not self._refusals.any_answered:
                     raise error
         return found
+
+    async def _read_halves(self, halves: _Halves, found: _Answers) -> None:
+        """Read the high half of a number behind its low one: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
+
+        A low half is right if its high one was the same before and after it. Before it may be the poll before.
+        """
+        high, low = halves.high, halves.low
+        before = found.raw.get(high)
+        if before is None or low not in found.raw:
+            return
+        if halves.low_is_first:
+            if self._highs.get(high) == before:
+                return
+            await self._read_again(low, found)
+        if (after := await self._read_again(high, found)) != before:
+            await self._read_again(low, found)
+            if await self._read_again(high, found) != after:
+                found.raw[high] = None
+        self._highs[high] = found.raw.get(high)
+
+    async def _read_again(self, ref: str, found: _Answers) -> RawValue:
+        found.raw.pop(ref, None)
+        await self._read_block(self._alone[ref], found)
+        return found.raw.get(ref)
 
     def _blocks_of(self, poll_class: PollClass) -> tuple[Block, ...]:
         """The requests for what is not refused."""
@@ -363,6 +408,17 @@ class ModbusPoller:
             if text and text != known:
                 return f"{name} was {known!r} and is {text!r}"
         return ""
+
+
+def _halves_apart(part: ClassPlan) -> list[_Halves]:
+    """The numbers whose high and low registers are not in one request."""
+    requests = {each.ref: at for at, block in enumerate(part.blocks) for each in block.fields}
+    halves = {(each.high, each.ref) for slot in part.slots for each in slot.decoders if each.high}
+    return [
+        _Halves(high, low, requests[low] < requests[high])
+        for high, low in sorted(halves)
+        if requests.get(high, -1) != requests.get(low, -1)
+    ]
 
 
 def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:

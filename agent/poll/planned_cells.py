@@ -59,12 +59,15 @@ class PlannedCells:
             elif ref in self._changed and not any(each.use_key in self._used for each in rests):
                 del self._changed[ref]
 
-    def reject(self, readings: Readings, *, everything: bool = False) -> None:
+    def reject(self, readings: Readings, *, everything: bool = False, rows: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
 
-        With `everything` all readings are moved: the answers may be those of another device.
+        With `everything` all readings are moved: the answers may be those of another device. With `rows` all that depend on any cell are,
+        because the cells could not be read and may have changed.
         """
         all_keys = [{*readings.values, *readings.states}] if everything else []
+        if rows:
+            all_keys += [set(each.keys) for rests in self._plan.basis.values() for each in rests]
         for keys in (*self._changed.values(), *all_keys):
             for key in keys:
                 if key in readings.values or key in readings.states or key in readings.bad:

@@ -98,6 +98,10 @@ class SnmpPoller:
         self._marker: RawValue = None
         self._marker_replanned_at = 0.0
         self._cells = PlannedCells()
+        # By poll class: how many objects answered its last poll. Whether the rows must be named anew, and when that was last done.
+        self._answered: dict[PollClass, int] = {}
+        self._rows_due = False
+        self._rows_read_at = -math.inf
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
@@ -137,6 +141,7 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
+        rows_unread = await self._name_rows(poll_class, raw)
         suspects = self._jumps.suspects(part, raw) if part.rests else {}
         unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = (
@@ -149,7 +154,7 @@ class SnmpPoller:
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
         self._other_device = fingerprint.contradiction(raw) or self._other_device
-        self._cells.reject(readings, everything=bool(self._other_device))
+        self._cells.reject(readings, everything=bool(self._other_device), rows=rows_unread)
         self._checks.reject(poll_class, readings, raw)
         self._count.add(poll_class, readings)
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
@@ -185,6 +190,27 @@ class SnmpPoller:
         for ref in confirmed:
             self._jumps.confirm(ref, raw[ref])
         return suspects.keys() - confirmed
+
+    async def _name_rows(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
+        """If more or fewer objects answer than before, read the cells that name the rows into `raw`; whether that failed.
+
+        Where a module is pulled, some devices renumber those behind it: each would give its values under the name of the one before
+        it until the next poll of class `slow` reads the names.
+        """
+        before, self._answered[poll_class] = self._answered.get(poll_class, len(raw)), len(raw)
+        self._rows_due = self._rows_due or before != len(raw)
+        if not (self._rows_due and self._plan.basis) or self._clock() - self._rows_read_at < REPLAN_MIN_S:
+            return False
+        self._rows_read_at = self._clock()
+        unread = [each for each in self._plan.basis if each not in raw]
+        try:
+            with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
+                raw |= await self._client.get(unread) if unread else {}
+        except (DeviceError, TimeoutError) as error:
+            log.info("device=%s rows not named anew error=%s", self._device.id, str(error) or "too slow")
+            return True
+        self._rows_due = False
+        return False
 
     async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
         """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
@@ -329,6 +355,7 @@ class SnmpPoller:
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
         self._cells.begin(self._plan)
+        self._answered, self._rows_due = {}, False
         self._jumps.begin(known)
         self._count.begin(self._plan)
         self._checks.begin(self._plan, known)

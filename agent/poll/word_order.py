@@ -45,6 +45,8 @@ class WordOrders:
         self._keys: dict[str, set[str]] = {}
         # By the order that the profile says: the references of its long numbers.
         self._groups: dict[WordOrder, set[str]] = {}
+        # By order: its long number, if it has only one.
+        self._only: dict[WordOrder, Field | None] = {}
         self._contradicted: dict[WordOrder, WordOrder] = {}
         self._bad: set[str] = set()
 
@@ -59,9 +61,12 @@ class WordOrders:
         """Look at the long numbers of this plan from now on, and at those that were answered while it was made."""
         self._readers, self._keys, self._groups, self._bad = {}, {}, {}, set()
         fields = (each for part in plan.classes.values() for block in part.blocks for each in block.fields)
+        self._only = {}
         for each in fields:
             if each.words > 1 and each.kind != "ascii":
-                self._groups.setdefault(each.order, set()).add(each.ref)
+                group = self._groups.setdefault(each.order, set())
+                group.add(each.ref)
+                self._only[each.order] = each if len(group) == 1 else None
         refs: set[str] = set().union(*self._groups.values())
         for slot in (slot for part in plan.classes.values() for slot in part.slots) if refs else ():
             self._add(slot, refs)
@@ -110,13 +115,18 @@ class WordOrders:
         found: dict[WordOrder, WordOrder] = {}
         for order, counted in votes.items():
             best = max(counted, key=lambda other: counted[other])
-            if counted[best] >= MIN_VOTES:
+            if counted[best] >= self._votes_needed(order):
                 found[order] = best
         for order, known in self._contradicted.items():
             # Once in doubt, the profile's order has to look better again.
             if order not in found and votes.get(order, {}).get(known, 0) >= 0:
                 found[order] = known
         self._contradict(found)
+
+    def _votes_needed(self, order: WordOrder) -> int:
+        """A unit's only long number has one vote. Of a float that is enough: 19.5 degC are 4e-8 degC with their words swapped."""
+        only = self._only.get(order)
+        return 1 if only and only.kind in ("float32", "float64") else MIN_VOTES
 
     def _contradict(self, found: dict[WordOrder, WordOrder]) -> None:
         before, self._contradicted = self._contradicted, found

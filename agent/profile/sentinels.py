@@ -102,6 +102,9 @@ def _of_numbers(source: Part, metric: Metric) -> set[float]:
             found |= NINES_OF_LOADS
     if any(part in metric.name for part in _LIMITS_ABOVE_ZERO):
         found.add(0)
+    # No battery that is in use is frozen, and cards without its sensor send 0 (upsBatteryTemperature in many of them). An inlet may be.
+    if metric.name == "dcim_ups_battery_temperature_celsius":
+        found.add(0)
     if _has_no_minus_one(source, metric):
         found.add(-1)
     return found

@@ -31,13 +31,16 @@ class VariedUnit:
     words: Words = field(default_factory=dict)
     refused: Collection[Place] = ()
     longest: int = 125
+    shift: int = 0
+    """How far its registers are from those of the map: 1 if it counts them from 0 where the map counts them from 1."""
 
     def word(self, table: RegisterTable, address: int) -> int:
         """What a register of the map holds."""
         if table in ("coil", "discrete"):
-            return (self.served.coils if table == "coil" else self.served.inputs).get(address, 0)
+            return (self.served.coils if table == "coil" else self.served.inputs).get(address + self.shift, 0)
         settings = self.served.settings
-        return (settings if table == "holding" and settings else self.served.registers).get(address, 0)
+        registers = settings if table == "holding" and settings else self.served.registers
+        return registers.get(address + self.shift, 0)
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         places: list[Place] = [(table, at) for at in range(address, address + count)]

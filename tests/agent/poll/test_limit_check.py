@@ -3,7 +3,7 @@
 import pytest
 
 from agent.config import Device
-from agent.poll import ModbusPoller, SnmpPoller
+from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.profile import RawValue, parse_profile
 from agent.readings import Readings
 from tests.agent.memory_peers import MemoryModbus, MemorySnmp
@@ -31,13 +31,14 @@ def snmp(class_: str, *points: str) -> str:
 
 
 class Limited:
-    """A device whose readings are polled as `normal`, and its limits as `inventory`."""
+    """A device whose readings are polled as `normal`, its limits as `slow`, and its ratings as `inventory`."""
 
     def __init__(self, text: str, *cells: RawValue) -> None:
         self.cells: dict[str, RawValue] = {UPTIME: 100, f"{ROOT}.9.0": 1, SERIAL: b"1"}
         self.put(*cells)
         config = Device(id="d", host="h", credential="c", profile="strip", outlets=True)
         self._memory = MemorySnmp(self.cells)
+        self._is_rating = "dcim_ups_rated" in text
         self.poller = SnmpPoller(config, {"strip": parse_profile(text, "strip.yaml")}, self._memory)
 
     def put(self, *cells: RawValue) -> None:
@@ -45,11 +46,11 @@ class Limited:
 
     async def limits(self) -> Readings:
         await self.poller.poll("normal", 0.0)
-        return await self.poller.poll("inventory", 0.0)
+        return await self.poller.poll("inventory" if self._is_rating else "slow", 0.0)
 
 
 def found(readings: Readings) -> list[float | str]:
-    return [*readings.values.values(), *readings.bad.values()]
+    return [*(value for key, value in readings.values.items() if key != BOOT_METRIC), *readings.bad.values()]
 
 
 async def opened(text: str, *cells: RawValue) -> Limited:
@@ -129,7 +130,8 @@ async def test_a_limit_that_a_reading_has_refuted_stays_rejected_until_it_change
     device = await opened(phase("rated"), 4, 16)
     assert found(await device.limits()) == [1.6]  # next to no load says nothing
     device.put(120)
-    assert found(await device.limits()) == ["range"]
+    for _ in range(2):
+        assert found(await device.limits()) == ["range"]
     device.put(4)
     assert found(await device.limits()) == ["range"]
     await device.poller.open()
@@ -140,14 +142,30 @@ async def test_a_limit_that_a_reading_has_refuted_stays_rejected_until_it_change
     assert found(await device.limits()) == [1.6]
 
 
+async def test_a_limit_that_one_poll_alone_has_refuted_comes_back() -> None:
+    """Two transformers that are switched on draw ten times the rating while they are polled; the limit is needed afterwards."""
+    device = await opened(phase("rated"), 120, 160)
+    for amperes, expected in ((1600, "range"), (120, 16.0), (1600, "range"), (120, 16.0)):
+        device.put(amperes)
+        assert found(await device.limits()) == [expected]
+
+
+async def test_a_limit_that_is_corrected_at_the_device_is_read_with_the_slow_poll() -> None:
+    device = await opened(env(TEMPERATURE, "celsius", "0.1"), 300, 180, 270)
+    assert found(await device.limits()) == [18.0, 27.0]
+    device.put(300, 180, 320)
+    assert found(await device.poller.poll("slow", 0.0)) == [18.0, 32.0]
+
+
 async def test_a_limit_is_judged_by_what_was_read_while_planning() -> None:
     device = await opened(phase("rated"), 120, 16)
-    assert found(await device.poller.poll("inventory", 0.0)) == ["range"]
+    assert found(await device.poller.poll("slow", 0.0)) == ["range"]
 
 
 async def test_another_device_behind_the_address_is_judged_anew() -> None:
     device = await opened(phase("rated"), 120, 16)
-    assert found(await device.limits()) == ["range"]
+    for _ in range(2):
+        assert found(await device.limits()) == ["range"]
     device.cells[SERIAL] = b"2"
     device.put(4, 16)
     await device.poller.poll("slow", 0.0)
@@ -189,6 +207,49 @@ async def test_a_unit_that_is_rated_for_more_watts_than_voltamperes_is_rated_for
     points = ("power_watts, unit: watt", "apparent_power_voltamperes, unit: voltampere")
     device = await opened(snmp("ups", *(f"metric: dcim_ups_rated_{each}" for each in points)), watts, voltamperes)
     assert found(await device.poller.poll("inventory", 0.0)) == expected
+
+
+@pytest.mark.parametrize(
+    ("loads", "watts", "rated", "expected"),
+    [
+        ((30,), (900,), 3000, [3000.0]),
+        ((30,), (900,), 5000, [5000.0]),  # percent of voltamperes
+        ((30,), (900,), 30_000, ["range"]),
+        ((30,), (900,), 300, ["range"]),
+        ((2,), (900,), 3000, [3000.0]),  # nearly idle
+        ((30, 10, 20), (9000, 3000, 6000), 90_000, [90_000.0]),
+        ((30, 10, 20), (9000, 3000, 6000), 9000, ["range"]),
+    ],
+)
+async def test_a_rating_that_is_not_that_of_load_and_power_is_rejected(
+    loads: tuple[int, ...], watts: tuple[int, ...], rated: int, expected: list[float | str]
+) -> None:
+    names = ("load_ratio, unit: percent", "power_watts, unit: watt")
+    lines = [
+        f"metric: dcim_ups_output_{name}, labels: {{phase: L{at + 1}}}, poll: normal"
+        for name in names
+        for at in range(len(loads))
+    ]
+    device = await opened(snmp("ups", *lines, "metric: dcim_ups_rated_power_watts, unit: watt"), *loads, *watts, rated)
+    assert found(await device.limits()) == expected
+
+
+@pytest.mark.parametrize(
+    ("charge", "expected"),
+    [(100, ["range"]), (60, [3600.0])],  # 60 s in a cell of minutes; on battery the runtime falls below any threshold
+)
+async def test_a_low_battery_that_a_full_one_would_be_is_none(charge: int, expected: list[float | str]) -> None:
+    points = (
+        "battery_runtime_seconds, unit: minute, poll: normal",
+        "battery_charge_ratio, unit: percent, poll: normal",
+    )
+    text = snmp(
+        "ups", *(f"metric: dcim_ups_{each}" for each in (*points, "low_battery_threshold_seconds, unit: minute"))
+    )
+    device = await opened(text, 20, charge, 60)
+    assert found(await device.limits()) == expected
+    device.put(20, charge, 2)
+    assert found(await device.limits()) == [120.0]
 
 
 async def test_limits_of_a_modbus_unit_are_checked_too() -> None:

@@ -96,6 +96,21 @@ async def test_an_order_that_is_chosen_while_the_unit_is_polled_costs_no_wrong_r
         assert set(found.bad.values()) == (set() if is_read else {"decode"})
 
 
+@pytest.mark.parametrize("order", OTHER_ORDERS)
+async def test_the_only_long_number_of_a_unit_shows_its_order_if_it_is_a_float(
+    order: Callable[[Sequence[int]], Sequence[int]],
+) -> None:
+    """0.7 degC are 4e-8 degC with their words swapped."""
+    name = "danfoss-valve"
+    assert len(long_numbers(name)) == 1
+    place = long_numbers(name)[0]
+    words = dict(
+        zip([(place.table, place.address), (place.table, place.address + 1)], order([0x3F33, 0x3333]), strict=True)
+    )
+    found = await read(name, VariedUnit(MAPS[name], words))
+    assert (found.values, set(found.bad.values())) == ({}, {"decode"})
+
+
 @pytest.mark.parametrize("number", [3 * 65_536, 2**24 + 2])
 async def test_one_number_that_could_be_swapped_is_read_where_no_other_speaks_for_that(number: int) -> None:
     """A counter passes every multiple of 65,536 on its way, and an idle meter has nothing else."""

@@ -100,6 +100,13 @@ def test_ends_of_16_bits_and_rows_of_nines_are_readings_of_counters_only(sent: S
     assert passed == set()
 
 
+@pytest.mark.parametrize("sent", [0, b"0", b"0.0"])
+def test_a_battery_of_0_degrees_has_no_sensor_in_any_family(sent: SnmpValue) -> None:
+    batteries = [each for each in NUMBERS if each[1].metric.name == "dcim_ups_battery_temperature_celsius"]
+    assert len({name for name, _, _ in batteries}) > 20
+    assert [(name, slot.key) for name, slot, cells in batteries if readings(sent, slot, cells)] == []
+
+
 def test_no_family_gives_a_range_without_an_end_to_what_a_device_measures() -> None:
     """Without one, minus two in an unsigned number is four billion amperes."""
     gauges = {

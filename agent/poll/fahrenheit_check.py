@@ -1,0 +1,86 @@
+"""Rejects air temperatures of a device that has been switched to degrees Fahrenheit and has no cell that says so. Pure.
+
+75 degF is 24 degC, and 75 degC is within the range of a sensor. Two things show the switch:
+- from one poll to the next, all of the device's air temperatures become what they were, in Fahrenheit. No heat does that;
+- when the device is opened, it has several of them, and all are what rooms have in Fahrenheit. A sensor alone may stand in a fire, and
+  the page must show that.
+They are rejected as `range` until one is too low for a room in Fahrenheit.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from agent.profile import Plan, RawValue, normalise_answers
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+
+# Air that people or their equipment breathe.
+_AIR: Final = (
+    "dcim_env_temperature_celsius",
+    "dcim_crah_supply_air_temperature_celsius",
+    "dcim_crah_return_air_temperature_celsius",
+    "dcim_crah_air_temperature_celsius",
+    "dcim_rdhx_air_temperature_celsius",
+    "dcim_cdu_air_temperature_celsius",
+    "dcim_cdu_ambient_temperature_celsius",
+)
+# 15 to 40 degC in Fahrenheit: from the coldest cold aisle to a hot one. And 7 degC, below which no room is, so that a lower number is
+# one of degrees Celsius. Chosen.
+ROOM_F: Final = (59.0, 104.0)
+LEAST_F: Final = 45.0
+# How far a number may be from its predecessor in Fahrenheit: a degree between two polls, and rounding to whole degrees.
+SLACK_F: Final = 2.5
+# Least rise, so that -35 degC, which is -31 degF, is not taken for one. 7 degC are 45 degF.
+LEAST_RISE: Final = 20.0
+MIN_SENSORS: Final = 2
+
+
+class FahrenheitCheck:
+    """Checks the air temperatures of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self) -> None:
+        self._keys: dict[PollClass, tuple[str, ...]] = {}
+        self._last: dict[str, float] = {}
+        # Poll classes whose temperatures are in Fahrenheit.
+        self._switched: set[PollClass] = set()
+
+    def forget(self) -> None:
+        """Forget what was found: the device is another one, or has rebooted."""
+        self._last.clear()
+        self._switched.clear()
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Look at the temperatures of this plan from now on. `known` are the answers that it was made with."""
+        self._keys = {}
+        for poll, part in plan.classes.items():
+            slots = [slot for slot in part.slots if slot.metric.name in _AIR]
+            if not slots:
+                continue
+            self._keys[poll] = tuple(slot.key for slot in slots)
+            found = normalise_answers(slots, known).values
+            self._judge(poll, found)
+            if len(found) >= MIN_SENSORS and all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values()):
+                self._switched.add(poll)
+
+    def reject(self, poll: PollClass, readings: Readings) -> None:
+        """Move temperatures in Fahrenheit to `bad` (`range`)."""
+        keys = self._keys.get(poll)
+        if not keys:
+            return
+        values = readings.values
+        self._judge(poll, {key: values[key] for key in keys if key in values})
+        for key in keys if poll in self._switched else ():
+            if values.pop(key, None) is not None:
+                readings.bad[key] = "range"
+
+    def _judge(self, poll: PollClass, found: Mapping[str, float]) -> None:
+        known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
+        if any(value < LEAST_F for value in found.values()):
+            self._switched.discard(poll)
+        elif known and all(_is_switched(value, before) for value, before in known):
+            self._switched.add(poll)
+        self._last |= found
+
+
+def _is_switched(value: float, before: float) -> bool:
+    return value - before >= LEAST_RISE and abs(value - (1.8 * before + 32.0)) <= SLACK_F

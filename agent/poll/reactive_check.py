@@ -1,0 +1,67 @@
+"""Rejects a reactive power that is beyond the apparent power of its line, which no load has. Pure.
+
+Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var into 65,236 var. Both are within the metric's range.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from agent.poll.power_check import MIN_POWER
+from agent.profile import Plan
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+from rackflow.series import parse_series_key, series_key
+
+# How far a reactive power may be beyond volts x amperes, whose square is that of active and reactive power together. They may be read in
+# two polls while the load changes. Chosen.
+MAX_RATIO: Final = 1.5
+_REACTIVE: Final = "reactive_power_vars"
+
+
+class ReactiveCheck:
+    """Checks the lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self) -> None:
+        # By poll class: each reactive power, with its apparent power, or its volts and amperes.
+        self._lines: dict[PollClass, list[tuple[str, tuple[str, ...]]]] = {}
+        self._last: dict[PollClass, Mapping[str, float]] = {}
+
+    def begin(self, plan: Plan) -> None:
+        """Look at the lines of this plan from now on."""
+        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+        self._lines, self._last = {}, {}
+        for key, factors in _lines(classes):
+            self._lines.setdefault(classes[key], []).append((key, factors))
+
+    def reject(self, poll: PollClass, readings: Readings) -> None:
+        """Move reactive powers that cannot be to `bad` (`range`)."""
+        if not self._lines:
+            return
+        self._last[poll] = readings.values
+        for key, factors in self._lines.get(poll, ()):
+            # Below this, rounding to whole watts or amperes may explain it.
+            if abs(readings.values.get(key, 0.0)) < MIN_POWER:
+                continue
+            apparent = 1.0
+            for factor in factors:
+                apparent *= next((last[factor] for last in self._last.values() if factor in last), 0.0)
+            # 0 is what devices send that do not measure it.
+            if apparent and abs(readings.values[key]) > MAX_RATIO * (abs(apparent) + MIN_POWER):
+                del readings.values[key]
+                readings.bad[key] = "range"
+
+
+def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for key in sorted(classes):
+        metric, labels = parse_series_key(key)
+        if not metric.endswith(_REACTIVE):
+            continue
+        level = metric.removesuffix(_REACTIVE)
+        apparent = series_key(f"{level}apparent_power_voltamperes", labels)
+        # Volts and amperes of a meter's phase have no `phase_` in their name.
+        line = level.replace("meter_phase_", "meter_")
+        factors = tuple(series_key(f"{line}{name}", labels) for name in ("voltage_volts", "current_amperes"))
+        if apparent in classes:
+            yield key, (apparent,)
+        elif "phase" in labels and all(factor in classes for factor in factors):
+            yield key, factors

@@ -1,0 +1,146 @@
+"""Notices that a Modbus unit's registers are not those of its profile, and rejects its readings. Pure.
+
+A register has no name. If firmware counts its registers from 1 and the profile from 0, if a gateway answers with the registers of
+another unit, or if another model was put in its place, each register is answered with the number of a neighbour or a stranger. Some of
+these are out of range or unknown codes and rejected one by one; the others look like readings: coolant of 34 degC that has 25. So if
+several quantities of one unit are impossible at the same time, all of its readings are rejected as `decode`.
+
+Nor does 0 show whether anything was measured. Gateways answer 0 while they have not read their sensors yet, or no longer can. 0 A and 0 %
+are usual readings, and so are a dead line's 0 V, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
+- everything, if there are only zeros in the unit;
+- all temperatures, if there are several and each is 0;
+- everything in the registers of one request, if these have a temperature and are all 0.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from agent.profile import Plan, RawValue, Slot, normalise_answers
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+
+log = logging.getLogger(__name__)
+
+# How many quantities (metrics, however many series they have) must be impossible, and which share of those that are not 0. None is
+# impossible in any published map that is read as it should be. Read one register off, most families have a fifth to all of them impossible.
+# One alone is no evidence: firmware with a wrong scale for one quantity is common, and costs its own series only. Chosen.
+MIN_IMPOSSIBLE: Final = 2
+MIN_SHARE: Final = 1 / 6
+# How many registers, or temperatures, must be 0: one alone may well be.
+MIN_ZEROS: Final = 2
+
+_SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
+
+
+class RegisterFit:
+    """Checks the readings of one unit. `begin` is called with each plan, `reject` with the readings of each poll."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        # By poll class: the quantities that were impossible, and those that were not 0, in its last poll.
+        self._impossible: dict[PollClass, frozenset[str]] = {}
+        self._possible: dict[PollClass, frozenset[str]] = {}
+        # The same: whether an answer was anything but 0.
+        self._answered: dict[PollClass, bool] = {}
+        # The same: how many temperatures were 0, and how many were not.
+        self._cold: dict[PollClass, int] = {}
+        self._warm: dict[PollClass, int] = {}
+        # By poll class: the references of temperatures, and the groups of references that are read in one request with one.
+        self._temperatures: dict[PollClass, frozenset[str]] = {}
+        self._requests: dict[PollClass, list[frozenset[str]]] = {}
+        self._slots: dict[PollClass, tuple[Slot, ...]] = {}
+        # Keys of what is measured, and by key: what it is read from.
+        self._measured: set[str] = set()
+        self._refs: dict[str, tuple[str, ...]] = {}
+        self._numbers = 0
+        self._is_foreign = False
+
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
+        """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
+        self._impossible, self._possible, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
+        self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
+        self._measured = set()
+        numbers: set[str] = set()
+        for poll, part in plan.classes.items():
+            self._slots[poll] = part.slots
+            self._refs |= {slot.key: tuple(each.ref for each in slot.decoders) for slot in part.slots}
+            read = [(slot, decoder) for slot in part.slots for decoder in slot.decoders if decoder.is_number]
+            numbers |= {decoder.ref for _, decoder in read}
+            self._measured |= {slot.key for slot, _ in read if not any(word in slot.key for word in _SETTINGS)}
+            warm = frozenset(decoder.ref for slot, decoder in read if slot.metric.unit == "celsius")
+            if warm:
+                self._temperatures[poll] = warm
+                requests = (frozenset(each.ref for each in block.fields) for block in part.blocks)
+                self._requests[poll] = [refs for refs in requests if len(refs) >= MIN_ZEROS and refs & warm]
+            self._note(poll, normalise_answers(part.slots, known), known)
+        self._numbers = len(numbers)
+        self._judge()
+
+    def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
+        """Move readings to `bad` that are those of other registers, or of none."""
+        if poll not in self._slots:
+            return
+        self._note(poll, readings, raw)
+        self._judge()
+        if self._is_foreign:
+            _reject({*readings.values, *readings.states}, readings, "decode")
+        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()):
+            _reject({*readings.values, *readings.states}, readings, "sentinel")
+        elif zeros := self._zeros(poll, raw):
+            keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
+            _reject(keys & {*readings.values, *readings.states}, readings, "sentinel")
+
+    def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
+        self._answered[poll] = any(raw.values())
+        if refs := self._temperatures.get(poll):
+            degrees = [raw.get(ref) for ref in refs]
+            self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
+        bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
+        # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
+        self._impossible[poll] = frozenset(
+            _metric(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
+        )
+        # Which quantities are there matters only beside one that is impossible.
+        self._possible[poll] = frozenset(
+            [_metric(key) for key, value in readings.values.items() if value]
+            + [_metric(key) for key in readings.states]
+        )
+
+    def _judge(self) -> None:
+        impossible: frozenset[str] = frozenset().union(*self._impossible.values())
+        before, self._is_foreign = self._is_foreign, False
+        if len(impossible) >= MIN_IMPOSSIBLE:
+            all_of_them = impossible.union(*self._possible.values())
+            self._is_foreign = len(impossible) >= MIN_SHARE * len(all_of_them)
+            if self._is_foreign and not before:
+                log.warning(
+                    "device=%s its readings are rejected: %d of %d quantities are impossible (%s), as if its registers were counted from "
+                    "another number than the profile's, or were those of another model or unit",
+                    self._device,
+                    len(impossible),
+                    len(all_of_them),
+                    ", ".join(sorted(impossible)[:3]),
+                )
+
+    def _zeros(self, poll: PollClass, raw: Mapping[str, RawValue]) -> set[str]:
+        """The references whose 0 is no reading."""
+        if not self._cold.get(poll):
+            return set()
+        cold = {ref for ref in self._temperatures[poll] if raw.get(ref) == 0}
+        found = {ref for refs in self._requests[poll] if refs & cold and not any(map(raw.get, refs)) for ref in refs}
+        # Over all classes: a set point is polled less often than what it is set for.
+        if sum(self._cold.values()) >= MIN_ZEROS and not any(self._warm.values()):
+            found |= cold
+        return found
+
+
+def _metric(key: str) -> str:
+    return key.partition("{")[0]
+
+
+def _reject(keys: set[str], readings: Readings, reason: str) -> None:
+    for key in keys:
+        readings.values.pop(key, None)
+        readings.states.pop(key, None)
+        readings.bad[key] = reason

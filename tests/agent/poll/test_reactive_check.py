@@ -1,0 +1,60 @@
+"""Reactive powers that no load has: a sign that was lost on the way, or another scale."""
+
+import pytest
+
+from agent.config import Device
+from agent.poll import SnmpPoller
+from agent.profile import SYS_UPTIME, parse_profile
+from agent.readings import Readings
+from tests.agent.memory_peers import MemorySnmp
+
+ROOT = "1.3.6.1.4.1.99999"
+PROFILE = """
+version: 1
+profile: strip
+class: pdu
+protocol: snmp
+title: A device
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{root}]}}
+points:
+"""
+PHASE = "labels: {phase: L1}"
+
+
+async def polled(cells: dict[str, int]) -> Readings:
+    """A poll of a device with these metrics of a phase."""
+    units = {"vars": "var", "voltamperes": "voltampere", "volts": "volt", "amperes": "ampere"}
+    text = PROFILE.format(root=ROOT) + "".join(
+        f"  - {{metric: dcim_pdu_phase_{name}, {PHASE}, oid: {ROOT}.{at}.0, unit: {units[name.split('_')[-1]]}, poll: normal}}\n"
+        for at, name in enumerate(cells, 1)
+    )
+    memory = MemorySnmp({SYS_UPTIME: 100, **{f"{ROOT}.{at}.0": value for at, value in enumerate(cells.values(), 1)}})
+    device = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(device, {"strip": parse_profile(text, "strip.yaml")}, memory)
+    await poller.open()
+    return await poller.poll("normal", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("vars_", "beside", "reason"),
+    [
+        (65_236, {"apparent_power_voltamperes": 2300}, "range"),
+        (65_236, {"voltage_volts": 230, "current_amperes": 10}, "range"),
+        (2300, {"apparent_power_voltamperes": 2300}, ""),  # an idle transformer
+        (-3000, {"apparent_power_voltamperes": 2300}, ""),  # read while the load rose
+        (300, {"apparent_power_voltamperes": 0}, ""),  # not measured
+        (100, {"voltage_volts": 230, "current_amperes": 1}, ""),
+        (65_236, {"apparent_power_voltamperes": 70_000}, ""),
+        (-20_000, {"apparent_power_voltamperes": 2300}, "range"),
+        (65_236, {}, ""),
+    ],
+)
+async def test_a_reactive_power_beyond_the_apparent_power_is_rejected(
+    vars_: int, beside: dict[str, int], reason: str
+) -> None:
+    key = "dcim_pdu_phase_reactive_power_vars{phase=L1}"
+    readings = await polled({"reactive_power_vars": vars_, **beside})
+    assert readings.bad.get(key, "") == reason
+    assert (key in readings.values) is not bool(reason)
