@@ -21,7 +21,6 @@ from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
     OUTPUTS,
     Finding,
-    Listener,
     check_broker,
     check_clock,
     check_descriptors,
@@ -92,7 +91,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
     own = build_topic(Topic(config.labels.site or "", config.agent, "device", NO_DEVICE))
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
-    reached = await check_broker(config.broker, writes=own, listener=Listener(usage.topic, usage.received))
+    reached = await check_broker(config.broker, writes=own, listener=usage.listener())
     findings += reached
     if all(each.status == "ok" for each in reached):
         findings.append(await usage.examine(config.broker, has_run=_has_run(config)))

@@ -15,8 +15,8 @@ from typing import Final
 from rackflow.documents import Status, decode
 from rackflow.errors import ConfigError, ContractError
 from rackflow.process.broker import Broker
-from rackflow.process.doctor import Finding
-from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection
+from rackflow.process.doctor import Finding, Listener
+from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection, MQTTMessage
 from rackflow.process.progress import progress
 from rackflow.process.takeover import PAUSE_S, WITHIN_S, host_and_start
 from rackflow.topics import Topic, build_topic
@@ -27,9 +27,7 @@ RECENT_MS: Final = round(2 * WITHIN_S * 1000)
 # The other one has its turn after the longest pause, and the time that it takes to connect. Chosen value.
 WATCH_S: Final = round(PAUSE_S[1]) + 5
 # Where the broker gives each account one client, an agent that has its turn ends the watching connection. Opening it again shows whose
-# turn that was, and ends the agent's; so it is done a few times only. Chosen value.
-MOST_CONNECTIONS: Final = 3
-# Before it is opened again, so that the agent has published its status. Chosen value.
+# turn that was, and ends the agent's for a pause. Before, the agent must have published its status. Chosen value.
 REOPEN_S: Final = 1.0
 
 
@@ -44,13 +42,28 @@ class NameInUse:
         # By epoch, in the order in which they were heard.
         self._statuses: dict[str, Status] = {}
         self._changed = asyncio.Event()
+        self._has_come_back = False
 
-    def received(self, payload: bytes) -> None:
-        """Take a message of the status topic. What is no status says nothing about who uses the name."""
-        with contextlib.suppress(ContractError):
+    def listener(self) -> Listener:
+        """For `check_broker`, whose connection shows what the broker retains."""
+        return Listener(self.topic, self.received, self._hung_up)
+
+    def received(self, payload: bytes) -> bool:
+        """Take a message of the status topic. What is no status says nothing about who uses the name.
+
+        Returns whether it was enough. Where the broker gives each account one client, the first that comes is the agent's will, because
+        this connection has ended the agent's own: then it comes back and ends this one.
+        """
+        try:
             status = decode(payload, Status)
-            self._statuses[status.epoch] = status
-            self._changed.set()
+        except ContractError:
+            return False
+        self._statuses[status.epoch] = status
+        self._changed.set()
+        return status.status == "online"
+
+    def _hung_up(self) -> None:
+        self._has_come_back = True
 
     async def examine(self, broker: Broker, *, has_run: bool) -> Finding:
         """Watch, if there is reason to, and say who uses the name. `has_run`: an agent of this configuration has run on this host."""
@@ -70,9 +83,13 @@ class NameInUse:
         """Listen until two processes were heard, or one of them must have been."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + WATCH_S
-        callbacks = Callbacks(opened=lambda _: None, received=lambda message: self.received(bytes(message.payload)))
+
+        def received(message: MQTTMessage) -> None:
+            self.received(bytes(message.payload))
+
+        callbacks = Callbacks(opened=lambda _: None, received=received)
         with progress("second agent, seconds", WATCH_S) as tick:
-            for _ in range(MOST_CONNECTIONS):
+            while True:
                 # What is wrong with the broker is another check's finding.
                 with contextlib.suppress(*BrokerError, ConfigError, OSError):
                     async with MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks) as mqtt:
@@ -103,8 +120,8 @@ class NameInUse:
             what = f"another client takes the place of {self._name} on host {where}; it did not come in {WATCH_S} s"
             remedy = "look for a program with this account or client id, and stop it or give it another name"
             return Finding(CHECK, "warning", what, remedy)
-        if last.status == "offline":
-            return Finding(CHECK, "ok", f"{self._name} is offline; it last ran on host {where}")
+        if last.status == "offline" and not self._has_come_back:
+            return Finding(CHECK, "ok", f"{self._name} is not connected; it last ran on host {where}")
         if last.hostname == self._here or self._is_pair:
             return Finding(CHECK, "ok", f"{self._name} runs on host {where}")
         what = f"{self._name} runs on host {where}, and this is host {self._here}"

@@ -5,7 +5,6 @@ left out: not observed is neither good nor bad.
 """
 
 import asyncio
-import contextlib
 import ctypes
 import os
 import platform
@@ -30,6 +29,7 @@ from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
+from rackflow.process.stopping import stop_tasks
 from rackflow.process.yaml import read_text_file
 from rackflow.version import installed_version
 
@@ -218,7 +218,10 @@ class Listener:
     """Who wants to be told what the broker retains at a topic, before the connection is closed again."""
 
     topic: str
-    received: Callable[[bytes], None]
+    received: Callable[[bytes], bool]
+    """Takes a message; returns whether it was enough."""
+    hung_up: Callable[[], None]
+    """Called if the connection ended meanwhile, as where another client of this account has connected."""
 
 
 async def check_broker(
@@ -245,9 +248,8 @@ async def check_broker(
     heard = asyncio.Event()
 
     def received(message: MQTTMessage) -> None:
-        heard.set()
-        if listener is not None:
-            listener.received(bytes(message.payload))
+        if listener is None or listener.received(bytes(message.payload)):
+            heard.set()
 
     callbacks = Callbacks(opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code), received=received)
     findings: list[Finding] = []
@@ -261,14 +263,25 @@ async def check_broker(
             if reads and not any(resumed):
                 findings.append(await _check_read(mqtt, heard, reads))
             is_well = all(each.status == "ok" for each in findings)
-            if listener is not None and is_well and not await mqtt.subscribe([listener.topic]):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(HEAR_S):
-                        await heard.wait()
+            if listener is not None and is_well:
+                await _listen(mqtt, heard, listener)
     except (*BrokerError, ConfigError, OSError) as error:
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
     return findings
+
+
+async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener) -> None:
+    if await mqtt.subscribe([listener.topic]):
+        return
+    waiting = [
+        asyncio.create_task(heard.wait(), name="doctor-heard"),
+        asyncio.create_task(mqtt.lost(), name="doctor-lost"),
+    ]
+    await asyncio.wait(waiting, timeout=HEAR_S, return_when=asyncio.FIRST_COMPLETED)
+    await stop_tasks(*waiting, within_s=HEAR_S)
+    if not mqtt.is_open:
+        listener.hung_up()
 
 
 async def check_echo(broker: Broker, topic: str) -> list[Finding]:

@@ -2,14 +2,17 @@
 
 import socket
 import time
+from pathlib import Path
 
 import aiomqtt
 import msgspec
 import pytest
+from pydantic import SecretStr
 
 from agent.name_in_use import NameInUse
 from rackflow import Status, encode
-from rackflow.process.doctor import Finding, Listener, check_broker
+from rackflow.process.broker import Broker
+from rackflow.process.doctor import Finding, check_broker
 from tests.agent.running import Devices, config_for, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -22,9 +25,7 @@ async def looked_at(mosquitto: Mosquitto, here: str, *, is_pair: bool = False) -
     """What `doctor` says on the host `here`."""
     broker = config_for(mosquitto).broker
     usage = NameInUse("t1", "gw-1", is_pair=is_pair, here=here)
-    assert [each.status for each in await check_broker(broker, listener=Listener(usage.topic, usage.received))] == [
-        "ok"
-    ]
+    assert [each.status for each in await check_broker(broker, listener=usage.listener())] == ["ok"]
     return await usage.examine(broker, has_run=False)
 
 
@@ -40,7 +41,7 @@ async def test_an_agent_that_runs_on_another_host_is_named_with_host_and_start(m
     assert "another name (`agent`)" in found.remedy
     assert (own.status, pair.status) == ("ok", "ok")
     gone = await looked_at(mosquitto, "new-host")
-    assert (gone.status, "is offline; it last ran on host" in gone.found) == ("ok", True)
+    assert (gone.status, "is not connected; it last ran on host" in gone.found) == ("ok", True)
 
 
 def heard(*statuses: Status) -> NameInUse:
@@ -56,7 +57,7 @@ async def test_both_of_two_agents_that_take_turns_are_named_with_host_and_start(
     async with aiomqtt.Client("127.0.0.1", mosquitto.port) as agents:
         taken_over = msgspec.structs.replace(STATUS, taken_over=time.time_ns() // 1_000_000)
         await agents.publish(usage.topic, encode(taken_over), qos=1, retain=True)
-        await check_broker(broker, listener=Listener(usage.topic, usage.received))
+        await check_broker(broker, listener=usage.listener())
         await agents.publish(usage.topic, encode(other), qos=1, retain=True)  # its turn
         found = await usage.examine(broker, has_run=True)
     assert found.status == "failed"
@@ -88,7 +89,22 @@ def test_a_status_that_an_account_may_not_read_is_missed_only_where_the_agent_ha
     assert (found.status, "let the account read rackflow/v1/t1/gw-1/status" in found.remedy) == ("warning", True)
 
 
-async def test_a_status_that_is_none_is_as_if_nothing_came(mosquitto: Mosquitto) -> None:
-    async with aiomqtt.Client("127.0.0.1", mosquitto.port) as stranger:
-        await stranger.publish("rackflow/v1/t1/gw-1/status", b"{}", qos=1, retain=True)
-    assert (await looked_at(mosquitto, HERE)).found == "not used so far"
+def test_a_status_that_is_none_is_as_if_nothing_came() -> None:
+    usage = heard()
+    assert not usage.received(b"{}")
+    assert usage.finding(has_run=False).found == "not used so far"
+
+
+async def test_an_agent_whose_place_the_doctor_takes_for_a_moment_is_said_to_run(tmp_path: Path) -> None:
+    """As with deploy/mosquitto: one account is one client, so the agent's will is what the broker retains when `doctor` looks."""
+    server = Mosquitto(tmp_path, passwords={"t1/gw-1": "p"}, extra=["use_username_as_clientid true"])
+    with server.serving():
+        account = Broker(port=server.port, username="t1/gw-1", password=SecretStr("p"), timeout_s=2)
+        config = config_for(server, "ups-1").model_copy(update={"broker": account})
+        async with running(config, Devices()) as agent:
+            await eventually(lambda: agent.publisher.fault is None, "it is connected")
+            usage = NameInUse("t1", "gw-1")
+            await check_broker(account, listener=usage.listener())
+            found = await usage.examine(account, has_run=True)
+    assert found.status == "ok"
+    assert found.found.startswith(f"gw-1@t1 runs on host {socket.gethostname()} (started ")
