@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent.config import AgentConfig, load_agent_config
+from agent.config import MAX_NAMED, AgentConfig, load_agent_config
 from agent.poll import check_profile
 from agent.profile import Families, Profile
 from rackflow.errors import ConfigError
+from rackflow.plural import count_of
+from rackflow.process.yaml import lines_of, read_text_file
 
 
 def load_checked(path: Path, folder: Path | None = None) -> tuple[AgentConfig, Families]:
@@ -19,9 +21,19 @@ def load_checked(path: Path, folder: Path | None = None) -> tuple[AgentConfig, F
 
 def check_devices(path: Path, config: AgentConfig, profiles: Mapping[str, Profile]) -> None:
     """Raises ConfigError if a device or the broker cannot be used, ProfileError if a profile that is used is faulty."""
-    try:
-        for device in config.devices:
+    faults: list[tuple[int, str]] = []
+    for at, device in enumerate(config.devices):
+        try:
             check_profile(profiles, device)
+        except ConfigError as error:
+            faults.append((at, str(error)))
+    if faults:
+        named = faults[:MAX_NAMED]
+        lines = lines_of(read_text_file(path), [("devices", at, "profile") for at, _ in named])
+        told = [f"{path}:{line}: {fault}" for line, (_, fault) in zip(lines, named, strict=True)]
+        more = len(faults) - len(named)
+        raise ConfigError("\n".join([*told, f"{path}: {count_of(more, 'more device')} like these"] if more else told))
+    try:
         config.broker.tls_context()
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

@@ -7,10 +7,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from agent.checked import check_devices
 from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab import explanation
 from agent.libraries import missing_libraries
-from agent.poll import DeviceBarrier, PollerFactory, check_profile
+from agent.name_in_use import NameInUse
+from agent.poll import DeviceBarrier, PollerFactory
 from agent.profile import Profile, load_profiles
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
@@ -72,9 +74,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     try:
         config = load_agent_config(path)
         profiles = load_profiles(config.profiles, lazy=True)
-        for device in config.devices:
-            check_profile(profiles, device)
-        config.broker.tls_context()
+        check_devices(path, config, profiles)
     except (ConfigError, ProfileError) as error:
         remedy = "each line names file, key and remedy"
         return [*findings, *(Finding("configuration", "failed", line, remedy) for line in str(error).split("\n"))]
@@ -90,7 +90,11 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     resolver = Resolver()
     findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
     own = build_topic(Topic(config.labels.site or "", config.agent, "device", NO_DEVICE))
-    findings += await check_broker(config.broker, writes=own)
+    usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
+    reached = await check_broker(config.broker, writes=own, listener=usage.listener())
+    findings += reached
+    if all(each.status == "ok" for each in reached):
+        findings.append(await usage.examine(config.broker, has_run=_has_run(config)))
     if config.pair is not None:
         findings += await check_echo(
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
@@ -111,6 +115,10 @@ def _outbox(config: AgentConfig) -> Finding:
         remedy = "outbox: {mode: disk, path: …}, unless this is a gateway on a flash card"
         return Finding("outbox", "warning", "in memory: messages that wait are lost when the agent ends", remedy)
     return check_disk("outbox", config.outbox.path)
+
+
+def _has_run(config: AgentConfig) -> bool:
+    return config.outbox.path is not None and config.outbox.path.exists()
 
 
 async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFactory) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from collector.ledger import accounts, as_json, as_table, read_any, read_snapsho
 from collector.report import add_report, report
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
+from rackflow.process.doctor import OUTPUTS, as_yaml
 from rackflow.process.secret import names_source
 
 
@@ -32,9 +34,7 @@ def add_ledger(command: argparse.ArgumentParser) -> None:
         help="ledger of another collector behind the same shared subscription: its file, or http://HOST:9420/ledger, with"
         " NAME:PASSWORD@ before HOST if it asks for them",
     )
-    command.add_argument(
-        "--output", choices=("table", "json"), default="table", help="table for people, json for programs"
-    )
+    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
     show_examples(
         command,
         "%(prog)s collector.yaml --since 1d",
@@ -111,7 +111,13 @@ def _ledger(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
-    print_lines(as_json(found) if arguments.output == "json" else as_table(found))
+    match arguments.output:
+        case "json":
+            print_lines(as_json(found))
+        case "yaml":
+            print_lines(as_yaml(json.loads(as_json(found))))
+        case _:
+            print_lines(as_table(found))
     if not found:
         when = f"since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d %H:%M} UTC" if since > 0 else "yet"
         print_error(

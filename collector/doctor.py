@@ -109,10 +109,10 @@ async def _write(config: CollectorConfig) -> Finding:
     try:
         await store.write([f"{MEASUREMENT} value=1 {int(time.time() * 1000)}"])
     except StoreError as error:
-        remedy = (
-            "check url, bucket, org and token in `store`, and that the token may write" if not error.retryable else ""
-        )
-        return Finding("store", "failed", str(error), remedy or "check url in `store`, and that the engine runs")
+        remedy = "check url, bucket, org and token in `store`, and that the token may write"
+        if error.retryable:
+            remedy = "check url in `store`, that the engine runs, and that no firewall drops packets on the way"
+        return Finding("store", "failed", str(error), remedy)
     finally:
         await store.close()
     return Finding("store", "ok", f"{config.store.bucket}: a point was written ({MEASUREMENT})")

@@ -182,7 +182,8 @@ class Status(Document, frozen=True, kw_only=True):
     """Whether an agent is there, retained; `offline` is also its will. `devices` are all that it is configured with.
 
     `account` is absent from a will, which was written before what it would have to tell, and so are `devices`. `refused` are topics
-    of the agent that the broker refuses, with the reason; of many, only some.
+    of the agent that the broker refuses, with the reason; of many, only some. `taken_over` is when another client last took this
+    process's place at the broker, if it did so repeatedly, as a second agent of this name does; otherwise 0.
     """
 
     site: Name
@@ -195,6 +196,7 @@ class Status(Document, frozen=True, kw_only=True):
     devices: Annotated[list[Name], Meta(max_length=MAX_DEVICES)] = []
     account: Account | None = None
     refused: Annotated[dict[Text, Text], Meta(max_length=MAX_REFUSED_TOPICS)] = {}
+    taken_over: TimeMs = 0
 
 
 Intervals = Annotated[list[tuple[Seq, Seq]], Meta(max_length=MAX_STORED_INTERVALS)]

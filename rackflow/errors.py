@@ -69,6 +69,10 @@ class DeviceTimeout(DeviceError, TimeoutError):
     kind = "timeout"
 
 
+class DeviceNotConnected(DeviceTimeout):
+    """No TCP connection within the time allowed: somebody drops the packets, or nobody has the address. Nothing was asked yet."""
+
+
 class DeviceUnreachable(DeviceError):
     """The network reported that the device cannot be reached: connection refused, no route, or unknown host name."""
 

@@ -60,8 +60,10 @@ async def test_an_agent_writes_its_own_topics_and_no_others(broker: DeployedBrok
     assert retained == set(own)
 
 
-@pytest.mark.parametrize("wish", ["#", "rackflow/#", "rackflow/v1/+/+/batch/+", "$SYS/#", "$share/g/rackflow/v1/#"])
-async def test_an_agent_reads_what_is_stored_of_its_own_messages_and_nothing_else(
+@pytest.mark.parametrize(
+    "wish", ["#", "rackflow/#", "rackflow/v1/+/+/batch/+", "rackflow/v1/+/+/status", "$SYS/#", "$share/g/rackflow/v1/#"]
+)
+async def test_an_agent_reads_its_status_and_what_is_stored_of_its_own_messages_and_nothing_else(
     broker: DeployedBroker, wish: str
 ) -> None:
     """Mosquitto grants every subscription and filters what it delivers."""
@@ -71,13 +73,15 @@ async def test_an_agent_reads_what_is_stored_of_its_own_messages_and_nothing_els
         connected(with_password(broker.port, "cas1/gw-1")) as agent,
     ):
         await other.publish("rackflow/v1/cas1/gw-2/device/ups-a1", b"retained", retain=True)
-        await agent.subscribe(wish, f"{OWN}/stored/+")
+        await other.publish("rackflow/v1/cas1/gw-2/status", b"retained", retain=True)
+        await agent.subscribe(wish, f"{OWN}/stored/+", f"{OWN}/status")
+        await agent.publish(f"{OWN}/status", b"own")
         await other.publish("rackflow/v1/cas1/gw-2/batch/ups-a1", b"foreign")
         await collector.publish("rackflow/v1/cas1/gw-2/stored/rackflow-collector", b"foreign")
         await agent.publish(f"{OWN}/batch/ups-a1", b"own")
         await collector.publish(f"{OWN}/stored/rackflow-collector", b"durable")
         await agent.wait_for(f"{OWN}/stored/rackflow-collector", b"durable")
-    assert set(agent.received) == {(f"{OWN}/stored/rackflow-collector", b"durable")}
+    assert set(agent.received) == {(f"{OWN}/status", b"own"), (f"{OWN}/stored/rackflow-collector", b"durable")}
 
 
 async def test_nobody_takes_over_the_collectors_session(broker: DeployedBroker) -> None:

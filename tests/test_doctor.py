@@ -101,7 +101,7 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     finally:
         await device.stop()
     assert status == 1
-    assert statuses(findings, "configuration", "outbox", "broker", "broker rights", "descriptors") == ["ok"] * 5
+    assert statuses(findings, "configuration", "outbox", "broker", "broker rights", "descriptors", "name") == ["ok"] * 6
     assert of(findings, "permissions")["status"] == "failed"
     [name] = [each["found"] for each in findings if each["check"] == "names" and each["status"] == "failed"]
     assert "no-such-host.invalid" in name
@@ -121,7 +121,7 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     ("account", "told"),
     [
         ("nobody, password: pw", "broker rights: the account may not write rackflow/v1/t1/gw-1/device/: access list"),
-        ("gw-1, password: wrong", "broker: Not authorized: check host, port, TLS and account"),
+        ("gw-1, password: wrong", "broker: Not authorized: check broker.username and broker.password"),
     ],
 )
 async def test_an_account_that_is_wrong_or_may_not_write_is_reported(

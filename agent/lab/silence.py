@@ -4,21 +4,32 @@ SNMP does not tell a wrong community from an unused address: a device drops what
 4.1). So everything that looks the same from here is listed, in the order in which it is most often the reason.
 """
 
+from collections.abc import Sequence
+
 from rackflow.errors import (
     DeviceAuthError,
     DeviceError,
+    DeviceNotConnected,
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
     ResolveError,
 )
 
+ADDRESS = "address: nothing may be there, or it is switched off; `ping` shows whether the host answers at all"
 SNMP_SILENCE = (
     "community: a device drops a request with a wrong one; it is case-sensitive, and --community or the credential gives it",
     "access list: many cards answer only to hosts that are listed on them; add this host's address",
     "version: v1 and v2c, or v3, may be switched off on the device; try the other one (`version` of a credential)",
     "firewall: UDP port {port} must be open from here to the device, and back",
     "port: the device may listen on another one (--port)",
+    ADDRESS,
+)
+# The connection was not made, so unit, community and registers are not the reason.
+NO_CONNECTION = (
+    ADDRESS,
+    "firewall: TCP port {port} must be open from here to the device; one that drops packets looks like this",
+    "connections: a device whose few connections are taken may not answer further ones; end other programs that read it",
 )
 MODBUS_SILENCE = (
     "unit: a device or gateway answers only to its own unit number (--unit)",
@@ -26,6 +37,7 @@ MODBUS_SILENCE = (
     "access list: some devices answer only to hosts that are listed on them; add this host's address",
     "firewall: TCP port {port} must be open from here to the device",
     "port: the device may listen on another one (--port)",
+    ADDRESS,
 )
 # Exceptions of a gateway whose device does not answer (Modbus Application Protocol V1.1b3, section 7).
 NO_UNIT_BEHIND = frozenset({10, 11})
@@ -34,7 +46,11 @@ NO_UNIT_BEHIND = frozenset({10, 11})
 def silence(protocol: str, port: int | None) -> list[str]:
     """What to look at, most likely first."""
     lines, usual = (MODBUS_SILENCE, 502) if protocol == "modbus" else (SNMP_SILENCE, 161)
-    return [f"  {line.format(port=port or usual)}" for line in lines]
+    return _listed(lines, port or usual)
+
+
+def _listed(lines: Sequence[str], port: int) -> list[str]:
+    return [f"  {line.format(port=port)}" for line in lines]
 
 
 def silence_of_search(protocol: str, port: int | None) -> str:
@@ -45,7 +61,9 @@ def silence_of_search(protocol: str, port: int | None) -> str:
 def explanation(error: DeviceError, protocol: str, port: int | None) -> str:
     """What to look at after this error; empty if the error says it itself."""
     if isinstance(error, DeviceTimeout):
-        return "\n".join(["no answer looks the same for each of these reasons:", *silence(protocol, port)])
+        is_connected = not isinstance(error, DeviceNotConnected)
+        lines = silence(protocol, port) if is_connected else _listed(NO_CONNECTION, port or 502)
+        return "\n".join(["no answer looks the same for each of these reasons:", *lines])
     # A name that nobody resolves was never looked for on any network; the error says what to check.
     if isinstance(error, DeviceUnreachable) and isinstance(error.__cause__, ResolveError):
         return ""

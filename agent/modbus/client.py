@@ -13,7 +13,14 @@ from agent.deadline import Deadline
 from agent.modbus.seam import ModbusTarget, OddAnswer
 from agent.modbus.tcp import TcpWire
 from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, Answer, GarbageError, Wire
-from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable, ResolveError
+from rackflow.errors import (
+    DeviceError,
+    DeviceNotConnected,
+    DeviceProtocolError,
+    DeviceTimeout,
+    DeviceUnreachable,
+    ResolveError,
+)
 from rackflow.plural import count_of
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import obey_cancellation
@@ -166,6 +173,8 @@ class ModbusLink:
             self._disconnect()
         if pending:
             return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", request)
+        if wire is None and self._target.transport != "serial":
+            return self._error(DeviceNotConnected, f"no connection in {self._target.timeout_s:g} s", request)
         instead = f"; instead came {came}" if came else ""
         return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s{instead}", request)
 

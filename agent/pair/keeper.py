@@ -15,10 +15,11 @@ from agent.pair.handover import HAND_OVER_S, HandOver
 from agent.pair.lease import RECEIVE_WITHIN_S, RENEW_S, Lease
 from rackflow.documents import LeaseDocument, check_topic, decode, encode
 from rackflow.errors import ConfigError, ContractError, ResolveError
-from rackflow.process.broker import Broker, BrokerAddresses
+from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.bulkhead import Failures, Supervisor
 from rackflow.process.mqtt import BrokerError, Callbacks, MqttConnection, MQTTMessage, ReasonCode, topic_of
 from rackflow.process.stopping import obey_cancellation, stop_tasks
+from rackflow.process.takeover import Takeovers
 from rackflow.topics import Topic, build_topic, parse_topic
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ RELEASE_S: Final = 1.0
 END_TASKS_S: Final = 1.0
 # A fault that lasts is logged this often; each attempt to connect would log it otherwise.
 LOG_EVERY_S: Final = 60.0
-# "Session taken over" (MQTT 5, 2.4): another client has connected with this one's id.
-TAKEN_OVER: Final = 0x8E
 PART: Final = "lease"
 
 
@@ -67,6 +66,7 @@ class LeaseKeeper:
         self._failures = Failures(PART)
         self._logged: dict[str, float] = {}
         self._last_sent_ms = 0
+        self._takeovers = Takeovers()
         self._hand_over = HandOver(hand_over_s)
         self._handovers = 0
 
@@ -185,10 +185,14 @@ class LeaseKeeper:
             raise
         except BrokerError as error:
             client.drop()
-            return f"not connected: {error}"
+            self._takeovers.ended(None, worked=False, now_s=time.monotonic())
+            # The account is that of `pair`, and of `broker` only where that has none.
+            remedy = remedy_for(str(error)).replace("broker.username and broker.password", "the account in `pair`")
+            return f"not connected: {error}{remedy}"
         finally:
             self._client = None
-        if client.ended_by == TAKEN_OVER:
+        is_ended_here = client.is_dropped or client.is_unreadable
+        if not is_ended_here and self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic()):
             return (
                 "another client took this connection's place: the broker takes the account for the client id, so give each"
                 " machine an account of its own for the lease (pair.username)"

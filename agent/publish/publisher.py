@@ -31,7 +31,7 @@ from rackflow.outbox import Outbox
 from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5.client import BrokerError
 from rackflow.process.stopping import obey_cancellation, stop_tasks
-from rackflow.process.takeover import Takeovers, takeover_advice
+from rackflow.process.takeover import WITHIN_S, Takeovers, takeover_advice
 from rackflow.topics import Topic, build_topic
 
 log = logging.getLogger(__name__)
@@ -94,6 +94,8 @@ class Publisher:
         self._limit = SizeLimit()
         self._broken_at_topic = ""
         self._takeovers = Takeovers()
+        self._last_takeover_s = float("-inf")
+        self._taken_over_ms = 0
         self._report_reader = StoredReportReader(status.site, status.agent, outbox, counters)
         self._account_at_s = 0.0
         self._wake = asyncio.Event()
@@ -108,6 +110,7 @@ class Publisher:
         refused = sorted(self._refusals.refused_topics().items())[:NAMED_IN_STATUS]
         reasons = {topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in refused}
         self._account_at_s = time.monotonic()
+        status = msgspec.structs.replace(status, taken_over=self._taken_over_ms)
         self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=reasons)
         # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
         self._offline = encode(msgspec.structs.replace(status, status="offline", account=None, devices=[], refused={}))
@@ -365,8 +368,14 @@ class Publisher:
         # A connection that ended from here, or because of a message, says nothing about other clients.
         if self._wake.is_set() or client.is_open or client.is_dropped or client.is_unreadable:
             return False
-        found = self._takeovers.ended(client.ended_by, worked=True, now_s=time.monotonic())
+        now_s = time.monotonic()
+        found = self._takeovers.ended(client.ended_by, worked=True, now_s=now_s)
         self._counters.takeovers += found
+        if found:
+            # Where the broker says so, one alone may be `doctor` with this account. What it does not say is inferred from several.
+            if client.ended_by is None or now_s - self._last_takeover_s <= WITHIN_S:
+                self._taken_over_ms = time.time_ns() // 1_000_000
+            self._last_takeover_s = now_s
         return found
 
     def _find_cause(self, client: Connection) -> None:

@@ -6,9 +6,9 @@ its `online` status again when it is back. A restart looks different: an earlier
 
 import logging
 from collections import deque
-from datetime import UTC, datetime
 
 from rackflow import Status
+from rackflow.process.takeover import host_and_start
 
 log = logging.getLogger(__name__)
 # How long a clone stays on /metrics after it was last noticed. Two agents that back off may take turns every few minutes, and the
@@ -44,10 +44,10 @@ class Clones:
             if key not in self.current(now):
                 log.error(
                     "agent=%s site=%s runs twice: on host %s, and on host %s; stop one or give it another name",
-                    *(status.agent, status.site, recent[-1][1], _where(status)),
+                    *(status.agent, status.site, recent[-1][1], host_and_start(status.hostname, status.started)),
                 )
             self._seen[key] = now
-        recent.append((status.epoch, _where(status)))
+        recent.append((status.epoch, host_and_start(status.hostname, status.started)))
 
     def forget(self, site: str, agent: str) -> None:
         """Forget an agent that is gone for good."""
@@ -62,11 +62,3 @@ class Clones:
         """By site and agent of every agent that is remembered, whether it is a clone."""
         current = self.current(now)
         return {key: key in current for key in self._recent_epochs}
-
-
-def _where(status: Status) -> str:
-    """Host and time of start: with both processes on one host, only the time tells which is which."""
-    host = status.hostname or "?"
-    if not status.started:
-        return host
-    return f"{host} (started {datetime.fromtimestamp(status.started / 1000, UTC):%Y-%m-%dT%H:%M:%SZ})"

@@ -39,6 +39,12 @@ REMEDIES = (
     ),
     ("connection refused", "check broker.host and broker.port, and that the broker runs and listens on that address"),
     ("no connection within", "check broker.host and broker.port, and that no firewall drops packets on the way"),
+    # aiomqtt's words for a broker that takes the connection and does not answer CONNECT, and the socket's for nobody who takes it.
+    (
+        "operation timed out",
+        "see whether broker.port is that of an MQTT 5 broker, and whether broker.tls must be set",
+    ),
+    ("timed out", "check broker.host and broker.port, and that no firewall drops packets on the way"),
     ("no route to host", "check broker.host, and this machine's route to it"),
     ("network is unreachable", "check broker.host, and this machine's network"),
     # OpenSSL's reasons (X509_verify_cert_error_string) stand behind "certificate verify failed". The general one is the last.
@@ -144,9 +150,14 @@ class BrokerAddresses:
         return found[(self._attempts - 1) % len(found)]
 
 
+def what_to_check(fault: str) -> str:
+    """What to check when the broker cannot be reached or refuses, by the words of the fault; empty if these say nothing."""
+    return next((text for sign, text in REMEDIES if sign in fault.casefold()), "")
+
+
 def remedy_for(fault: str) -> str:
-    """What to check when the broker cannot be reached or refuses, to follow the words of the fault; empty if these say it themselves."""
-    remedy = next((text for sign, text in REMEDIES if sign in fault.casefold()), "")
+    """The same, to follow the words of the fault in a log; empty if these say it themselves."""
+    remedy = what_to_check(fault)
     if not remedy or "check broker.username" in fault:
         return ""
     return f"; {remedy}; `rackflow doctor CONFIG` tries it"

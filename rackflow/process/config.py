@@ -272,7 +272,8 @@ def _words(fault: Any) -> str:  # noqa: ANN401 - as above
     """What is wrong: pydantic's words, or ours where those do not say what to write."""
     if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME_PATTERN:
         return "is a name of 1 to 64 letters, digits, and _ . : - without blanks and accents; rename it"
-    return _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
+    # The default of a choice that may be left out is an empty text, which nobody has to write.
+    return _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ").replace("be '', ", "be ")
 
 
 def _other_shape(

@@ -14,7 +14,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -25,10 +25,11 @@ import yaml
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.escape import escape_unprintable_json
 from rackflow.plural import count_of
-from rackflow.process.broker import Broker
+from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
+from rackflow.process.stopping import stop_tasks
 from rackflow.process.yaml import read_text_file
 from rackflow.version import installed_version
 
@@ -64,7 +65,7 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
     if output == "json":
         return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
     if output == "yaml":
-        return yaml.safe_dump(rows, sort_keys=False, width=100_000).removesuffix("\n")
+        return as_yaml(rows)
     lines = []
     width = max((len(finding.check) for finding in findings), default=0)
     for finding in findings:
@@ -76,6 +77,11 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
     return "\n".join(
         [*lines, f"{counts['ok']} ok, {count_of(counts['warning'], 'warning')}, {counts['failed']} failed"]
     )
+
+
+def as_yaml(data: object) -> str:
+    """Any data of JSON as YAML, one value to a line."""
+    return yaml.safe_dump(data, sort_keys=False, width=100_000).removesuffix("\n")
 
 
 def check_versions() -> Finding:
@@ -207,11 +213,28 @@ def check_descriptors(needed: int) -> Finding:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who wants to be told what the broker retains at a topic, before the connection is closed again."""
+
+    topic: str
+    received: Callable[[bytes], bool]
+    """Takes a message; returns whether it was enough."""
+    hung_up: Callable[[], None]
+    """Called if the connection ended meanwhile, as where another client of this account has connected."""
+
+
 async def check_broker(
-    broker: Broker, *, session: Session | None = None, writes: str = "", reads: str = ""
+    broker: Broker,
+    *,
+    session: Session | None = None,
+    writes: str = "",
+    reads: str = "",
+    listener: Listener | None = None,
 ) -> list[Finding]:
     """Whether the broker takes the account, and lets it write a topic (an empty retained message) or read a filter.
 
+    `listener` uses the same connection: where a broker gives each account one client, each further one would end the running agent's.
     `session` must be that of the collector for its account: a broker that gives each account one client id would otherwise end the
     running collector's session, and what waits in it.
     """
@@ -223,9 +246,12 @@ async def check_broker(
         resumed.append(limits.session_present)
 
     heard = asyncio.Event()
-    callbacks = Callbacks(
-        opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code), received=lambda _: heard.set()
-    )
+
+    def received(message: MQTTMessage) -> None:
+        if listener is None or listener.received(bytes(message.payload)):
+            heard.set()
+
+    callbacks = Callbacks(opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code), received=received)
     findings: list[Finding] = []
     try:
         connection = MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks, session=session)
@@ -236,10 +262,26 @@ async def check_broker(
             # In the session of a running collector nothing may be subscribed: it has its own filters.
             if reads and not any(resumed):
                 findings.append(await _check_read(mqtt, heard, reads))
+            is_well = all(each.status == "ok" for each in findings)
+            if listener is not None and is_well:
+                await _listen(mqtt, heard, listener)
     except (*BrokerError, ConfigError, OSError) as error:
-        remedy = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
-        findings.append(Finding("broker", "failed", f"{where}: {error}", remedy))
+        usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
+        findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
     return findings
+
+
+async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener) -> None:
+    if await mqtt.subscribe([listener.topic]):
+        return
+    waiting = [
+        asyncio.create_task(heard.wait(), name="doctor-heard"),
+        asyncio.create_task(mqtt.lost(), name="doctor-lost"),
+    ]
+    await asyncio.wait(waiting, timeout=HEAR_S, return_when=asyncio.FIRST_COMPLETED)
+    await stop_tasks(*waiting, within_s=HEAR_S)
+    if not mqtt.is_open:
+        listener.hung_up()
 
 
 async def check_echo(broker: Broker, topic: str) -> list[Finding]:
@@ -273,8 +315,17 @@ async def check_echo(broker: Broker, topic: str) -> list[Finding]:
     except TimeoutError:
         return [Finding(check, "failed", f"what the account writes to {topic} does not come back", remedy)]
     except (*BrokerError, ConfigError, OSError) as error:
-        return [Finding(check, "failed", f"{broker.host}:{broker.port}: {error}", "check the account in `pair`")]
+        return [Finding(check, "failed", f"{broker.host}:{broker.port}: {error}", _remedy_of_pair(str(error)))]
     return [Finding(check, "ok", f"the account may read and write {topic}")]
+
+
+def _remedy_of_pair(fault: str) -> str:
+    # Where the broker takes account for client id, a second connection with this one ends the first.
+    account = (
+        "check the account in `pair`; each machine needs one of its own where the broker takes it for the client id"
+    )
+    remedy = what_to_check(fault)
+    return remedy if remedy and "broker.username" not in remedy else account
 
 
 async def _check_write(

@@ -198,7 +198,9 @@ class MqttConnection:
             await asyncio.wait([opening], timeout=LATE_S)
             raise
         except aiomqtt.MqttError as error:
-            if self._answered or not self._socket_fault:
+            # Nobody waits for the answer any more: a reason given to aiomqtt now would be logged by asyncio as never retrieved.
+            was_answered, self._answered = self._answered, True
+            if was_answered or not self._socket_fault:
                 raise
             raise aiomqtt.MqttError(explain(self._socket_fault, tls=self._is_tls)) from error
         finally:

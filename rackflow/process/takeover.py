@@ -5,6 +5,7 @@ broker ends it again and again without a reason. Pure; times are arguments, in m
 """
 
 from collections import deque
+from datetime import UTC, datetime
 from typing import Final
 
 # Reason code of DISCONNECT (MQTT 5, 3.14.2.1).
@@ -50,3 +51,11 @@ class Takeovers:
 def takeover_advice(client_id: str) -> str:
     """What to tell a person."""
     return f"another client uses the client id {client_id}: stop it, or give one of the two another name"
+
+
+def host_and_start(hostname: str, started_ms: int) -> str:
+    """Which process it is, for a person: with two on one host, only the time of their start tells which is which."""
+    host = hostname or "?"
+    if not started_ms:
+        return host
+    return f"{host} (started {datetime.fromtimestamp(started_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ})"

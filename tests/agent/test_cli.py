@@ -118,6 +118,19 @@ def test_replay_of_a_stranger_fails_with_a_message(tmp_path: Path, capsys: pytes
     assert len(said) < 200
 
 
+def test_every_device_without_a_profile_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "agent.yaml"
+    device = "  - {{id: {0}, host: h, credential: c, profile: {1}}}\n"
+    devices = "".join(device.format(*each) for each in (("a", "apc-upps"), ("b", "apc-ups"), ("c", "aalc-rpu")))
+    path.write_text(f"agent: g\nlabels: {{site: s}}\ncredentials: {{c: {{community: p}}}}\ndevices:\n{devices}")
+    assert main(["check", str(path)]) == 78
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{path}:5: device 'a': profile: 'apc-upps' is not known; the nearest are apc-ups")
+    assert second == f"{path}:7: device 'c': profile: 'aalc-rpu' speaks modbus; set `protocol: modbus`"
+
+
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [("apc-rpdu3", "apc-rpdu2"), ("schneider-iem-3000", "schneider-iem3000"), ("APC-UPS", "apc-ups")],

@@ -184,7 +184,7 @@ async def test_a_process_reads_its_file_again_and_keeps_what_it_had_where_that_i
             write(a="aalc-rpu", b="no-such-profile")
             process.send_signal(signal.SIGHUP)
             await eventually(lambda: line("reload refused, nothing is changed"), "refused", timeout_s=60)
-            assert line(f"{file}: device 'b': profile: 'no-such-profile' is not known")
+            assert line(f"{file}:1: device 'b': profile: 'no-such-profile' is not known")
             file.write_text("agent: [", encoding="utf-8")
             process.send_signal(signal.SIGHUP)
             await eventually(lambda: line(rf"changed: {file}:\d+: "), "refused again", timeout_s=60)

@@ -4,11 +4,15 @@ All who can know of it say so, and what either of them polled is stored in the e
 """
 
 import re
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from agent.name_in_use import NameInUse
+from rackflow.process.broker import Broker
+from rackflow.process.doctor import check_broker
 from rackflow.recording import read_snmprec
 from simulator.snmp.agent import SnmpDevice
 from tests.collector.running import Running, config_for, running
@@ -54,6 +58,10 @@ async def test_two_agents_of_one_name_are_reported_by_all_sides_and_lose_nothing
             await eventually(lambda: "profile=rfc1628-ups" in log_of(0), "the first one polls")
             with programs[1].serving():
                 await eventually(lambda: ADVICE in log_of(0) and ADVICE in log_of(1), "both agents name the cause")
+                # Their statuses tell `doctor` that it is worth waiting for the turn of the other one.
+                usage = NameInUse("cas1", "gw-e2e")
+                await check_broker(Broker(port=mosquitto.port), listener=usage.listener())
+                assert usage.is_in_doubt(time.time_ns() // 1_000_000)
                 await collector.reaches(f"dcim_collector_agent_clones{WHO}", lambda value: value == 1)
                 await eventually(
                     lambda: "gw-e2e at cas1 runs twice" in request(f"{collector.url}/api/v1/problems").text,

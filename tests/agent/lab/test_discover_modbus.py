@@ -1,6 +1,7 @@
 """Finding Modbus devices: recognised by their registers, described by themselves, gateways and silence included."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -62,6 +63,24 @@ async def test_units_that_are_named_are_all_tried(port: int, capfd: pytest.Captu
         ["127.0.0.4", "unit", "1", "(unknown)"],
         ["127.0.0.4", "unit", "7", "(unknown)"],
     ]
+
+
+def test_a_connection_that_nobody_takes_is_no_wrong_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    """As behind a firewall that drops packets: the queue of this socket is full, so the kernel answers no further SYN."""
+    with socket.socket() as deaf, socket.socket() as one, socket.socket() as two:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        port = deaf.getsockname()[1]
+        for waiting in (one, two):
+            waiting.settimeout(0)
+            waiting.connect_ex(("127.0.0.1", port))
+        arguments = ["--protocol", "modbus", "--profile", "aalc-rpu", "--port", str(port), "--timeout", "0.2"]
+        assert main(["read", "127.0.0.1", *arguments]) == 1
+    said = capsys.readouterr().err
+    assert "no connection in 0.2 s" in said
+    assert f"firewall: TCP port {port} must be open" in said
+    assert "address: nothing may be there" in said
+    assert "unit:" not in said
 
 
 async def test_a_mute_device_and_an_empty_network_are_silence(capfd: pytest.CaptureFixture[str]) -> None:

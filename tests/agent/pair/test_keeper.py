@@ -53,6 +53,27 @@ async def test_with_an_account_each_one_holds_the_lease_and_gives_it_to_the_othe
             await asyncio.wait_for(other.confirmed(), 30)
 
 
+async def test_two_sides_with_one_account_are_told_that_each_needs_its_own(tmp_path: Path) -> None:
+    """Mosquitto 2.0.11 gives no reason when it ends a connection because of another one."""
+    broker = Mosquitto(tmp_path, passwords=PASSWORDS, extra=["use_username_as_clientid true"])
+    with broker.serving():
+        one, other = side(broker, "a"), side(broker, "a")
+        async with one.keeping(), other.keeping():
+            await eventually(
+                lambda: any(
+                    "an account of its own for the lease (pair.username)" in each.fault for each in (one, other)
+                ),
+                "the remedy",
+            )
+
+
+async def test_a_side_whose_broker_is_away_says_what_to_check(mosquitto: Mosquitto) -> None:
+    keeper = keeper_of(config_of({"port": mosquitto.port}, {}))
+    mosquitto.stop()
+    async with keeper.keeping():
+        await eventually(lambda: "check broker.host and broker.port, and that the broker runs" in keeper.fault, "it")
+
+
 def test_without_an_account_of_its_own_the_lease_has_that_of_the_broker() -> None:
     config = config_of({"host": "b", "username": "u", "password": "p"}, {})
     assert config.lease_broker() == config.broker

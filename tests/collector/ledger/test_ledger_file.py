@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from collector.cli import main
 from collector.ledger.account import account_of
@@ -301,7 +302,10 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
             lambda: [account_of(*row).stored for row in read_snapshot(config.ledger_path).epochs] == [3], "entered"
         )
         assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "json"]) == 1
-        [epoch] = json.loads(capsys.readouterr().out)["epochs"]
+        told = json.loads(capsys.readouterr().out)
+        assert await asyncio.to_thread(main, ["ledger", str(file), "--output", "yaml"]) == 1
+        assert yaml.safe_load(capsys.readouterr().out) == told
+        [epoch] = told["epochs"]
         assert (epoch["produced"], epoch["stored"], epoch["missing"]) == (5, 3, 2)
         assert [(run["first"], run["last"]) for run in epoch["missing_ranges"]] == [(3, 4)]
         page = (await one.get("/ledger")).text

@@ -1,10 +1,13 @@
 """What a host, a file or a right refuses is said with what to do about it: ports, certificates, permissions, libraries."""
 
+import contextlib
 import errno
+import gc
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from collector.web import load_access
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
 from rackflow.process.commands import explain_listen_error
-from rackflow.process.doctor import check_disk
+from rackflow.process.doctor import check_broker, check_disk
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
@@ -77,6 +80,35 @@ def test_a_wrong_key_of_the_pages_is_named(keys: Path) -> None:
     path.write_text("tls_server_config: {cert_file: a.crt, key_file: b.key}\n")
     with pytest.raises(ConfigError, match="key_file is not the key of cert_file; give the two"):
         load_access(path)
+
+
+@contextlib.contextmanager
+def swallowing(*, is_full: bool) -> Iterator[int]:
+    """The port of a socket that listens and is never asked for its connections; if its queue is full, the kernel drops each further SYN."""
+    with socket.socket() as deaf, contextlib.ExitStack() as stack:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        port = deaf.getsockname()[1]
+        for _ in range(2 if is_full else 0):
+            waiting = stack.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+@pytest.mark.parametrize(
+    ("is_full", "remedy"),
+    [(True, "that no firewall drops packets on the way"), (False, "whether broker.port is that of an MQTT 5 broker")],
+)
+async def test_a_broker_that_swallows_everything_is_told_from_one_that_does_not_speak(
+    remedy: str, caplog: pytest.LogCaptureFixture, *, is_full: bool
+) -> None:
+    with swallowing(is_full=is_full) as port:
+        (found,) = await check_broker(Broker(port=port, timeout_s=0.3))
+    assert found.status == "failed"
+    assert remedy in found.remedy
+    gc.collect()
+    assert caplog.text == ""
 
 
 def without_rights(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
