@@ -97,6 +97,9 @@ class ClassPlan:
     same poll, because a unit can be switched at the device, and a reading in the wrong unit looks right."""
     rests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By reference of a number whose scale is not read in this class: the cells with its scale and its conditions."""
+    spares: tuple[Slot, ...] = ()
+    """SNMP, of a profile that extends another: series that both know, as the base reads them, for devices that lack the more specific
+    objects. Trimming puts them into `slots` or drops them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class _Draft:
         self._refs: dict[PollClass, dict[str, None]] = {}
         self._seen: set[str] = set()
         self._duplicates: list[str] = []
+        self._spares: dict[PollClass, dict[str, Slot]] = {}
         # By instance and what reads it: the row, and the series that rest on it.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
@@ -211,6 +215,10 @@ class _Draft:
             self.left_out["duplicate"] += not self._profile.extends
             if len(self._duplicates) < MAX_DUPLICATES:
                 self._duplicates.append(slot.key)
+            if self._profile.extends and self._profile.protocol == "snmp":
+                # One for each series, so that there are no more than series.
+                spare = self._spares.setdefault(poll, {}).setdefault(slot.key, slot)
+                self._refs.setdefault(poll, {}).update(refs_of([spare]))
         elif len(self._seen) >= MAX_SERIES:
             self.left_out["limit"] += 1
             self.cut.setdefault(poll, {})[slot.metric.name] = None
@@ -259,7 +267,8 @@ class _Draft:
             # SNMP has these objects read by its poller, which adds more of its own.
             slow: PollClass = "slow" if "slow" in self._slots else max(self._slots, key=lambda poll: POLL_SECONDS[poll])
             self._checks.setdefault(slow, {}).update(dict.fromkeys(basis))
-        classes = {poll: self._requests(poll, tuple(found.values())) for poll, found in self._slots.items()}
+        polls = dict.fromkeys((*self._slots, *self._spares))
+        classes = {poll: self._requests(poll, tuple(self._slots.get(poll, {}).values())) for poll in polls}
         # Another point may give the same series: what a row has no cell for is mostly another kind of row.
         self.left_out["condition"] += len(self.undecided.keys() - self._seen)
         left_out = {reason: count for reason, count in self.left_out.items() if count}
@@ -269,9 +278,9 @@ class _Draft:
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self._profile.protocol == "snmp":
-            behind = self._read_behind(poll, refs)
-            rests = self._unread(poll, slots, {*refs, *behind})
-            return ClassPlan(slots, tuple(refs), cut=cut, checks=behind, rests=rests)
+            behind, spares = self._read_behind(poll, refs), tuple(self._spares.get(poll, {}).values())
+            rests = self._unread(poll, (*slots, *spares), {*refs, *behind})
+            return ClassPlan(slots, tuple(refs), cut=cut, checks=behind, rests=rests, spares=spares)
         limits = self._profile.modbus
         # Blocks of the safety class have no gaps: if a unit stops answering a register between two leak detectors, neither must be
         # affected.

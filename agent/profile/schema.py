@@ -388,7 +388,9 @@ class Profile(StrictModel):
     profile: Word
     """Name of the family; the file is called the same."""
     extends: Word | None = None
-    """Profile whose points and tables are taken over behind its own."""
+    """Profile whose points and tables are taken over behind its own. Of a series that both have, SNMP devices that lack the own object
+    are read as that profile says.
+    """
     class_: Annotated[DeviceClass, Field(alias="class")]
     """What the device is; part of its metrics' names."""
     protocol: Literal["snmp", "modbus"]

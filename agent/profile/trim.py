@@ -1,11 +1,12 @@
 """Takes out of a plan what the first answers have shown the device to lack."""
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 
 from agent.modbus import Block, split_block
 from agent.profile.normalise import SLOTS_PER_SLICE, Slot, slot_of
 from agent.profile.plan import MAX_LISTED, ClassPlan, Plan, refs_of
 from agent.profile.registers import said_as
+from rackflow.catalogue import PollClass
 from rackflow.process.slices import run_through
 
 
@@ -19,37 +20,52 @@ def trimming(
 ) -> Generator[None, None, Plan]:
     """The plan without references that the device lacks, and without slots and classes that have no reference left.
 
+    A series that the device gives only as the base of its profile reads it takes the spare slot.
+
     A block that was `refused` as a whole, or that loses a field, is no longer read across the gaps between its fields.
     Yields after each slice.
     """
-    classes = dict(plan.classes)
-    missed: dict[str, None] = dict.fromkeys(plan.nothing_there)
+    slots: dict[PollClass, list[Slot]] = {poll: [] for poll in plan.classes}
+    lost: list[Slot] = []
+    has: set[str] = set()
     looked = 0
-    for poll, part in plan.classes.items():
-        slots: list[Slot] = []
-        used: dict[str, None] = {}
-        for slot in part.slots:
-            looked += 1
-            if looked % SLOTS_PER_SLICE == 0:
-                yield
-            if (kept := _trimmed(slot, is_absent)) is not None:
-                slots.append(kept)
-                used.update(refs_of([kept]))
-            elif len(missed) < MAX_LISTED:
-                missed |= dict.fromkeys(said_as(ref) for ref in refs_of([slot]) if is_absent(ref))
-        if slots:
-            used |= dict.fromkeys(part.checks)
-            blocks = tuple(
-                kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused)
-            )
-            oids = tuple(oid for oid in part.oids if oid in used)
-            rests = {ref: cells for ref, cells in part.rests.items() if ref in used}
-            classes[poll] = ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks, rests)
-        else:
-            del classes[poll]
+    # All classes before any spare: the base may read a series in another class.
+    for poll, slot, is_spare in _candidates(plan):
+        looked += 1
+        if looked % SLOTS_PER_SLICE == 0:
+            yield
+        if is_spare and slot.key in has:
+            continue
+        if (kept := _trimmed(slot, is_absent)) is not None:
+            slots[poll].append(kept)
+            has.add(kept.key)
+        elif not is_spare:
+            lost.append(slot)
+    classes = {poll: _requests(part, slots[poll], refused) for poll, part in plan.classes.items() if slots[poll]}
+    missed: dict[str, None] = dict.fromkeys(plan.nothing_there)
+    for slot in lost:
+        if slot.key not in has and len(missed) < MAX_LISTED:
+            missed |= dict.fromkeys(said_as(ref) for ref in refs_of([slot]) if is_absent(ref))
     absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
     left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
     return Plan(classes, plan.duplicates, plan.basis, left_out, tuple(missed)[:MAX_LISTED])
+
+
+def _candidates(plan: Plan) -> Iterator[tuple[PollClass, Slot, bool]]:
+    """Each slot with its class, and then each spare one (True)."""
+    for poll, part in plan.classes.items():
+        yield from ((poll, slot, False) for slot in part.slots)
+    for poll, part in plan.classes.items():
+        yield from ((poll, slot, True) for slot in part.spares)
+
+
+def _requests(part: ClassPlan, slots: Sequence[Slot], refused: Collection[Block]) -> ClassPlan:
+    """The class with these slots, and what they are read from."""
+    used = refs_of(slots) | dict.fromkeys(part.checks)
+    blocks = tuple(kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused))
+    oids = tuple(oid for oid in part.oids if oid in used)
+    rests = {ref: cells for ref, cells in part.rests.items() if ref in used}
+    return ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks, rests)
 
 
 def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:

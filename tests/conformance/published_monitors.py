@@ -114,7 +114,36 @@ def _enviromux(number: int) -> Published:
     )
 
 
+# Of securityProbe's sensor tables: port, and description (2), degrees or percent (4), unit (5), state (6) and online (8)
+AKCP: tuple[tuple[int, int, dict[int, SnmpValue]], ...] = (
+    (2, 0, {2: b"Inlet", 4: 24, 5: b"C", 6: 2, 8: 1}),
+    (2, 1, {2: b"Outlet", 4: 86, 5: b"F", 6: 3, 8: 1}),
+    (2, 2, {2: b"Spare", 4: 21, 5: b"C", 6: 0, 8: 2}),
+    (3, 0, {2: b"Inlet", 4: 41, 6: 2, 8: 1}),
+    (4, 3, {2: b"Generator", 6: 4, 8: 1}),
+    (4, 4, {2: b"Fan relay", 6: 9, 8: 1}),
+    (9, 5, {2: b"Floor", 6: 4, 8: 1}),
+    (9, 6, {2: b"Tray", 6: 7, 8: 1}),
+    (14, 7, {2: b"Ceiling", 6: 2, 8: 1}),
+)
+
 MONITORS = {
+    "akcp-securityprobe": Published(
+        "1.3.6.1.4.1.3854.2.3",
+        {f"{table}.1.{column}.0.{port}": value for table, port, cells in AKCP for column, value in cells.items()},
+        {
+            "dcim_env_temperature_celsius{sensor=0.0.Inlet}": 24.0,
+            "dcim_env_temperature_celsius{sensor=0.1.Outlet}": 30.0,
+            "dcim_env_relative_humidity_ratio{sensor=0.0.Inlet}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=0.0.Inlet}": 9.931191,  # Magnus, of the two above
+            f"{DRY},sensor=0.3.Generator}}": 1.0,
+            "dcim_leak_detected{sensor=0.5.Floor}": 1.0,
+            "dcim_leak_sensor_fault{sensor=0.5.Floor}": 0.0,
+            "dcim_leak_sensor_fault{sensor=0.6.Tray}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=0.7.Ceiling}": 0.0,
+        },
+        bad={f"{DRY},sensor=0.4.Fan_relay}}": "sentinel", "dcim_leak_detected{sensor=0.6.Tray}": "sentinel"},
+    ),
     "nti-enviromux-2d": _enviromux(9),
     "nti-enviromux-16d": _enviromux(11),
     "sensaphone-web600": Published(

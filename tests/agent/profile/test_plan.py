@@ -105,6 +105,24 @@ def test_the_role_of_a_meter_comes_from_the_configuration(role: str | None, labe
     assert f"dcim_meter_power_watts{{role={label}}}" in [slot.key for slot in plan.classes["fast"].slots]
 
 
+OWN, OF_THE_BASE = "1.3.6.1.4.1.5491.10.1.2.3.0", "1.3.6.1.2.1.33.1.2.3.0"
+"""Minutes that are left, in Riello's branch and in that of the family that it extends."""
+
+
+@pytest.mark.parametrize(
+    ("absent", "read"), [([], [OWN]), ([OF_THE_BASE], [OWN]), ([OWN], [OF_THE_BASE]), ([OWN, OF_THE_BASE], [])]
+)
+def test_what_a_device_lacks_of_its_family_is_read_as_the_base_has_it(absent: list[str], read: list[str]) -> None:
+    plan = without(plan_device(PROFILES["riello-netman"], {}, {}, None), lambda ref: ref in absent)
+    slots = [slot for part in plan.classes.values() for slot in part.slots]
+    runtimes = [slot for slot in slots if slot.key == "dcim_ups_battery_runtime_seconds"]
+    assert [decoder.ref for slot in runtimes for decoder in slot.decoders] == read
+    asked = [oid for part in plan.classes.values() for oid in part.oids if oid in (OWN, OF_THE_BASE)]
+    assert asked == read
+    assert plan.left_out == ({} if read else {"absent": 1})
+    assert (OWN in plan.nothing_there) == (not read)
+
+
 def test_a_plan_without_what_is_absent_keeps_fallbacks_and_shrinks_requests() -> None:
     plan = plan_device(PROFILES["apc-ups"], {}, {}, None)
     precise, whole = "1.3.6.1.4.1.318.1.1.1.2.3.1.0", "1.3.6.1.4.1.318.1.1.1.2.2.1.0"
