@@ -5,9 +5,9 @@ import pytest
 from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
 from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
 from tests.conformance.published_mibs import ALARM
 from tests.conformance.published_supplies import STS, SUPPLIES
-from tests.conformance.shipped import shipped_profiles
 
 Cells = dict[str, SnmpValue]
 

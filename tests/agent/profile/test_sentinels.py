@@ -102,7 +102,9 @@ def test_ends_of_16_bits_and_rows_of_nines_are_readings_of_counters_only(sent: S
 
 @pytest.mark.parametrize("sent", [0, b"0", b"0.0"])
 def test_a_battery_of_0_degrees_has_no_sensor_in_any_family(sent: SnmpValue) -> None:
-    batteries = [each for each in NUMBERS if each[1].metric.name == "dcim_ups_battery_temperature_celsius"]
+    batteries = [
+        each for each in numbers_of_families() if each[1].metric.name == "dcim_ups_battery_temperature_celsius"
+    ]
     assert len({name for name, _, _ in batteries}) > 20
     assert [(name, slot.key) for name, slot, cells in batteries if readings(sent, slot, cells)] == []
 
