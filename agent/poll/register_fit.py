@@ -7,7 +7,8 @@ several quantities of one unit are impossible at the same time, all of its readi
 
 Nor does 0 show whether anything was measured. Gateways answer 0 while they have not read their sensors yet, or no longer can. 0 A and 0 %
 are usual readings, and so are a dead line's 0 V, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
-- everything, if there are only zeros in the unit;
+- everything, if there are only zeros in the unit, and one of them is a counter, a temperature or of a battery: a strip of which
+  voltages and currents alone are read is dead;
 - all temperatures, if there are several and each is 0;
 - everything in the registers of one request, if these have a temperature and are all 0.
 """
@@ -54,6 +55,8 @@ class RegisterFit:
         self._measured: set[str] = set()
         self._refs: dict[str, tuple[str, ...]] = {}
         self._numbers = 0
+        self._shows_life = False
+        """Whether something is read that is not 0 in a unit that works."""
         self._is_foreign = False
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
@@ -61,12 +64,14 @@ class RegisterFit:
         self._impossible, self._possible, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
         self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
         self._measured = set()
+        self._shows_life = False
         numbers: set[str] = set()
         for poll, part in plan.classes.items():
             self._slots[poll] = part.slots
             self._refs |= {slot.key: tuple(each.ref for each in slot.decoders) for slot in part.slots}
             read = [(slot, decoder) for slot in part.slots for decoder in slot.decoders if decoder.is_number]
             numbers |= {decoder.ref for _, decoder in read}
+            self._shows_life = self._shows_life or any(_is_a_sign_of_life(slot) for slot, _ in read)
             self._measured |= {slot.key for slot, _ in read if not any(word in slot.key for word in _SETTINGS)}
             warm = frozenset(decoder.ref for slot, decoder in read if slot.metric.unit == "celsius")
             if warm:
@@ -85,7 +90,7 @@ class RegisterFit:
         self._judge()
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
-        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()):
+        elif self._shows_life and self._numbers >= MIN_ZEROS and not any(self._answered.values()):
             _reject({*readings.values, *readings.states}, readings, "sentinel")
         elif zeros := self._zeros(poll, raw):
             keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
@@ -133,6 +138,10 @@ class RegisterFit:
         if sum(self._cold.values()) >= MIN_ZEROS and not any(self._warm.values()):
             found |= cold
         return found
+
+
+def _is_a_sign_of_life(slot: Slot) -> bool:
+    return slot.metric.type == "counter" or slot.metric.unit == "celsius" or "_battery_" in slot.metric.name
 
 
 def _metric(key: str) -> str:

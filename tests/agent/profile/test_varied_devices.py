@@ -299,11 +299,16 @@ def two_units(device: Varied) -> Varied:
 
 
 def families_by_unit() -> list[str]:
-    """Of those with texts or small numbers the second unit's readings would be the first one's. One names an instance of a row itself."""
+    """A few families whose two units can be told apart.
+
+    Of those with texts or small numbers the second unit's readings would be the first one's. One names an instance of a row itself, and
+    where a family extends another, the base's objects stand in.
+    """
     return [
         name
         for name in FEW
         if name not in {*SEVERAL_SOURCES, "huawei-ups"}
+        and not SHIPPED[name].extends
         and not any(plain_number(cell) for cell in usual_device(name).cells.values() if isinstance(cell, bytes))
     ]
 
