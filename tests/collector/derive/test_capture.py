@@ -71,3 +71,26 @@ def test_without_power_there_is_no_share() -> None:
     memory = HeatCapture("water", 0.01)
     found = [memory.update([100.0, 400.0, None, None], at * 5.0) for at in range(60)][-1]
     assert found[0] == Unknown("less than 500 W of power")
+
+
+def test_what_is_older_than_a_quarter_of_an_hour_counts_no_more() -> None:
+    memory = HeatCapture("water", 0.01)
+    for at in range(0, 1000, 5):
+        memory.update([80e3, 100e3, None, None], float(at))
+    share, air_w = [memory.update([40e3, 100e3, None, None], float(at)) for at in range(1000, 1910, 5)][-1]
+    assert share == pytest.approx(0.4, abs=1e-3)
+    assert air_w == pytest.approx(60e3, rel=1e-3)
+
+
+def test_a_loop_that_comes_round_more_slowly_than_the_window_is_known_after_a_whole_window() -> None:
+    memory = HeatCapture("water", 10.0)
+    found = [memory.update([80e3, 100e3, 30.0, 35.0], at * 5.0)[0] for at in range(300)]
+    assert [isinstance(each, Unknown) for each in (found[179], found[180], found[-1])] == [True, False, False]
+
+
+def test_coolant_on_the_supply_side_stores_heat_by_the_temperature_of_the_supply() -> None:
+    """A quarter of it is there; its supply cools down by 0.01 K a second, and what it gives back is no heat of the racks."""
+    memory = HeatCapture("water", 1.0, supply_share=0.25)
+    share, _ = [memory.update([80e3, 100e3, 30.0 - 0.01 * at, 35.0], float(at)) for at in range(0, 1000, 5)][-1]
+    capacity = volumetric_heat_capacity("water", 35.0) or 0.0
+    assert share == pytest.approx((80e3 - 0.25 * 0.01 * capacity) / 100e3)

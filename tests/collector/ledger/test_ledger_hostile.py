@@ -83,7 +83,62 @@ def test_what_one_agent_may_make_the_ledger_hold_is_no_more_after_a_restart() ->
     more = [Numbers(epoch=last.epoch, first=at, last=at, reason="one more") for at in range(2, 2 * MAX_RANGES, 2)]
     ledger.apply_statement(Statement(last, Account(kind="disk", dropped=more), 0))
     assert held_ranges(ledger, "stolen") <= MAX_RANGES_OF_AGENT
-    assert {reason for _, _, reason in ledger.epochs[last].dropped} <= {OTHER}
     healthy = [Numbers(epoch=HEALTHY.epoch, first=2, last=3, reason="one more")]
     ledger.apply_statement(Statement(HEALTHY, Account(kind="disk", dropped=healthy), 0))
     assert ledger.epochs[HEALTHY].dropped == [(2, 3, "one more")]
+
+
+def test_an_agent_that_names_ever_new_reasons_has_a_bounded_number_of_them_whatever_epoch_it_speaks_of() -> None:
+    """Each reason is a series on /metrics."""
+    ledger = Ledger(0)
+    for number in range(3 * MAX_REASONS_OF_AGENT):
+        key = THIEF._replace(epoch=f"E{number}")
+        dropped = [Numbers(epoch=key.epoch, first=2, last=2, reason=f"reason {number}")]
+        ledger.apply_statement(Statement(key, Account(kind="disk", dropped=dropped), 0))
+    reasons = {reason for record in ledger.epochs.values() for _, _, reason in record.dropped}
+    assert reasons == {OTHER, *(f"reason {number}" for number in range(MAX_REASONS_OF_AGENT))}
+    again = Ledger(0)
+    for record in ledger.epochs.values():
+        again.restore(record)
+    key = THIEF._replace(epoch="E")
+    dropped = [Numbers(epoch=key.epoch, first=2, last=2, reason="after a restart")]
+    again.apply_statement(Statement(key, Account(kind="disk", dropped=dropped), 0))
+    assert again.epochs[key].dropped == [(2, 2, OTHER)]
+
+
+def state(ledger: Ledger, key: EpochKey, start: int, reason: str = "full") -> list[tuple[int, int, str]]:
+    """The drops that the ledger keeps of as many as one statement may name."""
+    dropped = [
+        Numbers(epoch=key.epoch, first=at, last=at, reason=reason) for at in range(start, start + 2 * MAX_RANGES, 2)
+    ]
+    ledger.apply_statement(Statement(key, Account(kind="disk", dropped=dropped), 0))
+    return ledger.epochs[key].dropped
+
+
+def test_the_room_of_an_epoch_comes_back_when_it_is_stated_anew_or_forgotten() -> None:
+    ledger = Ledger(0)
+    keys = [THIEF._replace(epoch=f"E{number:03}") for number in range(MAX_RANGES_OF_AGENT // MAX_RANGES + 1)]
+    for wall_ms, key in enumerate(keys, 1):
+        ledger.mark_stored(Entry(key, 1, wall_ms, wall_ms))
+        state(ledger, key, 2)
+    assert held_ranges(ledger, "stolen") == MAX_RANGES_OF_AGENT
+    assert state(ledger, keys[0], 3)[0] == (3, 3, "full")
+    assert held_ranges(ledger, "stolen") == MAX_RANGES_OF_AGENT
+    assert ledger.forget(2) == [keys[0]]
+    ledger.mark_stored(Entry(THIEF, 1, 99, 99))
+    assert len(state(ledger, THIEF, 2)) == MAX_RANGES
+
+
+def test_an_agent_that_was_forgotten_begins_anew_with_all_that_an_agent_may_have() -> None:
+    ledger = Ledger(0)
+    for at in range(2 * FREE_CHUNKS):
+        ledger.mark_stored(Entry(THIEF, 1 + at * CHUNK, 1, 1))
+    for number in range(MAX_REASONS_OF_AGENT):
+        state(ledger, THIEF, 2, f"reason {number}")
+    assert ledger.rejected["sparse"] > 0
+    assert ledger.forget(2) == [THIEF]
+    ledger.rejected.clear()
+    ledger.mark_stored(Entry(THIEF, 1, 3, 3))
+    assert ledger.is_stored(Entry(THIEF, 1, 3, 3))
+    assert not ledger.rejected
+    assert {reason for _, _, reason in state(ledger, THIEF, 2, "a new one")} == {"a new one"}
