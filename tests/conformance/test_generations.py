@@ -106,6 +106,20 @@ async def test_the_source_that_an_earlier_eaton_ats_selected_is_read() -> None:
     assert readings.states["dcim_ats_selected_source"] == "b"
 
 
+@pytest.mark.parametrize(
+    ("mode", "source"), [(1, "other"), (3, "battery"), (4, "normal"), (5, "battery"), (13, "battery")]
+)
+async def test_modes_and_temperatures_of_later_netsure_controllers_are_read(mode: int, source: str) -> None:
+    root = "1.3.6.1.4.1.6302.2.1.2"
+    cells = {"5.1.0": 54_120, "9.0": mode, "7.1.0": 23_400, "7.2.0": 2_147_483_647}
+    records = [Record(f"{root}.{tail}", "", value) for tail, value in cells.items()]
+    identified, readings = await replay_snmp(records, shipped_profiles(), "auto", 1_790_000_000.0)
+    assert identified.profile == "vertiv-netsure-ncu"
+    assert readings.states["dcim_ups_output_source"] == source
+    assert readings.values["dcim_env_temperature_celsius{sensor=1}"] == pytest.approx(23.4)
+    assert readings.bad["dcim_env_temperature_celsius{sensor=2}"] == "sentinel"
+
+
 @pytest.mark.parametrize("code", [27, 28])
 async def test_output_states_of_later_apc_firmware_have_a_meaning(code: int) -> None:
     records = [Record("1.3.6.1.4.1.318.1.1.1.4.1.1.0", "", code), Record("1.3.6.1.4.1.318.1.1.1.2.1.1.0", "", 2)]
