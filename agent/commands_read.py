@@ -95,6 +95,14 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
         raise ConfigError(
             f"{arguments.config}: devices: has none called {arguments.device!r}; correct the name or leave out --config"
         )
+    known = load_profiles(arguments.profiles, lazy=True)
+    if arguments.protocol == "modbus" and arguments.profile == "auto":
+        raise ConfigError(
+            "--profile: is required for Modbus; `rackflow profiles` lists them, and `rackflow discover ADDRESS --protocol modbus`"
+            " recognises some devices"
+        )
+    if arguments.profile != "auto" and arguments.profile not in known:
+        raise ConfigError(f"--profile: {unknown_profile(arguments.profile, known)}")
     described = {
         "id": name_of(arguments.device),
         "host": arguments.device,
@@ -116,7 +124,6 @@ def _wanted_device(arguments: argparse.Namespace) -> tuple[AgentConfig, Mapping[
         "devices": [described],
     }
     config = check_config(whole, AgentConfig, "arguments")
-    known = load_profiles(arguments.profiles, lazy=True)
     check_profile(known, config.devices[0])
     return config, known, config.devices[0]
 

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from agent.checked import check_devices
 from agent.config import AgentConfig, Device, load_agent_config
@@ -36,14 +37,14 @@ from rackflow.process.doctor import (
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
 from rackflow.process.secret import add_env_file
-from rackflow.topics import Topic, build_topic
+from rackflow.topics import DOCTOR_DEVICE, Topic, build_topic
 
 # Devices that are opened at a time. Opening one takes dozens of requests, and a switch or gateway may stand before many of them.
 PARALLEL = 16
 # An SNMPv3 device takes 3 (agent/snmp/relay.py), a name that is looked up another; and what the agent has anyway.
 DESCRIPTORS_PER_DEVICE, DESCRIPTORS = 4, 200
-# No device is called so: clearing its retained document changes nothing, and shows whether the account may write.
-NO_DEVICE = "rackflow-doctor"
+# What an agent writes about a device. Its status is not tried: an empty one would have the agent forgotten.
+KINDS: Final = ("batch", "event", "device")
 
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
@@ -89,7 +90,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings.append(_outbox(config))
     resolver = Resolver()
     findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
-    own = build_topic(Topic(config.labels.site or "", config.agent, "device", NO_DEVICE))
+    own = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
     reached = await check_broker(config.broker, writes=own, listener=usage.listener())
     findings += reached

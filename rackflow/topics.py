@@ -5,7 +5,7 @@ Site and agent come before the kind, so that a broker's access list can give eac
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rackflow.errors import ContractError
 
@@ -21,6 +21,10 @@ NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 # No agent may have these names. A broker's pattern `rackflow/v1/ACCOUNT/batch/+` also allows an account that is named like a site, and
 # not SITE/AGENT, to write `rackflow/v1/SITE/batch/status`: the status of an agent called "batch".
 RESERVED_AGENTS = frozenset({"batch", "event", "device", "status", "stored", "lease"})
+
+
+DOCTOR_DEVICE: Final = "rackflow-doctor"
+"""No device is called so. `doctor` writes empty messages about it, to see whether an account may; receivers ignore them."""
 
 
 @dataclass(frozen=True, slots=True)

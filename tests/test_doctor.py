@@ -117,10 +117,26 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     assert "device off" not in {finding["check"] for finding in findings}
 
 
+async def test_an_account_that_may_write_documents_and_no_readings_is_reported(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    access = tmp_path / "acl"
+    access.write_text("user gw-1\ntopic write rackflow/v1/t1/gw-1/device/+\n", encoding="utf-8")
+    access.chmod(0o600)
+    server = Mosquitto(tmp_path / "b", passwords={"gw-1": "pw"}, extra=[f"acl_file {access}"])
+    with server.serving():
+        text = AGENT.format(port=server.port, password="pw", folder=tmp_path, snmp=9)
+        _, findings = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
+    denied = [each["found"] for each in findings if each["check"] == "broker rights"]
+    assert denied == [
+        f"the account may not write rackflow/v1/t1/gw-1/{each}/rackflow-doctor" for each in ("batch", "event")
+    ]
+
+
 @pytest.mark.parametrize(
     ("account", "told"),
     [
-        ("nobody, password: pw", "broker rights: the account may not write rackflow/v1/t1/gw-1/device/: access list"),
+        ("nobody, password: pw", "broker rights: the account may not write rackflow/v1/t1/gw-1/batch/: access list"),
         ("gw-1, password: wrong", "broker: Not authorized: check broker.username and broker.password"),
     ],
 )

@@ -33,6 +33,7 @@ from collector.receive import (
 from collector.store import Dialect, base_tags, batch_lines, event_lines, original_time_line
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 from rackflow.catalogue import BASE_LABELS
+from rackflow.topics import DOCTOR_DEVICE
 
 log = logging.getLogger(__name__)
 # Most devices whose tags are remembered, 1.7 kB each. At the limit all are forgotten and made again, which costs 8 µs a message.
@@ -120,7 +121,8 @@ class Ingest:
                 tally.failures["site"] += 1
                 return PreparedMessage()
             if document is None:
-                return self._forget(topic, delivery)
+                # An empty message of `doctor` is about no device.
+                return PreparedMessage() if topic.device == DOCTOR_DEVICE else self._forget(topic, delivery)
             wall_ms = delivery.wall_ms
             verdict = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
         except ContractError as error:

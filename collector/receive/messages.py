@@ -15,6 +15,7 @@ from collector.receive.delivery import Delivery
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
 from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ, bounded_interval, check_topic
+from rackflow.topics import DOCTOR_DEVICE
 
 # Label values that the contract allows: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
@@ -45,7 +46,7 @@ def open_message(topic_text: str, payload: bytes, size_bytes: int) -> tuple[Topi
     topic = _topic(topic_text)
     if size_bytes > MAX_PAYLOAD_BYTES:
         raise ContractError("size", f"{size_bytes} bytes, at most {MAX_PAYLOAD_BYTES} are allowed")
-    if not payload and topic.kind in ("device", "status"):
+    if not payload and (topic.kind in ("device", "status") or topic.device == DOCTOR_DEVICE):
         return topic, None
     if topic.kind not in _KINDS:
         raise ContractError("topic", f"{topic_text} is for agents; remove the subscription that a collector has to it")

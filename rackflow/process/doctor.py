@@ -228,11 +228,11 @@ async def check_broker(
     broker: Broker,
     *,
     session: Session | None = None,
-    writes: str = "",
+    writes: Sequence[str] = (),
     reads: str = "",
     listener: Listener | None = None,
 ) -> list[Finding]:
-    """Whether the broker takes the account, and lets it write a topic (an empty retained message) or read a filter.
+    """Whether the broker takes the account, and lets it write topics (an empty message) or read a filter.
 
     `listener` uses the same connection: where a broker gives each account one client, each further one would end the running agent's.
     `session` must be that of the collector for its account: a broker that gives each account one client id would otherwise end the
@@ -258,7 +258,12 @@ async def check_broker(
         async with connection as mqtt:
             findings.append(Finding("broker", "ok", f"{where}: connected"))
             if writes:
-                findings.append(await _check_write(mqtt, confirmed, broker.timeout_s, writes))
+                tried = [await _check_write(mqtt, confirmed, broker.timeout_s, topic) for topic in writes]
+                failed = [each for each in tried if each is not None]
+                # Topics of one agent: rackflow/v1/SITE/AGENT/KIND/DEVICE.
+                kinds = ", ".join(f"{topic.split('/')[-2]}/+" for topic in writes)
+                may = f"the account may write {kinds} below {writes[0].rsplit('/', 2)[0]}/"
+                findings += failed or [Finding("broker rights", "ok", may)]
             # In the session of a running collector nothing may be subscribed: it has its own filters.
             if reads and not any(resumed):
                 findings.append(await _check_read(mqtt, heard, reads))
@@ -330,8 +335,10 @@ def _remedy_of_pair(fault: str) -> str:
 
 async def _check_write(
     mqtt: MqttConnection, confirmed: "asyncio.Queue[ReasonCode]", timeout_s: float, topic: str
-) -> Finding:
-    _, fault = mqtt.publish(topic, b"", retain=True)
+) -> Finding | None:
+    """What is wrong with writing it; None if it may be written."""
+    # Only an agent's documents about its devices are retained; clearing that of no device changes nothing.
+    _, fault = mqtt.publish(topic, b"", retain="/device/" in topic)
     if fault:
         return Finding("broker rights", "failed", f"{topic} cannot be sent: {fault}", "try again")
     try:
@@ -346,7 +353,7 @@ async def _check_write(
         return Finding("broker rights", "failed", f"the account may not write {topic}", remedy)
     if code.is_failure:
         return Finding("broker rights", "failed", f"the broker refuses {topic}: {code}", "look at the broker's log")
-    return Finding("broker rights", "ok", f"the account may write {topic.rpartition('/')[0]}/+")
+    return None
 
 
 async def _check_read(mqtt: MqttConnection, heard: asyncio.Event, topics: str) -> Finding:

@@ -118,6 +118,13 @@ def test_replay_of_a_stranger_fails_with_a_message(tmp_path: Path, capsys: pytes
     assert len(said) < 200
 
 
+def test_read_names_the_option_that_is_missing_or_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "192.0.2.1", "--protocol", "modbus"]) == 78
+    assert "--profile: is required for Modbus; `rackflow profiles` lists them" in capsys.readouterr().err
+    assert main(["read", "192.0.2.1", "--profile", "apc-upps"]) == 78
+    assert "--profile: 'apc-upps' is not known; the nearest are apc-ups" in capsys.readouterr().err
+
+
 def test_every_device_without_a_profile_is_named_with_its_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,13 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     return lines, tally
 
 
+@pytest.mark.parametrize("kind", ["batch", "event", "device"])
+def test_what_doctor_tries_at_the_broker_is_no_message_of_an_agent(kind: str, tmp_path: Path) -> None:
+    lines, tally = taken(tmp_path, f"rackflow/v1/t1/gw-1/{kind}/rackflow-doctor", b"")
+    assert (lines, tally.failures.total()) == ([], 0)
+    assert (tmp_path / "dead.jsonl").read_bytes() == b""
+
+
 def note_on_disk(note: Note) -> None:
     """As the ledger does it, and back as after a restart."""
     ledger = Ledger(0)
