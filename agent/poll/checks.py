@@ -1,6 +1,6 @@
 """The checks that compare readings of one device with each other; both pollers make them, in the same order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from agent.poll.code_shift import CodeShift
 from agent.poll.fahrenheit_check import FahrenheitCheck
@@ -21,6 +21,8 @@ class Checks:
         self._fahrenheit = FahrenheitCheck()
         self._limits = LimitCheck()
         self._codes = CodeShift(device)
+        self._needed: list[Callable[[PollClass, Readings], None]] = []
+        """What the checks that have work with this plan do; most devices need few, and a call that does nothing costs each poll."""
 
     def forget(self) -> None:
         """Forget what outlives a plan: the device is another one, or has rebooted. Call it before `begin`."""
@@ -35,11 +37,12 @@ class Checks:
         self._fahrenheit.begin(plan, known)
         self._limits.begin(plan, known)
         self._codes.begin(plan, known)
+        comparing = (self._power, self._reactive, self._fahrenheit, self._limits)
+        self._needed = [check.reject for check in comparing if check.is_needed]
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move readings that contradict others to `bad`. `raw` are the answers of the poll."""
-        self._power.reject(poll, readings)
-        self._reactive.reject(poll, readings)
-        self._fahrenheit.reject(poll, readings)
-        self._limits.reject(poll, readings)
-        self._codes.reject(poll, readings, raw)
+        for reject in self._needed:
+            reject(poll, readings)
+        if self._codes.is_needed:
+            self._codes.reject(poll, readings, raw)

@@ -80,10 +80,13 @@ class CodeShift:
         for column in self._all():
             self._judge(column, known)
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether this plan has anything to look at; if not, `reject` need not be called."""
+        return bool(self._columns)
+
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move the readings of columns that seem to be counted otherwise to `bad`, as `state`."""
-        if not self._columns:
-            return
         self._values[poll] = readings.values
         # Nearly every poll ends here: a suspicious code is unknown to the profile and so rejected as `state`; without one, nothing is
         # wrong.

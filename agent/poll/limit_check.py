@@ -140,6 +140,11 @@ class LimitCheck:
             if slots := [slot for slot in part.slots if slot.key in wanted]:
                 self._last[poll] = normalise_answers(slots, known).values
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether this plan has anything to look at; if not, `reject` need not be called."""
+        return bool(self._classes or self._last)
+
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move limits that cannot be to `bad` (`range`)."""
         if poll in self._last:

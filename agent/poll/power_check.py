@@ -91,10 +91,13 @@ class PowerCheck:
             if line.contradicts(values):
                 self._contradicted[line] = CONTRADICTIONS
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether this plan has anything to look at; if not, `reject` need not be called."""
+        return bool(self._judged)
+
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move contradicting readings to `bad` (`range`). All lines are checked every ten minutes, at each poll once one contradicts."""
-        if not self._judged:
-            return
         self._last[poll] = readings.values
         if (left := self._polls_left.get(poll)) is not None:
             is_turn = left % POLLS_PER_LINE == 0

@@ -33,10 +33,13 @@ class ReactiveCheck:
         for key, factors in _lines(classes):
             self._lines.setdefault(classes[key], []).append((key, factors))
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether this plan has anything to look at; if not, `reject` need not be called."""
+        return bool(self._lines)
+
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move reactive powers that cannot be to `bad` (`range`)."""
-        if not self._lines:
-            return
         self._last[poll] = readings.values
         for key, factors in self._lines.get(poll, ()):
             # Below this, rounding to whole watts or amperes may explain it.

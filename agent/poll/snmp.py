@@ -141,7 +141,9 @@ class SnmpPoller:
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        rows_unread = await self._name_rows(poll_class, raw)
+        self._rows_due = self._rows_due or self._answered.get(poll_class, len(raw)) != len(raw)
+        self._answered[poll_class] = len(raw)
+        rows_unread = self._rows_due and await self._name_rows(poll_class, raw)
         suspects = self._jumps.suspects(part, raw) if part.rests else {}
         unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = (
@@ -192,14 +194,12 @@ class SnmpPoller:
         return suspects.keys() - confirmed
 
     async def _name_rows(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
-        """If more or fewer objects answer than before, read the cells that name the rows into `raw`; whether that failed.
+        """Read the cells that name the rows into `raw`, as more or fewer objects answer than before; whether that failed.
 
         Where a module is pulled, some devices renumber those behind it: each would give its values under the name of the one before
         it until the next poll of class `slow` reads the names.
         """
-        before, self._answered[poll_class] = self._answered.get(poll_class, len(raw)), len(raw)
-        self._rows_due = self._rows_due or before != len(raw)
-        if not (self._rows_due and self._plan.basis) or self._clock() - self._rows_read_at < REPLAN_MIN_S:
+        if not self._plan.basis or self._clock() - self._rows_read_at < REPLAN_MIN_S:
             return False
         self._rows_read_at = self._clock()
         unread = [each for each in self._plan.basis if each not in raw]
