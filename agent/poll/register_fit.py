@@ -29,7 +29,7 @@ MIN_IMPOSSIBLE: Final = 2
 MIN_SHARE: Final = 1 / 6
 # How many registers, or temperatures, must be 0: one alone may well be.
 MIN_ZEROS: Final = 2
-
+# What nobody may have set yet.
 _SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
 
 
@@ -92,7 +92,8 @@ class RegisterFit:
             _reject(keys & {*readings.values, *readings.states}, readings, "sentinel")
 
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
-        self._answered[poll] = any(raw.values())
+        # What is NaN, or hidden because of its word order, is no 0.
+        self._answered[poll] = any(value != 0 for value in raw.values())
         if refs := self._temperatures.get(poll):
             degrees = [raw.get(ref) for ref in refs]
             self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
