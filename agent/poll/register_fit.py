@@ -7,7 +7,7 @@ several quantities of one unit are impossible at the same time, all of its readi
 
 Nor does 0 show whether anything was measured. Gateways answer 0 while they have not read their sensors yet, or no longer can. 0 A and 0 %
 are usual readings, and so are a dead line's 0 V, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
-- everything, if there are only zeros in the unit;
+- everything, if there are only zeros in the unit, and it has temperatures or never had anything else;
 - all temperatures, if there are several and each is 0;
 - everything in the registers of one request, if these have a temperature and are all 0.
 """
@@ -54,6 +54,8 @@ class RegisterFit:
         self._measured: set[str] = set()
         self._refs: dict[str, tuple[str, ...]] = {}
         self._numbers = 0
+        # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
+        self._has_measured = False
         self._is_foreign = False
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
@@ -85,7 +87,7 @@ class RegisterFit:
         self._judge()
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
-        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()):
+        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()) and self._zeros_are_none():
             _reject({*readings.values, *readings.states}, readings, "sentinel")
         elif zeros := self._zeros(poll, raw):
             keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
@@ -94,6 +96,7 @@ class RegisterFit:
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         # What is NaN, or hidden because of its word order, is no 0.
         self._answered[poll] = any(value != 0 for value in raw.values())
+        self._has_measured = self._has_measured or self._answered[poll]
         if refs := self._temperatures.get(poll):
             degrees = [raw.get(ref) for ref in refs]
             self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
@@ -123,6 +126,9 @@ class RegisterFit:
                     len(all_of_them),
                     ", ".join(sorted(impossible)[:3]),
                 )
+
+    def _zeros_are_none(self) -> bool:
+        return bool(self._temperatures) or not self._has_measured
 
     def _zeros(self, poll: PollClass, raw: Mapping[str, RawValue]) -> set[str]:
         """The references whose 0 is no reading."""
