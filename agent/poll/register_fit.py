@@ -7,8 +7,7 @@ several quantities of one unit are impossible at the same time, all of its readi
 
 Nor does 0 show whether anything was measured. Gateways answer 0 while they have not read their sensors yet, or no longer can. 0 A and 0 %
 are usual readings, and so are a dead line's 0 V, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
-- everything, if there are only zeros in the unit, and one of them is a counter, a temperature or of a battery: a strip of which
-  voltages and currents alone are read is dead;
+- everything, if there are only zeros in the unit, and it has temperatures or never had anything else;
 - all temperatures, if there are several and each is 0;
 - everything in the registers of one request, if these have a temperature and are all 0.
 """
@@ -30,7 +29,7 @@ MIN_IMPOSSIBLE: Final = 2
 MIN_SHARE: Final = 1 / 6
 # How many registers, or temperatures, must be 0: one alone may well be.
 MIN_ZEROS: Final = 2
-
+# What nobody may have set yet.
 _SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
 
 
@@ -55,8 +54,8 @@ class RegisterFit:
         self._measured: set[str] = set()
         self._refs: dict[str, tuple[str, ...]] = {}
         self._numbers = 0
-        self._shows_life = False
-        """Whether something is read that is not 0 in a unit that works."""
+        # Whether it has ever answered anything but 0. A meter without temperatures has only zeros in an outage.
+        self._has_measured = False
         self._is_foreign = False
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
@@ -64,14 +63,12 @@ class RegisterFit:
         self._impossible, self._possible, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
         self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
         self._measured = set()
-        self._shows_life = False
         numbers: set[str] = set()
         for poll, part in plan.classes.items():
             self._slots[poll] = part.slots
             self._refs |= {slot.key: tuple(each.ref for each in slot.decoders) for slot in part.slots}
             read = [(slot, decoder) for slot in part.slots for decoder in slot.decoders if decoder.is_number]
             numbers |= {decoder.ref for _, decoder in read}
-            self._shows_life = self._shows_life or any(_is_a_sign_of_life(slot) for slot, _ in read)
             self._measured |= {slot.key for slot, _ in read if not any(word in slot.key for word in _SETTINGS)}
             warm = frozenset(decoder.ref for slot, decoder in read if slot.metric.unit == "celsius")
             if warm:
@@ -90,14 +87,16 @@ class RegisterFit:
         self._judge()
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
-        elif self._shows_life and self._numbers >= MIN_ZEROS and not any(self._answered.values()):
+        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()) and self._zeros_are_none():
             _reject({*readings.values, *readings.states}, readings, "sentinel")
         elif zeros := self._zeros(poll, raw):
             keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
             _reject(keys & {*readings.values, *readings.states}, readings, "sentinel")
 
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
-        self._answered[poll] = any(raw.values())
+        # What is NaN, or hidden because of its word order, is no 0.
+        self._answered[poll] = any(value != 0 for value in raw.values())
+        self._has_measured = self._has_measured or self._answered[poll]
         if refs := self._temperatures.get(poll):
             degrees = [raw.get(ref) for ref in refs]
             self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
@@ -128,6 +127,9 @@ class RegisterFit:
                     ", ".join(sorted(impossible)[:3]),
                 )
 
+    def _zeros_are_none(self) -> bool:
+        return bool(self._temperatures) or not self._has_measured
+
     def _zeros(self, poll: PollClass, raw: Mapping[str, RawValue]) -> set[str]:
         """The references whose 0 is no reading."""
         if not self._cold.get(poll):
@@ -138,10 +140,6 @@ class RegisterFit:
         if sum(self._cold.values()) >= MIN_ZEROS and not any(self._warm.values()):
             found |= cold
         return found
-
-
-def _is_a_sign_of_life(slot: Slot) -> bool:
-    return slot.metric.type == "counter" or slot.metric.unit == "celsius" or "_battery_" in slot.metric.name
 
 
 def _metric(key: str) -> str:
