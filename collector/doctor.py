@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from collector.assemble import open_store
 from collector.config import CollectorConfig, load_collector_config
 from collector.receive import SESSION_EXPIRY_S
+from collector.store import read_back
 from collector.web import Access, load_access
 from rackflow import ConfigError, StoreError
 from rackflow.plural import count_of
@@ -102,12 +103,12 @@ async def _reach(config: CollectorConfig) -> list[Finding]:
 
 
 async def _write(config: CollectorConfig) -> Finding:
-    """Write one point, as the collector does. Files are only looked at: a running collector writes them."""
+    """Write one point, as the collector does, and read it back. Files are only looked at: a running collector writes them."""
     if config.store.path is not None:
         return check_disk("store", config.store.path)
-    store = open_store(config)
+    store, time_ms = open_store(config), int(time.time() * 1000)
     try:
-        await store.write([f"{MEASUREMENT} value=1 {int(time.time() * 1000)}"])
+        await store.write([f"{MEASUREMENT} value=1 {time_ms}"])
     except StoreError as error:
         remedy = "check url, bucket, org and token in `store`, and that the token may write"
         if error.retryable:
@@ -115,4 +116,16 @@ async def _write(config: CollectorConfig) -> Finding:
         return Finding("store", "failed", str(error), remedy)
     finally:
         await store.close()
-    return Finding("store", "ok", f"{config.store.bucket}: a point was written ({MEASUREMENT})")
+    token = config.store.token.get_secret_value() if config.store.token else ""
+    found, why = await read_back(config.store.url or "", config.store.bucket or "", token, MEASUREMENT, time_ms)
+    written = f"{config.store.bucket}: a point was written ({MEASUREMENT})"
+    match found:
+        case "found":
+            return Finding("store", "ok", f"{written} and read back")
+        case "unknown":
+            return Finding(
+                "store", "ok", f"{written}, but not read back: {why}; an account that may only write is enough"
+            )
+        case _:
+            remedy = "check that url is the engine's own, its retention, and that its disk is not full"
+            return Finding("store", "warning", f"{written}, but the engine does not have it", remedy)

@@ -167,6 +167,8 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     assert status == 1
     assert statuses(findings, "broker", "broker rights", "store", "ledger", "dead letters") == ["ok"] * 5
     assert of(findings, "outbox")["found"] == f"{tmp_path}/nowhere: no such folder"
+    assert of(findings, "store")["found"].endswith("a point was written (rackflow_doctor) and read back")
+    assert "unconfirmed messages at a time, of any size" in of(findings, "broker")["found"]
 
     # mosquitto grants the subscription of an account that its access list lets read nothing.
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", text.replace("collector", "nobody", 1))

@@ -8,6 +8,7 @@ from collector.store.file import FileStore
 from collector.store.influx import InfluxStore
 from collector.store.lines import Dialect, base_tags, batch_lines, event_lines, original_time_line
 from collector.store.persistence import Persistence, wait
+from collector.store.reading_back import read_back
 from collector.store.seam import Store
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "batch_lines",
     "event_lines",
     "original_time_line",
+    "read_back",
     "wait",
 ]

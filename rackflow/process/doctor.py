@@ -240,10 +240,7 @@ async def check_broker(
     """
     where = f"{broker.host}:{broker.port}, account {broker.username or 'without a name'}"
     confirmed: asyncio.Queue[ReasonCode] = asyncio.Queue()
-    resumed: list[bool] = []
-
-    def opened(limits: Limits) -> None:
-        resumed.append(limits.session_present)
+    granted: list[Limits] = []
 
     heard = asyncio.Event()
 
@@ -251,12 +248,14 @@ async def check_broker(
         if listener is None or listener.received(bytes(message.payload)):
             heard.set()
 
-    callbacks = Callbacks(opened=opened, confirmed=lambda _, code: confirmed.put_nowait(code), received=received)
+    callbacks = Callbacks(
+        opened=granted.append, confirmed=lambda _, code: confirmed.put_nowait(code), received=received
+    )
     findings: list[Finding] = []
     try:
         connection = MqttConnection(broker, f"rackflow-doctor-{secrets.token_hex(6)}", callbacks, session=session)
         async with connection as mqtt:
-            findings.append(Finding("broker", "ok", f"{where}: connected"))
+            findings.append(Finding("broker", "ok", f"{where}: connected; {_limits(granted[-1])}"))
             if writes:
                 tried = [await _check_write(mqtt, confirmed, broker.timeout_s, topic) for topic in writes]
                 failed = [each for each in tried if each is not None]
@@ -265,7 +264,7 @@ async def check_broker(
                 may = f"the account may write {kinds} below {writes[0].rsplit('/', 2)[0]}/"
                 findings += failed or [Finding("broker rights", "ok", may)]
             # In the session of a running collector nothing may be subscribed: it has its own filters.
-            if reads and not any(resumed):
+            if reads and not granted[-1].session_present:
                 findings.append(await _check_read(mqtt, heard, reads))
             is_well = all(each.status == "ok" for each in findings)
             if listener is not None and is_well:
@@ -274,6 +273,14 @@ async def check_broker(
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
     return findings
+
+
+def _limits(granted: Limits) -> str:
+    """What the broker says of its limits. How many messages it keeps for a client that is away, MQTT does not say."""
+    most = granted.receive_maximum
+    number = "any number of unconfirmed messages" if most is None else count_of(most, "unconfirmed message")
+    size = "any size" if granted.packet_bytes is None else f"up to {granted.packet_bytes:,} bytes"
+    return f"it takes {number} at a time, of {size}"
 
 
 async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener) -> None:
