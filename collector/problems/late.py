@@ -113,7 +113,7 @@ class LateJudge:
         self._closed: list[_Span] = []
         self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         self.refused = 0
-        """Problems that were not followed because there were too many."""
+        """How often a reading said of a problem that it holds, and the problem was not followed because there were too many."""
 
     @property
     def is_empty(self) -> bool:

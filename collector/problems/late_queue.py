@@ -121,6 +121,10 @@ class LateQueue:
         found = list(not_reported_yet(ended, self._history.since(0.0, self._wall()), active))
         for each in found:
             self._history.add(each)
-        log.info("late readings judged problems_over=%d messages_left_out=%d", len(found), self.left_out)
+        log.info(
+            "late readings judged problems_over=%d messages_left_out=%d problems_left_out=%d",
+            *(len(found), self.left_out, self._judge.refused),
+        )
+        self._judge.refused = 0
         self._taken.clear()
         self.left_out = 0

@@ -7,8 +7,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from collector.problems import late_queue, load_table
+from collector.problems import late, late_queue, load_table
 from collector.problems.history import Ended, History
+from collector.problems.late import not_reported_yet
 from collector.problems.late_queue import LateQueue
 from collector.problems.tracker import TrackedProblem, Tracker
 from collector.readings import SeriesKeys, resolve
@@ -143,6 +144,25 @@ def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
     backlog.late(*smokes([1] * 50 + [0] * 20 + [1] * 50 + [0] * 200 + [1] * 10 + [0] * 200))
     found = [(each.since_s - NOW_S, each.ended_s - NOW_S) for each in backlog.settled()]
     assert sorted(found) == [(-600.0, -480.0), (-280.0, -270.0)]
+
+
+def test_one_that_was_reported_before_is_no_other_one_that_came_later() -> None:
+    backlog = Backlog()
+    backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))
+    first, second = sorted(backlog.settled(), key=lambda each: each.since_s)
+    assert list(not_reported_yet([first, second], [first], [])) == [second]
+    assert list(not_reported_yet([first, second], [second], [])) == [first]
+
+
+def test_problems_beyond_what_is_followed_are_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(late, "MAX_SPANS", 0)
+    backlog = Backlog()
+    backlog.late(*smokes([1, 1, 1, 0]))
+    with caplog.at_level("INFO"):
+        assert backlog.settled() == []
+    assert "problems_over=0 messages_left_out=0 problems_left_out=3" in caplog.text
 
 
 def test_a_fault_that_was_reported_before_the_outage_has_one_end() -> None:
