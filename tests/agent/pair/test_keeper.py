@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def config_of(broker: dict[str, object], pair: dict[str, object]) -> AgentConfig
 def keeper_of(config: AgentConfig) -> LeaseKeeper:
     assert config.pair is not None
     return LeaseKeeper(config.lease_broker(), "t1", config.agent, config.pair.expires_s)
+
+
+def test_the_lease_is_timed_by_a_clock_that_goes_on_while_the_machine_is_suspended() -> None:
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert before <= lease_clock() <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 async def test_with_an_account_each_one_holds_the_lease_and_gives_it_to_the_other(tmp_path: Path) -> None:
