@@ -48,6 +48,11 @@ def lease_clock() -> float:
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
 
 
+def remedy_of_lease(error: str) -> str:
+    """What to check when the lease's connection is refused. Its account is that of `pair`, and of `broker` only where that has none."""
+    return remedy_for(error).replace("broker.username and broker.password", "the account in `pair`")
+
+
 class LeaseKeeper:
     """The lease of one agent. `keeping` runs it; `held` waits for it, `lost` for its end."""
 
@@ -186,9 +191,7 @@ class LeaseKeeper:
         except BrokerError as error:
             client.drop()
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
-            # The account is that of `pair`, and of `broker` only where that has none.
-            remedy = remedy_for(str(error)).replace("broker.username and broker.password", "the account in `pair`")
-            return f"not connected: {error}{remedy}"
+            return f"not connected: {error}{remedy_of_lease(str(error))}"
         finally:
             self._client = None
         is_ended_here = client.is_dropped or client.is_unreadable

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from agent.config import AgentConfig
 from agent.pair import LeaseKeeper
-from agent.pair.keeper import lease_clock
+from agent.pair.keeper import lease_clock, remedy_of_lease
 from rackflow.documents import LeaseDocument, decode
 from rackflow.process.broker import Broker
 from rackflow.process.config import check_config
@@ -35,6 +35,10 @@ def config_of(broker: dict[str, object], pair: dict[str, object]) -> AgentConfig
 def keeper_of(config: AgentConfig) -> LeaseKeeper:
     assert config.pair is not None
     return LeaseKeeper(config.lease_broker(), "t1", config.agent, config.pair.expires_s)
+
+
+def test_the_account_to_check_is_that_of_the_pair() -> None:
+    assert "check the account in `pair`" in remedy_of_lease("[code:135] Not authorized")
 
 
 def test_the_lease_is_timed_by_a_clock_that_goes_on_while_the_machine_is_suspended() -> None:
