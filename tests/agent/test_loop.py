@@ -210,6 +210,23 @@ async def test_a_poller_that_cannot_be_closed_ends_its_own_task_only(fault: Base
     assert script.closed == 1
 
 
+async def test_a_poller_whose_closing_hangs_is_left_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.loop.CLOSE_S", 0.02)
+
+    class Hung(ScriptedDevice):
+        async def close(self) -> None:
+            await super().close()
+            await asyncio.get_running_loop().create_future()
+
+    script = Hung([NORMAL])
+    async with living(script) as life:
+        await life.hear(1)
+        # By itself: a second cancellation would end it, too.
+        async with asyncio.timeout(5):
+            await life.loop.close()
+    assert script.closed == 1
+
+
 async def test_a_device_whose_states_are_noise_tells_a_bounded_number_of_changes_a_poll() -> None:
     def states(state: str) -> Readings:
         return Readings(states={f"dcim_pdu_outlet_state{{outlet={at}}}": state for at in range(1000)})
