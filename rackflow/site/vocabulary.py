@@ -37,7 +37,6 @@ SECTIONS: Mapping[str, str] = {
     "incomers": "feeds for the supplies, and meters of role facility for what they count",
     "mains": "feeds, one for each that may fail by itself",
     "utility": "feeds, one for each that may fail by itself",
-    "grid": "feeds, one for each that may fail by itself",
     "power_feeds": "pdus, each with its `from` and `breaker_a`",
     "ats": "transfer_switches",
     "sts": "transfer_switches",

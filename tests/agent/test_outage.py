@@ -58,6 +58,7 @@ def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> Non
 def test_long_polls_count_as_long_outlets_only_where_they_are_read_and_alternatives_once() -> None:
     profiles = load_profiles(None, lazy=True)
     without, every = (sizes_of(profiles["apc-rpdu2"], outlets=each) for each in (False, True))
-    assert every["slow"] > 5 * without["slow"] > 5 * ENVELOPE_BYTES
+    # The slow class has thresholds of phases and banks, too.
+    assert every["slow"] > 4 * without["slow"] > 4 * ENVELOPE_BYTES
     # Sources of the UPS-MIB beside its own: each series is there once.
     assert sizes_of(profiles["apc-ups"], outlets=False)["fast"] < 2.5 * MESSAGE_BYTES
