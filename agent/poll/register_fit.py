@@ -38,9 +38,9 @@ class RegisterFit:
 
     def __init__(self, device: str) -> None:
         self._device = device
-        # By poll class: the quantities that were impossible, and those that were not 0, in its last poll.
+        # By poll class: the quantities that were impossible in its last poll, and the values and states that it gave.
         self._impossible: dict[PollClass, frozenset[str]] = {}
-        self._possible: dict[PollClass, frozenset[str]] = {}
+        self._given: dict[PollClass, tuple[Mapping[str, float], tuple[str, ...]]] = {}
         # The same: whether an answer was anything but 0.
         self._answered: dict[PollClass, bool] = {}
         # The same: how many temperatures were 0, and how many were not.
@@ -60,7 +60,7 @@ class RegisterFit:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
-        self._impossible, self._possible, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
+        self._impossible, self._given, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
         self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
         self._measured = set()
         numbers: set[str] = set()
@@ -105,17 +105,16 @@ class RegisterFit:
         self._impossible[poll] = frozenset(
             _metric(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
         )
-        # Which quantities are there matters only beside one that is impossible.
-        self._possible[poll] = frozenset(
-            [_metric(key) for key, value in readings.values.items() if value]
-            + [_metric(key) for key in readings.states]
-        )
+        # A copy: what is possible is worked out only beside something impossible, and readings are rejected after this.
+        self._given[poll] = dict(readings.values), tuple(readings.states)
 
     def _judge(self) -> None:
         impossible: frozenset[str] = frozenset().union(*self._impossible.values())
         before, self._is_foreign = self._is_foreign, False
         if len(impossible) >= MIN_IMPOSSIBLE:
-            all_of_them = impossible.union(*self._possible.values())
+            given = [*self._given.values()]
+            values = {_metric(key) for numbers, _ in given for key, value in numbers.items() if value}
+            all_of_them = impossible | values | {_metric(key) for _, states in given for key in states}
             self._is_foreign = len(impossible) >= MIN_SHARE * len(all_of_them)
             if self._is_foreign and not before:
                 log.warning(
