@@ -101,11 +101,12 @@ SENSORS: Final = (
     Row(
         "firmware of pdu-a1-a tells its probe in degF",
         (order("sensor_unit_changed", "pdu-a1-a", point="dcim_env_temperature_celsius{sensor=1}"),),
-        (suspect("pdu-a1-a", "temperature_1", "impossible", 90.0, "feed=A,rack=a1,"),),
-        ("pdu-a1-a env_*",),
+        (Move("pdu-a1-a device_series{state=present}", "< 1x", 60.0),),
+        ("pdu-a1-a env_*", "pdu-a1-a device_series*"),
         (*POWER_STAYS, "loop_*", *MARGINS),
         lasts_s=90.0,
         quick=True,
+        note="the agent rejects it: from one poll to the next it has become what it was, in Fahrenheit",
     ),
     Row(
         "firmware of cdu-1 tells its return in degF",

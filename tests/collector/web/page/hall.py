@@ -20,6 +20,7 @@ import yaml
 
 from collector.problems.table import load_table
 from rackflow import Batch, DeviceDocument, Status
+from rackflow.topics import Topic, build_topic
 from tests.collector.running import publish_to, publisher
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.captures import REPOSITORY
@@ -215,6 +216,8 @@ class PlayedAgent:
                     await publish_to(self._site, client, *self._documents(name, device, epoch))
                 self._published = wanted
                 await asyncio.to_thread(self._asked.wait, REPORT_S)
+            # The agent is forgotten; another test's hall would have it as a problem.
+            await client.publish(build_topic(Topic(self._site, AGENT, "status")), b"", qos=1, retain=True)
 
     def _documents(self, name: str, device: Device, epoch: str) -> tuple[DeviceDocument, Batch]:
         document = DeviceDocument(
