@@ -143,7 +143,7 @@ class LimitCheck:
     @property
     def is_needed(self) -> bool:
         """Whether this plan has anything to look at; if not, `reject` need not be called."""
-        return bool(self._classes or self._last)
+        return bool(self._classes)
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move limits that cannot be to `bad` (`range`)."""
@@ -160,20 +160,20 @@ class LimitCheck:
             readings.bad[key] = "range"
 
     def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
-        limit = values[key]
+        metric, limit = key.partition("{")[0], values[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
         before = self._doubted.pop(key, None)
         limited = [values[each] for each in self._readings[key] if each in values]
-        if key.partition("{")[0] in _VOLTAGES:
+        if metric in _VOLTAGES:
             live = [volts for volts in limited if volts >= MIN_VOLTS]
             is_refuted = bool(live) and not any(
                 limit <= volts * MAX_VOLTAGE_RATIO and volts <= limit * MAX_VOLTAGE_RATIO for volts in live
             )
         elif key == _LOW_BATTERY:
             is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
-        elif key in _RATINGS:
+        elif metric in _RATINGS:
             is_refuted = len(limited) == len(self._readings[key]) and _is_far(limit, limited)
         else:
             is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)

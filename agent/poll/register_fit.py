@@ -14,6 +14,7 @@ are usual readings, and so are a dead line's 0 V, but several temperatures of ex
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from agent.profile import Plan, RawValue, Slot, normalise_answers
@@ -33,19 +34,28 @@ MIN_ZEROS: Final = 2
 _SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
 
 
+@dataclass(slots=True)
+class _Polled:
+    """What the last poll of a class has shown."""
+
+    answered: bool
+    """Whether an answer was anything but 0."""
+    cold: int
+    """How many temperatures were 0."""
+    warm: int
+    """How many were not."""
+    impossible: frozenset[str]
+    """Quantities."""
+    values: Mapping[str, float]
+    states: tuple[str, ...]
+
+
 class RegisterFit:
     """Checks the readings of one unit. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self, device: str) -> None:
         self._device = device
-        # By poll class: the quantities that were impossible in its last poll, and the values and states that it gave.
-        self._impossible: dict[PollClass, frozenset[str]] = {}
-        self._given: dict[PollClass, tuple[Mapping[str, float], tuple[str, ...]]] = {}
-        # The same: whether an answer was anything but 0.
-        self._answered: dict[PollClass, bool] = {}
-        # The same: how many temperatures were 0, and how many were not.
-        self._cold: dict[PollClass, int] = {}
-        self._warm: dict[PollClass, int] = {}
+        self._polled: dict[PollClass, _Polled] = {}
         # By poll class: the references of temperatures, and the groups of references that are read in one request with one.
         self._temperatures: dict[PollClass, frozenset[str]] = {}
         self._requests: dict[PollClass, list[frozenset[str]]] = {}
@@ -60,8 +70,7 @@ class RegisterFit:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the registers of this plan from now on. `known` are the answers that it was made with."""
-        self._impossible, self._given, self._answered, self._cold, self._warm = {}, {}, {}, {}, {}
-        self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}
+        self._polled, self._temperatures, self._requests, self._slots, self._refs = {}, {}, {}, {}, {}
         self._measured = set()
         numbers: set[str] = set()
         for poll, part in plan.classes.items():
@@ -87,7 +96,7 @@ class RegisterFit:
         self._judge()
         if self._is_foreign:
             _reject({*readings.values, *readings.states}, readings, "decode")
-        elif self._numbers >= MIN_ZEROS and not any(self._answered.values()) and self._zeros_are_none():
+        elif self._numbers >= MIN_ZEROS and not self._has_answered() and self._zeros_are_none():
             _reject({*readings.values, *readings.states}, readings, "sentinel")
         elif zeros := self._zeros(poll, raw):
             keys = {slot.key for slot in self._slots[poll] if not zeros.isdisjoint(self._refs[slot.key])}
@@ -95,26 +104,24 @@ class RegisterFit:
 
     def _note(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         # What is NaN, or hidden because of its word order, is no 0.
-        self._answered[poll] = any(value != 0 for value in raw.values())
-        self._has_measured = self._has_measured or self._answered[poll]
-        if refs := self._temperatures.get(poll):
-            degrees = [raw.get(ref) for ref in refs]
-            self._cold[poll], self._warm[poll] = degrees.count(0), sum(map(bool, degrees))
+        answered = any(value != 0 for value in raw.values())
+        self._has_measured = self._has_measured or answered
+        degrees = [raw.get(ref) for ref in self._temperatures.get(poll, ())]
         bad = [key for key, why in readings.bad.items() if why in ("range", "state")] if readings.bad else ()
         # A 0 that is impossible as a setting was never set, and as a code stands for what is not fitted.
-        self._impossible[poll] = frozenset(
+        impossible = frozenset(
             _metric(key) for key in bad if key in self._measured or any(map(raw.get, self._refs.get(key, ())))
         )
-        # A copy: what is possible is worked out only beside something impossible, and readings are rejected after this.
-        self._given[poll] = dict(readings.values), tuple(readings.states)
+        # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
+        values, states = dict(readings.values), tuple(readings.states)
+        self._polled[poll] = _Polled(answered, degrees.count(0), sum(map(bool, degrees)), impossible, values, states)
 
     def _judge(self) -> None:
-        impossible: frozenset[str] = frozenset().union(*self._impossible.values())
+        impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))
         before, self._is_foreign = self._is_foreign, False
         if len(impossible) >= MIN_IMPOSSIBLE:
-            given = [*self._given.values()]
-            values = {_metric(key) for numbers, _ in given for key, value in numbers.items() if value}
-            all_of_them = impossible | values | {_metric(key) for _, states in given for key in states}
+            values = {_metric(key) for each in self._polled.values() for key, value in each.values.items() if value}
+            all_of_them = impossible | values | {_metric(key) for each in self._polled.values() for key in each.states}
             self._is_foreign = len(impossible) >= MIN_SHARE * len(all_of_them)
             if self._is_foreign and not before:
                 log.warning(
@@ -126,17 +133,21 @@ class RegisterFit:
                     ", ".join(sorted(impossible)[:3]),
                 )
 
+    def _has_answered(self) -> bool:
+        return any(each.answered for each in self._polled.values())
+
     def _zeros_are_none(self) -> bool:
         return bool(self._temperatures) or not self._has_measured
 
     def _zeros(self, poll: PollClass, raw: Mapping[str, RawValue]) -> set[str]:
         """The references whose 0 is no reading."""
-        if not self._cold.get(poll):
+        if not self._polled[poll].cold:
             return set()
         cold = {ref for ref in self._temperatures[poll] if raw.get(ref) == 0}
         found = {ref for refs in self._requests[poll] if refs & cold and not any(map(raw.get, refs)) for ref in refs}
         # Over all classes: a set point is polled less often than what it is set for.
-        if sum(self._cold.values()) >= MIN_ZEROS and not any(self._warm.values()):
+        polled = self._polled.values()
+        if sum(each.cold for each in polled) >= MIN_ZEROS and not any(each.warm for each in polled):
             found |= cold
         return found
 
