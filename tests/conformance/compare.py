@@ -16,14 +16,12 @@ from pathlib import Path
 
 import yaml
 
-from agent.lab.replay import replay_snmp
-from agent.profile.schema import Profile
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
 from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
-from tests.agent.shipped import shipped_profiles
+from tests.conformance.replayed import replayed
 
 FOLDERS = ("ups", "pdu", "ats", "cooling", "meter", "env")
 
@@ -111,14 +109,14 @@ def is_read(sensor: Sensor, by_unit: Mapping[str, Iterable[float]]) -> bool:
     return False
 
 
-async def compare(path: Path, profiles: Mapping[str, Profile], reasons: "Reasons") -> Result:
+async def compare(path: Path, reasons: "Reasons") -> Result:
     """One recording. `reasons` say why the other project is not followed."""
     result = Result(f"{path.parent.name}/{path.stem}")
     sensors = sensors_of(path.with_suffix("").with_suffix(".expected.json"))
     result.expected = len(sensors)
     records = read_snmprec(path)
     try:
-        identified, result.readings = await replay_snmp(records, profiles, "auto", 1_790_000_000.0)
+        identified, result.readings = await replayed(path)
         result.profile = identified.profile
     except DeviceError as error:
         result.error = str(error)
@@ -169,12 +167,11 @@ def captures() -> Path:
 
 async def compare_all(globs: Iterable[str]) -> list[Result]:
     """Every recording whose `folder/name` fits one of the globs."""
-    profiles = shipped_profiles()
     root = captures()
     paths = sorted(root.glob("*/*.snmprec"))
     wanted = [path for path in paths if any(fnmatch.fnmatch(f"{path.parent.name}/{path.stem}", glob) for glob in globs)]
     reasons = load_reasons()
-    return [await compare(path, profiles, reasons) for path in wanted]
+    return [await compare(path, reasons) for path in wanted]
 
 
 def main() -> None:

@@ -44,11 +44,10 @@ CLASSES = {
 
 def compared(folders: Sequence[str]) -> list[Result]:
     root = require_captures() / "snmp"
-    profiles = shipped_profiles()
     paths = [path for folder in folders for path in sorted((root / folder).glob("*.snmprec"))]
 
     async def all_of_them() -> list[Result]:
-        return [await compare(path, profiles, REASONS) for path in paths]
+        return [await compare(path, REASONS) for path in paths]
 
     return asyncio.run(all_of_them())
 

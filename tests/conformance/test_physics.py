@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agent.lab.replay import replay_snmp
 from collector.derive.engine.planner import Planner
 from collector.derive.trust.contradictions import impossible_power, plan_meters
 from collector.readings import Series, SeriesKeys
 from rackflow.errors import DeviceError
-from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
-from tests.agent.shipped import shipped_profiles
 from tests.conformance.physics import FLOOR, components, contradictions
+from tests.conformance.replayed import replayed
 from tests.servers.captures import require_captures
 
 LEAST_PHASES = 50
@@ -27,13 +25,12 @@ EXPLAINED: dict[str, dict[str, str]] = yaml.safe_load(
 @pytest.fixture(scope="module")
 def readings() -> dict[str, dict[str, float]]:
     """The values of every recording that is recognised."""
-    profiles = shipped_profiles()
 
     async def all_of_them() -> dict[str, dict[str, float]]:
         found = {}
         for path in sorted((require_captures() / "snmp").glob("*/*.snmprec")):
             try:
-                _, got = await replay_snmp(read_snmprec(path), profiles, "auto", 1_790_000_000.0)
+                _, got = await replayed(path)
             except DeviceError:
                 continue
             found[f"{path.parent.name}/{path.stem}"] = dict(got.values)

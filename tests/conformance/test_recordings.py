@@ -1,19 +1,16 @@
 """Recordings of real devices: recognised as their family, and read with the values that the raw numbers stand for."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main
-from agent.lab.replay import replay_snmp
 from rackflow.catalogue import catalogue
 from rackflow.errors import DeviceError
-from rackflow.recording.snmprec import read_snmprec
 from rackflow.series import parse_series_key
-from tests.agent.shipped import shipped_profiles
 from tests.conformance.golden import BOOT, GOLDEN
+from tests.conformance.replayed import replayed
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -38,12 +35,10 @@ def test_identity_comes_from_the_management_card_where_the_table_is_missing(
 
 async def test_no_recording_yields_a_reading_outside_the_catalogue(captures: Path) -> None:
     """Whatever matches a profile gives plausible, finite readings with labels that the catalogue allows."""
-    profiles = shipped_profiles()
     read = 0
     for path in sorted((captures / "snmp").glob("*/*.snmprec")):
-        records = read_snmprec(path)
         try:
-            _, readings = await replay_snmp(records, profiles, "auto", time.time())
+            _, readings = await replayed(path)
         except DeviceError:
             continue
         read += 1

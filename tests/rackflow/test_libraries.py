@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -122,10 +123,7 @@ async def test_gufo_snmp_has_the_socket_that_verifying_answers_needs() -> None:
 def test_no_other_place_imports_a_private_module_of_a_library() -> None:
     found: dict[str, set[str]] = {}
     for path in sources():
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
-        names = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
-        names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-        private = {name for name in names if name.split(".")[0] in LIBRARIES and "._" in name}
+        private = {name for name in modules_imported_by(path) if name.split(".")[0] in LIBRARIES and "._" in name}
         if private:
             found[str(path.relative_to(REPOSITORY))] = private
     assert found == PRIVATE_MODULES
@@ -169,7 +167,8 @@ def test_every_library_that_is_imported_is_a_dependency(package: str) -> None:
     needed = {canonicalize_name(name) for extra in extras for name in dependencies_of(extra)}
     distributions = packages_distributions()
     for path in (REPOSITORY / package).rglob("*.py"):
-        for imported in imports_of(path) - set(sys.stdlib_module_names) - set(SHIPPED):
+        imports = {name.split(".")[0] for name in modules_imported_by(path)}
+        for imported in imports - set(sys.stdlib_module_names) - set(SHIPPED):
             assert needed & {canonicalize_name(each) for each in distributions[imported]}, f"{path}: {imported}"
 
 
@@ -186,11 +185,14 @@ def dependencies_of(extra: str) -> set[str]:
     return {*both, *(Requirement(each).name for each in PROJECT["optional-dependencies"][extra])}
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def modules_imported_by(path: Path) -> frozenset[str]:
+    """Anywhere in the file, also inside a function; without relative imports."""
     nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
     whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    parts = {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    return {name.split(".")[0] for name in whole | parts}
+    return frozenset(
+        whole | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    )
 
 
 def sources() -> list[Path]:

@@ -7,6 +7,7 @@ import pytest
 
 from agent.config import Device
 from agent.lab.replay import RecordingClient, read_all
+from agent.poll.plans import SharedPlans
 from agent.poll.snmp import SnmpPoller
 from agent.profile.rows import planning_columns, planning_instances
 from agent.readings import Readings
@@ -16,6 +17,7 @@ from tests.agent.shipped import shipped_profiles
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "simulator" / "recordings"
 PROFILES = shipped_profiles()
+PLANS = SharedPlans()
 DERIVED = ("dcim_ups_output_current_unbalance_ratio", "dcim_pdu_current_unbalance_ratio", "dcim_env_dew_point_celsius")
 """Computed from several readings: gone without a reason of their own where one of those is bad."""
 
@@ -42,7 +44,8 @@ def first_and_last_rows(oids: set[str]) -> list[str]:
 
 async def read(records: Sequence[Record], profile: str) -> tuple[Readings, list[str]]:
     client = Noting(records)
-    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile=profile, outlets=True), PROFILES, client)
+    device = Device(id="d", host="h", credential="c", profile=profile, outlets=True)
+    poller = SnmpPoller(device, PROFILES, client, plans=PLANS)
     await poller.open()
     client.asked.clear()
     _, readings = await read_all(poller, 1e9)
@@ -58,9 +61,10 @@ async def test_a_damaged_cell_costs_its_own_reading_only(name: str, damage: Snmp
     numbers = {record.oid for record in records if isinstance(record.value, int)} & set(asked)
     assert len(numbers) > 10
     rejected = 0
+    planned = {column for table in PROFILES[name].tables for column in planning_columns(table)}
+    instances = planning_instances(PROFILES[name])
     for oid in first_and_last_rows(numbers):
-        planned = {column for table in PROFILES[name].tables for column in planning_columns(table)}
-        if oid.startswith("1.3.6.1.2.1.1.") or oid in planning_instances(PROFILES[name]):
+        if oid.startswith("1.3.6.1.2.1.1.") or oid in instances:
             continue  # the latter decide which series there are
         if any(oid.startswith(f"{column}.") for column in planned):
             continue  # and what they are called

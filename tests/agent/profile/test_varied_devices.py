@@ -13,6 +13,7 @@ import pytest
 from agent.config import Device
 from agent.lab.replay import read_all
 from agent.poll import SnmpPoller
+from agent.poll.plans import SharedPlans
 from agent.profile import SYS_OBJECT_ID, oid_parts, plain_number
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError
@@ -21,6 +22,7 @@ from tests.agent.shipped import shipped_profiles
 from tests.agent.varied_devices import Outcome, Varied, outcome_of, usual_device
 
 SHIPPED = shipped_profiles()
+PLANS = SharedPlans()
 FAMILIES = [name for name, profile in SHIPPED.items() if profile.protocol == "snmp"]
 PHASE = re.compile(r"phase=L[123]\b")
 
@@ -161,11 +163,7 @@ async def read_whole(
     target = Device(id="d", host="h", credential="c", profile=name, outlets=True)
     if unit is not None:
         target = target.model_copy(update={"unit": unit})
-    poller = SnmpPoller(
-        target,
-        SHIPPED,
-        MemoryTree(device, as_text=as_text),
-    )
+    poller = SnmpPoller(target, SHIPPED, MemoryTree(device, as_text=as_text), plans=PLANS)
     try:
         _, readings = await read_all(poller, 1e9)
     except DeviceDecodeError:
