@@ -44,12 +44,13 @@ class Bench:
     values: dict[str, SnmpValue]
     now: float = 0.0
     opened: int = 0
+    plans: SharedPlans = field(default_factory=SharedPlans)
     client: MemorySnmp = field(init=False)
 
     def __post_init__(self) -> None:
         device = Device(id="d", host="h", credential="c", profile=self.profile, outlets=True)
         self.client = MemorySnmp(dict(self.values))
-        self.poller = SnmpPoller(device, SHIPPED, self.client, lambda: self.now)
+        self.poller = SnmpPoller(device, SHIPPED, self.client, lambda: self.now, self.plans)
 
     async def read(self, changes: dict[str, SnmpValue] | None = None) -> Readings:
         """One poll of each class, a minute after the last one."""
@@ -109,7 +110,7 @@ async def test_an_outage_plans_no_snmp_family_anew_takes_no_reading_and_shows_as
         assert lost(before, await bench.read(cells)) == set(), name
         assert bench.opened == 1, name
         # One that is opened in the outage has them all once power is back.
-        late = Bench(name, cells | outage)
+        late = Bench(name, cells | outage, plans=bench.plans)
         await late.read()
         await late.read(cells)
         assert lost(before, await late.read()) == set(), name
