@@ -16,6 +16,7 @@ from benchmarks import (
     footprint,
     lab,
     ledger,
+    many_devices,
     outbox,
     page,
     peer,
@@ -25,6 +26,7 @@ from benchmarks import (
     storage,
     streams,
 )
+from benchmarks.equal_rates import modbus
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ BENCHMARKS = {
     "A": Benchmark(
         "SNMP polls of 20 objects, from schedule to the broker's confirmation, in the steady state",
         lambda at: equal_rates.run(at.folder, at.rounds, at.seconds),
+    ),
+    "B": Benchmark(
+        f"Modbus units of 30 registers, {modbus.DEVICES} of them once a second, in the steady state",
+        lambda at: modbus.run(at.folder, at.rounds, at.seconds),
+    ),
+    "C": Benchmark(
+        f"{many_devices.DEVICES:,} SNMP devices, some dead, some slow, then half of them silent",
+        lambda at: many_devices.run(at.folder, max(60.0, 7 * at.seconds)),
     ),
     "D": Benchmark(
         "the collector: broker to durable, and scrapes",

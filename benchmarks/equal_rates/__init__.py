@@ -1,4 +1,4 @@
-"""Row A: Rackflow's agent beside other pollers, at the same rates, in the same run."""
+"""Rows A and B: Rackflow's agent beside other pollers, at the same rates, in the same run."""
 
 from benchmarks.equal_rates.compare import run
 

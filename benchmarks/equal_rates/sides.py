@@ -39,7 +39,8 @@ class Place:
 
     folder: Path
     broker_port: int
-    snmp_port: int
+    device_port: int
+    """Of all devices."""
 
 
 class Side(ABC):
@@ -99,13 +100,9 @@ class Rackflow(Side):
             "broker": {"port": self.place.broker_port},
             "outbox": {"mode": "disk", "path": str(outbox / "outbox.db")},
             "credentials": {"lab": {"version": "2c", "community": "public"}},
-            "profiles": str(write_profile(self.place.folder)),
             # The agent's report is of class normal; what every device is asked besides its profile is of class slow.
             "intervals": {"fast": 1.0, "normal": 1.0, "slow": 3600},
-            "devices": [
-                {"id": name, "host": "127.0.0.1", "port": self.place.snmp_port, "credential": "lab", "profile": PROFILE}
-                for name in device_ids(self.devices)
-            ],
+            **self.profiles_and_devices(),
         }
         path = self.place.folder / "agent.yaml"
         path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
@@ -116,6 +113,14 @@ class Rackflow(Side):
         stack.callback(confirmer.terminate)
         self.subscribe(stack, f"rackflow/v1/{SITE}/{AGENT}/batch/{AGENT}", self._on_report)
         self.run(stack, [sys.executable, "-m", "agent", "run", str(path)])
+
+    def profiles_and_devices(self) -> dict[str, object]:
+        """The part of the agent's configuration that depends on the protocol."""
+        devices = [
+            {"id": name, "host": "127.0.0.1", "port": self.place.device_port, "credential": "lab", "profile": PROFILE}
+            for name in device_ids(self.devices)
+        ]
+        return {"profiles": str(write_profile(self.place.folder)), "devices": devices}
 
     def _on_report(self, _: str, payload: bytes) -> None:
         values: dict[str, float] = json.loads(payload)["values"]
@@ -130,11 +135,12 @@ class Raw(Side):
     """The SNMP library that Rackflow uses, with a minimal publisher."""
 
     name = "gufo_snmp and a minimal publisher"
+    module = "benchmarks.equal_rates.raw"
 
     def start(self, stack: ExitStack) -> None:
         """See `Side.start`."""
-        ports = [str(self.place.broker_port), str(self.place.snmp_port), str(self.devices)]
-        command = [sys.executable, "-m", "benchmarks.equal_rates.raw", *ports]
+        ports = [str(self.place.broker_port), str(self.place.device_port), str(self.devices)]
+        command = [sys.executable, "-m", self.module, *ports]
         child = self.run(stack, command, with_pipe=True)
 
         def read() -> None:
@@ -164,7 +170,7 @@ class Exporter(Side):
         program = find_program("prometheus-snmp-exporter", "prometheus-snmp-exporter")
         self.run(stack, [program, f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"])
         wait_until(lambda: accepts(port), "snmp_exporter answers", 20)
-        scraper = Scraper(port, f"/snmp?module=bench&target=127.0.0.1:{self.place.snmp_port}", b"\nbench_", len(OIDS))
+        scraper = Scraper(port, f"/snmp?module=bench&target=127.0.0.1:{self.place.device_port}", b"\nbench_", len(OIDS))
         stack.callback(scraper.close)
         scraper.start(self.devices, self)
 
@@ -176,35 +182,40 @@ class Telegraf(Side):
     """
 
     name = "Telegraf, fields"
+    values = len(OIDS)
+    """Of one poll."""
     objects = "\n".join(
         f'  [[inputs.snmp.field]]\n    name = "v{at}"\n    oid = "{oid}"' for at, oid in enumerate(OIDS)
     )
 
     def start(self, stack: ExitStack) -> None:
         """See `Side.start`."""
-        # Inputs begin at different moments (`collection_jitter`). In a single input all devices would begin at once, and the daemon's
-        # socket would drop what it cannot hold.
-        agent = f'"udp://127.0.0.1:{self.place.snmp_port}"'
-        groups = [min(GROUP, self.devices - at) for at in range(0, self.devices, GROUP)]
-        inputs = "".join(
-            f'[[inputs.snmp]]\nalias = "g{at}"\ncollection_jitter = "900ms"\nagents = [{", ".join([agent] * size)}]\n'
-            f'version = 2\ncommunity = "public"\nname = "ups"\n{self.objects}\n'
-            for at, size in enumerate(groups)
-        )
         config = self.place.folder / "telegraf.conf"
         config.write_text(
             f'[agent]\ninterval = "1s"\nflush_interval = "1s"\nmetric_batch_size = 1000\nmetric_buffer_limit = 100000\n'
             f'[[outputs.mqtt]]\nservers = ["tcp://127.0.0.1:{self.place.broker_port}"]\nprotocol = "5"\n'
             f'topic = "telegraf/{{{{ .PluginName }}}}"\nqos = 1\nlayout = "batch"\ndata_format = "json"\n'
-            f"{inputs}",
+            f"{self.inputs()}",
             encoding="utf-8",
         )
         self.subscribe(stack, "telegraf/#", self._on_message)
         self.run(stack, [os.environ[TELEGRAF], "--config", str(config)])
 
+    def inputs(self) -> str:
+        """The part of its configuration that depends on the protocol."""
+        # Inputs begin at different moments (`collection_jitter`). In a single input all devices would begin at once, and the daemon's
+        # socket would drop what it cannot hold.
+        agent = f'"udp://127.0.0.1:{self.place.device_port}"'
+        groups = [min(GROUP, self.devices - at) for at in range(0, self.devices, GROUP)]
+        return "".join(
+            f'[[inputs.snmp]]\nalias = "g{at}"\ncollection_jitter = "900ms"\nagents = [{", ".join([agent] * size)}]\n'
+            f'version = 2\ncommunity = "public"\nname = "ups"\n{self.objects}\n'
+            for at, size in enumerate(groups)
+        )
+
     def _on_message(self, _: str, payload: bytes) -> None:
         polls = len(_TELEGRAF_METRIC.findall(payload))
-        whole = payload.count(b'"v0":') if polls * len(OIDS) == len(_TELEGRAF_VALUE.findall(payload)) else 0
+        whole = payload.count(b'"v0":') if polls * self.values == len(_TELEGRAF_VALUE.findall(payload)) else 0
         self.polls += whole
         self.failures += polls - whole
 
