@@ -160,7 +160,9 @@ class Device(StrictModel):
     """What a meter measures: `facility`, `it`, `ups_in`, `pv` …"""
     # 1,000 racks with two PDUs each are about 90,000 series without outlets and 430,000 with them.
     outlets: bool = False
-    """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series."""
+    """Also read each outlet of a rack PDU. Off by default: it multiplies the number of series. A family that has nothing but outlets,
+    as a switched PDU without a meter, is always read with them.
+    """
     coolant: dict[Literal["primary", "secondary"], CoolantConfig] = {}
     """Coolant by loop, `primary` and `secondary`."""
     intervals: Intervals = {}

@@ -450,13 +450,19 @@ class Profile(StrictModel):
         return self._whole() if self._whole else self
 
     def without_outlets(self) -> "Profile":
-        """Without the points of single outlets, and without tables that hold nothing else."""
+        """Without the points of single outlets, and without tables that hold nothing else.
+
+        A family of which nothing else is known, as a switched PDU without a meter, is left as it is: otherwise its devices would have
+        nothing to read, and be taken for devices of another family.
+        """
         tables = [
             table.model_copy(update={"points": kept})
             for table in self.tables
             if (kept := [point for point in table.points if not point.metric.startswith(OUTLET)])
         ]
         points = [point for point in self.points if not point.metric.startswith(OUTLET)]
+        if not tables and not points:
+            return self
         return self.model_copy(update={"tables": tables, "points": points})
 
     def all_points(self) -> Iterator[tuple[Table | None, Point]]:

@@ -3,6 +3,7 @@
 import pytest
 
 from agent.config import Device
+from agent.lab.replay import read_all
 from agent.poll import BOOT_METRIC, ModbusPoller, SnmpPoller
 from agent.snmp.seam import SnmpValue
 from rackflow.errors import DeviceDecodeError, DeviceProtocolError, DeviceTimeout
@@ -74,6 +75,20 @@ async def test_an_unknown_device_says_what_it_is() -> None:
     poller, _ = snmp({"1.3.6.1.2.1.1.1.0": b"Toaster 3000", UPTIME: 5})
     with pytest.raises(DeviceDecodeError, match="matches no profile; sysDescr is 'Toaster 3000'"):
         await poller.open()
+
+
+async def test_a_switched_pdu_without_a_meter_is_read_with_its_outlets_though_they_are_off_by_default() -> None:
+    system: dict[str, SnmpValue] = {"1.3.6.1.2.1.1.2.0": "1.3.6.1.4.1.318.1.3.4.4", UPTIME: 100_000}
+    states: dict[str, SnmpValue] = {f"1.3.6.1.4.1.318.1.1.4.4.2.1.3.{outlet}": outlet for outlet in (1, 2)}
+    client = MemorySnmp({**system, **states})
+    poller = SnmpPoller(Device(id="d", host="h", credential="c", profile="apc-masterswitch"), PROFILES, client)
+    _, readings = await read_all(poller, 1e9)
+    on = {key: value for key, value in readings.values.items() if key.startswith("dcim_pdu_outlet_on{")}
+    assert on == {"dcim_pdu_outlet_on{outlet=1}": 1, "dcim_pdu_outlet_on{outlet=2}": 0}
+
+
+def test_no_family_is_left_without_anything_to_read_where_outlets_are_off() -> None:
+    assert [name for name, each in PROFILES.items() if not [*each.loaded().without_outlets().all_points()]] == []
 
 
 async def test_a_named_profile_that_does_not_fit_is_an_error() -> None:
