@@ -136,9 +136,8 @@ class Polls:
         """Forget what was late or failed so far."""
         self.failed, self.late_s = set(), {}
 
-    def on_message(self, _: paho.Client, __: object, message: paho.MQTTMessage) -> None:
+    def add(self, batch: Batch) -> None:
         """A batch has come."""
-        batch = decode(bytes(message.payload), Batch)
         if batch.device == AGENT or batch.poll != "fast":
             return
         before, self._last_ms[batch.device] = self._last_ms.get(batch.device), batch.time
@@ -247,7 +246,7 @@ def _write_config(folder: Path, broker_port: int, ports: dict[str, int]) -> Path
 @contextmanager
 def _listening(port: int, polls: Polls) -> Iterator[None]:
     client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.on_message = polls.on_message
+    client.on_message = lambda _, __, message: polls.add(decode(bytes(message.payload), Batch))
     client.connect("127.0.0.1", port)
     client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/+", qos=0)
     client.loop_start()

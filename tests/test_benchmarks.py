@@ -5,6 +5,8 @@ import pytest
 from benchmarks import results
 from benchmarks.budget.__main__ import compare
 from benchmarks.budget.measure import Figures
+from benchmarks.many_devices import Polls
+from rackflow.documents import Batch
 
 BEFORE = Figures(1_000_000, {"agent/a.py:poll": 600, "agent/a.py:plan": 400})
 
@@ -40,3 +42,35 @@ def test_a_benchmark_replaces_its_own_section_and_keeps_the_others() -> None:
     both = results.replace(first, "page", "## page: a page\n| a |\n")
     new = results.replace(both, "A", "## A: polls\nnew\n")
     assert new == f"{results.HEADER}\n## A: polls\nnew\n\n## page: a page\n| a |\n"
+
+
+def test_lateness_is_what_the_time_between_two_polls_differs_from_the_interval() -> None:
+    polls = Polls()
+
+    def polled(device: str, at_s: float, *, up: bool = True) -> None:
+        polls.add(
+            Batch(
+                agent="bench-agent",
+                epoch="e",
+                seq=1,
+                time=int(at_s * 1000),
+                device=device,
+                device_class="env",
+                poll="fast",
+                interval_s=10.0,
+                duration_s=0.1,
+                up=up,
+                labels={"site": "bench"},
+            )
+        )
+
+    for at_s in (0, 10, 20.4):
+        polled("a", at_s)
+    polled("b", 1)
+    polls.begin()
+    for at_s in (30, 40.7, 50):
+        polled("a", at_s)
+    polled("b", 11, up=False)
+    assert polls.up == {"a", "b"}
+    assert polls.late_s == {"a": [pytest.approx(0.4), pytest.approx(0.7), pytest.approx(0.7)]}
+    assert polls.lateness({"a", "b"}).endswith("worst 700 ms, 1 with a failed poll")
