@@ -1,6 +1,6 @@
 """Meters and busways without a recording: answers written down from their published MIBs; see published_mibs."""
 
-from tests.conformance.published_mibs import Published
+from tests.conformance.published_mibs import ALARM, Published
 
 METERS = {
     "schneider-pm8ecc": Published(
@@ -92,5 +92,79 @@ METERS = {
             "dcim_circuit_energy_joules_total{circuit=3,panel=1}": 45e6,
             "dcim_circuit_current_amperes{circuit=3,panel=1,phase=L1}": 11.2,
         },
+    ),
+    "geist-dsts": Published(
+        "1.3.6.1.4.1.21239.2",
+        {
+            "1.1.0": b"DSTS",
+            "1.9.0": 0,
+            **{
+                f"19.1.{column}.1": value
+                for column, value in ((2, b"0A12"), (4, 1), (5, 121), (6, 0), (7, 119), (8, 84))
+            },
+            **{
+                f"19.1.{column}.1": value
+                for column, value in ((9, 0), (10, 99), (11, 99), (12, 99), (13, 31), (14, 33))
+            },
+        },
+        {
+            "dcim_ats_source_voltage_volts{phase=L1,source=a}": 121.0,
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 119.0,
+            "dcim_ats_source_current_amperes{phase=L1,source=a}": 0.0,
+            "dcim_ats_source_current_amperes{phase=L1,source=b}": 8.4,
+            "dcim_ats_temperature_celsius{sensor=a}": 31.0,
+            "dcim_ats_temperature_celsius{sensor=b}": 33.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "vertiv-vrc": Published(
+        "1.3.6.1.4.1.21239.5.2",
+        {
+            "1.7.0": 0,
+            "1.13.0": 1,
+            "30.1.2.1.2.1": 1,
+            **{f"30.1.2.1.{column}.1": 2 for column in (10, 16, 17, 21, 23, 25, 26, 27, 28, 29)},
+            "30.1.2.1.24.1": 1,
+            "30.1.4.1.3.1": 70,
+            "30.1.6.1.3.1": 1_200,
+            "30.1.8.1.4.1": 900,
+            "30.1.8.1.22.1": 2,
+            "30.1.8.1.23.1": 2,
+            "30.1.10.1.3.1": 950,
+            "30.1.12.1.3.1": 680,
+            "30.1.14.1.3.1": 2_301,
+            "30.1.16.1.3.1": 860,
+            "30.1.18.1.3.1": 1_580,
+            "30.1.18.1.4.1": 241,
+            "30.1.20.1.3.1": 500,
+            "30.1.20.1.4.1": 81,
+        },
+        {
+            "dcim_device_alarms": 1.0,
+            "dcim_leak_detected{sensor=under_floor.1}": 0.0,
+            **{
+                f"{ALARM}{{alarm={alarm}.1,severity={severity}}}": float(alarm == "high_pressure")
+                for severity, alarms in (
+                    ("info", ("filter_maintenance",)),
+                    ("warning", ("remote_shutdown", "low_pressure_sensor", "high_pressure_sensor")),
+                    ("warning", ("expansion_valve_communication", "compressor_driver_communication")),
+                    ("critical", ("high_water", "low_pressure", "high_pressure", "low_pressure_often")),
+                    ("critical", ("high_pressure_often", "compressor_locked")),
+                )
+                for alarm in alarms
+            },
+            "dcim_crah_fan_speed_ratio{fan=out.1}": 0.7,
+            "dcim_crah_fan_running_seconds_total{fan=in.1}": 1_200 * 3600.0,
+            "dcim_crah_compressor_running_seconds_total{compressor=1}": 900 * 3600.0,
+            "dcim_crah_return_air_temperature_celsius{unit=1}": 35.0,
+            "dcim_crah_supply_air_temperature_celsius{unit=1}": 20.0,
+            "dcim_crah_air_temperature_celsius{sensor=outdoor.1}": 30.0,
+            "dcim_crah_voltage_volts{phase=L1,unit=1}": 230.1,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=discharge.1}": 70.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge.1}": 2_410_000.0,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=suction.1}": 10.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=suction.1}": 810_000.0,
+        },
+        {"dcim_crah_unit_state{unit=1}": "running"},
     ),
 }
