@@ -7,9 +7,85 @@ from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.test_by_the_mib import Told
 
+ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
+    "an APC transfer switch with two banks, one of whose supplies has failed": Told(
+        "apc-ats",
+        APC,
+        {
+            **{f"8.5.1.{column}.0": 2 for column in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 16)},
+            "8.5.1.9.0": 1,
+            **{
+                f"8.5.4.5.1.{column}.{row}": value
+                for row, amperes, watts in ((1, 88, 1_883), (2, 51, 1_090), (3, 37, 793))
+                for column, value in ((3, row), (4, amperes), (6, 215), (15, watts))
+            },
+        },
+        {
+            "dcim_ats_redundant": 1.0,
+            "dcim_ats_overload": 0.0,
+            "dcim_ats_source_usable{source=a}": 1.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 5.1,
+            "dcim_pdu_bank_power_watts{bank=1}": 1_090.0,
+            "dcim_pdu_bank_current_amperes{bank=2}": 3.7,
+            "dcim_pdu_bank_power_watts{bank=2}": 793.0,
+            f"{ALARM}{{alarm=ats-communication-lost,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=ats-hardware,severity=critical}}": 0.0,
+            **{
+                f"{ALARM}{{alarm=supply-{supply},severity=warning}}": float(supply == "minus-12v")
+                for supply in ("5v", "24v", "24v-b", "plus-12v", "minus-12v")
+            },
+        },
+        {"dcim_ats_selected_source": "b", "dcim_device_state": "ok"},
+    ),
+    "a Gude EPC 8031 whose overvoltage protection is worn, with a probe": Told(
+        "gude-epc",
+        GUDE,
+        {
+            "81.1.3.1.2.1.3.1": 1,
+            "81.1.5.2.1.2.1": 0,
+            **{f"81.1.6.1.1.{column}.1": value for column, value in ((2, 231), (3, 410), (5, 1_013), (6, 92))},
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            f"{ALARM}{{alarm=overvoltage_protection,severity=critical}}": 1.0,
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=1}": 9.2,
+            "dcim_env_atmospheric_pressure_pascals{sensor=1}": 101_300.0,
+        },
+    ),
+    "a Gude EPC 87-3300, whose channels are the phases of one inlet": Told(
+        "gude-epc2",
+        GUDE,
+        {
+            "111.1.3.1.2.1.3.1": 0,
+            **{
+                f"111.1.5.1.2.1.{column}.{phase}": value
+                for phase in (1, 2, 3)
+                for column, value in ((2, 1), (3, 1_000 * phase), (4, 460), (5, 2_050), (6, 230), (7, 4_998), (8, 975))
+            },
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 0.0,
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 49.98,
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
+            **{
+                f"dcim_pdu_phase_{what}{{inlet=1,phase=L{phase}}}": value
+                for phase in (1, 2, 3)
+                for what, value in (
+                    ("energy_joules_total", phase * 3.6e6),
+                    ("power_watts", 460.0),
+                    ("current_amperes", 2.05),
+                    ("voltage_volts", 230.0),
+                    ("power_factor_ratio", 0.975),
+                )
+            },
+        },
+    ),
     "a Watchdog of firmware 3 with power monitors, a fan controller and a battery plant": Told(
         "geist-watchdog-v3",
         GEIST3,
