@@ -196,4 +196,31 @@ METERS = {
         {},
         {"dcim_env_atmospheric_pressure_pascals{sensor=1}": "sentinel"},
     ),
+    "gude-epc-87-3300": Published(
+        "1.3.6.1.4.1.28507.111.1",
+        {
+            "3.1.2.1.3.1": 0,
+            **{
+                f"5.1.2.1.{column}.{phase}": value
+                for phase in (1, 2, 3)
+                for column, value in ((2, 1), (3, 1_000 * phase), (4, 460), (5, 2_050), (6, 230), (7, 4_998), (8, 975))
+            },
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 0.0,
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 49.98,
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
+            **{
+                f"dcim_pdu_phase_{what}{{inlet=1,phase=L{phase}}}": value
+                for phase in (1, 2, 3)
+                for what, value in (
+                    ("energy_joules_total", phase * 3.6e6),
+                    ("power_watts", 460.0),
+                    ("current_amperes", 2.05),
+                    ("voltage_volts", 230.0),
+                    ("power_factor_ratio", 0.975),
+                )
+            },
+        },
+    ),
 }

@@ -8,9 +8,68 @@ from tests.agent.shipped import shipped_profiles
 from tests.conformance.test_by_the_mib import Told
 
 ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
+SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
+    "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": Told(
+        "tripplite-ats",
+        TRIPPLITE,
+        {
+            "4.2.1.1.1.1": 2,
+            "4.2.1.1.6.1": 31,
+            "4.2.1.1.12.1": 2,
+            **{f"4.3.1.1.1.{column}.1": value for column, value in ((12, 2), (13, 1), (14, 7))},
+            **{f"3.3.3.1.5.1.{contact}": state for contact, state in ((1, 1), (2, 2))},
+        },
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_redundant": 0.0,
+            "dcim_ats_transfers_total": 7.0,
+            "dcim_ats_temperature_celsius{sensor=case}": 31.0,
+            f"{ALARM}{{alarm=general_fault,severity=critical}}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "a PRO2 whose second cord has no power": Told(
+        "servertech-sentry4",
+        SENTRY4,
+        {
+            "2.3.1.1.1": 17,
+            **{f"3.3.1.{column}.1.{cord}": value for cord, value in ((1, 0), (2, 11)) for column in (2,)},
+            "3.3.1.3.1.1": 460,
+            **{f"5.3.1.4.1.1.{phase}": status for phase, status in ((1, 0), (2, 15), (3, 6))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+            f"{ALARM}{{alarm=cord.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=cord.1.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=phase_voltage.1.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": 1.0,
+        },
+        {"dcim_device_state": "failed"},
+        {f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
+    ),
+    "a PX3 with a failed supply of its own and too much residual current": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            "5.1.3.1.3.1.46": 12,
+            "5.1.3.1.3.1.47": 26,
+            **{f"5.2.3.1.{column}.1.1.5": value for column, value in ((2, 1), (3, 4), (4, 460))},
+            "3.3.4.1.7.1.1.5": 0,
+            "5.2.3.1.3.1.1.27": 28,
+        },
+        {
+            f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+        },
+    ),
     "an APC transfer switch with two banks, one of whose supplies has failed": Told(
         "apc-ats",
         APC,
@@ -56,34 +115,6 @@ CASES = {
             "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
             "dcim_env_dew_point_celsius{sensor=1}": 9.2,
             "dcim_env_atmospheric_pressure_pascals{sensor=1}": 101_300.0,
-        },
-    ),
-    "a Gude EPC 87-3300, whose channels are the phases of one inlet": Told(
-        "gude-epc2",
-        GUDE,
-        {
-            "111.1.3.1.2.1.3.1": 0,
-            **{
-                f"111.1.5.1.2.1.{column}.{phase}": value
-                for phase in (1, 2, 3)
-                for column, value in ((2, 1), (3, 1_000 * phase), (4, 460), (5, 2_050), (6, 230), (7, 4_998), (8, 975))
-            },
-        },
-        {
-            "dcim_pdu_outlet_on{outlet=1}": 0.0,
-            "dcim_pdu_input_frequency_hertz{inlet=1}": 49.98,
-            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
-            **{
-                f"dcim_pdu_phase_{what}{{inlet=1,phase=L{phase}}}": value
-                for phase in (1, 2, 3)
-                for what, value in (
-                    ("energy_joules_total", phase * 3.6e6),
-                    ("power_watts", 460.0),
-                    ("current_amperes", 2.05),
-                    ("voltage_volts", 230.0),
-                    ("power_factor_ratio", 0.975),
-                )
-            },
         },
     ),
     "a Watchdog of firmware 3 with power monitors, a fan controller and a battery plant": Told(
