@@ -9,9 +9,39 @@ from tests.conformance.test_by_the_mib import Told
 
 ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
 SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
+MGE = "1.3.6.1.4.1.705.1"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
+    "an MGE card with a sensor but without a table of sensors": Told(
+        "eaton-mge",
+        MGE,
+        {"5.2.0": 97, "8.1.0": 231, "8.2.0": 415},
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=environ}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=environ}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=environ}": 9.303521,  # Magnus, of the two above
+        },
+    ),
+    "an MGE card with a table of sensors, whose first input is closed": Told(
+        "eaton-mge",
+        MGE,
+        {
+            "5.2.0": 97,
+            "8.1.0": 231,
+            "8.2.0": 415,
+            **{f"8.7.1.{column}.1": value for column, value in ((2, 2), (3, 231), (6, 415), (9, 1), (10, 2))},
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1}": 9.303521,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
+        },
+    ),
     "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": Told(
         "tripplite-ats",
         TRIPPLITE,
