@@ -13,6 +13,17 @@ MGE = "1.3.6.1.4.1.705.1"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
+    "an HPE UPS with the humidity beside it": Told(
+        "hpe-ups",
+        "1.3.6.1.4.1.232.165.3",
+        {"2.4.0": 97, "6.1.0": 24, "6.4.0": 41},
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=ambient}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=ambient}": 9.931191,  # Magnus, of the two above
+        },
+    ),
     "an MGE card with a sensor but without a table of sensors": Told(
         "eaton-mge",
         MGE,
