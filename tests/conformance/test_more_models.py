@@ -91,7 +91,7 @@ CASES = {
             f"{ALARM}{{alarm=phase_voltage.1.1.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": 1.0,
         },
-        {"dcim_device_state": "failed"},
+        {"dcim_device_state": "degraded"},
         {f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
     ),
     "a PX3 with a failed supply of its own and too much residual current": Told(
