@@ -1,6 +1,6 @@
 """Meters and busways without a recording: answers written down from their published MIBs; see published_mibs."""
 
-from tests.conformance.published_mibs import Published
+from tests.conformance.published_mibs import ALARM, Published
 
 METERS = {
     "schneider-pm8ecc": Published(
@@ -91,6 +91,136 @@ METERS = {
             "dcim_circuit_power_factor_ratio{circuit=3,panel=1}": 0.99,
             "dcim_circuit_energy_joules_total{circuit=3,panel=1}": 45e6,
             "dcim_circuit_current_amperes{circuit=3,panel=1,phase=L1}": 11.2,
+        },
+    ),
+    "geist-dsts": Published(
+        "1.3.6.1.4.1.21239.2",
+        {
+            "1.1.0": b"DSTS",
+            "1.9.0": 0,
+            **{
+                f"19.1.{column}.1": value
+                for column, value in ((2, b"0A12"), (4, 1), (5, 121), (6, 0), (7, 119), (8, 84))
+            },
+            **{
+                f"19.1.{column}.1": value
+                for column, value in ((9, 0), (10, 99), (11, 99), (12, 99), (13, 31), (14, 33))
+            },
+        },
+        {
+            "dcim_ats_source_voltage_volts{phase=L1,source=a}": 121.0,
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 119.0,
+            "dcim_ats_source_current_amperes{phase=L1,source=a}": 0.0,
+            "dcim_ats_source_current_amperes{phase=L1,source=b}": 8.4,
+            "dcim_ats_temperature_celsius{sensor=a}": 31.0,
+            "dcim_ats_temperature_celsius{sensor=b}": 33.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "vertiv-vrc": Published(
+        "1.3.6.1.4.1.21239.5.2",
+        {
+            "1.7.0": 0,
+            "1.13.0": 1,
+            "30.1.2.1.2.1": 1,
+            **{f"30.1.2.1.{column}.1": 2 for column in (10, 16, 17, 21, 23, 25, 26, 27, 28, 29)},
+            "30.1.2.1.24.1": 1,
+            "30.1.4.1.3.1": 70,
+            "30.1.6.1.3.1": 1_200,
+            "30.1.8.1.4.1": 900,
+            "30.1.8.1.22.1": 2,
+            "30.1.8.1.23.1": 2,
+            "30.1.10.1.3.1": 950,
+            "30.1.12.1.3.1": 680,
+            "30.1.14.1.3.1": 2_301,
+            "30.1.16.1.3.1": 860,
+            "30.1.18.1.3.1": 1_580,
+            "30.1.18.1.4.1": 241,
+            "30.1.20.1.3.1": 500,
+            "30.1.20.1.4.1": 81,
+        },
+        {
+            "dcim_device_alarms": 1.0,
+            "dcim_leak_detected{sensor=under_floor.1}": 0.0,
+            **{
+                f"{ALARM}{{alarm={alarm}.1,severity={severity}}}": float(alarm == "high_pressure")
+                for severity, alarms in (
+                    ("info", ("filter_maintenance",)),
+                    ("warning", ("remote_shutdown", "low_pressure_sensor", "high_pressure_sensor")),
+                    ("warning", ("expansion_valve_communication", "compressor_driver_communication")),
+                    ("critical", ("high_water", "low_pressure", "high_pressure", "low_pressure_often")),
+                    ("critical", ("high_pressure_often", "compressor_locked")),
+                )
+                for alarm in alarms
+            },
+            "dcim_crah_fan_speed_ratio{fan=out.1}": 0.7,
+            "dcim_crah_fan_running_seconds_total{fan=in.1}": 1_200 * 3600.0,
+            "dcim_crah_compressor_running_seconds_total{compressor=1}": 900 * 3600.0,
+            "dcim_crah_return_air_temperature_celsius{unit=1}": 35.0,
+            "dcim_crah_supply_air_temperature_celsius{unit=1}": 20.0,
+            "dcim_crah_air_temperature_celsius{sensor=outdoor.1}": 30.0,
+            "dcim_crah_voltage_volts{phase=L1,unit=1}": 230.1,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=discharge.1}": 70.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge.1}": 2_410_000.0,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=suction.1}": 10.0,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=suction.1}": 810_000.0,
+        },
+        {"dcim_crah_unit_state{unit=1}": "running"},
+    ),
+    "gude-epc2": Published(
+        "1.3.6.1.4.1.28507.100.1",
+        {
+            "3.1.2.1.3.1": 1,
+            **{f"5.1.2.1.{column}.1": value for column, value in ((2, 1), (3, 12_345), (4, 446), (5, 1_980), (6, 231))},
+            **{f"5.1.2.1.{column}.1": value for column, value in ((7, 5_001), (8, 975), (10, 457), (11, -101))},
+            **{f"5.5.2.1.{column}.2": value for column, value in ((2, 1), (4, 120), (8, 990), (10, 121))},
+            **{f"6.1.1.{column}.1": value for column, value in ((2, 228), (3, 385), (5, -9999), (6, 80))},
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_input_energy_joules_total{inlet=1}": 12_345 * 3600.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 446.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 1.98,
+            "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0,
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 50.01,
+            "dcim_pdu_input_power_factor_ratio{inlet=1}": 0.975,
+            "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 457.0,
+            "dcim_pdu_input_reactive_power_vars{inlet=1}": -101.0,
+            "dcim_pdu_outlet_power_watts{outlet=2}": 120.0,
+            "dcim_pdu_outlet_power_factor_ratio{outlet=2}": 0.99,
+            "dcim_pdu_outlet_apparent_power_voltamperes{outlet=2}": 121.0,
+            "dcim_env_temperature_celsius{sensor=1}": 22.8,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.385,
+            "dcim_env_dew_point_celsius{sensor=1}": 8.0,
+        },
+        {},
+        {"dcim_env_atmospheric_pressure_pascals{sensor=1}": "sentinel"},
+    ),
+    "gude-epc-87-3300": Published(
+        "1.3.6.1.4.1.28507.111.1",
+        {
+            "3.1.2.1.3.1": 0,
+            **{
+                f"5.1.2.1.{column}.{phase}": value
+                for phase in (1, 2, 3)
+                for column, value in ((2, 1), (3, 1_000 * phase), (4, 460), (5, 2_050), (6, 230), (7, 4_998), (8, 975))
+            },
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 0.0,
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 49.98,
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,
+            **{
+                f"dcim_pdu_phase_{what}{{inlet=1,phase=L{phase}}}": value
+                for phase in (1, 2, 3)
+                for what, value in (
+                    ("energy_joules_total", phase * 3.6e6),
+                    ("power_watts", 460.0),
+                    ("current_amperes", 2.05),
+                    ("voltage_volts", 230.0),
+                    ("power_factor_ratio", 0.975),
+                )
+            },
         },
     ),
 }

@@ -290,7 +290,18 @@ PDUS = {
         {"dcim_pdu_outlet_on{outlet=3}": "sentinel"},
     ),
     "enlogic-pdu": _ENLOGIC,
-    "enlogic-pdu2": replace(_ENLOGIC, answers={**_ENLOGIC.answers, "1.2.1.16.1": 3}),
+    "enlogic-pdu2": replace(
+        _ENLOGIC,
+        answers={**_ENLOGIC.answers, "1.2.1.16.1": 3, "3.2.1.7.1.1": 1_600, "3.4.1.4.1.1": 4, "4.2.1.8.1.1": 1_280},
+        values={
+            **_ENLOGIC.values,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 16.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=1.1}": 12.8,
+            f"{ALARM}{{alarm=phase_voltage.1.1,severity=warning}}": 1.0,
+        },
+        states={**_ENLOGIC.states, "dcim_pdu_load_state{bank=1.1,scope=bank}": "normal"},
+        bad={**_ENLOGIC.bad, "dcim_pdu_load_state{bank=1.2,scope=bank}": "sentinel"},
+    ),
     "dataprobe-iboot-pdu": Published(
         "1.3.6.1.4.1.1418.6",
         {

@@ -1,0 +1,239 @@
+"""More of what no recording shows: tables of rarer models, generations and accessories, as their MIBs say."""
+
+import pytest
+
+from agent.lab.replay import replay_snmp
+from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
+from tests.conformance.test_by_the_mib import Told
+
+ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
+SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
+MGE = "1.3.6.1.4.1.705.1"
+GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
+
+CASES = {
+    "an HPE UPS with the humidity beside it": Told(
+        "hpe-ups",
+        "1.3.6.1.4.1.232.165.3",
+        {"2.4.0": 97, "6.1.0": 24, "6.4.0": 41},
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=ambient}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=ambient}": 9.931191,  # Magnus, of the two above
+        },
+    ),
+    "an MGE card with a sensor but without a table of sensors": Told(
+        "eaton-mge",
+        MGE,
+        {"5.2.0": 97, "8.1.0": 231, "8.2.0": 415},
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=environ}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=environ}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=environ}": 9.303521,  # Magnus, of the two above
+        },
+    ),
+    "an MGE card with a table of sensors, whose first input is closed": Told(
+        "eaton-mge",
+        MGE,
+        {
+            "5.2.0": 97,
+            "8.1.0": 231,
+            "8.2.0": 415,
+            **{f"8.7.1.{column}.1": value for column, value in ((2, 2), (3, 231), (6, 415), (9, 1), (10, 2))},
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1}": 9.303521,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
+        },
+    ),
+    "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": Told(
+        "tripplite-ats",
+        TRIPPLITE,
+        {
+            "4.2.1.1.1.1": 2,
+            "4.2.1.1.6.1": 31,
+            "4.2.1.1.12.1": 2,
+            **{f"4.3.1.1.1.{column}.1": value for column, value in ((12, 2), (13, 1), (14, 7))},
+            **{f"3.3.3.1.5.1.{contact}": state for contact, state in ((1, 1), (2, 2))},
+        },
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_redundant": 0.0,
+            "dcim_ats_transfers_total": 7.0,
+            "dcim_ats_temperature_celsius{sensor=case}": 31.0,
+            f"{ALARM}{{alarm=general_fault,severity=critical}}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "a PRO2 whose second cord has no power": Told(
+        "servertech-sentry4",
+        SENTRY4,
+        {
+            "2.3.1.1.1": 17,
+            **{f"3.3.1.{column}.1.{cord}": value for cord, value in ((1, 0), (2, 11)) for column in (2,)},
+            "3.3.1.3.1.1": 460,
+            **{f"5.3.1.4.1.1.{phase}": status for phase, status in ((1, 0), (2, 15), (3, 6))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+            f"{ALARM}{{alarm=cord.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=cord.1.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=phase_voltage.1.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": 1.0,
+        },
+        {"dcim_device_state": "degraded"},
+        {f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
+    ),
+    "a PX3 with a failed supply of its own and too much residual current": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            "5.1.3.1.3.1.46": 12,
+            "5.1.3.1.3.1.47": 26,
+            **{f"5.2.3.1.{column}.1.1.5": value for column, value in ((2, 1), (3, 4), (4, 460))},
+            "3.3.4.1.7.1.1.5": 0,
+            "5.2.3.1.3.1.1.27": 28,
+        },
+        {
+            f"{ALARM}{{alarm=supply.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=supply.1.2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=residual_current.1.1,severity=critical}}": 1.0,
+            "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
+        },
+    ),
+    "an APC transfer switch with two banks, one of whose supplies has failed": Told(
+        "apc-ats",
+        APC,
+        {
+            **{f"8.5.1.{column}.0": 2 for column in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 16)},
+            "8.5.1.9.0": 1,
+            **{
+                f"8.5.4.5.1.{column}.{row}": value
+                for row, amperes, watts in ((1, 88, 1_883), (2, 51, 1_090), (3, 37, 793))
+                for column, value in ((3, row), (4, amperes), (6, 215), (15, watts))
+            },
+        },
+        {
+            "dcim_ats_redundant": 1.0,
+            "dcim_ats_overload": 0.0,
+            "dcim_ats_source_usable{source=a}": 1.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 5.1,
+            "dcim_pdu_bank_power_watts{bank=1}": 1_090.0,
+            "dcim_pdu_bank_current_amperes{bank=2}": 3.7,
+            "dcim_pdu_bank_power_watts{bank=2}": 793.0,
+            f"{ALARM}{{alarm=ats-communication-lost,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=ats-hardware,severity=critical}}": 0.0,
+            **{
+                f"{ALARM}{{alarm=supply-{supply},severity=warning}}": float(supply == "minus-12v")
+                for supply in ("5v", "24v", "24v-b", "plus-12v", "minus-12v")
+            },
+        },
+        {"dcim_ats_selected_source": "b", "dcim_device_state": "ok"},
+    ),
+    "a Gude EPC 8031 whose overvoltage protection is worn, with a probe": Told(
+        "gude-epc",
+        GUDE,
+        {
+            "81.1.3.1.2.1.3.1": 1,
+            "81.1.5.2.1.2.1": 0,
+            **{f"81.1.6.1.1.{column}.1": value for column, value in ((2, 231), (3, 410), (5, 1_013), (6, 92))},
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            f"{ALARM}{{alarm=overvoltage_protection,severity=critical}}": 1.0,
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=1}": 9.2,
+            "dcim_env_atmospheric_pressure_pascals{sensor=1}": 101_300.0,
+        },
+    ),
+    "a Watchdog of firmware 3 with power monitors, a fan controller and a battery plant": Told(
+        "geist-watchdog-v3",
+        GEIST3,
+        {
+            **{f"3.1.{column}.1": value for column, value in ((3, b"Feed"), (4, 1), (6, 231), (10, 52), (11, 1_130))},
+            **{f"11.1.{column}.1": value for column, value in ((3, b"Row"), (4, 1), (33, 2_120))},
+            **{f"11.1.{column}.1": value for column, value in ((5, 812), (6, 229), (10, 93), (11, 2_120))},
+            **{f"11.1.{column}.1": 0 for column in (14, 15, 19, 20, 23, 24, 28, 29)},  # two phases without a wire
+            **{f"11.1.{column}.2": value for column, value in ((3, b"Gone"), (4, 0), (33, 0))},
+            **{f"13.1.{column}.1": value for column, value in ((3, b"Fans"), (4, 1), (8, 31))},
+            **{f"26.1.{column}.1": value for column, value in ((3, b"Relays"), (4, 1), (5, 24))},
+            **{f"22.1.{column}.1": value for column, value in ((3, b"Plant"), (4, 1), (5, -54))},
+        },
+        {
+            "dcim_env_voltage_volts{sensor=Feed}": 231.0,
+            "dcim_env_current_amperes{sensor=Feed}": 5.2,
+            "dcim_env_power_watts{sensor=Feed}": 1_130.0,
+            "dcim_env_power_watts{sensor=Row}": 2_120.0,
+            "dcim_env_voltage_volts{sensor=Row.A}": 229.0,
+            "dcim_env_current_amperes{sensor=Row.A}": 9.3,
+            "dcim_env_power_watts{sensor=Row.A}": 2_120.0,
+            "dcim_env_temperature_celsius{sensor=Fans}": 31.0,
+            "dcim_env_temperature_celsius{sensor=Relays}": 24.0,
+            "dcim_env_voltage_volts{sensor=Plant}": -54.0,
+        },
+    ),
+    "a Watchdog of firmware 4 with a remote power manager": Told(
+        "geist-watchdog",
+        GEIST4,
+        {
+            **{f"10.1.{column}.1": value for column, value in ((3, b"RPM"), (4, 1), (6, 121), (10, 35), (11, 402))},
+            "1.7.0": 1,
+        },
+        {
+            "dcim_env_voltage_volts{sensor=RPM}": 121.0,
+            "dcim_env_current_amperes{sensor=RPM}": 3.5,
+            "dcim_env_power_watts{sensor=RPM}": 402.0,
+        },
+    ),
+    "a PDU of Vertiv with analogue sensors: their words count, 0 and 1 do not": Told(
+        "vertiv-pdu",
+        VERTIV,
+        {
+            **{
+                f"11.1.{column}.{row}": value
+                for row, mode, word, unit in (
+                    (1, 1, b"Open", b""),
+                    (2, 3, b"Dry", b""),
+                    (3, 4, b"Leak", b""),
+                    (4, 8, b"53.4", b"V"),
+                    (5, 6, b"?", b""),
+                    (6, 10, b"High", b""),
+                )
+                for column, value in ((4, 1), (5, 1), (6, word), (7, mode), (8, unit))
+            },
+        },
+        {
+            "dcim_env_contact_active{kind=door,sensor=a2d.1}": 1.0,
+            "dcim_leak_detected{sensor=a2d.2}": 0.0,
+            "dcim_leak_detected{sensor=a2d.3}": 1.0,
+            "dcim_env_voltage_volts{sensor=a2d.4}": 53.4,
+        },
+        {},
+        {"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_rarer_model_is_read_as_the_mib_says(name: str) -> None:
+    one = CASES[name]
+    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
+    identified, readings = await replay_snmp(
+        sorted(records, key=lambda each: each.key), shipped_profiles(), one.profile, 1_790_000_000.0
+    )
+    assert identified.profile == one.profile
+    assert readings.values == pytest.approx(one.values)
+    assert readings.states == one.states
+    assert readings.bad == one.bad
