@@ -37,7 +37,7 @@ class Jumps:
         """By reference: the cells that must be read before these numbers are published."""
         found: dict[str, tuple[str, ...]] = {}
         last = self._last
-        for ref, cells in part.rests.items():
+        for ref, cells in part.scale_cells.items():
             now, before = raw.get(ref), last.get(ref)
             # Integers first, which nearly all are; half of them have not changed.
             if now == before and now is not None:

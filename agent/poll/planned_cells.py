@@ -50,7 +50,7 @@ class PlannedCells:
             if value is None:
                 continue
             # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
-            as_read = rests[0].is_as_read(value)
+            as_read = rests[0].is_unchanged(value)
             other = [] if as_read else [each for each in rests if not each.holds(value)]
             if other:
                 self._changed[ref] = {key for each in other for key in each.keys}

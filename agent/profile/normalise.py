@@ -178,7 +178,7 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     return readings
 
 
-def normalising(slots: Sequence[Slot], raw: Raw) -> Generator[None, None, Readings]:
+def normalise_steps(slots: Sequence[Slot], raw: Raw) -> Generator[None, None, Readings]:
     """See `normalise_answers`. Yields after each slice of slots, so that a device with thousands of rows does not hold up others."""
     if len(slots) <= SLOTS_PER_SLICE:
         return normalise_answers(slots, raw)

@@ -70,7 +70,7 @@ def registers_of(place: Place) -> list[RegisterValue]:
     return [register_value(place)]
 
 
-def said_as(ref: str) -> str:
+def readable_ref(ref: str) -> str:
     """The reference as people say it: `register 9000`, `coil 3`, or the OID."""
     table, _, rest = ref.partition(":")
     return f"{_TABLES[table]} {rest.partition(':')[0]}" if rest else ref

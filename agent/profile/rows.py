@@ -48,7 +48,7 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
-SEVERAL = "several instances"
+AMBIGUOUS = "several instances"
 """Value of a deciding instance that the device lacks although it has several other instances of the object: the decision is unknown."""
 
 CellReader = FromColumn | When | Part | UnitBy

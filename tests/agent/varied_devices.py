@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, without
+from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_plan
 from agent.profile.rows import planning_instances
 from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
@@ -65,7 +65,7 @@ class Varied:
             rows.setdefault(table.name, []).extend(found)
             for column in [*table.row_columns(), *planning_columns(table)]:
                 cells |= {f"{column}.{at}": value for at, value in self.columns.get(column, {}).items()}
-        return without(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
+        return trim_plan(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
 
 
 @dataclass(frozen=True)
