@@ -123,7 +123,7 @@ def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
         "answers": {"survives": []},
         "sites": ["s"],
     }
-    for language, said in (("en", "no agent heard yet"), ("fr", "aucun agent entendu")):
+    for language, said in (("en", "no agent heard yet"), ("fr", "aucun agent ne s'est manifesté")):
         text = ask(
             f"""const place = shown(head.head({{ ...make({{...{json.dumps({"site": site})}, language: "{language}"}}), settings: {{}} }}));
           return place.textContent;"""
