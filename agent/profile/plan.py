@@ -168,7 +168,7 @@ def plan_steps(
             continue
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
         unclear_here = unclear[id(table)] if table else frozenset()
-        for row in rows_of_unit(indexes, cells, role, unclear_here, shifted, unit):
+        for row in rows_of_unit(indexes, cells, role, unclear=unclear_here, shifted=shifted, unit=unit):
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
