@@ -110,6 +110,7 @@ def page_steps(
     latest: Latest,
     moment: Moment,
     faults: Mapping[str, str],
+    *,
     shell: Shell | None = None,
     findings: Findings | None = None,
     failures: Failures | None = None,

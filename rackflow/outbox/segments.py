@@ -212,7 +212,7 @@ class Segments:
 
     def _index(self, file: Segment, offset: int, size: int, group: Sequence[Message], stamp: Stamp) -> None:
         first, last = group[0].key, group[-1].key
-        file.index.add(offset, size, first, len(group), stamp.age_ms, group[0].time_ms)
+        file.index.add(offset, size, first=first, count=len(group), kept_ms=stamp.age_ms, time_ms=group[0].time_ms)
         self.waiting.add(first, last)
         self.highest = last
         self._state.totals.last_key = max(self._state.totals.last_key, last)
