@@ -70,7 +70,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 async def examine(path: Path, *, devices: bool) -> list[Finding]:
-    """All findings; after a configuration that is wrong there is nothing else to look at."""
+    """All findings. If the configuration is wrong, that is the only finding, because the other checks need it."""
     findings = [check_versions()]
     try:
         config = load_agent_config(path)

@@ -119,7 +119,7 @@ class Readings:
 
 
 class Rows(dict[Layout, list[T]]):
-    """For a few layouts of one device, an object for each place. Whoever keeps them clears them when one of the objects is replaced."""
+    """One object for each place of a layout, kept for the few layouts of one device. Its owner clears it when an object is replaced."""
 
     def __setitem__(self, layout: Layout, row: list[T]) -> None:
         if len(self) >= MAX_ROWS:
@@ -161,14 +161,14 @@ LAYOUT_PLACES = 10
 
 @dataclass(slots=True)
 class _Share:
-    """The keys that one agent sent first, oldest first, and the bytes that they take."""
+    """The keys that one agent was the first to send, oldest first, and their bytes in memory."""
 
     keys: deque[str] = field(default_factory=deque)
     size_bytes: int = 0
 
 
 def series_bytes(key: str) -> int:
-    """About what a series takes in memory: its key, its labels in three forms, and the objects around them.
+    """Roughly the memory that a series takes, in bytes: its key, its labels in three forms, and the objects around them.
 
     Measured with tracemalloc on Python 3.11: 670 bytes for a key of 60 characters, 2,260 for one of 349.
     """

@@ -37,7 +37,7 @@ _MAX_SITES = 100
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What documents are made of. The functions are called in the event loop and return at once."""
+    """Where documents get their data from. The functions are called in the event loop and return at once."""
 
     latest: Latest
     site: Callable[[], Site | None]
@@ -89,7 +89,7 @@ class Api:
         return list(dict.fromkeys([*own, *self.sources.latest.sites()]))
 
     def site_named(self, name: str) -> str:
-        """The site that is asked for, the first if none is named. Raises NotThere."""
+        """The site with this name, or the first site if the name is empty. Raises NotThere."""
         known = self.sites()
         if not name:
             return known[0] if known else ""
@@ -217,7 +217,7 @@ class Api:
 
 
 def check_room(scene: Scene, room: str) -> str | None:
-    """The room that is asked for, None for all. Raises NotThere."""
+    """Check that the scene has this room; None stands for all rooms. Raises NotThere."""
     if not room:
         return None
     if room not in scene.layout.rooms:

@@ -274,7 +274,7 @@ def total(values: Sequence[float | None]) -> float | None:
 
 
 def min_known(values: Sequence[float | None]) -> float | None:
-    """The least of some values; None if one of them is not known: it might be the least."""
+    """The smallest of these values; None if one of them is unknown, because it might be the smallest."""
     known = [value for value in values if value is not None]
     return min(known) if known and len(known) == len(values) else None
 
@@ -286,6 +286,6 @@ def max_known(values: Sequence[float | None]) -> float | None:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are known; None if none is."""
+    """The mean of the known values; None if none is known."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None
