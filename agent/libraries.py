@@ -43,7 +43,7 @@ def _needs(config: AgentConfig, device: Device) -> Iterator[tuple[str, str, str]
 
 
 def _fault(module: str) -> str:
-    # What people call it, and pip: the first part of a name with dots is shared by several.
+    # The name that people and pip use, which may differ from the module's: several packages share the first part of `gufo.snmp`.
     name = {"gufo.snmp": "gufo_snmp", "serial": "pyserial"}.get(module, module)
     try:
         importlib.import_module(module)

@@ -475,7 +475,7 @@ class _Places:
         await self._first(self._stopping.wait(), self._reloading.wait())
 
     async def _reload_standby(self, keeper: "LeaseKeeper") -> None:
-        """Reload the configuration with which this standby process would take over, with the same checks as in a running agent."""
+        """Reload the configuration with which this standby process would take over; a faulty one changes nothing."""
         if self._load is None:
             return
         before = self._config
@@ -493,7 +493,7 @@ class _Places:
 
     @staticmethod
     async def _first(one: Awaitable[object], other: Awaitable[object]) -> bool:
-        """Wait until one of two events is set; returns whether only the first one is."""
+        """Wait until one of two awaitables is done; returns whether only the first one is."""
         tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await stop_tasks(*tasks, within_s=STOP_TASKS_S)

@@ -217,7 +217,7 @@ class Api:
 
 
 def check_room(scene: Scene, room: str) -> str | None:
-    """Check that the scene has this room; None stands for all rooms. Raises NotThere."""
+    """The room, or None (all rooms) if the name is empty. Raises NotThere if the site has no such room."""
     if not room:
         return None
     if room not in scene.layout.rooms:

@@ -256,7 +256,7 @@ def test_facility_water_decides_before_the_air() -> None:
     assert cdu({}, supply=32.0, back=42.0, cold=0.0, air=20.0).values[APPROACH] == 32.0
 
 
-def test_without_a_temperature_of_its_own_loop_or_the_other_nothing_is_said_of_the_exchanger() -> None:
+def test_without_a_temperature_of_either_loop_the_exchangers_figures_are_unknown() -> None:
     told = {APPROACH, EFFECTIVENESS, IMBALANCE}
     assert not told & cdu({}, back=42.0, cold=28.0).values.keys()
     assert not told & cdu({}, supply=32.0, back=42.0).values.keys()
