@@ -48,7 +48,7 @@ KINDS: Final = ("batch", "event", "device")
 
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `doctor`."""
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")

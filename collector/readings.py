@@ -69,11 +69,11 @@ class Layout:
     words: tuple[Series, ...]
     of_agent: bool
     limits: tuple[tuple[float, float], ...]
-    """For each of `numbers` a range in which it is plausible; what is outside may be so, too."""
+    """For each of `numbers` a range in which every value is plausible. A value outside is checked by the metric itself."""
     is_urgent: bool
-    """Whether the catalogue has one of the series in the safety class, in whichever class it is polled."""
+    """Whether one of the series belongs to the safety class by the catalogue, even if it is polled in another class."""
     made: dict[str, object] = field(default_factory=dict)
-    """What others have made for this layout, under names of theirs."""
+    """A cache for other modules: what they have computed for this layout, each under a key of its own."""
 
     @classmethod
     def of(cls, numbers: Iterable[Series], words: Iterable[Series], *, of_agent: bool) -> "Layout":

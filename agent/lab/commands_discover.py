@@ -46,7 +46,7 @@ class Known:
 
 
 def add_discover(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `discover`."""
     command.add_argument("ranges", nargs="+", metavar="RANGE", help="192.0.2.0/24, 192.0.2.10-50, or one address")
     command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")

@@ -50,7 +50,7 @@ PLACES = {"room", "row", "rack", "feed"}
 
 
 def add_site(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `site`."""
     show_examples(command, "%(prog)s draft --config agent.yaml > draft.yaml", "%(prog)s check site.yaml")
     actions = command.add_subparsers(required=True, metavar="ACTION")
 

@@ -82,7 +82,7 @@ class StateFile:
 
 
 def remembered_file(problems: Path) -> Path:
-    """The file of what is remembered, beside that of the present problems."""
+    """Path of the file with what conditions remember, beside the file of the present problems."""
     return problems.with_suffix(".remembered.json")
 
 

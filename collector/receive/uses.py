@@ -31,7 +31,7 @@ MAX_COUNTED_AGENTS = 1_000
 
 
 def document_bytes(document: DeviceDocument) -> int:
-    """About what a description takes in memory. Its texts are on /metrics as well, which exists several times while it is made."""
+    """Roughly the memory of a device document, in bytes. Its texts are on /metrics as well, of which there are several copies at a time."""
     texts = (document.vendor, document.model, document.serial, document.firmware, document.profile)
     size = sum(map(len, texts))
     size += sum(100 + len(label) + len(value) for label, value in document.labels.items())

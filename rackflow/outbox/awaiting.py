@@ -86,7 +86,7 @@ class Awaiting:
         self._groups.clear()
 
     def collectors_gone(self, now_s: float) -> None:
-        """No collector reads these messages any more: keep what is awaited now for `keep_s`."""
+        """Note that no collector reads these messages any more: those whose report is awaited now are kept for `keep_s`."""
         self._reports_required = False
         self._groups = deque([(now_s, RangeSet(self.keys))])
         self._rounds = [None] * LEVELS

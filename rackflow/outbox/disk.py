@@ -118,7 +118,7 @@ class DiskOutbox:
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
 
     async def step(self) -> None:
-        """Do once what `run` does: write, delete and read what there is."""
+        """Do one round of `run`: write new messages, delete freed ones, and read the next ones to send."""
         await self._run_job(self._collect())
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """The segment files of an outbox as one log: append, free, read, rewrite. Every call blocks, and raises OSError if the disk refuses.
 
 The state in memory is authoritative, and the disk follows: what could not be written is written with the next group. After a failed write
-or sync the segment is abandoned and a new one begun, because a kernel reports a failed sync only once: a second sync of the same file
+or sync, the segment is abandoned and a new one is begun, because a kernel reports a failed sync only once: a second sync of the same file
 succeeds although the data are lost (fsync(2)).
 """
 
