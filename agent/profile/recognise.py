@@ -114,7 +114,7 @@ def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
     rules = profile.recognise
-    # Some families share their objects with another vendor's devices. `absent` names an object that this family never has.
+    # Some families share their objects with another vendor's devices. `refuse` names an object that this family never has.
     if any(answers.get(oid) is not None for oid in rules.refuse):
         return None
     score, reasons = rules.priority, []
