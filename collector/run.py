@@ -358,7 +358,7 @@ class Collector:
         while True:
             await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
-            await in_slices(self.latest.expiring(time.monotonic()))
+            await in_slices(self.latest.expire_steps(time.monotonic()))
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected

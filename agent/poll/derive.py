@@ -62,7 +62,9 @@ class PlannedInputs:
         known = self._known.get(poll_class)
         return known[1] if known is not None and known[0] is slots else None
 
-    def finding(self, poll_class: PollClass, slots: Sequence[Slot], device_class: str) -> Generator[None, None, Inputs]:
+    def find_steps(
+        self, poll_class: PollClass, slots: Sequence[Slot], device_class: str
+    ) -> Generator[None, None, Inputs]:
         """Find those of a class with these slots. Yields after each slice."""
         inputs = yield from inputs_among([slot.key for slot in slots], device_class)
         self._known[poll_class] = slots, inputs

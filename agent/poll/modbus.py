@@ -228,7 +228,7 @@ class ModbusPoller:
         self._checks.reject(poll_class, readings, found.raw)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.finding(poll_class, part.slots, self._profile.class_), EACH_STEP)
+            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, self._profile.class_), EACH_STEP)
         if inputs.makes_any:
             await in_slices(derive_steps(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
         if had_failed:

@@ -167,7 +167,7 @@ class SnmpPoller:
             self._marker_replanned_at = now
             await self._plan_beside(poll_class, family, fingerprint)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.finding(poll_class, part.slots, profile.class_), EACH_STEP)
+            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, profile.class_), EACH_STEP)
         if inputs.makes_any:
             await in_slices(derive_steps(readings, profile.class_, self._coolant, inputs), EACH_STEP)
         readings.reopen = self._reason_to_reopen()

@@ -53,7 +53,7 @@ class FigureIndex:
         self._found: dict[tuple[str, str, str, str, bool | None], float | None] = {}
 
     @classmethod
-    def making(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
+    def index_steps(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
         """Index the figures of a cycle. Yields after each slice."""
         index = cls()
         yield from index.fill(source)
@@ -206,7 +206,7 @@ def is_awaited(file: Site | None, device: str) -> bool:
     return file is None or device not in file.panels
 
 
-def setting(scene: Scene) -> Generator[None, None, Scene]:
+def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
     """Work out which racks and devices have problems. Yields after each slice."""
     lost: set[str] = set()
     cared = {

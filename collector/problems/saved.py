@@ -86,7 +86,7 @@ def remembered_file(problems: Path) -> Path:
     return problems.with_suffix(".remembered.json")
 
 
-def encoding(
+def encode_remembered_steps(
     seen: Mapping[Key, float], highest: Mapping[Key, list[tuple[float, float]]]
 ) -> Generator[None, None, bytes]:
     """What is remembered, as `Remembered`. Yields after each slice."""

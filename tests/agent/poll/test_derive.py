@@ -332,11 +332,11 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
     planned = PlannedInputs()
     assert planned.of("fast", slots) is None, "they must be found first"
-    found = run_through(planned.finding("fast", slots, "pdu"))
+    found = run_through(planned.find_steps("fast", slots, "pdu"))
     first, second, third = (slot.key for slot in slots)
     assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),), makes_any=True)
     assert planned.of("fast", slots) is found
     assert planned.of("fast", slots[:2]) is None, "it is another plan"
-    assert run_through(planned.finding("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
-    assert not run_through(planned.finding("slow", slots, "env")).makes_any
-    assert run_through(planned.finding("slow", (), "cdu")).makes_any
+    assert run_through(planned.find_steps("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
+    assert not run_through(planned.find_steps("slow", slots, "env")).makes_any
+    assert run_through(planned.find_steps("slow", (), "cdu")).makes_any
