@@ -108,7 +108,7 @@ class DiskOutbox:
         self._request_backlog()
 
     async def run(self) -> None:
-        """Until cancelled, write new messages, delete those that are done, and read the backlog."""
+        """Write new messages, delete those that are done, and read the backlog, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
             await self._wanted.wait()
@@ -231,7 +231,7 @@ class DiskOutbox:
 
     @property
     def backlog_per_s(self) -> float:
-        """Messages of the backlog that may leave a second, now."""
+        """How many messages of the backlog may be sent per second now."""
         return self._pace.per_s(self._clock())
 
     def stats(self) -> OutboxStats:

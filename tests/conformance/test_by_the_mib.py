@@ -13,7 +13,7 @@ from tests.agent.shipped import shipped_profiles
 
 @dataclass(frozen=True)
 class Told:
-    """Instances below `root`, and the whole of what is read from them."""
+    """Instances below `root`, and all readings that they give."""
 
     profile: str
     root: str
