@@ -36,12 +36,11 @@ _TAGS = {
 }
 # Does not match 0.0.0.0, which replaces redacted addresses.
 _IPV4 = re.compile(rb"\b(?!0\.0\.0\.0)(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}\b")
-# A word before a number such as 6.8.2.1 that shows that it is a version and not an address. Versions are kept, because authors of profiles
-# need to know the firmware of a recording.
+# Before a number such as 6.8.2.1: it is a version, which tells those who write a profile what the recording is of, and no address.
 _VERSION = re.compile(
     rb"(?i)(?:^|[^a-z])(?:v|ver|version|firmware|fw|rev|revision|release|build|boot|bios|software|sw|app|aos)[\s:.=_-]*$"
 )
-# How many characters before a number are searched for that word. A chosen value, longer than any word of the expression above.
+# How far before a number the word is looked for. A chosen value, longer than any word of the expression above.
 _VERSION_WORD_OCTETS = 24
 _MAC = re.compile(rb"\b[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}\b")
 # Begins only where a word does: otherwise a text of 64 kB without an @ takes minutes, because every octet is tried as the beginning.
@@ -77,7 +76,7 @@ class Walker(PysnmpClient):
 
 def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Record]:
     """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device."""
-    # Shorter serial numbers are not replaced, because they would also be found in unrelated text.
+    # Shorter ones would also be found, and replaced, in unrelated text.
     known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004
     for record in records:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
@@ -100,7 +99,7 @@ def _address(found: re.Match[bytes]) -> bytes:
 def _clean(value: bytes, known: Iterable[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
-    # Six octets that are not text are most likely a MAC address. An address whose octets all look like text is missed.
+    # Six octets that are not text are most likely a MAC address. One whose octets are all below 128 is missed.
     if len(value) == _MAC_OCTETS and not value.isascii():
         return bytes(_MAC_OCTETS)
     value = _IPV4.sub(_address, value)
