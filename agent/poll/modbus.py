@@ -377,7 +377,7 @@ class ModbusPoller:
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
             self._reopened_at = now
-            return f"{readable_ref(cell)} has changed, on which the plan rests"
+            return f"{readable_ref(cell)} has changed, which the plan depends on"
         # The poll itself has succeeded. If one of these additional requests fails, it is repeated after its pause.
         if now >= self._identify_due_at:
             self._identify_due_at = now + IDENTIFY_EVERY_S

@@ -369,7 +369,7 @@ class SnmpPoller:
         if self._uptime.has_restarted:
             reason = "has rebooted"
         elif cell := self._cells.changed():
-            reason = f"{cell} has changed, on which the plan rests"
+            reason = f"{cell} has changed, which the plan depends on"
         elif self._tables_outdated:
             reason = "its tables could not be walked within a poll"
         elif not reason and frozenset(self._plan.classes) != self._opened_classes:
