@@ -22,7 +22,7 @@ PROFILE_HELP = "device family, as `profiles` lists it (default auto: an SNMP dev
 
 
 def add_read(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `read`."""
     command.add_argument("device", help="with --config the id of a device, otherwise a host name or address")
     command.add_argument("--config", type=Path, help="configuration that describes the device and its credential")
     command.add_argument("--profile", default="auto", help=PROFILE_HELP)
@@ -51,7 +51,7 @@ def add_read(command: argparse.ArgumentParser) -> None:
 
 
 def add_replay(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `replay`."""
     command.add_argument("recording", type=Path, help="an .snmprec file (SNMP) or an .mbrec file (Modbus registers)")
     command.add_argument("--profile", default="auto", help=PROFILE_HELP)
     command.add_argument("--unit", type=int, help="Modbus unit; needed if several were recorded")

@@ -48,7 +48,7 @@ KINDS: Final = ("batch", "event", "device")
 
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `doctor`."""
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
@@ -70,7 +70,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 async def examine(path: Path, *, devices: bool) -> list[Finding]:
-    """All findings; after a configuration that is wrong there is nothing else to look at."""
+    """All findings. If the configuration is wrong, that is the only finding, because the other checks need it."""
     findings = [check_versions()]
     try:
         config = load_agent_config(path)

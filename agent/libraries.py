@@ -13,7 +13,7 @@ MOST_NAMED = 3
 
 
 def missing_libraries(config: AgentConfig) -> Iterator[str]:
-    """For each library that enabled devices need and that cannot be imported: key, devices, what to do. Takes the time of the imports."""
+    """One message for each library that enabled devices need and that cannot be imported: key, devices, remedy. Imports the libraries."""
     wanted: dict[tuple[str, str, str], list[str]] = {}
     for device in config.devices:
         if device.enabled:
@@ -27,7 +27,7 @@ def missing_libraries(config: AgentConfig) -> Iterator[str]:
 
 
 def _needs(config: AgentConfig, device: Device) -> Iterator[tuple[str, str, str]]:
-    """Module, key of the configuration, and what else can be done than to install it."""
+    """Modules that a device needs, each with the configuration key that requires it and the alternative to installing it."""
     if device.protocol == "modbus":
         if device.transport != "tcp":
             yield "pymodbus", f"transport: {device.transport}", ""
@@ -43,7 +43,7 @@ def _needs(config: AgentConfig, device: Device) -> Iterator[tuple[str, str, str]
 
 
 def _fault(module: str) -> str:
-    # What people call it, and pip: the first part of a name with dots is shared by several.
+    # The name that people and pip use, which may differ from the module's: several packages share the first part of `gufo.snmp`.
     name = {"gufo.snmp": "gufo_snmp", "serial": "pyserial"}.get(module, module)
     try:
         importlib.import_module(module)

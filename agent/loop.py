@@ -39,7 +39,7 @@ CLOSE_S = 1.0
 # libuv, and with it uvloop, rounds timers to whole milliseconds. After a sleep that ended slightly before the due time,
 # the loop would sleep for zero seconds many times until then.
 TIMER_TICK_S = 0.001
-# Class in the batches of a device that was never opened, so that its failures can be published at all.
+# Device class in the batches of a device that was never opened: a batch needs one, and failures must be published all the same.
 UNKNOWN_CLASS = "unknown"
 # An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
 EVENT_TEXT_CHARACTERS = 200

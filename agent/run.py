@@ -82,7 +82,7 @@ def new_epoch(now_ms: int, chance: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A device that is being polled."""
+    """A device that is being polled, with its task."""
 
     settings: DeviceSettings
     loop: DeviceLoop
@@ -91,7 +91,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What an agent has in common with its pollers: the datagrams that their clients refused, their plans, and the profiles they take.
+    """What an agent shares with its pollers: the counts of datagrams that their clients refused, their plans, and their profiles.
 
     Without `families` profiles are not read again.
     """
@@ -435,7 +435,7 @@ class _Places:
         return self._agent.standstill(now_s) if self._agent is not None else ""
 
     async def run(self) -> None:
-        """Until `stop`."""
+        """Run until `stop`."""
         config = self._config
         if config.pair is None:
             self._agent = self._make(config, None)
@@ -461,7 +461,7 @@ class _Places:
                 self._agent, self._config = None, agent.config
 
     async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
-        """Stand by, and take over what a reload changes; False if the process is to stop instead."""
+        """Stand by until the lease is held, applying reloads meanwhile. Returns False if the process is to stop instead."""
         while not self._stopping.is_set():
             if await self._first(keeper.held(), self._asked()):
                 return True
@@ -475,7 +475,7 @@ class _Places:
         await self._first(self._stopping.wait(), self._reloading.wait())
 
     async def _reload_standby(self, keeper: "LeaseKeeper") -> None:
-        """What the holder's reload does, for the configuration with which this side would take over."""
+        """Reload the configuration with which this standby process would take over; a faulty one changes nothing."""
         if self._load is None:
             return
         before = self._config
@@ -493,7 +493,7 @@ class _Places:
 
     @staticmethod
     async def _first(one: Awaitable[object], other: Awaitable[object]) -> bool:
-        """Wait for either; whether it was the first one alone."""
+        """Wait until one of two awaitables is done; returns whether only the first one is."""
         tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         await stop_tasks(*tasks, within_s=STOP_TASKS_S)

@@ -19,7 +19,7 @@ MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class SameAddress:
-    """Two entries with one address; `is_wrong` if they cannot both be meant."""
+    """Two entries with the same address; `is_wrong` if they cannot both be intended."""
 
     first: int
     second: int

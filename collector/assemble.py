@@ -1,5 +1,7 @@
-"""What the collector is put together from that needs its whole configuration: the store, owners, and stand-ins for parts left out."""
+"""Makes the parts of a collector that need its whole configuration: store, records, owners, API; and stand-ins for parts left out."""
 
+import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -15,11 +17,18 @@ from collector.latest import Latest
 from collector.ledger import AgentAccount
 from collector.problems import LATE_PART, Monitor, Unread, Window, load_table
 from collector.readings import Readings
-from collector.receive import Delivery, Polled
+from collector.receive import Delivery, Owners, OwnersFile, Polled
+from collector.records import PART as RECORDS_PART
+from collector.records import RecordsFile
 from collector.store import FileStore, InfluxStore, Store
-from rackflow import Batch, ConfigError
-from rackflow.process.bulkhead import Failures
+from rackflow import Batch, ConfigError, RackflowError
+from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.files import check_regular
 from rackflow.site import Site
+
+log = logging.getLogger(__name__)
+# Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
+OPEN_RECORDS_S = 5.0
 
 
 def assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[str, str], str]:
@@ -82,6 +91,7 @@ def spill_of(config: CollectorConfig, spill: Spill | None) -> SpillMessages | No
 
 
 def make_api(
+    *,
     latest: Latest,
     site: Callable[[], Site | None],
     figures: LatestFigures,
@@ -90,7 +100,11 @@ def make_api(
     around: Callable[[], Surroundings],
     runbook_base: str,
 ) -> Api:
-    """The API over all parts of a collector. Site file and deriver come later than the server's first request."""
+    """The API over all parts of a collector.
+
+    `site`, `deriver` and `around` are functions, because the server answers its first request before the site file is read and the deriver
+    is made. Until then figures have no explanation.
+    """
 
     def explain(name: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
         present = deriver()
@@ -104,23 +118,24 @@ def make_api(
 
     return Api(
         Sources(
-            latest,
-            site,
-            figures.of,
-            problems.tracker.active,
-            problems.tracker.beginning,
-            lambda: problems.is_complete,
-            around,
-            load_table(),
-            problems.history.since,
-            explain,
-            distrusted,
-            runbook_base,
+            latest=latest,
+            site=site,
+            figures=figures.of,
+            problems=problems.tracker.active,
+            beginning=problems.tracker.beginning,
+            are_problems_complete=lambda: problems.is_complete,
+            around=around,
+            table=load_table(),
+            ended=problems.history.since,
+            explain=explain,
+            distrusted=distrusted,
+            runbook_base=runbook_base,
         )
     )
 
 
 def surroundings(
+    *,
     sites: Sequence[str],
     accounts: Mapping[tuple[str, str], AgentAccount] | None,
     clones: Iterable[tuple[str, str]],
@@ -128,8 +143,16 @@ def surroundings(
     windows: Sequence[Window],
     unread: Sequence[Unread],
 ) -> Surroundings:
-    """What the API tells besides readings and figures, at this moment."""
-    return Surroundings(sites, zone, time.localtime().tm_gmtoff, accounts, frozenset(clones), windows, unread)
+    """What the API shows besides readings and figures, at this moment."""
+    return Surroundings(
+        sites=sites,
+        timezone=zone,
+        utc_offset_s=time.localtime().tm_gmtoff,
+        accounts=accounts,
+        clones=frozenset(clones),
+        windows=windows,
+        unread=unread,
+    )
 
 
 def zone_name() -> str | None:
@@ -160,3 +183,34 @@ def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
         raise ConfigError("store: kind influxdb needs `url` and `bucket`; add them")
     token = store.token.get_secret_value() if store.token else ""
     return InfluxStore(store.url, store.org, store.bucket, token, store.timeout_s)
+
+
+async def open_records(config: CollectorConfig, failures: Failures) -> RecordsFile | None:
+    """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""
+    path = config.records_path
+    check_regular(path, "derive: state")
+    try:
+        async with asyncio.timeout(OPEN_RECORDS_S):
+            return await in_own_thread(lambda: RecordsFile(path), "records-open")
+    except Exception as error:  # noqa: BLE001 - a barrier
+        is_foreseen = isinstance(error, OSError | TimeoutError | ConfigError)
+        (failures.count if is_foreseen else failures.note)(RECORDS_PART, error)
+        # It stays so until the next start: records opened later would overwrite counters that this run began at zero.
+        failures.progress(RECORDS_PART, 0.0)
+        log.error(  # noqa: TRY400 - one line for a disk's fault, and the traceback of any other was logged
+            "derive: state: %s cannot be used, no energy and no polls are recorded until the next start; repair it or choose"
+            " another path: error=%s",
+            *(path, str(error) or f"no answer within {OPEN_RECORDS_S:g} s"),
+        )
+        return None
+
+
+def open_owners(config: CollectorConfig, owners: Owners) -> OwnersFile:
+    """Open the file of owners. Raises RackflowError if it cannot be opened."""
+    path = config.owners_path
+    try:
+        return OwnersFile(path, owners)
+    except OSError as error:
+        raise RackflowError(
+            f"dead_letter: {path} beside it cannot be used: {error.strerror}; choose another folder"
+        ) from error

@@ -62,5 +62,5 @@ class Buckets:
         return is_within
 
     def spend(self, holder: Hashable, cost: float, now: float) -> None:
-        """Take tokens that are spent already; nobody gets into debt."""
+        """Take tokens for something that has happened already; the number of tokens does not fall below 0."""
         self._left[holder] = max(0.0, self.left(holder, now) - cost), now

@@ -21,21 +21,21 @@ from rackflow.site import load_site
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `run`."""
     add_config(command)
     show_examples(command, "%(prog)s collector.yaml")
     command.set_defaults(command=_run)
 
 
 def add_check(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `check`."""
     add_config(command)
     show_examples(command, "%(prog)s collector.yaml")
     command.set_defaults(command=_check)
 
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `doctor`."""
     add_config(command)
     command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
     show_examples(
@@ -48,7 +48,7 @@ def add_doctor(command: argparse.ArgumentParser) -> None:
 
 
 def add_rules(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `rules`."""
     add_config(command, "YAML file; its problems.limits are used")
     show_examples(command, "%(prog)s collector.yaml > /etc/prometheus/rules/dcim.rules.yml")
     command.set_defaults(command=_rules)

@@ -20,7 +20,7 @@ from rackflow.process.secret import names_source
 
 
 def add_ledger(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `ledger`."""
     add_config(command)
     command.add_argument(
         "--since", metavar="TIME", help="only from this time on: 2h, or a date and time (ISO 8601, UTC)"
@@ -47,7 +47,7 @@ def add_ledger(command: argparse.ArgumentParser) -> None:
 
 
 def add_month(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `report`."""
     add_config(command)
     add_report(command)
     show_examples(command, "%(prog)s collector.yaml --month 2026-10 --timezone Africa/Casablanca --output reports")
@@ -55,7 +55,7 @@ def add_month(command: argparse.ArgumentParser) -> None:
 
 
 def add_forget(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `forget`."""
     command.description = (
         "Clears the documents that the broker retains of a device, or of an agent and all of its devices. Running collectors forget"
         " their values and series by it. History in the store stays."
@@ -81,13 +81,13 @@ def add_forget(command: argparse.ArgumentParser) -> None:
 
 
 def add_backup(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `backup`."""
     _add_folder(command)
     command.set_defaults(command=_backup)
 
 
 def add_restore(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `restore`."""
     _add_folder(command)
     command.set_defaults(command=_restore)
 

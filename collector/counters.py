@@ -100,7 +100,7 @@ class Counters:
     own_reconnects: Counter[str] = field(default_factory=lambda: Counter({"overload": 0, "standstill": 0}))
 
     def count_event(self, what: str) -> None:
-        """Count what the subscriber met; that there was no room for a moment is no failure."""
+        """Count an event of the subscriber. A queue that was full for a moment does not count as a failure."""
         if what == "takeover":
             self.mqtt_takeovers += 1
         elif what in self.own_reconnects:

@@ -69,11 +69,11 @@ class Layout:
     words: tuple[Series, ...]
     of_agent: bool
     limits: tuple[tuple[float, float], ...]
-    """For each of `numbers` a range in which it is plausible; what is outside may be so, too."""
+    """For each of `numbers` a range in which every value is plausible. A value outside is checked by the metric itself."""
     is_urgent: bool
-    """Whether the catalogue has one of the series in the safety class, in whichever class it is polled."""
+    """Whether one of the series belongs to the safety class by the catalogue, even if it is polled in another class."""
     made: dict[str, object] = field(default_factory=dict)
-    """What others have made for this layout, under names of theirs."""
+    """A cache for other modules: what they have computed for this layout, each under a key of its own."""
 
     @classmethod
     def of(cls, numbers: Iterable[Series], words: Iterable[Series], *, of_agent: bool) -> "Layout":
@@ -119,7 +119,7 @@ class Readings:
 
 
 class Rows(dict[Layout, list[T]]):
-    """For a few layouts of one device, an object for each place. Whoever keeps them clears them when one of the objects is replaced."""
+    """One object for each place of a layout, kept for the few layouts of one device. Its owner clears it when an object is replaced."""
 
     def __setitem__(self, layout: Layout, row: list[T]) -> None:
         if len(self) >= MAX_ROWS:
@@ -161,14 +161,14 @@ LAYOUT_PLACES = 10
 
 @dataclass(slots=True)
 class _Share:
-    """The keys that one agent sent first, oldest first, and the bytes that they take."""
+    """The keys that one agent was the first to send, oldest first, and their bytes in memory."""
 
     keys: deque[str] = field(default_factory=deque)
     size_bytes: int = 0
 
 
 def series_bytes(key: str) -> int:
-    """About what a series takes in memory: its key, its labels in three forms, and the objects around them.
+    """Roughly the memory that a series takes, in bytes: its key, its labels in three forms, and the objects around them.
 
     Measured with tracemalloc on Python 3.11: 670 bytes for a key of 60 characters, 2,260 for one of 349.
     """

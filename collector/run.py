@@ -22,6 +22,8 @@ from collector.assemble import (
     ingest_settings,
     late_takers,
     make_api,
+    open_owners,
+    open_records,
     open_store,
     spill_of,
     surroundings,
@@ -59,9 +61,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow import ConfigError, RackflowError
-from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
-from rackflow.process.files import check_regular
+from rackflow.process.bulkhead import Failures, Supervisor
 from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import started_by
@@ -85,8 +85,6 @@ SWEEP_S = 5.0
 # How long a thread that computes (plans of figures, gzip) may keep the interpreter's lock when the loop wants it. With Python's 5 ms
 # each turn of the loop took that much longer while a site of 5,000 devices was planned, and one that started a thread 15 ms.
 SWITCH_S = 0.0005
-# Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
-OPEN_RECORDS_S = 5.0
 # Optional parts end at their first await once cancelled; one that does not is left behind.
 STOP_PARTS_S = 0.5
 
@@ -129,9 +127,14 @@ class Collector:
         )
         self._safety_page = KeptPage(self.latest, self._problems.safety_metrics, self._figures)
         self._zone = zone_name()
-        around, runbooks = self._surroundings, config.problems.runbook_base
         self._api = make_api(
-            self.latest, lambda: self._site, self._figures, self._problems, lambda: self._deriver, around, runbooks
+            latest=self.latest,
+            site=lambda: self._site,
+            figures=self._figures,
+            problems=self._problems,
+            deriver=lambda: self._deriver,
+            around=self._surroundings,
+            runbook_base=config.problems.runbook_base,
         )
         self._self_metrics = SelfMetrics(
             self._tally,
@@ -198,7 +201,7 @@ class Collector:
             ledger = self._ledger = LedgerFile(config.ledger_path, config.ledger_days, time.time)
             stack.callback(ledger.close)
             self._accounts = LedgerWatch(ledger, self._failures)
-            file = await self._open_records()
+            file = await open_records(config, self._failures)
             deriver = self._deriver = self._open_deriver(file)
             keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
             if keeper is not None:
@@ -220,7 +223,7 @@ class Collector:
                 self._spill = Spill(outbox.path, epoch, outbox.limit_bytes, outbox.backlog_per_s)
                 stack.push_async_callback(self._spill.close)
                 await self._spill.open()
-            owners = self._open_owners()
+            owners = open_owners(config, self._owners)
             stack.push_async_callback(owners.close)
             if owners.is_new and keeper is not None:
                 # An earlier version kept none: a device belongs to whoever polled it first.
@@ -232,13 +235,16 @@ class Collector:
             optional = Supervisor(self._failures)
             stack.push_async_callback(optional.stop, STOP_PARTS_S)
             on_started()
-            await self._flow(store, dead_letters, ledger, keeper, deriver, owners, optional)
+            await self._flow(
+                store, dead_letters, ledger, keeper=keeper, deriver=deriver, owners=owners, optional=optional
+            )
 
     async def _flow(
         self,
         store: Store,
         dead_letters: DeadLetters,
         ledger: LedgerFile,
+        *,
         keeper: RecordKeeper | None,
         deriver: Deriver,
         owners: OwnersFile,
@@ -246,8 +252,7 @@ class Collector:
     ) -> None:
         """Run all tasks until `stop`, then end them in order.
 
-        The task group has what a message passes on its way to the acknowledgement. Everything else runs in `optional`, and what the
-        group calls of it is shielded.
+        The task group runs what a message passes until it is acknowledged. The rest runs in `optional`; calls into it are shielded.
         """
         config, tally = self._config, self._tally
         chosen = None if config.sites == "all" else frozenset(config.sites)
@@ -261,12 +266,13 @@ class Collector:
         )
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
-        spill = self._spill
-        spill_messages = spill_of(config, spill)
+        spill, to_disk = self._spill, spill_of(config, self._spill)
         count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else uncounted)
-        writer = self._writer = Writer(persistence, flush, ledger, tally, subscriber.acknowledge, spill_messages, count)
+        writer = self._writer = Writer(
+            persistence, flush, ledger, tally, acknowledge=subscriber.acknowledge, spill=to_disk, count=count
+        )
         ingest = self._make_ingest(chosen, dead_letters, keeper, deriver)
-        telling = StoredPublisher(ledger, config.client_id, subscriber, tally, chosen, self._failures)
+        reports = StoredPublisher(ledger, config.client_id, subscriber, tally, sites=chosen, failures=self._failures)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -276,7 +282,7 @@ class Collector:
             ]
             self._start_optional(optional, keeper, deriver, writer)
             if config.role != "watch":
-                optional.start(STORED_PART, telling.run)
+                optional.start(STORED_PART, reports.run)
             if spill is not None:
                 drain = spill.drain(persistence, ledger, ingest.reprocess, config.store.batch_lines)
                 others.append(group.create_task(drain, name="collector-drain"))
@@ -302,35 +308,6 @@ class Collector:
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
         return Ingest(self.latest, dead_letters, self._tally, who, settings, on_late_batch=late, on_forgotten=forget)
 
-    async def _open_records(self) -> RecordsFile | None:
-        """Open the hourly records. Without them (None) the collector runs on: figures start anew, and nothing is recorded."""
-        path = self._config.records_path
-        check_regular(path, "derive: state")
-        try:
-            async with asyncio.timeout(OPEN_RECORDS_S):
-                return await in_own_thread(lambda: RecordsFile(path), "records-open")
-        except Exception as error:  # noqa: BLE001 - a barrier
-            is_foreseen = isinstance(error, OSError | TimeoutError | ConfigError)
-            (self._failures.count if is_foreseen else self._failures.note)(RECORDS_PART, error)
-            # It stays so until the next start: records opened later would overwrite counters that this run began at zero.
-            self._failures.progress(RECORDS_PART, 0.0)
-            log.error(  # noqa: TRY400 - one line for a disk's fault, and the traceback of any other was logged
-                "derive: state: %s cannot be used, no energy and no polls are recorded until the next start; repair it or choose"
-                " another path: error=%s",
-                *(path, str(error) or f"no answer within {OPEN_RECORDS_S:g} s"),
-            )
-            return None
-
-    def _open_owners(self) -> OwnersFile:
-        """Open the file of owners. Raises RackflowError if it cannot be opened."""
-        path = self._config.owners_path
-        try:
-            return OwnersFile(path, self._owners)
-        except OSError as error:
-            raise RackflowError(
-                f"dead_letter: {path} beside it cannot be used: {error.strerror}; choose another folder"
-            ) from error
-
     def _open_deriver(self, file: RecordsFile | None) -> Deriver:
         config, carbon = self._config, self._config.carbon
         settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
@@ -345,7 +322,14 @@ class Collector:
         keep = writer.offer if config.derive.store else discard
         if config.role != "store":
             optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
-        start_problems(optional, config.problems, config.client_id, self._problems, self._maintenance, failures)
+        start_problems(
+            optional,
+            config.problems,
+            client_id=config.client_id,
+            monitor=self._problems,
+            maintenance=self._maintenance,
+            failures=failures,
+        )
         if self._accounts is not None:
             optional.start(ACCOUNT_PART, self._accounts.run)
         if keeper is not None:
@@ -374,7 +358,7 @@ class Collector:
         while True:
             await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
-            await in_slices(self.latest.expiring(time.monotonic()))
+            await in_slices(self.latest.expire_steps(time.monotonic()))
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._tally.mqtt_connected = connected
@@ -423,7 +407,14 @@ class Collector:
     def _surroundings(self) -> Surroundings:
         accounts = self._accounts.accounts() if self._accounts is not None and not self._config.shared else {}
         clones, unread = self._clones.current(time.monotonic()), self._problems.acknowledgements.unread()
-        return surroundings(self._api.sites(), accounts or None, clones, self._zone, self._maintenance.windows, unread)
+        return surroundings(
+            sites=self._api.sites(),
+            accounts=accounts or None,
+            clones=clones,
+            zone=self._zone,
+            windows=self._maintenance.windows,
+            unread=unread,
+        )
 
     def _ledger_page(self) -> bytes:
         return encode_snapshot(read_snapshot(self._config.ledger_path))
@@ -432,7 +423,9 @@ class Collector:
         moment, never = Moment(time.monotonic(), time.time()), never_heard(self._site, self.latest)
         contested = {key: each.agent for key, each in self._owners.contests(moment.mono_s).items()}
         findings = Findings(self._figures.current(moment.mono_s), contested, self._problems.reports(), never)
-        return await in_slices(page_steps(self.latest, moment, self._faults(), shell, findings, self._failures))
+        return await in_slices(
+            page_steps(self.latest, moment, self._faults(), shell=shell, findings=findings, failures=self._failures)
+        )
 
     def _knows(self, name: str) -> bool:
         site, _, device = name.partition("/")

@@ -93,6 +93,7 @@ class StoredPublisher:
         collector: str,
         link: Link,
         tally: Counters,
+        *,
         sites: frozenset[str] | None = None,
         failures: Failures | None = None,
     ) -> None:

@@ -38,7 +38,7 @@ MAX_POLL_SECONDS: dict[PollClass, float] = {
 }
 """Longest interval of each poll class, seconds. Agents refuse a longer one, and receivers count with this one instead."""
 # Chosen: at least 15 times the default, so that slow lines and metered connections fit. A reading is current for three intervals:
-# a leak or a flow that is older than three minutes tells nothing, and no sensor may be shown as current for days. A dead device
+# a leak or a flow older than three minutes is of no use, and no sensor may be shown as current for days. A dead device
 # is tried at least once a minute, so failed polls stay within the limit of `safety`, too.
 
 # Chosen well below the largest double (1.8e308), so that sums and conversions of accepted values stay finite: JSON has no

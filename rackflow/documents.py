@@ -68,7 +68,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """Which part of a poll a batch is, if the poll was too large for one message: `number` from 1, `of` so many.
+    """Which part of a poll a batch is, if the poll was too large for one message: part `number`, counted from 1, of `of` parts.
 
     `rejected` is the number of rejected readings in all parts, so that it is known from any of them.
     """

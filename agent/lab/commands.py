@@ -29,7 +29,7 @@ MAX_RECORDS = 200_000
 
 
 def add_profiles(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `profiles`."""
     command.add_argument(
         "action",
         nargs="?",
@@ -71,7 +71,7 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
 
 
 def add_walk(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `walk`."""
     command.add_argument("host", help="host name or address")
     add_credential(command)
     add_modbus_walk(command)

@@ -32,13 +32,13 @@ from rackflow.process.yaml_edit import append_to_list, replace_file
 # Addresses a second. More would flood a management network, whose cards and switches are slow.
 MAX_DISCOVER_RATE = 1000.0
 PUBLIC = "public"
-# The port that IANA has registered for MQTT, where a broker's address names none.
+# Used if a broker's address has no port: the port that IANA has registered for MQTT.
 MQTT_PORT = 1883
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The configuration that the search is compared with: its file and text, and its devices."""
+    """The configuration that the devices found are compared with: its file and text, and its devices."""
 
     path: Path
     text: str
@@ -46,7 +46,7 @@ class Known:
 
 
 def add_discover(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `discover`."""
     command.add_argument("ranges", nargs="+", metavar="RANGE", help="192.0.2.0/24, 192.0.2.10-50, or one address")
     command.add_argument("--rate", type=float, default=50.0, help="addresses to try per second (default 50)")
     command.add_argument("--profiles", type=Path, help="folder of your own profiles; with --config, that file names it")
@@ -95,7 +95,7 @@ def add_discover(command: argparse.ArgumentParser) -> None:
 def _host_and_port(text: str) -> tuple[str, int]:
     """A broker's host and port, as in `broker.example.org:8883` or `[2001:db8::1]:1883`."""
     host, colon, port = text.rpartition(":")
-    # An address of IPv6 without brackets has colons and no port.
+    # An IPv6 address without brackets: its colons do not separate a port.
     if not colon or (":" in host.strip("[]") and not host.endswith("]")):
         host, port = text, str(MQTT_PORT)
     return host.strip("[]"), port_number(port)
@@ -127,7 +127,7 @@ def _discover(arguments: argparse.Namespace) -> int:
     devices = known.config.devices if known else []
     taken = [] if known is None else [_agent_itself(known.config)]
     results = reconcile(found, [*devices, *taken], asyncio.run(_resolved(devices)), search, ids)
-    # The file is written before anything is printed: a reader of the output that has left must not prevent it.
+    # The file is written before anything is printed, so that a closed pipe (`| head`) cannot prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
     if table:
         print_lines("\n".join(result_lines(results))) if known and result_lines(results) else None
@@ -144,12 +144,12 @@ def _known(path: Path) -> Known:
 
 
 def _agent_itself(config: AgentConfig) -> Device:
-    """Keeps the agent's own name from being given to a device: it is refused as the id of one."""
+    """The agent itself as an entry, so that no device gets its name: a device with the agent's name would be refused."""
     return Device(id=config.agent, host="agent", credential="none", enabled=False)
 
 
 def _check_names(arguments: argparse.Namespace) -> None:
-    """Refuse names for a new configuration that it could not have. Raises ConfigError."""
+    """Check the names given for a new configuration. Raises ConfigError if they are not valid."""
     check_config(
         {"agent": arguments.agent, "labels": {"site": arguments.site}, "broker": _broker(arguments), "devices": []},
         AgentConfig,
@@ -232,7 +232,7 @@ def _new_head(arguments: argparse.Namespace) -> list[str]:
         return config_head(arguments.agent, arguments.site, _broker(arguments), "", "")
     community = arguments.community
     if community != PUBLIC and not names_source(community):
-        # A file that is begun here is often passed around; a community that is no secret stays in it.
+        # New files are often passed on, so only a community that is no secret (`public`) is written into them.
         community = "env:RACKFLOW_COMMUNITY"
         if os.environ.get("RACKFLOW_COMMUNITY") is None:
             print_error(

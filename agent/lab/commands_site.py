@@ -35,14 +35,14 @@ from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
 from rackflow.site import Electrical, Grid, Section, load_site, parse_site
 
-# Columns of a table beside those of the sections' own fields.
+# Columns of a table in addition to the fields of the sections.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
 KNOWN_COLUMNS = (
     {info.alias or key for model in MODELS.values() for key, info in model.model_fields.items()}
     | EXTRA_COLUMNS
     | frozenset(COLUMNS)
 )
-# How many entries that lack a value are named; the file marks all of them.
+# How many entries with a missing value are named in the output; the file marks all of them.
 SHOWN_MISSING = 3
 # Sections with one entry for the whole site.
 WHOLE_SITE: Mapping[str, type[Section]] = {ELECTRICAL: Electrical, GRID: Grid}
@@ -50,7 +50,7 @@ PLACES = {"room", "row", "rack", "feed"}
 
 
 def add_site(command: argparse.ArgumentParser) -> None:
-    """Its arguments."""
+    """Add the arguments of `site`."""
     show_examples(command, "%(prog)s draft --config agent.yaml > draft.yaml", "%(prog)s check site.yaml")
     actions = command.add_subparsers(required=True, metavar="ACTION")
 
@@ -127,7 +127,7 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
 
 def _check(arguments: argparse.Namespace) -> int:
     site = load_site(arguments.file)
-    # A panel is a device only where something measures it; whoever counts what is polled would look for the rest.
+    # Without panels, most of which have no meter: operators compare this number with the number of devices that are polled.
     devices = len(site.devices) - len(site.panels)
     counts = {"rack": site.racks, "feed": site.feeds, "panel": site.panels, "loop": site.loops}
     told = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
@@ -160,7 +160,7 @@ def _import(arguments: argparse.Namespace) -> int:
     try:
         found = translate(inventory, arguments.netbox_site)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # A foreign document: whatever is missing in it is its fault and not a traceback.
+        # The document comes from NetBox: if anything is missing in it, that is an error message and not a traceback.
         raise ConfigError(
             f"{arguments.netbox}: is not what NetBox 4 answers: {type(error).__name__}: {error}"
         ) from error
@@ -187,7 +187,7 @@ def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:
         section = SECTION_OF_CLASS.get(profile.class_) if profile else None
         if section is None:
             why = f"profile {device.profile}" if profile is None else f"class {profile.class_}"
-            # `auto` is only known to a running agent; `discover` writes what it has recognised.
+            # With `auto`, only a running agent knows the family. `discover` writes the family that it has recognised.
             remedy = "name its profile, which `discover` prints, or say its class or section in a table (--csv)"
             left_out.append(f"{device.id} ({why}): {remedy}")
             continue
@@ -272,7 +272,7 @@ def _write(arguments: argparse.Namespace, site: str, given: Sequence[Given], lef
 
 
 def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
-    """One line for each key: two hundred lines of which ten are different would not be read."""
+    """One line for each key that is missing in several entries: nobody would read two hundred nearly equal lines."""
     if section == ELECTRICAL:
         return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
     shown = ", ".join(names[:SHOWN_MISSING]) + (

@@ -42,7 +42,7 @@ NO_IDENTITY = Identity()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One device that answered: its best match or None, and what it says about itself; or the error that it answered with."""
+    """One device that answered: its best matching profile or None, and its identity; or the error that it answered with."""
 
     address: str
     match: Match | None
@@ -58,7 +58,7 @@ class Found:
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 ProbeAddress = Callable[[str], Awaitable[Sequence[Found]]]
-"""Finds the devices at one address; an empty sequence if nothing answers."""
+"""A function that finds the devices at one address; it returns an empty sequence if nothing answers."""
 
 
 def addresses_of(ranges: Sequence[str]) -> list[str]:
@@ -92,7 +92,7 @@ def _ends(text: str) -> tuple[Address, Address]:
         return low + inner, high - inner
     low = ipaddress.ip_address(first)
     if last.isdecimal():
-        # 192.0.2.10-50: only the last part of the address is said again.
+        # 192.0.2.10-50: after the hyphen there is only the last part of the address.
         last = f"{first.rpartition('.')[0]}.{last}"
     high = ipaddress.ip_address(last)
     if low.version != high.version or int(high) < int(low):
@@ -105,7 +105,7 @@ async def discover(
 ) -> AsyncIterator[Found]:
     """Yield devices as they answer. At most `rate` addresses are tried per second; silent addresses are not reported.
 
-    `tried` is called for each address that is done with, whether anything answered or not.
+    `tried` is called after each address, whether anything answered there or not.
     """
     answers: asyncio.Queue[Sequence[Found]] = asyncio.Queue(maxsize=MAX_PARALLEL)
     slots = asyncio.Semaphore(MAX_PARALLEL)
@@ -116,7 +116,7 @@ async def discover(
             with contained(address, "discover"):
                 found = await probe(address)
         except DeviceError as error:
-            # Whatever one address does, the others are searched.
+            # A failure at one address must not end the search of the others.
             found = [Found(address, None, "", str(error))]
         finally:
             slots.release()
@@ -177,7 +177,7 @@ async def _snmp_device(address: str, profiles: Mapping[str, Profile], client: Sn
         if match:
             identity = await identify_snmp(client, match.profile.loaded())
     except DeviceError as error:
-        # The device has answered, so it is reported with what is known, and with the error.
+        # The device has answered, so it is reported with what is known so far, and with the error.
         return Found(address, match, description, f"does not say who it is: {error}", name=name, credential=credential)
     return Found(address, match, description, identity=identity, name=name, credential=credential)
 

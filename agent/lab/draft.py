@@ -16,7 +16,7 @@ from rackflow.recording import Record
 ENTERPRISES = "1.3.6.1.4.1"
 # Values shown per column, enough to see whether rows differ.
 SHOWN = 4
-# Parts of a row's index that are looked at to find its column.
+# Longest row index, in parts, that is considered when the column of an instance is sought.
 MAX_INDEX_PARTS = 6
 ABSENT = frozenset({-1, 32767, -32768, 65535, 2147483647, -2147483648, 4294967295})
 """Values that devices send for "no reading" (all bits set, or the ends of 16 and 32 bit integers); they say nothing about the unit."""
@@ -112,7 +112,7 @@ def draft_with_mib(records: Sequence[Record], objects: Sequence[MibObject], name
     lines += _point_lines(parts.pop("", []), "  ")
     lines.append("tables:" if any(point.live for points in parts.values() for point in points) else "tables: []")
     for table, points in parts.items():
-        # A table of which nothing is known is a comment as a whole.
+        # If no point of a table could be drafted, the whole table is a comment.
         live = next((point for point in points if point.live), None)
         rows = next(each.oid for each in there if each.table == table and (live is None or each.oid in live.text))
         mark = "" if live else "# "
@@ -131,7 +131,7 @@ def _word(name: str) -> str:
 
 
 def _values_by_column(records: Sequence[Record]) -> dict[str, str]:
-    """What the recording has below each OID: of an instance itself, and of its column the first values."""
+    """The recorded values by OID: of each instance its own value, and of each column its first values."""
     found: dict[str, list[str]] = {}
     for record in records:
         parts = record.oid.split(".")

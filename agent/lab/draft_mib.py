@@ -1,6 +1,6 @@
 """Drafts points from a MIB: which metric an object probably is, its unit and scale, and what its codes mean. Guesses are marked as such.
 
-A point is written so that it loads, if the MIB says enough for that; whatever is missing is left as a comment for somebody who knows.
+If the MIB says enough, the point is written so that it loads. What is missing is left as a comment, for somebody who knows the device.
 """
 
 import re
@@ -14,7 +14,7 @@ from rackflow.catalogue import Metric, catalogue
 from rackflow.errors import ProfileError
 from rackflow.units import WIRE_UNITS
 
-# Words of MIBs for the words of metrics' names.
+# Words in the names of MIB objects, and the words for the same thing in the names of metrics.
 _SAME = {
     **dict.fromkeys(("amps", "amp", "ampere", "amperes", "curr"), "current"),
     **dict.fromkeys(("volts", "volt", "voltages"), "voltage"),
@@ -95,7 +95,7 @@ _NOISE = {
     "monitor",
     "info",
 }
-# Below this, a name has too little in common with a metric to be a guess.
+# Least similarity between an object's name and a metric's for the metric to be proposed.
 LEAST_SCORE = 0.5
 # A word that is in more than this share of a MIB's names, and in more than FEW, says nothing about one of them (such as the maker's
 # prefix). Chosen values: smaller ones drop words that tell objects apart.
@@ -123,7 +123,7 @@ _OFF = {"off", "no", "false", "inactive", "ok", "normal", "nottripped"}
 
 @dataclass(frozen=True, slots=True)
 class DraftedPoint:
-    """One line below `points`, without its indentation; `live` if it loads as it stands."""
+    """One line below `points`, without its indentation. If `live`, the point loads as it is; otherwise it is written as a comment."""
 
     text: str
     note: str
@@ -151,7 +151,7 @@ def unit_and_scale(each: MibObject) -> tuple[str, str]:
 
 
 def candidates(each: MibObject, device_class: str, noise: Collection[str]) -> list[tuple[float, Metric]]:
-    """Metrics that this object may be, the most likely first. `noise` are words that nearly all objects have: the vendor's."""
+    """Metrics that this object may be, the most likely first. `noise` are words that nearly all names have, such as the vendor's."""
     unit, _ = unit_and_scale(each)
     words = {*words_of_name(each.name), *words_of_name(each.table)}.difference(noise)
     if any(_flag(word) for word in each.enumeration.values()):
@@ -178,10 +178,10 @@ def candidates(each: MibObject, device_class: str, noise: Collection[str]) -> li
 def drafted(
     objects: Sequence[MibObject], device_class: str, head: str, values: Mapping[str, str]
 ) -> Iterator[tuple[str, list[DraftedPoint]]]:
-    """Points by table, the empty name for those that stand alone. `values` shows what a recording has, by OID; `head` is a profile's."""
+    """Drafted points by table; the name is empty for those outside tables. `values` are recorded, by OID; `head` is the profile's head."""
     tables = dict.fromkeys(each.table for each in objects)
     counts = Counter(word for each in objects for word in words_of_name(each.name))
-    # Of a handful of objects, common words may be what they measure.
+    # Not for a handful of objects: there a common word may be the quantity that all of them measure.
     noise = {word for word, count in counts.items() if count > max(len(objects) * NEARLY_ALL, FEW)}
     for table in sorted(tables, key=bool):
         taken: set[str] = set()

@@ -13,7 +13,7 @@ from rackflow.plural import count_of
 from rackflow.recording import BITS, RegisterRecording, RegisterTable
 
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", "little")
-# What equipment measures, in any unit: a leak of 0.01 l/min to the Wh of a decade. Chosen values.
+# Range of plausible measurements, in any unit: from a leak of 0.01 L/min to the Wh of a decade. Chosen values.
 SMALLEST: Final = 1e-3
 LARGEST: Final = 1e7
 # A 32-bit counter is shown in the first word order in which it is below this, the largest plausible count: 10^8 minutes are 190 years.
@@ -85,7 +85,7 @@ def likely_order(tables: Sequence[Mapping[int, int]]) -> tuple[WordOrder, dict[W
 
 
 def _without_texts(registers: Mapping[int, int]) -> dict[int, int]:
-    """The registers that are no text: letters make plausible floats, too."""
+    """The registers that are not part of a text: two letters would look like a plausible float."""
     kept: dict[int, int] = {}
     for run in _runs(registers):
         at = run.start
@@ -148,7 +148,7 @@ def _kind(
     if second is not None:
         if is_plausible(_number(registers, at, "float32", order)) or (first == second == 0 and floats):
             return "float32", order
-        # A count in two registers has nothing in one of them for years.
+        # A 32-bit counter has 0 in its high register for years.
         if (at - run.start) % 2 == 0 and (first == 0) != (second == 0):
             return "uint32", "big" if first == 0 else "little-swapped"
     return ("int16" if first > 0x7FFF else "uint16"), order  # noqa: PLR2004

@@ -25,7 +25,7 @@ ROOTS = {
     "snmpV2": "1.3.6.1.6",
     "snmpModules": "1.3.6.1.6.3",
 }
-# A comment ends at the next pair of hyphens or with the line; in a text, hyphens begin none.
+# A comment ends at the next pair of hyphens or at the end of the line. Hyphens inside a quoted text do not begin a comment.
 _TEXT_OR_COMMENT = re.compile(r'"[^"]*"|--(?:(?!--|\n).)*(?:--)?')
 _IMPORTS = re.compile(r"\bIMPORTS\b(.*?);", re.DOTALL)
 _FROM = re.compile(r"([\w\s,-]+?)\s+FROM\s+([\w-]+)")
@@ -51,7 +51,7 @@ _UNREADABLE = {"not-accessible", "accessible-for-notify", "write-only"}
 
 @dataclass(frozen=True, slots=True)
 class MibObject:
-    """One object that can be read. `oid` is that of the column or, with its `.0`, of the instance."""
+    """One readable object. `oid` is the OID of the column, or for a scalar that of its instance, with the final `.0`."""
 
     name: str
     oid: str

@@ -16,9 +16,9 @@ from rackflow.catalogue import catalogue
 from rackflow.escape import escape_unprintable_json
 from rackflow.series import parse_series_key
 
-# No key or text may be folded over several lines.
+# Wide enough that no key or text is folded over several lines.
 YAML_WIDTH = 100_000
-# Of what a device does not have. A family with many options lacks dozens of objects in any one device.
+# How many missing objects are listed. With a family that has many options, every device lacks dozens of them.
 MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
@@ -60,7 +60,7 @@ def render(identified: Identified, readings: Readings, output: Output) -> str:
 
 
 def nothing_there(identified: Identified) -> str:
-    """What the profile wanted and did not get, in one line; empty if there is nothing."""
+    """Objects, registers and tables that the profile names and the device lacks, in one line; empty if it lacks none."""
     listed = identified.nothing_there
     more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
     return f"nothing there: {', '.join(listed[:MAX_LISTED])}{more}" if listed else ""

@@ -1,4 +1,4 @@
-"""Base units as people say them, for tables: 20.2 % for 0.202, 17.3 kW for 17,300 W, 118 L/min for 0.00197 m3/s.
+"""Converts base units to those that people use, for tables: 0.202 to 20.2 %, 17,300 W to 17.3 kW, 0.00197 m3/s to 118 L/min.
 
 Only for people: JSON, YAML and Prometheus lines stay in base units, which is what programs compare.
 """
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 # Digits that a table shows: one more than the best meters have (class 0.2). Machine formats have all.
 DIGITS = 5
-# The last second that datetime can say; a device's clock may give any number.
+# The last second that datetime can represent; a device's clock may send any number.
 LAST_TIMESTAMP = 253_402_300_799
 
 

@@ -18,13 +18,13 @@ from rackflow.process.yaml_edit import Entry
 
 Status = Literal["new", "known", "moved", "replaced", "duplicate", "unrecognised", "failed", "gone"]
 DEFAULT_PORTS: Mapping[str, int] = {"snmp": 161, "modbus": 502}
-# What devices give in place of a serial number that was never set. Two devices of such a "serial number" are two devices.
+# Placeholders that devices send if their serial number was never set. Two devices with the same placeholder are two devices.
 NO_SERIALS = frozenset({"", "0", "n/a", "na", "none", "null", "unknown", "default", "not set", "notset", "serial", "-"})
-# Names that devices have from the factory; several of them on one network would be told apart by numbers only.
+# Factory names, which are not used as ids: several devices with one such name would only differ by an appended number.
 FACTORY_NAMES = frozenset({"", "localhost", "unknown", "default", "snmp", "apc", "none", "ups", "pdu", "(none)", "n/a"})
 # As long as a device id may be (`rackflow/documents.py`).
 MAX_ID = 64
-# A management card has two network ports at most; a serial number that a third device gives is one from the factory.
+# A management card has two network ports at most. If more addresses report one serial number, it is a factory default.
 MOST_ADDRESSES = 2
 
 Place = tuple[str, int, int | None]
@@ -33,7 +33,7 @@ Place = tuple[str, int, int | None]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One device, found or configured, and what is to be said of it. `id` is empty where it gets no entry."""
+    """One device, found or configured, and what to report about it. `id` is empty if it gets no entry."""
 
     status: Status
     id: str
@@ -44,14 +44,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was searched. `units` are those of Modbus that were tried."""
+    """What was searched. `units` are the Modbus units that were tried."""
 
     protocol: Literal["snmp", "modbus"]
     addresses: Collection[str]
     port: int
     units: Collection[int] = ()
     units_named: bool = False
-    """Whether the units were named by the user; otherwise the usual ones were tried until one answered."""
+    """Whether the user named the units, so that all were tried; otherwise the usual ones were tried until one answered."""
 
 
 def reconcile(
@@ -61,10 +61,10 @@ def reconcile(
     search: Search,
     ids: Mapping[tuple[str, int | None], str] = MappingProxyType({}),
 ) -> list[Result]:
-    """What to say of each device, in the order of addresses; those that are gone come last.
+    """What to report about each device, in the order of addresses; devices that are gone come last.
 
-    `resolved` gives the addresses of each configured host; a host that is missing there is its own address. `ids` are those that
-    new devices get, by address and unit; others are named after what they say of themselves.
+    `resolved` has the addresses of each configured host name; a host that is not in it is an address itself. `ids` are the ids of new
+    devices by address and unit; devices that are not in it are named after the name, class or serial number that they report.
     """
     found = _without_shared_serials(found)
     places = {
@@ -93,7 +93,7 @@ def reconcile(
 
 
 def _without_shared_serials(found: Sequence[Found]) -> list[Found]:
-    """The devices, without serial numbers that more of them give than one device has addresses: those tell nothing apart."""
+    """The devices, with each serial number left out that more than MOST_ADDRESSES of them report, because it identifies none of them."""
     counts = Counter(map(_serial_key, found))
     return [
         replace(each, identity=replace(each.identity, serial=""))
@@ -110,7 +110,7 @@ def _judged(
     answering: Mapping[Place, Found],
     search: Search,
 ) -> Result | None:
-    """What is to be said of a device that has an entry or cannot get one; None if it is new."""
+    """What to report about a device that has an entry or cannot get one; None if it is new."""
     at = places.get(_place(found, search))
     serial = found.identity.serial if _has_serial(found.identity.serial) else ""
     owner = serials.get(serial)
@@ -166,7 +166,7 @@ def _gone(
     answering: Collection[Place],
     moved: Collection[str],
 ) -> Iterator[Result]:
-    """Enabled devices whose every address was searched, and which answered at none."""
+    """Enabled devices of which all addresses were searched, and that answered at none of them."""
     searched = set(search.addresses)
     for device in devices:
         places = list(_places(device, resolved)) if device.protocol == search.protocol and device.enabled else []
@@ -206,7 +206,7 @@ class _Names:
 
     def __init__(self, found: Sequence[Found], taken: set[str], ids: Mapping[tuple[str, int | None], str]) -> None:
         self._ids = ids
-        # What the table keeps for a device that is not found yet is given to no other.
+        # An id that the table reserves for a device that was not found yet is not given to another one.
         self._kept = set(ids.values())
         self._taken = taken
         self._full = Counter(each.name.casefold() for each in found)

@@ -73,7 +73,7 @@ class RecordedLink:
 
 
 async def read_all(poller: DevicePoller, now: float) -> tuple[Identified, Readings]:
-    """Open the device and poll each of its classes once. Raises DeviceError, also for what nobody foresaw."""
+    """Open the device and poll each of its classes once. Any failure, also an unexpected exception, is raised as a DeviceError."""
     with contained("", "read"):
         identified = await poller.open()
         # Polling each class once gives what a live device would publish within its longest interval. `inventory` first: how many series

@@ -1,7 +1,7 @@
-"""Explains silence: what to look at when a device does not answer.
+"""Explains why a device may not answer: what to check, in the order of likelihood.
 
-SNMP does not tell a wrong community from an unused address: a device drops what it does not accept (RFC 3584, 5.2.1 and RFC 1157,
-4.1). So everything that looks the same from here is listed, in the order in which it is most often the reason.
+With SNMP, a wrong community looks the same as an unused address, because a device drops what it does not accept (RFC 3584, 5.2.1 and RFC
+1157, 4.1). So all causes that look the same from here are listed, the most frequent first.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ NO_UNIT_BEHIND = frozenset({10, 11})
 
 
 def silence(protocol: str, port: int | None) -> list[str]:
-    """What to look at, most likely first."""
+    """What to check if one device does not answer, the most likely cause first."""
     lines, usual = (MODBUS_SILENCE, 502) if protocol == "modbus" else (SNMP_SILENCE, 161)
     return _listed(lines, port or usual)
 
@@ -54,12 +54,12 @@ def _listed(lines: Sequence[str], port: int) -> list[str]:
 
 
 def silence_of_search(protocol: str, port: int | None) -> str:
-    """What to look at when nothing answered in a whole search."""
+    """What to check if nothing answered in a whole search, the most likely cause first."""
     return "\n".join(["nothing answered. Silence looks the same for each of these reasons:", *silence(protocol, port)])
 
 
 def explanation(error: DeviceError, protocol: str, port: int | None) -> str:
-    """What to look at after this error; empty if the error says it itself."""
+    """What to check after this error; empty if the error message says it already."""
     if isinstance(error, DeviceTimeout):
         is_connected = not isinstance(error, DeviceNotConnected)
         lines = silence(protocol, port) if is_connected else _listed(NO_CONNECTION, port or 502)

@@ -1,4 +1,4 @@
-"""Tables that people keep of their devices: a spreadsheet saved as CSV, with the names of the columns in its first line."""
+"""Reads tables of devices that people keep: a spreadsheet saved as CSV, with the names of the columns in its first line."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from rackflow.process.commands import print_error
 from rackflow.process.yaml import read_text_file
 
 Ids = Mapping[tuple[str, int | None], str]
-"""Ids of devices by address, and by the unit of a Modbus device; without one, whatever answers at the address."""
+"""Ids of devices by address and Modbus unit. Without a unit, the id is for whatever answers at the address."""
 
 
 def table_rows(path: Path, known: Collection[str] | None) -> Iterator[tuple[int, dict[str, str]]]:
@@ -45,12 +45,12 @@ def table_rows(path: Path, known: Collection[str] | None) -> Iterator[tuple[int,
 
 def _cell(text: str) -> str:
     text = text.strip()
-    # `discover` puts an apostrophe before what a spreadsheet would run.
+    # `discover` puts an apostrophe before a cell that a spreadsheet would run as a formula.
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
 def read_ids(path: Path) -> Ids:
-    """What a table with the columns id, host and, for Modbus, unit calls its devices. Raises ConfigError.
+    """The ids in a table with the columns id, host and, for Modbus, unit. Raises ConfigError.
 
     Rows without an address are no devices (racks, panels, loops); one table serves `discover` and `site draft`.
     """

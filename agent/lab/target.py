@@ -1,4 +1,4 @@
-"""Which credential the commands use: that of the command line, or those of a configuration."""
+"""Chooses the SNMP credentials of a command: the one of the command line, or those of a configuration."""
 
 import argparse
 import re
@@ -44,7 +44,7 @@ def snmp_targets(arguments: argparse.Namespace, host: str) -> dict[str, SnmpTarg
 
 
 def name_of(host: str) -> str:
-    """What a device without a configuration is called: its address is its name in every message, where it can be one."""
+    """The id used in messages for a device without a configuration: its address, as far as an id can contain it."""
     return host if re.fullmatch(NAME_PATTERN, host) else "device"
 
 

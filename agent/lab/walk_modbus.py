@@ -10,8 +10,8 @@ from agent.profile import Profile, plan_device, planning_registers
 from rackflow.errors import ConfigError, DeviceProtocolError
 from rackflow.recording import BITS, Place, RegisterTable
 
-# Per unit. At the default rate and 32 registers a request, reading them takes a minute; every refused block adds up to two requests per
-# register. Chosen value.
+# Most registers read from one unit. At the default rate and 32 registers a request, reading them takes a minute; a refused block adds up to
+# two requests per register. Chosen value.
 MAX_REGISTERS = 20_000
 _RANGE = re.compile(r"(?:(coil|discrete|holding|input):)?(\d+)(?:-(\d+))?")
 # Addresses have 16 bits.
@@ -48,7 +48,7 @@ def parse_span(text: str) -> Span:
 
 
 def spans_of(profile: Profile) -> list[Span]:
-    """The registers that a profile reads on any device, including those that decide what there is and those of the identity."""
+    """The registers that a profile reads on any device, including those of conditions, probes and the identity."""
     whole = profile.model_copy(update={"points": [each.model_copy(update={"when": []}) for each in profile.points]})
     plan = plan_device(whole, {}, {}, None)
     found = [Span(each.table, each.address, each.words) for each in planning_registers(profile)]

@@ -27,8 +27,8 @@ PASSING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 class DeviceBarrier:
     """The barrier of one device. Faults are counted, and logged with their traceback at most once a minute.
 
-    `level` is the level of that log record: for commands that show the error themselves a lower one than for the agent. Errors of the
-    classes `passing` are not the device's either, and leave the block as they are.
+    `level` is the level of that log record; commands, which print the error themselves, use a lower one than the agent. Exceptions of the
+    classes `passing` say nothing about the device and leave the block unchanged.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class DeviceBarrier:
 
     @contextmanager
     def contain(self, operation: str) -> Iterator[None]:
-        """Raise what goes wrong in the block as a DeviceError: one that already is, or else DeviceInternalError."""
+        """Turn any exception of the block into a DeviceInternalError; a DeviceError is passed on unchanged."""
         try:
             yield
         except self._passing:
@@ -60,11 +60,11 @@ class DeviceBarrier:
         except asyncio.CancelledError as error:
             if _being_cancelled():
                 raise
-            # This task was not cancelled: a library let the cancellation of an inner task escape. Passed on, it would end the polling of
-            # this device for good, without a log line.
+            # This task was not cancelled: a library let the cancellation of an inner task escape. If it were passed on, polling of this
+            # device would end for good, without a log line.
             raise self._fault(error, operation) from error
         except BaseException as error:
-            # An exception group can hold the end of the process beside a fault.
+            # An exception group may contain an exception that ends the process beside ordinary ones.
             if isinstance(error, BaseExceptionGroup) and error.subgroup(PASSING):
                 raise
             raise self._fault(error, operation) from error

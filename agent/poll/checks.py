@@ -1,4 +1,4 @@
-"""The checks that compare readings of one device with each other; both pollers make them, in the same order."""
+"""Runs all checks that compare the readings of one device with each other. Both pollers use it, so that the order is the same."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,7 +13,7 @@ from rackflow.catalogue import PollClass
 
 
 class Checks:
-    """Of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
+    """The checks of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self, device: str) -> None:
         self._power = PowerCheck()
@@ -22,7 +22,7 @@ class Checks:
         self._limits = LimitCheck()
         self._codes = CodeShift(device)
         self._needed: list[Callable[[PollClass, Readings], None]] = []
-        """What the checks that have work with this plan do; most devices need few, and a call that does nothing costs each poll."""
+        """`reject` of the checks that this plan needs. Most devices need few, and calling the others would cost time at each poll."""
 
     def forget(self) -> None:
         """Forget what outlives a plan: the device is another one, or has rebooted. Call it before `begin`."""

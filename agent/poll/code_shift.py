@@ -1,13 +1,14 @@
 """Rejects a column of state codes if the device seems to number them from 0 where the profile (as the MIB) numbers them from 1. Pure.
 
 With such a shift each code is valid but has its neighbour's meaning: "on" is read as off, "normal" as an alarm. The device sends 0 to n-1
-where the profile knows 1 to n. So a 0 in any row suggests a shift, and an n in any row disproves it.
+where the profile has 1 to n. So a 0 in any row suggests a shift, and an n in any row disproves it.
 
 However, many devices send a 0 that the MIB does not define for "not fitted". A 0 is accepted as that
 - where the profile says so: `absent: [0]`, or a gate on this cell that names 0;
 - where no row with a 0 measures anything (no other reading with its labels), while rows with other codes do.
-Otherwise the whole column is rejected as `state`. Nothing in the data distinguishes "not available, open" from "open, closed" in a table of
-contacts. A missing contact, whose reason is reported, is corrected by one line in a profile; a door wrongly shown as open costs more.
+Otherwise the whole column is rejected as `state`. In a table of contacts, nothing in the data distinguishes codes for "not available, open"
+from codes for "open, closed". Rejecting too much is the smaller harm: the reason is reported, and one line in the profile corrects it. A
+door wrongly shown as open sends somebody out.
 
 A rejection lasts until the last code n is seen, the device has rebooted (its firmware may be another) or was replaced: once no row is 0 any
 more, the remaining codes would look right again. Single values outside tables are not rejected this way: their own 0 is rejected as `state`
@@ -35,7 +36,10 @@ _SETTINGS: Final = ("_rated_", "_threshold_")
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """The slots that read one column of codes: each with the reference of its code, and the same slot without that source."""
+    """The slots that read one column of codes.
+
+    For each slot: the reference of its code, and the same slot without that source, for use while the column is rejected.
+    """
 
     cells: tuple[tuple[Slot, str, Slot | None], ...]
     odd: int
@@ -61,7 +65,7 @@ class CodeShift:
         self._coded: set[str] = set()
         # Keys of the columns that are rejected; a new plan may have other rows.
         self._suspected: set[str] = set()
-        # Columns of this plan that have shown the proof.
+        # Columns of this plan in which the code was seen that disproves a shift.
         self._proved: set[int] = set()
 
     def forget(self) -> None:
@@ -86,7 +90,7 @@ class CodeShift:
         return bool(self._columns)
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
-        """Move the readings of columns that seem to be counted otherwise to `bad`, as `state`."""
+        """Move the readings of columns whose codes seem to be shifted to `bad`, as `state`."""
         self._values[poll] = readings.values
         # Nearly every poll ends here: a suspicious code is unknown to the profile and so rejected as `state`; without one, nothing is
         # wrong.
@@ -154,7 +158,7 @@ def _columns(slots: tuple[Slot, ...]) -> list[_Column]:
 
 
 def _ends(codes: Mapping[int, object], readers: list[tuple[Slot, Decoder]]) -> tuple[int, int] | None:
-    """The code that is a sign of another count and the one that proves the profile's, or None if codes cannot be taken for others."""
+    """The code that suggests a shift and the one that disproves it, or None if neither can be told."""
     first, last = min(codes), max(codes)
     if not any(code + 1 in codes for code in codes) or not 0 <= first <= LARGEST_FIRST:
         return None

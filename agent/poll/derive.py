@@ -31,7 +31,7 @@ _UNBALANCE = {
 }
 
 
-# Keys whose parts are remembered: parsing and building one takes 10 µs, and devices of a family share them. 2 MB.
+# How many series keys are remembered with their parts (2 MB): parsing one takes 10 µs, and all devices of a family have the same keys.
 KEYS_KEPT: Final = 8192
 # Sensors or phases in one slice: some milliseconds.
 _KEYS_PER_SLICE = 200
@@ -39,9 +39,10 @@ _KEYS_PER_SLICE = 200
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Keys of the readings that figures are derived from: humidity, temperature and dew point of each sensor, and currents of three phases.
+    """Keys of the readings that figures are derived from.
 
-    For each set of three phases, the key of its unbalance, and the keys of the currents of L1, L2 and L3.
+    For each sensor the keys of its humidity, temperature and dew point; for each set of three phases, by the key of its unbalance, the keys
+    of the currents of L1, L2 and L3.
     """
 
     sensors: tuple[tuple[str, str, str], ...]
@@ -61,7 +62,9 @@ class PlannedInputs:
         known = self._known.get(poll_class)
         return known[1] if known is not None and known[0] is slots else None
 
-    def finding(self, poll_class: PollClass, slots: Sequence[Slot], device_class: str) -> Generator[None, None, Inputs]:
+    def find_steps(
+        self, poll_class: PollClass, slots: Sequence[Slot], device_class: str
+    ) -> Generator[None, None, Inputs]:
         """Find those of a class with these slots. Yields after each slice."""
         inputs = yield from inputs_among([slot.key for slot in slots], device_class)
         self._known[poll_class] = slots, inputs
@@ -87,7 +90,7 @@ def inputs_among(keys: Sequence[str], device_class: str) -> Generator[None, None
 
 
 def derive(readings: Readings, device_class: str, coolant: Mapping[str, str]) -> None:
-    """See `derive_steps`, all at once, whatever was planned."""
+    """As `derive_steps`, without pauses, and with the inputs found among these readings."""
     inputs = run_through(inputs_among(list(readings.values), device_class))
     run_through(derive_steps(readings, device_class, coolant, inputs))
 
@@ -183,7 +186,7 @@ def _derive_unbalance(readings: Readings, phases: Iterable[tuple[str, tuple[str,
         one, two, three = values.get(first), values.get(second), values.get(third)
         if one is None or two is None or three is None:
             continue
-        # Where two phases are at 0 A, it may be a single-phase device that lists three rows all the same.
+        # If two phases are at 0 A, it may be a single-phase device whose table has three rows nevertheless.
         if (one > 0) + (two > 0) + (three > 0) > 1:
             _put_at(readings, unbalance, key_of_set, unbalance_ratio((one, two, three)))
 

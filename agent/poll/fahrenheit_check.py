@@ -1,10 +1,10 @@
 """Rejects air temperatures of a device that has been switched to degrees Fahrenheit and has no cell that says so. Pure.
 
-75 degF is 24 degC, and 75 degC is within the range of a sensor. Two things show the switch:
-- from one poll to the next, all of the device's air temperatures become what they were, in Fahrenheit. No heat does that;
-- when the device is opened, it has several of them, and all are what rooms have in Fahrenheit. A sensor alone may stand in a fire, and
-  the page must show that.
-They are rejected as `range` until one is too low for a room in Fahrenheit.
+75 degF is 24 degC, and read as 75 degC it is still within the range of a sensor. Two things show the switch:
+- from one poll to the next, all air temperatures of the device change to the same temperatures in Fahrenheit. No heating does that;
+- when the device is opened, it has several air temperatures, and all are numbers that are usual for rooms in Fahrenheit. One sensor alone
+  is not enough, because it may be in a fire, and the page must show that.
+They are rejected as `range` until one of them is a number too low for a room in Fahrenheit.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from agent.profile import Plan, RawValue, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 
-# Air that people or their equipment breathe.
+# Metrics of air temperatures.
 _AIR: Final = (
     "dcim_env_temperature_celsius",
     "dcim_crah_supply_air_temperature_celsius",
@@ -24,13 +24,14 @@ _AIR: Final = (
     "dcim_cdu_air_temperature_celsius",
     "dcim_cdu_ambient_temperature_celsius",
 )
-# 18 to 40 degC in Fahrenheit: behind racks of 100 kW the air has up to 60 degC, which must not be hidden after a restart. And 7 degC, below
-# which no room is, so that a lower number is one of degrees Celsius. Chosen.
+# 18 to 40 degC in Fahrenheit. 60 degC is below this range on purpose: that hot is the air behind racks of 100 kW, and it must not be hidden
+# after a restart of the agent. Chosen.
 ROOM_F: Final = (64.0, 104.0)
+# 7 degC. No room is colder, so a lower number shows that the device sends degrees Celsius. Chosen.
 LEAST_F: Final = 45.0
-# How far a number may be from its predecessor in Fahrenheit: a degree between two polls, and rounding to whole degrees.
+# How far a number may be from the previous one converted to Fahrenheit: a change of a degree between two polls, and rounding.
 SLACK_F: Final = 2.5
-# Least rise, so that -35 degC, which is -31 degF, is not taken for one. 7 degC are 45 degF.
+# Least rise that counts as a switch: near -40 both scales have the same numbers (-35 degC is -31 degF). 7 degC are 45 degF, a rise of 38.
 LEAST_RISE: Final = 20.0
 MIN_SENSORS: Final = 2
 

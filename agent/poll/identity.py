@@ -20,28 +20,28 @@ Ask = Callable[[RegisterTable, int, int], Awaitable[list[int]]]
 
 
 async def identify_snmp(client: SnmpClient, profile: Profile) -> Identity:
-    """What the device says about itself, in one request. Raises DeviceError."""
+    """Read the identity of an SNMP device, in one request. Raises DeviceError."""
     oids = identity_oids(profile)
     return identity_from(profile, await client.get(oids) if oids else {})
 
 
 def identity_oids(profile: Profile) -> list[str]:
-    """The objects that say who the device is."""
+    """The objects that hold the device's vendor, model, serial number and firmware."""
     return [source.oid for name in NAMES for source in getattr(profile.identity, name) if source.oid]
 
 
 def identity_from(profile: Profile, answers: Mapping[str, RawValue]) -> Identity:
-    """What these answers say about the device."""
+    """The identity in these answers."""
     return Identity(**{name: first_text(getattr(profile.identity, name), answers) for name in NAMES})
 
 
 async def identify_modbus(ask: Ask, profile: Profile) -> Identity:
-    """What the unit says about itself; registers that it refuses are empty. Raises DeviceError."""
+    """Read the identity of a Modbus unit; what it refuses is left empty. Raises DeviceError."""
     return Identity(**{name: await unit_text(ask, profile, getattr(profile.identity, name)) for name in NAMES})
 
 
 async def unit_text(ask: Ask, profile: Profile, sources: Iterable[IdentitySource]) -> str:
-    """The text of the first source that has any. Raises DeviceError, but not for registers that the unit refuses."""
+    """The text of the first source that gives one. Registers that the unit refuses count as empty; other failures raise DeviceError."""
     for source in sources:
         if text := source.text or await _register_text(ask, profile, source):
             return text
@@ -58,7 +58,7 @@ async def _register_text(ask: Ask, profile: Profile, source: IdentitySource) -> 
 
 
 def first_text(sources: Sequence[IdentitySource], answers: Mapping[str, RawValue]) -> str:
-    """The text of the first source that has any. With `after`, the word that follows this marker in the text."""
+    """The text of the first source that gives one; of a source with `after`, the word that follows this marker."""
     for source in sources:
         text = source.text or printable(answers.get(source.oid or ""))
         if source.after:

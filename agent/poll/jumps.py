@@ -1,9 +1,9 @@
 """Finds numbers that jump, so that the cells that give their scale are read before anything is published.
 
-A strip has a cell with the number of decimals for each outlet; reading all of them at each poll would double its requests. So these
-cells are read once a minute, and at once for a number that halves or doubles: a changed scale makes it ten times as large or as small.
-A true jump, such as a load that is switched on, costs one more request in that poll. A change of scale is missed until the minute is
-over only if the quantity itself changes more than fivefold in the opposite direction between the same two polls.
+Some PDUs have a cell with the number of decimals for each outlet; reading all of them at each poll would double the requests. So these
+cells are read once a minute, and at once for a number that halves or doubles, because a changed scale makes it ten times as large or small.
+A real jump, such as a load that is switched on, costs one more request in that poll. A change of scale goes unnoticed
+(for a minute at most) only if the quantity itself changes more than fivefold in the opposite direction between the same two polls.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Jumps:
         self._last: dict[str, RawValue] = {}
 
     def begin(self, known: Mapping[str, RawValue]) -> None:
-        """The device was planned just now, with these answers: its cells and its numbers belong together."""
+        """Start with a new plan. `known` are the answers that it was made with, in which numbers and scales belong together."""
         self._last = {ref: value for ref, value in known.items() if value}
 
     def forget(self) -> None:
@@ -34,10 +34,10 @@ class Jumps:
         self._last.clear()
 
     def suspects(self, part: ClassPlan, raw: Mapping[str, RawValue]) -> dict[str, tuple[str, ...]]:
-        """By reference: the cells that must be read before these numbers are published."""
+        """The numbers that jumped, by reference, each with the cells that must be read before it is published."""
         found: dict[str, tuple[str, ...]] = {}
         last = self._last
-        for ref, cells in part.rests.items():
+        for ref, cells in part.scale_cells.items():
             now, before = raw.get(ref), last.get(ref)
             # Integers first, which nearly all are; half of them have not changed.
             if now == before and now is not None:
@@ -61,7 +61,7 @@ class Jumps:
         return found
 
     def confirm(self, ref: str, value: RawValue) -> None:
-        """The cells of this number were read with it."""
+        """Note that the scale cells of this number were read together with it."""
         self._last[ref] = value
 
 

@@ -1,18 +1,18 @@
-"""Rejects limits that a device states for its own readings and that cannot be: problems compare readings with them.
+"""Rejects impossible limits (thresholds and ratings) that a device states for its own readings, because alerts compare readings with them.
 
-A card whose firmware counts its limits in another scale than its readings states 1.6 A for a phase of 16 A, and a critical alarm would
-follow for every rack. The range of one metric cannot see that. So a limit is rejected as `range`
+If firmware sends its limits in another scale than its readings, a phase of 16 A has a limit of 1.6 A, and every rack would raise a
+critical alarm. The range check of a single metric cannot notice that. So a limit is rejected as `range`
 - if it contradicts its neighbour: a low threshold that is not below the high one, a warning above the rating, watts above voltamperes;
-- if its neighbour in the same table is out of its range: both are counted in one scale;
-- if it is far from what power and load in percent say: 3 kW at 30 % are a rating of 10 kW, not of 100 kW;
-- if a UPS with a full battery on which nothing draws yet would be at its end: seconds where the profile has minutes;
-- if the reading that it limits could not be: no breaker carries three times its rating until the next look. Who sets a threshold to a
-  third of the load all the same finds it in `bad`; the device's own alarms are published in any case.
+- if its neighbour in the same table is out of range: both have the same scale;
+- if it is far from what power and load in percent imply: 3 kW at 30 % imply a rating of 10 kW, not 100 kW;
+- if the low-runtime threshold of a UPS is above its runtime although the battery is full: seconds where the profile has minutes;
+- if the reading that it limits exceeds it several times: no breaker carries three times its rating until the next poll. Somebody who
+  deliberately sets a threshold to a third of the load finds it in `bad`; the device's own alarms are published in any case.
 
-Limits that somebody sets are polled once a minute, so that an alarm ends soon after its threshold was corrected; ratings hourly. They
-are looked at then, beside the last readings. A limit that a reading has refuted stays rejected until it changes: at night the load may
-fall below it. In classes that are polled often this takes two polls in a row, because a breaker carries a short circuit or an inrush for
-seconds, and its limit must not be lost by that. Pure.
+Thresholds are polled once a minute, so that an alarm ends soon after its threshold was corrected, and ratings once an hour. They are
+checked then, against the latest readings. A limit that a reading has disproved stays rejected until it changes, because at night the load
+may fall below it. In classes that are polled often, two polls in a row are needed: a breaker carries a short circuit or an inrush current
+for seconds, and that must not disprove its limit. Pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,25 +25,25 @@ from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from rackflow.series import parse_series_key
 
-# How far a reading may be above its limit. The current of three phases, seen as one, is three times that of each; a breaker of any
-# curve trips within a minute. A power of ten is beyond it for any load of more than a third.
+# A reading of more than this many times its limit disproves the limit. Three phases reported as one sum have three times the current of
+# each; at more than that a breaker of any curve trips within a minute. A limit too small by ten is found at any load above a third.
 MAX_OVERLOAD: Final = 3.0
 # How far a voltage may be from what a UPS is set to. Line to line is 1.73 times line to neutral, 200 V twice 100 V: a voltage of that
 # kind is compared with the wrong rating. No UPS supplies its load with two thirds of its voltage.
 MAX_VOLTAGE_RATIO: Final = 1.5
-# How far a rating may be from power / load. A load in percent of voltamperes, with a power in watts, is 1.7 times off at most.
+# How far a rating may be from power / load, as a factor. A load in percent of volt-amperes beside a power in watts is off by 1.7 at most.
 MAX_RATING_RATIO: Final = 3.0
-# Least load and power for that: UPSs that are nearly idle report 0 or 1 %, and watts of which half are their own.
+# Least load and power for that comparison: a nearly idle UPS reports 0 or 1 %, and half of its watts are its own losses.
 MIN_LOAD: Final = 0.1
 MIN_LOAD_W: Final = 100.0
-# A threshold of the runtime this far above the runtime itself is none, while the charge is at least this. An old battery may have less
-# than its threshold.
+# A low-runtime threshold is impossible if it exceeds the runtime by more than this factor while the charge is at least this. The factor is
+# above 1 because the runtime of an old battery may really be below its threshold.
 MAX_RUNTIME_RATIO: Final = 1.5
 FULL: Final = 0.95
-# Watts and voltamperes of one rating are rounded each for itself.
+# Tolerance between the watts and the volt-amperes of one rating, because each is rounded separately.
 MAX_POWER_FACTOR: Final = 1.05
 
-# By limit: the reading that it is the upper limit of.
+# The reading that each metric is an upper limit of.
 _UPPER: Final = {
     "dcim_pdu_input_rated_current_amperes": "dcim_pdu_input_current_amperes",
     "dcim_pdu_input_rated_power_watts": "dcim_pdu_input_power_watts",
@@ -58,7 +58,7 @@ _VOLTAGES: Final = {"dcim_ups_rated_output_voltage_volts": "dcim_ups_output_volt
 _LOW_BATTERY: Final = "dcim_ups_low_battery_threshold_seconds"
 _BATTERY: Final = ("dcim_ups_battery_runtime_seconds", "dcim_ups_battery_charge_ratio")
 _RATINGS: Final = ("dcim_ups_rated_power_watts", "dcim_ups_rated_apparent_power_voltamperes")
-# Load and power of a UPS: in all, or of each phase.
+# Metrics of a UPS's load and power: of the whole UPS, or of each phase.
 _LOADS: Final = (
     ("dcim_ups_output_total_load_ratio", "dcim_ups_output_total_power_watts"),
     ("dcim_ups_output_load_ratio", "dcim_ups_output_power_watts"),
@@ -73,10 +73,10 @@ class _Pair:
     lower: str
     upper: str
     strict: bool = False
-    """Both must not be equal either: a device that has set neither sends two zeros."""
+    """Equal values are a contradiction as well: a device on which neither is set sends two zeros."""
     tolerance: float = 1.0
     lower_only: bool = False
-    """Only the lower one falls: a warning that comes too late must not take the rating with it, which a critical alarm needs."""
+    """Only the lower one is rejected: a warning threshold set too high must not cost the rating, which a critical alarm needs."""
 
 
 _ENV: Final = "dcim_env_{}_{}_threshold_{}"
@@ -105,7 +105,7 @@ class LimitCheck:
         self._pairs: list[tuple[_Pair, str, str]] = []
         self._classes: set[PollClass] = set()
         self._last: dict[PollClass, Mapping[str, float]] = {}
-        # The value of each limit that a reading has refuted, and of those that one poll alone has.
+        # By limit: the value that readings have disproved; and the value that one poll has disproved so far.
         self._refuted: dict[str, float] = {}
         self._doubted: dict[str, float] = {}
 
@@ -128,7 +128,7 @@ class LimitCheck:
         for key in limits:
             metric, labels = named[key]
             limited = _UPPER.get(metric) or _VOLTAGES.get(metric, "")
-            # A circuit's rating is that of each of its phases.
+            # A circuit's rating applies to each of its phases.
             if found := [other for other, theirs in by_metric.get(limited, ()) if labels.items() <= theirs.items()]:
                 self._readings[key] = found
             elif metric in _RATINGS:
@@ -194,7 +194,7 @@ _INVOLVED: Final = {
 
 
 def _loads(by_metric: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]) -> list[str]:
-    """The keys of all loads of a UPS, followed by those of as many powers; none if they do not belong together."""
+    """Keys of all loads of a UPS, followed by the keys of the same number of powers; empty if loads and powers cannot be matched."""
     for load, power in _LOADS:
         loads, powers = by_metric.get(load, ()), by_metric.get(power, ())
         if loads and sorted(str(labels) for _, labels in loads) == sorted(str(labels) for _, labels in powers):
@@ -207,7 +207,7 @@ def _is_beyond(threshold_s: float, runtime_s: float, charge: float) -> bool:
 
 
 def _is_far(rating: float, values: Sequence[float]) -> bool:
-    """Whether a rating cannot be that of these loads and powers, of which there are as many."""
+    """Whether a rating is impossible with these loads and powers: the first half of `values` are loads, the second half powers."""
     count = len(values) // 2
     load, power = sum(values[:count]) / max(1, count), sum(values[count:])
     if load < MIN_LOAD or power < MIN_LOAD_W:

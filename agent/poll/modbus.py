@@ -43,9 +43,9 @@ from agent.profile import (
     RawValue,
     Slot,
     normalise_answers,
-    normalising,
+    normalise_steps,
     planning_registers,
-    said_as,
+    readable_ref,
     watched_registers,
 )
 from agent.readings import Identified, Identity, Readings
@@ -228,7 +228,7 @@ class ModbusPoller:
         self._checks.reject(poll_class, readings, found.raw)
         self._count.add(poll_class, readings)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.finding(poll_class, part.slots, self._profile.class_), EACH_STEP)
+            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, self._profile.class_), EACH_STEP)
         if inputs.makes_any:
             await in_slices(derive_steps(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
         if had_failed:
@@ -243,7 +243,7 @@ class ModbusPoller:
             readings = (
                 normalise_answers(slots, raw)  # nearly always, and a task in slices costs a hundredth of a poll
                 if len(slots) <= SLOTS_PER_SLICE
-                else await in_slices(normalising(slots, raw), EACH_STEP)
+                else await in_slices(normalise_steps(slots, raw), EACH_STEP)
             )
             if not self._orders.reject(readings, raw):
                 return readings
@@ -377,7 +377,7 @@ class ModbusPoller:
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
             self._reopened_at = now
-            return f"{said_as(cell)} has changed, on which the plan rests"
+            return f"{readable_ref(cell)} has changed, which the plan depends on"
         # The poll itself has succeeded. If one of these additional requests fails, it is repeated after its pause.
         if now >= self._identify_due_at:
             self._identify_due_at = now + IDENTIFY_EVERY_S

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 # How many devices may be opened at the same time: at least, at the start, and at most. Each adds 0.1 to 0.3 ms to a turn of the loop. 8 are
-# always acceptable; more are allowed while the loop is on time, because an opening mostly waits for answers. Chosen values.
+# always acceptable. More are allowed while the loop is on time, because an opening mostly waits for answers. Chosen values.
 MIN_PLACES: Final = 8
 FIRST_PLACES: Final = 16
 MAX_PLACES: Final = 64
@@ -75,7 +75,7 @@ class OpeningPace:
         self.taken -= 1
         lag_s = self._lag_s()
         if lag_s > LATE_S:
-            # By an eighth for each device: after eight of them a third is left.
+            # Reduced by an eighth for each device opened while the loop is late: after eight of them a third is left.
             self.limit = max(MIN_PLACES, self.limit * 7 / 8)
         elif lag_s < ON_TIME_S:
             self.limit = min(MAX_PLACES, self.limit + 0.25)

@@ -16,11 +16,11 @@ REOPEN_MIN_S: Final = 10.0
 
 
 class PlannedCells:
-    """The cells that a device's plan rests on. `begin` is called with each plan, `update` with the answers of each poll."""
+    """The cells that a device's plan depends on. `begin` is called with each plan, `update` with the answers of each poll."""
 
     def __init__(self) -> None:
         self._plan = Plan({})
-        # Cells that planning would read differently now, with the series that rest on each.
+        # Cells whose value has changed so that planning would give another result, with the series that depend on each.
         self._changed: dict[str, set[str]] = {}
         # Lines that were in use at any time since the device was identified (agent/profile/in_use.py).
         self._used: set[str] = set()
@@ -28,7 +28,7 @@ class PlannedCells:
     async def add_use(
         self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
     ) -> None:
-        """Add to the cells of a new plan which lines were ever in use. See `note_use_steps`."""
+        """Add the use cells of a new plan to `cells`, which show the lines that were ever in use. See `note_use_steps`."""
         await in_slices(note_use_steps(profile, rows, cells, self._used))
 
     def forget(self) -> bool:
@@ -46,17 +46,17 @@ class PlannedCells:
         """Compare the answers of a poll with the plan's cells. A cell that is missing or NULL is not a change."""
         basis = self._plan.basis
         for ref in raw.keys() & basis.keys():
-            value, rests = raw[ref], basis[ref]
+            value, dependent = raw[ref], basis[ref]
             if value is None:
                 continue
             # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
-            as_read = rests[0].is_as_read(value)
-            other = [] if as_read else [each for each in rests if not each.holds(value)]
-            if other:
-                self._changed[ref] = {key for each in other for key in each.keys}
-                # Kept, so that a line in use during one poll stays in every later plan.
-                self._used |= {each.use_key for each in other} - {""}
-            elif ref in self._changed and not any(each.use_key in self._used for each in rests):
+            is_unchanged = dependent[0].is_unchanged(value)
+            changed = [] if is_unchanged else [each for each in dependent if not each.holds(value)]
+            if changed:
+                self._changed[ref] = {key for each in changed for key in each.keys}
+                # Remembered for good: a line that was in use during one poll stays in every later plan.
+                self._used |= {each.use_key for each in changed} - {""}
+            elif ref in self._changed and not any(each.use_key in self._used for each in dependent):
                 del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False, rows: bool = False) -> None:

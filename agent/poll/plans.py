@@ -1,4 +1,4 @@
-"""What the pollers of one agent share for planning: the plans that were made, and the turn to make one."""
+"""Plans the devices of one agent: shares equal plans between them, and makes one plan at a time."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +9,11 @@ from rackflow.process.slices import in_slices
 
 
 class SharedPlans:
-    """Plans devices in slices, one at a time: hundreds of the same family that are opened together are planned once."""
+    """Plans devices in slices, one at a time.
+
+    While one device is planned, others of its family wait, and then find its plan in the cache: hundreds of equal devices that are opened
+    together are planned once.
+    """
 
     def __init__(self) -> None:
         self._cache = PlanCache()
@@ -17,7 +21,7 @@ class SharedPlans:
 
     @property
     def made(self) -> int:
-        """Plans that had to be made; devices that share one, or whose plan is as before, add nothing."""
+        """How many plans had to be made. Devices that share a plan, or whose plan has not changed, do not count."""
         return self._cache.made
 
     def family(self, profile: Profile, *, outlets: bool) -> Family:
@@ -30,14 +34,15 @@ class SharedPlans:
         rows: Mapping[str, Sequence[str]],
         cells: Mapping[str, RawValue],
         role: str | None,
+        *,
         cut: Collection[str] = (),
         unit: int | None = None,
     ) -> tuple[bytes, Plan]:
-        """See `PlanCache.planning`."""
+        """See `PlanCache.plan_steps`."""
         async with self._turn:
-            return await in_slices(self._cache.planning(family, rows, cells, role, cut, unit))
+            return await in_slices(self._cache.plan_steps(family, rows, cells, role, cut=cut, unit=unit))
 
     async def trim(self, key: bytes, plan: Plan, absent: frozenset[str], refused: Collection[Block] = ()) -> Plan:
-        """See `PlanCache.trimming`."""
+        """See `PlanCache.trim_steps`."""
         async with self._turn:
-            return await in_slices(self._cache.trimming(key, plan, absent, refused))
+            return await in_slices(self._cache.trim_steps(key, plan, absent, refused))

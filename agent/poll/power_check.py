@@ -115,7 +115,7 @@ class PowerCheck:
                 self._reject_line(line, readings)
 
     def _one_contradicts(self, poll: PollClass, turn: int) -> bool:
-        """Whether the line whose turn it is contradicts. One line is enough, because a setting (kilowatts, watts) applies to all lines."""
+        """Whether the values of the line whose turn it is contradict each other. One line is enough: a unit setting applies to all."""
         lines = self._judged[poll]
         line = lines[turn % len(lines)]
         values = {

@@ -38,13 +38,13 @@ async def recognise_unit(client: ModbusLink, unit: int, profiles: Iterable[Profi
 
 
 def _is_telling(profile: Profile) -> bool:
-    """Whether the probes alone identify the family. A single small number does not, because any register of any device may hold it."""
+    """Whether the profile's probes identify the family. A single small number does not: any register of any device may hold it."""
     probes = profile.recognise.registers
     return len(probes) > 1 or any(probe.contains or min(probe.in_) > SMALL_NUMBER for probe in probes)
 
 
 async def _reads_well(client: ModbusLink, unit: int, profile: Profile) -> bool:
-    """Whether the unit has every register of the profile, most of them in use, and each with something that can be its reading."""
+    """Whether the unit has every register of the profile, most of them in use, and each with a value that is possible there."""
     plan = plan_device(profile.loaded(), {}, {}, None)
     raw: dict[str, RawValue] = {}
     for block in (block for part in plan.classes.values() for block in part.blocks):
@@ -91,7 +91,8 @@ async def _fits(client: ModbusLink, unit: int, profile: Profile, probe: Register
     place = f"{table} {probe.register_}"
     if probe.in_:
         return f"{place} holds {registers[0]}" if registers[0] in probe.in_ else ""
-    # A text may stand in a block with numbers that is only read as a whole, as the I&M data of Siemens; their NULs would end it.
+    # A text may be part of a block with numbers that can only be read as a whole, such as Siemens' I&M data; NULs in the numbers would end
+    # the text.
     text = str(decode([*map(_without_nul, registers)], "ascii", profile.modbus.order)).casefold()
     return next((f"{place} says {word!r}" for word in probe.contains if word.casefold() in text), "")
 

@@ -54,7 +54,7 @@ async def recognise_device(client: SnmpClient, profiles: Iterable[Profile]) -> t
 
 
 async def _present(client: SnmpClient, places: Sequence[OidParts]) -> tuple[set[OidParts], set[OidParts]]:
-    """The places that hold anything, and the places that may. `places` is sorted.
+    """The places that hold an object, and the places of which nobody knows yet. `places` is sorted.
 
     All places between the OID of a GETNEXT and the OID that it returns are empty.
     """

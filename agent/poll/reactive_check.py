@@ -1,4 +1,4 @@
-"""Rejects a reactive power that is beyond the apparent power of its line, which no load has. Pure.
+"""Rejects a reactive power above the apparent power of its line, which is physically impossible. Pure.
 
 Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var into 65,236 var. Both are within the metric's range.
 """
@@ -12,8 +12,8 @@ from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from rackflow.series import parse_series_key, series_key
 
-# How far a reactive power may be beyond volts x amperes, whose square is that of active and reactive power together. They may be read in
-# two polls while the load changes. Chosen.
+# Accepted ratio of reactive power to volts x amperes. It can never be above 1 (apparent power is the root of the sum of both squares), but
+# the values may come from two polls between which the load changed. Chosen.
 MAX_RATIO: Final = 1.5
 _REACTIVE: Final = "reactive_power_vars"
 
@@ -48,7 +48,7 @@ class ReactiveCheck:
             apparent = 1.0
             for factor in factors:
                 apparent *= next((last[factor] for last in self._last.values() if factor in last), 0.0)
-            # 0 is what devices send that do not measure it.
+            # A device that does not measure apparent power sends 0.
             if apparent and abs(readings.values[key]) > MAX_RATIO * (abs(apparent) + MIN_POWER):
                 del readings.values[key]
                 readings.bad[key] = "range"

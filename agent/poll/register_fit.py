@@ -1,15 +1,15 @@
 """Notices that a Modbus unit's registers are not those of its profile, and rejects its readings. Pure.
 
-A register has no name. If firmware counts its registers from 1 and the profile from 0, if a gateway answers with the registers of
-another unit, or if another model was put in its place, each register is answered with the number of a neighbour or a stranger. Some of
-these are out of range or unknown codes and rejected one by one; the others look like readings: coolant of 34 degC that has 25. So if
-several quantities of one unit are impossible at the same time, all of its readings are rejected as `decode`.
+Registers carry no names. If the firmware counts registers from 1 and the profile from 0, if a gateway answers with the registers of another
+unit, or if another model was installed, each register holds the value of another quantity. Some of these are out of range or unknown codes
+and are rejected one by one; others look like readings, such as 34 degC for a coolant that has 25 degC. So if several quantities of one unit
+are impossible at the same time, all of its readings are rejected as `decode`.
 
-Nor does 0 show whether anything was measured. Gateways answer 0 while they have not read their sensors yet, or no longer can. 0 A and 0 %
-are usual readings, and so are a dead line's 0 V, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
-- everything, if there are only zeros in the unit, and it has temperatures or never had anything else;
+Nor does 0 show that anything was measured: gateways answer 0 before they have read their sensors, or when they no longer can. 0 A, 0 % and
+a dead line's 0 V are normal readings, but several temperatures of exactly 0 are not. So these are rejected as `sentinel`:
+- everything, if all registers of the unit are 0, and it has temperatures or has never sent anything else;
 - all temperatures, if there are several and each is 0;
-- everything in the registers of one request, if these have a temperature and are all 0.
+- everything in the registers of one request, if they include a temperature and are all 0.
 """
 
 import logging
@@ -28,15 +28,15 @@ log = logging.getLogger(__name__)
 # One alone is no evidence: firmware with a wrong scale for one quantity is common, and costs its own series only. Chosen.
 MIN_IMPOSSIBLE: Final = 2
 MIN_SHARE: Final = 1 / 6
-# How many registers, or temperatures, must be 0: one alone may well be.
+# Least number of registers, or of temperatures, that must be 0: a single one may really be 0.
 MIN_ZEROS: Final = 2
-# What nobody may have set yet.
+# Settings, which may be 0 because nobody has set them yet.
 _SETTINGS: Final = ("_rated_", "_threshold_", "_setpoint_", "_warning_")
 
 
 @dataclass(slots=True)
 class _Polled:
-    """What the last poll of a class has shown."""
+    """What the last poll of a class has shown: which quantities were impossible or possible, and how many zeros there were."""
 
     answered: bool
     """Whether an answer was anything but 0."""
@@ -140,7 +140,7 @@ class RegisterFit:
         return bool(self._temperatures) or not self._has_measured
 
     def _zeros(self, poll: PollClass, raw: Mapping[str, RawValue]) -> set[str]:
-        """The references whose 0 is no reading."""
+        """References whose 0 does not count as a reading."""
         if not self._polled[poll].cold:
             return set()
         cold = {ref for ref in self._temperatures[poll] if raw.get(ref) == 0}

@@ -37,13 +37,13 @@ class RelocatedScalars:
         """Instances that profiles name, of objects of which the device has several others."""
 
     def forget(self) -> None:
-        """Seek everything anew: the device or its profile may be another one."""
+        """Forget all instances, found or not, so that they are sought again: the device or its profile may be another one."""
         self._moved.clear()
         self._sought.clear()
         self.ambiguous.clear()
 
     def forget_found(self) -> None:
-        """Seek again what was found: a second instance may have come."""
+        """Forget the instances that were found, so that they are sought again: a second instance may have appeared."""
         self._sought -= self._moved.keys() | self.ambiguous
         self._moved.clear()
         self.ambiguous.clear()
@@ -98,7 +98,7 @@ class RelocatedScalars:
         return any(each in self._moved or each in self.ambiguous for each in wanted)
 
     async def _instance_of(self, place: str, shown: Sequence[str]) -> str | None:
-        """Which of an object's instances is read: its only one, or that of the unit."""
+        """The instance of an object to read: its only one, or the one of this unit; None if it is unclear which."""
         if self._unit is None:
             return shown[0] if len(shown) == 1 else None
         own = [f"{place}.{self._unit}", f"{place}.{self._unit}.0"]
@@ -106,12 +106,12 @@ class RelocatedScalars:
         return next((each for each in own if each in answers), None)
 
     def without_shared(self, scalars: Collection[str]) -> set[str]:
-        """The scalars that all units share, unless this is the first unit: otherwise they would count once for each unit."""
+        """The scalars to leave out: those that all units share, unless this is unit 1. Otherwise each unit would count them."""
         return set(scalars) - self._moved.keys() if self._unit is not None and self._unit > 1 else set()
 
 
 def counted_as_instances(whole: Plan, plan: Plan, ambiguous: Collection[str]) -> Plan:
-    """The trimmed plan, with series counted as `instances` that it lacks because the device has several instances of a scalar."""
+    """The trimmed plan, with the series that are missing because of an ambiguous scalar counted as `instances`, not as `absent`."""
     if not ambiguous:
         return plan
     kept = {slot.key for part in plan.classes.values() for slot in part.slots}
@@ -125,7 +125,7 @@ def counted_as_instances(whole: Plan, plan: Plan, ambiguous: Collection[str]) ->
 
 
 class _Finder:
-    """The first instances of objects that are asked for in their order. What was answered last also answers for those before it."""
+    """Finds the first instances of objects, which must be asked for in ascending order, so that one GETNEXT can answer for several."""
 
     def __init__(self, client: SnmpClient) -> None:
         self._client = client

@@ -25,7 +25,7 @@ from agent.poll.series_count import SeriesCount
 from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
 from agent.profile import (
-    SEVERAL,
+    AMBIGUOUS,
     SLOTS_PER_SLICE,
     SYS_DESCR,
     SYS_UPTIME,
@@ -36,7 +36,7 @@ from agent.profile import (
     RawValue,
     families_named_by_identity,
     normalise_answers,
-    normalising,
+    normalise_steps,
 )
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
@@ -144,12 +144,12 @@ class SnmpPoller:
         self._rows_due = self._rows_due or self._answered.get(poll_class, len(raw)) != len(raw)
         self._answered[poll_class] = len(raw)
         rows_unread = self._rows_due and await self._name_rows(poll_class, raw)
-        suspects = self._jumps.suspects(part, raw) if part.rests else {}
+        suspects = self._jumps.suspects(part, raw) if part.scale_cells else {}
         unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
         readings = (
             normalise_answers(part.slots, raw)  # nearly always, and a task in slices costs a hundredth of a poll
             if len(part.slots) <= SLOTS_PER_SLICE
-            else await in_slices(normalising(part.slots, raw), EACH_STEP)
+            else await in_slices(normalise_steps(part.slots, raw), EACH_STEP)
         )
         _mark_cut(part, readings)
         self._cells.update(raw)
@@ -167,7 +167,7 @@ class SnmpPoller:
             self._marker_replanned_at = now
             await self._plan_beside(poll_class, family, fingerprint)
         if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.finding(poll_class, part.slots, profile.class_), EACH_STEP)
+            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, profile.class_), EACH_STEP)
         if inputs.makes_any:
             await in_slices(derive_steps(readings, profile.class_, self._coolant, inputs), EACH_STEP)
         readings.reopen = self._reason_to_reopen()
@@ -318,7 +318,7 @@ class SnmpPoller:
         profile = family.profile
         rows: dict[str, list[str]] = {}
         cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
-        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), SEVERAL)
+        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), AMBIGUOUS)
         tables = TableReader(self._client, self._device.id, cells)
         cut: set[str] = set()
         # Rows of tables with the same name are joined: a profile and its base may both list the table.
@@ -328,7 +328,7 @@ class SnmpPoller:
             if len(indexes) > MAX_ROWS:
                 cut.add(table.name)
         await self._cells.add_use(profile, rows, cells)
-        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut, self._unit)
+        key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut=cut, unit=self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
         known = await self._client.get([SYS_UPTIME, *wanted])
         absent = [oid for oid in (*family.instances, *wanted) if oid not in known and oid not in cells]
@@ -369,7 +369,7 @@ class SnmpPoller:
         if self._uptime.has_restarted:
             reason = "has rebooted"
         elif cell := self._cells.changed():
-            reason = f"{cell} has changed, on which the plan rests"
+            reason = f"{cell} has changed, which the plan depends on"
         elif self._tables_outdated:
             reason = "its tables could not be walked within a poll"
         elif not reason and frozenset(self._plan.classes) != self._opened_classes:

@@ -8,7 +8,7 @@ from rackflow.errors import DeviceDecodeError
 
 # Most rows of a table. Every row gives at least one series, or nothing.
 MAX_ROWS = MAX_SERIES
-# Columns of readings that are tried for the rows of a table without its column of rows. Chosen; each may cost a request.
+# How many columns of readings are tried to find the rows of a table that lacks its row column. Chosen; each may cost a request.
 MAX_COLUMNS_BESIDE = 4
 # Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
 # fit. Chosen value.
@@ -40,10 +40,10 @@ class TableReader:
         for column in planning_columns(table) if indexes else ():
             self._cells.update(await self._walk(column))
             if entry_of(column) in entries:
-                # The column of rows may end early.
+                # A faulty device may end the row column early, so the rows of the columns read here are added.
                 indexes |= _indexes(column, self._walked[column])
-        # In numeric order, shorter ones first: of rows with equal names the first one keeps its name, and not every device
-        # answers in the same order twice.
+        # Sorted numerically, shorter indexes first: the order decides which of several rows with equal names keeps its name, and not every
+        # device answers in the same order twice.
         return sorted(indexes, key=lambda index: (index.count("."), oid_parts(index)))
 
     async def _indexes_beside(self, table: Table) -> dict[str, None]:

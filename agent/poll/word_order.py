@@ -1,9 +1,9 @@
 """Notices that a Modbus unit sends its numbers of several registers in another word order than its profile says, and rejects them. Pure.
 
-In many meters the order can be set, and firmware of one family differs in it. Read in the wrong order, 231.25 V becomes 2.004 V, and a
-counter of 12,345 becomes 809 million: both within the metric's range, so a single number looks right. All of them together do not: some
-are out of range, tiny, or whole multiples of 65,536, and in another order they are not. Numbers of one register have no word order and
-are read as usual.
+In many meters the word order is a setting, and firmware versions of one family differ in it. Read in the wrong order, 231.25 V becomes
+2.004 V, and a counter of 12,345 becomes 809 million: both within the metric's range, so a single number looks right. All numbers together
+do not: some are out of range, tiny, or whole multiples of 65,536, and in the right order they are not. Numbers of one register have no word
+order and are used as usual.
 """
 
 import logging
@@ -19,7 +19,7 @@ from rackflow.catalogue import Metric
 log = logging.getLogger(__name__)
 
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little", "big-swapped", "little-swapped")
-# How much a number looks like a reading.
+# Grades of how much a number looks like a reading.
 IMPOSSIBLE, ODD, USUAL = 0, 1, 2
 # Votes that are needed for another order. A single one may be chance: of counters above 16 million, one in 256 looks smaller with its words
 # swapped. And one odd number must not cost the others their readings.
@@ -28,7 +28,7 @@ MIN_VOTES: Final = 2
 LARGE: Final = 2**24
 # Floats closer to 0 than this are odd: the noise of a meter without load, or two words swapped. Chosen.
 TINY: Final = 1e-6
-# Most answers that are kept. There are more than one for a block if refusals change, because its requests are then made anew.
+# Most answers that are kept. A block may have several, because its requests are split differently when refusals change.
 MAX_BLOCKS: Final = 500
 
 _Reader = tuple[Decoder, Metric]
@@ -54,7 +54,7 @@ class WordOrders:
         """Keep the registers of an answer: a decoded number does not show what it would be in another word order."""
         if self._answers.pop(block, None) is None and len(self._answers) >= MAX_BLOCKS:
             self._answers.clear()
-        # Behind the others, of which a block that was split may have the same registers.
+        # Removed first, so that the newest answer is the last one: answers of a split block may hold the same registers.
         self._answers[block] = registers
 
     def begin(self, plan: Plan) -> None:
@@ -100,7 +100,7 @@ class WordOrders:
             used = refs.intersection((*decoder.refs, *([slot.gate.ref] if slot.gate else [])))
             for ref in used:
                 self._keys.setdefault(ref, set()).add(slot.key)
-            # Of codes, bits and sums nothing follows about one number.
+            # Codes, bits and sums say nothing about the plausibility of one number.
             if decoder.ref in used and decoder.is_number and not decoder.words and not decoder.parts:
                 self._readers.setdefault(decoder.ref, []).append((decoder, slot.metric))
 
@@ -149,7 +149,7 @@ class WordOrders:
 
 
 def _grades(each: Field, words: Sequence[int], readers: Iterable[_Reader]) -> dict[WordOrder, int]:
-    """By order: how much the number looks like a reading. Empty for 0 and for what stands for "no reading", which show no order."""
+    """How much the number looks like a reading in each word order. Empty for 0 and for sentinels, which look the same in every order."""
     if not any(words) or len(words) < each.words or _is_mark(each, words, readers):
         return {}
     return {order: min(_grade(each, words, order, *reader) for reader in readers) for order in ORDERS}

@@ -8,8 +8,8 @@ from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
 from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalising, slot_of
-from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, planning
+from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalise_steps, slot_of
+from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, plan_steps
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.quantity import number_in
 from agent.profile.recognise import (
@@ -28,9 +28,9 @@ from agent.profile.recognise import (
     subtree_key,
 )
 from agent.profile.reference import schema_text
-from agent.profile.registers import said_as
+from agent.profile.registers import readable_ref
 from agent.profile.rows import (
-    SEVERAL,
+    AMBIGUOUS,
     columns_beside,
     entry_of,
     planning_columns,
@@ -39,14 +39,14 @@ from agent.profile.rows import (
     watched_registers,
 )
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
-from agent.profile.trim import trimming, without
+from agent.profile.trim import trim_plan, trim_steps
 
 __all__ = [
+    "AMBIGUOUS",
     "AUTO",
     "MAX_SERIES",
     "MAX_TEXT",
     "PROBE_SCORE",
-    "SEVERAL",
     "SLOTS_PER_SLICE",
     "SYS_DESCR",
     "SYS_NAME",
@@ -72,7 +72,7 @@ __all__ = [
     "load_profiles",
     "matches",
     "normalise_answers",
-    "normalising",
+    "normalise_steps",
     "note_use_steps",
     "number_in",
     "oid_parts",
@@ -81,18 +81,18 @@ __all__ = [
     "plain_number",
     "plain_text",
     "plan_device",
-    "planning",
+    "plan_steps",
     "planning_columns",
     "planning_instances",
     "planning_registers",
     "probe_oids",
     "probe_roots",
     "probe_rounds",
-    "said_as",
+    "readable_ref",
     "schema_text",
     "slot_of",
     "subtree_key",
-    "trimming",
+    "trim_plan",
+    "trim_steps",
     "watched_registers",
-    "without",
 ]

@@ -11,15 +11,15 @@ from typing import Final
 RawValue = int | float | bytes | str | None
 """One answer of a device, as the SNMP and Modbus clients give it."""
 
-# What devices put around a text: blanks, also those that do not break, ends of lines, NULs.
+# Padding that devices put around a text: blanks (also no-break spaces), line ends, NULs.
 _PADDING: Final = " \t\r\n\xa0\0"
 MAX_TEXT: Final = 1024
-"""Characters of a text that are looked at. SNMP's DisplayString has at most 255 (RFC 2579), Modbus' ascii at most 250."""
+"""Longest text that is used; the rest is cut off. SNMP's DisplayString has at most 255 characters (RFC 2579), Modbus' ascii at most 250."""
 # Digits, sign, point, exponent and padding of any number that a device prints. Python reads longer ones, too, but in time that
 # grows with the square of their length.
 MAX_NUMBER_TEXT: Final = 512
-# No integer type of SNMP or Modbus has more than 64 bits. A longer one comes from a faulty device or library; as text it could be long
-# enough for Python to refuse it (sys.set_int_max_str_digits).
+# No integer type of SNMP or Modbus has more than 64 bits. A longer number comes from a faulty device or library, and Python may refuse to
+# convert it to text (sys.set_int_max_str_digits).
 MAX_WIRE_INT: Final = 2**64
 
 # The largest and smallest numbers of 32 and 64 bits, with and without sign, and of a 32-bit float.
@@ -34,18 +34,19 @@ LARGE_ENDS: Final = frozenset(
         -_LARGEST_FLOAT,
     }
 )
-"""Largest and smallest numbers of 32- and 64-bit integers and 32-bit floats, and a tenth and a hundredth of them, as texts may have them.
-Devices send them for "no reading", whatever their documents say, and no measurement reaches them."""
+"""Largest and smallest numbers of 32- and 64-bit integers and 32-bit floats, and a tenth and a hundredth of them (a text may have the scale
+applied). Devices send them for "no reading", whatever their documents say, and no measurement reaches them."""
 ENDS_OF_16_BITS: Final = frozenset(
     {32767, 32768, -32768, *range(65532, 65536), 655350, 6553.5, 655.35, 3276.7, 327.67, -3276.8, -327.68}
 )
-"""The same for 16 bits, and the numbers just below 65535, with which some devices say why there is no reading. A load may have such a value
-by chance, and is then missing for one poll; a counter may stay at one for hours."""
+"""The same for 16 bits, and the numbers just below 65535, with which some devices say why there is no reading. A load may have one of these
+values by chance and is then missing for one poll. They are not used for counters, which may keep such a value for hours."""
 
 NINES: Final = frozenset({-999, -9999, -99999, -999999, -999.9, -9999.9, -99999.9})
-"""What devices without a reading send where they have no such end, also as tenths in a text. A reading may pass one by chance."""
+"""Numbers of nines that devices send for "no reading" in texts and signed cells, also with a decimal. A reading may be one by chance."""
 NINES_OF_LOADS: Final = frozenset({9999, 99999, 9999.9})
-"""The same of currents and powers. Other quantities rest there: a runtime that has no more digits, a power factor of 0.9999."""
+"""Positive nines are sentinels of currents and powers only. Other quantities may stay at one: a runtime whose display has no more digits, a
+power factor of 0.9999."""
 
 
 def plain_number(value: RawValue) -> int | float | None:
@@ -90,8 +91,8 @@ def _number_of_text(text: bytes | str) -> int | float | None:
         return None
     if isinstance(text, bytes):
         text = text.decode("ascii", "replace")
-    # Devices pad with blanks and NULs, and end with a line. Any other control character says that these are the bytes of a number, of which
-    # Python takes some for blanks: 2864 in two octets would be 0.
+    # Padding is blanks, NULs and line ends. Any other control character shows that these are the octets of a binary number. Python takes
+    # some of them for blanks: the two octets of 2864 (0x0B 0x30) would be read as "0".
     text = text.rstrip("\0\r\n ").lstrip(" ")
     if not text.isprintable() or "_" in text:  # Python reads 1_000 as a thousand
         return None

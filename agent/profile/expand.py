@@ -39,7 +39,7 @@ def changed(place: P, change: Change) -> P:
 
 
 def places_in(place: Place, name: str = "") -> Iterator[tuple[str, Place]]:
-    """The place and those inside it, each with words for messages: empty for itself, then such as `fallback 1: plus 2: `."""
+    """The place and all places inside it, each with its position for error messages: empty for itself, else `fallback 1: plus 2: `."""
     yield name, place
     if isinstance(place, Part) and place.unit_by:
         yield f"{name}unit_by: ", place.unit_by
@@ -57,7 +57,7 @@ def places_in(place: Place, name: str = "") -> Iterator[tuple[str, Place]]:
 
 
 def with_defaults(point: Point, limits: ModbusLimits) -> Point:
-    """The point, of which every register has a table, a type and an order."""
+    """The point with a table, a type and an order filled in at every register."""
 
     def defaults(place: Place) -> dict[str, Any]:
         if place.register_ is None and not (isinstance(place, When) and place.alive):
@@ -72,7 +72,7 @@ def with_defaults(point: Point, limits: ModbusLimits) -> Point:
 
 
 def repetitions(point: Point) -> Iterator[Point]:
-    """One point for each name of the labels that it repeats; the point itself if it repeats none. The point has to be sound."""
+    """One point for each repetition; the point itself if it has no `repeat`. `repeat_faults` must have found nothing."""
     if not point.repeat:
         yield point
         return
@@ -101,7 +101,7 @@ def _moved(place: Place, times: int) -> dict[str, Any]:
 
 
 def repeat_faults(point: Point, labels: Mapping[str, object]) -> Iterator[str]:
-    """What keeps a point from being repeated."""
+    """Reasons why a point cannot be repeated, as error messages."""
     steps = [(name, place) for name, place in places_in(point) if place.step or place.bit_step]
     if not point.repeat:
         yield from (f"{name}step and bit_step belong to a point with repeat" for name, _ in steps[:1])
@@ -127,7 +127,7 @@ def repeat_faults(point: Point, labels: Mapping[str, object]) -> Iterator[str]:
 
 def _left_behind(point: Point) -> Iterator[str]:
     for name, place in places_in(point):
-        # A gate, a condition or a unit may well be one for all; a part of the value is that only by mistake.
+        # One gate, condition or unit may apply to all repetitions. A part of the value that does not move with them is a mistake.
         adds = name.split(": ")[-2].split()[0] in {"fallback", "plus", "minus"} if name else False
         if adds and place.register_ is not None and place.step is None and place.bit_step is None:
             yield f"{name}step: is missing, so each repetition would read register {place.register_}; give it one, or step: 0"

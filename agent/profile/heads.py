@@ -14,8 +14,8 @@ import msgspec
 
 from rackflow.process.yaml import load_yaml_text
 
-# What a head leaves out: what only a device of the family needs, which is nine tenths of the text. Our own files are written in
-# such blocks, each from its key at the beginning of a line to the next one.
+# The keys that a head leaves out, nine tenths of the text: only a family that a device uses needs them. In shipped profiles each is a block
+# from its key at the beginning of a line to the next key there.
 _BODY = re.compile(r"^(?:points|tables|identity):.*?(?=^\w+:|\Z)", re.MULTILINE | re.DOTALL)
 
 
@@ -34,7 +34,7 @@ class Heads:
             compiled = files("agent").joinpath("profile", "heads.json").read_bytes()
             self._compiled = msgspec.json.decode(compiled, type=dict[str, _Head])
         except (OSError, msgspec.DecodeError):
-            # Built without it, or damaged: the texts say the same.
+            # heads.json is missing or damaged: the heads are read from the profiles' texts instead.
             pass
 
     def of(self, text: str, where: str) -> Any:  # noqa: ANN401 - the shape is checked by the caller's model

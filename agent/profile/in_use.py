@@ -53,9 +53,12 @@ def use_key(condition: When, ref: str) -> str:
 def note_use_steps(
     profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue], used: set[str]
 ) -> Generator[None, None, None]:
-    """Add cells that measure something now to `used`, and the use cells to `cells`: 1 if ever in use, 0 for other lines of such a supply.
+    """Add the keys of cells that measure something now to `used`, and the use cells to `cells`.
 
-    Yields after each slice of rows, of which a faulty device may have thousands.
+    A use cell is 1 once one of its condition's cells was in use. With `lines` it is 1 for each line up to the last one that was in use, and
+    0 for later lines of that supply; before any line of the supply was in use, there is no use cell.
+
+    Yields after each slice of rows, because a faulty device may have thousands.
     """
     for table, condition in _conditions(profile):
         indexes = rows.get(table.name, ()) if table else ("",)

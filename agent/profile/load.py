@@ -132,9 +132,9 @@ def _extended(profile: Profile, base: Profile) -> Profile:
 
 
 def _taken_over(profile: Profile, base: Profile) -> dict[str, Any]:
-    """What a profile has of its base beside points and tables."""
+    """What a profile takes over from its base besides points and tables."""
     changes: dict[str, Any] = {"marker": profile.marker or base.marker}
-    # What the base says of its requests holds for its registers, too.
+    # The limits of one request apply to the registers that come from the base as well.
     if base.protocol == "modbus" and "modbus" not in profile.model_fields_set:
         changes["modbus"] = base.modbus
     return changes
@@ -185,7 +185,7 @@ def load_profiles(
 
 
 def extends(text: str) -> str | None:
-    """The profile that a profile extends, from its unparsed text."""
+    """Name of the profile that a profile extends, found in its unparsed text; None if it extends none."""
     found = _EXTENDS.search(text)
     return found[1] if found else None
 

@@ -56,13 +56,13 @@ class Decoder:
     expect: tuple[tuple[float, float], ...] = ()
     """Ranges of the value, one of which it must be in; none if there is no limit but the metric's."""
     absolute: bool = False
-    """The sign has another meaning and is dropped. Mostly for power factors, whose sign may mark leading, lagging or export."""
+    """The sign is dropped, because it does not mean a negative value: a power factor's may mark leading, lagging or export."""
     high: str = ""
     """Reference of the register with the high 16 bits of the number, where it stands apart from the low ones."""
     lacks_scale: bool = False
-    """The cell that should hold the decimals or the scale holds no usable one, so every value is rejected."""
+    """True if the cell for the decimals or the scale holds no usable value: then every value of this source is rejected."""
     counts_parts: bool = False
-    """The raw number counts tenths or smaller parts, so a decimal point or a float is in another unit than the profile says."""
+    """The profile expects a whole number of tenths or smaller parts, so a decimal point or a float means that the unit is another one."""
     parts: tuple[tuple[int, "Decoder"], ...] = ()
     """Numbers that are added (1) or taken away (-1)."""
     cases: tuple["CaseCheck", ...] = ()
@@ -84,7 +84,7 @@ class Decoder:
         return number in self.sentinels or any(low <= number <= high for low, high in self.sentinel_ranges)
 
     def drops_sign(self, value: float, metric: Metric) -> bool:
-        """Whether a value counts without its sign, because that only tells the polarity of the plant (-48 V) or leading from lagging."""
+        """Whether a value's sign is dropped: it only tells the polarity of a DC plant (-48 V), or leading from lagging."""
         return self.absolute or 0 < -value <= metric.magnitude
 
 
@@ -178,7 +178,7 @@ def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:
     return readings
 
 
-def normalising(slots: Sequence[Slot], raw: Raw) -> Generator[None, None, Readings]:
+def normalise_steps(slots: Sequence[Slot], raw: Raw) -> Generator[None, None, Readings]:
     """See `normalise_answers`. Yields after each slice of slots, so that a device with thousands of rows does not hold up others."""
     if len(slots) <= SLOTS_PER_SLICE:
         return normalise_answers(slots, raw)
@@ -233,7 +233,7 @@ def _code(decoder: Decoder, value: RawValue) -> int | float:
     # "98 %" or "23,4": only for sources that are declared as text.
     if number is None and decoder.text == "number":
         number = plain_number(leading_number(folded_text(value)))
-    # "23.0" as well as "23.1": a point says that tenths are not what it counts, also where the part behind it is 0.
+    # "23.0" as well as "23.1": the decimal point shows that the device does not count tenths, even if the tenths are 0.
     # The same holds for a float (Opaque), which other firmware sends where the MIB has an INTEGER of tenths.
     if number is None or (decoder.counts_parts and isinstance(number, float)):
         raise _Rejected("decode")
@@ -296,7 +296,7 @@ def _state(decoder: Decoder, raw: Raw) -> str:
 def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
     if decoder.cases:
         return float(_case(decoder, raw))
-    # What the profile itself gives for words and codes lies in the metric's range: that is proved when it is loaded.
+    # Values that the profile gives for words and codes need no range check: `proof.py` has checked them when the profile was loaded.
     if (meant := _meant(decoder, raw)) is not None:
         return meant
     result = _measured(decoder, metric, raw)
@@ -311,7 +311,7 @@ def _number(decoder: Decoder, metric: Metric, raw: Raw) -> float:
 
 
 def _meant(decoder: Decoder, raw: Raw) -> float | None:
-    """The value that the profile gives for a word or code; None if the source is a number with a unit."""
+    """The number that the profile gives for a word or code; None if the source is a measured number with a unit."""
     if decoder.lacks_scale:
         raise _Rejected("decode")
     value = raw[decoder.ref]

@@ -1,4 +1,4 @@
-"""Models of places in a device whose value decides about a unit, a condition, a gate or a state, and of places that give labels.
+"""Models of the cells of a device that decide about a unit, a condition, a gate or a state, and of the sources of labels.
 
 Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bits of it. `proof.py` checks that they fit the protocol;
 `expand.py` fills in the profile's table, type and order where a place names none.
@@ -141,26 +141,26 @@ Bits = Annotated[tuple[int, ...], BeforeValidator(_bits, json_schema_input_type=
 
 
 class Place(StrictModel):
-    """A register, and which bits of it are meant. Of an OID, `bit` can be taken too."""
+    """A register, or some of its bits. `bit` can be used with an OID as well."""
 
     register_: Annotated[Register | None, Field(alias="register")] = None
     """Modbus: the wire address of the first register, counted from 0. Manuals that count from 1, 30001 or 40001 name a higher number."""
     table: RegisterTable | None = None
-    """Modbus: `holding` is read with function 3, `input` with 4, `coil` with 1, `discrete` with 2. Left out: the profile's."""
+    """Modbus: `holding` is read with function 3, `input` with 4, `coil` with 1, `discrete` with 2. Left out: the profile's default."""
     type: NumberType | None = None
     """Modbus: how the number is written in its registers; `uint16` when left out."""
     order: WordOrder | None = None
-    """Modbus: order of the bytes in more than one register, see *Word orders*. Left out: the profile's."""
+    """Modbus: order of the bytes in a number of several registers, see *Word orders*. Left out: the profile's default."""
     bit: Bits = ()
-    """Take this bit, from 0 for the lowest: 0 or 1. A list, lowest first, takes the number that these bits form."""
+    """Take this bit, counted from 0 for the lowest: 0 or 1. A list takes the number that these bits form, lowest first."""
     step: Step | None = None
-    """Modbus, with `repeat`: how many registers further each repetition stands."""
+    """Modbus, with `repeat`: distance between two repetitions, in registers."""
     bit_step: Annotated[int | None, Field(ge=1, le=64)] = None
-    """Modbus, with `repeat`: how many bits further each repetition stands; after the last bit of a register the next one follows."""
+    """Modbus, with `repeat`: distance between two repetitions, in bits. After the last bit of a register comes the first of the next."""
 
 
 class Cell(Place):
-    """A cell that decides: an instance, a column of the same row, or a register."""
+    """A cell whose value decides something: an instance, a column of the same row, or a register."""
 
     column: Oid | None = None
     """SNMP: column of the same row to look at."""
@@ -168,12 +168,12 @@ class Cell(Place):
     """SNMP: instance to look at."""
 
     def places(self) -> int:
-        """How many places it names."""
+        """How many of the keys for a place are given."""
         return sum(each is not None for each in (self.column, self.oid, self.register_))
 
 
 class UnitBy(Cell):
-    """The wire unit as a cell of the same row, one instance or a register names it. Read when the device is planned and with each poll."""
+    """The wire unit is named by a cell of the same row, one instance or a register. Read when the device is planned and with each poll."""
 
     map: Annotated[dict[Code, Unit], Field(min_length=1)]
     """From codes or texts to wire units."""
@@ -188,28 +188,27 @@ class UnitBy(Cell):
 class When(Cell):
     """Whether a row or point is there at all: decided by a cell or a part of the index, when the device is planned.
 
-    It is one of `in`, or has one of `contains` in it, or none of `without`, which also holds where there is no such cell, or
-    is a number `between` two others. A cell that the device does not have decides against `in`, `contains` and `between`, with
-    `optional` in favour.
+    The condition holds if the value is one of `in`, contains one of `contains`, contains none of `without`, or is a number
+    `between` two others. If the device does not have the cell, `without` holds; the others hold only with `optional`.
 
-    A cell that measures says nothing by itself: 0 V is a line that is not fitted, or one that has lost its power. `alive` and
-    `lines` name such cells instead. They hold once one of the cells has held a number other than 0, and then for as long as the
-    device is the same one, so that an outage changes nothing. Until then the cells are watched in the class `slow`.
+    The present value of a measurement cannot decide: 0 V is a line that is not fitted, or one that has lost its power. `alive` and
+    `lines` name such cells instead. They hold once one of the cells has had a number other than 0, and then for as long as the
+    device is the same one, so that an outage changes nothing. Until then the cells are read in the class `slow`.
     """
 
     # Chosen; the shipped families use the first to fourth and the last three parts.
     index: Annotated[int, Field(ge=-8, le=8)] | None = None
     """SNMP: part of the row's index, counted from 1, or from the end when negative."""
     in_: Annotated[list[Code], Field(alias="in")] = Field(default_factory=list)
-    """It is one of these codes or texts."""
+    """The value is one of these codes or texts."""
     contains: list[Text] = Field(default_factory=list)
-    """It has one of these words in it, in any case of letters."""
+    """The value contains one of these words, in upper or lower case."""
     without: list[Text] = Field(default_factory=list)
-    """It has none of these words in it."""
+    """The value contains none of these words."""
     between: list[Interval] = Field(default_factory=list)
-    """It is a number in one of these intervals: tells devices that count in tenths from those that count in whole units."""
+    """The value is a number in one of these intervals. Distinguishes devices that count tenths from those that count whole units."""
     optional: bool = False
-    """It also holds where the device has no such cell."""
+    """The condition also holds if the device does not have the cell."""
     # Chosen; a line has three voltages, and each of them costs an object a minute while the line is not there.
     alive: Annotated[list[Register | Oid], Field(max_length=8)] = Field(default_factory=list)
     """In place of a cell: columns of the same row, instances (in tables those that end in 0), or registers (of a long number
@@ -217,7 +216,7 @@ class When(Cell):
     line shows.
     """
     never: bool = False
-    """With `alive`: it holds as long as none of the cells has measured anything."""
+    """With `alive`: the condition is inverted, and holds as long as none of the cells has measured anything."""
     lines: Annotated[list[Oid], Field(max_length=8)] = Field(default_factory=list)
     """SNMP, in place of a cell: as `alive`, with voltages of the lines of one supply, which are its rows. Less than 10 is none. A line
     is also there if a later one is (a lost phase), and while no line has measured anything all of them are (a device that is off).
@@ -256,11 +255,11 @@ class Gate(Cell):
     """
 
     in_: Annotated[list[Code], Field(alias="in", min_length=1)]
-    """Codes, or words in any case of letters, with which it counts. With any other, the reading is rejected as `gated`."""
+    """Codes or words (in upper or lower case) with which the value counts. With any other, the reading is rejected as `gated`."""
     missing: list[Code] = Field(default_factory=list)
     """Codes or words with which the reading is left out without a reason."""
     optional: bool = False
-    """A device without the cell is read without the gate."""
+    """If the device does not have the cell, the value counts."""
 
     @model_validator(mode="after")
     def _sound(self) -> "Gate":
@@ -270,15 +269,15 @@ class Gate(Cell):
 
 
 class Case(Cell):
-    """One of the cases in order: what the reading `is` while the cell holds one of `in`, or a number `between` two others.
+    """One of the cases, tried in order: what the reading `is` while the cell holds one of `in`, or a number `between` two others.
 
-    A `bit` without either holds while it is set. A case without a cell is the last one and holds always.
+    A `bit` with neither `in` nor `between` applies while it is set. A case without a cell always applies and must be the last one.
     """
 
     in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
-    """It holds one of these codes."""
+    """The cell holds one of these codes."""
     between: list[Interval] = Field(default_factory=list)
-    """It holds a number in one of these intervals, before any scale."""
+    """The cell holds a number in one of these intervals, before any scale."""
     is_: Annotated[Result, Field(alias="is")]
     """The state, or for other metrics the value in the base unit."""
 
@@ -295,17 +294,17 @@ class Case(Cell):
 
 
 class FromColumn(StrictModel):
-    """A label whose value stands in a cell of the same row; `map` turns codes or texts into label values.
+    """A label whose value is in a cell of the same row; `map` turns codes or texts into label values.
 
-    Without `map`, a row without this cell gets its index, and of rows with equal names all but the first get their index behind it.
+    Without `map`, a row that lacks the cell has its index as the label. Of rows with equal names, all but the first have it appended.
     """
 
     column: Oid
     """SNMP: the column."""
     map: dict[Code, Text] = Field(default_factory=dict)
-    """From codes or texts to label values; a row whose code is missing here has no such label and is left out."""
+    """From codes or texts to label values; a row whose code is not listed is left out."""
     parts: Annotated[int | None, Field(ge=1, le=8)] = None
-    """SNMP: the cell stands in a table with a shorter index: only so many parts of the row's index, the first ones, lead to it."""
+    """SNMP: for a cell in a table with a shorter index: how many parts of the row's index, from its start, are the index there."""
 
     def index_of(self, index: str) -> str:
         """The index under which the label of the row with this index stands."""
@@ -318,16 +317,16 @@ class FromIndex(StrictModel):
     index: Annotated[int, Field(ge=-8, le=8)]
     """SNMP: which part."""
     map: dict[int, Text] = Field(default_factory=dict)
-    """From numbers to label values; a row whose number is missing here is left out."""
+    """From numbers to label values; a row whose number is not listed is left out."""
 
 
 class FromDevice(StrictModel):
-    """A label that the user gives the device in the configuration."""
+    """A label whose value is set for the device in the agent's configuration."""
 
     device: Literal["role"]
     """Which key of the device's configuration."""
     default: Text
-    """Value for a device that has none."""
+    """Value for a device whose configuration does not set it."""
 
 
 _KINDS = {"column": "union-column", "index": "union-index", "device": "union-device", "join": "union-join"}
@@ -358,7 +357,7 @@ LabelPart = Annotated[
 
 
 class Joined(StrictModel):
-    """A label made of others, with a dot between."""
+    """A label made of several parts, joined with dots."""
 
     join: Annotated[list[LabelPart], Field(min_length=2)]
     """The parts."""

@@ -18,8 +18,8 @@ from agent.profile.in_use import is_use_condition, note_use_steps, use_key
 from agent.profile.normalise import CaseCheck, Decoder, Gate, Slot, slot_of
 from agent.profile.registers import place_ref, registers_of
 from agent.profile.rows import (
+    AMBIGUOUS,
     ROWS_PER_SLICE,
-    SEVERAL,
     CellReader,
     Row,
     cell_sources,
@@ -40,18 +40,17 @@ from rackflow.units import WIRE_UNITS
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
-# Most series of one device. The largest real devices are rack PDUs that report for a chain of others: 64 of 48 outlets with 6 readings
+# Most series of one device. The largest real devices are rack PDUs that report for a whole chain: 64 PDUs of 48 outlets with 6 readings
 # each. 20,000 series take 15 MB of memory and 1.2 MB in each batch, so the limit bounds what a device with a broken table can cost.
 # Chosen value.
 MAX_SERIES: Final = 20_000
 # Most duplicate series that are listed. The list is only for people, and a table may have the same labels in every row.
 MAX_DUPLICATES: Final = 1000
-# Scales are read in the same poll as the readings only if there are at least this many readings for each scale, so that a poll has at
-# most a quarter more values. A scale changes when a device is reconfigured or gets new firmware, far less often than a unit is switched.
-# Chosen.
+# Scales are read in the same poll as the readings only if there are at least this many readings for each scale, so that a poll grows by
+# at most a quarter. A scale changes when a device is reconfigured or gets new firmware, far less often than a unit is switched. Chosen.
 READINGS_PER_SCALE: Final = 4
-# Most cells of one device's plan that are read again while it is polled (100 requests a minute). Of a device with more names and units, the
-# rest is read again with the hourly plan. Chosen value.
+# How many of the cells that a plan depends on are read again between plans (100 requests a minute). If a device has more names and units,
+# the others are only read again with the hourly plan. Chosen value.
 MAX_BASIS: Final = 2000
 # Most missing tables, objects and registers that are listed. The list is for people, for whom the first ones are enough.
 MAX_LISTED: Final = 50
@@ -59,7 +58,7 @@ MAX_LISTED: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """A cell that planning has read, and the series that depend on it: for their name, unit or scale, or for being there at all."""
+    """A cell that planning has read, and the series whose name, unit, scale or existence depends on it."""
 
     ref: str
     reader: CellReader
@@ -67,15 +66,17 @@ class Basis:
     value: RawValue = field(compare=False)
     """The cell's value when the plan was made. Devices that share a plan may have other values with the same meaning."""
     planned: object
+    """What planning made of that value, as `Row.meaning` gives it."""
     keys: tuple[str, ...]
+    """Series keys of the series that depend on the cell."""
 
     @property
     def use_key(self) -> str:
         """The key under which use of the cell is recorded, if it belongs to `alive` or `lines`; empty for other cells."""
         return use_key(self.reader, self.ref) if is_use_condition(self.reader) else ""
 
-    def is_as_read(self, value: RawValue) -> bool:
-        """Whether the cell has the same value as then. A quick check before `holds`: ten times as fast, and nearly always true."""
+    def is_unchanged(self, value: RawValue) -> bool:
+        """Whether the cell still has the value that was planned with. Nearly always true, and ten times as fast as `holds`."""
         return type(value) is type(self.value) and value == self.value
 
     def holds(self, value: RawValue) -> bool:
@@ -95,51 +96,56 @@ class ClassPlan:
     checks: tuple[str, ...] = ()
     """Cells with the units of this class's readings, and with their scales where that is cheap. They are read after the readings, in the
     same poll, because a unit can be switched at the device, and a reading in the wrong unit looks right."""
-    rests: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By reference of a number whose scale is not read in this class: the cells with its scale and its conditions."""
-    spares: tuple[Slot, ...] = ()
-    """SNMP, of a profile that extends another: series that both know, as the base reads them, for devices that lack the more specific
-    objects. Trimming puts them into `slots` or drops them."""
+    scale_cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The cells with the scale and the conditions of each number whose scale is not read in this class, by the number's reference."""
+    base_slots: tuple[Slot, ...] = ()
+    """SNMP, where the profile extends another: series that both profiles have, read as the base profile does. They are for devices that
+    lack the extending profile's objects; `trim_steps` moves them into `slots` or drops them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of one device. `duplicates` are series that two points or rows give (the first ones); the first point or row is used.
+    """The plan of one device. `basis` has the cells that the plan depends on, by instance.
 
-    `basis` has the cells that the plan rests on, by instance.
+    `duplicates` lists series that two points or rows give (at most MAX_DUPLICATES); the first point or row is used.
     """
 
     classes: Mapping[PollClass, ClassPlan]
     duplicates: tuple[str, ...] = ()
     basis: Mapping[str, tuple[Basis, ...]] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Series that are not polled, by reason: `label` and `unit` (the device names none that the profile knows), `condition` (the row
-    lacks the cell that says what it is), `duplicate`, `limit`, `absent` (the device lacks the object), and `instances` (it has several of
-    an object of which the profile knows one)."""
+    """How many series are not polled, by reason: `label` and `unit` (the device's label or unit is not in the profile), `condition` (the
+    row lacks the cell that decides whether it is there), `duplicate`, `limit`, `absent` (the device lacks the object), and `instances`
+    (the device has several instances of an object that the profile knows as a scalar)."""
     nothing_there: tuple[str, ...] = ()
-    """Tables without rows, and objects or registers that the device lacks and for which no other source stands in (the first ones)."""
+    """Tables without rows, and objects or registers that the device lacks and no fallback replaces; at most MAX_LISTED, for people."""
 
 
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
-    """Slots and requests of a device that was not polled before, all at once; where the device sets the number of rows use `planning`."""
+    """Plan a device that was not polled before, without pauses. Where a real device sets the number of rows, use `plan_steps`."""
     marked = dict(cells)
     run_through(note_use_steps(profile, rows, marked, set()))
-    return run_through(planning(profile, rows, marked, role))
+    return run_through(plan_steps(profile, rows, marked, role))
 
 
-def planning(
+def plan_steps(
     profile: Profile,
     rows: Rows,
     cells: Mapping[str, RawValue],
     role: str | None,
+    *,
     cut: Collection[str] = (),
     unit: int | None = None,
 ) -> Generator[None, None, Plan]:
-    """Work out slots and requests of a device; yields after each slice and returns the plan.
+    """Plan a device: yields after each slice of rows and returns the plan.
 
-    `cells` holds the values read for planning: labels, conditions, units and scales. `role` is the device's role from the
-    configuration: what a meter measures. `cut` names tables that have more rows than were read. `unit` is the number of the unit that is
-    read, where several stand behind one SNMP agent; without it, rows that may be those of several units are left out.
+    Args:
+        profile: the device's profile, with its points and tables (`Profile.loaded`).
+        rows: the rows that its tables have.
+        cells: the values read for planning (labels, conditions, units and scales), by instance.
+        role: what a meter measures, from the device's configuration.
+        cut: names of tables that have more rows than were read.
+        unit: which unit to read if several stand behind one SNMP agent. Without it, rows that may belong to several units are left out.
     """
     draft = _Draft(profile)
     draft.nothing_there = [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
@@ -156,20 +162,20 @@ def planning(
         if table and table.name in cut:
             draft.cut.setdefault(poll, {})[point.metric] = None
         read_again = cell_sources(table, point)
-        if any(cells.get(place) == SEVERAL for place, _ in read_again):
+        if any(cells.get(place) == AMBIGUOUS for place, _ in read_again):
             # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
             draft.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
         unclear_here = unclear[id(table)] if table else frozenset()
-        for row in rows_of_unit(indexes, cells, role, unclear_here, shifted, unit):
+        for row in rows_of_unit(indexes, cells, role, unclear=unclear_here, shifted=shifted, unit=unit):
             worked += 1
             if worked % ROWS_PER_SLICE == 0:
                 yield
             keys: dict[PollClass, list[str]] = {poll: []}
             unique = named_label(table, point) if table and row.index in equal[id(table)] else None
-            for slot in _slots(profile, table, point, row, draft, unique):
-                # Rows of one table may have different poll classes: of a table of contacts, smoke detectors are polled each second, doors
+            for slot in _slots(draft, table, point, row, unique_label=unique):
+                # Rows of one table may have different poll classes: in a table of contacts, smoke detectors are polled each second, doors
                 # are not.
                 own = (
                     metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
@@ -178,32 +184,33 @@ def planning(
                 keys.setdefault(own, []).append(slot.key)
             for own, found in keys.items():
                 if found or len(keys) == 1:
-                    draft.rest(own, row, read_again, found)
+                    draft.note_basis(own, row, read_again, found)
     return draft.plan()
 
 
 class _Draft:
-    """The plan so far."""
+    """A plan while it is being made: collects slots and the cells that they depend on; `plan` turns them into requests."""
 
     def __init__(self, profile: Profile) -> None:
-        self._profile = profile
+        self.profile = profile
         self.named_bits = named_bits(profile)
         self.decoders: dict[tuple[object, ...], Decoder] = {}
-        """By source, metric, bits, unit and scale; without the place, which each row has of its own."""
+        """By source, metric, bits, unit and scale. They lack the reference (`ref`), which differs from row to row."""
         self._slots: dict[PollClass, dict[str, Slot]] = {}
         self._refs: dict[PollClass, dict[str, None]] = {}
         self._seen: set[str] = set()
         self._duplicates: list[str] = []
-        self._spares: dict[PollClass, dict[str, Slot]] = {}
-        # By instance and what reads it: the row, and the series that rest on it.
+        self._base_slots: dict[PollClass, dict[str, Slot]] = {}
+        # By instance and reader: the reader, the row, and the keys of the series that depend on the cell.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
         self._checks: dict[PollClass, dict[str, None]] = {}
         self._scales: dict[PollClass, dict[str, None]] = {}
-        # By series: the cells of its scale (True) and of its conditions.
-        self._rests: dict[str, dict[str, bool]] = {}
+        # By series: the cells of its scale (True) and of its conditions (False).
+        self._cells_of_series: dict[str, dict[str, bool]] = {}
         self.left_out: Counter[str] = Counter()
         self.undecided: dict[str, None] = {}
         """Series of rows that lack the cell of a condition."""
+        # By reference: the registers to read, as `coalesce` takes them. Empty for SNMP.
         self.fields: dict[str, RegisterValue] = {}
         self.nothing_there: list[str] = []
         self.cut: dict[PollClass, dict[str, None]] = {}
@@ -212,13 +219,13 @@ class _Draft:
         # Own points come before those of an extended profile, so the first is the more specific one.
         if slot.key in self._seen:
             # A profile that extends another overrides points of its base, so its duplicates are intended.
-            self.left_out["duplicate"] += not self._profile.extends
+            self.left_out["duplicate"] += not self.profile.extends
             if len(self._duplicates) < MAX_DUPLICATES:
                 self._duplicates.append(slot.key)
-            if self._profile.extends and self._profile.protocol == "snmp":
-                # One for each series, so that there are no more than series.
-                spare = self._spares.setdefault(poll, {}).setdefault(slot.key, slot)
-                self._refs.setdefault(poll, {}).update(refs_of([spare]))
+            if self.profile.extends and self.profile.protocol == "snmp":
+                # At most one for each series, so that MAX_SERIES bounds these as well.
+                base_slot = self._base_slots.setdefault(poll, {}).setdefault(slot.key, slot)
+                self._refs.setdefault(poll, {}).update(refs_of([base_slot]))
         elif len(self._seen) >= MAX_SERIES:
             self.left_out["limit"] += 1
             self.cut.setdefault(poll, {})[slot.metric.name] = None
@@ -227,19 +234,20 @@ class _Draft:
             self._slots.setdefault(poll, {})[slot.key] = slot
             self._refs.setdefault(poll, {}).update(refs_of([slot]))
 
-    def rest(
+    def note_basis(
         self, poll: PollClass, row: Row, read_again: Iterable[tuple[str, CellReader]], keys: Sequence[str]
     ) -> None:
-        """Note that these series, or their absence, rest on these cells of the row."""
+        """Note that these series of the row depend on these cells; without keys, that the row was left out because of them."""
         for place, reader in read_again:
             ref = row.ref(place, reader)
-            # A cell that was in use once is decided for good. Before that no reading depends on it, only readings that it would add.
+            # Once a use cell was in use, its condition holds for good and need not be watched. Before that, the cell can only add
+            # series, so no planned reading depends on it.
             if row.cells.get(ref) is None or (is_use_condition(reader) and row.was_in_use(reader)):
                 continue
             self._basis.setdefault((ref, id(reader)), (reader, row, []))[2].extend(
                 () if is_use_condition(reader) else keys
             )
-            if self._profile.protocol == "modbus" and not isinstance(reader, FromColumn):
+            if self.profile.protocol == "modbus" and not isinstance(reader, FromColumn):
                 self.fields |= {value.ref: value for value in registers_of(reader) if value.ref == ref}
             if keys and isinstance(reader, UnitBy):
                 self._checks.setdefault(poll, {})[ref] = None
@@ -247,12 +255,12 @@ class _Draft:
                 self._scales.setdefault(poll, {})[ref] = None
             if isinstance(reader, Part | When) and not is_use_condition(reader):
                 for key in keys:
-                    self._rests.setdefault(key, {})[ref] = isinstance(reader, Part)
+                    self._cells_of_series.setdefault(key, {})[ref] = isinstance(reader, Part)
 
     def _all_basis(self) -> dict[str, tuple[Basis, ...]]:
         found: dict[str, list[Basis]] = {}
-        # Cells with series come first, because a change could make their readings wrong. For a row that is left out, a change only means
-        # that readings are missing.
+        # Cells with series come first, because the number of cells is limited and a change could make their readings wrong. Of a row that
+        # was left out, a change that goes unnoticed only leaves readings missing.
         for (ref, _), (reader, row, keys) in sorted(self._basis.items(), key=lambda each: not each[1][2]):
             if ref in found or len(found) < MAX_BASIS:
                 small = Row(row.index, {}, row.role)
@@ -263,13 +271,13 @@ class _Draft:
 
     def plan(self) -> Plan:
         basis = self._all_basis()
-        if self._profile.protocol == "modbus" and self._slots:
-            # SNMP has these objects read by its poller, which adds more of its own.
+        if self.profile.protocol == "modbus" and self._slots:
+            # Modbus only: the SNMP poller adds these cells itself, together with its own (`_with_checks` in agent/poll/snmp.py).
             slow: PollClass = "slow" if "slow" in self._slots else max(self._slots, key=lambda poll: POLL_SECONDS[poll])
             self._checks.setdefault(slow, {}).update(dict.fromkeys(basis))
-        polls = dict.fromkeys((*self._slots, *self._spares))
+        polls = dict.fromkeys((*self._slots, *self._base_slots))
         classes = {poll: self._requests(poll, tuple(self._slots.get(poll, {}).values())) for poll in polls}
-        # Another point may give the same series: what a row has no cell for is mostly another kind of row.
+        # A series that another point gives is not missing: a row that lacks a cell of one kind is mostly a row of the other kind.
         self.left_out["condition"] += len(self.undecided.keys() - self._seen)
         left_out = {reason: count for reason, count in self.left_out.items() if count}
         listed = tuple(dict.fromkeys(self.nothing_there))[:MAX_LISTED]
@@ -277,53 +285,57 @@ class _Draft:
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
-        if self._profile.protocol == "snmp":
-            behind, spares = self._read_behind(poll, refs), tuple(self._spares.get(poll, {}).values())
-            rests = self._unread(poll, (*slots, *spares), {*refs, *behind})
-            return ClassPlan(slots, tuple(refs), cut=cut, checks=behind, rests=rests, spares=spares)
-        limits = self._profile.modbus
+        if self.profile.protocol == "snmp":
+            checks, base_slots = self._cells_to_check(poll, refs), tuple(self._base_slots.get(poll, {}).values())
+            scale_cells = self._unread_scale_cells(poll, (*slots, *base_slots), {*refs, *checks})
+            return ClassPlan(slots, tuple(refs), cut=cut, checks=checks, scale_cells=scale_cells, base_slots=base_slots)
+        limits = self.profile.modbus
         # Blocks of the safety class have no gaps: if a unit stops answering a register between two leak detectors, neither must be
         # affected.
         max_gap = 0 if poll == "safety" else limits.max_gap
         # Units are read after the readings. If a unit is switched in between, correct readings are rejected, and no wrong one is accepted.
-        checks = self._checks.get(poll, {})
+        units = self._checks.get(poll, {})
         blocks = [
             block
-            for part in ([ref for ref in refs if ref not in checks], checks)
+            for part in ([ref for ref in refs if ref not in units], units)
             for block in coalesce([self.fields[ref] for ref in part], limits.max_registers, max_gap)
         ]
-        return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(checks))
+        return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(units))
 
-    def _read_behind(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
-        """Cells that are read with a class's readings: all units, and the scales if they are few and need no additional request.
+    def _cells_to_check(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
+        """The cells to read after a class's readings: all units, and the scales if they are few and need no additional request.
 
         The other scales are read with the class `slow`. A device has one scale for each row or one for all; reading a scale for each outlet
-        would double every poll of a strip.
+        would double every poll of a PDU.
         """
         units = self._checks.get(poll, {})
         scales = [ref for ref in self._scales.get(poll, ()) if ref not in units]
-        asked, limit = len({**refs, **units}), self._profile.max_varbinds
+        asked, limit = len({**refs, **units}), self.profile.max_varbinds
         is_cheap = len(scales) <= max(1, asked // READINGS_PER_SCALE) and len(scales) <= -asked % limit
         return (*units, *(scales if is_cheap else ()))
 
-    def _unread(self, poll: PollClass, slots: Sequence[Slot], read: Collection[str]) -> dict[str, tuple[str, ...]]:
-        """See `ClassPlan.rests`. The class `slow` reads all of these cells.
+    def _unread_scale_cells(
+        self, poll: PollClass, slots: Sequence[Slot], read: Collection[str]
+    ) -> dict[str, tuple[str, ...]]:
+        """See `ClassPlan.scale_cells`; empty for the class `slow`, which reads all of these cells.
 
         Only for numbers with a scale: doing it for every number with a condition took 6 % of the time of a UPS's poll.
         """
         found: dict[str, dict[str, None]] = {}
         for slot in slots if poll != "slow" else ():
-            unread = {ref: is_scale for ref, is_scale in self._rests.get(slot.key, {}).items() if ref not in read}
+            cells = self._cells_of_series.get(slot.key, {})
+            unread = {ref: is_scale for ref, is_scale in cells.items() if ref not in read}
             if any(unread.values()):
                 for ref in (ref for decoder in slot.decoders if decoder.is_number for ref in decoder.refs):
                     found.setdefault(ref, {}).update(dict.fromkeys(unread))
         return {ref: tuple(each) for ref, each in found.items()}
 
 
-def _slots(
-    profile: Profile, table: Table | None, point: Point, row: Row, draft: _Draft, unique: str | None
-) -> Iterator[Slot]:
-    """The series of one point in one row. The label `unique` gets the row's index. What is left out is counted in the draft."""
+def _slots(draft: _Draft, table: Table | None, point: Point, row: Row, *, unique_label: str | None) -> Iterator[Slot]:
+    """The series of one point in one row. Series that are left out are counted in the draft.
+
+    The row's index is added to the label `unique_label`, because another row has the same name.
+    """
     conditions = [*point.when, *(table.when if table else ())]
     is_decided = row.holds(conditions)
     if not is_decided and not row.lacks(conditions):
@@ -335,14 +347,14 @@ def _slots(
         if value is None:
             draft.left_out["label" if is_decided else "condition"] += 1
             return
-        labels[name] = row.unique_label(value) if name == unique else value
-    gate = _gate(point.gate or (table.gate if table else None), row.index, draft)
+        labels[name] = row.unique_label(value) if name == unique_label else value
+    gate = _gate(draft, point.gate or (table.gate if table else None), row.index)
     series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
     if not is_decided:
         draft.undecided |= {series_key(metric.name, labels | extra): None for _, extra in series}
         return
     for bit, extra in series:
-        made = (_decoder(profile, source, metric, row, bit, draft) for source in point.sources())
+        made = (_decoder(draft, source, metric, row, bit) for source in point.sources())
         decoders = tuple(decoder for decoder in made if decoder is not None)
         if not decoders:
             draft.left_out["unit"] += 1
@@ -350,7 +362,7 @@ def _slots(
             yield slot_of(series_key(metric.name, labels | extra), metric, decoders, gate)
 
 
-def _gate(gate: GateModel | None, index: str, draft: _Draft) -> Gate | None:
+def _gate(draft: _Draft, gate: GateModel | None, index: str) -> Gate | None:
     if gate is None:
         return None
     ref, marks = place_ref(gate, index, draft.fields), flag_marks(gate, gate.bit, draft.named_bits)
@@ -361,25 +373,24 @@ def _gate(gate: GateModel | None, index: str, draft: _Draft) -> Gate | None:
     return Gate(ref, allowed, missing, gate.optional, gate.bit, marks)
 
 
-def _decoder(
-    profile: Profile, source: Source, metric: Metric, row: Row, bit: int | None, draft: _Draft
-) -> Decoder | None:
+def _decoder(draft: _Draft, source: Source, metric: Metric, row: Row, bit: int | None) -> Decoder | None:
+    """How to decode a source in this row, or its one `bit`; None if its unit or scale is not known."""
     if source.cases:
-        return _cases(profile, source, row, draft)
-    whole = _part(profile, source, metric, row, () if bit is None else (bit,), draft)
+        return _cases(draft, source, row)
+    whole = _part(draft, source, metric, row, () if bit is None else (bit,))
     if whole is None or not (source.plus or source.minus):
         return whole
     parts: list[tuple[int, Decoder]] = []
     for sign, others in ((1, source.plus), (-1, source.minus)):
         for each in others:
             # A summand is not checked against the metric's expected range, which applies to the sum.
-            if (decoder := _part(profile, each, None, row, (), draft)) is None:
+            if (decoder := _part(draft, each, None, row, ())) is None:
                 return None
             parts.append((sign, decoder))
     return replace(whole, parts=tuple(parts), expect=(source.expect,) if source.expect else ())
 
 
-def _cases(profile: Profile, source: Source, row: Row, draft: _Draft) -> Decoder:
+def _cases(draft: _Draft, source: Source, row: Row) -> Decoder:
     """The decoder of cases; its reference is that of the first case with a cell."""
     checks = tuple(
         CaseCheck(
@@ -392,7 +403,7 @@ def _cases(profile: Profile, source: Source, row: Row, draft: _Draft) -> Decoder
         )
         for case in source.cases
     )
-    sentinels, ranges = sentinels_of(profile, source, None, frozenset())
+    sentinels, ranges = sentinels_of(draft.profile, source, None, frozenset())
     return Decoder(
         next((check.ref for check in checks if check.ref), ""),
         sentinels=sentinels,
@@ -401,41 +412,30 @@ def _cases(profile: Profile, source: Source, row: Row, draft: _Draft) -> Decoder
     )
 
 
-def _part(
-    profile: Profile,
-    source: Part,
-    metric: Metric | None,
-    row: Row,
-    bits: tuple[int, ...],
-    draft: _Draft,
-) -> Decoder | None:
+def _part(draft: _Draft, source: Part, metric: Metric | None, row: Row, bits: tuple[int, ...]) -> Decoder | None:
+    """How to decode one number in this row; None if its unit or scale is not known. Without a `metric` it is a summand."""
     unit, scale = row.unit(source), row.scale(source)
-    # The cell that should give the unit holds an unknown value, or there is no cell for the scale: a missing reading is better than one
-    # wrong by a power of ten. A scale that cannot be one is a fault of the device, so its readings are rejected rather than left out.
+    # If the unit's cell holds an unknown value, or the scale's cell is absent, the series is left out: a missing reading is better than
+    # one wrong by a power of ten. A scale cell with an impossible value is a fault of the device: its readings are rejected, so that
+    # somebody sees the reason.
     if unit is None or (scale is None and not row.has_scale_cell(source)):
         return None
     bits = bits or source.bit
-    # Rows of a table differ in the cell alone, some in unit and scale, too. Sharing the rest saves 30 % of a plan's memory (16.4 to 11.6 MB
-    # for all SNMP families with three rows in each table).
+    # The decoders of a table's rows differ only in their reference, and in some tables in unit and scale. Sharing everything else saves
+    # 30 % of a plan's memory (11.6 instead of 16.4 MB for all SNMP families with three rows in each table).
     kind = (id(source), id(metric), bits, unit, scale)
     if kind not in draft.decoders:
-        draft.decoders[kind] = _decoder_without_place(profile, source, metric, unit, scale, bits, draft)
+        draft.decoders[kind] = _decoder_without_ref(draft, source, metric, unit=unit, scale=scale, bits=bits)
     return replace(draft.decoders[kind], ref=place_ref(source, row.index, draft.fields))
 
 
-def _decoder_without_place(
-    profile: Profile,
-    source: Part,
-    metric: Metric | None,
-    unit: str,
-    scale: Fraction | None,
-    bits: tuple[int, ...],
-    draft: _Draft,
+def _decoder_without_ref(
+    draft: _Draft, source: Part, metric: Metric | None, *, unit: str, scale: Fraction | None, bits: tuple[int, ...]
 ) -> Decoder:
-    """How a part is decoded in each row with this unit and scale. Without a `scale` every value is rejected."""
+    """How to decode a part in every row with this unit and scale. If `scale` is None, every value is rejected."""
     factor = source.factor(unit) * (scale or 1)
     words = {word.casefold(): meaning for word, meaning in source.words.items()}
-    sentinels, ranges = sentinels_of(profile, source, metric, flag_marks(source, bits, draft.named_bits))
+    sentinels, ranges = sentinels_of(draft.profile, source, metric, flag_marks(source, bits, draft.named_bits))
     return Decoder(
         ref="",
         numerator=factor.numerator,
@@ -454,7 +454,7 @@ def _decoder_without_place(
         absolute=isinstance(source, Source) and source.absolute,
         high=_high(source, draft.fields),
         lacks_scale=scale is None,
-        counts_parts=profile.protocol == "snmp" and source.counts_parts(),
+        counts_parts=draft.profile.protocol == "snmp" and source.counts_parts(),
     )
 
 

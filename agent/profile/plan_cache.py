@@ -13,9 +13,9 @@ from typing import Final
 
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
-from agent.profile.plan import Plan, Rows, planning
+from agent.profile.plan import Plan, Rows, plan_steps
 from agent.profile.rows import (
-    SEVERAL,
+    AMBIGUOUS,
     Row,
     all_columns,
     deciding_columns,
@@ -25,7 +25,7 @@ from agent.profile.rows import (
     planning_instances,
 )
 from agent.profile.schema import FromColumn, Profile, When
-from agent.profile.trim import trimming
+from agent.profile.trim import trim_steps
 
 # Plans of 200,000 series take some 150 MB if no device has the same as another; 3,000 devices of a campus have 60 plans.
 MAX_SERIES_KEPT: Final = 200_000
@@ -36,7 +36,7 @@ CELLS_PER_SLICE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A profile as it is polled, with or without its outlets, and what planning a device of it reads."""
+    """A profile as it is polled (with or without single outlets), and the objects and columns that planning a device of it reads."""
 
     profile: Profile
     outlets: bool
@@ -55,7 +55,7 @@ class Family:
 
 
 class PlanCache:
-    """Plans by cache key. Bounded; the plan unused for longest is dropped first. Not thread-safe."""
+    """Plans by cache key. Bounded in series; the plan unused for longest is dropped first. Not thread-safe."""
 
     def __init__(self, max_series: int = MAX_SERIES_KEPT) -> None:
         self._max_series = max_series
@@ -63,10 +63,10 @@ class PlanCache:
         self._plans: dict[bytes, Plan] = {}
         self._series = 0
         self.made = 0
-        """Plans that had to be made."""
+        """How many plans had to be made, because the cache had none."""
 
     def family(self, profile: Profile, *, outlets: bool) -> Family:
-        """The profile as it is polled. If a reload has read another profile of the same name, it replaces the former one."""
+        """The profile as it is polled. After a reload has changed the profile of this name, the new one replaces the former."""
         found = self._families.get((profile.profile, outlets))
         if found is None or found.profile.content != profile.content:
             polled = profile if outlets else profile.without_outlets()
@@ -89,17 +89,18 @@ class PlanCache:
             self._families[profile.profile, outlets] = found
         return found
 
-    def planning(
+    def plan_steps(
         self,
         family: Family,
         rows: Rows,
         cells: Mapping[str, RawValue],
         role: str | None,
+        *,
         cut: Collection[str] = (),
         unit: int | None = None,
     ) -> Generator[None, None, tuple[bytes, Plan]]:
-        """See `plan.planning`. Returns the plan, and the key under which it is kept."""
-        several = [each for each in family.instances if cells.get(each) == SEVERAL]
+        """As `plan.plan_steps`, but returns a kept plan if there is one: its key in the cache (for `trim_steps`), and the plan."""
+        several = [each for each in family.instances if cells.get(each) == AMBIGUOUS]
         head = (
             "plan",
             family.profile.profile,
@@ -112,25 +113,25 @@ class PlanCache:
         )
         key = yield from _digest(head, rows, _deciding(family, rows, cells))
         if (plan := self._taken(key)) is None:
-            plan = yield from planning(family.profile, rows, cells, role, cut, unit)
+            plan = yield from plan_steps(family.profile, rows, cells, role, cut=cut, unit=unit)
             self._keep(key, plan)
         return key, plan
 
-    def trimming(
+    def trim_steps(
         self, plan_key: bytes, plan: Plan, absent: Collection[str], refused: Collection[Block] = ()
     ) -> Generator[None, None, Plan]:
-        """See `trim.trimming`. `plan_key` is the key of the whole plan."""
+        """As `trim.trim_steps`, but returns a kept plan if there is one. `plan_key` is the key of the plan before trimming."""
         blocks = sorted((block.table, block.address, block.count) for block in refused)
         key = yield from _digest(("trimmed", plan_key, blocks), {"": sorted(absent)}, ())
         if (trimmed := self._taken(key)) is None:
-            trimmed = yield from trimming(plan, lambda ref: ref in absent, refused)
+            trimmed = yield from trim_steps(plan, lambda ref: ref in absent, refused)
             self._keep(key, trimmed)
         return trimmed
 
     def _taken(self, key: bytes) -> Plan | None:
         plan = self._plans.pop(key, None)
         if plan is not None:
-            self._plans[key] = plan  # the last one is the one used last
+            self._plans[key] = plan  # put back at the end, so that the first entry is always the one unused for longest
         return plan
 
     def _keep(self, key: bytes, plan: Plan) -> None:

@@ -52,8 +52,8 @@ _UNSTEADY = (
     "the cell is that of {name}, which changes while the device works, and an outage would plan the device anew; "
     "name it in `alive` or `lines`, which hold once it has measured something"
 )
-# A unit may send the words of its numbers in another order, and the first word of most is then 0: the part would not be there at all,
-# rather than be read as `decode`.
+# If a condition looked at the first word of a long number only, a unit with another word order would have 0 there, and the part would seem
+# not to be fitted. With all words in the condition, the wrong order is found and reported as `decode`.
 _HALF = "a number of several registers begins at {first}; name all of them, {words}, of which any may be the one that is not 0"
 # Metrics that Rackflow itself produces about a device; a profile must not contain them.
 _OWN = frozenset(
@@ -74,7 +74,7 @@ _OWN_PREFIXES = ("dcim_agent_", "dcim_collector_", "dcim_topology_", "dcim_figur
 
 
 def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
-    """Everything that is wrong with a profile. `places` are its own points and those that it extends, written out."""
+    """Everything that is wrong with a profile, as error messages. `places` are all of its points, those of its base included."""
     yield from _head_faults(profile)
     measured = _measured_places(places)
     widths = _long_registers(places)
@@ -99,7 +99,7 @@ def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
 
 
 def _measured_places(places: list[PointPlace]) -> dict[str, str]:
-    """Columns, instances and registers that a point measures, with the metric. Ratings and limits do not change."""
+    """Columns, instances and registers that hold measurements (not ratings and limits, which seldom change), each with its metric."""
     found: dict[str, str] = {}
     for _, _, point in places:
         metric = catalogue().get(point.metric)
@@ -126,20 +126,20 @@ def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
     words = {*condition.contains, *condition.without}
     is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
     place = _written(condition)
-    # An instance of a column is measured, too; a column is the longest beginning of it.
+    # An instance of a measured column is measured as well, so the OID's prefixes are looked up, the longest first.
     beginnings = (place.rsplit(".", parts)[0] for parts in range(min(place.count(".") + 1, 4)))
     return "" if is_presence or not place else next((measured[each] for each in beginnings if each in measured), "")
 
 
 def _long_registers(places: list[PointPlace]) -> dict[str, int]:
-    """Where numbers of several registers begin, with how many they have."""
+    """The first register of each number that has several registers, and how many it has."""
     parts = (part for _, _, point in places for source in point.sources() for part in source.parts())
     long = ((part, words_of(part.type, None)) for part in parts if part.register_ is not None and part.type)
     return {_written(part): words for part, words in long if words > 1}
 
 
 def _words_left_out(condition: When, widths: Mapping[str, int]) -> list[int]:
-    """The registers of a number of several that `alive` names only in part."""
+    """All registers of the first number of which `alive` names only some; empty if there is none."""
     for each in (each for each in watched_places(condition) if isinstance(each, Place)):
         first = each.register_ or 0
         words = list(range(first, first + widths.get(_written(each), 1)))
@@ -329,7 +329,7 @@ def _code_faults(place: Place, codes: Iterable[int | str]) -> Iterator[str]:
 
 def _leaves_nothing(earlier: Source, later: Source) -> bool:
     """Whether the later source is useless: it reads the same as the earlier one and would reject the same values."""
-    # Only `expect` makes it useful to read the same place twice: a value outside `expect` goes to the next source.
+    # Reading the same place twice is useful only with `expect`: a value outside `expect` is left to the next source.
     fields = set(Source.model_fields) - {"expect"}
     return earlier.expect is None and all(getattr(earlier, name) == getattr(later, name) for name in fields)
 
@@ -391,7 +391,7 @@ _IDLE_WITH_CODES = ("scale", "shift", "decimals", "varscale", "divisor", "unit",
 
 
 def _idle(part: Part, names: Iterable[str], because: str) -> Iterator[str]:
-    """A key that is given and has no effect."""
+    """An error for the first of these keys that is given although it has no effect."""
     for name in names:
         if name in part.model_fields_set and getattr(part, name) not in (None, "", [], {}, ()):
             yield f"{name}: has no effect with {because}; remove it"

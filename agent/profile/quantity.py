@@ -81,7 +81,8 @@ Lower case loses the difference between m (milli) and M (mega), so this map has 
 _DIGITS = r" *([-+]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?)"
 _QUANTITY = re.compile(_DIGITS + r"\s*([^\d\s][^\s]*(?:\s?[a-zA-Z]+)?)?")
 _NUMBER = re.compile(_DIGITS)
-# As UTF-8; as what is left of Latin-1 in a text read as UTF-8; and the sign of an ordinal number, which is often taken for it.
+# Three forms of the degree sign: as UTF-8; U+FFFD, which Latin-1's sign becomes in a text read as UTF-8; and the masculine ordinal
+# indicator (U+00BA), which looks the same and is often typed instead.
 _DEGREE = re.compile("[°º\N{REPLACEMENT CHARACTER}]|â°")
 _DURATIONS = ("second", "minute", "hour")
 
@@ -92,8 +93,8 @@ _AMBIGUOUS = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 def leading_number(text: str) -> float | None:
     """The decimal number at the start of the text, or None. A decimal comma is read as a point, unless it may part thousands.
 
-    Behind it may stand a unit that is known, and something behind that. Anything else might be the point of the text: "2 sensors missing",
-    "0 (no sensor)", "1.#QNAN", "10.0.0.1", "0x7fff", or a unit that is none of ours.
+    After the number there may be a known unit and anything after that. With any other text the number may not be a reading at all:
+    "2 sensors missing", "0 (no sensor)", "1.#QNAN", "10.0.0.1", "0x7fff", or a unit that is unknown here.
     """
     match = _NUMBER.match(text)
     if match is None or (match.end() != len(text.rstrip(" ")) and quantity(text) is None):
@@ -110,7 +111,8 @@ def number_in(value: RawValue) -> int | float | None:
 def quantity(text: str) -> tuple[float, str] | None:
     """The number and its wire unit, or None if either is missing or the unit is unknown.
 
-    What stands behind the unit is no part of it ("24.5 C (alarm)"), but of a duration ("3 h 20 min").
+    Text after the unit is ignored ("24.5 C (alarm)"). After a unit of time it makes the value unusable (None), because it may continue the
+    duration: "3 h 20 min" is not 3 h.
     """
     match = _QUANTITY.match(text)
     if not match or not match[2]:

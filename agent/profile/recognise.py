@@ -61,7 +61,7 @@ def subtree_key(subtree: str) -> str:
 
 
 def probe_roots(profiles: Iterable[Profile]) -> list[tuple[int, ...]]:
-    """The OIDs below which recognition looks, in walk order: subtrees, and the parents of the probed instances."""
+    """The OIDs where recognition asks for what comes next, in walk order: the subtrees, and the parents of the probed instances."""
     found: set[tuple[int, ...]] = set()
     for profile in profiles:
         rules = profile.recognise
@@ -114,7 +114,7 @@ def _prefixes(profile: Profile, answers: Mapping[str, RawValue]) -> list[str]:
 
 def _match(profile: Profile, answers: Mapping[str, RawValue]) -> Match | None:
     rules = profile.recognise
-    # Some families share their objects with another vendor's devices. An object that this family never has tells them apart.
+    # Some families share their objects with another vendor's devices. `refuse` names an object that this family never has.
     if any(answers.get(oid) is not None for oid in rules.refuse):
         return None
     score, reasons = rules.priority, []

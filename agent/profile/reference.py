@@ -23,11 +23,11 @@ from rackflow.process.yaml import load_yaml_text
 from rackflow.units import WIRE_UNITS
 
 ValueWords = Callable[[dict[str, Any], dict[str, Any]], str]
-"""Describes in a few words the values that a key takes, from its JSON schema and the whole schema."""
+"""A function that describes the values of a key in a few words, given the key's JSON schema and the whole schema."""
 Key = tuple[str, str]
 """A model's name, and the name of one of its keys in a file."""
 
-# Longer examples are cut: a table of a profile fills a page.
+# Longer examples are cut off, because the example of a whole table would fill a page. Characters.
 MAX_EXAMPLE: Final = 110
 # Four different bytes, so that each order looks different.
 SAMPLE: Final = 123.456
@@ -64,7 +64,7 @@ SECTIONS: Final[tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...]] = (
     ("`labels`: joined", "", (schema.Joined,)),
     ("`tables`", "", (schema.Table,)),
 )
-"""Headings, what stands below them, and the models whose own keys they list."""
+"""For each section of the reference: the heading, the text below it, and the models whose own keys it lists."""
 
 
 def own_keys(model: type[BaseModel]) -> dict[str, str]:
@@ -74,7 +74,7 @@ def own_keys(model: type[BaseModel]) -> dict[str, str]:
 
 
 def reference_lines(value_words: ValueWords) -> list[str]:
-    """Everything behind the opening of docs/reference/profiles.md. Raises ProfileError if a key has no example."""
+    """The lines of docs/reference/profiles.md after its introduction. Raises ProfileError if a key has no example."""
     whole = Profile.model_json_schema(by_alias=True)
     defs: dict[str, Any] = whole["$defs"] | {"Profile": whole}
     found = examples()
@@ -95,7 +95,7 @@ def reference_lines(value_words: ValueWords) -> list[str]:
 
 
 def _schema_of(model: type[BaseModel], defs: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON schema of a model, or of one that inherits its keys: a base that no key has for itself is not in the whole one."""
+    """The JSON schema of a model. A base class is not in `defs`; for it, the schema of a model that inherits its keys is used."""
     if model.__name__ in defs:
         return dict(defs[model.__name__])
     heirs = (each for _, _, models in SECTIONS for each in models if issubclass(each, model) and each.__name__ in defs)
@@ -113,7 +113,7 @@ def _row(key: str, shown: dict[str, Any], whole: dict[str, Any], value_words: Va
 
 
 def examples() -> dict[Key, str]:
-    """For each key the shortest text that a shipped profile has for it, with the profile's name."""
+    """The shortest example of each key in a shipped profile, as YAML, with the profile's name."""
     # By length, because writing every value as YAML would take seconds.
     found: dict[Key, tuple[int, str, Any]] = {}
     for entry in sorted(files("agent").joinpath("profiles").iterdir(), key=lambda each: each.name):

@@ -14,7 +14,7 @@ def register_ref(place: Place) -> str:
 
 
 def register_value(place: Place) -> RegisterValue:
-    """What is to be read for this place."""
+    """The registers to read for this place, and their type and order."""
     kind = place.type or "uint16"
     return RegisterValue(
         register_ref(place),
@@ -37,7 +37,7 @@ def cell_ref(place: Place, index: str) -> str:
 
 
 def place_ref(place: Place, index: str, fields: dict[str, RegisterValue]) -> str:
-    """See `cell_ref`. What is to be read for a register is noted in `fields`."""
+    """As `cell_ref`; for a register, the registers to read are also added to `fields`, by reference."""
     ref = cell_ref(place, index)
     if place.register_ is not None:
         fields[ref] = register_value(place)
@@ -64,13 +64,13 @@ def watched_places(condition: When) -> list[Place | str]:
 
 
 def registers_of(place: Place) -> list[RegisterValue]:
-    """What is to be read for this place: one register, or those of `alive`."""
+    """The registers to read for a condition or unit: its own, or all those that `alive` lists."""
     if isinstance(place, When) and place.alive:
         return [register_value(each) for each in watched_places(place) if isinstance(each, Place)]
     return [register_value(place)]
 
 
-def said_as(ref: str) -> str:
-    """The reference as people say it: `register 9000`, `coil 3`, or the OID."""
+def readable_ref(ref: str) -> str:
+    """The reference in words for people: `register 9000`, `coil 3`, or the OID."""
     table, _, rest = ref.partition(":")
     return f"{_TABLES[table]} {rest.partition(':')[0]}" if rest else ref

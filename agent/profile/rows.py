@@ -36,10 +36,10 @@ from agent.profile.schema import (
 )
 from rackflow.series import clean_label
 
-# Most decimal places of a scale: a 64-bit integer has 20 digits. A cell with a larger number holds a sentinel such as 2147483647, not a
-# scale, and computing ten to that power would keep the agent busy for hours.
+# Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a
+# scale; computing ten to that power would keep the agent busy for hours.
 MAX_DECIMALS = 20
-# Rows that are worked on in one slice: a few milliseconds, the length of a poll.
+# How many rows are worked on before other devices get their turn: a few milliseconds, as long as a poll takes.
 ROWS_PER_SLICE = 100
 # Characters of a label (rackflow/series.py), and of an index behind a name; longer indexes lose their beginning. Chosen.
 MAX_LABEL = 64
@@ -48,16 +48,19 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
-SEVERAL = "several instances"
-"""Value of a deciding instance that the device lacks although it has several other instances of the object: the decision is unknown."""
+AMBIGUOUS = "several instances"
+"""Stands for the value of a scalar that planning needs if the device has several instances of it: which one is meant is unknown."""
 
 CellReader = FromColumn | When | Part | UnitBy
-"""Part of a profile that reads a cell at planning; a `Part` stands for its cell of decimals or scale."""
+"""The part of a profile that says how planning uses a cell: as a label, a condition, a scale (`Part`) or a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `index` is dotted (empty: the whole device), `cells` are the values read for planning, `role` is from the configuration."""
+    """One row of a table, or with an empty `index` the device as a whole.
+
+    `index` is dotted, `cells` are the values read for planning by instance, and `role` is the device's role from the configuration.
+    """
 
     index: str
     cells: Mapping[str, RawValue]
@@ -65,9 +68,9 @@ class Row:
     unclear: frozenset[int] = frozenset()
     """Parts of the index that may be counted from 0 where the profile counts from 1; see `unclear_parts`."""
     shifted: frozenset[int] = frozenset()
-    """Parts that may be another one than the profile means; see `shifted_parts`."""
+    """Parts of the index that may not be the parts that the profile means; see `shifted_parts`."""
     skip: int = 0
-    """Parts in front of the index that the profile does not know: 1 where it is the number of the unit."""
+    """How many parts at the start of the index the profile does not know: 1 if the index begins with the number of the unit."""
 
     def label(self, source: LabelSource) -> str | None:
         """The label's value, or None if this row does not have it. A row that lacks a label gives no series, which is counted."""
@@ -95,14 +98,14 @@ class Row:
                 return clean_label(text) if text.strip() else clean_label(self.index) if self.index else None
 
     def is_named(self, source: LabelSource) -> bool:
-        """Whether a text in this row gives the label. Equal numbers are no names: they say that two rows are about the same thing."""
+        """Whether a text in this row gives the label. Numbers are no names: rows with the same number are about the same part."""
         parts = source.join if isinstance(source, Joined) else [source]
         named = [part for part in parts if isinstance(part, FromColumn) and not part.map]
         cells = (self.cells.get(f"{part.column}.{part.index_of(self.index)}") for part in named)
         return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
 
     def unique_label(self, label: str) -> str:
-        """The label with the row's index behind it, for rows whose names are equal or become equal when they are cut to their length."""
+        """The label followed by the row's index, for rows with equal names, or with long names that are equal once they are cut."""
         suffix = f".{self.index}"[-MAX_SUFFIX:]
         return clean_label(label[: MAX_LABEL - len(suffix)] + suffix)
 
@@ -119,7 +122,7 @@ class Row:
         return self.cells.get(f"{column}.{self.index}" if self.index else f"{column}")
 
     def code(self, place: Cell) -> RawValue:
-        """The value of a deciding cell, or of its bits; None if the device has none, or no number of which bits could be taken."""
+        """The value of a cell, or the number that the bits of `place` form in it. None without the cell, or if it holds no number."""
         value = self.cells.get(cell_ref(place, self.index))
         if not place.bit:
             return value
@@ -148,10 +151,10 @@ class Row:
         return any(str(code).casefold() == text for code in condition.in_)
 
     def lacks(self, conditions: Sequence[When]) -> bool:
-        """Whether the row is left out only because it lacks the cells of its conditions.
+        """Whether the row is left out only because it lacks a column that its conditions need.
 
-        Without the column it is undecided whether the row exists, so its readings are reported as missing. Single instances do not count:
-        they distinguish variants of a family, so their absence is a decision.
+        Then nobody knows whether the row is there, so its series are counted as missing. A missing scalar is not counted: profiles use
+        scalars to distinguish variants of a family, and a variant without the scalar is expected.
         """
         return all(self._holds(each) or self._lacks(each) for each in conditions)
 
@@ -159,7 +162,7 @@ class Row:
         if not condition.watched():
             return condition.column is not None and self.code(condition) is None
         places = list(zip(condition.watched(), watched_refs(condition, self.index), strict=True))
-        # A register that the unit refuses may be the one that would show the line: half of a number, whose other half is 0.
+        # The register that the unit refuses may be the one that would show the line: one half of a number whose other half is 0.
         registers = [ref for place, ref in places if isinstance(place, int)]
         refs = [ref for place, ref in places if isinstance(place, str) and self.index and not is_instance(place)]
         return any(self.cells.get(ref) is None for ref in registers) or (
@@ -180,11 +183,11 @@ class Row:
         return next((unit for code, unit in by.map.items() if str(code).casefold() == text), None)
 
     def scale(self, source: Part) -> Fraction | None:
-        """The scale from a cell of the row: 1 if the profile names no cell, None if the cell holds no usable scale."""
+        """The scale from the row's cell: 1 if the profile names no cell, None if the cell is absent or holds no usable scale."""
         column = source.scale_cell
         if column is None:
             return Fraction(1)
-        # A part of a number is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
+        # A fraction is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
         number = whole_number(self.cell(column))
         if number is None:
             return None
@@ -208,7 +211,7 @@ class Row:
         return f"{place}.{reader.index_of(self.index) if isinstance(reader, FromColumn) else self.index}"
 
     def meaning(self, ref: str, reader: CellReader, value: RawValue) -> object:
-        """What planning makes of a cell with this value. As long as it stays the same, so does the plan."""
+        """What planning derives from a cell with this value: a label, a decision, a unit or a scale. The plan depends on nothing else."""
         row = Row(self.index, {ref: value}, self.role)
         match reader:
             case FromColumn():
@@ -228,7 +231,7 @@ class Row:
 
 
 def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
-    """The columns (in a table) and instances on which planning this point rests, each with what reads it."""
+    """The columns (in a table), instances and registers that the plan of this point depends on, each with its reader."""
     found: list[tuple[str, CellReader]] = []
     for label in ((table.labels if table else {}) | point.labels).values():
         parts = label.join if isinstance(label, Joined) else [label]
@@ -249,15 +252,15 @@ def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReade
 
 
 def _place(cell: Cell) -> str:
-    """The column, instance or register of a cell; empty if it looks at the index."""
+    """The column, instance or register of a condition or unit; empty if it looks at the row's index instead."""
     return register_ref(cell) if cell.register_ is not None else cell.column or cell.oid or ""
 
 
 def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
-    """Parts of the index whose names in the profile begin with 1, where the rows begin with 0 and lack the last name.
+    """Parts of the index that the device may count from 0 where the profile counts from 1.
 
-    Either row 0 is a total before fewer rows than there may be, or the device counts its lines from 0 and each would get the name of
-    the one before. A missing reading is better than that of another phase.
+    Example: the profile has 1 to 3 for L1 to L3, and the device has rows 0, 1 and 2. Either row 0 is a total and L3 is not fitted, or the
+    device counts from 0 and L1 would get the readings of L2. A missing reading is better than one of another phase.
     """
     found: set[int] = set()
     labels = [label for point in table.points for label in (table.labels | point.labels).values()]
@@ -275,11 +278,11 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
 def shifted_parts(
     table: Table, point: Point, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
 ) -> Generator[None, None, frozenset[int]]:
-    """Parts of the index, counted from its start, in rows that have more parts than the profile knows, and of which several are alike.
+    """Parts that the profile counts from the start of the index, if the device's indexes seem to begin with an extra part.
 
-    Two units behind one agent: rows 1.1, 1.2, 1.3 and 2.1, 2.2, 2.3 where the profile has lines 1, 2 and 3. By the first part, line 2
-    would have the reading of the other unit's line 1. Parts that are counted from the end stay what they are; of rows that are alike the
-    first is used. Yields after each slice.
+    Example: two units behind one agent have rows 1.1, 1.2, 1.3 and 2.1, 2.2, 2.3 where the profile expects lines 1, 2 and 3. Taken from
+    the first part, line 2 would get the readings of the other unit's line 1. The sign of this: indexes have more parts than the profile
+    uses, and rows are equal in those that it uses. Parts counted from the end are not affected. Yields after each slice.
     """
     labels = (table.labels | point.labels).values()
     flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
@@ -293,7 +296,7 @@ def shifted_parts(
         return frozenset()
     cell_labels = [part for part in flat if isinstance(part, FromColumn)]
     seen: set[tuple[str | None, ...]] = set()
-    # Each once: a profile and its base may both list the table.
+    # Without repeats: a profile and its base may both list the table.
     for at, index in enumerate(dict.fromkeys(indexes), 1):
         if at % ROWS_PER_SLICE == 0:
             yield
@@ -312,13 +315,15 @@ def rows_of_unit(
     indexes: Sequence[str],
     cells: Mapping[str, RawValue],
     role: str | None,
+    *,
     unclear: frozenset[int],
     shifted: frozenset[int],
     unit: int | None,
 ) -> Iterator[Row]:
-    """The rows that are this unit's: those whose index begins with its number, where indexes have several parts and begin differently.
+    """The rows of this unit: those whose index begins with its number, if the indexes of several units are in one table.
 
-    Where `shifted_parts` has found that rows look alike, the profile does not know the first part, and it is passed over.
+    If `shifted` (see `shifted_parts`) says that the profile does not know the first part of the index, that part is skipped. `unclear` is
+    passed on to the rows. Without a `unit`, all rows.
     """
     if unit is None or len({index.partition(".")[0] for index in indexes if "." in index}) < 2:  # noqa: PLR2004
         yield from (Row(index, cells, role, unclear, shifted) for index in indexes)
@@ -333,19 +338,19 @@ def rows_of_unit(
 
 
 def entry_of(column: str) -> str:
-    """The entry (RFC 2578, 7.1.12) of a column: all columns of one table stand below it, with the same indexes."""
+    """The OID of the entry (RFC 2578, 7.1.12) that a column belongs to: the columns of one entry have the same row indexes."""
     return column.rpartition(".")[0]
 
 
 def columns_beside(table: Table) -> list[str]:
-    """Columns of readings in the entries of the table's row columns; any of them has the table's rows as well."""
+    """Columns of readings that have the same row indexes as the table's row columns, for devices that lack the latter."""
     entries = set(map(entry_of, table.row_columns()))
     columns = dict.fromkeys(source.oid or "" for point in table.points for source in point.sources())
     return [column for column in columns if entry_of(column) in entries and column not in table.row_columns()]
 
 
 def named_label(table: Table, point: Point) -> str | None:
-    """The first label of the point that the device's own names give; where rows share it, it is made unique."""
+    """The point's first label that is a name from the device, to which the index is added where two rows have the same name."""
     for name, label in (table.labels | point.labels).items():
         parts = label.join if isinstance(label, Joined) else [label]
         if any(isinstance(part, FromColumn) and not part.map for part in parts):
@@ -356,9 +361,10 @@ def named_label(table: Table, point: Point) -> str | None:
 def rows_with_equal_names(
     table: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
 ) -> Generator[None, None, set[str]]:
-    """Rows that would give the same series as a row before them in their table. Yields after each slice.
+    """Indexes of rows with the same names as an earlier row of the table: without a change, both would give the same series.
 
-    The first row keeps its name, so that an odd row costs no other row its series.
+    The first row of equal names is not among them and keeps its name, so that an added row does not rename an existing series. Yields
+    after each slice.
     """
     equal: set[str] = set()
     candidates: dict[bool, Sequence[str]] = {True: indexes}
@@ -393,14 +399,14 @@ def _mapped(code: int, names: Mapping[int, str]) -> str | None:
 def planning_columns(table: Table) -> list[str]:
     """Columns that planning reads in addition to `row_columns`."""
     conditions = list(_conditions(table))
-    # Use cells are no columns of the device; the cells that they tell of are.
+    # Use cells (agent/profile/in_use.py) are not columns of the device; the columns that they are made from are.
     watched = {each for condition in conditions for each in map(str, condition.watched()) if not is_instance(each)}
     use_cells = {use_ref(each) for each in conditions if each.watched()}
     return sorted({*deciding_columns(table), *watched} - use_cells - set(table.row_columns()))
 
 
 def all_columns(table: Table) -> set[str]:
-    """Every column that the table names, whatever for."""
+    """Every column that the table names, for whatever purpose."""
     parts = [part for point in table.points for source in point.sources() for part in source.parts()]
     cases = [case.column for point in table.points for source in point.sources() for case in source.cases]
     gates = [gate.column for gate in (table.gate, *(point.gate for point in table.points)) if gate]
@@ -409,7 +415,7 @@ def all_columns(table: Table) -> set[str]:
 
 
 def label_columns(table: Table) -> list[FromColumn]:
-    """What reads labels of the table from cells."""
+    """The labels of the table that come from cells."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
     flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
     return [part for part in flat if isinstance(part, FromColumn)]
@@ -429,7 +435,7 @@ def deciding_columns(table: Table) -> list[str]:
 
 
 def planning_instances(profile: Profile) -> list[str]:
-    """Single instances that planning reads: they hold conditions, units and scales outside tables. Of Modbus, their registers."""
+    """Scalars (for Modbus: registers) that planning reads because conditions, units and scales depend on them."""
     if profile.protocol == "modbus":
         return [each.ref for each in planning_registers(profile)]
     conditions = (each.oid for each in fixed_conditions(profile) if each.oid)
@@ -437,14 +443,14 @@ def planning_instances(profile: Profile) -> list[str]:
 
 
 def deciding_instances(profile: Profile) -> list[str]:
-    """Single instances whose values decide how a device is planned: they hold units and scales outside tables, or are use cells."""
+    """Scalars whose values decide how a device is planned: units and scales, and use cells (agent/profile/in_use.py)."""
     points = [point for table, point in profile.all_points() if table is None]
     use_cells = dict.fromkeys(use_ref(each) for point in points for each in point.when if each.watched())
     return [*_scale_instances(profile), *use_cells]
 
 
 def fixed_conditions(profile: Profile) -> list[When]:
-    """Conditions on one instance or register. What they make of it decides, and not its value, which may be a reading."""
+    """Conditions on a scalar or register, each once. Plans depend on whether they hold, not on the value, which may be a reading."""
     found: dict[str, When] = {}
     for table, point in profile.all_points():
         for condition in (*point.when, *(table.when if table else ())):
@@ -472,14 +478,14 @@ def _scale_instances(profile: Profile) -> list[str]:
 
 
 def planning_registers(profile: Profile) -> list[RegisterValue]:
-    """The registers that planning reads: they hold conditions and units."""
+    """The registers that planning reads because conditions and units depend on them."""
     readers = (reader for _, point in profile.all_points() for _, reader in cell_sources(None, point))
     values = (value for reader in readers if isinstance(reader, When | UnitBy) for value in registers_of(reader))
     return list({value.ref: value for value in values}.values())
 
 
 def watched_registers(profile: Profile) -> frozenset[str]:
-    """Those of them that only `alive` names."""
+    """The planning registers that are only there to show whether a part is fitted (`alive`)."""
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for _, point in profile.all_points():
         for _, reader in cell_sources(None, point):

@@ -94,18 +94,18 @@ class Part(Place):
     oid: Oid | None = None
     """SNMP: the instance, with its final `.0`; in a table the column, without the index."""
     high: Register | None = None
-    """Modbus: wire address of the register with the high 16 bits, where it stands apart from `register`, which has the low ones."""
+    """Modbus: wire address of the register with the high 16 bits, if it is not next to `register`, which has the low ones."""
     unit: Unit = ""
-    """Unit on the wire, as in `kilowatt`; together with the metric's base unit it gives the conversion. Left out for what has none."""
+    """Unit on the wire, such as `kilowatt`, which is converted to the metric's base unit. Left out for values without a unit."""
     # A string, so that 0.1 is exactly a tenth when it becomes a Fraction.
     scale: Annotated[
         str,
         Field(coerce_numbers_to_str=True),
         WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}], "default": "1"}),
     ] = "1"
-    """What the raw number is multiplied by to be in `unit`: 0.1 for tenths; fractions like 1/512 are exact."""
+    """Factor from the raw number to `unit`: 0.1 for tenths. Fractions such as 1/512 are exact."""
     shift: Annotated[int, Field(ge=-(2**64), le=2**64)] = 0
-    """Added to the raw number before the scale: what the device counts from stands where the metric has its 0."""
+    """Added to the raw number before the scale, for devices that do not count from 0."""
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
     """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's. The ends of 16 and 32
@@ -125,7 +125,7 @@ class Part(Place):
     divisor: Oid | None = None
     """SNMP: column that holds what the number is divided by: 10 for tenths."""
     unit_by: UnitBy | None = None
-    """A cell or register that names the unit, where it can be switched at the device."""
+    """A cell or register that names the unit, for devices on which it can be switched."""
     text: Literal["number", "quantity"] | None = None
     """SNMP: `number`: take the number that a text begins with, if nothing or a known unit stands behind it. `quantity`: a number with its
     unit, as in `21.5 C`.
@@ -197,7 +197,7 @@ class Source(Part):
     value. If a cell that comes before is not read, nothing is concluded.
     """
     absolute: bool = False
-    """Take the number without its sign."""
+    """Use the number without its sign."""
 
     def check_place(self) -> None:
         """Raises ValueError unless it names one place, or cases."""
@@ -224,9 +224,9 @@ class Point(Source):
     moves with it says how far (`step`, `bit_step`). Several labels have equally many names.
     """
     poll: PollClass | None = None
-    """Poll class, where it is not the metric's."""
+    """Poll class, if it is not the metric's own."""
     fallback: list[Source] = Field(default_factory=list)
-    """Other places of the same value, tried in turn where the one before gives none."""
+    """Other places of the same value, tried in this order if the one before gives no value."""
     gate: Gate | None = None
     """A cell that says whether the value counts, looked at with each poll."""
     when: Conditions = Field(default_factory=list)
@@ -234,7 +234,7 @@ class Point(Source):
     bits: dict[Bit, dict[str, Text]] = Field(default_factory=dict)
     """One series for each of these bits of one number, with its labels."""
     source: str = ""
-    """Where it is described, if that is not the profile's source."""
+    """Where the point is documented, if not in the profile's `source`."""
 
     @model_validator(mode="after")
     def _equally_long(self) -> "Point":
@@ -260,7 +260,7 @@ class Table(StrictModel):
             lambda rows: rows if isinstance(rows, list) else [rows], json_schema_input_type=Oid | list[Oid]
         ),
     ]
-    """Column whose instances are the rows, or several of them. A device without it has the rows of a reading's column beside it."""
+    """Column whose instances are the rows, or several such columns. On a device without it, the rows of a reading's column are used."""
     labels: dict[str, Label] = Field(default_factory=dict)
     """Labels of all its points."""
     gate: Gate | None = None
@@ -276,7 +276,7 @@ class Table(StrictModel):
 
 
 class RegisterProbe(StrictModel):
-    """A register, or text in `words` of them, that only this family holds so: one of `in`, or text with one of `contains`."""
+    """A register that identifies the family: it holds one of `in`, or its text (of `words` registers) has one of `contains`."""
 
     register_: Annotated[Register, Field(alias="register")]
     """Wire address of the first register."""
@@ -285,9 +285,9 @@ class RegisterProbe(StrictModel):
     words: Annotated[int, Field(ge=1, le=64)] = 1
     """Number of registers, for text."""
     in_: Annotated[list[int], Field(alias="in")] = Field(default_factory=list)
-    """It holds one of these numbers."""
+    """The register holds one of these numbers."""
     contains: list[str] = Field(default_factory=list)
-    """Its text has one of these words in it."""
+    """The text contains one of these words."""
 
     @model_validator(mode="after")
     def _sound(self) -> "RegisterProbe":
@@ -297,10 +297,10 @@ class RegisterProbe(StrictModel):
 
 
 class Recognise(StrictModel):
-    """How a device is known: sysObjectID prefixes and words of sysDescr, then what must answer (any of both), and what must not.
+    """How a device is recognised as one of this family.
 
-    `probes` are instances, `subtrees` need anything below them. Without either, sysObjectID and sysDescr must both fit.
-    For Modbus, `registers` are what `discover` looks at; all of them must fit.
+    SNMP: by prefixes of sysObjectID and words of sysDescr, and by objects that must answer (any of `probes` and `subtrees`) or must
+    not (`refuse`). Without `probes` and `subtrees`, sysObjectID and sysDescr must both fit. Modbus: all of `registers` must fit.
     """
 
     sysobjectid: list[Oid] = Field(default_factory=list)
@@ -310,14 +310,14 @@ class Recognise(StrictModel):
     probes: list[Oid] = Field(default_factory=list)
     """Instances that only this family answers; any one is enough."""
     subtrees: list[Oid] = Field(default_factory=list)
-    """Branches of which anything must be there."""
+    """Branches in which the device must have at least one object."""
     refuse: list[Oid] = Field(default_factory=list)
-    """Instances that this family does not have: a device that answers one is another."""
+    """Instances that this family does not have: a device that has one of them is of another family."""
     registers: list[RegisterProbe] = Field(default_factory=list)
     """Modbus: registers that must all fit."""
     # Wide enough to outweigh a probe that answers (PROBE_SCORE in recognise.py) in either direction.
     priority: Annotated[int, Field(ge=-50, le=50)] = 0
-    """Added to the score where several families fit; below 0 for generic families, which are taken for want of better."""
+    """Added to the score if several families fit. Below 0 for generic families, which are used only if no specific one fits."""
 
 
 class IdentitySource(StrictModel):
@@ -346,12 +346,12 @@ class IdentitySource(StrictModel):
 
 
 class Identify(StrictModel):
-    """Sources of the device's identity, each the first that answers."""
+    """Sources of the device's identity; of each list, the first source that answers is used."""
 
     vendor: list[IdentitySource] = Field(default_factory=list)
-    """Who made it."""
+    """Its vendor."""
     model: list[IdentitySource] = Field(default_factory=list)
-    """Which model it is."""
+    """Its model."""
     serial: list[IdentitySource] = Field(default_factory=list)
     """Its serial number."""
     firmware: list[IdentitySource] = Field(default_factory=list)
@@ -359,25 +359,25 @@ class Identify(StrictModel):
 
 
 class ModbusLimits(StrictModel):
-    """What one request may ask of the device, and how registers are numbered by default."""
+    """Limits of one request to the device, and the defaults of its registers."""
 
     table: RegisterTable = "holding"
-    """Table of all registers that name none."""
+    """Table of all registers that do not name one."""
     order: WordOrder = "big"
-    """Order of bytes of all registers that name none."""
+    """Byte order of all registers that do not name one."""
     # The most that the specification allows (V1.1b3, 6.3): the answer has to fit a frame of 256 bytes.
     max_registers: Annotated[int, Field(ge=1, le=125)] = 125
     """Most registers in one request."""
     # Reading 8 registers that nobody needs costs 16 bytes; another request costs 12 bytes and a round trip. Chosen value; devices that
     # refuse unmapped registers need 0 and say so in their profile.
     max_gap: Annotated[int, Field(ge=0, le=124)] = 8
-    """Registers that are not needed may be read along if there are no more than this between two that are; 0 for
+    """Unneeded registers between two needed ones are read as well if there are at most this many; 0 for
     devices that refuse to read others.
     """
     pause_s: Annotated[float, Field(ge=0, le=5)] = 0.0
-    """Rest between two requests, s."""
+    """Pause between two requests, s."""
     unit: Annotated[int, Field(ge=0, le=255)] = 1
-    """Usual unit, used where the configuration names none."""
+    """Usual unit identifier, used if the configuration names none."""
 
 
 class Profile(StrictModel):
@@ -388,13 +388,13 @@ class Profile(StrictModel):
     profile: Word
     """Name of the family; the file is called the same."""
     extends: Word | None = None
-    """Profile whose points and tables are taken over behind its own. Of a series that both have, SNMP devices that lack the own object
-    are read as that profile says.
+    """Profile whose points and tables are added after its own, which take precedence. If an SNMP device lacks the object of a series that
+    both profiles have, the series is read as the extended profile says.
     """
     class_: Annotated[DeviceClass, Field(alias="class")]
     """What the device is; part of its metrics' names."""
     protocol: Literal["snmp", "modbus"]
-    """How it is asked."""
+    """The protocol that it is polled with."""
     title: str
     """Vendor and models, for people."""
     source: str
@@ -404,9 +404,9 @@ class Profile(StrictModel):
     map is. `unverified`: neither.
     """
     recognise: Recognise = Recognise()
-    """How a device is known as one of this family."""
+    """How a device is recognised as one of this family."""
     identity: Identify = Identify()
-    """Where vendor, model, serial number and firmware stand."""
+    """Where vendor, model, serial number and firmware are read."""
     modbus: ModbusLimits = ModbusLimits()
     """Modbus: limits of one request, and defaults."""
     marker: Oid | None = None
@@ -414,24 +414,24 @@ class Profile(StrictModel):
     coolant: dict[Literal["primary", "secondary"], str] = Field(default_factory=dict)
     """Coolant of each loop, where it is the same in all devices of the family."""
     absent: list[Sentinel] = Field(default_factory=list)
-    """Raw numbers that stand for "no reading", or ranges of them, wherever a point names none of its own."""
+    """Raw numbers that stand for "no reading", or ranges of them, for all points that do not have an `absent` of their own."""
     # See SnmpTarget.max_varbinds. The answer to 100 objects is about 2 kB and fragmented already; a chosen limit.
     max_varbinds: Annotated[int, Field(ge=1, le=100)] = 20
     """SNMP: most objects in one request."""
     points: list[Point] = Field(default_factory=list)
-    """What is read once for a device."""
+    """Points that are read once for a device."""
     tables: list[Table] = Field(default_factory=list)
-    """SNMP: what is read for each row of a table."""
+    """SNMP: tables, whose points are read for each row."""
     _whole: Callable[[], "Profile"] | None = PrivateAttr(default=None)
     _version: str = PrivateAttr(default="")
 
     @property
     def content(self) -> str:
-        """A number for the texts that it was read from: two profiles with the same one are the same."""
+        """A hash of the texts that the profile was read from: profiles with the same hash are the same."""
         return self._version
 
     def with_content(self, number: str) -> "Profile":
-        """The profile with this number for its texts."""
+        """The profile with this hash of its texts."""
         self._version = number
         return self
 

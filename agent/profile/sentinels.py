@@ -16,20 +16,24 @@ from rackflow.catalogue import Metric
 # Some devices that use 65535 for "no reading" say why with the numbers before it: not fitted, not supported, being measured.
 _NO_READING = 65535
 _NO_READING_REASONS = frozenset(range(65532, _NO_READING))
-# SNMP does not say how wide a word of flags is. Its INTEGER, Gauge32 and Unsigned32 have 32 bits, and a device may copy 16 of a register.
+# SNMP does not say how wide a word of flags is: its INTEGER, Gauge32 and Unsigned32 have 32 bits, but a device may copy a 16-bit register
+# into them.
 _WIDTH_OF_SNMP: Final = 32
-# A rating or an upper limit of 0 was never set: whatever is switched on would be beyond it.
+# Metrics whose 0 means "not set". With a rating or an upper limit of 0, anything that is switched on would be above it.
 _LIMITS_ABOVE_ZERO: Final = ("_rated_", "_warning_", "_high_threshold_")
 _LOADS: Final = ("amperes", "watts", "voltamperes")
 
 NamedBits = Mapping[str, frozenset[int]]
-"""By place: the bits that a profile knows of its word."""
+"""The bits of each word of flags that a profile gives a meaning, by the word's place."""
 
 
 def sentinels_of(
     profile: Profile, source: Part, metric: Metric | None, marks: frozenset[float]
 ) -> tuple[frozenset[float], tuple[tuple[float, float], ...]]:
-    """Single sentinels, and ranges of them: those that the profile names, and those of every device. `marks` are those of its flags."""
+    """Single sentinels, and ranges of them, of one source: those that the profile names, and those that every device may send.
+
+    `marks` are words of its flags that stand for "no reading" (see `flag_marks`).
+    """
     given = profile.absent if source.absent is None else source.absent
     found: set[float] = {each for each in given if isinstance(each, int)}
     ranges = tuple(each for each in given if isinstance(each, tuple))
@@ -40,7 +44,7 @@ def sentinels_of(
         found |= marks
         if not source.is_coded() and not marks and metric:
             found |= _of_numbers(source, metric)
-    # A line without voltage has no frequency, and a part that is not fitted says 0 Hz.
+    # 0 Hz is what devices send for a line without voltage and for a part that is not fitted.
     if metric and metric.unit == "hertz":
         found.add(0)
     return frozenset(found), ranges
@@ -49,8 +53,8 @@ def sentinels_of(
 def flag_marks(place: Place, bits: tuple[int, ...], named: NamedBits) -> frozenset[float]:
     """Words that stand for "no reading" where `bits` are taken from a word: all bits set, all but the highest, and the highest alone.
 
-    No device raises all of its alarms at once. The highest bit alone is a flag like any other where the profile knows that bit, in
-    whichever of its points. Of a long word, one half alone is marked so, too.
+    No device raises all of its alarms at once. The highest bit alone is a flag like any other if any point of the profile uses that bit.
+    In a word of two registers, either half may be marked in this way alone.
     """
     if not bits or place.table in BIT_TABLES:
         return frozenset()
@@ -95,14 +99,14 @@ def _name(place: Place) -> str:
 
 def _of_numbers(source: Part, metric: Metric) -> set[float]:
     found: set[float] = set(LARGE_ENDS)
-    # Of a number in two registers only the low one is compared.
+    # If the high and low halves are in two separate registers, only the low one is compared with sentinels.
     if metric.type != "counter" and source.high is None:
         found |= ENDS_OF_16_BITS | NINES
         if metric.unit in _LOADS:
             found |= NINES_OF_LOADS
     if any(part in metric.name for part in _LIMITS_ABOVE_ZERO):
         found.add(0)
-    # No battery that is in use is frozen, and cards without its sensor send 0 (upsBatteryTemperature in many of them). An inlet may be.
+    # A battery in use is never at 0 degC, and many cards without its sensor send 0 (upsBatteryTemperature). Inlet air may be at 0 degC.
     if metric.name == "dcim_ups_battery_temperature_celsius":
         found.add(0)
     if _has_no_minus_one(source, metric):

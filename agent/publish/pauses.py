@@ -20,7 +20,7 @@ class Pauses:
         self._ceiling_s = RETRY_S[0]
 
     def after(self, lasted_s: float, *, needs_person: bool, broker_changed: bool) -> tuple[float, float]:
-        """The pause after an attempt or a connection that lasted so long.
+        """The range of the pause after an attempt or a connection that lasted `lasted_s`.
 
         `needs_person`: only a person can fix the cause. `broker_changed`: the configuration now names another broker.
         """

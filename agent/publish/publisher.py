@@ -166,7 +166,7 @@ class Publisher:
         return self._taken, now_s - self._taken_at_s
 
     def replaced(self) -> None:
-        """Another process publishes under this agent's name by now: do not call it offline at the end."""
+        """Note that another process publishes under this agent's name by now, so `run` must not publish "offline" at its end."""
         self._is_replaced = True
 
     async def flush(self, limit_s: float) -> None:
@@ -298,7 +298,7 @@ class Publisher:
                 self._outbox.hold(message.key)
 
     async def _probe_refused(self) -> None:
-        """Let one message of each refused topic through from time to time."""
+        """Send one message to each refused topic from time to time, to find out whether it is still refused."""
         while True:
             if not self._refusals:
                 self._refused.clear()

@@ -40,12 +40,12 @@ KIND_LEVEL: Final = 4
 SentKey: TypeAlias = int | str
 """Names what was sent: the key of a message in the outbox, or the topic of a retained document."""
 Verdict: TypeAlias = Literal["new", "again", "message"]
-"""A topic that was not refused before; one that was; or the message is at fault, and not its topic."""
+"""What a refusal says: a topic is refused for the first time; it is still refused; or the message is at fault and not the topic."""
 
 
 @dataclass(slots=True)
 class Refusal:
-    """One topic. `probe` is what was sent to ask whether it is still refused, and `admits` whether a probe may be sent."""
+    """One refused topic. `probe` is the message sent to find out whether it is still refused, `admits` whether a probe may be sent now."""
 
     code: int
     text: str

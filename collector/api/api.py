@@ -19,7 +19,7 @@ from collector.api.live import PartName
 from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
 from collector.api.problem_list import causes_steps
 from collector.api.requests import NotThere
-from collector.api.scene import FigureIndex, Scene, setting
+from collector.api.scene import FigureIndex, Scene, mark_problems_steps
 from collector.api.sparks import Sparks
 from collector.derive import Explanation, Figure
 from collector.latest import Latest
@@ -37,7 +37,7 @@ _MAX_SITES = 100
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What documents are made of. The functions are called in the event loop and return at once."""
+    """Where documents get their data from. The functions are called in the event loop and return at once."""
 
     latest: Latest
     site: Callable[[], Site | None]
@@ -89,7 +89,7 @@ class Api:
         return list(dict.fromkeys([*own, *self.sources.latest.sites()]))
 
     def site_named(self, name: str) -> str:
-        """The site that is asked for, the first if none is named. Raises NotThere."""
+        """The site with this name, or the first site if the name is empty. Raises NotThere."""
         known = self.sites()
         if not name:
             return known[0] if known else ""
@@ -110,7 +110,7 @@ class Api:
             kept.known = {}  # of racks that are gone, too
         source = sources.figures(site, now)
         if kept.figures is None or kept.figures.source is not source:
-            kept.figures = yield from FigureIndex.making(source)
+            kept.figures = yield from FigureIndex.index_steps(source)
         observations = sources.latest.observe(now, site)
         yield
         scene = Scene(
@@ -124,7 +124,7 @@ class Api:
             wall_s,
             sources.beginning(now),
         )
-        kept.scene = yield from setting(scene)
+        kept.scene = yield from mark_problems_steps(scene)
         return kept.scene
 
     def _kept_of(self, site: str) -> _Kept:
@@ -195,7 +195,7 @@ class Api:
         It also makes the layout, so that the first request for a page need not wait for it.
         """
         if self.sparks.is_due(now):
-            yield from self.sparks.sampling(self.sources.latest, now)
+            yield from self.sparks.sample_steps(self.sources.latest, now)
         file = self.sources.site()
         if file is not None:
             scene = yield from self.scene_steps(file.id, now, wall_s)
@@ -217,7 +217,7 @@ class Api:
 
 
 def check_room(scene: Scene, room: str) -> str | None:
-    """The room that is asked for, None for all. Raises NotThere."""
+    """The room, or None (all rooms) if the name is empty. Raises NotThere if the site has no such room."""
     if not room:
         return None
     if room not in scene.layout.rooms:

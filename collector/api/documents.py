@@ -28,7 +28,7 @@ class FigureName(Document, frozen=True):
 
 
 class ProblemMark(Document, frozen=True):
-    """The worst problem at a place. Of several with that severity, one that nobody takes care of yet."""
+    """The worst problem at a place. If several have that severity, one that nobody has acknowledged is chosen."""
 
     severity: Severity
     id: str
@@ -37,7 +37,7 @@ class ProblemMark(Document, frozen=True):
 
 
 class Unobserved(Document, frozen=True):
-    """Why nobody can tell how a device is: see docs/explanation/unknown-is-not-down.md."""
+    """Why the state of a device is unknown: see docs/explanation/unknown-is-not-down.md."""
 
     cause: Literal["broker", "agent_offline", "starting", "collector", "agent_silent", "device_silent", "never_heard"]
     agent: str
@@ -405,7 +405,7 @@ class AgentsDocument(Document, frozen=True):
 
 
 class Faulty(Document, frozen=True):
-    """Why a request has no other answer."""
+    """The answer to a request that cannot be met: the reason."""
 
     error: str
 

@@ -49,7 +49,7 @@ _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rej
 
 StateWord = Literal["yes", "no", "unknown"]
 TrustWord = Literal["good", "partial", "bad", "unknown"]
-# Devices that are named of those that were never heard of.
+# How many of the devices that were never heard of are named.
 MAX_NEVER_HEARD = 12
 
 
@@ -188,7 +188,7 @@ def _is_cause(scene: Scene, labels: Sequence[tuple[str, str]], cause: object) ->
 def _counting(
     scene: Scene, series: dict[str, int], never: Sequence[str]
 ) -> Generator[None, None, tuple[DeviceCounts, list[UnobservedCount], int, int]]:
-    """Devices, why some are not observed, and how many readings are current of how many there are. Yields after each device."""
+    """Counts devices, why some are not observed, and how many of the known readings are current. Yields after each device."""
     causes: Counter[tuple[str, str]] = Counter()
     known = answering = down = current = wanted = 0
     ages: list[float] = []
@@ -231,7 +231,7 @@ def _counting(
 
 
 def _missing(scene: Scene, around: Surroundings) -> int | None:
-    """Messages that the ledger misses; None where it is not known."""
+    """How many messages are missing by the ledger; None if that is not known."""
     if around.accounts is None:
         return None
     return sum(account.missing for (site, _), account in around.accounts.items() if site == scene.site)

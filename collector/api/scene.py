@@ -53,7 +53,7 @@ class FigureIndex:
         self._found: dict[tuple[str, str, str, str, bool | None], float | None] = {}
 
     @classmethod
-    def making(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
+    def index_steps(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
         """Index the figures of a cycle. Yields after each slice."""
         index = cls()
         yield from index.fill(source)
@@ -206,7 +206,7 @@ def is_awaited(file: Site | None, device: str) -> bool:
     return file is None or device not in file.panels
 
 
-def setting(scene: Scene) -> Generator[None, None, Scene]:
+def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
     """Work out which racks and devices have problems. Yields after each slice."""
     lost: set[str] = set()
     cared = {
@@ -274,7 +274,7 @@ def total(values: Sequence[float | None]) -> float | None:
 
 
 def min_known(values: Sequence[float | None]) -> float | None:
-    """The least of some values; None if one of them is not known: it might be the least."""
+    """The smallest of these values; None if one of them is unknown, because it might be the smallest."""
     known = [value for value in values if value is not None]
     return min(known) if known and len(known) == len(values) else None
 
@@ -286,6 +286,6 @@ def max_known(values: Sequence[float | None]) -> float | None:
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """The mean of those that are known; None if none is."""
+    """The mean of the known values; None if none is known."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else None

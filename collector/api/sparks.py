@@ -43,7 +43,7 @@ class Sparks:
         """Whether the next value is to be taken."""
         return now - self._sampled_at >= self.step_s
 
-    def sampling(self, latest: Latest, now: float) -> Generator[None, None, None]:
+    def sample_steps(self, latest: Latest, now: float) -> Generator[None, None, None]:
         """Take the present value of every number. Yields after each device."""
         self._sampled_at = now
         self.refused = 0
@@ -62,7 +62,7 @@ class Sparks:
             del self._rings[gone]
         self.size_bytes = size
         while self.size_bytes > self._limit_bytes and self.step_s < LONGEST_STEP_S:
-            yield from self._thinning()
+            yield from self._thin_steps()
 
     def _sample(self, device: DeviceState, rings: dict[str, "array[float]"], now: float, *, is_seen: bool) -> None:
         points = max(1, int(POINTS * STEP_S / self.step_s))
@@ -89,7 +89,7 @@ class Sparks:
     def _is_coarsest(self) -> bool:
         return self.step_s >= LONGEST_STEP_S
 
-    def _thinning(self) -> Generator[None, None, None]:
+    def _thin_steps(self) -> Generator[None, None, None]:
         """Drop every second value, the latest stays."""
         self.step_s *= 2
         size = 0

@@ -299,7 +299,12 @@ class Ingest:
             self._tally.failures["unlogged"] += 1
             return
         kept = self._dead_letters.write(
-            delivery.wall_ms, delivery.topic, error.reason, str(error), delivery.payload, delivery.size_bytes
+            delivery.wall_ms,
+            delivery.topic,
+            reason=error.reason,
+            error=str(error),
+            payload=delivery.payload,
+            size_bytes=delivery.size_bytes,
         )
         if not kept:
             self._tally.write_failures["dead_letter"] += 1

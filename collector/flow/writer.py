@@ -49,7 +49,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         return self.delivery is not None and self.prepared.substitute_ms is not None
 
     def received(self) -> Delivery:
-        """The delivery, received at the time that its points were given."""
+        """The delivery; if its points have a substitute time, with that as its time of receipt."""
         delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
@@ -83,20 +83,30 @@ class BrokerWindow:
         """The broker's limit: once this many messages are unacknowledged, no more will come. 0 while unknown."""
 
     def waited(self, messages: int, began_s: float, newest_s: float, now_s: float) -> None:
-        """A wait for more messages ended with this many; it began at `began_s`, and the newest message came at `newest_s`."""
+        """Take note of a wait for more messages: it began at `began_s`, ended now with `messages`, the newest of which came at `newest_s`.
+
+        If nothing came in the second half of the wait, the broker is taken to be at its limit.
+        """
         is_standing = messages >= LEAST_WINDOW and newest_s - began_s <= (now_s - began_s) / 2
         self.messages = messages if is_standing else 0
 
     def written(self, messages: int) -> None:
-        """A write has ended; `messages` is how many are not acknowledged yet."""
+        """Take note that a write has ended; `messages` is how many are not acknowledged yet."""
         if messages > self.messages:
-            self.messages = 0  # more came although nothing was acknowledged: it was a pause and not the limit
+            self.messages = 0  # more came although nothing was acknowledged: the broker had only paused
 
 
 class Writer:
     """Batches messages, has them stored or else kept on disk, then acknowledges them. One task runs it.
 
-    `spill` puts deliveries on disk; it is None if no outbox is configured. `count` gets each durable poll once.
+    Args:
+        persistence: writes to the store, with retries.
+        flush: when to write, and how many messages may be pending.
+        ledger: where stored and waiting messages are recorded.
+        tally: counts of points and failures.
+        acknowledge: called for each delivery once it is durable.
+        spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
+        count: called with the polls of messages that have become durable, each poll once.
     """
 
     def __init__(
@@ -105,6 +115,7 @@ class Writer:
         flush: Flush,
         ledger: LedgerFile,
         tally: Counters,
+        *,
         acknowledge: Callable[[Delivery], None],
         spill: SpillMessages | None,
         count: Count,
@@ -118,7 +129,7 @@ class Writer:
         self._count = count
         self._pending: deque[Pending] = deque()
         self._received = 0
-        """How many of them are messages, and not derived points."""
+        """How many of the pending entries are messages, and not derived points."""
         self._newest_s = 0.0
         self._window = BrokerWindow()
         self.timed_out = 0
@@ -153,9 +164,9 @@ class Writer:
             self._full.set()
 
     def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
-        """Hand over derived points. While the store fails or many messages are pending they are dropped and counted.
+        """Hand over derived points. They are dropped and counted while the store fails, or while half of `Flush.messages` are pending.
 
-        They must never delay or displace telemetry; half of the room stays free for it.
+        Derived points must never delay or displace telemetry, so the other half of the room is reserved for messages.
         """
         if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
             self._tally.write_failures["derived"] += 1
@@ -183,8 +194,8 @@ class Writer:
             if not await self._make_durable(chunk):
                 return
             self._window.written(self._received)
-            # Durable in both places: only now may the broker forget them. They leave `_pending` only now, too, so that they
-            # are sent again if anything above fails.
+            # The chunk is durable in the store (or on disk) and in the ledger: only now may the broker forget its messages. They leave
+            # `_pending` only now as well, so that they are written again if anything above fails.
             for pending in chunk:
                 if pending.delivery is not None:
                     self._acknowledge(pending.delivery)
@@ -226,7 +237,7 @@ class Writer:
         new = await self._unknown(chunk)
         # A message that waits on disk and comes again is put on disk once more, because the disk may have lost it since; but its
         # poll was counted the first time.
-        counts = [each.prepared for each in new if not self._waits(each)]
+        counts = [each.prepared for each in new if not self._is_on_disk(each)]
         substituted = [each for each in new if each.has_substitute_time]
         spilled_first = (
             substituted
@@ -255,11 +266,12 @@ class Writer:
                 return False
         if recorded:
             # Polls are counted when they are durable, and not if the store refused all of their points.
-            alive = [each for each in counts if each.ledger_note(refused) is each.note]
-            self._count(each.poll for each in alive if each.poll is not None)
+            accepted = [each for each in counts if each.ledger_note(refused) is each.note]
+            self._count(each.poll for each in accepted if each.poll is not None)
         return recorded
 
-    def _waits(self, pending: Pending) -> bool:
+    def _is_on_disk(self, pending: Pending) -> bool:
+        """Whether the ledger has recorded the message as waiting on disk."""
         return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
 
     async def _unknown(self, chunk: list[Pending]) -> list[Pending]:
@@ -274,7 +286,7 @@ class Writer:
         lines = [line for each in new for line in each.prepared.lines]
         to_spill = [each.received() for each in new if each.can_spill]
         while lines:
-            # While the store is known to fail, only `drain` tries it; here each batch would wait for `SPILL_AFTER_S` anew.
+            # While the store is known to fail, only `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again.
             if self._spill is None or self._persistence.fault is None:
                 outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)
                 if outcome == "stored":

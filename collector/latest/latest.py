@@ -289,10 +289,10 @@ class Latest:
         return found is not None
 
     def expire(self, now: float) -> None:
-        """All of `expiring` at once."""
-        run_through(self.expiring(now))
+        """All of `expire_steps` at once."""
+        run_through(self.expire_steps(now))
 
-    def expiring(self, now: float) -> Generator[None, None, None]:
+    def expire_steps(self, now: float) -> Generator[None, None, None]:
         """Drop every series that has expired. Devices stay, so that /metrics shows that they are silent. Yields after each slice."""
         # Lists, because devices and agents may come and go between two steps.
         owners: list[DeviceState | AgentState] = [*self._devices.values(), *self._agents.values()]

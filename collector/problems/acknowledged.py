@@ -69,7 +69,7 @@ class _Alert(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """An Alertmanager that does not answer, so that nobody knows whether somebody has acknowledged meanwhile."""
+    """An Alertmanager that does not answer, so that acknowledgements made there since are unknown."""
 
     url: str
     """Address of the Alertmanager, without a password."""

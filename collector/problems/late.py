@@ -1,7 +1,8 @@
-"""Judges readings that come late, by their own times: what was wrong while nobody listened, since when, and until when. Pure.
+"""Evaluates readings that arrive late by their own times: which problems there were, since when and until when. Pure.
 
-Readings come late after the collector or the broker was away. They must page nobody, because what they show may be long over. But a
-problem that goes on began with the first reading that showed it, and one that began and ended meanwhile belongs in the day's history.
+Readings arrive late after the collector or the broker was away. Nobody is notified because of them, since the problems that they show may
+be long over. But a problem that still holds began with the first reading that showed it, and one that began and ended meanwhile belongs in
+the day's history.
 Only problems of single devices and of shares of devices are judged; figures across devices and states of agents are not derived again.
 
 The messages of one agent come in the order of their numbers, with other agents' between them. So the verdict waits until no

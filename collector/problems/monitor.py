@@ -31,7 +31,7 @@ from collector.problems.saved import (
     Present,
     Saved,
     StateFile,
-    encoding,
+    encode_remembered_steps,
     read_present,
     read_remembered,
     remembered_file,
@@ -205,7 +205,9 @@ class Monitor:
                 history = self._evaluator.memory
                 count = len(history.seen), len(history.highest)
                 if remembered is not None and remembered.is_due(count, now := self._clock()):
-                    await remembered.write(await in_slices(encoding(history.seen, history.highest)), count, now)
+                    await remembered.write(
+                        await in_slices(encode_remembered_steps(history.seen, history.highest)), count, now
+                    )
             except OSError as error:
                 self._failures.count(FILE_PART, error)
             await self._keep_history()

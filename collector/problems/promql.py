@@ -28,9 +28,9 @@ HISTORY_INTERVAL_S = 300
 # Columns of the generated files. A chosen value.
 _WIDTH = 130
 SILENT = "device:dcim_silent:info"
-# Devices whose state nobody knows. The last three parts are for a collector that is away or has just started: all devices that it knew
-# count (forgotten ones for five minutes more). The last part is for a site that no collector reports any more. It has no label `device`, so
-# it matches series without one, such as the figures of a loop, a feed or a panel.
+# Devices whose state is unknown. The last three parts apply if a collector is away or has just started: then all devices that it knew count
+# as silent (forgotten ones for five minutes more). The last part applies if no collector reports the site any more. It has no label
+# `device`, so it matches series without one, such as the figures of a loop, a feed or a panel.
 _SILENT_RULE = """\
 (max by (site, device) (dcim_device_up) == 0)
 or

@@ -29,14 +29,14 @@ from rackflow.process.bulkhead import Failures
 log = logging.getLogger(__name__)
 PUSH_PART = "problems_push"
 """Name of the bulkhead of all targets."""
-# Alertmanager ends an alert that nobody repeats. Prometheus repeats once a minute and lets an alert live for four; so do we, and
-# a collector that dies leaves its alerts to Prometheus.
+# Alertmanager ends an alert that is not repeated. Prometheus repeats alerts once a minute and lets them live for four. The same values are
+# used here, so that the alerts of a collector that dies pass to Prometheus.
 REPEAT_S = 60.0
 LIFE_S = 240.0
 # By how much Prometheus may see the end of a problem later than the collector: 5 s of scraping, 5 s of evaluation, and a margin. Until
 # then it reports the problem as active. If the collector ended it earlier, that report would begin it anew and page somebody.
 PULL_LAG_S = 15.0
-# How long a problem must be over before a webhook is notified. If it begins again within that time, nothing is said.
+# How long a problem must be over before a webhook is notified of its end. If it begins again within that time, nothing is sent.
 SETTLE_S = 30.0
 # How long a target may take to answer; one that takes longer is tried again. A chosen value: it bounds how long a silent target holds up
 # its own next report.

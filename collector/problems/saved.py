@@ -82,11 +82,11 @@ class StateFile:
 
 
 def remembered_file(problems: Path) -> Path:
-    """The file of what is remembered, beside that of the present problems."""
+    """Path of the file with what conditions remember, beside the file of the present problems."""
     return problems.with_suffix(".remembered.json")
 
 
-def encoding(
+def encode_remembered_steps(
     seen: Mapping[Key, float], highest: Mapping[Key, list[tuple[float, float]]]
 ) -> Generator[None, None, bytes]:
     """What is remembered, as `Remembered`. Yields after each slice."""

@@ -1,4 +1,4 @@
-"""Starts what runs for problems, each in a task of its own behind the barrier of optional work."""
+"""Starts the tasks that evaluate, keep and push problems, each behind the barrier of optional work."""
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader
 from collector.problems.late_queue import LATE_PART
@@ -13,6 +13,7 @@ from rackflow.process.bulkhead import Failures, Supervisor
 def start_problems(
     optional: Supervisor,
     config: ProblemsConfig,
+    *,
     client_id: str,
     monitor: Monitor,
     maintenance: Maintenance,

@@ -39,7 +39,7 @@ CLEARS_S = 30.0
 SAFETY_CLEARS_S = 15.0
 ANSWERS_S = 75.0
 # How long a problem stays active while its device cannot be observed: an agent's death must not send the person on call "resolved".
-# A chosen value: after an hour somebody has looked.
+# A chosen value: after an hour, the person on call has looked.
 SILENT_S = 3600.0
 # How long a problem stays active after it last held, unless its row gives another time. A value oscillating around its limit would
 # otherwise begin a problem with every other poll, and each beginning pages somebody: the flow of a hunting control loop crosses its limit

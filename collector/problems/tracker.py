@@ -164,7 +164,7 @@ class Tracker:
         return [each for each in self._all.values() if each.is_active]
 
     def beginning(self, now: float) -> list[TrackedProblem]:
-        """What holds and is not active yet, because it has not held for long enough; without what another problem explains.
+        """Problems that hold but are not active yet, because they have not held for long enough. Consequences are left out.
 
         Rows that take longer than SHOWN_HOLD_S are left out.
         """
@@ -199,7 +199,7 @@ class Tracker:
         is_silent: Callable[[Key], bool] = lambda _: False,
         decides: Callable[[Key], bool] = lambda _: True,
     ) -> None:
-        """Take all that holds for a subject now, with values, by problem and labels. A problem that is not in `found` has stopped holding.
+        """Update a subject: `found` are the problems that hold for it now, with their values. Those that are not in it no longer hold.
 
         Exception: while its device `is_silent`, an active problem is uncertain, for `silent_s`. After that, and after a restart, it ends
         only once the subject `decides` it (its readings are there again), or when RESTORED_S has passed.
@@ -220,7 +220,7 @@ class Tracker:
             self._release(tracked, now)
 
     def tick(self, now: float, wall_s: float) -> list[TrackedProblem]:
-        """Begin and end what is due; return what began, ended, or changed its cause since the last tick."""
+        """Begin and end problems that are due. Returns those that began, ended or got another cause since the last tick."""
         changed: dict[Key, TrackedProblem] = {}
         for tracked in list(self._all.values()):
             self._extend(tracked, now)

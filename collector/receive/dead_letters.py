@@ -57,7 +57,7 @@ class DeadLetters:
                 f"dead_letter: {path} cannot be written: {error.strerror}; choose another path"
             ) from error
 
-    def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
+    def write(self, time_ms: int, topic: str, *, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
         """Append one entry. `size_bytes` is the payload's original size, before it was cut short.
 
         Returns False if the disk refuses: a message that is unusable anyway must not stop the flow.

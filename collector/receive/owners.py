@@ -50,7 +50,7 @@ Verdict = Literal["known", "claimed", "history"]
 
 @dataclass(slots=True)
 class Owned:
-    """Whose a device is. `agent` is empty while it is nobody's; `former` gave it up at `until_ms`."""
+    """The owner of a device. `agent` is empty while the device has no owner; the agent `former` gave it up at `until_ms`."""
 
     agent: str
     heard_ms: int
@@ -130,7 +130,7 @@ class Owners:
         return "claimed"
 
     def admit_agent(self, account: Account, wall_ms: int) -> None:
-        """Admit an agent, whatever it has to say. Raises ContractError with reason `sites` or `agents`."""
+        """Check that messages of this agent are accepted at all. Raises ContractError with the reason `sites` or `agents`."""
         heard_ms = self._agents.get(account)
         if heard_ms is None:
             site, agent = account

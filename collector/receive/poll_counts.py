@@ -50,7 +50,7 @@ class Polled(msgspec.Struct, frozen=True, gc=False):
 
 
 class ExpectedDevice(msgspec.Struct):
-    """A device that polls are expected of, from `since_s` on, counted up to `until_s`; last heard of at `heard_s`.
+    """A device whose polls are expected from `since_s` on, and counted up to `until_s`. Its last message came at `heard_s`.
 
     `intervals` are seconds by poll class. `sure` are the classes of which a poll was answered: a dead device is polled less
     often than its class says, so only an answered poll tells the real interval. The field names are a format: records of the

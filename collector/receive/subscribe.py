@@ -48,10 +48,10 @@ LARGEST_PACKET_BYTES = 4 * 1024 * 1024
 # Payloads in memory at once, from their receipt until they are acknowledged. MQTT bounds only the number of messages: 10,000
 # of the largest would take 5 GB. 10,000 small batches fit; the points made of them take twice as much again.
 MAX_WAITING_BYTES = 8 * 1024 * 1024
-# How long the socket may stand still for want of room: shorter than any keep-alive, or the connection would break.
+# How long reading from the socket may pause because there is no room: shorter than any keep-alive, or the connection would break.
 LONGEST_PAUSE_S = 3.0
-# How long a connection that this side ended for reasons of its own may take to be there again before it counts as lost. It takes some
-# milliseconds and a random pause of half a second at most; DcimBrokerDown, which holds for 8 s, is later by no more than this.
+# How long reconnecting may take, after this side ended the connection itself, before the connection counts as lost. Usually it takes some
+# milliseconds and a random pause of half a second at most. DcimBrokerDown, which holds for 8 s, is later by no more than this.
 RENEWAL_S = 5.0
 # Its own slowness is logged once a minute at most, with how often it happened meanwhile.
 OWN_LOG_EVERY_S = 60.0
@@ -62,8 +62,8 @@ STATUS_FACTOR = 5
 
 
 OwnCause = Literal["overload", "standstill"]
-"""Why a connection ended through no fault of the broker: this collector had left messages at the broker for want of room and asks for
-them again, or it stood still for so long that the broker hung up."""
+"""Why a connection ended through no fault of the broker. `overload`: this collector had no room, left messages at the broker and asks for
+them again. `standstill`: it was suspended for so long that the broker ended the connection."""
 OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "overload": "messages come faster than this collector handles them; it renews its connection to receive what it left at the broker",
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
@@ -283,7 +283,7 @@ class Subscriber:
             began = time.monotonic()
             ended = await obey_cancellation(self._session())
             if ended.own is not None:
-                # At once, whatever the pauses before: nobody is at fault, and a full collector takes seconds until it does so again.
+                # Without the growing pause: nothing is broken, and a full collector takes seconds before it ends a connection again.
                 self._own_log.note(ended.own, time.monotonic())
                 self._on_event(ended.own)
                 await asyncio.sleep(random.uniform(0, BACKOFF_S[0]))  # noqa: S311 - jitter
@@ -335,7 +335,7 @@ class Subscriber:
             self._broker,
             self._client_id,
             Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
-            # Another one for each connection: what was published and not confirmed is published anew by whoever published it.
+            # A new session object for each connection: publications that were not confirmed are repeated by their senders.
             session=Session(
                 expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, acks_by_hand=True
             ),

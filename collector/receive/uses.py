@@ -31,7 +31,7 @@ MAX_COUNTED_AGENTS = 1_000
 
 
 def document_bytes(document: DeviceDocument) -> int:
-    """About what a description takes in memory. Its texts are on /metrics as well, which exists several times while it is made."""
+    """Roughly the memory of a device document, in bytes. Its texts are on /metrics as well, of which there are several copies at a time."""
     texts = (document.vendor, document.model, document.serial, document.firmware, document.profile)
     size = sum(map(len, texts))
     size += sum(100 + len(label) + len(value) for label, value in document.labels.items())
@@ -123,7 +123,7 @@ class Uses:
             name = device, series.key
             found = known.get(hash(name))
             if found is None:
-                found = self._add(use, budget, room, name, len(series.metric.states) or 1, now)
+                found = self._add(use, budget, name, room=room, series=len(series.metric.states) or 1, now=now)
             if found is None:
                 refused.add(series.key)
             else:
@@ -139,8 +139,9 @@ class Uses:
         return replace(readings.without(refused), skipped=skipped)
 
     def _add(
-        self, use: Use, budget: AgentBudget, room: int, name: tuple[str, str], series: int, now: float
+        self, use: Use, budget: AgentBudget, name: tuple[str, str], *, room: int, series: int, now: float
     ) -> _Known | None:
+        """Count a new series of an agent against its budget; None if it is beyond. `room` is how many series the agent may have in all."""
         size_bytes = series_bytes(name[1])
         if use.series + series > room or use.bytes + size_bytes > budget.bytes:
             use.purge(now)

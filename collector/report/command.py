@@ -50,7 +50,14 @@ def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float)
             rows = Rows([*energy_rows(each), *telemetry_rows(each, done)])
             stem = f"rackflow-{each.site}-{period.name}"
             title = f"{each.site}, {period.name}" + ("" if period.is_over else " so far")
-            page = render(rows, each.site, title, about(period, now_s), list(_notices(each)), f"{stem}.csv")
+            page = render(
+                rows,
+                site=each.site,
+                title=title,
+                about=about(period, now_s),
+                notices=list(_notices(each)),
+                csv_name=f"{stem}.csv",
+            )
             for suffix, text in ((".csv", as_csv(rows.rows)), (".html", page)):
                 written.append(_write(arguments.output / f"{stem}{suffix}", text))
     return written

@@ -27,8 +27,11 @@ _POLLS = ("polls_expected", "polls_answered", "polls_unanswered", "polls_not_rec
 _CHARTS = (energy_chart, pue_chart, carbon_chart, carbon_free_map, availability_map)
 
 
-def render(rows: Rows, site: str, title: str, about: str, notices: Sequence[str], csv_name: str) -> str:
-    """The page as HTML. `notices` stand above the figures; `csv_name` is the file that has all rows."""
+def render(rows: Rows, *, site: str, title: str, about: str, notices: Sequence[str], csv_name: str) -> str:
+    """The page of a month's report as HTML.
+
+    `about` is the line below the title, `notices` are shown above the figures, `csv_name` is the file that has all rows.
+    """
     month = [row for row in rows.rows if row.period == "month" and row.place == site]
     by_name = {row.figure: row for row in month}
     charts = [chart for make in _CHARTS if (chart := make(rows, site)) is not None]

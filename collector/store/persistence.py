@@ -150,7 +150,9 @@ class Persistence:
         log.warning("point refused by the store point=%s error=%s", line[:200], error)
         time_ms = int(line.rpartition(" ")[2])
         payload = line.encode()
-        if not self._dead_letters.write(time_ms, "", "store", str(error), payload, len(payload)):
+        if not self._dead_letters.write(
+            time_ms, "", reason="store", error=str(error), payload=payload, size_bytes=len(payload)
+        ):
             self._tally.write_failures["dead_letter"] += 1
 
     async def _write(self, lines: list[str], attempts: Attempts, *, counted: bool = True) -> Outcome | StoreError:

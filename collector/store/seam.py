@@ -10,8 +10,17 @@ from typing import Protocol
 class DeadLetterSink(Protocol):
     """Takes the points that the store refuses for good. A protocol, because `receive` and `store` do not know each other."""
 
-    def write(self, time_ms: int, topic: str, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
-        """Append one entry; returns False if the disk refuses."""
+    def write(self, time_ms: int, topic: str, *, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:
+        """Append one entry; returns False if the disk refuses.
+
+        Args:
+            time_ms: Unix ms.
+            topic: topic of the message; empty for a point that the store refused.
+            reason: a short word, which is also a metric label.
+            error: the error in words.
+            payload: the message or point; it may be cut short.
+            size_bytes: the size of the whole payload.
+        """
 
 
 class Store(Protocol):

@@ -80,7 +80,7 @@ def render_steps(
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after a few devices, so that the caller can do other work in between.
     """
-    yield from latest.expiring(now)
+    yield from latest.expire_steps(now)
     noted = failures if failures is not None else Failures()
     families = Families()
     observations = latest.observe(now)

@@ -135,7 +135,7 @@ class KeptPage:
     def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[Part]]:
         """Return the parts of the page; see `render_steps`."""
         noted = failures if failures is not None else Failures()
-        yield from self._latest.expiring(now)
+        yield from self._latest.expire_steps(now)
         observations = self._latest.observe(now)
         yield
         if not (yield from self._is_current()):

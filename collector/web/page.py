@@ -110,6 +110,7 @@ def page_steps(
     latest: Latest,
     moment: Moment,
     faults: Mapping[str, str],
+    *,
     shell: Shell | None = None,
     findings: Findings | None = None,
     failures: Failures | None = None,
@@ -121,7 +122,7 @@ def page_steps(
     findings = findings if findings is not None else Findings()
     shell = shell if shell is not None else Shell()
     noted = failures if failures is not None else Failures()
-    yield from latest.expiring(moment.mono_s)
+    yield from latest.expire_steps(moment.mono_s)
     devices = list(latest.devices())
     observations = latest.observe(moment.mono_s)
     alarms: dict[str, Sequence[str]] = {}

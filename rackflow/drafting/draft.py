@@ -1,7 +1,7 @@
 """Drafts a site file from devices and their labels, a table, or an inventory. Nothing is invented.
 
-What the sources say is taken over; rooms, rows, racks, feeds and loops follow from what names them. A value that the site file
-requires and no source gives is written as `null` with a note, so that the file is refused, with the line, until somebody fills it in.
+Values of the sources are taken over; rooms, rows, racks, feeds and loops are added because other entries name them. A value that the site
+file requires and no source gives is written as `null` with a note: the file is refused, with the line, until somebody fills it in.
 No I/O.
 """
 
@@ -18,7 +18,7 @@ from rackflow.errors import ConfigError
 from rackflow.process.yaml_edit import yaml_comment, yaml_value
 from rackflow.site import Placed, Section, SiteFile
 
-# The sections of a site file by what a profile says its devices are.
+# The section of the site file for each device class of profiles.
 SECTION_OF_CLASS: Mapping[str, str] = {
     "ups": "ups",
     "pdu": "pdus",
@@ -43,9 +43,9 @@ RULES: Mapping[str, Mapping[str, object]] = {
     "nec": {"continuous_load_factor": 0.8, "volts": None, "frequency_hertz": 60},
 }
 ELECTRICAL, GRID = "electrical", "grid"
-"""The one section that is no list; what it states is taken for the whole site and goes before the rules."""
+"""Sections with one entry for the whole site instead of a list."""
 UNKNOWN = "?"
-"""Stands for a value that has a default in the site file and must not have it here: it is to fill in."""
+"""Stands for a value that somebody must fill in although the site file has a default for it."""
 UNSAFE = re.compile(r"[^A-Za-z0-9_.:-]+")
 
 
@@ -111,7 +111,7 @@ def draft_site(
     for (section, name), values in merged.items():
         draft.entries[section][name] = _entry(section, name, values)
     _add_places(draft, merged)
-    # Racks that follow from what is in them have defaults, too, and among these the loop that cools them.
+    # Racks that were added because devices name them get the defaults as well, among these the loop that cools them.
     new = {
         ("racks", name): dict(entry) for name, entry in draft.entries["racks"].items() if ("racks", name) not in merged
     }
@@ -136,7 +136,7 @@ def draft_site(
 
 
 def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Mapping[tuple[str, str], str]) -> None:
-    """Give the defaults to the entries that lack them, before anything follows from what is stated."""
+    """Set the defaults in entries that lack the value. Called before places and sources are derived, which use them."""
     for (section, key), text in defaults.items():
         for (own, name), values in merged.items():
             if own == section and values.get(key) is None:
@@ -209,7 +209,7 @@ def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obje
 
 
 def _add_sources(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
-    """`from` of what names a feed only, and the feeds that are named."""
+    """Add `from` to entries that only name a feed, and add the feeds themselves."""
     for (section, name), values in merged.items():
         feed = values.get("feed")
         entry = draft.entries[section][name]
@@ -262,7 +262,7 @@ def _feed_above(draft: Draft, source: str) -> str:
 
 
 def _complete(section: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry in the order of its model, with None for what is required and missing."""
+    """The entry with its keys in the order of the model, and None for each required value that is missing."""
     done: dict[str, Any] = {}
     for key, required in _fields(section).items():
         if key in entry:

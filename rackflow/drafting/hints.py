@@ -16,14 +16,14 @@ _PDUS = (
     r"r?pdu[-_.](?P<rack>.+)[-_.](?P<feed>[12])",
     r"(?P<rack>.+)[-_.]r?pdu[-_.]?(?P<feed>[12])",
 )
-# A rack whose name ends with its number in the row, as `hall-1-a07`, tells the row as well.
+# If the rack's name ends with its number in the row, as in `hall-1-a07`, the row is known as well.
 _RACK = "(?P<rack>.+)"
 _RACK_IN_ROW = "(?P<rack>(?P<row>.*[^0-9._-])[-_.]?[0-9]+)"
 _UPS = (r".*ups[-_.]?(?P<feed>[ab])[-_.]?[0-9]*", r"(?P<feed>[ab])[-_.]?ups[-_.]?[0-9]*")
 
 
 def name_hints(draft: Draft) -> Iterator[str]:
-    """One sentence for each kind of device whose ids all tell their places, if the draft lacks these."""
+    """A hint for each kind of device whose places are missing in the draft but can be read from all of their ids."""
     for section, key, patterns in (
         ("pdus", "rack", [*(each.replace(_RACK, _RACK_IN_ROW) for each in _PDUS), *_PDUS]),
         ("ups", "from", _UPS),

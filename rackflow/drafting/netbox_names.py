@@ -10,7 +10,7 @@ from typing import Any
 from rackflow.drafting.draft import safe_name
 
 Object = Mapping[str, Any]
-# The endpoint, what one of its objects is called, and the keys under which others refer to it.
+# By endpoint: the word for one of its objects, and the keys with which other objects refer to it.
 _NAMED: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "racks": ("rack", ("rack",)),
     "devices": ("device", ("device",)),
@@ -38,7 +38,7 @@ def named(
 
 
 def _own_names(objects: Sequence[Object], kind: str) -> Iterator[tuple[Object, str, str]]:
-    """Each object with its name, and what is to be said of it if that is a new one."""
+    """Each object with its name in the site file, and a message if that differs from its name in NetBox."""
     wanted = {each["id"]: safe_name(str(each.get("name") or each.get("display") or "")) for each in objects}
     counts = Counter(wanted.values())
     taken: set[str] = set()

@@ -33,8 +33,8 @@ class Round:
     """Keys that count as lost if they are still awaited at `due_s` although a message above `fence` is durable.
 
     `fence` is the highest key that had been sent when the round began. A broker keeps the order of a client's messages, so only a durable
-    message behind the fence shows that the round's own messages were passed over. While a collector works through an hour's queue, nothing
-    in that queue is repeated.
+    message above the fence shows that the round's own messages were lost. While a collector works through an hour's queue, nothing in it is
+    sent again.
     """
 
     keys: RangeSet
@@ -57,7 +57,7 @@ class Awaiting:
         self._reports_required = False
 
     def confirm(self, key: int, now_s: float) -> None:
-        """The broker has confirmed a message."""
+        """Note that the broker has confirmed a message."""
         self.keys.add(key, key)
         if self._reports_required:
             return
@@ -81,12 +81,12 @@ class Awaiting:
         return found
 
     def require_reports(self) -> None:
-        """A collector has reported: from now on only reports delete messages."""
+        """Note that a collector has reported: from now on only reports delete messages."""
         self._reports_required = True
         self._groups.clear()
 
     def collectors_gone(self, now_s: float) -> None:
-        """No collector reads these messages any more: keep what is awaited now for `keep_s`."""
+        """Note that no collector reads these messages any more: those whose report is awaited now are kept for `keep_s`."""
         self._reports_required = False
         self._groups = deque([(now_s, RangeSet(self.keys))])
         self._rounds = [None] * LEVELS

@@ -108,7 +108,7 @@ class DiskOutbox:
         self._request_backlog()
 
     async def run(self) -> None:
-        """Until cancelled, write new messages, delete those that are done, and read the backlog."""
+        """Write new messages, delete those that are done, and read the backlog, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
             await self._wanted.wait()
@@ -118,7 +118,7 @@ class DiskOutbox:
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
 
     async def step(self) -> None:
-        """Do once what `run` does: write, delete and read what there is."""
+        """Do one round of `run`: write new messages, delete freed ones, and read the next ones to send."""
         await self._run_job(self._collect())
 
     async def close(self) -> None:
@@ -231,7 +231,7 @@ class DiskOutbox:
 
     @property
     def backlog_per_s(self) -> float:
-        """Messages of the backlog that may leave a second, now."""
+        """How many messages of the backlog may be sent per second now."""
         return self._pace.per_s(self._clock())
 
     def stats(self) -> OutboxStats:

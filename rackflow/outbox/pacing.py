@@ -77,7 +77,7 @@ class BacklogPace:
             self._per_s = min(self._most_per_s, self._per_s * GROWTH)
 
     def collectors_gone(self) -> None:
-        """No collector reads these messages any more."""
+        """Note that no collector reads these messages any more: without reports, the backlog goes at the highest rate."""
         self._reported_s = None
         self._per_s = self._most_per_s
 

@@ -165,7 +165,7 @@ class Encoder:
 def decode_record(data: bytes, offset: int, salt: int, at: int | None = None) -> Record | None:
     """The header of a record at this offset of a file; None if there is no valid one. The body is not looked at.
 
-    `data` is the whole file, or else what is at position `at` of it is the record.
+    `data` is the whole file; if it is only a part of it, `at` is the position of the record in `data`.
     """
     at = offset if at is None else at
     head = data[at : at + RECORD.size]

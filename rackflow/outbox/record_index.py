@@ -58,8 +58,11 @@ class RecordIndex:
         """The highest key; there must be one."""
         return self.firsts[-1] + self.counts[-1] - 1
 
-    def add(self, offset: int, size: int, first: int, count: int, kept_ms: int, time_ms: int) -> None:
-        """Add a record behind the others: `count` messages from key `first` on, all of which wait."""
+    def add(self, offset: int, size: int, *, first: int, count: int, kept_ms: int, time_ms: int) -> None:
+        """Add a record after the others: `size` bytes at `offset` with `count` waiting messages, whose keys begin with `first`.
+
+        `kept_ms` and `time_ms` are those of the record's first message (see `Stamp`).
+        """
         self.offsets.append(offset)
         self.sizes.append(size)
         self.firsts.append(first)

@@ -151,7 +151,9 @@ def rewrite_segment(path: Path, head: Head, groups: Iterable[tuple[list[Message]
     for messages, kept_ms in groups:
         first = messages[0]
         part = made.encoder.messages(made.end, messages, Stamp(kept_ms), compress=True)
-        made.index.add(made.end, len(part), first.key, len(messages), kept_ms, first.time_ms)
+        made.index.add(
+            made.end, len(part), first=first.key, count=len(messages), kept_ms=kept_ms, time_ms=first.time_ms
+        )
         if first.key > following:
             freed.append((following, first.key - 1))
         following = messages[-1].key + 1
@@ -243,7 +245,12 @@ def load_segment(path: Path, after_key: int) -> Loaded | None:
             highest = record.last_key
             size = record.end - record.offset
             loaded.segment.index.add(
-                record.offset, size, first, highest - first + 1, record.stamp.age_ms, record.time_ms
+                record.offset,
+                size,
+                first=first,
+                count=highest - first + 1,
+                kept_ms=record.stamp.age_ms,
+                time_ms=record.time_ms,
             )
     return loaded
 

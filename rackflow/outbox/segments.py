@@ -1,7 +1,7 @@
 """The segment files of an outbox as one log: append, free, read, rewrite. Every call blocks, and raises OSError if the disk refuses.
 
 The state in memory is authoritative, and the disk follows: what could not be written is written with the next group. After a failed write
-or sync the segment is abandoned and a new one begun, because a kernel reports a failed sync only once: a second sync of the same file
+or sync, the segment is abandoned and a new one is begun, because a kernel reports a failed sync only once: a second sync of the same file
 succeeds although the data are lost (fsync(2)).
 """
 
@@ -212,7 +212,7 @@ class Segments:
 
     def _index(self, file: Segment, offset: int, size: int, group: Sequence[Message], stamp: Stamp) -> None:
         first, last = group[0].key, group[-1].key
-        file.index.add(offset, size, first, len(group), stamp.age_ms, group[0].time_ms)
+        file.index.add(offset, size, first=first, count=len(group), kept_ms=stamp.age_ms, time_ms=group[0].time_ms)
         self.waiting.add(first, last)
         self.highest = last
         self._state.totals.last_key = max(self._state.totals.last_key, last)

@@ -39,7 +39,7 @@ REMEDIES = (
     ),
     ("connection refused", "check broker.host and broker.port, and that the broker runs and listens on that address"),
     ("no connection within", "check broker.host and broker.port, and that no firewall drops packets on the way"),
-    # aiomqtt's words for a broker that takes the connection and does not answer CONNECT, and the socket's for nobody who takes it.
+    # aiomqtt's error for a broker that accepts the connection and does not answer CONNECT; also the socket's if nothing accepts it.
     (
         "operation timed out",
         "see whether broker.port is that of an MQTT 5 broker, and whether broker.tls must be set",

@@ -1,4 +1,4 @@
-"""Keeps what is optional from touching what is not: each failure ends here, is counted, and is logged at a bounded rate.
+"""Keeps failures of optional parts away from the rest of the process: each ends here, is counted, and is logged at a bounded rate.
 
 Polling, storing and acknowledging must not depend on figures, pages or reports. So everything optional runs in a task of its own,
 outside of the task group of the rest (`Supervisor`), and every piece of it that may fail alone is tried alone (`Failures.attempt`).
@@ -171,8 +171,8 @@ def next_pauses(ceiling_s: float, ran_s: float) -> tuple[float, float]:
 async def in_own_thread(work: Callable[[], T], name: str) -> T:
     """Run blocking work of an optional part in a new thread, which ends with it.
 
-    A caller that is cancelled goes on at once, and the result is dropped. The thread is a daemon: one that hangs on a dead disk keeps
-    neither a thread of the common pool nor the end of the process. The caller bounds how many run at a time.
+    If the caller is cancelled, it continues at once and the result is dropped. The thread is a daemon: one that hangs on a disk neither
+    occupies a thread of the common pool nor keeps the process from ending. The caller bounds how many run at a time.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

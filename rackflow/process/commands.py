@@ -87,7 +87,7 @@ def add_commands(root: argparse.ArgumentParser, commands: Mapping[str, LazyComma
 def show_examples(command: argparse.ArgumentParser, *examples: str, exits: Mapping[int, str] | None = None) -> None:
     """Put examples at the end of a command's --help, one a line; `%(prog)s` is the command.
 
-    `exits` says what an exit status means here, where it is more than EXIT_STATUSES says.
+    `exits` has the exit statuses that mean more for this command than EXIT_STATUSES says, each with its meaning.
     """
     lines = [EXITS, *(f"  {status}  {meaning}" for status, meaning in exits.items()), ""] if exits else []
     command.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -102,7 +102,7 @@ def port_number(text: str) -> int:
 
 
 def explain_listen_error(error: OSError, port: int, choose: str) -> str:
-    """Why nobody can listen on an address, and what to do; `choose` says how to take another port."""
+    """Why the process cannot listen on an address, and the remedy. `choose` says how to choose another port."""
     # getaddrinfo's errors have numbers below zero, for which strerror has no text.
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     if error.errno == errno.EACCES and port < FIRST_FREE_PORT:

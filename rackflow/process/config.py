@@ -182,7 +182,7 @@ def load_config(path: Path, model: type[M]) -> M:
 
 
 OtherWord = Callable[[str, int], str | None]
-"""What to use instead of a key that belongs to another vocabulary, at a depth of so many keys."""
+"""Given an unknown key and its depth in the file (in keys), the remedy if another vocabulary has the key, else None."""
 
 
 def check_config(
@@ -195,7 +195,7 @@ def check_config(
         return model.model_validate(data)
     except ValidationError as error:
         names = sorted(set(_field_names(model, set())))
-        # What is missing in a file of another kind, and what it has too much, is of no use to anybody.
+        # If the file is of another kind, lists of its missing and unknown keys would help nobody.
         lines = [f"{where}: {each}" for each in _other_kind(data, model)]
         faults = [_placed(each) for each in error.errors(include_url=False)] if not lines else []
         for fault in faults[:MAX_FAULTS]:
@@ -214,7 +214,7 @@ def _other_kind(data: object, model: type[BaseModel]) -> Iterator[str]:
     if own is None or not isinstance(data, dict):
         return
     for keys, kind in _KINDS.values():
-        # Two, because one may be a slip of somebody who means the right file.
+        # At least two keys of the other kind: a single one may be a typing error in a file of the right kind.
         if not own[0] & data.keys() and len(keys & data.keys()) > 1:
             yield f"is {kind}, and {own[1]} is needed here; correct the path, or use the other command"
 
@@ -247,7 +247,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
         close = difflib.get_close_matches(unknown, _keys_at(model, fault["loc"][:-1]), n=1, cutoff=SAME_SECTION)
         close = close or difflib.get_close_matches(unknown, names, n=1)
-        # Known, but not here: naming it as the nearest to itself would help nobody.
+        # The key exists, but in another section: say where it belongs instead of suggesting the key itself.
         near = f"it belongs {_where(unknown, model)}: check the indentation" if close == [unknown] else ""
         near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
         remedy = other_word(unknown, len(fault["loc"])) or near
@@ -297,7 +297,7 @@ def _other_shape(
 
 
 def _hides_secret(model: type[BaseModel], path: Sequence[str | int]) -> bool:
-    """Whether a value at this path, or one that somebody wrote there by mistake, may be a secret.
+    """Whether a value at this path may be a secret, either by the model or because somebody put it there by mistake.
 
     `ro: public` below `credentials` is such a mistake: a section is expected there, and one of its keys is a community.
     """

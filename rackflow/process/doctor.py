@@ -1,7 +1,7 @@
-"""What `doctor` looks at on both sides: files, names, clock, disks, descriptors, the broker. Each finding says what to do.
+"""The checks of `doctor` for agent and collector: files, names, clock, disks, descriptors, the broker. Each finding says what to do.
 
-Looking changes nothing but for what a check says of itself. A check that cannot be made (no permission to ask, another system) is
-left out: not observed is neither good nor bad.
+Checks change nothing, except where their docstring says so. A check that cannot be made (no permission, another operating system) is left
+out: what was not observed is neither good nor bad.
 """
 
 import asyncio
@@ -215,7 +215,7 @@ def check_descriptors(needed: int) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who wants to be told what the broker retains at a topic, before the connection is closed again."""
+    """Receives the retained messages of a topic before the check closes its connection."""
 
     topic: str
     received: Callable[[bytes], bool]
@@ -297,7 +297,9 @@ async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener
 
 
 async def check_echo(broker: Broker, topic: str) -> list[Finding]:
-    """Whether an account may write a topic and hears there what it has written: the lease of a pair. What is sent is empty, not retained.
+    """Check that an account may publish to a topic and receives its own message there, as the lease of a pair requires.
+
+    The message is empty and not retained.
 
     A broker that filters what it delivers grants every subscription, so only an echo shows that the account may read.
     """

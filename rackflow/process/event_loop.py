@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """That of uvloop, on which a message costs half of what it does on asyncio's own; None for the latter where there is no uvloop."""
+    """The event loop of uvloop, on which a message takes half of the CPU time; None (asyncio's own loop) if uvloop is not installed."""
     try:
         # Imported here because only what runs for long needs it.
         import uvloop  # noqa: PLC0415 - absent on Windows

@@ -50,7 +50,7 @@ def is_utf16(octets: bytes) -> bool:
 
 
 def read_regular(path: Path, most_bytes: int) -> tuple[bytes, int]:
-    """At most so many bytes from the start of a file, and its mode. Raises OSError, or ConfigError if it is no regular file or path."""
+    """The first `most_bytes` bytes of a file, and its mode. Raises OSError, or ConfigError if it is not a regular file or a valid path."""
     try:
         # Opening a pipe would otherwise wait for a writer, and a device file may never end.
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:

@@ -6,8 +6,8 @@ the next one only looks at what is newer. Objects set aside are still freed when
 refers to would stay. Right after a collection there is none, and what is set aside is not tied into rings later: plans and values are
 replaced as a whole.
 
-Python also collects young objects after 700 net new ones, and what is under way is more than that: at 3,300 messages a second a ninth
-of the collector's CPU went into looking at messages that were about to be freed without it.
+Python also collects young objects after 700 net new ones, and the messages being handled are more objects than that: at 3,300 messages a
+second, a ninth of the collector's CPU went into examining messages that reference counting was about to free anyway.
 """
 
 import gc

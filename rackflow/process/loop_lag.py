@@ -1,4 +1,4 @@
-"""Measures how late the event loop runs what is due, and how long one piece of work blocked it.
+"""Measures how late the event loop runs its timers, and how long one piece of work blocked it.
 
 Everything in a process waits while its loop is blocked: polls start late, answers are read late, messages are acknowledged late. Without
 this measurement, such lateness looks like slow devices or a slow broker.

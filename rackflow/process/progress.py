@@ -14,7 +14,7 @@ Done = Callable[[float], None]
 
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[], None]]:
-    """Yields a function to call once for each of `total` steps that is done; without a total, which nobody knows, they are only counted."""
+    """Yields a function to call after each of `total` steps. If the total is not known (None), the steps are only counted."""
     with _bar(what, total, "steps") as done:
         yield lambda: done(1)
 

@@ -1,6 +1,7 @@
 """Gives every other task a turn between slices of long work.
 
-Long work is a generator that yields after each short step. A thread is no better for pure Python: while it works, it holds the
+Long work is a generator that yields after each short step; the names of functions that return one end in `_steps`. Run it with `in_slices`,
+or with `run_through` where nothing else waits for the loop. A thread is no better for pure Python: while it works, it holds the
 interpreter's lock as much as the loop would, and needs a copy of all that changes meanwhile.
 """
 

@@ -37,7 +37,7 @@ def code(error: sqlite3.Error) -> int:
 
 
 def fault_and_remedy(error: Exception, damaged: str) -> str:
-    """What is wrong with a file that could not be read, and what to do. `damaged` says that it is, as a verb and its object."""
+    """An error message for a file that could not be read: the fault and the remedy. `damaged` is the wording for a damaged file."""
     if isinstance(error, sqlite3.Error) and code(error) == sqlite3.SQLITE_ERROR:
         # A table that is not there: the file is empty, or another program's.
         return f"cannot be read: {error}; correct the path, or start the collector once, which makes its tables"
@@ -90,7 +90,8 @@ def connect(database: Path | str, **settings: Any) -> sqlite3.Connection:  # noq
 def connect_to_read(path: Path, timeout_s: float, *, still: bool = False) -> sqlite3.Connection:
     """Open a file that another process may be writing, without changing it. Raises sqlite3.Error.
 
-    `timeout_s` is how long to wait for a lock. `still` says that nobody writes it, so that nothing is made beside it either.
+    `timeout_s` is how long to wait for a lock. With `still`, the caller knows that no process writes the file; SQLite then creates no
+    files beside it.
     """
     return connect(f"file:{quote(str(path))}?mode=ro{'&immutable=1' if still else ''}", uri=True, timeout=timeout_s)
 

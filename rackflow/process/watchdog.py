@@ -1,7 +1,7 @@
-"""Ends a process that stands still, so that its service manager starts it again.
+"""Ends a process that hangs, so that its service manager starts it again.
 
 A blocked event loop cannot notice that it is blocked. So the loop beats once a second, and a thread ends the process when the beats
-stop. The beats also stop while data stands still although the loop turns (`standstill`). The same beats feed systemd's
+stop. The beats also stop if the loop runs but no data is handled (`standstill`). The same beats feed systemd's
 watchdog, which ends the process when it is stopped as a whole (SIGSTOP, a frozen machine) and no thread of it can run.
 
 From a standstill to polling again takes 30 s at most: LIMIT_S or HARD_LIMIT_S, 2 s until systemd restarts it (RestartSec), and the start.
@@ -29,8 +29,8 @@ LIMIT_S: Final = 10.0
 # A hang inside a C extension can hold the interpreter's lock, and then no Python thread runs. faulthandler's own thread needs no
 # lock; it ends the process with status 1. It comes later than ours, because ours has the better report.
 HARD_LIMIT_S: Final = 20.0
-# Each setting of it ends a thread and starts another one, 1 ms. So it is set anew once in a fifth of its time, and may come by so much
-# earlier.
+# Setting this limit again ends a thread and starts another one, which takes 1 ms. So it is set only every fifth of its time, and may strike
+# earlier by that much.
 HARD_SETTINGS: Final = 5
 
 

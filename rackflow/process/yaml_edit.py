@@ -1,7 +1,7 @@
 """Adds entries to a list in a YAML file without touching anything else in it: comments, order and layout stay as they are.
 
 Loading and dumping would lose every comment, so the new lines are inserted into the text. The result is loaded again and compared
-with what it should be before anybody gets it: a layout that was not foreseen is an error, never a damaged file.
+with the expected data before it is returned: a layout that this module cannot edit is an error, never a damaged file.
 """
 
 import os

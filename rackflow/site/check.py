@@ -14,7 +14,7 @@ from rackflow.site.power import Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
 
 Problem = tuple[tuple[str | int, ...], str]
-"""Path of keys and positions to the wrong value, and what is wrong with it and the remedy."""
+"""The path of keys and positions to the wrong value, and a message that says what is wrong and what to do."""
 
 
 class Named(Protocol):
@@ -31,7 +31,7 @@ class _Ids:
         self.of = {name: {entry.id for entry in entries} for name, entries in sections(file).items()}
 
     def among(self, *names: str) -> set[str]:
-        """The ids of several sections together."""
+        """The ids of these sections, in one set."""
         return set[str]().union(*(self.of[name] for name in names))
 
 
@@ -41,7 +41,7 @@ def sections(file: SiteFile) -> Mapping[str, Sequence[Named]]:
 
 
 def problems(file: SiteFile) -> Iterator[Problem]:
-    """Everything that is wrong, in the order of the file's sections.
+    """Everything that is wrong with the relations between sections, in the order of the file's sections.
 
     Checks that walk the power path run only on paths that exist and have no cycle: one wrong name would otherwise be reported
     again by every check that follows it, and a cycle would never end.
@@ -134,7 +134,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
 
 
 def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
-    """Fault contacts on devices that are not there. Whatever is polled may have inputs."""
+    """Fault contacts on devices that are not in the file. Any polled device may have contact inputs."""
     contacts = [
         *(("generators", index, each.fault) for index, each in enumerate(file.generators)),
         *(("chillers", index, each.fault) for index, each in enumerate(file.chillers)),
@@ -166,7 +166,7 @@ def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
 
 
 def _shelf_meters(file: SiteFile) -> Iterator[Problem]:
-    """Power shelves with one meter between them: what it reads would count for each."""
+    """Power shelves that share one meter: its reading would be counted for each of them."""
     seen: dict[str, str] = {}
     for index, shelf in enumerate(file.power_shelves):
         if shelf.meter is not None and shelf.meter in seen:
@@ -202,7 +202,7 @@ def _cycles(file: SiteFile) -> Iterator[Problem]:
 
 def _path_to_itself(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
     """The shortest path from a node upstream to itself; empty if there is none."""
-    # Breadth first, so that the cycle that is reported is as short as possible. `ways` grows while it is walked.
+    # Breadth first, so that the reported cycle is as short as possible. `ways` grows while the loop runs.
     ways, seen = [[start]], {start}
     for way in ways:
         for source in sources.get(way[-1], ()):

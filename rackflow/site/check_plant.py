@@ -10,7 +10,7 @@ Problem = tuple[tuple[str | int, ...], str]
 
 
 def plant_problems(file: SiteFile) -> Iterator[Problem]:
-    """Everything that is wrong there."""
+    """Everything that is wrong with generators, site meters, cooling plant and air groups."""
     yield from _generators(file)
     yield from _incomers(file)
     yield from _behind(file)
@@ -20,7 +20,7 @@ def plant_problems(file: SiteFile) -> Iterator[Problem]:
 
 
 def group_of(generator: Generator) -> str:
-    """The group that a generator runs in parallel with: as named, or those that carry the same feeds."""
+    """The group that a generator belongs to: the one it names, or else the generators with the same feeds."""
     return generator.group or "+".join(sorted(generator.feeds))
 
 
@@ -52,7 +52,7 @@ def _generators(file: SiteFile) -> Iterator[Problem]:
 
 
 def _incomers(file: SiteFile) -> Iterator[Problem]:
-    """Several meters that each count the whole site: their sum may be right or double, and nobody here can know."""
+    """Several meters that each count the whole site: nothing shows whether they must be added up or count the same energy twice."""
     whole = [(index, each) for index, each in enumerate(file.meters) if each.role == "facility" and not each.measures]
     for index, each in whole[1:]:
         first = whole[0][1]
@@ -63,7 +63,7 @@ def _incomers(file: SiteFile) -> Iterator[Problem]:
 
 
 def _behind(file: SiteFile) -> Iterator[Problem]:
-    """Generation behind a meter that counts a part of the site, which is not part of the site's energy as it is summed."""
+    """Generation behind a meter that counts only a part of the site: it would be missing from the site's energy."""
     facility = {each.id for each in file.meters if each.role == "facility"}
     for index, each in enumerate(file.meters):
         if each.behind == each.id and each.id in facility:
@@ -92,7 +92,7 @@ def _primaries(file: SiteFile) -> Iterator[Problem]:
 
 
 def _plant(file: SiteFile) -> Iterator[Problem]:
-    """Plant on a loop that has no use for it, and loops with less of it than they require."""
+    """Plant on a secondary loop, and primary loops with less plant than they require."""
     kinds = {loop.id: loop.kind for loop in file.loops}
     plant = {
         "chillers": [each.loop for each in file.chillers],

@@ -25,7 +25,7 @@ class Loop(Section):
     kind: Literal["primary", "secondary"]
     """Primary: facility water. Secondary: technology cooling, through the racks."""
     coolant: Coolant
-    """What is in it: `water`, or a glycol by kind and percent by mass, 10 to 60. `pg25` is 25 % propylene glycol, `eg40` 40 % ethylene
+    """Its coolant: `water`, or a glycol with its percentage by mass (10 to 60). `pg25` is 25 % propylene glycol, `eg40` 40 % ethylene
     glycol."""
     volume_m3: CubicMeters
     """Coolant in pipes, exchangers and reservoir, m3."""
@@ -34,9 +34,9 @@ class Loop(Section):
     cdus_required: Annotated[int, Field(ge=1)] = 1
     """CDUs that must run to carry a secondary loop's design heat; more than that are redundancy."""
     max_supply_celsius: Celsius | None = None
-    """Highest temperature at which a secondary loop may supply its racks, degC; ride-through counts to it."""
+    """Highest temperature at which a secondary loop may supply its racks, degC: ride-through is the time until it is reached."""
     reservoir_m3: Annotated[float, Field(gt=0, le=100)] | None = None
-    """Coolant that each of its reservoirs holds when full, m3: turns a falling level into coolant lost."""
+    """Coolant in each of its reservoirs when full, m3. The coolant lost is calculated from it when the level falls."""
     chillers_required: Annotated[int, Field(ge=1, le=100)] | None = None
     """Chillers that must run to carry a primary loop's design heat; left out: all but one."""
     dry_coolers_required: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -44,7 +44,8 @@ class Loop(Section):
     facility_pumps_required: Annotated[int, Field(ge=1, le=100)] | None = None
     """Pumps that must run to move a primary loop's water; left out: all but one."""
     min_ride_through_s: dict[Failure, Annotated[float, Field(gt=0, le=86_400)]] = {}
-    """Seconds that a secondary loop must last after a failure. Left out: without heat rejection, the longest `backup_start_s`."""
+    """Seconds that a secondary loop must last after each kind of failure. Left out: for `heat_rejection` the longest `backup_start_s`, for
+    the others no requirement."""
 
 
 class Cdu(Placed):
@@ -53,11 +54,11 @@ class Cdu(Placed):
     secondary: Name
     """The loop it supplies."""
     primary: Primaries | None = None
-    """The loop that takes its heat, or two of them where it is connected to both; left out where the unit rejects heat to the air."""
+    """The loop that takes its heat, or both loops if it is connected to two; left out if the unit rejects its heat to the air."""
     rated_cooling_w: Watts
     """Heat that it can remove, W."""
     pumps_required: Annotated[int, Field(ge=1, le=8)] | None = None
-    """Pumps that must run at its rated heat; more than that are redundancy. Without it, what the unit itself says counts."""
+    """Pumps that must run at its rated heat; more than that are redundancy. Left out: the number that the unit reports."""
     fed_by: list[Name] = Field(default=[], alias="from")
     """The panels, UPSs, PDUs or feeds that supply its pumps; two for a dual supply."""
 
@@ -79,11 +80,11 @@ class AirUnit(Placed):
     fed_by: list[Name] = Field(default=[], alias="from")
     """The panels, UPSs or feeds that supply it."""
     group: Name | None = None
-    """The group of `air_groups` that it stands in for others of."""
+    """The group of `air_groups` that it belongs to, whose units replace each other."""
 
 
 class AirGroup(Section):
-    """Air units that stand in for each other: those of a room, or of a part of it."""
+    """Air units that can replace each other: those of a room, or of a part of it."""
 
     id: Name
     """Its name."""
@@ -92,7 +93,7 @@ class AirGroup(Section):
 
 
 class Plant(Placed):
-    """Base of what rejects a primary loop's heat or moves its water."""
+    """Base of the equipment that rejects a primary loop's heat or moves its water."""
 
     loop: Name
     """The primary loop that it serves."""
@@ -106,14 +107,14 @@ class Chiller(Plant):
     """A chiller, by compressors; its condenser is part of it."""
 
     rated_cooling_w: Watts
-    """Heat that it can take out of the loop at the design weather, W."""
+    """Heat that it can remove from the loop at the design outdoor conditions, W."""
 
 
 class DryCooler(Plant):
     """A dry cooler, an adiabatic cooler or a cooling tower: rejects heat by air alone, or by air and water."""
 
     rated_cooling_w: Watts
-    """Heat that it can reject at the design weather, W."""
+    """Heat that it can reject at the design outdoor conditions, W."""
 
 
 class FacilityPump(Plant):

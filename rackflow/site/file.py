@@ -21,13 +21,13 @@ class Electrical(Section):
     """What the whole site's supply has in common."""
 
     continuous_load_factor: Annotated[float, Field(gt=0, le=1)]
-    """Part of a breaker's rating that may be used for hours: 0.8 under the NEC, 1.0 under IEC rules."""
+    """Share of a breaker's rating that may be used continuously: 0.8 under the NEC, 1.0 under IEC rules."""
     volts: LineToNeutralVolts = 230.0
     """Line to neutral, V: 230 where 400 V are between two lines, 240 for 415 V, 277 for 480 V, 120 for 208 V."""
     frequency_hertz: Literal[50, 60] = 50
     """Nominal frequency, Hz."""
     breaker_curve: Curve = "C"
-    """How breakers trip that say nothing else: class B, C or D of IEC 60898-1, or given."""
+    """How breakers trip that have no `breaker_curve` of their own: class B, C or D of IEC 60898-1, or a curve."""
 
 
 class Room(Section):
@@ -56,11 +56,11 @@ class Rack(Section):
     design_power_w: Watts
     """Power it is designed for, W."""
     liquid_share: Ratio = 0.0
-    """Part of its heat that goes into liquid at design power; the rest goes into the air."""
+    """Share of its heat that goes into liquid at design power; the rest goes into the air."""
     pdus_per_feed: Annotated[int, Field(ge=1, le=8)] = 1
-    """How many PDUs, or power shelves, of one feed it has. Another number of them is a fault in the file."""
+    """How many PDUs, or power shelves, it has on each feed. A different number of entries is an error in this file."""
     chip_limit_celsius: Celsius | None = None
-    """Temperature at which its liquid-cooled chips slow down, degC; ride-through without pumps counts to it."""
+    """Temperature at which its liquid-cooled chips throttle, degC: ride-through without pumps is the time until it is reached."""
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
     """How much hotter its chips are than the coolant supplied to them, at design power and flow, K."""
     chip_heat_capacity_seconds_per_kelvin: Annotated[float, Field(gt=0, le=100)] | None = None
@@ -80,17 +80,17 @@ class Meter(Placed):
     """A meter, and what part of the site's energy it counts."""
 
     role: MeterRole
-    """What it counts. `facility` is all that the site takes in; `it` what the IT equipment takes."""
+    """What it counts: `facility` is the energy of the whole site, `it` that of the IT equipment."""
     measures: list[Name] = []
     """Feeds, devices, racks or loops whose energy passes through it; empty for `facility`: the whole site."""
     incomer: bool = False
-    """Of a meter of role `facility` without `measures`: one of several incomers, which are added up. Without it, one such meter counts
-    the whole site, and a second one is refused."""
+    """For a meter of role `facility` without `measures`: it is one of several incomers, which are added up. Otherwise a single such meter
+    counts the whole site, and a second one is an error."""
     behind: Name | None = None
-    """Of a meter of role `pv` or `generator`: the `facility` meter that its energy does not pass. What it counts is used on site, or
-    leaves through that meter, and belongs to the site's energy."""
+    """For a meter of role `pv` or `generator`: the `facility` meter that does not count this energy, because it is generated behind it. It
+    is used on site or exported through that meter, and counts as part of the site's energy."""
     category: Literal[1, 2, 3] | None = None
-    """Of a meter of role `it`: where it sits in the sense of ISO/IEC 30134-2. 1: UPS output, 2: PDU output, 3: IT input."""
+    """For a meter of role `it`: its PUE category by ISO/IEC 30134-2. 1: UPS output, 2: PDU output, 3: IT equipment input."""
 
     @model_validator(mode="after")
     def _category_of_it(self) -> "Meter":
@@ -109,7 +109,7 @@ class Meter(Placed):
 
 
 class Monitor(Placed):
-    """A box of environment monitoring that sensors are plugged into."""
+    """An environment monitor: a device that sensors are plugged into."""
 
 
 class Sensor(Placed):
@@ -120,15 +120,16 @@ class Sensor(Placed):
     sensor: Name | None = None
     """Which of the device's sensors it is: the label `sensor` of its readings. Left out: all of the device's."""
     humidity_sensor: Name | None = None
-    """Where the device gives the humidity of the same air as a sensor of its own: that one's label `sensor`; both make a dew point."""
+    """If the device reports the humidity of the same air as a separate sensor: that sensor's label `sensor`. The dew point is then
+    calculated from both."""
     measures: Literal["air", "leak"] = "air"
-    """Temperature and humidity of air, or liquid where none should be."""
+    """`air`: temperature and humidity of air. `leak`: liquid where there should be none."""
     length_m: Meters | None = None
-    """Of a leak rope: how long it is, m."""
+    """For a leak rope: its length, m."""
     loop: Name | None = None
-    """Of a leak detector: the loop along whose pipes it lies."""
+    """For a leak detector: the loop whose pipes it lies along."""
     under: Name | None = None
-    """Of a leak detector: the CDU, air unit, chiller, dry cooler or facility pump that it lies under."""
+    """For a leak detector: the CDU, air unit, chiller, dry cooler or facility pump that it lies under."""
     position: Position = "ambient"
     """Inlet: before a rack, on the cold side. Outlet: behind it. Ambient: elsewhere in the row or room."""
 
@@ -160,7 +161,7 @@ class Grid(Section):
     carbon_basis: Literal["lifecycle", "direct"] = "lifecycle"
     """What the intensity includes."""
     carbon_free_ratio: Ratio | None = None
-    """Average part of the grid's energy that is free of carbon."""
+    """Average share of the grid's energy that is carbon-free."""
     source: Name | None = None
     """Who published the factors; the label `source`."""
 
@@ -184,7 +185,7 @@ class Contract(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Contract":
-        # Both would count the same energy twice, none would promise energy that nobody can check.
+        # With both, the same energy would count twice; with neither, it could not be checked.
         if (self.meter is None) == (self.hourly_w is None):
             raise ValueError("needs either meter (which counts it) or hourly_w (24 mean powers); give one of them")
         return self
@@ -204,7 +205,7 @@ class SiteFile(Section):
     racks: list[Rack]
     """The racks."""
     feeds: list[Feed]
-    """Supplies that may fail one without the other, usually A and B."""
+    """Supplies that can fail independently of each other, usually A and B."""
     generators: list[Generator] = []
     """Backup generators. Their fuel has no key, because no known device reads a tank."""
     ups: list[Ups] = []
@@ -214,7 +215,7 @@ class SiteFile(Section):
     busways: list[Busway] = []
     """Busways, which supply racks through tap-off boxes."""
     transfer_switches: list[TransferSwitch] = []
-    """Automatic or static transfer switches before rack PDUs. The PDUs behind one are no part of `pdus_per_feed`."""
+    """Automatic or static transfer switches in front of rack PDUs. PDUs behind one do not count for `pdus_per_feed`."""
     pdus: list[Pdu] = []
     """Rack PDUs."""
     power_shelves: list[PowerShelf] = []
@@ -236,7 +237,7 @@ class SiteFile(Section):
     meters: list[Meter] = []
     """Energy meters."""
     monitors: list[Monitor] = []
-    """Boxes that sensors are plugged into."""
+    """Environment monitors: devices that sensors are plugged into."""
     sensors: list[Sensor] = []
     """Air sensors and leak detectors."""
     grid: Grid | None = None

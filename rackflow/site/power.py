@@ -21,21 +21,22 @@ PEUKERT = 1.2
 
 
 class BreakerCurve(Section):
-    """How a breaker trips, where its class B, C or D does not say it: a moulded-case breaker, or one of UL 489."""
+    """How a breaker trips that has no class B, C or D: a moulded-case breaker, or one of UL 489."""
 
     holds: Annotated[float, Field(ge=1, le=1.3)] = 1.13
-    """Current that it holds for hours, over its rating. 1.13 for IEC 60898-1, 1.05 for IEC 60947-2, 1.0 for UL 489."""
+    """Current that it carries for hours without tripping, as a multiple of its rating: 1.13 for IEC 60898-1, 1.05 for IEC 60947-2,
+    1.0 for UL 489."""
     # IEC 60898-1, table 7: at 2.55 times its rating a cold breaker of up to 32 A trips after 1 to 60 s. With one body that trips at
     # 1.13 times, that is a time constant of 5 to 274 s; 120 s makes it 26 s. A shorter one follows peaks more closely, and errs on the
     # safe side for loads that rise, so this holds for larger breakers, too, which may take twice as long.
     time_constant_s: Annotated[float, Field(ge=5, le=3600)] = 120.0
-    """Thermal time constant, s: it has warmed up by 63 % of the way after this time."""
+    """Thermal time constant, s: after this time its temperature has made 63 % of the way to its final value."""
     magnetic: Annotated[float, Field(ge=2, le=50)] = 5.0
-    """Current from which it may trip at once, over its rating: 3 for class B, 5 for C, 10 for D."""
+    """Current above which it may trip at once, as a multiple of its rating: 3 for class B, 5 for C, 10 for D."""
 
     @classmethod
     def usual(cls) -> "BreakerCurve":
-        """That of class C, the usual one for equipment with power supplies."""
+        """The curve of class C, the usual one for equipment with power supplies."""
         return CURVES["C"]
 
 
@@ -49,7 +50,7 @@ Curve = Literal["B", "C", "D"] | BreakerCurve
 
 
 class Feed(Section):
-    """A supply that may fail by itself: a transformer, a utility line."""
+    """A supply that can fail independently of the others: a transformer, a utility line."""
 
     id: Name
     """Its name; the label `feed`."""
@@ -68,7 +69,7 @@ class Generator(Placed):
     start_s: Annotated[float, Field(gt=0, le=3600)] | None = None
     """Seconds from the loss of mains until it carries load. A feed's `backup_start_s` follows from its slowest generator."""
     group: Name | None = None
-    """Generators of one group run in parallel; left out: those with the same feeds are a group."""
+    """Name of the group that it runs in parallel with. Left out: generators with the same feeds are one group."""
     required: Annotated[int, Field(ge=1, le=100)] | None = None
     """How many of its group must run to carry the design load; the others are redundancy. Left out: all but one (N+1)."""
     fault: Contact | None = None
@@ -76,21 +77,21 @@ class Generator(Placed):
 
 
 class Battery(Section):
-    """A UPS's battery as its data sheet has it."""
+    """A UPS's battery, with the values of its data sheet."""
 
     runtimes: Annotated[dict[Positive, Positive], Field(min_length=1)]
-    """Seconds that it lasts when new and full, by watts of load; at least one pair, better several from low to high load."""
+    """Runtime in seconds when new and fully charged, by load in watts: at least one pair, better several from low to high load."""
     peukert: Annotated[float, Field(ge=1, le=2)] = PEUKERT
-    """Exponent of the runtime over the load, used where `runtimes` has one pair only."""
+    """Peukert exponent of the runtime over the load, used if `runtimes` has only one pair."""
     health: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Part of its capacity that is left, from its last discharge test; used where the UPS says none itself."""
+    """Share of its capacity that is left, from its last discharge test; used if the UPS does not report it."""
     installed: date | None = None
-    """When it was installed, as in 2024-03-01; shown where the UPS does not say it itself."""
+    """When it was installed, as in 2024-03-01; shown if the UPS does not report it."""
 
     @model_validator(mode="after")
     def _falling(self) -> "Battery":
-        # A runtime that grows with the load is a slip in the file (columns swapped, minutes for seconds) and would make a
-        # prediction that is too long, the dangerous direction.
+        # A runtime that grows with the load is a mistake in the file (columns swapped, minutes for seconds). It would make the predicted
+        # runtime too long, which is the dangerous direction.
         times = [seconds for _, seconds in sorted(self.runtimes.items())]
         if any(later >= earlier for earlier, later in pairwise(times)):
             raise ValueError("runtimes must fall as the load grows; check the data sheet")
@@ -105,7 +106,7 @@ class Ups(Placed):
     rated_power_w: Watts
     """Power it can deliver, W."""
     battery: Battery | None = None
-    """Its battery; without it, autonomy is what the UPS itself claims."""
+    """Its battery. Left out: the runtime is the one that the UPS reports."""
 
 
 class Panel(Placed):
@@ -123,7 +124,7 @@ class Busway(Panel):
     """A busway over a row of racks, with tap-off boxes; `breaker_a` is that of its end feed."""
 
     rated_a: Amperes | None = None
-    """Rating of its bars per phase, A: judged like a main breaker where that is higher or left out."""
+    """Rating of its bars per phase, A. It takes the place of `breaker_a` if that is higher or left out."""
 
 
 class SwitchInput(Section):
@@ -136,7 +137,7 @@ class SwitchInput(Section):
     breaker_curve: Curve | None = None
     """How that breaker trips; left out: as `electrical` says."""
     phases: Phases = [*PHASES]
-    """Phases of the supply it is connected to; the first of them is L1 of the switch's output, and so on."""
+    """Phases of the supply that it is connected to: the first becomes L1 of the switch's output, the second L2, the third L3."""
 
 
 class TransferSwitch(Placed):
@@ -145,9 +146,9 @@ class TransferSwitch(Placed):
     a: SwitchInput
     """Source A."""
     b: SwitchInput
-    """Source B; it hangs from another feed than A."""
+    """Source B, from another feed than source A."""
     preferred: Literal["a", "b"] = "a"
-    """The source that it takes while both are good."""
+    """The source that it uses while both are within tolerance."""
 
     @property
     def inputs(self) -> dict[str, SwitchInput]:
@@ -200,8 +201,8 @@ class PowerShelf(Pdu):
     rated_power_w: Watts | None = None
     """Power that its power supplies can deliver together, W; the shelves of a rack share its load."""
     meter: Name | None = None
-    """The meter that measures it, as in its tap-off box. Left out: the one whose `measures` names it alone; without such a meter
-    the shelf is polled itself."""
+    """The meter that measures it, such as the one in its tap-off box. Left out: the meter whose `measures` lists only this shelf; if
+    there is none, the shelf itself is polled."""
 
     @property
     def read_from(self) -> str:

@@ -17,7 +17,7 @@ _CURRENT = {"a": 1.0, "ka": 1e3}
 _TEMPERATURE = {"°c": 1.0, "c": 1.0, "degc": 1.0}
 _VOLUME = {"m3": 1.0, "m³": 1.0, "l": 1e-3, "liter": 1e-3, "litre": 1e-3}
 _LENGTH = {"m": 1.0, "km": 1e3}
-# Units that name another quantity, with what to do about it.
+# Units that people write for another quantity, each with the remedy.
 _OTHERS = {
     "kva": "is apparent power; give the active power in W (kVA times the power factor)",
     "mva": "is apparent power; give the active power in W (MVA times the power factor)",
@@ -32,7 +32,7 @@ _OTHERS = {
     "gal": "is in gallons; give it in m3 (0.003785 m3 each in the USA)",
     "ft": "is in feet; give it in m (0.3048 m each)",
 }
-# Voltages between two lines that are nobody's voltage to neutral in a data centre; each is sqrt(3) times that to neutral.
+# Usual line-to-line voltages. None of them is a usual line-to-neutral voltage, which is smaller by sqrt(3).
 _LINE_TO_LINE = {208: 120, 380: 220, 400: 230, 415: 240, 480: 277, 600: 347, 690: 400}
 
 

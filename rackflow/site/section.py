@@ -31,11 +31,11 @@ class Placed(Section):
     id: Name
     """The device's id, as in the agent's configuration."""
     room: Name | None = None
-    """Where it stands, if it is no part of a row."""
+    """The room where it stands, if it does not stand in a row."""
     row: Name | None = None
-    """Where it stands, if it is no part of a rack."""
+    """The row where it stands, if it is not in a rack."""
     rack: Name | None = None
-    """The rack it is part of."""
+    """The rack that it is in."""
     agent: Name | None = None
     """The agent that polls it. Collectors refuse what any other agent says about it."""
 
@@ -52,4 +52,4 @@ class Contact(Section):
     device: Name
     """The monitor, PDU or other device whose input it is."""
     sensor: Name
-    """Which of the device's inputs: the label `sensor` of `dcim_env_contact_active`."""
+    """Which of the device's inputs it is: the label `sensor` of its `dcim_env_contact_active`."""

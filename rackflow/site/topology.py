@@ -84,7 +84,7 @@ class Site:
         self._index()
 
     def _index(self) -> None:
-        # Lookups that are walked for every figure of every batch are prepared once here.
+        # Lookups that figures need for every batch are prepared once here.
         plant = (self.chillers, self.dry_coolers, self.facility_pumps)
         powered = (self.ups, self.panels, self.transfer_switches, self.cdus, self.air_units, *plant)
         self._sources: dict[str, tuple[str, ...]] = {
@@ -106,7 +106,7 @@ class Site:
         self._loop_of = {rack: loop for loop in self.loops.values() for rack in loop.racks}
         self._index_sensors()
         self._ups_order = {ups: number for number, ups in enumerate(self.ups)}
-        # Cooling has the label as well: a unit without its only feed is reported as part of that feed's loss.
+        # Cooling equipment has the label `feed` as well, so that a unit that stops with its only feed is reported with that feed's loss.
         cooling = (self.cdus, self.air_units, *plant)
         self._with_feed = frozenset((*self.ups, *self.panels, *self.pdus, *(each for part in cooling for each in part)))
         self._paths: dict[tuple[str, str], FeedPath] = {}
@@ -148,7 +148,7 @@ class Site:
         """The only feed that supplies a device (a feed is its own); None if there are several or none."""
         if device not in self._feeds_of:
             if device not in self.feeds and not self._sources.get(device):
-                return None  # not remembered: anybody may ask for any name
+                return None  # not cached, because callers may ask for any name
             feeds = feeds_upstream(device, self._sources)
             self._feeds_of[device] = feeds.pop() if len(feeds) == 1 else None
         return self._feeds_of[device]
@@ -164,7 +164,7 @@ class Site:
         return tuple(pdu for each in feeds for pdu in self._pdus.get((rack, each), ()))
 
     def supply_read_from(self, device: str) -> Pdu | None:
-        """The rack PDU or power shelf that a device speaks for: itself, or the shelf whose tap-off box it measures."""
+        """The rack PDU or power shelf whose load a device measures: itself, or the shelf whose tap-off box it is in."""
         return self.pdus.get(device) or self._metered.get(device)
 
     def switches_of(self, rack: str) -> tuple[TransferSwitch, ...]:
@@ -218,14 +218,14 @@ class Site:
         return found
 
     def _with_start(self, feed: Feed) -> Feed:
-        """The feed with the start of its slowest generator, if they say it: until then not all of them carry load."""
+        """The feed with the start time of its slowest generator as `backup_start_s`: until then not all of them carry load."""
         starts = [
             each.start_s for each in self.generators.values() if feed.id in each.feeds and each.start_s is not None
         ]
         return feed.model_copy(update={"backup_start_s": max(starts)}) if starts else feed
 
     def curve_of(self, own: Curve | None) -> BreakerCurve:
-        """How a breaker trips: as it says itself, or as the site's breakers do."""
+        """How a breaker trips: its own curve, or that of the section `electrical`."""
         found = self.electrical.breaker_curve if own is None else own
         return CURVES[found] if isinstance(found, str) else found
 
@@ -270,7 +270,7 @@ class Site:
     def devices(self) -> tuple[str, ...]:
         """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one.
 
-        Generators and cooling plant are left out: no family of devices is one, and they are known by their meters.
+        Generators and cooling plant are left out: they are not polled themselves, but known through their meters and contacts.
         """
         sensors = [sensor.id for sensor in self.sensors.values() if sensor.device is None]
         racked = [pdu.id for pdu in self.pdus.values() if pdu.read_from == pdu.id]

@@ -1,4 +1,4 @@
-"""What other people's words mean in a site file: keys of other vocabularies, each with the key to use instead.
+"""Keys that other tools use for what a site file has under another name, each with the key to use instead.
 
 A key that is unknown here usually has its place in the file under another name. A list of those names helps more than the nearest
 spelling: `crahs` is far from `air_units`, and `pumps` is not meant for `ups`.
@@ -141,7 +141,7 @@ NOT_KNOWN: Mapping[str, str] = dict.fromkeys(
 
 
 def other_word(key: str, path: int) -> str | None:
-    """What to do about an unknown key at a depth of `path` keys; None if it is in nobody's vocabulary."""
+    """The remedy for an unknown key below the keys of `path`; None if no other vocabulary here has the key."""
     if path > 1 and (why := NOT_KNOWN.get(key.lower())) is not None:
         return why
     words = SECTIONS if path == 1 else KEYS

@@ -25,7 +25,7 @@ VALUES = {
     f"{BASE}.6.0": ("timeticks", "100", 100),
     f"{BASE}.7.0": ("uinteger", "7", 7),
 }
-"""OID to the type and text of the daemon's configuration, and what a client must make of it."""
+"""By OID: type and text in the daemon's configuration, and the value that a client must return."""
 
 
 class Snmpd(plain.Snmpd):

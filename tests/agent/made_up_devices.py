@@ -1,4 +1,4 @@
-"""SNMP devices made up from a profile alone: what must stand in their cells for rows and points to be there, and good readings."""
+"""SNMP devices made up from a profile alone: cells that make its rows and points exist, with readings that the profile accepts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -47,7 +47,7 @@ def gates_of(table: Table | None, point: Point) -> Iterator[Gate]:
 
 
 def healthy_codes(profile: Profile) -> dict[str, SnmpValue]:
-    """By column or instance: a value with which the conditions of rows and points hold, so that their cells are read."""
+    """By column or instance: a value that fulfils the conditions of rows and points, so that their cells are read."""
     found: dict[str | None, Code] = {}
     for table, point in profile.all_points():
         for when in conditions_of(table, point):

@@ -101,7 +101,7 @@ def shown(value: SnmpValue) -> str:
 
 
 def check(readings: Readings) -> None:
-    """What every batch promises."""
+    """Assert what every batch promises, whatever its device sent."""
     assert all(map(math.isfinite, readings.values.values()))
     for key in [*readings.values, *readings.states, *readings.bad]:
         parse_series_key(key)

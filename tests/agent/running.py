@@ -106,7 +106,7 @@ class Listener:
         return [decode(each, DeviceDocument) if each else None for each in self.payloads("device", device)]
 
     def seqs(self) -> list[int]:
-        """Numbers of all batches and events in order of arrival, without repetitions."""
+        """Message numbers of all batches and events in order of arrival, without repetitions."""
         found = [decode(each, Batch).seq for each in self.payloads("batch")]
         found += [decode(each, Event).seq for each in self.payloads("event")]
         return sorted(set(found))

@@ -1,11 +1,11 @@
-"""SNMP devices of every family as columns and scalars, so that tests can vary them: rows, columns and names that are not there."""
+"""SNMP devices of every family as columns and scalars, so that tests can vary them: leave out rows, columns and names, or move them."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, without
+from agent.profile import SYS_OBJECT_ID, Plan, Profile, normalise_answers, plan_device, planning_columns, trim_plan
 from agent.profile.rows import planning_instances
 from agent.profile.schema import FromColumn, FromIndex, Joined, Table
 from agent.snmp.seam import SnmpValue
@@ -24,7 +24,7 @@ class Varied:
     columns: Columns
 
     def moved_scalars(self, *instances: str) -> "Varied":
-        """Each scalar under other instances than 0, each with a number of its own: `1`, or empty for the object's own OID."""
+        """The device with its scalars under other instances than `.0`, each with another number: `1`, or empty for the object's own OID."""
         scalars: dict[str, SnmpValue] = {}
         for place, value in self.scalars.items():
             if not place.endswith(".0") or place == SYS_OBJECT_ID:
@@ -65,12 +65,12 @@ class Varied:
             rows.setdefault(table.name, []).extend(found)
             for column in [*table.row_columns(), *planning_columns(table)]:
                 cells |= {f"{column}.{at}": value for at, value in self.columns.get(column, {}).items()}
-        return without(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
+        return trim_plan(plan_device(self.profile, rows, cells, None), lambda ref: ref not in self.cells)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a device gives: its readings, and how many series are planned or said to be left out."""
+    """The result of polling a device: its readings, and how many series are planned or reported as left out."""
 
     readings: Mapping[str, float | str]
     heard_of: int
@@ -95,7 +95,7 @@ def usual_device(family: str) -> Varied:
 
 @cache
 def usual_plan(family: str) -> Plan:
-    """What is polled of that device."""
+    """The plan of the usual device of this family."""
     return usual_device(family).planned()
 
 
@@ -131,7 +131,7 @@ def healthy(profile: Profile, tails: Sequence[str] = ("1", "2", "3")) -> Varied:
 
 
 def _depth(table: Table) -> int:
-    """Parts of the table's index, as far as the profile tells."""
+    """How many parts the table's index has, as far as the profile shows."""
     depth = 1
     for point in table.points:
         for label in (table.labels | point.labels).values():
@@ -160,7 +160,7 @@ def _value_codes(profile: Profile) -> dict[str, SnmpValue]:
 
 
 def _fit(profile: Profile, scalars: dict[str, SnmpValue], cells: dict[str, dict[str, SnmpValue]]) -> None:
-    """Replace readings that the profile rejects by others until it accepts one."""
+    """Replace readings that the profile rejects with others, until it accepts one."""
     device = Varied(profile, scalars, cells)
     slots = [slot for part in device.planned().classes.values() for slot in part.slots]
     bad = normalise_answers(slots, device.cells).bad

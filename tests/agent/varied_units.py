@@ -32,10 +32,10 @@ class VariedUnit:
     refused: Collection[Place] = ()
     longest: int = 125
     shift: int = 0
-    """How far its registers are from those of the map: 1 if it counts them from 0 where the map counts them from 1."""
+    """Offset of its register numbers from those of the map: 1 if it counts from 0 and the map counts from 1."""
 
     def word(self, table: RegisterTable, address: int) -> int:
-        """What a register of the map holds."""
+        """The content of a register of the map."""
         if table in ("coil", "discrete"):
             return (self.served.coils if table == "coil" else self.served.inputs).get(address + self.shift, 0)
         settings = self.served.settings
@@ -71,7 +71,7 @@ def told(readings: Readings) -> dict[str, float | str]:
 
 
 def numbers_of(profile: Profile) -> Iterator[RegisterValue]:
-    """What is read of a number: those of all variants of the family."""
+    """The registers that the profile reads for numbers, of all variants of the family."""
     seen: set[str] = set()
     for _, point in profile.all_points():
         for source in point.sources():

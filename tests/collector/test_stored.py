@@ -209,7 +209,7 @@ async def teller(
 ) -> AsyncIterator[tuple[LedgerFile, StoredPublisher]]:
     ledger = LedgerFile(folder / "ledger.db", 400, lambda: 1_795_468_800.0)
     try:
-        yield ledger, StoredPublisher(ledger, "c", link, Counters(), sites)
+        yield ledger, StoredPublisher(ledger, "c", link, Counters(), sites=sites)
     finally:
         ledger.close()
 

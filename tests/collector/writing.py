@@ -96,9 +96,9 @@ async def rig(
             flush or Flush(1000, SHORT_S, 100),
             ledger,
             tally,
-            lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
-            None if keeps is None else keep,
-            lambda polls: found.counted.extend(poll.time_s for poll in polls),
+            acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
+            spill=None if keeps is None else keep,
+            count=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
         found = Rig(folder, tally, ledger, writer, persistence)
         running = asyncio.create_task(writer.run(), name="writing")

@@ -15,24 +15,24 @@ from rackflow.series import parse_series_key
 
 RELATIVE = 0.04
 FLOOR = 25.0
-"""Watts and volt-amperes."""
+"""Limit in watts and volt-amperes."""
 COARSEST = 2
-"""Zeros at the end of a number that may be the step it counts in: hundreds of watts."""
+"""Most zeros at the end of a number that count as its step: hundreds of watts."""
 LEAST_FACTOR = 0.5
 """Power factor below which a load is implausible. Idle power supplies with input filters are below it; each is excused with a reason."""
 ZERO_AMPERES = 0.5
-"""Of a current that is 0 wherever the device has one: nothing shows its step, and many devices count whole amperes."""
+"""Assumed step of a current if all currents of the device are 0, because nothing shows its step: many devices count whole amperes."""
 LINE_RELATIVE = 0.03
 """Allowed difference between a line-to-line voltage and the square root of 3 times that to neutral; unbalanced feeds differ by as much."""
 ENERGY_RELATIVE = 0.01
 """Of counters of one device: their steps, and what was counted while the walk went on."""
 RATED_VOLTS = 0.2
-"""Of the mains beside its rating: EN 50160 allows 10 %, and a UPS may take more."""
+"""Allowed difference between the mains voltage and its rating: EN 50160 allows 10 %, and a UPS may accept more."""
 WATER_J_PER_M3_K = 4.17e6
 HEAT_FACTOR = 1.3
 """Glycol carries up to 15 % less than water; the rest is for meters of flow and temperature."""
 LOAD_ABSOLUTE = 0.03
-"""Between a load and power over rating, both as shares."""
+"""Allowed difference between a load and power / rating, both as shares."""
 
 LEVEL = re.compile(
     r"dcim_(?P<level>ups_output|ups_input|ups_bypass|pdu_bank|pdu_outlet|ats_output|ats_source|circuit|pdu|meter)_"
@@ -158,7 +158,7 @@ def _alone(component: Component, phases: list[Component]) -> Iterator[str]:
 
 
 def _square_root(one: Span, other: Span) -> Span:
-    """Of the sum of both squares, as power and reactive power are at right angles."""
+    """The square root of the sum of both squares: active and reactive power are at right angles."""
     ends = [(min(abs(each.low), abs(each.high)), max(abs(each.low), abs(each.high))) for each in (one, other)]
     low, high = (math.hypot(*side) for side in zip(*ends, strict=True))
     return Span(low, high)
@@ -174,7 +174,7 @@ def _at_most(part: Span, whole: Span) -> bool:
 
 
 def _carried(total: Component, phases: list[Component]) -> Iterator[str]:
-    """Volts times amperes of all phases against what a component takes."""
+    """Volts times amperes, summed over all phases, must agree with the power of the component."""
     if not phases or not all(phase.has(VOLTS, AMPERES) for phase in phases):
         return
     products = [phase.spans[VOLTS] * phase.spans[AMPERES] for phase in phases]
@@ -212,7 +212,7 @@ def _phases(total: Component, phases: list[Component]) -> Iterator[str]:
 
 
 def _loads(values: Mapping[str, float], found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
-    """A load as a share against power over rating, which is the greater of watts and volt-amperes."""
+    """A load as a share must agree with power / rating, for watts or volt-amperes, whichever is greater."""
     for key, rated in values.items():
         match = RATED.fullmatch(parse_series_key(key)[0])
         if match is None or not rated:
@@ -251,7 +251,7 @@ def _outlets(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
 
 
 def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
-    """A UPS takes what it delivers: an input current of 0 beside a load is not a reading."""
+    """A UPS takes at least what it delivers, so an input current of 0 while there is a load is not a reading."""
     given = [each.spans[WATTS].low for each in found.values() if each.level == "ups_output" and WATTS in each.spans]
     given += [
         (each.spans[VOLTS] * each.spans[AMPERES]).low
@@ -277,7 +277,7 @@ def _through(found: Mapping[str, Component]) -> Iterator[tuple[str, str]]:
 
 
 def _rated(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Voltages near their rating, and currents that are their rating's share where the device says the share."""
+    """Voltages must be near their rating, and currents must be the share of their rating that the device reports."""
     for key, value in values.items():
         metric, labels = parse_series_key(key)
         for level in ("output", "input"):
@@ -299,7 +299,7 @@ def _rated(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 
 
 def _energies(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """The phases' energy adds up to that of their whole, where both were counted from the same reset on."""
+    """The energy of the phases must add up to the total, if all were counted from the same reset on."""
     sums: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
     for key, value in values.items():
         metric, labels = parse_series_key(key)
@@ -315,7 +315,7 @@ def _energies(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 
 
 def _heat(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
-    """Heat of a liquid by its flow and its rise in temperature."""
+    """A reported heat must agree with the liquid's flow and rise in temperature."""
     for key, flow in values.items():
         metric, labels = parse_series_key(key)
         level, _, rest = metric.removeprefix("dcim_").partition("_")
@@ -344,7 +344,7 @@ def _heat(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 
 
 def _phases_of(component: Component, found: Mapping[str, Component]) -> list[Component]:
-    """The phases of a component, or of what a phase belongs to."""
+    """The phases of a component; for a phase, those of the component that it belongs to."""
     kept = {**component.labels, "phase": ""}
     return [
         each

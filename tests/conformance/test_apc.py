@@ -1,4 +1,4 @@
-"""APC devices that no recording is at hand of: objects as PowerNet-MIB has them go in, readings of the whole device come out."""
+"""APC devices without a recording: the objects are written down from PowerNet-MIB, and all readings of the device are compared."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ PRODUCT = "1.3.6.1.4.1.318.1.3"
 
 
 async def read(product: str, objects: Mapping[str, int | bytes]) -> tuple[str, Readings]:
-    """The profile that is chosen, and what it reads. `objects` are below the hardware branch."""
+    """The profile that is chosen, and its readings. `objects` are OIDs below the MIB's hardware branch, with their values."""
     records = [
         Record("1.3.6.1.2.1.1.1.0", OCTET_STRING, b"APC Web/SNMP Management Card (MB:v4.1.0 MN:AP9635)"),
         Record("1.3.6.1.2.1.1.2.0", OBJECT_IDENTIFIER, f"{PRODUCT}.{product}"),

@@ -1,4 +1,4 @@
-"""What recordings of a family do not show and its MIB says: other models, older firmware, states that no recorded one was in."""
+"""Cases from MIBs that no recording shows: other models, older firmware, states in which no recorded device was."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.agent.shipped import shipped_profiles
 
 @dataclass(frozen=True)
 class Told:
-    """Instances below `root`, and the whole of what is read from them."""
+    """Instances below `root`, and all readings that they give."""
 
     profile: str
     root: str

@@ -25,7 +25,7 @@ NOT_RECOGNISED = frozenset(
         "env/rittal-cmc-iii-pu_iot-interface",
     }
 )
-"""Each is a gap, named. Whoever closes one takes it out here."""
+"""Known gaps, by name. Remove an entry here when its gap is closed."""
 MISFILED = {
     "ups/liebert": "its own identity table says MPH, a rack PDU",
     "ups/tripplite-poweralert": "the card answers as an automatic transfer switch",
@@ -75,7 +75,7 @@ def test_sensors_are_read_as_another_project_reads_them(results: list[Result]) -
     assert sum(result.read for result in results) / measured >= LEAST_SHARE, worst
 
 
-def test_whatever_is_not_read_has_its_reason(results: list[Result]) -> None:
+def test_every_sensor_that_is_not_read_has_a_reason(results: list[Result]) -> None:
     missed = {result.name: result.missed for result in results if result.profile and result.missed}
     assert not missed
 
@@ -99,7 +99,7 @@ def test_a_profile_that_claims_a_recorded_device_has_a_recording(results: list[R
 
 
 def test_every_reason_is_for_a_sensor_that_is_not_read(results: list[Result]) -> None:
-    """A reason that no sensor needs any more is taken out."""
+    """A reason that no sensor needs any more must be removed from its file."""
     used = {result.name: (result.excused, result.unread) for result in results}
     for name, reasons in REASONS.excuses.items():
         assert reasons.items() <= used[name][0].items(), name

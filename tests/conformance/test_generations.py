@@ -1,4 +1,4 @@
-"""Branches of families that their usual device does not serve: earlier and later firmware, and further sensors, as their sources tell."""
+"""Objects that the usual device of a family lacks: those of earlier and later firmware and of further sensors, from published sources."""
 
 import pytest
 

@@ -34,11 +34,11 @@ DERIVED = (
     "dcim_cdu_dew_point_celsius",
     *(metric.name for metric in catalogue().values() if metric.derived),
 )
-"""What the agent computes on top of what it reads."""
+"""Figures that the agent derives from the readings."""
 
 
 class _Tables:
-    """The registers of that device, its coils, its discrete inputs and its settings."""
+    """The tables of a served device: registers, coils, discrete inputs and settings."""
 
     def __init__(self, registers: Mapping[int, int], one: Served) -> None:
         self._registers = MappedRegisters(lambda: registers, one.table, zeros=True)
@@ -56,7 +56,7 @@ class _Tables:
 
 @asynccontextmanager
 async def serving(one: Served, registers: Mapping[int, int] | None = None) -> AsyncIterator[int]:
-    """That device on a port; reads that meet none of its registers are refused."""
+    """Serve a device on a port; a read that touches none of its registers is refused."""
     served = one.registers if registers is None else registers
     server = ModbusServer({one.unit: _Tables(served, one)})
     port = await server.start()
@@ -67,7 +67,7 @@ async def serving(one: Served, registers: Mapping[int, int] | None = None) -> As
 
 
 async def poll(port: int, name: str, unit: int) -> Readings:
-    """All that one poll of each class yields."""
+    """The readings of one poll of each class."""
     device = {
         "id": "d",
         "host": "127.0.0.1",
@@ -86,7 +86,7 @@ async def poll(port: int, name: str, unit: int) -> Readings:
 
 
 def cells(profile: Profile, one: Served) -> dict[str, RawValue]:
-    """What planning reads of that device."""
+    """The cells of a served device that planning reads."""
     found: dict[str, RawValue] = {}
     for each in planning_registers(profile):
         tables = {"coil": one.coils, "discrete": one.inputs, "holding": one.settings or one.registers}

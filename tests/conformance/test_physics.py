@@ -1,4 +1,4 @@
-"""Every recording's readings beside each other: what contradicts the laws of electricity is explained by name, or a scale is wrong."""
+"""Readings of one recording that contradict the laws of electricity are explained by name; any other contradiction shows a wrong scale."""
 
 import asyncio
 from functools import partial
@@ -39,7 +39,7 @@ def readings() -> dict[str, dict[str, float]]:
     return asyncio.run(all_of_them())
 
 
-def test_what_contradicts_is_explained(readings: dict[str, dict[str, float]]) -> None:
+def test_every_contradiction_of_the_laws_of_electricity_is_explained(readings: dict[str, dict[str, float]]) -> None:
     found = {name: contradictions(values) for name, values in readings.items()}
     unexplained = {
         f"{name} {law}": figures

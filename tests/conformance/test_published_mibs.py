@@ -1,4 +1,4 @@
-"""SNMP families that no recording is there of, read as their published MIBs say."""
+"""SNMP families without a recording are read as their published MIBs say."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Devices of one family that disagree about tenths, signs or neutral rows: objects as either sends them, and what must come out."""
+"""Devices of one family that differ in tenths, signs or neutral rows: the objects that each variant sends, and the expected readings."""
 
 import pytest
 
@@ -105,7 +105,7 @@ ONE_PHASE = lines(UPS, (242, 0, 0), (231, 0, 0)) | {f"{UPS}.3.2.0": 1, f"{UPS}.4
 MAINS, OUTPUT, BATTERY = "dcim_ups_input_voltage", "dcim_ups_output_voltage", "dcim_ups_battery_voltage"
 CASES += [
     ("rfc1628-ups", {f"{UPS}.2.5.0": 273}, BATTERY, {"": 27.3}),
-    # As tenths 2.7 V: no battery has that.
+    # Read as tenths it would be 2.7 V, which no battery has.
     ("rfc1628-ups", {f"{UPS}.2.5.0": 27}, BATTERY, {"": 27.0}),
     # Nearly empty rather than 96 V.
     ("rfc1628-ups", {f"{UPS}.2.5.0": 96}, BATTERY, {}),

@@ -121,7 +121,7 @@ class Browser:
         return result
 
     def listen(self, seconds: float) -> None:
-        """Take in what the pages do for a while."""
+        """Receive the pages' events for `seconds`."""
         deadline = time.monotonic() + seconds
         with contextlib.suppress(TimeoutError):
             while True:

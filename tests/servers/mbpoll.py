@@ -1,4 +1,4 @@
-"""mbpoll, a Modbus master of others, for tests."""
+"""Runs mbpoll, an independent Modbus master, for tests."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""NetBox's REST API as far as an import reads it: pages, tokens, and the objects of two small sites.
+"""A server with the part of NetBox's REST API that an import uses: pages, tokens, and the objects of two small sites.
 
 The objects have the shape that NetBox 4 documents (https://netboxlabs.com/docs/netbox/, REST API) with the cooling models of 4.7;
 what an import does not read is left out.

@@ -17,7 +17,7 @@ class NotifyListener:
         self._thread.start()
 
     def count(self, kind: str) -> int:
-        """How many messages begin with this, as in `READY=1`."""
+        """How many messages begin with `kind`, such as `READY=1`."""
         return sum(each.startswith(kind) for each in self.messages)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What is on the pages of a PDF that Chromium printed: texts and colours.
+"""Reads texts and colours from the pages of a PDF that Chromium printed.
 
 Reads what Skia writes, and nothing else: objects one after the other, content streams deflated, texts as glyphs of two bytes with a table
 to Unicode for each font (PDF 32000-1, 9.10.3). A package that reads every PDF would be one more dependency for one test.

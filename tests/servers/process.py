@@ -96,7 +96,7 @@ class Server(ABC):
             )
         with contextlib.suppress(TimeoutError):  # the caller reports, with the log
             wait_until(lambda: not self.running or self.ready(), f"{self.program} answers", START_TIMEOUT_S)
-            # Not asked a second time: of two questions with short timeouts, a busy machine may lose one.
+            # Not asked a second time, because on a busy machine the second request might time out.
             if self.running:
                 return True
         self.kill()

@@ -1,4 +1,4 @@
-"""A hostile broker: it sends given bytes, whatever MQTT says, and shows what it was sent."""
+"""A hostile broker: it sends whatever bytes a test gives it, and records what it receives."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ class ScriptedBroker:
     port: int = 0
     connections: int = 0
     heard: bytearray = field(default_factory=bytearray)
-    """All that came from the client, over all connections."""
+    """All bytes received from clients, over all connections."""
     is_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client has ended its connection."""
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)

@@ -66,12 +66,12 @@ def calls(trace: Path) -> list[Call]:
 
 
 def said(found: Iterable[Call], text: str) -> Call:
-    """The first write or send of which the content begins with a text."""
+    """The first write or send whose content begins with a text."""
     return next(call for call in found if f'"{text}' in call.text)
 
 
 def writes(found: Iterable[Call], ending: str, after: Call, before: Call) -> list[Call]:
-    """Writes to files of which the path ends so, between two calls."""
+    """Writes between two calls to files whose path ends with `ending`."""
     return [
         call
         for call in found

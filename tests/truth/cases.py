@@ -26,7 +26,7 @@ Kind = Literal["battery", "claim", "pumps", "primary_flow", "heat_rejection"]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """One kind of case. `longest` is how much too long a prediction may be; `ours` are those that the collector makes."""
+    """One kind of case. `longest` is by which share a prediction may be too long; `ours` says whether the collector makes it."""
 
     words: str
     longest: float | None

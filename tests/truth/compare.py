@@ -49,7 +49,7 @@ OF: Final[Mapping[str, Reference]] = {
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Tolerated error of a figure, too low and too high, as a share of `of`. `why` explains a large one."""
+    """Tolerated errors of a figure below and above the truth, as shares of the value `of`. `why` explains a large tolerance."""
 
     of: str
     low: float
@@ -126,7 +126,7 @@ class Error:
 
 @dataclass(slots=True)
 class Row:
-    """All errors of one figure: at moments when everything was read at once, and in normal polling."""
+    """All errors of one figure: when all readings are of the same moment, and in normal polling."""
 
     metric: str
     at_once: list[Error] = field(default_factory=list)

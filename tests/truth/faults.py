@@ -38,9 +38,10 @@ FOLLOW: Final = (
     ),
     *("cdu_loaded_approach*", "cdu_exchanger_fouling*", "cdu_return_pressure_change*", "cdu_coolant_loss*"),
 )
-"""Each follows one reading or figure that the rows do name, some over minutes; tests of their own say how."""
+"""Series that the comparison leaves out: each follows from a reading or figure that is compared, some with a delay of minutes, and has a
+test of its own."""
 ALSO: Final = ("* device_boot_timestamp_seconds", "* *_total", "* *_total{*", *FOLLOW)
-"""Not compared: boot times come from this machine's clock, which does not leap, and counters keep what they have counted."""
+"""Series that are not compared: boot times come from this machine's clock, which is not simulated; counters keep what they have counted."""
 TOLERANCES: Final = (
     ("runtime_seconds", 0.03, 61.0),
     ("runtime_margin_seconds", 0.03, 61.0),
@@ -54,8 +55,8 @@ TOLERANCES: Final = (
     ("_seconds", 0.03, 2.0),
     ("_pascals", 0.02, 200.0),
 )
-"""How a metric's name ends, relative and absolute: what rounding (a UPS's claim to minutes), and the site's losses, make of a fault
-elsewhere."""
+"""By the end of a metric's name: the relative and the absolute difference up to which a series counts as unchanged. Rounding (of a UPS's
+runtime to minutes) and the site's losses let a fault elsewhere change it by that much."""
 
 _CLASSES: Final[tuple[PollClass, ...]] = ("safety", "fast", "normal", "slow")
 Value = float | str | None
@@ -63,7 +64,7 @@ Value = float | str | None
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A series must become `how` within so many seconds of the fault.
+    """A change that a fault must cause: a series becomes `how` within a number of seconds.
 
     `unknown` (`unknown pdu-1`: naming it as missing), `= 0`, `= battery`; `> 1.2x`, `< -5`, `> 0` beside what its twin shows.
     """
@@ -90,7 +91,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault: orders as `rackflow-sim fault` takes them, what must move, what may (patterns). All else must not."""
+    """One fault and its expected effects: `rackflow-sim fault` orders, series that must change, and patterns of series that may change.
+
+    Nothing else may change.
+    """
 
     title: str
     orders: tuple[Mapping[str, Any], ...]
@@ -135,7 +139,7 @@ class Played:
 
 @dataclass(slots=True)
 class Shot:
-    """One cycle: every figure, every device up or down, every reading that is current; and what unknown figures lack."""
+    """One cycle of the collector: every figure, whether each device is up, current readings, and the missing inputs of unknown figures."""
 
     at_s: float
     values: dict[str, float | str] = field(default_factory=dict)
@@ -160,13 +164,13 @@ def shot_of(site: TruthSite, began_s: float) -> Shot:
 
 
 def name_of(figure: Figure) -> str:
-    """`rack_power_watts{rack=a1}`: without what goes without saying."""
+    """The figure's series key without the prefix `dcim_` and the labels `site`, `room` and `row`: `rack_power_watts{rack=a1}`."""
     labels = {label: value for label, value in figure.output.labels if label not in {"site", "room", "row"}}
     return series_key(figure.output.metric.name, labels).removeprefix("dcim_")
 
 
 async def film(row: Row, orders: Sequence[Mapping[str, Any]]) -> list[Shot]:
-    """A site as the row has it, from the moment of these faults on."""
+    """The cycles of a site with the row's settings, from the moment on in which these faults happen."""
     shots: list[Shot] = []
     intervals = dict.fromkeys(_CLASSES, row.interval_s) if row.interval_s else {}
     derive = DERIVE | {"interval_s": max(CYCLE_S, row.interval_s)}
@@ -182,7 +186,7 @@ async def film(row: Row, orders: Sequence[Mapping[str, Any]]) -> list[Shot]:
 
 
 class Player:
-    """Plays rows; twins are kept for the next row that lasts as long."""
+    """Plays rows. A twin (the same site without a fault) is kept for the next row of the same duration."""
 
     def __init__(self) -> None:
         self._twins: dict[tuple[float, float, float], list[Shot]] = {}
@@ -196,7 +200,7 @@ class Player:
 
 
 def compare(row: Row, shots: Sequence[Shot], twins: Sequence[Shot]) -> Played:
-    """Every cycle of a site against the same cycle of its twin."""
+    """Compare every cycle of a site with the same cycle of its twin."""
     moved: list[float | None] = [None] * len(row.moves)
     watched, strayed = set[str](), dict[str, str]()
     excused = (*(move.series for move in row.moves), *row.may, *ALSO)

@@ -14,7 +14,7 @@ POLLED_S: Final = 12.0
 FAILED_S: Final = 25.0
 """Two polls that fail, 5 s apart and each after 4 s of waiting, and a cycle."""
 STALE_S: Final = 45.0
-"""Two polls of 10 s or a shelf life of 30 s, and all the same."""
+"""Two polls of 10 s, or the 30 s after which a reading expires; a cycle of 5 s, and the answer."""
 RACK_A1: Final = ("pdu-a1-*", "*device=pdu-a1-*", "*rack=a1*")
 RACK_B1: Final = ("pdu-b1-*", "*device=pdu-b1-*", "*rack=b1*")
 ABOVE: Final = ("ups-*", "*device=ups-*", "ups_*", "panel_*", "meter-*")

@@ -58,7 +58,7 @@ PROFILES_READ: Final = load_profiles(PROFILES)
 
 
 class Asking:
-    """Wraps a client of either protocol and counts its open requests: while one is open the clock must not leap."""
+    """Wraps an SNMP or Modbus client and counts its open requests: the clock must not leap while a request waits for its answer."""
 
     def __init__(self, client: Any, site: "TruthSite") -> None:  # noqa: ANN401 - of either protocol
         self._client = client
@@ -132,7 +132,7 @@ class TruthSite:
         return truth(self.simulation.world) | (what_if_truth(self.simulation.world) if what_if else {})
 
     async def hold(self, seconds: float = 11.0) -> None:
-        """Let the agent poll while the simulation is paused, so that all readings are of one moment."""
+        """Pause the simulation and let the agent poll for `seconds`, so that all readings are of the same moment."""
         self._stands = True
         await asyncio.sleep(seconds)
         self._stands = False
@@ -144,7 +144,7 @@ class TruthSite:
         )
 
     async def end(self, active: ActiveFault) -> None:
-        """Mend it."""
+        """End the fault."""
         await self.simulation.execute({"order": "clear", "number": active.number})
 
     def take(self, message: Message) -> None:

@@ -1,4 +1,4 @@
-"""An event loop whose clock leaps: sockets are real, but when every task only waits for a time, that time comes at once."""
+"""An event loop with a simulated clock: sockets are real, but when all tasks only wait for timers, the clock leaps to the next timer."""
 
 import asyncio
 import selectors

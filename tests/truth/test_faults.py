@@ -16,7 +16,7 @@ def player() -> Player:
 
 
 @pytest.mark.parametrize("row", QUICK, ids=[row.title for row in QUICK])
-def test_a_fault_moves_what_it_must_and_nothing_else(player: Player, row: Row) -> None:
+def test_a_fault_changes_what_it_must_and_nothing_else(player: Player, row: Row) -> None:
     assert beyond([player.play(row)]) == []
 
 

@@ -3,7 +3,7 @@
 from tests.truth.__main__ import lines, quick, summary
 
 
-def test_what_is_derived_is_what_is_true() -> None:
+def test_derived_figures_are_within_their_tolerance_of_the_simulated_truth() -> None:
     report = quick(seed=1)
     print(*lines(report), summary(report), sep="\n")  # noqa: T201 - shown where it fails
     assert report.beyond == []

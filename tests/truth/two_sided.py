@@ -20,7 +20,7 @@ _PRIMARY: Final = "{loop=primary}"
 
 
 class _Either:
-    """Registers of the first map, else of the second."""
+    """Answers from the first register map, and from the second one where the first has no such register."""
 
     def __init__(self, first: RegisterSource, second: RegisterSource) -> None:
         self._maps = first, second

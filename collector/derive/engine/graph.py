@@ -261,7 +261,7 @@ def compute_steps(
         if device in silent:
             values.reasons.update((leaf.slot, silent[device]) for leaf in leaves)
         else:
-            _read(device, leaves, readings(device), distrusted, now, values)
+            _read(device, leaves, readings(device), values, distrusted=distrusted, now=now)
     for slot, value in (instead or {}).items():
         values.current[slot] = value
         values.reasons.pop(slot, None)
@@ -306,10 +306,12 @@ def _read(
     device: str,
     leaves: Iterable[Leaf],
     readings: Mapping[str, Reading],
+    values: Values,
+    *,
     distrusted: Mapping[tuple[str, str], str],
     now: float,
-    values: Values,
 ) -> None:
+    """Put the readings of a device into `values`; those that are missing, stale or suspect with the reason."""
     current, age_s, reasons = values.current, values.age_s, values.reasons
     for leaf in leaves:
         reading = readings.get(leaf.key)

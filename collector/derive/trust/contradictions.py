@@ -169,6 +169,7 @@ class Contradictions:
         numbers: Numbers,
         life_s: Callable[[str, str], float],
         now: float,
+        *,
         failures: Failures | None = None,
     ) -> None:
         """All of `judge_steps` at once."""

@@ -14,10 +14,10 @@ from rackflow.process.mqtt5.packets import LARGEST_PACKET_BYTES, FrameSplitter, 
 # How long a packet waits for others, so that one call of the system sends all of them: at 2,000 messages a second four. A message
 # reaches the broker 2 ms later, after up to 200 ms in the outbox.
 JOIN_S: Final = 0.002
-# Joined packets of so many bytes are sent at once. As much as asyncio lets a transport hold before it asks for a pause.
+# Joined packets are sent without further waiting when they reach this size: as much as asyncio buffers before it asks for a pause.
 JOIN_BYTES: Final = 64 * 1024
-# The most bytes that may wait for a broker that does not read. Messages stop at 64 KiB (`writable`), and the largest is 512 KiB; what
-# is beyond are confirmations of what the broker sends, so nothing is read from it until it reads itself.
+# The most bytes that may wait for a broker that does not read. No message is added beyond 64 KiB (`writable`), and the largest message has
+# 512 KiB. Anything above that is confirmations for messages of the broker, so nothing more is read from it until it reads again.
 MAX_UNREAD_BYTES: Final = 1024 * 1024
 
 
@@ -150,7 +150,7 @@ class Wire(asyncio.Protocol):
             self._read_again()
 
     def _hand_over(self) -> None:
-        """Hand over the packets that have come, unless somebody pauses."""
+        """Hand over the received packets, until the receiver pauses reading."""
         try:
             while self._left and not self._is_paused:
                 for packet, start in self._left[0]:

@@ -256,7 +256,7 @@ def test_facility_water_decides_before_the_air() -> None:
     assert cdu({}, supply=32.0, back=42.0, cold=0.0, air=20.0).values[APPROACH] == 32.0
 
 
-def test_without_a_temperature_of_its_own_loop_or_the_other_nothing_is_said_of_the_exchanger() -> None:
+def test_without_a_temperature_of_either_loop_the_exchangers_figures_are_unknown() -> None:
     told = {APPROACH, EFFECTIVENESS, IMBALANCE}
     assert not told & cdu({}, back=42.0, cold=28.0).values.keys()
     assert not told & cdu({}, supply=32.0, back=42.0).values.keys()
@@ -332,11 +332,11 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     slots = tuple(slot_of(f"{metric.name}{{phase={phase}}}", metric, (decoder,)) for phase in ("L1", "L2", "L3"))
     planned = PlannedInputs()
     assert planned.of("fast", slots) is None, "they must be found first"
-    found = run_through(planned.finding("fast", slots, "pdu"))
+    found = run_through(planned.find_steps("fast", slots, "pdu"))
     first, second, third = (slot.key for slot in slots)
     assert found == Inputs((), (("dcim_pdu_current_unbalance_ratio", (first, second, third)),), makes_any=True)
     assert planned.of("fast", slots) is found
     assert planned.of("fast", slots[:2]) is None, "it is another plan"
-    assert run_through(planned.finding("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
-    assert not run_through(planned.finding("slow", slots, "env")).makes_any
-    assert run_through(planned.finding("slow", (), "cdu")).makes_any
+    assert run_through(planned.find_steps("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
+    assert not run_through(planned.find_steps("slow", slots, "env")).makes_any
+    assert run_through(planned.find_steps("slow", (), "cdu")).makes_any

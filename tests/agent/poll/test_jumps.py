@@ -6,7 +6,7 @@ from agent.poll.jumps import Jumps
 from agent.profile import ClassPlan, RawValue
 
 # The number `a` has its decimals in the cell `scale`, which is not read with it.
-PART = ClassPlan((), ("a",), rests={"a": ("scale",)})
+PART = ClassPlan((), ("a",), scale_cells={"a": ("scale",)})
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
 def test_a_number_that_stays_or_changes_a_little_hides_no_jump_behind_it(first: int) -> None:
     jumps = Jumps()
     jumps.begin({"a": 100, "b": 100})
-    part = ClassPlan((), ("a", "b"), rests={"a": ("scale.1",), "b": ("scale.2",)})
+    part = ClassPlan((), ("a", "b"), scale_cells={"a": ("scale.1",), "b": ("scale.2",)})
     assert jumps.suspects(part, {"a": first, "b": 1000}) == {"b": ("scale.2",)}
 
 

@@ -96,7 +96,9 @@ class Wide:
 
 
 @pytest.mark.usefixtures("limit")
-async def test_a_table_of_thousands_of_rows_is_planned_and_polled_in_slices_and_what_is_too_much_is_said() -> None:
+async def test_a_table_of_thousands_of_rows_is_planned_and_polled_in_slices_and_rows_beyond_the_limit_are_reported() -> (
+    None
+):
     poller = SnmpPoller(DEVICE, {"wide": PROFILE}, Wide(LIMIT - 5))
     async with Turns().counted() as turns:
         await poller.open()
@@ -121,7 +123,7 @@ async def test_figures_of_thousands_of_sensors_are_derived_in_slices() -> None:
 
 
 @pytest.mark.usefixtures("limit")
-async def test_rows_beyond_those_that_are_walked_are_left_out_and_said_in_the_class_that_lacks_them() -> None:
+async def test_rows_beyond_the_walks_limit_are_left_out_and_reported_in_the_class_that_lacks_them() -> None:
     poller = SnmpPoller(DEVICE, {"wide": PROFILE}, Wide(LIMIT + 1))
     await poller.open()
     readings = await poller.poll("normal", 1e9)

@@ -113,7 +113,7 @@ PHASES = "".join(
 L1, L2 = (f"dcim_meter_current_amperes{{phase=L{phase},role=it}}" for phase in (1, 2))
 
 
-async def test_a_unit_that_is_opened_anew_is_asked_for_what_it_lacked_and_not_for_what_it_lacks_now() -> None:
+async def test_a_reopened_unit_is_asked_for_registers_that_it_lacked_before_and_not_for_those_it_lacks_now() -> None:
     """Another unit may have its address, or other firmware runs on it."""
     client = MemoryModbus({20: 50, 31: 7})
     one = poller(client, points=PHASES)
@@ -154,7 +154,7 @@ class Answering(MemoryModbus):
         ([0, BUSY, BUSY, BUSY], {FREQUENCY: 50.0}, {L1: "busy", L2: "busy"}),
     ],
 )
-async def test_repetitions_are_renewed_by_an_answer_or_a_refusal_and_else_hold_for_all_blocks_of_a_poll(
+async def test_retries_are_counted_over_all_blocks_of_a_poll_until_the_unit_answers_or_refuses(
     monkeypatch: pytest.MonkeyPatch, codes: list[int], values: dict[str, float], bad: dict[str, str]
 ) -> None:
     """A unit that stays busy does not cost a pause for each of its blocks, and its next poll has its repetitions again."""

@@ -81,7 +81,7 @@ async def test_numbers_that_stand_for_no_reading_show_no_order(name: str, kind: 
     assert set(found.bad.values()) == {"null"}
 
 
-async def test_an_order_that_is_chosen_while_the_unit_is_polled_costs_no_wrong_reading_and_can_be_chosen_back() -> None:
+async def test_a_word_order_changed_while_the_unit_is_polled_gives_no_wrong_reading_and_can_be_changed_back() -> None:
     served = MAPS["eastron-sdm630"]
     unit = VariedUnit(served)
     poller = poller_of("eastron-sdm630", unit)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.profile.cells import RawValue
-from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, normalise_answers, normalising, slot_of
+from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Gate, Slot, normalise_answers, normalise_steps, slot_of
 from rackflow.catalogue import catalogue
 from rackflow.process.slices import run_through
 
@@ -139,6 +139,6 @@ def test_a_device_with_more_slots_than_a_slice_loses_neither_values_nor_states_n
     raw: dict[str, RawValue] = {f"a{at}": 500 for at in range(SLOTS_PER_SLICE)}
     raw |= {f"a{SLOTS_PER_SLICE}": 5000, f"a{SLOTS_PER_SLICE + 1}": 3}
     slots[-1] = slot_of("s", SOURCE, (Decoder(f"a{SLOTS_PER_SLICE + 1}", states={3: "normal"}),))
-    readings = run_through(normalising(slots, raw))
+    readings = run_through(normalise_steps(slots, raw))
     assert len(readings.values) == SLOTS_PER_SLICE
     assert (readings.states, readings.bad) == ({"s": "normal"}, {f"k{SLOTS_PER_SLICE}": "range"})

@@ -10,7 +10,7 @@ from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.plan import plan_device
 from agent.profile.rows import planning_columns
-from agent.profile.trim import without
+from agent.profile.trim import trim_plan
 from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ OWN, OF_THE_BASE = "1.3.6.1.4.1.5491.10.1.2.3.0", "1.3.6.1.2.1.33.1.2.3.0"
     ("absent", "read"), [([], [OWN]), ([OF_THE_BASE], [OWN]), ([OWN], [OF_THE_BASE]), ([OWN, OF_THE_BASE], [])]
 )
 def test_what_a_device_lacks_of_its_family_is_read_as_the_base_has_it(absent: list[str], read: list[str]) -> None:
-    plan = without(plan_device(PROFILES["riello-netman"], {}, {}, None), lambda ref: ref in absent)
+    plan = trim_plan(plan_device(PROFILES["riello-netman"], {}, {}, None), lambda ref: ref in absent)
     slots = [slot for part in plan.classes.values() for slot in part.slots]
     runtimes = [slot for slot in slots if slot.key == "dcim_ups_battery_runtime_seconds"]
     assert [decoder.ref for slot in runtimes for decoder in slot.decoders] == read
@@ -126,17 +126,19 @@ def test_what_a_device_lacks_of_its_family_is_read_as_the_base_has_it(absent: li
 def test_a_plan_without_what_is_absent_keeps_fallbacks_and_shrinks_requests() -> None:
     plan = plan_device(PROFILES["apc-ups"], {}, {}, None)
     precise, whole = "1.3.6.1.4.1.318.1.1.1.2.3.1.0", "1.3.6.1.4.1.318.1.1.1.2.2.1.0"
-    trimmed = without(plan, lambda ref: ref == precise)
+    trimmed = trim_plan(plan, lambda ref: ref == precise)
     slot = next(slot for slot in trimmed.classes["fast"].slots if slot.key == "dcim_ups_battery_charge_ratio")
     assert [decoder.ref for decoder in slot.decoders] == [whole]
     assert precise not in trimmed.classes["fast"].oids
-    assert without(plan, lambda _: True).classes == {}
-    assert without(plan, lambda _: True).left_out == {"absent": sum(len(part.slots) for part in plan.classes.values())}
+    assert trim_plan(plan, lambda _: True).classes == {}
+    assert trim_plan(plan, lambda _: True).left_out == {
+        "absent": sum(len(part.slots) for part in plan.classes.values())
+    }
 
 
 def test_a_block_is_cut_to_what_is_left_of_it() -> None:
     plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
-    trimmed = without(plan, lambda ref: not ref.startswith("holding:36873"))
+    trimmed = trim_plan(plan, lambda ref: not ref.startswith("holding:36873"))
     (block,) = trimmed.classes["safety"].blocks
     assert (block.address, block.count, block.fields[0].offset) == (36873, 1, 0)
 
@@ -144,7 +146,7 @@ def test_a_block_is_cut_to_what_is_left_of_it() -> None:
 def test_a_refused_block_no_longer_bridges_its_gaps() -> None:
     plan = plan_device(PROFILES["aalc-rpu"], {}, {}, None)
     first = plan.classes["safety"].blocks[0]
-    split = without(plan, lambda _: False, [first]).classes["safety"].blocks
+    split = trim_plan(plan, lambda _: False, [first]).classes["safety"].blocks
     assert [(block.address, block.count) for block in split] == [
         (36864, 5),
         (36873, 1),

@@ -57,7 +57,7 @@ def planned(
     rows: Mapping[str, list[str]] = ROWS,
     role: str | None = None,
 ) -> Plan:
-    return run_through(cache.planning(cache.family(PROFILE, outlets=True), rows, cells, role))[1]
+    return run_through(cache.plan_steps(cache.family(PROFILE, outlets=True), rows, cells, role))[1]
 
 
 def test_devices_with_the_same_rows_share_a_plan_and_readings_in_columns_of_rows_do_not_matter() -> None:
@@ -86,8 +86,8 @@ def test_whatever_decides_makes_another_plan() -> None:
     assert len({id(plan) for plan in plans}) == len(plans)
     before = cache.made
     planned(cache, role="it")
-    run_through(cache.planning(cache.family(PROFILE, outlets=False), {"phases": ["1"]}, CELLS, None))
-    run_through(cache.planning(cache.family(PROFILE, outlets=True), ROWS, CELLS, None, ["outlets"]))
+    run_through(cache.plan_steps(cache.family(PROFILE, outlets=False), {"phases": ["1"]}, CELLS, None))
+    run_through(cache.plan_steps(cache.family(PROFILE, outlets=True), ROWS, CELLS, None, cut=["outlets"]))
     assert cache.made == before + 3
 
 
@@ -103,10 +103,10 @@ def test_a_label_in_a_table_with_a_shorter_index_is_found_and_watched() -> None:
 def test_what_a_device_lacks_makes_another_plan() -> None:
     cache = PlanCache()
     family = cache.family(PROFILE, outlets=True)
-    key, plan = run_through(cache.planning(family, ROWS, CELLS, None))
-    whole = run_through(cache.trimming(key, plan, frozenset()))
-    less = run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"})))
-    assert run_through(cache.trimming(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
+    key, plan = run_through(cache.plan_steps(family, ROWS, CELLS, None))
+    whole = run_through(cache.trim_steps(key, plan, frozenset()))
+    less = run_through(cache.trim_steps(key, plan, frozenset({f"{ROOT}.1.9.2"})))
+    assert run_through(cache.trim_steps(key, plan, frozenset({f"{ROOT}.1.9.2"}))) is less
     assert [sum(len(part.slots) for part in each.classes.values()) for each in (whole, less)] == [5, 4]
 
 
@@ -122,7 +122,7 @@ def test_a_profile_that_was_changed_under_its_name_makes_another_plan_at_the_nex
     cache = PlanCache()
     planned(cache)
     changed = parse_profile(TEXT.replace("{1: L1, 2: L2}", "{1: L3, 2: L2}"), "small.yaml")
-    found = run_through(cache.planning(cache.family(changed, outlets=True), ROWS, CELLS, None))[1]
+    found = run_through(cache.plan_steps(cache.family(changed, outlets=True), ROWS, CELLS, None))[1]
     assert found == plan_device(changed, ROWS, CELLS, None)
     assert found != plan_device(PROFILE, ROWS, CELLS, None)
 
@@ -143,12 +143,12 @@ def test_a_block_that_a_unit_refuses_is_cut_for_this_unit_alone() -> None:
     head = "version: 1\nprofile: unit\nclass: meter\nprotocol: modbus\ntitle: A meter\nsource: a manual\nevidence: unverified\n"
     cache = PlanCache()
     family = cache.family(parse_profile(f"{head}points:\n{points}", "unit.yaml"), outlets=True)
-    key, plan = run_through(cache.planning(family, {}, {}, None))
+    key, plan = run_through(cache.plan_steps(family, {}, {}, None))
     blocks = {str(block.table): block for part in plan.classes.values() for block in part.blocks}
     assert blocks.keys() == {"holding", "input"}
 
     def counts(*refused: str) -> dict[str, list[int]]:
-        trimmed = run_through(cache.trimming(key, plan, frozenset(), [blocks[each] for each in refused]))
+        trimmed = run_through(cache.trim_steps(key, plan, frozenset(), [blocks[each] for each in refused]))
         found: dict[str, list[int]] = {"holding": [], "input": []}
         for part in trimmed.classes.values():
             for block in part.blocks:

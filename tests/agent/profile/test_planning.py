@@ -7,7 +7,7 @@ from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOA
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
 from agent.profile.plan import ClassPlan, Plan, plan_device
 from agent.profile.schema import Profile
-from agent.profile.trim import without
+from agent.profile.trim import trim_plan
 from rackflow.catalogue import PollClass
 
 ROOT = "1.3.6.1.4.1.99999"
@@ -124,7 +124,7 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
     ],
 )
-def test_what_every_device_sends_without_a_reading_is_a_sentinel_beside_those_of_the_profile(
+def test_numbers_that_any_device_sends_for_no_reading_are_sentinels_besides_those_of_the_profile(
     point: str, sentinels: set[float]
 ) -> None:
     profile = snmp(f"  - {{metric: {point}, oid: R.2.0}}\n")
@@ -152,7 +152,7 @@ def test_a_number_in_two_registers_that_stand_apart_asks_for_both() -> None:
     assert (slot.decoders[0].ref, slot.decoders[0].high) == ("holding:17:uint16:big", "holding:99:uint16:big")
     assert [(block.address, block.count) for block in part.blocks] == [(17, 1), (99, 1)]
     # Half of it would be a wrong number.
-    assert without(plan, lambda ref: ref == slot.decoders[0].high).classes == {}
+    assert trim_plan(plan, lambda ref: ref == slot.decoders[0].high).classes == {}
 
 
 def test_an_affine_unit_brings_its_offset() -> None:
@@ -284,7 +284,7 @@ def less(absent: set[str], *slots: Slot, poll: PollClass = "fast") -> tuple[list
         for slot in slots
         for ref in [*(each.ref for each in slot.decoders), *([slot.gate.ref] if slot.gate else [])]
     )
-    trimmed = without(Plan({poll: ClassPlan(slots, tuple(wanted))}, ("twice",)), lambda ref: ref in absent)
+    trimmed = trim_plan(Plan({poll: ClassPlan(slots, tuple(wanted))}, ("twice",)), lambda ref: ref in absent)
     assert trimmed.duplicates == ("twice",)
     part = trimmed.classes.get(poll)
     return ([slot.key for slot in part.slots], part.oids) if part else ([], ())

@@ -72,7 +72,7 @@ async def test_a_switch_that_is_thrown_rejects_readings_until_the_unit_is_read_a
         bench.unit.registers[30] = 1
         thrown = await bench.polled()
         assert (thrown.values, thrown.bad) == ({}, {FLOW: "replanning"})
-        assert thrown.reopen == "register 30 has changed, on which the plan rests"
+        assert thrown.reopen == "register 30 has changed, which the plan depends on"
         assert bench.unit.asked[-1] == (30, 1), "the switch is read behind the reading"
         await bench.poller.open()
         assert (await bench.polled()).values == {FLOW: pytest.approx(60 * 0.003785411784 / 60)}

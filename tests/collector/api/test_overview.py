@@ -74,7 +74,7 @@ def test_readings_of_a_device_that_fell_silent_are_missed_for_as_long_as_it_is()
     assert before[0] == before[1]
     shown.readings.take("pdu-a1-a", {}, 102.0, up=False)
     assert current(shown, 103.0)[1] == before[1]
-    for _ in shown.readings.latest.expiring(500.0):
+    for _ in shown.readings.latest.expire_steps(500.0):
         pass
     assert current(shown, 500.0) == (0.0, before[1])
 

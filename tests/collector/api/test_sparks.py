@@ -18,7 +18,7 @@ def sampled(sparks: Sparks, readings: Readings, now: float, **values: float) -> 
         f"cdu_{name}_temperature_celsius{{loop=secondary}}": v for name, v in values.items()
     }
     readings.take("cdu-1", named, now, device_class="cdu", interval_s=60.0)
-    run_through(sparks.sampling(readings.latest, now))
+    run_through(sparks.sample_steps(readings.latest, now))
 
 
 def test_a_line_has_the_value_of_every_two_minutes_with_its_age() -> None:
@@ -36,7 +36,7 @@ def test_a_counter_and_a_state_have_no_line() -> None:
     sparks, readings = Sparks(), Readings()
     values: dict[str, float | str] = {"pdu_input_energy_joules_total{inlet=1}": 5e9, "pdu_load_state": "normal"}
     readings.take("pdu-a1-a", {**values, "pdu_input_power_watts{inlet=1}": 300.0}, 1000.0)
-    run_through(sparks.sampling(readings.latest, 1000.0))
+    run_through(sparks.sample_steps(readings.latest, 1000.0))
     lines = {key: bool(sparks.of(("t1", "pdu-a1-a"), f"dcim_{key}", 1000.0)) for key in values}
     assert lines == dict.fromkeys(values, False)
     assert sparks.of(("t1", "pdu-a1-a"), "dcim_pdu_input_power_watts{inlet=1}", 1000.0) == [(0, 300.0)]
@@ -46,7 +46,7 @@ def test_while_a_reading_was_not_current_the_line_has_a_gap() -> None:
     """It must not look as if the last value had stayed."""
     sparks, readings = Sparks(), Readings()
     sampled(sparks, readings, 1000.0, supply=30.0)
-    run_through(sparks.sampling(readings.latest, 1000.0 + 5 * STEP_S))
+    run_through(sparks.sample_steps(readings.latest, 1000.0 + 5 * STEP_S))
     sampled(sparks, readings, 1000.0 + 6 * STEP_S, supply=33.0)
     assert [value for _, value in sparks.of(CDU, SUPPLY, 1000.0 + 6 * STEP_S)] == [30.0, None, 33.0]
 
@@ -73,11 +73,11 @@ def test_hours_are_kept_and_no_more() -> None:
         sampled(sparks, readings, 1000.0 + at * STEP_S, supply=float(at % 50))
     assert len(sparks.of(CDU, SUPPLY, 0.0)) == POINTS
     for at in range(POINTS):
-        run_through(sparks.sampling(readings.latest, 1e6 + at * STEP_S))
+        run_through(sparks.sample_steps(readings.latest, 1e6 + at * STEP_S))
     assert sparks.of(CDU, SUPPLY, 0.0) == []
     sampled(sparks, readings, 3e6, supply=30.0)
     readings.latest.remove_device("t1", "gw", "cdu-1")
-    run_through(sparks.sampling(readings.latest, 3e6 + STEP_S))
+    run_through(sparks.sample_steps(readings.latest, 3e6 + STEP_S))
     assert sparks.of(CDU, SUPPLY, 0.0) == []
     assert sparks.size_bytes == 0
 
@@ -105,7 +105,7 @@ def test_beyond_that_new_series_have_no_line_and_are_counted() -> None:
         assert at < 100
     sampled(sparks, readings, 1e6, supply=30.0)
     readings.take("cdu-1", {"cdu_return_temperature_celsius{loop=secondary}": 40.0}, 1e6 + 10, device_class="cdu")
-    run_through(sparks.sampling(readings.latest, 1e6 + STEP_S))
+    run_through(sparks.sample_steps(readings.latest, 1e6 + STEP_S))
     assert sparks.refused == 1
     assert sparks.of(CDU, "dcim_cdu_return_temperature_celsius{loop=secondary}", 0.0) == []
 
@@ -123,7 +123,7 @@ def test_the_bytes_are_true() -> None:
     tracemalloc.start()
     try:
         for at in range(30):
-            run_through(sparks.sampling(latest, 1000.0 + at))
+            run_through(sparks.sample_steps(latest, 1000.0 + at))
         taken = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

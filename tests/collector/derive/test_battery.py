@@ -116,7 +116,7 @@ def test_what_a_ups_says_of_charge_health_and_time_on_battery_enters_its_autonom
     assert autonomy(readings)["ups-b"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_margin_to_the_generators_start_is_of_the_shorter_claim_and_of_each_feeds_own_start() -> None:
+def test_the_margin_to_the_generators_start_uses_the_shorter_runtime_and_each_feeds_own_start_time() -> None:
     readings = campus_readings()
     modelled_s = autonomy(readings)
     margin = readings.values("ups_runtime_margin_seconds")

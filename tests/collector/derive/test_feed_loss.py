@@ -19,7 +19,7 @@ def test_a_site_survives_the_loss_of_each_of_three_feeds_while_everything_left_i
     assert readings.values("site_racks_lost_on_feed_loss") == {"feed=A": 0.0, "feed=B": 0.0, "feed=C": 0.0}
 
 
-def test_the_ups_of_each_feed_that_is_left_inherits_what_racks_and_switches_take_from_the_lost_one() -> None:
+def test_the_upss_of_each_remaining_feed_take_over_the_lost_feeds_load_of_racks_and_switches() -> None:
     load = campus_readings().values("ups_feed_loss_load_ratio")
     assert load == {
         "feed=A,group=ups-b": pytest.approx(ON_B_WITHOUT_A / 120_000),
@@ -107,7 +107,7 @@ PANEL_LOADS_C = {
 }
 
 
-def test_every_panel_that_is_left_carries_its_racks_what_they_inherit_and_the_switches_where_they_will_stand() -> None:
+def test_each_remaining_panel_carries_its_racks_their_share_of_the_lost_feed_and_the_switches_that_move_to_it() -> None:
     load = campus_readings().values("panel_feed_loss_load_ratio")
     assert load == pytest.approx({**PANEL_LOADS_A, **PANEL_LOADS_B, **PANEL_LOADS_C})
 
@@ -121,7 +121,7 @@ def test_every_panel_that_is_left_carries_its_racks_what_they_inherit_and_the_sw
         ("id: main-a, from: [ups-a1, ups-a2], breaker_a: 250", "feed=B", 117.0),
     ],
 )
-def test_a_site_survives_while_the_panel_that_is_left_is_at_its_continuous_limit_and_not_above(
+def test_a_site_survives_as_long_as_the_remaining_panel_is_not_above_its_continuous_limit(
     breaker: str, lost: str, amperes: float
 ) -> None:
     def survives(breaker_a: float) -> dict[str, float | None]:

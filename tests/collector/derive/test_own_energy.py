@@ -33,7 +33,7 @@ def after(kwh: Counted, site: Site | None = None, hours: int = 1) -> dict[str, f
     return {name: figure.value for name, figure in readings.figures(START + hours * HOUR_S + 1).items()}
 
 
-def test_both_incomers_are_added_up_with_what_was_generated_behind_them_and_without_what_left() -> None:
+def test_both_incomers_are_added_up_with_generation_behind_them_and_without_exported_energy() -> None:
     values = after(NOON)
     # 30 + 40 came in, 20 went out, the roof gave 50: the site used 100 for 80 of IT.
     assert values["site_interim_pue_ratio{category=1,window=hour}"] == pytest.approx(100 / 80)

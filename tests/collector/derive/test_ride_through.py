@@ -205,7 +205,7 @@ def test_beyond_the_limit_nothing_is_left() -> None:
     assert times(hot, "pumps")["tcs-2"] == 0.0
 
 
-def test_where_the_coolants_properties_are_not_known_there_is_no_figure_and_the_reason_is_said() -> None:
+def test_without_known_properties_of_the_coolant_a_figure_is_unknown_and_says_why() -> None:
     # half way from 28 to 150 degC is 89; from 32 and 35 it is beyond the fit's 90
     readings = ride(supply_limit_celsius=150)
     assert [name for name, each in times(readings, "primary_flow").items() if each is None] == ["tcs-1", "tcs-3"]
@@ -256,7 +256,7 @@ def test_a_configured_supply_limit_goes_before_that_of_every_loop() -> None:
     assert times(ride(supply_limit_celsius=40), "primary_flow")["tcs-1"] == pytest.approx((40 - 32 - 6) * per_kelvin)
 
 
-def test_of_unlike_racks_on_one_loop_the_chips_that_are_first_and_the_density_that_is_highest_count() -> None:
+def test_with_unlike_racks_on_one_loop_the_first_chips_at_their_limit_and_the_highest_density_count() -> None:
     both = campus(("racks: [n2]", "racks: [n2, s1]"), ("volume_m3: 0.3, racks: [s1]", "volume_m3: 0.3, racks: []"))
     readings = campus_readings(both)
     # s1 takes 74.5 % of its design power and n2 69 %; the chips of n2 may rise less

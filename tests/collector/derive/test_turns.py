@@ -61,7 +61,7 @@ async def test_no_turn_of_the_loop_takes_50_ms_with_5_000_devices_that_come_go_a
         await eventually(lambda: len(points) > 10_000, "further figures", 60)
         page, series = await in_slices(render_steps(latest, now(), figures, failures))
         await asyncio.sleep(0)  # a scrape and the sweep are tasks of their own, and the page is another
-        await in_slices(latest.expiring(now()))
+        await in_slices(latest.expire_steps(now()))
         await asyncio.sleep(0)
         parts = live.join([PartName(site.id, kind) for kind in SHOWN]) or []
         for _ in range(2):

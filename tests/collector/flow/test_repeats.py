@@ -57,7 +57,15 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
             IngestSettings("influxdb", None, 400),
         )
         persistence, flush = Persistence(away, letters, tally), Flush(1000, 0.01, 100)
-        writer = Writer(persistence, flush, ledger, tally, acknowledged.append, spill.add, counted.extend)
+        writer = Writer(
+            persistence,
+            flush,
+            ledger,
+            tally,
+            acknowledge=acknowledged.append,
+            spill=spill.add,
+            count=counted.extend,
+        )
         writing = asyncio.create_task(writer.run(), name="writing")
         for number, delivery in enumerate((first, replace(first, mid=2, wall_s=first.wall_s + 5)), 1):
             await writer.put(delivery, ingest.process(delivery))

@@ -209,7 +209,7 @@ async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_ta
         assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
 
 
-async def test_a_message_whose_time_cannot_be_is_kept_with_the_time_it_was_given_before_it_is_stored(
+async def test_a_message_with_an_impossible_time_is_put_on_disk_with_its_substitute_time_before_it_is_stored(
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path, keeps=True) as one:

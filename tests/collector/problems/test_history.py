@@ -65,7 +65,7 @@ def test_a_problem_that_had_a_cause_at_any_time_is_a_consequence_once() -> None:
     assert [each.is_cause for each in history.take_waiting()] == [False, True]
 
 
-def test_what_a_file_and_the_one_before_it_both_have_counts_once_and_nothing_of_the_future_counts() -> None:
+def test_entries_in_both_history_files_count_once_and_entries_of_the_future_not_at_all() -> None:
     """A clock that was set back, and a file that gave way between two copies of a backup."""
     history = History()
     history.restore([ended(NOW_S - 1), ended(NOW_S - 1), ended(NOW_S), ended(NOW_S + 1), ended(NOW_S - KEEP_S)], NOW_S)

@@ -91,7 +91,7 @@ def test_a_fault_of_the_outage_that_goes_on_is_reported_with_the_time_of_its_fir
     assert len(backlog.messages) == 1, "nobody is told a second time"
 
 
-def test_a_problem_not_yet_reported_when_the_backlog_comes_is_reported_with_the_time_of_its_first_reading() -> None:
+def test_a_problem_found_in_the_backlog_is_reported_with_the_time_of_its_first_reading() -> None:
     backlog = Backlog()
     place = {name: text for name, text in PLACE.items() if name not in ("kind", "sensor")} | {"agent": "gw-3"}
     backlog.live("DcimDeviceUnreachable", place)

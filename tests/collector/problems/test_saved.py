@@ -7,7 +7,13 @@ import pytest
 
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
-from collector.problems.saved import BYTES_PER_S, REMEMBERED_REFRESH_S, StateFile, encoding, read_remembered
+from collector.problems.saved import (
+    BYTES_PER_S,
+    REMEMBERED_REFRESH_S,
+    StateFile,
+    encode_remembered_steps,
+    read_remembered,
+)
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
 from tests.servers.strace import on_disk, said, synced, traced
@@ -96,7 +102,7 @@ def test_what_is_remembered_is_read_as_it_was_written(tmp_path: Path) -> None:
     }
     path = remembered_file(tmp_path / "problems.json")
     assert read_remembered(path) is None
-    path.write_bytes(run_through(encoding(seen, highest)))
+    path.write_bytes(run_through(encode_remembered_steps(seen, highest)))
     found = read_remembered(path)
     assert found is not None
     assert {(name, tuple(labels)): at_s for name, labels, at_s in found.seen} == seen
@@ -113,7 +119,7 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     path.write_text(json.dumps({"version": 1, "problems": [], "seen": [seen], "told": {}, "highest": []}))
     if not is_upgrade:
         key = "DcimPhaseDead", LABELS
-        remembered_file(path).write_bytes(run_through(encoding({key: SEEN_S + 9}, {})))
+        remembered_file(path).write_bytes(run_through(encode_remembered_steps({key: SEEN_S + 9}, {})))
     one = monitor(path)
     await one.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}

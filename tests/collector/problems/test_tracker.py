@@ -68,7 +68,7 @@ def test_pumps_that_change_over_are_not_reported() -> None:
     assert course.at(9.6, PUMPS) == {"DcimCduAllPumpsStopped"}
 
 
-def test_time_in_which_the_collector_was_stopped_is_none_that_something_held_or_was_silent_for() -> None:
+def test_time_while_the_collector_was_stopped_counts_neither_as_holding_nor_as_silence() -> None:
     course = Course()
     assert course.at(0.0, PUMPS, LEAK) == {"DcimLeakDetected"}
     course.tracker.exclude_pause(7200.0, 7200.5)
@@ -99,7 +99,7 @@ def test_late_readings_move_a_beginning_back_and_never_on() -> None:
     assert course.one(LEAK).since_s == 900.0
 
 
-def test_what_began_after_the_collector_was_stopped_has_its_own_time_and_dips_of_before_move_along() -> None:
+def test_a_problem_that_began_while_the_collector_was_stopped_keeps_its_own_time_and_earlier_dips_are_shifted() -> None:
     course = Course()
     course.at(7200.4, PUMPS)
     row = next(each for each in load_table().problems.values() if each.within_s)
@@ -178,7 +178,7 @@ def test_a_device_that_is_back_ends_its_problems_by_its_readings_and_not_by_its_
     assert course.at(6.0 + KEEP_S) == set()
 
 
-def test_a_reading_that_never_comes_back_with_its_device_keeps_its_problem_for_minutes_and_not_for_ever() -> None:
+def test_a_problem_whose_reading_does_not_come_back_with_its_device_ends_after_minutes() -> None:
     course = Course()
     for step in range(7):
         course.at(step, PUMPS)

@@ -19,21 +19,27 @@ def test_a_file_that_cannot_be_moved_is_no_end(tmp_path: Path) -> None:
     letters = DeadLetters(tmp_path / "dead.jsonl", 2000)
     in_the_way = tmp_path / "dead.jsonl.1"
     in_the_way.mkdir()
-    taken = [letters.write(1, "topic", "schema", "error", b"x" * 100, 100) for _ in range(10)]
+    taken = [
+        letters.write(1, "topic", reason="schema", error="error", payload=b"x" * 100, size_bytes=100) for _ in range(10)
+    ]
     assert taken[0]
     assert not any(taken[-3:])
     assert (tmp_path / "dead.jsonl").stat().st_size <= 1000
     in_the_way.rmdir()
-    assert letters.write(1, "topic", "schema", "error", b"y", 1)
+    assert letters.write(1, "topic", reason="schema", error="error", payload=b"y", size_bytes=1)
     (tmp_path / "dead.jsonl").unlink()
-    assert all(letters.write(1, "topic", "schema", "error", b"x" * 100, 100) for _ in range(10))
+    assert all(
+        letters.write(1, "topic", reason="schema", error="error", payload=b"x" * 100, size_bytes=100) for _ in range(10)
+    )
     assert (tmp_path / "dead.jsonl").exists()
     letters.close()
 
 
 def test_an_entry_tells_what_it_was_and_is_cut_where_it_is_long(tmp_path: Path) -> None:
     letters = DeadLetters(tmp_path / "dead.jsonl", 1 << 20)
-    assert letters.write(7, "t" * 1001, "schema", "e" * 2001, b"x" * (PAYLOAD_LIMIT_BYTES + 1), 99)
+    assert letters.write(
+        7, "t" * 1001, reason="schema", error="e" * 2001, payload=b"x" * (PAYLOAD_LIMIT_BYTES + 1), size_bytes=99
+    )
     letters.close()
     [entry] = [json.loads(line) for line in (tmp_path / "dead.jsonl").read_text(encoding="utf-8").splitlines()]
     assert base64.b64decode(entry.pop("payload")) == b"x" * PAYLOAD_LIMIT_BYTES
@@ -43,13 +49,13 @@ def test_an_entry_tells_what_it_was_and_is_cut_where_it_is_long(tmp_path: Path) 
 
 def test_a_file_of_just_half_of_its_limit_goes_on_and_one_byte_more_begins_a_new_one(tmp_path: Path) -> None:
     first = DeadLetters(tmp_path / "measured.jsonl", 1 << 20)
-    assert first.write(1, "topic", "schema", "error", b"x", 1)
+    assert first.write(1, "topic", reason="schema", error="error", payload=b"x", size_bytes=1)
     first.close()
     size = (tmp_path / "measured.jsonl").stat().st_size
     for name, limit, old in (("fits", 4 * size, 2), ("short", 4 * size - 1, 1)):
         letters = DeadLetters(tmp_path / name, limit)
         for _ in range(3):
-            assert letters.write(1, "topic", "schema", "error", b"x", 1)
+            assert letters.write(1, "topic", reason="schema", error="error", payload=b"x", size_bytes=1)
         letters.close()
         assert (tmp_path / f"{name}.1").stat().st_size == old * size
         assert (tmp_path / name).stat().st_size == size
@@ -57,7 +63,7 @@ def test_a_file_of_just_half_of_its_limit_goes_on_and_one_byte_more_begins_a_new
 
 def test_one_that_is_larger_than_half_of_the_limit_is_kept_alone(tmp_path: Path) -> None:
     letters = DeadLetters(tmp_path / "dead.jsonl", 20)
-    assert letters.write(1, "topic", "schema", "error", b"x", 1)
+    assert letters.write(1, "topic", reason="schema", error="error", payload=b"x", size_bytes=1)
     assert not (tmp_path / "dead.jsonl.1").exists()
     letters.close()
 

@@ -221,7 +221,7 @@ def test_of_an_hour_all_meters_of_a_kind_must_have_been_read() -> None:
     assert short.missing["green"] == short.missing["market"] == "m read for 1 of 60 min"
 
 
-def test_the_months_energy_is_what_was_used_with_the_roof_and_the_generators_and_without_what_left() -> None:
+def test_the_months_energy_includes_pv_and_generators_and_excludes_exported_energy() -> None:
     entry = hour(facility=70, export=20, pv=50, generator=10, it=80)
     values = hour_values(entry).values
     assert values["facility"] == 110 * KWH_J

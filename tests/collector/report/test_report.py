@@ -119,7 +119,14 @@ def test_the_page_says_nothing_that_is_not_in_the_table(folder: Path) -> None:
     about = re.search(r'<p class="dim">(.*?)</p>', page)
     notices = re.findall(r"<li>(.*?)</li>", page)
     assert about is not None
-    again = render(rows, "edge", "edge, 2026-10", about[1], notices, "rackflow-edge-2026-10.csv")
+    again = render(
+        rows,
+        site="edge",
+        title="edge, 2026-10",
+        about=about[1],
+        notices=notices,
+        csv_name="rackflow-edge-2026-10.csv",
+    )
     assert again == page
 
 

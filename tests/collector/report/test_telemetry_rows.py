@@ -51,7 +51,7 @@ def test_polls_are_summed_up_for_device_agent_and_site() -> None:
     }
 
 
-def test_more_answers_than_expected_are_all_of_them_and_silence_is_no_more_than_what_is_missing() -> None:
+def test_availability_is_at_most_100_per_cent_and_unanswered_polls_are_at_most_the_missing_ones() -> None:
     rows = report({0: {1: [10, 12, 3], 2: [10, 9, 30]}})
     expected = {"telemetry_available": 1.0, "polls_unanswered": 0, "polls_not_received": 0}
     assert expected.items() <= values(rows, "north/pdu-1").items()

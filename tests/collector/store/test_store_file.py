@@ -156,11 +156,11 @@ def test_dead_letters_are_bounded_and_survive_a_full_disk(tmp_path: Path) -> Non
     path = tmp_path / "dead.jsonl"
     letters = DeadLetters(path, 100_000)
     for n in range(100):
-        assert letters.write(n, "topic", "schema", "error", b"x" * 5000, 5000)
+        assert letters.write(n, "topic", reason="schema", error="error", payload=b"x" * 5000, size_bytes=5000)
     sizes = [path.stat().st_size, path.with_name("dead.jsonl.1").stat().st_size]
     assert max(sizes) <= 50_000
     assert '"time": 99' in path.read_text(encoding="utf-8")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["dead.jsonl", "dead.jsonl.1"]
     with disk_of(sizes[0] + 5):
-        assert not letters.write(1, "topic", "schema", "error", b"", 0)
+        assert not letters.write(1, "topic", reason="schema", error="error", payload=b"", size_bytes=0)
     letters.close()

@@ -63,7 +63,7 @@ async def test_the_brokers_confirmation_frees_nothing_once_a_collector_has_repor
         assert outbox.stats().account.undelivered == []
 
 
-async def test_what_the_collector_lacks_although_it_has_later_ones_comes_again_behind_what_is_live(make: Make) -> None:
+async def test_messages_missing_before_later_stored_ones_are_sent_again_after_live_messages(make: Make) -> None:
     clock = Clock()
     async with make(clock=clock) as outbox:
         outbox.stored(report())

@@ -123,7 +123,7 @@ def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
         "answers": {"survives": []},
         "sites": ["s"],
     }
-    for language, said in (("en", "no agent heard yet"), ("fr", "aucun agent entendu")):
+    for language, said in (("en", "no agent heard yet"), ("fr", "aucun agent ne s'est manifesté")):
         text = ask(
             f"""const place = shown(head.head({{ ...make({{...{json.dumps({"site": site})}, language: "{language}"}}), settings: {{}} }}));
           return place.textContent;"""
@@ -180,7 +180,7 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_notified(ask
     assert "⚒ Maintenance of A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
-def test_an_acknowledged_problem_is_counted_says_by_whom_and_comes_behind_those_that_nobody_knows_of(ask: Ask) -> None:
+def test_an_acknowledged_problem_is_counted_names_who_did_it_and_is_listed_after_unacknowledged_ones(ask: Ask) -> None:
     silence = "acknowledged: { by: 'Amina', until: now + 3_600_000, comment: 'pump ordered, <b>Monday</b>' }"
     text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {silence} }}) }} }}")
     assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
@@ -221,7 +221,7 @@ def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: 
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
 
 
-def test_what_somebody_works_on_or_has_acknowledged_has_its_sign_on_racks_and_cdus_and_in_the_legend(ask: Ask) -> None:
+def test_problems_in_maintenance_or_acknowledged_are_marked_on_racks_and_cdus_and_in_the_legend(ask: Ask) -> None:
     floor_of = """return ((care) => { const problem = { severity: 'critical', id: 'p', care };
       const place = shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
         rows: [{ room: 'dh1', id: 'a', racks: ['a1'], cdus: ['c'] }], feeds: {}, ups_groups: {}, loops: {},
