@@ -141,7 +141,11 @@ def _root() -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argpar
 def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("completion", help="print what a shell needs to complete these commands")
     command.add_argument("shell", choices=SHELLS, help="for which shell")
-    show_examples(command, "%(prog)s bash > /etc/bash_completion.d/rackflow")
+    show_examples(
+        command,
+        "%(prog)s bash > /etc/bash_completion.d/rackflow",
+        "%(prog)s fish > ~/.config/fish/conf.d/rackflow.fish",
+    )
     command = commands.add_parser("version", help="print the version")
     show_examples(command, "%(prog)s")
 
