@@ -102,6 +102,15 @@ def test_a_wrong_command_names_the_nearest() -> None:
     assert (done.returncode, done.stderr) == (2, "rackflow: no command 'discovr'; did you mean 'discover'?\n")
 
 
+def test_a_command_of_a_side_says_of_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "agent.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told
+        == "rackflow: no command 'check'; it is one of a side: `rackflow agent check` or `rackflow collector check`\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "rest", "library", "extra"),
     [
