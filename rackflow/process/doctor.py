@@ -310,7 +310,10 @@ async def _check_stored(
     broker: Broker,
     topics: str,
 ) -> Finding:
-    """Whether an agent may read what collectors say to it. Without that nothing in its outbox counts as stored, and it fills up.
+    """Whether an agent may read what collectors say to it.
+
+    Without that it takes the broker's word: what that loses afterwards is lost. Where a collector has reported before, or is required, it
+    keeps everything instead, until its outbox is full.
 
     A collector's report, which is retained, shows it. Before there is one, an account that may write there, too (its access list is wider
     than the shipped one), gets an empty message back or may not read.
@@ -322,7 +325,8 @@ async def _check_stored(
     denied = Finding(
         "broker rights",
         "failed",
-        f"the account may not read {topics}: no collector can tell the agent what is stored, so its outbox is never freed",
+        f"the account may not read {topics}: no collector can tell the agent what is stored. It forgets messages that the broker confirmed,"
+        " and does not send again what that loses; where a collector has reported before, its outbox fills up",
         remedy,
     )
     if await mqtt.subscribe([topics]):
