@@ -5,6 +5,7 @@ left out: not observed is neither good nor bad.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import platform
@@ -274,8 +275,10 @@ async def check_broker(
             if listener is not None and is_well:
                 await _listen(mqtt, heard, listener)
             # Last, because some brokers end the connection of a client that publishes without permission.
+            # Where each account has one client, the running agent may end this one at any moment: then nothing is said of it.
             if stored and is_well and mqtt.is_open:
-                findings.append(await _check_stored(mqtt, confirmed, reported, broker, stored))
+                with contextlib.suppress(*BrokerError):
+                    findings += present(await _check_stored(mqtt, confirmed, reported, broker, stored))
     except (*BrokerError, ConfigError, OSError) as error:
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
@@ -309,8 +312,8 @@ async def _check_stored(
     reported: asyncio.Event,
     broker: Broker,
     topics: str,
-) -> Finding:
-    """Whether an agent may read what collectors say to it.
+) -> Finding | None:
+    """Whether an agent may read what collectors say to it; None if the connection ended meanwhile.
 
     Without that it takes the broker's word: what that loses afterwards is lost. Where a collector has reported before, or is required, it
     keeps everything instead, until its outbox is full.
@@ -342,6 +345,8 @@ async def _check_stored(
         return Finding("broker rights", "ok", f"the account may read {topics}, by which collectors free the outbox")
     if not fault and not confirmed.empty() and not confirmed.get_nowait().is_failure:
         return denied
+    if not mqtt.is_open:
+        return None
     why = f"nothing comes from {topics}: no collector has stored anything of this agent yet, or the access list keeps it from the account"
     return Finding("broker rights", "warning", why, f"start a collector and ask again, or {remedy}")
 
