@@ -37,7 +37,7 @@ from rackflow.process.doctor import (
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
 from rackflow.process.secret import add_env_file
-from rackflow.topics import DOCTOR_DEVICE, Topic, build_topic
+from rackflow.topics import DOCTOR_DEVICE, Topic, build_topic, stored_subscription
 
 # Devices that are opened at a time. Opening one takes dozens of requests, and a switch or gateway may stand before many of them.
 PARALLEL = 16
@@ -92,9 +92,10 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
     own = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
-    reached = await check_broker(config.broker, writes=own, listener=usage.listener())
+    stored = stored_subscription(config.labels.site or "", config.agent)
+    reached = await check_broker(config.broker, writes=own, listener=usage.listener(), stored=stored)
     findings += reached
-    if all(each.status == "ok" for each in reached):
+    if all(each.status != "failed" for each in reached):
         findings.append(await usage.examine(config.broker, has_run=_has_run(config)))
     if config.pair is not None:
         findings += await check_echo(

@@ -355,6 +355,7 @@ class DeviceLoop:
                 serial=who.serial,
                 firmware=who.firmware,
                 profile=identified.profile,
+                evidence=identified.evidence,
                 protocol=device.protocol,
                 intervals=intervals,
                 labels=self._labels,

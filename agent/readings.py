@@ -52,3 +52,5 @@ class Identified:
     coolant: Mapping[str, str] = field(default_factory=dict)
     nothing_there: tuple[str, ...] = ()
     """In words: tables without rows, objects and registers that the profile names and the device does not have."""
+    evidence: str = ""
+    """What the profile rests on (`evidence` in its file)."""

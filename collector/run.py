@@ -57,6 +57,7 @@ from collector.web import (
     Shell,
     View,
     WebServer,
+    faults_of,
     load_access,
     page_steps,
     render_steps,
@@ -433,9 +434,7 @@ class Collector:
 
     def _faults(self) -> dict[str, str]:
         """Each part that does not work, with the reason; empty means ready."""
-        parts = {"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger}
-        found = ((name, "starting" if part is None else part.fault) for name, part in parts.items())
-        return {name: fault for name, fault in found if fault is not None}
+        return faults_of({"broker": self._subscriber, "store": self._persistence, "ledger": self._ledger})
 
 
 async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

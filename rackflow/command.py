@@ -6,6 +6,7 @@ package imports no side.
 """
 
 import argparse
+import contextlib
 import difflib
 import importlib
 import sys
@@ -68,9 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] in DELEGATES:
         return _delegate(words[0], words[1:])
     if words and not words[0].startswith("-") and words[0] not in {"completion", "version"}:
-        close = difflib.get_close_matches(words[0], [*DELEGATES, "completion", "version"], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`rackflow --help` lists them"
-        print_error(f"no command {words[0]!r}; {hint}", PROGRAM)
+        print_error(f"no command {words[0]!r}; {_instead_of(words[0])}", PROGRAM)
         return EXIT_USAGE
     if not words:
         # Somebody who types the name alone asks what there is.
@@ -81,6 +80,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _completion(arguments.shell)
     sys.stdout.write(f"{installed_version()}\n")
     return 0
+
+
+def _instead_of(word: str) -> str:
+    """What somebody may have meant who took this for a command."""
+    # `check` is one of the agent and of the collector, and a page that says `rackflow-agent check` is soon read as `rackflow check`.
+    owners = []
+    for name in (name for name, each in DELEGATES.items() if each.whole):
+        with contextlib.suppress(ModuleNotFoundError):
+            side = cast("Side", importlib.import_module(DELEGATES[name].module))
+            owners += [name] if word in subcommands(side.parser(f"{PROGRAM} {name}")) else []
+    if owners:
+        return f"it is one of a side: {' or '.join(f'`{PROGRAM} {name} {word}`' for name in owners)}"
+    close = difflib.get_close_matches(word, [*DELEGATES, "completion", "version"], n=1)
+    return f"did you mean {close[0]!r}?" if close else f"`{PROGRAM} --help` lists them"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -141,7 +154,11 @@ def _root() -> "tuple[argparse.ArgumentParser, argparse._SubParsersAction[argpar
 def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = commands.add_parser("completion", help="print what a shell needs to complete these commands")
     command.add_argument("shell", choices=SHELLS, help="for which shell")
-    show_examples(command, "%(prog)s bash > /etc/bash_completion.d/rackflow")
+    show_examples(
+        command,
+        "%(prog)s bash > /etc/bash_completion.d/rackflow",
+        "%(prog)s fish > ~/.config/fish/conf.d/rackflow.fish",
+    )
     command = commands.add_parser("version", help="print the version")
     show_examples(command, "%(prog)s")
 

@@ -24,7 +24,7 @@ bars are shown on a terminal only, and colours not at all where `NO_COLOR` is se
 |---|---|
 {names}
 
-`rackflow completion bash` and `rackflow completion zsh` print what a shell needs to complete commands, options and their values.
+`rackflow completion bash`, `zsh` and `fish` print what a shell needs to complete commands, options and their values.
 
 ## Exit statuses
 

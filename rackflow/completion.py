@@ -1,4 +1,4 @@
-"""Completion of the commands in bash and zsh, as a script made from the parsers.
+"""Completion of the commands in bash, zsh and fish, as a script made from the parsers.
 
 A script rather than a program that is asked at every press of Tab: importing the sides takes a second.
 """
@@ -7,7 +7,7 @@ import argparse
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 
-SHELLS = ("bash", "zsh")
+SHELLS = ("bash", "zsh", "fish")
 # The four names that were there before `rackflow`, and the command that each of them is.
 NAMES: Mapping[str, str] = {
     "rackflow-agent": " agent",
@@ -38,6 +38,31 @@ HEAD = """# Completion of rackflow in {shell}; made by `rackflow completion {she
 }}
 complete -o default -F _rackflow {programs}
 """
+# Files are offered beside these words, as fish does unless told not to.
+FISH = """# Completion of rackflow in fish; made by `rackflow completion fish`.
+function __rackflow_words
+    set -l before (commandline --tokenize --current-process --cut-at-cursor)
+    set -l path
+    switch (basename -- $before[1])
+{names}
+    end
+    for word in $before[2..-1]
+        switch "$path $word"
+            case {paths}
+                set path "$path $word"
+        end
+    end
+    switch "$path $before[-1]"
+{values}
+    end
+    switch "$path"
+{words}
+    end
+end
+for program in {programs}
+    complete --command $program --arguments '(__rackflow_words)'
+end
+"""
 ZSH = "autoload -U +X bashcompinit && bashcompinit\n"
 
 Subcommands = Callable[[argparse.ArgumentParser], Mapping[str, argparse.ArgumentParser]]
@@ -49,18 +74,37 @@ def completion(root: argparse.ArgumentParser, shell: str, subcommands: Subcomman
     values = {
         f"{path} {option}": choices for path, parser in every.items() for option, choices in _choices(parser).items()
     }
+    words = {path: _words(parser, subcommands) for path, parser in every.items()}
+    return _fish(values, words) if shell == "fish" else _bash(values, words, shell)
+
+
+def _bash(values: Mapping[str, list[str]], words: Mapping[str, list[str]], shell: str) -> str:
     return HEAD.format(
         shell=shell,
         setup=ZSH if shell == "zsh" else "",
         names="\n".join(f"    {name}) path={shlex.quote(path)} ;;" for name, path in NAMES.items()),
-        paths="\n".join(f'        {shlex.quote(path)}) path="$path ${{COMP_WORDS[i]}}" ;;' for path in every if path),
+        paths="\n".join(f'        {shlex.quote(path)}) path="$path ${{COMP_WORDS[i]}}" ;;' for path in words if path),
         values="\n".join(
             f"    {shlex.quote(where)}) words={shlex.quote(' '.join(each))} ;;" for where, each in values.items()
         ),
         words="\n".join(
-            f"        {shlex.quote(path)}) words={shlex.quote(' '.join(_words(parser, subcommands)))} ;;"
-            for path, parser in every.items()
+            f"        {shlex.quote(path)}) words={shlex.quote(' '.join(each))} ;;" for path, each in words.items()
         ),
+        programs=" ".join(["rackflow", *NAMES]),
+    )
+
+
+def _fish(values: Mapping[str, list[str]], words: Mapping[str, list[str]]) -> str:
+    def printed(each: list[str]) -> str:
+        return f"printf '%s\\n' {' '.join(map(shlex.quote, each))}"
+
+    return FISH.format(
+        names="\n".join(f"        case {name}\n            set path '{path}'" for name, path in NAMES.items()),
+        paths=" ".join(shlex.quote(path) for path in words if path),
+        values="\n".join(
+            f"        case '{where}'\n            {printed(each)}\n            return" for where, each in values.items()
+        ),
+        words="\n".join(f"        case '{path}'\n            {printed(each)}" for path, each in words.items() if each),
         programs=" ".join(["rackflow", *NAMES]),
     )
 

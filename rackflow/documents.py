@@ -137,7 +137,10 @@ class Coolant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class": "class"}):
-    """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop."""
+    """Identity of one device, retained. `intervals` are seconds per poll class; `coolant` is per loop.
+
+    `evidence` is what the profile rests on, as the profile says it: a recorded device, a published map, or nothing yet.
+    """
 
     device: Name
     device_class: Name
@@ -147,6 +150,7 @@ class DeviceDocument(Document, frozen=True, kw_only=True, rename={"device_class"
     serial: Text = ""
     firmware: Text = ""
     profile: Name = ""
+    evidence: Text = ""
     protocol: Literal["snmp", "modbus", ""] = ""
     intervals: Annotated[dict[PollClass, Annotated[float, Meta(gt=0)]], Meta(max_length=len(MAX_POLL_SECONDS))] = {}
     labels: Labels = {}

@@ -73,6 +73,10 @@ class DeviceNotConnected(DeviceTimeout):
     """No TCP connection within the time allowed: somebody drops the packets, or nobody has the address. Nothing was asked yet."""
 
 
+class DeviceIgnoresUser(DeviceTimeout):
+    """It answered the search for its SNMPv3 engine, so it is there, and then no request of this user."""
+
+
 class DeviceUnreachable(DeviceError):
     """The network reported that the device cannot be reached: connection refused, no route, or unknown host name."""
 

@@ -18,7 +18,9 @@ from rackflow.command import main
 from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, render_findings
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
+from tests.servers.deployed_broker import DeployedBroker
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.mqtt_account import connected, with_password
 from tests.servers.ports import free_port
 from tests.servers.victoriametrics import VictoriaMetrics
 
@@ -43,6 +45,7 @@ outbox: {{path: {folder}/nowhere/outbox.db}}
 """
 ACCESS = """user gw-1
 topic write rackflow/v1/t1/gw-1/#
+topic read rackflow/v1/t1/gw-1/stored/+
 user collector
 topic read rackflow/v1/#
 user nobody
@@ -101,7 +104,7 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     finally:
         await device.stop()
     assert status == 1
-    assert statuses(findings, "configuration", "outbox", "broker", "broker rights", "descriptors", "name") == ["ok"] * 6
+    assert statuses(findings, "configuration", "outbox", "broker", "broker rights", "descriptors", "name") == ["ok"] * 7
     assert of(findings, "permissions")["status"] == "failed"
     [name] = [each["found"] for each in findings if each["check"] == "names" and each["status"] == "failed"]
     assert "no-such-host.invalid" in name
@@ -131,6 +134,38 @@ async def test_an_account_that_may_write_documents_and_no_readings_is_reported(
     assert denied == [
         f"the account may not write rackflow/v1/t1/gw-1/{each}/rackflow-doctor" for each in ("batch", "event")
     ]
+
+
+async def test_an_access_list_that_keeps_from_an_agent_what_is_stored_is_reported_with_the_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    access = tmp_path / "acl"
+    access.write_text("user gw-1\ntopic write rackflow/v1/t1/gw-1/#\n", encoding="utf-8")
+    access.chmod(0o600)
+    server = Mosquitto(tmp_path / "b", passwords={"gw-1": "pw"}, extra=[f"acl_file {access}"])
+    with server.serving():
+        text = AGENT.format(port=server.port, password="pw", folder=tmp_path, snmp=9)
+        _, findings = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
+    [failed] = [each for each in findings if each["check"] == "broker rights" and each["status"] == "failed"]
+    assert "the account may not read rackflow/v1/t1/gw-1/stored/+: no collector can tell" in failed["found"]
+    assert "`topic read rackflow/v1/t1/gw-1/stored/+` below `user gw-1`" in failed["remedy"]
+
+
+async def test_the_shipped_access_list_lets_an_agent_read_what_is_stored(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody but a collector may write there, so only a collector's report shows that the account may read."""
+    accounts = {"t1/gw-1": "pw", "rackflow-collector": "pw"}
+    with DeployedBroker(tmp_path / "broker", accounts).serving() as broker:
+        text = AGENT.format(port=broker.port, password="pw", folder=tmp_path, snmp=9)
+        text = text.replace("username: gw-1", "username: t1/gw-1")
+        _, before = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
+        async with connected(with_password(broker.port, "rackflow-collector")) as collector:
+            await collector.publish("rackflow/v1/t1/gw-1/stored/rackflow-collector", b"{}", retain=True)
+        _, after = await doctor(capfd, tmp_path / "agent.yaml", text, "--no-devices")
+    assert statuses(before, "broker rights") == ["ok", "warning"]
+    assert "pattern read rackflow/v1/%u/stored/+" in before[-2]["remedy"] + before[-1]["remedy"]
+    assert statuses(after, "broker rights") == ["ok", "ok"]
 
 
 @pytest.mark.parametrize(

@@ -156,12 +156,15 @@ def _walk(arguments: argparse.Namespace) -> int:
 
 async def _recorded(target: SnmpTarget) -> list[Record]:
     # The device is opened first, to learn its serial number: the number may occur anywhere in the walk and must be redacted everywhere.
-    serials = []
+    # Its firmware and model may look like an address, and must not be.
+    serials, versions = [], []
     fast = SnmpClients()(target)
     poller = SnmpPoller(_nameless(target), load_profiles(lazy=True), fast)
     try:
         with contained(target.host, "identify"):
-            serials.append((await poller.open()).identity.serial)
+            identity = (await poller.open()).identity
+            serials.append(identity.serial)
+            versions += [identity.firmware, identity.model]
     except (DeviceDecodeError, DeviceInternalError) as error:
         # No profile matches it, or its answers are odd: usual reasons for recording it.
         print(f"its serial number is not known and may be in the recording: {error}", file=sys.stderr)
@@ -178,7 +181,7 @@ async def _recorded(target: SnmpTarget) -> list[Record]:
                 records += await walker.records(root, MAX_RECORDS)
         finally:
             await walker.close()
-        return list(redacted(records, serials))
+        return list(redacted(records, serials, versions))
 
 
 def _nameless(target: SnmpTarget) -> Device:

@@ -26,6 +26,7 @@ from rackflow.errors import (
     ConfigError,
     DeviceAuthError,
     DeviceError,
+    DeviceIgnoresUser,
     DeviceProtocolError,
     DeviceTimeout,
     DeviceUnreachable,
@@ -145,20 +146,20 @@ async def probe_snmp_address(
     """The SNMP device at one address. `clients` makes a client for each credential; they are tried in order.
 
     A wrong community and an unused address look the same (no answer), so the next credential is tried. Only SNMPv3 reports a wrong
-    credential; if no other one fits, that is the result.
+    credential, or at least its engine to any; if no other credential fits, that is the result.
     """
     refusals: list[Found] = []
     for name, make in clients.items():
         client = make()
         try:
             return [await _snmp_device(address, profiles, client, name)]
+        except (DeviceAuthError, DeviceIgnoresUser) as error:
+            refusals.append(Found(address, None, "", f"credential {name!r}: {error}"))
         except DeviceTimeout:
             continue
         except DeviceUnreachable:
             # An ICMP error says that nothing listens there, so other credentials need not be tried.
             break
-        except DeviceAuthError as error:
-            refusals.append(Found(address, None, "", f"credential {name!r}: {error}"))
         except DeviceError as error:
             return [Found(address, None, "", str(error), credential=name)]
         finally:

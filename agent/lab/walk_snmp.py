@@ -4,7 +4,7 @@ Recordings are passed on and end up in public repositories, so this module redac
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from agent.snmp import RefusedDatagrams, SnmpTarget, SnmpValue
 from agent.snmp.pysnmp import PysnmpClient
@@ -17,6 +17,12 @@ LEFT_OUT = tuple(f"1.3.6.1.2.1.{group}" for group in (2, 3, 4, 5, 6, 7, 10, 11, 
 PRIVATE = b"<private>"
 NAMED = ("1.3.6.1.2.1.1.4.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.6.0")
 """sysContact, sysName and sysLocation (RFC 3418)."""
+
+_ENTITY = "1.3.6.1.2.1.47.1.1.1.1."
+OWN_NUMBERS = tuple(f"{_ENTITY}{column}." for column in (11, 14, 15, 18, 19))
+"""entPhysicalSerialNum, Alias, AssetID, Uris and UUID (RFC 6933): what tells one device from others of its kind, or an operator wrote."""
+VERSIONS = ("1.3.6.1.2.1.33.1.1.3.", "1.3.6.1.2.1.33.1.1.4.", *(f"{_ENTITY}{column}." for column in (8, 9, 10)))
+"""upsIdentUPSSoftwareVersion, AgentSoftwareVersion (RFC 1628), entPhysicalHardwareRev, FirmwareRev and SoftwareRev: no addresses."""
 
 # Tag numbers of the .snmprec format by the name of pysnmp's class.
 _TAGS = {
@@ -74,35 +80,42 @@ class Walker(PysnmpClient):
         return [Record(oid, self._tags[oid], value) for oid, value in found.items()]
 
 
-def redacted(records: Iterable[Record], serials: Iterable[str]) -> Iterator[Record]:
-    """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device."""
+def redacted(records: Iterable[Record], serials: Iterable[str], versions: Iterable[str] = ()) -> Iterator[Record]:
+    """Records without names, places, addresses and serial numbers; `serials` are those found by identifying the device.
+
+    `versions` are its firmware and model. What looks like an address in them (3.6.0.5) is none, wherever it stands.
+    """
+    numbers = frozenset(each for text in versions for each in _IPV4.findall(text.encode()))
     # Shorter ones would also be found, and replaced, in unrelated text.
     known = [serial.encode() for serial in serials if len(serial) > 3]  # noqa: PLR2004
     for record in records:
         if record.oid.startswith(tuple(f"{group}." for group in LEFT_OUT)):
             continue
-        if record.oid in NAMED:
+        if record.oid in NAMED or (record.oid.startswith(OWN_NUMBERS) and record.value):
             yield Record(record.oid, record.tag, PRIVATE)
         elif record.tag == "64":
             yield Record(record.oid, record.tag, "0.0.0.0")  # noqa: S104 - a placeholder, nothing binds to it
         elif isinstance(record.value, bytes):
-            yield Record(record.oid, record.tag, _clean(record.value, known))
+            own = _IPV4.findall(record.value) if record.oid.startswith(VERSIONS) else ()
+            yield Record(record.oid, record.tag, _clean(record.value, known, numbers.union(own)))
         else:
             yield record
 
 
-def _address(found: re.Match[bytes]) -> bytes:
+def _address(found: re.Match[bytes], versions: Collection[bytes]) -> bytes:
+    if found[0] in versions:
+        return found[0]
     before = found.string[max(0, found.start() - _VERSION_WORD_OCTETS) : found.start()]
     return found[0] if _VERSION.search(before) else b"0.0.0.0"
 
 
-def _clean(value: bytes, known: Iterable[bytes]) -> bytes:
+def _clean(value: bytes, known: Iterable[bytes], versions: Collection[bytes]) -> bytes:
     for serial in known:
         value = value.replace(serial, PRIVATE)
     # Six octets that are not text are most likely a MAC address. One whose octets are all below 128 is missed.
     if len(value) == _MAC_OCTETS and not value.isascii():
         return bytes(_MAC_OCTETS)
-    value = _IPV4.sub(_address, value)
+    value = _IPV4.sub(lambda found: _address(found, versions), value)
     value = _MAC.sub(b"00:00:00:00:00:00", value)
     value = _MAIL.sub(PRIVATE, value)
     return _SERIAL.sub(rb"\1" + PRIVATE, value)

@@ -82,4 +82,7 @@ def coolant_of(device: Device, profile: Profile) -> dict[str, str]:
 def identified(device: Device, profile: Profile, identity: Identity, plan: Plan) -> Identified:
     """The result of opening a device."""
     coolant = coolant_of(device, profile)
-    return Identified(profile.profile, profile.class_, identity, frozenset(plan.classes), coolant, plan.nothing_there)
+    classes = frozenset(plan.classes)
+    return Identified(
+        profile.profile, profile.class_, identity, classes, coolant, plan.nothing_there, evidence=profile.evidence
+    )

@@ -17,7 +17,7 @@ from rackflow.outbox import Outbox
 from rackflow.process.mqtt5.client import BrokerError, MqttClient
 from rackflow.process.mqtt5.packets import Received
 from rackflow.process.mqtt5.reasons import reason_text
-from rackflow.topics import parse_topic, stored_subscription
+from rackflow.topics import DOCTOR_DEVICE, parse_topic, stored_subscription
 
 log = logging.getLogger(__name__)
 # How long the first connection waits for retained reports before it sends what an earlier run left in the outbox. They arrive within a
@@ -97,6 +97,8 @@ class StoredReportReader:
         """Take a message. The agent deletes what a report names, so a report that breaks the contract is ignored as a whole."""
         try:
             topic = parse_topic(message.topic)
+            if not message.payload and topic.collector == DOCTOR_DEVICE:
+                return  # of `doctor`, which looks whether this account may read here
             if not message.payload:
                 log.info(
                     "agent=%s collector=%s has withdrawn its report of what is stored", self._agent, topic.collector

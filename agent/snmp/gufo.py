@@ -19,7 +19,15 @@ from agent.deadline import Deadline
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
-from agent.snmp.requests import OPAQUE_FLOAT, PortionedClient, RowsSoFar, WalkedRows, answered_by, octets_or_float
+from agent.snmp.requests import (
+    OPAQUE_FLOAT,
+    PortionedClient,
+    RowsSoFar,
+    WalkedRows,
+    answered_by,
+    octets_or_float,
+    silent,
+)
 from agent.snmp.seam import SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams, UsmKeys
 from rackflow.errors import (
@@ -266,7 +274,7 @@ class GufoClient(PortionedClient):
             return self._error(DeviceAuthError, complaint)
         if unreachable is not None:
             return self._unreachable(unreachable)
-        return self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s")
+        return self._error(*silent(self._target.timeout_s, self._v3.silence() if self._v3 is not None else ""))
 
     def _becomes_lenient(self, call: Callable[..., object], error: BaseException) -> bool:
         """Whether to repeat the request over a session that repairs answers: only after the first answer that the library cannot read.
@@ -297,7 +305,7 @@ class GufoClient(PortionedClient):
             return self._error(DeviceProtocolError, "sent a report, which only SNMPv3 has, to a v1 or v2c request")
         return self._error(
             DeviceAuthError,
-            self._v3.complaint() or "refuses the SNMPv3 user, keys or security level; check the device's credential",
+            self._v3.refusal(),
         )
 
     def _unreachable(self, error: OSError) -> DeviceError:

@@ -278,6 +278,14 @@ class VerifiedSessions:
         """Why there was no answer, from the datagrams refused since the last request; empty if they do not show why."""
         return self._check.complaint()
 
+    def refusal(self) -> str:
+        """See `UsmCheck.refusal`."""
+        return self._check.refusal()
+
+    def silence(self) -> str:
+        """See `UsmCheck.silence`."""
+        return self._check.silence()
+
     def _count(self, reason: Refusal) -> None:
         self._refused.count(self._target.device, reason, asyncio.get_running_loop().time())
 

@@ -32,7 +32,7 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import MAX_ARCS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float
+from agent.snmp.requests import MAX_ARCS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
@@ -260,7 +260,7 @@ class PysnmpClient(PortionedClient):
                 raise self._error(DeviceProtocolError, str(error)) from error
             else:
                 if status == AUTHORIZATION_ERROR:
-                    raise self._error(DeviceAuthError, "may not be read with these credentials")
+                    raise self._error(DeviceAuthError, self._no_access())
                 if not problem:
                     return int(status), int(index), self._pairs(binds)
                 if not (isinstance(problem, STALE) and stale):
@@ -299,7 +299,9 @@ class PysnmpClient(PortionedClient):
     def _silence(self, complaint: str) -> DeviceError:
         if complaint:
             return self._error(DeviceAuthError, complaint)
-        return self._error(DeviceTimeout, f"no answer within {self._target.timeout_s:g} s")
+        return self._error(
+            *silent(self._target.timeout_s, self._checked.check.silence() if self._checked is not None else "")
+        )
 
     def _give_back(self, *, stale: bool) -> None:
         engine, self._engine = self._engine, None
@@ -347,9 +349,14 @@ class PysnmpClient(PortionedClient):
                 return convert(value)
         raise self._error(DeviceDecodeError, f"{name} is of an unknown type {type(value).__name__}")
 
+    def _no_access(self) -> str:
+        return "may not be read with this community" if self._checked is None else self._checked.check.refusal()
+
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
         if isinstance(problem, REFUSED):
-            return self._error(DeviceAuthError, f"refuses the credentials: {problem}")
+            check = self._checked.check if self._checked is not None else UsmCheck("", None)
+            told = check.refusal() if isinstance(problem, STALE) else check.complaint()
+            return self._error(DeviceAuthError, told or f"refuses the credentials: {problem}")
         return self._error(DeviceProtocolError, str(problem))
 
     def _error(self, kind: type[DeviceError], text: str) -> DeviceError:

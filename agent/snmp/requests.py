@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agent.snmp.seam import SnmpTarget, SnmpValue
-from rackflow.errors import DeviceProtocolError
+from rackflow.errors import DeviceError, DeviceIgnoresUser, DeviceProtocolError, DeviceTimeout
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +164,12 @@ def answered_by(other_sender: str, target: SnmpTarget) -> str:
         f"was asked at {target.host}:{target.port} and answered from {other_sender}, which is not taken for its answer; give that "
         "address and port, or set `engine: pysnmp` for this device, which takes answers from anywhere (v1 and v2c)"
     )
+
+
+def silent(timeout_s: float, before: str) -> tuple[type[DeviceError], str]:
+    """The error for a device that did not answer in time; `before` is what it answered earlier (`UsmCheck.silence`), if it says more."""
+    words = f"no answer within {timeout_s:g} s"
+    return (DeviceIgnoresUser, f"{words}: {before}") if before else (DeviceTimeout, words)
 
 
 def octets_or_float(octets: bytes) -> bytes | float:

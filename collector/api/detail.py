@@ -17,9 +17,10 @@ class Identity(Document, frozen=True):
 
 
 class ProfileInUse(Document, frozen=True):
-    """How it is read. `evidence` is in docs/reference/devices.md, by profile."""
+    """How it is read. `evidence` is what the profile rests on: `recorded device`, `published map`, `unverified`; empty if not told."""
 
     name: str
+    evidence: str
     protocol: str
     intervals: dict[str, float]
     """Seconds between polls, by poll class."""
@@ -35,7 +36,7 @@ class SeriesCount(Document, frozen=True):
 
 
 class Surroundings(Document, frozen=True):
-    """Where a device hangs: what supplies it, what it supplies, its liquid loop, and what stands in the same rack."""
+    """Where a device hangs: what supplies it, what it supplies, its liquid loop, and what is in the same rack or loop."""
 
     sources: list[str]
     feeds: list[str]

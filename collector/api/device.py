@@ -81,7 +81,9 @@ def _identity(document: Described) -> Identity:
 
 def _profile(document: Described) -> ProfileInUse:
     intervals = {str(poll): seconds for poll, seconds in document.intervals.items()}
-    return ProfileInUse(name=document.profile, protocol=document.protocol, intervals=intervals)
+    return ProfileInUse(
+        name=document.profile, evidence=document.evidence, protocol=document.protocol, intervals=intervals
+    )
 
 
 def readings(

@@ -3,11 +3,13 @@
 from collector.web.exposition import METRICS_PART, Part, render, render_steps
 from collector.web.kept_page import KeptPage
 from collector.web.page import Findings, Moment, Shell, page_steps, render_page
+from collector.web.readiness import STARTING, faults_of, readiness
 from collector.web.server import WEB_PARTS, View, WebServer
 from collector.web.web_config import Access, load_access
 
 __all__ = [
     "METRICS_PART",
+    "STARTING",
     "WEB_PARTS",
     "Access",
     "Findings",
@@ -17,8 +19,10 @@ __all__ = [
     "Shell",
     "View",
     "WebServer",
+    "faults_of",
     "load_access",
     "page_steps",
+    "readiness",
     "render",
     "render_page",
     "render_steps",

@@ -19,11 +19,12 @@ from collector.web.connections import Connections
 from collector.web.events import EVENTS_PART, Events
 from collector.web.exposition import METRICS_PART, Part
 from collector.web.page import Shell
+from collector.web.readiness import readiness
 from collector.web.sending import send
 from collector.web.shared import PieceKeeper, Pieces, Rendered, Shared, rendered
 from collector.web.web_config import Access, load_access
 from rackflow import ConfigError, RackflowError
-from rackflow.escape import escape_unprintable, redact_urls
+from rackflow.escape import escape_unprintable
 from rackflow.process.bulkhead import Failures, Supervisor, in_own_thread
 from rackflow.process.commands import explain_listen_error
 
@@ -117,10 +118,8 @@ class Pages:
 
     async def ready(self, _: web.Request) -> web.Response:
         """/readyz."""
-        faults = self._view.faults()
-        text = "; ".join(f"{what}: {fault}" for what, fault in faults.items())
-        text = redact_urls(escape_unprintable(text.replace("\n", " ")))
-        return web.Response(status=503, text=f"{text}\n") if faults else web.Response(text="ready\n")
+        told = readiness(self._view.faults())
+        return web.Response(status=503, text=f"{told}\n") if told else web.Response(text="ready\n")
 
     async def home(self, request: web.Request) -> web.StreamResponse:
         """The page: a summary, and the script that takes its place. All of its views are at this one address."""

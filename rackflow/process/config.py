@@ -289,6 +289,8 @@ def _other_shape(
         return f"is {what}, and keys are expected; write them as `key: value`, one to a line"
     if fault["type"] in {"list_type", "tuple_type"} and isinstance(found, str | int | float | bool):
         return f"is a single value, and a list is expected; put it in brackets: {key.rpartition('.')[2]}: [...]"
+    if fault["type"] in {"list_type", "tuple_type"} and isinstance(found, dict):
+        return "is a section, and a list is expected; begin each entry with `- `, and give a name that stands before it as a key inside"
     if fault["type"] == "bool_type" and isinstance(found, list | dict):
         what = "a list" if isinstance(found, list) else "a section"
         keys = f", with its keys beside {key.rpartition('.')[2]!r}" if isinstance(found, dict) else ""

@@ -5,6 +5,7 @@ out: what was not observed is neither good nor bad.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import os
 import platform
@@ -31,6 +32,7 @@ from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import stop_tasks
 from rackflow.process.yaml import read_text_file
+from rackflow.topics import DOCTOR_DEVICE
 from rackflow.version import installed_version
 
 Status = Literal["ok", "warning", "failed"]
@@ -231,21 +233,24 @@ async def check_broker(
     writes: Sequence[str] = (),
     reads: str = "",
     listener: Listener | None = None,
+    stored: str = "",
 ) -> list[Finding]:
     """Whether the broker takes the account, and lets it write topics (an empty message) or read a filter.
 
     `listener` uses the same connection: where a broker gives each account one client, each further one would end the running agent's.
     `session` must be that of the collector for its account: a broker that gives each account one client id would otherwise end the
-    running collector's session, and what waits in it.
+    running collector's session, and what waits in it. `stored` is the filter of what collectors say to an agent of this account.
     """
     where = f"{broker.host}:{broker.port}, account {broker.username or 'without a name'}"
     confirmed: asyncio.Queue[ReasonCode] = asyncio.Queue()
     granted: list[Limits] = []
 
-    heard = asyncio.Event()
+    heard, reported = asyncio.Event(), asyncio.Event()
 
     def received(message: MQTTMessage) -> None:
-        if listener is None or listener.received(bytes(message.payload)):
+        if stored and message.topic.startswith(stored.removesuffix("+")):
+            reported.set()
+        elif listener is None or listener.received(bytes(message.payload)):
             heard.set()
 
     callbacks = Callbacks(
@@ -269,6 +274,11 @@ async def check_broker(
             is_well = all(each.status == "ok" for each in findings)
             if listener is not None and is_well:
                 await _listen(mqtt, heard, listener)
+            # Last, because some brokers end the connection of a client that publishes without permission.
+            # Where each account has one client, the running agent may end this one at any moment: then nothing is said of it.
+            if stored and is_well and mqtt.is_open:
+                with contextlib.suppress(*BrokerError):
+                    findings += present(await _check_stored(mqtt, confirmed, reported, broker, stored))
     except (*BrokerError, ConfigError, OSError) as error:
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
@@ -294,6 +304,51 @@ async def _listen(mqtt: MqttConnection, heard: asyncio.Event, listener: Listener
     await stop_tasks(*waiting, within_s=HEAR_S)
     if not mqtt.is_open:
         listener.hung_up()
+
+
+async def _check_stored(
+    mqtt: MqttConnection,
+    confirmed: "asyncio.Queue[ReasonCode]",
+    reported: asyncio.Event,
+    broker: Broker,
+    topics: str,
+) -> Finding | None:
+    """Whether an agent may read what collectors say to it; None if the connection ended meanwhile.
+
+    Without that it takes the broker's word: what that loses afterwards is lost. Where a collector has reported before, or is required, it
+    keeps everything instead, until its outbox is full.
+
+    A collector's report, which is retained, shows it. Before there is one, an account that may write there, too (its access list is wider
+    than the shipped one), gets an empty message back or may not read.
+    """
+    remedy = (
+        f"let it read: `topic read {topics}` below `user {broker.username or 'NAME'}` in mosquitto's access list, or the line"
+        " `pattern read rackflow/v1/%u/stored/+` of deploy/mosquitto/rackflow.acl"
+    )
+    denied = Finding(
+        "broker rights",
+        "failed",
+        f"the account may not read {topics}: no collector can tell the agent what is stored. It forgets messages that the broker confirmed,"
+        " and does not send again what that loses; where a collector has reported before, its outbox fills up",
+        remedy,
+    )
+    if await mqtt.subscribe([topics]):
+        return denied
+    _, fault = mqtt.publish(topics.removesuffix("+") + DOCTOR_DEVICE, b"", retain=False)
+    waiting = [
+        asyncio.create_task(reported.wait(), name="doctor-reported"),
+        asyncio.create_task(mqtt.lost(), name="doctor-lost"),
+    ]
+    await asyncio.wait(waiting, timeout=HEAR_S, return_when=asyncio.FIRST_COMPLETED)
+    await stop_tasks(*waiting, within_s=HEAR_S)
+    if reported.is_set():
+        return Finding("broker rights", "ok", f"the account may read {topics}, by which collectors free the outbox")
+    if not fault and not confirmed.empty() and not confirmed.get_nowait().is_failure:
+        return denied
+    if not mqtt.is_open:
+        return None
+    why = f"nothing comes from {topics}: no collector has stored anything of this agent yet, or the access list keeps it from the account"
+    return Finding("broker rights", "warning", why, f"start a collector and ask again, or {remedy}")
 
 
 async def check_echo(broker: Broker, topic: str) -> list[Finding]:

@@ -19,7 +19,9 @@ SOURCE, BATTERY = "dcim_ups_output_source", "dcim_ups_battery_state"
 LABELS = {"site": "t1", "rack": "r7"}
 WALL_S = 1_800_000_000.1234
 NORMAL = Readings(values={CHARGE: 0.5}, states={SOURCE: "normal"})
-IDENTIFIED = Identified("memory", "ups", Identity("Test", "Memory 1", "S1", "F1"), frozenset({"safety"}))
+IDENTIFIED = Identified(
+    "memory", "ups", Identity("Test", "Memory 1", "S1", "F1"), frozenset({"safety"}), evidence="published map"
+)
 
 
 @dataclass

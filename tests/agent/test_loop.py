@@ -199,7 +199,7 @@ async def test_a_document_that_cannot_be_announced_fails_the_opening_and_is_anno
     async with living(ScriptedDevice([NORMAL]), announce=announce) as life:
         await life.hear(3)
     assert life.course()[:3] == ["internal", "internal", "up"]
-    assert [each.serial for each in told] == ["S1", "S1", "S1"]
+    assert [(each.serial, each.evidence) for each in told] == [("S1", "published map")] * 3
 
 
 @pytest.mark.parametrize("fault", [ValueError("odd"), Panic("panicked"), DeviceTimeout("no answer")])

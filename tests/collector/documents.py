@@ -76,6 +76,7 @@ def document(device: str = "cdu-07", **identity: str) -> DeviceDocument:
         serial="42",
         protocol="modbus",
         profile="aalc-rpu",
+        evidence="recorded device",
         labels=LABELS,
     )
 

@@ -158,6 +158,7 @@ class World:
         for each in (
             "etc/rackflow",
             "etc/bash_completion.d",
+            ".config/fish/conf.d",
             "etc/prometheus/rules",
             "etc/grafana/provisioning",
             "etc/mosquitto/certs",

@@ -1,7 +1,10 @@
 """`rackflow`, the one door: it leads to every command, explains each with examples, and completes them in a shell."""
 
 import argparse
+import os
+import pty
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -12,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from rackflow.command import DELEGATES, main, parser, subcommands, whole_parser
-from rackflow.completion import NAMES
+from rackflow.completion import NAMES, SHELLS, completion
 from rackflow.process.commands import EXIT_STATUSES
 from rackflow.version import installed_version
+from tests.servers.process import find_program
 
 
 def leaves(of: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -98,6 +102,15 @@ def test_a_wrong_command_names_the_nearest() -> None:
     assert (done.returncode, done.stderr) == (2, "rackflow: no command 'discovr'; did you mean 'discover'?\n")
 
 
+def test_a_command_of_a_side_says_of_which(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "agent.yaml"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        told
+        == "rackflow: no command 'check'; it is one of a side: `rackflow agent check` or `rackflow collector check`\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "rest", "library", "extra"),
     [
@@ -126,9 +139,12 @@ def test_a_command_of_one_side_does_not_load_the_other(side: str, other: str) ->
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("completion") / "rackflow.bash"
-    path.write_text(door("completion", "bash").stdout, encoding="utf-8")
-    return path
+    """The script for bash; those for the other shells are beside it. Nothing else is there that a shell could complete."""
+    folder = tmp_path_factory.mktemp("completion")
+    for shell in SHELLS:
+        text = completion(whole_parser(), shell, subcommands)
+        (folder / f".rackflow.{shell}").write_text(text, encoding="utf-8")
+    return folder / ".rackflow.bash"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +153,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("rackflow disc", ["discover"]),
         ("rackflow discover --out", ["--output"]),
         ("rackflow discover 192.0.2.0/24 --output ", ["table", "csv", "json", "yaml"]),
-        ("rackflow completion ", ["--help", "bash", "zsh"]),
+        ("rackflow completion ", ["--help", "bash", "fish", "zsh"]),
         ("rackflow site dr", ["draft"]),
         ("rackflow site draft --ru", ["--rules"]),
         ("rackflow agent re", ["read", "replay"]),
@@ -156,4 +172,44 @@ def test_a_shell_completes_commands_options_and_values(line: str, expected: list
         [bash, "--norc", "-c", ask, "bash", *words], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stderr == ""
-    assert done.stdout.split() == expected
+    assert sorted(done.stdout.split()) == sorted(expected)
+    # fish offers the files of the folder, too, of which there are none.
+    fish = find_program("fish", "fish")
+    ask = f"source {script.with_suffix('.fish')}; complete --do-complete '{line}'"
+    done = subprocess.run(
+        [fish, "--no-config", "-c", ask], capture_output=True, text=True, timeout=30, check=True, cwd=script.parent
+    )
+    assert done.stderr == ""
+    assert sorted(done.stdout.split()) == sorted(expected)
+
+
+def test_zsh_completes_at_the_tab_key(script: Path) -> None:
+    """It has its own way to ask, and loads that of bash: only a terminal shows that it works."""
+    ours, its = pty.openpty()
+    environment = {**os.environ, "TERM": "dumb", "HOME": str(script.parent)}
+    with (
+        os.fdopen(ours, "r+b", buffering=0) as terminal,
+        subprocess.Popen(
+            [find_program("zsh", "zsh"), "-f", "-i"],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            env=environment,
+            start_new_session=True,
+        ) as zsh,
+    ):
+        os.close(its)
+        try:
+            terminal.write(f"autoload -U compinit; compinit -u -D; source {script.with_suffix('.zsh')}\n".encode())
+            for typed, whole in (
+                (b"rackflow disc", b"rackflow discover "),
+                (b"rackflow-sim faults --hel", b"rackflow-sim faults --help "),
+            ):
+                # The line is cleared first; what is typed early waits in the terminal.
+                terminal.write(b"\x15" + typed + b"\t")
+                shown = b""
+                while whole not in shown:
+                    assert select.select([terminal], [], [], 30)[0], shown
+                    shown += terminal.read(65536)
+        finally:
+            zsh.kill()

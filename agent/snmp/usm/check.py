@@ -17,6 +17,7 @@ from agent.snmp.usm.keys import localised_key
 from agent.snmp.usm.message import (
     AUTH_FLAG,
     ENGINE_ID_OCTETS,
+    MAX_INTEGER,
     PRIV_FLAG,
     REPORT,
     RESPONSE,
@@ -56,7 +57,10 @@ TEXTS: Final = {
     Refusal.ENGINE: "an answer of another engine",
     Refusal.USER: "an answer for another user",
     Refusal.DIGEST: "an answer whose authentication code is wrong",
-    Refusal.TIME: "an answer from outside the time window (a replay, or a device that restarted without counting its boots)",
+    Refusal.TIME: (
+        "an answer from outside the time window (a replay, or a device that does not count its boots, or has counted to the end);"
+        " restart its SNMP service, and give it a new engine id if that does not help"
+    ),
 }
 """Words for the error message if a refused answer carries the message number of the outstanding request."""
 
@@ -81,6 +85,28 @@ REPORTED: Final = {
 }
 
 
+NO_ACCESS: Final = (
+    "knows the SNMPv3 user and gives it no access at this security level; check `auth` and `priv`, and the user's rights on"
+    " the device"
+)
+"""For an answer of authorizationError (RFC 3416, 3), which is all that net-snmp says of a level that is too low."""
+OUT_OF_TIME: Final = (
+    "refuses the SNMPv3 request as outside its time window, although its time was fetched just before; its engine's clock or its count of"
+    " boots is wrong: restart its SNMP service, or give it a new engine id"
+)
+"""One such report is normal, as after a restart. This is for one that comes again."""
+
+
+class Heard(enum.IntEnum):
+    """How far a device has got with answers since the last search for its engine."""
+
+    NOTHING = 0
+    ENGINE = 1
+    TIME = 2
+    """An authentic report of its time: it knows the user and has the same key for authentication."""
+    ANSWER = 3
+
+
 class UsmCheck:
     """Checks one device's datagrams for one user. A new request ends the wait for the earliest beyond `most_outstanding`."""
 
@@ -95,6 +121,9 @@ class UsmCheck:
         self._discovery_id = -1
         self._reported = 0
         self._refused: Refusal | None = None
+        self._level = 0
+        self._heard = Heard.NOTHING
+        self._is_report = False
         self.offers: list[bytes] = []
         """Engine ids that datagrams offered since the last search for the engine began, without proof; the latest is the last."""
         self.offers_made = 0
@@ -106,9 +135,9 @@ class UsmCheck:
         if len(self._outstanding) >= self._most_outstanding:
             del self._outstanding[next(iter(self._outstanding))]
         self._outstanding[request.msg_id] = request
-        self._reported, self._refused = 0, None
+        self._reported, self._refused, self._level = 0, None, request.level
         if not request.engine:
-            self._discovery_id = request.msg_id
+            self._discovery_id, self._heard = request.msg_id, Heard.NOTHING
             self.offers.clear()
 
     def received(self, datagram: bytes, now: float) -> Refusal | None:
@@ -135,6 +164,7 @@ class UsmCheck:
             self._reported, self._refused = report or self._reported, refusal or self._refused
         if refusal is None:
             del self._outstanding[message.msg_id]
+            self._note(message, request)
         return refusal
 
     def complaint(self) -> str:
@@ -144,6 +174,40 @@ class UsmCheck:
         if self._refused in TEXTS:
             return f"SNMPv3 answers cannot be verified: there was {TEXTS[self._refused]}"
         return ""
+
+    def refusal(self) -> str:
+        """Why a request was refused for which an answer was accepted: one that has no values."""
+        if told := self.complaint():
+            return told
+        if self._reported == UsmStats.NOT_IN_TIME_WINDOW:
+            return OUT_OF_TIME
+        return (
+            "refuses the SNMPv3 request with a report that names no user, key or level"
+            if self._is_report
+            else NO_ACCESS
+        )
+
+    def silence(self) -> str:
+        """What a device that is silent now has answered before; empty if nothing, or if it has answered this user.
+
+        A device that cannot decrypt a request mostly drops it (net-snmp does), which otherwise looks like one that is switched off.
+        """
+        if self._heard in {Heard.NOTHING, Heard.ANSWER}:
+            return ""
+        if self._heard == Heard.TIME and self._level & PRIV_FLAG:
+            return "it accepts `user` and `auth_key`, and nothing that is encrypted; check `priv` and `priv_key`"
+        return "it answers the search for its SNMPv3 engine, and no request of this user; check the credential"
+
+    def _note(self, message: Message, request: Request) -> None:
+        self._is_report = message.pdu == REPORT
+        if not request.engine:
+            heard = Heard.ENGINE
+        elif not self._is_report:
+            heard = Heard.ANSWER
+        else:
+            heard = Heard.TIME if request.level else Heard.NOTHING
+        # A report of its time, which is fetched again and again, takes nothing back.
+        self._heard = max(self._heard, heard)
 
     def _judge_discovery(self, message: Message, report: int) -> Refusal | None:
         if message.pdu != REPORT or message.level or report != UsmStats.UNKNOWN_ENGINE:
@@ -185,11 +249,12 @@ class UsmCheck:
 
     def _is_timely(self, message: Message, now: float) -> bool:
         clock = self._clocks.get(message.engine)
-        if clock is None:
+        if clock is None and message.boots < MAX_INTEGER:
             self._clocks[message.engine] = EngineClock(message.boots, message.time, now)
             _bound(self._clocks)
             return True
-        return clock.accepts(message.boots, message.time, now)
+        # Boots that have reached the end are outside every window (RFC 3414, 3.2, 7b), those of the first message included.
+        return clock is not None and clock.accepts(message.boots, message.time, now)
 
     def _offer(self, engine: bytes) -> bool:
         # All zeros and all ones are no engine ids (RFC 3411, 5).

@@ -6,6 +6,7 @@ import { instant } from "./format.js";
 import { linkTo } from "./links.js";
 import { look, SIGNS, why } from "./marks.js";
 
+const EVIDENCE = new Map([["recorded device", "device.evidence.recorded"], ["published map", "device.evidence.map"], ["unverified", "device.evidence.none"]]);
 const STATE_SIGNS = { up: "✓", down: "▲", unknown: "?" };
 const WIDTH = 120;
 const HEIGHT = 24;
@@ -58,7 +59,7 @@ export function deviceView(page) {
         facts([
           [words.say("device.vendor"), identity?.vendor], [words.say("device.model"), identity?.model],
           [words.say("device.serial"), identity?.serial], [words.say("device.firmware"), identity?.firmware],
-          [words.say("device.profile"), known.profile?.name], [words.say("device.evidence"), evidence(known.profile)],
+          [words.say("device.profile"), known.profile?.name], [words.say("device.evidence"), evidence(known.profile, words)],
           [words.say("device.protocol"), known.profile?.protocol], [words.say("device.agent"), known.agent],
         ])),
       h("section", { class: "panel" },
@@ -87,9 +88,10 @@ function problemsOf(device, { problems, words }) {
   return mine.length ? h("ul", { class: "plain" }, mine.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each))))) : null;
 }
 
-function evidence(profile) {
+/** What the profile rests on; the words of a profile that a later release may have are shown as they are. */
+function evidence(profile, words) {
   const found = profile?.evidence;
-  return Array.isArray(found) ? found.join(", ") : typeof found === "string" ? found : null;
+  return found ? (EVIDENCE.has(found) ? words.say(EVIDENCE.get(found)) : found) : null;
 }
 
 function readings(device, page) {

@@ -278,7 +278,13 @@ async def test_silence_is_explained(network: Network, capfd: pytest.CaptureFixtu
     await network.discover()
     said = capfd.readouterr().err
     assert "0 devices answered at 6 addresses" in said
-    for reason in ("community:", "access list:", "version:", f"UDP port {network.port} must be open", "port:"):
+    for reason in (
+        "community (v1, v2c):",
+        "access list:",
+        "version:",
+        f"UDP port {network.port} must be open",
+        "port:",
+    ):
         assert reason in said
 
 
@@ -290,7 +296,7 @@ async def test_a_device_that_does_not_answer_a_reading_is_explained(
     assert await asyncio.to_thread(main, read_one) == 1
     said = capfd.readouterr().err.splitlines()
     assert said[0].startswith("rackflow-agent: timeout: ")
-    assert said[2].startswith("  community: a device drops a request with a wrong one")
+    assert said[2].startswith("  community (v1, v2c): a device drops a request with a wrong one")
 
 
 async def test_units_of_modbus_become_entries(path: Path, capfd: pytest.CaptureFixture[str]) -> None:

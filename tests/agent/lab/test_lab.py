@@ -175,6 +175,40 @@ def test_lint_explains_faults_with_file_and_line(tmp_path: Path, capsys: pytest.
         (b"10.20.1.4", b"0.0.0.0"),
     ],
 )
-def test_a_firmware_version_is_no_address(text: bytes, kept: bytes) -> None:
+def test_a_firmware_version_behind_its_word_is_no_address(text: bytes, kept: bytes) -> None:
     (record,) = redacted([Record("1.3.6.1.4.1.99999.1", "4", text)], [])
     assert record.value == kept
+
+
+@pytest.mark.parametrize(
+    ("oid", "text", "kept"),
+    [
+        # A PDU says "3.6.0.5-45871" and nothing before it; the same number is a version wherever it stands.
+        ("1.3.6.1.4.1.99999.1.0", b"3.6.0.5-45871", b"3.6.0.5-45871"),
+        ("1.3.6.1.4.1.99999.2.0", b"3.6.0.5 on 10.1.2.3", b"3.6.0.5 on 0.0.0.0"),
+        # Whoever made the device, these objects of RFC 1628 and RFC 6933 hold versions, and these serial numbers.
+        ("1.3.6.1.2.1.33.1.1.3.0", b"1.2.3.4", b"1.2.3.4"),
+        ("1.3.6.1.2.1.47.1.1.1.1.10.1", b"7.0.1.9", b"7.0.1.9"),
+        ("1.3.6.1.2.1.47.1.1.1.1.11.1", b"XJ-77001", b"<private>"),
+        ("1.3.6.1.2.1.47.1.1.1.1.11.2", b"", b""),
+    ],
+)
+def test_a_device_keeps_its_firmware_and_model_and_not_its_serial_number(oid: str, text: bytes, kept: bytes) -> None:
+    (record,) = redacted([Record(oid, "4", text)], [], ["3.6.0.5-45871", "PX2"])
+    assert record.value == kept
+
+
+async def test_a_walk_keeps_the_firmware_that_the_profile_reads(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    version = "1.3.6.1.4.1.318.1.1.1.1.2.1.0"
+    original = [
+        Record(version, "4", b"6.8.2.1") if record.oid == version else record
+        for record in read_snmprec(RECORDINGS / "apc-ups.snmprec")
+    ]
+    assert b"6.8.2.1" in {record.value for record in original}, "the recording has the object"
+    device = SnmpDevice(original, host="127.0.0.2", port=free_port())
+    port = await device.start()
+    try:
+        assert await in_thread(["walk", "127.0.0.2", "--port", str(port)]) == 0
+    finally:
+        await device.stop()
+    assert f"{version}|4|6.8.2.1\n".encode() in capfdbinary.readouterr().out

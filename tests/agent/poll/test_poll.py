@@ -33,6 +33,7 @@ def snmp(values: dict[str, SnmpValue], profile: str = "auto") -> tuple[SnmpPolle
 async def test_a_device_is_recognised_identified_and_asked_only_for_what_it_has() -> None:
     poller, client = snmp(UPS)
     identified = await poller.open()
+    assert identified.evidence == "recorded device"
     assert (identified.profile, identified.device_class) == ("apc-ups", "ups")
     assert identified.identity.model == "Smart-UPS X 750"
     assert identified.poll_classes == {"safety", "fast", "slow"}

@@ -1,5 +1,6 @@
 """What both SNMP engines owe the poller, against net-snmp."""
 
+import re
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
@@ -8,8 +9,9 @@ import pytest
 
 from agent.snmp.seam import SnmpCommunity, SnmpUser
 from agent.snmp.usm import RefusedDatagrams
-from rackflow.errors import DeviceAuthError, DeviceTimeout, DeviceUnreachable
+from rackflow.errors import DeviceAuthError, DeviceIgnoresUser, DeviceTimeout, DeviceUnreachable
 from tests.agent.conftest import BASE, VALUES, Snmpd
+from tests.agent.snmp.forger import Forger
 from tests.agent.snmp.snmp_clients import SYS_NAME, TIMEOUT_S, MakeClient, in_time, target_of
 from tests.jumping import LONG_TIMEOUT_S, after
 from tests.servers.ports import free_port
@@ -69,13 +71,16 @@ async def test_v3(client_of: MakeClient, shared_snmpd: Snmpd, user: SnmpUser) ->
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        (SnmpUser("nobody"), "refuses"),
+        (SnmpUser("nobody"), "does not know the user; check `user`"),
         (SnmpUser("nobody", "sha256", "authauth1"), "does not know the user"),
         (SnmpUser("sha256aes", "sha256", "authauth2", "aes128", "privpriv1"), "key or protocol is wrong"),
         (SnmpUser("sha256aes", "sha1", "authauth1", "aes128", "privpriv1"), "key or protocol is wrong"),
         (SnmpUser("sha384", "sha384", "authauth1", "aes128", "privpriv1"), "security level"),
-        (SnmpUser("sha256aes", "sha256", "authauth1"), "may not be read|refuses"),
-        (SnmpUser("sha256aes"), "may not be read|refuses"),
+        (
+            SnmpUser("sha256aes", "sha256", "authauth1"),
+            "gives it no access at this security level; check `auth` and `priv`",
+        ),
+        (SnmpUser("sha256aes"), "gives it no access at this security level; check `auth` and `priv`"),
     ],
     ids=["no user", "no user with key", "wrong key", "wrong algorithm", "level too high", "level too low", "no level"],
 )
@@ -92,11 +97,30 @@ async def test_v3_refusals(
     assert len(await good.get([SYS_NAME])) == 1
 
 
-async def test_v3_wrong_privacy_key_is_silence(client_of: MakeClient, shared_snmpd: Snmpd) -> None:
-    """net-snmp says nothing to what it cannot decrypt, so nobody can tell this from a device that is down."""
-    client = client_of(target_of(shared_snmpd.port, replace(USERS[3], priv_key="privpriv2"), timeout_s=1.0))
-    async with in_time(DeviceTimeout, 1.0):
-        await client.get([SYS_NAME])
+async def test_v3_wrong_privacy_key_is_told_from_a_device_that_is_down(
+    engine: str, client_of: MakeClient, shared_snmpd: Snmpd
+) -> None:
+    """net-snmp says nothing to what it cannot decrypt, but told its engine before, and to gufo_snmp its time."""
+    async with Forger(shared_snmpd.port).serving() as forger:
+        user = replace(USERS[3], priv_key="privpriv2")
+        client = client_of(target_of(forger.own_port, user, timeout_s=LONG_TIMEOUT_S))
+        words = "check `priv` and `priv_key`" if engine == "gufo" else "no request of this user; check the credential"
+        with pytest.raises(DeviceIgnoresUser, match=words):
+            # After two searches, for its engine and for its time.
+            await after(lambda: len(forger.requests) // 3, client.get([SYS_NAME]))
+
+
+async def test_v3_engine_whose_boots_are_used_up_is_refused_by_name(
+    client_of: MakeClient, own_snmpd: Snmpd, refused: RefusedDatagrams
+) -> None:
+    """It answers every authentic request with notInTimeWindow, for ever (RFC 3414, 2.2.2 and 3.2)."""
+    own_snmpd.stop()
+    state = own_snmpd.state.read_text(encoding="utf-8")
+    own_snmpd.state.write_text(re.sub("engineBoots .*", f"engineBoots {2**31 - 2}", state), encoding="utf-8")
+    own_snmpd.start()
+    client = client_of(target_of(own_snmpd.port, USERS[3], timeout_s=LONG_TIMEOUT_S))
+    with pytest.raises(DeviceAuthError, match=r"outside the time window .*; restart its SNMP service"):
+        await after(refused.counts.total, client.get([SYS_NAME]))
 
 
 @pytest.mark.parametrize("retries", [0, 1])

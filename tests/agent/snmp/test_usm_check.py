@@ -176,6 +176,38 @@ def test_a_report_about_the_credential_is_reported_and_one_about_a_restart_is_no
     assert check.offers == ([ENGINE] if number == 4 else [])
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (report(ENGINE, 2), "outside its time window"),
+        (report(ENGINE, 5), "check `auth` and `auth_key`"),
+        (report(ENGINE, 7), "a report that names no user, key or level"),
+        (ANSWER.body, "no access at this security level"),
+    ],
+)
+def test_an_authentic_refusal_is_told_with_what_to_check(body: bytes, words: str) -> None:
+    check = check_with(REQUEST)
+    assert check.received(replace(ANSWER, body=body).signed(KEYS), 0.0) is None
+    assert words in check.refusal()
+
+
+def test_silence_after_the_search_for_the_engine_is_told_until_the_device_has_answered() -> None:
+    check = check_with(V3.parse(discovery_request(1, 2)))
+    assert check.silence() == ""
+    offer = replace(ANSWER, msg_id=1, flags=0, user=b"", mac=b"", body=report(ENGINE, 4))
+    assert check.received(offer.encode(), 0.0) is None
+    assert "no request of this user" in check.silence()
+    private = replace(REQUEST, flags=AUTH | PRIV, salt=bytes(8), body=tlv(4, bytes(40)))
+    check.sent(private.signed(KEYS))
+    assert check.received(replace(ANSWER, body=report(ENGINE, 2)).signed(KEYS), 0.0) is None
+    check.sent(private.signed(KEYS))
+    assert "check `priv` and `priv_key`" in check.silence()
+    answer = replace(ANSWER, flags=AUTH | PRIV, salt=bytes(8), body=tlv(4, bytes(40)))
+    assert check.received(answer.signed(KEYS), 0.0) is None
+    check.sent(private.signed(KEYS))
+    assert check.silence() == ""
+
+
 def test_refusals_have_the_names_that_metrics_promise() -> None:
     names = "malformed unsolicited unauthenticated unencrypted level engine user digest time report"
     assert {str(each) for each in Refusal} == set(names.split())

@@ -62,7 +62,7 @@ def test_identity_and_profile_are_what_the_agent_found() -> None:
     shown.readings.latest.apply_document("t1", described)
     device = shown.get("devices/{id}", id="cdu-1")
     assert device["identity"] == {"vendor": "<b>Acme</b>", "model": "L2L 100", "serial": "42", "firmware": ""}
-    assert device["profile"]["name"] == "aalc-rpu"
+    assert (device["profile"]["name"], device["profile"]["evidence"]) == ("aalc-rpu", "recorded device")
     assert Shown().get("devices/{id}", id="cdu-1")["identity"] is None
 
 

@@ -420,6 +420,27 @@ def test_an_old_reading_is_in_brackets_with_its_age_and_why(ask: Ask) -> None:
     assert rows["bad"] == ["bad", "?", "? bad out of range", "\u2013"]
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("recorded device", "tested with a recording of a real device"),
+        ("unverified", "not verified: compare with the device's own display"),
+        ("another word", "another word"),
+        ("", None),
+    ],
+)
+def test_a_device_says_what_its_profile_rests_on(ask: Ask, told: str, shown: str | None) -> None:
+    device = (
+        "{ id: 'd', class: 'cdu', state: 'up', series: {}, profile: { name: 'p', protocol: 'snmp', evidence: '%s' } }"
+    )
+    script = f"""const page = {{ ...make(), device: {device % told}, asked: null, sparks: null, route: {{ id: 'd' }} }};
+      const place = document.createElement('div'); dom.show(place, device.deviceView(page));
+      const facts = [...place.querySelectorAll('dt')].map((each) => [each.textContent, each.nextElementSibling.textContent]);
+      return Object.fromEntries(facts);"""
+    facts = ask(script)
+    assert (facts["Profile"], facts.get("Evidence")) == ("p", shown)
+
+
 RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: true, unobserved: null,
     problem: null, beginning: null, unseen: 0,
     feeds: { A: { state: 'on', load_ratio: 0.4 } }, devices: [],
