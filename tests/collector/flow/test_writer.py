@@ -131,8 +131,19 @@ async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_p
         one.writer.offer(lambda: [line(seq) for seq in range(5)])
         await until(lambda: one.tally.points_stored == 5, "stored")
         await until(lambda: one.tally.points_waiting == 0, "nothing waits")
-        assert (one.acknowledged, one.tally.write_failures["derived"]) == ([], 0)
+        assert (one.acknowledged, one.tally.write_failures["derived"], one.writer.durable) == ([], 0, 3)
     assert points(tmp_path) == [f"{line(seq)}000000" for seq in range(5)]
+
+
+async def test_of_many_that_wait_to_put_a_message_no_more_go_on_than_there_is_room(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
+        putting = [asyncio.create_task(one.writer.put(delivery(seq), prepared(seq))) for seq in range(1, 8)]
+        pending = [one.writer.pending]
+        while len(one.acknowledged) < 7:
+            await asyncio.sleep(0)
+            pending.append(one.writer.pending)
+        assert max(pending) == 2
+        assert all(each.done() for each in putting)
 
 
 async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or_the_store_fails(
