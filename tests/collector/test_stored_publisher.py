@@ -132,6 +132,27 @@ async def test_a_refused_document_is_counted_and_sent_again_after_growing_pauses
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == is_refused
 
 
+async def test_pauses_double_up_to_five_minutes_and_the_log_says_it_once_a_minute(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    async with rig(tmp_path) as one:
+        await one.stored(1)
+        await one.publisher.publish_due(clock[0])
+        for at in range(12):
+            one.line.answer(0x87)
+            one.line.answer(0x87)  # a second refusal within a pause does not prolong it
+            assert len(one.line.take()) == 1
+            pause_s = min(PAUSE_S[0] * 2**at, PAUSE_S[1])
+            await one.publisher.publish_due(clock[0] + pause_s - 0.01)
+            assert one.line.sent == []
+            clock[0] += pause_s
+            await one.publisher.publish_due(clock[0])
+    # At 0, 63, 127, 255, 511, 811 and 1111 s: others came within a minute of the one before.
+    assert len([each for each in caplog.records if "refuses topic" in each.getMessage()]) == 7
+
+
 async def test_a_retired_agents_document_is_taken_back_once(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
         await one.stored(1)

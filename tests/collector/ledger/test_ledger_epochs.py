@@ -311,3 +311,26 @@ def test_a_dead_letter_is_written_with_the_next_commit_and_a_stored_message_wait
     assert [(key, chunk.dead) for key, chunk in ledger.changes().chunks] == [(AFTER, {"schema": 2})]
     ledger.mark_stored(entry(AFTER, 1))
     assert not ledger.is_waiting(entry(AFTER, 1))
+
+
+def test_a_chunk_that_is_on_disk_is_read_before_a_lower_one_that_came_later() -> None:
+    """A chunk begun empty would overwrite it there."""
+    ledger = Ledger(CREATED_MS, limit=1)
+    for seq in (4 * CHUNK + 1, 5 * CHUNK + 1, 2 * CHUNK + 1):
+        ledger.mark_stored(entry(AFTER, seq))
+        ledger.changes()
+        ledger.trim()
+    assert ledger.unloaded(entry(AFTER, number * CHUNK + 2) for number in range(2, 7)) == {
+        (AFTER, number) for number in (3, 4, 5)
+    }
+
+
+def test_an_epoch_that_was_heard_lately_keeps_its_place_though_it_is_the_first() -> None:
+    ledger = Ledger(CREATED_MS, max_per_agent=2)
+    first, second, third = (epoch_born(CREATED_MS + at) for at in range(3))
+    for key, seen_ms in ((first, 1), (second, 2), (first, 3), (third, 4)):
+        ledger.mark_stored(Entry(key, seen_ms, 0, seen_ms))
+    assert ledger.epochs.keys() == {first, third}
+    ledger.mark_stored(Entry(second, 9, 0, 4))
+    ledger.mark_stored(Entry(first, 9, 0, 4))  # of those that were heard at one moment the earlier one goes
+    assert ledger.epochs.keys() == {second, first}
