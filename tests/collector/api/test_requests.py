@@ -1,5 +1,6 @@
 """Parameters of requests: what is taken, and what is refused with a text that says what is possible."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -73,8 +74,15 @@ def test_one_of_few_values_is_taken_or_none() -> None:
 @pytest.mark.parametrize(
     "text", ["2026-11-26T14:05:00Z", "2026-11-26t14:05:00z", "2026-11-26T14:05:00", "2026-11-26T15:05+01:00"]
 )
-def test_a_time_without_a_zone_is_utc(text: str) -> None:
-    assert since_of({"since": text}, 5.0) == datetime(2026, 11, 26, 14, 5, tzinfo=UTC).timestamp()
+def test_a_time_without_a_zone_is_utc_wherever_the_collector_stands(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Kolkata")
+            time.tzset()
+            found = since_of({"since": text}, 5.0)
+    finally:
+        time.tzset()
+    assert found == datetime(2026, 11, 26, 14, 5, tzinfo=UTC).timestamp()
 
 
 def test_without_a_time_the_default_counts_and_what_is_none_is_refused() -> None:

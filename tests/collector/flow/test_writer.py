@@ -190,7 +190,7 @@ async def test_what_is_stopped_waits_for_no_more_messages_though_the_last_write_
         for seq in (1, 2, 3):
             one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - at once
         one.writer.stop()
-        await until(lambda: one.acknowledged == [1, 2, 3], "all are written")
+        await until(lambda: one.acknowledged == [1, 2, 3], "all are written", 20)
 
 
 async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(tmp_path: Path) -> None:
