@@ -334,3 +334,13 @@ def test_an_epoch_that_was_heard_lately_keeps_its_place_though_it_is_the_first()
     ledger.mark_stored(Entry(second, 9, 0, 4))
     ledger.mark_stored(Entry(first, 9, 0, 4))  # of those that were heard at one moment the earlier one goes
     assert ledger.epochs.keys() == {second, first}
+
+
+def test_ranges_of_several_epochs_may_come_mixed_in_one_statement() -> None:
+    ledger = Ledger(CREATED_MS)
+    for key in (AFTER, LATER):
+        ledger.mark_stored(entry(key, 1))
+    mixed = [said(AFTER.epoch, 3, 4), said(LATER.epoch, 5, 6), said(AFTER.epoch, 7, 8)]
+    ledger.apply_statement(Statement(LATER, Account(kind="disk", undelivered=mixed), 1))
+    assert ledger.epochs[AFTER].undelivered == [(3, 4), (7, 8)]
+    assert ledger.epochs[LATER].undelivered == [(5, 0)]
