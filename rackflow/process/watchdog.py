@@ -116,14 +116,14 @@ class Watchdog:
     def _watch(self) -> None:
         # Periods of its own without a beat are counted, not time: after a stop of the whole process (SIGSTOP, a virtual machine that
         # was moved) this thread has missed as much as the loop, and nobody hangs.
-        beats, quiet_s = 0, 0.0
+        timer, passed_s = StillTimer(), 0.0
+        timer.update(0, passed_s, expected=True)
         while not self._over.wait(BEAT_S):
-            if self._beats != beats:
-                beats, quiet_s = self._beats, 0.0
+            passed_s += BEAT_S
+            quiet_s = timer.update(self._beats, passed_s, expected=True)
+            if quiet_s == 0:
                 self._touch()
-                continue
-            quiet_s += BEAT_S
-            if quiet_s >= self._limit_s:
+            elif quiet_s >= self._limit_s:
                 what = self._why or "the event loop is blocked"
                 end_hung(f"nothing has moved for {quiet_s:g} s ({what}), ending the process", self._loop, self._end)
                 return

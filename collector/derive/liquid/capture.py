@@ -35,17 +35,20 @@ class HeatCapture:
     _power_j: float = 0.0
     _last: tuple[float, float, float] | None = None
     _capacity: float = 0.0
+    _stored_j: float = 0.0
+    _stored_at: tuple[float, float] | None = None
+    """When the coolant's temperatures were last known, and their mean, weighted by volume."""
     _kept: deque[tuple[float, float, float, float]] = field(default_factory=deque)
-    """Time, heat and energy since the beginning, and heat stored in the coolant, J."""
+    """Time, heat and energy since the beginning, and heat that the coolant stored since then, J."""
 
     def update(self, values: Sequence[Value | None], now: float) -> tuple[Result, Result]:
         """Share captured, and heat left for the air, W. `values`: heat, power, and the loop's supply and return if known."""
         heat_w, power_w = (float(each or 0.0) for each in values[:2])
         supply_c, return_c = (None if each is None else float(each) for each in values[2:4])
         self._integrate(heat_w, power_w, now)
-        stored_j = self._stored_j(supply_c, return_c)
+        self._store(supply_c, return_c, now)
         if not self._kept or now - self._kept[-1][0] >= _KEEP_EVERY_S:
-            self._kept.append((now, self._heat_j, self._power_j, stored_j))
+            self._kept.append((now, self._heat_j, self._power_j, self._stored_j))
         while len(self._kept) > 1 and now - self._kept[1][0] >= WINDOW_S:
             self._kept.popleft()
         since, heat_j, power_j, was_stored_j = self._kept[0]
@@ -57,7 +60,7 @@ class HeatCapture:
         if mean_w < LEAST_HEAT_W:
             little = Unknown(f"less than {LEAST_HEAT_W:g} W of power")
             return little, little
-        captured = (self._heat_j - heat_j + stored_j - was_stored_j) / (self._power_j - power_j)
+        captured = (self._heat_j - heat_j + self._stored_j - was_stored_j) / (self._power_j - power_j)
         # Slightly more heat than power is an error of the meters, not negative heat into the air. Much more makes the reading suspect.
         return captured, power_w * max(0.0, 1.0 - captured)
 
@@ -71,13 +74,18 @@ class HeatCapture:
             self._power_j += (power_before_w + power_w) / 2 * (now - at)
         self._last = now, heat_w, power_w
 
-    def _stored_j(self, supply_c: float | None, return_c: float | None) -> float:
+    def _store(self, supply_c: float | None, return_c: float | None, now: float) -> None:
+        """Add the heat by which the coolant has warmed up. While a temperature is unknown, nothing is known to be stored or released."""
         if supply_c is None or return_c is None:
-            return 0.0
+            return
         if not self._capacity:
             # Looked up once: if it followed the temperature, its own change would show up as stored heat.
             self._capacity = volumetric_heat_capacity(self.coolant, return_c) or 0.0
-        return self._capacity * self.volume_m3 * ((1 - self.supply_share) * return_c + self.supply_share * supply_c)
+        mean_c = (1 - self.supply_share) * return_c + self.supply_share * supply_c
+        # After a longer time it may have warmed up before the window.
+        if self._stored_at is not None and now - self._stored_at[0] <= LONGEST_GAP_S:
+            self._stored_j += self._capacity * self.volume_m3 * (mean_c - self._stored_at[1])
+        self._stored_at = now, mean_c
 
     def _least_s(self, heat_w: float, supply_c: float | None, return_c: float | None) -> float:
         """The shortest window: a multiple of the loop's lag.

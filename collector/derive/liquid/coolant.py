@@ -70,6 +70,7 @@ class ReservoirFall:
     reservoir_m3: float | None = None
     _at: float = -math.inf
     _first_c: float | None = None
+    _gained: float = 0.0
     _sum: float = 0.0
     _count: int = 0
     _period: int = -1
@@ -94,19 +95,22 @@ class ReservoirFall:
 
     def _begin(self) -> None:
         self._means.clear()
-        self._first_c = None
+        self._first_c, self._gained = None, 0.0
         self._sum, self._count = 0.0, 0
 
     def _expanded(self, celsius: float | None) -> float:
-        """The share of the reservoir that the coolant has gained by warming up since the beginning."""
+        """The share of the reservoir that the coolant has gained by warming up since the beginning.
+
+        While its temperature is unknown, it is the last one: without any, the level would seem to step.
+        """
         if celsius is None or self.loop_m3 is None or self.reservoir_m3 is None:
-            return 0.0
+            return self._gained
         if self._first_c is None:
             self._first_c = celsius
         first, now = density(self.coolant, self._first_c), density(self.coolant, celsius)
-        if first is None or now is None or now <= 0:
-            return 0.0
-        return self.loop_m3 * (first / now - 1) / self.reservoir_m3
+        if first is not None and now is not None and now > 0:
+            self._gained = self.loop_m3 * (first / now - 1) / self.reservoir_m3
+        return self._gained
 
     def _add(self, level: float, now: float) -> None:
         period = int(now // _PERIOD_S)

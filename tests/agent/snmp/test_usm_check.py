@@ -350,3 +350,68 @@ def test_refused_datagrams_are_counted_by_a_bounded_number_of_names(caplog: pyte
     refused.count("ups-0", Refusal.TIME, 60.0)
     assert len(caplog.records) == lines + 1
     assert "device=ups-0 refused 61 SNMPv3 datagrams" in caplog.messages[-1]
+
+
+OTHER = bytes.fromhex("80001f8880eeeeeeee00000000")
+
+
+def test_a_clock_is_never_learnt_from_an_answer_whose_code_is_wrong() -> None:
+    """Whoever can forge a time ahead would lock out the device itself."""
+    check = check_with(REQUEST)
+    assert check.received(replace(ANSWER, boots=9, time=10**6, mac=bytes(24)).encode(), 0.0) == Refusal.DIGEST
+    assert check.received(ANSWER.signed(KEYS), 0.0) is None
+
+
+def test_each_engine_has_its_own_key_and_its_own_clock() -> None:
+    check = check_with(REQUEST)
+    assert check.received(ANSWER.signed(KEYS), 0.0) is None
+    replaced = replace(REQUEST, msg_id=5, engine=OTHER, boots=1, time=2)
+    check.sent(replaced.signed(KEYS))
+    assert check.received(replace(replaced, body=ANSWER.body).signed(KEYS), 0.0) is None
+
+
+def test_of_several_requests_the_earliest_is_waited_for_no_more() -> None:
+    check = UsmCheck("sha256", MASTER, most_outstanding=2)
+    for number in (1, 2, 3):
+        check.sent(replace(REQUEST, msg_id=number).signed(KEYS))
+    found = [check.received(replace(ANSWER, msg_id=number).signed(KEYS), 0.0) for number in (1, 2, 3)]
+    assert found == [Refusal.UNSOLICITED, None, None]
+
+
+def search(number: int) -> V3:
+    return V3(number, 0, b"", 0, 0, b"", b"", b"", scoped(b"", GET, b""))
+
+
+def offered(number: int, engine: bytes, stats: int = 4, flags: int = 0) -> bytes:
+    return V3(number, flags, engine, 0, 0, b"", b"", b"", report(engine, stats)).encode()
+
+
+def test_after_the_first_offer_others_come_only_in_reports_of_an_unknown_engine_to_the_same_search() -> None:
+    check = UsmCheck("sha256", MASTER)
+    check.sent(search(7).encode())
+    assert check.received(offered(7, ENGINE, flags=AUTH), 0.0) == Refusal.REPORT
+    assert check.received(offered(7, ENGINE, 5), 0.0) == Refusal.REPORT
+    assert check.received(offered(7, ENGINE), 0.0) is None
+    third = bytes.fromhex("80001f8880dddddddd00000000")
+    for late in (offered(7, OTHER), offered(8, third), offered(7, third, 5), offered(7, ENGINE)):
+        assert check.received(late, 0.0) == Refusal.UNSOLICITED
+    assert check.offers == [OTHER, ENGINE]
+    assert check.offers_made == 3
+
+
+def test_what_a_device_reported_is_not_hidden_by_a_forged_answer_behind_it() -> None:
+    check = check_with(REQUEST)
+    said = replace(REQUEST, flags=0, body=report(ENGINE, 5)).encode()
+    assert check.received(said, 0.0) == Refusal.REPORT
+    assert check.received(replace(ANSWER, mac=bytes(24)).encode(), 0.0) == Refusal.DIGEST
+    assert check.complaint().startswith("refuses the SNMPv3 request: the authentication key")
+
+
+def test_a_request_is_no_answer() -> None:
+    assert check_with(REQUEST).received(REQUEST.signed(KEYS), 0.0) == Refusal.MALFORMED
+
+
+def test_a_time_that_is_ahead_is_learnt() -> None:
+    clock = EngineClock(3, 1000, 0.0)
+    assert clock.accepts(3, 1100, 0.0)
+    assert [clock.accepts(3, 1100 - WINDOW_S - late, 0.0) for late in (1, 0)] == [False, True]

@@ -34,8 +34,8 @@ def test_what_did_not_change_is_no_version() -> None:
     """A floor at rest sends nothing."""
     live = Live()
     (part,) = live.join([FLOOR]) or []
-    assert part.update({"a": 1})
-    assert not part.update({"a": 1})
+    assert part.update({"a": 1, "b": {"c": {"d": 2}}})
+    assert not part.update({"a": 1, "b": {"c": {"d": 2}}})
     assert part.version == 1
 
 
@@ -47,6 +47,25 @@ def test_a_client_that_missed_a_version_gets_the_whole_document() -> None:
         part.update({"value": value})
     assert read(part.since(2))[1] == {"whole": {"value": 4}}
     assert read(part.since(4))[1] == {"patch": {"value": 4}}
+
+
+def test_who_comes_later_or_from_before_a_restart_gets_the_document_of_now() -> None:
+    live = Live()
+    (part,) = live.join([FLOOR]) or []
+    part.update({"value": 1})
+    assert read(part.since(0))[1] == {"whole": {"value": 1}}
+    part.update({"value": 2})
+    assert read(part.since(0))[1] == {"whole": {"value": 2}}
+    assert read(part.since(7))[1] == {"whole": {"value": 2}}
+
+
+def test_nobody_watches_what_is_only_kept_for_a_page_that_is_loaded_anew() -> None:
+    live = Live()
+    parts = live.join([FLOOR]) or []
+    assert live.is_watched
+    live.leave(parts, 10.0)
+    assert not live.is_watched
+    assert live.due(10.0) == []
 
 
 def test_a_part_is_made_once_for_all_and_forgotten_when_nobody_looks() -> None:

@@ -32,6 +32,16 @@ def test_what_became_unknown_is_sent_as_null() -> None:
     assert merge_patch({"watts": 5.0}, {"watts": None}) == {"watts": None}
     assert merge_patch({"watts": None}, {"watts": None}) == {}
     assert merge_patch({"watts": None}, {}) == {}
+    for before, after in (({"rack": {"watts": None}}, {"rack": {}}), ({"rack": {}}, {"rack": {}})):
+        assert merge_patch(before, after) == run_through(merge_patch_steps(before, after)) == {}
+
+
+def test_of_thousands_of_racks_all_changes_are_sent_whichever_slice_they_are_in() -> None:
+    racks = {f"a{number}": {"watts": float(number)} for number in range(1000)}
+    changed = {name: {"watts": -1.0} for name in ("a0", "a199", "a200", "a555", "a999")}
+    after = {name: rack for name, rack in (racks | changed).items() if name != "a700"} | {"b1": {"watts": 5.0}}
+    patch = {"racks": changed | {"a700": None, "b1": {"watts": 5.0}}}
+    assert run_through(merge_patch_steps({"racks": racks}, {"racks": after})) == patch
 
 
 @given(before=DOCUMENTS, after=DOCUMENTS)

@@ -204,3 +204,32 @@ def test_history_comes_in_pages() -> None:
     first = shown.get("problems/history", 1000.0, limit="5")
     rest = shown.get("problems/history", 1000.0, limit="5", cursor=first["next"])
     assert (len(first["items"]), len(rest["items"]), rest["next"]) == (5, 2, None)
+    assert shown.get("problems/history", 1000.0, limit="7")["next"] is None
+    assert first["items"] + rest["items"] == shown.get("problems/history", 1000.0)["items"]
+
+
+def test_of_what_goes_on_the_latest_is_first_and_tells_its_value_and_what_ended_tells_its_worst() -> None:
+    shown = Shown()
+    shown.problem("DcimFeedLost", 0.9, now=100.0, feed="A")
+    shown.problem("DcimFeedLost", 0.6, now=200.0, feed="A")
+    shown.problem("DcimUpsOnBattery", now=300.0, device="ups-a1", feed="A")
+    later, earlier = shown.get("problems/history", 400.0)["items"]
+    assert [(each["name"], each["is_cause"]) for each in (later, earlier)] == [
+        ("DcimUpsOnBattery", False),
+        ("DcimFeedLost", True),
+    ]
+    assert (earlier["peak"], "60" in earlier["description"]) == (0.9, True)
+    shown.ended("DcimFeedLost", 500.0, feed="A")
+    (ended,) = [each for each in shown.get("problems/history", 1e4)["items"] if each["ended"]]
+    assert (ended["peak"], "90" in ended["description"]) == (0.9, True)
+
+
+def test_history_of_one_site_has_nothing_of_another() -> None:
+    shown = Shown()
+    for site in ("t1", "other"):
+        shown.problem("DcimSmoke", now=100.0, site=site, device=f"gone-{site}")
+        shown.ended("DcimSmoke", 200.0, site=site, device=f"gone-{site}")
+        shown.problem("DcimSmoke", now=300.0, site=site, device=f"now-{site}")
+    names = [each["labels"]["device"] for each in shown.get("problems/history", 1e4, site="t1")["items"]]
+    assert names == ["now-t1", "gone-t1"]
+    assert len(shown.get("problems/history", 1e4)["items"]) == 4

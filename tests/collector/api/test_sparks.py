@@ -7,6 +7,7 @@ from collector.api.sparks import LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Spa
 from collector.latest.latest import Latest
 from rackflow.process.slices import run_through
 from tests.collector.derive.hall import Readings
+from tests.collector.polls import hello
 
 CDU = ("t1", "cdu-1")
 SUPPLY = "dcim_cdu_supply_temperature_celsius{loop=secondary}"
@@ -128,3 +129,45 @@ def test_the_bytes_are_true() -> None:
     finally:
         tracemalloc.stop()
     assert 0.67 < taken / sparks.size_bytes < 1.33
+
+
+def test_a_reading_that_has_expired_leaves_a_gap_in_its_line_and_not_a_shorter_line() -> None:
+    sparks, readings = Sparks(), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
+    readings.latest.expire(1e6)
+    sampled(sparks, readings, 1e6, **{"return": 41.0})
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1e6)] == [30.0, None]
+    sampled(sparks, readings, 1e6 + STEP_S, supply=32.0)
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1e6 + STEP_S)] == [30.0, None, 32.0]
+
+
+def test_what_cannot_be_seen_now_has_a_gap_though_its_last_reading_is_current() -> None:
+    sparks, readings = Sparks(), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0)
+    readings.latest.apply_status(hello("gw", online=False, site=readings.site), 1001.0)
+    run_through(sparks.sampling(readings.latest, 1002.0))
+    assert [value for _, value in sparks.of(CDU, SUPPLY, 1002.0)] == [30.0, None]
+
+
+def test_the_hours_are_the_same_with_a_longer_step() -> None:
+    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 70), Readings()
+    for at in range(71):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0)
+    for at in range(100):
+        sampled(sparks, readings, 1e5 + at * 2 * STEP_S, supply=30.0)
+    assert (sparks.step_s, len(sparks.of(CDU, SUPPLY, 0.0))) == (2 * STEP_S, POINTS // 2)
+
+
+def test_many_series_at_once_double_the_step_as_often_as_it_takes() -> None:
+    sparks, readings = Sparks(limit_bytes=2 * RING_BYTES), Readings()
+    sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
+    assert sparks.step_s == LONGEST_STEP_S
+
+
+def test_at_the_longest_step_there_are_no_more_lines_than_fit_and_each_sample_counts_the_others_anew() -> None:
+    sparks, readings = Sparks(limit_bytes=2 * RING_BYTES), Readings()
+    sparks.step_s = LONGEST_STEP_S
+    sampled(sparks, readings, 1000.0, supply=30.0)
+    for at in range(2):
+        sampled(sparks, readings, 1e5 + at * LONGEST_STEP_S, supply=30.0, **{"return": 40.0})
+        assert sparks.refused == 1

@@ -45,6 +45,16 @@ def test_a_level_that_falls_because_the_coolant_cools_is_no_leak() -> None:
     assert loss == Unknown("site file: its loop has no reservoir_m3")
 
 
+def test_a_temperature_that_is_unknown_for_a_while_makes_no_leak() -> None:
+    """The loop has become warmer by 20 K; then one of its sensors fails for an hour."""
+    first = density("pg25", 20.0) or 0.0
+    level = 0.5 + 1.0 * (first / (density("pg25", 40.0) or 1.0) - 1) / 0.1
+    memory = ReservoirFall("pg25", loop_m3=1.0, reservoir_m3=0.1)
+    memory.update([0.5, 20.0], 0.0)
+    found = [memory.update([level, None if 3600 <= at < 7200 else 40.0], float(at)) for at in range(60, 10_800, 60)]
+    assert set(found[35:]) == {(LONGEST_S, 0.0)}
+
+
 def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> None:
     waves = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.001 * at / 3600 + 0.005 * ((at // 60) % 2))
     assert waves[0] == LONGEST_S

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collector.derive.energy.bounds import rated_w, rated_water_m3_per_s
 from collector.derive.energy.carbon import Factors
-from collector.derive.energy.counters import Bound, Counter, Outcome, Peak
+from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import EnergyRecords, Head
 from tests.collector.derive.hall import WALL_S, Readings, hall
@@ -369,74 +369,3 @@ def test_a_jump_is_a_suspect_reading_a_count_and_a_share_of_the_hour_and_no_ener
     assert second.amount["it:meter-it"] == near(100 * KWH * 59 / 60)
     assert second.lost_s == {"it:meter-it": near(60)}
     assert figures["site_interim_pue_ratio{category=1,window=hour}"].value == near(1.2 * 60 / 59)
-
-
-def test_the_highest_power_is_that_of_this_window_and_the_one_before_and_none_of_long_ago() -> None:
-    peak = Peak()
-    peak.add(9000.0, 1)
-    peak.add(5000.0, 2)
-    assert peak.highest(2) == 9000.0
-    peak.add(200.0, 5)
-    assert (peak.highest(5), peak.highest(6), peak.highest(7)) == (200.0, 200.0, None)
-
-
-def test_power_that_is_exported_moves_a_counter_as_well() -> None:
-    counter = Counter(changed_s=0.0)
-    counter.note(-5000.0, 10.0)
-    assert counter.recent.highest(0) == 5000.0
-
-
-def followed(*intervals_s: float, power_w: float = 5000.0) -> tuple[Counter, tuple[float, float]]:
-    """A counter of this power, read after each of these times, and the time and value of its last reading."""
-    counter, last = Counter(changed_s=0.0), (0.0, 1e9)
-    for interval_s in intervals_s:
-        now_s = last[0] + interval_s
-        counter.note(power_w, now_s)
-        last = counter.update(last, last[1] + power_w * interval_s, now_s, Bound(power_w)).last
-    return counter, last
-
-
-@pytest.mark.parametrize(
-    ("intervals_s", "rise_j", "is_counted"),
-    [((10, 10), 2e6, False), ((10, 300), 2.5e6, True), ((10, 86_400), 20e6, False)],
-    ids=["it updates every ten seconds", "every five minutes", "after a silent day"],
-)
-def test_a_reading_may_be_late_by_one_interval_of_its_counters_own_updates_and_by_ten_minutes_at_most(
-    intervals_s: tuple[float, ...],
-    rise_j: float,
-    is_counted: bool,  # noqa: FBT001 - a case
-) -> None:
-    """At 5 kW at most 11 kW are believed: for 10 s, a minute's slack and the interval."""
-    counter, (at_s, value) = followed(*intervals_s)
-    found = counter.update((at_s, value), value + rise_j, at_s + 10, Bound(5000.0))
-    assert (found.counted is not None) is is_counted
-
-
-def test_a_new_counter_is_believed_to_be_late_by_no_more_than_it_has_been_seen_to_update() -> None:
-    counter, last = followed(10)
-    replaced = counter.update(last, 5e12, 20.0, Bound(5000.0))
-    taken = counter.update(replaced.last, 5e12 + 50_000, 30.0, Bound(5000.0))
-    assert taken.counted is not None
-    assert counter.update_s == 10
-
-
-def test_a_counter_that_stays_slightly_lower_for_a_quarter_of_an_hour_was_reset() -> None:
-    counter, last = followed(10, 10)
-    low = last[1] - 250_000  # 50 s of its load, which is 100 W from now on
-    for at in range(0, 900, 20):
-        counter.note(100.0, 30.0 + at)
-        assert counter.update(last, low + 100 * at, 30.0 + at, Bound(100.0)) == Outcome(last)
-    found = counter.update(last, low + 90_000, 930.0, Bound(100.0))
-    assert found.counted == (30.0, low, 930.0, low + 90_000)
-    assert (found.lost, found.jumped) == ((20.0, 30.0), True)
-
-
-@pytest.mark.parametrize("power_w", [0.0, -7200.0])
-def test_a_new_counter_need_only_count_what_its_lowest_power_since_makes(power_w: float) -> None:
-    """The meter was replaced at 7.2 kW, and its load was switched off, or turned round, before the next reading."""
-    counter, last = followed(10, power_w=7200.0)
-    replaced = counter.update(last, 5e12, 20.0, Bound(7200.0))
-    assert replaced.jumped
-    counter.note(power_w, 30.0)
-    found = counter.update(replaced.last, 5e12 + 1000, 30.0, Bound(power_w))
-    assert found.counted == (20.0, 5e12, 30.0, 5e12 + 1000)

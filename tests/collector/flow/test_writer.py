@@ -96,6 +96,20 @@ async def test_a_write_has_as_many_points_as_it_may(tmp_path: Path, lines: int, 
     assert sorted({stored for stored, _ in one.on_disk}) == writes
 
 
+async def test_after_a_full_write_the_next_ones_wait_for_each_other_again(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(2, 3600, 100)) as one:
+        for seq in (1, 2):
+            one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - at once
+        await until(lambda: len(one.acknowledged) == 2, "the first write")
+        await one.writer.put(delivery(3), prepared(3))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await one.writer.put(delivery(4), prepared(4))
+        await until(lambda: len(one.acknowledged) == 4, "the second write")
+        assert one.writer.durable == 4
+    assert one.on_disk == [(2, 2)] * 2 + [(4, 4)] * 2
+
+
 async def test_a_message_larger_than_a_write_is_written_by_itself(tmp_path: Path) -> None:
     async with rig(tmp_path, Flush(3, 3600, 100)) as one:
         await one.writer.put(delivery(1), prepared(1, lines=5))
@@ -131,8 +145,19 @@ async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_p
         one.writer.offer(lambda: [line(seq) for seq in range(5)])
         await until(lambda: one.tally.points_stored == 5, "stored")
         await until(lambda: one.tally.points_waiting == 0, "nothing waits")
-        assert (one.acknowledged, one.tally.write_failures["derived"]) == ([], 0)
+        assert (one.acknowledged, one.tally.write_failures["derived"], one.writer.durable) == ([], 0, 3)
     assert points(tmp_path) == [f"{line(seq)}000000" for seq in range(5)]
+
+
+async def test_of_many_that_wait_to_put_a_message_no_more_go_on_than_there_is_room(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(1000, SHORT_S, 2)) as one:
+        putting = [asyncio.create_task(one.writer.put(delivery(seq), prepared(seq))) for seq in range(1, 8)]
+        pending = [one.writer.pending]
+        while len(one.acknowledged) < 7:
+            await asyncio.sleep(0)
+            pending.append(one.writer.pending)
+        assert max(pending) == 2
+        assert all(each.done() for each in putting)
 
 
 async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or_the_store_fails(
@@ -158,6 +183,14 @@ async def test_what_is_stopped_writes_what_is_there_and_acknowledges_it(tmp_path
             await one.writer.put(delivery(seq), prepared(seq))
     assert one.acknowledged == [1, 2]
     assert one.on_disk == [(2, 2)] * 2
+
+
+async def test_what_is_stopped_waits_for_no_more_messages_though_the_last_write_is_not_full(tmp_path: Path) -> None:
+    async with rig(tmp_path, Flush(2, 3600, 100)) as one:
+        for seq in (1, 2, 3):
+            one.writer._add(delivery(seq), prepared(seq))  # noqa: SLF001 - at once
+        one.writer.stop()
+        await until(lambda: one.acknowledged == [1, 2, 3], "all are written", 20)
 
 
 async def test_what_is_stopped_while_the_ledger_is_held_up_acknowledges_nothing(tmp_path: Path) -> None:

@@ -117,6 +117,11 @@ def test_the_last_number_of_an_ended_epoch_is_the_one_that_the_agent_states() ->
     assert (found.produced, runs(found.missing)) == (5, [(2, 2), (4, 5)])
 
 
+def test_a_drop_of_which_everything_came_in_time_is_none() -> None:
+    found = account_of(book(dropped=[(2, 3, "full")]), [chunk(stored=[1, 2, 3])])
+    assert (found.stored, dict(found.dropped)) == (3, {})
+
+
 def test_the_last_number_dropped_counts_as_made() -> None:
     found = account_of(book(dropped=[(4, 6, "full")]), [chunk(stored=[1, 3])])
     assert (found.produced, found.dropped, runs(found.missing)) == (6, Counter(full=3), [(2, 2)])

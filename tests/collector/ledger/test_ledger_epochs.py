@@ -287,3 +287,60 @@ def test_after_a_restart_an_earlier_epoch_still_states_nothing_about_one_that_be
     ledger.apply_statement(Statement(AFTER, Account(kind="disk", undelivered=[said(AFTER.epoch, 2, 9)]), 1))
     ledger.apply_statement(Statement(BEFORE, Account(kind="disk"), 2))
     assert ledger.epochs[AFTER].undelivered == [(2, 0)]
+
+
+def test_what_an_agent_may_still_have_is_of_its_newest_epoch_the_one_that_spoke_last_and_those_it_named() -> None:
+    """Newest first, each with the lowest number that may be missing."""
+    ledger = Ledger(CREATED_MS)
+    oldest, named, silent, newest = (epoch_born(CREATED_MS + at) for at in range(4))
+    for at, key in enumerate((oldest, named, silent, newest)):
+        ledger.mark_stored(Entry(key, 1, 0, 100 + at))
+    ledger.mark_stored(Entry(oldest, 2, 0, 200))  # its backlog
+    left = [said(named.epoch, 7, 9), said(named.epoch, 3, 4)]
+    ledger.apply_statement(Statement(newest, Account(kind="disk", undelivered=left), 150))
+    assert list(ledger.wanted_of("cas1", "gw-3").items()) == [(newest, 1), (named, 3), (oldest, 1)]
+    assert ledger.wanted_of("cas2", "gw-3") == {}
+
+
+def test_a_dead_letter_is_written_with_the_next_commit_and_a_stored_message_waits_no_more() -> None:
+    ledger = Ledger(CREATED_MS)
+    ledger.mark_waiting(entry(AFTER, 1))
+    assert ledger.is_waiting(entry(AFTER, 1))
+    ledger.changes()
+    ledger.mark_dead(entry(AFTER, 2, dead="schema"))
+    assert [(key, chunk.dead) for key, chunk in ledger.changes().chunks] == [(AFTER, {"schema": 2})]
+    ledger.mark_stored(entry(AFTER, 1))
+    assert not ledger.is_waiting(entry(AFTER, 1))
+
+
+def test_a_chunk_that_is_on_disk_is_read_before_a_lower_one_that_came_later() -> None:
+    """A chunk begun empty would overwrite it there."""
+    ledger = Ledger(CREATED_MS, limit=1)
+    for seq in (4 * CHUNK + 1, 5 * CHUNK + 1, 2 * CHUNK + 1):
+        ledger.mark_stored(entry(AFTER, seq))
+        ledger.changes()
+        ledger.trim()
+    assert ledger.unloaded(entry(AFTER, number * CHUNK + 2) for number in range(2, 7)) == {
+        (AFTER, number) for number in (3, 4, 5)
+    }
+
+
+def test_an_epoch_that_was_heard_lately_keeps_its_place_though_it_is_the_first() -> None:
+    ledger = Ledger(CREATED_MS, max_per_agent=2)
+    first, second, third = (epoch_born(CREATED_MS + at) for at in range(3))
+    for key, seen_ms in ((first, 1), (second, 2), (first, 3), (third, 4)):
+        ledger.mark_stored(Entry(key, seen_ms, 0, seen_ms))
+    assert ledger.epochs.keys() == {first, third}
+    ledger.mark_stored(Entry(second, 9, 0, 4))
+    ledger.mark_stored(Entry(first, 9, 0, 4))  # of those that were heard at one moment the earlier one goes
+    assert ledger.epochs.keys() == {second, first}
+
+
+def test_ranges_of_several_epochs_may_come_mixed_in_one_statement() -> None:
+    ledger = Ledger(CREATED_MS)
+    for key in (AFTER, LATER):
+        ledger.mark_stored(entry(key, 1))
+    mixed = [said(AFTER.epoch, 3, 4), said(LATER.epoch, 5, 6), said(AFTER.epoch, 7, 8)]
+    ledger.apply_statement(Statement(LATER, Account(kind="disk", undelivered=mixed), 1))
+    assert ledger.epochs[AFTER].undelivered == [(3, 4), (7, 8)]
+    assert ledger.epochs[LATER].undelivered == [(5, 0)]

@@ -13,8 +13,9 @@ import yaml
 
 from collector.cli import main
 from collector.ledger.account import account_of
-from collector.ledger.epochs import CHUNK, Entry, EpochKey, Statement
+from collector.ledger.epochs import CHUNK, Entry, EpochKey, Retirement, Statement
 from collector.ledger.file import LedgerFile
+from collector.ledger.ledger import FREE_CHUNKS
 from collector.ledger.tables import decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError
@@ -334,3 +335,33 @@ async def test_the_command_tells_what_is_missing_beside_a_running_collector(
 
 def with_account(account: Account) -> Status:
     return msgspec.structs.replace(status("cdu-07"), account=account)
+
+
+async def test_a_message_whose_commit_is_tried_again_is_no_duplicate_and_its_agent_is_told_once(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    with ledger_locked(ledger.path):
+        recording = asyncio.create_task(ledger.record(entries(1, 3)), name="recording")
+        await eventually(lambda: ledger.failures["write"] > 0, "a commit was refused")
+        assert ledger.unpublished == set()
+    assert await recording
+    assert ledger.unpublished == {("cas1", "gw-3")}
+    [(book, chunks)] = read_snapshot(ledger.path).epochs
+    assert (account_of(book, chunks).stored, book.duplicates) == (3, 0)
+    ledger.unpublished.clear()
+    assert await ledger.record([Retirement("cas1", "gw-3", 2**50)])
+    assert ledger.unpublished == {("cas1", "gw-3")}
+    ledger.close()
+
+
+async def test_messages_that_are_not_accounted_for_are_counted_once_and_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An agent whose numbers jump from chunk to chunk."""
+    ledger = opened(tmp_path)
+    jumping = [Entry(KEY, 1 + at * CHUNK, 0, 0) for at in range(FREE_CHUNKS + 200)]
+    assert await ledger.record(jumping)
+    assert (refused := ledger.failures["sparse"]) > 50
+    assert await ledger.record([Entry(KEY, 1 + 5000 * CHUNK + at * CHUNK, 0, 0) for at in range(20)])
+    assert refused < ledger.failures["sparse"] <= refused + 20
+    assert len([each for each in caplog.records if "no room for more epochs" in each.getMessage()]) == 1
+    ledger.close()

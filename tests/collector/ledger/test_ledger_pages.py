@@ -9,7 +9,8 @@ import pytest
 from agent.run import new_epoch
 from collector.ledger.account import account_of
 from collector.ledger.cli import accounts, as_json, as_table, since_ms
-from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Statement
+from collector.ledger.durable import read_durable
+from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Retirement, Statement
 from collector.ledger.file import LedgerFile
 from collector.ledger.tables import LedgerSnapshot, decode_snapshot, encode_snapshot, read_snapshot
 from collector.ledger.watch import LedgerWatch
@@ -177,6 +178,11 @@ async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_ag
     assert mine.dropped == Counter(full=2, dead_letter_schema=1)
     theirs = watch.accounts()["cas1", "gw-4"]
     assert (theirs.produced, theirs.stored, theirs.missing, theirs.dropped) == (3, 2, 1, Counter())
+    assert await ledger.record_waiting([entry(6), entry(5, later)])
+    await watch.update()
+    assert watch.accounts()["cas1", "gw-3"].in_flight == 3
+    assert await ledger.record([Retirement("cas1", "gw-4", 2 * WALL_MS)])
+    assert watch.accounts().keys() == {("cas1", "gw-3")}, "at once"
     ledger.ledger.forget(2 * WALL_MS)
     await watch.update()
     assert watch.accounts() == {}
@@ -191,3 +197,31 @@ def test_what_is_no_ledger_is_said_so(tmp_path: Path) -> None:
         read_snapshot(tmp_path / "ledger.db")
     with pytest.raises(RackflowError, match="there is no ledger; a collector creates it"):
         read_snapshot(tmp_path / "none.db")
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        (1, [(1, 3), (7, 9), (20, 20)]),
+        (3, [(1, 3), (7, 9), (20, 20)]),
+        (4, [(7, 9), (20, 20)]),
+        (9, [(7, 9), (20, 20)]),
+        (10, [(20, 20)]),
+        (21, []),
+    ],
+)
+async def test_durable_ranges_are_those_that_reach_to_the_number_that_an_agent_may_still_have(
+    tmp_path: Path, first: int, expected: list[tuple[int, int]]
+) -> None:
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: 1e9)
+    assert await ledger.record([Entry(KEY, seq, 1, 1) for seq in (1, 2, 3, 7, 8, 9, 20)])
+    ledger.close()
+    assert read_durable(ledger.path, {KEY: first})[1] == {KEY: expected}
+
+
+async def test_durable_ranges_go_on_over_the_edges_of_chunks(tmp_path: Path) -> None:
+    ledger = LedgerFile(tmp_path / "ledger.db", 400, lambda: 1e9)
+    assert await ledger.record([Entry(KEY, seq, 1, 1) for seq in (CHUNK, CHUNK + 1, CHUNK + 3)])
+    ledger.close()
+    for first in (1, CHUNK):
+        assert read_durable(ledger.path, {KEY: first})[1] == {KEY: [(CHUNK, CHUNK + 1), (CHUNK + 3, CHUNK + 3)]}

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from agent.run import new_epoch
+from collector.ledger import EpochAccount, EpochKey
+from collector.ledger.account import Missing
 from collector.records.file import pack_polls
 from collector.report.period import month
 from collector.report.read import Device, PackedPolls, SiteMonth
 from collector.report.rows import Rows
-from collector.report.telemetry import telemetry_rows
+from collector.report.telemetry import account_rows, telemetry_rows
 from rackflow import RackflowError
 
 NOW_S = datetime(2026, 10, 3, tzinfo=UTC).timestamp()
@@ -112,3 +115,38 @@ def test_an_hour_that_is_damaged_is_reported_with_its_file() -> None:
     polls.bodies[1] = b"no hour"
     with pytest.raises(RackflowError, match=r"records\.db: the records are damaged: .*restore a backup"):
         polls[1]
+
+
+def test_an_hour_counts_once_for_an_agent_and_for_the_site_however_many_polled_in_it() -> None:
+    rows = report({0: {1: [10, 10, 0], 2: [10, 10, 0], 3: [10, 10, 0]}, 47: {1: [10, 10, 0], 3: [0, 0, 0]}})
+    found = {
+        row.place: round((row.coverage or 0.0) * 48)
+        for row in rows.rows
+        if (row.figure, row.period) == ("telemetry_available", "month")
+    }
+    assert found == {"north/pdu-1": 2, "north/ups-1": 1, "north/*": 2, "south/pdu-1": 1, "south/*": 1, "s": 2}
+
+
+def test_the_account_of_an_epoch_lists_what_there_is_and_each_gap_with_its_times() -> None:
+    epoch = new_epoch(1_790_000_000_000, 1)
+    gap = Missing(4, 6, 1_790_000_100_000, 1_790_000_160_000)
+    sums = EpochAccount(EpochKey("s", "north", epoch), 1, 1_790_003_600_000, 9, 6, 2, 0, 3, Counter(full=1), [gap])
+    period = month("2026-10", "UTC", NOW_S)
+    rows = list(account_rows("s", [sums], period))
+    assert {row.figure: row.value for row in rows} == {
+        "messages_produced": 9.0,
+        "messages_stored": 6.0,
+        "messages_missing": 3.0,
+        "messages_came_again": 2.0,
+        "messages_dropped_full": 1.0,
+        "messages_missing_run": 3.0,
+    }
+    assert {(row.start, row.end) for row in rows[:-1]} == {("2026-09-21T14:13:20+00:00", "2026-09-21T15:13:20+00:00")}
+    assert (rows[-1].start, rows[-1].end) == ("2026-09-21T14:15:00+00:00", "2026-09-21T14:16:00+00:00")
+
+
+def test_of_an_epoch_without_a_message_the_report_says_that_none_is_missing() -> None:
+    sums = EpochAccount(EpochKey("s", "north", new_epoch(1_790_000_000_000, 1)), 1, 1_790_003_600_000, 0, 0, 0, 0)
+    rows = list(account_rows("s", [sums], month("2026-10", "UTC", NOW_S)))
+    names = ("messages_produced", "messages_stored", "messages_missing")
+    assert {row.figure: row.value for row in rows} == dict.fromkeys(names, 0.0)

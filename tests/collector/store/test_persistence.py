@@ -330,3 +330,36 @@ async def test_the_pause_before_a_store_is_tried_again_doubles_up_to_its_limit_a
     assert await one.store(lines(1), set()) == "stored"
     assert drawn == [(0, ceiling) for ceiling in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0)]
     letters.close()
+
+
+async def test_after_a_write_that_worked_the_pauses_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a refused point is looked for: the store is away for three writes, and again for two later ones."""
+    highest: list[float] = []
+
+    def draw(_: float, high: float) -> float:
+        highest.append(high)
+        return 0.0
+
+    class Flaky(Engine):
+        async def write(self, lines: Sequence[str]) -> None:
+            if len(self.writes) + 1 in {1, 2, 3, 6, 7}:
+                self.writes.append(len(lines))
+                raise SOON
+            await super().write(lines)
+
+    monkeypatch.setattr(random, "uniform", draw)
+    refused, letters = set[str](), DeadLetters(tmp_path / "dead.jsonl", 1 << 20)
+    every = lines(4, [1])
+    assert await Persistence(Flaky(), letters, Counters(), (0.5, 30.0)).store(every, refused) == "stored"
+    letters.close()
+    assert (highest, refused) == ([0.5, 1.0, 2.0, 0.5, 1.0], {every[1]})
+
+
+async def test_after_a_pause_only_what_is_suspected_is_written_again(tmp_path: Path) -> None:
+    """The store refuses its neighbour, too, just when the one bad point is judged."""
+    engine, refused = Engine(refuses_all=lambda number: number == 9), set[str]()
+    every = lines(6, [4])
+    async with persistence(tmp_path, engine) as (one, tally):
+        assert await one.store(every, refused) == "stored"
+        assert tally.write_failures["retryable"] == 1
+    assert (engine.writes.count(6), max(engine.writes[9:]), refused) == (1, 1, {every[4]})

@@ -16,7 +16,8 @@ import pytest
 
 from rackflow.process.notify import ServiceManager
 from rackflow.process.stopping import EXIT_HUNG
-from rackflow.process.watchdog import BEAT_S, Watchdog
+from rackflow.process.watchdog import BEAT_S, StillTimer, Watchdog
+from tests.jumping import JumpingLoop, jump
 from tests.servers.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -69,6 +70,49 @@ def program(
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     _, errors = process.communicate("go\n", timeout=60)
     return process.returncode, errors
+
+
+def test_a_count_stands_still_since_its_last_change_or_since_it_was_expected_to_go_up() -> None:
+    timer = StillTimer()
+    steps = [
+        (5, 100.0, True),
+        (5, 107.0, True),
+        (6, 110.0, True),
+        (6, 115.0, False),
+        (6, 118.0, True),
+        (7, 119.0, True),
+    ]
+    assert [timer.update(count, now_s, expected=expected) for count, now_s, expected in steps] == [0, 7, 0, 0, 3, 0]
+    assert timer.update(7, 129.0, expected=True) == 10
+
+
+def test_a_fault_of_what_is_asked_at_each_beat_ends_no_beats_and_each_standstill_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    words = iter(["", "fault", "no poll", "no poll", "nothing sent", "", "no poll"])
+    asked: list[str] = []
+
+    def standstill() -> str:
+        asked.append(next(words, ""))
+        if asked[-1] == "fault":
+            raise ZeroDivisionError
+        return asked[-1]
+
+    async def beat() -> None:
+        watchdog = Watchdog(standstill, SILENT, end=lambda _: None)
+        watchdog.start()
+        while len(asked) < 8:
+            await jump(BEAT_S)
+        watchdog.stop()
+
+    loop = JumpingLoop()
+    loop.set_exception_handler(lambda *_: None)
+    try:
+        loop.run_until_complete(asyncio.wait_for(beat(), 100 * BEAT_S))
+    finally:
+        loop.close()
+    logged = [each.getMessage().rpartition(": ")[2] for each in caplog.records]
+    assert logged == ["no poll", "nothing sent", "no poll"]
 
 
 def test_a_blocked_loop_is_shown_and_ends_the_process(tmp_path: Path) -> None:

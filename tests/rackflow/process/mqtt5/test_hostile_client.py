@@ -280,6 +280,14 @@ async def test_a_subscription_that_is_not_answered_or_wrongly_is_an_error(answer
             await asking
 
 
+async def test_of_several_filters_those_with_a_code_from_0x80_on_are_refused() -> None:
+    async with connected() as (server, client, _):
+        asking = asyncio.create_task(client.subscribe(["a", "b", "c", "d"]), name="subscribe")
+        await eventually(lambda: b"\x00\x01d" in server.heard, "SUBSCRIBE")
+        await server.say(b"\x90\x07\x00\x01\x00\x01\x80\x00\x87")
+        assert await asking == [0x80, 0x87]
+
+
 async def test_what_was_left_unconfirmed_is_sent_again_within_the_window_of_the_broker() -> None:
     """A receive maximum (0x21) of 2, and five messages: two at once, each other one when another was confirmed."""
     session = Session(60)

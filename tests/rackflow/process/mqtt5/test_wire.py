@@ -173,3 +173,96 @@ async def test_a_peer_that_does_not_read_stops_messages_and_in_the_end_what_come
         await heard.sent(MAX_UNREAD_BYTES + JOIN_BYTES)
         await eventually(lambda: len(heard.packets) == 3, "it reads, so it is read again")
         assert heard.writable == [False, True]
+
+
+class Pipe(asyncio.Transport):
+    """A transport that notes what it is told. What `connected` uses has sockets; here a test says what waits in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.reads, self.is_aborted, self.unread_bytes = True, False, 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written.append(bytes(data))
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread_bytes
+
+
+def piped() -> tuple[Wire, Pipe, list[bytes]]:
+    found, pipe = list[bytes](), Pipe()
+    wire = Wire(WireCallbacks(lambda packet, _: found.append(packet), lambda _: None, lambda: None))
+    wire.connection_made(pipe)
+    return wire, pipe, found
+
+
+async def test_a_connection_that_has_sent_megabytes_is_still_read_and_still_joins_packets() -> None:
+    wire, pipe, found = piped()
+    for _ in range(2 * MAX_UNREAD_BYTES // JOIN_BYTES):
+        wire.send(bytes(JOIN_BYTES))
+    written = len(pipe.written)
+    wire.send(PINGRESP)
+    wire.send(PINGRESP)
+    assert len(pipe.written) == written
+    wire.data_received(PINGRESP)
+    assert (found, pipe.reads) == ([PINGRESP], True)
+    wire.flush()
+    assert pipe.written[written:] == [PINGRESP + PINGRESP]
+
+
+async def test_while_somebody_pauses_nothing_is_read_whatever_the_broker_does_and_what_had_come_keeps_its_order() -> (
+    None
+):
+    wire, pipe, found = piped()
+    wire.pause()
+    assert not pipe.reads
+    wire.resume_writing()
+    assert not pipe.reads
+    for mid in (1, 2, 3):  # received before the transport had stopped
+        wire.data_received(puback_packet(mid))
+    assert found == []
+    wire.resume()
+    await asyncio.sleep(0)
+    assert (found, pipe.reads) == ([puback_packet(mid) for mid in (1, 2, 3)], True)
+
+
+async def test_who_does_not_read_is_not_read_until_it_does() -> None:
+    wire, pipe, found = piped()
+    pipe.unread_bytes = MAX_UNREAD_BYTES + 1
+    wire.data_received(PINGRESP)
+    assert (found, pipe.reads) == ([PINGRESP], False)
+    wire.pause()
+    wire.resume()
+    await asyncio.sleep(0)
+    assert not pipe.reads
+    pipe.unread_bytes = 0
+    wire.resume_writing()
+    assert pipe.reads
+
+
+@pytest.mark.parametrize(("silent_s", "is_overdue"), [(10.0, False), (100.0, True)])
+async def test_what_is_sent_later_than_agreed_is_overdue(silent_s: float, *, is_overdue: bool) -> None:
+    wire, _, _ = piped()
+    wire.longest_silence_s = 50.0
+    wire.sent_at_s -= silent_s
+    wire.send(PINGRESP)
+    wire.flush()
+    assert (wire.overdue_at_s == wire.sent_at_s) is is_overdue
+
+
+async def test_a_connection_that_was_given_up_before_it_was_made_is_ended_at_once() -> None:
+    pipe, wire = Pipe(), Wire(WireCallbacks(lambda *_: None, lambda _: None, lambda: None))
+    wire.abort("not wanted any more")
+    wire.connection_made(pipe)
+    assert pipe.is_aborted
+    assert not wire.is_open

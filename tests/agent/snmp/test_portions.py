@@ -1,0 +1,125 @@
+"""Portions, walks and rows that answer with themselves, without a device: what is asked for, and when it ends."""
+
+import struct
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from agent.snmp.requests import (
+    MAX_ARCS,
+    MAX_PASSED_BY,
+    OPAQUE_FLOAT,
+    PortionedClient,
+    RowsSoFar,
+    WalkedRows,
+    octets_or_float,
+)
+from agent.snmp.seam import SnmpValue
+from tests.agent.snmp.snmp_clients import target_of
+
+TABLE = "1.3.1"
+Next = Callable[[str], tuple[str, SnmpValue] | None]
+
+
+class Client(PortionedClient):
+    """A client whose single requests are answered here. A walk finds `first` and is stuck there."""
+
+    def __init__(self, following: Next = lambda _: None, first: Sequence[str] = (), complete_at: int = 25) -> None:
+        super().__init__(target_of(1, max_repetitions=25))
+        self.following = following
+        self.first = first
+        self.complete_at = complete_at
+        self.lowered_to: int | None = None
+        self.asked: list[str] = []
+        self.chunks: list[list[str]] = []
+        self.walked_with: list[int] = []
+
+    async def _next_instance(self, oid: str) -> tuple[str, SnmpValue] | None:
+        self.asked.append(oid)
+        return self.following(oid)
+
+    async def _get_chunk(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
+        self.chunks.append(list(oids))
+        if self.lowered_to is not None:
+            self._varbinds = self.lowered_to
+        return dict.fromkeys(oids, 1)
+
+    async def _walk_rows(self, oid: str, limit: int) -> WalkedRows:
+        self.walked_with.append(self._repetitions)
+        rows = RowsSoFar("d", oid, self._repetitions)
+        for row in self.first[:limit]:
+            rows.add(row, 1)
+        return WalkedRows(rows, self._repetitions > self.complete_at, bool(self.first))
+
+
+def row(number: int) -> str:
+    return f"{TABLE}.{number}"
+
+
+def number_of(oid: str) -> int:
+    return int(oid.split(".")[3])
+
+
+def sticky(oid: str) -> tuple[str, SnmpValue]:
+    """Each row is answered with itself, and the next one comes only from behind everything below it."""
+    number = number_of(oid)
+    return row(number + (oid.count(".") > 3)), number
+
+
+def test_a_walk_goes_in_circles_when_as_many_rows_in_succession_are_known_as_one_request_asks_for() -> None:
+    rows = RowsSoFar("d", TABLE, 3)
+    told = [rows.add(row(number), number) for number in (1, 1, 1, 2, 1, 2, 3, 1, 2, 3)]
+    assert told == [True] * 9 + [False]
+    assert rows.rows == {row(number): number for number in (1, 2, 3)}
+
+
+async def test_rows_that_answer_with_themselves_are_passed_by_a_bounded_number_of_times() -> None:
+    client = Client(sticky, [row(1)])
+    assert list(await client.walk(TABLE)) == [row(number) for number in range(1, MAX_PASSED_BY + 2)]
+    assert len(client.asked) == 2 * MAX_PASSED_BY
+
+
+async def test_what_is_found_behind_such_rows_counts_against_the_limit_of_a_walk() -> None:
+    assert len(await Client(sticky, [row(1)]).walk(TABLE, 5)) == 5
+    assert len(await Client(lambda oid: (row(number_of(oid) + 1), 1), [row(1)]).walk(TABLE, 50)) == 50
+
+
+async def test_a_walk_ends_at_another_table_whose_number_begins_with_its_own() -> None:
+    client = Client(lambda _: ("1.3.10.1", 1), [row(1), row(2)])
+    assert list(await client.walk(TABLE)) == [row(1), row(2)]
+    assert len(client.asked) == 1
+
+
+async def test_nothing_is_appended_to_a_row_that_has_as_many_numbers_as_there_can_be() -> None:
+    longest = TABLE + ".7" * (MAX_ARCS - 2)
+    for first, asked in ((longest, 0), (longest[:-2], 1)):
+        client = Client(lambda _: None, [first])
+        assert list(await client.walk(TABLE)) == [first]
+        assert len(client.asked) == asked
+
+
+async def test_a_device_that_cannot_answer_for_many_rows_is_asked_for_half_as_many_and_for_one_at_least() -> None:
+    client = Client(complete_at=1)
+    await client.walk(TABLE)
+    assert client.walked_with == [25, 12, 6, 3, 1]
+    await client.walk(TABLE)
+    assert client.walked_with[5:] == [1], "it is remembered"
+
+
+async def test_objects_are_asked_for_once_each_in_portions_that_may_become_smaller() -> None:
+    client, oids = Client(), [row(number) for number in range(1, 8)]
+    client.set_max_varbinds(7)
+    assert await client.get(oids) == dict.fromkeys(oids, 1)
+    assert await client.get([]) == {}
+    client.set_max_varbinds(3)
+    client.lowered_to = 2
+    assert await client.get(oids) == dict.fromkeys(oids, 1)
+    assert client.chunks == [oids, oids[:3], oids[3:5], oids[5:]]
+
+
+@pytest.mark.parametrize("value", [1.5, -2.0, 0.0])
+def test_a_float_of_net_snmp_is_one_and_other_octets_stay(value: float) -> None:
+    octets = OPAQUE_FLOAT + struct.pack(">f", value)
+    assert octets_or_float(octets) == value
+    for other in (octets + b"\0", octets[:-1], b"\x9fy" + octets[2:], b""):
+        assert octets_or_float(other) == other
