@@ -119,7 +119,7 @@ class Part(Place):
     inverted: bool = False
     """A set bit stands for 0, a clear one for 1."""
     decimals: Oid | None = None
-    """SNMP: column that holds the number of decimal places."""
+    """SNMP: column that holds the number of decimal places; below 0 (accurate digits, RFC 3433) it moves no decimal point."""
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     divisor: Oid | None = None
