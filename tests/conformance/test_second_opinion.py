@@ -8,6 +8,7 @@ from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
 
 ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
+ALERT = "1.3.6.1.4.1.20916.1"
 EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
 
 
@@ -90,6 +91,24 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         {f"{EPDU}.3.5.1.4.0.1": 4120, f"{EPDU}.3.5.1.8.0.1": -1},
         "dcim_pdu",
         {"dcim_pdu_input_power_watts{inlet=0.1}": 4120.0},
+    ),
+    "a Room Alert 32S sends 0 for a probe that is not plugged in": (
+        "avtech-roomalert32s",
+        {f"{ALERT}.11.1.2.{probe}.{column}.0": cell for probe, cell in ((1, 2150), (2, 0)) for column in (1, 3)},
+        "dcim_env_temperature",
+        {"dcim_env_temperature_celsius{sensor=external1}": 21.5},
+    ),
+    "nor is its humidity one": (
+        "avtech-roomalert32s",
+        {f"{ALERT}.11.1.2.{probe}.{column}.0": cell for probe, cell in ((1, 2150), (2, 0)) for column in (1, 3)},
+        "dcim_env_relative",
+        {"dcim_env_relative_humidity_ratio{sensor=external1}": 0.215},
+    ),
+    "a Room Alert 4E sends 0 for a probe that is not plugged in": (
+        "avtech-roomalert4e",
+        {f"{ALERT}.6.1.2.1.1.0": 21, f"{ALERT}.6.1.2.2.1.0": 0},
+        "dcim_env_temperature",
+        {"dcim_env_temperature_celsius{sensor=external1}": 21.0},
     ),
     "leak sensors of a NetBotz are among its other sensors": (
         "apc-netbotz",
