@@ -8,6 +8,7 @@ from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
 
 ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
+ITA2 = "1.3.6.1.4.1.13400.2.54.2"
 ALERT = "1.3.6.1.4.1.20916.1"
 EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
 
@@ -110,6 +111,28 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_env_temperature",
         {"dcim_env_temperature_celsius{sensor=external1}": 21.0},
     ),
+    "the battery of an ITA2 is in tenths of a minute and hundredths of an ampere": (
+        "vertiv-ita2",
+        {
+            f"{ITA2}.{tail}.0": cell
+            for tail, cell in (
+                ("1.2", 4),
+                ("2.1", 2301),
+                ("5.1", 2412),
+                ("5.3", 0),
+                ("5.4", 1234),
+                ("5.7", 347),
+                ("5.10", 86),
+            )
+        },
+        "dcim_ups_battery",
+        {
+            "dcim_ups_battery_voltage_volts{string=positive}": 241.2,
+            "dcim_ups_battery_current_amperes{string=positive}": -12.34,
+            "dcim_ups_battery_runtime_seconds": 2082.0,
+            "dcim_ups_battery_charge_ratio": 0.86,
+        },
+    ),
     "leak sensors of a NetBotz are among its other sensors": (
         "apc-netbotz",
         leak(1, b"Leak Detected") | leak(2, b"No Leak") | leak(3, b"Link up") | leak(4, b""),
@@ -126,5 +149,6 @@ async def test_two_readers_of_a_mib_agree(name: str) -> None:
     _, readings = await replay_snmp(
         sorted(records, key=lambda each: each.key), shipped_profiles(), profile, 1_790_000_000.0
     )
+    assert not [key for key, reason in readings.bad.items() if reason == "state"]
     values = {key: value for key, value in readings.values.items() if key.startswith(beginning)}
     assert values == pytest.approx(expected)
