@@ -133,6 +133,12 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
             "dcim_ups_battery_charge_ratio": 0.86,
         },
     ),
+    "no air is without water": (
+        "entity-sensor",
+        sensor(10, 9, 0, 0) | sensor(11, 9, 1, 55),
+        "dcim_env_relative",
+        {"dcim_env_relative_humidity_ratio{sensor=Inlet.11}": 0.055},
+    ),
     "leak sensors of a NetBotz are among its other sensors": (
         "apc-netbotz",
         leak(1, b"Leak Detected") | leak(2, b"No Leak") | leak(3, b"Link up") | leak(4, b""),
