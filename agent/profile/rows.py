@@ -39,6 +39,7 @@ from rackflow.series import clean_label
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a
 # scale; computing ten to that power would keep the agent busy for hours.
 MAX_DECIMALS = 20
+MAX_ACCURATE = 8  # RFC 3433
 # How many rows are worked on before other devices get their turn: a few milliseconds, as long as a poll takes.
 ROWS_PER_SLICE = 100
 # Characters of a label (rackflow/series.py), and of an index behind a name; longer indexes lose their beginning. Chosen.
@@ -192,7 +193,8 @@ class Row:
         if number is None:
             return None
         if source.decimals:
-            return Fraction(10) ** -number if abs(number) <= MAX_DECIMALS else None
+            # Below 0 it says how many digits of the number are accurate, and moves no decimal point (RFC 3433, EntitySensorPrecision).
+            return Fraction(10) ** -max(number, 0) if -MAX_ACCURATE <= number <= MAX_DECIMALS else None
         if abs(number) > MAX_SCALE:
             return None
         if source.divisor:

@@ -109,8 +109,9 @@ class Part(Place):
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
     """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's. The ends of 16 and 32
-    bits (32767, 65535, 2147483647 and so on) always do, and so does -1 of temperatures, voltages and currents. Of a word of flags
-    (`bit`, `bits`) all bits, all but the highest, and the highest alone if the profile does not know it. Only `[]` takes them.
+    bits (32767, 65535, 2147483647 and so on) always do, and so do -1 of temperatures, voltages and currents, and 0 of relative
+    humidities. Of a word of flags (`bit`, `bits`) all bits, all but the highest, and the highest alone if the profile does not know it.
+    Only `[]` takes them.
     """
     states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""
@@ -119,7 +120,7 @@ class Part(Place):
     inverted: bool = False
     """A set bit stands for 0, a clear one for 1."""
     decimals: Oid | None = None
-    """SNMP: column that holds the number of decimal places."""
+    """SNMP: column that holds the number of decimal places; below 0 (accurate digits, RFC 3433) it moves no decimal point."""
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     divisor: Oid | None = None

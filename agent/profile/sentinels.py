@@ -109,6 +109,9 @@ def _of_numbers(source: Part, metric: Metric) -> set[float]:
     # A battery in use is never at 0 degC, and many cards without its sensor send 0 (upsBatteryTemperature). Inlet air may be at 0 degC.
     if metric.name == "dcim_ups_battery_temperature_celsius":
         found.add(0)
+    # No air is without water: a dry room has 5 %. Many monitors send 0 for a probe that is not plugged in.
+    if metric.name.endswith("_relative_humidity_ratio"):
+        found.add(0)
     if _has_no_minus_one(source, metric):
         found.add(-1)
     return found

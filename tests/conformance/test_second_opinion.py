@@ -1,0 +1,160 @@
+"""Devices written down from a MIB, and from how other projects scale its objects, by somebody who had not seen the profile."""
+
+import pytest
+
+from agent.lab.replay import replay_snmp
+from agent.snmp.seam import SnmpValue
+from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
+
+ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
+ITA2 = "1.3.6.1.4.1.13400.2.54.2"
+ALERT = "1.3.6.1.4.1.20916.1"
+EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
+
+
+def sensor(row: int, kind: int, precision: int, value: int) -> dict[str, SnmpValue]:
+    """A row of entPhySensorTable in whole units."""
+    columns = {1: kind, 2: 9, 3: precision, 4: value, 5: 1}
+    return {f"{ENTITY}.99.1.1.1.{column}.{row}": cell for column, cell in columns.items()} | {
+        f"{ENTITY}.47.1.1.1.1.7.{row}": b"Inlet"
+    }
+
+
+def galaxy(tenths: int) -> dict[str, SnmpValue]:
+    """A Galaxy with three phases in and out, all of one voltage."""
+    lines = {f"{MGE}.{end}.2.1.2.{line}": tenths for end in (6, 7) for line in (1, 2, 3)}
+    return {f"{MGE}.1.1.0": b"Galaxy", f"{MGE}.6.1.0": 3, f"{MGE}.7.1.0": 3, **lines}
+
+
+def delta(kinds: tuple[int, int, int]) -> dict[str, SnmpValue]:
+    """The voltages of a UPS of Powerware, each row with what xupsInputId, xupsOutputId and xupsBypassId say of it."""
+    columns = ("3.4.1.2", "3.4.1.5"), ("4.4.1.2", "4.4.1.5"), ("5.3.1.2", "5.3.1.3")
+    return {
+        f"{XUPS}.{column}.{row}": cell
+        for volts, kind in columns
+        for row in (1, 2, 3)
+        for column, cell in ((volts, 207 + row), (kind, kinds[row - 1]))
+    }
+
+
+def leak(row: int, text: bytes) -> dict[str, SnmpValue]:
+    """A row of otherStateSensorTable."""
+    return {f"{NETBOTZ}.1.{row}": b"nbLeak_%d" % row, f"{NETBOTZ}.7.{row}": text}
+
+
+VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
+LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
+PHASES, PAIRS = ("L1", "L2", "L3"), ("L1-L2", "L2-L3", "L3-L1")
+CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
+    # RFC 3433: -8 to -1 are the number of accurate digits.
+    "24 degrees of which one digit is accurate": (
+        "entity-sensor",
+        sensor(10, 8, -1, 24),
+        "dcim_env_temperature",
+        {"dcim_env_temperature_celsius{sensor=Inlet}": 24.0},
+    ),
+    "a Galaxy that measures to neutral has no voltage between lines": (
+        "eaton-mge",
+        galaxy(2291),
+        "dcim_ups",
+        {f"{metric}{{phase={phase}}}": 229.1 for metric in VOLTS for phase in PHASES},
+    ),
+    "a Galaxy that measures between lines has no voltage to neutral": (
+        "eaton-mge",
+        galaxy(3991),
+        "dcim_ups",
+        {f"{metric}{{line={pair}}}": 399.1 for metric in LINES for pair in PAIRS},
+    ),
+    "rows of XUPS-MIB that are between two phases": (
+        "eaton-xups",
+        delta((4, 5, 6)),
+        "dcim_ups",
+        {
+            f"dcim_ups_{end}_line_voltage_volts{{line={pair}}}": 208.0 + row
+            for end in ("input", "output", "bypass")
+            for row, pair in enumerate(PAIRS)
+        },
+    ),
+    "rows of XUPS-MIB that are to neutral": (
+        "eaton-xups",
+        delta((1, 2, 3)),
+        "dcim_ups",
+        {
+            f"dcim_ups_{end}_voltage_volts{{phase={phase}}}": 208.0 + row
+            for end in ("input", "output", "bypass")
+            for row, phase in enumerate(PHASES)
+        },
+    ),
+    # "A negative value indicates that this object is not available"; other negative ones have been seen as readings.
+    "-1 var of a rack PDU is no reading": (
+        "eaton-epdu",
+        {f"{EPDU}.3.5.1.4.0.1": 4120, f"{EPDU}.3.5.1.8.0.1": -1},
+        "dcim_pdu",
+        {"dcim_pdu_input_power_watts{inlet=0.1}": 4120.0},
+    ),
+    "a Room Alert 32S sends 0 for a probe that is not plugged in": (
+        "avtech-roomalert32s",
+        {f"{ALERT}.11.1.2.{probe}.{column}.0": cell for probe, cell in ((1, 2150), (2, 0)) for column in (1, 3)},
+        "dcim_env_temperature",
+        {"dcim_env_temperature_celsius{sensor=external1}": 21.5},
+    ),
+    "nor is its humidity one": (
+        "avtech-roomalert32s",
+        {f"{ALERT}.11.1.2.{probe}.{column}.0": cell for probe, cell in ((1, 2150), (2, 0)) for column in (1, 3)},
+        "dcim_env_relative",
+        {"dcim_env_relative_humidity_ratio{sensor=external1}": 0.215},
+    ),
+    "a Room Alert 4E sends 0 for a probe that is not plugged in": (
+        "avtech-roomalert4e",
+        {f"{ALERT}.6.1.2.1.1.0": 21, f"{ALERT}.6.1.2.2.1.0": 0},
+        "dcim_env_temperature",
+        {"dcim_env_temperature_celsius{sensor=external1}": 21.0},
+    ),
+    "the battery of an ITA2 is in tenths of a minute and hundredths of an ampere": (
+        "vertiv-ita2",
+        {
+            f"{ITA2}.{tail}.0": cell
+            for tail, cell in (
+                ("1.2", 4),
+                ("2.1", 2301),
+                ("5.1", 2412),
+                ("5.3", 0),
+                ("5.4", 1234),
+                ("5.7", 347),
+                ("5.10", 86),
+            )
+        },
+        "dcim_ups_battery",
+        {
+            "dcim_ups_battery_voltage_volts{string=positive}": 241.2,
+            "dcim_ups_battery_current_amperes{string=positive}": -12.34,
+            "dcim_ups_battery_runtime_seconds": 2082.0,
+            "dcim_ups_battery_charge_ratio": 0.86,
+        },
+    ),
+    "no air is without water": (
+        "entity-sensor",
+        sensor(10, 9, 0, 0) | sensor(11, 9, 1, 55),
+        "dcim_env_relative",
+        {"dcim_env_relative_humidity_ratio{sensor=Inlet.11}": 0.055},
+    ),
+    "leak sensors of a NetBotz are among its other sensors": (
+        "apc-netbotz",
+        leak(1, b"Leak Detected") | leak(2, b"No Leak") | leak(3, b"Link up") | leak(4, b""),
+        "dcim_leak",
+        {"dcim_leak_detected{sensor=nbLeak_1}": 1.0, "dcim_leak_detected{sensor=nbLeak_2}": 0.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_two_readers_of_a_mib_agree(name: str) -> None:
+    profile, answers, beginning, expected = CASES[name]
+    records = [Record(oid, "", value) for oid, value in answers.items()]
+    _, readings = await replay_snmp(
+        sorted(records, key=lambda each: each.key), shipped_profiles(), profile, 1_790_000_000.0
+    )
+    assert not [key for key, reason in readings.bad.items() if reason == "state"]
+    values = {key: value for key, value in readings.values.items() if key.startswith(beginning)}
+    assert values == pytest.approx(expected)
