@@ -13,14 +13,7 @@ from agent.modbus import RegisterValue
 from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, lowest_bits
-from agent.profile.registers import (
-    cell_ref,
-    is_instance,
-    register_ref,
-    registers_of,
-    watched_places,
-    watched_refs,
-)
+from agent.profile.registers import cell_ref, is_instance, register_ref, registers_of, watched_places, watched_refs
 from agent.profile.schema import (
     FromColumn,
     FromDevice,
@@ -39,7 +32,8 @@ from rackflow.series import clean_label
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a
 # scale; computing ten to that power would keep the agent busy for hours.
 MAX_DECIMALS = 20
-MAX_ACCURATE = 8  # RFC 3433
+# Most accurate digits that a negative number of decimals stands for (RFC 3433).
+MAX_ACCURATE = 8
 # How many rows are worked on before other devices get their turn: a few milliseconds, as long as a poll takes.
 ROWS_PER_SLICE = 100
 # Characters of a label (rackflow/series.py), and of an index behind a name; longer indexes lose their beginning. Chosen.

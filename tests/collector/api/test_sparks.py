@@ -145,7 +145,7 @@ def test_what_cannot_be_seen_now_has_a_gap_though_its_last_reading_is_current() 
     sparks, readings = Sparks(), Readings()
     sampled(sparks, readings, 1000.0, supply=30.0)
     readings.latest.apply_status(hello("gw", online=False, site=readings.site), 1001.0)
-    run_through(sparks.sampling(readings.latest, 1002.0))
+    run_through(sparks.sample_steps(readings.latest, 1002.0))
     assert [value for _, value in sparks.of(CDU, SUPPLY, 1002.0)] == [30.0, None]
 
 
