@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 import uvloop
@@ -65,28 +66,32 @@ class Poller:
         self._publisher = publisher
         self._port = port
 
-    async def poll(self, name: str, offset_s: float) -> None:
-        """One device, once a second."""
-        topic = f"raw/{name}"
-        due_s = time.monotonic() + offset_s
+    async def poll(self, device: int, offset_s: float) -> None:
+        """One device."""
         async with SnmpSession("127.0.0.1", self._port, community="public", timeout=2.0) as session:
-            while True:
-                await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-                due_s += 1.0
-                try:
-                    answer = await session.get_many(OIDS)
-                except (TimeoutError, OSError):
-                    self.failures += 1
-                    continue
-                self._publisher.publish(topic, json.dumps({"time": time.time(), "values": answer}).encode())
+            await self.ask_for_ever(device, offset_s, lambda: session.get_many(OIDS))
+
+    async def ask_for_ever(self, device: int, offset_s: float, ask: Callable[[], Awaitable[object]]) -> None:
+        """Ask it once a second, and publish each answer."""
+        topic = f"raw/d{device:04}"
+        due_s = time.monotonic() + offset_s
+        while True:
+            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+            due_s += 1.0
+            try:
+                answer = await ask()
+            except (TimeoutError, OSError):
+                self.failures += 1
+                continue
+            self._publisher.publish(topic, json.dumps({"time": time.time(), "values": answer}).encode())
 
 
-async def main() -> None:
+async def main(kind: type[Poller]) -> None:
     """Poll until it is ended."""
     broker, port, devices = map(int, sys.argv[1:])
     _, publisher = await asyncio.get_running_loop().create_connection(Publisher, "127.0.0.1", broker)
-    poller = Poller(publisher, port)
-    tasks = [asyncio.ensure_future(poller.poll(f"d{at:04}", at / devices)) for at in range(devices)]
+    poller = kind(publisher, port)
+    tasks = [asyncio.ensure_future(poller.poll(at, at / devices)) for at in range(devices)]
     while not any(task.done() for task in tasks):
         await asyncio.sleep(1.0)
         print(json.dumps({"polls": publisher.confirmed, "failures": poller.failures}), flush=True)
@@ -94,4 +99,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(main(Poller))

@@ -1,27 +1,8 @@
 """Cases from MIBs that no recording shows: other models, older firmware, states in which no recorded device was."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import pytest
 
-from agent.lab.replay import replay_snmp
-from agent.snmp.seam import SnmpValue
-from rackflow.recording.snmprec import Record
-from tests.agent.shipped import shipped_profiles
-
-
-@dataclass(frozen=True)
-class Told:
-    """Instances below `root`, and all readings that they give."""
-
-    profile: str
-    root: str
-    answers: Mapping[str, SnmpValue]
-    values: Mapping[str, float] = field(default_factory=dict)
-    states: dict[str, str] = field(default_factory=dict)
-    bad: dict[str, str] = field(default_factory=dict)
-
+from tests.conformance.told import Told, assert_read_as_told
 
 ALARM = "dcim_device_alarm_active"
 SENTRY3, SENTRY4 = "1.3.6.1.4.1.1718.3.2", "1.3.6.1.4.1.1718.4.1"
@@ -410,12 +391,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_what_no_recording_shows_is_read_as_the_mib_says(name: str) -> None:
-    one = CASES[name]
-    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
-    identified, readings = await replay_snmp(
-        sorted(records, key=lambda each: each.key), shipped_profiles(), one.profile, 1_790_000_000.0
-    )
-    assert identified.profile == one.profile
-    assert readings.values == pytest.approx(one.values)
-    assert readings.states == one.states
-    assert readings.bad == one.bad
+    await assert_read_as_told(CASES[name])

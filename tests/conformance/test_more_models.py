@@ -2,10 +2,7 @@
 
 import pytest
 
-from agent.lab.replay import replay_snmp
-from rackflow.recording.snmprec import Record
-from tests.agent.shipped import shipped_profiles
-from tests.conformance.test_by_the_mib import Told
+from tests.conformance.told import Told, assert_read_as_told
 
 ALARM, APC, GUDE = "dcim_device_alarm_active", "1.3.6.1.4.1.318.1.1", "1.3.6.1.4.1.28507"
 SENTRY4, XERUS, TRIPPLITE = "1.3.6.1.4.1.1718.4.1", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.850.1.1.3"
@@ -228,12 +225,4 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_rarer_model_is_read_as_the_mib_says(name: str) -> None:
-    one = CASES[name]
-    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
-    identified, readings = await replay_snmp(
-        sorted(records, key=lambda each: each.key), shipped_profiles(), one.profile, 1_790_000_000.0
-    )
-    assert identified.profile == one.profile
-    assert readings.values == pytest.approx(one.values)
-    assert readings.states == one.states
-    assert readings.bad == one.bad
+    await assert_read_as_told(CASES[name])
