@@ -1,19 +1,17 @@
 """Measures memory and CPU of an agent with 50 devices at default rates, and of a collector that exposes 10,000 series."""
 
-import json
-import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.processes import cpu_seconds, process, resident_bytes, subscriber
+from benchmarks.processes import cpu_seconds, process, resident_bytes, serving, subscriber
 from rackflow.documents import Batch, encode
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -26,27 +24,12 @@ SERIES = 10_000
 SERIES_PER_BATCH = 100
 
 
-@contextmanager
-def simulated_devices(count: int) -> Iterator[list[int]]:
-    """Ports of simulated devices, served by a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.devices", str(count)]
-    child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    if child.stdin is None or child.stdout is None:
-        raise RuntimeError("the devices have no pipes")
-    try:
-        yield json.loads(child.stdout.readline())
-    finally:
-        child.stdin.close()
-        child.wait(timeout=15)
-        child.stdout.close()
-
-
 def agent_at_rest(folder: Path, seconds: float) -> list[str]:
     """Memory and CPU of an agent at the default poll classes."""
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "rest-mosquitto").serving())
         stack.enter_context(subscriber(broker.port))
-        ports = stack.enter_context(simulated_devices(DEVICES))
+        ports = stack.enter_context(serving("benchmarks.devices", DEVICES))
         config = folder / "rest-agent.yaml"
         data = {
             "agent": "rest",

@@ -20,15 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import paho.mqtt.client as paho
 import yaml
-from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.equal_rates.device import AGENT, ROOT, SITE
-from benchmarks.processes import cpu_seconds, process, resident_bytes
+from benchmarks.equal_rates.device import AGENT, ROOT, SITE, save_profile, temperatures
+from benchmarks.processes import cpu_seconds, process, resident_bytes, subscriber
 from rackflow.documents import Batch, decode
 from tests.servers.mosquitto import Mosquitto
-from tests.servers.mqtt_thread import leave
 from tests.servers.snmpd import Snmpd
 from tests.servers.waiting import wait_until
 
@@ -49,23 +46,17 @@ SNMPD = [f"override {oid} integer {200 + at}" for at, oid in enumerate(OIDS)]
 
 def write_profile(folder: Path) -> Path:
     """The profile; returns the folder that it is in."""
-    profiles = folder / "profiles"
-    profiles.mkdir(exist_ok=True)
-    reading = {"metric": "dcim_env_temperature_celsius", "unit": "celsius", "scale": 0.1, "poll": "fast"}
-    points = [{**reading, "labels": {"sensor": str(at + 1)}, "oid": oid} for at, oid in enumerate(OIDS)]
-    data = {
-        "version": 1,
-        "profile": PROFILE,
-        "class": "env",
-        "protocol": "snmp",
-        "title": "30 temperature sensors that net-snmp plays",
-        "source": "benchmarks/many_devices.py",
-        "evidence": "unverified",
-        "recognise": {"probes": [OIDS[0]]},
-        "points": points,
-    }
-    (profiles / f"{PROFILE}.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return profiles
+    return save_profile(
+        folder,
+        PROFILE,
+        "30 temperature sensors that net-snmp plays",
+        {
+            "class": "env",
+            "protocol": "snmp",
+            "recognise": {"probes": [OIDS[0]]},
+            "points": temperatures([{"oid": oid} for oid in OIDS]),
+        },
+    )
 
 
 class _SlowDevices(asyncio.DatagramProtocol):
@@ -174,7 +165,11 @@ def run(folder: Path, seconds: float, devices: int = DEVICES) -> Iterator[str]:
         kinds = {f"d{at:04}": _kind(at) for at in range(devices)}
         config = _write_config(folder, broker.port, {name: ports[kind] for name, kind in kinds.items()})
         polls = Polls()
-        stack.enter_context(_listening(broker.port, polls))
+        stack.enter_context(
+            subscriber(
+                broker.port, f"rackflow/v1/{SITE}/{AGENT}/batch/+", lambda payload: polls.add(decode(payload, Batch))
+            )
+        )
         confirmer = [sys.executable, "-m", "benchmarks.equal_rates.confirmer", str(broker.port)]
         stack.enter_context(process(confirmer, folder / "confirmer.log"))
         agent = stack.enter_context(
@@ -241,16 +236,3 @@ def _write_config(folder: Path, broker_port: int, ports: dict[str, int]) -> Path
     }
     config.write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return config
-
-
-@contextmanager
-def _listening(port: int, polls: Polls) -> Iterator[None]:
-    client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.on_message = lambda _, __, message: polls.add(decode(bytes(message.payload), Batch))
-    client.connect("127.0.0.1", port)
-    client.subscribe(f"rackflow/v1/{SITE}/{AGENT}/batch/+", qos=0)
-    client.loop_start()
-    try:
-        yield
-    finally:
-        leave(client)

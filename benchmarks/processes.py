@@ -1,10 +1,13 @@
 """Starts and ends processes, and reads their CPU seconds and resident memory from /proc; also a subscriber that receives everything."""
 
+import json
 import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -50,11 +53,30 @@ def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def subscriber(port: int) -> Iterator[None]:
-    """A subscriber to everything: without one, an agent keeps its messages."""
+def serving(module: str, count: int) -> Iterator[Any]:
+    """What a module of simulated devices prints when it serves that many of them: JSON. It ends when its standard input closes."""
+    command = [sys.executable, "-m", module, str(count)]
+    child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError(f"{module} has no pipes")
+    try:
+        yield json.loads(child.stdout.readline())
+    finally:
+        child.stdin.close()
+        child.wait(timeout=15)
+        child.stdout.close()
+
+
+@contextmanager
+def subscriber(
+    port: int, topic: str = "rackflow/#", on_message: Callable[[bytes], None] | None = None
+) -> Iterator[None]:
+    """A subscriber, by default to everything: without one, an agent keeps its messages. `on_message` gets each payload, in a thread."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
+    if on_message is not None:
+        client.on_message = lambda _, __, message: on_message(bytes(message.payload))
     client.connect("127.0.0.1", port)
-    client.subscribe("rackflow/#", qos=1)
+    client.subscribe(topic, qos=1)
     client.loop_start()
     try:
         yield

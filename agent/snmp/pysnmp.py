@@ -354,8 +354,10 @@ class PysnmpClient(PortionedClient):
 
     def _problem(self, problem: Any) -> DeviceError:  # noqa: ANN401 - pysnmp is untyped
         if isinstance(problem, REFUSED):
-            check = self._checked.check if self._checked is not None else UsmCheck("", None)
-            told = check.refusal() if isinstance(problem, STALE) else check.complaint()
+            told = ""
+            if self._checked is not None:
+                check = self._checked.check
+                told = check.refusal() if isinstance(problem, STALE) else check.complaint()
             return self._error(DeviceAuthError, told or f"refuses the credentials: {problem}")
         return self._error(DeviceProtocolError, str(problem))
 

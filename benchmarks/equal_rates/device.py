@@ -1,5 +1,6 @@
 """The device that all sides poll: a three-phase UPS of 20 objects, served by net-snmp, with scales, states and labels as real profiles."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,21 +51,32 @@ SNMPD = [f"override {oid} integer {each.value}" for oid, each in zip(OIDS, OBJEC
 
 def write_profile(folder: Path) -> Path:
     """The profile; returns the folder that it is in."""
+    return save_profile(
+        folder,
+        PROFILE,
+        "a three-phase UPS that net-snmp plays",
+        {
+            "class": "ups",
+            "protocol": "snmp",
+            "recognise": {"probes": [OIDS[0]]},
+            "points": [_point(oid, each) for oid, each in zip(OIDS, OBJECTS, strict=True)],
+        },
+    )
+
+
+def save_profile(folder: Path, name: str, title: str, fields: Mapping[str, object]) -> Path:
+    """A profile of these fields, with what every profile must have; returns the folder that it is in."""
     profiles = folder / "profiles"
     profiles.mkdir(exist_ok=True)
-    data = {
-        "version": 1,
-        "profile": PROFILE,
-        "class": "ups",
-        "protocol": "snmp",
-        "title": "a three-phase UPS that net-snmp plays",
-        "source": "benchmarks/equal_rates/device.py",
-        "evidence": "unverified",
-        "recognise": {"probes": [OIDS[0]]},
-        "points": [_point(oid, each) for oid, each in zip(OIDS, OBJECTS, strict=True)],
-    }
-    (profiles / f"{PROFILE}.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
+    head = {"version": 1, "profile": name, "title": title, "source": "benchmarks", "evidence": "unverified"}
+    (profiles / f"{name}.yaml").write_text(yaml.safe_dump({**head, **fields}, sort_keys=False), encoding="utf-8")
     return profiles
+
+
+def temperatures(places: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """Points of class fast: a temperature in tenths of a degree at each of these places (`oid`, or `register` and `type`)."""
+    shared = {"metric": "dcim_env_temperature_celsius", "unit": "celsius", "scale": 0.1, "poll": "fast"}
+    return [{**shared, "labels": {"sensor": str(at)}, **place} for at, place in enumerate(places, 1)]
 
 
 def _point(oid: str, each: Object) -> dict[str, object]:

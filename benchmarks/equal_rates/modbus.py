@@ -1,19 +1,17 @@
 """Row B: Modbus, 500 units of 30 registers once a second, beside pymodbus with a minimal publisher and, where there is one, Telegraf."""
 
-import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.equal_rates import modbus_unit
 from benchmarks.equal_rates.compare import Window, measure
 from benchmarks.equal_rates.device import device_ids
 from benchmarks.equal_rates.modbus_unit import PROFILE, REGISTERS, address
-from benchmarks.equal_rates.sides import REPOSITORY, TELEGRAF, Place, Rackflow, Raw, Side, Telegraf
+from benchmarks.equal_rates.sides import TELEGRAF, Place, Rackflow, Raw, Side, Telegraf
+from benchmarks.processes import serving
 from tests.servers.mosquitto import Mosquitto
 
 DEVICES = 500
@@ -60,21 +58,6 @@ def sides() -> list[type[Side]]:
     return [RackflowOverModbus, RawModbus, *([TelegrafOverModbus] if os.environ.get(TELEGRAF) else [])]
 
 
-@contextmanager
-def units(count: int) -> Iterator[int]:
-    """The port of that many units, which a process of their own serves."""
-    command = [sys.executable, "-m", modbus_unit.__name__, str(count)]
-    child = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    if child.stdin is None or child.stdout is None:
-        raise RuntimeError("the units have no pipes")
-    try:
-        yield int(json.loads(child.stdout.readline()))
-    finally:
-        child.stdin.close()
-        child.wait(timeout=15)
-        child.stdout.close()
-
-
 def run(folder: Path, rounds: int, seconds: float, devices: int = DEVICES) -> Iterator[str]:
     """The lines of the table."""
     yield "| poller | polls/s done, failed | % of a core, median (all) | CPU s to the second poll | Rackflow / this |"
@@ -82,7 +65,7 @@ def run(folder: Path, rounds: int, seconds: float, devices: int = DEVICES) -> It
     windows: dict[str, list[Window]] = {each.name: [] for each in sides()}
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "modbus-mosquitto").serving())
-        place = Place(folder, broker.port, stack.enter_context(units(devices)))
+        place = Place(folder, broker.port, stack.enter_context(serving(modbus_unit.__name__, devices)))
         for _ in range(rounds):
             for kind in sides():
                 windows[kind.name].append(measure(kind(place, devices), seconds))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import cast
 
 import uvloop
-import yaml
+
+from benchmarks.equal_rates.device import save_profile, temperatures
 
 PROFILE = "bench-modbus"
 REGISTERS = 30
@@ -29,33 +30,17 @@ def address(device: int) -> str:
 
 def write_profile(folder: Path) -> Path:
     """The profile; returns the folder that it is in."""
-    profiles = folder / "profiles"
-    profiles.mkdir(exist_ok=True)
-    points = [
+    return save_profile(
+        folder,
+        PROFILE,
+        "a gateway with 30 temperature sensors",
         {
-            "metric": "dcim_env_temperature_celsius",
-            "labels": {"sensor": str(at + 1)},
-            "register": at,
-            "type": "int16",
-            "unit": "celsius",
-            "scale": 0.1,
-            "poll": "fast",
-        }
-        for at in range(REGISTERS)
-    ]
-    data = {
-        "version": 1,
-        "profile": PROFILE,
-        "class": "env",
-        "protocol": "modbus",
-        "title": "a gateway with 30 temperature sensors",
-        "source": "benchmarks/equal_rates/modbus_unit.py",
-        "evidence": "unverified",
-        "modbus": {"table": "holding", "unit": 1},
-        "points": points,
-    }
-    (profiles / f"{PROFILE}.yaml").write_text(yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
-    return profiles
+            "class": "env",
+            "protocol": "modbus",
+            "modbus": {"table": "holding", "unit": 1},
+            "points": temperatures([{"register": at, "type": "int16"} for at in range(REGISTERS)]),
+        },
+    )
 
 
 class Unit(asyncio.Protocol):
