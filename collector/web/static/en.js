@@ -75,7 +75,7 @@ export default {
   "problems.more_begun": { one: "and {n} more just seen", other: "and {n} more just seen" },
   "problems.more": { one: "and {n} more problem", other: "and {n} more problems" },
   "problems.out_of_sight": "It is not observed any more, so nobody knows whether it is over.",
-  "problems.alike": { one: "The same of {n} more:", other: "The same of {n} more:" },
+  "problems.alike": { one: "{n} more of the same:", other: "{n} more of the same:" },
   "problems.lasted": "lasted {time}",
   "problems.new": "New problem: {what}",
   "problems.gone": "Over: {what}",

@@ -75,7 +75,7 @@ export default {
   "problems.more_begun": { one: "et {n} autre vu à l'instant", other: "et {n} autres vus à l'instant" },
   "problems.more": { one: "et {n} autre problème", other: "et {n} autres problèmes" },
   "problems.out_of_sight": "L'équipement n'est plus observé : on ne sait pas si le problème est terminé.",
-  "problems.alike": { one: "Même problème à {n} autre endroit :", other: "Même problème à {n} autres endroits :" },
+  "problems.alike": { one: "{n} autre problème identique :", other: "{n} autres problèmes identiques :" },
   "problems.lasted": "a duré {time}",
   "problems.new": "Nouveau problème : {what}",
   "problems.gone": "Terminé : {what}",

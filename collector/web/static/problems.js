@@ -123,14 +123,17 @@ export function sentences(text) {
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }
 
-/** The places of the other problems of a card, each once: a device may have the same problem at two of its sensors. */
+/** The other problems of a card: how many, and their places with the number at each, as a device may have the same problem at two of its sensors. */
 function alsoAt(problem, others, page) {
-  const places = new Map([[subject(problem, page), null]]);
-  for (const each of others) if (!places.has(subject(each, page))) places.set(subject(each, page), each.id);
-  const shown = [...places].filter(([, id]) => id);
-  return h("p", { class: "others" }, page.words.say("problems.alike", { n: shown.length || others.length }), shown.length ? " " : "",
-    shown.slice(0, OTHERS_SHOWN).flatMap(([name, id], index) => [index ? ", " : "", h("a", { key: id, href: linkTo({ problem: id }) }, name)]),
-    shown.length > OTHERS_SHOWN ? " …" : "");
+  const places = new Map();
+  for (const each of others) {
+    const place = subject(each, page);
+    places.set(place, { id: places.get(place)?.id ?? each.id, n: (places.get(place)?.n ?? 0) + 1 });
+  }
+  const shown = [...places].slice(0, OTHERS_SHOWN);
+  return h("p", { class: "others" }, page.words.say("problems.alike", { n: others.length }), " ",
+    shown.flatMap(([name, { id, n }], index) => [index ? ", " : "", h("a", { key: id, href: linkTo({ problem: id }) }, name), n > 1 ? `\u00a0(${n})` : ""]),
+    places.size > shown.length ? " …" : "");
 }
 
 /** The place of a problem, for a card that has its words already. */

@@ -151,6 +151,15 @@ def test_a_wrong_password_shows_nothing(campus: CollectorProcess, browser: Brows
         assert page.seen.errors == []
 
 
+# Tiles that are cut off where a row of racks has five CDUs, as rows of 200 kW racks do: the hall's one is shown five times for a moment.
+CUT_CDUS = """(() => { const list = document.querySelector('.cdus'), one = list.firstElementChild;
+  const more = [1, 2, 3, 4].map(() => list.appendChild(one.cloneNode(true)));
+  const isCut = (e) => e.scrollWidth > e.clientWidth || !e.querySelector('.pumps').checkVisibility();
+  const cut = [...list.querySelectorAll('.cdu')].filter(isCut);
+  more.forEach((e) => e.remove());
+  return cut.map((e) => e.innerText); })()"""
+
+
 def test_a_lost_feed_is_one_problem_with_the_time_that_is_left(hall: Hall, browser: Browser) -> None:
     with browser.page(f"{hall.url}?wall", (3840, 2160)) as page:
         page.wait(COMPLETE, "the floor")
@@ -167,7 +176,7 @@ def test_a_lost_feed_is_one_problem_with_the_time_that_is_left(hall: Hall, brows
         # Its consequences are folded into it, the wall fits on the screen, and the first words are read from five metres.
         assert page.ask("document.querySelectorAll('.card.critical').length") == 1
         assert page.ask("document.documentElement.scrollHeight <= innerHeight + 1")
-        assert page.ask(SMALL_LETTERS) == []
+        assert (page.ask(SMALL_LETTERS), page.ask(CUT_CDUS)) == ([], [])
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.card h3')).fontSize)") >= 60
         assert page.ask("parseFloat(getComputedStyle(document.querySelector('.left b')).fontSize)") >= 60
         page.wait("document.querySelector('[data-answer=\"feed_loss:A\"] td').innerText === 'lost now'", "the answer")

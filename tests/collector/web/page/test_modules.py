@@ -192,7 +192,7 @@ def test_an_acknowledged_problem_is_counted_names_who_did_it_and_is_listed_after
     # Three of one kind share a card, but not with what somebody has acknowledged.
     more = "r: problem({ id: 'r', labels: { device: 'pdu-3' } }), s: problem({ id: 's', labels: { device: 'pdu-4' } })"
     text = column(ask, f"{{ causes: ['p', 'q', 'r', 's'], problems: {{ {both}, {more} }} }}")
-    assert "The same of 2 more: pdu-4, pdu-2" in text
+    assert "2 more of the same: pdu-4, pdu-2" in text
     assert text.count("Acknowledged by") == 1
     away = (
         "site: { unread_alertmanagers: [{ url: 'http://am:9093', since: '2026-11-26T11:40:00Z', error: 'refused' }] }"
