@@ -17,10 +17,11 @@ usually means "unused".
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agent.poll.per_plan import PerPlan
 from agent.profile import Decoder, Plan, RawValue, Slot, normalise_answers, plain_number, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
@@ -54,15 +55,22 @@ class _Column:
                 yield slot, number
 
 
+@dataclass(frozen=True, slots=True)
+class _PlannedColumns:
+    """The columns of a plan by poll class, and the series keys in them."""
+
+    columns: Mapping[PollClass, Sequence[_Column]]
+    coded: frozenset[str]
+
+
 class CodeShift:
     """Checks the columns of one device. `begin` is called with each plan, `reject` with the answers and readings of each poll."""
 
     def __init__(self, device: str) -> None:
         self._device = device
-        self._columns: dict[PollClass, list[_Column]] = {}
+        self._planned = _PlannedColumns({}, frozenset())
         # The last readings of each class: a reading that shows that a part is fitted may belong to another class than the part's state.
         self._values: dict[PollClass, Mapping[str, float]] = {}
-        self._coded: set[str] = set()
         # Keys of the columns that are rejected; a new plan may have other rows.
         self._suspected: set[str] = set()
         # Columns of this plan in which the code was seen that disproves a shift.
@@ -74,11 +82,7 @@ class CodeShift:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the columns of this plan from now on. `known` are the answers that it was made with."""
-        self._columns, self._values, self._coded, self._proved = {}, {}, set(), set()
-        for poll, part in plan.classes.items():
-            if columns := _columns(part.slots):
-                self._columns[poll] = columns
-                self._coded |= {slot.key for column in columns for slot, _, _ in column.cells}
+        self._planned, self._values, self._proved = _planned_columns(plan), {}, set()
         if any(number == each.odd for each in self._all() for _, number in each.codes(known)):
             self._values = {poll: normalise_answers(part.slots, known).values for poll, part in plan.classes.items()}
         for column in self._all():
@@ -87,7 +91,7 @@ class CodeShift:
     @property
     def is_needed(self) -> bool:
         """Whether this plan has anything to look at; if not, `reject` need not be called."""
-        return bool(self._columns)
+        return bool(self._planned.columns)
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
         """Move the readings of columns whose codes seem to be shifted to `bad`, as `state`."""
@@ -96,13 +100,13 @@ class CodeShift:
         # wrong.
         if not self._suspected and "state" not in readings.bad.values():
             return
-        for column in self._columns.get(poll, ()):
+        for column in self._planned.columns.get(poll, ()):
             self._judge(column, raw)
             if self._is_suspected(column):
                 _reject(column, readings, raw)
 
     def _all(self) -> Iterator[_Column]:
-        return (column for columns in self._columns.values() for column in columns)
+        return (column for columns in self._planned.columns.values() for column in columns)
 
     def _is_suspected(self, column: _Column) -> bool:
         return any(slot.key in self._suspected for slot, _, _ in column.cells)
@@ -137,7 +141,7 @@ class CodeShift:
             key.partition("{")[2]
             for values in self._values.values()
             for key, value in values.items()
-            if value and key not in self._coded and not any(word in key for word in _SETTINGS)
+            if value and key not in self._planned.coded and not any(word in key for word in _SETTINGS)
         }
 
 
@@ -188,3 +192,12 @@ def _reject(column: _Column, readings: Readings, raw: Mapping[str, RawValue]) ->
         readings.states |= found.states
         if not (found.values or found.states):
             readings.bad[slot.key] = "state"
+
+
+def _plan_columns(plan: Plan) -> _PlannedColumns:
+    columns = {poll: found for poll, part in plan.classes.items() if (found := _columns(part.slots))}
+    coded = (slot.key for each in columns.values() for column in each for slot, _, _ in column.cells)
+    return _PlannedColumns(columns, frozenset(coded))
+
+
+_planned_columns = PerPlan(_plan_columns)

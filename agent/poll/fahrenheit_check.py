@@ -7,10 +7,11 @@
 They are rejected as `range` until one of them is a number too low for a room in Fahrenheit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from agent.profile import Plan, RawValue, normalise_answers
+from agent.poll.per_plan import PerPlan
+from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 
@@ -40,7 +41,7 @@ class FahrenheitCheck:
     """Checks the air temperatures of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
-        self._keys: dict[PollClass, tuple[str, ...]] = {}
+        self._slots: Mapping[PollClass, Sequence[Slot]] = {}
         self._last: dict[str, float] = {}
         # Poll classes whose temperatures are in Fahrenheit.
         self._switched: set[PollClass] = set()
@@ -52,12 +53,8 @@ class FahrenheitCheck:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the temperatures of this plan from now on. `known` are the answers that it was made with."""
-        self._keys = {}
-        for poll, part in plan.classes.items():
-            slots = [slot for slot in part.slots if slot.metric.name in _AIR]
-            if not slots:
-                continue
-            self._keys[poll] = tuple(slot.key for slot in slots)
+        self._slots = _air_slots(plan)
+        for poll, slots in self._slots.items():
             found = normalise_answers(slots, known).values
             self._judge(poll, found)
             if len(found) >= MIN_SENSORS and all(ROOM_F[0] <= each <= ROOM_F[1] for each in found.values()):
@@ -66,27 +63,36 @@ class FahrenheitCheck:
     @property
     def is_needed(self) -> bool:
         """Whether this plan has anything to look at; if not, `reject` need not be called."""
-        return bool(self._keys)
+        return bool(self._slots)
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move temperatures in Fahrenheit to `bad` (`range`)."""
-        keys = self._keys.get(poll)
-        if not keys:
+        slots = self._slots.get(poll)
+        if not slots:
             return
         values = readings.values
-        self._judge(poll, {key: values[key] for key in keys if key in values})
-        for key in keys if poll in self._switched else ():
+        self._judge(poll, {slot.key: values[slot.key] for slot in slots if slot.key in values})
+        for key in [slot.key for slot in slots] if poll in self._switched else ():
             if values.pop(key, None) is not None:
                 readings.bad[key] = "range"
 
     def _judge(self, poll: PollClass, found: Mapping[str, float]) -> None:
-        known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
-        if any(value < LEAST_F for value in found.values()):
+        if found and min(found.values()) < LEAST_F:  # nearly always, as some sensor is in the cold aisle
             self._switched.discard(poll)
-        elif known and all(_is_switched(value, before) for value, before in known):
-            self._switched.add(poll)
+        else:
+            known = [(value, self._last[key]) for key, value in found.items() if key in self._last]
+            if known and all(_is_switched(value, before) for value, before in known):
+                self._switched.add(poll)
         self._last |= found
 
 
 def _is_switched(value: float, before: float) -> bool:
     return value - before >= LEAST_RISE and abs(value - (1.8 * before + 32.0)) <= SLACK_F
+
+
+def _find_air_slots(plan: Plan) -> dict[PollClass, list[Slot]]:
+    slots = {poll: [slot for slot in part.slots if slot.metric.name in _AIR] for poll, part in plan.classes.items()}
+    return {poll: each for poll, each in slots.items() if each}
+
+
+_air_slots = PerPlan(_find_air_slots)

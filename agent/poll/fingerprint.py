@@ -12,6 +12,7 @@ from agent.poll.identity import first_text, identity_from, identity_oids
 from agent.profile import SYS_DESCR, SYS_NAME, SYS_OBJECT_ID, IdentitySource, Profile, RawValue
 from agent.readings import Identity
 
+_SYS_OBJECT_ID: Final = IdentitySource(oid=SYS_OBJECT_ID)
 SYSTEM_OIDS: Final = (SYS_OBJECT_ID, SYS_DESCR, SYS_NAME)
 
 
@@ -49,7 +50,7 @@ def fingerprint_oids(profile: Profile) -> list[str]:
 
 def fingerprint_from(profile: Profile, answers: Mapping[str, RawValue]) -> Fingerprint:
     """The fingerprint in these answers."""
-    watched = [IdentitySource(oid=SYS_OBJECT_ID), *profile.identity.model, *profile.identity.serial]
+    watched = [_SYS_OBJECT_ID, *profile.identity.model, *profile.identity.serial]
     return Fingerprint(
         identity_from(profile, answers),
         tuple(_known_texts(watched, answers)),

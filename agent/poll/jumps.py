@@ -9,7 +9,7 @@ A real jump, such as a load that is switched on, costs one more request in that 
 from collections.abc import Mapping
 from typing import Final
 
-from agent.profile import ClassPlan, RawValue, number_in
+from agent.profile import ClassPlan, Plan, RawValue, number_in
 
 # Below half or above twice the last number. A decimal is a factor of 10, and degrees Fahrenheit are at least 2.1 times the degrees Celsius
 # up to 100 degC; loads seldom double within ten seconds. Chosen.
@@ -25,9 +25,9 @@ class Jumps:
         # Never 0, because 0 is the same in every scale. The number before it is kept, so that an outage and its end need no extra request.
         self._last: dict[str, RawValue] = {}
 
-    def begin(self, known: Mapping[str, RawValue]) -> None:
+    def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Start with a new plan. `known` are the answers that it was made with, in which numbers and scales belong together."""
-        self._last = {ref: value for ref, value in known.items() if value}
+        self._last = {ref: known[ref] for part in plan.classes.values() for ref in part.scale_cells if known.get(ref)}
 
     def forget(self) -> None:
         """Forget all numbers after a silence, so that the next poll reads all scale cells."""

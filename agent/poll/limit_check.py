@@ -19,8 +19,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agent.poll.per_plan import PerPlan
 from agent.poll.power_check import MIN_VOLTS
-from agent.profile import Plan, RawValue, normalise_answers
+from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
 from rackflow.series import parse_series_key
@@ -96,14 +97,25 @@ _PAIRS: Final = (
 _LIMITS: Final = {*_UPPER, *_VOLTAGES, _LOW_BATTERY, *(each.lower for each in _PAIRS), *(each.upper for each in _PAIRS)}
 
 
+@dataclass(frozen=True, slots=True)
+class _PlannedLimits:
+    """The limits of a plan."""
+
+    readings: Mapping[str, Sequence[str]]
+    """By key of a limit: the keys of the readings that it limits."""
+    pairs: Sequence[tuple[_Pair, str, str]]
+    """Limits that must be in order, with the keys of the lower and the upper one."""
+    classes: frozenset[PollClass]
+    """The poll classes that limits are read in."""
+    limited: Mapping[PollClass, Sequence[Slot]]
+    """By poll class: the slots of the readings that are limited."""
+
+
 class LimitCheck:
     """Checks the limits of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
-        # By key of a limit: the keys of the readings that it limits.
-        self._readings: dict[str, list[str]] = {}
-        self._pairs: list[tuple[_Pair, str, str]] = []
-        self._classes: set[PollClass] = set()
+        self._planned = _PlannedLimits({}, (), frozenset(), {})
         self._last: dict[PollClass, Mapping[str, float]] = {}
         # By limit: the value that readings have disproved; and the value that one poll has disproved so far.
         self._refuted: dict[str, float] = {}
@@ -116,56 +128,37 @@ class LimitCheck:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the limits of this plan from now on. `known` are the answers that it was made with."""
-        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
-        named = {key: parse_series_key(key) for key in classes if key.partition("{")[0] in _INVOLVED}
-        limits = [key for key, (metric, _) in named.items() if metric in _LIMITS]
-        self._readings, self._last = {}, {}
-        self._classes = {classes[key] for key in limits}
-        self._pairs = list(_pairs(dict.fromkeys(limits)))
-        by_metric: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
-        for key, (metric, labels) in named.items():
-            by_metric.setdefault(metric, []).append((key, labels))
-        for key in limits:
-            metric, labels = named[key]
-            limited = _UPPER.get(metric) or _VOLTAGES.get(metric, "")
-            # A circuit's rating applies to each of its phases.
-            if found := [other for other, theirs in by_metric.get(limited, ()) if labels.items() <= theirs.items()]:
-                self._readings[key] = found
-            elif metric in _RATINGS:
-                self._readings[key] = _loads(by_metric)
-            elif key == _LOW_BATTERY and all(each in by_metric for each in _BATTERY):
-                self._readings[key] = [*_BATTERY]
-        wanted = {key for keys in self._readings.values() for key in keys}
-        for poll, part in plan.classes.items():
-            if slots := [slot for slot in part.slots if slot.key in wanted]:
-                self._last[poll] = normalise_answers(slots, known).values
+        self._planned = _planned_limits(plan)
+        self._last = {poll: normalise_answers(slots, known).values for poll, slots in self._planned.limited.items()}
 
     @property
     def is_needed(self) -> bool:
         """Whether this plan has anything to look at; if not, `reject` need not be called."""
-        return bool(self._classes)
+        return bool(self._planned.classes)
 
     def reject(self, poll: PollClass, readings: Readings) -> None:
         """Move limits that cannot be to `bad` (`range`)."""
         if poll in self._last:
             self._last[poll] = readings.values
-        if poll not in self._classes:
+        if poll not in self._planned.classes:
             return
         values = {key: value for each in self._last.values() for key, value in each.items()} | readings.values
-        refuted = {key for key in self._readings if key in readings.values and self._is_refuted(key, values, poll)}
-        for pair, lower, upper in self._pairs:
+        refuted = {
+            key for key in self._planned.readings if key in readings.values and self._is_refuted(key, values, poll)
+        }
+        for pair, lower, upper in self._planned.pairs:
             refuted |= _contradictory(pair, lower, upper, readings)
         for key in refuted & readings.values.keys():
             del readings.values[key]
             readings.bad[key] = "range"
 
     def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
-        metric, limit = key.partition("{")[0], values[key]
+        metric, limit, limits = key.partition("{")[0], values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
         before = self._doubted.pop(key, None)
-        limited = [values[each] for each in self._readings[key] if each in values]
+        limited = [values[each] for each in limits if each in values]
         if metric in _VOLTAGES:
             live = [volts for volts in limited if volts >= MIN_VOLTS]
             is_refuted = bool(live) and not any(
@@ -174,7 +167,7 @@ class LimitCheck:
         elif key == _LOW_BATTERY:
             is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
         elif metric in _RATINGS:
-            is_refuted = len(limited) == len(self._readings[key]) and _is_far(limit, limited)
+            is_refuted = len(limited) == len(limits) and _is_far(limit, limited)
         else:
             is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
         if is_refuted and (poll == "inventory" or before == limit):
@@ -234,3 +227,34 @@ def _contradictory(pair: _Pair, lower: str, upper: str, readings: Readings) -> s
     if not is_wrong:
         return set()
     return {lower} if pair.lower_only else {lower, upper}
+
+
+def _plan_limits(plan: Plan) -> _PlannedLimits:
+    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    named = {key: parse_series_key(key) for key in classes if key.partition("{")[0] in _INVOLVED}
+    limits = [key for key, (metric, _) in named.items() if metric in _LIMITS]
+    by_metric: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    for key, (metric, labels) in named.items():
+        by_metric.setdefault(metric, []).append((key, labels))
+    readings: dict[str, list[str]] = {}
+    for key in limits:
+        metric, labels = named[key]
+        limited = _UPPER.get(metric) or _VOLTAGES.get(metric, "")
+        # A circuit's rating applies to each of its phases.
+        if found := [other for other, theirs in by_metric.get(limited, ()) if labels.items() <= theirs.items()]:
+            readings[key] = found
+        elif metric in _RATINGS:
+            readings[key] = _loads(by_metric)
+        elif key == _LOW_BATTERY and all(each in by_metric for each in _BATTERY):
+            readings[key] = [*_BATTERY]
+    wanted = {key for keys in readings.values() for key in keys}
+    slots = {poll: [slot for slot in part.slots if slot.key in wanted] for poll, part in plan.classes.items()}
+    return _PlannedLimits(
+        readings,
+        list(_pairs(dict.fromkeys(limits))),
+        frozenset(classes[key] for key in limits),
+        {poll: each for poll, each in slots.items() if each},
+    )
+
+
+_planned_limits = PerPlan(_plan_limits)

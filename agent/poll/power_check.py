@@ -5,11 +5,12 @@ are both possible currents. But volts times amperes limit the power of a line, s
 currents is possible.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.profile import Plan, RawValue, normalise_answers
+from agent.poll.per_plan import PerPlan
+from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.series import parse_series_key, series_key
@@ -65,12 +66,20 @@ class _Line:
         return _contradict(amperes * volts, amperes, values.get(self.watts), values.get(self.voltamperes))
 
 
+@dataclass(frozen=True, slots=True)
+class _PlannedLines:
+    """The lines of a plan by the poll class that they are judged with, and the slots of their readings."""
+
+    judged: Mapping[PollClass, Sequence[_Line]]
+    slots: Sequence[Slot]
+
+
 class PowerCheck:
     """Checks the lines of one device. `begin` is called with each plan, `reject` with the readings of each poll."""
 
     def __init__(self) -> None:
         # By poll class: the lines that are judged with it, the polls left until then, and the readings of its last poll.
-        self._judged: dict[PollClass, list[_Line]] = {}
+        self._judged: Mapping[PollClass, Sequence[_Line]] = {}
         self._polls_left: dict[PollClass, int] = {}
         self._last: dict[PollClass, dict[str, float]] = {}
         self._rejected: dict[str, float] = {}
@@ -78,15 +87,11 @@ class PowerCheck:
 
     def begin(self, plan: Plan, known: Mapping[str, RawValue]) -> None:
         """Look at the lines of this plan from now on. `known` are the answers that it was made with: all of one moment."""
-        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
         self._judged, self._last, self._rejected, self._contradicted = {}, {}, {}, {}
-        wanted: set[str] = set()
-        for poll, line in _lines(classes):
-            self._judged.setdefault(poll, []).append(line)
-            wanted |= {line.volts, line.amperes, line.watts, line.voltamperes}
+        planned = _planned_lines(plan)
+        self._judged = planned.judged
         self._polls_left = dict.fromkeys(self._judged, 0)
-        slots = [slot for part in plan.classes.values() for slot in part.slots if slot.key in wanted]
-        values = normalise_answers(slots, known).values
+        values = normalise_answers(planned.slots, known).values
         for line in (line for lines in self._judged.values() for line in lines):
             if line.contradicts(values):
                 self._contradicted[line] = CONTRADICTIONS
@@ -159,12 +164,25 @@ def _contradict(product: float, amperes: float, watts: float | None, apparent: f
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]]:
     """All lines of these keys, with the class in which they are judged: that of their power."""
     for key in sorted(classes):
-        metric, labels = parse_series_key(key)
-        if (level := _LINES.get(metric)) is None:
+        if (level := _LINES.get(key.partition("{")[0])) is None:
             continue
+        _, labels = parse_series_key(key)
         volts = series_key(f"{level}voltage_volts", labels)
         power = _POWERS.get(level, level)
         powers = [series_key(f"{power}{name}", labels) for name in ("power_watts", "apparent_power_voltamperes")]
         poll = next((classes[each] for each in powers if each in classes), None)
         if volts in classes and poll is not None:
             yield poll, _Line(volts, key, powers[0], powers[1], together=classes[key] == poll)
+
+
+def _plan_lines(plan: Plan) -> _PlannedLines:
+    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    judged: dict[PollClass, list[_Line]] = {}
+    wanted: set[str] = set()
+    for poll, line in _lines(classes):
+        judged.setdefault(poll, []).append(line)
+        wanted |= {line.volts, line.amperes, line.watts, line.voltamperes}
+    return _PlannedLines(judged, [slot for part in plan.classes.values() for slot in part.slots if slot.key in wanted])
+
+
+_planned_lines = PerPlan(_plan_lines)

@@ -3,9 +3,10 @@
 Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var into 65,236 var. Both are within the metric's range.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from agent.poll.per_plan import PerPlan
 from agent.poll.power_check import MIN_POWER
 from agent.profile import Plan
 from agent.readings import Readings
@@ -23,15 +24,12 @@ class ReactiveCheck:
 
     def __init__(self) -> None:
         # By poll class: each reactive power, with its apparent power, or its volts and amperes.
-        self._lines: dict[PollClass, list[tuple[str, tuple[str, ...]]]] = {}
+        self._lines: Mapping[PollClass, Sequence[tuple[str, tuple[str, ...]]]] = {}
         self._last: dict[PollClass, Mapping[str, float]] = {}
 
     def begin(self, plan: Plan) -> None:
         """Look at the lines of this plan from now on."""
-        classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
-        self._lines, self._last = {}, {}
-        for key, factors in _lines(classes):
-            self._lines.setdefault(classes[key], []).append((key, factors))
+        self._lines, self._last = _planned_lines(plan), {}
 
     @property
     def is_needed(self) -> bool:
@@ -56,9 +54,9 @@ class ReactiveCheck:
 
 def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for key in sorted(classes):
-        metric, labels = parse_series_key(key)
-        if not metric.endswith(_REACTIVE):
+        if not key.partition("{")[0].endswith(_REACTIVE):
             continue
+        metric, labels = parse_series_key(key)
         level = metric.removesuffix(_REACTIVE)
         apparent = series_key(f"{level}apparent_power_voltamperes", labels)
         # Volts and amperes of a meter's phase have no `phase_` in their name.
@@ -68,3 +66,14 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, .
             yield key, (apparent,)
         elif "phase" in labels and all(factor in classes for factor in factors):
             yield key, factors
+
+
+def _plan_lines(plan: Plan) -> dict[PollClass, list[tuple[str, tuple[str, ...]]]]:
+    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    planned: dict[PollClass, list[tuple[str, tuple[str, ...]]]] = {}
+    for key, factors in _lines(classes):
+        planned.setdefault(classes[key], []).append((key, factors))
+    return planned
+
+
+_planned_lines = PerPlan(_plan_lines)

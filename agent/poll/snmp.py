@@ -17,6 +17,7 @@ from agent.poll.derive import PlannedInputs, derive_steps
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
+from agent.poll.per_plan import PerPlan
 from agent.poll.planned_cells import PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
@@ -88,7 +89,7 @@ class SnmpPoller:
         # Whether the next opening must plan anew: the last one was not completed, or the device has none of the plan's objects any more.
         self._must_plan = True
         self._plan = Plan({})
-        self._opened_classes: frozenset[PollClass] = frozenset()
+        self._opened_plan = self._plan
         self._uptime = Uptime()
         # If the latest answers show that another device answers than the one that was opened: why. Otherwise empty.
         self._other_device = ""
@@ -123,7 +124,7 @@ class SnmpPoller:
         else:
             self._jumps.forget()
         self._uptime.has_restarted, self._other_device, self._tables_outdated = False, "", False
-        self._opened_classes = frozenset(self._plan.classes)
+        self._opened_plan = self._plan
         return identified(self._device, family.profile, fingerprint.identity, self._plan)
 
     async def poll(self, poll_class: PollClass, now: float) -> Readings:
@@ -353,10 +354,10 @@ class SnmpPoller:
         whole, plan = plan, await self._plans.trim(key, plan, lacking)
         plan = counted_as_instances(whole, plan, self._client.ambiguous)
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
-        self._plan = _with_checks(plan, [*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity])
+        self._plan = _with_checks(plan, (*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity))
         self._cells.begin(self._plan)
         self._answered, self._rows_due = {}, False
-        self._jumps.begin(known)
+        self._jumps.begin(self._plan, known)
         self._count.begin(self._plan)
         self._checks.begin(self._plan, known)
         self._planned_at = self._clock()
@@ -372,7 +373,7 @@ class SnmpPoller:
             reason = f"{cell} has changed, which the plan depends on"
         elif self._tables_outdated:
             reason = "its tables could not be walked within a poll"
-        elif not reason and frozenset(self._plan.classes) != self._opened_classes:
+        elif not reason and self._plan.classes.keys() != self._opened_plan.classes.keys():
             reason = "has gained or lost poll classes"
         if not reason or self._clock() - self._reopened_at < self._replan_pause_s():
             return ""
@@ -390,13 +391,24 @@ class SnmpPoller:
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
-def _with_checks(plan: Plan, watched: Sequence[str]) -> Plan:
+_checked: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
+"""Of each plan: `_with_checks` by the objects that are watched, so that devices go on sharing their plan."""
+
+
+def _with_checks(plan: Plan, watched: tuple[str, ...]) -> Plan:
     """The plan with the objects that show whether it still holds.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
     name units are also polled in the class of their readings, and behind them: if the unit is switched in between, a good
     reading is rejected, and no wrong one passes.
     """
+    known = _checked(plan)
+    if watched not in known:
+        known[watched] = _add_checks(plan, watched)
+    return known[watched]
+
+
+def _add_checks(plan: Plan, watched: Sequence[str]) -> Plan:
     checked = [*plan.basis, *watched]
     classes = dict(plan.classes)
     if checked and "slow" not in classes:

@@ -103,7 +103,7 @@ class ClassPlan:
     lack the extending profile's objects; `trim_steps` moves them into `slots` or drops them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Plan:
     """The plan of one device. `basis` has the cells that the plan depends on, by instance.
 

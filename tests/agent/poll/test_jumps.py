@@ -3,10 +3,11 @@
 import pytest
 
 from agent.poll.jumps import Jumps
-from agent.profile import ClassPlan, RawValue
+from agent.profile import ClassPlan, Plan, RawValue
 
 # The number `a` has its decimals in the cell `scale`, which is not read with it.
 PART = ClassPlan((), ("a",), scale_cells={"a": ("scale",)})
+PLAN = Plan({"fast": PART})
 
 
 @pytest.mark.parametrize(
@@ -32,21 +33,21 @@ def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
     is_asked: bool,  # noqa: FBT001 - a case
 ) -> None:
     jumps = Jumps()
-    jumps.begin({"a": before})
+    jumps.begin(PLAN, {"a": before})
     assert jumps.suspects(PART, {"a": now}) == ({"a": ("scale",)} if is_asked else {})
 
 
 @pytest.mark.parametrize("first", [100, 101])
 def test_a_number_that_stays_or_changes_a_little_hides_no_jump_behind_it(first: int) -> None:
     jumps = Jumps()
-    jumps.begin({"a": 100, "b": 100})
     part = ClassPlan((), ("a", "b"), scale_cells={"a": ("scale.1",), "b": ("scale.2",)})
+    jumps.begin(Plan({"fast": part}), {"a": 100, "b": 100})
     assert jumps.suspects(part, {"a": first, "b": 1000}) == {"b": ("scale.2",)}
 
 
 def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -> None:
     jumps = Jumps()
-    jumps.begin({"a": 10})
+    jumps.begin(PLAN, {"a": 10})
     assert jumps.suspects(PART, {"a": 100})
     jumps.confirm("a", 100)
     assert not jumps.suspects(PART, {"a": 110})
