@@ -364,12 +364,18 @@ def _pump_losses(scene: Scene) -> list[Survival]:
         Survival(
             id=f"pump_loss:{loop}",
             what={"key": "pump_loss", "loop": loop, "device": cdu},
-            state=_yes(figure.value, 1.0),
+            state="lost" if _has_failed(scene, cdu) else _yes(figure.value, 1.0),
             detail={"pumps_spare": figure.value},
             figure=_name(figure),
         )
         for loop, (_, cdu, figure) in least.items()
     )
+
+
+def _has_failed(scene: Scene, cdu: str) -> bool:
+    """Whether all pumps of a CDU have failed already: the loss of one more is no question then."""
+    states = [state for _, state in scene.readings(cdu, "dcim_cdu_pump_state")]
+    return bool(states) and all(state == "failed" for state in states)
 
 
 def _ups_losses(scene: Scene) -> list[Survival]:

@@ -260,6 +260,7 @@ function legendOf(quantity, { words, format, floor }) {
     h("li", { key: "begins", class: "text" }, h("span", { class: "sign critical" }, BEGINS.critical), " ", h("span", { class: "sign warning" }, BEGINS.warning), " ", words.say("severity.begins")),
     caresOf(floor).map((care) => h("li", { key: care, class: "text" }, CARE[care], " ", words.say(`floor.care.${care}`))),
     h("li", { key: "unseen", class: "unseen" }, words.say("floor.hatched")),
+    floor && Object.keys(floor.cdus).length ? h("li", { key: "pumps", class: "text" }, words.say("floor.pumps", PUMP_SIGNS)) : null,
     floor && Object.keys(floor.feeds).length ? h("li", { key: "feeds", class: "text" }, words.say("floor.feed_legend", { feed: Object.keys(floor.feeds).sort()[0] })) : null);
 }
 

@@ -132,6 +132,19 @@ def test_what_survives_is_answered_by_the_figures_and_names_them() -> None:
     assert lost["feed_loss:A"] == "lost"
 
 
+def test_a_cdu_without_any_working_pump_does_not_say_whether_it_survives_the_loss_of_one() -> None:
+    shown = Shown()
+    powered(shown)
+    # How many pumps a CDU needs is not said, so that nobody knows whether the last one is enough.
+    for states, said in ((("failed", "standby"), "unknown"), (("failed", "failed"), "lost")):
+        pumps = {f"cdu_pump_state{{pump={number}}}": state for number, state in enumerate(states, 1)}
+        for cdu in ("cdu-1", "cdu-2"):
+            shown.readings.take(cdu, pumps, 102.0, device_class="cdu")
+        shown.derive(103.0)
+        survives = {each["id"]: each["state"] for each in shown.get("site", 103.0)["answers"]["survives"]}
+        assert survives["pump_loss:tcs"] == said
+
+
 def test_an_answer_is_unknown_while_its_inputs_are() -> None:
     """Never a yes by default."""
     shown = Shown()

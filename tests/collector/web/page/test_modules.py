@@ -221,6 +221,18 @@ def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: 
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
 
 
+def test_racks_that_another_cdu_cools_are_not_to_be_shut_down(ask: Ask) -> None:
+    stopped = "name: 'DcimCduAllPumpsStopped', labels: { device: 'cdu-1' }, description: 'Hot. Shut down its racks.'"
+    left = "time_left: { seconds: 14, running: %s, what: { key: '%s', loop: 'tcs' } }"
+    for running, key, step in (
+        ("true", "pumps_stop", "→ Shut down its racks."),
+        ("false", "other_pumps_stop", "→ Restart a pump. Until then stop no other CDU of its loop."),
+    ):
+        text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {stopped}, {left % (running, key)} }}) }} }}")
+        assert step in text
+        assert ("Shut down" in text) is (running == "true")
+
+
 def test_problems_in_maintenance_or_acknowledged_are_marked_on_racks_and_cdus_and_in_the_legend(ask: Ask) -> None:
     floor_of = """return ((care) => { const problem = { severity: 'critical', id: 'p', care };
       const place = shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
