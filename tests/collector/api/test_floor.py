@@ -167,20 +167,23 @@ def happens(shown: Shown, at: int, now: float) -> None:
     if at % 3 == 0:
         shown.readings.take("pdu-a1-a", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0 if at % 2 else 2.0}, now)
     if at % 5 == 0 and at < 20:
-        warm = {"cdu_supply_temperature_celsius{loop=secondary}": 30.0 + at}
+        warm: dict[str, float | str] = {"cdu_supply_temperature_celsius{loop=secondary}": 30.0 + at}
         shown.readings.take("cdu-1", warm, now, device_class="cdu")
         shown.derive(now)
     match at:
         case 7:
             shown.readings.take("pdu-a1-b", {}, now, up=False)
-        case 9:
+        case 10:
+            more: dict[str, float | str] = {"pdu_phase_current_amperes{inlet=1,phase=L2}": 30.0}
+            shown.readings.take("pdu-a2-a1", more, now)
+        case 11:
+            shown.derive(now)
+        case 13:
             shown.begins("DcimPduPhaseLoadHigh", now=now, rack="a1", device="pdu-a1-a", phase="L1")
         case 12:
             shown.problem("DcimBreakerTripped", now=now, rack="a2", device="pdu-a2-a1")
         case 15:
             shown.problem("DcimFeedLost", now=now, feed="B")
-        case 16:
-            shown.derive(now)
         case 18:
             shown.readings.latest.apply_status(hello("gw", online=False, site=shown.site.id), now)
 
