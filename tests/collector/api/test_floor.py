@@ -1,10 +1,14 @@
 """The floor: each rack, CDU, UPS group and feed with what is known of it, and null for what is not."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from collector.api.floor import floor_steps
 from rackflow.process.slices import run_through
 from tests.collector.api.shown import Shown, plain_of, powered
 from tests.collector.derive.ai_hall import TAPS, ai_hall, metered
 from tests.collector.derive.hall import hall
+from tests.collector.polls import hello
 
 
 def test_a_rack_shows_its_power_its_feeds_and_what_happens_without_one() -> None:
@@ -147,26 +151,46 @@ def test_what_is_kept_from_second_to_second_is_what_would_be_made_anew() -> None
     now = 102.0
     for at in range(30):
         now += 1.0 if at < 20 else 7.0
-        if at % 3 == 0:
-            shown.readings.take(
-                "pdu-a1-a", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0 if at % 2 else 2.0}, now
-            )
-        if at == 7:
-            shown.readings.take("pdu-a1-b", {}, now, up=False)
-        if at % 5 == 0 and at < 20:
-            shown.readings.take(
-                "cdu-1", {"cdu_supply_temperature_celsius{loop=secondary}": 30.0 + at}, now, device_class="cdu"
-            )
-            shown.derive(now)
-        if at == 12:
-            shown.problem("DcimBreakerTripped", now=now, rack="a2", device="pdu-a2-a1")
-        if at == 15:
-            shown.problem("DcimFeedLost", now=now, feed="B")
+        happens(shown, at, now)
         kept = shown.part("floor", now)
-        if now % 5.0 < 1.0:  # a reading that expired may be shown for so long
-            fresh = plain_of(run_through(floor_steps(shown.scene(now), None)))
+        fresh = plain_of(run_through(floor_steps(shown.scene(now), None)))
+        # An age, and a reading that expired (none does in the first 20 s), may be shown for five seconds.
+        if now % 5.0 < 1.0:
             assert kept == fresh, at
+        elif at < 20:
+            assert ageless(kept) == ageless(fresh), at
     assert shown.part("floor", now + 5.0)["racks"]["a1"]["values"]["inlet_celsius"] is None
+
+
+def happens(shown: Shown, at: int, now: float) -> None:
+    """What the hall sees in this step."""
+    if at % 3 == 0:
+        shown.readings.take("pdu-a1-a", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0 if at % 2 else 2.0}, now)
+    if at % 5 == 0 and at < 20:
+        warm: dict[str, float | str] = {"cdu_supply_temperature_celsius{loop=secondary}": 30.0 + at}
+        shown.readings.take("cdu-1", warm, now, device_class="cdu")
+        shown.derive(now)
+    match at:
+        case 7:
+            shown.readings.take("pdu-a1-b", {}, now, up=False)
+        case 10:
+            more: dict[str, float | str] = {"pdu_phase_current_amperes{inlet=1,phase=L2}": 30.0}
+            shown.readings.take("pdu-a2-a1", more, now)
+        case 11:
+            shown.derive(now)
+        case 13:
+            shown.begins("DcimPduPhaseLoadHigh", now=now, rack="a1", device="pdu-a1-a", phase="L1")
+        case 12:
+            shown.problem("DcimBreakerTripped", now=now, rack="a2", device="pdu-a2-a1")
+        case 15:
+            shown.problem("DcimFeedLost", now=now, feed="B")
+        case 18:
+            shown.readings.latest.apply_status(hello("gw", online=False, site=shown.site.id), now)
+
+
+def ageless(floor: Mapping[str, Any]) -> dict[str, Any]:
+    racks = {name: rack | {"values": rack["values"] | {"age_seconds": None}} for name, rack in floor["racks"].items()}
+    return {**floor, "racks": racks}
 
 
 def test_a_rack_on_busways_shows_what_the_meters_in_its_tap_off_boxes_say() -> None:

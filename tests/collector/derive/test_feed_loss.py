@@ -244,3 +244,14 @@ def test_racks_of_another_group_on_the_same_feed_are_not_inherited() -> None:
     load = readings.values("ups_feed_loss_load_ratio")
     assert load["feed=A,group=ups-b2"] == pytest.approx((9_660 + (54 + 10) * 230) / 50_000)
     assert load["feed=A,group=ups-b"] == pytest.approx((38_150 + (36 + 60) * 230) / 120_000)
+
+
+def test_before_the_first_pdu_answers_every_rack_is_unknown_and_none_is_certainly_lost() -> None:
+    """The bounds are known when nothing else is; afterwards each rack that is known is one fewer."""
+    readings = Readings()
+    readings.take("meter-main", {"meter_power_watts{role=facility}": 1.0}, device_class="meter")
+    assert readings.values("site_racks_unknown_on_feed_loss") == {"feed=A": 2.0, "feed=B": 2.0}
+    assert readings.values("site_racks_lost_on_feed_loss_at_least", 102.0) == {"feed=A": 0.0, "feed=B": 0.0}
+    for pdu in ("pdu-a1-a", "pdu-a1-b"):
+        readings.currents(pdu, 10.0, now=103.0)
+    assert readings.values("site_racks_unknown_on_feed_loss", 104.0) == {"feed=A": 1.0, "feed=B": 1.0}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from collector.derive.energy.accounting import Accounts
+from collector.derive.energy.accounting import KWH_J, Accounts
 from collector.derive.energy.carbon import Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.statement import Statement
-from rackflow.process.slices import EACH_STEP, in_slices
+from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.turns import CALLS_OF_50_MS, Turns
 
 NOW_HOUR = 500_000
@@ -43,3 +43,19 @@ async def test_hours_in_which_a_meter_was_not_yet_there_are_looked_at_in_slices_
     assert pue["day"].value == pytest.approx(2.0)
     assert pue["year"].share == pytest.approx(20 / 8760)
     assert max(turns.calls) < CALLS_OF_50_MS / 5 < sum(turns.calls)
+
+
+def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
+    """In 6 of 24 hours the meter of the reused heat was away: 5 of 10 kWh are reused, and not 90 of 240."""
+    totals = HourlyTotals()
+    for hour in range(24):
+        amounts = {"facility:m": 10 * KWH_J} | ({"reuse:r": 5 * KWH_J} if hour < 18 else {})
+        totals.hours[hour] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
+    accounts = Accounts("s", (), "1", (), (), (), "", frozenset({"facility:m", "reuse:r"}))
+    figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
+    (erf,) = [
+        each
+        for each in figures
+        if each.output.metric.name == "dcim_site_erf_ratio" and ("window", "day") in each.output.labels
+    ]
+    assert (erf.value, erf.share) == (0.5, 0.75)

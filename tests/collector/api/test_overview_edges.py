@@ -1,0 +1,149 @@
+"""The numbers of a site where it is not alone, has PV, works by windows, or where a part of it is silent."""
+
+from datetime import UTC, datetime, timedelta
+
+from collector.api import Surroundings
+from collector.api.overview import PUE_STEP_S, PowerMeans
+from collector.problems import Window
+from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.campus import campus, poll_campus
+from tests.collector.derive.hall import WALL_S, hall
+from tests.collector.polls import hello
+
+PV = (
+    ("  - {id: meter-pv, role: pv}", "  - {id: meter-pv, role: pv, behind: meter-main}"),
+    ("contracts: [{id: pv-roof, meter: meter-pv}]", "contracts: []"),
+)
+IT = "measures: [ups-a1, ups-a2, ups-b]}"
+
+
+def test_what_pv_gives_is_used_too_whichever_way_its_meter_is_wired() -> None:
+    """52 kW from the grid and 10 kW from the roof."""
+    for watts in (10_000.0, -10_000.0):
+        shown = Shown(hall(*PV))
+        powered(shown)
+        shown.readings.take("meter-pv", {"meter_power_watts{role=pv}": watts}, 100.0, device_class="meter")
+        assert shown.get("site")["totals"]["facility_power_watts"] == 62_000.0
+
+
+def test_of_it_meters_below_each_other_one_counts_and_meters_come_before_racks() -> None:
+    """The second meter measures a part of what the first one does."""
+    within = f"{IT}\n  - {{id: meter-b, role: it, category: 1, measures: [ups-b]}}"
+    shown = Shown(hall((IT, within)))
+    powered(shown)
+    for meter, watts in (("meter-it", 50_000.0), ("meter-b", 23_000.0)):
+        shown.readings.take(meter, {"meter_power_watts{role=it}": watts}, 101.0, device_class="meter")
+    assert shown.get("site", 102.0)["totals"]["it_power_watts"] == 50_000.0
+
+
+def test_agents_of_another_site_are_not_counted_and_one_that_is_offline_is_not_up() -> None:
+    shown = Shown()
+    powered(shown)
+    for agent, site in (("gw", "t1"), ("gw", "other"), ("more", "other")):
+        shown.readings.latest.apply_status(hello(agent, site=site), 101.0)
+    assert shown.get("site", 102.0)["agents"] == {"known": 1, "up": 1}
+    shown.readings.latest.apply_status(hello("gw", online=False), 103.0)
+    shown.readings.latest.apply_status(hello("gw", online=False, site="t1"), 103.0)
+    assert shown.get("site", 104.0)["agents"] == {"known": 1, "up": 0}
+
+
+def test_only_causes_of_this_site_are_counted() -> None:
+    """Two UPSs on battery because of one lost feed are one problem; another site's are none."""
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimFeedLost", 0.9, feed="A")
+    shown.problem("DcimUpsOnBattery", device="ups-a1", feed="A", room="plant")
+    shown.problem("DcimSmoke", site="other", device="x")
+    counts = shown.get("site", 102.0)["problems"]
+    assert counts["critical"] + counts["warning"] + counts["info"] == 1
+
+
+def test_readings_of_a_class_that_is_no_longer_polled_are_missed_while_the_device_answers() -> None:
+    """Not for ever: what the device has forgotten when it answers again is none of it."""
+    shown = Shown()
+    readings = shown.readings
+    readings.take("ups-b", {"ups_battery_charge_ratio": 1.0, "ups_output_source": "normal"}, 100.0, device_class="ups")
+    readings.take("ups-b", {"ups_output_source": "normal"}, 125.0, device_class="ups")
+    assert counted(shown, 126.0) == (2, 2)
+    assert counted(shown, 135.0) == (1, 2)
+    for _ in readings.latest.expire_steps(600.0):
+        pass
+    readings.take("ups-b", {"ups_output_source": "normal"}, 601.0, device_class="ups")
+    assert counted(shown, 602.0) == (1, 1)
+
+
+def counted(shown: Shown, now: float) -> tuple[float, float]:
+    """Readings that are current, and those that there should be."""
+    (trust,) = [each for each in shown.get("site", now)["answers"]["trust"] if each["id"] == "readings_current"]
+    return trust["value"], trust["of"]
+
+
+def test_the_age_is_that_of_the_oldest_device() -> None:
+    shown = Shown()
+    shown.readings.take("ups-a1", {"ups_output_source": "normal"}, 75.0, device_class="ups")
+    shown.readings.take("ups-b", {"ups_output_source": "normal"}, 100.0, device_class="ups")
+    assert shown.get("site", 100.0)["devices"]["oldest_age_seconds"] == 30.0
+
+
+def test_maintenance_is_shown_from_its_beginning_to_its_end_and_at_its_own_site() -> None:
+    begins = datetime.fromtimestamp(WALL_S + 200.0, UTC)
+    until = begins + timedelta(hours=1)
+    work = [
+        Window.model_validate({"id": "ups", "from": begins, "until": until, "match": {"feed": "A"}, "why": "battery"}),
+        Window.model_validate(
+            {"id": "far", "from": begins, "until": until, "match": {"site": "other", "feed": "A"}, "why": "elsewhere"}
+        ),
+    ]
+    shown = Shown()
+    powered(shown)
+    shown.around = Surroundings(["t1"], None, 0, {}, windows=work)
+    told = [[each["id"] for each in shown.get("site", at)["maintenance"]] for at in (199.0, 200.0, 3799.0, 3800.0)]
+    assert told == [[], ["ups"], ["ups"], []]
+
+
+def test_a_room_without_devices_is_not_observed_and_one_has_the_problems_of_its_racks() -> None:
+    shown = Shown(hall(("rooms: [{id: hall}, {id: plant}]", "rooms: [{id: hall}, {id: plant}, {id: store}]")))
+    powered(shown)
+    shown.problem("DcimPduPhaseLoadHigh", rack="a1", device="gone")
+    rooms = {each["id"]: each for each in shown.get("site", 102.0)["rooms"]}
+    assert not rooms["store"]["observed"]
+    assert rooms["hall"]["problem"] is not None
+
+
+def test_a_feed_that_is_lost_carries_nobody_while_the_last_one_lasts_on_its_battery() -> None:
+    """Of three feeds A is lost and B on battery: without C the racks last as long as the battery of B."""
+    shown = Shown(campus())
+    poll_campus(shown.readings)
+    battery: dict[str, float | str] = {"ups_output_source": "battery", "ups_battery_runtime_seconds": 540.0}
+    shown.readings.take("ups-b", battery, 101.0, device_class="ups")
+    shown.derive(102.0)
+    assert "seconds" not in without_c(shown, 102.0)
+    shown.problem("DcimFeedLost", 0.9, now=103.0, feed="A")
+    assert without_c(shown, 104.0)["seconds"] <= 540.0
+
+
+def without_c(shown: Shown, now: float) -> dict[str, float]:
+    (told,) = [each for each in shown.get("site", now)["answers"]["survives"] if each["id"] == "feed_loss:C"]
+    assert told["state"] == "yes"
+    return dict(told["detail"])
+
+
+def test_figures_that_were_never_made_are_unknown_and_some_that_are_unknown_are_partly_good() -> None:
+    fresh = {each["id"]: each for each in Shown().get("site")["answers"]["trust"]}
+    assert fresh["figures_known"] == {"id": "figures_known", "value": None, "of": None, "state": "unknown"}
+    shown = Shown()
+    powered(shown)
+    trust = {each["id"]: each for each in shown.get("site")["answers"]["trust"]}
+    assert trust["figures_known"]["state"] == "partial"
+
+
+def test_many_readers_do_not_make_one_moment_weigh_more_in_the_estimate_of_pue() -> None:
+    """The page of each of them asks for the site, and a sample is taken every five seconds all the same."""
+    means = PowerMeans()
+    for at in range(200):
+        means.add(60_000.0, 40_000.0, at * PUE_STEP_S / 10)
+    for at in range(20, 41):
+        means.add(50_000.0, 40_000.0, at * PUE_STEP_S)
+    pue = means.pue(40 * PUE_STEP_S)
+    assert pue is not None
+    assert (pue.value, pue.window_seconds) == (1.372, 200.0)
