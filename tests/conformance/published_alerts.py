@@ -1,0 +1,137 @@
+"""Room Alerts without a recording: answers written down from their MIBs; see published_mibs."""
+
+from agent.snmp.seam import SnmpValue
+from tests.conformance.published_mibs import ALARM, DRY, Published
+
+AVTECH = "1.3.6.1.4.1.20916.1"
+CELSIUS, HUMIDITY, DEW = (
+    "dcim_env_temperature_celsius",
+    "dcim_env_relative_humidity_ratio",
+    "dcim_env_dew_point_celsius",
+)
+
+
+def _socket(number: int, *values: int) -> dict[str, SnmpValue]:
+    """What a digital socket of a Room Alert says."""
+    return {f"2.{number}.{place}.0": value for place, value in enumerate(values, 1)}
+
+
+def _switches(closed: int, count: int, dot: str = "") -> dict[str, float]:
+    """The readings of switches, one of which is closed."""
+    return {f"{DRY},sensor=switch{dot}{number}}}": float(number == closed) for number in range(1, count + 1)}
+
+
+ALERTS = {
+    "avtech-roomalert3e": Published(
+        f"{AVTECH}.9.1",
+        {"1.1.1.0": 2345, "1.2.1.0": 22, "1.2.3.0": 4150, "2.1.0": 1},
+        {
+            f"{CELSIUS}{{sensor=internal}}": 23.45,
+            f"{CELSIUS}{{sensor=external1}}": 22.0,
+            f"{HUMIDITY}{{sensor=external1}}": 0.415,
+            f"{DEW}{{sensor=external1}}": 8.314367,  # Magnus, of the two above
+            **_switches(1, 1),
+        },
+    ),
+    "avtech-roomalert3s": Published(
+        f"{AVTECH}.13.1",
+        {"1.1.2.0": 2345, **_socket(1, 2510, 7718, 3820, 7650, 2480, 986, 4975), "3.1.0": 0},
+        {
+            f"{CELSIUS}{{sensor=internal}}": 23.45,
+            f"{CELSIUS}{{sensor=external1}}": 25.1,
+            f"{HUMIDITY}{{sensor=external1}}": 0.382,
+            f"{DEW}{{sensor=external1}}": 9.856957,
+            **_switches(0, 1),
+        },
+    ),
+    "avtech-roomalert11e": Published(
+        f"{AVTECH}.3.1",
+        {
+            # A probe of temperature, one of humidity, and a box of switches, the fourth and fifth of which are closed.
+            **{f"2.{place}.0": value for place, value in ((1, 22), (2, 71), (3, 0), (4, 0), (5, 0))},
+            **{f"3.{place}.0": value for place, value in ((1, 25), (2, 77), (3, 38), (4, 77), (5, 25))},
+            **{f"4.{place}.0": value for place, value in ((1, 24), (2, 0), (3, 0), (4, 1), (5, 1))},
+            **{f"1.{port}.0": int(port == 3) for port in range(1, 9)},
+        },
+        {
+            f"{CELSIUS}{{sensor=external1}}": 22.0,
+            f"{CELSIUS}{{sensor=external2}}": 25.0,
+            f"{HUMIDITY}{{sensor=external2}}": 0.38,
+            f"{DEW}{{sensor=external2}}": 9.689655,
+            **_switches(3, 8),
+        },
+    ),
+    "avtech-tempager": Published(
+        f"{AVTECH}.2.1",
+        {**{f"1.{place}.0": value for place, value in ((1, 2245), (2, 21), (3, 0), (4, 4))}, "2.1.0": 0, "2.2.0": 1},
+        {
+            f"{CELSIUS}{{sensor=internal}}": 22.45,
+            f"{CELSIUS}{{sensor=external1}}": 21.0,
+            **_switches(2, 2),
+        },
+        bad={f"{CELSIUS}{{sensor=external2}}": "sentinel", f"{CELSIUS}{{sensor=external3}}": "range"},
+    ),
+    "avtech-roomalert32e": Published(
+        f"{AVTECH}.8.1",
+        {
+            "1.1.2.0": 2345,
+            "1.2.1.0": 4150,
+            "1.3.1.0": 0,
+            # Probes of humidity, of temperature, of whether there is power, and of 12.3 A, 2829 W and 230 V; an empty socket.
+            **_socket(1, 2510, 7718, 3820, 7650, 2480),
+            **_socket(2, 1_870, 6_566, 0, 0, 0),
+            **_socket(3, 3_105, 8_789, 1),
+            **_socket(4, 1230, 2829, 2300, 0, 0),
+            **_socket(5, 0, 0, 0, 0, 0),
+            "4.1.1.0": 1,
+            "4.1.4.1.2.0": 2_120,
+            "4.2.1.0": 0,
+            "4.2.4.1.2.0": 2_060,
+            **{f"3.{port}.0": int(port == 16) for port in range(1, 17)},
+        },
+        {
+            f"{CELSIUS}{{sensor=internal}}": 23.45,
+            f"{HUMIDITY}{{sensor=internal}}": 0.415,
+            f"{DEW}{{sensor=internal}}": 9.618163,
+            f"{ALARM}{{alarm=on_battery,severity=warning}}": 1.0,
+            f"{CELSIUS}{{sensor=external1}}": 25.1,
+            f"{HUMIDITY}{{sensor=external1}}": 0.382,
+            f"{DEW}{{sensor=external1}}": 9.856957,
+            f"{CELSIUS}{{sensor=external2}}": 18.7,
+            f"{CELSIUS}{{sensor=external3}}": 31.05,
+            f"{CELSIUS}{{sensor=wish1}}": 21.2,
+            **_switches(16, 16, "."),
+        },
+        bad={f"{CELSIUS}{{sensor=external4}}": "gated", f"{CELSIUS}{{sensor=external5}}": "sentinel"},
+    ),
+    "avtech-roomalert26w": Published(
+        f"{AVTECH}.4.1",
+        {
+            "1.1.2.0": 2345,
+            "1.2.1.0": 4150,
+            "1.3.1.0": 0,
+            "1.4.1.0": 1,
+            "1.4.2.0": 0,
+            **_socket(1, 2510, 7718, 3820, 7650, 2480),
+            **_socket(2, 1_870, 6_566, 0, 0),
+            **_socket(3, 1230, 2829, 2300, 0),
+            "3.1.0": 1,
+            "3.2.0": 0,
+        },
+        {
+            f"{CELSIUS}{{sensor=internal}}": 23.45,
+            f"{HUMIDITY}{{sensor=internal}}": 0.415,
+            f"{DEW}{{sensor=internal}}": 9.618163,
+            f"{ALARM}{{alarm=on_battery,severity=warning}}": 0.0,  # here 0 is the mains
+            "dcim_leak_detected{sensor=internal}": 1.0,
+            "dcim_leak_sensor_fault{sensor=internal}": 0.0,
+            f"{CELSIUS}{{sensor=external1}}": 25.1,
+            f"{HUMIDITY}{{sensor=external1}}": 0.382,
+            f"{DEW}{{sensor=external1}}": 9.856957,
+            f"{CELSIUS}{{sensor=external2}}": 18.7,
+            **_switches(1, 2, "."),
+        },
+        bad={f"{CELSIUS}{{sensor=external3}}": "gated"},
+    ),
+}
+"""By family."""
