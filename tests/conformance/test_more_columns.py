@@ -2,12 +2,43 @@
 
 import pytest
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.told import Told, assert_read_as_told
 
-AVTECH = "1.3.6.1.4.1.20916.1"
+ALARM = "dcim_device_alarm_active"
+AVTECH, ATS = "1.3.6.1.4.1.20916.1", "1.3.6.1.4.1.318.1.1.8.5"
+CMC3, EPDU, PANDUIT = "1.3.6.1.4.1.2606.7", "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.19536.10.1"
 
 
-def socket(*values: int) -> dict[str, int]:
+def variable(row: str, name: bytes, unit: bytes, scale: int, value: int) -> dict[str, SnmpValue]:
+    """A row of cmcIIIVarTable."""
+    columns: dict[int, SnmpValue] = {3: name, 4: 2, 5: unit, 7: scale, 11: value}
+    return {f"4.2.2.1.{column}.{row}": cell for column, cell in columns.items()}
+
+
+def switch(orientation: int, *volts: int) -> dict[str, SnmpValue]:
+    """A rack transfer switch with sources of this orientation."""
+    inputs: dict[str, SnmpValue] = {f"3.2.1.{column}.{row}": 50 for column in (4,) for row in (1, 2)}
+    lines: dict[str, SnmpValue] = {
+        f"{table}.3.1.3.{source}.{line}": cell
+        for table, sources in ((3, (1, 2)), (4, (1,)))
+        for source in sources
+        for line, cell in enumerate(volts, 1)
+    }
+    return {"1.2.0": 1, "3.2.1.3.1": orientation, "4.2.1.3.1": orientation, "4.3.1.19.1.1": 3, **inputs, **lines}
+
+
+def both(key: str, labels: str, volts: float) -> dict[str, float]:
+    """A voltage of both sources, and of the output."""
+    sources = {f"dcim_ats_source{key}{{{labels},source={source}}}": volts for source in ("a", "b")}
+    return {**sources, f"dcim_ats_output{key}{{{labels}}}": volts}
+
+
+HERTZ = {f"dcim_ats_source_frequency_hertz{{source={source}}}": 50.0 for source in ("a", "b")}
+NEAR = {"dcim_ats_selected_source": "a", "dcim_pdu_load_state{phase=L1,scope=phase}": "near_overload"}
+
+
+def socket(*values: int) -> dict[str, SnmpValue]:
     """What the first digital socket of a Room Alert says."""
     return {f"2.1.{place}.0": value for place, value in enumerate(values, 1)}
 
@@ -62,6 +93,129 @@ CASES = {
             "dcim_env_temperature_celsius{sensor=internal}": 23.45,
             "dcim_env_temperature_celsius{sensor=external1}": 22.5,
         },
+    ),
+    "supplies and sensor buses of a CMC III that draws too much, and a meter on its bus": Told(
+        "rittal-cmc3",
+        CMC3,
+        {
+            "2.1.0": 3,
+            **variable("1.40", b"System.CAN1 Current.Value", b"mA", 1, 140),
+            **variable("1.41", b"System.CAN1 Current.SetPtHighAlarm", b"mA", 1, 2000),
+            **variable("1.64", b"System.Supply 24V.Value", b"V", -1000, 23_580),
+            **variable("4.1", b"Total.Frequency.Value", b"Hz", -10, 500),
+            **variable("4.26", b"Phase L1.Voltage.Value", b"V", -10, 2_292),
+            **variable("4.34", b"Phase L1.Voltage.THD.Value", b"%", 0, 0),
+            **variable("4.36", b"Phase L1.Current.Value", b"A", -100, 473),
+            **variable("4.47", b"Phase L1.Power.Active.Value", b"W", 1, 1_041),
+        },
+        {
+            "dcim_env_current_amperes{sensor=1.System.CAN1_Current.Value}": 0.14,
+            "dcim_env_voltage_volts{sensor=1.System.Supply_24V.Value}": 23.58,
+            "dcim_env_frequency_hertz{sensor=4.Total.Frequency.Value}": 50.0,
+            "dcim_env_voltage_volts{sensor=4.Phase_L1.Voltage.Value}": 229.2,
+            "dcim_env_current_amperes{sensor=4.Phase_L1.Current.Value}": 4.73,
+            "dcim_env_power_watts{sensor=4.Phase_L1.Power.Active.Value}": 1_041.0,
+        },
+        {"dcim_device_state": "degraded"},
+    ),
+    "a transfer switch of APC on a split phase, whose third voltage is that of both halves": Told(
+        "apc-ats",
+        ATS,
+        switch(3, 121, 119, 240),
+        {
+            **both("_voltage_volts", "phase=L1", 121.0),
+            **both("_voltage_volts", "phase=L2", 119.0),
+            **both("_line_voltage_volts", "line=L1-L2", 240.0),
+            **HERTZ,
+        },
+        NEAR,
+    ),
+    "one that measures between phases": Told(
+        "apc-ats",
+        ATS,
+        switch(5, 401, 402, 403),
+        {
+            **both("_line_voltage_volts", "line=L1-L2", 401.0),
+            **both("_line_voltage_volts", "line=L2-L3", 402.0),
+            **both("_line_voltage_volts", "line=L3-L1", 403.0),
+            **HERTZ,
+        },
+        NEAR,
+    ),
+    "one of a single phase, whose second source has lost its boost voltage": Told(
+        "apc-ats",
+        ATS,
+        {**switch(2, 230), "1.19.0": 2, "1.20.0": 1},
+        {
+            **both("_voltage_volts", "phase=L1", 230.0),
+            **HERTZ,
+            f"{ALARM}{{alarm=supply-boost-a,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=supply-boost-b,severity=warning}}": 1.0,
+        },
+        NEAR,
+    ),
+    "the second ePDU of a chain is lost; one contact is inside, one outside, one not plugged in": Told(
+        "eaton-epdu",
+        EPDU,
+        {
+            "1.2.1.3.0": b"EMA107",
+            **{f"1.2.1.{column}.{unit}": int(column == 32 and unit == 1) for column in (30, 31, 32) for unit in (0, 1)},
+            **{f"7.3.1.4.0.{contact}": int(contact == 1) for contact in (1, 2, 3)},
+            "7.3.1.3.0.2": 1,
+            "7.3.1.3.0.3": 0,
+            "6.4.1.10.0.1": 61,
+            "6.4.1.3.0.1": 6_100,
+        },
+        {
+            **{
+                f"{ALARM}{{alarm={name}.{unit},severity={severity}}}": float(unit == 1 and name == "daisy_chain")
+                for name, severity in (
+                    ("communication", "critical"),
+                    ("internal", "critical"),
+                    ("daisy_chain", "warning"),
+                )
+                for unit in (0, 1)
+            },
+            "dcim_env_contact_active{kind=dry_contact,sensor=0.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=0.2}": 0.0,
+            "dcim_pdu_outlet_load_ratio{outlet=0.1}": 0.61,
+            "dcim_pdu_outlet_current_amperes{outlet=0.1}": 6.1,
+        },
+    ),
+    "a Panduit G6 with too much residual current, a door inside and a breaker that is off": Told(
+        "panduit-pdu",
+        PANDUIT,
+        {
+            "1.2.1.9.1": 3,
+            "2.1.1.2.1": 50_012,
+            "2.1.1.5.1": 1_180,
+            "2.2.1.2.1.1": 2,
+            "2.2.1.11.1.1": 512,
+            "2.2.1.12.1.1": 4,
+            **{f"2.3.1.{column}.1": cell for column, cell in ((1, 1), (2, 2), (8, 5), (9, 212))},
+            **{f"3.1.1.{column}.1.1": cell for column, cell in ((3, 2), (12, 0), (13, 6), (26, 3))},
+            "4.4.1.4.1.1": 1,
+            **{f"5.1.1.{column}.1.1": cell for column, cell in ((3, 1), (5, 120), (11, 12), (13, 270))},
+        },
+        {
+            "dcim_pdu_input_frequency_hertz{inlet=1}": 50.012,
+            "dcim_pdu_input_power_watts{inlet=1}": 1_180.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 5.12,
+            "dcim_pdu_residual_current_amperes{inlet=1,kind=ac}": 0.212,
+            f"{ALARM}{{alarm=residual_current.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=residual_current_module.1,severity=warning}}": 0.0,
+            "dcim_pdu_bank_current_amperes{bank=1.1}": 0.0,
+            "dcim_pdu_breaker_tripped{bank=1.1}": 1.0,
+            "dcim_env_contact_active{kind=door,sensor=1.1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1.1}": 1.2,
+            "dcim_pdu_outlet_load_ratio{outlet=1.1}": 0.12,
+            "dcim_pdu_outlet_power_watts{outlet=1.1}": 270.0,
+        },
+        {
+            "dcim_device_state": "degraded",
+            "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "near_overload",
+        },
+        {"dcim_pdu_load_state{bank=1.1,scope=bank}": "sentinel"},
     ),
 }
 
