@@ -1,4 +1,4 @@
-"""Room Alerts without a recording: answers written down from their MIBs; see published_mibs."""
+"""Room Alerts, and a Liebert card, without a recording: answers written down from their MIBs; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
@@ -19,6 +19,11 @@ def _socket(number: int, *values: int) -> dict[str, SnmpValue]:
 def _switches(closed: int, count: int, dot: str = "") -> dict[str, float]:
     """The readings of switches, one of which is closed."""
     return {f"{DRY},sensor=switch{dot}{number}}}": float(number == closed) for number in range(1, count + 1)}
+
+
+def flexible(unit: int, code: int, label: bytes, value: bytes, measure: bytes) -> dict[str, SnmpValue]:
+    """A row of lgpFlexibleBasicTable."""
+    return {f"{column}.1.2.{unit}.{code}": cell for column, cell in ((10, label), (20, value), (30, measure))}
 
 
 ALERTS = {
@@ -132,6 +137,31 @@ ALERTS = {
             **_switches(1, 2, "."),
         },
         bad={f"{CELSIUS}{{sensor=external3}}": "gated"},
+    ),
+    "liebert-flexible": Published(
+        "1.3.6.1.4.1.476.1.42.3.9.20.1",
+        {
+            **flexible(1, 5002, b"Supply Air Temperature", b"66.2", b"deg F"),
+            **flexible(2, 5002, b"Supply Air Temperature", b"19.0", b"deg C"),
+            **flexible(2, 4291, b"Return Air Temperature", b"28.5", b"deg C"),
+            **flexible(1, 5028, b"Return Humidity", b"41", b"% RH"),
+            **flexible(1, 5027, b"Supply Humidity", b"Unavailable", b"% RH"),
+            **flexible(1, 5077, b"Fan Speed", b"72", b"%"),
+            **flexible(1, 5078, b"Cooling Capacity (Primary)", b"35", b"%"),
+            **flexible(1, 5303, b"Free Cooling Valve Open Position", b"12", b"%"),
+            **flexible(1, 4123, b"System Status", b"Normal with Warning", b""),
+            **flexible(1, 4706, b"Unit Operating State", b"standby", b""),
+        },
+        {
+            "dcim_crah_supply_air_temperature_celsius": 19.0,
+            "dcim_crah_return_air_temperature_celsius": 28.5,
+            "dcim_crah_return_air_relative_humidity_ratio": 0.41,
+            "dcim_crah_fan_speed_ratio{fan=all}": 0.72,
+            "dcim_crah_cooling_demand_ratio": 0.35,
+            "dcim_crah_valve_position_ratio{valve=free-cooling}": 0.12,
+        },
+        {"dcim_device_state": "degraded", "dcim_crah_unit_state": "standby"},
+        {"dcim_crah_supply_air_relative_humidity_ratio": "decode"},
     ),
 }
 """By family."""

@@ -3,11 +3,14 @@
 import pytest
 
 from agent.snmp.seam import SnmpValue
+from tests.conformance.published_alerts import flexible
 from tests.conformance.told import Told, assert_read_as_told
 
 ALARM = "dcim_device_alarm_active"
 AVTECH, ATS = "1.3.6.1.4.1.20916.1", "1.3.6.1.4.1.318.1.1.8.5"
 CMC3, EPDU, PANDUIT = "1.3.6.1.4.1.2606.7", "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.19536.10.1"
+LIEBERT = "1.3.6.1.4.1.476.1.42"
+STULZ, ELTEK, AKCP = "1.3.6.1.4.1.29462.10.2.1.1.1.1.1.1.1", "1.3.6.1.4.1.12148.10", "1.3.6.1.4.1.3854.1"
 
 
 def variable(row: str, name: bytes, unit: bytes, scale: int, value: int) -> dict[str, SnmpValue]:
@@ -216,6 +219,132 @@ CASES = {
             "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "near_overload",
         },
         {"dcim_pdu_load_state{bank=1.1,scope=bank}": "sentinel"},
+    ),
+    "a Stulz unit with two sensors of its supply, one of them not fitted": Told(
+        "stulz-wib8000",
+        STULZ,
+        {"1192.1.1.1": 241, "1193.1.1.1": 999, "1248.1.1.1": 182, "10268.1.1.1": -35},
+        {
+            "dcim_crah_return_air_temperature_celsius{unit=1.1}": 24.1,
+            "dcim_crah_air_temperature_celsius{sensor=supply-2,unit=1.1}": 18.2,
+            "dcim_crah_air_temperature_celsius{sensor=fcb-outside,unit=1.1}": -3.5,
+        },
+        bad={"dcim_crah_supply_air_temperature_celsius{unit=1.1}": "sentinel"},
+    ),
+    "a transfer switch with a generator, one source tripped and a failed test": Told(
+        "apc-ats",
+        "1.3.6.1.4.1.318.1.1",
+        {
+            **{f"17.{tail}.0": code for tail, code in (("3.1.1", 2), ("3.1.2", 3), ("4.1.2", 2), ("4.2.2", 3))},
+            "17.5.2.2.0": 9,
+            "18.1.3.5.0": 3,
+        },
+        {
+            f"{ALARM}{{alarm=not-in-automatic,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=source-a-tripped,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=source-b-tripped,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=transfer-test-failed,severity=warning}}": 1.0,
+        },
+        {"dcim_ats_selected_source": "a"},
+    ),
+    "an InRow SC whose input is closed": Told(
+        "apc-inrow",
+        "1.3.6.1.4.1.318.1.1.13.3",
+        {"1.1.0": 2, "4.1.2.9.0": 181, "4.1.2.24.0": 655, "4.1.2.25.0": 402, "4.1.2.26.0": 2},
+        {
+            "dcim_device_alarms": 2.0,
+            "dcim_crah_supply_air_temperature_celsius": 18.1,
+            "dcim_crah_fan_speed_ratio": 0.655,
+            "dcim_crah_fan_speed_ratio{fan=condenser}": 0.402,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input}": 1.0,
+        },
+    ),
+    "a sensor at an rPDU2 that is too warm and measures no humidity": Told(
+        "apc-rpdu2",
+        "1.3.6.1.4.1.318.1.1.26",
+        {f"10.2.2.1.{column}.1": cell for column, cell in ((6, 2), (8, 391), (9, 5), (10, -1), (11, 1))},
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 39.1,
+            f"{ALARM}{{alarm=sensor-temperature.1,severity=warning}}": 1.0,
+        },
+        bad={"dcim_env_relative_humidity_ratio{sensor=1}": "sentinel"},
+    ),
+    "an Eltek plant on its battery, which says percent": Told(
+        "eltek-smartpack",
+        ELTEK,
+        {
+            "2.1.0": 10,
+            "2.3.0": 4,
+            "2.17.0": 1,
+            "3.1.0": 3,
+            "9.3.0": 6,
+            "10.1.0": 1,
+            "10.4.0": 9,
+            "10.5.1.0": 1,
+            "10.5.5.0": 4_810,
+            "10.9.1.0": 1,
+            "10.9.5.0": 64,
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 48.1,
+            "dcim_ups_battery_charge_ratio": 0.64,
+            f"{ALARM}{{alarm=mains,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=battery,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=battery-fuse,severity=warning}}": 1.0,
+        },
+        {"dcim_device_state": "failed"},
+        {"dcim_ups_battery_charge_state": "sentinel"},
+    ),
+    "an Eltek plant that equalizes, and says ampere-hours": Told(
+        "eltek-smartpack",
+        ELTEK,
+        {"2.3.0": 6, "2.17.0": 0, "10.5.1.0": 1, "10.5.5.0": 5_600, "10.9.1.0": 1, "10.9.5.0": 190},
+        {"dcim_ups_battery_voltage_volts": 56.0},
+        {"dcim_ups_battery_charge_state": "charging"},
+    ),
+    "a fan's code under another label is no fan": Told(
+        "liebert-flexible",
+        f"{LIEBERT}.3.9.20.1",
+        {
+            **flexible(1, 5002, b"Supply Air Temperature", b"66.2", b"deg F"),
+            **flexible(1, 5077, b"Condenser Normal Mode Max Fan Speed", b"80", b"%"),
+            **flexible(1, 4291, b"Inlet Air Temperature", b"28", b"deg C"),
+        },
+        {"dcim_crah_supply_air_temperature_celsius": 19.0},
+    ),
+    "a Liebert HPC counts the water as the chiller does": Told(
+        "liebert-flexible",
+        f"{LIEBERT}.3.9.20.1",
+        {
+            **flexible(1, 4240, b"System Model Number", b"Liebert HPC", b""),
+            **flexible(2, 4643, b"Supply Fluid Temperature", b"10.1", b"deg C"),
+            **flexible(2, 5288, b"Return Fluid Temperature", b"15.4", b"deg C"),
+        },
+        {
+            "dcim_crah_water_return_temperature_celsius{circuit=evaporator}": 10.1,
+            "dcim_crah_water_supply_temperature_celsius{circuit=evaporator}": 15.4,
+        },
+    ),
+    "a Liebert cooling unit with a common alarm": Told(
+        "liebert-crah",
+        f"{LIEBERT}.3.4.3",
+        {"1.0": 1, "8.0": 1},
+        {f"{ALARM}{{alarm=general,severity=warning}}": 1.0},
+        {"dcim_crah_unit_state": "running"},
+    ),
+    "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(
+        "akcp-sensorprobe",
+        AKCP,
+        {
+            "1.2.0": 3,
+            **{f"2.2.1.17.1.{column}.0": cell for column, cell in ((1, b"Hall"), (3, 41), (5, 1), (13, 414))},
+            **{f"2.2.1.17.1.{column}.1": cell for column, cell in ((1, b"Row"), (3, 52), (5, 1), (13, 0))},
+        },
+        {
+            "dcim_env_relative_humidity_ratio{sensor=0.Hall}": 0.414,
+            "dcim_env_relative_humidity_ratio{sensor=1.Row}": 0.52,
+        },
+        {"dcim_device_state": "degraded"},
     ),
 }
 
