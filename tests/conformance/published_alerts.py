@@ -1,4 +1,4 @@
-"""Room Alerts, and a Liebert card, without a recording: answers written down from their MIBs; see published_mibs."""
+"""Room Alerts, a Liebert card and a manager of batteries without a recording: answers written down from their MIBs; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
@@ -162,6 +162,24 @@ ALERTS = {
         },
         {"dcim_device_state": "degraded", "dcim_crah_unit_state": "standby"},
         {"dcim_crah_supply_air_relative_humidity_ratio": "decode"},
+    ),
+    "generex-bacs": Published(
+        "1.3.6.1.2.1.33",
+        {
+            "1.1.2.0": b"CS141",
+            "1.2.1.0": 2,
+            "1.2.4.0": 100,
+            "1.4.1.0": 3,
+            **{f"5.2.5.1.{column}.1": cell for column, cell in ((1, 1), (2, 1352), (3, 243), (5, 612), (6, 0))},
+            **{f"5.2.7.1.{column}.1": cell for column, cell in ((1, 1), (2, 0), (3, 43_270), (4, 1352))},
+        },
+        {
+            "dcim_env_voltage_volts{sensor=module.1}": 13.52,
+            "dcim_env_temperature_celsius{sensor=module.1}": 24.3,
+            "dcim_ups_battery_voltage_volts{string=1}": 432.7,
+            "dcim_ups_battery_charge_ratio": 1.0,
+        },
+        {"dcim_ups_battery_state": "normal", "dcim_ups_output_source": "normal"},
     ),
 }
 """By family."""
