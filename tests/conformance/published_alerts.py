@@ -1,4 +1,4 @@
-"""Room Alerts, a Liebert card and a manager of batteries without a recording: answers written down from their MIBs; see published_mibs."""
+"""Room Alerts, cooling units and a manager of batteries without a recording: answers written down from their MIBs; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
@@ -180,6 +180,113 @@ ALERTS = {
             "dcim_ups_battery_charge_ratio": 1.0,
         },
         {"dcim_ups_battery_state": "normal", "dcim_ups_output_source": "normal"},
+    ),
+    "apc-inroom": Published(
+        "1.3.6.1.4.1.318.1.1.13.5",
+        {
+            "1.3.0": b"C7000",
+            "2.1.0": 1,
+            **{
+                f"3.{tail}.0": value
+                for tail, value in (
+                    ("2.1", 3),
+                    ("3.11", 2),
+                    ("3.14", 2),
+                    ("4.5", 8_760),
+                    ("4.11.1", 221),
+                    ("4.32.1", 98),
+                    ("4.33.1", 242),
+                    ("4.34.1", 181),
+                    ("4.35", 415),
+                    ("4.37.1", -35),
+                    ("5.4", 1),
+                    ("5.10", 2),
+                    ("6.3.1", 452),
+                    ("6.4", 168),
+                    ("6.19", 0),
+                    ("7.4", 2),
+                    ("8.4", 1),
+                    ("15.15", 47),
+                    ("32.33", 72),
+                    ("33.33", 71),
+                    ("34.33", 0),
+                    ("43.1", 1),
+                    ("43.6", 1),
+                )
+            },
+        },
+        {
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=common-alarm,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=fan-1,severity=critical}}": 0.0,
+            "dcim_leak_detected{sensor=unit}": 0.0,
+            "dcim_crah_running_seconds_total": 31_536_000.0,
+            "dcim_crah_air_temperature_celsius{sensor=controlled}": 22.1,
+            "dcim_crah_air_temperature_celsius{sensor=outside}": -3.5,
+            "dcim_crah_water_supply_temperature_celsius{circuit=primary}": 9.8,
+            "dcim_crah_return_air_temperature_celsius": 24.2,
+            "dcim_crah_supply_air_temperature_celsius": 18.1,
+            "dcim_crah_return_air_relative_humidity_ratio": 0.415,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=condensation-1}": 45.2,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=condensation-1}": 1_680_000.0,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_valve_position_ratio{valve=ge_cw_1}": 0.47,
+            "dcim_crah_fan_speed_ratio{fan=1}": 0.72,
+            "dcim_crah_fan_speed_ratio{fan=2}": 0.71,
+        },
+        {"dcim_crah_unit_state": "running"},
+    ),
+    "apc-inrow-oa": Published(
+        "1.3.6.1.4.1.318.1.1.13.6",
+        {
+            **{f"4.2.1.{column}.2": value for column, value in ((2, b"-1"), (4, 1), (12, -1))},
+            **{
+                f"4.2.1.{column}.1": value
+                for column, value in (
+                    (2, b"1"),
+                    (4, 3),
+                    (10, 412),
+                    (12, 71),
+                    (14, 128),
+                    (18, 95),
+                    (24, 131),
+                    (28, 452),
+                    (35, 63),
+                    (40, 1),
+                )
+            },
+            **{
+                f"5.2.1.{column}.{row}": value
+                for row in (1, 2)
+                for column, value in (
+                    (3, 2),
+                    (4, 3 - row),
+                    (6, 224),
+                    (8, 351),
+                    (12, 164),
+                    (18, 441),
+                    (19, 55),
+                    (20, 480),
+                )
+            },
+        },
+        {
+            "dcim_crah_cooling_output_watts{unit=rdu.1}": 41_200.0,
+            "dcim_crah_water_supply_temperature_celsius{unit=rdu.1}": 7.1,
+            "dcim_crah_water_return_temperature_celsius{unit=rdu.1}": 12.8,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=condenser-outlet,unit=rdu.1}": 13.1,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=condenser-outlet,unit=rdu.1}": 452_000.0,
+            "dcim_crah_valve_position_ratio{unit=rdu.1,valve=chilled-water}": 0.63,
+            f"{DEW}{{sensor=rdu.1}}": 9.5,
+            f"{DRY},sensor=rdu.1}}": 0.0,
+            "dcim_crah_air_temperature_celsius{sensor=rack-inlet,unit=cm.1}": 22.4,
+            "dcim_crah_return_air_temperature_celsius{unit=cm.1}": 35.1,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=vapor,unit=cm.1}": 16.4,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=vapor-outlet,unit=cm.1}": 441_000.0,
+            "dcim_crah_valve_position_ratio{unit=cm.1,valve=expansion}": 0.55,
+            "dcim_crah_valve_position_ratio{unit=cm.1,valve=evaporator-pressure}": 0.48,
+        },
+        {"dcim_crah_unit_state{unit=rdu.1}": "running", "dcim_crah_unit_state{unit=cm.1}": "running"},
     ),
 }
 """By family."""

@@ -269,6 +269,33 @@ CASES = {
         },
         bad={"dcim_env_relative_humidity_ratio{sensor=1}": "sentinel"},
     ),
+    "an InRow RD with a hot gas bypass": Told(
+        "apc-inrow",
+        "1.3.6.1.4.1.318.1.1.13.4",
+        {"3.1.0": 1, "5.2.1.9.0": 176, "5.2.1.29.0": 1_250, "5.2.2.3.0": 100, "5.2.2.8.0": 120, "5.2.2.7.1.2.1": 110},
+        {
+            "dcim_device_alarms": 1.0,
+            "dcim_crah_supply_air_temperature_celsius": 17.6,
+            "dcim_crah_valve_position_ratio{valve=hot-gas}": 0.125,
+            "dcim_crah_compressor_running_seconds_total{compressor=1}": 360_000.0,
+            "dcim_crah_running_seconds_total": 432_000.0,
+            "dcim_crah_fan_running_seconds_total{fan=evaporator.1}": 396_000.0,
+        },
+    ),
+    "contacts at an rPDU2: a door that alarms, no smoke, a leak, and a port with nothing": Told(
+        "apc-rpdu2",
+        "1.3.6.1.4.1.318.1.1.26",
+        {
+            f"10.4.2.1.{column}.{row}": cell
+            for row, kind, comms, alarm in ((1, 2, 2, 2), (2, 3, 2, 1), (3, 7, 2, 2), (4, 1, 1, 1))
+            for column, cell in ((5, kind), (6, comms), (8, alarm))
+        },
+        {
+            "dcim_env_contact_active{kind=door,sensor=1}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=2}": 0.0,
+            "dcim_leak_detected{sensor=3}": 1.0,
+        },
+    ),
     "an Eltek plant on its battery, which says percent": Told(
         "eltek-smartpack",
         ELTEK,
