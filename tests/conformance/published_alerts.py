@@ -1,4 +1,4 @@
-"""Room Alerts, cooling units and a manager of batteries without a recording: answers written down from their MIBs; see published_mibs."""
+"""Room Alerts, cooling units, a PDU and a manager of batteries without a recording: answers from their MIBs; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
@@ -287,6 +287,61 @@ ALERTS = {
             "dcim_crah_valve_position_ratio{unit=cm.1,valve=evaporator-pressure}": 0.48,
         },
         {"dcim_crah_unit_state{unit=rdu.1}": "running", "dcim_crah_unit_state{unit=cm.1}": "running"},
+    ),
+    "apc-modular-pdu": Published(
+        "1.3.6.1.4.1.318.1.1",
+        {
+            "23.1.1.0": b"PDPM138H-5U",
+            **{f"23.3.{place}.0": code for place, code in ((1, 2), (2, 3), (3, 2))},
+            **{f"22.4.{tail}.0": value for tail, value in (("1.4", 500), ("2.1", 200), ("3.1", 412), ("3.2", 98_765))},
+            **{
+                f"22.{tail}": value
+                for tail, value in (
+                    ("4.1.15.1.3.2", 2_304),
+                    ("4.1.15.1.4.2", 3_991),
+                    ("4.2.11.1.3.2", 612),
+                    ("4.2.11.1.4.2", 306),
+                    ("4.3.5.1.2.2", 139),
+                    ("4.3.5.1.3.2", 33_000),
+                    ("2.4.1.4.1.1", 32),
+                    ("2.4.1.7.1.1", 1),
+                    ("2.4.1.9.1.1", 0),
+                    ("2.4.1.11.1.1", 0),
+                    ("2.4.1.4.2.1", 0),
+                    ("2.4.1.9.2.1", 0),
+                    ("3.2.1.4.1", 125),
+                    ("3.2.1.5.1", 2),
+                    ("3.2.1.17.1", 201),
+                    ("3.2.1.18.1", 5_000),
+                    ("3.4.1.4.1.3", 291),
+                )
+            },
+        },
+        {
+            f"{ALARM}{{alarm=fan,severity=warning}}": 1.0,
+            "dcim_pdu_input_frequency_hertz": 50.0,
+            "dcim_pdu_input_rated_current_amperes": 200.0,
+            "dcim_pdu_input_power_watts": 41_200.0,
+            "dcim_pdu_input_energy_joules_total": 35_555_400_000.0,
+            "dcim_pdu_phase_voltage_volts{phase=L2}": 230.4,
+            "dcim_pdu_line_voltage_volts{line=L2-L3}": 399.1,
+            "dcim_pdu_phase_current_amperes{phase=L2}": 61.2,
+            "dcim_pdu_phase_load_ratio{phase=L2}": 0.306,
+            "dcim_pdu_phase_power_watts{phase=L2}": 13_900.0,
+            "dcim_pdu_phase_energy_joules_total{phase=L2}": 11_880_000_000.0,
+            "dcim_circuit_current_amperes{circuit=1.1,panel=modules,phase=L1}": 0.0,
+            "dcim_circuit_rated_current_amperes{circuit=1.1,panel=modules}": 32.0,
+            "dcim_circuit_power_watts{circuit=1.1,panel=modules}": 0.0,
+            "dcim_circuit_rated_current_amperes{circuit=1,panel=subfeeds}": 125.0,
+            "dcim_circuit_power_watts{circuit=1,panel=subfeeds}": 20_100.0,
+            "dcim_circuit_energy_joules_total{circuit=1,panel=subfeeds}": 1_800_000_000.0,
+            "dcim_circuit_current_amperes{circuit=1,panel=subfeeds,phase=L3}": 29.1,
+        },
+        {
+            "dcim_device_state": "degraded",
+            "dcim_circuit_breaker_state{circuit=1.1,panel=modules}": "open",
+            "dcim_circuit_breaker_state{circuit=1,panel=subfeeds}": "closed",
+        },
     ),
 }
 """By family."""
