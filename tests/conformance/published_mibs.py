@@ -469,5 +469,9 @@ MIBS = {
             f"{DRY},sensor=switch1}}": 0.0,
             f"{DRY},sensor=switch2}}": 1.0,
         },
+        bad={
+            "dcim_env_temperature_celsius{sensor=external2}": "gated",
+            "dcim_env_temperature_celsius{sensor=external3}": "sentinel",
+        },
     ),
 }

@@ -8,12 +8,13 @@ from rackflow.recording.snmprec import Record
 from tests.agent.shipped import shipped_profiles
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
+from tests.conformance.published_alerts import ALERTS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_supplies import SUPPLIES
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS | METERS
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | MONITORS | METERS | ALERTS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
