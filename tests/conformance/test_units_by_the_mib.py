@@ -1,0 +1,147 @@
+"""UPSs, PDUs and accessories as their MIBs tell them: alarms, contacts and models that no recording shows."""
+
+import pytest
+
+from tests.conformance.told import Told, assert_read_as_told
+
+ALARM = "dcim_device_alarm_active"
+
+
+def alarms(*names: str, severity: str = "warning", raised: str = "") -> dict[str, float]:
+    """These alarms, of which one is raised."""
+    return {f"{ALARM}{{alarm={name},severity={severity}}}": float(name == raised) for name in names}
+
+
+CASES = {
+    "a Masterys whose third module has an alarm, with an environment sensor": Told(
+        "socomec-netvision",
+        "1.3.6.1.4.1.4555.1.1.7.1",
+        {
+            "2.4.0": 97,
+            **{
+                f"6.3.{at}.0": int(at in {6, 44, 61})
+                for at in (4, 5, 6, 10, 17, 23, 34, 35, 37, *range(38, 54), 57, 59, 60, 61, 62)
+            },
+            "10.1.0": 231,
+            "10.2.0": 415,
+            "10.3.0": 3,
+            "10.4.0": 1,
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            **alarms(
+                "transfer_locked", "transfer_impossible", "insufficient_resources", raised="insufficient_resources"
+            ),
+            **alarms("remote_service", "battery_room", "generator", "wrong_configuration", "optional_boards"),
+            **alarms(*(f"external_{number}" for number in range(1, 5))),
+            **alarms(*(f"module_{module}" for module in range(1, 13)), raised="module_3"),
+            **alarms("shutdown_pending", "shutdown_requested"),
+            **alarms("emergency_power_off", "system_off", "awaiting_power", severity="critical"),
+            **alarms("shutdown_imminent", severity="critical", raised="shutdown_imminent"),
+            "dcim_env_temperature_celsius{sensor=emd}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=emd}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=emd}": 9.303521,  # Magnus, of the two above
+            "dcim_env_contact_active{kind=dry_contact,sensor=emd.1}": 1.0,
+        },
+        {},
+        {"dcim_env_contact_active{kind=dry_contact,sensor=emd.2}": "sentinel"},
+    ),
+    "a Delphys whose emergency stop is pressed and whose battery circuit is open": Told(
+        "socomec-netvision5",
+        "1.3.6.1.4.1.4555.1.1.1.1",
+        {
+            "2.4.0": 0,
+            "6.3.64.0": 0,
+            **{f"6.3.{at}.0": 1 for at in (49, 77, 78)},
+            **{f"6.3.{at}.0": 0 for at in (30, 75, 81)},
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.0,
+            **alarms("transfer_locked", "generator"),
+            **alarms("stopped_by_overload", severity="critical", raised="stopped_by_overload"),
+            **alarms("emergency_power_off", severity="critical", raised="emergency_power_off"),
+            **alarms("battery_circuit_open", severity="critical", raised="battery_circuit_open"),
+            **alarms("inverter_overcurrent", "bypass_fault", severity="critical"),
+        },
+    ),
+    "a Delta UPS whose output is off, with a contact of its environment probe": Told(
+        "delta-ups",
+        "1.3.6.1.4.1.2254.2.4",
+        {
+            "7.8.0": 97,
+            **{f"9.{at}.0": int(at == 25) for at in range(24, 29)},
+            **{f"10.{at}.0": int(at == 12) for at in range(9, 15)},
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            **alarms("output_off", severity="critical", raised="output_off"),
+            **alarms("smart_shutdown", "environment_temperature", "environment_humidity"),
+            **alarms("emergency_power_off", "ups_shutdown", severity="critical"),
+            **alarms(*(f"environment_contact_{contact}" for contact in range(1, 5)), raised="environment_contact_2"),
+        },
+    ),
+    "a Dell UPS whose card has not yet measured for an hour, with a probe's contacts": Told(
+        "dell-ups",
+        "1.3.6.1.4.1.674.10902.2",
+        {"110.1.0": 3, "120.2.6.0": 0, "120.7.1.0": 1, "120.7.4.1.3.1": 1, "120.7.4.1.3.2": 2},
+        {
+            "dcim_env_contact_active{kind=dry_contact,sensor=probe.1}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=probe.2}": 1.0,
+        },
+        {"dcim_device_state": "ok"},
+        {"dcim_ups_output_total_power_watts": "sentinel"},
+    ),
+    "a Dell PDU with its limits, its state and a contact": Told(
+        "dell-rpdu",
+        "1.3.6.1.4.1.674.10903.200.2",
+        {
+            "110.1.0": 4,
+            "200.110.2.1.3.1": 412,
+            "200.110.4.1.8.1": 32,
+            "200.120.2.1.4.1": 61,
+            "200.120.3.1.5.1": 24,
+            "200.120.3.1.6.1": 30,
+            **{f"200.150.4.2.1.3.{contact}": state for contact, state in ((1, 1), (2, 2), (3, 3))},
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 4_120.0,
+            "dcim_pdu_input_rated_current_amperes{inlet=1}": 32.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 6.1,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 24.0,
+            "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}": 30.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=2}": 1.0,
+        },
+        {"dcim_device_state": "degraded"},
+        {"dcim_env_contact_active{kind=dry_contact,sensor=3}": "sentinel"},
+    ),
+    "a Riello UPS with temperatures of its own": Told(
+        "riello-netman",
+        "1.3.6.1.4.1.5491.10.1",
+        {"2.4.0": 97, "10.1.0": 34, "10.6.0": 24, "10.7.0": 0, "10.8.0": 22},
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_temperature_celsius": 34.0,
+            "dcim_ups_battery_temperature_celsius{string=positive}": 24.0,
+            "dcim_ups_battery_temperature_celsius{string=external}": 22.0,
+        },
+        {},
+        {"dcim_ups_battery_temperature_celsius{string=negative}": "sentinel"},
+    ),
+    "a Riello transfer switch of one phase, switched off": Told(
+        "riello-mts",
+        "1.3.6.1.4.1.5491.12",
+        {"1.4.0": 1, "2.2.0": 230, "2.3.0": 0, "2.6.0": 231, "2.7.0": 0, "2.27.0": 0, "2.28.0": 0, "2.30.0": 1},
+        {
+            "dcim_ats_source_voltage_volts{phase=L1,source=a}": 230.0,
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 231.0,
+            **alarms("output_switch_off", severity="critical", raised="output_switch_off"),
+        },
+        {"dcim_ats_selected_source": "none"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_unit_is_read_as_its_mib_says(name: str) -> None:
+    await assert_read_as_told(CASES[name])
