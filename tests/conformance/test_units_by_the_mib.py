@@ -1,7 +1,10 @@
 """UPSs, PDUs and accessories as their MIBs tell them: alarms, contacts and models that no recording shows."""
 
+from collections.abc import Mapping
+
 import pytest
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.told import Told, assert_read_as_told
 
 ALARM = "dcim_device_alarm_active"
@@ -10,6 +13,15 @@ ALARM = "dcim_device_alarm_active"
 def alarms(*names: str, severity: str = "warning", raised: str = "") -> dict[str, float]:
     """These alarms, of which one is raised."""
     return {f"{ALARM}{{alarm={name},severity={severity}}}": float(name == raised) for name in names}
+
+
+def rows(entry: str, columns: tuple[int, ...], cells: Mapping[str, tuple[SnmpValue, ...]]) -> dict[str, SnmpValue]:
+    """Instances of these columns, for each index."""
+    return {
+        f"{entry}.{column}.{index}": value
+        for index, row in cells.items()
+        for column, value in zip(columns, row, strict=True)
+    }
 
 
 CASES = {
@@ -127,6 +139,132 @@ CASES = {
         },
         {},
         {"dcim_ups_battery_temperature_celsius{string=negative}": "sentinel"},
+    ),
+    "an MGE UPS that lowers the voltage, without a bypass to go to": Told(
+        "eaton-mge",
+        "1.3.6.1.4.1.705.1",
+        {
+            **{f"7.{at}.0": 2 for at in (3, 4, 7, 8)},
+            "7.5.0": 1,
+            "7.12.0": 1,
+            "5.2.0": 97,
+            "5.10.0": 2,
+            "5.12.0": 2,
+            "5.14.0": 2,
+        },
+        {
+            "dcim_ups_battery_charge_ratio": 0.97,
+            **alarms("bypass_unavailable", raised="bypass_unavailable"),
+            **alarms("battery_unavailable", severity="critical"),
+        },
+        {"dcim_ups_output_source": "reducer", "dcim_ups_battery_state": "normal"},
+    ),
+    "an MGE UPS on mains whose bypass is unavailable, without a battery": Told(
+        "eaton-mge",
+        "1.3.6.1.4.1.705.1",
+        {
+            **{f"7.{at}.0": 2 for at in (3, 4, 7, 8, 12)},
+            "7.5.0": 1,
+            "5.10.0": 1,
+            "3.2.1.5.1": 3,
+            "3.2.1.5.2": 6,
+            "8.3.1.2.1": 1,
+            "8.3.1.2.2": 2,
+            **{
+                f"8.7.1.{column}.1": value
+                for column, value in ((2, 2), (3, 331), (4, 2), (5, 1), (6, 415), (7, 2), (8, 2))
+            },
+            **{f"4.34.1.{column}.1": value for column, value in ((3, 50), (4, 320), (6, 20), (7, 80))},
+        },
+        {
+            **alarms("bypass_unavailable", raised="bypass_unavailable"),
+            "dcim_ups_outlet_on{outlet=1}": 1.0,
+            "dcim_ups_outlet_on{outlet=2}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=external.1}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=external.2}": 0.0,
+            "dcim_env_temperature_celsius{sensor=1}": 33.1,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1}": 18.276438,  # Magnus, of the two above
+            "dcim_env_temperature_low_threshold_celsius{sensor=1}": 5.0,
+            "dcim_env_temperature_high_threshold_celsius{sensor=1}": 32.0,
+            "dcim_env_relative_humidity_low_threshold_ratio{sensor=1}": 0.2,
+            "dcim_env_relative_humidity_high_threshold_ratio{sensor=1}": 0.8,
+            **alarms(
+                *(f"{name}.1" for name in ("temperature_low", "temperature_high", "humidity_low", "humidity_high")),
+                raised="temperature_high.1",
+            ),
+        },
+        {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "absent"},
+    ),
+    **{
+        f"a Huawei UPS whose room is told in {name}": Told(
+            "huawei-ups",
+            "1.3.6.1.4.1.2011.6.174.1",
+            {"2.101.1.1.1": 3, "6.100.1.3.1": 97, "1.1.6.0": degrees, "1.1.7.0": percent},
+            {
+                "dcim_ups_battery_charge_ratio": 0.97,
+                "dcim_env_temperature_celsius{sensor=ambient}": 24.0,
+                "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.41,
+                "dcim_env_dew_point_celsius{sensor=ambient}": 9.931191,  # Magnus, of the two above
+            },
+            {"dcim_ups_output_source": "normal"},
+        )
+        for name, degrees, percent in (("tenths", 240, 410), ("whole units", 24, 41))
+    },
+    "a Poseidon with universal sensors and two alarms": Told(
+        "hwgroup-poseidon",
+        "1.3.6.1.4.1.21796.3.3",
+        {"50.1.0": 2}
+        | rows(
+            "3.1",
+            (2, 4, 6, 9, 10),
+            {
+                "1": (b"Feed", 1, 2_305, 12, b"V"),
+                "2": (b"Load", 3, 123, 12, b"A"),
+                "3": (b"Rack", 1, 15, 12, b"kW"),
+                "4": (b"Tank", 1, 700, 12, b"l"),
+                "5": (b"Gone", 0, 0, 12, b"V"),
+            },
+        ),
+        {
+            "dcim_device_alarms": 2.0,
+            "dcim_env_voltage_volts{sensor=1.Feed}": 230.5,
+            "dcim_env_current_amperes{sensor=2.Load}": 12.3,
+            "dcim_env_power_watts{sensor=3.Rack}": 1_500.0,
+        },
+    ),
+    "a Perseus that supervises a feed, whose room is too hot": Told(
+        "hwgroup-perseus",
+        "1.3.6.1.4.1.21796.5.1",
+        rows(
+            "3.1",
+            (2, 3, 4, 5, 7),
+            {
+                "1.1": (b"Room", 5, b"41.5", "°C".encode(), 2),
+                "1.2": (b"Feed", 1, b"230.5", b"V", 2),
+                "1.3": (b"Load", 1, b"12.3", b"A", 2),
+                "1.4": (b"Door", 5, b"1", b"", 0),
+                "1.5": (b"Gone", 2, b"0", b"V", 2),
+            },
+        ),
+        {
+            "dcim_env_temperature_celsius{sensor=1.Room}": 41.5,
+            "dcim_env_voltage_volts{sensor=2.Feed}": 230.5,
+            "dcim_env_current_amperes{sensor=3.Load}": 12.3,
+            "dcim_env_contact_active{kind=dry_contact,sensor=4.Door}": 1.0,
+        },
+    ),
+    "an STE Plus with a contact": Told(
+        "hwgroup-ste",
+        "1.3.6.1.4.1.21796.4.1",
+        {
+            **{f"3.1.{column}.1": value for column, value in ((2, b"Room"), (3, 1), (5, 231), (7, 1))},
+            **{f"1.1.{column}.1": value for column, value in ((2, 1), (3, b"Door"))},
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Room}": 23.1,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
+        },
     ),
     "a Riello transfer switch of one phase, switched off": Told(
         "riello-mts",
