@@ -266,6 +266,65 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
         },
     ),
+    **{
+        f"a NetBotz 250 with wireless sensors in {unit}": Told(
+            "apc-sensors",
+            "1.3.6.1.4.1.318.1.1.10",
+            {
+                "3.12.11.0": code,
+                **rows(
+                    "5.1.1.1",
+                    (5, 8, 11, 23),
+                    {"2": (degrees, 41, 1, 0x100), "3": (0, 0, 0, 0x1000), "4": (degrees, -1, 1, 0)},
+                ),
+                **{f"4.7.{table}.1.5.0.{sensor}": 1 for table, sensor in ((2, 3), (4, 4), (6, 5), (8, 6))},
+                **{f"4.7.{table}.1.5.0.{sensor}": 2 for table, sensor in ((2, 7), (4, 8), (8, 10))},
+                "4.7.6.1.5.0.9": 3,
+                "4.7.6.1.8.0.5": 1,
+                "4.7.6.1.8.0.9": 2,
+            },
+            {
+                "dcim_env_temperature_celsius{sensor=wireless.2}": 24.0,
+                "dcim_env_temperature_celsius{sensor=wireless.4}": 24.0,
+                "dcim_env_relative_humidity_ratio{sensor=wireless.2}": 0.41,
+                "dcim_env_dew_point_celsius{sensor=wireless.2}": 9.931191,  # Magnus, of the two above
+                **alarms("wireless_battery.2", "wireless_battery.4", raised="wireless_battery.2"),
+                **{f"dcim_env_contact_active{{kind=smoke,sensor=mem.0.{at}}}": float(at == 3) for at in (3, 7)},
+                **{f"dcim_env_contact_active{{kind=tamper,sensor=mem.0.{at}}}": float(at == 4) for at in (4, 8)},
+                **{f"dcim_env_contact_active{{kind=door,sensor=mem.0.{at}}}": float(at == 6) for at in (6, 10)},
+                "dcim_leak_detected{sensor=mem.0.5}": 1.0,
+                "dcim_leak_sensor_fault{sensor=mem.0.5}": 0.0,
+                "dcim_leak_sensor_fault{sensor=mem.0.9}": 1.0,
+            },
+            {},
+            {
+                "dcim_leak_detected{sensor=mem.0.9}": "sentinel",
+                "dcim_env_relative_humidity_ratio{sensor=wireless.4}": "sentinel",
+            },
+        )
+        for unit, code, degrees in (("Celsius", 1, 240), ("Fahrenheit", 2, 752))
+    },
+    "a Symmetra with a failed power module and a worn battery": Told(
+        "apc-ups",
+        "1.3.6.1.4.1.318.1.1.1",
+        {
+            "2.1.1.0": 2,
+            **{f"13.2.2.1.2.{module}": state for module, state in ((1, 4), (2, 6), (3, 2))},
+            **rows("13.3.2.1", (3, 9), {"1": (3, 251), "2": (6, 264), "3": (2, -1)}),
+        },
+        {
+            **alarms("power_module.1", "power_module.2", severity="critical", raised="power_module.2"),
+            **alarms("battery.1", "battery.2", raised="battery.2"),
+            "dcim_ups_battery_temperature_celsius{string=1}": 25.1,
+            "dcim_ups_battery_temperature_celsius{string=2}": 26.4,
+        },
+        {"dcim_ups_battery_state": "normal"},
+        {
+            f"{ALARM}{{alarm=power_module.3,severity=critical}}": "sentinel",
+            f"{ALARM}{{alarm=battery.3,severity=warning}}": "sentinel",
+            "dcim_ups_battery_temperature_celsius{string=3}": "sentinel",
+        },
+    ),
     "a Riello transfer switch of one phase, switched off": Told(
         "riello-mts",
         "1.3.6.1.4.1.5491.12",
