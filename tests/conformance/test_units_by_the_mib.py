@@ -325,6 +325,31 @@ CASES = {
             "dcim_ups_battery_temperature_celsius{string=3}": "sentinel",
         },
     ),
+    **{
+        f"a Sensatronics temperature monitor whose unit is {unit!r}": Told(
+            "sensatronics-it",
+            "1.3.6.1.4.1.16174.1.1.1",
+            {
+                **({} if unit is None else {"2.3.1.0": unit}),
+                "3.1.2.0": text,
+                "3.2.2.0": b"-99.9",
+                "3.1.4.0": 1,
+            },
+            {
+                **({} if degrees is None else {"dcim_env_temperature_celsius{sensor=1}": degrees}),
+                "dcim_env_contact_active{kind=dry_contact,sensor=1}": 1.0,
+            },
+            {},
+            {
+                **({"dcim_env_temperature_celsius{sensor=1}": "range"} if degrees is None else {}),
+                "dcim_env_temperature_celsius{sensor=2}": "range",
+            },
+        )
+        for unit, text, degrees in (
+            *((1, b"75.2", 24.0), (0, b"24.0", 24.0), (b"F", b"75.2", 24.0), (b"C", b"71.0", 71.0)),
+            *((None, b"24.0", 24.0), (None, b"75.2", None)),
+        )
+    },
     "a Riello transfer switch of one phase, switched off": Told(
         "riello-mts",
         "1.3.6.1.4.1.5491.12",
