@@ -350,6 +350,28 @@ CASES = {
             *((None, b"24.0", 24.0), (None, b"75.2", None)),
         )
     },
+    "two Schleifenbauer PDUs on a data bus, one with a blown fuse and current to earth": Told(
+        "schleifenbauer-databus",
+        "1.3.6.1.4.1.31034.12.1.1.2",
+        {
+            "6.1.1.5.210.1": 310,
+            **{f"3.1.1.{column}.210": {6: 17, 13: 2}.get(column, 0) for column in range(1, 15)},
+            **{f"3.1.1.{column}.211": {3: 3}.get(column, 0) for column in range(1, 8)},
+        },
+        {
+            "dcim_pdu_phase_current_amperes{inlet=210,phase=L1}": 3.1,
+            **alarms("temperature_high.210", "input_voltage_low.210", "input_current_drop.210"),
+            **alarms("outlet_current_drop.210", raised="outlet_current_drop.210"),
+            **alarms("outlet_voltage_drop.210", "branch_voltage_low.210"),
+            **alarms("input_current_high.210", "outlet_current_high.210", severity="critical"),
+            **alarms("branch_current_high.210", "neutral_current_high.210", "hardware.210", severity="critical"),
+            **alarms("residual_current.210", severity="critical", raised="residual_current.210"),
+            **alarms("temperature_high.211", "input_voltage_low.211", "input_current_drop.211"),
+            **alarms("outlet_current_drop.211"),
+            **alarms("input_current_high.211", severity="critical", raised="input_current_high.211"),
+            **alarms("outlet_current_high.211", severity="critical"),
+        },
+    ),
     "a Riello transfer switch of one phase, switched off": Told(
         "riello-mts",
         "1.3.6.1.4.1.5491.12",
