@@ -205,8 +205,17 @@ METERS = {
                 for phase in (1, 2, 3)
                 for column, value in ((2, 1), (3, 1_000 * phase), (4, 460), (5, 2_050), (6, 230), (7, 4_998), (8, 975))
             },
+            "5.3.2.1.2.1": 310,
+            "5.13.1.2.1": 1,
+            "5.13.1.2.2": 0,
+            "6.2.2.1.2.1": 1,
+            "6.2.2.1.32.1": b"Door",
         },
         {
+            "dcim_pdu_neutral_current_amperes{inlet=1}": 0.31,
+            "dcim_device_alarm_active{alarm=power_supply.1,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=power_supply.2,severity=warning}": 1.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
             "dcim_pdu_outlet_on{outlet=1}": 0.0,
             "dcim_pdu_input_frequency_hertz{inlet=1}": 49.98,
             "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.0,

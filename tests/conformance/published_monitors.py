@@ -146,6 +146,27 @@ MONITORS = {
     ),
     "nti-enviromux-2d": _enviromux(9),
     "nti-enviromux-16d": _enviromux(11),
+    # Set to Fahrenheit; its second group has no probes.
+    "sensatronics-em1": Published(
+        "1.3.6.1.4.1.16174.1.1.3",
+        {
+            "2.3.1.0": b"F",
+            **{
+                f"3.{group}.{column}.0": value
+                for group, *row in ((1, b"75.2", b"41.5", b"0.0"), (2, b"-999.9", b"-999.9", b"-999.9"))
+                for column, value in zip((3, 6, 9), row, strict=True)
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=1}": 10.112514,  # Magnus, of the two above
+        },
+        bad={
+            "dcim_env_temperature_celsius{sensor=2}": "sentinel",
+            "dcim_env_relative_humidity_ratio{sensor=2}": "sentinel",
+        },
+    ),
     "sensaphone-web600": Published(
         "1.3.6.1.4.1.8338.1.1.4.1",
         {

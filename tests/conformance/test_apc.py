@@ -105,6 +105,21 @@ async def test_a_galaxy_that_says_to_neutral_but_sends_400_volts_has_them_betwee
     }
 
 
+@pytest.mark.parametrize("orientation", [4, 1])
+@pytest.mark.parametrize(("sent", "between"), [(208, True), (120, False)])
+async def test_a_galaxy_of_a_208_volt_supply_is_not_taken_for_one_of_200_volts_to_neutral(
+    orientation: int, sent: int, *, between: bool
+) -> None:
+    voltages = {f"1.9.{table}.3.1.3.{row}.{at}": sent for table, row in ((2, "1.1"), (3, "1.1")) for at in (1, 2, 3)}
+    said = {"1.9.3.2.1.3.1": orientation, "1.9.2.2.1.3.1": orientation, "1.5.2.1.0": 208, "1.3.2.7.0": 208}
+    _, readings = await read("27", {**THREE_PHASES, **voltages, **said})
+    for end in ("input", "output"):
+        phases = [value for key, value in readings.values.items() if key.startswith(f"dcim_ups_{end}_voltage_volts")]
+        lines = [value for key, value in readings.values.items() if key.startswith(f"dcim_ups_{end}_line_voltage")]
+        assert phases == ([] if between else [120.0] * 3)
+        assert lines == ([208.0] * 3 if between else [])
+
+
 async def test_an_in_row_cooler_that_names_its_rows() -> None:
     analog: tuple[tuple[bytes | int, ...], ...] = (
         (b"Supply Air Temperature", 526, b"F", 10),

@@ -35,9 +35,14 @@ def flags_of_families() -> Sequence[tuple[str, str, Slot]]:
 
 
 def words(protocol: str, slot: Slot, make: Callable[[int], int]) -> dict[str, RawValue]:
-    """A word made from the number of its bits, in each place that the series is read from."""
-    refs = [*(ref for decoder in slot.decoders for ref in decoder.refs), *([slot.gate.ref] if slot.gate else [])]
-    return {ref: make(32 if protocol == "snmp" or "int32" in ref else 16) for ref in refs}
+    """A word made from the number of its bits, in each place that the series is read from; a gate that is a code lets it pass."""
+    refs = {ref for decoder in slot.decoders for ref in decoder.refs}
+    codes: dict[str, RawValue] = {}
+    if slot.gate and (slot.gate.bits or slot.gate.ref in refs):
+        refs.add(slot.gate.ref)
+    elif slot.gate:
+        codes[slot.gate.ref] = min(slot.gate.allowed, key=str)
+    return codes | {ref: make(32 if protocol == "snmp" or "int32" in ref else 16) for ref in refs}
 
 
 def test_families_have_words_of_flags() -> None:

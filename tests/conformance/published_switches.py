@@ -1,0 +1,110 @@
+"""Transfer switches and distribution units without a recording: answers written down from their published MIBs; see published_mibs."""
+
+from tests.conformance.published_mibs import ALARM, Published
+
+_WARNINGS = (
+    *(
+        "auxiliary_supply_1",
+        "auxiliary_supply_2",
+        "synchronisation",
+        "transfer_inhibited",
+        "phase_sequence_a",
+        "phase_sequence_b",
+    ),
+    *(
+        "voltage_a",
+        "voltage_b",
+        "input_switch_off_a",
+        "input_switch_off_b",
+        "frequency_a",
+        "frequency_b",
+        "balance_a",
+        "balance_b",
+    ),
+    *("maintenance_bypass_a", "maintenance_bypass_b"),
+)
+_FAULTS = (
+    *("locked", "output_switch_off", "blackout_a", "blackout_b", "thyristor_a", "thyristor_b", "thyristor_output"),
+    *("over_temperature", "general_fault", "breaker_tripped_a", "breaker_tripped_b"),
+)
+
+SWITCHES = {
+    # A three-phase switch that has lost its first source.
+    "riello-mts": Published(
+        "1.3.6.1.4.1.5491.12",
+        {
+            "1.4.0": 4,
+            **{
+                f"2.{at}.0": value
+                for at, value in ((1, 0), (2, 0), (3, 0), (4, 0), (5, 500), (6, 231), (7, 230), (8, 232))
+            },
+            **{
+                f"2.{at}.0": value
+                for at, value in ((9, -12), (10, 41), (11, 38), (12, 40), (13, 152), (14, 140), (15, 149))
+            },
+            "2.16.0": 34,
+            **{f"2.{flag}.0": int(flag in {26, 27, 38, 40}) for flag in range(19, 57)},
+        },
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_redundant": 0.0,
+            "dcim_ats_overload": 0.0,
+            **{f"dcim_ats_source_voltage_volts{{phase=L{line},source=a}}": 0.0 for line in (1, 2, 3)},
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 231.0,
+            "dcim_ats_source_voltage_volts{phase=L2,source=b}": 230.0,
+            "dcim_ats_source_voltage_volts{phase=L3,source=b}": 232.0,
+            "dcim_ats_source_frequency_hertz{source=b}": 50.0,
+            "dcim_ats_output_load_ratio{phase=L1}": 0.41,
+            "dcim_ats_output_load_ratio{phase=L2}": 0.38,
+            "dcim_ats_output_load_ratio{phase=L3}": 0.40,
+            "dcim_ats_output_current_amperes{phase=L1}": 15.2,
+            "dcim_ats_output_current_amperes{phase=L2}": 14.0,
+            "dcim_ats_output_current_amperes{phase=L3}": 14.9,
+            "dcim_ats_phase_shift_degrees": 12.0,
+            "dcim_ats_temperature_celsius{sensor=internal}": 34.0,
+            **{f"{ALARM}{{alarm={name},severity=warning}}": float(name == "voltage_a") for name in _WARNINGS},
+            **{f"{ALARM}{{alarm={name},severity=critical}}": float(name == "blackout_a") for name in _FAULTS},
+        },
+        {"dcim_ats_selected_source": "b", "dcim_ats_preferred_source": "a"},
+        {"dcim_ats_source_frequency_hertz{source=a}": "sentinel"},
+    ),
+    "riello-mdu": Published(
+        "1.3.6.1.4.1.5491.11",
+        {
+            "1.7.0": 32,
+            **{f"2.{at}.0": value for at, value in ((1, 499), (2, 229), (3, 87), (12, 31))},
+            **{f"2.{flag}.0": int(flag == 11) for flag in range(5, 12)},
+            **{
+                f"2.4.1.{column}.{outlet}": value
+                for outlet, *row in ((1, 52, 1, 1), (2, 35, 1, 3), (3, 0, 2, 6), (4, 0, 1, 4))
+                for column, value in zip((2, 4, 5), row, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_input_rated_current_amperes": 32.0,
+            "dcim_pdu_input_frequency_hertz": 49.9,
+            "dcim_pdu_input_voltage_volts": 229.0,
+            "dcim_pdu_input_current_amperes": 8.7,
+            "dcim_pdu_temperature_celsius{sensor=internal}": 31.0,
+            **{
+                f"{ALARM}{{alarm={name},severity=warning}}": float(name == "manual_bypass")
+                for name in (
+                    *("input_voltage_low", "input_voltage_high", "input_current_low"),
+                    *("auxiliary_supply_1", "auxiliary_supply_2", "manual_bypass"),
+                )
+            },
+            f"{ALARM}{{alarm=input_current_high,severity=critical}}": 0.0,
+            **{
+                f"{ALARM}{{alarm=outlet_overload.{outlet},severity=critical}}": float(outlet == 3)
+                for outlet in (1, 2, 3, 4)
+            },
+            **{f"dcim_pdu_outlet_on{{outlet={outlet}}}": float(outlet < 3) for outlet in (1, 2, 3, 4)},
+            **{
+                f"dcim_pdu_outlet_current_amperes{{outlet={outlet}}}": value
+                for outlet, value in ((1, 5.2), (2, 3.5), (3, 0.0), (4, 0.0))
+            },
+        },
+        {},
+    ),
+}
