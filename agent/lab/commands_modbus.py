@@ -11,12 +11,14 @@ from pathlib import Path
 
 from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
+from agent.lab.output import render_registers
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
+from rackflow.process.commands import print_lines
 from rackflow.process.progress import progress
 from rackflow.recording import Place, dump_mbrec
 
@@ -67,7 +69,10 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     values, requests = asyncio.run(_recorded(arguments, profile, spans))
     clean = redacted(values, profile)
     note = f"profile {profile.profile}" if profile else f"registers {' '.join(arguments.registers)}"
-    print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
+    if arguments.output == "recording":
+        print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
+    else:
+        print_lines(render_registers(clean, arguments.output))
     changed = sum(clean[place] != value for place, value in values.items())
     print(
         f"{count_of(len(values), 'register')} in {count_of(requests, 'request')}, {changed} redacted; check them before you pass them on",
