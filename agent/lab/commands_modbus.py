@@ -19,6 +19,7 @@ from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines
+from rackflow.process.hosts import checked_host
 from rackflow.process.progress import progress
 from rackflow.recording import Place, dump_mbrec
 
@@ -62,11 +63,15 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.rate <= MAX_RATE:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_RATE:g}")
     _check_units(arguments.unit)
+    try:
+        host = str(checked_host(arguments.host))
+    except ValueError as error:
+        raise ConfigError(f"{arguments.host}: {error}") from error
     profile = _profile(arguments)
     spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
     if not spans:
         raise ConfigError("walk: Modbus devices cannot be searched; name --registers or a --profile")
-    values, requests = asyncio.run(_recorded(arguments, profile, spans))
+    values, requests = asyncio.run(_recorded(arguments, host, profile, spans))
     clean = redacted(values, profile)
     note = f"profile {profile.profile}" if profile else f"registers {' '.join(arguments.registers)}"
     if arguments.output == "recording":
@@ -118,18 +123,16 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
 
 
 async def _recorded(
-    arguments: argparse.Namespace, profile: Profile | None, spans: list[Span]
+    arguments: argparse.Namespace, host: str, profile: Profile | None, spans: list[Span]
 ) -> tuple[dict[Place, int], int]:
     limits = profile.modbus if profile else None
     pause_s = limits.pause_s if limits else 0.0
-    client = ModbusLink(
-        ModbusTarget("tcp", arguments.host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s)
-    )
+    client = ModbusLink(ModbusTarget("tcp", host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s))
     values: dict[Place, int] = {}
     requests = 0
     units = arguments.unit or [limits.unit if limits else 1]
     portions = list(portions_of(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS))
-    with contained(arguments.host, "walk"), progress("requests", len(units) * len(portions)) as done:
+    with contained(host, "walk"), progress("requests", len(units) * len(portions)) as done:
         try:
             for unit in units:
                 walker = ModbusWalker(client, unit, arguments.rate)
