@@ -216,6 +216,9 @@ def _placed(fault: Any) -> Any:  # noqa: ANN401 - pydantic's ErrorDetails
     return fault | {"loc": (*fault["loc"], *cause.path), "input": ...}
 
 
+_STEPS = ("function-", "tagged-union", "union", "list[", "dict[", "tuple[", "literal[", "constrained-")
+
+
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
     fault: Any,  # noqa: ANN401
     names: list[str],
@@ -227,7 +230,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         if isinstance(part, int):
             key += f"[{part}]"
         # pydantic puts its own steps (validators, branches of unions, `[key]`) into the path; no file has keys of these names.
-        elif not str(part).startswith(("function-", "tagged-union", "union")) and part != "[key]":
+        elif not str(part).startswith(_STEPS) and part != "[key]":
             key += f".{part}" if key else str(part)
     key = key or "(top level)"
     if fault["type"] == "extra_forbidden":
