@@ -7,6 +7,7 @@ out: what was not observed is neither good nor bad.
 import asyncio
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import re
@@ -28,6 +29,7 @@ from rackflow.escape import escape_unprintable_json
 from rackflow.plural import count_of
 from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
+from rackflow.process.files import refusal_of_disk
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import stop_tasks
@@ -169,7 +171,18 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
         remedy = "name a file in it" if path.is_dir() else "choose another path"
         return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
-    return _check_place(what, path)
+    return _check_room(what, path) or _check_place(what, path)
+
+
+def _check_room(what: str, path: Path) -> Finding | None:
+    """A fault of the disk itself, of which no account would help; None if it has none."""
+    refusal = refusal_of_disk(path)
+    if refusal == errno.EROFS:
+        return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
+    if refusal == errno.ENOSPC:
+        remedy = "make room: a collector does not start on a full disk, and an agent keeps its messages in memory only"
+        return Finding(what, "warning", f"{path}: its disk is full", remedy)
+    return None
 
 
 def _check_place(what: str, path: Path) -> Finding:
