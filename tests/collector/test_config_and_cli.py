@@ -107,6 +107,8 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
     try:
         await eventually(lambda: answers(f"{url}/readyz"), "ready", timeout_s=60)
+        # What reloads an agent would end a collector for good: systemd takes it for a clean end.
+        process.send_signal(signal.SIGHUP)
         async with publisher(mosquitto.port) as client:
             await publish(client, batch())
         await eventually(lambda: answers(f"{url}/healthz"), "healthy")
@@ -117,6 +119,7 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
             _, log = await process.communicate()
         assert process.returncode == 0
         assert b"Traceback" not in log
+        assert b"SIGHUP does not reload a collector; restart it" in log
         [points] = (tmp_path / "points").glob("*.lp.gz")
         assert len(gzip.decompress(points.read_bytes()).splitlines()) == 2
     finally:
