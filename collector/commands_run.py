@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def load_config(path: Path) -> CollectorConfig:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # While a large ledger is read as well; `run` says so in the log.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()
