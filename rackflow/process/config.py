@@ -43,7 +43,12 @@ SHOWN = 80
 SAME_SECTION = 0.8
 # In place of pydantic's words where those do not say what to write.
 _TIME = "is no time with its offset from UTC; write it like 2026-11-26T08:00:00+01:00"
+_DATE = "is no date; write it like 2024-03-01"
 _PLAIN: Final[Mapping[str, str]] = {
+    "date_parsing": _DATE,
+    "date_type": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
     "timezone_aware": "has no offset from UTC; write it like 2026-11-26T08:00:00+01:00",
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,

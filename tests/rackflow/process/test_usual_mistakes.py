@@ -1,5 +1,6 @@
 """What people do to configuration files: each mistake is one line that says what is wrong, where, and what to do."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rackflow.process.config import check_config, load_config
 from rackflow.process.yaml import load_yaml_text
 from rackflow.recording import read_mbrec, read_snmprec
 from rackflow.site import parse_site
+from rackflow.site.power import Battery
 
 AGENT = "agent: gw-1\nlabels: {site: cas1}\nbroker: {host: 127.0.0.1}\ndevices: []\n"
 COLLECTOR = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
@@ -128,6 +130,14 @@ def test_digits_are_a_number_or_a_name_as_their_key_needs_it() -> None:
     assert (found.id, found.unit, found.port) == ("0123", 12, 502)
     with pytest.raises(ConfigError, match=r"devices\[0\].id: is a number to YAML; a text needs quotes \(it is 123\)"):
         device("id: 123, host: a")
+
+
+@pytest.mark.parametrize("written", ["01.03.2024", "2024-13-01", "2024-03", "2024", "2024-03-01T08:00", "[1]"])
+def test_a_date_that_is_none_says_how_to_write_it(written: str) -> None:
+    text = "runtimes: {20000: 2000, 60000: 500}\ninstalled: "
+    with pytest.raises(ConfigError, match="f:2: installed: is no date; write it like 2024-03-01"):
+        check_config(load_yaml_text(text + written, "f"), Battery, "f", text + written)
+    assert check_config(load_yaml_text(f"{text}2024-03-01", "f"), Battery, "f").installed == date(2024, 3, 1)
 
 
 def test_a_secret_in_typographic_quotation_marks_is_refused_and_not_shown() -> None:
