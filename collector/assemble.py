@@ -23,7 +23,7 @@ from collector.records import RecordsFile
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import Batch, ConfigError, RackflowError
 from rackflow.process.bulkhead import Failures, in_own_thread
-from rackflow.process.files import check_regular
+from rackflow.process.files import check_regular, remedy_of_writing
 from rackflow.site import Site
 
 log = logging.getLogger(__name__)
@@ -212,5 +212,5 @@ def open_owners(config: CollectorConfig, owners: Owners) -> OwnersFile:
         return OwnersFile(path, owners)
     except OSError as error:
         raise RackflowError(
-            f"dead_letter: {path} beside it cannot be used: {error.strerror}; choose another folder"
+            f"dead_letter: {path} beside it cannot be used: {error.strerror}; {remedy_of_writing(error, path)}"
         ) from error

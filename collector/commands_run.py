@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -71,6 +72,8 @@ def load_config(path: Path) -> CollectorConfig:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # While a large ledger is read as well; `run` says so in the log.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()
@@ -81,15 +84,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
-    paths = {
-        "dead_letter": config.dead_letter,
-        "ledger": config.ledger_path,
-        "outbox.path": config.outbox.path if config.outbox else None,
-        "store.path": config.store.path,
-    }
     # A collector creates folders that are not there.
-    there = {key: path for key, path in paths.items() if path is not None and path.absolute().parent.is_dir()}
-    if print_unwritable(arguments.config, there):
+    there = {key: path for key, path in config.written_paths().items() if path.absolute().parent.is_dir()}
+    if print_unwritable(arguments.config, there, folders={"store.path"}):
         return EXIT_CONFIG
     sys.stdout.write(f"{arguments.config}: ok\n")
     return 0

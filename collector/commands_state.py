@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
-from collector.forget import Target, account_of, forget
+from collector.forget import Target, account_of, forget, nothing_retained, render_forgotten
 from collector.ledger import accounts, as_json, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
 from rackflow.errors import ConfigError
@@ -72,6 +72,7 @@ def add_forget(command: argparse.ArgumentParser) -> None:
     command.add_argument("--password", metavar="env:NAME", help="environment variable that has the account's password")
     command.add_argument("--cert-file", metavar="FILE", help="client certificate of the account")
     command.add_argument("--key-file", metavar="FILE", help="private key of the client certificate")
+    command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
     show_examples(
         command,
         "%(prog)s collector.yaml cas1/gw-1/pdu-b07-a --dry-run",
@@ -146,7 +147,12 @@ def _forget(arguments: argparse.Namespace) -> int:
     work = forget(
         broker, arguments.target, is_collectors=is_collectors, dry_run=arguments.dry_run, force=arguments.force
     )
-    sys.stdout.write("".join(f"{line}\n" for line in asyncio.run(work)))
+    found = asyncio.run(work)
+    if found or arguments.output != "table":
+        print_lines(render_forgotten(found, dry_run=arguments.dry_run, output=arguments.output))
+    if not found:
+        # Beside the output, which programs read.
+        print_error(nothing_retained(arguments.target, broker))
     return 0
 
 

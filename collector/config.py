@@ -3,6 +3,7 @@
 Field names are contract, and the docstrings below them become docs/reference/configuration-collector.md (scripts/generate).
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from collector.problems import ProblemsConfig, load_limits, load_table, load_win
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
-from rackflow.process.config import Secret, StrictModel, Url, load_config
+from rackflow.process.config import FaultAt, Secret, StrictModel, Url, load_config
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -210,6 +211,28 @@ class CollectorConfig(StrictModel):
         if self.role == "watch" and self.shared:
             raise ValueError("role: watch needs every message of its sites; remove shared: true")
         return self
+
+    @model_validator(mode="after")
+    def _files_differ(self) -> "CollectorConfig":
+        # Each file has one writer that owns it: an outbox that finds dead letters in its file sets them aside as damaged.
+        seen: dict[str, str] = {}
+        for key, path in self.written_paths().items():
+            other = seen.setdefault(os.path.abspath(path), key)  # noqa: PTH100 - without looking at the disk, and with .. taken out
+            if other != key:
+                raise FaultAt(f"is the path of `{other}`, too; give each its own", *key.split("."))
+        return self
+
+    def written_paths(self) -> dict[str, Path]:
+        """What the collector writes, by key: files, and the folder `store.path`."""
+        paths = {
+            "dead_letter": self.dead_letter,
+            "ledger": self.ledger_path,
+            "outbox.path": self.outbox.path if self.outbox else None,
+            "derive.state": self.records_path,
+            "problems.state": self.problems_path,
+            "store.path": self.store.path,
+        }
+        return {key: path for key, path in paths.items() if path is not None}
 
     @property
     def ledger_path(self) -> Path:

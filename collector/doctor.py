@@ -105,7 +105,7 @@ async def _reach(config: CollectorConfig) -> list[Finding]:
 async def _write(config: CollectorConfig) -> Finding:
     """Write one point, as the collector does, and read it back. Files are only looked at: a running collector writes them."""
     if config.store.path is not None:
-        return check_disk("store", config.store.path)
+        return check_disk("store", config.store.path, is_folder=True)
     store, time_ms = open_store(config), int(time.time() * 1000)
     try:
         await store.write([f"{MEASUREMENT} value=1 {time_ms}"])

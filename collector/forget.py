@@ -6,6 +6,7 @@ needed: a collector that is away gets it from its session.
 """
 
 import asyncio
+import json
 import secrets
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from collector.receive import SESSION_EXPIRY_S
 from rackflow import ConfigError, ContractError, DeviceDocument, RackflowError, Status, decode
 from rackflow.process.broker import Broker
 from rackflow.process.config import check_config
+from rackflow.process.doctor import as_yaml
 from rackflow.process.mqtt import (
     BrokerError,
     Callbacks,
@@ -48,6 +50,15 @@ class Target:
 
     def __str__(self) -> str:
         return "/".join(part for part in (self.site, self.agent, self.device) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """One retained document that was cleared, or would be: of a device, or the status of an agent."""
+
+    target: str
+    what: str
+    """What a device says it is; `status online`, for example, of an agent."""
 
 
 @dataclass(slots=True)
@@ -180,8 +191,8 @@ def account_of(broker: Broker, username: str | None, credentials: dict[str, obje
 
 async def forget(
     broker: Broker, target: Target, *, is_collectors: bool, dry_run: bool = False, force: bool = False
-) -> list[str]:
-    """Forget a device or an agent; returns a line for each document. With `dry_run` nothing is changed.
+) -> list[Forgotten]:
+    """Forget a device or an agent; returns the documents that were retained. With `dry_run` nothing is changed.
 
     `is_collectors` says that `broker` has the account of the running collector. Raises RackflowError if the broker refuses, or if a
     running agent would bring back what is forgotten (unless `force`).
@@ -198,19 +209,18 @@ async def forget(
         ) from error
 
 
-async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bool) -> list[str]:
+async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bool) -> list[Forgotten]:
     found = await session.retained()
     if not force and (alive := _still_alive(found, target)):
         raise RackflowError(alive)
     wanted = {name: what for name, what in sorted(found.devices.items()) if target.device in ("", name)}
     site, agent = target.site, target.agent
-    lines = [f"{site}/{agent}/{name}: {what}" for name, what in wanted.items()]
+    documents = [Forgotten(f"{site}/{agent}/{name}", what) for name, what in wanted.items()]
     if not target.device and found.has_status:
-        lines.append(f"{site}/{agent}: status {found.status.status if found.status is not None else 'unreadable'}")
-    if not lines:
-        lines.append(f"{target}: nothing is retained, or account {session.account} may not read it; check the spelling")
+        status = found.status.status if found.status is not None else "unreadable"
+        documents.append(Forgotten(f"{site}/{agent}", f"status {status}"))
     if dry_run:
-        return [f"would forget {line}" for line in lines]
+        return documents
     # Also where nothing is retained: a collector may know the device from its messages alone.
     for name in wanted or ([target.device] if target.device else []):
         await session.clear(build_topic(Topic(site, agent, "device", name)))
@@ -225,7 +235,24 @@ async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bo
             f"{target} is there again: its agent still publishes it; stop the agent, or remove the device from its configuration,"
             " and try again"
         )
-    return [f"forgot {line}" for line in lines]
+    return documents
+
+
+def render_forgotten(documents: list[Forgotten], *, dry_run: bool, output: str) -> str:
+    """The documents as lines for people, or as JSON or YAML for programs; without a newline at its end."""
+    rows = [{"target": each.target, "what": each.what, "forgotten": not dry_run} for each in documents]
+    if output == "json":
+        return json.dumps(rows, indent=2)
+    if output == "yaml":
+        return as_yaml(rows)
+    verb = "would forget" if dry_run else "forgot"
+    return "\n".join(f"{verb} {each.target}: {each.what}" for each in documents)
+
+
+def nothing_retained(target: Target, broker: Broker) -> str:
+    """What to look at if there was nothing to forget."""
+    account = broker.username or "without a name"
+    return f"{target}: nothing is retained, or account {account} may not read it; check the spelling"
 
 
 def _still_alive(found: Retained, target: Target) -> str:

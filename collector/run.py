@@ -455,7 +455,7 @@ async def run(
     on_listening: Callable[[str], None] | None = None,
     deadline: StopDeadline | None = None,
 ) -> None:
-    """Run a collector until SIGTERM or SIGINT.
+    """Run a collector until SIGTERM or SIGINT. SIGHUP is logged and changes nothing.
 
     `deadline` is started by the signal that stops the collector: it is for a process that ends with this call.
     """
@@ -479,14 +479,19 @@ async def run(
         watchdog.start()
         manager.ready()
 
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for each in signals:
-        loop.add_signal_handler(each, stop)
+    def hang_up() -> None:
+        # It reloads an agent, so it is sent to collectors, too, by people and by logrotate. By itself it would end the process without
+        # a last flush, and systemd would not start it again: to `Restart=on-failure` this is a clean end (systemd.service(5)).
+        log.warning("SIGHUP does not reload a collector; restart it to apply a changed configuration")
+
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
     try:
         await collector.run(on_listening, started)
     finally:
         watchdog.stop()
         end_bound()
         sys.setswitchinterval(switch_s)
-        for each in signals:
-            loop.remove_signal_handler(each)
+        for number in handlers:
+            loop.remove_signal_handler(number)

@@ -12,7 +12,7 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
-from agent.lab.output import LISTINGS, render_families
+from agent.lab.output import LISTINGS, RECORDINGS, render_families, render_objects
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
@@ -75,6 +75,12 @@ def add_walk(command: argparse.ArgumentParser) -> None:
     command.add_argument("host", help="host name or address")
     add_credential(command)
     add_modbus_walk(command)
+    command.add_argument(
+        "--output",
+        choices=RECORDINGS,
+        default="recording",
+        help="recording: what `replay` reads; the others for other programs",
+    )
     show_examples(
         command,
         "%(prog)s 192.0.2.10 --community public > device.snmprec",
@@ -149,7 +155,10 @@ def _walk(arguments: argparse.Namespace) -> int:
     if arguments.protocol == "modbus":
         return walk_modbus(arguments)
     records = asyncio.run(_recorded(_target(arguments)))
-    sys.stdout.buffer.write(dump_snmprec(records))
+    if arguments.output == "recording":
+        sys.stdout.buffer.write(dump_snmprec(records))
+    else:
+        print_lines(render_objects(records, arguments.output))
     print(f"{count_of(len(records), 'object')}, redacted; check them before you pass them on", file=sys.stderr)
     return 0
 

@@ -11,12 +11,15 @@ from pathlib import Path
 
 from agent.lab.contained import contained
 from agent.lab.discover import Found, ProbeAddress, probe_modbus_address
+from agent.lab.output import render_registers
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
 from agent.modbus import ModbusLink, ModbusTarget
 from agent.poll import unknown_profile
 from agent.profile import Profile, load_profiles
 from rackflow.errors import ConfigError
 from rackflow.plural import count_of
+from rackflow.process.commands import print_lines
+from rackflow.process.hosts import checked_host
 from rackflow.process.progress import progress
 from rackflow.recording import Place, dump_mbrec
 
@@ -60,14 +63,21 @@ def walk_modbus(arguments: argparse.Namespace) -> int:
     if not 0 < arguments.rate <= MAX_RATE:
         raise ConfigError(f"--rate: {arguments.rate:g} is not between 0 and {MAX_RATE:g}")
     _check_units(arguments.unit)
+    try:
+        host = str(checked_host(arguments.host))
+    except ValueError as error:
+        raise ConfigError(f"{arguments.host}: {error}") from error
     profile = _profile(arguments)
     spans = [parse_span(text) for text in arguments.registers] + (spans_of(profile) if profile else [])
     if not spans:
         raise ConfigError("walk: Modbus devices cannot be searched; name --registers or a --profile")
-    values, requests = asyncio.run(_recorded(arguments, profile, spans))
+    values, requests = asyncio.run(_recorded(arguments, host, profile, spans))
     clean = redacted(values, profile)
     note = f"profile {profile.profile}" if profile else f"registers {' '.join(arguments.registers)}"
-    print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
+    if arguments.output == "recording":
+        print(dump_mbrec(clean, [f"unit|function|address|value; {note}"]), end="")
+    else:
+        print_lines(render_registers(clean, arguments.output))
     changed = sum(clean[place] != value for place, value in values.items())
     print(
         f"{count_of(len(values), 'register')} in {count_of(requests, 'request')}, {changed} redacted; check them before you pass them on",
@@ -113,18 +123,16 @@ def _profile(arguments: argparse.Namespace) -> Profile | None:
 
 
 async def _recorded(
-    arguments: argparse.Namespace, profile: Profile | None, spans: list[Span]
+    arguments: argparse.Namespace, host: str, profile: Profile | None, spans: list[Span]
 ) -> tuple[dict[Place, int], int]:
     limits = profile.modbus if profile else None
     pause_s = limits.pause_s if limits else 0.0
-    client = ModbusLink(
-        ModbusTarget("tcp", arguments.host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s)
-    )
+    client = ModbusLink(ModbusTarget("tcp", host, arguments.port or 502, timeout_s=arguments.timeout, pause_s=pause_s))
     values: dict[Place, int] = {}
     requests = 0
     units = arguments.unit or [limits.unit if limits else 1]
     portions = list(portions_of(spans, limits.max_registers if limits else DEFAULT_MAX_REGISTERS))
-    with contained(arguments.host, "walk"), progress("requests", len(units) * len(portions)) as done:
+    with contained(host, "walk"), progress("requests", len(units) * len(portions)) as done:
         try:
             for unit in units:
                 walker = ModbusWalker(client, unit, arguments.rate)

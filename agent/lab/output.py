@@ -1,9 +1,9 @@
-"""Formats identity and readings of one device as a table for people, and as JSON, YAML or Prometheus lines for programs.
+"""Formats identity and readings of one device as a table for people, and as JSON, YAML or Prometheus lines for programs; lists, too.
 
 The JSON is compared with golden files and read by scripts: its keys are part of the contract, and they are sorted.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -14,6 +14,7 @@ from agent.profile import Profile
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
 from rackflow.escape import escape_unprintable_json
+from rackflow.recording import FUNCTIONS, OCTET_STRING, TYPES, Place, Record
 from rackflow.series import parse_series_key
 
 # Wide enough that no key or text is folded over several lines.
@@ -23,6 +24,8 @@ MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
 LISTINGS = ("table", "json", "yaml")
+RECORDINGS = ("recording", "json", "yaml")
+"""What `walk` prints: the lines that `replay` and `rackflow-sim` read, or objects for other programs."""
 
 
 def render_families(profiles: Collection[Profile], output: str) -> str:
@@ -37,15 +40,42 @@ def render_families(profiles: Collection[Profile], output: str) -> str:
         }
         for each in profiles
     ]
-    if output == "json":
-        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(families), indent=2).decode())
-    if output == "yaml":
-        return yaml.safe_dump(families, sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
+    if output != "table":
+        return _listing(families, output)
     width = max(map(len, (each.profile for each in profiles)))
     return "\n".join(
         f"{each.profile:<{width}}  {each.class_:<6} {each.protocol:<7} {each.evidence:<16} {each.title}"
         for each in profiles
     )
+
+
+def render_objects(records: Iterable[Record], output: str) -> str:
+    """The objects of an SNMP device as JSON or YAML: `oid`, `type`, and its `value`, or `hex` of octets that are not plain text."""
+    return _listing([_object(each) for each in records], output)
+
+
+def render_registers(values: Mapping[Place, int], output: str) -> str:
+    """The registers of a Modbus device as JSON or YAML, in the order of a recording."""
+    places = sorted(values, key=lambda place: (place[0], FUNCTIONS[place[1]], place[2]))
+    return _listing(
+        [{"unit": unit, "table": table, "address": at, "value": values[unit, table, at]} for unit, table, at in places],
+        output,
+    )
+
+
+def _object(record: Record) -> dict[str, object]:
+    value = record.value
+    found: dict[str, object] = {"oid": record.oid, "type": TYPES[record.tag]}
+    if isinstance(value, bytes):
+        is_text = record.tag == OCTET_STRING and value.isascii() and value.decode("ascii").isprintable()
+        return found | ({"value": value.decode("ascii")} if is_text else {"hex": value.hex()})
+    return found | {"value": value}
+
+
+def _listing(rows: Sequence[object], output: str) -> str:
+    if output == "json":
+        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    return yaml.safe_dump(rows, sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
 
 
 def render(identified: Identified, readings: Readings, output: Output) -> str:

@@ -22,7 +22,7 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import check_regular, make_folder
+from rackflow.process.files import check_regular, make_folder, remedy_of_writing
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -83,7 +83,9 @@ class LedgerFile:
                 self._lock_file.close()
                 raise
         except OSError as error:
-            raise RackflowError(f"ledger: {path} cannot be used: {error.strerror}; choose another path") from error
+            raise RackflowError(
+                f"ledger: {path} cannot be used: {error.strerror}; {remedy_of_writing(error, path)}"
+            ) from error
 
     async def are_new(self, entries: Sequence[Entry]) -> list[bool]:
         """For each message, whether it is not stored yet; a number that occurs twice is new once.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collector.budgets import Buckets
 from rackflow import RackflowError
-from rackflow.process.files import check_regular, make_folder
+from rackflow.process.files import check_regular, make_folder, remedy_of_writing
 
 log = logging.getLogger(__name__)
 # Enough to see what is wrong with a message; a broker may allow payloads of 256 MB, and one of them must not fill the file.
@@ -54,7 +54,7 @@ class DeadLetters:
             self._file = path.open("ab", buffering=0)
         except OSError as error:
             raise RackflowError(
-                f"dead_letter: {path} cannot be written: {error.strerror}; choose another path"
+                f"dead_letter: {path} cannot be written: {error.strerror}; {remedy_of_writing(error, path)}"
             ) from error
 
     def write(self, time_ms: int, topic: str, *, reason: str, error: str, payload: bytes, size_bytes: int) -> bool:

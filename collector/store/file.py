@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from rackflow import RackflowError, StoreError
-from rackflow.process.files import make_folder, sync
+from rackflow.process.files import make_folder, remedy_of_writing, sync
 from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class FileStore:
             self._open(self._path_now())
         except OSError as error:
             raise RackflowError(
-                f"store.path: {folder} cannot be written: {error.strerror}; choose another one"
+                f"store.path: {folder} cannot be written: {error.strerror}; {remedy_of_writing(error, folder)}"
             ) from error
 
     def _path_now(self) -> Path:

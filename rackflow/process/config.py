@@ -26,6 +26,7 @@ from pydantic.json_schema import JsonSchemaValue
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
 from rackflow.process.field_texts import field_texts
+from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
 from rackflow.process.secret import read_secret
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
 
@@ -42,7 +43,12 @@ SHOWN = 80
 SAME_SECTION = 0.8
 # In place of pydantic's words where those do not say what to write.
 _TIME = "is no time with its offset from UTC; write it like 2026-11-26T08:00:00+01:00"
+_DATE = "is no date; write it like 2024-03-01"
 _PLAIN: Final[Mapping[str, str]] = {
+    "date_parsing": _DATE,
+    "date_type": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
     "timezone_aware": "has no offset from UTC; write it like 2026-11-26T08:00:00+01:00",
     "datetime_parsing": _TIME,
     "datetime_from_date_parsing": _TIME,
@@ -92,6 +98,8 @@ def _from_source(value: object) -> object:
     if not isinstance(value, str):
         return value
     fault = None
+    if len(value) > 1 and value[0] in TYPOGRAPHIC_QUOTES and value[-1] in TYPOGRAPHIC_QUOTES:
+        raise ValueError("is in typographic quotation marks, which would be part of it; use plain ones, or none")
     try:
         return read_secret(value)
     except ConfigError as error:
@@ -144,22 +152,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 """A number of seconds, or a text such as `500ms`, `5s`, `2m` or `1h`."""
 
 
-def _checked_host(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    host = value.strip()
-    if any(character.isspace() for character in host):
-        raise ValueError("has a blank in it; give one address or host name")
-    if "://" in host or "/" in host:
-        raise ValueError("is an address of a web page; give only the host name or address in it")
-    bare, colon, port = host.rpartition(":")
-    # An IPv6 address has several colons and stands without brackets.
-    if colon and port.isdecimal() and (":" not in bare or bare.endswith("]")):
-        raise ValueError(f"has a port in it; write host: {bare.strip('[]')} and port: {port}")
-    return host
-
-
-Host = Annotated[str, BeforeValidator(_checked_host)]
+Host = Annotated[str, BeforeValidator(checked_host)]
 """An address or a host name, without a port."""
 Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]
 """An HTTP address without credentials. It is never shown, because somebody may have put a password or token into it."""
@@ -228,6 +221,9 @@ def _placed(fault: Any) -> Any:  # noqa: ANN401 - pydantic's ErrorDetails
     return fault | {"loc": (*fault["loc"], *cause.path), "input": ...}
 
 
+_STEPS = ("function-", "tagged-union", "union", "list[", "dict[", "tuple[", "literal[", "constrained-")
+
+
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
     fault: Any,  # noqa: ANN401
     names: list[str],
@@ -239,7 +235,7 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         if isinstance(part, int):
             key += f"[{part}]"
         # pydantic puts its own steps (validators, branches of unions, `[key]`) into the path; no file has keys of these names.
-        elif not str(part).startswith(("function-", "tagged-union", "union")) and part != "[key]":
+        elif not str(part).startswith(_STEPS) and part != "[key]":
             key += f".{part}" if key else str(part)
     key = key or "(top level)"
     if fault["type"] == "extra_forbidden":
@@ -272,6 +268,8 @@ def _words(fault: Any) -> str:  # noqa: ANN401 - as above
     """What is wrong: pydantic's words, or ours where those do not say what to write."""
     if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME_PATTERN:
         return "is a name of 1 to 64 letters, digits, and _ . : - without blanks and accents; rename it"
+    if fault["type"] == "string_type" and isinstance(found := fault.get("input"), bool | int | float):
+        return f"is {'true or false' if isinstance(found, bool) else 'a number'} to YAML; a text needs quotes"
     # The default of a choice that may be left out is an empty text, which nobody has to write.
     return _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ").replace("be '', ", "be ")
 

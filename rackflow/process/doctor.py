@@ -7,6 +7,7 @@ out: what was not observed is neither good nor bad.
 import asyncio
 import contextlib
 import ctypes
+import errno
 import os
 import platform
 import re
@@ -15,7 +16,7 @@ import secrets
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,6 +29,7 @@ from rackflow.escape import escape_unprintable_json
 from rackflow.plural import count_of
 from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
+from rackflow.process.files import refusal_of_disk
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import stop_tasks
@@ -149,21 +151,41 @@ STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collec
 """What systemd creates for the units when they first start (StateDirectory)."""
 
 
-def print_unwritable(config: Path, paths: Mapping[str, Path | None]) -> bool:
+def print_unwritable(config: Path, paths: Mapping[str, Path | None], folders: Collection[str] = ()) -> bool:
     """Name on stderr each of these files, by key of the configuration, that cannot be written, and what to do; whether there is one.
+
+    Keys in `folders` are of folders.
 
     As the account that runs this: a service that cannot write them does not start.
     """
-    findings = (check_disk(key, path) for key, path in paths.items() if path is not None)
+    findings = (check_disk(key, path, is_folder=key in folders) for key, path in paths.items() if path is not None)
     failed = [each for each in findings if each.status == "failed"]
     for each in failed:
         print_error(f"{config}: {each.check}: {each.found}; {each.remedy}")
     return bool(failed)
 
 
-def check_disk(what: str, path: Path) -> Finding:
+def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     """Whether a file or folder can be written where the configuration has it, and how much space is left."""
     path = path.absolute()  # "." alone does not say which folder to give to whom
+    if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
+        remedy = "name a file in it" if path.is_dir() else "choose another path"
+        return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
+    return _check_room(what, path) or _check_place(what, path)
+
+
+def _check_room(what: str, path: Path) -> Finding | None:
+    """A fault of the disk itself, of which no account would help; None if it has none."""
+    refusal = refusal_of_disk(path)
+    if refusal == errno.EROFS:
+        return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
+    if refusal == errno.ENOSPC:
+        remedy = "make room: a collector does not start on a full disk, and an agent keeps its messages in memory only"
+        return Finding(what, "warning", f"{path}: its disk is full", remedy)
+    return None
+
+
+def _check_place(what: str, path: Path) -> Finding:
     place = path if path.is_dir() else path.parent
     if path.exists() and not os.access(path, os.W_OK):
         return Finding(

@@ -23,6 +23,8 @@ _REMEDIES_OF_WRITING: Final = {
     errno.EPERM: "it needs the account that may write there, or sudo",
     errno.EROFS: "its disk is mounted read-only; repair it, or choose another path",
 }
+FULL_BYTES: Final = 64 * 1024
+"""A disk with less space than this for anybody but root is full."""
 
 
 def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
@@ -39,9 +41,32 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
     return f"{path}: cannot be read: {error.strerror or error}{f'; {remedy}' if remedy else ''}"
 
 
-def remedy_of_writing(error: OSError) -> str:
-    """What to do about a file or folder that cannot be written or copied, for the end of a command's message."""
-    return _REMEDIES_OF_WRITING.get(error.errno or 0, "choose another path, or repair the disk")
+def remedy_of_writing(error: OSError, path: Path | None = None) -> str:
+    """What to do about a file or folder that cannot be written or copied, for the end of a message.
+
+    With `path` its disk is looked at where the error does not say why: SQLite calls a full disk a `disk I/O error`, or says that it is
+    unable to open a file.
+    """
+    remedy = _REMEDIES_OF_WRITING.get(error.errno or 0)
+    if remedy is None and path is not None and (refusal := refusal_of_disk(path)):
+        remedy = _REMEDIES_OF_WRITING[refusal]
+    return remedy or "choose another path, or repair the disk"
+
+
+def refusal_of_disk(path: Path) -> int | None:
+    """ENOSPC if the disk of this path, which need not be there, is full, EROFS if it is mounted read-only; None otherwise."""
+    place = path.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        disk = os.statvfs(place)
+    except OSError:
+        return None
+    if disk.f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    # Less than SQLite needs beside a database that it opens (its index of the log has 32 kB), and 0 files where they are counted.
+    is_full = disk.f_bavail * disk.f_frsize < FULL_BYTES or (disk.f_files > 0 and disk.f_favail == 0)
+    return errno.ENOSPC if is_full else None
 
 
 def is_utf16(octets: bytes) -> bool:

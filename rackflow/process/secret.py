@@ -27,7 +27,7 @@ def read_secret(text: str) -> str:
     """The secret that a text names: `env:NAME`, `file:PATH`, `credential:NAME`, or the text itself.
 
     A file's last line break does not belong to the secret. Raises ConfigError, which never contains the secret: the variable is not
-    set, or the file is missing, empty, larger than 64 kB, no UTF-8, no regular file, or readable by everybody.
+    set or empty, or the file is missing, empty, larger than 64 kB, no UTF-8, no regular file, or readable by everybody.
     """
     for source, read in (("env:", _variable), ("file:", _file), ("credential:", _credential)):
         if text.startswith(source):
@@ -38,6 +38,9 @@ def read_secret(text: str) -> str:
 def _variable(name: str) -> str:
     if name not in os.environ:
         raise ConfigError(f"environment variable {name} is not set")
+    if not os.environ[name]:
+        # As an empty file: `NAME=` in a service's file, which was to be filled in, would be an empty community or password.
+        raise ConfigError(f"environment variable {name} is empty; give it the secret")
     return os.environ[name]
 
 

@@ -1,6 +1,6 @@
 """Reads YAML strictly: duplicate keys and broken syntax are errors with file and line.
 
-By itself, PyYAML silently keeps the last of two equal keys, and reads `on`, `off` and `no` as booleans (YAML 1.1).
+By itself, PyYAML silently keeps the last of two equal keys, and reads by YAML 1.1: `no` as a boolean, 012 as ten, 1:30 as ninety.
 
 A file is bounded in bytes, depth and number of values, so that no file can end the program or take its memory. And no error repeats
 anything from the file but names of keys: a password that begins with `!`, `*` or `&` is a tag, an alias or an anchor to YAML.
@@ -32,7 +32,11 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at run time
-    """Safe loader that refuses a key given twice. Booleans as in YAML 1.2: `on`, `off` and `no` stay words."""
+    """Safe loader that refuses a key given twice. `on`, `off` and `no`, dates, 1:30 and numbers that begin with 0 stay texts.
+
+    YAML 1.2 knows the first three as texts, too. It reads 012 as twelve, which is right for `unit: 012`, and would make device 0123 the
+    number 123: as a text it is right for both, because a key that is a number takes the digits of a text.
+    """
 
     def construct_document(self, node: yaml.Node) -> Any:  # noqa: ANN401 - PyYAML's own signature
         """Build plain values. PyYAML's own method supports objects that refer to each other and takes twice as long."""
@@ -69,7 +73,9 @@ class _StrictLoader(_Base):  # type: ignore[misc]  # the C loader is chosen at r
         if fault is None:
             try:
                 return self.construct_object(node, deep=True)
-            except (ValueError, OverflowError, yaml.YAMLError):
+            # PyYAML's constructors trust that a value was recognised: `!!bool x` is a KeyError of theirs, `!!int ''` an IndexError,
+            # `!!timestamp x` an AttributeError.
+            except (ValueError, OverflowError, LookupError, AttributeError, yaml.YAMLError):
                 fault = f"is not a valid {node.tag.rpartition(':')[2]}; a text needs quotes"
         # Without the cause, which quotes the value.
         raise yaml.constructor.ConstructorError(None, None, fault, node.start_mark) from None
@@ -97,9 +103,24 @@ _QUOTED = re.compile(r"'([^']*)'")
 _UNSUPPORTED = {"tag:yaml.org,2002:merge": "merge keys (<<) are not supported; write the keys out"}
 _UNFINISHED = object()
 
+_INTEGER = "tag:yaml.org,2002:int"
+_NUMBER = "tag:yaml.org,2002:float"
+# Decimal, or hex as registers are written; floats as YAML 1.1, without its base 60.
+_INTEGERS = re.compile(r"[-+]?(?:0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)\Z")
+_NUMBERS = re.compile(
+    r"(?:[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9_]+(?:[eE][-+][0-9]+)?|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN))\Z"
+)
+
+
+def _resolvers(first: str, found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Which plain texts that begin with this character are no texts."""
+    own = {_INTEGER: _INTEGERS, _NUMBER: _NUMBERS}
+    left_out = {"tag:yaml.org,2002:timestamp"} | (set() if first in "tTfF" else {"tag:yaml.org,2002:bool"})
+    return [(tag, own.get(tag, regexp)) for tag, regexp in found if tag not in left_out]
+
+
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
-    for first, resolvers in _Base.yaml_implicit_resolvers.items()
+    first: _resolvers(first, found) for first, found in _Base.yaml_implicit_resolvers.items()
 }
 
 

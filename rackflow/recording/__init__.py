@@ -1,6 +1,15 @@
 """Recordings of devices as text files: `.snmprec` for SNMP (snmpsim's format) and `.mbrec` for Modbus (Rackflow's own)."""
 
-from rackflow.recording.mbrec import BITS, SUFFIX, Place, RegisterRecording, RegisterTable, dump_mbrec, read_mbrec
+from rackflow.recording.mbrec import (
+    BITS,
+    FUNCTIONS,
+    SUFFIX,
+    Place,
+    RegisterRecording,
+    RegisterTable,
+    dump_mbrec,
+    read_mbrec,
+)
 from rackflow.recording.snmprec import (
     COUNTER32,
     COUNTER64,
@@ -13,6 +22,7 @@ from rackflow.recording.snmprec import (
     OPAQUE,
     OPAQUE_FLOAT,
     TIMETICKS,
+    TYPES,
     Record,
     RecordValue,
     dump_snmprec,
@@ -24,6 +34,7 @@ __all__ = [
     "BITS",
     "COUNTER32",
     "COUNTER64",
+    "FUNCTIONS",
     "GAUGE32",
     "INTEGER",
     "IP_ADDRESS",
@@ -34,6 +45,7 @@ __all__ = [
     "OPAQUE_FLOAT",
     "SUFFIX",
     "TIMETICKS",
+    "TYPES",
     "Place",
     "Record",
     "RecordValue",

@@ -30,6 +30,19 @@ GAUGE32: Final = "66"
 TIMETICKS: Final = "67"
 OPAQUE: Final = "68"
 COUNTER64: Final = "70"
+TYPES: Final = {
+    INTEGER: "INTEGER",
+    OCTET_STRING: "OCTET STRING",
+    NULL: "NULL",
+    OBJECT_IDENTIFIER: "OBJECT IDENTIFIER",
+    IP_ADDRESS: "IpAddress",
+    COUNTER32: "Counter32",
+    GAUGE32: "Gauge32",
+    TIMETICKS: "TimeTicks",
+    OPAQUE: "Opaque",
+    COUNTER64: "Counter64",
+}
+"""What each tag is called (RFC 2578, 7.1)."""
 
 RANGES: Final = {
     # INTEGER is 32 bits with a sign (RFC 2578, 7.1.1), but there are recordings of devices that send unsigned values in it.

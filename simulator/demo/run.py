@@ -63,7 +63,13 @@ def main(argv: Sequence[str] | None = None, prog: str = PROGRAM) -> int:
     try:
         if arguments.command:
             return _order(arguments)
-        return asyncio.run(_demo(arguments))
+        try:
+            return asyncio.run(_demo(arguments))
+        except ExceptionGroup as group:
+            # What ends the demo inside its task group comes in a group; by itself it is one line.
+            if len(group.exceptions) == 1 and isinstance(fault := group.exceptions[0], RackflowError):
+                raise fault from None
+            raise
     except ConfigError as error:
         print_error(error, prog)
         return EXIT_CONFIG
@@ -284,7 +290,7 @@ async def _wait(stop: asyncio.Event, duration_s: float | None, children: Sequenc
 
 def _check_children(children: Sequence[asyncio.subprocess.Process]) -> None:
     if any(child.returncode is not None for child in children):
-        raise DemoError("the agent or the collector ended by itself; its log is printed above")
+        raise DemoError("the agent or the collector ended by itself; its log is printed above, start the demo again")
 
 
 async def _obey(breaker: Breaker) -> None:

@@ -15,6 +15,7 @@ import yaml
 
 from collector.cli import main
 from collector.config import CollectorConfig, load_collector_config
+from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from tests.collector.documents import batch
 from tests.collector.running import publish, publisher
@@ -106,6 +107,8 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
     process = await asyncio.create_subprocess_exec(*command, env=environment, stderr=subprocess.PIPE)
     try:
         await eventually(lambda: answers(f"{url}/readyz"), "ready", timeout_s=60)
+        # What reloads an agent would end a collector for good: systemd takes it for a clean end.
+        process.send_signal(signal.SIGHUP)
         async with publisher(mosquitto.port) as client:
             await publish(client, batch())
         await eventually(lambda: answers(f"{url}/healthz"), "healthy")
@@ -116,6 +119,7 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
             _, log = await process.communicate()
         assert process.returncode == 0
         assert b"Traceback" not in log
+        assert b"SIGHUP does not reload a collector; restart it" in log
         [points] = (tmp_path / "points").glob("*.lp.gz")
         assert len(gzip.decompress(points.read_bytes()).splitlines()) == 2
     finally:
@@ -138,3 +142,44 @@ def test_one_agent_may_poll_a_whole_large_site_unless_a_budget_says_otherwise() 
     # The twelve families of a campus cost 54 series a device: as many devices as an agent may have fit with all that they say.
     assert plain.agent_budgets().common.series >= 400 * 54
     assert plain.agent_budgets().common.bytes >= 400 * (3_000 + 54 * 800)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "other"),
+    [
+        ("outbox: {path: dead.jsonl}", "outbox.path", "dead_letter"),
+        ("outbox: {path: ./kept/../dead.jsonl}", "outbox.path", "dead_letter"),
+        ("ledger: dead.jsonl", "ledger", "dead_letter"),
+        ("outbox: {path: a.db}\nderive: {state: a.db}", "derive.state", "outbox.path"),
+        ("problems: {state: points}", "store.path", "problems.state"),
+        ("outbox: {path: ledger-rackflow-collector.db}", "outbox.path", "ledger"),
+    ],
+)
+def test_two_keys_never_write_one_file(
+    lines: str, key: str, other: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An outbox at the path of the dead letters set them aside as a damaged outbox."""
+    path = tmp_path / "collector.yaml"
+    path.write_text(f"store: {{kind: file, path: points}}\ndead_letter: dead.jsonl\n{lines}\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 78
+    assert f"{key}: is the path of `{other}`, too; give each its own" in capsys.readouterr().err
+
+
+def test_check_refuses_a_folder_in_place_of_a_file_and_a_file_in_place_of_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, points, dead = tmp_path / "collector.yaml", tmp_path / "points", tmp_path / "dead.jsonl"
+    path.write_text(f"store: {{kind: file, path: {points}}}\ndead_letter: {dead}\n", encoding="utf-8")
+    points.touch()
+    dead.mkdir()
+    assert main(["check", str(path)]) == 78
+    said = capsys.readouterr().err
+    assert f"dead_letter: {dead} is no regular file; name a file in it" in said
+    assert f"store.path: {points} is no folder; choose another path" in said
+
+
+def test_a_list_of_something_else_is_named_by_its_key_alone() -> None:
+    with pytest.raises(ConfigError) as raised:
+        check_config({"sites": [{"id": "cas1"}]}, CollectorConfig, "c")
+    assert "c: sites[0]: Input should be a valid string" in str(raised.value)
+    assert "[constrained-str]" not in str(raised.value)

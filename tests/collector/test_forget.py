@@ -69,6 +69,11 @@ async def test_a_device_that_was_renamed_is_listed_first_and_then_gone_from_brok
         assert await forget(file, "cas1/gw-3/cdu-07", "--dry-run") == 0
         assert capsys.readouterr().out == "would forget cas1/gw-3/cdu-07: cdu Acme L2L 100 42\n"
         await shows(one, "cdu-07", "cdu-08", "gw-3")
+        row = {"target": "cas1/gw-3/cdu-07", "what": "cdu Acme L2L 100 42", "forgotten": False}
+        assert await forget(file, "cas1/gw-3/cdu-07", "--dry-run", "--output", "json") == 0
+        assert json.loads(capsys.readouterr().out) == [row]
+        assert await forget(file, "cas1/gw-3/cdu-99", "--output", "yaml") == 0
+        assert capsys.readouterr().out == "[]\n", "a program reads an empty list; the hint is beside it"
         assert await forget(file, "cas1/gw-3/cdu-07") == 0
         assert capsys.readouterr().out == "forgot cas1/gw-3/cdu-07: cdu Acme L2L 100 42\n"
         await shows(one, "cdu-08", "gw-3")
@@ -76,7 +81,7 @@ async def test_a_device_that_was_renamed_is_listed_first_and_then_gone_from_brok
         assert await forget(file, "cas1/gw-3/cdu-07") == 0
         assert (
             "nothing is retained, or account without a name may not read it; check the spelling"
-            in capsys.readouterr().out
+            in capsys.readouterr().err
         )
     async with running(config_for(mosquitto.port, tmp_path)) as one:
         await shows(one, "cdu-08", "gw-3")
@@ -147,7 +152,7 @@ async def test_forget_refuses_what_a_running_agent_would_publish_again_unless_it
         assert await forget(file, "cas1/gw-3", "--force") == 0
         assert "cdu-07" in capsys.readouterr().out
         assert await forget(file, "cas1/gw-3", "--dry-run") == 0
-        assert "nothing is retained" in capsys.readouterr().out
+        assert "nothing is retained" in capsys.readouterr().err
 
 
 RULES = """
@@ -190,7 +195,7 @@ async def test_an_access_list_that_refuses_is_named_and_an_operator_s_account_ma
         assert await forget(file, "cas1/gw-3", *operator) == 0
         assert capsys.readouterr().out.count("forgot ") == 2
         assert await forget(file, "cas1/gw-3", "--dry-run", *operator) == 0
-        assert "nothing is retained" in capsys.readouterr().out
+        assert "nothing is retained" in capsys.readouterr().err
 
 
 async def test_a_broker_that_gives_each_account_one_client_loses_no_message_of_the_collector(

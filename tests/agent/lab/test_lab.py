@@ -9,6 +9,7 @@ import yaml
 
 from agent.cli import main
 from agent.lab.discover import MAX_ADDRESSES, addresses_of
+from agent.lab.output import render_objects
 from agent.lab.walk_snmp import redacted
 from agent.profile.load import parse_profile
 from rackflow.errors import ConfigError, ProfileError
@@ -62,6 +63,13 @@ async def test_a_walk_is_a_recording_that_replays_the_same(
         assert walked[record.oid] == record
     assert walked["1.3.6.1.2.1.1.5.0"].value == b"<private>"
     assert b"SIM000000002" not in path.read_bytes()
+    objects = json.loads(render_objects(walked.values(), "json"))
+    assert yaml.safe_load(render_objects(walked.values(), "yaml")) == objects
+    assert [each["oid"] for each in objects] == list(walked)
+    assert {"oid": "1.3.6.1.2.1.1.5.0", "type": "OCTET STRING", "value": "<private>"} in objects
+    assert await in_thread(["walk", "127.0.0.2", "--port", str(two_devices), "--output", "json"]) == 0
+    live = json.loads(capfdbinary.readouterr().out)
+    assert [each["oid"] for each in live] == list(walked)
     assert await in_thread(["replay", str(path)]) == 0
     assert b"dcim_ups_output_load_ratio{phase=L1}" in capfdbinary.readouterr().out
 

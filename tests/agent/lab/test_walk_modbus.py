@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from agent.cli import main
 from agent.lab.walk_modbus import ModbusWalker, Span, parse_span, portions_of, redacted, spans_of
@@ -66,6 +67,22 @@ async def test_what_is_walked_replays_and_is_served_the_same(
         path.write_text(
             await command(capfd, "walk", "127.0.0.1", "--protocol", "modbus", "--port", port, *wanted, "--rate", "100")
         )
+        same = (
+            "walk",
+            "127.0.0.1",
+            "--protocol",
+            "modbus",
+            "--port",
+            port,
+            *wanted,
+            "--rate",
+            "100",
+            "--output",
+            "yaml",
+        )
+        registers = yaml.safe_load(await command(capfd, *same))
+    found = {(each["unit"], each["table"], each["address"]): each["value"] for each in registers}
+    assert found.keys() == read_mbrec(path).values.keys()
     replayed = json.loads(await command(capfd, "replay", str(path), *wanted, "--output", "json"))
     recording = read_mbrec(path)
     async with served({unit: RecordedRegisters(recording, unit)}) as server:

@@ -7,17 +7,22 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from collector.cli import main as collector
+from collector.ledger.file import LedgerFile
+from collector.receive.dead_letters import DeadLetters
 from collector.web import load_access
-from rackflow.errors import ConfigError
+from rackflow.errors import ConfigError, RackflowError
 from rackflow.process.broker import Broker
 from rackflow.process.commands import explain_listen_error
 from rackflow.process.doctor import check_broker, check_disk
+from rackflow.process.files import refusal_of_disk, remedy_of_writing
+from tests.servers.process import find_program
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
@@ -161,3 +166,40 @@ def test_a_folder_that_a_collector_will_create_is_no_fault(tmp_path: Path, capsy
     path.write_text(CONFIG.replace("dead.jsonl", f"{tmp_path}/later/dead.jsonl"))
     assert collector(["check", str(path)]) == 0
     assert capsys.readouterr().out == f"{path}: ok\n"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    if os.geteuid():
+        pytest.skip("only root may mount a file system")
+    folder.mkdir()
+    subprocess.run(
+        [find_program("mount", "mount"), "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], check=True, timeout=10
+    )
+    try:
+        yield folder
+    finally:
+        subprocess.run([find_program("umount", "mount"), "--lazy", str(folder)], check=True, timeout=10)
+
+
+def test_a_full_or_read_only_disk_is_named_whatever_the_library_says(tmp_path: Path) -> None:
+    """SQLite calls both a `disk I/O error` or says that it is unable to open a file; another path or account would not help."""
+    with small_disk(tmp_path / "small") as disk:
+        path = disk / "folder" / "ledger.db"
+        unsaid = OSError(errno.EIO, "disk I/O error")
+        assert refusal_of_disk(path) is None
+        assert remedy_of_writing(unsaid, path) == "choose another path, or repair the disk"
+        (disk / "ballast").write_bytes(bytes(224 * 1024))
+        assert refusal_of_disk(path) == errno.ENOSPC
+        assert remedy_of_writing(unsaid, path) == "make room on its disk"
+        found = check_disk("ledger", disk / "ledger.db")
+        assert (found.status, found.found) == ("warning", f"{disk}/ledger.db: its disk is full")
+        with pytest.raises(RackflowError, match=r"ledger\.db cannot be used: .*; make room on its disk"):
+            LedgerFile(disk / "ledger.db", 1, time.time)
+        subprocess.run([find_program("mount", "mount"), "-o", "remount,ro", str(disk)], check=True, timeout=10)
+        for each in (disk / "ledger.db", path):
+            found = check_disk("ledger", each)
+            assert (found.status, found.found) == ("failed", f"{each}: its disk is mounted read-only")
+        with pytest.raises(RackflowError, match=r"dead\.jsonl cannot be written: .*; its disk is mounted read-only"):
+            DeadLetters(disk / "dead.jsonl", 1_000_000)

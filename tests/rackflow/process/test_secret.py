@@ -83,6 +83,7 @@ def test_a_pipe_and_a_folder_do_not_hold_up_the_start(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("env:RACKFLOW_TEST_NOT_SET", "environment variable RACKFLOW_TEST_NOT_SET is not set"),
+        ("env:RACKFLOW_TEST_EMPTY", "environment variable RACKFLOW_TEST_EMPTY is empty; give it the secret"),
         ("file:secret", "secret: is not an absolute path; begin it with /"),
         ("file:/nowhere/secret", "/nowhere/secret: cannot be read: No such file or directory"),
         ("file:/a\0b", "'/a\\x00b': is not a path"),
@@ -91,6 +92,7 @@ def test_a_pipe_and_a_folder_do_not_hold_up_the_start(tmp_path: Path) -> None:
 )
 def test_a_source_without_a_secret_is_named(text: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    monkeypatch.setenv("RACKFLOW_TEST_EMPTY", "")
     with pytest.raises(ConfigError) as error:
         read_secret(text)
     assert str(error.value) == says

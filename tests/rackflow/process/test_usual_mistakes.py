@@ -1,11 +1,12 @@
 """What people do to configuration files: each mistake is one line that says what is wrong, where, and what to do."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from agent.cli import main as agent
-from agent.config import AgentConfig
+from agent.config import AgentConfig, Device
 from collector.cli import main as collector
 from collector.config import CollectorConfig
 from rackflow.errors import ConfigError
@@ -13,6 +14,7 @@ from rackflow.process.config import check_config, load_config
 from rackflow.process.yaml import load_yaml_text
 from rackflow.recording import read_mbrec, read_snmprec
 from rackflow.site import parse_site
+from rackflow.site.power import Battery
 
 AGENT = "agent: gw-1\nlabels: {site: cas1}\nbroker: {host: 127.0.0.1}\ndevices: []\n"
 COLLECTOR = "broker: {host: 127.0.0.1}\nstore: {kind: file, path: points}\ndead_letter: dead.jsonl\n"
@@ -83,6 +85,66 @@ def said(content: bytes, folder: Path) -> str:
 )
 def test_a_file_that_is_no_configuration_says_what_to_do_about_it(content: bytes, says: str, tmp_path: Path) -> None:
     assert said(content, tmp_path).startswith(says)
+
+
+DEVICE = "agent: gw-1\nlabels: {{site: cas1}}\nbroker: {{host: 127.0.0.1}}\ndevices:\n  - {{protocol: modbus, profile: aalc-rpu, {}}}\n"
+
+
+def device(keys: str) -> Device:
+    (found,) = check_config(load_yaml_text(DEVICE.format(keys), "f"), AgentConfig, "f").devices
+    return found
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        # Systems read these as 192.0.2.8, 192.0.0.2, 192.0.2.1 and 192.0.2.10: another device would be polled under this name.
+        ("192.0.2.010", "has a number that begins with 0, which systems read as octal; write 192.0.2.10"),
+        ("192.0.2", "is no IPv4 address; write four numbers of 0 to 255"),
+        ("0xC0.0.2.1", "is no IPv4 address"),
+        ("'3221225994'", "is no IPv4 address"),
+        ("192.0.2.300", "is no IPv4 address"),
+        ("3221225994", "is a number to YAML; a text needs quotes"),
+        ("192.0.2.10/24", "is a network; write the address of one device, as in 192.0.2.10"),
+        ("http://192.0.2.10/", "is an address of a web page"),
+        ("\u201c192.0.2.10\u201d", "has quotation marks in it; write it without them"),
+    ],
+)
+def test_an_address_that_systems_read_otherwise_than_people_is_refused(host: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        device(f"id: a, host: {host}")
+    assert f"devices[0].host: {says}" in str(raised.value)
+    if "number to" not in says:
+        assert agent(["walk", "--protocol", "modbus", "--registers", "7", host.strip("'")]) == 78
+
+
+def test_what_looks_like_a_name_or_an_address_stays() -> None:
+    for host in ("192.0.2.10", "2001:db8::1", "fe80::1%eth0", "ups-010", "10.example", "0xup.example"):
+        assert device(f'id: a, host: "{host}"').host == host
+    assert device('id: a, host: "[2001:db8::1]"').host == "2001:db8::1", "resolvers know no name in brackets"
+
+
+def test_digits_are_a_number_or_a_name_as_their_key_needs_it() -> None:
+    """Aligned in a list, units and names begin with zeros; YAML 1.1 reads 012 as ten."""
+    found = device("id: 0123, host: a, unit: 012, port: 00502")
+    assert (found.id, found.unit, found.port) == ("0123", 12, 502)
+    with pytest.raises(ConfigError, match=r"devices\[0\].id: is a number to YAML; a text needs quotes \(it is 123\)"):
+        device("id: 123, host: a")
+
+
+@pytest.mark.parametrize("written", ["01.03.2024", "2024-13-01", "2024-03", "2024", "2024-03-01T08:00", "[1]"])
+def test_a_date_that_is_none_says_how_to_write_it(written: str) -> None:
+    text = "runtimes: {20000: 2000, 60000: 500}\ninstalled: "
+    with pytest.raises(ConfigError, match="f:2: installed: is no date; write it like 2024-03-01"):
+        check_config(load_yaml_text(text + written, "f"), Battery, "f", text + written)
+    assert check_config(load_yaml_text(f"{text}2024-03-01", "f"), Battery, "f").installed == date(2024, 3, 1)
+
+
+def test_a_secret_in_typographic_quotation_marks_is_refused_and_not_shown() -> None:
+    text = AGENT + "credentials: {c: {version: 2c, community: \u201chunter2\u201d}}\n"
+    with pytest.raises(ConfigError, match="community: is in typographic quotation marks") as raised:
+        check_config(load_yaml_text(text, "f"), AgentConfig, "f", text)
+    assert "hunter2" not in str(raised.value)
 
 
 def test_a_folder_in_place_of_a_file_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,7 @@ def test_too_many_values_are_refused() -> None:
         (f"password: !!int {CANARY}", "is not a valid int; a text needs quotes"),
         (f"password: !!float {CANARY}", "is not a valid float"),
         (f"password: !!binary {CANARY}\xe9", "is not a valid binary"),
-        ("password: 2024-13-45", "is not a valid timestamp; a text needs quotes"),
+        (f"password: !!timestamp {CANARY}", "is not a valid timestamp; a text needs quotes"),
         (f"password: {'9' * 5000}", "is not a valid int"),
         (f"<<: {{password: {CANARY}}}", "merge keys (<<) are not supported"),
         (f"password: {CANARY}: x", "mapping values are not allowed"),
@@ -93,6 +93,43 @@ def test_too_many_values_are_refused() -> None:
 )
 def test_what_is_wrong_is_said_without_the_value(text: str, says: str) -> None:
     assert says in fault(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        # YAML 1.1 reads the unit 012 as ten and 1:30 as ninety: another device is polled, another time is waited.
+        *[(text, text) for text in ("012", "0012", "-01", "1:30", "12:30:45", "1:30.5", "2026-10-01", "0b11", "0o17")],
+        *[(text, text) for text in ("2026-10-01T08:00:00+01:00", "no", "NO", "on", "off", "yes", "y", "1e3", "1.2.3")],
+        *[
+            ("0", 0),
+            ("-5", -5),
+            ("+7", 7),
+            ("1_000", 1000),
+            ("0x1F", 31),
+            ("1.5", 1.5),
+            ("0.5", 0.5),
+            ("1.0e+3", 1000.0),
+        ],
+        *[("true", True), ("False", False), ("~", None), (".inf", float("inf"))],
+    ],
+)
+def test_a_plain_value_is_what_it_looks_like(written: str, read: object) -> None:
+    found = load_yaml_text(f"a: {written}", "f.yaml")["a"]
+    assert (type(found), found) == (type(read), read)
+
+
+@pytest.mark.parametrize(
+    "kind", ["int", "float", "bool", "null", "binary", "timestamp", "omap", "pairs", "set", "seq", "map"]
+)
+def test_a_tag_on_a_value_of_another_kind_is_one_line_or_the_value(kind: str) -> None:
+    faults = []
+    for value in (CANARY, "''", "'-'", "[1]", "{a: 1}", "'0x'"):
+        try:
+            load_yaml_text(f"password: !!{kind} {value}", "f.yaml")
+        except ConfigError as error:
+            faults += traceback.format_exception(error)
+    assert CANARY not in "".join(faults)
 
 
 @given(st.text())
