@@ -20,7 +20,6 @@ from rackflow.errors import ConfigError, DeviceError, ProfileError
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import (
-    OUTPUTS,
     Finding,
     check_broker,
     check_clock,
@@ -34,6 +33,7 @@ from rackflow.process.doctor import (
     present,
     render_findings,
 )
+from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
 from rackflow.process.secret import add_env_file

@@ -12,10 +12,11 @@ from collector.problems import load_limits, load_table, rules_yaml
 from collector.run import run
 from collector.web import load_access
 from rackflow.process.commands import EXIT_CONFIG, print_lines, show_examples
-from rackflow.process.doctor import OUTPUTS, exit_status, print_unwritable, render_findings
+from rackflow.process.doctor import exit_status, print_unwritable, render_findings
 from rackflow.process.event_loop import loop_factory
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
+from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
 from rackflow.site import load_site

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -11,11 +10,11 @@ from pathlib import Path
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
 from collector.forget import Target, account_of, forget, nothing_retained, render_forgotten
-from collector.ledger import accounts, as_json, as_table, read_any, read_snapshot, since_ms
+from collector.ledger import accounts, as_data, as_table, read_any, read_snapshot, since_ms
 from collector.report import add_report, report
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
-from rackflow.process.doctor import OUTPUTS, as_yaml
+from rackflow.process.machine_output import OUTPUTS, as_text
 from rackflow.process.secret import names_source
 
 
@@ -112,13 +111,7 @@ def _ledger(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
     found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
-    match arguments.output:
-        case "json":
-            print_lines(as_json(found))
-        case "yaml":
-            print_lines(as_yaml(json.loads(as_json(found))))
-        case _:
-            print_lines(as_table(found))
+    print_lines(as_table(found) if arguments.output == "table" else as_text(as_data(found), arguments.output))
     if not found:
         when = f"since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d %H:%M} UTC" if since > 0 else "yet"
         print_error(

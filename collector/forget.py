@@ -6,7 +6,6 @@ needed: a collector that is away gets it from its session.
 """
 
 import asyncio
-import json
 import secrets
 from dataclasses import dataclass, field
 
@@ -14,7 +13,7 @@ from collector.receive import SESSION_EXPIRY_S
 from rackflow import ConfigError, ContractError, DeviceDocument, RackflowError, Status, decode
 from rackflow.process.broker import Broker
 from rackflow.process.config import check_config
-from rackflow.process.doctor import as_yaml
+from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import (
     BrokerError,
     Callbacks,
@@ -241,10 +240,8 @@ async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bo
 def render_forgotten(documents: list[Forgotten], *, dry_run: bool, output: str) -> str:
     """The documents as lines for people, or as JSON or YAML for programs; without a newline at its end."""
     rows = [{"target": each.target, "what": each.what, "forgotten": not dry_run} for each in documents]
-    if output == "json":
-        return json.dumps(rows, indent=2)
-    if output == "yaml":
-        return as_yaml(rows)
+    if output != "table":
+        return as_text(rows, output)
     verb = "would forget" if dry_run else "forgot"
     return "\n".join(f"{verb} {each.target}: {each.what}" for each in documents)
 

@@ -12,7 +12,7 @@ from agent.lab.contained import contained
 from agent.lab.draft import draft, draft_with_mib
 from agent.lab.draft_modbus import draft_registers
 from agent.lab.mib import read_mibs
-from agent.lab.output import LISTINGS, RECORDINGS, render_families, render_objects
+from agent.lab.output import RECORDINGS, render_families, render_objects
 from agent.lab.target import add_credential, snmp_targets
 from agent.poll import SnmpPoller
 from agent.profile import Profile, extends, load_profiles, parse_file, schema_text
@@ -20,6 +20,7 @@ from agent.snmp import SnmpClients, SnmpTarget
 from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError, ProfileError
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
+from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.progress import progress
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_snmprec
@@ -55,7 +56,7 @@ def add_profiles(command: argparse.ArgumentParser) -> None:
         help="draft: what the device is (default: pdu with --mib, cdu for Modbus)",
     )
     command.add_argument(
-        "--output", choices=LISTINGS, default="table", help="list: table for people, the others for programs"
+        "--output", choices=OUTPUTS, default="table", help="list: table for people, the others for programs"
     )
     show_examples(
         command,

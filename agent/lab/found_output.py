@@ -8,11 +8,10 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-import msgspec
-
 from agent.lab.discover import Found
 from agent.lab.reconcile import Result, Search, entry_of
-from rackflow.escape import escape_unprintable, escape_unprintable_json
+from rackflow.escape import escape_unprintable
+from rackflow.process import machine_output
 from rackflow.process.yaml_edit import block_lines, yaml_comment, yaml_value
 
 COLUMNS = (
@@ -76,7 +75,7 @@ def row_of(result: Result, search: Search) -> dict[str, str | int | None]:
 def as_json(results: Sequence[Result], search: Search) -> str:
     """A list of objects with the keys of `COLUMNS`."""
     rows = [row_of(result, search) for result in results]
-    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    return machine_output.as_json(rows)
 
 
 def as_csv(results: Sequence[Result], search: Search) -> str:

@@ -3,27 +3,21 @@
 The JSON is compared with golden files and read by scripts: its keys are part of the contract, and they are sorted.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
-
-import msgspec
-import yaml
 
 from agent.lab.people import for_people
 from agent.profile import Profile
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
-from rackflow.escape import escape_unprintable_json
+from rackflow.process.machine_output import as_json, as_text, as_yaml
 from rackflow.recording import FUNCTIONS, OCTET_STRING, TYPES, Place, Record
 from rackflow.series import parse_series_key
 
-# Wide enough that no key or text is folded over several lines.
-YAML_WIDTH = 100_000
 # How many missing objects are listed. With a family that has many options, every device lacks dozens of them.
 MAX_LISTED = 20
 
 Output = Literal["table", "json", "yaml", "prom"]
-LISTINGS = ("table", "json", "yaml")
 RECORDINGS = ("recording", "json", "yaml")
 """What `walk` prints: the lines that `replay` and `rackflow-sim` read, or objects for other programs."""
 
@@ -41,7 +35,7 @@ def render_families(profiles: Collection[Profile], output: str) -> str:
         for each in profiles
     ]
     if output != "table":
-        return _listing(families, output)
+        return as_text(families, output)
     width = max(map(len, (each.profile for each in profiles)))
     return "\n".join(
         f"{each.profile:<{width}}  {each.class_:<6} {each.protocol:<7} {each.evidence:<16} {each.title}"
@@ -51,13 +45,13 @@ def render_families(profiles: Collection[Profile], output: str) -> str:
 
 def render_objects(records: Iterable[Record], output: str) -> str:
     """The objects of an SNMP device as JSON or YAML: `oid`, `type`, and its `value`, or `hex` of octets that are not plain text."""
-    return _listing([_object(each) for each in records], output)
+    return as_text([_object(each) for each in records], output)
 
 
 def render_registers(values: Mapping[Place, int], output: str) -> str:
     """The registers of a Modbus device as JSON or YAML, in the order of a recording."""
     places = sorted(values, key=lambda place: (place[0], FUNCTIONS[place[1]], place[2]))
-    return _listing(
+    return as_text(
         [{"unit": unit, "table": table, "address": at, "value": values[unit, table, at]} for unit, table, at in places],
         output,
     )
@@ -72,18 +66,12 @@ def _object(record: Record) -> dict[str, object]:
     return found | {"value": value}
 
 
-def _listing(rows: Sequence[object], output: str) -> str:
-    if output == "json":
-        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
-    return yaml.safe_dump(rows, sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
-
-
 def render(identified: Identified, readings: Readings, output: Output) -> str:
     """The text, without a newline at its end."""
     if output == "json":
-        return _json(identified, readings)
+        return as_json(_document(identified, readings))
     if output == "yaml":
-        return yaml.safe_dump(_document(identified, readings), sort_keys=False, width=YAML_WIDTH).removesuffix("\n")
+        return as_yaml(_document(identified, readings))
     if output == "prom":
         return "\n".join(_prom(readings))
     return _table(identified, readings)
@@ -94,11 +82,6 @@ def nothing_there(identified: Identified) -> str:
     listed = identified.nothing_there
     more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
     return f"nothing there: {', '.join(listed[:MAX_LISTED])}{more}" if listed else ""
-
-
-def _json(identified: Identified, readings: Readings) -> str:
-    document = _document(identified, readings)
-    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(document), indent=2).decode())
 
 
 def _document(identified: Identified, readings: Readings) -> dict[str, object]:

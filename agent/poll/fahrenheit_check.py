@@ -72,9 +72,11 @@ class FahrenheitCheck:
             return
         values = readings.values
         self._judge(poll, {slot.key: values[slot.key] for slot in slots if slot.key in values})
-        for key in [slot.key for slot in slots] if poll in self._switched else ():
-            if values.pop(key, None) is not None:
-                readings.bad[key] = "range"
+        if poll not in self._switched:
+            return
+        for slot in slots:
+            if values.pop(slot.key, None) is not None:
+                readings.bad[slot.key] = "range"
 
     def _judge(self, poll: PollClass, found: Mapping[str, float]) -> None:
         if found and min(found.values()) < LEAST_F:  # nearly always, as some sensor is in the cold aisle

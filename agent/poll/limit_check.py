@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.poll.per_plan import PerPlan
+from agent.poll.per_plan import PerPlan, class_of_each_series
 from agent.poll.power_check import MIN_VOLTS
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
@@ -230,7 +230,7 @@ def _contradictory(pair: _Pair, lower: str, upper: str, readings: Readings) -> s
 
 
 def _plan_limits(plan: Plan) -> _PlannedLimits:
-    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    classes = class_of_each_series(plan)
     named = {key: parse_series_key(key) for key in classes if key.partition("{")[0] in _INVOLVED}
     limits = [key for key, (metric, _) in named.items() if metric in _LIMITS]
     by_metric: dict[str, list[tuple[str, Mapping[str, str]]]] = {}

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from weakref import ref
 
 from agent.profile import Plan
+from rackflow.catalogue import PollClass
 
 T = TypeVar("T")
 
@@ -15,7 +16,7 @@ T = TypeVar("T")
 class PerPlan(Generic[T]):
     """A function of a plan that remembers its results for as long as their plans exist.
 
-    A result must not be changed, nor refer to its plan. Not thread-safe.
+    All devices of the plan get the same result, which must not refer to the plan. Not thread-safe.
     """
 
     def __init__(self, work_out: Callable[[Plan], T]) -> None:
@@ -30,3 +31,8 @@ class PerPlan(Generic[T]):
             result = self._work_out(plan)
             self._known[at] = ref(plan, lambda _: self._known.pop(at, None)), result
         return self._known[at][1]
+
+
+def class_of_each_series(plan: Plan) -> dict[str, PollClass]:
+    """By series key: the poll class that reads it."""
+    return {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.poll.per_plan import PerPlan
+from agent.poll.per_plan import PerPlan, class_of_each_series
 from agent.profile import Plan, RawValue, Slot, normalise_answers
 from agent.readings import Readings
 from rackflow.catalogue import POLL_SECONDS, PollClass
@@ -176,7 +176,7 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[PollClass, _Line]
 
 
 def _plan_lines(plan: Plan) -> _PlannedLines:
-    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    classes = class_of_each_series(plan)
     judged: dict[PollClass, list[_Line]] = {}
     wanted: set[str] = set()
     for poll, line in _lines(classes):

@@ -6,7 +6,7 @@ Firmware that copies a signed 16-bit number into an unsigned cell turns -300 var
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from agent.poll.per_plan import PerPlan
+from agent.poll.per_plan import PerPlan, class_of_each_series
 from agent.poll.power_check import MIN_POWER
 from agent.profile import Plan
 from agent.readings import Readings
@@ -69,7 +69,7 @@ def _lines(classes: Mapping[str, PollClass]) -> Iterator[tuple[str, tuple[str, .
 
 
 def _plan_lines(plan: Plan) -> dict[PollClass, list[tuple[str, tuple[str, ...]]]]:
-    classes = {slot.key: poll for poll, part in plan.classes.items() for slot in part.slots}
+    classes = class_of_each_series(plan)
     planned: dict[PollClass, list[tuple[str, tuple[str, ...]]]] = {}
     for key, factors in _lines(classes):
         planned.setdefault(classes[key], []).append((key, factors))

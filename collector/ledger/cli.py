@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-import msgspec
-
 from collector.ledger.account import EpochAccount, Missing, account_of, merge
 from collector.ledger.epochs import Chunk, EpochKey, EpochRecord
 from collector.ledger.tables import LATEST_MS, LedgerSnapshot, decode_snapshot, read_snapshot
 from rackflow import ConfigError, RackflowError
-from rackflow.escape import escape_unprintable, escape_unprintable_json, redact_urls
+from rackflow.escape import escape_unprintable, redact_urls
 from rackflow.plural import count_of
 from rackflow.process.secret import read_secret
 
@@ -99,8 +97,8 @@ def _since(sums: EpochAccount, since: int) -> EpochAccount:
     return replace(sums, missing=left, missing_messages=sum(run.last - run.first + 1 for run in left))
 
 
-def as_json(found: Sequence[EpochAccount]) -> str:
-    """The accounts as one JSON object with a list of epochs."""
+def as_data(found: Sequence[EpochAccount]) -> dict[str, Any]:
+    """The accounts as data of JSON: an object with a list of epochs."""
     epochs: list[dict[str, Any]] = [
         {
             "site": sums.key.site,
@@ -120,7 +118,7 @@ def as_json(found: Sequence[EpochAccount]) -> str:
         }
         for sums in found
     ]
-    return escape_unprintable_json(msgspec.json.format(msgspec.json.encode({"epochs": epochs}), indent=2).decode())
+    return {"epochs": epochs}
 
 
 def as_table(found: Sequence[EpochAccount]) -> str:

@@ -21,15 +21,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-import yaml
-
 from rackflow.errors import ConfigError, ResolveError
-from rackflow.escape import escape_unprintable_json
 from rackflow.plural import count_of
 from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
 from rackflow.process.files import refusal_of_disk
+from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import stop_tasks
@@ -38,7 +35,6 @@ from rackflow.topics import DOCTOR_DEVICE
 from rackflow.version import installed_version
 
 Status = Literal["ok", "warning", "failed"]
-OUTPUTS = ("table", "json", "yaml")
 # Free space under which a disk that Rackflow writes to is nearly full: an outbox of 1 GiB (its default) fits once. Chosen value.
 LOW_DISK_BYTES = 1024**3
 # What adjtimex(2) returns when nothing disciplines the clock, and room for its structure, whose length depends on the system.
@@ -66,10 +62,8 @@ class Finding:
 def render_findings(findings: Sequence[Finding], output: str) -> str:
     """The findings as a table for people, JSON or YAML."""
     rows = [asdict(finding) for finding in findings]
-    if output == "json":
-        return escape_unprintable_json(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
-    if output == "yaml":
-        return as_yaml(rows)
+    if output != "table":
+        return as_text(rows, output)
     lines = []
     width = max((len(finding.check) for finding in findings), default=0)
     for finding in findings:
@@ -81,11 +75,6 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
     return "\n".join(
         [*lines, f"{counts['ok']} ok, {count_of(counts['warning'], 'warning')}, {counts['failed']} failed"]
     )
-
-
-def as_yaml(data: object) -> str:
-    """Any data of JSON as YAML, one value to a line."""
-    return yaml.safe_dump(data, sort_keys=False, width=100_000).removesuffix("\n")
 
 
 def check_versions() -> Finding:

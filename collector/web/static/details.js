@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
 import { CARE, look, SIGNS, why } from "./marks.js";
-import { acknowledged, join, maintained, measured, nextStep, runbook, secondsLeft, sentences } from "./problems.js";
+import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have a value. */
 export function facts(entries) {
@@ -50,7 +50,7 @@ export function problemView(page) {
       problem.due ? h("p", { class: "fading" }, words.say("problems.due", { time: format.time(problem.due) })) : null,
       problem.maintenance ? maintained(problem.maintenance, page) : null,
       problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
-      sentences(words.problemText(problem, format), nextStep(problem, words)), h("p", null, runbook(problem, words)),
+      sentences(problem, words, format), h("p", null, runbook(problem, words)),
       facts([
         [words.say("problem.since"), `${format.when(instant(problem.since), now)} (${words.say("problem.for", { time: format.duration(Math.max(0, Math.round((now - instant(problem.since)) / 1000))) })})`],
         [words.say("answers.time_left"), left === null ? null : format.left(left)],

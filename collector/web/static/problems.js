@@ -78,7 +78,7 @@ function card(problem, others, page) {
       problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
       left === null && !problem.time_left ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
-      sentences(words.problemText(problem, format), nextStep(problem, words)),
+      sentences(problem, words, format),
       problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
       others.length ? alsoAt(problem, others, page) : null,
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
@@ -116,16 +116,16 @@ function begins(problem, page) {
     h("p", { class: "small" }, join([words.say("problems.due", { time: format.time(problem.due) }), ...notes(problem, page)]))));
 }
 
-/** The description, with what to do after an arrow: `instead`, or the last sentence, which it is in the table of problems. */
-export function sentences(text, instead = null) {
-  const all = text.split(/(?<=[.!?]) (?=\p{Lu})/u);
+/** The description of a problem, with what to do after an arrow: in the table of problems that is the last sentence. */
+export function sentences(problem, words, format) {
+  const all = words.problemText(problem, format).split(/(?<=[.!?]) (?=\p{Lu})/u);
   const last = all.length > 1 ? all.pop() : null;
-  const next = instead ?? last;
+  const next = nextStep(problem, words) ?? last;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }
 
 /** What to do where the state of the site answers an "if" of the description; null to keep its own words. */
-export function nextStep(problem, words) {
+function nextStep(problem, words) {
   return problem.time_left?.what.key === "other_pumps_stop" ? words.say("left.other_pumps_stop_next") : null;
 }
 

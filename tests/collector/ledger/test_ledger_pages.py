@@ -8,7 +8,7 @@ import pytest
 
 from agent.run import new_epoch
 from collector.ledger.account import account_of
-from collector.ledger.cli import accounts, as_json, as_table, since_ms
+from collector.ledger.cli import accounts, as_data, as_table, since_ms
 from collector.ledger.durable import read_durable
 from collector.ledger.epochs import CHUNK, Chunk, Entry, EpochKey, EpochRecord, Retirement, Statement
 from collector.ledger.file import LedgerFile
@@ -16,6 +16,7 @@ from collector.ledger.tables import LedgerSnapshot, decode_snapshot, encode_snap
 from collector.ledger.watch import LedgerWatch
 from rackflow import ConfigError, RackflowError
 from rackflow.documents import Account, Numbers
+from rackflow.process.machine_output import as_json
 from tests.collector.running import ledger_locked, until
 
 WALL_S = 1_795_468_800.0
@@ -159,7 +160,7 @@ def test_the_table_has_each_epoch_and_the_total() -> None:
     assert text[2] == "    missing 4-5, from 2026-11-23T21:20:00+00:00 to 2026-11-23T21:20:05+00:00"
     assert text[3] == "    missing 7-10, from 2026-11-23T21:20:00+00:00 to ?"
     assert text[-1] == "12 messages of 2 agents: 6 missing without a reason"
-    assert '"missing": 6' in as_json(found)
+    assert '"missing": 6' in as_json(as_data(found))
 
 
 async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_agents(tmp_path: Path) -> None:
