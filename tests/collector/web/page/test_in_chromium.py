@@ -45,7 +45,7 @@ def test_the_floor_says_what_metrics_say_asks_no_other_host_and_weighs_little(ha
     with browser.page(hall.url) as page:
         page.wait(WELL, "all is well")
         assert "No problem. All 21 devices are observed." in page.text(".problems")
-        # Right after a start, a rack's power is that of its first PDU for a moment: the figures are planned anew when the second is heard.
+        # After a lost feed is back, a rack's power is that of the other PDU until both were read: another test may have ended with that.
         both = ",".join(f"{4 + 0.5 * index:.1f}\u00a0kW" for index in range(len(RACKS)))
         texts = "[...document.querySelectorAll('.rack .value')].map(e => e.innerText).join()"
         page.wait(f"{texts} === '{both}'", "the power of both PDUs")
