@@ -16,7 +16,7 @@ from collector.api.documents import Document, FloorDocument, Known, SiteDocument
 from collector.api.floor import RackStates, floor_steps
 from collector.api.layout import Layout, make_layout
 from collector.api.live import PartName
-from collector.api.overview import PowerMeans, Surroundings, powers, site_steps
+from collector.api.overview import PowerMeans, SeriesCount, Surroundings, powers, site_steps
 from collector.api.problem_list import causes_steps
 from collector.api.requests import NotThere
 from collector.api.scene import FigureIndex, Scene, mark_problems_steps
@@ -67,7 +67,7 @@ class _Kept:
     figures: FigureIndex | None = None
     scene: Scene | None = None
     means: PowerMeans | None = None
-    series: dict[str, int] = field(default_factory=dict)
+    series: dict[str, SeriesCount] = field(default_factory=dict)
     """How many readings each device had when it answered."""
     racks: RackStates = field(default_factory=RackStates)
     known: Known = field(default_factory=dict)

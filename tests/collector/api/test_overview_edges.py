@@ -78,6 +78,18 @@ def counted(shown: Shown, now: float) -> tuple[float, float]:
     return trust["value"], trust["of"]
 
 
+def test_each_reading_stops_counting_when_it_expires_though_no_message_says_so() -> None:
+    """What was counted is kept from one document to the next; a reading that expires in between must not be."""
+    shown = Shown()
+    slow: dict[str, float | str] = {"ups_battery_charge_ratio": 1.0, "ups_battery_runtime_seconds": 600.0}
+    shown.readings.take("ups-b", {"ups_output_source": "normal"}, 100.0, device_class="ups", interval_s=10.0)
+    shown.readings.take("ups-b", slow, 100.5, device_class="ups", interval_s=60.0)
+    assert [counted(shown, at)[0] for at in (101.0, 129.0, 131.0, 279.0, 281.0)] == [3, 3, 2, 2, 0]
+    # The same number of readings, but of another moment.
+    shown.readings.take("ups-b", {"ups_output_source": "normal"}, 282.0, device_class="ups", interval_s=10.0)
+    assert [counted(shown, at)[0] for at in (283.0, 313.0)] == [1, 0]
+
+
 def test_the_age_is_that_of_the_oldest_device() -> None:
     shown = Shown()
     shown.readings.take("ups-a1", {"ups_output_source": "normal"}, 75.0, device_class="ups")
