@@ -5,6 +5,7 @@ Built only from a file that passed `check`: the walks here rely on known ids and
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -266,7 +267,7 @@ class Site:
         named |= {pdu.id: pdu.agent for pdu in self.pdus.values()}
         return {device: agent for device, agent in named.items() if agent is not None}
 
-    @property
+    @cached_property
     def devices(self) -> tuple[str, ...]:
         """Ids of everything that may be polled. A sensor is a device of its own unless it is read from another one.
 
