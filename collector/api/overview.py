@@ -48,6 +48,8 @@ PUE_LEAST_S = 60.0
 _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
 
 
+# Problems that begin when the mains of a feed are lost, before the generator carries it.
+_ON_BATTERY = frozenset({"DcimUpsOnBattery", "DcimMainsLost"})
 StateWord = Literal["yes", "no", "unknown"]
 TrustWord = Literal["good", "partial", "bad", "unknown"]
 # How many of the devices that were never heard of are named.
@@ -437,6 +439,7 @@ def _yes(value: float | None, least: float) -> StateWord:
 def _time_left(scene: Scene) -> list[TimeLeft]:
     file = scene.layout.file
     found: list[TimeLeft] = []
+    lost_s = _mains_lost_s(scene)
     for feed in file.feeds.values() if file is not None else ():
         upss = tuple(ups for ups in file.ups if file.feed_of(ups) == feed.id) if file is not None else ()
         if upss:
@@ -448,9 +451,32 @@ def _time_left(scene: Scene) -> list[TimeLeft]:
                 TimeLeft(id=f"battery:{feed.id}", what={"key": "battery", "feed": feed.id}, seconds=left_s, figure=name)
             )
         if feed.backup_start_s is not None:
-            what = {"key": "generator_start", "feed": feed.id}
-            found.append(TimeLeft(id=f"generator_start:{feed.id}", what=what, seconds=feed.backup_start_s, figure=None))
+            found.append(_generator_start(feed.id, feed.backup_start_s, lost_s.get(feed.id)))
     return [*found, *_ride_through(scene)]
+
+
+def _generator_start(feed: str, start_s: float, lost_s: float | None) -> TimeLeft:
+    """When the generator carries a feed: after how long if the mains fail, or how long from now, or since when it should.
+
+    `lost_s` says for how many seconds the mains have been lost; None if they are there.
+    """
+    key, seconds = "generator_start", start_s
+    if lost_s is not None:
+        left_s = start_s - lost_s
+        key, seconds = ("generator_due" if left_s >= 0 else "generator_overdue"), float(round(abs(left_s)))
+    return TimeLeft(id=f"generator_start:{feed}", what={"key": key, "feed": feed}, seconds=seconds, figure=None)
+
+
+def _mains_lost_s(scene: Scene) -> dict[str, float]:
+    """For how many seconds a UPS of each feed has been on battery, without the feeds on mains."""
+    longest: dict[str, float] = {}
+    for tracked in (*scene.problems, *scene.beginning):
+        labels = dict(tracked.labels)
+        if tracked.problem.name not in _ON_BATTERY or not tracked.holds or labels.get("site") != scene.site:
+            continue
+        feed, lost_s = labels.get("feed", ""), max(0.0, scene.wall_s - tracked.began_to_hold_s)
+        longest[feed] = max(longest.get(feed, 0.0), lost_s)
+    return longest
 
 
 def _ride_through(scene: Scene) -> Iterator[TimeLeft]:

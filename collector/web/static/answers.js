@@ -11,7 +11,7 @@ export function answersColumn({ site, words, format, short }) {
   const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
     table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
-    table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), each.seconds == null ? "unknown" : "")), words),
+    table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), timeKind(each))), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" || (each.id === "devices_answering" && each.state === "partial") ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
 
@@ -68,6 +68,11 @@ function row(answer, words, text, kind) {
   // Lines are laid out one by one, so that a long answer narrows no other's name. Browsers then need to be told that it is a table.
   return h("tr", { key: answer.id, "data-answer": answer.id, role: "row" },
     h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null, role: "cell" }, text));
+}
+
+// A generator that should carry by now is the one time here that has run out.
+function timeKind({ seconds, what }) {
+  return seconds == null ? "unknown" : what.key === "generator_overdue" ? "no" : "";
 }
 
 // A load that batteries carry goes on for minutes only, so that "yes" is not shown as good.

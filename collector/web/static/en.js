@@ -185,6 +185,8 @@ export default {
   "what.elsewhere": "elsewhere",
   "what.battery": "battery[ {feed}][ {group}][ {ups}], present load",
   "what.generator_start": "generator[ {feed}] carries after",
+  "what.generator_due": "generator[ {feed}] carries in",
+  "what.generator_overdue": "generator[ {feed}] overdue by",
   "what.pumps_stop": "if pumps stop[, {place}]",
   "what.primary_flow_stops": "if facility water stops[, {place}]",
   "what.heat_rejection_stops": "if heat rejection stops[, {place}]",

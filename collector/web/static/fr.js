@@ -185,6 +185,8 @@ export default {
   "what.elsewhere": "ailleurs",
   "what.battery": "batterie[ {feed}][ {group}][ {ups}], charge actuelle",
   "what.generator_start": "reprise par le groupe électrogène[ {feed}]",
+  "what.generator_due": "groupe électrogène[ {feed}] attendu dans",
+  "what.generator_overdue": "groupe électrogène[ {feed}] en retard de",
   "what.pumps_stop": "si les pompes s'arrêtent[, {place}]",
   "what.primary_flow_stops": "si l'eau du site s'arrête[, {place}]",
   "what.heat_rejection_stops": "si l'évacuation de chaleur s'arrête[, {place}]",

@@ -165,6 +165,27 @@ def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> No
     assert {"pumps:hall", "primary_flow:hall", "heat_rejection:hall"} <= left.keys()
 
 
+def test_while_a_feed_is_on_battery_its_generator_is_due_and_then_overdue() -> None:
+    """It starts within 30 s. "Carries after 30 s" would be read as something yet to come, a minute after the mains were lost."""
+    shown = Shown()
+    powered(shown)
+    shown.begins("DcimUpsOnBattery", now=102.0, device="ups-a1", feed="A")
+    shown.begins("DcimUpsOnBattery", now=110.0, device="ups-a2", feed="A")
+    assert generator(shown, 112.0) == ("generator_due", 20.0)
+    assert generator(shown, 132.0) == ("generator_due", 0.0)
+    assert generator(shown, 141.0) == ("generator_overdue", 9.0)
+    shown.tracker.update(("test", "DcimUpsOnBattery", "A", "t1", "ups-a1"), {}, 142.0)
+    assert generator(shown, 143.0) == ("generator_overdue", 3.0)
+    shown.tracker.update(("test", "DcimUpsOnBattery", "A", "t1", "ups-a2"), {}, 144.0)
+    assert generator(shown, 145.0) == ("generator_start", 30.0)
+
+
+def generator(shown: Shown, now: float) -> tuple[str, float]:
+    """What is said of the generator of feed A, and the seconds with it."""
+    (found,) = [each for each in shown.get("site", now)["answers"]["time_left"] if each["id"] == "generator_start:A"]
+    return found["what"]["key"], found["seconds"]
+
+
 def test_trust_counts_what_is_missing() -> None:
     """Readings, figures, messages and suspects, each with what it is of."""
     shown = Shown()
