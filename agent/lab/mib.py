@@ -124,16 +124,16 @@ def _object(
     said = {clause: (texts[int(match[1])] if (match := each.search(body)) else "") for clause, each in _CLAUSE.items()}
     oid = _oid(name, nodes, known, imported, set())
     return MibObject(
-        name,
-        oid if table else f"{oid}.0",
-        what,
-        said["units"],
-        said["description"],
-        {int(number): word for word, number in _ENUM.findall(enum)}
+        name=name,
+        oid=oid if table else f"{oid}.0",
+        syntax=what,
+        units=said["units"],
+        description=said["description"],
+        enumeration={int(number): word for word, number in _ENUM.findall(enum)}
         if what.startswith(("INTEGER", "Integer")) or enum
         else {},
-        table,
-        tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(",")) if index else (),
+        table=table,
+        index=tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(",")) if index else (),
     )
 
 

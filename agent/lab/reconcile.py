@@ -119,14 +119,14 @@ def _judged(
         note = (
             f"answers where {same.id} is configured with unit {same.unit}; add it by hand if it is a device of its own"
         )
-        return Result("duplicate", "", found, same, note)
+        return Result(status="duplicate", id="", found=found, device=same, note=note)
     if owner is not None and owner is not at and _may_be(owner, found):
         return _moved(found, owner, places, answering)
     if at is not None:
         if at.serial_number and serial and at.serial_number != serial:
             note = f"another device answers at its address: serial number {serial}, was {at.serial_number}; correct the entry"
-            return Result("replaced", at.id, found, at, note)
-        return Result("known", at.id, found, at, found.error)
+            return Result(status="replaced", id=at.id, found=found, device=at, note=note)
+        return Result(status="known", id=at.id, found=found, device=at, note=found.error)
     if found.match is None:
         return Result(
             "failed" if found.error else "unrecognised",
@@ -141,8 +141,14 @@ def _moved(found: Found, owner: Device, places: Mapping[Place, Device], answerin
     serial = found.identity.serial
     if any(answering[at].identity.serial == serial for at, each in places.items() if each is owner and at in answering):
         note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
-        return Result("duplicate", "", found, owner, note)
-    return Result("moved", owner.id, found, owner, f"is configured at {owner.host}; change its host to {found.address}")
+        return Result(status="duplicate", id="", found=found, device=owner, note=note)
+    return Result(
+        status="moved",
+        id=owner.id,
+        found=found,
+        device=owner,
+        note=f"is configured at {owner.host}; change its host to {found.address}",
+    )
 
 
 def _may_be(device: Device, found: Found) -> bool:

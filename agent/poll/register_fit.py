@@ -114,7 +114,14 @@ class RegisterFit:
         )
         # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
         values, states = dict(readings.values), tuple(readings.states)
-        self._polled[poll] = _Polled(answered, degrees.count(0), sum(map(bool, degrees)), impossible, values, states)
+        self._polled[poll] = _Polled(
+            answered=answered,
+            cold=degrees.count(0),
+            warm=sum(map(bool, degrees)),
+            impossible=impossible,
+            values=values,
+            states=states,
+        )
 
     def _judge(self) -> None:
         impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))

@@ -266,7 +266,9 @@ class _Draft:
                 small = Row(row.index, {}, row.role)
                 value = row.cells.get(ref)
                 planned = row.meaning(ref, reader, value)
-                found.setdefault(ref, []).append(Basis(ref, reader, small, value, planned, tuple(keys)))
+                found.setdefault(ref, []).append(
+                    Basis(ref=ref, reader=reader, row=small, value=value, planned=planned, keys=tuple(keys))
+                )
         return {ref: tuple(each) for ref, each in found.items()}
 
     def plan(self) -> Plan:
@@ -281,7 +283,9 @@ class _Draft:
         self.left_out["condition"] += len(self.undecided.keys() - self._seen)
         left_out = {reason: count for reason, count in self.left_out.items() if count}
         listed = tuple(dict.fromkeys(self.nothing_there))[:MAX_LISTED]
-        return Plan(classes, tuple(self._duplicates), basis, left_out, listed)
+        return Plan(
+            classes=classes, duplicates=tuple(self._duplicates), basis=basis, left_out=left_out, nothing_there=listed
+        )
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
@@ -370,7 +374,7 @@ def _gate(draft: _Draft, gate: GateModel | None, index: str) -> Gate | None:
         frozenset(code.casefold() if isinstance(code, str) else code for code in codes)
         for codes in (gate.in_, gate.missing)
     )
-    return Gate(ref, allowed, missing, gate.optional, gate.bit, marks)
+    return Gate(ref=ref, allowed=allowed, missing=missing, optional=gate.optional, bits=gate.bit, marks=marks)
 
 
 def _decoder(draft: _Draft, source: Source, metric: Metric, row: Row, bit: int | None) -> Decoder | None:
@@ -394,12 +398,12 @@ def _cases(draft: _Draft, source: Source, row: Row) -> Decoder:
     """The decoder of cases; its reference is that of the first case with a cell."""
     checks = tuple(
         CaseCheck(
-            place_ref(case, row.index, draft.fields) if case.places() else "",
-            case.bit,
-            frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
-            tuple(case.between),
-            case.is_,
-            flag_marks(case, case.bit, draft.named_bits),
+            ref=place_ref(case, row.index, draft.fields) if case.places() else "",
+            bits=case.bit,
+            allowed=frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
+            between=tuple(case.between),
+            result=case.is_,
+            marks=flag_marks(case, case.bit, draft.named_bits),
         )
         for case in source.cases
     )

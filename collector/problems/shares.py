@@ -104,7 +104,13 @@ class Shares:
                 continue
             belongs = among is not None and holds(among, subject)
             ill = any(holds(each, subject) for each in of)
-            part = _Contribution(_group(by, texts), belongs, ill, subject.is_silent, subject.base.get("rack", ""))
+            part = _Contribution(
+                group=_group(by, texts),
+                belongs=belongs,
+                fulfils=ill,
+                is_silent=subject.is_silent,
+                rack=subject.base.get("rack", ""),
+            )
             if part == before:
                 continue
             if before is not None:

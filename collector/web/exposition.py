@@ -153,12 +153,12 @@ def identity_of(device: DeviceState) -> Identity:
         fluid = (("fluid", coolant.fluid), ("additive", coolant.additive), ("concentration", coolant.concentration))
         coolants.append(f"dcim_cdu_coolant_info{{{base},{labels_text(('loop', loop), *fluid)}}} 1\n")
     found = device.made[IDENTITY] = Identity(
-        source,
-        base,
-        f"dcim_device_info{{{with_agent},{info}}} 1\n",
-        (f"dcim_device_observed{{{with_agent}}} 0\n", f"dcim_device_observed{{{with_agent}}} 1\n"),
-        (f"dcim_device_up{{{with_agent}}} 0\n", f"dcim_device_up{{{with_agent}}} 1\n"),
-        tuple(coolants),
+        source=source,
+        base=base,
+        info=f"dcim_device_info{{{with_agent},{info}}} 1\n",
+        observed=(f"dcim_device_observed{{{with_agent}}} 0\n", f"dcim_device_observed{{{with_agent}}} 1\n"),
+        up=(f"dcim_device_up{{{with_agent}}} 0\n", f"dcim_device_up{{{with_agent}}} 1\n"),
+        coolant=tuple(coolants),
     )
     return found
 

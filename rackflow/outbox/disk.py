@@ -312,7 +312,17 @@ class DiskOutbox:
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
         done = self._done.head(DELETE_KEYS)
         is_trial = self.fault is not None and not rows
-        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, collectors, is_trial)
+        return DiskJob(
+            rows=rows,
+            done=done,
+            spare=frozenset(lanes.in_flight),
+            read=read,
+            losses=self._losses,
+            held=held,
+            resumed=resumed,
+            collectors=collectors,
+            is_trial=is_trial,
+        )
 
     async def _run_job(self, job: DiskJob) -> None:
         try:

@@ -82,13 +82,13 @@ class State:
         totals, changed = self.totals, self.changed if segments is None else {"epochs", "losses", "collectors"}
         return msgspec.json.encode(
             StateRecord(
-                totals.last_key,
-                [(each.base, each.epoch) for each in totals.epochs] if "epochs" in changed else None,
-                [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
+                last_key=totals.last_key,
+                epochs=[(each.base, each.epoch) for each in totals.epochs] if "epochs" in changed else None,
+                losses=[(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
                 if "losses" in changed
                 else None,
-                self.collectors if "collectors" in changed else None,
-                segments,
+                collectors=self.collectors if "collectors" in changed else None,
+                segments=segments,
             )
         )
 
