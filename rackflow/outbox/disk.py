@@ -104,7 +104,7 @@ class DiskOutbox:
 
     async def open(self) -> None:
         """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
-        await self._run_job(DiskJob([], [], frozenset(), []))
+        await self._run_job(DiskJob(rows=[], done=[], spare=frozenset(), read=[]))
         self._request_backlog()
 
     async def run(self) -> None:
@@ -258,11 +258,12 @@ class DiskOutbox:
 
     def _account(self) -> Account:
         undelivered = list[Numbers]()
-        behind = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
+        # The lowest and the highest key suffice, and both are among these: the keys of a range, or of an array, are ascending.
+        keys = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
         for each in (self._held, self._awaiting.keys, self._backlog):
-            behind += [key for key in (each.first, each.last) if key is not None]
-        if behind:
-            undelivered = undelivered_numbers(self._bases(), self._present, min(behind), max(behind))
+            keys += [key for key in (each.first, each.last) if key is not None]
+        if keys:
+            undelivered = undelivered_numbers(self._bases(), self._present, min(keys), max(keys))
         dropped = [*self._totals.losses, *self._losses]
         ended = ended_epochs(self._totals.epochs)
         return Account(kind="disk", undelivered=bounded(undelivered), dropped=dropped, ended=ended)
@@ -299,6 +300,7 @@ class DiskOutbox:
             self._wanted.set()
 
     def _collect(self) -> DiskJob:
+        """What the thread is to do next."""
         lanes = self._lanes
         rows = self._unsaved.begin_write()
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
