@@ -139,7 +139,7 @@ async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_le
             assert (await words.says({"01JD5Z": [(4, 4)]})).ledger != before.ledger
 
 
-async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything_without_a_new_message(
+async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     """And the report to an agent that was retired is withdrawn."""

@@ -112,9 +112,7 @@ def test_emissions_go_on_after_a_clock_that_was_a_year_ahead() -> None:
     assert emissions.until_hour == 9
 
 
-async def test_ten_years_of_carbon_factors_are_processed_in_slices_and_those_before_the_oldest_hour_are_dropped() -> (
-    None
-):
+async def test_ten_years_of_carbon_factors_are_read_in_slices_and_too_old_ones_dropped() -> None:
     day = Day()
     day.run(2)
     records = day.readings.engine.energy_records
