@@ -159,7 +159,16 @@ def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> 
     assert inlet.failures() == {"series": 2}
     # A message from the collector's own disk was counted when it was received; what is refused of it is not stored either.
     payload = encode(msgspec.structs.replace(BATCH, seq=4, values={loop(number): 20.0 for number in range(5)}))
-    held = Delivery(f"{PREFIX}/batch/cdu-07", payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    held = Delivery(
+        topic=f"{PREFIX}/batch/cdu-07",
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1,
+        mid=1,
+        connection=1,
+        mono_s=1000.0,
+        wall_s=WALL_S,
+    )
     assert len([line for line in inlet.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
     assert (inlet.failures(), inlet.uses.refused) == ({"series": 2}, {GW3: 2})
     backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
