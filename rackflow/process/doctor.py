@@ -273,12 +273,7 @@ async def check_broker(
         async with connection as mqtt:
             findings.append(Finding("broker", "ok", f"{where}: connected; {_limits(granted[-1])}"))
             if writes:
-                tried = [await _check_write(mqtt, confirmed, broker.timeout_s, topic) for topic in writes]
-                failed = [each for each in tried if each is not None]
-                # Topics of one agent: rackflow/v1/SITE/AGENT/KIND/DEVICE.
-                kinds = ", ".join(f"{topic.split('/')[-2]}/+" for topic in writes)
-                may = f"the account may write {kinds} below {writes[0].rsplit('/', 2)[0]}/"
-                findings += failed or [Finding("broker rights", "ok", may)]
+                findings += await _check_writes(mqtt, confirmed, broker.timeout_s, writes)
             # In the session of a running collector nothing may be subscribed: it has its own filters.
             if reads and not granted[-1].session_present:
                 findings.append(await _check_read(mqtt, heard, reads))
@@ -294,6 +289,18 @@ async def check_broker(
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
     return findings
+
+
+async def _check_writes(
+    mqtt: MqttConnection, confirmed: asyncio.Queue[ReasonCode], timeout_s: float, topics: Sequence[str]
+) -> list[Finding]:
+    """The topics that the account may not write; or that it may write all of them. They are those of one agent."""
+    tried = [await _check_write(mqtt, confirmed, timeout_s, topic) for topic in topics]
+    failed = [each for each in tried if each is not None]
+    # rackflow/v1/SITE/AGENT/KIND/DEVICE
+    kinds = ", ".join(f"{topic.split('/')[-2]}/+" for topic in topics)
+    may = f"the account may write {kinds} below {topics[0].rsplit('/', 2)[0]}/"
+    return failed or [Finding("broker rights", "ok", may)]
 
 
 def _limits(granted: Limits) -> str:
