@@ -89,7 +89,7 @@ def read_mibs(paths: Sequence[Path]) -> list[MibObject]:
 
 
 def _stripped(text: str, texts: list[str]) -> str:
-    """Without comments, and with each quoted text replaced by its number in `texts`."""
+    """The text without comments, and with each quoted text replaced by its number in `texts`."""
 
     def placed(match: "re.Match[str]") -> str:
         if match[0].startswith("--"):

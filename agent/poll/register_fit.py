@@ -89,7 +89,7 @@ class RegisterFit:
         self._judge()
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
-        """Move readings to `bad` that are those of other registers, or of none."""
+        """Move readings to `bad` if the unit seems to have other registers than its profile, or none."""
         if poll not in self._slots:
             return
         self._note(poll, readings, raw)

@@ -380,7 +380,7 @@ class Publisher:
         return found
 
     def _find_cause(self, client: Connection) -> None:
-        """Find the message because of which the broker may have ended the connection; otherwise it would be the first again next time.
+        """Find the message that may have made the broker end the connection. Otherwise the next connection would send it first again.
 
         A broker confirms in order, so it is the oldest one in flight. Some brokers answer a forbidden topic with DISCONNECT, others
         just hang up. A broken network blames a topic only if it happens twice at the same topic, and then costs that topic one

@@ -83,7 +83,7 @@ class BrokerWindow:
         """The broker's limit: once this many messages are unacknowledged, no more will come. 0 while unknown."""
 
     def waited(self, messages: int, began_s: float, newest_s: float, now_s: float) -> None:
-        """Take note of a wait for more messages: it began at `began_s`, ended now with `messages`, the newest of which came at `newest_s`.
+        """Learn from a wait for more messages. It began at `began_s` and ended now with `messages`, the newest received at `newest_s`.
 
         If nothing came in the second half of the wait, the broker is taken to be at its limit.
         """
@@ -91,7 +91,7 @@ class BrokerWindow:
         self.messages = messages if is_standing else 0
 
     def written(self, messages: int) -> None:
-        """Take note that a write has ended; `messages` is how many are not acknowledged yet."""
+        """Learn from a write that has ended; `messages` is how many are not acknowledged yet."""
         if messages > self.messages:
             self.messages = 0  # more came although nothing was acknowledged: the broker had only paused
 

@@ -83,13 +83,13 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     missing = numbers.unknown_between(known_from, highest) if known_from <= highest else 0
     produced = numbers.count + missing
     in_flight = waiting
-    for first, last, reason in _claims(record, known_from, highest):
+    for first, last, drop_reason in _claims(record, known_from, highest):
         claimed = numbers.unknown_between(first, last)
         missing -= claimed
-        if reason is None:  # still with the agent
+        if drop_reason is None:  # still with the agent
             in_flight += claimed
         else:
-            dropped[reason] += claimed
+            dropped[drop_reason] += claimed
     return EpochAccount(
         key=record.key,
         known_from=known_from,

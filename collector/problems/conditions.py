@@ -199,7 +199,7 @@ class Evaluator:
     def findings(
         self, problem: Problem, subject: Subject, wall_s: float, conditions: Iterable[Condition] | None = None
     ) -> dict[Labels, Finding]:
-        """As `evaluate`, with the limits; by `conditions`, if only some of the problem's can hold."""
+        """The same as `evaluate`, with the limits. `conditions` are the problem's conditions that can hold; by default all of them."""
         found: dict[Labels, Finding] = {}
         for condition in problem.when if conditions is None else conditions:
             reading = condition.metric or self._records[condition.record].metric

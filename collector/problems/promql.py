@@ -119,7 +119,7 @@ def _history_name(each: Condition, after: History) -> str:
 
 
 def scrape_drop(table: Table) -> str:
-    """The relabelling by which the scrape of all metrics drops those of the safety class, for prometheus.yml.
+    """The relabelling for prometheus.yml by which the scrape of all metrics drops the metrics of the safety class.
 
     If both scrapes had a series, the end of a problem would show only with the slower one.
     """

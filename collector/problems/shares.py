@@ -36,7 +36,7 @@ class _Contribution(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """One problem, and those of its conditions that can hold for some family of devices."""
+    """One problem, and its conditions that can hold for one family of devices."""
 
     name: str
     by: tuple[str, ...]
@@ -126,7 +126,7 @@ class Shares:
             yield from of
 
     def _asked(self, subject: Subject) -> "tuple[_Asked, ...]":
-        """For each problem those of its conditions that can hold with the metrics of a subject."""
+        """For each problem, the conditions that can hold with the metrics of a subject."""
         metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
         if known is None:

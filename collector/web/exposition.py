@@ -114,7 +114,7 @@ def render_steps(
 
 
 def head_of(name: str) -> str:
-    """The lines above those of a metric."""
+    """The HELP and TYPE lines of a metric."""
     metric = catalogue()[name]
     kind = metric.type if metric.type in ("counter", "histogram") else "gauge"
     return f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n"

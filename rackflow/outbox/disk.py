@@ -362,7 +362,7 @@ class DiskOutbox:
             self._wanted.set()
 
     def _take_over(self, result: JobResult) -> None:
-        """If the job has opened the file: its messages become backlog, and its collectors are known."""
+        """Take over what the file held, if this job has opened it: its messages become backlog, and its collectors are known."""
         for first, last in result.opened:
             self._present.add(first, last)
             self._backlog.add(first, last)

@@ -164,7 +164,7 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
 
 
 def _check_room(what: str, path: Path) -> Finding | None:
-    """A fault of the disk itself, of which no account would help; None if it has none."""
+    """A fault of the disk itself, which another account would not avoid; None if there is none."""
     refusal = refusal_of_disk(path)
     if refusal == errno.EROFS:
         return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
@@ -418,7 +418,7 @@ def _remedy_of_pair(fault: str) -> str:
 async def _check_write(
     mqtt: MqttConnection, confirmed: "asyncio.Queue[ReasonCode]", timeout_s: float, topic: str
 ) -> Finding | None:
-    """What is wrong with writing it; None if it may be written."""
+    """Why a topic cannot be written; None if it can."""
     # Only an agent's documents about its devices are retained; clearing that of no device changes nothing.
     _, fault = mqtt.publish(topic, b"", retain="/device/" in topic)
     if fault:
