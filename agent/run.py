@@ -115,7 +115,7 @@ class Agent:
         manager: ServiceManager | None = None,
         lease: "LeaseKeeper | None" = None,
     ) -> None:
-        """Of a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
+        """In a pair, `lease` must be confirmed before each connection to the broker, see `agent/pair/`."""
         shared = shared or Shared()
         self._families, self._plans, self._refused = shared.families, shared.plans, shared.refused
         self._lease = lease
@@ -157,7 +157,7 @@ class Agent:
 
     @property
     def config(self) -> AgentConfig:
-        """The configuration in use: that of the start, or of the last reload that was accepted."""
+        """The configuration in use: read at the start, or by the last reload that was accepted."""
         return self._config
 
     def stop(self) -> None:

@@ -253,7 +253,9 @@ def measured_collector(
 ) -> Iterator[tuple[MeasuredCollector, Feeder]]:
     """A collector that has heard of each device once."""
     with contextlib.ExitStack() as stack:
-        collector = MeasuredCollector(folder, stack.enter_context(store_of(kind, folder)), tree, prefix, window)
+        collector = MeasuredCollector(
+            folder=folder, store=stack.enter_context(store_of(kind, folder)), tree=tree, prefix=prefix, window=window
+        )
         stack.callback(collector.broker.kill)
         collector.start()
         stack.callback(collector.stop)

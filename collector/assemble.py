@@ -44,20 +44,22 @@ def assigned_owners(config: CollectorConfig, site: Site | None) -> dict[tuple[st
     return found
 
 
-def discard(_: Callable[[], Sequence[str]]) -> None:
+def store_nothing(_: Callable[[], Sequence[str]]) -> None:
     """Used in place of the writer if derived figures are not to be stored (`derive: store`)."""
 
 
-def uncounted(_: Iterable[Polled]) -> None:
+def count_nothing(_: Iterable[Polled]) -> None:
     """Used in place of the poll counts if the records cannot be opened."""
 
 
-def unforgotten(_: str, __: str, ___: str = "") -> None:
-    """As `uncounted`, for devices that are gone."""
+def forget_nothing(_: str, __: str, ___: str = "") -> None:
+    """Used in place of forgetting the poll counts of devices that are gone, if the records cannot be opened."""
 
 
-def late_takers(failures: Failures, deriver: Deriver, problems: Monitor) -> Callable[[str, Batch, Readings], None]:
-    """What takes a batch that is too late to be shown: energy, and the problems of the time in which nobody listened."""
+def late_batch_handler(
+    failures: Failures, deriver: Deriver, problems: Monitor
+) -> Callable[[str, Batch, Readings], None]:
+    """A function for batches that are too late to be shown: they still count for energy, and for problems during an outage."""
     figures = failures.shield(FIGURES_PART, deriver.update_late)
     judged = failures.shield(LATE_PART, problems.late.offer)
 

@@ -91,7 +91,7 @@ def make_backup(config: CollectorConfig, folder: Path) -> Backup:
         with progress_of_bytes("copied and checked", sum(map(_size, files.values()))) as done:
             copied = {what: _copy(path, partial, done) for what, path in files.items() if path.exists()}
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        backup = Backup(1, config.client_id, installed_version(), now, copied)
+        backup = Backup(schema=1, client_id=config.client_id, version=installed_version(), time=now, files=copied)
         _write(partial / LIST, msgspec.json.format(msgspec.json.encode(backup), indent=2) + b"\n")
         sync(partial)
         partial.rename(folder)

@@ -114,7 +114,11 @@ class Readings:
             (series for series, _ in values), (series for series, _ in states), of_agent=self.layout.of_agent
         )
         return Readings(
-            layout, [each for _, each in values], [each for _, each in states], self.skipped, self.implausible
+            layout=layout,
+            numbers=[each for _, each in values],
+            words=[each for _, each in states],
+            skipped=self.skipped,
+            implausible=self.implausible,
         )
 
 

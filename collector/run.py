@@ -18,17 +18,17 @@ from functools import partial
 from collector.api import Surroundings, never_heard
 from collector.assemble import (
     assigned_owners,
-    discard,
+    count_nothing,
+    forget_nothing,
     ingest_settings,
-    late_takers,
+    late_batch_handler,
     make_api,
     open_owners,
     open_records,
     open_store,
     spill_of,
+    store_nothing,
     surroundings,
-    uncounted,
-    unforgotten,
     zone_name,
 )
 from collector.config import CollectorConfig
@@ -268,7 +268,7 @@ class Collector:
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, tally)
         spill, to_disk = self._spill, spill_of(config, self._spill)
-        count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else uncounted)
+        count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else count_nothing)
         writer = self._writer = Writer(
             persistence, flush, ledger, tally, acknowledge=subscriber.acknowledge, spill=to_disk, count=count
         )
@@ -305,8 +305,8 @@ class Collector:
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
     ) -> Ingest:
         who, settings = Senders(self._owners, self._uses, self._clones), ingest_settings(self._config, chosen)
-        late = late_takers(self._failures, deriver, self._problems)
-        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else unforgotten)
+        late = late_batch_handler(self._failures, deriver, self._problems)
+        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else forget_nothing)
         return Ingest(self.latest, dead_letters, self._tally, who, settings, on_late_batch=late, on_forgotten=forget)
 
     def _open_deriver(self, file: RecordsFile | None) -> Deriver:
@@ -320,7 +320,7 @@ class Collector:
         self, optional: Supervisor, keeper: RecordKeeper | None, deriver: Deriver, writer: Writer
     ) -> None:
         config, failures = self._config, self._failures
-        keep = writer.offer if config.derive.store else discard
+        keep = writer.offer if config.derive.store else store_nothing
         if config.role != "store":
             optional.start(FIGURES_PART, lambda: deriver.run(keep, config.client_id))
         start_problems(

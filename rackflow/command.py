@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _instead_of(word: str) -> str:
-    """What somebody may have meant who took this for a command."""
+    """The command that somebody may have meant by this word."""
     # `check` is one of the agent and of the collector, and a page that says `rackflow-agent check` is soon read as `rackflow check`.
     owners = []
     for name in (name for name, each in DELEGATES.items() if each.whole):

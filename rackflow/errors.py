@@ -74,7 +74,7 @@ class DeviceNotConnected(DeviceTimeout):
 
 
 class DeviceIgnoresUser(DeviceTimeout):
-    """It answered the search for its SNMPv3 engine, so it is there, and then no request of this user."""
+    """The device answered the search for its SNMPv3 engine, so it is there, but then no request of this user."""
 
 
 class DeviceUnreachable(DeviceError):

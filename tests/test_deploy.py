@@ -61,7 +61,7 @@ def checked_agent_config(file: Path) -> AgentConfig:
 # --- Prometheus and Alertmanager
 
 
-def test_the_safety_class_is_scraped_and_evaluated_every_second_and_no_series_comes_from_two_scrapes() -> None:
+def test_the_safety_class_is_scraped_every_second_and_no_series_by_two_scrapes() -> None:
     prometheus = load_yaml_file(DEPLOY / "prometheus/prometheus.yml")
     jobs = {job["job_name"]: job for job in prometheus["scrape_configs"]}
     safety, whole = jobs["dcim-collector-safety"], jobs["dcim-collector"]
@@ -143,9 +143,7 @@ def test_each_severity_reaches_its_people(name: str, amtool: str) -> None:
         assert route_of(amtool, {"alertname": each["alert"], **each["labels"], "site": "s", "row": "a"}) == wanted[name]
 
 
-def test_a_new_place_is_a_group_of_its_own_and_no_group_is_looked_at_more_often_than_prometheus_repeats_an_end() -> (
-    None
-):
+def test_a_new_place_is_its_own_group_and_no_group_is_checked_more_often_than_ends_repeat() -> None:
     """In a shorter interval some of the repeated ends are news, and the rest of the group is notified of for a quarter of an hour."""
     root = load_yaml_file(DEPLOY / "alertmanager/alertmanager.yml")["route"]
     seconds = {"0s": 0, "30s": 30, "1m": 60, "2m": 120, "5m": 300, "1h": 3600, "12h": 43200}

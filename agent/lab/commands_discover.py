@@ -122,15 +122,17 @@ def _discover(arguments: argparse.Namespace) -> int:
         frozenset(units_to_try(arguments, profiles)),
         units_named=bool(arguments.unit),
     )
-    table = arguments.output == "table"
-    found = asyncio.run(_found(addresses, probe, arguments.rate, show=table))
+    is_table = arguments.output == "table"
+    found = asyncio.run(_found(addresses, probe, arguments.rate, show=is_table))
     devices = known.config.devices if known else []
-    taken = [] if known is None else [_agent_itself(known.config)]
-    results = reconcile(found, [*devices, *taken], asyncio.run(_resolved(devices)), search, ids)
+    agent_itself = [] if known is None else [_agent_itself(known.config)]
+    results = reconcile(found, [*devices, *agent_itself], asyncio.run(_resolved(devices)), search, ids)
     # The file is written before anything is printed, so that a closed pipe (`| head`) cannot prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
-    if table:
-        print_lines("\n".join(result_lines(results))) if known and result_lines(results) else None
+    if is_table:
+        # Devices were printed as they were found; what differs from the configuration is known only now.
+        if known and (lines := result_lines(results)):
+            print_lines("\n".join(lines))
     else:
         print_lines(_rendered(arguments, known, results, search))
     _summarise(arguments, results, len(addresses))
@@ -179,14 +181,15 @@ def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> 
 
 
 async def _found(addresses: Sequence[str], probe: ProbeAddress, rate: float, *, show: bool) -> list[Found]:
-    every: list[Found] = []
+    """Search the addresses; with `show`, each device is printed as it is found."""
+    all_found: list[Found] = []
     with progress("addresses", len(addresses)) as tried:
         async for found in discover(addresses, probe, rate, tried):
-            every.append(found)
+            all_found.append(found)
             if show:
                 print_lines(found_line(found))
                 sys.stdout.flush()
-    return every
+    return all_found
 
 
 async def _resolved(devices: Sequence[Device]) -> Mapping[str, Collection[str]]:

@@ -201,7 +201,7 @@ async def probe_modbus_address(
             except DeviceProtocolError as error:
                 if error.code in GATEWAY_EXCEPTIONS:
                     continue
-                found.append(Found(address, None, "", str(error), unit))
+                found.append(Found(address=address, match=None, description="", error=str(error), unit=unit))
             else:
                 identity = await _unit_identity(client, unit, match)
                 found.append(Found(address, match, printable(description), unit=unit, identity=identity))

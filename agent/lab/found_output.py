@@ -46,30 +46,36 @@ def result_lines(results: Iterable[Result]) -> list[str]:
 
 
 def row_of(result: Result, search: Search) -> dict[str, str | int | None]:
-    """One result by column; what is not known is None."""
-    found, device = result.found, result.device
-    match = found.match if found else None
-    identity = found.identity if found else None
-    return {
-        "status": result.status,
-        "id": result.id or None,
-        "protocol": search.protocol,
-        "host": found.address if found else device.host if device else None,
-        "port": search.port,
-        "unit": found.unit if found else device.unit if device and search.protocol == "modbus" else None,
-        "credential": (found.credential if found else device.credential if device else None) or None,
-        "profile": match.profile.profile if match else None,
-        "class": match.profile.class_ if match else None,
-        "score": match.score if match else None,
-        "evidence": "; ".join(match.reasons) if match else None,
-        "vendor": (identity.vendor if identity else "") or None,
-        "model": (identity.model if identity else "") or None,
-        "serial": (identity.serial if identity else device.serial_number if device else None) or None,
-        "firmware": (identity.firmware if identity else "") or None,
-        "name": (found.name if found else "") or None,
-        "description": (found.description if found else "") or None,
-        "note": result.note or None,
+    """One result by column; what is not known is None. A device that was not found is described by its entry in the configuration."""
+    known: dict[str, str | int | None] = {
+        "status": result.status, "id": result.id, "protocol": search.protocol, "port": search.port, "note": result.note
+    }  # fmt: skip
+    if result.found is not None:
+        known |= _columns_of_found(result.found)
+    elif (device := result.device) is not None:
+        known |= {"host": device.host, "credential": device.credential, "serial": device.serial_number}
+        known |= {"unit": device.unit if search.protocol == "modbus" else None}
+    # An empty text is not known either; 0 is a unit, or a score.
+    return {column: None if (value := known.get(column)) == "" else value for column in COLUMNS}
+
+
+def _columns_of_found(found: Found) -> dict[str, str | int | None]:
+    identity, match = found.identity, found.match
+    columns: dict[str, str | int | None] = {
+        "host": found.address,
+        "unit": found.unit,
+        "credential": found.credential,
+        "vendor": identity.vendor,
+        "model": identity.model,
+        "serial": identity.serial,
+        "firmware": identity.firmware,
+        "name": found.name,
+        "description": found.description,
     }
+    if match is not None:
+        columns |= {"profile": match.profile.profile, "class": match.profile.class_, "score": match.score}
+        columns |= {"evidence": "; ".join(match.reasons)}
+    return columns
 
 
 def as_json(results: Sequence[Result], search: Search) -> str:

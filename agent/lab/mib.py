@@ -89,7 +89,7 @@ def read_mibs(paths: Sequence[Path]) -> list[MibObject]:
 
 
 def _stripped(text: str, texts: list[str]) -> str:
-    """Without comments, and with each quoted text replaced by its number in `texts`."""
+    """The text without comments, and with each quoted text replaced by its number in `texts`."""
 
     def placed(match: "re.Match[str]") -> str:
         if match[0].startswith("--"):
@@ -124,16 +124,16 @@ def _object(
     said = {clause: (texts[int(match[1])] if (match := each.search(body)) else "") for clause, each in _CLAUSE.items()}
     oid = _oid(name, nodes, known, imported, set())
     return MibObject(
-        name,
-        oid if table else f"{oid}.0",
-        what,
-        said["units"],
-        said["description"],
-        {int(number): word for word, number in _ENUM.findall(enum)}
+        name=name,
+        oid=oid if table else f"{oid}.0",
+        syntax=what,
+        units=said["units"],
+        description=said["description"],
+        enumeration={int(number): word for word, number in _ENUM.findall(enum)}
         if what.startswith(("INTEGER", "Integer")) or enum
         else {},
-        table,
-        tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(",")) if index else (),
+        table=table,
+        index=tuple(part.replace("IMPLIED", "").strip() for part in index[2].split(",")) if index else (),
     )
 
 

@@ -75,13 +75,14 @@ def reconcile(
     names = _Names(found, {device.id for device in devices}, ids)
     results: list[Result] = []
     moved: set[str] = set()
+    # The ids that were given to new devices, by class and serial number.
     seen: dict[tuple[str, str], str] = {}
     for each in sorted(found, key=lambda one: (_sort_key(one.address), one.unit or 0)):
-        result = _judged(each, places, serials, answering, search)
+        result = _result_of_known(each, places, serials, answering, search)
         if result is None:
-            twin = seen.get(_serial_key(each)) if _has_serial(each.identity.serial) else None
-            if twin:
-                note = f"has the serial number of {twin}: one device with two addresses? add it by hand if it is another one"
+            same_serial = seen.get(_serial_key(each)) if _has_serial(each.identity.serial) else None
+            if same_serial:
+                note = f"has the serial number of {same_serial}: one device with two addresses? add it by hand if it is another one"
                 result = Result("duplicate", "", each, note=note)
             else:
                 result = Result("new", names.take(each), each)
@@ -103,30 +104,36 @@ def _without_shared_serials(found: Sequence[Found]) -> list[Found]:
     ]
 
 
-def _judged(
+def _result_of_known(
     found: Found,
     places: Mapping[Place, Device],
     serials: Mapping[str, Device],
     answering: Mapping[Place, Found],
     search: Search,
 ) -> Result | None:
-    """What to report about a device that has an entry or cannot get one; None if it is new."""
-    at = places.get(_place(found, search))
+    """What to report about a device that has an entry or cannot get one; None if it is new.
+
+    `places` has the configured devices by where they answer, `serials` by serial number, and `answering` what was found at each place.
+    """
+    configured = places.get(_place(found, search))
     serial = found.identity.serial if _has_serial(found.identity.serial) else ""
     owner = serials.get(serial)
-    if at is None and (same := _other_unit(found, places, search)):
+    if configured is None and (same := _other_unit(found, places, search)):
         # Devices with built-in Modbus TCP answer to any unit number.
         note = (
             f"answers where {same.id} is configured with unit {same.unit}; add it by hand if it is a device of its own"
         )
-        return Result("duplicate", "", found, same, note)
-    if owner is not None and owner is not at and _may_be(owner, found):
+        return Result(status="duplicate", id="", found=found, device=same, note=note)
+    if owner is not None and owner is not configured and _may_be_same(owner, found):
         return _moved(found, owner, places, answering)
-    if at is not None:
-        if at.serial_number and serial and at.serial_number != serial:
-            note = f"another device answers at its address: serial number {serial}, was {at.serial_number}; correct the entry"
-            return Result("replaced", at.id, found, at, note)
-        return Result("known", at.id, found, at, found.error)
+    if configured is not None:
+        if configured.serial_number and serial and configured.serial_number != serial:
+            note = (
+                f"another device answers at its address: serial number {serial}, was {configured.serial_number};"
+                " correct the entry"
+            )
+            return Result(status="replaced", id=configured.id, found=found, device=configured, note=note)
+        return Result(status="known", id=configured.id, found=found, device=configured, note=found.error)
     if found.match is None:
         return Result(
             "failed" if found.error else "unrecognised",
@@ -141,11 +148,17 @@ def _moved(found: Found, owner: Device, places: Mapping[Place, Device], answerin
     serial = found.identity.serial
     if any(answering[at].identity.serial == serial for at, each in places.items() if each is owner and at in answering):
         note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
-        return Result("duplicate", "", found, owner, note)
-    return Result("moved", owner.id, found, owner, f"is configured at {owner.host}; change its host to {found.address}")
+        return Result(status="duplicate", id="", found=found, device=owner, note=note)
+    return Result(
+        status="moved",
+        id=owner.id,
+        found=found,
+        device=owner,
+        note=f"is configured at {owner.host}; change its host to {found.address}",
+    )
 
 
-def _may_be(device: Device, found: Found) -> bool:
+def _may_be_same(device: Device, found: Found) -> bool:
     # Two vendors may give the same serial number.
     return found.match is None or device.profile in {"auto", found.match.profile.profile}
 

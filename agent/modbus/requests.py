@@ -67,7 +67,10 @@ def coalesce(wanted: Iterable[RegisterValue], max_registers: int, max_gap: int) 
 
 def _block(group: Sequence[RegisterValue], end: int) -> Block:
     start = group[0].address
-    fields = tuple(Field(each.ref, each.address - start, each.words, each.kind, each.order) for each in group)
+    fields = tuple(
+        Field(ref=each.ref, offset=each.address - start, words=each.words, kind=each.kind, order=each.order)
+        for each in group
+    )
     return Block(group[0].table, start, end - start, fields)
 
 
@@ -95,7 +98,10 @@ def split_block(block: Block, used: Mapping[str, None], *, whole: bool) -> Itera
 
 def _run_block(block: Block, run: Sequence[Field], end: int) -> Block:
     first = run[0].offset
-    fields = tuple(Field(field.ref, field.offset - first, field.words, field.kind, field.order) for field in run)
+    fields = tuple(
+        Field(ref=field.ref, offset=field.offset - first, words=field.words, kind=field.kind, order=field.order)
+        for field in run
+    )
     return Block(block.table, block.address + first, end - first, fields)
 
 

@@ -176,7 +176,7 @@ def _ends(codes: Mapping[int, object], readers: list[tuple[Slot, Decoder]]) -> t
 
 
 def _without(slot: Slot, decoder: Decoder) -> Slot | None:
-    """What the slot is read from without this source."""
+    """The slot without this source; None if it has no other."""
     others = tuple(each for each in slot.decoders if each is not decoder)
     return slot_of(slot.key, slot.metric, others) if others else None
 

@@ -58,14 +58,14 @@ class PlannedInputs:
         self._known: dict[PollClass, tuple[Sequence[Slot], Inputs]] = {}
 
     def of(self, poll_class: PollClass, slots: Sequence[Slot]) -> Inputs | None:
-        """Those of a class with these slots; None if they must be found first."""
+        """The inputs in a poll class with these slots; None if they must be found first."""
         known = self._known.get(poll_class)
         return known[1] if known is not None and known[0] is slots else None
 
     def find_steps(
         self, poll_class: PollClass, slots: Sequence[Slot], device_class: str
     ) -> Generator[None, None, Inputs]:
-        """Find those of a class with these slots. Yields after each slice."""
+        """Find the inputs in a poll class with these slots, and remember them. Yields after each slice."""
         inputs = yield from inputs_among([slot.key for slot in slots], device_class)
         self._known[poll_class] = slots, inputs
         return inputs

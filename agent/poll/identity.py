@@ -84,5 +84,11 @@ def identified(device: Device, profile: Profile, identity: Identity, plan: Plan)
     coolant = coolant_of(device, profile)
     classes = frozenset(plan.classes)
     return Identified(
-        profile.profile, profile.class_, identity, classes, coolant, plan.nothing_there, evidence=profile.evidence
+        profile=profile.profile,
+        device_class=profile.class_,
+        identity=identity,
+        poll_classes=classes,
+        coolant=coolant,
+        nothing_there=plan.nothing_there,
+        evidence=profile.evidence,
     )

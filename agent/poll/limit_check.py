@@ -153,12 +153,13 @@ class LimitCheck:
             readings.bad[key] = "range"
 
     def _is_refuted(self, key: str, values: Mapping[str, float], poll: PollClass) -> bool:
-        metric, limit, limits = key.partition("{")[0], values[key], self._planned.readings[key]
+        """Whether the readings that a limit applies to disprove it. In classes polled often, two polls are needed (see above)."""
+        metric, limit, limited_keys = key.partition("{")[0], values[key], self._planned.readings[key]
         if self._refuted.get(key) == limit:
             return True
         self._refuted.pop(key, None)
         before = self._doubted.pop(key, None)
-        limited = [values[each] for each in limits if each in values]
+        limited = [values[each] for each in limited_keys if each in values]
         if metric in _VOLTAGES:
             live = [volts for volts in limited if volts >= MIN_VOLTS]
             is_refuted = bool(live) and not any(
@@ -167,7 +168,7 @@ class LimitCheck:
         elif key == _LOW_BATTERY:
             is_refuted = len(limited) == len(_BATTERY) and _is_beyond(limit, *limited)
         elif metric in _RATINGS:
-            is_refuted = len(limited) == len(limits) and _is_far(limit, limited)
+            is_refuted = len(limited) == len(limited_keys) and _is_far(limit, limited)
         else:
             is_refuted = any(abs(each) > MAX_OVERLOAD * limit for each in limited)
         if is_refuted and (poll == "inventory" or before == limit):

@@ -28,22 +28,20 @@ from agent.modbus import (
     split_block,
 )
 from agent.poll.checks import Checks
-from agent.poll.derive import PlannedInputs, derive_steps
+from agent.poll.derive import PlannedInputs
 from agent.poll.identity import coolant_of, identified, identify_modbus, unit_text
 from agent.poll.planned_cells import REOPEN_MIN_S, PlannedCells
 from agent.poll.plans import SharedPlans
 from agent.poll.register_fit import RegisterFit
 from agent.poll.series_count import SeriesCount
+from agent.poll.sliced import add_figures, readings_of
 from agent.poll.word_order import WordOrders
 from agent.profile import (
-    SLOTS_PER_SLICE,
     ClassPlan,
     Plan,
     Profile,
     RawValue,
     Slot,
-    normalise_answers,
-    normalise_steps,
     planning_registers,
     readable_ref,
     watched_registers,
@@ -51,7 +49,6 @@ from agent.profile import (
 from agent.readings import Identified, Identity, Readings
 from rackflow.catalogue import PollClass
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
-from rackflow.process.slices import EACH_STEP, in_slices
 from rackflow.recording import RegisterTable
 
 # What to do where no register of a profile is there.
@@ -161,20 +158,10 @@ class ModbusPoller:
             for error in found.errors:
                 if is_temporary(error) or not error.code:
                     raise error
-            self._unfinished = False
-            raise DeviceProtocolError(
-                f"refuses every register of profile {self._profile.profile}; {OTHER_FAMILY}",
-                device=self._device.id,
-                operation="plan",
-            )
+            raise self._has_nothing("refuses every register")
         self._plan = await self._plans.trim(key, plan, frozenset(self._refusals.absent), self._gapless)
         if not self._plan.classes:
-            self._unfinished = False
-            raise DeviceProtocolError(
-                f"has none of the registers of profile {self._profile.profile}; {OTHER_FAMILY}",
-                device=self._device.id,
-                operation="plan",
-            )
+            raise self._has_nothing("has none of the registers")
         self._cells.begin(self._plan)
         self._apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
         self._highs.clear()
@@ -191,6 +178,13 @@ class ModbusPoller:
         self._unfinished = self._last_poll_failed = False
         self._identify_due_at = self._clock() + IDENTIFY_EVERY_S
         return identified(self._device, self._profile, self._identity, self._plan)
+
+    def _has_nothing(self, what: str) -> DeviceProtocolError:
+        """The error of an opening that found nothing to read. The next opening asks for all registers again."""
+        self._unfinished = False
+        return DeviceProtocolError(
+            f"{what} of profile {self._profile.profile}; {OTHER_FAMILY}", device=self._device.id, operation="plan"
+        )
 
     async def _planning_cells(self, found: _Answers) -> tuple[list[Block], dict[str, RawValue]]:
         """The blocks of registers that planning reads (conditions and units), and their values.
@@ -227,10 +221,14 @@ class ModbusPoller:
         self._cells.reject(readings)
         self._checks.reject(poll_class, readings, found.raw)
         self._count.add(poll_class, readings)
-        if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, self._profile.class_), EACH_STEP)
-        if inputs.makes_any:
-            await in_slices(derive_steps(readings, self._profile.class_, self._coolant, inputs), EACH_STEP)
+        await add_figures(
+            readings,
+            poll_class,
+            part.slots,
+            planned=self._inputs,
+            device_class=self._profile.class_,
+            coolant=self._coolant,
+        )
         if had_failed:
             self._refusals.ask_all_again()
             self._identify_due_at = self._clock()
@@ -240,11 +238,7 @@ class ModbusPoller:
     async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
         while True:
             self._orders.hide(raw)
-            readings = (
-                normalise_answers(slots, raw)  # nearly always, and a task in slices costs a hundredth of a poll
-                if len(slots) <= SLOTS_PER_SLICE
-                else await in_slices(normalise_steps(slots, raw), EACH_STEP)
-            )
+            readings = await readings_of(slots, raw)
             if not self._orders.reject(readings, raw):
                 return readings
 

@@ -59,7 +59,7 @@ class _Line:
     together: bool
 
     def contradicts(self, values: Mapping[str, float]) -> bool:
-        """Whether these values cannot be those of one line."""
+        """Whether these values cannot come from one line."""
         amperes, volts = abs(values.get(self.amperes, 0.0)), values.get(self.volts, 0.0)
         if not amperes or volts < MIN_VOLTS:
             return False

@@ -89,7 +89,7 @@ class RegisterFit:
         self._judge()
 
     def reject(self, poll: PollClass, readings: Readings, raw: Mapping[str, RawValue]) -> None:
-        """Move readings to `bad` that are those of other registers, or of none."""
+        """Move readings to `bad` if the unit seems to have other registers than its profile, or none."""
         if poll not in self._slots:
             return
         self._note(poll, readings, raw)
@@ -114,7 +114,14 @@ class RegisterFit:
         )
         # Copies: what is possible is worked out only beside something impossible, and readings are rejected after this.
         values, states = dict(readings.values), tuple(readings.states)
-        self._polled[poll] = _Polled(answered, degrees.count(0), sum(map(bool, degrees)), impossible, values, states)
+        self._polled[poll] = _Polled(
+            answered=answered,
+            cold=degrees.count(0),
+            warm=sum(map(bool, degrees)),
+            impossible=impossible,
+            values=values,
+            states=states,
+        )
 
     def _judge(self) -> None:
         impossible: frozenset[str] = frozenset().union(*(each.impossible for each in self._polled.values()))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from agent.config import Device
 from agent.deadline import Deadline
 from agent.poll.checks import Checks
-from agent.poll.derive import PlannedInputs, derive_steps
+from agent.poll.derive import PlannedInputs
 from agent.poll.fingerprint import Fingerprint, comparable, fingerprint_from, fingerprint_oids
 from agent.poll.identity import coolant_of, identified
 from agent.poll.jumps import Jumps
@@ -23,11 +23,11 @@ from agent.poll.plans import SharedPlans
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.scalars import RelocatedScalars, counted_as_instances
 from agent.poll.series_count import SeriesCount
+from agent.poll.sliced import add_figures, readings_of
 from agent.poll.tables import MAX_ROWS, TableReader
 from agent.poll.uptime import Uptime
 from agent.profile import (
     AMBIGUOUS,
-    SLOTS_PER_SLICE,
     SYS_DESCR,
     SYS_UPTIME,
     ClassPlan,
@@ -36,14 +36,11 @@ from agent.profile import (
     Profile,
     RawValue,
     families_named_by_identity,
-    normalise_answers,
-    normalise_steps,
 )
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient
 from rackflow.catalogue import POLL_SECONDS, PollClass
 from rackflow.errors import DeviceDecodeError, DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
-from rackflow.process.slices import EACH_STEP, in_slices
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +96,11 @@ class SnmpPoller:
         self._marker: RawValue = None
         self._marker_replanned_at = 0.0
         self._cells = PlannedCells()
-        # By poll class: how many objects answered its last poll. Whether the rows must be named anew, and when that was last done.
+        # By poll class: how many objects answered its last poll.
         self._answered: dict[PollClass, int] = {}
-        self._rows_due = False
-        self._rows_read_at = -math.inf
+        # Whether the cells that name the rows must be read, because more or fewer objects answered; and when they last were.
+        self._must_name_rows = False
+        self._rows_named_at = -math.inf
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._count = SeriesCount()
@@ -135,44 +133,51 @@ class SnmpPoller:
         part, family, fingerprint = self._plan.classes.get(poll_class), self._family, self._fingerprint
         if part is None or family is None or fingerprint is None:
             return Readings()
-        profile = family.profile
+        raw = await self._answers(poll_class, part)
+        names_unread = self._must_name_rows and await self._name_rows(poll_class, raw)
+        suspects = self._jumps.suspects(part, raw) if part.scale_cells else {}
+        unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
+        readings = await readings_of(part.slots, raw)
+        _mark_cut(part, readings)
+        self._cells.update(raw)
+        if unconfirmed:
+            _mark_unconfirmed(part, unconfirmed, readings)
+        self._other_device = fingerprint.contradiction(raw) or self._other_device
+        self._cells.reject(readings, everything=bool(self._other_device), rows=names_unread)
+        self._checks.reject(poll_class, readings, raw)
+        # Counted before figures are added, because these are no series of the plan.
+        self._count.add(poll_class, readings)
+        if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
+            readings.values[BOOT_METRIC] = float(round(now - uptime_s))
+            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
+                await self._plan_beside(poll_class, family, fingerprint)
+        marker = family.profile.marker
+        if marker in raw and self._marker_changed(raw[marker], now):
+            self._marker_replanned_at = now
+            await self._plan_beside(poll_class, family, fingerprint)
+        await add_figures(
+            readings,
+            poll_class,
+            part.slots,
+            planned=self._inputs,
+            device_class=family.profile.class_,
+            coolant=self._coolant,
+        )
+        readings.reopen = self._reason_to_reopen()
+        return readings
+
+    async def _answers(self, poll_class: PollClass, part: ClassPlan) -> dict[str, RawValue]:
+        """The answers to the objects of one class. Raises DeviceError if the device is silent or has none of them any more."""
         raw = await self._client.get(part.oids)
         if not raw:
             self._must_plan = True
             raise DeviceProtocolError(
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
-        self._rows_due = self._rows_due or self._answered.get(poll_class, len(raw)) != len(raw)
+        if self._answered.get(poll_class, len(raw)) != len(raw):
+            self._must_name_rows = True
         self._answered[poll_class] = len(raw)
-        rows_unread = self._rows_due and await self._name_rows(poll_class, raw)
-        suspects = self._jumps.suspects(part, raw) if part.scale_cells else {}
-        unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
-        readings = (
-            normalise_answers(part.slots, raw)  # nearly always, and a task in slices costs a hundredth of a poll
-            if len(part.slots) <= SLOTS_PER_SLICE
-            else await in_slices(normalise_steps(part.slots, raw), EACH_STEP)
-        )
-        _mark_cut(part, readings)
-        self._cells.update(raw)
-        if unconfirmed:
-            _mark_unconfirmed(part, unconfirmed, readings)
-        self._other_device = fingerprint.contradiction(raw) or self._other_device
-        self._cells.reject(readings, everything=bool(self._other_device), rows=rows_unread)
-        self._checks.reject(poll_class, readings, raw)
-        self._count.add(poll_class, readings)
-        if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
-            readings.values[BOOT_METRIC] = float(round(now - uptime_s))
-            if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
-                await self._plan_beside(poll_class, family, fingerprint)
-        if profile.marker in raw and self._marker_changed(raw[profile.marker], now):
-            self._marker_replanned_at = now
-            await self._plan_beside(poll_class, family, fingerprint)
-        if (inputs := self._inputs.of(poll_class, part.slots)) is None:
-            inputs = await in_slices(self._inputs.find_steps(poll_class, part.slots, profile.class_), EACH_STEP)
-        if inputs.makes_any:
-            await in_slices(derive_steps(readings, profile.class_, self._coolant, inputs), EACH_STEP)
-        readings.reopen = self._reason_to_reopen()
-        return readings
+        return raw
 
     async def close(self) -> None:
         """See `DevicePoller.close`."""
@@ -195,14 +200,14 @@ class SnmpPoller:
         return suspects.keys() - confirmed
 
     async def _name_rows(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
-        """Read the cells that name the rows into `raw`, as more or fewer objects answer than before; whether that failed.
+        """Add the cells that name the rows to `raw`, because more or fewer objects answer than before. Returns True if that failed.
 
-        Where a module is pulled, some devices renumber those behind it: each would give its values under the name of the one before
-        it until the next poll of class `slow` reads the names.
+        When a module is pulled, some devices renumber the modules behind it. Until the next poll of class `slow` reads the names, each of
+        these would give its values under the name of the module before it.
         """
-        if not self._plan.basis or self._clock() - self._rows_read_at < REPLAN_MIN_S:
+        if not self._plan.basis or self._clock() - self._rows_named_at < REPLAN_MIN_S:
             return False
-        self._rows_read_at = self._clock()
+        self._rows_named_at = self._clock()
         unread = [each for each in self._plan.basis if each not in raw]
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
@@ -210,7 +215,7 @@ class SnmpPoller:
         except (DeviceError, TimeoutError) as error:
             log.info("device=%s rows not named anew error=%s", self._device.id, str(error) or "too slow")
             return True
-        self._rows_due = False
+        self._must_name_rows = False
         return False
 
     async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
@@ -243,18 +248,22 @@ class SnmpPoller:
         return fingerprint_from(profile, answers) == before
 
     async def _find_plan(self) -> tuple[Family, Fingerprint]:
-        """Identify the device and plan it with the best profile that gives any reading: its own, another that fits, a generic one."""
-        wanted = self._device.profile
-        if wanted != "auto":
-            return await self._plan_with(self._profiles[wanted].loaded())
-        left = dict(self._profiles)
+        """Identify the device and plan it with the configured profile, or with the best one that fits and gives any reading.
+
+        A profile may fit by its probes and yet have none of its objects at this device. Then the next best is tried, and generic profiles
+        last.
+        """
+        configured = self._device.profile
+        if configured != "auto":
+            return await self._plan_with(self._profiles[configured].loaded())
+        untried = dict(self._profiles)
         fault: DeviceDecodeError | None = None
         while True:
-            found, answers = await recognise_device(self._client, left.values())
+            found, answers = await recognise_device(self._client, untried.values())
             if not found:
                 raise fault or self._unknown(answers)
             for match in found:
-                del left[match.profile.profile]
+                del untried[match.profile.profile]
                 try:
                     return await self._plan_with(match.profile.loaded())
                 except DeviceDecodeError as error:
@@ -305,13 +314,13 @@ class SnmpPoller:
             self._tables_outdated = True
 
     async def _make_plan(self, family: Family, fingerprint: Fingerprint) -> None:
-        """Plan, and once more where scalars were found elsewhere: the plan may rest on them."""
+        """Plan, and plan again if scalars were found under another instance, because cells that decide the plan may be among them."""
         self._client.forget_found()
         while not await self._try_plan(family, fingerprint):
             pass
 
     async def _try_plan(self, family: Family, fingerprint: Fingerprint) -> bool:
-        """Plan; False if scalars were found under another instance, so that it must be done again.
+        """Plan once. Returns False if scalars were found under another instance: then the plan must be made again with them.
 
         Order matters: cells and rows decide which series exist, the series decide which objects are requested, and the first answers
         show which of these objects the device has.
@@ -331,8 +340,8 @@ class SnmpPoller:
         await self._cells.add_use(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut=cut, unit=self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
-        known = await self._client.get([SYS_UPTIME, *wanted])
-        absent = [oid for oid in (*family.instances, *wanted) if oid not in known and oid not in cells]
+        answers = await self._client.get([SYS_UPTIME, *wanted])
+        absent = [oid for oid in (*family.instances, *wanted) if oid not in answers and oid not in cells]
         if await self._client.seek(absent, family.columns, {*family.instances, *wanted}):
             return False
         # A profile that extends another overrides points of its base, so its duplicates are intended.
@@ -345,23 +354,23 @@ class SnmpPoller:
             )
         if lost := sorted({metric for part in plan.classes.values() for metric in part.cut}):
             log.warning("device=%s has too many rows, the rest is left out: metrics=%s", self._device.id, lost[:3])
-        if not any(oid in known for oid in wanted):
+        if not any(oid in answers for oid in wanted):
             raise DeviceDecodeError(
                 f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
             )
         shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
-        lacking = frozenset(oid for oid in wanted if oid not in known or oid in shared)
+        lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
         whole, plan = plan, await self._plans.trim(key, plan, lacking)
         plan = counted_as_instances(whole, plan, self._client.ambiguous)
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
-        self._plan = _with_checks(plan, (*([SYS_UPTIME] if SYS_UPTIME in known else []), *identity))
+        self._plan = _with_watched(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
-        self._answered, self._rows_due = {}, False
-        self._jumps.begin(self._plan, known)
+        self._answered, self._must_name_rows = {}, False
+        self._jumps.begin(self._plan, answers)
         self._count.begin(self._plan)
-        self._checks.begin(self._plan, known)
+        self._checks.begin(self._plan, answers)
         self._planned_at = self._clock()
-        self._marker = comparable(known.get(profile.marker)) if profile.marker else None
+        self._marker = comparable(answers.get(profile.marker)) if profile.marker else None
         return True
 
     def _reason_to_reopen(self) -> str:
@@ -391,30 +400,30 @@ class SnmpPoller:
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
-_checked: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
-"""Of each plan: `_with_checks` by the objects that are watched, so that devices go on sharing their plan."""
+_watching: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
+"""For each plan: the results of `_with_watched`, by the objects that are watched, so that devices go on sharing one plan."""
 
 
-def _with_checks(plan: Plan, watched: tuple[str, ...]) -> Plan:
-    """The plan with the objects that show whether it still holds.
+def _with_watched(plan: Plan, watched: tuple[str, ...]) -> Plan:
+    """The plan that also polls the objects `watched`, and the cells it was made from: they show whether the plan still holds.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
     name units are also polled in the class of their readings, and behind them: if the unit is switched in between, a good
     reading is rejected, and no wrong one passes.
     """
-    known = _checked(plan)
+    known = _watching(plan)
     if watched not in known:
-        known[watched] = _add_checks(plan, watched)
+        known[watched] = _add_watched(plan, watched)
     return known[watched]
 
 
-def _add_checks(plan: Plan, watched: Sequence[str]) -> Plan:
-    checked = [*plan.basis, *watched]
+def _add_watched(plan: Plan, watched: Sequence[str]) -> Plan:
+    cells = [*plan.basis, *watched]
     classes = dict(plan.classes)
-    if checked and "slow" not in classes:
+    if cells and "slow" not in classes:
         classes["slow"] = ClassPlan(())
     for poll, part in classes.items():
-        more = dict.fromkeys([*part.checks, *(checked if poll == "slow" else ())])
+        more = dict.fromkeys([*part.plan_cells, *(cells if poll == "slow" else ())])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
 

@@ -147,7 +147,9 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate 
         # The short path knows one interval: the widest. What lies outside (0 V of a dead line) takes the long path.
         widest = max(first.expect, key=lambda each: each[1] - each[0])
         low, high = max(low, widest[0]), min(high, widest[1])
-    return Slot(key, metric, decoders, gate, is_plain, low, min(high, MAX_VALUE))
+    return Slot(
+        key=key, metric=metric, decoders=decoders, gate=gate, is_plain=is_plain, low=low, high=min(high, MAX_VALUE)
+    )
 
 
 class _Rejected(Exception):

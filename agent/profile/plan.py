@@ -93,9 +93,9 @@ class ClassPlan:
     blocks: tuple[Block, ...] = ()
     cut: tuple[str, ...] = ()
     """Metrics whose further rows are left out, because the device has too many."""
-    checks: tuple[str, ...] = ()
-    """Cells with the units of this class's readings, and with their scales where that is cheap. They are read after the readings, in the
-    same poll, because a unit can be switched at the device, and a reading in the wrong unit looks right."""
+    plan_cells: tuple[str, ...] = ()
+    """Cells that planning used and that are read after the readings, in the same poll: those with their units, and those with their scales
+    where that is cheap. A unit can be switched at the device, and a reading in the wrong unit looks right."""
     scale_cells: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The cells with the scale and the conditions of each number whose scale is not read in this class, by the number's reference."""
     base_slots: tuple[Slot, ...] = ()
@@ -149,7 +149,8 @@ def plan_steps(
     """
     draft = _Draft(profile)
     draft.nothing_there = [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
-    worked = 0
+    rows_planned = 0
+    # By table (`id`): the indexes of rows that have one name, and the places in an index that do not tell the unit.
     equal: dict[int, set[str]] = {}
     unclear: dict[int, frozenset[int]] = {}
     for table, point in profile.all_points():
@@ -169,22 +170,22 @@ def plan_steps(
         shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
         unclear_here = unclear[id(table)] if table else frozenset()
         for row in rows_of_unit(indexes, cells, role, unclear=unclear_here, shifted=shifted, unit=unit):
-            worked += 1
-            if worked % ROWS_PER_SLICE == 0:
+            rows_planned += 1
+            if rows_planned % ROWS_PER_SLICE == 0:
                 yield
             keys: dict[PollClass, list[str]] = {poll: []}
-            unique = named_label(table, point) if table and row.index in equal[id(table)] else None
-            for slot in _slots(draft, table, point, row, unique_label=unique):
+            unique_label = named_label(table, point) if table and row.index in equal[id(table)] else None
+            for slot in _slots(draft, table, point, row, unique_label=unique_label):
                 # Rows of one table may have different poll classes: in a table of contacts, smoke detectors are polled each second, doors
                 # are not.
-                own = (
+                row_poll = (
                     metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
                 )
-                draft.add(own, slot)
-                keys.setdefault(own, []).append(slot.key)
-            for own, found in keys.items():
+                draft.add(row_poll, slot)
+                keys.setdefault(row_poll, []).append(slot.key)
+            for row_poll, found in keys.items():
                 if found or len(keys) == 1:
-                    draft.note_basis(own, row, read_again, found)
+                    draft.note_basis(row_poll, row, read_again, found)
     return draft.plan()
 
 
@@ -203,7 +204,7 @@ class _Draft:
         self._base_slots: dict[PollClass, dict[str, Slot]] = {}
         # By instance and reader: the reader, the row, and the keys of the series that depend on the cell.
         self._basis: dict[tuple[str, int], tuple[CellReader, Row, list[str]]] = {}
-        self._checks: dict[PollClass, dict[str, None]] = {}
+        self._plan_cells: dict[PollClass, dict[str, None]] = {}
         self._scales: dict[PollClass, dict[str, None]] = {}
         # By series: the cells of its scale (True) and of its conditions (False).
         self._cells_of_series: dict[str, dict[str, bool]] = {}
@@ -250,7 +251,7 @@ class _Draft:
             if self.profile.protocol == "modbus" and not isinstance(reader, FromColumn):
                 self.fields |= {value.ref: value for value in registers_of(reader) if value.ref == ref}
             if keys and isinstance(reader, UnitBy):
-                self._checks.setdefault(poll, {})[ref] = None
+                self._plan_cells.setdefault(poll, {})[ref] = None
             elif keys and isinstance(reader, Part):
                 self._scales.setdefault(poll, {})[ref] = None
             if isinstance(reader, Part | When) and not is_use_condition(reader):
@@ -266,49 +267,59 @@ class _Draft:
                 small = Row(row.index, {}, row.role)
                 value = row.cells.get(ref)
                 planned = row.meaning(ref, reader, value)
-                found.setdefault(ref, []).append(Basis(ref, reader, small, value, planned, tuple(keys)))
+                found.setdefault(ref, []).append(
+                    Basis(ref=ref, reader=reader, row=small, value=value, planned=planned, keys=tuple(keys))
+                )
         return {ref: tuple(each) for ref, each in found.items()}
 
     def plan(self) -> Plan:
         basis = self._all_basis()
         if self.profile.protocol == "modbus" and self._slots:
-            # Modbus only: the SNMP poller adds these cells itself, together with its own (`_with_checks` in agent/poll/snmp.py).
+            # Modbus only: the SNMP poller adds these cells itself, together with its own (`_with_watched` in agent/poll/snmp.py).
             slow: PollClass = "slow" if "slow" in self._slots else max(self._slots, key=lambda poll: POLL_SECONDS[poll])
-            self._checks.setdefault(slow, {}).update(dict.fromkeys(basis))
+            self._plan_cells.setdefault(slow, {}).update(dict.fromkeys(basis))
         polls = dict.fromkeys((*self._slots, *self._base_slots))
         classes = {poll: self._requests(poll, tuple(self._slots.get(poll, {}).values())) for poll in polls}
         # A series that another point gives is not missing: a row that lacks a cell of one kind is mostly a row of the other kind.
         self.left_out["condition"] += len(self.undecided.keys() - self._seen)
         left_out = {reason: count for reason, count in self.left_out.items() if count}
         listed = tuple(dict.fromkeys(self.nothing_there))[:MAX_LISTED]
-        return Plan(classes, tuple(self._duplicates), basis, left_out, listed)
+        return Plan(
+            classes=classes, duplicates=tuple(self._duplicates), basis=basis, left_out=left_out, nothing_there=listed
+        )
 
     def _requests(self, poll: PollClass, slots: tuple[Slot, ...]) -> ClassPlan:
         refs, cut = self._refs[poll], tuple(self.cut.get(poll, ()))
         if self.profile.protocol == "snmp":
-            checks, base_slots = self._cells_to_check(poll, refs), tuple(self._base_slots.get(poll, {}).values())
-            scale_cells = self._unread_scale_cells(poll, (*slots, *base_slots), {*refs, *checks})
-            return ClassPlan(slots, tuple(refs), cut=cut, checks=checks, scale_cells=scale_cells, base_slots=base_slots)
+            plan_cells, base_slots = self._cells_to_read(poll, refs), tuple(self._base_slots.get(poll, {}).values())
+            return ClassPlan(
+                slots,
+                tuple(refs),
+                cut=cut,
+                plan_cells=plan_cells,
+                scale_cells=self._unread_scale_cells(poll, (*slots, *base_slots), {*refs, *plan_cells}),
+                base_slots=base_slots,
+            )
         limits = self.profile.modbus
         # Blocks of the safety class have no gaps: if a unit stops answering a register between two leak detectors, neither must be
         # affected.
         max_gap = 0 if poll == "safety" else limits.max_gap
         # Units are read after the readings. If a unit is switched in between, correct readings are rejected, and no wrong one is accepted.
-        units = self._checks.get(poll, {})
+        units = self._plan_cells.get(poll, {})
         blocks = [
             block
             for part in ([ref for ref in refs if ref not in units], units)
             for block in coalesce([self.fields[ref] for ref in part], limits.max_registers, max_gap)
         ]
-        return ClassPlan(slots, blocks=tuple(blocks), cut=cut, checks=tuple(units))
+        return ClassPlan(slots, blocks=tuple(blocks), cut=cut, plan_cells=tuple(units))
 
-    def _cells_to_check(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
+    def _cells_to_read(self, poll: PollClass, refs: Mapping[str, None]) -> tuple[str, ...]:
         """The cells to read after a class's readings: all units, and the scales if they are few and need no additional request.
 
         The other scales are read with the class `slow`. A device has one scale for each row or one for all; reading a scale for each outlet
         would double every poll of a PDU.
         """
-        units = self._checks.get(poll, {})
+        units = self._plan_cells.get(poll, {})
         scales = [ref for ref in self._scales.get(poll, ()) if ref not in units]
         asked, limit = len({**refs, **units}), self.profile.max_varbinds
         is_cheap = len(scales) <= max(1, asked // READINGS_PER_SCALE) and len(scales) <= -asked % limit
@@ -370,7 +381,7 @@ def _gate(draft: _Draft, gate: GateModel | None, index: str) -> Gate | None:
         frozenset(code.casefold() if isinstance(code, str) else code for code in codes)
         for codes in (gate.in_, gate.missing)
     )
-    return Gate(ref, allowed, missing, gate.optional, gate.bit, marks)
+    return Gate(ref=ref, allowed=allowed, missing=missing, optional=gate.optional, bits=gate.bit, marks=marks)
 
 
 def _decoder(draft: _Draft, source: Source, metric: Metric, row: Row, bit: int | None) -> Decoder | None:
@@ -394,12 +405,12 @@ def _cases(draft: _Draft, source: Source, row: Row) -> Decoder:
     """The decoder of cases; its reference is that of the first case with a cell."""
     checks = tuple(
         CaseCheck(
-            place_ref(case, row.index, draft.fields) if case.places() else "",
-            case.bit,
-            frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
-            tuple(case.between),
-            case.is_,
-            flag_marks(case, case.bit, draft.named_bits),
+            ref=place_ref(case, row.index, draft.fields) if case.places() else "",
+            bits=case.bit,
+            allowed=frozenset(case.in_ or ([1] if case.bit and not case.between else [])),
+            between=tuple(case.between),
+            result=case.is_,
+            marks=flag_marks(case, case.bit, draft.named_bits),
         )
         for case in source.cases
     )

@@ -77,14 +77,14 @@ class PlanCache:
                 found_there = tuple(each for each in label_columns(table) if each.parts)
                 elsewhere[table.name] = (*elsewhere.get(table.name, ()), *found_there)
             found = Family(
-                polled,
-                outlets,
-                tuple(planning_instances(polled)),
-                tuple(deciding_instances(polled)),
-                tuple(fixed_conditions(polled)),
-                deciding,
-                elsewhere,
-                frozenset(column for table in polled.tables for column in all_columns(table)),
+                profile=polled,
+                outlets=outlets,
+                instances=tuple(planning_instances(polled)),
+                deciding_instances=tuple(deciding_instances(polled)),
+                fixed_conditions=tuple(fixed_conditions(polled)),
+                deciding=deciding,
+                elsewhere=elsewhere,
+                columns=frozenset(column for table in polled.tables for column in all_columns(table)),
             )
             self._families[profile.profile, outlets] = found
         return found

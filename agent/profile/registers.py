@@ -17,12 +17,12 @@ def register_value(place: Place) -> RegisterValue:
     """The registers to read for this place, and their type and order."""
     kind = place.type or "uint16"
     return RegisterValue(
-        register_ref(place),
-        place.table or "holding",
-        place.register_ or 0,
-        words_of(kind, None),
-        kind,
-        place.order or "big",
+        ref=register_ref(place),
+        table=place.table or "holding",
+        address=place.register_ or 0,
+        words=words_of(kind, None),
+        kind=kind,
+        order=place.order or "big",
     )
 
 

@@ -281,16 +281,18 @@ def shifted_parts(
     uses, and rows are equal in those that it uses. Parts counted from the end are not affected. Yields after each slice.
     """
     labels = (table.labels | point.labels).values()
-    flat = [part for label in labels for part in (label.join if isinstance(label, Joined) else [label])]
-    named = {part.index for part in flat if isinstance(part, FromIndex)}
-    read = named | {each.index for each in (*table.when, *point.when) if each.index is not None}
-    if not any(number > 0 for number in named) or not indexes:
+    sources = [source for label in labels for source in (label.join if isinstance(label, Joined) else [label])]
+    # Numbers of parts as profiles write them: 1 is the first part of an index, -1 the last.
+    in_labels = {source.index for source in sources if isinstance(source, FromIndex)}
+    used = in_labels | {each.index for each in (*table.when, *point.when) if each.index is not None}
+    if not any(number > 0 for number in in_labels) or not indexes:
         return frozenset()
     depth = indexes[0].count(".") + 1
-    places = {number - 1 if number > 0 else depth + number for number in read}
-    if len(places) >= depth or any(isinstance(part, FromColumn) and part.parts for part in flat):
+    places = {number - 1 if number > 0 else depth + number for number in used}
+    if len(places) >= depth or any(isinstance(source, FromColumn) and source.parts for source in sources):
         return frozenset()
-    cell_labels = [part for part in flat if isinstance(part, FromColumn)]
+    cell_labels = [source for source in sources if isinstance(source, FromColumn)]
+    # What distinguishes the rows by the profile. If two rows have the same, the profile lacks a part of the index.
     seen: set[tuple[str | None, ...]] = set()
     # Without repeats: a profile and its base may both list the table.
     for at, index in enumerate(dict.fromkeys(indexes), 1):
@@ -300,10 +302,10 @@ def shifted_parts(
         row = Row(index, cells, role)
         if len(parts) != depth or not (row.holds(point.when) and row.holds(table.when)):
             continue
-        alike = (*(parts[place] for place in sorted(places) if 0 <= place < depth), *map(row.label, cell_labels))
-        if alike in seen:
-            return frozenset(number for number in named if number > 0)
-        seen.add(alike)
+        name = (*(parts[place] for place in sorted(places) if 0 <= place < depth), *map(row.label, cell_labels))
+        if name in seen:
+            return frozenset(number for number in in_labels if number > 0)
+        seen.add(name)
     return frozenset()
 
 

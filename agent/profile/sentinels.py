@@ -71,7 +71,7 @@ def flag_marks(place: Place, bits: tuple[int, ...], named: NamedBits) -> frozens
 
 
 def named_bits(profile: Profile) -> NamedBits:
-    """By place: the bits that the profile's points, conditions and gates take of it."""
+    """The bits that the profile's points, conditions and gates read, by place."""
     found: dict[str, set[int]] = {}
     for place, bits in _flags(profile):
         found.setdefault(_name(place), set()).update(bits)

@@ -45,7 +45,13 @@ def trim_steps(
             missed |= dict.fromkeys(readable_ref(ref) for ref in refs_of([slot]) if is_absent(ref))
     absent = sum(len(part.slots) for part in plan.classes.values()) - sum(len(part.slots) for part in classes.values())
     left_out = dict(plan.left_out) | ({"absent": absent} if absent else {})
-    return Plan(classes, plan.duplicates, plan.basis, left_out, tuple(missed)[:MAX_LISTED])
+    return Plan(
+        classes=classes,
+        duplicates=plan.duplicates,
+        basis=plan.basis,
+        left_out=left_out,
+        nothing_there=tuple(missed)[:MAX_LISTED],
+    )
 
 
 def _candidates(plan: Plan) -> Iterator[tuple[PollClass, Slot, bool]]:
@@ -58,11 +64,13 @@ def _candidates(plan: Plan) -> Iterator[tuple[PollClass, Slot, bool]]:
 
 def _requests(part: ClassPlan, slots: Sequence[Slot], refused: Collection[Block]) -> ClassPlan:
     """The requests of a class for these slots only."""
-    used = refs_of(slots) | dict.fromkeys(part.checks)
+    used = refs_of(slots) | dict.fromkeys(part.plan_cells)
     blocks = tuple(kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused))
     oids = tuple(oid for oid in part.oids if oid in used)
     scale_cells = {ref: cells for ref, cells in part.scale_cells.items() if ref in used}
-    return ClassPlan(tuple(slots), oids, blocks, part.cut, part.checks, scale_cells)
+    return ClassPlan(
+        slots=tuple(slots), oids=oids, blocks=blocks, cut=part.cut, plan_cells=part.plan_cells, scale_cells=scale_cells
+    )
 
 
 def _trimmed(slot: Slot, is_absent: Callable[[str], bool]) -> Slot | None:

@@ -89,7 +89,7 @@ class Publisher:
         self._retained = Retained()
         self._addresses = BrokerAddresses()
         self._refusals = Refusals()
-        self._refused = asyncio.Event()
+        self._refusal_came = asyncio.Event()
         self._named_at: list[float] = []
         self._limit = SizeLimit()
         self._broken_at_topic = ""
@@ -101,7 +101,8 @@ class Publisher:
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
-        self._taken, self._taken_at_s = 0, time.monotonic()
+        self._accepted, self._accepted_at_s = 0, time.monotonic()
+        """Batches that the broker has accepted, and when it accepted one, or none waited, for the last time (monotonic)."""
         self.fault: str | None = "not connected yet"
         self.set_status(status)
 
@@ -162,8 +163,8 @@ class Publisher:
         # A topic without subscribers does not count as stuck: this account may publish, and any other would get the same answer.
         is_unheard = any(each.code == NO_SUBSCRIBERS for each in self._refusals.refused_topics().values())
         if stats.messages == stats.awaiting or is_unheard:
-            self._taken_at_s = now_s
-        return self._taken, now_s - self._taken_at_s
+            self._accepted_at_s = now_s
+        return self._accepted, now_s - self._accepted_at_s
 
     def replaced(self) -> None:
         """Note that another process publishes under this agent's name by now, so `run` must not publish "offline" at its end."""
@@ -301,8 +302,8 @@ class Publisher:
         """Send one message to each refused topic from time to time, to find out whether it is still refused."""
         while True:
             if not self._refusals:
-                self._refused.clear()
-                await self._refused.wait()
+                self._refusal_came.clear()
+                await self._refusal_came.wait()
             await asyncio.sleep(PROBE_STEP_S)
             for topic, which in self._refusals.due(time.monotonic(), PROBES_PER_STEP):
                 self._outbox.resume(topic, which)
@@ -326,7 +327,7 @@ class Publisher:
         if isinstance(sent.key, int):
             self._outbox.confirmed(sent.key)
             if kind_of(sent.topic) == "batch":
-                self._taken, self._taken_at_s = self._taken + 1, time.monotonic()
+                self._accepted, self._accepted_at_s = self._accepted + 1, time.monotonic()
         else:
             self._retained.confirmed(sent.key)
         released = self._refusals.accept(sent.topic, sent.key, time.monotonic())
@@ -362,7 +363,7 @@ class Publisher:
         if verdict == "new":
             self._name_refused(sent.topic, code, text, now_s)
             self._count_refused()
-        self._refused.set()
+        self._refusal_came.set()
 
     def _is_taken_over(self, client: Connection) -> bool:
         # A connection that ended from here, or because of a message, says nothing about other clients.
@@ -379,7 +380,7 @@ class Publisher:
         return found
 
     def _find_cause(self, client: Connection) -> None:
-        """Find the message because of which the broker may have ended the connection; otherwise it would be the first again next time.
+        """Find the message that may have made the broker end the connection. Otherwise the next connection would send it first again.
 
         A broker confirms in order, so it is the oldest one in flight. Some brokers answer a forbidden topic with DISCONNECT, others
         just hang up. A broken network blames a topic only if it happens twice at the same topic, and then costs that topic one

@@ -261,7 +261,9 @@ class VerifiedSessions:
         self._relay = None
         credential = self._credential
         repair = V3Repair(credential.auth, masters[0], credential.priv, masters[1]).repaired if self.repairs else None
-        relay = self._relay = UsmRelay(address, self._target.port, self._check, self._count, repair)
+        relay = self._relay = UsmRelay(
+            address=address, port=self._target.port, check=self._check, refused=self._count, repaired=repair
+        )
         session = VerifiedSession(relay, self._check, _user_of(self._credential, masters), self._target.timeout_s)
         # If this engine does not answer, the next session searches for the engine again.
         known, self._engine = self._engine, b""

@@ -52,7 +52,13 @@ def poll() -> Iterator[Work]:
     device = Device(id="ups-1", host="127.0.0.1", credential="lab", profile=FAMILY)
     poller = SnmpPoller(device, load_profiles(), RecordingClient(records), clock=lambda: 100.0)
     context = AgentContext(
-        "bench", "gw", "E", MemoryOutbox("E", 1 << 30), Counters(), lambda _: None, wall=lambda: WALL_S
+        site="bench",
+        agent="gw",
+        epoch="E",
+        outbox=MemoryOutbox("E", 1 << 30),
+        counters=Counters(),
+        announce=lambda _: None,
+        wall=lambda: WALL_S,
     )
     reporter = Reporter(context, "ups-1", {"site": "bench", "rack": "a01"}, "ups")
     loop = asyncio.new_event_loop()
@@ -86,7 +92,16 @@ def _batch(device: int, seq: int, readings: int = READINGS) -> Batch:
 
 def _take(inlet: Inlet, batch: Batch) -> None:
     payload = encode(batch)
-    delivery = Delivery(f"rackflow/v1/bench/gw/batch/{batch.device}", payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    delivery = Delivery(
+        topic=f"rackflow/v1/bench/gw/batch/{batch.device}",
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1,
+        mid=1,
+        connection=1,
+        mono_s=1000.0,
+        wall_s=WALL_S,
+    )
     if not inlet.ingest.process(delivery).lines:
         raise RuntimeError(f"a message of the workload was refused: {inlet.failures()}")
     if inlet.failures():
@@ -139,7 +154,13 @@ def problems() -> Iterator[Work]:
         for device in range(DEVICES):
             _take(inlet, msgspec.structs.replace(_batch(device, device + 1), values=dict.fromkeys(UPS_READINGS, 20.0)))
         monitor = Monitor(
-            load_table(), inlet.latest, lambda _: {}, lambda: (), Failures(), clock=lambda: 1001.0, wall=lambda: WALL_S
+            table=load_table(),
+            latest=inlet.latest,
+            figures=lambda _: {},
+            own=lambda: (),
+            failures=Failures(),
+            clock=lambda: 1001.0,
+            wall=lambda: WALL_S,
         )
 
         def work() -> None:

@@ -50,11 +50,11 @@ def measure(side: Side, seconds: float) -> Window:
         while last.at_s < first.at_s + seconds:
             last = _moment(side)
         return Window(
-            last.polls - first.polls,
-            last.failures - first.failures,
-            last.cpu_s - first.cpu_s,
-            last.at_s - first.at_s,
-            first.cpu_s,
+            polls=last.polls - first.polls,
+            failures=last.failures - first.failures,
+            cpu_s=last.cpu_s - first.cpu_s,
+            seconds=last.at_s - first.at_s,
+            start_cpu_s=first.cpu_s,
         )
 
 

@@ -59,6 +59,10 @@ def outages(site: Site, constants: Constants) -> list[Outage]:
     rate = found.polls_per_s * scale / agents
     gentle = gentle_backlog_rate(agents, rate, capacity)
     return [
-        Outage(agents, rate, DEFAULT_BACKLOG_PER_S, capacity, OUTAGE_S),
-        *([Outage(agents, rate, gentle, capacity, OUTAGE_S)] if gentle < DEFAULT_BACKLOG_PER_S else []),
+        Outage(agents=agents, rate=rate, backlog_rate=DEFAULT_BACKLOG_PER_S, capacity=capacity, seconds=OUTAGE_S),
+        *(
+            [Outage(agents=agents, rate=rate, backlog_rate=gentle, capacity=capacity, seconds=OUTAGE_S)]
+            if gentle < DEFAULT_BACKLOG_PER_S
+            else []
+        ),
     ]

@@ -114,15 +114,15 @@ class Api:
         observations = sources.latest.observe(now, site)
         yield
         scene = Scene(
-            layout,
-            sources.latest,
-            kept.figures,
-            observations,
-            sources.problems(),
-            sources.are_problems_complete(),
-            now,
-            wall_s,
-            sources.beginning(now),
+            layout=layout,
+            latest=sources.latest,
+            figures=kept.figures,
+            observations=observations,
+            problems=sources.problems(),
+            is_complete=sources.are_problems_complete(),
+            now=now,
+            wall_s=wall_s,
+            beginning=sources.beginning(now),
         )
         kept.scene = yield from mark_problems_steps(scene)
         return kept.scene

@@ -170,14 +170,14 @@ def _from_file(layout: Layout, file: Site, by_rack: Mapping[str, Sequence[str]])
         racks_of_row.setdefault(rack.row, []).append(rack.id)
         loop = file.loop_of(rack.id)
         layout.racks[rack.id] = RackPlace(
-            rack.id,
-            file.rows[rack.row].room,
-            rack.row,
-            rack.design_power_w,
-            tuple(by_rack.get(rack.id, ())),
-            {feed: tuple(pdu.read_from for pdu in file.pdus_of(rack.id, feed)) for feed in _feeds(file, rack.id)},
-            tuple(cdus_of_loop.get(loop.id, ())) if loop is not None else (),
-            tuple(
+            id=rack.id,
+            room=file.rows[rack.row].room,
+            row=rack.row,
+            design_power_w=rack.design_power_w,
+            devices=tuple(by_rack.get(rack.id, ())),
+            pdus={feed: tuple(pdu.read_from for pdu in file.pdus_of(rack.id, feed)) for feed in _feeds(file, rack.id)},
+            cdus=tuple(cdus_of_loop.get(loop.id, ())) if loop is not None else (),
+            inlets=tuple(
                 (sensor.device or sensor.id, sensor.sensor)
                 for sensor in file.sensors_at(rack=rack.id, position="inlet")
                 if sensor.measures == "air"
@@ -212,14 +212,14 @@ def _from_labels(layout: Layout, heard: Mapping[str, DeviceState], by_rack: Mapp
             if name in heard and heard[name].device_class == "pdu":
                 pdus.setdefault(layout.places[name].get("feed", ""), []).append(name)
         layout.racks[rack] = RackPlace(
-            rack,
-            place.get("room", ""),
-            place.get("row", ""),
-            None,
-            tuple(sorted(devices)),
-            {feed: tuple(found) for feed, found in sorted(pdus.items()) if feed},
-            tuple(sorted(name for name in devices if name in heard and heard[name].device_class == "cdu")),
-            (),
+            id=rack,
+            room=place.get("room", ""),
+            row=place.get("row", ""),
+            design_power_w=None,
+            devices=tuple(sorted(devices)),
+            pdus={feed: tuple(found) for feed, found in sorted(pdus.items()) if feed},
+            cdus=tuple(sorted(name for name in devices if name in heard and heard[name].device_class == "cdu")),
+            inlets=(),
         )
         rows.setdefault((place.get("room", ""), place.get("row", "")), []).append(rack)
     cdus: dict[tuple[str, str], list[str]] = {}

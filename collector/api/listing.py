@@ -63,22 +63,36 @@ def state_of(scene: Scene, name: str) -> StateWord:
 
 
 def _matching(scene: Scene, name: str, wanted: Wanted) -> DeviceSummary | None:
-    place = scene.layout.places[name]
-    device = scene.device(name)
-    document = device.document if device is not None else None
-    agent = device.agent if device is not None else ""
+    """The summary of a device; None if it is not among the wanted ones."""
+    return _summary(scene, name) if _is_wanted(scene, name, wanted) else None
+
+
+def _is_wanted(scene: Scene, name: str, wanted: Wanted) -> bool:
+    place, device = scene.layout.places[name], scene.device(name)
     if device is None and not is_awaited(scene.layout.file, name):
-        return None
+        return False
     if (wanted.rack and place.get("rack") != wanted.rack) or (wanted.room and place.get("room") != wanted.room):
-        return None
-    if wanted.agent and agent != wanted.agent:
-        return None
-    if wanted.state and state_of(scene, name) != wanted.state:
-        return None
-    device_class = device.device_class if device is not None else "unknown"
+        return False
+    if wanted.agent and wanted.agent != (device.agent if device is not None else ""):
+        return False
+    if wanted.state and wanted.state != state_of(scene, name):
+        return False
+    return not wanted.text or _has(wanted.text, (name, *_kind(scene, name)))
+
+
+def _kind(scene: Scene, name: str) -> tuple[str, str, str]:
+    """Class, vendor and model of a device."""
+    device = scene.device(name)
+    if device is None:
+        return "unknown", "", ""
+    document = device.document
     vendor, model = (document.vendor, document.model) if document is not None else ("", "")
-    if wanted.text and not _has(wanted.text, (name, device_class, vendor, model)):
-        return None
+    return device.device_class, vendor, model
+
+
+def _summary(scene: Scene, name: str) -> DeviceSummary:
+    place, device = scene.layout.places[name], scene.device(name)
+    device_class, vendor, model = _kind(scene, name)
     return DeviceSummary(
         id=name,
         device_class=device_class,
@@ -86,7 +100,7 @@ def _matching(scene: Scene, name: str, wanted: Wanted) -> DeviceSummary | None:
         row=place.get("row", ""),
         rack=place.get("rack", ""),
         feed=place.get("feed", ""),
-        agent=agent,
+        agent=device.agent if device is not None else "",
         vendor=vendor,
         model=model,
         state=state_of(scene, name),

@@ -94,11 +94,11 @@ def _past(api: Api, scene: Scene, query: Query) -> Steps:
 
 def _devices(_: Api, scene: Scene, query: Query) -> Steps:
     wanted = Wanted(
-        query.get("q", ""),
-        query.get("agent", ""),
-        query.get("rack", ""),
-        query.get("room", ""),
-        one_of(query, "state", STATES),
+        text=query.get("q", ""),
+        agent=query.get("agent", ""),
+        rack=query.get("rack", ""),
+        room=query.get("room", ""),
+        state=one_of(query, "state", STATES),
     )
     return device_list(scene, wanted, page_of(query))
 

@@ -280,7 +280,7 @@ def min_known(values: Sequence[float | None]) -> float | None:
 
 
 def max_known(values: Sequence[float | None]) -> float | None:
-    """As `min_known`, for the most."""
+    """The highest known value; see `min_known`."""
     known = [value for value in values if value is not None]
     return max(known) if known and len(known) == len(values) else None
 

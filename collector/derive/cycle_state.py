@@ -124,7 +124,15 @@ def plan_watched(
     filters = tuple(each for cdu in every for each in _filters(planner, cdu))
     losses = {name: losses_of for name in ups if (losses_of := _losses(planner, name)) is not None}
     labels = {name: planner.labels_of(name) for name in (*every, *meters, *_devices(rooms))}
-    return Watched(cooled, meters, rooms, labels, filters, losses, provisioned)
+    return Watched(
+        cdus=cooled,
+        meters=meters,
+        rooms=rooms,
+        suspect_labels=labels,
+        filters=filters,
+        losses=losses,
+        racks=provisioned,
+    )
 
 
 def _devices(rooms: Mapping[str, Sequence[AirSensor]]) -> Iterator[str]:
@@ -167,12 +175,12 @@ def _filters(planner: Planner, cdu: str) -> Iterator[Filter]:
     for name, drop in planner.labelled(cdu, "dcim_cdu_filter_differential_pressure_pascals", "filter").items():
         labels = (*planner.labels_of(cdu), ("filter", name))
         yield Filter(
-            (cdu, name),
-            drop,
-            planner.reading(cdu, _FLOW, loop="secondary"),
-            running.get(name),
-            output_of("dcim_cdu_filter_clogging_ratio", labels, NO_SLOT),
-            output_of("dcim_cdu_filter_time_to_limit_seconds", labels, NO_SLOT),
+            key=(cdu, name),
+            pressure_drop=drop,
+            flow=planner.reading(cdu, _FLOW, loop="secondary"),
+            running=running.get(name),
+            clogging=output_of("dcim_cdu_filter_clogging_ratio", labels, NO_SLOT),
+            time_to_limit=output_of("dcim_cdu_filter_time_to_limit_seconds", labels, NO_SLOT),
         )
 
 

@@ -181,7 +181,7 @@ class Deriver:
 
 
 def _takes_lines(store: Offer) -> bool:
-    """Whether the store can take lines now. Those of a large site take 100 ms to write, so they are not made in vain."""
+    """Whether the store can take lines now. Making the lines of a large site takes 100 ms, so none are made in vain."""
     asked = False
 
     def nothing() -> Sequence[str]:

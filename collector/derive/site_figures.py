@@ -43,7 +43,7 @@ from collector.derive.power import (
     plan_supplies,
     slots_of_supplies,
 )
-from collector.latest import Latest, LatestValue
+from collector.latest import Latest, LatestValue, Observations
 from collector.readings import Series
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
@@ -118,7 +118,7 @@ class SiteFigures:
         self._stateful = StatefulFigures(self._failures)
         self._stateful_steps: tuple[StatefulStep, ...] = ()
         self._supplies = Supplies()
-        self._before: Values | None = None
+        self._last_values: Values | None = None
         self.distrusted: Mapping[tuple[str, str], str] = {}
         """Series that the figures of the last cycle did not use, by device and key, with the reason."""
         self._plan: Plan | None = None
@@ -150,20 +150,12 @@ class SiteFigures:
         yield
         distrusted: dict[tuple[str, str], str] = {}
         if self._watched is not None:
-            distrusted = yield from self._state.update_steps(self._watched, readings_of, self._before, now)
+            distrusted = yield from self._state.update_steps(self._watched, readings_of, self._last_values, now)
         self.distrusted = distrusted
-        # Devices that failed two polls in a row. Other devices may have taken over the load of such a device, and its last reading stays
-        # current for three polls, so adding it would count that load twice. A single failure is ignored, because single polls get lost on
-        # a healthy network; the shelf life covers it.
-        silent = {
-            each.device: observations.reason(each) or "does not answer"
-            for each in latest.devices_of(self.name)
-            if (self.name, each.device) in observations.causes
-            or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
-        }
+        silent = self._silent_devices(latest, observations)
         down = {device for device in silent if (self.name, device) not in observations.causes}
         yield from self._supplies.update_steps(readings_of, down, now)
-        instead = self._supplies.values(self._before)
+        instead = self._supplies.values(self._last_values)
         values = yield from compute_steps(
             plan, readings_of, distrusted, now, silent=silent, failures=self._failures, instead=instead
         )
@@ -178,15 +170,28 @@ class SiteFigures:
                 yield
             found.append(figure)
         yield
-        self._before = values  # frees those of the cycle before, which takes as long as a slice
+        self._last_values = values  # frees those of the cycle before, which takes as long as a slice
         yield
         if self._accounts is not None:
             found += yield from self.energy_records.cycle_steps(self._accounts, values, wall_s)
         return found
 
+    def _silent_devices(self, latest: Latest, observations: Observations) -> dict[str, str]:
+        """Devices whose last readings must not be used, with the reason: they are not observed, or failed two polls in a row.
+
+        Other devices may have taken over the load of such a device, and its last reading stays current for three polls, so adding it would
+        count that load twice. A single failure is ignored, because single polls get lost on a healthy network; the shelf life covers it.
+        """
+        return {
+            each.device: observations.reason(each) or "does not answer"
+            for each in latest.devices_of(self.name)
+            if (self.name, each.device) in observations.causes
+            or (each.up is False and each.origin is not None and each.origin.time_ms != each.since_ms)
+        }
+
     def explain_steps(self, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
         """The inputs of the figure with exactly these labels, as of the last cycle. Yields after each slice."""
-        plan, values = self._plan, self._before
+        plan, values = self._plan, self._last_values
         if plan is None or values is None:
             return Explanation("readings", Inputs())
         basis, slots = slots_of(
@@ -244,7 +249,7 @@ class SiteFigures:
         self._supplies.slots = made.supplies
         if made.complete:
             self._stateful.keep(made.stateful)
-        self._before = None  # its slots belong to the former plan
+        self._last_values = None  # its slots belong to the former plan
         self._stale = not made.complete
         self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
         return made.plan

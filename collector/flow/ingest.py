@@ -324,8 +324,15 @@ class Ingest:
         except ContractError:
             return None
         key = EpochKey(number.site, number.agent, number.epoch)
-        return Entry(key, number.seq, delivery.wall_ms, delivery.wall_ms, reason)
+        return Entry(key=key, seq=number.seq, time_ms=delivery.wall_ms, wall_ms=delivery.wall_ms, dead=reason)
 
 
 def _polled(who: PolledDevice, batch: Batch) -> Polled:
-    return Polled(who, batch.device_class, batch.poll, batch.interval_s, batch.time / 1000, batch.up)
+    return Polled(
+        who=who,
+        device_class=batch.device_class,
+        poll=batch.poll,
+        interval_s=batch.interval_s,
+        time_s=batch.time / 1000,
+        up=batch.up,
+    )

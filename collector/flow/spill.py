@@ -111,4 +111,13 @@ async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> 
 
 def _delivery(message: Message) -> Delivery:
     size = len(message.payload)
-    return Delivery(message.topic, message.payload, size, 0, 0, 0, 0.0, message.time_ms / 1000)
+    return Delivery(
+        topic=message.topic,
+        payload=message.payload,
+        size_bytes=size,
+        qos=0,
+        mid=0,
+        connection=0,
+        mono_s=0.0,
+        wall_s=message.time_ms / 1000,
+    )

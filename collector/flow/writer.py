@@ -17,7 +17,7 @@ import msgspec
 
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
-from collector.ledger import Entry, LedgerFile
+from collector.ledger import Entry, LedgerFile, Note
 from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
 
@@ -83,7 +83,7 @@ class BrokerWindow:
         """The broker's limit: once this many messages are unacknowledged, no more will come. 0 while unknown."""
 
     def waited(self, messages: int, began_s: float, newest_s: float, now_s: float) -> None:
-        """Take note of a wait for more messages: it began at `began_s`, ended now with `messages`, the newest of which came at `newest_s`.
+        """Learn from a wait for more messages. It began at `began_s` and ended now with `messages`, the newest received at `newest_s`.
 
         If nothing came in the second half of the wait, the broker is taken to be at its limit.
         """
@@ -91,7 +91,7 @@ class BrokerWindow:
         self.messages = messages if is_standing else 0
 
     def written(self, messages: int) -> None:
-        """Take note that a write has ended; `messages` is how many are not acknowledged yet."""
+        """Learn from a write that has ended; `messages` is how many are not acknowledged yet."""
         if messages > self.messages:
             self.messages = 0  # more came although nothing was acknowledged: the broker had only paused
 
@@ -237,38 +237,40 @@ class Writer:
         new = await self._unknown(chunk)
         # A message that waits on disk and comes again is put on disk once more, because the disk may have lost it since; but its
         # poll was counted the first time.
-        counts = [each.prepared for each in new if not self._is_on_disk(each)]
-        substituted = [each for each in new if each.has_substitute_time]
-        spilled_first = (
-            substituted
-            if self._spill and substituted and await self._spill([e.received() for e in substituted])
-            else []
-        )
+        uncounted = [each.prepared for each in new if not self._is_on_disk(each)]
+        spilled_first = await self._spill_substituted(new)
+        to_store = [each for each in new if not each.has_substitute_time] if spilled_first else new
         refused = set[str]()
-        outcome = await self._store_or_spill(
-            [each for each in new if not each.has_substitute_time] if spilled_first else new, refused
-        )
+        outcome = await self._store_or_spill(to_store, refused)
+        if outcome == "stopped":
+            return False
         notes = [note for each in chunk if (note := each.prepared.ledger_note(refused)) is not None]
-        match outcome:
-            case "stored" if not spilled_first:
-                recorded = await self._ledger.record(notes)
-            case "stored" | "spilled":
-                # A message on disk is recorded as waiting, not as stored: if the disk is lost, the ledger must not claim the
-                # message. Draining records it as stored.
-                on_disk = spilled_first if outcome == "stored" else new
-                waiting = [note for each in on_disk if each.can_spill and isinstance(note := each.prepared.note, Entry)]
-                numbers_on_disk = {(entry.key, entry.seq) for entry in waiting}
-                others = [
-                    note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in numbers_on_disk)
-                ]
-                recorded = await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
-            case _:
-                return False
+        recorded = await self._record(notes, on_disk=spilled_first if outcome == "stored" else new)
         if recorded:
             # Polls are counted when they are durable, and not if the store refused all of their points.
-            accepted = [each for each in counts if each.ledger_note(refused) is each.note]
+            accepted = [each for each in uncounted if each.ledger_note(refused) is each.note]
             self._count(each.poll for each in accepted if each.poll is not None)
         return recorded
+
+    async def _spill_substituted(self, new: Sequence[Pending]) -> list[Pending]:
+        """Put the messages with a substitute time on disk. Returns them if that worked; none if there are none, or no outbox."""
+        substituted = [each for each in new if each.has_substitute_time]
+        if self._spill and substituted and await self._spill([each.received() for each in substituted]):
+            return substituted
+        return []
+
+    async def _record(self, notes: Sequence[Note], on_disk: Sequence[Pending]) -> bool:
+        """Record in the ledger what has become durable. Returns whether that worked.
+
+        A message on disk is recorded as waiting, not as stored: if the disk is lost, the ledger must not claim the message. Draining
+        records it as stored.
+        """
+        waiting = [note for each in on_disk if each.can_spill and isinstance(note := each.prepared.note, Entry)]
+        if not waiting:
+            return await self._ledger.record(notes)
+        numbers_on_disk = {(entry.key, entry.seq) for entry in waiting}
+        others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in numbers_on_disk)]
+        return await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
 
     def _is_on_disk(self, pending: Pending) -> bool:
         """Whether the ledger has recorded the message as waiting on disk."""

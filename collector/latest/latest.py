@@ -140,7 +140,7 @@ class Latest:
             batch = msgspec.structs.replace(batch, time=int(wall_s * 1000))
         if batch.device_class == "agent":
             agent.heard_at, agent.own_interval_s = max(agent.heard_at, now), batch.interval_s
-            self._hold(agent, agent, batch, readings, now)
+            self._update_series(agent, agent, batch, readings, now)
             return "live"
         device = self._device(site, batch.device, batch.agent)
         if device is None:
@@ -151,7 +151,7 @@ class Latest:
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
             agent.poll_duration.setdefault(protocol, Histogram(POLL_BUCKETS_S)).observe(batch.duration_s)
-        self._hold(device, agent, batch, readings, now)
+        self._update_series(device, agent, batch, readings, now)
         if len(self.touched) < self.limit:
             self.touched.add((site, device.device))
             if batch.poll == "safety" or readings.layout.is_urgent or not batch.up:
@@ -171,25 +171,27 @@ class Latest:
         """One device; None if it is not known."""
         return self._devices.get((site, name))
 
-    def _hold(
+    def _update_series(
         self, owner: DeviceState | AgentState, agent: AgentState, batch: Batch, readings: Readings, now: float
     ) -> None:
+        """Replace the values of `owner` by those of a batch, except for values of a later message that have not expired."""
         life_s = shelf_life_s(batch.interval_s)
         stamp = Stamp(Origin.of(batch), now + life_s, life_s)
         owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
         values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
-        # Nearly always all values of a row came in one message and share its stamp, so one comparison decides for all.
-        replaced: Stamp | None = None
+        # The stamp that was found to be older. Nearly always all values of a row came in one message and share its stamp, so one comparison
+        # decides for all.
+        outdated: Stamp | None = None
         for entry, value in zip(row, values, strict=True):
             if entry is None:
                 continue
             before = entry.stamp
             # A series that this message brought first has its stamp already.
-            if before is not replaced and before is not stamp:
+            if before is not outdated and before is not stamp:
                 if now < before.expires_at and not agent.follows(stamp.origin, before.origin):
                     continue
-                replaced = before
+                outdated = before
             entry.value, entry.stamp = value, stamp
 
     def _row(self, owner: DeviceState | AgentState, readings: Readings, stamp: Stamp) -> Sequence[LatestValue | None]:
@@ -229,7 +231,7 @@ class Latest:
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
-            device.said = None
+            device.labels_as_sent = None
         return True
 
     def remove_device(self, site: str, agent: str, device: str) -> bool:

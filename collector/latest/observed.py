@@ -103,39 +103,45 @@ def observe(
     connection: Connection,
     now: float,
 ) -> Observations:
-    """Everything about one moment in one pass, because whether an agent is silent depends on all of its devices, which are its group."""
-    unheard: list[DeviceState] = []
-    excused: dict[DeviceKey, Cause] = {}
-    speaking: set[AgentKey] = set()
-    # Of 2,000 devices there are a few agents, and this is asked for each scrape and each look for problems.
+    """Which devices are not observed and why, and which agents are up. `groups` has the devices of each agent.
+
+    First the devices that are not observed are found, then the agents that are silent, because an agent is silent only if all of its
+    devices are. The causes come last, because a silent agent is the cause for its devices.
+    """
+    unobserved: list[DeviceState] = []
+    explained: dict[DeviceKey, Cause] = {}
+    # Agents that report on a device, or of which that is not known yet.
+    reporting: set[AgentKey] = set()
+    # There are a few agents to 2,000 devices, and this function runs for each scrape and each evaluation of problems.
     present = {key for key, agent in agents.items() if _is_present(agent, connection)}
-    for by, devices in groups.items():
-        unsure = _unsure(devices, now) if by in present else devices
-        if len(unsure) < len(devices):
-            speaking.add(by)
-        for device in unsure:
+    for agent_key, devices in groups.items():
+        doubtful = _perhaps_silent(devices, now) if agent_key in present else devices
+        if len(doubtful) < len(devices):
+            reporting.add(agent_key)
+        for device in doubtful:
             life_s = device.cached_life_s if device.cached_life_s is not None else device.life_s()
-            if by in present and device.heard and now < device.received_at + life_s:
-                speaking.add(by)
+            if agent_key in present and device.heard and now < device.received_at + life_s:
+                reporting.add(agent_key)
                 continue
-            unheard.append(device)
-            if (why := _excuse(device, agents.get(by), connection, now, life_s)) is not None:
-                excused[device.site, device.device] = why
-                speaking.add(by)  # not known to be silent yet
-    silent = {key for key, agent in agents.items() if _is_silent(agent, connection, now, is_polling=key in speaking)}
+            unobserved.append(device)
+            cause = _harmless_cause(device, agents.get(agent_key), connection, now, life_s)
+            if cause is not None:
+                explained[device.site, device.device] = cause
+                reporting.add(agent_key)
+    silent = {key for key, agent in agents.items() if _is_silent(agent, connection, now, is_polling=key in reporting)}
 
     def cause_of(device: DeviceState) -> Cause:
-        by = device.site, device.agent
+        agent_key = device.site, device.agent
         if not connection.is_open:
             return "broker"
-        if is_offline(agents.get(by)):
+        if is_offline(agents.get(agent_key)):
             return "agent_offline"
-        if (excuse := excused.get((device.site, device.device))) is not None:
-            return excuse
-        return "agent_silent" if by in silent or by not in agents else "device_silent"
+        if (cause := explained.get((device.site, device.device))) is not None:
+            return cause
+        return "agent_silent" if agent_key in silent or agent_key not in agents else "device_silent"
 
-    causes = {(device.site, device.device): cause_of(device) for device in unheard}
-    counts = _counts(agents, unheard, causes)
+    causes = {(device.site, device.device): cause_of(device) for device in unobserved}
+    counts = _counts(agents, unobserved, causes)
     agents_up = {
         key: not is_offline(agent) and key not in silent
         for key, agent in agents.items()
@@ -145,21 +151,21 @@ def observe(
     return Observations(causes, agents_up if connection.is_open else {}, counts)
 
 
-def _unsure(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
-    """Devices that may be silent. Nearly always none; a separate pass, because each of 5,000 devices is checked every second."""
+def _perhaps_silent(devices: Sequence[DeviceState], now: float) -> Sequence[DeviceState]:
+    """Devices that may be silent, nearly always none. This pass is separate to be fast: it checks each of 5,000 devices every second."""
     return [each for each in devices if not each.heard or now >= each.received_at + (each.cached_life_s or 0.0)]
 
 
 def _counts(
-    agents: Iterable[AgentKey], unheard: Iterable[DeviceState], causes: Mapping[DeviceKey, Cause]
+    agents: Iterable[AgentKey], unobserved: Iterable[DeviceState], causes: Mapping[DeviceKey, Cause]
 ) -> dict[AgentKey, Counter[Cause]]:
     counts: dict[AgentKey, Counter[Cause]] = {key: Counter() for key in agents}
-    for device in unheard:
+    for device in unobserved:
         counts.setdefault((device.site, device.agent), Counter())[causes[device.site, device.device]] += 1
     return counts
 
 
-def _excuse(
+def _harmless_cause(
     device: DeviceState, agent: AgentState | None, connection: Connection, now: float, life_s: float
 ) -> Cause | None:
     """A cause that explains why a device seems silent although device and agent may be well; None if there is no such cause."""

@@ -5,6 +5,7 @@ Agents' clocks may be wrong or be set, so messages are ordered by number if poss
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -94,6 +95,19 @@ class LatestValue:
         return self.stamp.life_s
 
 
+class LastPoll(NamedTuple):
+    """The last poll of one class of a device; `received_at` is monotonic."""
+
+    interval_s: float
+    received_at: float
+    origin: Origin
+
+    @property
+    def overdue_at(self) -> float:
+        """When the class counts as no longer polled (monotonic)."""
+        return self.received_at + shelf_life_s(self.interval_s)
+
+
 @dataclass(slots=True)
 class DeviceState:
     """One device. Times in ms are the agent's, `received_at` is monotonic; `up` is None before any poll."""
@@ -116,7 +130,7 @@ class DeviceState:
     last_success_ms: int | None = None
     poll_duration_s: float | None = None
     rejected: int = 0
-    said: dict[str, str] | None = None
+    labels_as_sent: dict[str, str] | None = None
     """The labels of the last batch, if none of them is left out. Kept for comparison, because the next batch nearly always has the same."""
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
@@ -131,15 +145,15 @@ class DeviceState:
     """Some of the rejected readings of the last poll of each class, by series key, with the reason."""
     errors: tuple[tuple[int, str], ...] = ()
     """When polls began to fail (ms), and why; the latest last."""
-    polls: dict[str, tuple[float, float, Origin]] = field(default_factory=dict)
-    """The last poll by class: interval in seconds, receipt (monotonic), message."""
+    polls: dict[str, LastPoll] = field(default_factory=dict)
+    """The last poll of each class."""
     first_unpolled: float = math.inf
     """Before this time no class of `polls` can be overdue (monotonic). May be earlier than necessary."""
 
     def life_s(self) -> float:
         """Seconds for which the last batch is valid: the shelf life of its most frequent poll, or of its announced pause."""
         if self.cached_life_s is None:
-            intervals = [interval for interval, _, _ in self.polls.values()]
+            intervals = [poll.interval_s for poll in self.polls.values()]
             if not intervals and self.document is not None:
                 intervals = [interval for interval in self.document.intervals.values() if interval > 0]
             self.cached_life_s = shelf_life_s(max(min(intervals, default=0.0), self.pause_s))
@@ -150,18 +164,26 @@ class DeviceState:
         return self.received_at + (self.cached_life_s if self.cached_life_s is not None else self.life_s())
 
     def note_poll(self, batch: Batch, agent: "AgentState", now: float) -> bool:
-        """Apply what a batch says about the device itself. Returns False if this same poll was applied before."""
+        """Apply what a batch says about the device itself. Returns False if this same poll was applied before.
+
+        Batches may come in another order than the polls were made. A batch replaces what is known of its own poll class if it is later than
+        the last one of that class, and what is known of the device if it is later than the last one of any class.
+        """
         origin = Origin.of(batch)
         before = self.polls.get(batch.poll)
-        if before is not None and before[2] == origin:
+        if before is not None and before.origin == origin:
             return False
         expired = now >= self.fresh_until()
         if now >= self.first_unpolled:
             self._drop_unpolled(now)
-        if before is None or expired or agent.follows(origin, before[2]):
+        if before is None or expired or agent.follows(origin, before.origin):
             self._note_class(batch, origin, now)
-        if self.origin is not None and not expired and not agent.follows(origin, self.origin):
-            return True
+        if self.origin is None or expired or agent.follows(origin, self.origin):
+            self._note_device(batch, origin, now)
+        return True
+
+    def _note_device(self, batch: Batch, origin: Origin, now: float) -> None:
+        """Apply what the latest batch says: whether the device answers, its labels, and until when that is valid."""
         if batch.error is not None and (batch.up is not self.up or batch.error != self.error):
             self.errors = (*self.errors, (batch.time, batch.error))[-MAX_ERRORS:]
         if batch.up is not self.up:
@@ -171,39 +193,33 @@ class DeviceState:
         if pause_s != self.pause_s:
             self.pause_s, self.cached_life_s = pause_s, None
         self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
-        if batch.labels != self.said:
-            self.said = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
+        if batch.labels != self.labels_as_sent:
+            self.labels_as_sent = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
             self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}
-        self.up, self.error, self.poll_duration_s, self.rejected = (
-            batch.up,
-            batch.error,
-            batch.duration_s,
-            batch.rejected,
-        )
+        self.up, self.error = batch.up, batch.error
+        self.poll_duration_s, self.rejected = batch.duration_s, batch.rejected
         if batch.up:
             self.last_success_ms = batch.time
-        return True
 
     def _note_class(self, batch: Batch, origin: Origin, now: float) -> None:
         before = self.polls.get(batch.poll)
-        if before is None or before[0] != batch.interval_s:
+        if before is None or before.interval_s != batch.interval_s:
             self.cached_life_s = None
-        self.polls[batch.poll] = (batch.interval_s, now, origin)
-        self.first_unpolled = min(self.first_unpolled, now + shelf_life_s(batch.interval_s))
+        last = self.polls[batch.poll] = LastPoll(batch.interval_s, now, origin)
+        self.first_unpolled = min(self.first_unpolled, last.overdue_at)
         if batch.bad or self.bad:
             self._note_bad(batch)
 
     def _drop_unpolled(self, now: float) -> None:
         """Forget classes that are no longer polled: they must not keep their short intervals for ever."""
-        ends = {poll: received + shelf_life_s(interval_s) for poll, (interval_s, received, _) in self.polls.items()}
-        for poll in [poll for poll, end in ends.items() if now >= end]:
-            del self.polls[poll], ends[poll]
+        for poll_class in [each for each, last in self.polls.items() if now >= last.overdue_at]:
+            del self.polls[poll_class]
             self.cached_life_s = None
-        self.first_unpolled = min(ends.values(), default=math.inf)
+        self.first_unpolled = min((last.overdue_at for last in self.polls.values()), default=math.inf)
 
     def _note_bad(self, batch: Batch) -> None:
-        first = batch.counts_as_poll
-        kept = {} if first else self.bad.get(batch.poll, {})
+        # Of a poll that was split, only the first part replaces what is known; the others add to it.
+        kept = {} if batch.counts_as_poll else self.bad.get(batch.poll, {})
         for key, reason in batch.bad.items():
             if len(kept) >= MAX_BAD:
                 break
@@ -264,18 +280,18 @@ class AgentState:
         is_certain = now - self._skew_since >= CERTAIN_S
         return delay_s - self._skew_s if is_certain else delay_s
 
-    def follows(self, one: Origin, other: Origin) -> bool:
-        """Whether message `one` of this agent is later than `other`, whatever the clocks say.
+    def follows(self, origin: Origin, other: Origin) -> bool:
+        """Whether message `origin` of this agent is later than `other`, whatever the clocks say.
 
         Numbers order the messages of one epoch. Of two epochs, the one in the agent's latest status is later. Time decides only
         if that status names neither epoch. Messages of two agents never meet: see `Latest._device`.
         """
-        if one.epoch == other.epoch:
-            return one.seq > other.seq
+        if origin.epoch == other.epoch:
+            return origin.seq > other.seq
         present = self.status.epoch if self.status is not None else ""
-        if present in (one.epoch, other.epoch):
-            return one.epoch == present
-        return one.time_ms >= other.time_ms
+        if present in (origin.epoch, other.epoch):
+            return origin.epoch == present
+        return origin.time_ms >= other.time_ms
 
     @property
     def clock_offset_s(self) -> float | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from heapq import heappop, heappush
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from operator import or_
 
 from collector.ledger.epochs import CHUNK, FULL, Chunk, EpochKey, EpochRecord
@@ -69,45 +69,27 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
     reasons = sorted({reason for chunk in chunks for reason in chunk.dead})
     dropped: Counter[str] = Counter()
     stored = waiting = 0
-    until: list[int] = []  # how many numbers are known up to the end of each chunk
     for chunk in chunks:
         stored += chunk.stored.bit_count() * chunk.span
-        known = chunk.stored
+        counted = chunk.stored
         for reason in reasons if chunk.dead else ():
-            new = chunk.dead.get(reason, 0) & ~known
+            new = chunk.dead.get(reason, 0) & ~counted
             dropped[f"dead_letter_{reason}"] += new.bit_count() * chunk.span
-            known |= new
-        waiting += (chunk.waiting & ~known).bit_count() * chunk.span
-        until.append((until[-1] if until else 0) + (known | chunk.waiting).bit_count() * chunk.span)
-
-    def known_below(number: int) -> int:
-        """How many numbers below this one are known."""
-        at = bisect_right(chunks, (number - 1) // CHUNK, key=lambda each: each.number) - 1
-        if at < 0:
-            return 0
-        chunk, before = chunks[at], until[at - 1] if at else 0
-        if number > (chunk.number + chunk.span) * CHUNK:
-            return until[at]
-        inside = number - 1 - chunk.number * CHUNK
-        if chunk.span > 1:  # every message of it is stored
-            return before + inside
-        return before + (_known(chunk) & (1 << inside) - 1).bit_count()
-
+            counted |= new
+        waiting += (chunk.waiting & ~counted).bit_count() * chunk.span
+    numbers = _KnownNumbers(chunks)
     highest = _highest(record, chunks)
-    known = until[-1] if until else 0
-    known_from = max(1, record.known_from) if known or record.known_from else highest + 1
-    missing = 0
-    if known_from <= highest:
-        missing = highest - known_from + 1 - (known_below(highest + 1) - known_below(known_from))
-    produced = known + missing
+    known_from = max(1, record.known_from) if numbers.count or record.known_from else highest + 1
+    missing = numbers.unknown_between(known_from, highest) if known_from <= highest else 0
+    produced = numbers.count + missing
     in_flight = waiting
-    for first, last, why in _claims(record, known_from, highest):
-        found = last - first + 1 - (known_below(last + 1) - known_below(first))
-        missing -= found
-        if why is None:
-            in_flight += found
+    for first, last, drop_reason in _claims(record, known_from, highest):
+        claimed = numbers.unknown_between(first, last)
+        missing -= claimed
+        if drop_reason is None:  # still with the agent
+            in_flight += claimed
         else:
-            dropped[why] += found
+            dropped[drop_reason] += claimed
     return EpochAccount(
         key=record.key,
         known_from=known_from,
@@ -119,6 +101,36 @@ def sums_of(record: EpochRecord, chunks: Sequence[Chunk]) -> EpochAccount:
         dropped=+dropped,
         missing_messages=missing,
     )
+
+
+class _KnownNumbers:
+    """How many numbers of an epoch the collector knows: stored, waiting or dead-lettered. `chunks` are in order."""
+
+    def __init__(self, chunks: Sequence[Chunk]) -> None:
+        self._chunks = chunks
+        # For each chunk: how many numbers are known up to its end.
+        self._up_to = list(accumulate(_known(chunk).bit_count() * chunk.span for chunk in chunks))
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self._up_to[-1] if self._up_to else 0
+
+    def unknown_between(self, first: int, last: int) -> int:
+        """How many numbers from `first` to `last`, both included, are not known."""
+        return last - first + 1 - (self._below(last + 1) - self._below(first))
+
+    def _below(self, number: int) -> int:
+        at = bisect_right(self._chunks, (number - 1) // CHUNK, key=lambda each: each.number) - 1
+        if at < 0:
+            return 0
+        chunk, before = self._chunks[at], self._up_to[at - 1] if at else 0
+        if number > (chunk.number + chunk.span) * CHUNK:
+            return self._up_to[at]
+        inside = number - 1 - chunk.number * CHUNK
+        if chunk.span > 1:  # every message of it is stored
+            return before + inside
+        return before + (_known(chunk) & (1 << inside) - 1).bit_count()
 
 
 def _highest(record: EpochRecord, chunks: Sequence[Chunk]) -> int:

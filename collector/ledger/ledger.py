@@ -285,11 +285,11 @@ class Ledger:
     def changes(self) -> Changes:
         """What has changed since the last call. Give it to `put_back` if it could not be made durable."""
         found = Changes(
-            list(self._forgotten),
-            [self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
-            [(key, chunk) for (key, _), chunk in self._dirty.items()],
-            list(self._merged_away),
-            [self._retired[agent] for agent in self._newly_retired if agent in self._retired],
+            forgotten=list(self._forgotten),
+            epochs=[self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
+            chunks=[(key, chunk) for (key, _), chunk in self._dirty.items()],
+            gone=list(self._merged_away),
+            retired=[self._retired[agent] for agent in self._newly_retired if agent in self._retired],
         )
         self._newly_retired = set()
         self._forgotten, self._dirty_epochs, self._dirty, self._merged_away = set(), set(), {}, set()

@@ -146,7 +146,13 @@ def _select_epochs(db: sqlite3.Connection, key: EpochKey | tuple[()]) -> Iterabl
         ):
             raise ValueError(f"an impossible epoch: {name!r}")
         record = records[tuple(name)] = EpochRecord(
-            EpochKey(*name), known_from, born_ms, seen_ms, duplicates, ended, order=place
+            key=EpochKey(*name),
+            known_from=known_from,
+            born_ms=born_ms,
+            seen_ms=seen_ms,
+            duplicates=duplicates,
+            ended=ended,
+            order=place,
         )
         record.undelivered = msgspec.json.decode(undelivered, type=list[tuple[int, int]])
         record.dropped = msgspec.json.decode(dropped, type=list[tuple[int, int, str]])
@@ -286,7 +292,15 @@ def _chunk(row: _Row) -> Chunk:
         raise ValueError(f"an impossible chunk: {number!r}")
     stored_bits, waiting_bits = (FULL if one is None else int.from_bytes(one, "little") for one in (stored, waiting))
     reasons = {reason: int(bits, 16) for reason, bits in msgspec.json.decode(dead, type=dict[str, str]).items()}
-    return Chunk(number, first_ms, last_ms, stored_bits, waiting_bits, reasons, span)
+    return Chunk(
+        number=number,
+        first_ms=first_ms,
+        last_ms=last_ms,
+        stored=stored_bits,
+        waiting=waiting_bits,
+        dead=reasons,
+        span=span,
+    )
 
 
 def _are_counts(*numbers: object) -> bool:

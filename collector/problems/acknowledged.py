@@ -159,7 +159,7 @@ class AcknowledgementReader:
         await asyncio.sleep(SETTLE_S)
 
     def _note_fault(self, error: Exception) -> None:
-        """What was read before stays shown until its own end; the page says that it may be out of date."""
+        """Note a failed request. Silences read before stay shown until their own end; the page says that they may be out of date."""
         self._failures.count(ACKNOWLEDGED_PART, error)
         why = redact_urls(str(error)) or f"no answer within {TIMEOUT_S:g} s"
         since_s = self._source.unread.since_s if self._source.unread is not None else time.time()

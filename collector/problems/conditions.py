@@ -67,7 +67,7 @@ class ConditionMemory:
         self.highest: dict[tuple[str, Labels], list[tuple[float, float]]] = {}
         """By problem and labels: wall time and value of each reading that no later one exceeded. The first is the highest and oldest."""
 
-    def was(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
+    def reached(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether one reached `after.at_least` within the last `after.within_s`."""
         if condition.after is None:
             return True
@@ -77,7 +77,7 @@ class ConditionMemory:
         at = self.seen.get(key)
         return at is not None and wall_s - at <= condition.after.within_s
 
-    def fell(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
+    def has_fallen(self, problem: str, labels: Labels, value: float, condition: Condition, wall_s: float) -> bool:
         """Note the value; return whether it is below `fell.below_share` of the highest one within `fell.within_s`."""
         fall, key = condition.fell, (problem, labels)
         if fall is None:
@@ -119,6 +119,14 @@ def _is_plain(condition: Condition) -> bool:
         or condition.after
         or condition.fell
     )
+
+
+def _is_selected(condition: Condition, labels: Mapping[str, str], subject: Subject) -> bool:
+    """Whether a series has the labels that the condition asks for. Labels that it lacks are those of the device, such as its rack."""
+    wanted, excluded = condition.where, condition.where_not
+    if wanted and not all(labels.get(name, subject.base.get(name, "")) in texts for name, texts in wanted.items()):
+        return False
+    return not any(labels.get(name, subject.base.get(name, "")) in texts for name, texts in excluded.items())
 
 
 class Evaluator:
@@ -191,7 +199,7 @@ class Evaluator:
     def findings(
         self, problem: Problem, subject: Subject, wall_s: float, conditions: Iterable[Condition] | None = None
     ) -> dict[Labels, Finding]:
-        """As `evaluate`, with the limits; by `conditions`, if only some of the problem's can hold."""
+        """The same as `evaluate`, with the limits. `conditions` are the problem's conditions that can hold; by default all of them."""
         found: dict[Labels, Finding] = {}
         for condition in problem.when if conditions is None else conditions:
             reading = condition.metric or self._records[condition.record].metric
@@ -220,11 +228,12 @@ class Evaluator:
     def _holding(
         self, condition: Condition, subject: Subject, problem: str, wall_s: float
     ) -> Sequence[tuple[Mapping[str, str], float]]:
+        """The series of the subject for which the condition holds, with their values."""
         if condition.cause and subject.cause not in condition.cause:
             return ()
         # Most conditions compare a reading with a constant, or with a limit that the device does not state.
         passed: Sequence[tuple[Mapping[str, str], float]] = (
-            self._beyond(condition, subject)
+            self._passing_plain(condition, subject)
             if _is_plain(condition)
             else list(self._passing(condition, subject, problem, wall_s))
         )
@@ -235,22 +244,18 @@ class Evaluator:
     def _passing(
         self, condition: Condition, subject: Subject, problem: str, wall_s: float
     ) -> Iterator[tuple[Mapping[str, str], float]]:
-        where, where_not, remembers = condition.where, condition.where_not, condition.after or condition.fell
+        """Each series that fulfils the condition by itself, with its value: without `also` and `unless`, which concern the subject."""
+        remembers = condition.after or condition.fell
         for labels, raw in self._source(condition, subject):
-            if where and not all(
-                labels.get(name, subject.base.get(name, "")) in texts for name, texts in where.items()
-            ):
-                continue
-            if where_not and any(
-                labels.get(name, subject.base.get(name, "")) in texts for name, texts in where_not.items()
-            ):
+            if not _is_selected(condition, labels, subject):
                 continue
             if condition.states:
-                was = True
+                reached = True
                 if condition.after is not None:
                     normal = float(raw in condition.after.states)
-                    was = self.memory.was(problem, labels_of({**subject.base, **labels}), normal, condition, wall_s)
-                if was and raw in condition.states:
+                    key = labels_of({**subject.base, **labels})
+                    reached = self.memory.reached(problem, key, normal, condition, wall_s)
+                if reached and raw in condition.states:
                     yield {**labels, "state": str(raw)}, 1.0
                 continue
             value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, subject)
@@ -260,12 +265,13 @@ class Evaluator:
             passes = self._compare(condition, labels, value, subject)
             if remembers:
                 key = labels_of({**subject.base, **labels})
-                fell = self.memory.fell(problem, key, value, condition, wall_s)
-                passes = self.memory.was(problem, key, value, condition, wall_s) and fell and passes
+                # Both are called in any case, because they also note the value.
+                has_fallen = self.memory.has_fallen(problem, key, value, condition, wall_s)
+                passes = self.memory.reached(problem, key, value, condition, wall_s) and has_fallen and passes
             if passes:
                 yield labels, value
 
-    def _beyond(self, condition: Condition, subject: Subject) -> Sequence[tuple[Mapping[str, str], float]]:
+    def _passing_plain(self, condition: Condition, subject: Subject) -> Sequence[tuple[Mapping[str, str], float]]:
         """What `_passing` finds for a plain condition, in a third of the time."""
         rows = subject.series.get(condition.metric)
         if not rows:

@@ -122,7 +122,7 @@ def care_of(tracked: TrackedProblem) -> tuple[str, str]:
 
 
 def history_files(problems: Path) -> tuple[Path, Path]:
-    """The file of ended problems, which is beside that of the present ones, and its renamed predecessor."""
+    """The file of ended problems, beside the file of present ones, and its predecessor under another name."""
     path = problems.with_suffix(".history.jsonl")
     return path, _before(path)
 

@@ -183,7 +183,14 @@ class LateJudge:
                     self.refused += 1
                     continue
                 span = self._spans[key] = _Span(
-                    self._table.problems[key[0]], key[1], at_s, at_s, at_s, value, value, poll_s
+                    problem=self._table.problems[key[0]],
+                    labels=key[1],
+                    since_s=at_s,
+                    run_from_s=at_s,
+                    last_s=at_s,
+                    value=value,
+                    peak=value,
+                    poll_s=poll_s,
                 )
                 known.add(key)
             span.hold(value, at_s, poll_s)

@@ -213,7 +213,7 @@ class Monitor:
             await self._keep_history()
 
     def remembered(self) -> Mapping[Key, float]:
-        """By problem and labels, the wall time at which a series last was as the problem's `after` asks."""
+        """When a series last was as the problem's `after` asks, in wall time, by problem and labels."""
         return self._evaluator.memory.seen
 
     def _outline(self) -> object:

@@ -95,7 +95,7 @@ def _records(table: Table, names: Collection[str]) -> Iterator[str]:
         if name in names:
             yield from _comment(record.why)
             yield f"      - record: {name}\n"
-            yield _block("expr", _record(record, table.records))
+            yield _block("expr", _record_text(record, table.records))
 
 
 def _histories(table: Table) -> Iterator[str]:
@@ -119,7 +119,7 @@ def _history_name(each: Condition, after: History) -> str:
 
 
 def scrape_drop(table: Table) -> str:
-    """The relabelling by which the scrape of all metrics drops those of the safety class, for prometheus.yml.
+    """The relabelling for prometheus.yml by which the scrape of all metrics drops the metrics of the safety class.
 
     If both scrapes had a series, the end of a problem would show only with the slower one.
     """
@@ -152,20 +152,30 @@ def expression(problem: Problem, table: Table) -> str:
     if problem.promql:
         return problem.promql.strip("\n")
     if problem.share is not None:
-        return _share(problem, table)
+        return _share_text(problem, table)
     alternatives = [_alternative(problem, each, table.records) for each in problem.when]
-    text = _any(alternatives)
-    return f"{_in_brackets(text)}\nor\n{_in_brackets(_kept(problem, table.records))}" if problem.silent_s else text
+    text = _any_of(alternatives)
+    return (
+        f"{_in_brackets(text)}\nor\n{_in_brackets(_last_before_silence(problem, table.records))}"
+        if problem.silent_s
+        else text
+    )
 
 
 def _firing(problem: Problem) -> str:
     return f'ALERTS{{alertname="{problem.name}",alertstate="firing"}}'
 
 
-def _kept(problem: Problem, records: Mapping[str, Record]) -> str:
+def _last_before_silence(problem: Problem, records: Mapping[str, Record]) -> str:
     """The last value of a problem that was active when its device fell silent."""
     window = f"{duration(problem.silent_s)}:{duration(LAST_STEP_S)}"
-    last = _any(list(dict.fromkeys(_named(problem, each, _value(each, window), records) for each in problem.when)))
+    last = _any_of(
+        list(
+            dict.fromkeys(
+                _with_reading_label(problem, each, _value_text(each, window), records) for each in problem.when
+            )
+        )
+    )
     return f"{_in_brackets(last)}\nand ignoring ({_OF_ALERT})\n  {_firing(problem)}\nand on (site, device)\n  {_SILENT}"
 
 
@@ -195,104 +205,104 @@ def _rule(problem: Problem, table: Table) -> Iterator[str]:
     yield f"          runbook_url: {problem.runbook}\n"
 
 
-def _alternative(problem: Problem, each: Condition, records: Mapping[str, Record]) -> str:
-    text = _held(problem, each, records) if problem.within_s else _condition(each, records)
-    return _named(problem, each, text, records)
+def _alternative(problem: Problem, condition: Condition, records: Mapping[str, Record]) -> str:
+    text = _held_within_window(problem, condition, records) if problem.within_s else _condition_text(condition, records)
+    return _with_reading_label(problem, condition, text, records)
 
 
-def _named(problem: Problem, each: Condition, text: str, records: Mapping[str, Record]) -> str:
+def _with_reading_label(problem: Problem, condition: Condition, text: str, records: Mapping[str, Record]) -> str:
+    """The expression with a label `reading` that names the metric, for problems that several metrics can raise."""
     if problem.has_reading:
-        name = (each.metric or records[each.record].metric).removeprefix("dcim_")
+        name = (condition.metric or records[condition.record].metric).removeprefix("dcim_")
         return f'label_replace(\n{_indent(text)},\n  "reading", "{name}", "", ""\n)'
     return text
 
 
-def _held(problem: Problem, each: Condition, records: Mapping[str, Record]) -> str:
+def _held_within_window(problem: Problem, condition: Condition, records: Mapping[str, Record]) -> str:
     """The value now, where the condition held for `hold_s` all in all within the window."""
-    value = _value(each)
-    holding = _condition(each, records)
+    value = _value_text(condition)
+    holding = _condition_text(condition, records)
     step_s = max(STEP_S, round(problem.within_s / LOOKS))
     window = f"[{duration(problem.within_s)}:{step_s}s]"
     return f"{value}\nand\n  count_over_time(\n    (\n{_indent(holding, 6)}\n    ){window}\n  ) > {round(problem.hold_s / step_s)}"
 
 
-def _condition(each: Condition, records: Mapping[str, Record]) -> str:
-    text = _value(each) + _comparison(each, records)
-    if each.fell is not None:
-        selector = _selector(each.metric, each.where, each.states)
-        highest = f"max_over_time({selector}[{duration(each.fell.within_s)}])"
-        aside = ", ".join(["instance", "job", *each.without])
-        text = f"{text}\n< {each.fell.below_share:.12g} * {each.worst or 'min'} without ({aside}) ({highest})"
-    if each.after is not None:
-        selector = _selector(each.metric, each.where, each.after.states)
+def _condition_text(condition: Condition, records: Mapping[str, Record]) -> str:
+    text = _value_text(condition) + _comparison(condition, records)
+    if condition.fell is not None:
+        selector = _selector(condition.metric, condition.where, condition.states)
+        highest = f"max_over_time({selector}[{duration(condition.fell.within_s)}])"
+        aside = ", ".join(["instance", "job", *condition.without])
+        text = f"{text}\n< {condition.fell.below_share:.12g} * {condition.worst or 'min'} without ({aside}) ({highest})"
+    if condition.after is not None:
+        selector = _selector(condition.metric, condition.where, condition.after.states)
         # The recorded series, or the value itself until the first recording.
         lately = f"max without (instance, job) (max_over_time({selector}[{duration(1.2 * HISTORY_INTERVAL_S)}]))"
-        before = (
-            f"max_over_time({_history_name(each, each.after)}[{duration(each.after.within_s)}])\n    or\n    {lately}"
-        )
-        joined = " ignoring (state)" if each.states else ""
-        whose = f"max without ({', '.join(each.without)}) " if each.without else ""
-        text = f"{text}\nand{joined}\n  {whose}(\n    {before}\n  ) >= {each.after.at_least:.12g}"
-    for inner in each.unless:
-        text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
-    for inner in each.also:
-        text = f"{text}\nand on (site, device)\n{_indent(_inner(inner, records))}"
+        before = f"max_over_time({_history_name(condition, condition.after)}[{duration(condition.after.within_s)}])\n    or\n    {lately}"
+        joined = " ignoring (state)" if condition.states else ""
+        whose = f"max without ({', '.join(condition.without)}) " if condition.without else ""
+        text = f"{text}\nand{joined}\n  {whose}(\n    {before}\n  ) >= {condition.after.at_least:.12g}"
+    for inner in condition.unless:
+        text = f"{text}\nunless on (site, device)\n{_indent(_nested_condition(inner, records))}"
+    for inner in condition.also:
+        text = f"{text}\nand on (site, device)\n{_indent(_nested_condition(inner, records))}"
     return text
 
 
-def _inner(each: Condition, records: Mapping[str, Record]) -> str:
-    text = _condition(each, records)
-    return _in_brackets(text) if each.unless or each.also or each.after else text
+def _nested_condition(condition: Condition, records: Mapping[str, Record]) -> str:
+    text = _condition_text(condition, records)
+    return _in_brackets(text) if condition.unless or condition.also or condition.after else text
 
 
-def _comparison(each: Condition, records: Mapping[str, Record]) -> str:
-    if each.equals is not None:
-        return f" == {each.equals:.12g}"
-    for sign, bound in ((">", each.above), ("<", each.below)):
+def _comparison(condition: Condition, records: Mapping[str, Record]) -> str:
+    if condition.equals is not None:
+        return f" == {condition.equals:.12g}"
+    for sign, bound in ((">", condition.above), ("<", condition.below)):
         if isinstance(bound, Limit):
-            return f"\n{sign} on ({_joined(each, bound, records)}) group_left ()\n  {_limit(each, bound, records)}"
+            return f"\n{sign} on ({_matching_labels(condition, bound, records)}) group_left ()\n  {_limit_text(condition, bound, records)}"
         if bound is not None:
             return f" {sign} {bound:.12g}"
-    return " == 1" if each.states else ""
+    return " == 1" if condition.states else ""
 
 
-def _value(each: Condition, last: str = "") -> str:
-    times = f"{each.times:.12g} * " if each.times != 1 else ""
-    if each.record:
-        recorded = _selector(each.record, each.where, ())
+def _value_text(condition: Condition, last: str = "") -> str:
+    times = f"{condition.times:.12g} * " if condition.times != 1 else ""
+    if condition.record:
+        recorded = _selector(condition.record, condition.where, ())
         return f"{times}last_over_time({recorded}[{last}])" if last else f"{times}{recorded}"
-    worst = each.worst or ("min" if each.below is not None or each.fell is not None else "max")
-    selector = _selector(each.metric, each.where, each.states, _excluded(each))
+    worst = condition.worst or ("min" if condition.below is not None or condition.fell is not None else "max")
+    selector = _selector(condition.metric, condition.where, condition.states, _excluded(condition))
     inner = f"last_over_time({selector}[{last}])" if last else selector
-    text = f"{times}{worst} without ({', '.join(['instance', 'job', *each.without])}) ({inner})"
-    if each.per:
-        whose = "agent" if "agent" in catalogue()[each.metric].labels else "device"
-        labels = ", ".join(["site", whose, *_shared(each.metric, each.per)])
-        text = f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(each.per)}) > 0)"
+    text = f"{times}{worst} without ({', '.join(['instance', 'job', *condition.without])}) ({inner})"
+    if condition.per:
+        whose = "agent" if "agent" in catalogue()[condition.metric].labels else "device"
+        labels = ", ".join(["site", whose, *_shared(condition.metric, condition.per)])
+        text = f"{text}\n/ on ({labels}) group_left ()\n  (max by ({labels}) ({_latest(condition.per)}) > 0)"
     return text
 
 
-def _limit(each: Condition, bound: Limit, records: Mapping[str, Record]) -> str:
+def _limit_text(condition: Condition, bound: Limit, records: Mapping[str, Record]) -> str:
     times = f"{bound.times:.12g} * " if bound.times != 1 else ""
     plus = f" + {bound.plus:.12g}" if bound.plus else ""
     # A recorded limit is narrowed as the value is, so that the rule reads only what it needs.
-    where = bound.where or {label: values for label, values in each.where.items() if bound.record}
+    where = bound.where or {label: values for label, values in condition.where.items() if bound.record}
     if bound.record:
         text = f"{times}{_selector(bound.record, where, ())}{plus}"
     else:
         selector = _selector(bound.metric, where, ())
-        labels = _joined(each, bound, records)
+        labels = _matching_labels(condition, bound, records)
         text = f"{times}max by ({labels}) (last_over_time({selector}[{duration(LIMIT_LIFE_S)}])){plus}"
     return text
 
 
-def _joined(each: Condition, bound: Limit, records: Mapping[str, Record]) -> str:
-    metric = each.metric or records[each.record].metric
+def _matching_labels(condition: Condition, bound: Limit, records: Mapping[str, Record]) -> str:
+    """The labels by which PromQL matches a value with its limit."""
+    metric = condition.metric or records[condition.record].metric
     other = bound.metric or records[bound.record].metric
-    return ", ".join(["site", "device", *(x for x in _shared(metric, other) if x not in bound.where)])
+    return ", ".join(["site", "device", *(label for label in _shared(metric, other) if label not in bound.where)])
 
 
-def _record(record: Record, records: Mapping[str, Record]) -> str:
+def _record_text(record: Record, records: Mapping[str, Record]) -> str:
     selector = _selector(record.metric, {}, record.states)
     if record.count:
         away = ", ".join([*record.count, "state"])
@@ -306,7 +316,7 @@ def _record(record: Record, records: Mapping[str, Record]) -> str:
     if record.positive:
         text = f"{text} > 0"
     for inner in record.unless:
-        text = f"{text}\nunless on (site, device)\n{_indent(_inner(inner, records))}"
+        text = f"{text}\nunless on (site, device)\n{_indent(_nested_condition(inner, records))}"
     return text
 
 
@@ -315,31 +325,31 @@ def _latest(metric: str) -> str:
     return f"last_over_time({metric}[{duration(LIMIT_LIFE_S)}])" if is_slow else metric
 
 
-def _share(problem: Problem, table: Table) -> str:
+def _share_text(problem: Problem, table: Table) -> str:
     share = problem.share
     if share is None:
         return ""
     by = ", ".join(share.by)
     # Each device counts once, whichever of the conditions it fulfils. A series without the labels belongs to none of the groups.
     present = "".join(f', {label}!=""' for label in share.by if label != "site")
-    ill = _any(
+    failing = _any_of(
         [
             f"max by (device, {by}) ({_selector(each.metric, each.where, each.states, present)}{_comparison(each, table.records)})"
             for each in share.of
         ]
     )
     among = _selector(share.among.metric, share.among.where, share.among.states, present)
-    whole = f"count by ({by}) (max by (device, {by}) ({among}{_comparison(share.among, table.records)}))"
-    text = f"  count by ({by}) (\n{_indent(ill, 4)}\n  )\n/\n  ({whole} >= {share.least})\n> {share.above:.12g}"
+    all_devices = f"count by ({by}) (max by (device, {by}) ({among}{_comparison(share.among, table.records)}))"
+    text = (
+        f"  count by ({by}) (\n{_indent(failing, 4)}\n  )\n/\n  ({all_devices} >= {share.least})\n> {share.above:.12g}"
+    )
     if not problem.silent_s:
         return text
     # An active problem goes on as long as it may hold: silent devices count as if they all fulfilled the condition.
     known = f"max by (device, {by}) (last_over_time({among}[5m:15s]))"
-    bad = f"{_in_brackets(ill)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
-    worst = (
-        f"count by ({by}) (\n{_indent(bad)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
-    )
-    kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst)}"
+    perhaps_failing = f"{_in_brackets(failing)}\nor\n{known}\nand on (site, device)\n  {_SILENT}"
+    worst_case = f"count by ({by}) (\n{_indent(perhaps_failing)}\n)\n/\n(count by ({by}) ({known}) >= {share.least})\n> {share.above:.12g}"
+    kept = f"max by ({by}) ({_firing(problem)})\nand\n{_in_brackets(worst_case)}"
     return f"{_in_brackets(text)}\nor\n{_in_brackets(kept)}"
 
 
@@ -357,15 +367,15 @@ def _selector(name: str, where: Mapping[str, Sequence[str]], states: Sequence[st
     return f"{name}{{{text.removeprefix(', ')}}}" if text else name
 
 
-def _excluded(each: Condition) -> str:
-    return "".join(f', {label}!~"{"|".join(values)}"' for label, values in each.where_not.items())
+def _excluded(condition: Condition) -> str:
+    return "".join(f', {label}!~"{"|".join(values)}"' for label, values in condition.where_not.items())
 
 
 def _matcher(label: str, values: Sequence[str]) -> str:
     return f'{label}="{values[0]}"' if len(values) == 1 else f'{label}=~"{"|".join(values)}"'
 
 
-def _any(parts: Sequence[str]) -> str:
+def _any_of(parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
     return "\nor\n".join(_in_brackets(part) for part in parts)

@@ -36,7 +36,7 @@ class _Contribution(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """One problem, and those of its conditions that can hold for some family of devices."""
+    """One problem, and its conditions that can hold for one family of devices."""
 
     name: str
     by: tuple[str, ...]
@@ -104,7 +104,13 @@ class Shares:
                 continue
             belongs = among is not None and holds(among, subject)
             ill = any(holds(each, subject) for each in of)
-            part = _Contribution(_group(by, texts), belongs, ill, subject.is_silent, subject.base.get("rack", ""))
+            part = _Contribution(
+                group=_group(by, texts),
+                belongs=belongs,
+                fulfils=ill,
+                is_silent=subject.is_silent,
+                rack=subject.base.get("rack", ""),
+            )
             if part == before:
                 continue
             if before is not None:
@@ -120,7 +126,7 @@ class Shares:
             yield from of
 
     def _asked(self, subject: Subject) -> "tuple[_Asked, ...]":
-        """For each problem those of its conditions that can hold with the metrics of a subject."""
+        """For each problem, the conditions that can hold with the metrics of a subject."""
         metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
         if known is None:

@@ -157,6 +157,6 @@ def _replaced(bound: float | Limit | None, limit: float) -> float | Limit | None
 
 
 def _without_causes(problem: Problem, problems: Mapping[str, Problem]) -> Problem:
-    """The problem without those of its causes that are off, because a problem that is off explains nothing."""
+    """The problem without its causes that are switched off, because a problem that is off explains nothing."""
     causes = {cause: labels for cause, labels in problem.causes.items() if cause in problems}
     return problem if len(causes) == len(problem.causes) else msgspec.structs.replace(problem, causes=causes)

@@ -29,11 +29,11 @@ def start_problems(
             optional.start(MAINTENANCE_PART, Silencer(url, client_id, maintenance, failures).run)
     for url in config.alertmanagers:
         reader = AcknowledgementReader(
-            url,
-            lambda author, comment: is_of_window(author, comment, client_id, maintenance.windows),
-            monitor.tracker,
-            monitor.acknowledgements,
-            failures,
+            url=url,
+            is_of_window=lambda author, comment: is_of_window(author, comment, client_id, maintenance.windows),
+            tracker=monitor.tracker,
+            acknowledgements=monitor.acknowledgements,
+            failures=failures,
         )
         monitor.listeners.append(reader.note)
         optional.start(ACKNOWLEDGED_PART, reader.run)

@@ -17,7 +17,7 @@ FIGURES_PER_SLICE: Final = 5_000
 def device_subject(
     device: DeviceState, latest: Latest, metrics: Collection[str], now: float, limits: Iterable[SiteLimit] = ()
 ) -> Subject:
-    """What is known of one device, of those metrics that some problem asks about, and the limits that the site file states for it."""
+    """The readings of one device that problems ask about, and the limits that the site file states for it."""
     # Only base labels that are not empty are kept of a device.
     base = {**device.labels, "site": device.site, "device": device.device}
     up = latest.up(device, now)
@@ -72,15 +72,15 @@ class Asked:
 
 
 def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> Asked:
-    """What some problem asks about, of `metrics`; the same object until a series comes or goes."""
+    """The series of these metrics, which problems ask about. The same object is returned until a series comes or goes."""
     known = owner.made.get(ASKED)
     if isinstance(known, Asked) and known.metrics is metrics:
         return known
     by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
-    for held in owner.series.values():
-        name = held.series.metric.name
+    for entry in owner.series.values():
+        name = entry.series.metric.name
         if name in metrics:
-            by_name.setdefault(name, []).append((held.series.by_name, held))
+            by_name.setdefault(name, []).append((entry.series.by_name, entry))
     found = owner.made[ASKED] = Asked(metrics, tuple(by_name.items()))
     return found
 
@@ -88,8 +88,8 @@ def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> A
 def _add(subject: Subject, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
     if now < owner.first_expiry:  # nothing has expired, nearly always
         for name, rows in asked_series(owner, metrics).series:
-            subject.series[name] = [(labels, held.value) for labels, held in rows]
+            subject.series[name] = [(labels, entry.value) for labels, entry in rows]
         return
     for name, rows in asked_series(owner, metrics).series:
-        if present := [(labels, held.value) for labels, held in rows if now < held.stamp.expires_at]:
+        if present := [(labels, entry.value) for labels, entry in rows if now < entry.stamp.expires_at]:
             subject.series[name] = present

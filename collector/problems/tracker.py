@@ -280,7 +280,9 @@ class Tracker:
             if len(self._all) >= MAX_TRACKED:
                 self.refused += 1
                 return
-            tracked = self._all[key] = TrackedProblem(self._table.problems[key[0]], key[1], subject, value, value)
+            tracked = self._all[key] = TrackedProblem(
+                problem=self._table.problems[key[0]], labels=key[1], subject=subject, value=value, peak=value
+            )
             self._by_subject[subject].add(key)
         if not tracked.holds:
             tracked.holds, tracked.holds_since = True, now

@@ -126,7 +126,7 @@ class PollCounts:
     def expect_steps(
         self, now_s: float, configured: Mapping[tuple[str, str], frozenset[str]]
     ) -> Generator[None, None, None]:
-        """Count the polls expected until now, of a longer time than MAX_CAUGHT_UP allows those of its beginning.
+        """Count the polls expected until now. After a pause longer than MAX_CAUGHT_UP allows, only those of its beginning are counted.
 
         A device is dropped if its agent is in `configured` and does not name it. Yields after each slice.
         """

@@ -425,7 +425,15 @@ class Subscriber:
         now_s, wall_s = time.monotonic(), time.time()
         qos = 1 if message.mid else 0
         delivery = Delivery(
-            message.topic, payload, size, qos, message.mid, self._connection, now_s, wall_s, message.dup
+            topic=message.topic,
+            payload=payload,
+            size_bytes=size,
+            qos=qos,
+            mid=message.mid,
+            connection=self._connection,
+            mono_s=now_s,
+            wall_s=wall_s,
+            redelivered=message.dup,
         )
         self._unacknowledged += qos
         if self._unacknowledged >= self._limit and self._window_timer is None:

@@ -27,20 +27,22 @@ def energy_chart(rows: Rows, site: str) -> Chart | None:
     totals = [sum(max(0.0, row.value) for _, row in each if row and row.value) for each in stacks]
     scale = up_to(max(totals), _HEIGHT - _FOOT, TOP)
     found = [axis(scale, "kWh")]
-    wide = _INNER / len(days)
+    day_width = _INNER / len(days)
     for at, stack in enumerate(stacks):
         base = 0.0
         for css, row in stack:
             if row is not None and row.value is not None and row.value > 0:
                 top = scale.at(base + row.value)
-                said = f"{row.start[:10]}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
-                found.append(_bar(at=at, wide=wide, top=top, height=scale.at(base) - top, css=css, said=said))
+                title = f"{row.start[:10]}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
+                found.append(
+                    _bar(at=at, day_width=day_width, top=top, height=scale.at(base) - top, css=css, title=title)
+                )
                 base += row.value
     has_cooling = any(name == "energy_cooling" for name, _, _ in parts)
     names = [(css, word if word != "other" or has_cooling else "cooling and other") for _, css, word in parts]
     found += [
-        _days(days, wide),
-        _strip(days, wide, "energy"),
+        _days(days, day_width),
+        _strip(days, day_width, "energy"),
         legend([*names, ("url(#energy-h)", "hours not metered")], _HEIGHT - 2),
     ]
     note = "Each day's energy in hours that are metered whole. Below the bars: the part of the day that is not."
@@ -61,19 +63,29 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     margin = max(0.1 * (max(values) - min(values)), 0.02)
     lowest = min(values) if min(values) < 1 else max(1.0, min(values) - margin)
     scale = Scale(lowest, max(values) + margin, _HEIGHT - _FOOT, TOP)
-    wide = _INNER / len(days)
+    day_width = _INNER / len(days)
     found = []
     for at, row in enumerate(days):
         lacking = 1 - (row.coverage or 0.0)
         if lacking > 0:
-            css = f'fill="url(#pue-h)" opacity="{0.25 + 0.75 * lacking:.2f}"'
-            found.append(rect(LEFT + at * wide, TOP, wide, _HEIGHT - _FOOT - TOP, css, f"{coverage(row)} of hours"))
+            found.append(
+                rect(
+                    x=LEFT + at * day_width,
+                    y=TOP,
+                    width=day_width,
+                    height=_HEIGHT - _FOOT - TOP,
+                    style=f'fill="url(#pue-h)" opacity="{0.25 + 0.75 * lacking:.2f}"',
+                    title=f"{coverage(row)} of hours",
+                )
+            )
     found.append(axis(scale, "PUE"))
-    spots = [(LEFT + (at + 0.5) * wide, scale.at(row.value)) for at, row in enumerate(days) if row.value is not None]
+    spots = [
+        (LEFT + (at + 0.5) * day_width, scale.at(row.value)) for at, row in enumerate(days) if row.value is not None
+    ]
     run: list[tuple[float, float]] = []
     for spot in spots:
         # The line is broken at unknown days: it must not suggest values that nobody measured.
-        if run and spot[0] - run[-1][0] > 1.5 * wide:
+        if run and spot[0] - run[-1][0] > 1.5 * day_width:
             found.append(line(run, "l1"))
             run = []
         run.append(spot)
@@ -81,7 +93,7 @@ def pue_chart(rows: Rows, site: str) -> Chart | None:
     for spot, row in zip(spots, (row for row in days if row.value is not None), strict=True):
         found.append(dot(*spot, "c1", f"{row.start[:10]}: PUE {shown(row)}, {coverage(row)} of hours"))
     found += [
-        _days(days, wide),
+        _days(days, day_width),
         legend([("c1", "PUE"), ("url(#pue-h)", "hours not metered; unknown below half of the day")], _HEIGHT - 2),
     ]
     title, note = "PUE by day", "Energy of the facility over energy of IT, in hours in which both are metered."
@@ -98,19 +110,27 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
     scale = up_to(max(row.value for row in (*hours, *market) if row and row.value is not None), _HEIGHT - _FOOT, TOP)
     # Two axes: emissions depend on both the load and the grid, and showing the grid's intensity separates the two.
     right = up_to(max((row.value for row in grid if row and row.value is not None), default=1.0), _HEIGHT - _FOOT, TOP)
-    wide = (_INNER - 40) / len(hours)
+    hour_width = (_INNER - 40) / len(hours)
     found = [axis(scale, "kg CO2e"), axis(right, "g/kWh", "right")]
     for at, pair in enumerate(zip(hours, market, strict=True)):
         for which, row in enumerate(pair):
             if row is not None and row.value is not None:
                 top = scale.at(row.value)
-                x = LEFT + at * wide + wide * (0.12 + 0.38 * which)
-                css = f'class="{("c3", "c2")[which]}"'
-                said = f"{row.start}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours"
-                found.append(rect(x, top, wide * 0.36, scale.at(0) - top, css, said))
-        found.append(text(LEFT + (at + 0.5) * wide, _HEIGHT - _FOOT + 14, hours[at].start[:2]))
+                found.append(
+                    rect(
+                        x=LEFT + at * hour_width + hour_width * (0.12 + 0.38 * which),
+                        y=top,
+                        width=hour_width * 0.36,
+                        height=scale.at(0) - top,
+                        style=f'class="{("c3", "c2")[which]}"',
+                        title=f"{row.start}: {NAMES[row.figure]} {shown(row)}, {coverage(row)} of hours",
+                    )
+                )
+        found.append(text(LEFT + (at + 0.5) * hour_width, _HEIGHT - _FOOT + 14, hours[at].start[:2]))
     spots = [
-        (LEFT + (at + 0.5) * wide, right.at(row.value)) for at, row in enumerate(grid) if row and row.value is not None
+        (LEFT + (at + 0.5) * hour_width, right.at(row.value))
+        for at, row in enumerate(grid)
+        if row and row.value is not None
     ]
     found += [
         line(spots, "l1"),
@@ -127,20 +147,35 @@ def carbon_chart(rows: Rows, site: str) -> Chart | None:
     )
 
 
-def _bar(*, at: int, wide: float, top: float, height: float, css: str, said: str) -> str:
-    return rect(LEFT + at * wide + 0.1 * wide, top, 0.8 * wide, height, f'class="{css}"', said)
+def _bar(*, at: int, day_width: float, top: float, height: float, css: str, title: str) -> str:
+    return rect(
+        x=LEFT + at * day_width + 0.1 * day_width,
+        y=top,
+        width=0.8 * day_width,
+        height=height,
+        style=f'class="{css}"',
+        title=title,
+    )
 
 
-def _days(days: Sequence[Row], wide: float) -> str:
-    return day_names([row.start[:10] for row in days], wide, _HEIGHT - _FOOT + 18)
+def _days(days: Sequence[Row], day_width: float) -> str:
+    return day_names([row.start[:10] for row in days], day_width, _HEIGHT - _FOOT + 18)
 
 
-def _strip(days: Sequence[Row], wide: float, name: str) -> str:
+def _strip(days: Sequence[Row], day_width: float, name: str) -> str:
     """A strip below the days that shows which part of each day is not metered."""
     found = []
     for at, row in enumerate(days):
         lacking = 1 - (row.coverage or 0.0)
         if lacking > 0:
-            said = f"{row.start[:10]}: {coverage(row)} of hours; {row.rests_on}"
-            found.append(rect(LEFT + at * wide, _HEIGHT - _FOOT + 1, wide * lacking, 5, f'fill="url(#{name}-h)"', said))
+            found.append(
+                rect(
+                    x=LEFT + at * day_width,
+                    y=_HEIGHT - _FOOT + 1,
+                    width=day_width * lacking,
+                    height=5,
+                    style=f'fill="url(#{name}-h)"',
+                    title=f"{row.start[:10]}: {coverage(row)} of hours; {row.rests_on}",
+                )
+            )
     return "".join(found)

@@ -166,7 +166,17 @@ def _row(site_month: SiteMonth, figure: Figure, span: Span, known: Mapping[int, 
         rests = _source(site_month.hours[hours[0]], figure)
     else:
         rests = _basis(figure, [site_month.hours[hour] for hour in whole], len(hours))
-    return Row(figure.name, site_month.site, kind, start, end, value, figure.unit, coverage, rests)
+    return Row(
+        figure=figure.name,
+        place=site_month.site,
+        period=kind,
+        start=start,
+        end=end,
+        value=value,
+        unit=figure.unit,
+        coverage=coverage,
+        rests_on=rests,
+    )
 
 
 def _basis(figure: Figure, entries: Sequence[Hour], hours: int) -> str:
@@ -247,13 +257,13 @@ def _category(site_month: SiteMonth) -> Iterator[Row]:
         share = hours / len(period.hours()) if period.hours() else 0.0
         what = {"1": "basic: UPS output", "2": "intermediate: PDU output", "3": "advanced: input of the IT equipment"}
         yield Row(
-            "pue_category",
-            site_month.site,
-            "month",
-            period.iso(period.first),
-            period.iso(period.end),
-            float(category),
-            "category",
-            share,
-            f"{what.get(category, '')}, ISO/IEC 30134-2; {hours} h",
+            figure="pue_category",
+            place=site_month.site,
+            period="month",
+            start=period.iso(period.first),
+            end=period.iso(period.end),
+            value=float(category),
+            unit="category",
+            coverage=share,
+            rests_on=f"{what.get(category, '')}, ISO/IEC 30134-2; {hours} h",
         )

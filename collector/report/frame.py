@@ -32,12 +32,15 @@ def day_names(days: Sequence[str], wide: float, y: float, left: float = LEFT) ->
 
 def legend(entries: Sequence[tuple[str, str]], y: float) -> str:
     """A legend of pairs (style, meaning). A style is a CSS class, or a pattern that begins with `url`."""
-    found, x = [], float(LEFT)
+    found, entry_x = [], float(LEFT)
     for css, word in entries:
-        fill = f'fill="{css}"' if css.startswith("url") else f'class="{css}"'
-        found += [rect(x, y - 9, 10, 10, fill), text(x + 14, y, word, "start")]
+        style = f'fill="{css}"' if css.startswith("url") else f'class="{css}"'
+        found += [
+            rect(x=entry_x, y=y - 9, width=10, height=10, style=style),
+            text(entry_x + 14, y, word, "start"),
+        ]
         # The width of text is not known without drawing it: 6.6 per character is a generous average for the 11 px font.
-        x += 28 + 6.6 * len(word)
+        entry_x += 28 + 6.6 * len(word)
     return "".join(found)
 
 

@@ -24,22 +24,32 @@ def carbon_free_map(rows: Rows, site: str) -> Chart | None:
     if not any(row.value is not None for row in hours):
         return None
     days = list(dict.fromkeys(row.start[:10] for row in hours))
-    wide, high = (WIDTH - LEFT - RIGHT) / len(days), 11.0
-    twice: dict[tuple[str, int], list[Row]] = {}
+    column_width, line_height = (WIDTH - LEFT - RIGHT) / len(days), 11.0
+    by_hour: dict[tuple[str, int], list[Row]] = {}
     for row in hours:
-        twice.setdefault((row.start[:10], int(row.start[11:13])), []).append(row)
-    found = [text(LEFT - 6, _TOP + each * high + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
-    for (day, hour), each in twice.items():
+        by_hour.setdefault((row.start[:10], int(row.start[11:13])), []).append(row)
+    found = [text(LEFT - 6, _TOP + each * line_height + 9, f"{each:02}", "end") for each in range(0, 24, 3)]
+    for (day, hour), same_name in by_hour.items():
         # When clocks are set back, two hours have the same name: both are drawn, each half as wide.
-        for part, row in enumerate(each):
-            x, own = LEFT + days.index(day) * wide + part * wide / len(each), wide / len(each)
-            css, said = _step(row, _FREE, "q", "free"), f"{row.start}: {shown(row)}"
-            found.append(rect(x, _TOP + hour * high, own - 0.6, high - 0.6, css, said))
-    foot = _TOP + 24 * high
-    found += [day_names(days, wide, foot + 14), _steps(_FREE, "q", "free", foot + 30)]
+        width = column_width / len(same_name)
+        for part, row in enumerate(same_name):
+            found.append(
+                rect(
+                    x=LEFT + days.index(day) * column_width + part * width,
+                    y=_TOP + hour * line_height,
+                    width=width - 0.6,
+                    height=line_height - 0.6,
+                    style=_colour(row, _FREE, "q", "free"),
+                    title=f"{row.start}: {shown(row)}",
+                )
+            )
+    foot = _TOP + 24 * line_height
+    found += [day_names(days, column_width, foot + 14), _colour_legend(_FREE, "q", "free", foot + 30)]
     title = "Carbon-free energy by hour"
     note = "Hours of the day run downwards, days to the right. Contracted energy counts only in its own hour, the rest as the grid."
-    table = grid("hour", days, [(f"{hour:02}:00", [twice.get((day, hour), []) for day in days]) for hour in range(24)])
+    table = grid(
+        "hour", days, [(f"{hour:02}:00", [by_hour.get((day, hour), []) for day in days]) for hour in range(24)]
+    )
     return Chart(title, note, drawing("free", title, note, foot + 40, found), table)
 
 
@@ -53,22 +63,33 @@ def availability_map(rows: Rows, site: str) -> Chart | None:
     devices = [row for row in ranked if row.place != site and not row.place.endswith(OF_AGENT)]
     chosen = [*(row for row in ranked if row.place == site), *agents, *devices[:WORST]]
     days = list(dict.fromkeys(row.start for row in rows.of("telemetry_available", "day")))
-    high = 14.0
-    wide = (WIDTH - RIGHT - _NAME - 58) / len(days)
+    line_height = 14.0
+    column_width = (WIDTH - RIGHT - _NAME - 58) / len(days)
     found: list[str] = []
     table = []
     for at, row in enumerate(chosen):
-        y = _TOP + at * high
+        line_y = _TOP + at * line_height
         name = row.place if len(row.place) <= 32 else f"{row.place[:31]}…"  # noqa: PLR2004 - what fits beside the chart
-        found += [text(_NAME - 6, y + 11, name, "end"), text(WIDTH - RIGHT, y + 11, shown(row), "end")]
+        found += [text(_NAME - 6, line_y + 11, name, "end"), text(WIDTH - RIGHT, line_y + 11, shown(row), "end")]
         cells = [rows.at("telemetry_available", row.place, "day", day) for day in days]
         table.append((row.place, [[cell] if cell else [] for cell in cells]))
         for column, cell in enumerate(cells):
             if cell is not None:
-                css, said = _step(cell, _AVAILABLE, "a", "tele"), f"{row.place} {cell.start[:10]}: {shown(cell)}"
-                found.append(rect(_NAME + column * wide, y + 1, wide - 0.6, high - 1.6, css, said))
-    foot = _TOP + len(chosen) * high
-    found += [day_names([day[:10] for day in days], wide, foot + 14, _NAME), _steps(_AVAILABLE, "a", "tele", foot + 30)]
+                found.append(
+                    rect(
+                        x=_NAME + column * column_width,
+                        y=line_y + 1,
+                        width=column_width - 0.6,
+                        height=line_height - 1.6,
+                        style=_colour(cell, _AVAILABLE, "a", "tele"),
+                        title=f"{row.place} {cell.start[:10]}: {shown(cell)}",
+                    )
+                )
+    foot = _TOP + len(chosen) * line_height
+    found += [
+        day_names([day[:10] for day in days], column_width, foot + 14, _NAME),
+        _colour_legend(_AVAILABLE, "a", "tele", foot + 30),
+    ]
     title = "Telemetry by day"
     shown_of = f"{min(WORST, len(devices))} of {count_of(len(devices), 'device')}, the worst first"
     note = f"Share of the expected polls that were answered and stored: the site, its agents, and {shown_of}."
@@ -80,12 +101,13 @@ def availability_map(rows: Rows, site: str) -> Chart | None:
     )
 
 
-def _step(row: Row, steps: Sequence[tuple[float, str]], letter: str, name: str) -> str:
+def _colour(row: Row, steps: Sequence[tuple[float, str]], letter: str, name: str) -> str:
+    """The style of a cell: the class `letter` with the number of its step, or the hatching of the drawing `name` if it is unknown."""
     if row.value is None:
         return f'fill="url(#{name}-h)"'
     return f'class="{letter}{next(at for at, (least, _) in enumerate(steps) if row.value >= least)}"'
 
 
-def _steps(steps: Sequence[tuple[float, str]], letter: str, name: str, y: float) -> str:
+def _colour_legend(steps: Sequence[tuple[float, str]], letter: str, name: str, y: float) -> str:
     entries = [(f"{letter}{at}", f"≥ {word}" if word[0].isdigit() else word) for at, (_, word) in enumerate(steps)]
     return legend([*entries, (f"url(#{name}-h)", "unknown")], y)

@@ -76,4 +76,4 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
     except (ValueError, OverflowError) as error:
         raise ConfigError(f"--month: {text!r} is outside the years that can be reported; choose another") from error
     until = max(first, min(end, int(now_s // HOUR_S)))
-    return Period(text, zone, zone_name, first, end, until)
+    return Period(name=text, zone=zone, zone_name=zone_name, first=first, end=end, until=until)

@@ -128,7 +128,15 @@ def _read(db: sqlite3.Connection, period: Period, path: Path) -> list[SiteMonth]
         if not ended and after >= period.first * HOUR_S and saved < period.until * HOUR_S
     ]
     return [
-        SiteMonth(site, period, hours.get(site, {}), polls.get(site, {}), devices.get(site, {}), saved_s, killed)
+        SiteMonth(
+            site=site,
+            period=period,
+            hours=hours.get(site, {}),
+            polls=polls.get(site, {}),
+            devices=devices.get(site, {}),
+            saved_s=saved_s,
+            killed=killed,
+        )
         for site in sorted(hours.keys() | polls.keys())
     ]
 

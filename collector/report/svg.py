@@ -48,10 +48,10 @@ def up_to(highest: float, start: float, end: float) -> Scale:
     return Scale(0.0, step * max(1, math.ceil(highest / step - 1e-9)), start, end)
 
 
-def rect(x: float, y: float, width: float, height: float, css: str, title: str = "") -> str:
-    """A rectangle; `title` is shown when the pointer rests on it."""
+def rect(*, x: float, y: float, width: float, height: float, style: str, title: str = "") -> str:
+    """A rectangle. `style` are attributes: `class="…"` or `fill="…"`. `title` is shown when the pointer rests on it."""
     inside = f"<title>{escape(title)}</title>" if title else ""
-    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {css}>{inside}</rect>'
+    return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {style}>{inside}</rect>'
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", css: str = "t") -> str:
@@ -72,12 +72,12 @@ def dot(x: float, y: float, css: str, title: str) -> str:
 def axis(scale: Scale, unit: str, side: str = "left") -> str:
     """A vertical axis with its values; the left one has grid lines."""
     is_left = side == "left"
-    x, anchor = (LEFT - 6, "end") if is_left else (WIDTH - RIGHT - 36, "start")
+    label_x, anchor = (LEFT - 6, "end") if is_left else (WIDTH - RIGHT - 36, "start")
     ticks = scale.ticks()
     decimals = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9)) if len(ticks) > 1 else 0
-    marks = "".join(text(x, scale.at(each) + 4, f"{each:,.{decimals}f}", anchor) for each in ticks)
+    marks = "".join(text(label_x, scale.at(each) + 4, f"{each:,.{decimals}f}", anchor) for each in ticks)
     across = "".join(f'<path d="M{LEFT} {scale.at(each):.1f}H{WIDTH - RIGHT}" class="g"/>' for each in ticks)
-    return (across if is_left else "") + marks + text(x, 10, unit, anchor)
+    return (across if is_left else "") + marks + text(label_x, 10, unit, anchor)
 
 
 def drawing(name: str, title: str, description: str, height: float, parts: Sequence[str]) -> str:

@@ -92,7 +92,17 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
         lost = _lost(site_month) if kind == "month" else ""
         rests = "; ".join(each for each in (classes.get(place, ""), lost) if each)
         share = min(1.0, answered / expected)
-        yield Row("telemetry_available", place, kind, start, end, share, "ratio", coverage, rests)
+        yield Row(
+            figure="telemetry_available",
+            place=place,
+            period=kind,
+            start=start,
+            end=end,
+            value=share,
+            unit="ratio",
+            coverage=coverage,
+            rests_on=rests,
+        )
         if kind == "month":
             # There can be more answers than expected after an agent restarts, because it polls at once.
             missing = max(0.0, expected - answered)
@@ -103,7 +113,17 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
                 ("polls_unanswered", silent),
                 ("polls_not_received", missing - silent),
             ):
-                yield Row(name, place, kind, start, end, count, "polls", coverage, rests)
+                yield Row(
+                    figure=name,
+                    place=place,
+                    period=kind,
+                    start=start,
+                    end=end,
+                    value=count,
+                    unit="polls",
+                    coverage=coverage,
+                    rests_on=rests,
+                )
 
 
 def _lost(site_month: SiteMonth) -> str:
@@ -134,7 +154,17 @@ def account_rows(site: str, accounts: Sequence[EpochAccount], period: Period) ->
             # These three are always listed, because a reader could not tell "none" from "not counted" otherwise.
             if count or name in {"produced", "stored", "missing"}:
                 place = f"{agent}/{epoch}"
-                yield Row(f"messages_{name}", place, "epoch", start, end, float(count), "messages", None, rests)
+                yield Row(
+                    figure=f"messages_{name}",
+                    place=place,
+                    period="epoch",
+                    start=start,
+                    end=end,
+                    value=float(count),
+                    unit="messages",
+                    coverage=None,
+                    rests_on=rests,
+                )
         for run in sums.missing:
             what = f"epoch {epoch}, messages {run.first} to {run.last}, of {period.name}"
             times = _iso(run.from_ms), _iso(run.to_ms)

@@ -27,7 +27,7 @@ def base_tags(site: str, agent: str, device: str, labels: Mapping[str, str]) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class _Template:
     """A template for the lines of a layout: constant texts, and which argument fills each gap between them.
 
     Texts and gaps alternate in `pieces`. Joining them takes 60 % of the time of filling one text with `%`, which takes a third of the
@@ -55,49 +55,53 @@ class _Form:
 _TAGS, _TIME, _UP, _DURATION, _REJECTED, _FIRST = range(6)
 
 
-def _form(layout: Layout, dialect: Dialect) -> _Form:
-    """All numbers are written as floats: an engine fixes a field's type with its first point, and would refuse 1.5 after 1i."""
+def _template_of(layout: Layout, dialect: Dialect) -> _Template:
+    """The template for all batches of a layout.
+
+    All numbers are written as floats: an engine fixes a field's type with its first point, and would refuse 1.5 after 1i.
+    """
+    # By measurement and the tags that its series add: the fields of the point, each with the argument that is its value.
     points: dict[tuple[str, str], list[tuple[str, int]]] = {}
 
-    def add(measurement: str, own: str, field: str, argument: int) -> None:
-        points.setdefault((measurement, own), []).append((f"{field}=", argument))
+    def add(measurement: str, series_tags: str, field: str, argument: int) -> None:
+        points.setdefault((measurement, series_tags), []).append((f"{field}=", argument))
 
-    at = _FIRST
+    argument = _FIRST
     for series in layout.numbers:
-        add(series.metric.measurement, series.tags, series.metric.field, at)
-        at += 1
+        add(series.metric.measurement, series.tags, series.metric.field, argument)
+        argument += 1
     strings = set[int]()
     flags: list[Mapping[str, tuple[str, ...]]] = []
     for series in layout.words:
         metric = series.metric
         if dialect == "influxdb":
-            add(metric.measurement, series.tags, metric.field, at)
-            strings.add(at)
-            at += 1
+            add(metric.measurement, series.tags, metric.field, argument)
+            strings.add(argument)
+            argument += 1
             continue
         for each in metric.states:
-            add(metric.measurement, f"{series.tags},state={each}", metric.field, at)
-            at += 1
+            add(metric.measurement, f"{series.tags},state={each}", metric.field, argument)
+            argument += 1
         flags.append(
             {state: tuple("1.0" if each == state else "0.0" for each in metric.states) for state in metric.states}
         )
     if not layout.of_agent:
-        for name, argument in (("up", _UP), ("poll_duration_seconds", _DURATION), ("rejected_readings", _REJECTED)):
-            add("dcim_device", "", name, argument)
-    places: list[int] = []
+        for field, value in (("up", _UP), ("poll_duration_seconds", _DURATION), ("rejected_readings", _REJECTED)):
+            add("dcim_device", "", field, value)
+    picked: list[int] = []
     pieces: list[str] = []
     end = ""
-    for (measurement, own), fields in points.items():
+    for (measurement, series_tags), fields in points.items():
         pieces += [f"{end}{measurement}", ""]
-        places += [_TAGS, *(of for _, of in fields), _TIME]
-        before = f"{own} "
-        for name, of in fields:
-            quote = '"' if of in strings else ""
+        picked += [_TAGS, *(value for _, value in fields), _TIME]
+        before = f"{series_tags} "
+        for name, value in fields:
+            quote = '"' if value in strings else ""
             pieces += [f"{before}{name}{quote}", ""]
             before = f"{quote},"
         pieces += [f"{before.removesuffix(',')} ", ""]
         end = "\n"
-    return _Form(tuple(pieces), itemgetter(*places) if places else tuple, tuple(flags))
+    return _Template(tuple(pieces), itemgetter(*picked) if picked else tuple, tuple(flags))
 
 
 def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -> list[str]:
@@ -107,12 +111,12 @@ def batch_lines(batch: Batch, tags: str, readings: Readings, dialect: Dialect) -
     current one and 0 for the others.
     """
     layout = readings.layout
-    form = layout.made.get(dialect)
-    if not isinstance(form, _Form):
-        form = layout.made[dialect] = _form(layout, dialect)
+    template = layout.made.get(dialect)
+    if not isinstance(template, _Template):
+        template = layout.made[dialect] = _template_of(layout, dialect)
     up = "1.0" if batch.up else "0.0"
     arguments = tags, str(batch.time), up, repr(batch.duration_s), repr(float(batch.rejected))
-    return form.lines(arguments, readings.numbers, readings.words)
+    return template.lines(arguments, readings.numbers, readings.words)
 
 
 def event_lines(event: Event, tags: str, keys: SeriesKeys) -> list[str]:

@@ -114,7 +114,7 @@ def render_steps(
 
 
 def head_of(name: str) -> str:
-    """The lines above those of a metric."""
+    """The HELP and TYPE lines of a metric."""
     metric = catalogue()[name]
     kind = metric.type if metric.type in ("counter", "histogram") else "gauge"
     return f"# HELP {name} {metric.help}\n# TYPE {name} {kind}\n"
@@ -153,12 +153,12 @@ def identity_of(device: DeviceState) -> Identity:
         fluid = (("fluid", coolant.fluid), ("additive", coolant.additive), ("concentration", coolant.concentration))
         coolants.append(f"dcim_cdu_coolant_info{{{base},{labels_text(('loop', loop), *fluid)}}} 1\n")
     found = device.made[IDENTITY] = Identity(
-        source,
-        base,
-        f"dcim_device_info{{{with_agent},{info}}} 1\n",
-        (f"dcim_device_observed{{{with_agent}}} 0\n", f"dcim_device_observed{{{with_agent}}} 1\n"),
-        (f"dcim_device_up{{{with_agent}}} 0\n", f"dcim_device_up{{{with_agent}}} 1\n"),
-        tuple(coolants),
+        source=source,
+        base=base,
+        info=f"dcim_device_info{{{with_agent},{info}}} 1\n",
+        observed=(f"dcim_device_observed{{{with_agent}}} 0\n", f"dcim_device_observed{{{with_agent}}} 1\n"),
+        up=(f"dcim_device_up{{{with_agent}}} 0\n", f"dcim_device_up{{{with_agent}}} 1\n"),
+        coolant=tuple(coolants),
     )
     return found
 
@@ -189,12 +189,12 @@ def _device(families: Families, unseen: Container[DeviceKey], now: float, device
 
 @dataclass(slots=True)
 class SeriesLines:
-    """The lines of one metric of a device as a template with gaps for the values of `held`, and as last filled in."""
+    """The lines of one metric of a device: a template with gaps for the values of `entries`, and the lines as last filled in."""
 
     name: str
     pieces: Sequence[str]
     """Texts and gaps in turns: joining them takes seven tenths of the time of filling one text with `%`."""
-    held: tuple[LatestValue, ...]
+    entries: tuple[LatestValue, ...]
     flags: Mapping[float | str, tuple[str, ...]] | None
     """Of a state metric: 1 or 0 for each of its states, by the present one."""
     values: list[float | str] = field(default_factory=list)
@@ -202,7 +202,7 @@ class SeriesLines:
 
     def filled(self) -> str:
         """The lines with the present values. Formatting numbers takes most of the time, and many values have not changed."""
-        values = [held.value for held in self.held]
+        values = [entry.value for entry in self.entries]
         if values != self.values:
             flags = self.flags
             gaps = number_texts(values) if flags is None else [flag for value in values for flag in flags[value]]
@@ -222,12 +222,12 @@ class _Parts:
 
 def _parts(series: Iterable[LatestValue], base: str) -> tuple[SeriesLines, ...]:
     by_name: dict[str, list[LatestValue]] = {}
-    for held in series:
-        by_name.setdefault(held.series.metric.name, []).append(held)
+    for entry in series:
+        by_name.setdefault(entry.series.metric.name, []).append(entry)
     parts: list[SeriesLines] = []
     for name, found in by_name.items():
         states = found[0].series.metric.states
-        heads = [f"{name}{{{base}{held.series.text}" for held in found]
+        heads = [f"{name}{{{base}{entry.series.text}" for entry in found]
         if states:
             heads = [f'{head},state="{state}"' for head in heads for state in states]
             flags: dict[float | str, tuple[str, ...]] = {

@@ -91,26 +91,26 @@ class _Series:
     lines: list[SeriesLines] = field(default_factory=list)
     """Those of each device."""
     texts: list[str] = field(default_factory=list)
-    held: list[LatestValue] = field(default_factory=list)
+    entries: list[LatestValue] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
-    """For each of `held`, the index in `lines`."""
+    """For each of `entries`, the index in `lines`."""
     values: list[float | str] = field(default_factory=list)
     text: str = ""
 
     @property
     def is_full(self) -> bool:
-        return len(self.lines) >= ENTRIES_PER_PART or len(self.held) >= SERIES_PER_PART
+        return len(self.lines) >= ENTRIES_PER_PART or len(self.entries) >= SERIES_PER_PART
 
     def add(self, lines: SeriesLines, text: str) -> None:
-        self.owners += [len(self.lines)] * len(lines.held)
+        self.owners += [len(self.lines)] * len(lines.entries)
         self.lines.append(lines)
         self.texts.append(text)
-        self.held += lines.held
+        self.entries += lines.entries
         self.values += lines.values
 
     def fill(self) -> bool:
         """Write the lines whose values have changed."""
-        values = [each.value for each in self.held]
+        values = [each.value for each in self.entries]
         if values != self.values:
             places = zip(values, self.values, self.owners, strict=True)
             for at in {owner for value, before, owner in places if value != before}:

@@ -97,11 +97,11 @@ def _board(store: str, name: str) -> Board:
     panels = [draw(past) for past in PANELS]
     lines = [(8, panels[start : start + 3]) for start in range(0, len(panels), 3)]
     return Board(
-        f"dcim-history-{store}",
-        f"history in {name}",
-        f"What happened over days and months? From {name}.",
-        PLACES,
-        [Row("Over days and months", lines)],
+        uid=f"dcim-history-{store}",
+        title=f"history in {name}",
+        question=f"What happened over days and months? From {name}.",
+        variables=PLACES,
+        rows=[Row("Over days and months", lines)],
         source=store,
         since="now-7d",
         refresh="5m",

@@ -117,10 +117,10 @@ LOOPS: Final = Row(
                 ),
                 table(
                     "Time left, by what fails",
-                    over("min by (site, loop, failure)", SITE("dcim_loop_ride_through_seconds")),
-                    6,
-                    {"loop": "Loop", "failure": "What fails", "Value": "Time left"},
-                    "dcim_loop_ride_through_seconds",
+                    exprs=over("min by (site, loop, failure)", SITE("dcim_loop_ride_through_seconds")),
+                    width=6,
+                    columns={"loop": "Loop", "failure": "What fails", "Value": "Time left"},
+                    of="dcim_loop_ride_through_seconds",
                     sort="Time left",
                 ),
             ],
@@ -136,7 +136,7 @@ UNITS: Final = Row(
             [
                 table(
                     "CDUs",
-                    [
+                    exprs=[
                         over("max by (site, row, device)", CDU("dcim_cdu_cooling_load_ratio")),
                         over("max by (site, row, device)", CDU("dcim_cdu_supply_temperature_celsius", SECONDARY)),
                         over("max by (site, row, device)", CDU("dcim_cdu_return_temperature_celsius", SECONDARY)),
@@ -151,8 +151,8 @@ UNITS: Final = Row(
                         over("max by (site, row, device)", CDU("dcim_cdu_flow_share_ratio")),
                         over("max by (site, row, device)", CDU("dcim_cdu_exchanger_fouling_ratio")),
                     ],
-                    24,
-                    {
+                    width=24,
+                    columns={
                         "device": "CDU",
                         "row": "Row",
                         "site": "Site",
@@ -189,28 +189,28 @@ UNITS: Final = Row(
             [
                 timeline(
                     "Worst pump of each CDU",
-                    over("max by (site, device)", CDU.state("dcim_cdu_pump_state")),
-                    "{{device}}",
-                    8,
-                    "dcim_cdu_pump_state",
+                    expr=over("max by (site, device)", CDU.state("dcim_cdu_pump_state")),
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_cdu_pump_state",
                     words=state_words("dcim_cdu_pump_state"),
                     why="The order is running, standby, stopped, failed, unknown; one pump that stands by is usual.",
                     link=TO_CDU,
                 ),
                 timeline(
                     "Leak detectors",
-                    f"max by (site, device) ({LEAKS})",
-                    "{{device}}",
-                    8,
-                    "dcim_leak_detected",
+                    expr=f"max by (site, device) ({LEAKS})",
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_leak_detected",
                     words=yes_no("dry", "LEAK"),
                 ),
                 timeline(
                     "Reservoirs",
-                    over("max by (site, device, reservoir)", CDU.state("dcim_cdu_reservoir_level_state")),
-                    "{{device}} {{reservoir}}",
-                    8,
-                    "dcim_cdu_reservoir_level_state",
+                    expr=over("max by (site, device, reservoir)", CDU.state("dcim_cdu_reservoir_level_state")),
+                    legend="{{device}} {{reservoir}}",
+                    width=8,
+                    of="dcim_cdu_reservoir_level_state",
                     words=state_words("dcim_cdu_reservoir_level_state"),
                     link=TO_CDU,
                 ),
@@ -291,10 +291,10 @@ LOOP: Final = Row(
                 ),
                 ranked(
                     "Pump speed",
-                    top(15, over("max by (site, device)", CDU("dcim_cdu_pump_speed_ratio"))),
-                    "{{device}}",
-                    8,
-                    "dcim_cdu_pump_speed_ratio",
+                    expr=top(15, over("max by (site, device)", CDU("dcim_cdu_pump_speed_ratio"))),
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_cdu_pump_speed_ratio",
                     limits=Limits(0.9, 0.98),
                     why="A pump at its end has nothing left to give when another one stops.",
                     link=TO_CDU,
@@ -306,10 +306,10 @@ LOOP: Final = Row(
             [
                 ranked(
                     "Reservoirs that are empty first",
-                    bottom(15, over("min by (site, device, reservoir)", CDU("dcim_cdu_reservoir_empty_seconds"))),
-                    "{{device}} {{reservoir}}",
-                    8,
-                    "dcim_cdu_reservoir_empty_seconds",
+                    expr=bottom(15, over("min by (site, device, reservoir)", CDU("dcim_cdu_reservoir_empty_seconds"))),
+                    legend="{{device}} {{reservoir}}",
+                    width=8,
+                    of="dcim_cdu_reservoir_empty_seconds",
                     why="At the present fall of the level: a slow leak shows here, long before a rope is wet.",
                     link=TO_CDU,
                 ),
@@ -321,10 +321,10 @@ LOOP: Final = Row(
                 ),
                 timeline(
                     "Control valves",
-                    over("max by (site, device)", CDU("dcim_cdu_valve_stuck")),
-                    "{{device}}",
-                    8,
-                    "dcim_cdu_valve_stuck",
+                    expr=over("max by (site, device)", CDU("dcim_cdu_valve_stuck")),
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_cdu_valve_stuck",
                     words=yes_no("moves", "STUCK", ORANGE),
                     why="Where the CDU reports its valve.",
                     link=TO_CDU,
@@ -336,7 +336,7 @@ LOOP: Final = Row(
             [
                 table(
                     "Water quality",
-                    [
+                    exprs=[
                         shown(
                             over("max by (site, device, loop)", CDU("dcim_cdu_coolant_conductivity_siemens_per_meter")),
                             "dcim_cdu_coolant_conductivity_siemens_per_meter",
@@ -344,8 +344,8 @@ LOOP: Final = Row(
                         over("max by (site, device, loop)", CDU("dcim_cdu_coolant_ph")),
                         over("max by (site, device, loop)", CDU("dcim_cdu_coolant_turbidity_ntu")),
                     ],
-                    12,
-                    {
+                    width=12,
+                    columns={
                         "device": "CDU",
                         "loop": "Side",
                         "site": "Site",
@@ -363,10 +363,10 @@ LOOP: Final = Row(
                 ),
                 ranked(
                     "Reservoirs, lowest",
-                    bottom(15, over("min by (site, device, reservoir)", CDU("dcim_cdu_reservoir_level_ratio"))),
-                    "{{device}} {{reservoir}}",
-                    12,
-                    "dcim_cdu_reservoir_level_ratio",
+                    expr=bottom(15, over("min by (site, device, reservoir)", CDU("dcim_cdu_reservoir_level_ratio"))),
+                    legend="{{device}} {{reservoir}}",
+                    width=12,
+                    of="dcim_cdu_reservoir_level_ratio",
                     limits=Limits(0.5, 0.3, falling=True),
                     why="Where the CDU measures a level, and not only low and high.",
                     link=TO_CDU,
@@ -377,11 +377,11 @@ LOOP: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-liquid",
-    "liquid loops",
-    "Is the heat taken away, what is in reserve, which CDU needs a look, and how long without cooling?",
-    ("site", "room", "row", "device"),
-    [LOOPS, UNITS, LOOP],
+    uid="dcim-liquid",
+    title="liquid loops",
+    question="Is the heat taken away, what is in reserve, which CDU needs a look, and how long without cooling?",
+    variables=("site", "room", "row", "device"),
+    rows=[LOOPS, UNITS, LOOP],
     device_class="cdu",
     alerts="cooling",
     since="now-15m",

@@ -74,7 +74,7 @@ NOW: Final = Row(
             [
                 table(
                     "Phases, the most loaded",
-                    DEVICE.leading(
+                    exprs=DEVICE.leading(
                         40,
                         PHASE,
                         "dcim_pdu_phase_current_amperes",
@@ -84,8 +84,8 @@ NOW: Final = Row(
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_watts")),
                         over(f"max by ({PHASE})", DEVICE("dcim_pdu_phase_power_factor_ratio")),
                     ),
-                    16,
-                    {
+                    width=16,
+                    columns={
                         "device": "PDU",
                         "rack": "Rack",
                         "inlet": "Inlet",
@@ -112,10 +112,10 @@ NOW: Final = Row(
                 ),
                 ranked(
                     "PDUs with the largest phase unbalance",
-                    top(15, over("max by (site, device)", DEVICE("dcim_pdu_current_unbalance_ratio"))),
-                    "{{device}}",
-                    8,
-                    "dcim_pdu_current_unbalance_ratio",
+                    expr=top(15, over("max by (site, device)", DEVICE("dcim_pdu_current_unbalance_ratio"))),
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_pdu_current_unbalance_ratio",
                     limits=Limits(warning=0.5),
                     why="Loads on one phase use up its breaker while the others have room.",
                     link=TO_PDU,
@@ -210,15 +210,15 @@ PARTS: Final = Row(
             [
                 table(
                     "Banks, the most loaded",
-                    DEVICE.leading(
+                    exprs=DEVICE.leading(
                         40,
                         BANK,
                         "dcim_pdu_bank_current_amperes",
                         over(f"max by ({BANK})", DEVICE("dcim_pdu_bank_rated_current_amperes")),
                         over(f"max by ({BANK})", DEVICE("dcim_pdu_breaker_tripped")),
                     ),
-                    10,
-                    {
+                    width=10,
+                    columns={
                         "device": "PDU",
                         "rack": "Rack",
                         "bank": "Bank",
@@ -234,15 +234,15 @@ PARTS: Final = Row(
                 ),
                 table(
                     "Outlets with the highest power",
-                    DEVICE.leading(
+                    exprs=DEVICE.leading(
                         40,
                         OUTLET,
                         "dcim_pdu_outlet_power_watts",
                         of_a_day("dcim_pdu_outlet_energy_joules_total", OUTLET),
                         over(f"max by ({OUTLET})", DEVICE("dcim_pdu_outlet_on")),
                     ),
-                    14,
-                    {
+                    width=14,
+                    columns={
                         "device": "PDU",
                         "rack": "Rack",
                         "outlet": "Outlet",
@@ -266,19 +266,19 @@ PARTS: Final = Row(
             [
                 ranked(
                     "Residual current",
-                    top(15, over("max by (site, device, kind)", DEVICE("dcim_pdu_residual_current_amperes"))),
-                    "{{device}} {{kind}}",
-                    12,
-                    "dcim_pdu_residual_current_amperes",
+                    expr=top(15, over("max by (site, device, kind)", DEVICE("dcim_pdu_residual_current_amperes"))),
+                    legend="{{device}} {{kind}}",
+                    width=12,
+                    of="dcim_pdu_residual_current_amperes",
                     # IEC 60364-4-41: 30 mA is where protection of people begins.
                     limits=Limits(0.015, 0.03),
                 ),
                 ranked(
                     "Distortion of current",
-                    top(15, over("max by (site, device, phase)", DEVICE("dcim_pdu_current_thd_ratio"))),
-                    "{{device}} {{phase}}",
-                    12,
-                    "dcim_pdu_current_thd_ratio",
+                    expr=top(15, over("max by (site, device, phase)", DEVICE("dcim_pdu_current_thd_ratio"))),
+                    legend="{{device}} {{phase}}",
+                    width=12,
+                    of="dcim_pdu_current_thd_ratio",
                     limits=Limits(warning=0.2),
                 ),
             ],
@@ -287,11 +287,11 @@ PARTS: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-pdu",
-    "PDU detail",
-    "What does each phase, bank and outlet of a rack carry, and what may it carry?",
-    ("site", "room", "row", "rack", "device"),
-    [NOW, TIME, PARTS],
+    uid="dcim-pdu",
+    title="PDU detail",
+    question="What does each phase, bank and outlet of a rack carry, and what may it carry?",
+    variables=("site", "room", "row", "rack", "device"),
+    rows=[NOW, TIME, PARTS],
     device_class="pdu",
     alerts="power",
 )

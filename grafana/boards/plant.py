@@ -144,10 +144,10 @@ GENERATORS: Final = Row(
                 ),
                 timeline(
                     "Faults that units report by contact",
-                    over("max by (site, unit)", SITE("dcim_plant_unit_fault")),
-                    "{{unit}}",
-                    12,
-                    "dcim_plant_unit_fault",
+                    expr=over("max by (site, unit)", SITE("dcim_plant_unit_fault")),
+                    legend="{{unit}}",
+                    width=12,
+                    of="dcim_plant_unit_fault",
                     words=yes_no("well", "FAULT", ORANGE),
                     why="Generators, chillers, dry coolers and facility pumps whose fault contact the site file names.",
                 ),
@@ -210,10 +210,16 @@ WATER: Final = Row(
                 ),
                 table(
                     "Where ropes report liquid",
-                    top(20, over("max by (site, room, device, sensor)", SITE("dcim_leak_rope_position_ratio"))),
-                    8,
-                    {"device": "Detector", "sensor": "Rope", "room": "Room", "site": "Site", "Value": "Of its length"},
-                    "dcim_leak_rope_position_ratio",
+                    exprs=top(20, over("max by (site, room, device, sensor)", SITE("dcim_leak_rope_position_ratio"))),
+                    width=8,
+                    columns={
+                        "device": "Detector",
+                        "sensor": "Rope",
+                        "room": "Room",
+                        "site": "Site",
+                        "Value": "Of its length",
+                    },
+                    of="dcim_leak_rope_position_ratio",
                     sort="-Of its length",
                     why="Ropes whose length the site file states.",
                 ),
@@ -230,15 +236,15 @@ SHELVES: Final = Row(
             [
                 table(
                     "Racks whose power shelves have the least to spare",
-                    SITE.leading(
+                    exprs=SITE.leading(
                         20,
                         "site, row, rack",
                         "dcim_rack_shelf_load_ratio",
                         over("min by (site, row, rack)", SITE("dcim_rack_shelf_redundancy_margin_watts")),
                         over("max by (site, row, rack)", SITE("dcim_rack_shelf_feed_loss_load_ratio")),
                     ),
-                    12,
-                    {
+                    width=12,
+                    columns={
                         "rack": "Rack",
                         "row": "Row",
                         "site": "Site",
@@ -284,10 +290,10 @@ SHELVES: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-plant",
-    "site plant",
-    "Where does the power come from, would the generators carry it, is facility water safe, and how full are busways and shelves?",
-    ("site",),
-    [MAINS, GENERATORS, WATER, SHELVES],
+    uid="dcim-plant",
+    title="site plant",
+    question="Where does the power come from, would the generators carry it, is facility water safe, and how full are busways and shelves?",
+    variables=("site",),
+    rows=[MAINS, GENERATORS, WATER, SHELVES],
     alerts="power|cooling",
 )

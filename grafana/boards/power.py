@@ -93,19 +93,19 @@ SOURCES: Final = Row(
             [
                 timeline(
                     "Source of each UPS",
-                    ROOM.state("dcim_ups_output_source"),
-                    "{{device}}",
-                    12,
-                    "dcim_ups_output_source",
+                    expr=ROOM.state("dcim_ups_output_source"),
+                    legend="{{device}}",
+                    width=12,
+                    of="dcim_ups_output_source",
                     words=state_words("dcim_ups_output_source"),
                     link=TO_UPS,
                 ),
                 timeline(
                     "Source of each transfer switch",
-                    ROOM.state("dcim_ats_selected_source"),
-                    "{{device}}",
-                    6,
-                    "dcim_ats_selected_source",
+                    expr=ROOM.state("dcim_ats_selected_source"),
+                    legend="{{device}}",
+                    width=6,
+                    of="dcim_ats_selected_source",
                     words=state_words("dcim_ats_selected_source"),
                 ),
                 stat(
@@ -211,9 +211,11 @@ SURVIVAL: Final = Row(
             [
                 table(
                     "Racks nearest to their limit if a feed is lost",
-                    top(20, over("max by (site, row, rack, feed, phase)", ROOM("dcim_rack_feed_loss_load_ratio"))),
-                    12,
-                    {
+                    exprs=top(
+                        20, over("max by (site, row, rack, feed, phase)", ROOM("dcim_rack_feed_loss_load_ratio"))
+                    ),
+                    width=12,
+                    columns={
                         "rack": "Rack",
                         "row": "Row",
                         "feed": "Lost feed",
@@ -221,7 +223,7 @@ SURVIVAL: Final = Row(
                         "site": "Site",
                         "Value": "Load of the other",
                     },
-                    "dcim_rack_feed_loss_load_ratio",
+                    of="dcim_rack_feed_loss_load_ratio",
                     limits=FULL,
                     sort="-Load of the other",
                     link=ROW_TO_RACK,
@@ -255,15 +257,15 @@ BREAKERS: Final = Row(
             [
                 table(
                     "Phases of rack PDUs whose breaker is warmest",
-                    ROOM.leading(
+                    exprs=ROOM.leading(
                         20,
                         PHASE,
                         THERMAL,
                         over(f"max by ({PHASE})", ROOM("dcim_pdu_phase_level_load_ratio")),
                         over(f"max by ({PHASE})", ROOM("dcim_pdu_phase_demand_load_ratio")),
                     ),
-                    14,
-                    {
+                    width=14,
+                    columns={
                         "device": "PDU",
                         "rack": "Rack",
                         "row": "Row",
@@ -309,21 +311,21 @@ BREAKERS: Final = Row(
                 ),
                 ranked(
                     "Branch circuits nearest to their rating",
-                    f"topk(15, max by (site, panel, circuit, phase) ({ROOM('dcim_circuit_current_amperes')})"
+                    expr=f"topk(15, max by (site, panel, circuit, phase) ({ROOM('dcim_circuit_current_amperes')})"
                     f" / on (site, panel, circuit) group_left () max by (site, panel, circuit)"
                     f" ({ROOM('dcim_circuit_rated_current_amperes')}))",
-                    "{{panel}} {{circuit}} {{phase}}",
-                    8,
-                    "dcim_pdu_phase_load_ratio",
+                    legend="{{panel}} {{circuit}} {{phase}}",
+                    width=8,
+                    of="dcim_pdu_phase_load_ratio",
                     limits=Limits(0.8, 0.95),
                     why="Where panels meter their circuits.",
                 ),
                 ranked(
                     "Distortion of current at the meters",
-                    top(15, over("max by (site, device, phase)", ROOM("dcim_meter_current_thd_ratio"))),
-                    "{{device}} {{phase}}",
-                    8,
-                    "dcim_meter_current_thd_ratio",
+                    expr=top(15, over("max by (site, device, phase)", ROOM("dcim_meter_current_thd_ratio"))),
+                    legend="{{device}} {{phase}}",
+                    width=8,
+                    of="dcim_meter_current_thd_ratio",
                     # IEEE 519: 8 % of total demand distortion for most connections.
                     limits=Limits(warning=0.08),
                     why="Where meters measure harmonics.",
@@ -334,10 +336,10 @@ BREAKERS: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-power",
-    "power chain",
-    "Where does the power flow, which source feeds it, and does everything keep running if a feed is lost?",
-    ("site", "room"),
-    [CHAIN, SOURCES, SURVIVAL, BREAKERS],
+    uid="dcim-power",
+    title="power chain",
+    question="Where does the power flow, which source feeds it, and does everything keep running if a feed is lost?",
+    variables=("site", "room"),
+    rows=[CHAIN, SOURCES, SURVIVAL, BREAKERS],
     alerts="power",
 )

@@ -174,7 +174,7 @@ FIGURES: Final = Row(
             [
                 table(
                     "What the figures rest on",
-                    [
+                    exprs=[
                         over(
                             "min by (site, figure)",
                             SITE("dcim_figure_known", 'figure=~"site_.*|loop_interim.*|carbon.*|grid.*"'),
@@ -184,8 +184,8 @@ FIGURES: Final = Row(
                             SITE("dcim_figure_inputs_ratio", 'figure=~"site_.*|loop_interim.*|carbon.*|grid.*"'),
                         ),
                     ],
-                    12,
-                    {"figure": "Figure", "site": "Site", "Value #A": "Known", "Value #B": "Inputs"},
+                    width=12,
+                    columns={"figure": "Figure", "site": "Site", "Value #A": "Known", "Value #B": "Inputs"},
                     cells={"Inputs": "dcim_figure_inputs_ratio"},
                     tints={"Known": {0.0: ("unknown", PURPLE), 1.0: ("known", GREEN)}},
                     sort="Known",
@@ -193,12 +193,12 @@ FIGURES: Final = Row(
                 ),
                 ranked(
                     "Energy of a day by meter",
-                    shown(
+                    expr=shown(
                         f"sum by (site, device, role) (max without (instance, job) (increase({IMPORTED}[1d])))", ENERGY
                     ),
-                    "{{device}} ({{role}})",
-                    12,
-                    ENERGY,
+                    legend="{{device}} ({{role}})",
+                    width=12,
+                    of=ENERGY,
                     base=BLUE,
                 ),
             ],
@@ -207,11 +207,11 @@ FIGURES: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-green",
-    "sustainability",
-    "What do energy, carbon and water come to, and which of these figures are estimates?",
-    ("site",),
-    [NOW, FIGURES],
+    uid="dcim-green",
+    title="sustainability",
+    question="What do energy, carbon and water come to, and which of these figures are estimates?",
+    variables=("site",),
+    rows=[NOW, FIGURES],
     alerts="power|cooling",
     since="now-24h",
     refresh="1m",

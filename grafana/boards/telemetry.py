@@ -162,9 +162,9 @@ DEVICES: Final = Row(
                 ),
                 table(
                     "Devices that are not up",
-                    f"({SITE('dcim_device_up')} == 0) or ({SITE('dcim_device_observed')} - 1 < 0)",
-                    10,
-                    {
+                    exprs=f"({SITE('dcim_device_up')} == 0) or ({SITE('dcim_device_observed')} - 1 < 0)",
+                    width=10,
+                    columns={
                         "device": "Device",
                         "room": "Room",
                         "agent": "Agent",
@@ -177,10 +177,10 @@ DEVICES: Final = Row(
                 ),
                 table(
                     "Why devices are not observed",
-                    over("max by (site, agent, reason)", SITE("dcim_agent_unobserved_devices")),
-                    6,
-                    {"agent": "Agent", "reason": "Reason", "Value": "Devices"},
-                    "dcim_agent_unobserved_devices",
+                    exprs=over("max by (site, agent, reason)", SITE("dcim_agent_unobserved_devices")),
+                    width=6,
+                    columns={"agent": "Agent", "reason": "Reason", "Value": "Devices"},
+                    of="dcim_agent_unobserved_devices",
                     sort="-Devices",
                 ),
             ],
@@ -196,18 +196,18 @@ DEVICES: Final = Row(
                 ),
                 ranked(
                     "Longest without an answer",
-                    f"topk(15, time() - max by (site, device) ({SITE(LAST_ANSWER)}))",
-                    "{{device}}",
-                    8,
+                    expr=f"topk(15, time() - max by (site, device) ({SITE(LAST_ANSWER)}))",
+                    legend="{{device}}",
+                    width=8,
                     unit=Unit("s"),
                     limits=Limits(60, 300),
                 ),
                 table(
                     "Readings that are not trusted",
-                    over("max by (site, device, reading, reason)", SITE("dcim_device_reading_suspect")) + " == 1",
-                    8,
-                    {"device": "Device", "reading": "Reading", "reason": "Why", "site": "Site"},
-                    "dcim_device_reading_suspect",
+                    exprs=over("max by (site, device, reading, reason)", SITE("dcim_device_reading_suspect")) + " == 1",
+                    width=8,
+                    columns={"device": "Device", "reading": "Reading", "reason": "Why", "site": "Site"},
+                    of="dcim_device_reading_suspect",
                     why="Empty while all readings are trusted, and also while nothing is known.",
                 ),
             ],
@@ -223,7 +223,7 @@ AGENTS: Final = Row(
             [
                 table(
                     "Agents",
-                    [
+                    exprs=[
                         over("max by (site, agent)", SITE("dcim_agent_up")),
                         over("max by (site, agent)", SITE("dcim_agent_devices", 'state="up"')),
                         over("max by (site, agent)", SITE("dcim_agent_devices", 'state="down"')),
@@ -232,8 +232,8 @@ AGENTS: Final = Row(
                         over("max by (site, agent)", SITE("dcim_agent_config_last_reload_successful")),
                         over("max by (site, agent)", SITE("dcim_agent_spool_durable")),
                     ],
-                    16,
-                    {
+                    width=16,
+                    columns={
                         "agent": "Agent",
                         "site": "Site",
                         "Value #A": "State",
@@ -259,10 +259,10 @@ AGENTS: Final = Row(
                 ),
                 table(
                     "Versions",
-                    over("max by (site, agent, version, python, hostname)", SITE("dcim_agent_info")),
-                    8,
-                    {"agent": "Agent", "version": "Version", "python": "Python", "hostname": "Host"},
-                    "dcim_agent_info",
+                    exprs=over("max by (site, agent, version, python, hostname)", SITE("dcim_agent_info")),
+                    width=8,
+                    columns={"agent": "Agent", "version": "Version", "python": "Python", "hostname": "Host"},
+                    of="dcim_agent_info",
                 ),
             ],
         ),
@@ -340,14 +340,14 @@ COLLECTOR: Final = Row(
                 ),
                 ranked(
                     "Why, in the last hour",
-                    top(
+                    expr=top(
                         10,
                         "sum by (reason) (increase(dcim_collector_message_failures_total[1h]))"
                         " or sum by (reason) (increase(dcim_collector_influx_write_failures_total[1h]))",
                     ),
-                    "{{reason}}",
-                    5,
-                    "dcim_collector_message_failures_total",
+                    legend="{{reason}}",
+                    width=5,
+                    of="dcim_collector_message_failures_total",
                     limits=Limits(warning=1),
                 ),
             ],
@@ -357,22 +357,22 @@ COLLECTOR: Final = Row(
             [
                 timeline(
                     "Optional parts of the collector",
-                    over("max by (part)", "dcim_collector_part_failing"),
-                    "{{part}}",
-                    8,
-                    "dcim_collector_part_failing",
+                    expr=over("max by (part)", "dcim_collector_part_failing"),
+                    legend="{{part}}",
+                    width=8,
+                    of="dcim_collector_part_failing",
                     words=yes_no("works", "FAILS", ORANGE),
                 ),
                 table(
                     "The account of each agent's messages",
-                    [
+                    exprs=[
                         over("max by (site, agent)", SITE("dcim_collector_ledger_produced_messages")),
                         over("max by (site, agent)", SITE("dcim_collector_ledger_stored_messages")),
                         over("max by (site, agent)", SITE("dcim_collector_ledger_in_flight_messages")),
                         over("max by (site, agent)", SITE("dcim_collector_ledger_missing_messages")),
                     ],
-                    10,
-                    {
+                    width=10,
+                    columns={
                         "agent": "Agent",
                         "site": "Site",
                         "Value #A": "Produced",
@@ -384,9 +384,9 @@ COLLECTOR: Final = Row(
                 ),
                 table(
                     "Certificates",
-                    "(min by (component, subject) (dcim_certificate_expiry_timestamp_seconds)) * 1000",
-                    6,
-                    {"component": "Component", "subject": "Subject", "Value": "Expires"},
+                    exprs="(min by (component, subject) (dcim_certificate_expiry_timestamp_seconds)) * 1000",
+                    width=6,
+                    columns={"component": "Component", "subject": "Subject", "Value": "Expires"},
                     unit=Unit("dateTimeFromNow"),
                     limits=Limits(),
                     sort="Expires",
@@ -405,13 +405,13 @@ COLLECTOR: Final = Row(
                 ),
                 table(
                     "Figures and what they rest on",
-                    [
+                    exprs=[
                         over("min by (site, figure)", SITE("dcim_figure_known")),
                         over("min by (site, figure)", SITE("dcim_figure_inputs_ratio")),
                         over("max by (site, figure)", SITE("dcim_figure_oldest_input_seconds")),
                     ],
-                    16,
-                    {
+                    width=16,
+                    columns={
                         "figure": "Figure",
                         "site": "Site",
                         "Value #A": "Known",
@@ -429,10 +429,10 @@ COLLECTOR: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-telemetry",
-    "telemetry health",
-    "Can what the other boards show be trusted: who is observed, what is late, refused or lost?",
-    ("site",),
-    [NOW, DEVICES, AGENTS, COLLECTOR],
+    uid="dcim-telemetry",
+    title="telemetry health",
+    question="Can what the other boards show be trusted: who is observed, what is late, refused or lost?",
+    variables=("site",),
+    rows=[NOW, DEVICES, AGENTS, COLLECTOR],
     alerts="telemetry",
 )

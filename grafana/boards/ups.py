@@ -72,7 +72,7 @@ NOW: Final = Row(
             [
                 table(
                     "UPSs",
-                    [
+                    exprs=[
                         over(BY, UPS.state("dcim_ups_output_source")),
                         over(BY, UPS("dcim_ups_output_load_ratio")),
                         over(BY, UPS("dcim_ups_battery_runtime_seconds")),
@@ -82,8 +82,8 @@ NOW: Final = Row(
                         over(BY, UPS.state("dcim_ups_test_result")),
                         shown(over(BY, UPS(BATTERY_AGE)), BATTERY_AGE),
                     ],
-                    24,
-                    {
+                    width=24,
+                    columns={
                         "device": "UPS",
                         "site": "Site",
                         "Value #A": "Source",
@@ -123,10 +123,10 @@ LOAD: Final = Row(
             [
                 ranked(
                     "Most loaded phases",
-                    top(15, over("max by (site, device, phase)", UPS("dcim_ups_output_load_ratio"))),
-                    "{{device}} {{phase}}",
-                    8,
-                    "dcim_ups_output_load_ratio",
+                    expr=top(15, over("max by (site, device, phase)", UPS("dcim_ups_output_load_ratio"))),
+                    legend="{{device}} {{phase}}",
+                    width=8,
+                    of="dcim_ups_output_load_ratio",
                     link=TO_UPS,
                 ),
                 chart(
@@ -149,18 +149,18 @@ LOAD: Final = Row(
             [
                 timeline(
                     "Source",
-                    UPS.state("dcim_ups_output_source"),
-                    "{{device}}",
-                    12,
-                    "dcim_ups_output_source",
+                    expr=UPS.state("dcim_ups_output_source"),
+                    legend="{{device}}",
+                    width=12,
+                    of="dcim_ups_output_source",
                     words=state_words("dcim_ups_output_source"),
                 ),
                 timeline(
                     "Battery",
-                    UPS.state("dcim_ups_battery_state"),
-                    "{{device}}",
-                    12,
-                    "dcim_ups_battery_state",
+                    expr=UPS.state("dcim_ups_battery_state"),
+                    legend="{{device}}",
+                    width=12,
+                    of="dcim_ups_battery_state",
                     words=state_words("dcim_ups_battery_state"),
                 ),
             ],
@@ -183,10 +183,10 @@ BATTERY: Final = Row(
                 ),
                 ranked(
                     "Claims that are longest beyond the model",
-                    top(10, over(BY, UPS("dcim_ups_runtime_optimism_ratio"))),
-                    "{{device}}",
-                    8,
-                    "dcim_ups_runtime_optimism_ratio",
+                    expr=top(10, over(BY, UPS("dcim_ups_runtime_optimism_ratio"))),
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_ups_runtime_optimism_ratio",
                     limits=Limits(warning=0.25),
                     why="A UPS that believes to last longer than its data sheet says has a battery that nobody measured for long.",
                     link=TO_UPS,
@@ -205,11 +205,11 @@ BATTERY: Final = Row(
                 ranked(
                     "Share of its life that a battery has at this temperature",
                     # The life of a lead battery halves with every 8.3 K above 25 °C (Arrhenius rule of the makers).
-                    bottom(
+                    expr=bottom(
                         10, f"2 ^ (-clamp_min({over(BY, UPS('dcim_ups_battery_temperature_celsius'))} - 25, 0) / 8.3)"
                     ),
-                    "{{device}}",
-                    8,
+                    legend="{{device}}",
+                    width=8,
                     unit=Unit("percentunit"),
                     limits=Limits(warning=0.65, falling=True),
                     link=TO_UPS,
@@ -222,10 +222,10 @@ BATTERY: Final = Row(
                 ),
                 ranked(
                     "Input faults of the last day",
-                    f"topk(10, max by (site, device) (increase({UPS.select('dcim_ups_input_faults_total')}[1d])))",
-                    "{{device}}",
-                    8,
-                    "dcim_ups_input_faults_total",
+                    expr=f"topk(10, max by (site, device) (increase({UPS.select('dcim_ups_input_faults_total')}[1d])))",
+                    legend="{{device}}",
+                    width=8,
+                    of="dcim_ups_input_faults_total",
                     limits=Limits(warning=1),
                     base=BLUE,
                     link=TO_UPS,
@@ -236,11 +236,11 @@ BATTERY: Final = Row(
 )
 
 BOARD: Final = Board(
-    "dcim-ups",
-    "UPS fleet",
-    "Which UPS carries what, how long does each last, and whose battery needs a look?",
-    ("site", "room", "device"),
-    [NOW, LOAD, BATTERY],
+    uid="dcim-ups",
+    title="UPS fleet",
+    question="Which UPS carries what, how long does each last, and whose battery needs a look?",
+    variables=("site", "room", "device"),
+    rows=[NOW, LOAD, BATTERY],
     device_class="ups",
     alerts="power",
 )

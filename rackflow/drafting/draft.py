@@ -95,6 +95,9 @@ def draft_site(
 ) -> Draft:
     """Draft the file. What is given later about the same entry overrides what was given before.
 
+    Each step uses what the ones before it have found: what the sources state, also in ids; the defaults; the entries themselves; the
+    places, feeds and loops that entries name; and at last the defaults of these, and `null` for what is still missing.
+
     `defaults` has values by section and field, for entries that lack them; `names` are patterns with the groups room, row, rack and
     feed, for ids that contain them. Raises ConfigError for a value that cannot be one.
     """
@@ -112,23 +115,17 @@ def draft_site(
         draft.entries[section][name] = _entry(section, name, values)
     _add_places(draft, merged)
     # Racks that were added because devices name them get the defaults as well, among these the loop that cools them.
-    new = {
+    added_racks = {
         ("racks", name): dict(entry) for name, entry in draft.entries["racks"].items() if ("racks", name) not in merged
     }
-    _set_defaults(new, chosen)
-    for (section, name), values in new.items():
+    _set_defaults(added_racks, chosen)
+    for (section, name), values in added_racks.items():
         draft.entries[section][name] = {**_entry(section, name, values), **draft.entries[section][name]}
-    merged |= new
+    merged |= added_racks
     _add_sources(draft, merged)
     _add_loops(draft, merged)
-    _set_counts(draft)
-    for meter in draft.entries["meters"].values():
-        # What measures a power shelf sits in its tap-off box, and is a meter of nothing else.
-        if meter.get("measures") and all(each in draft.entries["power_shelves"] for each in meter["measures"]):
-            meter.setdefault("role", "other")
-        if meter.get("role") == "it":
-            # Required of these meters alone, and its value is nothing to guess: it says where in the chain the IT power is measured.
-            meter.setdefault("category", None)
+    _set_pdus_per_feed(draft)
+    _set_meter_roles(draft)
     _fill_in(draft, chosen)
     for section, entries in draft.entries.items():
         draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
@@ -144,7 +141,7 @@ def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Ma
 
 
 def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
-    """Give the defaults to what followed from everything else: loops, rows and rooms. And to the whole site's supply and grid."""
+    """Set the defaults in entries that the steps before have added (loops, rows, rooms), and in the sections of the whole site."""
     for (section, key), text in defaults.items():
         if section == ELECTRICAL:
             draft.electrical = {**draft.electrical, key: _number_or_text(text)}
@@ -162,6 +159,7 @@ def safe_name(text: str) -> str:
 
 
 def _read_name(name: str, values: dict[str, object], patterns: Sequence[re.Pattern[str]]) -> None:
+    """Add the places that an id contains by one of the patterns, as far as no source has stated them."""
     for pattern in patterns:
         if found := pattern.fullmatch(name):
             for place, text in found.groupdict().items():
@@ -170,7 +168,7 @@ def _read_name(name: str, values: dict[str, object], patterns: Sequence[re.Patte
 
 
 def _entry(section: str, name: str, values: Mapping[str, object]) -> dict[str, Any]:
-    """The fields that the section has, typed; the others are used by the caller or are not of the site file."""
+    """The entry of these values: the fields that the section has, each in its type. Other values are left out."""
     fields = _fields(section)
     entry: dict[str, Any] = {"id": name}
     entry |= {key: _typed(section, name, key, value) for key, value in values.items() if key in fields and key != "id"}
@@ -188,9 +186,9 @@ def _entry(section: str, name: str, values: Mapping[str, object]) -> dict[str, A
 
 
 def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
-    """The racks, rows and rooms that entries name.
+    """Add the racks, rows and rooms that entries name.
 
-    The file needs a row for each rack and a room for each row. Where no source names one, there is one, with a plain name.
+    The file needs a row for each rack and a room for each row. Where no source names one, `row-1` or `room-1` is added.
     """
     for values in merged.values():
         for key, parent in (("rack", "row"), ("row", "room")):
@@ -220,7 +218,7 @@ def _add_sources(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obj
 
 
 def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:
-    """The loops that CDUs, air units and racks name, with the racks that a loop cools."""
+    """Add the loops that CDUs, air units and racks name, with the racks that each loop cools."""
     loops = draft.entries["loops"]
     for section in ("cdus", "air_units"):
         for entry in draft.entries[section].values():
@@ -236,8 +234,19 @@ def _add_loops(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, objec
                 entry["racks"].append(name)
 
 
-def _set_counts(draft: Draft) -> None:
-    """How many PDUs, or power shelves, of one feed a rack has, where all its feeds have the same number."""
+def _set_meter_roles(draft: Draft) -> None:
+    """Set the role of meters that only measure power shelves, and ask for the category of meters of IT power."""
+    for meter in draft.entries["meters"].values():
+        # What measures a power shelf sits in its tap-off box, and is a meter of nothing else.
+        if meter.get("measures") and all(each in draft.entries["power_shelves"] for each in meter["measures"]):
+            meter.setdefault("role", "other")
+        if meter.get("role") == "it":
+            # Only these meters need a category: where in the chain the IT power is measured. Nothing in the sources tells it.
+            meter.setdefault("category", None)
+
+
+def _set_pdus_per_feed(draft: Draft) -> None:
+    """Set how many PDUs, or power shelves, a rack has on each feed, where it has the same number on all of its feeds."""
     counts: dict[str, Counter[str]] = {}
     for pdu in (*draft.entries["pdus"].values(), *draft.entries["power_shelves"].values()):
         if pdu.get("rack") and pdu.get("from"):
@@ -249,6 +258,7 @@ def _set_counts(draft: Draft) -> None:
 
 
 def _feed_above(draft: Draft, source: str) -> str:
+    """The feed at the top of the power path above `source`. The first source counts where an entry has several."""
     seen: set[str] = set()
     while source not in seen:
         seen.add(source)
@@ -263,13 +273,13 @@ def _feed_above(draft: Draft, source: str) -> str:
 
 def _complete(section: str, name: str, entry: dict[str, Any]) -> dict[str, Any]:
     """The entry with its keys in the order of the model, and None for each required value that is missing."""
-    done: dict[str, Any] = {}
+    complete: dict[str, Any] = {}
     for key, required in _fields(section).items():
         if key in entry:
-            done[key] = entry[key]
+            complete[key] = entry[key]
         elif required:
-            done[key] = name if key == "id" else None
-    return done
+            complete[key] = name if key == "id" else None
+    return complete
 
 
 def _fields(section: str) -> dict[str, bool]:
@@ -342,7 +352,7 @@ def _schemas() -> dict[str, Any]:
 def _number(section: str, name: str, key: str, value: object) -> float | None:
     if value is None or isinstance(value, int | float):
         return value
-    # 1.5 and, from spreadsheets of much of Europe, 1,5. What has both is ambiguous.
+    # 1.5, and 1,5 from spreadsheets of much of Europe. A text with both a point and a comma is ambiguous, and is refused.
     text = str(value).strip().replace(",", ".")
     try:
         number = float(text)

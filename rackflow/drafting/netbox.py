@@ -210,6 +210,28 @@ def _fed(section: str, sources: Sequence[Mapping[str, object]]) -> dict[str, obj
 def _cooling(
     mine: Inventory, devices: Mapping[Any, Object], sections: Mapping[Any, str], left_out: list[str]
 ) -> Iterator[Given]:
+    """The cooling plant: loops and air units, CDUs between two loops, and the loop that cools each rack."""
+    yield from _cooling_sources(mine, left_out)
+    feeds = [feed for feed in mine.get("cooling-feeds", ()) if feed.get("rack")]
+    primaries = {feed["rack"]["id"]: _name(feed["cooling_source"]) for feed in feeds if feed.get("cooling_source")}
+    racks_of_cdu = _cooled_racks(mine, devices, sections)
+    loop_names = _loop_names(racks_of_cdu, devices)
+    cdus = {key: (devices[key].get("rack") or {}).get("id") for key, section in sections.items() if section == "cdus"}
+    for key, rack in cdus.items():
+        yield Given(_name(devices[key]), "cdus", {"secondary": loop_names.get(key), "primary": primaries.get(rack)})
+    cooled: set[Any] = set()
+    for key, racks in racks_of_cdu.items():
+        for rack, name in racks.items():
+            if rack not in cooled:
+                cooled.add(rack)
+                yield Given(name, "racks", {"loop": loop_names[key]})
+    uncooled = {rack["id"] for rack in mine.get("racks", ())} - set(cdus.values()) - cooled
+    for rack, feed in {feed["rack"]["id"]: feed for feed in feeds}.items():
+        if rack in uncooled:
+            left_out.append(f"cooling feed {_name(feed)}: no CDU stands between it and rack {_name(feed['rack'])}")
+
+
+def _cooling_sources(mine: Inventory, left_out: list[str]) -> Iterator[Given]:
     for source in mine.get("cooling-sources", ()):
         watts = _kilowatts(source, left_out)
         if _value(source, "type") in AIR_SOURCES:
@@ -219,28 +241,6 @@ def _cooling(
         fluid = _value(source, "fluid_type")
         # Water with glycol has several concentrations, and the heat capacity of each is another.
         yield Given(_name(source), "loops", {"kind": "primary", "coolant": "water" if fluid == "water" else None})
-    loops = {
-        feed["rack"]["id"]: _name(feed["cooling_source"])
-        for feed in mine.get("cooling-feeds", ())
-        if feed.get("rack") and feed.get("cooling_source")
-    }
-    racks = _cooled_racks(mine, devices, sections)
-    names = _loop_names(racks, devices)
-    for key in (key for key, section in sections.items() if section == "cdus"):
-        rack = (devices[key].get("rack") or {}).get("id")
-        yield Given(_name(devices[key]), "cdus", {"secondary": names.get(key), "primary": loops.get(rack)})
-    seen: set[Any] = set()
-    for key, cooled in racks.items():
-        for rack, name in cooled.items():
-            if rack not in seen:
-                seen.add(rack)
-                yield Given(name, "racks", {"loop": names[key]})
-    mine_racks = {rack["id"] for rack in mine.get("racks", ())}
-    by_feed = {feed["rack"]["id"]: feed for feed in mine.get("cooling-feeds", ()) if feed.get("rack")}
-    cdu_racks = {(devices[key].get("rack") or {}).get("id") for key, section in sections.items() if section == "cdus"}
-    for rack, feed in by_feed.items():
-        if rack in mine_racks - cdu_racks - seen:
-            left_out.append(f"cooling feed {_name(feed)}: no CDU stands between it and rack {_name(feed['rack'])}")
 
 
 def _cooled_racks(

@@ -58,7 +58,7 @@ def _own_names(objects: Sequence[Object], kind: str) -> Iterator[tuple[Object, s
 
 
 def _renamed(each: Object, keys: Sequence[str], names: Mapping[Any, str]) -> dict[str, Any]:
-    """What refers to something that has a new name: under its key, or as the end of a cable or of a hose."""
+    """The references of an object to others that have a new name: under their keys, or as the ends of its cable or hose."""
     changed: dict[str, Any] = {}
     for key in keys:
         if isinstance(own := each.get(key), Mapping) and own.get("id") in names:

@@ -104,7 +104,7 @@ class DiskOutbox:
 
     async def open(self) -> None:
         """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
-        await self._run_job(DiskJob([], [], frozenset(), []))
+        await self._run_job(DiskJob(rows=[], done=[], spare=frozenset(), read=[]))
         self._request_backlog()
 
     async def run(self) -> None:
@@ -258,11 +258,12 @@ class DiskOutbox:
 
     def _account(self) -> Account:
         undelivered = list[Numbers]()
-        behind = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
+        # The lowest and the highest key suffice, and both are among these: the keys of a range, or of an array, are ascending.
+        keys = [*self._lanes.in_flight, *self._lanes.backlog, *self._resumed[:1], *self._resumed[-1:]]
         for each in (self._held, self._awaiting.keys, self._backlog):
-            behind += [key for key in (each.first, each.last) if key is not None]
-        if behind:
-            undelivered = undelivered_numbers(self._bases(), self._present, min(behind), max(behind))
+            keys += [key for key in (each.first, each.last) if key is not None]
+        if keys:
+            undelivered = undelivered_numbers(self._bases(), self._present, min(keys), max(keys))
         dropped = [*self._totals.losses, *self._losses]
         ended = ended_epochs(self._totals.epochs)
         return Account(kind="disk", undelivered=bounded(undelivered), dropped=dropped, ended=ended)
@@ -299,6 +300,7 @@ class DiskOutbox:
             self._wanted.set()
 
     def _collect(self) -> DiskJob:
+        """What the thread is to do next."""
         lanes = self._lanes
         rows = self._unsaved.begin_write()
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
@@ -312,7 +314,17 @@ class DiskOutbox:
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
         done = self._done.head(DELETE_KEYS)
         is_trial = self.fault is not None and not rows
-        return DiskJob(rows, done, frozenset(lanes.in_flight), read, self._losses, held, resumed, collectors, is_trial)
+        return DiskJob(
+            rows=rows,
+            done=done,
+            spare=frozenset(lanes.in_flight),
+            read=read,
+            losses=self._losses,
+            held=held,
+            resumed=resumed,
+            collectors=collectors,
+            is_trial=is_trial,
+        )
 
     async def _run_job(self, job: DiskJob) -> None:
         try:
@@ -350,7 +362,7 @@ class DiskOutbox:
             self._wanted.set()
 
     def _take_over(self, result: JobResult) -> None:
-        """If the job has opened the file: its messages become backlog, and its collectors are known."""
+        """Take over what the file held, if this job has opened it: its messages become backlog, and its collectors are known."""
         for first, last in result.opened:
             self._present.add(first, last)
             self._backlog.add(first, last)

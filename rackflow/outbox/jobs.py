@@ -99,4 +99,11 @@ def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[
     resumed = log.read_keys(job.resumed)
     # Read only at the end: if this job fails before, the next one reports the evictions of both.
     evicted, log.evicted = log.evicted, []
-    return JobResult(found, resumed, replace(log.totals, dropped=dict(log.totals.dropped)), evicted, opened, collectors)
+    return JobResult(
+        found=found,
+        resumed=resumed,
+        totals=replace(log.totals, dropped=dict(log.totals.dropped)),
+        evicted=evicted,
+        opened=opened,
+        collectors=collectors,
+    )

@@ -106,8 +106,13 @@ def _take(loaded: Loaded, opened: Opened) -> None:
 
 
 def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opened: Opened) -> Iterable[Range]:
-    """Keys that were written and are not in the files, as far as is known. They may include keys that were free."""
-    known = {
+    """Keys that were written and are not in the files, as far as is known. They may include keys that were free.
+
+    Also sorts the files that are not whole into `opened`: `broken` cannot be read at all, `damaged` is set aside after its readable
+    messages were copied, `short` only lacks its end and is used on. The last key that a file should have is known from its own head, from
+    the states in all files, from the file after it, or, for the newest file, from the mark.
+    """
+    last_keys = {
         number: last
         for _, loaded in found
         if loaded is not None
@@ -119,7 +124,7 @@ def _holes(found: Sequence[tuple[Path, Loaded | None]], mark: Mark | None, opene
         is_newest = at == len(found) - 1
         following = found[at + 1][1] if not is_newest else None
         number = int(path.stem) if path.stem.isdecimal() else 0
-        expected = known.get(number, 0)
+        expected = last_keys.get(number, 0)
         if not expected and following is not None and following.segment.number == number + 1:
             # The file was the newest when the next one was begun.
             expected = following.segment.head.after_key

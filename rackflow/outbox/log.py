@@ -80,7 +80,9 @@ class OutboxLog:
         try:
             opened = load_folder(folder, self._mark.read())
             size = max(SMALLEST_SEGMENT_BYTES, min(SEGMENT_BYTES, limits.size_bytes // SEGMENTS_AT_LEAST))
-            self._segments = Segments(path, folder, size, limits.size_bytes, opened)
+            self._segments = Segments(
+                path=path, folder=folder, segment_bytes=size, limit_bytes=limits.size_bytes, opened=opened
+            )
             self._open.callback(self._segments.close)
             self._state = opened.state
             self._begin(opened, epoch)

@@ -77,7 +77,7 @@ def decode_head(data: bytes) -> Head | None:
         return None
     if not (0 <= last_key <= MAX_KEY and 0 <= after_key <= MAX_KEY and number <= MAX_KEY):
         return None
-    return Head(number, salt, after_key, last_key, written)
+    return Head(number=number, salt=salt, after_key=after_key, last_key=last_key, format=written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Segments:
 
     @property
     def live_bytes(self) -> int:
-        """Bytes of what waits."""
+        """Bytes of the messages that wait."""
         return sum(each.index.live_bytes for each in self.files)
 
     def write(self, rows: Sequence[Message], stamp: Stamp) -> None:

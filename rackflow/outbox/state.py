@@ -82,13 +82,13 @@ class State:
         totals, changed = self.totals, self.changed if segments is None else {"epochs", "losses", "collectors"}
         return msgspec.json.encode(
             StateRecord(
-                totals.last_key,
-                [(each.base, each.epoch) for each in totals.epochs] if "epochs" in changed else None,
-                [(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
+                last_key=totals.last_key,
+                epochs=[(each.base, each.epoch) for each in totals.epochs] if "epochs" in changed else None,
+                losses=[(each.epoch, each.first, each.last, each.reason) for each in totals.losses]
                 if "losses" in changed
                 else None,
-                self.collectors if "collectors" in changed else None,
-                segments,
+                collectors=self.collectors if "collectors" in changed else None,
+                segments=segments,
             )
         )
 
@@ -130,7 +130,7 @@ def decode_state(body: bytes) -> StateRecord | None:
 
 
 def forget_epochs(epochs: list[EpochBase], oldest_key: int) -> list[EpochBase]:
-    """The epochs without old ones of which no message is left. Each start of the process begins an epoch, so there would be ever more."""
+    """The epochs without the old ones that have no message left. Each start of the process begins an epoch, so they must be dropped."""
     without = sum(later.base < oldest_key for later in epochs[1:])
     gone = max(0, min(without, len(epochs) - EPOCHS_KEPT), len(epochs) - MAX_EPOCHS)
     return epochs[gone:]

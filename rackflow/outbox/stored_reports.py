@@ -1,4 +1,4 @@
-"""Combines the stored reports of collectors (topic `stored/{collector}`) to the set of durable messages. Pure.
+"""Combines the stored reports of collectors (topic `stored/{collector}`) into the set of durable messages. Pure.
 
 By default the report of one collector is enough, because collectors behind a shared subscription each have a part of the messages. With
 `require`, a message is durable when every collector named there has it: two independent collectors, each with a store of its own.

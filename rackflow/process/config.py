@@ -221,7 +221,35 @@ def _placed(fault: Any) -> Any:  # noqa: ANN401 - pydantic's ErrorDetails
     return fault | {"loc": (*fault["loc"], *cause.path), "input": ...}
 
 
-_STEPS = ("function-", "tagged-union", "union", "list[", "dict[", "tuple[", "literal[", "constrained-")
+# pydantic puts its own steps (validators, branches of unions, `[key]`) into the path of a fault; no file has keys of these names.
+_STEPS_OF_PYDANTIC = ("function-", "tagged-union", "union", "list[", "dict[", "tuple[", "literal[", "constrained-")
+
+
+def _shown_key(loc: Sequence[str | int]) -> str:
+    """The path of a fault as a reader of the file would write it: `devices[3].host`."""
+    key = ""
+    for part in loc:
+        if isinstance(part, int):
+            key += f"[{part}]"
+        elif not str(part).startswith(_STEPS_OF_PYDANTIC) and part != "[key]":
+            key += f".{part}" if key else str(part)
+    return key or "(top level)"
+
+
+def _remedy_of_unknown(
+    loc: Sequence[str | int], names: list[str], model: type[BaseModel], other_word: OtherWord
+) -> str:
+    """What to do about a key that is not known: what another tool's key is called here, the key that was probably meant, or its section."""
+    unknown = str(loc[-1])
+    if known_elsewhere := other_word(unknown, len(loc)):
+        return known_elsewhere
+    # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
+    close = difflib.get_close_matches(unknown, _keys_at(model, loc[:-1]), n=1, cutoff=SAME_SECTION)
+    close = close or difflib.get_close_matches(unknown, names, n=1)
+    if close == [unknown]:
+        # The key exists, but in another section: say where it belongs instead of suggesting the key itself.
+        return f"it belongs {_where(unknown, model)}: check the indentation"
+    return f"did you mean {close[0]!r}?" if close else "remove it"
 
 
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
@@ -230,24 +258,10 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
     model: type[BaseModel],
     other_word: OtherWord,
 ) -> str:
-    key = ""
-    for part in fault["loc"]:
-        if isinstance(part, int):
-            key += f"[{part}]"
-        # pydantic puts its own steps (validators, branches of unions, `[key]`) into the path; no file has keys of these names.
-        elif not str(part).startswith(_STEPS) and part != "[key]":
-            key += f".{part}" if key else str(part)
-    key = key or "(top level)"
+    """One line about one fault: the key, what is wrong with it, and what to do. `names` are all keys that the file may have."""
+    key = _shown_key(fault["loc"])
     if fault["type"] == "extra_forbidden":
-        unknown = str(fault["loc"][-1])
-        # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
-        close = difflib.get_close_matches(unknown, _keys_at(model, fault["loc"][:-1]), n=1, cutoff=SAME_SECTION)
-        close = close or difflib.get_close_matches(unknown, names, n=1)
-        # The key exists, but in another section: say where it belongs instead of suggesting the key itself.
-        near = f"it belongs {_where(unknown, model)}: check the indentation" if close == [unknown] else ""
-        near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
-        remedy = other_word(unknown, len(fault["loc"])) or near
-        return f"{key}: unknown key; {remedy}"
+        return f"{key}: unknown key; {_remedy_of_unknown(fault['loc'], names, model, other_word)}"
     if fault["type"] == "missing":
         return f"{key}: is required; add it"
     if fault.get("input") is None and fault["type"].endswith("_type"):

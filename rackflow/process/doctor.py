@@ -164,7 +164,7 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
 
 
 def _check_room(what: str, path: Path) -> Finding | None:
-    """A fault of the disk itself, of which no account would help; None if it has none."""
+    """A fault of the disk itself, which another account would not avoid; None if there is none."""
     refusal = refusal_of_disk(path)
     if refusal == errno.EROFS:
         return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
@@ -273,12 +273,7 @@ async def check_broker(
         async with connection as mqtt:
             findings.append(Finding("broker", "ok", f"{where}: connected; {_limits(granted[-1])}"))
             if writes:
-                tried = [await _check_write(mqtt, confirmed, broker.timeout_s, topic) for topic in writes]
-                failed = [each for each in tried if each is not None]
-                # Topics of one agent: rackflow/v1/SITE/AGENT/KIND/DEVICE.
-                kinds = ", ".join(f"{topic.split('/')[-2]}/+" for topic in writes)
-                may = f"the account may write {kinds} below {writes[0].rsplit('/', 2)[0]}/"
-                findings += failed or [Finding("broker rights", "ok", may)]
+                findings += await _check_writes(mqtt, confirmed, broker.timeout_s, writes)
             # In the session of a running collector nothing may be subscribed: it has its own filters.
             if reads and not granted[-1].session_present:
                 findings.append(await _check_read(mqtt, heard, reads))
@@ -294,6 +289,18 @@ async def check_broker(
         usual = "check host, port, TLS and account in `broker`, and that the broker runs and speaks MQTT 5"
         findings.append(Finding("broker", "failed", f"{where}: {error}", what_to_check(str(error)) or usual))
     return findings
+
+
+async def _check_writes(
+    mqtt: MqttConnection, confirmed: asyncio.Queue[ReasonCode], timeout_s: float, topics: Sequence[str]
+) -> list[Finding]:
+    """The topics that the account may not write; or that it may write all of them. They are those of one agent."""
+    tried = [await _check_write(mqtt, confirmed, timeout_s, topic) for topic in topics]
+    failed = [each for each in tried if each is not None]
+    # rackflow/v1/SITE/AGENT/KIND/DEVICE
+    kinds = ", ".join(f"{topic.split('/')[-2]}/+" for topic in topics)
+    may = f"the account may write {kinds} below {topics[0].rsplit('/', 2)[0]}/"
+    return failed or [Finding("broker rights", "ok", may)]
 
 
 def _limits(granted: Limits) -> str:
@@ -411,7 +418,7 @@ def _remedy_of_pair(fault: str) -> str:
 async def _check_write(
     mqtt: MqttConnection, confirmed: "asyncio.Queue[ReasonCode]", timeout_s: float, topic: str
 ) -> Finding | None:
-    """What is wrong with writing it; None if it may be written."""
+    """Why a topic cannot be written; None if it can."""
     # Only an agent's documents about its devices are retained; clearing that of no device changes nothing.
     _, fault = mqtt.publish(topic, b"", retain="/device/" in topic)
     if fault:

@@ -78,7 +78,7 @@ class LoopMeter:
         return LoopLag(max(self._before.lag_s, self._lag_s), max(self._before.hold_s, self._hold_s))
 
     def note(self, lag_s: float) -> None:
-        """Somebody's timer ran so late: measured at no cost where there are timers anyway, as those of polls."""
+        """Note how late a timer of another part ran. Where there are timers anyway, such as those of polls, this measures at no cost."""
         if lag_s > CALM_S:
             hold_s = min(lag_s, self._cpu_clock() - self._cpu_s)
             if hold_s > CALM_S:

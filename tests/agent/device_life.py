@@ -98,18 +98,20 @@ async def living(
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
     documents: list[DeviceDocument] = []
     context = AgentContext(
-        "t1",
-        "gw-1",
-        "E",
-        outbox,
-        counters,
-        announce or documents.append,
-        lambda: WALL_S,
-        lambda: draw,
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=counters,
+        announce=announce or documents.append,
+        wall=lambda: WALL_S,
+        draw=lambda: draw,
         pace=pace or OpeningPace(),
     )
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
-    loop = DeviceLoop(device, LABELS, intervals or {"safety": 0.02}, script, context)
+    loop = DeviceLoop(
+        device=device, labels=LABELS, intervals=intervals or {"safety": 0.02}, poller=script, context=context
+    )
     life = Life(loop, outbox, counters, documents=documents)
     task = asyncio.ensure_future(loop.run())
     try:

@@ -67,9 +67,17 @@ class Tried:
                 with contextlib.suppress(DeviceError):
                     await kept.open()
             outbox = MemoryOutbox("E", 1 << 20)
-            context = AgentContext("t1", "gw-1", "E", outbox, Counters(), lambda _: None)
+            context = AgentContext(
+                site="t1", agent="gw-1", epoch="E", outbox=outbox, counters=Counters(), announce=lambda _: None
+            )
             device = self.config.devices[0]
-            loop = DeviceLoop(device, {}, dict.fromkeys(POLL_SECONDS, 0.05), self.factory(self.config, device), context)
+            loop = DeviceLoop(
+                device=device,
+                labels={},
+                intervals=dict.fromkeys(POLL_SECONDS, 0.05),
+                poller=self.factory(self.config, device),
+                context=context,
+            )
             task = asyncio.create_task(loop.run())
             for _ in range(step):
                 await asyncio.sleep(0)
@@ -176,9 +184,16 @@ def time_out() -> Readings:
 @pytest.mark.parametrize("outcome", [Readings, refuse, time_out], ids=["answers", "refuses", "times out"])
 async def test_a_cancellation_swallowed_by_a_poll_does_not_end_in_a_pause(outcome: Callable[[], Readings]) -> None:
     device = Swallows(outcome)
-    context = AgentContext("t1", "gw-1", "E", MemoryOutbox("E", 1 << 20), Counters(), lambda _: None)
+    context = AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=MemoryOutbox("E", 1 << 20),
+        counters=Counters(),
+        announce=lambda _: None,
+    )
     settings = Device.model_validate({"id": "d", "host": "h", "credential": "c"})
-    loop = DeviceLoop(settings, {}, {"safety": 3600.0}, device, context)
+    loop = DeviceLoop(device=settings, labels={}, intervals={"safety": 3600.0}, poller=device, context=context)
     task = asyncio.create_task(loop.run())
     for _ in range(10):
         await asyncio.sleep(0)

@@ -93,7 +93,15 @@ async def test_a_batch_carries_who_when_and_what() -> None:
 @pytest.mark.parametrize("kind", ["batch", "event"])
 def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str) -> None:
     outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext("t1", "gw-1", "E", outbox, Counters(), lambda _: None, lambda: WALL_S)
+    context = AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=Counters(),
+        announce=lambda _: None,
+        wall=lambda: WALL_S,
+    )
     reporter = Reporter(context, "ups-1", LABELS)
     if kind == "batch":
         reporter.batch(Attempt("safety", 1.0, 0.1), NORMAL)
@@ -104,7 +112,15 @@ def test_the_outbox_knows_when_a_message_was_made_by_which_it_expires(kind: str)
 
 async def test_a_poll_with_one_impossible_number_is_split_to_what_the_broker_takes_as_any_other() -> None:
     outbox = MemoryOutbox("E", 1 << 20)
-    context = AgentContext("t1", "gw-1", "E", outbox, Counters(), lambda _: None, largest_bytes=lambda: 2_000)
+    context = AgentContext(
+        site="t1",
+        agent="gw-1",
+        epoch="E",
+        outbox=outbox,
+        counters=Counters(),
+        announce=lambda _: None,
+        largest_bytes=lambda: 2_000,
+    )
     values = {f"dcim_pdu_outlet_power_watts{{outlet={at}}}": 1.0 for at in range(60)}
     impossible = "dcim_pdu_input_power_watts"
     Reporter(context, "pdu-1", {}).batch(Attempt("safety", 1.0, 0.1), Readings(values | {impossible: float("inf")}))

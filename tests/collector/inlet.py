@@ -67,7 +67,17 @@ class Inlet:
         )
 
     def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
-        delivery = Delivery(topic, payload, len(payload), 1, 1, 1, 1000.0 + after_s, WALL_S + after_s, again)
+        delivery = Delivery(
+            topic=topic,
+            payload=payload,
+            size_bytes=len(payload),
+            qos=1,
+            mid=1,
+            connection=1,
+            mono_s=1000.0 + after_s,
+            wall_s=WALL_S + after_s,
+            redelivered=again,
+        )
         return self.ingest.process(delivery)
 
     def takes_document(

@@ -134,7 +134,7 @@ def write_ledger_config(folder: Path) -> Path:
     return path
 
 
-async def test_forget_refuses_what_a_running_agent_would_publish_again_unless_its_status_is_known_to_be_wrong(
+async def test_forget_refuses_what_a_running_agent_would_publish_again_unless_forced(
     mosquitto: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A device that the agent no longer names is."""

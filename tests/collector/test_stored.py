@@ -139,7 +139,7 @@ async def test_after_the_loss_of_its_disk_a_collector_says_less_under_another_le
             assert (await words.says({"01JD5Z": [(4, 4)]})).ledger != before.ledger
 
 
-async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything_without_a_new_message(
+async def test_stored_reports_are_published_again_to_a_broker_that_lost_everything(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     """And the report to an agent that was retired is withdrawn."""
@@ -375,7 +375,7 @@ bits = st.integers(0, (1 << CHUNK) - 1)
 def test_durable_are_stored_waiting_and_dead_numbers_and_no_others(
     stored: int, held: int, dead: dict[str, int]
 ) -> None:
-    chunk = Chunk(3, 0, 0, stored, held, dead)
+    chunk = Chunk(number=3, first_ms=0, last_ms=0, stored=stored, waiting=held, dead=dead)
     claimed = {seq for first, last in durable_ranges([chunk]) for seq in range(first, last + 1)}
     known = [stored, held, *dead.values()]
     assert claimed == {3 * CHUNK + at + 1 for at in range(CHUNK) if any(each >> at & 1 for each in known)}

@@ -100,7 +100,7 @@ async def test_a_document_that_is_not_confirmed_is_not_sent_again_on_its_connect
         assert durable(one.line.take()) == [{"E": [(1, 1)]}]
 
 
-async def test_a_connection_that_ends_before_a_document_is_confirmed_makes_a_pause_and_another_one_none(
+async def test_only_a_connection_that_ends_before_a_document_is_confirmed_makes_a_pause(
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path) as one:

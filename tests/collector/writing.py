@@ -32,13 +32,22 @@ def line(seq: int) -> str:
 
 
 def delivery(mid: int) -> Delivery:
-    return Delivery("topic", b"payload", 7, 1, mid, 1, 0.0, WALL_MS / 1000)
+    return Delivery(
+        topic="topic", payload=b"payload", size_bytes=7, qos=1, mid=mid, connection=1, mono_s=0.0, wall_s=WALL_MS / 1000
+    )
 
 
 def prepared(seq: int, lines: int = 1, dead: str = "") -> PreparedMessage:
     """The prepared message number `seq`; its points have distinct times."""
     note = Entry(KEY, seq, WALL_MS + seq, WALL_MS, dead)
-    polled = Polled(PolledDevice("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, float(seq), True)  # noqa: FBT003 - up
+    polled = Polled(
+        who=PolledDevice("cas1", "gw-3", "cdu-07"),
+        device_class="cdu",
+        poll="safety",
+        interval_s=1.0,
+        time_s=float(seq),
+        up=True,
+    )
     return PreparedMessage([line(seq * 100 + at) for at in range(lines)], note, None, None if dead else polled)
 
 

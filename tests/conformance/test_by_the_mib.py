@@ -28,9 +28,9 @@ FIRST_GENERATION_READ = {
 
 CASES = {
     "a Sentry of firmware 6: branches, contacts, degrees without a scale": Told(
-        "servertech-sentry3",
-        SENTRY3,
-        {
+        profile="servertech-sentry3",
+        root=SENTRY3,
+        answers={
             "1.1.2.1": b"A",
             "1.1.4.1": 3,
             "1.1.15.1": 50,
@@ -45,7 +45,7 @@ CASES = {
             **{f"6.1.{column}.1.1": value for column, value in ((2, b"A1C1"), (4, 1))},
             **{f"5.1.{column}.1.1": value for column, value in ((2, b"A1"), (4, 0), (6, 225), (10, 41))},
         },
-        {
+        values={
             "dcim_pdu_input_frequency_hertz{inlet=A}": 50.0,
             f"{ALARM}{{alarm=fan.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=over_temperature.1,severity=critical}}": 1.0,
@@ -63,19 +63,19 @@ CASES = {
             "dcim_env_relative_humidity_ratio{sensor=A1}": 0.41,
             "dcim_env_dew_point_celsius{sensor=A1}": 8.584637,  # Magnus, of the two above
         },
-        {
+        states={
             "dcim_pdu_load_state{inlet=AA,scope=device}": "near_overload",
             "dcim_pdu_load_state{bank=AA1,scope=bank}": "normal",
         },
-        {
+        bad={
             "dcim_pdu_bank_current_amperes{bank=AA2}": "sentinel",
             "dcim_pdu_load_state{bank=AA2,scope=bank}": "sentinel",
         },
     ),
     "a single-phase PRO2, whose phase is L1-R and whose probes include a fan": Told(
-        "servertech-sentry4",
-        SENTRY4,
-        {
+        profile="servertech-sentry4",
+        root=SENTRY4,
+        answers={
             **CORD,
             **{f"4.3.1.{column}.1.1.1": value for column, value in ((3, 212), (4, 17), (5, 885))},
             "4.2.1.4.1.1.1": b"AA:L1",
@@ -87,7 +87,7 @@ CASES = {
             "12.2.1.2.1.1": b"C1",
             "12.3.1.1.1.1": 18,
         },
-        {
+        values={
             "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
             "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 2.12,
             "dcim_pdu_phase_load_ratio{inlet=1.1,phase=L1}": 0.885,
@@ -97,27 +97,27 @@ CASES = {
             "dcim_env_fan_speed_rpm{sensor=F1}": 4_200.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=C1}": 1.0,
         },
-        {
+        states={
             "dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload",
             "dcim_pdu_load_state{inlet=1.1,phase=L1,scope=phase}": "overload",
         },
     ),
     "a PRO2 that names no lines: their index does": Told(
-        "servertech-sentry4",
-        SENTRY4,
-        CORD | {f"4.3.1.3.1.1.{line}": 200 + line for line in (1, 2, 3, 4)},
-        {
+        profile="servertech-sentry4",
+        root=SENTRY4,
+        answers=CORD | {f"4.3.1.3.1.1.{line}": 200 + line for line in (1, 2, 3, 4)},
+        values={
             "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
             **{f"dcim_pdu_phase_current_amperes{{inlet=1.1,phase=L{line}}}": 2 + line / 100 for line in (1, 2, 3)},
             "dcim_pdu_neutral_current_amperes{inlet=1.1}": 2.04,
             "dcim_pdu_current_unbalance_ratio{inlet=1.1}": 0.01 / 2.02,
         },
-        {"dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload"},
+        states={"dcim_pdu_load_state{inlet=1.1,scope=device}": "near_overload"},
     ),
     "an SMU on its batteries, with one probe of two": Told(
-        "huawei-smu",
-        SMU,
-        {
+        profile="huawei-smu",
+        root=SMU,
+        answers={
             "4.2.3.0": 3,
             "4.2.2.0": 95,
             "4.2.10.0": 71,
@@ -138,7 +138,7 @@ CASES = {
             "8.2.3.1.3.1": b"Door",
             "8.2.3.1.99.1": 2,
         },
-        {
+        values={
             "dcim_ups_battery_charge_ratio": 0.71,
             "dcim_ups_battery_runtime_seconds": 5_700.0,
             "dcim_ups_output_total_power_watts": 1_790.0,
@@ -155,8 +155,8 @@ CASES = {
             f"{ALARM}{{alarm=rectifier.1,severity=critical}}": 1.0,
             f"{ALARM}{{alarm=rectifier.2,severity=critical}}": 0.0,
         },
-        {"dcim_ups_battery_charge_state": "discharging", "dcim_ups_output_source": "battery"},
-        {
+        states={"dcim_ups_battery_charge_state": "discharging", "dcim_ups_output_source": "battery"},
+        bad={
             "dcim_ups_input_voltage_volts{phase=L3}": "range",  # 401 V are between two lines
             "dcim_env_relative_humidity_ratio{sensor=Room}": "sentinel",
             "dcim_ups_battery_temperature_celsius{string=2}": "sentinel",
@@ -216,23 +216,23 @@ CASES = {
         },
     ),
     "an AP7900 without a column of banks, whose outlets are not monitored": Told(
-        "apc-rpdu",
-        APC,
-        FIRST_GENERATION,
-        FIRST_GENERATION_READ,
-        {"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
+        profile="apc-rpdu",
+        root=APC,
+        answers=FIRST_GENERATION,
+        values=FIRST_GENERATION_READ,
+        states={"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
     ),
     "an AP7900 whose outlets are monitored": Told(
-        "apc-rpdu",
-        APC,
-        FIRST_GENERATION | {"12.3.1.5.0": 8},
-        FIRST_GENERATION_READ | {"dcim_pdu_outlet_current_amperes{outlet=1}": 1.2},
-        {"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
+        profile="apc-rpdu",
+        root=APC,
+        answers=FIRST_GENERATION | {"12.3.1.5.0": 8},
+        values=FIRST_GENERATION_READ | {"dcim_pdu_outlet_current_amperes{outlet=1}": 1.2},
+        states={"dcim_pdu_load_state{phase=L1,scope=phase}": "normal"},
     ),
     "an AP7900B, which has its power in the older branch only": Told(
-        "apc-rpdu2",
-        APC,
-        {
+        profile="apc-rpdu2",
+        root=APC,
+        answers={
             "12.1.16.0": 1_380,
             "12.1.17.0": 980,
             "12.1.18.0": 1_408,
@@ -243,18 +243,18 @@ CASES = {
                 for column, value in zip((2, 3, 5), of, strict=True)
             },
         },
-        {
+        values={
             "dcim_pdu_input_power_watts{inlet=1}": 1_380.0,
             "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 1_408.0,
             "dcim_pdu_bank_current_amperes{bank=1.1}": 4.3,
         },
-        {"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
-        {"dcim_pdu_input_power_factor_ratio{inlet=1}": "sentinel"},
+        states={"dcim_pdu_load_state{bank=1.1,scope=bank}": "low"},
+        bad={"dcim_pdu_input_power_factor_ratio{inlet=1}": "sentinel"},
     ),
     "an InRow RP with chilled water": Told(
-        "apc-inrow",
-        f"{APC}.13.3.3.2",
-        {
+        profile="apc-inrow",
+        root=f"{APC}.13.3.3.2",
+        answers={
             **{
                 f"2.2.{at}.0": value
                 for at, value in ((1, 5), (3, 241), (5, 182), (7, 351), (14, 153), (15, 20), (17, 0))
@@ -265,7 +265,7 @@ CASES = {
             },
             **{f"2.3.{at}.0": value for at, value in ((4, 1_200), (6, 1_201), (8, 1_202), (10, 1_500))},
         },
-        {
+        values={
             "dcim_crah_air_temperature_celsius{sensor=rack-inlet}": 24.1,
             "dcim_crah_supply_air_temperature_celsius": 18.2,
             "dcim_crah_return_air_temperature_celsius": 35.1,
@@ -282,12 +282,12 @@ CASES = {
             **{f"dcim_crah_fan_running_seconds_total{{fan={fan}}}": (1_199 + fan) * 3_600.0 for fan in (1, 2, 3)},
             "dcim_crah_running_seconds_total": 1_500 * 3_600.0,
         },
-        {"dcim_crah_unit_state": "standby"},
+        states={"dcim_crah_unit_state": "standby"},
     ),
     "an InRow SC": Told(
-        "apc-inrow",
-        f"{APC}.13.3.4.1",
-        {
+        profile="apc-inrow",
+        root=f"{APC}.13.3.4.1",
+        answers={
             **{
                 f"2.{at}.0": value
                 for at, value in ((1, 2), (2, 68), (3, 70), (4, 1_000), (7, 230), (9, 171), (11, 330))
@@ -299,7 +299,7 @@ CASES = {
             "3.11.0": 35,
             "6.7.0": 170,
         },
-        {
+        values={
             "dcim_crah_cooling_output_watts": 6_800.0,
             "dcim_crah_cooling_demand_watts": 7_000.0,
             "dcim_crah_air_flow_cubic_meters_per_second": 0.4719474432,
@@ -318,12 +318,12 @@ CASES = {
             "dcim_crah_fan_running_seconds_total{fan=1}": 144_000.0,
             "dcim_leak_detected{sensor=unit}": 0.0,
         },
-        {"dcim_crah_unit_state": "running"},
+        states={"dcim_crah_unit_state": "running"},
     ),
     "a BCM2: its controller is unit 0, its power meters have circuits": Told(
-        "raritan-pdu2",
-        XERUS,
-        {
+        profile="raritan-pdu2",
+        root=XERUS,
+        answers={
             "5.2.3.1.4.3.1.5": 7_310,
             "3.3.4.1.7.3.1.5": 0,
             **{
@@ -347,7 +347,7 @@ CASES = {
             "3.11.2.1.5.3.12": 16,
             "3.11.2.1.5.3.14": 0,
         },
-        {
+        values={
             "dcim_pdu_input_power_watts{inlet=3.1}": 7_310.0,
             "dcim_circuit_power_watts{circuit=12,panel=3}": 1_790.0,
             "dcim_circuit_power_factor_ratio{circuit=12,panel=3}": 0.96,
@@ -357,8 +357,8 @@ CASES = {
             "dcim_circuit_voltage_volts{circuit=12,panel=3,phase=L1}": 230.1,
             "dcim_circuit_rated_current_amperes{circuit=12,panel=3}": 16.0,
         },
-        {},
-        {"dcim_circuit_rated_current_amperes{circuit=14,panel=3}": "sentinel"},
+        states={},
+        bad={"dcim_circuit_rated_current_amperes{circuit=14,panel=3}": "sentinel"},
     ),
     "a single-phase PDU of Socomec that is overloaded": Told(
         "socomec-pdu",

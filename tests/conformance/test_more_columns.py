@@ -98,9 +98,9 @@ CASES = {
         },
     ),
     "supplies and sensor buses of a CMC III that draws too much, and a meter on its bus": Told(
-        "rittal-cmc3",
-        CMC3,
-        {
+        profile="rittal-cmc3",
+        root=CMC3,
+        answers={
             "2.1.0": 3,
             **variable("1.40", b"System.CAN1 Current.Value", b"mA", 1, 140),
             **variable("1.41", b"System.CAN1 Current.SetPtHighAlarm", b"mA", 1, 2000),
@@ -111,7 +111,7 @@ CASES = {
             **variable("4.36", b"Phase L1.Current.Value", b"A", -100, 473),
             **variable("4.47", b"Phase L1.Power.Active.Value", b"W", 1, 1_041),
         },
-        {
+        values={
             "dcim_env_current_amperes{sensor=1.System.CAN1_Current.Value}": 0.14,
             "dcim_env_voltage_volts{sensor=1.System.Supply_24V.Value}": 23.58,
             "dcim_env_frequency_hertz{sensor=4.Total.Frequency.Value}": 50.0,
@@ -119,43 +119,43 @@ CASES = {
             "dcim_env_current_amperes{sensor=4.Phase_L1.Current.Value}": 4.73,
             "dcim_env_power_watts{sensor=4.Phase_L1.Power.Active.Value}": 1_041.0,
         },
-        {"dcim_device_state": "degraded"},
+        states={"dcim_device_state": "degraded"},
     ),
     "a transfer switch of APC on a split phase, whose third voltage is that of both halves": Told(
-        "apc-ats",
-        ATS,
-        switch(3, 121, 119, 240),
-        {
+        profile="apc-ats",
+        root=ATS,
+        answers=switch(3, 121, 119, 240),
+        values={
             **both("_voltage_volts", "phase=L1", 121.0),
             **both("_voltage_volts", "phase=L2", 119.0),
             **both("_line_voltage_volts", "line=L1-L2", 240.0),
             **HERTZ,
         },
-        NEAR,
+        states=NEAR,
     ),
     "one that measures between phases": Told(
-        "apc-ats",
-        ATS,
-        switch(5, 401, 402, 403),
-        {
+        profile="apc-ats",
+        root=ATS,
+        answers=switch(5, 401, 402, 403),
+        values={
             **both("_line_voltage_volts", "line=L1-L2", 401.0),
             **both("_line_voltage_volts", "line=L2-L3", 402.0),
             **both("_line_voltage_volts", "line=L3-L1", 403.0),
             **HERTZ,
         },
-        NEAR,
+        states=NEAR,
     ),
     "one of a single phase, whose second source has lost its boost voltage": Told(
-        "apc-ats",
-        ATS,
-        {**switch(2, 230), "1.19.0": 2, "1.20.0": 1},
-        {
+        profile="apc-ats",
+        root=ATS,
+        answers={**switch(2, 230), "1.19.0": 2, "1.20.0": 1},
+        values={
             **both("_voltage_volts", "phase=L1", 230.0),
             **HERTZ,
             f"{ALARM}{{alarm=supply-boost-a,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=supply-boost-b,severity=warning}}": 1.0,
         },
-        NEAR,
+        states=NEAR,
     ),
     "the second ePDU of a chain is lost; one contact is inside, one outside, one not plugged in": Told(
         "eaton-epdu",
@@ -186,9 +186,9 @@ CASES = {
         },
     ),
     "a Panduit G6 with too much residual current, a door inside and a breaker that is off": Told(
-        "panduit-pdu",
-        PANDUIT,
-        {
+        profile="panduit-pdu",
+        root=PANDUIT,
+        answers={
             "1.2.1.9.1": 3,
             "2.1.1.2.1": 50_012,
             "2.1.1.5.1": 1_180,
@@ -200,7 +200,7 @@ CASES = {
             "4.4.1.4.1.1": 1,
             **{f"5.1.1.{column}.1.1": cell for column, cell in ((3, 1), (5, 120), (11, 12), (13, 270))},
         },
-        {
+        values={
             "dcim_pdu_input_frequency_hertz{inlet=1}": 50.012,
             "dcim_pdu_input_power_watts{inlet=1}": 1_180.0,
             "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 5.12,
@@ -214,11 +214,11 @@ CASES = {
             "dcim_pdu_outlet_load_ratio{outlet=1.1}": 0.12,
             "dcim_pdu_outlet_power_watts{outlet=1.1}": 270.0,
         },
-        {
+        states={
             "dcim_device_state": "degraded",
             "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "near_overload",
         },
-        {"dcim_pdu_load_state{bank=1.1,scope=bank}": "sentinel"},
+        bad={"dcim_pdu_load_state{bank=1.1,scope=bank}": "sentinel"},
     ),
     "a Stulz unit with two sensors of its supply, one of them not fitted": Told(
         "stulz-wib8000",
@@ -232,9 +232,9 @@ CASES = {
         bad={"dcim_crah_supply_air_temperature_celsius{unit=1.1}": "sentinel"},
     ),
     "a transfer switch with a generator, one source tripped and a failed test": Told(
-        "apc-ats",
-        "1.3.6.1.4.1.318.1.1",
-        {
+        profile="apc-ats",
+        root="1.3.6.1.4.1.318.1.1",
+        answers={
             **{f"17.{tail}.0": code for tail, code in (("3.1.1", 2), ("3.1.2", 3), ("4.1.2", 2), ("4.2.2", 3))},
             "17.5.2.2.0": 9,
             "17.4.1.6.0": 3,
@@ -246,7 +246,7 @@ CASES = {
             "18.1.3.5.0": 3,
             "18.1.3.6.0": 2,
         },
-        {
+        values={
             f"{ALARM}{{alarm=not-in-automatic,severity=warning}}": 1.0,
             f"{ALARM}{{alarm=source-a-tripped,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=source-b-tripped,severity=critical}}": 1.0,
@@ -263,7 +263,7 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1}": 0.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=2}": 1.0,
         },
-        {"dcim_ats_selected_source": "a"},
+        states={"dcim_ats_selected_source": "a"},
     ),
     "an InRow SC whose input is closed": Told(
         "apc-inrow",
@@ -315,9 +315,9 @@ CASES = {
         },
     ),
     "an Eltek plant on its battery, which says percent": Told(
-        "eltek-smartpack",
-        ELTEK,
-        {
+        profile="eltek-smartpack",
+        root=ELTEK,
+        answers={
             "2.1.0": 10,
             "2.3.0": 4,
             "2.17.0": 1,
@@ -330,22 +330,22 @@ CASES = {
             "10.9.1.0": 1,
             "10.9.5.0": 64,
         },
-        {
+        values={
             "dcim_ups_battery_voltage_volts": 48.1,
             "dcim_ups_battery_charge_ratio": 0.64,
             f"{ALARM}{{alarm=mains,severity=warning}}": 1.0,
             f"{ALARM}{{alarm=battery,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=battery-fuse,severity=warning}}": 1.0,
         },
-        {"dcim_device_state": "failed"},
-        {"dcim_ups_battery_charge_state": "sentinel"},
+        states={"dcim_device_state": "failed"},
+        bad={"dcim_ups_battery_charge_state": "sentinel"},
     ),
     "an Eltek plant that equalizes, and says ampere-hours": Told(
-        "eltek-smartpack",
-        ELTEK,
-        {"2.3.0": 6, "2.17.0": 0, "10.5.1.0": 1, "10.5.5.0": 5_600, "10.9.1.0": 1, "10.9.5.0": 190},
-        {"dcim_ups_battery_voltage_volts": 56.0},
-        {"dcim_ups_battery_charge_state": "charging"},
+        profile="eltek-smartpack",
+        root=ELTEK,
+        answers={"2.3.0": 6, "2.17.0": 0, "10.5.1.0": 1, "10.5.5.0": 5_600, "10.9.1.0": 1, "10.9.5.0": 190},
+        values={"dcim_ups_battery_voltage_volts": 56.0},
+        states={"dcim_ups_battery_charge_state": "charging"},
     ),
     "a fan's code under another label is no fan": Told(
         "liebert-flexible",
@@ -371,25 +371,25 @@ CASES = {
         },
     ),
     "a Liebert cooling unit with a common alarm": Told(
-        "liebert-crah",
-        f"{LIEBERT}.3.4.3",
-        {"1.0": 1, "8.0": 1},
-        {f"{ALARM}{{alarm=general,severity=warning}}": 1.0},
-        {"dcim_crah_unit_state": "running"},
+        profile="liebert-crah",
+        root=f"{LIEBERT}.3.4.3",
+        answers={"1.0": 1, "8.0": 1},
+        values={f"{ALARM}{{alarm=general,severity=warning}}": 1.0},
+        states={"dcim_crah_unit_state": "running"},
     ),
     "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(
-        "akcp-sensorprobe",
-        AKCP,
-        {
+        profile="akcp-sensorprobe",
+        root=AKCP,
+        answers={
             "1.2.0": 3,
             **{f"2.2.1.17.1.{column}.0": cell for column, cell in ((1, b"Hall"), (3, 41), (5, 1), (13, 414))},
             **{f"2.2.1.17.1.{column}.1": cell for column, cell in ((1, b"Row"), (3, 52), (5, 1), (13, 0))},
         },
-        {
+        values={
             "dcim_env_relative_humidity_ratio{sensor=0.Hall}": 0.414,
             "dcim_env_relative_humidity_ratio{sensor=1.Row}": 0.52,
         },
-        {"dcim_device_state": "degraded"},
+        states={"dcim_device_state": "degraded"},
     ),
 }
 

@@ -51,16 +51,16 @@ CASES = {
         },
     ),
     "a Tripp Lite transfer switch that has lost source A, with an EnviroSense's contacts": Told(
-        "tripplite-ats",
-        TRIPPLITE,
-        {
+        profile="tripplite-ats",
+        root=TRIPPLITE,
+        answers={
             "4.2.1.1.1.1": 2,
             "4.2.1.1.6.1": 31,
             "4.2.1.1.12.1": 2,
             **{f"4.3.1.1.1.{column}.1": value for column, value in ((12, 2), (13, 1), (14, 7))},
             **{f"3.3.3.1.5.1.{contact}": state for contact, state in ((1, 1), (2, 2))},
         },
-        {
+        values={
             "dcim_ats_source_usable{source=a}": 0.0,
             "dcim_ats_source_usable{source=b}": 1.0,
             "dcim_ats_redundant": 0.0,
@@ -70,26 +70,26 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1.1}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=1.2}": 0.0,
         },
-        {"dcim_ats_selected_source": "b"},
+        states={"dcim_ats_selected_source": "b"},
     ),
     "a PRO2 whose second cord has no power": Told(
-        "servertech-sentry4",
-        SENTRY4,
-        {
+        profile="servertech-sentry4",
+        root=SENTRY4,
+        answers={
             "2.3.1.1.1": 17,
             **{f"3.3.1.{column}.1.{cord}": value for cord, value in ((1, 0), (2, 11)) for column in (2,)},
             "3.3.1.3.1.1": 460,
             **{f"5.3.1.4.1.1.{phase}": status for phase, status in ((1, 0), (2, 15), (3, 6))},
         },
-        {
+        values={
             "dcim_pdu_input_power_watts{inlet=1.1}": 460.0,
             f"{ALARM}{{alarm=cord.1.1,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=cord.1.2,severity=critical}}": 1.0,
             f"{ALARM}{{alarm=phase_voltage.1.1.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=phase_voltage.1.1.2,severity=warning}}": 1.0,
         },
-        {"dcim_device_state": "degraded"},
-        {f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
+        states={"dcim_device_state": "degraded"},
+        bad={f"{ALARM}{{alarm=phase_voltage.1.1.3,severity=warning}}": "sentinel"},
     ),
     "a PX3 with a failed supply of its own and too much residual current": Told(
         "raritan-pdu2",
@@ -109,9 +109,9 @@ CASES = {
         },
     ),
     "an APC transfer switch with two banks, one of whose supplies has failed": Told(
-        "apc-ats",
-        APC,
-        {
+        profile="apc-ats",
+        root=APC,
+        answers={
             **{f"8.5.1.{column}.0": 2 for column in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 13, 16)},
             "8.5.1.9.0": 1,
             **{
@@ -120,7 +120,7 @@ CASES = {
                 for column, value in ((3, row), (4, amperes), (6, 215), (15, watts))
             },
         },
-        {
+        values={
             "dcim_ats_redundant": 1.0,
             "dcim_ats_overload": 0.0,
             "dcim_ats_source_usable{source=a}": 1.0,
@@ -136,7 +136,7 @@ CASES = {
                 for supply in ("5v", "24v", "24v-b", "plus-12v", "minus-12v")
             },
         },
-        {"dcim_ats_selected_source": "b", "dcim_device_state": "ok"},
+        states={"dcim_ats_selected_source": "b", "dcim_device_state": "ok"},
     ),
     "a Gude EPC 8031 whose overvoltage protection is worn, with a probe": Told(
         "gude-epc",
@@ -195,9 +195,9 @@ CASES = {
         },
     ),
     "a PDU of Vertiv with analogue sensors: their words count, 0 and 1 do not": Told(
-        "vertiv-pdu",
-        VERTIV,
-        {
+        profile="vertiv-pdu",
+        root=VERTIV,
+        answers={
             **{
                 f"11.1.{column}.{row}": value
                 for row, mode, word, unit in (
@@ -211,14 +211,14 @@ CASES = {
                 for column, value in ((4, 1), (5, 1), (6, word), (7, mode), (8, unit))
             },
         },
-        {
+        values={
             "dcim_env_contact_active{kind=door,sensor=a2d.1}": 1.0,
             "dcim_leak_detected{sensor=a2d.2}": 0.0,
             "dcim_leak_detected{sensor=a2d.3}": 1.0,
             "dcim_env_voltage_volts{sensor=a2d.4}": 53.4,
         },
-        {},
-        {"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
+        states={},
+        bad={"dcim_env_contact_active{kind=smoke,sensor=a2d.5}": "decode"},
     ),
 }
 

@@ -81,7 +81,7 @@ CYBERPOWER: dict[str, SnmpValue] = {
 
 
 @pytest.mark.parametrize(("in_its_own_branch", "amperes"), [({}, 4.2), ({"5.5.2.2.1.3.1": 57}, 5.7)])
-async def test_a_transfer_switch_of_cyberpower_is_read_in_the_branch_of_pdus_where_its_own_has_no_load(
+async def test_a_cyberpower_transfer_switch_is_read_in_the_pdu_branch_where_its_own_has_no_load(
     in_its_own_branch: dict[str, int], amperes: float
 ) -> None:
     answers = CYBERPOWER | in_its_own_branch

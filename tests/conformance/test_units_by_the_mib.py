@@ -26,9 +26,9 @@ def rows(entry: str, columns: tuple[int, ...], cells: Mapping[str, tuple[SnmpVal
 
 CASES = {
     "a Masterys whose third module has an alarm, with an environment sensor": Told(
-        "socomec-netvision",
-        "1.3.6.1.4.1.4555.1.1.7.1",
-        {
+        profile="socomec-netvision",
+        root="1.3.6.1.4.1.4555.1.1.7.1",
+        answers={
             "2.4.0": 97,
             **{
                 f"6.3.{at}.0": int(at in {6, 44, 61})
@@ -39,7 +39,7 @@ CASES = {
             "10.3.0": 3,
             "10.4.0": 1,
         },
-        {
+        values={
             "dcim_ups_battery_charge_ratio": 0.97,
             **alarms(
                 "transfer_locked", "transfer_impossible", "insufficient_resources", raised="insufficient_resources"
@@ -55,8 +55,8 @@ CASES = {
             "dcim_env_dew_point_celsius{sensor=emd}": 9.303521,  # Magnus, of the two above
             "dcim_env_contact_active{kind=dry_contact,sensor=emd.1}": 1.0,
         },
-        {},
-        {"dcim_env_contact_active{kind=dry_contact,sensor=emd.2}": "sentinel"},
+        states={},
+        bad={"dcim_env_contact_active{kind=dry_contact,sensor=emd.2}": "sentinel"},
     ),
     "a Delphys whose emergency stop is pressed and whose battery circuit is open": Told(
         "socomec-netvision5",
@@ -93,20 +93,20 @@ CASES = {
         },
     ),
     "a Dell UPS whose card has not yet measured for an hour, with a probe's contacts": Told(
-        "dell-ups",
-        "1.3.6.1.4.1.674.10902.2",
-        {"110.1.0": 3, "120.2.6.0": 0, "120.7.1.0": 1, "120.7.4.1.3.1": 1, "120.7.4.1.3.2": 2},
-        {
+        profile="dell-ups",
+        root="1.3.6.1.4.1.674.10902.2",
+        answers={"110.1.0": 3, "120.2.6.0": 0, "120.7.1.0": 1, "120.7.4.1.3.1": 1, "120.7.4.1.3.2": 2},
+        values={
             "dcim_env_contact_active{kind=dry_contact,sensor=probe.1}": 0.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=probe.2}": 1.0,
         },
-        {"dcim_device_state": "ok"},
-        {"dcim_ups_output_total_power_watts": "sentinel"},
+        states={"dcim_device_state": "ok"},
+        bad={"dcim_ups_output_total_power_watts": "sentinel"},
     ),
     "a Dell PDU with its limits, its state and a contact": Told(
-        "dell-rpdu",
-        "1.3.6.1.4.1.674.10903.200.2",
-        {
+        profile="dell-rpdu",
+        root="1.3.6.1.4.1.674.10903.200.2",
+        answers={
             "110.1.0": 4,
             "200.110.2.1.3.1": 412,
             "200.110.4.1.8.1": 32,
@@ -115,7 +115,7 @@ CASES = {
             "200.120.3.1.6.1": 30,
             **{f"200.150.4.2.1.3.{contact}": state for contact, state in ((1, 1), (2, 2), (3, 3))},
         },
-        {
+        values={
             "dcim_pdu_input_power_watts{inlet=1}": 4_120.0,
             "dcim_pdu_input_rated_current_amperes{inlet=1}": 32.0,
             "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 6.1,
@@ -124,26 +124,26 @@ CASES = {
             "dcim_env_contact_active{kind=dry_contact,sensor=1}": 0.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=2}": 1.0,
         },
-        {"dcim_device_state": "degraded"},
-        {"dcim_env_contact_active{kind=dry_contact,sensor=3}": "sentinel"},
+        states={"dcim_device_state": "degraded"},
+        bad={"dcim_env_contact_active{kind=dry_contact,sensor=3}": "sentinel"},
     ),
     "a Riello UPS with temperatures of its own": Told(
-        "riello-netman",
-        "1.3.6.1.4.1.5491.10.1",
-        {"2.4.0": 97, "10.1.0": 34, "10.6.0": 24, "10.7.0": 0, "10.8.0": 22},
-        {
+        profile="riello-netman",
+        root="1.3.6.1.4.1.5491.10.1",
+        answers={"2.4.0": 97, "10.1.0": 34, "10.6.0": 24, "10.7.0": 0, "10.8.0": 22},
+        values={
             "dcim_ups_battery_charge_ratio": 0.97,
             "dcim_ups_temperature_celsius": 34.0,
             "dcim_ups_battery_temperature_celsius{string=positive}": 24.0,
             "dcim_ups_battery_temperature_celsius{string=external}": 22.0,
         },
-        {},
-        {"dcim_ups_battery_temperature_celsius{string=negative}": "sentinel"},
+        states={},
+        bad={"dcim_ups_battery_temperature_celsius{string=negative}": "sentinel"},
     ),
     "an MGE UPS that lowers the voltage, without a bypass to go to": Told(
-        "eaton-mge",
-        "1.3.6.1.4.1.705.1",
-        {
+        profile="eaton-mge",
+        root="1.3.6.1.4.1.705.1",
+        answers={
             **{f"7.{at}.0": 2 for at in (3, 4, 7, 8)},
             "7.5.0": 1,
             "7.12.0": 1,
@@ -152,17 +152,17 @@ CASES = {
             "5.12.0": 2,
             "5.14.0": 2,
         },
-        {
+        values={
             "dcim_ups_battery_charge_ratio": 0.97,
             **alarms("bypass_unavailable", raised="bypass_unavailable"),
             **alarms("battery_unavailable", severity="critical"),
         },
-        {"dcim_ups_output_source": "reducer", "dcim_ups_battery_state": "normal"},
+        states={"dcim_ups_output_source": "reducer", "dcim_ups_battery_state": "normal"},
     ),
     "an MGE UPS on mains whose bypass is unavailable, without a battery": Told(
-        "eaton-mge",
-        "1.3.6.1.4.1.705.1",
-        {
+        profile="eaton-mge",
+        root="1.3.6.1.4.1.705.1",
+        answers={
             **{f"7.{at}.0": 2 for at in (3, 4, 7, 8, 12)},
             "7.5.0": 1,
             "5.10.0": 1,
@@ -176,7 +176,7 @@ CASES = {
             },
             **{f"4.34.1.{column}.1": value for column, value in ((3, 50), (4, 320), (6, 20), (7, 80))},
         },
-        {
+        values={
             **alarms("bypass_unavailable", raised="bypass_unavailable"),
             "dcim_ups_outlet_on{outlet=1}": 1.0,
             "dcim_ups_outlet_on{outlet=2}": 0.0,
@@ -194,20 +194,20 @@ CASES = {
                 raised="temperature_high.1",
             ),
         },
-        {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "absent"},
+        states={"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "absent"},
     ),
     **{
         f"a Huawei UPS whose room is told in {name}": Told(
-            "huawei-ups",
-            "1.3.6.1.4.1.2011.6.174.1",
-            {"2.101.1.1.1": 3, "6.100.1.3.1": 97, "1.1.6.0": degrees, "1.1.7.0": percent},
-            {
+            profile="huawei-ups",
+            root="1.3.6.1.4.1.2011.6.174.1",
+            answers={"2.101.1.1.1": 3, "6.100.1.3.1": 97, "1.1.6.0": degrees, "1.1.7.0": percent},
+            values={
                 "dcim_ups_battery_charge_ratio": 0.97,
                 "dcim_env_temperature_celsius{sensor=ambient}": 24.0,
                 "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.41,
                 "dcim_env_dew_point_celsius{sensor=ambient}": 9.931191,  # Magnus, of the two above
             },
-            {"dcim_ups_output_source": "normal"},
+            states={"dcim_ups_output_source": "normal"},
         )
         for name, degrees, percent in (("tenths", 240, 410), ("whole units", 24, 41))
     },
@@ -268,9 +268,9 @@ CASES = {
     ),
     **{
         f"a NetBotz 250 with wireless sensors in {unit}": Told(
-            "apc-sensors",
-            "1.3.6.1.4.1.318.1.1.10",
-            {
+            profile="apc-sensors",
+            root="1.3.6.1.4.1.318.1.1.10",
+            answers={
                 "3.12.11.0": code,
                 **rows(
                     "5.1.1.1",
@@ -283,7 +283,7 @@ CASES = {
                 "4.7.6.1.8.0.5": 1,
                 "4.7.6.1.8.0.9": 2,
             },
-            {
+            values={
                 "dcim_env_temperature_celsius{sensor=wireless.2}": 24.0,
                 "dcim_env_temperature_celsius{sensor=wireless.4}": 24.0,
                 "dcim_env_relative_humidity_ratio{sensor=wireless.2}": 0.41,
@@ -296,8 +296,8 @@ CASES = {
                 "dcim_leak_sensor_fault{sensor=mem.0.5}": 0.0,
                 "dcim_leak_sensor_fault{sensor=mem.0.9}": 1.0,
             },
-            {},
-            {
+            states={},
+            bad={
                 "dcim_leak_detected{sensor=mem.0.9}": "sentinel",
                 "dcim_env_relative_humidity_ratio{sensor=wireless.4}": "sentinel",
             },
@@ -305,21 +305,21 @@ CASES = {
         for unit, code, degrees in (("Celsius", 1, 240), ("Fahrenheit", 2, 752))
     },
     "a Symmetra with a failed power module and a worn battery": Told(
-        "apc-ups",
-        "1.3.6.1.4.1.318.1.1.1",
-        {
+        profile="apc-ups",
+        root="1.3.6.1.4.1.318.1.1.1",
+        answers={
             "2.1.1.0": 2,
             **{f"13.2.2.1.2.{module}": state for module, state in ((1, 4), (2, 6), (3, 2))},
             **rows("13.3.2.1", (3, 9), {"1": (3, 251), "2": (6, 264), "3": (2, -1)}),
         },
-        {
+        values={
             **alarms("power_module.1", "power_module.2", severity="critical", raised="power_module.2"),
             **alarms("battery.1", "battery.2", raised="battery.2"),
             "dcim_ups_battery_temperature_celsius{string=1}": 25.1,
             "dcim_ups_battery_temperature_celsius{string=2}": 26.4,
         },
-        {"dcim_ups_battery_state": "normal"},
-        {
+        states={"dcim_ups_battery_state": "normal"},
+        bad={
             f"{ALARM}{{alarm=power_module.3,severity=critical}}": "sentinel",
             f"{ALARM}{{alarm=battery.3,severity=warning}}": "sentinel",
             "dcim_ups_battery_temperature_celsius{string=3}": "sentinel",
@@ -327,20 +327,20 @@ CASES = {
     ),
     **{
         f"a Sensatronics temperature monitor whose unit is {unit!r}": Told(
-            "sensatronics-it",
-            "1.3.6.1.4.1.16174.1.1.1",
-            {
+            profile="sensatronics-it",
+            root="1.3.6.1.4.1.16174.1.1.1",
+            answers={
                 **({} if unit is None else {"2.3.1.0": unit}),
                 "3.1.2.0": text,
                 "3.2.2.0": b"-99.9",
                 "3.1.4.0": 1,
             },
-            {
+            values={
                 **({} if degrees is None else {"dcim_env_temperature_celsius{sensor=1}": degrees}),
                 "dcim_env_contact_active{kind=dry_contact,sensor=1}": 1.0,
             },
-            {},
-            {
+            states={},
+            bad={
                 **({"dcim_env_temperature_celsius{sensor=1}": "range"} if degrees is None else {}),
                 "dcim_env_temperature_celsius{sensor=2}": "range",
             },
@@ -373,9 +373,9 @@ CASES = {
         },
     ),
     "a Huawei SMU whose battery hibernates and one of whose rectifiers is lost": Told(
-        "huawei-smu",
-        "1.3.6.1.4.1.2011.6.164.1",
-        {
+        profile="huawei-smu",
+        root="1.3.6.1.4.1.2011.6.164.1",
+        answers={
             "1.1.10.0": 2,
             "2.2.1.1.99.1": 1,
             "3.1.11.0": 1_152,
@@ -389,7 +389,7 @@ CASES = {
             "7.2.1.1.99.1": 1,
             "7.2.1.1.99.3": 8,
         },
-        {
+        values={
             "dcim_ups_input_total_power_watts": 1_152.0,
             "dcim_ups_output_energy_joules_total": 17_652 * 3.6e6,
             **alarms("controller.1"),
@@ -398,22 +398,22 @@ CASES = {
             **alarms("battery_string.5", "input_lost", "dc_output.1", severity="critical"),
             **alarms("disconnected.1", "disconnected.3", severity="critical", raised="disconnected.3"),
         },
-        {
+        states={
             "dcim_device_state": "degraded",
             "dcim_ups_battery_charge_state": "resting",
             "dcim_ups_output_source": "normal",
         },
     ),
     "a Riello transfer switch of one phase, switched off": Told(
-        "riello-mts",
-        "1.3.6.1.4.1.5491.12",
-        {"1.4.0": 1, "2.2.0": 230, "2.3.0": 0, "2.6.0": 231, "2.7.0": 0, "2.27.0": 0, "2.28.0": 0, "2.30.0": 1},
-        {
+        profile="riello-mts",
+        root="1.3.6.1.4.1.5491.12",
+        answers={"1.4.0": 1, "2.2.0": 230, "2.3.0": 0, "2.6.0": 231, "2.7.0": 0, "2.27.0": 0, "2.28.0": 0, "2.30.0": 1},
+        values={
             "dcim_ats_source_voltage_volts{phase=L1,source=a}": 230.0,
             "dcim_ats_source_voltage_volts{phase=L1,source=b}": 231.0,
             **alarms("output_switch_off", severity="critical", raised="output_switch_off"),
         },
-        {"dcim_ats_selected_source": "none"},
+        states={"dcim_ats_selected_source": "none"},
     ),
 }
 

@@ -19,7 +19,7 @@ OFTEN = {"safety": 1.0, "fast": 1.0, "normal": 1.0}
 RARELY = {"safety": 30.0, "fast": 30.0, "normal": 30.0}
 
 
-def test_400_devices_are_opened_with_two_dozen_plans_and_neither_timeouts_nor_their_return_make_another(
+def test_400_devices_need_two_dozen_plans_even_after_timeouts_and_returns(
     tmp_path: Path,
 ) -> None:
     with ExitStack() as stack:

@@ -15,7 +15,13 @@ from collector.records import RecordsFile
 from collector.records.file import Snapshot
 
 NOW_S = datetime(2026, 10, 15, 12, 30, tzinfo=UTC).timestamp()
-TERMS = Terms(("facility:m",), "1", 43.2e6, Factor(600.0, None, estimated=False, source="file", basis="direct"), 700.0)
+TERMS = Terms(
+    quantities=("facility:m",),
+    category="1",
+    profile_j=43.2e6,
+    factor=Factor(600.0, None, estimated=False, source="file", basis="direct"),
+    residual=700.0,
+)
 HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}, TERMS)
 
 
@@ -31,7 +37,7 @@ def write_state(folder: Path) -> None:
     records = RecordsFile(folder / config.records_path, lambda: NOW_S)
     polls = PollCounts()
     meter = PolledDevice("cas1", "gw-1", "meter-main")
-    polls.count([Polled(meter, "meter", "normal", 10.0, NOW_S, up=True)])
+    polls.count([Polled(who=meter, device_class="meter", poll="normal", interval_s=10.0, time_s=NOW_S, up=True)])
     site = SiteRecords(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), {int(NOW_S // 3600) - 1: HOUR})
     records.save(Snapshot({"cas1": site}, polls.take(), polls.enrolled))
     records.close(ended=True)

@@ -96,11 +96,25 @@ async def _run_loops(config: AgentConfig) -> None:
     announced: list[DeviceDocument] = []
     outbox = make_outbox(OutboxSection(mode="memory"), EPOCH)
     # No pause between attempts to reach a device: a pause would only make fewer examples.
-    context = AgentContext("s1", "gw-1", EPOCH, outbox, Counters(), announced.append, draw=lambda: 0.0)
+    context = AgentContext(
+        site="s1",
+        agent="gw-1",
+        epoch=EPOCH,
+        outbox=outbox,
+        counters=Counters(),
+        announce=announced.append,
+        draw=lambda: 0.0,
+    )
     make_poller = PollerFactory(PROFILES)
     tasks = [
         asyncio.create_task(
-            DeviceLoop(device, {"site": "s1"}, config.intervals_of(device), make_poller(config, device), context).run(),
+            DeviceLoop(
+                device=device,
+                labels={"site": "s1"},
+                intervals=config.intervals_of(device),
+                poller=make_poller(config, device),
+                context=context,
+            ).run(),
             name=device.id,
         )
         for device in config.devices

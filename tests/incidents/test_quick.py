@@ -12,7 +12,7 @@ from tests.truth.faults import SITE
 
 
 @pytest.mark.timeout(200)  # half a minute of waiting, on a machine that may be busy
-async def test_faults_of_the_safety_class_are_reported_by_collector_and_prometheus_and_nothing_else_is(
+async def test_faults_of_the_safety_class_and_nothing_else_are_reported_by_both_sides(
     tmp_path: Path,
 ) -> None:
     async with chain(str(SITE), tmp_path) as one, Player(one) as player:

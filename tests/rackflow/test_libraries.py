@@ -172,7 +172,7 @@ def test_every_library_that_is_imported_is_a_dependency(package: str) -> None:
             assert needed & {canonicalize_name(each) for each in distributions[imported]}, f"{path}: {imported}"
 
 
-def test_a_plain_installation_has_what_both_sides_need_and_the_lists_of_each_side_agree_with_it() -> None:
+def test_a_plain_installation_has_what_both_sides_need_and_their_lists_agree() -> None:
     plain = {Requirement(each).name: Requirement(each) for each in PROJECT["dependencies"]}
     of_sides = {each for side in ("agent", "collector") for each in PROJECT["optional-dependencies"][side]}
     assert {str(Requirement(each)) for each in of_sides} <= {str(each) for each in plain.values()}

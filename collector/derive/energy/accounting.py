@@ -75,17 +75,18 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
     streams = [_metered(planner, site, each, f"{role}:{each.id}") for role, found in roles.items() for each in found]
     if not it_meters:
         streams.append(Stream("it:racks", _it_of_racks(planner, site, racks, racks), is_counter=False))
-    loops = []
-    for loop in site.loops.values():
-        cdus = [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id]
-        if loop.kind == "secondary" and loop.racks and cdus:
-            loops.append(loop.id)
-            power = _it_of_racks(planner, site, racks, loop.racks)
-            pumps_w = planner.total(planner.reading(cdu, CDU_POWER) for cdu in cdus)
-            streams += [
-                Stream(f"racks:{loop.id}", power, is_counter=False),
-                Stream(f"pumps:{loop.id}", pumps_w, is_counter=False),
-            ]
+    cdus_of_loop = {
+        loop.id: cdus
+        for loop in site.loops.values()
+        if loop.kind == "secondary"
+        and loop.racks
+        and (cdus := [cdu.id for cdu in site.cdus.values() if cdu.secondary == loop.id])
+    }
+    for loop, cdus in cdus_of_loop.items():
+        rack_power = _it_of_racks(planner, site, racks, site.loops[loop].racks)
+        pump_power = planner.total(planner.reading(cdu, CDU_POWER) for cdu in cdus)
+        streams.append(Stream(f"racks:{loop}", rack_power, is_counter=False))
+        streams.append(Stream(f"pumps:{loop}", pump_power, is_counter=False))
     streams += _generation_behind(planner, site, facility)
     streams += _water_and_reuse(planner, site, meters)
     metered = [contract for contract in site.contracts.values() if contract.meter]
@@ -98,7 +99,7 @@ def plan_accounts(planner: Planner, site: Site, racks: Mapping[str, RackPower], 
         site=site.id,
         streams=tuple(streams),
         category=str(min((meter.category or 1 for meter in it_meters), default=2)),
-        loops=tuple(loops),
+        loops=tuple(cdus_of_loop),
         contracts=tuple(f"contract:{contract.id}" for contract in metered),
         profile_w=tuple(sum(each[hour] for each in profiles) for hour in range(24)) if profiles else (),
         zone=site.grid.zone if site.grid else "",

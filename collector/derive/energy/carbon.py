@@ -95,11 +95,11 @@ def read_csv(text: str, where: str, basis: str) -> dict[int, Factor]:
             share = row.get("carbon_free_ratio") or ""
             estimated = (row.get("estimated") or "").lower() in {"1", "true", "yes"}
             factor = Factor(
-                _grams(row["grams_per_kwh"]),
-                _share(share) if share else None,
-                estimated,
-                row.get("source") or "file",
-                basis,
+                grams_per_kwh=_grams(row["grams_per_kwh"]),
+                carbon_free_ratio=_share(share) if share else None,
+                estimated=estimated,
+                source=row.get("source") or "file",
+                basis=basis,
             )
             found[_hour(row["time"])] = factor
         except (ValueError, TypeError, OverflowError) as error:

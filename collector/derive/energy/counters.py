@@ -208,7 +208,15 @@ class Counter(msgspec.Struct):
         return Outcome(last, lost=None if is_late else (last[0], now_s), jumped=not is_late)
 
     def _hold_apart(self, value: float, now_s: float, bound: Bound, *, is_late: bool) -> Away:
-        return Away(now_s, value, value, now_s, now_s, is_late, max(bound.power_w or 0.0, 0.0))
+        return Away(
+            start_s=now_s,
+            start=value,
+            value=value,
+            changed_s=now_s,
+            seen_s=now_s,
+            is_late=is_late,
+            least_w=max(bound.power_w or 0.0, 0.0),
+        )
 
     def _follow(self, away: Away, last: tuple[float, float], value: float, now_s: float, bound: Bound) -> Outcome:
         """Handle a reading that continues those held apart. Once their rise fits the power, they are the counter, from their first one on.

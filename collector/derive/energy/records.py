@@ -152,11 +152,11 @@ def terms_of(accounts: Accounts, factors: Factors, hour: int) -> Terms:
     """The terms of an hour, as far as they are known now."""
     profile = accounts.profile_w
     return Terms(
-        tuple(sorted(each for each in accounts.quantities if not each.startswith(KEPT_A_DAY))),
-        accounts.category,
-        profile[hour % 24] * HOUR_S if profile else None,
-        factors.at(hour),
-        factors.residual,
+        quantities=tuple(sorted(each for each in accounts.quantities if not each.startswith(KEPT_A_DAY))),
+        category=accounts.category,
+        profile_j=profile[hour % 24] * HOUR_S if profile else None,
+        factor=factors.at(hour),
+        residual=factors.residual,
     )
 
 

@@ -45,7 +45,7 @@ def explain_steps(plan: Plan, values: Values, slots: Iterable[int]) -> Generator
         if isinstance(node, Leaf):
             value = values.current[at]
             reason = "" if value is not None else values.reasons.get(at, "stale")
-            found.append(Input(node.device, node.key, value, values.age_s[at], reason))
+            found.append(Input(device=node.device, key=node.key, value=value, age_s=values.age_s[at], reason=reason))
             continue
         below = (*node.required, *node.optional)
         if node.is_choice:

@@ -405,7 +405,7 @@ def output_of(name: str, labels: Sequence[Label], slot: int) -> Output:
     known = tuple(labels)
     tags, text, place = _texts_of(known)
     low, high = metric.ranges[0][0], metric.ranges[-1][1]
-    return Output(metric, known, slot, tags, text, place, low, high)
+    return Output(metric=metric, labels=known, slot=slot, tags=tags, text=text, place=place, low=low, high=high)
 
 
 # The same labels come with three metrics of a breaker, and again with the next plan: writing them was a third of a plan's time. They are as

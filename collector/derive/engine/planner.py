@@ -83,7 +83,12 @@ class Planner:
         leaves = {device: tuple(found) for device, found in by_device.items()}
         nodes: list[Leaf | Step] = sorted([*self._leaves.values(), *self._steps], key=lambda node: node.slot)
         return Plan(
-            self.site, leaves, tuple(self._steps), tuple(self.outputs), tuple(nodes), dict(self._partial(nodes))
+            site=self.site,
+            leaves=leaves,
+            steps=tuple(self._steps),
+            outputs=tuple(self.outputs),
+            nodes=tuple(nodes),
+            partial=dict(self._partial(nodes)),
         )
 
     def _partial(self, nodes: Sequence[Leaf | Step]) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -165,7 +170,16 @@ class Planner:
         missing_config: str = "",
     ) -> int:
         """Slot of a new step; see `Step` for the parameters."""
-        return self._add(Step(self._size, tuple(required), compute, tuple(optional), min_share, missing_config))
+        return self._add(
+            Step(
+                slot=self._size,
+                required=tuple(required),
+                compute=compute,
+                optional=tuple(optional),
+                min_share=min_share,
+                missing_config=missing_config,
+            )
+        )
 
     def publish(self, metric: str, slot: int, *labels: Label) -> None:
         """Publish a slot as a figure of the site, or of a place in it; `labels` come on top of the site's."""
@@ -186,7 +200,9 @@ class Planner:
         """
         made = tuple(output_of(metric, (("site", self.site), *labels), NO_SLOT) for metric, labels in outputs)
         key = (name, made[0].text)
-        self.stateful.append(StatefulStep(key, tuple(required), tuple(optional), made, make))
+        self.stateful.append(
+            StatefulStep(key=key, required=tuple(required), optional=tuple(optional), outputs=made, make=make)
+        )
 
     def mark(self) -> tuple[int, int]:
         """How much is published so far, for `withdraw`."""

@@ -31,7 +31,7 @@ LONGEST_S = 365 * 86_400.0
 
 @dataclass(slots=True)
 class PressureChange:
-    """The change of a pressure over ten minutes, Pa: mean of the last minute minus that of ten minutes before."""
+    """The change of a pressure over ten minutes, Pa: the mean of the last minute minus the mean of the minute ten minutes earlier."""
 
     _minute: int = -1
     _sum: float = 0.0

@@ -110,7 +110,7 @@ def _dew_point_margin(planner: Planner, site: Site | None, cdu: str, paired: Map
 
 
 def _dew_points(planner: Planner, device: str, metrics: Sequence[str], labels: Mapping[str, str]) -> list[int]:
-    """Slots of the dew points of a device, or of those of its sensors with these labels.
+    """Slots of the dew points of a device, or only of its sensors with these labels.
 
     A dew point that the device states is preferred. Otherwise it is computed from temperature and humidity of the same sensor, because
     two places differ in temperature. A sensor that never sent a humidity does not count as missing.

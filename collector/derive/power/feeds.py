@@ -11,9 +11,9 @@ from functools import partial
 
 from collector.derive.engine import Compute, Planner, Result, Unknown, Value, ratio
 from collector.derive.power.battery import Battery
-from collector.derive.power.racks import RackPower, carriers
+from collector.derive.power.racks import RackPower, takeovers_by_phase
 from collector.derive.power.switches import SwitchedLoad
-from rackflow.site import Battery as Sheet
+from rackflow.site import Battery as SiteBattery
 from rackflow.site import FeedPath, Site
 from rackflow.site.section import PHASES
 
@@ -22,7 +22,7 @@ Paths = Mapping[tuple[str, str], FeedPath]
 
 
 def plan_feeds(
-    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, Sheet]
+    planner: Planner, site: Site, racks: Mapping[str, RackPower], batteries: Mapping[str, SiteBattery]
 ) -> dict[str, int]:
     """Plan the figures of the power path above the racks; return the slot of each UPS's output power, W. `batteries` is by UPS."""
     power = {ups: ups_power(planner, ups) for ups in site.ups}
@@ -69,25 +69,26 @@ def switched_loads(racks: Mapping[str, RackPower]) -> list[SwitchedLoad]:
     return list({load.switch.id: load for slots in racks.values() for load in slots.switched}.values())
 
 
-def _autonomy(planner: Planner, site: Site, ups: str, power: int, sheet: Sheet | None) -> None:
-    claim = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
+def _autonomy(planner: Planner, site: Site, ups: str, power: int, site_battery: SiteBattery | None) -> None:
+    """Publish how long a UPS lasts on battery: by the model, and how much longer that is than its generator needs to start."""
+    stated = planner.reading(ups, "dcim_ups_battery_runtime_seconds")
     charge = planner.reading(ups, "dcim_ups_battery_charge_ratio")
-    if sheet is None:
+    if site_battery is None:
         missing = f"site file: {ups} has no battery with runtimes"
         model = planner.step((), lambda: 0.0, missing_config=missing)
-        shortest = claim
+        shortest = stated
     else:
-        _installed(planner, ups, sheet.installed)
-        battery = Battery(sheet.runtimes, sheet.health, sheet.peukert)
+        _installed(planner, ups, site_battery.installed)
+        battery = Battery(site_battery.runtimes, site_battery.health, site_battery.peukert)
         health = planner.each(ups, "dcim_ups_battery_health_ratio")[:1]
         spent = planner.each(ups, "dcim_ups_on_battery_seconds")[:1]
         model = planner.step(
             (power, charge, *health, *spent), _runtime(battery, with_health=bool(health), with_spent=bool(spent))
         )
-        # The shorter of both, because either may be the wrong one. The UPS's own claim was up to 93 % too long in simulated discharges, and
-        # the model does not notice a battery that is worse than configured.
-        shortest = planner.step((claim, model), min)
-        optimism = planner.step((claim, model), _optimism)
+        # The shorter of both, because either may be the wrong one. The runtime that the UPS states was up to 93 % too long in simulated
+        # discharges, and the model does not notice a battery that is worse than configured.
+        shortest = planner.step((stated, model), min)
+        optimism = planner.step((stated, model), _optimism)
         planner.publish_of("dcim_ups_runtime_optimism_ratio", ups, optimism)
     planner.publish_of("dcim_ups_modelled_runtime_seconds", ups, model)
     start_s = site.feeds[feed].backup_start_s if (feed := site.feed_of(ups)) else None
@@ -121,8 +122,8 @@ def _runtime(battery: Battery, *, with_health: bool, with_spent: bool) -> Comput
     return seconds
 
 
-def _optimism(claim: float, model: float) -> Result:
-    return claim / model - 1 if model >= 1 else Unknown("the modelled runtime is zero")
+def _optimism(stated_s: float, model_s: float) -> Result:
+    return stated_s / model_s - 1 if model_s >= 1 else Unknown("the modelled runtime is zero")
 
 
 def _margin(planner: Planner, site: Site, group: tuple[str, ...], power: Mapping[str, int]) -> None:
@@ -194,7 +195,7 @@ def _panels_on_loss(
         slots = racks[rack]
         inherited = [
             (each.phase, slots.current[lost][each.lost_phase])
-            for takeovers in (carriers(slots, lost, [feed]) if lost in slots.current else {}).values()
+            for takeovers in (takeovers_by_phase(slots, lost, [feed]) if lost in slots.current else {}).values()
             for each in takeovers
         ]
         for panel in path.panels:
@@ -239,9 +240,8 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
     """Publish whether everything stays up when a feed is lost, and how many racks do not. `checks` are slots of load shares.
 
     One rack, UPS or panel that certainly goes down makes the result 0, even if others are unknown: an operator must see it before the last
-    PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news; two other figures
-    bound it: how many certainly go down, and for how many it is
-    not known.
+    PDU answers. The number of racks is unknown unless all racks are known, because a lower count would read as good news. Two other figures
+    bound it: how many racks certainly go down, and for how many it is not known.
     """
     verdicts = [
         planner.step((), _all_of(len(slots.survives[lost])), optional=slots.survives[lost], min_share=0.0)

@@ -45,8 +45,8 @@ def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
     found: dict[str, RackPower] = {}
     switches = {switch.id: plan_switch(planner, site, switch) for switch in site.transfer_switches.values()}
     for rack in site.racks.values():
-        behind = [switches[switch.id] for switch in site.switches_of(rack.id)]
-        slots = found[rack.id] = _rack(planner, site, rack, behind)
+        switched = [switches[switch.id] for switch in site.switches_of(rack.id)]
+        slots = found[rack.id] = _rack(planner, site, rack, switched)
         place = rack_labels(site, rack.id)
         planner.publish("dcim_rack_power_watts", slots.total, *place)
         design_w = rack.design_power_w
@@ -54,7 +54,7 @@ def plan_racks(planner: Planner, site: Site) -> dict[str, RackPower]:
         planner.publish("dcim_rack_power_utilisation_ratio", used, *place)
         _plan_shelves(planner, site, rack, slots)
         for lost in slots.feeds:
-            _lose_feed(planner, site, rack, slots, lost)
+            _plan_feed_loss(planner, site, rack, slots, lost)
     return found
 
 
@@ -67,13 +67,13 @@ def rack_labels(site: Site, rack: str) -> tuple[Label, ...]:
 def _rack(planner: Planner, site: Site, rack: Rack, switched: list[SwitchedLoad]) -> RackPower:
     slots = RackPower(switched=switched)
     for feed in site.feeds_of(rack.id):
-        parts: dict[str, list[int]] = {}
-        alive = slots.voltage[feed] = {}
+        currents: dict[str, list[int]] = {}
+        voltages = slots.voltage[feed] = {}
         for pdu in site.pdus_of(rack.id, feed):
             for phase, own in supply_phases(planner, pdu).items():
-                parts.setdefault(phase, []).append(phase_current(planner, pdu, own))
-                alive.setdefault(phase, []).extend(phase_voltages(planner, pdu, own))
-        slots.current[feed] = {phase: planner.total(currents) for phase, currents in sorted(parts.items())}
+                currents.setdefault(phase, []).append(phase_current(planner, pdu, own))
+                voltages.setdefault(phase, []).extend(phase_voltages(planner, pdu, own))
+        slots.current[feed] = {phase: planner.total(parts) for phase, parts in sorted(currents.items())}
         slots.power[feed] = planner.total(device_power(planner, pdu) for pdu in site.pdus_of(rack.id, feed))
     pdus = site.pdus_of(rack.id)
     for pdu in pdus:
@@ -90,7 +90,7 @@ def _headroom(planner: Planner, pdu: Pdu, factor: float) -> None:
 
 
 @dataclass(slots=True)
-class _Loss:
+class _FeedLoss:
     """What the loss of one feed does to a rack, as slots by phase of that feed."""
 
     feed: str
@@ -101,21 +101,25 @@ class _Loss:
     """1 if that supply would stay up, else 0."""
 
     def add(
-        self, planner: Planner, phase: str, load: int, survives: Callable[..., float], needs: Iterable[int]
+        self, planner: Planner, phase: str, load: int, *, survives: Callable[..., float], needs: Iterable[int]
     ) -> None:
+        """Add a supply that takes over. `survives` decides from its load and from the values of `needs` whether it stays up."""
         self.loads.setdefault(phase, []).append(load)
         self.verdicts.setdefault(phase, []).append(planner.step((load, *needs), survives))
 
 
-def _lose_feed(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:
-    """Publish what the other feeds of a rack would carry, as a share of what their breakers may carry for hours."""
+def _plan_feed_loss(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> None:
+    """Publish what the other feeds of a rack would carry after the loss of one, and whether the rack would stay up.
+
+    Loads are shares of what the breakers may carry for hours.
+    """
     place = (*rack_labels(site, rack.id), ("feed", lost))
-    loss = _Loss(lost)
-    shelves = _shelves_left(planner, site, rack, slots, lost)
+    loss = _FeedLoss(lost)
+    shelves = _plan_shelves_left(planner, site, rack, slots, lost)
     if lost in slots.current:
-        _lose_pdus(planner, site, rack, slots, loss)
+        _plan_pdu_takeover(planner, site, rack, slots, loss)
     for load in slots.switched:
-        _switch_over(planner, site, load, loss)
+        _plan_switch_over(planner, site, load, loss)
     for phase, verdicts in loss.verdicts.items():
         if shelves is not None:
             verdicts.append(planner.step((shelves,), lambda share: float(share <= 1.0)))
@@ -141,7 +145,7 @@ def _plan_shelves(planner: Planner, site: Site, rack: Rack, slots: RackPower) ->
         planner.publish("dcim_rack_shelf_redundancy_margin_watts", margin, *rack_labels(site, rack.id))
 
 
-def _shelves_left(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> int | None:
+def _plan_shelves_left(planner: Planner, site: Site, rack: Rack, slots: RackPower, lost: str) -> int | None:
     """Publish the rack's power as a share of what the shelves on other feeds can deliver, and return its slot.
 
     A shelf takes over by its bus bar of direct current, whatever phases it is on. Without all ratings there is nothing to judge.
@@ -168,25 +172,26 @@ def _most(planner: Planner, slots: list[int]) -> int:
     return slots[0] if len(slots) == 1 else planner.step(slots, max)
 
 
-def _lose_pdus(planner: Planner, site: Site, rack: Rack, slots: RackPower, loss: _Loss) -> None:
+def _plan_pdu_takeover(planner: Planner, site: Site, rack: Rack, slots: RackPower, loss: _FeedLoss) -> None:
     """Handle equipment with a cord on each of several feeds. A rack on a single feed goes down with it."""
     others = [feed for feed in slots.current if feed != loss.feed]
     if not others:
         goes_down = planner.step((), lambda: 0.0)
         loss.verdicts |= {phase: [goes_down] for phase in slots.current[loss.feed]}
         return
-    for phase, takeovers in carriers(slots, loss.feed, others).items():
-        load = _most(planner, [_load_on_loss(planner, site, rack, slots, each) for each in takeovers])
+    for phase, takeovers in takeovers_by_phase(slots, loss.feed, others).items():
+        load = _most(planner, [_takeover_load(planner, site, rack, slots, each) for each in takeovers])
         supplies = [slot for each in takeovers for slot in slots.voltage[each.feed].get(each.phase, ())]
         dead = [
             planner.stated(pdu.read_from, DEAD)
             for feed in dict.fromkeys(each.feed for each in takeovers)
             for pdu in site.pdus_of(rack.id, feed)
         ]
-        loss.add(planner, phase, load, _survival(site.electrical.volts, len(supplies)), [*supplies, *dead])
+        survives = _survival(site.electrical.volts, len(supplies))
+        loss.add(planner, phase, load, survives=survives, needs=[*supplies, *dead])
 
 
-def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, loss: _Loss) -> None:
+def _plan_switch_over(planner: Planner, site: Site, load: SwitchedLoad, loss: _FeedLoss) -> None:
     """Handle equipment behind a transfer switch: all of it moves to the remaining source, whichever is selected now."""
     left = load.other(loss.feed)
     if left is None:
@@ -194,7 +199,7 @@ def _switch_over(planner: Planner, site: Site, load: SwitchedLoad, loss: _Loss) 
     limit_a = site.electrical.continuous_load_factor * load.switch.inputs[left].breaker_a
     for phase, current in load.phases(load.feeds[loss.feed]):
         share = planner.step((current,), lambda amperes, of=limit_a: ratio(amperes, of))
-        loss.add(planner, phase, share, _switched_survival, (load.ready[left],))
+        loss.add(planner, phase, share, survives=_switched_survival, needs=(load.ready[left],))
 
 
 def _switched_survival(load: float, ready: float) -> float:
@@ -220,11 +225,11 @@ class PhaseTakeover(NamedTuple):
     phase: str
 
 
-def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[PhaseTakeover]]:
+def takeovers_by_phase(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[PhaseTakeover]]:
     """Which feeds and phases take the load over, by phase of the lost feed.
 
     It is the same phase of the other feed, because a three-phase PDU pair is wired alike. Two single-phase feeds take over from each other,
-    whatever their phases are. Any other case cannot be known, see `_load_on_loss`.
+    whatever their phases are. Any other case cannot be known, see `_takeover_load`.
     """
     found: dict[str, list[PhaseTakeover]] = {}
     for phase in slots.current[lost]:
@@ -236,7 +241,7 @@ def carriers(slots: RackPower, lost: str, others: list[str]) -> dict[str, list[P
     return found
 
 
-def _load_on_loss(planner: Planner, site: Site, rack: Rack, slots: RackPower, takeover: PhaseTakeover) -> int:
+def _takeover_load(planner: Planner, site: Site, rack: Rack, slots: RackPower, takeover: PhaseTakeover) -> int:
     """Slot of (I_lost + I_other) / (k * breaker_other).
 
     If several other feeds remain, each is assumed to take all of the load: how power supplies share it among three cords is not known. If

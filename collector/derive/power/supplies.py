@@ -98,7 +98,7 @@ class _Carried:
 
 @dataclass(frozen=True, slots=True)
 class _Slots:
-    """Of one device: the keys of its load, by metric; the slots that a load step delays; the slots that are 0 while it is dead."""
+    """The slots of one device: the keys of its load, by metric; the slots that a load step delays; those that are 0 while it is dead."""
 
     carried: tuple[tuple[str, ...], ...]
     delayed: tuple[int, ...]

@@ -61,12 +61,12 @@ def plan_switch(planner: Planner, site: Site, switch: TransferSwitch) -> Switche
             currents.setdefault(phase, []).append(phase_current(planner, pdu, own))
     selected = planner.reading(switch.id, "dcim_ats_selected_source")
     return SwitchedLoad(
-        switch,
-        {site.feed_of(each.fed_by) or "": source for source, each in switch.inputs.items()},
-        planner.total(device_power(planner, pdu) for pdu in behind),
-        {phase: planner.total(slots) for phase, slots in sorted(currents.items())},
-        selected,
-        {
+        switch=switch,
+        feeds={site.feed_of(each.fed_by) or "": source for source, each in switch.inputs.items()},
+        power=planner.total(device_power(planner, pdu) for pdu in behind),
+        current={phase: planner.total(slots) for phase, slots in sorted(currents.items())},
+        selected=selected,
+        ready={
             source: planner.step((selected, _usable(planner, switch.id, source)), partial(_ready, source=source))
             for source in switch.inputs
         },

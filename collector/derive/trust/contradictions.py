@@ -244,9 +244,13 @@ def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Itera
         # of the two; without it both are suspect. If power does not fit it, power is suspect, because no second quantity confirms it.
         above, keys = abs(power) > abs(volts * current), (phase.power, phase.current, phase.voltage)
         if apparent is None or not _fits(power, apparent):
-            yield Contradiction(device, phase.power, f"{meter.side}_power_{phase.name}", above, keys)
+            yield Contradiction(
+                device=device, key=phase.power, name=f"{meter.side}_power_{phase.name}", above=above, keys=keys
+            )
         if apparent is None or _fits(power, apparent):
-            yield Contradiction(device, phase.current, f"{meter.side}_current_{phase.name}", above, keys)
+            yield Contradiction(
+                device=device, key=phase.current, name=f"{meter.side}_current_{phase.name}", above=above, keys=keys
+            )
     total = numbers(device, meter.total) if meter.total else None
     known = [power for power in powers if power is not None]
     if total is None or len(known) < len(powers):
@@ -254,7 +258,9 @@ def impossible_power(meter: MeteredSide, device: str, numbers: Numbers) -> Itera
     whole = sum(known)
     if abs(total - whole) > _MIN_DIFFERENCE_W + _SUM_TOLERANCE * max(abs(total), abs(whole)):
         parts = (meter.total, *(phase.power for phase in meter.phases))
-        yield Contradiction(device, meter.total, f"{meter.side}_total_power", total > whole, parts)
+        yield Contradiction(
+            device=device, key=meter.total, name=f"{meter.side}_total_power", above=total > whole, keys=parts
+        )
 
 
 def _fits(power: float, apparent: float) -> bool:
@@ -271,11 +277,13 @@ def impossible_air(sensors: Sequence[AirSensor], numbers: Numbers) -> Iterator[C
     ):
         for key in (each.temperature, each.dew_point):
             if key:
-                yield Contradiction(each.device, key, f"temperature_{each.name}", above, (each.temperature,))
+                yield Contradiction(
+                    device=each.device, key=key, name=f"temperature_{each.name}", above=above, keys=(each.temperature,)
+                )
     for each, above in _outliers(sensors, [_dew_point(each, numbers) for each in sensors], _MAX_DEW_POINT_DEVIATION_K):
         for key in (each.humidity, each.dew_point):
             if key:
-                yield Contradiction(each.device, key, f"humidity_{each.name}", above, (key,))
+                yield Contradiction(device=each.device, key=key, name=f"humidity_{each.name}", above=above, keys=(key,))
 
 
 def _dew_point(sensor: AirSensor, numbers: Numbers) -> float | None:

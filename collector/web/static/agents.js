@@ -7,6 +7,7 @@ import { linkTo } from "./links.js";
 import { SIGNS, why } from "./marks.js";
 
 const SIGN_OF = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertain };
+// Headings, as keys of the words `table.…`. `row` makes a cell for each of them, in this order.
 const COLUMNS = ["agent", "state", "heard", "lag", "backlog", "ledger", "clock", "devices", "version"];
 
 export function agentsView(page) {

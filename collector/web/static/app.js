@@ -1,4 +1,5 @@
-// The page: what is asked for, what is known, and one view made of both, at most once per frame.
+// The page: what the address asks for (`route`), what is known (`stream` for streamed documents, `asked` for fetched ones), and one view
+// made of both, at most once per frame. A view is a function of the page in a file of its own (`VIEWS`); it returns a description for dom.js.
 
 import { agentsView } from "./agents.js";
 import { answersColumn } from "./answers.js";
@@ -32,15 +33,22 @@ class Page {
   constructor(root, live) {
     this._root = root;
     this._live = live;
+    // The frame in which the page is drawn next; 0 if nothing has changed.
     this._frame = 0;
-    this._focus = this._left = null;
+    // Selectors: what gets the focus once it is drawn, and the rack from which the floor was left.
+    this._focus = this._leftRack = null;
+    // Parts of the page that failed: each is logged once.
     this._failed = new Set();
-    this._known = null;
+    // The problems that screen readers were told of, with their titles; null before the first ones.
+    this._announced = null;
+    // The collector's clock minus the browser's, in ms.
     this._clockOffset = 0;
+    // When a document of the view, and the history, were last asked for (ms).
     this._askedAt = 0;
     this._historyAt = 0;
     this._query = "";
     this._limit = PAGE_OF_DEVICES;
+    // What views read. `asked` is the document that the present view fetched, or the error; `toldAt` says when a time left was last told.
     this.room = "";
     this.quantity = recall("quantity") ?? "power";
     this.history = null;
@@ -110,16 +118,16 @@ class Page {
     if (link.origin !== location.origin || link.pathname !== location.pathname || link.hash) return;
     event.preventDefault();
     const isBack = this.route.view !== "floor" && readLink(link.search).view === "floor";
-    if (link.dataset.rack) this._left = `[data-rack="${CSS.escape(link.dataset.rack)}"]`;
+    if (link.dataset.rack) this._leftRack = `[data-rack="${CSS.escape(link.dataset.rack)}"]`;
     this.go(link.href);
     if (isBack) this._return();
   }
 
   /** Back on the floor, restore the focus, so that keyboard users go on at the same rack instead of at the top. */
   _return() {
-    if (this.route.view !== "floor" || !this._left) return;
-    this._focus = this._left;
-    this._left = null;
+    if (this.route.view !== "floor" || !this._leftRack) return;
+    this._focus = this._leftRack;
+    this._leftRack = null;
   }
 
   _read() {
@@ -234,20 +242,20 @@ class Page {
     const problems = this.problems;
     if (!problems?.causes) return;
     const known = new Map(problems.causes.map((id) => [id, this.words.problemTitle(problems.problems[id] ?? { labels: {} }, this.short)]));
-    if (this._known) {
+    if (this._announced) {
       const said = [
-        ...[...known].filter(([id]) => !this._known.has(id)).map(([, what]) => this.words.say("problems.new", { what })),
-        ...[...this._known].filter(([id]) => !known.has(id)).map(([, what]) => this.words.say("problems.gone", { what })),
+        ...[...known].filter(([id]) => !this._announced.has(id)).map(([, what]) => this.words.say("problems.new", { what })),
+        ...[...this._announced].filter(([id]) => !known.has(id)).map(([, what]) => this.words.say("problems.gone", { what })),
       ];
       if (said.length) {
         this._live.textContent = said.join(". ");
         this._historyAt = 0; // asked for with the next tick
       }
     }
-    this._known = known;
-    const cared = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
-    if (cared !== this._cared) this._historyAt = 0;
-    this._cared = cared;
+    this._announced = known;
+    const care = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
+    if (care !== this._careShown) this._historyAt = 0;
+    this._careShown = care;
   }
 
   _tick() {
@@ -264,6 +272,7 @@ class Page {
     const site = parameters.get("site");
     const route = this.route;
     const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
+    // Views that are missing here are made from streamed documents only.
     const wanted = {
       devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit: this._limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],

@@ -8,6 +8,10 @@ import { look, SIGNS, why } from "./marks.js";
 
 const EVIDENCE = new Map([["recorded device", "device.evidence.recorded"], ["published map", "device.evidence.map"], ["unverified", "device.evidence.none"]]);
 const STATE_SIGNS = { up: "✓", down: "▲", unknown: "?" };
+// Headings of the two tables, as keys of the words `table.…`. `deviceRow` and `readingRow` make a cell for each of them, in this order.
+const DEVICE_COLUMNS = ["device", "state", "class", "place", "identity", "agent", "age"];
+const READING_COLUMNS = ["reading", "value", "quality", "age", "course"];
+// Size of the drawing of a reading's course.
 const WIDTH = 120;
 const HEIGHT = 24;
 
@@ -30,16 +34,24 @@ export function devicesView(page) {
     items ? [
       h("p", { class: "dim", role: "status" }, words.say("devices.count", { n: asked.document.total })),
       items.length ? h("div", { class: "scroll" }, h("table", { class: "list devices" },
-        h("thead", null, h("tr", null, columns(["device", "state", "class", "place", "identity", "agent", "age"], words))),
-        h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => h("tr", { class: each.state },
-          h("td", null, h("a", { href: linkTo({ device: each.id }) }, each.id), each.problem ? [" ", h("span", { class: `sign ${each.problem.severity}` }, SIGNS[each.problem.severity])] : null),
-          h("td", null, state(each.state, words), each.unobserved ? h("span", { class: "dim" }, ` ${why(each.unobserved, words)}`) : null, each.error ? h("span", { class: "dim" }, ` ${each.error}`) : null),
-          h("td", null, each.class), h("td", null, [each.room, each.row, each.rack, each.feed && words.say("floor.feed", { feed: each.feed })].filter(Boolean).join(" / ")),
-          h("td", null, [each.vendor, each.model].filter(Boolean).join(" ")), h("td", null, each.agent),
-          h("td", { class: "number" }, each.age_seconds == null ? "–" : format.duration(Math.round(each.age_seconds))))))))) : h("p", null, words.say("devices.none")),
+        h("thead", null, h("tr", null, columns(DEVICE_COLUMNS, words))),
+        h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => deviceRow(each, words, format)))))) : h("p", null, words.say("devices.none")),
       asked.document.next ? h("button", { type: "button", on: { click: settings.more } }, words.say("devices.more")) : null,
     ] : absent(page, "device.gone"),
   ];
+}
+
+function deviceRow(device, words, format) {
+  const { problem, unobserved, error } = device;
+  const place = [device.room, device.row, device.rack, device.feed && words.say("floor.feed", { feed: device.feed })];
+  return h("tr", { class: device.state },
+    h("td", null, h("a", { href: linkTo({ device: device.id }) }, device.id), problem ? [" ", h("span", { class: `sign ${problem.severity}` }, SIGNS[problem.severity])] : null),
+    h("td", null, state(device.state, words), unobserved ? h("span", { class: "dim" }, ` ${why(unobserved, words)}`) : null, error ? h("span", { class: "dim" }, ` ${error}`) : null),
+    h("td", null, device.class),
+    h("td", null, place.filter(Boolean).join(" / ")),
+    h("td", null, [device.vendor, device.model].filter(Boolean).join(" ")),
+    h("td", null, device.agent),
+    h("td", { class: "number" }, device.age_seconds == null ? "–" : format.duration(Math.round(device.age_seconds))));
 }
 
 export function deviceView(page) {
@@ -99,20 +111,27 @@ function readings(device, page) {
   const all = byName(device.series);
   if (!all.length) return h("p", { class: "dim" }, words.say("device.no_readings"));
   return h("div", { class: "scroll" }, h("table", { class: "list readings" },
-    h("thead", null, h("tr", null, columns(["reading", "value", "quality", "age", "course"], words))),
+    h("thead", null, h("tr", null, columns(READING_COLUMNS, words))),
     h("tbody", null, all.map(([key, series]) => {
       const spark = series.spark ?? sparks?.[key]?.spark;
-      return memo(key, [series, spark, words, page.site], () => h("tr", { class: series.quality, "data-series": key },
-        h("td", { title: series.metric }, reading(series), " ", h("span", { class: "dim" }, Object.values(series.labels ?? {}).join(" "))),
-        h("td", { class: "number" }, series.value != null ? format.quantity(series.value, series.unit) : series.last != null ? `(${format.quantity(series.last, series.unit)})` : "?"),
-        h("td", null, series.quality === "good" ? words.say("quality.good") : `${SIGNS.uncertain} ${words.say(`quality.${series.quality}`)}`, series.reason ? h("span", { class: "dim" }, ` ${series.reason}`) : null),
-        h("td", { class: "number" }, series.age_seconds == null ? "–" : format.duration(Math.round(series.age_seconds))),
-        h("td", null, sparkline(spark, series, words, format))));
+      return memo(key, [series, spark, words, page.site], () => readingRow(key, series, spark, words, format));
     }))),
   device.more ? h("p", { class: "dim" }, `+ ${format.number(device.more)}`) : null);
 }
 
-function reading(series) {
+function readingRow(key, series, spark, words, format) {
+  // A value that is out of date stands in brackets.
+  const value = series.value != null ? format.quantity(series.value, series.unit) : series.last != null ? `(${format.quantity(series.last, series.unit)})` : "?";
+  return h("tr", { class: series.quality, "data-series": key },
+    h("td", { title: series.metric }, readingName(series), " ", h("span", { class: "dim" }, Object.values(series.labels ?? {}).join(" "))),
+    h("td", { class: "number" }, value),
+    h("td", null, series.quality === "good" ? words.say("quality.good") : `${SIGNS.uncertain} ${words.say(`quality.${series.quality}`)}`, series.reason ? h("span", { class: "dim" }, ` ${series.reason}`) : null),
+    h("td", { class: "number" }, series.age_seconds == null ? "–" : format.duration(Math.round(series.age_seconds))),
+    h("td", null, sparkline(spark, series, words, format)));
+}
+
+/** A metric's name without its class and its unit: `dcim_cdu_flow_cubic_meters_per_second` is "flow". */
+function readingName(series) {
   const plain = series.metric.replace(/^dcim_[a-z]+_/, "").replace(/_total$/, "");
   return (series.unit && plain.endsWith(`_${series.unit}`) ? plain.slice(0, -series.unit.length - 1) : plain).replaceAll("_", " ");
 }

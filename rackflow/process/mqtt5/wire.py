@@ -33,7 +33,7 @@ class WireCallbacks:
 
 
 def _ignore(*_: object) -> None:
-    """What a connection calls that has ended."""
+    """Replaces the callbacks of a connection that has ended."""
 
 
 NO_CALLBACKS: Final = WireCallbacks(_ignore, _ignore, _ignore)

@@ -90,7 +90,7 @@ def test_only_what_the_unit_says_that_it_does_not_have_is_absent() -> None:
     assert unit.refusals.is_known("holding:9:uint16:big")
 
 
-def test_changes_are_counted_when_a_value_becomes_refused_or_answers_again_and_at_no_other_time() -> None:
+def test_changes_count_only_values_that_become_refused_or_answer_again() -> None:
     """Requests are cut anew with each change."""
     unit = Unit()
 
@@ -117,7 +117,7 @@ def test_of_several_due_registers_the_longest_overdue_come_first_and_no_more_tha
     assert unit.refusals.due([B], 2) == [B]
 
 
-def test_after_a_lost_connection_everything_refused_is_due_at_once_and_then_begins_with_its_first_pause() -> None:
+def test_after_a_lost_connection_what_was_refused_is_due_at_once_with_its_first_pause() -> None:
     """The unit may be another one."""
     unit = Unit()
     for _ in range(5):

@@ -96,9 +96,7 @@ class Wide:
 
 
 @pytest.mark.usefixtures("limit")
-async def test_a_table_of_thousands_of_rows_is_planned_and_polled_in_slices_and_rows_beyond_the_limit_are_reported() -> (
-    None
-):
+async def test_thousands_of_rows_are_handled_in_slices_and_those_beyond_the_limit_reported() -> None:
     poller = SnmpPoller(DEVICE, {"wide": PROFILE}, Wide(LIMIT - 5))
     async with Turns().counted() as turns:
         await poller.open()

@@ -113,7 +113,7 @@ PHASES = "".join(
 L1, L2 = (f"dcim_meter_current_amperes{{phase=L{phase},role=it}}" for phase in (1, 2))
 
 
-async def test_a_reopened_unit_is_asked_for_registers_that_it_lacked_before_and_not_for_those_it_lacks_now() -> None:
+async def test_a_reopened_unit_is_asked_again_for_what_it_lacked_but_not_for_what_it_lacks_now() -> None:
     """Another unit may have its address, or other firmware runs on it."""
     client = MemoryModbus({20: 50, 31: 7})
     one = poller(client, points=PHASES)

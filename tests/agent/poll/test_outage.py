@@ -329,7 +329,7 @@ class Refusing(MemoryModbus):
 
 
 @pytest.mark.parametrize("code", [2, 4, 6])
-async def test_a_unit_is_read_without_the_register_that_would_show_a_line_and_has_it_once_that_answers(
+async def test_a_unit_is_read_without_a_line_until_the_register_that_shows_it_answers(
     code: int,
 ) -> None:
     unit = Refusing({**dict.fromkeys(range(12), 0), 1: 230, 2: 0, 5: 230})

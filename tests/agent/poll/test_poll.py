@@ -78,7 +78,7 @@ async def test_an_unknown_device_says_what_it_is() -> None:
         await poller.open()
 
 
-async def test_a_switched_pdu_without_a_meter_is_read_with_its_outlets_though_they_are_off_by_default() -> None:
+async def test_a_switched_pdu_without_a_meter_is_read_with_its_outlets_by_default() -> None:
     system: dict[str, SnmpValue] = {"1.3.6.1.2.1.1.2.0": "1.3.6.1.4.1.318.1.3.4.4", UPTIME: 100_000}
     states: dict[str, SnmpValue] = {f"1.3.6.1.4.1.318.1.1.4.4.2.1.3.{outlet}": outlet for outlet in (1, 2)}
     client = MemorySnmp({**system, **states})

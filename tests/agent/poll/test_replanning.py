@@ -157,9 +157,7 @@ async def test_an_uptime_that_goes_back_is_a_reboot_and_one_that_stands_is_not()
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}" in await bench.fast()
 
 
-async def test_a_device_that_claims_a_reboot_at_every_poll_is_planned_every_ten_seconds_and_its_last_reboot_is_not_forgotten() -> (
-    None
-):
+async def test_a_reboot_claimed_at_every_poll_is_planned_every_ten_seconds_and_the_last_kept() -> None:
     bench = Bench()
     await bench.opened()
     await bench.slow()

@@ -81,7 +81,7 @@ async def test_numbers_that_stand_for_no_reading_show_no_order(name: str, kind: 
     assert set(found.bad.values()) == {"null"}
 
 
-async def test_a_word_order_changed_while_the_unit_is_polled_gives_no_wrong_reading_and_can_be_changed_back() -> None:
+async def test_a_word_order_changed_during_polling_gives_no_wrong_reading_and_can_change_back() -> None:
     served = MAPS["eastron-sdm630"]
     unit = VariedUnit(served)
     poller = poller_of("eastron-sdm630", unit)

@@ -117,7 +117,7 @@ def test_what_was_in_use_stays_fitted_through_an_outage() -> None:
     assert marked(f"{{alive: [{V}]}}", {f"{V}.1": 0}, ["1"], used) == {"1": 1}
 
 
-def test_a_line_before_a_living_one_has_lost_its_power_and_one_behind_all_living_ones_is_not_fitted() -> None:
+def test_a_dead_line_before_a_living_one_lost_its_power_and_one_behind_is_not_fitted() -> None:
     """Three lines of which the second is in use."""
     cells = {f"{V}.1": 0, f"{V}.2": 230, f"{V}.3": 0}
     assert marked(f"{{lines: [{V}]}}", cells, ["1", "2", "3"]) == {"1": 1, "2": 1, "3": 0}

@@ -60,7 +60,7 @@ def planned(
     return run_through(cache.plan_steps(cache.family(PROFILE, outlets=True), rows, cells, role))[1]
 
 
-def test_devices_with_the_same_rows_share_a_plan_and_readings_in_columns_of_rows_do_not_matter() -> None:
+def test_devices_with_the_same_rows_share_a_plan_whatever_their_readings_are() -> None:
     cache = PlanCache()
     first = planned(cache)
     assert first == plan_device(PROFILE, ROWS, CELLS, None)

@@ -124,7 +124,7 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
     ],
 )
-def test_numbers_that_any_device_sends_for_no_reading_are_sentinels_besides_those_of_the_profile(
+def test_usual_numbers_for_no_reading_are_sentinels_besides_those_of_the_profile(
     point: str, sentinels: set[float]
 ) -> None:
     profile = snmp(f"  - {{metric: {point}, oid: R.2.0}}\n")

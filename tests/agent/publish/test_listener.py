@@ -149,7 +149,7 @@ async def test_a_stop_does_not_wait_for_a_collector_whose_last_report_is_only_a_
     assert outbox.stats().awaiting == 2
 
 
-async def test_the_retained_reports_have_come_when_the_reader_says_so_although_the_broker_sends_them_late() -> None:
+async def test_the_reader_waits_for_retained_reports_that_the_broker_sends_late() -> None:
     """Otherwise an agent that starts would send again what is stored."""
     outbox = with_messages(3)
     await confirmed(outbox)

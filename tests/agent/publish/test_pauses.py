@@ -14,7 +14,7 @@ def test_the_pause_doubles_up_to_half_a_minute_while_the_broker_is_away() -> Non
     assert [failed(pauses) for _ in range(8)] == [(0.0, ceiling_s) for ceiling_s in (0.5, 1, 2, 4, 8, 16, 30, 30)]
 
 
-def test_after_a_connection_that_lasted_the_pause_is_short_and_after_one_that_breaks_at_once_it_is_not() -> None:
+def test_the_pause_is_short_only_after_a_connection_that_lasted() -> None:
     pauses = Pauses()
     for _ in range(5):
         failed(pauses)

@@ -82,7 +82,7 @@ def test_messages_that_were_in_flight_do_not_lengthen_the_pause() -> None:
     assert one.due(1.0, 5)
 
 
-def test_an_accepted_probe_releases_the_topics_of_its_kind_that_were_refused_for_the_same_reason() -> None:
+def test_an_accepted_probe_releases_topics_of_its_kind_refused_for_the_same_reason() -> None:
     one = refusals()
     for device in ("a", "b", "c"):
         one.refuse(topic(device), 1, NO_SUBSCRIBERS, "", 0.0)

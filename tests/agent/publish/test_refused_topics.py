@@ -188,7 +188,7 @@ async def test_events_that_nobody_subscribes_to_do_not_slow_batches_down(
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 4000", "message_size_limit 4000"])
-async def test_what_cannot_be_split_to_the_brokers_limit_is_a_loss_with_a_reason_and_the_others_arrive(
+async def test_what_cannot_be_split_to_the_brokers_limit_is_lost_with_a_reason_others_arrive(
     tmp_path: Path, limit: str
 ) -> None:
     """One reading of 5,000 characters. The second limit is told by PUBACK 0x95 only, a code that MQTT does not know there."""
@@ -301,7 +301,7 @@ async def test_nothing_is_sent_while_the_broker_does_not_read() -> None:
     task.cancel()
 
 
-async def test_a_message_of_an_earlier_run_that_is_split_is_numbered_in_this_one_and_reported_as_split_in_its_own(
+async def test_a_message_of_an_earlier_run_is_split_into_this_one_and_reported_in_its_own(
     tmp_path: Path,
 ) -> None:
     """An agent that was restarted while its broker was replaced by one that takes less: new numbers under the old epoch would be losses."""

@@ -84,7 +84,7 @@ async def test_a_topic_for_which_the_broker_ends_the_connection_does_not_stop_th
         assert sum(sender.outbox.stats().dropped.values()) == 0
 
 
-async def test_a_message_that_is_refused_for_its_content_is_dropped_with_a_reason_and_its_device_goes_on() -> None:
+async def test_a_message_refused_for_its_content_is_dropped_with_a_reason_and_others_go_on() -> None:
     """0x99, payload format invalid: a broker that checks payloads."""
     broker = RefusingBroker(lambda _, payload: ("puback", 0x99) if b"odd" in payload else ACCEPTED)
     async with sending(broker) as sender:

@@ -175,7 +175,7 @@ async def test_an_agent_that_may_not_read_the_reports_works_as_without_a_collect
     assert "stored document is not used" not in caplog.text
 
 
-async def test_to_a_broker_that_ends_connections_that_subscribe_an_agent_publishes_without_subscribing() -> None:
+async def test_an_agent_does_not_subscribe_at_a_broker_that_ends_such_connections() -> None:
     """Some answer so to a subscription that the account may not make."""
     async with (
         RefusingBroker(ends_subscribers=True).serving() as server,

@@ -66,7 +66,7 @@ def sticky(oid: str) -> tuple[str, SnmpValue]:
     return row(number + (oid.count(".") > 3)), number
 
 
-def test_a_walk_goes_in_circles_when_as_many_rows_in_succession_are_known_as_one_request_asks_for() -> None:
+def test_a_walk_goes_in_circles_when_all_rows_of_one_request_are_known() -> None:
     rows = RowsSoFar("d", TABLE, 3)
     told = [rows.add(row(number), number) for number in (1, 1, 1, 2, 1, 2, 3, 1, 2, 3)]
     assert told == [True] * 9 + [False]
@@ -98,7 +98,7 @@ async def test_nothing_is_appended_to_a_row_that_has_as_many_numbers_as_there_ca
         assert len(client.asked) == asked
 
 
-async def test_a_device_that_cannot_answer_for_many_rows_is_asked_for_half_as_many_and_for_one_at_least() -> None:
+async def test_a_device_that_cannot_answer_for_many_rows_is_asked_for_half_down_to_one() -> None:
     client = Client(complete_at=1)
     await client.walk(TABLE)
     assert client.walked_with == [25, 12, 6, 3, 1]

@@ -386,7 +386,7 @@ def offered(number: int, engine: bytes, stats: int = 4, flags: int = 0) -> bytes
     return V3(number, flags, engine, 0, 0, b"", b"", b"", report(engine, stats)).encode()
 
 
-def test_after_the_first_offer_others_come_only_in_reports_of_an_unknown_engine_to_the_same_search() -> None:
+def test_after_the_first_offer_others_come_only_in_reports_to_the_same_search() -> None:
     check = UsmCheck("sha256", MASTER)
     check.sent(search(7).encode())
     assert check.received(offered(7, ENGINE, flags=AUTH), 0.0) == Refusal.REPORT

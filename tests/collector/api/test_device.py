@@ -152,7 +152,7 @@ def test_topology_leads_to_its_neighbours() -> None:
     assert shown.get("devices/{id}", id="pdu-a1-a")["topology"]["neighbours"] == ["pdu-a1-b"]
 
 
-def test_a_device_of_the_site_file_that_was_never_heard_of_has_a_page_and_any_other_name_has_none() -> None:
+def test_a_device_never_heard_of_has_a_page_only_if_the_site_file_names_it() -> None:
     """What is planned and does not come must be seen to be missing."""
     shown = Shown()
     assert shown.get("devices/{id}", id="crah-1")["unobserved"] == {"cause": "never_heard", "agent": ""}

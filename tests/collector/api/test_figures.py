@@ -77,7 +77,7 @@ def test_figures_of_learned_state_and_of_records_say_what_feeds_them() -> None:
     assert {"meter-it", "meter-main"} <= {each["device"] for each in pue["inputs"]}
 
 
-def test_the_error_for_a_request_that_fits_several_figures_names_the_labels_that_distinguish_them() -> None:
+def test_a_request_that_fits_several_figures_is_told_which_labels_distinguish_them() -> None:
     """And one that fits none gets nothing."""
     shown = Shown()
     powered(shown)

@@ -45,7 +45,7 @@ def test_the_warmest_air_before_a_rack_is_shown_and_none_from_behind_it() -> Non
     assert unnamed.get("floor", 102.0)["racks"]["a1"]["values"]["inlet_celsius"] == 23.25
 
 
-def test_a_rack_is_cooled_as_badly_as_by_its_warmest_cdu_and_one_that_is_not_observed_hides_no_other() -> None:
+def test_a_rack_is_judged_by_its_warmest_cdu_and_an_unobserved_one_hides_no_other() -> None:
     """Supply is the highest, the distance to condensation the lowest."""
     shown = Shown()
     powered(shown)

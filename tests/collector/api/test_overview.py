@@ -17,7 +17,7 @@ def test_totals_come_from_the_meters() -> None:
     assert totals["pue"] == {"value": 1.116, "window_seconds": 0.0, "estimate": True}
 
 
-def test_without_an_it_meter_the_racks_are_summed_and_one_that_is_missing_makes_the_sum_unknown() -> None:
+def test_without_an_it_meter_racks_are_summed_and_a_missing_one_makes_that_unknown() -> None:
     """A sum without some of its racks would be too low."""
     shown = Shown(hall(("  - {id: meter-it, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b]}\n", "")))
     powered(shown)
@@ -84,7 +84,7 @@ def current(shown: Shown, now: float) -> tuple[float, float]:
     return trust["value"], trust["of"]
 
 
-def test_the_loss_of_a_feed_while_the_other_is_on_battery_is_survived_for_as_long_as_that_lasts() -> None:
+def test_a_feed_lost_while_the_other_is_on_battery_is_survived_as_long_as_that_lasts() -> None:
     shown = Shown()
     powered(shown)
     on_battery: dict[str, float | str] = {"ups_output_source": "battery"}

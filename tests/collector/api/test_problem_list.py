@@ -208,7 +208,7 @@ def test_history_comes_in_pages() -> None:
     assert first["items"] + rest["items"] == shown.get("problems/history", 1000.0)["items"]
 
 
-def test_of_what_goes_on_the_latest_is_first_and_tells_its_value_and_what_ended_tells_its_worst() -> None:
+def test_the_latest_problem_is_first_with_its_value_and_ended_ones_show_their_worst() -> None:
     shown = Shown()
     shown.problem("DcimFeedLost", 0.9, now=100.0, feed="A")
     shown.problem("DcimFeedLost", 0.6, now=200.0, feed="A")

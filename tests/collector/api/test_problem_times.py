@@ -58,7 +58,7 @@ def test_a_cdu_does_not_carry_itself_and_none_of_another_loop_does() -> None:
     assert (left["what"]["key"], left["running"], left["seconds"] >= 0) == ("pumps_stop", True, True)
 
 
-def test_no_time_runs_down_while_another_cdu_carries_the_loop_although_nobody_knows_how_long_it_lasts() -> None:
+def test_no_time_runs_down_while_another_cdu_carries_the_loop_for_an_unknown_time() -> None:
     shown = Shown()
     shown.readings.take("cdu-2", {FLOW: 0.004}, 100.0, device_class="cdu")
     shown.problem("DcimCduAllPumpsStopped", 0.0, device="cdu-1")

@@ -164,7 +164,7 @@ def test_many_series_at_once_double_the_step_as_often_as_it_takes() -> None:
     assert sparks.step_s == LONGEST_STEP_S
 
 
-def test_at_the_longest_step_there_are_no_more_lines_than_fit_and_each_sample_counts_the_others_anew() -> None:
+def test_at_the_longest_step_only_lines_that_fit_are_kept_and_samples_count_the_others() -> None:
     sparks, readings = Sparks(limit_bytes=2 * RING_BYTES), Readings()
     sparks.step_s = LONGEST_STEP_S
     sampled(sparks, readings, 1000.0, supply=30.0)

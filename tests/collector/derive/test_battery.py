@@ -8,7 +8,7 @@ import pytest
 from collector.derive.engine.graph import Figure
 from collector.derive.power.battery import LONGEST_S, Battery
 from collector.derive.site_figures import Settings
-from rackflow.site import Battery as Sheet
+from rackflow.site import Battery as SiteBattery
 from tests.collector.derive.campus import campus, campus_readings, ups_values
 from tests.collector.derive.hall import Readings
 
@@ -116,13 +116,13 @@ def test_what_a_ups_says_of_charge_health_and_time_on_battery_enters_its_autonom
     assert autonomy(readings)["ups-b"] == pytest.approx(expected, rel=1e-9)
 
 
-def test_the_margin_to_the_generators_start_uses_the_shorter_runtime_and_each_feeds_own_start_time() -> None:
+def test_the_margin_to_the_generators_start_uses_the_shorter_runtime_and_the_feeds_start() -> None:
     readings = campus_readings()
     modelled_s = autonomy(readings)
     margin = readings.values("ups_runtime_margin_seconds")
     assert margin == {
         "feed=A,device=ups-a1": pytest.approx(modelled_s["ups-a1"] - 30),  # type: ignore[operator]
-        "feed=A,device=ups-a2": 5_000 - 30,  # no sheet: its own claim
+        "feed=A,device=ups-a2": 5_000 - 30,  # no site_battery: its own claim
         "feed=B,device=ups-b": pytest.approx(modelled_s["ups-b"] - 15),  # type: ignore[operator]
     }  # feed C has no generator
     readings.take("ups-b", {"ups_battery_runtime_seconds": 200.0}, 100.5, device_class="ups")
@@ -133,8 +133,8 @@ def test_the_margin_to_the_generators_start_uses_the_shorter_runtime_and_each_fe
 
 def test_optimism_needs_a_modelled_runtime_of_a_second() -> None:
     def figure(modelled_s: float) -> Figure:
-        sheet = Sheet(runtimes={38_150: modelled_s})
-        readings = campus_readings(settings=Settings(batteries={"ups-b": sheet}))
+        site_battery = SiteBattery(runtimes={38_150: modelled_s})
+        readings = campus_readings(settings=Settings(batteries={"ups-b": site_battery}))
         readings.take("ups-b", {"ups_battery_runtime_seconds": 3.0}, 100.5, device_class="ups")
         return readings.figures()["ups_runtime_optimism_ratio{feed=B,device=ups-b}"]
 
@@ -170,7 +170,7 @@ def test_when_a_battery_was_installed_is_said_once() -> None:
 def test_no_load_charge_or_data_sheet_is_beyond_the_model(
     runtimes: dict[float, float], load_w: float, left: float
 ) -> None:
-    """Loads of a data sheet that differ by one bit, a capacity that is almost gone, a load near zero."""
+    """Loads of a data site_battery that differ by one bit, a capacity that is almost gone, a load near zero."""
     battery = Battery(runtimes)
     for found in (battery.runtime_s(load_w, left), battery.runtime_s(load_w, 1.0, left)):
         assert 0.0 <= found <= LONGEST_S

@@ -87,7 +87,7 @@ def test_the_lower_of_site_file_and_device_is_the_rating_and_a_rating_of_zero_is
     assert BreakerLoad(C).update([8.0, 0.0], 0.0)[0] == Unknown("the rating is zero")
 
 
-def test_every_phase_with_a_breaker_in_the_site_file_has_its_load_without_any_rating_of_the_device() -> None:
+def test_a_phase_with_a_breaker_in_the_site_file_has_its_load_without_a_device_rating() -> None:
     readings = Readings()
     readings.currents("pdu-a1-a", 24.0)
     readings.currents("pdu-a1-b", 8.0)
@@ -102,7 +102,7 @@ def test_every_phase_with_a_breaker_in_the_site_file_has_its_load_without_any_ra
     assert panels["feed=B,panel=row-b,phase=L1"] is None  # not every PDU below it is known
 
 
-def test_a_pdu_that_is_not_in_the_site_file_is_judged_by_its_own_rating_and_without_one_not_at_all() -> None:
+def test_a_pdu_outside_the_site_file_is_judged_by_its_own_rating_or_not_at_all() -> None:
     readings = Readings(described=False)
     for device, rating in (("pdu-x", {"pdu_phase_rated_current_amperes{inlet=1,phase=L1}": 16.0}), ("pdu-y", {})):
         readings.take(device, {"pdu_phase_current_amperes{inlet=1,phase=L1}": 12.0, **rating})

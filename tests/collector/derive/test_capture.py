@@ -156,7 +156,7 @@ def test_a_temperature_that_is_unknown_for_a_while_changes_no_share(unknown_s: r
 
 
 @pytest.mark.parametrize(("unknown_s", "counts"), [(55, True), (60, False)])
-def test_what_the_coolant_stored_while_a_temperature_was_unknown_counts_after_a_short_time_only(
+def test_heat_stored_while_a_temperature_was_unknown_counts_after_a_short_time_only(
     unknown_s: int, *, counts: bool
 ) -> None:
     memory, share = HeatCapture("water", 0.4), None

@@ -151,7 +151,7 @@ def test_a_reading_that_comes_late_is_no_counter_that_reads_what_it_cannot_have_
     assert (meter.lost_s, meter.jumps) == (0, 0)
 
 
-def test_a_new_meter_in_whole_kilowatt_hours_is_covered_from_its_first_reading_once_it_is_believed() -> None:
+def test_a_new_meter_in_whole_kwh_is_covered_from_its_first_reading_once_believed() -> None:
     meter = Metered(shows=lambda at, wh: wh if at < 600 else 5e6 + 1000.0 * floor(2 * (at - 600) / 1000))
     meter.read(end_s=1090)
     assert meter.lost_s == near(500)
@@ -169,7 +169,7 @@ def test_after_a_week_of_silence_a_counter_that_was_wrong_before_is_right_at_onc
     assert not meter.totals.is_away("x")
 
 
-def test_after_a_week_of_silence_a_counter_that_was_replaced_before_is_not_taken_for_the_former_one() -> None:
+def test_a_counter_replaced_before_a_week_of_silence_is_not_taken_for_the_former_one() -> None:
     back_s = 8 * 86_400
     meter = Metered(shows=lambda at, wh: 5e6 + 2 * (at - 600) if 600 <= at <= back_s else wh)
     meter.read(end_s=1800)

@@ -47,7 +47,7 @@ def followed(*intervals_s: float, power_w: float = 5000.0) -> tuple[Counter, tup
     [((10, 10), 2e6, False), ((10, 300), 2.5e6, True), ((10, 86_400), 20e6, False)],
     ids=["it updates every ten seconds", "every five minutes", "after a silent day"],
 )
-def test_a_reading_may_be_late_by_one_interval_of_its_counters_own_updates_and_by_ten_minutes_at_most(
+def test_a_reading_may_be_late_by_one_update_of_its_counter_and_ten_minutes_at_most(
     intervals_s: tuple[float, ...],
     rise_j: float,
     is_counted: bool,  # noqa: FBT001 - a case
@@ -97,7 +97,7 @@ def test_a_counter_that_stands_still_where_it_was_not_is_no_counter_however_long
         assert counter.update(last, wrong, now_s, Bound(5000.0)) == Outcome(last, lost=(now_s - 300.0, now_s))
 
 
-def test_after_a_reading_that_was_only_late_an_impossible_one_loses_the_time_since_the_last_counted() -> None:
+def test_an_impossible_reading_after_a_late_one_loses_the_time_since_the_last_counted() -> None:
     counter, last = followed(10, 10)
     assert counter.update(last, last[1] - 100_000, 30.0, Bound(5000.0)) == Outcome(last)
     assert counter.update(last, 5e12, 40.0, Bound(5000.0)) == Outcome(last, lost=(20.0, 40.0), jumped=True)

@@ -67,7 +67,16 @@ def test_of_several_contracts_with_a_meter_each_counts() -> None:
     amounts = {"facility:m": 10 * KWH, "contract:a": 2 * KWH, "contract:b": 3 * KWH}
     totals = HourlyTotals()
     totals.hours[5] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
-    accounts = Accounts("s", (), "1", (), contracts, (), "", frozenset(amounts))
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=contracts,
+        profile_w=(),
+        zone="",
+        quantities=frozenset(amounts),
+    )
     emissions = Emissions(until_hour=5)
     emissions.advance(accounts, totals, Factors(None, {5: Factor(600.0, None, estimated=False, source="f")}), 6)
     assert [emissions.location_g, emissions.market_g] == pytest.approx([6000, 3000])
@@ -100,7 +109,16 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
 
 
 def test_emissions_go_on_after_a_clock_that_was_a_year_ahead() -> None:
-    accounts = Accounts("s", (), "1", (), (), (), "", frozenset(["facility:m"]))
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(["facility:m"]),
+    )
     totals = HourlyTotals()
     factors = Factors(None, dict.fromkeys(range(5, 9), Factor(600.0, None, estimated=False, source="f")))
     emissions = Emissions(until_hour=5)
@@ -112,9 +130,7 @@ def test_emissions_go_on_after_a_clock_that_was_a_year_ahead() -> None:
     assert emissions.until_hour == 9
 
 
-async def test_ten_years_of_carbon_factors_are_processed_in_slices_and_those_before_the_oldest_hour_are_dropped() -> (
-    None
-):
+async def test_ten_years_of_carbon_factors_are_read_in_slices_and_too_old_ones_dropped() -> None:
     day = Day()
     day.run(2)
     records = day.readings.engine.energy_records

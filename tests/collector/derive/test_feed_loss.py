@@ -13,7 +13,7 @@ ON_C_WITHOUT_A = 17_070 + (36 + 36 + 8) * 230
 """ups-c, and what n1, s1 and sts-ca take from A."""
 
 
-def test_a_site_survives_the_loss_of_each_of_three_feeds_while_everything_left_is_within_its_rating() -> None:
+def test_a_site_survives_the_loss_of_each_of_three_feeds_while_the_rest_is_within_ratings() -> None:
     readings = campus_readings()
     assert readings.values("site_survives_feed_loss") == {"feed=A": 1.0, "feed=B": 1.0, "feed=C": 1.0}
     assert readings.values("site_racks_lost_on_feed_loss") == {"feed=A": 0.0, "feed=B": 0.0, "feed=C": 0.0}
@@ -107,7 +107,7 @@ PANEL_LOADS_C = {
 }
 
 
-def test_each_remaining_panel_carries_its_racks_their_share_of_the_lost_feed_and_the_switches_that_move_to_it() -> None:
+def test_a_remaining_panel_carries_its_racks_the_lost_feeds_load_and_moved_switches() -> None:
     load = campus_readings().values("panel_feed_loss_load_ratio")
     assert load == pytest.approx({**PANEL_LOADS_A, **PANEL_LOADS_B, **PANEL_LOADS_C})
 

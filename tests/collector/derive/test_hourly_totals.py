@@ -7,7 +7,7 @@ from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.turns import CALLS_OF_50_MS, Turns
 
 WEEK_S = 7 * 86_400.0
-TERMS = Terms(("x",), "1", None, None, None)
+TERMS = Terms(quantities=("x",), category="1", profile_j=None, factor=None, residual=None)
 
 
 def counted(*readings: tuple[float, float | None]) -> HourlyTotals:

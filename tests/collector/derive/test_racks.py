@@ -4,7 +4,7 @@ import pytest
 
 from collector.derive.power.battery import Battery
 from collector.derive.site_figures import Settings
-from rackflow.site import Battery as Sheet
+from rackflow.site import Battery as SiteBattery
 from rackflow.site import Site
 from tests.collector.derive.hall import Readings, hall
 
@@ -196,7 +196,7 @@ def test_autonomy_stands_beside_the_claim_and_the_margin_takes_the_shorter() -> 
 
 
 def test_what_the_configuration_says_of_a_battery_goes_before_the_site_file() -> None:
-    settings = Settings(batteries={"ups-a1": Sheet(runtimes={100_000: 300, 50_000: 840})})
+    settings = Settings(batteries={"ups-a1": SiteBattery(runtimes={100_000: 300, 50_000: 840})})
     for site, health in ((hall(), 1.0), (hall(WITH_SHEET), 1.0)):
         found = loaded(site, settings).values("ups_modelled_runtime_seconds")["feed=A,device=ups-a1"]
         assert found == pytest.approx(health * 300 * (100 / 30) ** 1.4854268)

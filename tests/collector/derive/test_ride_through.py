@@ -53,7 +53,7 @@ def test_without_facility_flow_each_loop_lasts_by_its_own_heat_volume_and_limit(
     }
 
 
-def test_without_heat_rejection_loops_on_one_primary_warm_together_and_those_on_the_other_do_not_count() -> None:
+def test_without_heat_rejection_only_loops_on_the_same_primary_warm_together() -> None:
     heat_w = HEAT_W["tcs-1"] + HEAT_W["tcs-2"]
     chips = CHIPS_J_PER_K["tcs-1"] + CHIPS_J_PER_K["tcs-2"]
 
@@ -96,7 +96,7 @@ def test_air_units_that_say_what_they_take_warm_the_facility_water_they_hang_on(
     assert times(readings, "heat_rejection", now=141.0)["tcs-1"] is None
 
 
-def test_a_silent_loop_leaves_those_that_share_its_primary_without_a_figure_for_heat_rejection_alone() -> None:
+def test_a_silent_loop_costs_loops_on_its_primary_only_the_figure_for_heat_rejection() -> None:
     readings = campus_readings()
     for device in ("cdu-3", "pdu-s1-a", "pdu-s1-c"):
         readings.take(device, {}, 102.0, up=False, device_class="cdu" if device == "cdu-3" else "pdu")
@@ -127,7 +127,7 @@ def test_more_heat_in_the_coolant_than_racks_take_counts_by_what_the_coolant_bri
     assert times(readings, "primary_flow")["tcs-2"] == pytest.approx(expected, rel=EXACT)
 
 
-def test_the_warmest_return_of_several_cdus_counts_and_one_colder_than_the_supply_takes_nothing_off() -> None:
+def test_the_warmest_return_of_several_cdus_counts_and_a_cold_one_takes_nothing_off() -> None:
     def lasts(**returned: float) -> float | None:
         readings = campus_readings()
         for cdu, celsius in returned.items():
@@ -256,7 +256,7 @@ def test_a_configured_supply_limit_goes_before_that_of_every_loop() -> None:
     assert times(ride(supply_limit_celsius=40), "primary_flow")["tcs-1"] == pytest.approx((40 - 32 - 6) * per_kelvin)
 
 
-def test_with_unlike_racks_on_one_loop_the_first_chips_at_their_limit_and_the_highest_density_count() -> None:
+def test_of_unlike_racks_on_one_loop_the_first_chips_at_their_limit_count() -> None:
     both = campus(("racks: [n2]", "racks: [n2, s1]"), ("volume_m3: 0.3, racks: [s1]", "volume_m3: 0.3, racks: []"))
     readings = campus_readings(both)
     # s1 takes 74.5 % of its design power and n2 69 %; the chips of n2 may rise less
@@ -268,9 +268,7 @@ def test_with_unlike_racks_on_one_loop_the_first_chips_at_their_limit_and_the_hi
     assert times(readings, "primary_flow")["tcs-1"] == pytest.approx(expected, rel=EXACT)
 
 
-def test_a_loop_between_two_primaries_or_with_a_unit_that_rejects_to_the_air_has_no_time_without_heat_rejection() -> (
-    None
-):
+def test_two_primaries_or_rejection_to_the_air_leave_no_time_without_heat_rejection() -> None:
     split = campus_readings(
         campus(
             (

@@ -47,7 +47,7 @@ def test_generators_deliver_what_their_meters_show_in_whichever_direction_these_
     assert readings.values("generator_units_missing", 106.0) == {}
 
 
-def test_a_generator_that_carries_nothing_while_others_do_is_missing_and_its_rating_does_not_help_them() -> None:
+def test_an_idle_generator_beside_loaded_ones_is_missing_and_its_rating_does_not_count() -> None:
     readings = Readings(ai_hall((GEN_METER, EACH_METERED)))
     for at, watts in ((1, 300e3), (2, 300e3), (3, 0.0)):
         power(readings, f"gen-meter-{at}", watts)

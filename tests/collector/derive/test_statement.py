@@ -18,7 +18,16 @@ async def test_a_year_of_hours_is_looked_at_in_slices() -> None:
     totals = HourlyTotals()
     for hour in range(NOW_HOUR - 8760, NOW_HOUR):
         totals.hours[hour] = Hour(dict(AMOUNTS), dict.fromkeys(AMOUNTS, 3600.0))
-    accounts = Accounts("hall", (), "1", (), (), (), "", frozenset(AMOUNTS))
+    accounts = Accounts(
+        site="hall",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(AMOUNTS),
+    )
     async with Turns().counted() as turns:
         found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     values = {(each.output.metric.name, dict(each.output.labels)["window"]): each.value for each in found}
@@ -36,7 +45,16 @@ async def test_hours_in_which_a_meter_was_not_yet_there_are_looked_at_in_slices_
     for hour in range(NOW_HOUR - 8760, NOW_HOUR):
         present = ["facility:main", *meters[: 49 if hour < NOW_HOUR - 20 else 50]]
         totals.hours[hour] = Hour(dict.fromkeys(present, 1e9) | {"facility:main": 1e11}, dict.fromkeys(present, 3600.0))
-    accounts = Accounts("hall", (), "1", (), (), (), "", frozenset(["facility:main", *meters]))
+    accounts = Accounts(
+        site="hall",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(["facility:main", *meters]),
+    )
     async with Turns().counted() as turns:
         found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     pue = {dict(each.output.labels)["window"]: each for each in found if "pue" in each.output.metric.name}
@@ -51,7 +69,16 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
     for hour in range(24):
         amounts = {"facility:m": 10 * KWH_J} | ({"reuse:r": 5 * KWH_J} if hour < 18 else {})
         totals.hours[hour] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
-    accounts = Accounts("s", (), "1", (), (), (), "", frozenset({"facility:m", "reuse:r"}))
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset({"facility:m", "reuse:r"}),
+    )
     figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
     (erf,) = [
         each

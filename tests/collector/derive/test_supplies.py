@@ -144,7 +144,7 @@ def test_a_ups_that_has_taken_over_is_not_added_to_what_it_inherits() -> None:
     assert readings.values("ups_feed_loss_load_ratio", 106.0)[name] == before
 
 
-def test_losses_of_a_ups_are_those_that_were_read_though_its_output_is_kept_back_after_each_rise() -> None:
+def test_losses_of_a_ups_are_those_read_even_while_its_output_is_kept_back() -> None:
     """It loses 600 W for one half of the time and 1,200 W for the other."""
     readings = Readings()
     losses: dict[str, float | None] = {}

@@ -55,7 +55,18 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
         latest, letters, tally, Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()), IngestSettings(dialect, None, 400)
     )
     wall_s = now_ms() / 1000
-    came_to = ingest.process(Delivery(topic, payload, len(payload), 1, 1, 1, 10.0, wall_s))
+    came_to = ingest.process(
+        Delivery(
+            topic=topic,
+            payload=payload,
+            size_bytes=len(payload),
+            qos=1,
+            mid=1,
+            connection=1,
+            mono_s=10.0,
+            wall_s=wall_s,
+        )
+    )
     lines = list(came_to.lines)
     letters.close()
     if came_to.note is not None:

@@ -28,7 +28,16 @@ WALL_MS = 1_795_468_800_000
 
 def delivery(seq: int) -> Delivery:
     payload = str(seq).encode()
-    return Delivery(f"topic/{seq}", payload, len(payload), 1, seq, 1, 7.0, (WALL_MS + seq) / 1000)
+    return Delivery(
+        topic=f"topic/{seq}",
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1,
+        mid=seq,
+        connection=1,
+        mono_s=7.0,
+        wall_s=(WALL_MS + seq) / 1000,
+    )
 
 
 def again(held: Delivery) -> PreparedMessage:

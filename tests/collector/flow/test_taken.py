@@ -32,7 +32,14 @@ def test_what_each_document_comes_to(inlet: Inlet) -> None:
     taken = inlet.takes_document(BATCH)
     assert len(taken.lines) == 2
     assert taken.note == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
-    assert taken.poll == Polled(PolledDevice("cas1", "gw-3", "cdu-07"), "cdu", "safety", 1.0, WALL_S, True)  # noqa: FBT003 - up
+    assert taken.poll == Polled(
+        who=PolledDevice("cas1", "gw-3", "cdu-07"),
+        device_class="cdu",
+        poll="safety",
+        interval_s=1.0,
+        time_s=WALL_S,
+        up=True,
+    )
     taken = inlet.takes_document(EVENT)
     assert ([line.partition(",")[0] for line in taken.lines], taken.poll) == (["dcim_event"], None)
     assert taken.note == Entry(key, 8, wall_ms(0.0), wall_ms(0.0))
@@ -132,7 +139,16 @@ def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
 def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_again(inlet: Inlet) -> None:
     """It was counted and shown when it came; its time is that of the receipt that it was kept with, where its own cannot be."""
     payload = encode(msgspec.structs.replace(BATCH, time=5))
-    delivery = Delivery(topic_of(BATCH), payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    delivery = Delivery(
+        topic=topic_of(BATCH),
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1,
+        mid=1,
+        connection=1,
+        mono_s=1000.0,
+        wall_s=WALL_S,
+    )
     taken = inlet.ingest.reprocess(delivery)
     assert taken.substitute_ms == wall_ms(0.0)
     assert all(line.endswith(f" {wall_ms(0.0)}") for line in taken.lines)
@@ -147,7 +163,18 @@ def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_ag
     assert inlet.ingest.process(odd).lines == lines
     assert inlet.failures() == {"range": 1}
     broken = payload.replace(b'"schema":1', b'"schema":2')
-    note = inlet.ingest.reprocess(Delivery(topic_of(BATCH), broken, len(broken), 1, 1, 1, 1000.0, WALL_S)).note
+    note = inlet.ingest.reprocess(
+        Delivery(
+            topic=topic_of(BATCH),
+            payload=broken,
+            size_bytes=len(broken),
+            qos=1,
+            mid=1,
+            connection=1,
+            mono_s=1000.0,
+            wall_s=WALL_S,
+        )
+    ).note
     assert note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
     assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
 

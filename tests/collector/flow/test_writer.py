@@ -24,7 +24,7 @@ from tests.servers.ports import free_port
 from tests.servers.web import request
 
 
-async def test_nothing_is_acknowledged_while_the_ledgers_commit_is_held_up_though_the_store_has_the_points(
+async def test_stored_points_are_not_acknowledged_while_the_ledgers_commit_is_held_up(
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path) as one:
@@ -242,7 +242,7 @@ async def test_a_message_whose_time_cannot_be_is_stored_at_once_where_no_disk_ta
         assert (one.sums().stored, one.sums().in_flight, len(points(tmp_path))) == (2, 0, 2)
 
 
-async def test_a_message_with_an_impossible_time_is_put_on_disk_with_its_substitute_time_before_it_is_stored(
+async def test_a_message_with_a_substitute_time_is_put_on_disk_before_it_is_stored(
     tmp_path: Path,
 ) -> None:
     async with rig(tmp_path, keeps=True) as one:
@@ -277,7 +277,7 @@ async def test_where_neither_store_nor_disk_takes_it_nothing_is_acknowledged(tmp
     assert (one.acknowledged, one.sums().produced) == ([], 0)
 
 
-async def test_a_broker_that_sends_ten_messages_at_a_time_does_not_wait_for_the_end_of_each_gathering(
+async def test_a_broker_that_sends_ten_messages_at_a_time_need_not_wait_for_each_flush(
     tmp_path: Path,
 ) -> None:
     """The first of 10 writes waits until time is up, and learns it. A process that stood still may have to learn it again."""
@@ -314,9 +314,7 @@ async def test_a_poll_of_which_the_store_refuses_every_point_is_not_counted(infl
         assert (one.sums().stored, dict(one.sums().dropped)) == (1, {"dead_letter_store": 1})
 
 
-def test_a_limit_is_believed_when_nothing_came_for_half_of_a_wait_and_not_when_more_comes_without_an_acknowledgement() -> (
-    None
-):
+def test_a_brokers_limit_is_believed_after_half_a_wait_without_messages_until_more_come() -> None:
     window = BrokerWindow()
     window.waited(20, began_s=10.0, newest_s=10.01, now_s=10.2)
     assert window.messages == 20

@@ -91,7 +91,7 @@ def test_nothing_of_the_former_agent_stays_with_a_device_that_moved_whatever_the
     assert latest.size == size - 1
 
 
-def test_an_identity_follows_the_device_to_another_agent_and_an_older_one_of_the_same_agent_is_not_taken() -> None:
+def test_an_identity_follows_its_device_to_another_agent_unless_it_is_older() -> None:
     """A broker may deliver retained documents in any order."""
     latest = Latest(1000)
 

@@ -184,7 +184,7 @@ def test_a_series_that_expired_takes_its_place_again_with_the_next_poll_of_its_f
     assert latest.size == before + DEVICE_COST
 
 
-def test_a_reading_expires_by_its_latest_poll_though_it_would_have_stayed_longer_by_an_earlier_one() -> None:
+def test_a_reading_expires_by_its_latest_poll_even_if_an_earlier_one_allowed_longer() -> None:
     latest = Latest(100)
     agent = Agent(latest)
     agent.arrives(agent.made(0.0, poll=("slow", 60.0)), 0.0)

@@ -125,7 +125,7 @@ def test_what_waited_in_a_queue_while_the_connection_was_lost_says_nothing_about
     assert up(latest, 4.0) == {"cas1/cdu-07 gw-3": "1"}
 
 
-def test_a_collector_that_has_just_started_waits_for_three_intervals_before_it_calls_anybody_silent() -> None:
+def test_a_collector_just_started_calls_nobody_silent_for_three_intervals() -> None:
     """Retained documents and statuses alone do not make a device up or down, and a broker may have lost the will of an agent."""
     latest = connected()
     slow = msgspec.structs.replace(document("slow"), intervals={"slow": 60.0})
@@ -141,7 +141,7 @@ def test_a_collector_that_has_just_started_waits_for_three_intervals_before_it_c
     assert causes(latest, 181.0) == {"device_silent": 1, "agent_up": 1}
 
 
-def test_an_agent_that_is_back_is_believed_when_it_has_polled_again_and_nothing_turns_red_before() -> None:
+def test_an_agent_that_is_back_is_believed_once_it_polls_and_nothing_is_red_before() -> None:
     """Its last words before it died may have been that it reaches nothing any more."""
     latest = connected()
     agent = Agent(latest)

@@ -208,7 +208,7 @@ def test_ranges_that_adjoin_or_overlap_are_one() -> None:
     assert join([(1, 9), (2, 3), (11, 12)]) == [(1, 9), (11, 12)]
 
 
-def test_a_row_of_chunks_that_another_collector_has_in_part_is_stored_once_and_nothing_of_it_missing() -> None:
+def test_chunks_shared_with_another_collector_are_stored_once_and_none_is_missing() -> None:
     one = book(duplicates=3), [full(0, 3)]
     other = book(duplicates=4), [chunk(1, [513, 514]), chunk(3, [1537])]
     for pair in ((one, other), (other, one)):

@@ -65,7 +65,17 @@ def test_sums_and_ranges_tell_the_same(
     at = 0
     for stored, waiting, schema, size in bits:
         span = 3 if stored == FULL else 1
-        chunks.append(Chunk(at, 1, 2, stored, waiting, {"schema": schema, "size": size}, span))
+        chunks.append(
+            Chunk(
+                number=at,
+                first_ms=1,
+                last_ms=2,
+                stored=stored,
+                waiting=waiting,
+                dead={"schema": schema, "size": size},
+                span=span,
+            )
+        )
         at += span + 1
     sums, account = sums_of(record, chunks), account_of(record, chunks)
     found = sum(run.last - run.first + 1 for run in account.missing)

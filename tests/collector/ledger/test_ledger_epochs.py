@@ -289,7 +289,7 @@ def test_after_a_restart_an_earlier_epoch_still_states_nothing_about_one_that_be
     assert ledger.epochs[AFTER].undelivered == [(2, 0)]
 
 
-def test_what_an_agent_may_still_have_is_of_its_newest_epoch_the_one_that_spoke_last_and_those_it_named() -> None:
+def test_an_agent_may_have_messages_of_its_newest_last_heard_and_named_epochs() -> None:
     """Newest first, each with the lowest number that may be missing."""
     ledger = Ledger(CREATED_MS)
     oldest, named, silent, newest = (epoch_born(CREATED_MS + at) for at in range(4))

@@ -88,7 +88,7 @@ def test_what_one_agent_may_make_the_ledger_hold_is_no_more_after_a_restart() ->
     assert ledger.epochs[HEALTHY].dropped == [(2, 3, "one more")]
 
 
-def test_an_agent_that_names_ever_new_reasons_has_a_bounded_number_of_them_whatever_epoch_it_speaks_of() -> None:
+def test_the_reasons_that_an_agent_names_are_bounded_over_all_its_epochs() -> None:
     """Each reason is a series on /metrics."""
     ledger = Ledger(0)
     for number in range(3 * MAX_REASONS_OF_AGENT):

@@ -43,7 +43,10 @@ def record(key: EpochKey, order: int = 0) -> EpochRecord:
 
 
 def test_a_record_and_its_chunks_are_read_as_they_were_written(db: sqlite3.Connection) -> None:
-    part, full = Chunk(2, 5, 9, 0b101, 0b10, {"schema": 0b11000}), Chunk(4, 6, 8, FULL, span=3)
+    part, full = (
+        Chunk(number=2, first_ms=5, last_ms=9, stored=0b101, waiting=0b10, dead={"schema": 0b11000}),
+        Chunk(4, 6, 8, FULL, span=3),
+    )
     save(db, changes(record(ONE), chunks=[(ONE, full), (ONE, part)]))
     (found,) = load_epochs(db)
     assert found == EpochRecord(ONE, 1, 10, 20, 3, 40, [(5, 0)], [(2, 3, "full")], last_chunk=6, full=[full])
@@ -166,5 +169,15 @@ def test_of_many_chunks_the_first_and_the_last_are_read_from_the_one_with_the_nu
 
 def test_a_bit_is_the_number_that_it_was(db: sqlite3.Connection) -> None:
     bits = 1 | 1 << 9 | 1 << CHUNK - 1
-    save(db, changes(record(ONE), chunks=[(ONE, Chunk(0, 1, 2, bits, bits >> 1, {"store": bits >> 2}))]))
-    assert load_chunk(db, ONE, 0) == Chunk(0, 1, 2, bits, bits >> 1, {"store": bits >> 2})
+    save(
+        db,
+        changes(
+            record(ONE),
+            chunks=[
+                (ONE, Chunk(number=0, first_ms=1, last_ms=2, stored=bits, waiting=bits >> 1, dead={"store": bits >> 2}))
+            ],
+        ),
+    )
+    assert load_chunk(db, ONE, 0) == Chunk(
+        number=0, first_ms=1, last_ms=2, stored=bits, waiting=bits >> 1, dead={"store": bits >> 2}
+    )

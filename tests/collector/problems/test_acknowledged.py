@@ -63,7 +63,7 @@ def unread(one: Running) -> list[dict[str, str]]:
     return list(found_at(f"{one.url}/api/v1/site")["unread_alertmanagers"])
 
 
-async def test_a_silence_set_by_a_person_is_shown_with_its_problem_which_is_reported_and_counted_as_before(
+async def test_a_persons_silence_is_shown_with_its_problem_and_changes_nothing_else(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acknowledged, "READ_S", 0.3)

@@ -99,7 +99,7 @@ def test_a_leak_while_the_feed_is_lost_is_reported() -> None:
     assert site.run(1) == [("DcimLeakDetected", "active")]
 
 
-def test_a_feed_that_is_lost_ups_by_ups_is_reported_as_it_grows_and_each_message_is_ended_once() -> None:
+def test_a_feed_lost_ups_by_ups_is_reported_as_it_grows_and_each_message_ends_once() -> None:
     site = Site(UPS | PDUS)
     site.says["ups-1"] = {SOURCE: "battery"}
     assert site.run(30) == [("DcimUpsOnBattery", "active")]

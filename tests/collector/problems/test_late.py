@@ -114,7 +114,7 @@ def test_a_problem_found_in_the_backlog_is_reported_with_the_time_of_its_first_r
     assert tracked.since_s == NOW_S - 400.0
 
 
-def test_a_problem_that_began_and_ended_in_the_outage_is_in_the_history_and_nobody_is_notified() -> None:
+def test_a_problem_over_before_the_outage_ended_is_in_the_history_and_not_notified() -> None:
     backlog = Backlog()
     backlog.live("DcimSmoke", PLACE, holds=False)
     backlog.late(*smokes([0] * 100 + [1] * 50 + [0] * 450))
@@ -242,7 +242,7 @@ def test_a_long_backlog_is_thinned_and_its_memory_is_bounded(monkeypatch: pytest
     assert (ended.since_s - NOW_S, ended.ended_s - NOW_S) == (-2886.0, -2796.0)
 
 
-async def test_after_a_restart_the_page_and_the_webhook_say_since_when_and_the_history_has_what_is_over(
+async def test_after_a_restart_page_and_webhook_say_since_when_and_the_history_is_whole(
     mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_queue, "QUIET_S", 1.0)

@@ -203,7 +203,7 @@ def lines(until_s: float, match: str = "{device: cdu-07}") -> str:
     return f"version: 1\nwindows:\n  - {{id: W-7, until: {until}, match: {match}, why: pump exchange, by: ann}}\n"
 
 
-async def test_neither_collector_nor_prometheus_notifies_of_problems_in_a_window_until_it_is_withdrawn(
+async def test_no_side_notifies_of_problems_in_a_maintenance_window_until_it_is_withdrawn(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     file = tmp_path / "maintenance.yaml"

@@ -286,7 +286,7 @@ async def test_a_device_that_is_renamed_ends_its_problem_once_and_begins_it_once
     assert sorted(told) == [("cdu-07", "active"), ("cdu-07", "ended"), ("cdu-08", "active"), ("cdu-08", "ended")]
 
 
-async def test_a_fault_that_began_while_the_collector_was_down_is_reported_with_the_first_message_after_its_start(
+async def test_a_fault_of_the_time_before_a_start_is_reported_with_the_first_message(
     mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
     async with hook() as (url, got):

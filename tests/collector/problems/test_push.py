@@ -111,7 +111,7 @@ def alerts(one: TrackedProblem, wall_s: float) -> dict[str, Any]:
     return alert
 
 
-def test_an_alert_has_the_labels_of_prometheus_and_times_with_their_offset_and_lives_for_four_minutes() -> None:
+def test_an_alert_has_prometheus_labels_times_with_offset_and_a_life_of_four_minutes() -> None:
     """Prometheus' own alert of the same labels is then the same one. A time without an offset would be another zone's."""
     alert = alerts(tracked(LOST), 100.5)
     assert alert["labels"] == {"alertname": "DcimFeedLost", "severity": "critical", "subsystem": "power"} | dict(
@@ -131,7 +131,7 @@ def test_an_alert_that_is_over_ended_when_it_did() -> None:
     assert alerts(restored, 100.0)["endsAt"] == "1970-01-01T00:01:40.000+00:00", "now, if it is not known when"
 
 
-def test_alertmanager_hears_of_an_end_after_prometheus_and_the_consequences_and_a_webhook_after_half_a_minute() -> None:
+def test_alertmanager_hears_of_an_end_after_prometheus_and_a_webhook_after_30_s() -> None:
     alertmanager = Alertmanager("http://a")
     problem = load_table().problems["DcimCduAllPumpsStopped"]
     assert problem.linger_s > 0

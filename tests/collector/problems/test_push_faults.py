@@ -301,7 +301,7 @@ async def test_if_more_ends_wait_to_settle_than_are_kept_they_are_notified_at_on
         assert devices(got) == ["c"]
 
 
-async def test_an_alertmanager_that_was_away_for_an_hour_gets_the_present_problems_and_notifies_of_no_ended_ones(
+async def test_an_alertmanager_back_after_an_hour_gets_present_problems_and_no_ended_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(push, "PULL_LAG_S", 0.0)

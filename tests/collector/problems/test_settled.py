@@ -213,9 +213,7 @@ def test_devices_that_change_far_from_each_limit_are_not_evaluated() -> None:
     assert hall.monitor.tracker.has(("device", "s", "pdu"))
 
 
-def test_a_device_that_nobody_sees_or_that_does_not_answer_is_evaluated_although_its_readings_are_what_they_were() -> (
-    None
-):
+def test_an_unobserved_or_silent_device_is_evaluated_even_with_unchanged_readings() -> None:
     hall = Hall()
     hall.poll("ups", {TEMPERATURE: 25.0})
     hall.monitor.evaluate()

@@ -99,7 +99,7 @@ def test_late_readings_move_a_beginning_back_and_never_on() -> None:
     assert course.one(LEAK).since_s == 900.0
 
 
-def test_a_problem_that_began_while_the_collector_was_stopped_keeps_its_own_time_and_earlier_dips_are_shifted() -> None:
+def test_a_problem_that_began_during_a_pause_keeps_its_time_and_earlier_dips_shift() -> None:
     course = Course()
     course.at(7200.4, PUMPS)
     row = next(each for each in load_table().problems.values() if each.within_s)
@@ -119,7 +119,7 @@ def test_a_leak_of_before_a_restart_is_uncertain_while_its_device_is_silent() ->
     assert course.one(LEAK).is_uncertain
 
 
-def test_a_problem_of_before_a_restart_stays_while_its_device_is_silent_though_its_readings_are_there() -> None:
+def test_a_restored_problem_stays_while_its_device_is_silent_even_with_readings() -> None:
     """Also one that does not outlast a silence: nobody has seen since the restart that it is over."""
     course = Course()
     row = load_table().problems["DcimPduPhaseUnbalance"]
@@ -157,7 +157,7 @@ def test_pumps_that_stood_when_their_device_fell_silent_are_not_reported_as_runn
     assert course.at(3606.0, silent=True) == set()
 
 
-def test_pumps_that_were_not_reported_before_their_device_fell_silent_are_unknown_and_not_stopped() -> None:
+def test_pumps_not_reported_before_their_device_fell_silent_are_unknown_not_stopped() -> None:
     course = Course()
     for step in range(4):
         course.at(step, PUMPS)
@@ -189,7 +189,7 @@ def test_a_problem_whose_reading_does_not_come_back_with_its_device_ends_after_m
         assert course.told() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
 
 
-def test_missing_flow_is_a_consequence_of_stopped_pumps_and_reported_by_itself_if_it_lasts_when_they_run() -> None:
+def test_missing_flow_follows_from_stopped_pumps_and_is_reported_if_it_outlasts_them() -> None:
     """Flow takes some seconds to come back: told at once, each end of a cause would tell of everything it explained."""
     course = Course()
     for step in range(12):
@@ -217,7 +217,7 @@ def test_nobody_is_notified_of_low_flow_that_recovers_after_its_pumps() -> None:
     assert course.told() == set()
 
 
-def test_a_ups_that_fell_silent_on_battery_is_explained_by_its_feed_until_it_must_have_been_asked_again() -> None:
+def test_a_ups_silent_on_battery_is_explained_by_its_feed_until_it_is_asked_again() -> None:
     """Its network card lost power with the mains; it is asked every minute."""
     course = Course()
     mains = "DcimMainsLost", labels_of({"site": "s", "feed": "A"})
@@ -356,7 +356,7 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     assert still.since_s == 5.0
 
 
-def test_a_problem_of_before_a_restart_fades_when_its_readings_are_well_and_not_before_its_limits_are_known() -> None:
+def test_a_restored_problem_fades_with_good_readings_once_its_limits_are_known() -> None:
     tracker = Tracker(load_table())
     tracker.restore(TrackedProblem(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
     tracker.update(CDU, {}, 1.0, decides=never)
@@ -410,7 +410,7 @@ def test_problems_that_are_too_many_are_counted_and_not_followed() -> None:
     assert found.value == 2.0, "those that are followed go on"
 
 
-def test_a_collector_that_stood_still_after_its_start_waits_as_long_for_the_readings_of_reported_problems() -> None:
+def test_a_pause_after_the_start_prolongs_the_wait_for_readings_of_reported_problems() -> None:
     before, course = Course(), Course()
     before.at(0.0, FLOW)
     course.tracker.restore(before.one(FLOW), 0.0)

@@ -206,7 +206,7 @@ def test_however_many_agents_contest_devices_a_bounded_number_is_shown() -> None
     assert len(owners.contests(NOW_MS / 1000)) == MAX_CONTESTS == 1_000
 
 
-def test_a_contest_is_shown_until_a_quarter_of_an_hour_after_its_last_word_and_names_who_spoke_last() -> None:
+def test_a_contest_is_shown_for_15_minutes_after_its_last_message_with_its_last_sender() -> None:
     """Not after its first: the alert would end and begin again every quarter of an hour."""
     owners = Owners(BUDGETS)
     admitted(owners, BATCH)

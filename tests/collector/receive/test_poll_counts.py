@@ -22,7 +22,7 @@ START_S = 500_000 * HOUR_S + 0.0
 def poll(
     at_s: float, *, up: bool = True, interval_s: float = 10.0, who: PolledDevice = PDU, name: str = "normal"
 ) -> Polled:
-    return Polled(who, "pdu", name, interval_s, START_S + at_s, up)
+    return Polled(who=who, device_class="pdu", poll=name, interval_s=interval_s, time_s=START_S + at_s, up=up)
 
 
 def sums(counts: Counts, who: PolledDevice = PDU) -> list[float]:
@@ -121,7 +121,17 @@ def test_a_week_without_a_collector_is_expected_of_every_device_and_the_present_
     """Of 1,000 devices of one agent, which are 168,000 hours: each save has some of them, and those that come are counted meanwhile."""
     week_s, devices = 7 * 86_400.0, [PolledDevice("s", "gw", f"pdu-{number}") for number in range(1000)]
     poll_counts = PollCounts(
-        {who: ExpectedDevice("pdu", START_S, START_S, START_S, {"normal": 10.0}, {"normal"}) for who in devices}
+        {
+            who: ExpectedDevice(
+                device_class="pdu",
+                since_s=START_S,
+                until_s=START_S,
+                heard_s=START_S,
+                intervals={"normal": 10.0},
+                sure={"normal"},
+            )
+            for who in devices
+        }
     )
     expected, answered = dict.fromkeys(devices, 0.0), dict.fromkeys(devices, 0.0)
     for save in range(1, 25):
@@ -140,7 +150,14 @@ def test_a_week_without_a_collector_is_expected_of_every_device_and_the_present_
 
 def test_a_device_that_is_gone_is_expected_up_to_its_end_although_that_takes_several_saves() -> None:
     devices = [PolledDevice("s", "gw", f"pdu-{number}") for number in range(MAX_CAUGHT_UP)]
-    poll_counts = PollCounts({who: ExpectedDevice("pdu", START_S, START_S, START_S, {"n": 10.0}) for who in devices})
+    poll_counts = PollCounts(
+        {
+            who: ExpectedDevice(
+                device_class="pdu", since_s=START_S, until_s=START_S, heard_s=START_S, intervals={"n": 10.0}
+            )
+            for who in devices
+        }
+    )
     total = 0.0
     for save in range(1, 5):
         poll_counts.expect(START_S + 3 * HOUR_S, {("s", "gw"): frozenset()})

@@ -55,7 +55,7 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
         await ended(task)
 
 
-async def test_a_full_window_of_small_messages_is_slowness_of_this_collector_until_half_of_it_is_free(
+async def test_a_full_window_counts_as_this_collectors_slowness_until_half_of_it_is_free(
     mosquitto: Mosquitto,
 ) -> None:
     """Ten messages of a byte: the broker sends nothing more, and agents that go on speaking would count as silent."""
@@ -139,7 +139,7 @@ def impatient(broker: Mosquitto) -> Broker:
     return Broker(port=broker.port, timeout_s=5).model_copy(update={"keepalive_s": 1})
 
 
-async def test_a_collector_that_stood_still_says_so_and_accuses_neither_the_broker_nor_another_client(
+async def test_a_collector_that_stood_still_says_so_and_blames_no_broker_and_no_client(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Mosquitto(tmp_path / "broker").serving() as mosquitto:

@@ -79,7 +79,7 @@ def test_a_series_counts_until_an_hour_after_it_was_last_heard() -> None:
     assert admitted(uses, readings(loop(1)), 1100.0 + KEPT_S) == []
 
 
-def test_bytes_are_those_of_keys_and_descriptions_and_a_new_description_takes_the_place_of_the_old_one() -> None:
+def test_bytes_count_keys_and_descriptions_and_a_new_description_replaces_the_old_one() -> None:
     size = document_bytes(DOCUMENT)
     uses = Uses(budgets(size_bytes=size + series_bytes(loop(1))))
     assert uses.admit_document(GW3, DOCUMENT, 1, 0.0)
@@ -159,7 +159,16 @@ def test_what_is_beyond_the_budget_is_neither_shown_nor_stored(inlet: Inlet) -> 
     assert inlet.failures() == {"series": 2}
     # A message from the collector's own disk was counted when it was received; what is refused of it is not stored either.
     payload = encode(msgspec.structs.replace(BATCH, seq=4, values={loop(number): 20.0 for number in range(5)}))
-    held = Delivery(f"{PREFIX}/batch/cdu-07", payload, len(payload), 1, 1, 1, 1000.0, WALL_S)
+    held = Delivery(
+        topic=f"{PREFIX}/batch/cdu-07",
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1,
+        mid=1,
+        connection=1,
+        mono_s=1000.0,
+        wall_s=WALL_S,
+    )
     assert len([line for line in inlet.ingest.reprocess(held).lines if line.startswith("dcim_cdu,")]) == 3
     assert (inlet.failures(), inlet.uses.refused) == ({"series": 2}, {GW3: 2})
     backlog = msgspec.structs.replace(BATCH, seq=5, time=wall_ms(-1000.0), values={loop(9): 20.0, loop(1): 1.0})
@@ -209,7 +218,7 @@ def test_an_agent_that_sends_ever_new_keys_has_only_so_many_looked_at() -> None:
     assert NEW_KEYS > 10_000
 
 
-def test_a_sender_of_which_too_much_is_refused_is_not_read_for_a_while_and_nobody_else_is_muted(inlet: Inlet) -> None:
+def test_a_sender_of_which_too_much_is_refused_is_muted_for_a_while_and_nobody_else_is(inlet: Inlet) -> None:
     inlet.takes_document(BATCH)
     inlet.takes_document(msgspec.structs.replace(BATCH, agent="gw-4", device="pdu-1"))
     rubbish = b"x" * 60_000

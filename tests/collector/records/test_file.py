@@ -31,13 +31,22 @@ from tests.collector.conftest import OpenRecords
 FileAt: TypeAlias = Callable[[Path], RecordsFile]
 NOW_S = 500_000 * 3600 + 60.0
 PDU = PolledDevice("s", "gw", "pdu-1")
-TERMS = Terms(("facility:m",), "1", 43.2e6, Factor(600.0, None, estimated=False, source="file", basis="direct"), 700.0)
+TERMS = Terms(
+    quantities=("facility:m",),
+    category="1",
+    profile_j=43.2e6,
+    factor=Factor(600.0, None, estimated=False, source="file", basis="direct"),
+    residual=700.0,
+)
 HOUR = Hour({"facility:m": 1.5e8}, {"facility:m": 3599.5}, {"facility:m": 12.25}, TERMS)
 
 
 def snapshot(hours: dict[int, Hour] | None = None, answered: int = 0) -> Snapshot:
     poll_counts = PollCounts()
-    poll_counts.count(Polled(PDU, "pdu", "fast", 5.0, NOW_S + at, up=True) for at in range(answered))
+    poll_counts.count(
+        Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=NOW_S + at, up=True)
+        for at in range(answered)
+    )
     books = SiteRecords(Head(1.0, 2.0, 3, {"facility:m": (4.0, 5.0)}), hours or {})
     return Snapshot({"s": books}, poll_counts.take(), poll_counts.enrolled)
 
@@ -142,7 +151,18 @@ def test_a_device_that_was_replaced_is_kept_as_long_as_an_hour_refers_to_it(tmp_
     def save(file: RecordsFile, *names: str) -> None:
         polls = PollCounts()
         for name in names:
-            polls.count([Polled(PolledDevice("s", "gw", name), "pdu", "fast", 5.0, clocks.wall_s, up=True)])
+            polls.count(
+                [
+                    Polled(
+                        who=PolledDevice("s", "gw", name),
+                        device_class="pdu",
+                        poll="fast",
+                        interval_s=5.0,
+                        time_s=clocks.wall_s,
+                        up=True,
+                    )
+                ]
+            )
         file.save(Snapshot({}, polls.take(), polls.enrolled))
 
     with closed(clocks.opened(path)) as file:

@@ -45,7 +45,9 @@ class Kept:
         """The hour changes, and a poll comes."""
         self.deriver.finish()
         self.deriver.records()[SITE].give_back([self.number])
-        self.keeper.polls.count([Polled(PDU, "pdu", "fast", 5.0, time.time(), up=True)])
+        self.keeper.polls.count(
+            [Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=time.time(), up=True)]
+        )
 
 
 @contextmanager
@@ -72,7 +74,9 @@ async def test_hours_and_polls_that_the_disk_refused_are_saved_with_the_next_one
     with refusing(path, kept.file):
         assert not await kept.keeper.save()
     assert kept.failures.failing()["records"]
-    kept.keeper.polls.count([Polled(PDU, "pdu", "fast", 5.0, time.time(), up=True)])
+    kept.keeper.polls.count(
+        [Polled(who=PDU, device_class="pdu", poll="fast", interval_s=5.0, time_s=time.time(), up=True)]
+    )
     assert await kept.keeper.save()
     assert answered_in(path) == 2
     later = open_records(path).sites[SITE]
@@ -125,7 +129,12 @@ async def test_a_save_after_a_week_without_a_collector_does_not_hold_the_loop(
     devices = [PolledDevice(SITE, f"gw-{number % 5}", f"pdu-{number}") for number in range(5000)]
     for who in devices:
         kept.keeper.polls.enrolled[who] = ExpectedDevice(
-            "pdu", week_ago_s, week_ago_s, week_ago_s, {"fast": 5.0}, {"fast"}
+            device_class="pdu",
+            since_s=week_ago_s,
+            until_s=week_ago_s,
+            heard_s=week_ago_s,
+            intervals={"fast": 5.0},
+            sure={"fast"},
         )
     async with Turns().counted() as turns:
         assert await kept.keeper.save()

@@ -106,7 +106,18 @@ class Site:
             )
             latest.apply_batch("edge", batch, resolve(batch, keys), at_h * 3600, self.now_s)
             who = PolledDevice("edge", "gw", device)
-            poll_counts.count([Polled(who, batch.device_class, "slow", STEP_S, self.now_s, up=True)])
+            poll_counts.count(
+                [
+                    Polled(
+                        who=who,
+                        device_class=batch.device_class,
+                        poll="slow",
+                        interval_s=STEP_S,
+                        time_s=self.now_s,
+                        up=True,
+                    )
+                ]
+            )
 
 
 def energy_j(role: str, until_h: float) -> float:

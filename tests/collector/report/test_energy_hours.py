@@ -23,7 +23,7 @@ def hour(
     """A whole hour: kWh by kind, each of one meter `m`."""
     amounts = {f"{kind}:m": amount * KWH_J for kind, amount in kwh.items()}
     profile_j = None if profile_kwh is None else profile_kwh * KWH_J
-    terms = Terms(tuple(amounts), "1", profile_j, factor, residual)
+    terms = Terms(quantities=tuple(amounts), category="1", profile_j=profile_j, factor=factor, residual=residual)
     return Hour(amounts, dict.fromkeys(amounts, 3600.0), terms=terms)
 
 
@@ -147,7 +147,9 @@ def test_each_ratio_and_sum_in_its_unit() -> None:
     entry = hour(facility=12, it=10, cooling=1.5, reuse=3, contract=6)
     entry.amount["water:m"], entry.covered_s["water:m"] = 0.005, 3600.0
     assert entry.terms is not None
-    entry.terms = Terms((*entry.terms.quantities, "water:m"), "2", None, GRID, None)
+    entry.terms = Terms(
+        quantities=(*entry.terms.quantities, "water:m"), category="2", profile_j=None, factor=GRID, residual=None
+    )
     rows = report({start: entry}, now_s=(start + 1) * 3600.0)
     expected = {
         "energy_facility": (12, "kWh"),
@@ -180,7 +182,9 @@ def test_every_category_of_the_month_is_reported_with_its_hours() -> None:
     hours = {}
     for each, category in enumerate("11133"):
         entry = hours[start + each] = hour(facility=12, it=10)
-        entry.terms = Terms(("facility:m", "it:m"), category, None, GRID, None)
+        entry.terms = Terms(
+            quantities=("facility:m", "it:m"), category=category, profile_j=None, factor=GRID, residual=None
+        )
     rows = report(hours, now_s=(start + 5) * 3600.0)
     assert "category 1, 3" in of_month(rows, "pue").rests_on
     assert [(row.value, row.coverage) for row in rows.of("pue_category", "month")] == [
@@ -199,7 +203,13 @@ def test_meters_may_disagree_by_one_per_cent(cooling: float, is_known: bool) -> 
 def test_of_an_hour_all_meters_of_a_kind_must_have_been_read() -> None:
     entry = hour(facility=12, it=10, contract=3)
     assert entry.terms is not None
-    entry.terms = Terms((*entry.terms.quantities, "facility:n"), "1", 2 * KWH_J, GRID, None)
+    entry.terms = Terms(
+        quantities=(*entry.terms.quantities, "facility:n"),
+        category="1",
+        profile_j=2 * KWH_J,
+        factor=GRID,
+        residual=None,
+    )
     entry.amount["facility:n"] = KWH_J
     entry.covered_s["facility:n"] = 1800.0
     found = hour_values(entry)
@@ -274,7 +284,9 @@ def test_of_several_contracts_each_counts_and_each_must_be_metered() -> None:
     entry = hour(facility=12, contract=2)
     entry.amount["contract:n"], entry.covered_s["contract:n"] = 3 * KWH_J, 3600.0
     assert entry.terms is not None
-    entry.terms = Terms((*entry.terms.quantities, "contract:n"), "1", None, GRID, None)
+    entry.terms = Terms(
+        quantities=(*entry.terms.quantities, "contract:n"), category="1", profile_j=None, factor=GRID, residual=None
+    )
     assert hour_values(entry).values["green"] == near(5 * KWH_J)
     entry.covered_s["contract:n"] = 60.0
     found = hour_values(entry)

@@ -27,7 +27,9 @@ def hour_of(facility_j: float, it: float, lacking: set[str], known_factor: bool)
     amounts = {"facility:m": facility_j, "it:m": facility_j * it, "cooling:m": facility_j * (1 - it) / 2}
     covered = {each: 1800.0 if each in lacking else 3600.0 for each in METERS}
     factor = Factor(500.0, 0.25, estimated=False, source="file") if known_factor else None
-    return Hour(amounts, covered, terms=Terms(METERS, "1", None, factor, None))
+    return Hour(
+        amounts, covered, terms=Terms(quantities=METERS, category="1", profile_j=None, factor=factor, residual=None)
+    )
 
 
 def rows_of(hours: dict[int, Hour], period: Period) -> Rows:
@@ -111,7 +113,7 @@ def test_what_is_not_metered_has_no_rows_and_contracts_count_in_their_own_hour()
     hours = {}
     for at, green in enumerate((3.0, 0.0)):  # more than is used in the first hour: the rest is lost
         amounts = dict(zip(names, (2 * KWH_J, KWH_J, green * KWH_J, 0.001, KWH_J / 2), strict=True))
-        terms = Terms(names, "2", None, factor, 700.0)
+        terms = Terms(quantities=names, category="2", profile_j=None, factor=factor, residual=700.0)
         hours[period.first + at] = Hour(amounts, dict.fromkeys(names, 3600.0), terms=terms)
     period = Period("2026-10", period.zone, "UTC", period.first, period.end, period.first + 2)
     told = {row.figure: row.value for row in rows_of(hours, period).rows if row.period == "month"}
@@ -128,5 +130,7 @@ def test_a_site_without_a_contract_has_no_row_of_contracted_energy() -> None:
     period = month("2026-10", "UTC", NOW_S)
     entry = hour_of(KWH_J, 0.9, set(), known_factor=True)
     assert entry.terms is not None
-    entry.terms = Terms(entry.terms.quantities, "1", None, entry.terms.factor, None)
+    entry.terms = Terms(
+        quantities=entry.terms.quantities, category="1", profile_j=None, factor=entry.terms.factor, residual=None
+    )
     assert rows_of({period.first: entry}, period).of("energy_contracted", "month") == []

@@ -54,14 +54,14 @@ def test_polls_are_summed_up_for_device_agent_and_site() -> None:
     }
 
 
-def test_availability_is_at_most_100_per_cent_and_unanswered_polls_are_at_most_the_missing_ones() -> None:
+def test_availability_is_at_most_1_and_unanswered_polls_are_at_most_the_missing_ones() -> None:
     rows = report({0: {1: [10, 12, 3], 2: [10, 9, 30]}})
     expected = {"telemetry_available": 1.0, "polls_unanswered": 0, "polls_not_received": 0}
     assert expected.items() <= values(rows, "north/pdu-1").items()
     assert {"polls_unanswered": 1, "polls_not_received": 0}.items() <= values(rows, "north/ups-1").items()
 
 
-def test_coverage_is_of_the_hours_in_which_polls_were_expected_and_days_are_reported_separately() -> None:
+def test_coverage_counts_hours_with_expected_polls_and_days_are_reported_separately() -> None:
     rows = report({0: {1: [10, 5, 0]}, 23: {1: [10, 5, 0], 2: [0, 3, 0]}, 24: {1: [10, 10, 0], 2: [10, 10, 0]}})
     [whole] = rows.of("telemetry_available", "month", "north/pdu-1")
     assert (whole.coverage, whole.rests_on) == (3 / 48, "pdu")

@@ -234,7 +234,7 @@ def test_an_event_without_a_series_and_one_of_a_series_that_nobody_knows() -> No
     assert event_lines(unknown, TAGS, SeriesKeys()) == [expected]
 
 
-def test_the_time_that_a_message_carried_is_in_seconds_beside_the_time_that_it_is_stored_under() -> None:
+def test_the_original_time_of_a_message_is_stored_in_seconds_beside_its_substitute() -> None:
     assert original_time_line(TAGS, 5_250, 7) == f"dcim_device,{HEAD} original_timestamp_seconds=5.25 7"
 
 

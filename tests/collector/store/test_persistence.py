@@ -128,7 +128,7 @@ async def test_a_store_that_refuses_everything_buries_nothing_and_gets_all_once_
     assert dead_letters(tmp_path) == []
 
 
-async def test_points_of_the_first_write_that_are_all_bad_are_buried_because_a_test_point_is_accepted(
+async def test_bad_points_of_the_first_write_are_given_up_because_a_test_point_is_accepted(
     tmp_path: Path,
 ) -> None:
     engine, refused = Engine(), set[str]()
@@ -315,7 +315,7 @@ async def test_a_point_that_became_too_old_for_the_store_is_no_proof_against_it(
     assert engine.stored == [*lines(4), later[2]]
 
 
-async def test_the_pause_before_a_store_is_tried_again_doubles_up_to_its_limit_and_is_random_below_it(
+async def test_the_pause_before_a_store_is_tried_again_is_random_below_a_doubling_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[float, float]] = []

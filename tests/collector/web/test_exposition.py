@@ -292,7 +292,7 @@ def test_an_agent_that_is_gone_is_0_and_one_without_details_has_a_name_all_the_s
     assert lines == names
 
 
-def test_without_the_broker_agents_are_neither_up_nor_down_and_the_cause_of_unknown_devices_is_named() -> None:
+def test_without_the_broker_agents_are_neither_up_nor_down_and_devices_name_that_cause() -> None:
     """Also of an agent that has sent no status yet."""
     latest = Latest(1000)
     latest.apply_status(msgspec.structs.replace(status(), agent="gw-4"), 0.0)

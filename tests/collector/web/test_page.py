@@ -77,7 +77,7 @@ def test_devices_with_values_in_the_units_of_operators() -> None:
         assert words in text, words
 
 
-def test_a_device_shows_how_many_of_its_planned_series_are_present_and_why_the_rest_is_left_out() -> None:
+def test_a_device_shows_how_many_planned_series_are_present_and_why_others_are_not() -> None:
     def counts(planned: float, **more: float) -> Latest:
         latest = Latest(100)
         values = {"dcim_device_series{state=planned}": planned}

@@ -25,7 +25,7 @@ def test_both_languages_have_the_same_keys_with_the_same_places() -> None:
     assert different == set()
 
 
-def test_every_problem_has_a_title_in_both_languages_and_a_french_description_with_its_own_places() -> None:
+def test_a_problem_has_titles_in_two_languages_and_a_french_description_with_its_places() -> None:
     english, french, descriptions = table("en.js"), table("fr.js"), table("problems_fr.js")
     problems = load_table().problems
     titled = {key.removeprefix("problem.") for key in english if key.startswith("problem.Dcim")}

@@ -16,7 +16,7 @@ def test_a_range_joins_those_of_its_epoch_and_reason_that_it_touches_or_overlaps
     assert add_range([full(1, 3)], full(4, 5, epoch="E2")) == [full(1, 3), full(4, 5, epoch="E2")]
 
 
-def test_beyond_the_limit_the_two_oldest_of_an_epoch_and_reason_become_one_range_that_spans_both() -> None:
+def test_beyond_the_limit_the_two_oldest_ranges_of_an_epoch_and_reason_become_one() -> None:
     many = [full(at, at + 1) for at in range(10, 10 * (MAX_RANGES + 1), 10)]
     assert len(many) == MAX_RANGES
     assert add_range(many, full(5000, 5001)) == [full(10, 21), *many[2:], full(5000, 5001)]

@@ -49,7 +49,7 @@ async def test_collectors_that_are_required_reach_the_outbox(tmp_path: Path) -> 
     assert not make_outbox(OutboxSection(mode="memory"), "E1").stats().reports_required
 
 
-async def test_a_disk_outbox_keeps_confirmed_messages_for_the_configured_time_and_messages_for_seven_days(
+async def test_a_disk_outbox_keeps_confirmed_messages_as_configured_and_others_seven_days(
     tmp_path: Path,
 ) -> None:
     assert OutboxSection(mode="disk", path=tmp_path / "outbox.db").max_age_s == 604_800

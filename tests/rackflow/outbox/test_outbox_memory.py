@@ -115,7 +115,7 @@ async def test_without_time_to_keep_it_what_was_confirmed_is_gone_at_once() -> N
     assert await take(outbox, 1) == [2]
 
 
-async def test_a_report_about_numbers_that_were_never_given_deletes_nothing_later_and_repeats_nothing() -> None:
+async def test_a_report_about_numbers_never_given_deletes_nothing_later_and_repeats_nothing() -> None:
     """A collector with the ledger of another life, or a hostile one, says more than there is."""
     now_s = [1000.0]
     outbox = MemoryOutbox("E1", 1000, clock=lambda: now_s[0])

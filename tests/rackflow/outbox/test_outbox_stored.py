@@ -205,7 +205,7 @@ async def test_messages_that_wait_for_a_collector_are_bounded_too_and_their_loss
         assert stats.awaiting == stats.messages == 800 - stats.dropped["full"], "nobody waits for what was dropped"
 
 
-async def test_messages_of_an_earlier_epoch_are_freed_by_their_own_numbers_and_the_rest_is_sent_again(
+async def test_messages_of_an_earlier_epoch_are_freed_by_their_numbers_and_others_sent_again(
     tmp_path: Path,
 ) -> None:
     path, clock = tmp_path / "outbox.db", Clock()

@@ -86,7 +86,7 @@ def test_a_count_stands_still_since_its_last_change_or_since_it_was_expected_to_
     assert timer.update(7, 129.0, expected=True) == 10
 
 
-def test_a_fault_of_what_is_asked_at_each_beat_ends_no_beats_and_each_standstill_is_logged_once(
+def test_a_faulty_check_does_not_end_the_watchdog_and_each_standstill_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     words = iter(["", "fault", "no poll", "no poll", "nothing sent", "", "no poll"])

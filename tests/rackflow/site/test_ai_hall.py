@@ -39,7 +39,7 @@ def test_power_shelves_stand_where_rack_pdus_would(hall: Site) -> None:
     assert all(isinstance(each, PowerShelf) for each in hall.pdus_of("a2"))
 
 
-def test_a_shelf_is_read_from_the_meter_that_measures_it_alone_and_that_meter_stands_in_its_rack(hall: Site) -> None:
+def test_a_shelf_is_read_from_the_meter_that_measures_it_alone_in_its_rack(hall: Site) -> None:
     assert hall.pdus["shelf-a1-a1"].read_from == "tap-a1-a1"
     assert hall.pdus["shelf-a2-b2"].read_from == "tap-a2-b2"
     assert hall.labels("tap-a1-a1") == {"site": "ai1", "room": "hall", "row": "a", "rack": "a1", "feed": "A"}

@@ -122,7 +122,7 @@ def test_ropes_along_a_loop_and_under_its_cdu_get_wet_when_it_leaks(world: World
     assert [Instruments(world).read("box-1")[rope] for rope in ropes] == [1.0, 1.0, 1.0]
 
 
-def test_a_facility_pump_in_standby_replaces_one_that_fails_and_without_any_nothing_is_rejected(world: World) -> None:
+def test_a_standby_facility_pump_replaces_a_failed_one_and_without_any_no_heat_leaves(world: World) -> None:
     loop = world.primaries["fws-a"]
     world.advance(5)
     assert [each.power_w > 0 for each in loop.pumps.values()] == [True, False]

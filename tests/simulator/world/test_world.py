@@ -118,7 +118,7 @@ def test_training_steps_by_half_within_seconds() -> None:
     assert 40e3 < min(watts) < max(watts) < 250e3
 
 
-def test_a_battery_lasts_as_long_as_it_was_made_for_and_longer_than_in_proportion_at_half_load() -> None:
+def test_a_battery_lasts_as_designed_and_more_than_twice_as_long_at_half_load() -> None:
     battery = Battery(100e3, {100e3: 420}, 480)
     assert battery.runtime_s(100e3) == pytest.approx(420, abs=1)
     assert battery.runtime_s(50e3) > 2.1 * 420  # as Peukert found

@@ -100,7 +100,7 @@ def test_each_fault_is_named_in_its_rack_with_words_and_what_to_do(hall: Hall, b
         assert page.seen.errors == []
 
 
-def test_a_beginning_problem_is_shown_in_its_place_before_it_is_reported_and_nothing_is_green_beside_it(
+def test_a_beginning_problem_is_shown_before_it_is_reported_and_nothing_is_green_beside_it(
     hall: Hall, browser: Browser
 ) -> None:
     """A UPS on bypass is told after a minute, because tests of a UPS take less."""

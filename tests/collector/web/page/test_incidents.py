@@ -36,9 +36,7 @@ PASSWORD = "a long enough password"
 AUTHORIZATION = {"Authorization": f"Basic {base64.b64encode(f'operator:{PASSWORD}'.encode()).decode()}"}
 
 
-def test_an_acknowledged_problem_is_marked_on_its_card_its_rack_and_in_the_history_and_stays_red(
-    hall: Hall, browser: Browser
-) -> None:
+def test_an_acknowledged_problem_is_marked_on_card_rack_and_history_and_stays_red(hall: Hall, browser: Browser) -> None:
     silence = hall.manager.silence(
         "alertname=DcimLeakDetected", "device=rope-b4", by="amina", comment="dry, <i>known</i>"
     )

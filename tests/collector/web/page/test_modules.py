@@ -132,7 +132,7 @@ def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
         assert "? of 0" not in text
 
 
-def test_how_long_an_agent_was_not_heard_counts_on_without_messages_and_its_old_lag_is_not_shown(ask: Ask) -> None:
+def test_the_time_since_an_agents_last_message_counts_on_and_its_old_lag_is_hidden(ask: Ask) -> None:
     agent = {
         "id": "gw-1",
         "state": "up",
@@ -180,7 +180,7 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_notified(ask
     assert "⚒ Maintenance of A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
-def test_an_acknowledged_problem_is_counted_names_who_did_it_and_is_listed_after_unacknowledged_ones(ask: Ask) -> None:
+def test_an_acknowledged_problem_is_counted_names_its_author_and_is_listed_last(ask: Ask) -> None:
     silence = "acknowledged: { by: 'Amina', until: now + 3_600_000, comment: 'pump ordered, <b>Monday</b>' }"
     text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {silence} }}) }} }}")
     assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
@@ -233,7 +233,7 @@ def test_racks_that_another_cdu_cools_are_not_to_be_shut_down(ask: Ask) -> None:
         assert ("Shut down" in text) is (running == "true")
 
 
-def test_problems_in_maintenance_or_acknowledged_are_marked_on_racks_and_cdus_and_in_the_legend(ask: Ask) -> None:
+def test_problems_in_maintenance_or_acknowledged_are_marked_on_floor_and_legend(ask: Ask) -> None:
     floor_of = """return ((care) => { const problem = { severity: 'critical', id: 'p', care };
       const place = shown(floor.floorSection(make({ quantity: 'power', choose: () => null, room: '', floor: {
         rows: [{ room: 'dh1', id: 'a', racks: ['a1'], cdus: ['c'] }], feeds: {}, ups_groups: {}, loops: {},
@@ -464,7 +464,7 @@ RACK = """const rack = (more) => ({ id: 'a1', row: 'a', room: 'r', observed: tru
       e.querySelector('.sr').textContent]; };"""
 
 
-def test_a_rack_shows_by_a_sign_and_in_words_what_is_reported_what_begins_and_what_is_not_observed(ask: Ask) -> None:
+def test_a_rack_shows_by_sign_and_words_what_is_reported_beginning_and_not_observed(ask: Ask) -> None:
     found = ask(
         RACK
         + """return [tile({}), tile({ problem: { severity: 'critical', id: 'p' } }), tile({ beginning: { severity: 'critical', id: 'p' } }),

@@ -121,7 +121,7 @@ async def test_a_reader_that_pauses_in_the_middle_of_received_data_gets_the_rest
         assert found == [puback_packet(mid) for mid in range(1, 6)]
 
 
-async def test_what_cannot_be_read_ends_the_connection_with_its_reason_and_nothing_behind_it_is_handed_over() -> None:
+async def test_an_unreadable_packet_ends_the_connection_and_nothing_behind_it_is_handed_over() -> None:
     async with connected() as (wire, heard):
         heard.peer.send(puback_packet(1) + b"\x00" + puback_packet(2))
         async with asyncio.timeout(10):
@@ -220,9 +220,7 @@ async def test_a_connection_that_has_sent_megabytes_is_still_read_and_still_join
     assert pipe.written[written:] == [PINGRESP + PINGRESP]
 
 
-async def test_while_somebody_pauses_nothing_is_read_whatever_the_broker_does_and_what_had_come_keeps_its_order() -> (
-    None
-):
+async def test_during_a_pause_nothing_is_read_and_what_had_come_keeps_its_order() -> None:
     wire, pipe, found = piped()
     wire.pause()
     assert not pipe.reads

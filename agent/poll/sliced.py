@@ -1,0 +1,34 @@
+"""Normalises the answers of a poll and adds its figures, in slices if there are many, so that no device holds up the loop."""
+
+from collections.abc import Mapping, Sequence
+
+from agent.poll.derive import PlannedInputs, derive_steps
+from agent.profile import SLOTS_PER_SLICE, RawValue, Slot, normalise_answers, normalise_steps
+from agent.readings import Readings
+from rackflow.catalogue import PollClass
+from rackflow.process.slices import EACH_STEP, in_slices
+
+
+async def readings_of(slots: Sequence[Slot], raw: Mapping[str, RawValue]) -> Readings:
+    """The readings in these answers."""
+    # Nearly always: a task in slices costs a hundredth of a poll.
+    if len(slots) <= SLOTS_PER_SLICE:
+        return normalise_answers(slots, raw)
+    return await in_slices(normalise_steps(slots, raw), EACH_STEP)
+
+
+async def add_figures(
+    readings: Readings,
+    poll_class: PollClass,
+    slots: Sequence[Slot],
+    *,
+    planned: PlannedInputs,
+    device_class: str,
+    coolant: Mapping[str, str],
+) -> None:
+    """Add the figures that follow from the readings of one poll (`derive.py`). `planned` remembers which readings they are made from."""
+    inputs = planned.of(poll_class, slots)
+    if inputs is None:
+        inputs = await in_slices(planned.find_steps(poll_class, slots, device_class), EACH_STEP)
+    if inputs.makes_any:
+        await in_slices(derive_steps(readings, device_class, coolant, inputs), EACH_STEP)
