@@ -1,0 +1,232 @@
+"""Answers to an operator's three questions: does the site survive a failure, how much time is left, can the display be trusted? No I/O."""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Literal
+
+from collector.api.documents import Answers, DeviceCounts, FigureName, Survival, TimeLeft, Trust
+from collector.api.floor import seconds_left
+from collector.api.numbers import rounded
+from collector.api.scene import Scene, min_known
+from collector.derive import Figure, group_name
+
+# Most lines of one answer, the worst first: a campus has hundreds of loops.
+MAX_LINES = 24
+_STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
+# Problems that begin when the mains of a feed are lost, before the generator carries it.
+_ON_BATTERY = frozenset({"DcimUpsOnBattery", "DcimMainsLost"})
+StateWord = Literal["yes", "no", "unknown"]
+TrustWord = Literal["good", "partial", "bad", "unknown"]
+
+
+def answers_steps(
+    scene: Scene, counts: DeviceCounts, current: int, wanted: int, missing: int | None
+) -> Generator[None, None, Answers]:
+    """The answers. `current` of `wanted` readings are current; `missing` messages, None if not known. Yields between parts."""
+    survives: list[Survival] = []
+    for answered in (_feed_losses, _loop_losses, _pump_losses, _ups_losses):
+        survives += answered(scene)
+        yield
+    time_left = _time_left(scene)
+    yield
+    return Answers(
+        survives=survives[:MAX_LINES],
+        time_left=time_left[:MAX_LINES],
+        trust=[*_trust(scene, counts, current, wanted, missing)],
+    )
+
+
+def _name(figure: Figure) -> FigureName:
+    return FigureName(metric=figure.output.metric.name, labels=dict(figure.output.labels))
+
+
+def _by_label(figures: Sequence[Figure], label: str) -> Iterator[tuple[str, Figure]]:
+    for figure in figures:
+        if label in (labels := dict(figure.output.labels)):
+            yield labels[label], figure
+
+
+def _feed_losses(scene: Scene) -> Iterator[Survival]:
+    batteries = _batteries_in_use(scene)
+    feeds = {
+        feed for feed, _ in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed")
+    } - scene.lost_feeds
+    for feed, figure in _by_label(scene.figures.all("dcim_site_survives_feed_loss"), "feed"):
+        lost = scene.figures.value("dcim_site_racks_lost_on_feed_loss", feed)
+        detail = {"racks_lost": lost}
+        state: Literal["yes", "no", "lost", "battery", "unknown"] = _yes(figure.value, 1.0)
+        if feed in scene.lost_feeds:
+            state = "lost"
+        elif feed in batteries:
+            state = "battery"
+        # If all other feeds are on battery, the racks last only as long as those batteries.
+        if state == "yes" and batteries and not any(each not in batteries for each in feeds if each != feed):
+            detail["seconds"] = min_known([*batteries.values()])
+        yield Survival(
+            id=f"feed_loss:{feed}",
+            what={"key": "feed_loss", "feed": feed},
+            state=state,
+            detail=detail,
+            figure=_name(figure),
+        )
+
+
+def _batteries_in_use(scene: Scene) -> dict[str, float | None]:
+    """How long the batteries last of each feed one of whose UPSs is on battery, in seconds."""
+    feeds: dict[str, list[str]] = {}
+    for ups in scene.layout.upss:
+        feeds.setdefault(scene.layout.places[ups].get("feed", ""), []).append(ups)
+    return {
+        feed: rounded(seconds_left(scene, tuple(upss)), 3)
+        for feed, upss in feeds.items()
+        if feed
+        and any(state == "battery" for ups in upss for _, state in scene.readings(ups, "dcim_ups_output_source"))
+    }
+
+
+def _loop_losses(scene: Scene) -> list[Survival]:
+    return _worst_first(
+        Survival(
+            id=f"cdu_loss:{loop}",
+            what={"key": "cdu_loss", "loop": loop},
+            state=_yes(figure.value, 1.0),
+            detail={"cdus_spare": figure.value},
+            figure=_name(figure),
+        )
+        for loop, figure in _by_label(scene.figures.all("dcim_loop_cdus_spare"), "loop")
+    )
+
+
+def _pump_losses(scene: Scene) -> list[Survival]:
+    """For each loop, the CDU with the fewest spare pumps. A line for each of hundreds of CDUs could not be read."""
+    least: dict[str, tuple[float, str, Figure]] = {}
+    for cdu, figure in _by_label(scene.figures.all("dcim_cdu_pumps_spare"), "device"):
+        place = scene.layout.cdus.get(cdu)
+        loop = (place.loop if place is not None else "") or cdu
+        spare = (
+            figure.value if figure.value is not None else 0.5
+        )  # sorts unknown (0.5) between no spare pump (0) and one (1)
+        if loop not in least or spare < least[loop][0]:
+            least[loop] = spare, cdu, figure
+    return _worst_first(
+        Survival(
+            id=f"pump_loss:{loop}",
+            what={"key": "pump_loss", "loop": loop, "device": cdu},
+            state="lost" if _has_failed(scene, cdu) else _yes(figure.value, 1.0),
+            detail={"pumps_spare": figure.value},
+            figure=_name(figure),
+        )
+        for loop, (_, cdu, figure) in least.items()
+    )
+
+
+def _has_failed(scene: Scene, cdu: str) -> bool:
+    """Whether all pumps of a CDU have failed already: the loss of one more is no question then."""
+    states = [state for _, state in scene.readings(cdu, "dcim_cdu_pump_state")]
+    return bool(states) and all(state == "failed" for state in states)
+
+
+def _ups_losses(scene: Scene) -> list[Survival]:
+    """The loss of one UPS of each parallel group. A feed with a single UPS is lost with it, and has a line of its own already."""
+    alone = {group_name(group) for group in scene.layout.ups_groups if len(group) == 1}
+    return _worst_first(
+        Survival(
+            id=f"ups_loss:{group}",
+            what={"key": "ups_loss", "group": group, "feed": dict(figure.output.labels).get("feed", "")},
+            state=_yes(figure.value, 0.0),
+            detail={"margin_watts": rounded(figure.value)},
+            figure=_name(figure),
+        )
+        for group, figure in _by_label(scene.figures.all("dcim_ups_redundancy_margin_watts"), "group")
+        if group not in alone
+    )
+
+
+_STATE_RANK = {"no": 0, "lost": 1, "battery": 1, "unknown": 2, "yes": 3}
+
+
+def _worst_first(found: Iterator[Survival]) -> list[Survival]:
+    return sorted(found, key=lambda each: (_STATE_RANK[each.state], each.id))[: MAX_LINES // 4]
+
+
+def _yes(value: float | None, least: float) -> StateWord:
+    return "unknown" if value is None else "yes" if value >= least else "no"
+
+
+def _time_left(scene: Scene) -> list[TimeLeft]:
+    file = scene.layout.file
+    found: list[TimeLeft] = []
+    lost_s = _mains_lost_s(scene)
+    for feed in file.feeds.values() if file is not None else ():
+        upss = tuple(ups for ups in file.ups if file.feed_of(ups) == feed.id) if file is not None else ()
+        if upss:
+            left_s = rounded(seconds_left(scene, upss), 3)
+            weakest = [f for ups in upss for f in scene.figures.of("dcim_ups_modelled_runtime_seconds", ups)]
+            shown = min(weakest, key=lambda each: each.value if each.value is not None else 0.0, default=None)
+            name = _name(shown) if shown is not None else None
+            found.append(
+                TimeLeft(id=f"battery:{feed.id}", what={"key": "battery", "feed": feed.id}, seconds=left_s, figure=name)
+            )
+        if feed.backup_start_s is not None:
+            found.append(_generator_start(feed.id, feed.backup_start_s, lost_s.get(feed.id)))
+    return [*found, *_ride_through(scene)]
+
+
+def _generator_start(feed: str, start_s: float, lost_s: float | None) -> TimeLeft:
+    """When the generator carries a feed: after how long if the mains fail, or how long from now, or since when it should.
+
+    `lost_s` says for how many seconds the mains have been lost; None if they are there.
+    """
+    key, seconds = "generator_start", start_s
+    if lost_s is not None:
+        left_s = start_s - lost_s
+        key, seconds = ("generator_due" if left_s >= 0 else "generator_overdue"), float(round(abs(left_s)))
+    return TimeLeft(id=f"generator_start:{feed}", what={"key": key, "feed": feed}, seconds=seconds, figure=None)
+
+
+def _mains_lost_s(scene: Scene) -> dict[str, float]:
+    """For how many seconds a UPS of each feed has been on battery, without the feeds on mains."""
+    longest: dict[str, float] = {}
+    for tracked in (*scene.problems, *scene.beginning):
+        labels = dict(tracked.labels)
+        if tracked.problem.name not in _ON_BATTERY or not tracked.holds or labels.get("site") != scene.site:
+            continue
+        feed, lost_s = labels.get("feed", ""), max(0.0, scene.wall_s - tracked.began_to_hold_s)
+        longest[feed] = max(longest.get(feed, 0.0), lost_s)
+    return longest
+
+
+def _ride_through(scene: Scene) -> Iterator[TimeLeft]:
+    """The loop that lasts shortest, by failure and room."""
+    shortest: dict[tuple[str, str], tuple[float, str, Figure]] = {}
+    for loop, figure in _by_label(scene.figures.all("dcim_loop_ride_through_seconds"), "loop"):
+        failure = dict(figure.output.labels)["failure"]
+        racks = scene.layout.racks_of_loop.get(loop, ())
+        room = scene.layout.racks[racks[0]].room if racks and racks[0] in scene.layout.racks else ""
+        seconds = figure.value if figure.value is not None else float("inf")
+        if (failure, room) not in shortest or seconds < shortest[failure, room][0]:
+            shortest[failure, room] = seconds, loop, figure
+    for (failure, room), (_, loop, figure) in sorted(shortest.items(), key=lambda item: item[1][0]):
+        what = {"key": _STILL.get(failure, failure), "loop": loop, "room": room}
+        yield TimeLeft(id=f"{failure}:{room}", what=what, seconds=rounded(figure.value, 3), figure=_name(figure))
+
+
+def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missing: int | None) -> Iterator[Trust]:
+    whole: TrustWord = "unknown"
+    if counts.known:
+        whole = "bad" if counts.answering < counts.known else "partial" if counts.never_heard else "good"
+    yield Trust(id="devices_answering", value=counts.answering, of=counts.known + counts.never_heard, state=whole)
+    fresh: TrustWord = "unknown" if not wanted else "good" if current == wanted else "bad"
+    yield Trust(id="readings_current", value=current, of=wanted, state=fresh)
+    figures = len(scene.figures.source)
+    known = scene.figures.known
+    yield Trust(
+        id="figures_known",
+        value=known if figures else None,
+        of=figures or None,
+        state="unknown" if not figures else "good" if known == figures else "partial",
+    )
+    lost: TrustWord = "unknown" if missing is None else "good" if missing == 0 else "bad"
+    yield Trust(id="messages_missing", value=missing, of=None, state=lost)
+    suspects = len(scene.figures.all("dcim_device_reading_suspect"))
+    judged: TrustWord = "unknown" if not figures else "good" if suspects == 0 else "bad"
+    yield Trust(id="sensors_suspect", value=suspects if figures else None, of=None, state=judged)
