@@ -1,5 +1,6 @@
 """Answers to an operator's three questions: does the site survive a failure, how much time is left, can the display be trusted? No I/O."""
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from typing import Literal
 
@@ -84,16 +85,28 @@ def _batteries_in_use(scene: Scene) -> dict[str, float | None]:
 
 
 def _loop_losses(scene: Scene) -> list[Survival]:
+    leaking = _leaking(scene)
     return _worst_first(
         Survival(
             id=f"cdu_loss:{loop}",
             what={"key": "cdu_loss", "loop": loop},
             state=_yes(figure.value, 1.0),
-            detail={"cdus_spare": figure.value},
+            detail={"cdus_spare": figure.value} | ({"leaking": count} if (count := leaking[loop]) else {}),
             figure=_name(figure),
         )
         for loop, figure in _by_label(scene.figures.all("dcim_loop_cdus_spare"), "loop")
     )
+
+
+def _leaking(scene: Scene) -> Counter[str]:
+    """How many CDUs of each loop leak: they run, so that they are no loss yet, but may have to be stopped at any time."""
+    wet = {
+        dict(each.labels).get("device", "")
+        for each in scene.problems
+        if each.problem.name == "DcimLeakDetected" and dict(each.labels).get("site") == scene.site
+    }
+    places = (scene.layout.cdus.get(device) for device in wet)
+    return Counter(place.loop for place in places if place is not None and place.loop is not None)
 
 
 def _pump_losses(scene: Scene) -> list[Survival]:

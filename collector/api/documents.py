@@ -132,6 +132,7 @@ class Survival(Document, frozen=True):
     """Whether the site goes on if something is lost; `lost` if it is lost already, `battery` if a feed's batteries carry its load now.
 
     A `yes` that rests on batteries which are in use says in `detail` for how many `seconds`.
+    One of a loop says how many of its CDUs are `leaking`.
     """
 
     id: str

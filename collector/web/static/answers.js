@@ -34,14 +34,18 @@ function gathered(survives, words) {
     const { key } = answer.what;
     const alike = survives.filter((other) => other.what.key === key);
     if (!OF_EACH.has(key) || alike.length === 1) lines.push(answer);
-    else if (alike.every((other) => other.state === answer.state)) {
+    else if (alike.every((other) => other.state === answer.state && isGood(other) === isGood(answer))) {
       if (alike[0] === answer) lines.push({ ...answer, id: key, what: { key }, figure: null, detail: {} });
-    } else if (answer.state !== "yes") lines.push(answer);
-    else if (alike.find((other) => other.state === "yes") === answer) {
+    } else if (!isGood(answer)) lines.push(answer);
+    else if (alike.find(isGood) === answer) {
       lines.push({ ...answer, id: `${key} elsewhere`, what: { key, place: words.say("what.elsewhere") }, figure: null, detail: {} });
     }
   }
   return lines;
+}
+
+function isGood({ state, detail }) {
+  return state === "yes" && !detail?.leaking;
 }
 
 // Up to this many lines of one kind are shown for each room; with more, only the room that lasts shortest.
@@ -75,14 +79,15 @@ function timeKind({ seconds, what }) {
   return seconds == null ? "unknown" : what.key === "generator_overdue" ? "no" : "";
 }
 
-// A load that batteries carry goes on for minutes only, so that "yes" is not shown as good.
+// A load that batteries carry goes on for minutes only, and a CDU that leaks may be stopped, so that "yes" is not shown as good.
 function survivalKind({ state, detail }) {
-  return state === "battery" || (state === "yes" && detail?.seconds != null) ? "bad" : state;
+  return state === "battery" || (state === "yes" && (detail?.seconds != null || detail?.leaking)) ? "bad" : state;
 }
 
 function survival({ state, detail }, words, format) {
   const answer = words.say(`answer.${state}`);
   if (state === "yes" && detail?.seconds != null) return words.say("answer.for", { answer, time: format.left(detail.seconds) });
+  if (state === "yes" && detail?.leaking) return words.say("answer.leaking", { answer, n: detail.leaking });
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
   if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
   return answer;

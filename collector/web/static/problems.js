@@ -65,20 +65,22 @@ function card(problem, others, page) {
   const seconds = secondsLeft(problem, page);
   const left = seconds === null ? null : Math.floor(seconds);
   const day = page.format.when(0, page.now);
-  return memo(`problem ${problem.id}`, [problem, others.map((each) => each.id).join(), left, day, page.words, page.format, page.floor?.rows], () => {
+  const isLate = isGeneratorLate(problem, page.site);
+  return memo(`problem ${problem.id}`, [problem, others.map((each) => each.id).join(), left, isLate, day, page.words, page.format, page.floor?.rows], () => {
     const { words, format, now } = page;
     const kind = look(problem);
     const since = instant(problem.since);
     return h("article", { class: `card ${kind}${problem.maintenance ? " maintained" : ""}${problem.acknowledged ? " known" : ""}`, "data-problem": problem.name, "data-id": problem.id },
       h("h3", null,
         h("a", { href: linkTo({ problem: problem.id }) },
-          h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short)),
+          h("span", { class: "sign", role: "img", "aria-label": words.say(`severity.${kind}`) }, SIGNS[kind]), " ", words.problemTitle(problem, page.short), others.length ? ` ${words.say("problems.and_more", { n: others.length })}` : null),
         " ", h("time", { datetime: new Date(since).toISOString() }, words.say("problems.since", { time: format.when(since, now) }))),
       problem.maintenance ? maintained(problem.maintenance, page) : null,
       problem.acknowledged ? acknowledged(problem.acknowledged, page) : null,
       left === null && !problem.time_left ? null : timeLeft(problem, left, page),
       problem.holds === false ? h("p", { class: "text fading" }, words.say("problems.fading")) : null,
-      sentences(problem, words, format),
+      // The description of what is no longer detected would contradict the line above it.
+      problem.holds === false ? sentences(problem, words, format, isLate).slice(1) : sentences(problem, words, format, isLate),
       problem.whereabouts ? h("p", { class: "text" }, words.say("problems.sensor", { place: problem.whereabouts })) : null,
       others.length ? alsoAt(problem, others, page) : null,
       problem.status === "uncertain" ? h("p", { class: "text" }, words.say("problems.uncertain")) : null,
@@ -116,16 +118,29 @@ function begins(problem, page) {
     h("p", { class: "small" }, join([words.say("problems.due", { time: format.time(problem.due) }), ...notes(problem, page)]))));
 }
 
-/** The description of a problem, with what to do after an arrow: in the table of problems that is the last sentence. */
-export function sentences(problem, words, format) {
+// Problems whose description says to check that the generator has taken the load.
+const ON_BATTERY = new Set(["DcimUpsOnBattery", "DcimMainsLost"]);
+
+/** Whether the generator of a feed that is on battery should carry it by now. */
+function isGeneratorLate({ name, labels, holds }, site) {
+  const start = site?.answers?.time_left.find((each) => each.id === `generator_start:${labels?.feed}`);
+  return holds !== false && ON_BATTERY.has(name) && start?.what.key === "generator_overdue";
+}
+
+/**
+ * The description of a problem, with what to do after an arrow: in the table of problems that is the last sentence.
+ * `isLate`: the generator that it says to look at should carry the feed by now.
+ */
+export function sentences(problem, words, format, isLate = false) {
   const all = words.problemText(problem, format).split(/(?<=[.!?]) (?=\p{Lu})/u);
   const last = all.length > 1 ? all.pop() : null;
-  const next = nextStep(problem, words) ?? last;
+  const next = nextStep(problem, words, isLate) ?? last;
   return [h("p", { class: "text" }, all.join(" ")), next ? h("p", { class: "next" }, "→ ", next) : null];
 }
 
 /** What to do where the state of the site answers an "if" of the description; null to keep its own words. */
-function nextStep(problem, words) {
+function nextStep(problem, words, isLate) {
+  if (isLate) return words.say("left.generator_overdue_next");
   return problem.time_left?.what.key === "other_pumps_stop" ? words.say("left.other_pumps_stop_next") : null;
 }
 

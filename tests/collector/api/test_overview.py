@@ -228,3 +228,22 @@ def test_rooms_say_their_worst_problem_and_whether_all_of_them_is_seen() -> None
     assert rooms["hall"]["observed"]
     assert rooms["plant"] == {"id": "plant", "racks": 0, "problem": "critical", "observed": True}
     assert shown.get("site", 103.0)["problems"] == {"critical": 1, "warning": 0, "info": 0, "complete": True}
+
+
+def test_a_loop_says_how_many_of_its_cdus_leak() -> None:
+    shown = Shown()
+    powered(shown)
+    assert cdu_loss(shown, 102.0) == {"cdus_spare": cdu_loss(shown, 102.0)["cdus_spare"]}
+    shown.problem("DcimLeakDetected", now=103.0, device="cdu-1", detector="tray")
+    shown.problem("DcimLeakDetected", now=103.0, device="cdu-1", detector="internal")
+    shown.problem("DcimLeakDetected", now=103.0, device="rope-of-the-room")
+    assert cdu_loss(shown, 104.0)["leaking"] == 1
+    shown.problem("DcimLeakDetected", now=105.0, device="cdu-2", detector="tray")
+    assert cdu_loss(shown, 106.0)["leaking"] == 2
+
+
+def cdu_loss(shown: Shown, now: float) -> dict[str, float | None]:
+    """What is said beside the loss of one CDU of the loop."""
+    (found,) = [each for each in shown.get("site", now)["answers"]["survives"] if each["id"] == "cdu_loss:tcs"]
+    detail: dict[str, float | None] = found["detail"]
+    return detail

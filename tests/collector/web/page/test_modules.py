@@ -15,6 +15,7 @@ from tests.servers.chromium import Browser
 
 MODULES = (
     "agents",
+    "answers",
     "api",
     "device",
     "dom",
@@ -219,6 +220,52 @@ def test_a_time_that_runs_down_and_that_nobody_knows_is_said_to_be_unknown(ask: 
     """If nothing said so, an operator would assume that there is time."""
     left = "time_left: { seconds: null, running: true, what: { key: 'pumps_stop', loop: 'tcs' } }"
     assert "? Time left: not known" in column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {left} }}) }} }}")
+
+
+def test_a_problem_that_is_no_longer_detected_is_not_described_as_if_it_were(ask: Ask) -> None:
+    text = column(ask, "{ causes: ['p'], problems: { p: problem({ holds: false }) } }")
+    assert "No longer detected." in text
+    assert "Phase L2 is dead." not in text
+    assert "→ Check the breaker." in text
+
+
+def test_a_card_of_many_says_so_in_its_title(ask: Ask) -> None:
+    """Read as one leaking CDU when it was five detectors at two."""
+    leaks = ", ".join(
+        f"{name}: problem({{ id: '{name}', name: 'DcimLeakDetected', labels: {{ device: '{name}', detector: 'tray' }} }})"
+        for name in ("p", "q", "r")
+    )
+    assert "leak, tray and 2 more since" in column(ask, f"{{ causes: ['p', 'q', 'r'], problems: {{ {leaks} }} }}")
+
+
+def test_a_generator_that_is_late_is_named_in_the_problem_of_its_feed(ask: Ask) -> None:
+    named = "name: 'DcimUpsOnBattery', labels: { device: 'ups-a', feed: 'A' }, holds: %s"
+    for key, feed, holds, is_said in (
+        ("generator_overdue", "A", "true", True),
+        ("generator_overdue", "A", "false", False),
+        ("generator_overdue", "B", "true", False),
+        ("generator_due", "A", "true", False),
+    ):
+        left = f"{{ id: 'generator_start:{feed}', what: {{ key: '{key}', feed: '{feed}' }}, seconds: 27 }}"
+        site = f", site: {{ answers: {{ survives: [], time_left: [{left}], trust: [] }} }}"
+        text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {named % holds} }}) }} }}", site)
+        assert ("→ The generator is late: start it by hand." in text) is is_said
+
+
+def test_a_loop_whose_cdus_leak_is_not_said_to_be_good(ask: Ask) -> None:
+    """A CDU that leaks still runs, so that its loop has a spare one, until somebody has to stop it."""
+    script = """const answer = (leaking) => ({ id: `cdu_loss:${leaking}`, what: { key: 'cdu_loss', loop: 'tcs' }, state: 'yes', figure: null,
+        detail: { cdus_spare: 1, ...(leaking ? { leaking } : {}) } });
+      const site = (leaking) => ({ answers: { survives: leaking.map(answer), time_left: [], trust: [] } });
+      const said = (...leaking) => [...shown(answers.answersColumn(make({ site: site(leaking) })))
+        .querySelectorAll('.survives td')].map((each) => [each.className, each.textContent]);
+      return [said(0), said(1), said(2), said(2, 0)];"""
+    assert ask(script) == [
+        [["yes", "yes"]],
+        [["bad", "yes, but 1 leaks"]],
+        [["bad", "yes, but 2 leak"]],
+        [["bad", "yes, but 2 leak"], ["yes", "yes"]],
+    ]
 
 
 def test_racks_that_another_cdu_cools_are_not_to_be_shut_down(ask: Ask) -> None:
