@@ -254,7 +254,7 @@ def test_a_generator_that_is_late_is_named_in_the_problem_of_its_feed(ask: Ask) 
 
 def test_a_loop_whose_cdus_leak_is_not_said_to_be_good(ask: Ask) -> None:
     """A CDU that leaks still runs, so that its loop has a spare one, until somebody has to stop it."""
-    script = """const answer = (leaking) => ({ id: `cdu_loss:${leaking}`, what: { key: 'cdu_loss', loop: 'tcs' }, state: 'yes', figure: null,
+    script = """const answer = (leaking) => ({ id: `cdu_loss:${leaking}`, what: { key: 'cdu_loss' }, state: 'yes', figure: null,
         detail: { cdus_spare: 1, ...(leaking ? { leaking } : {}) } });
       const site = (leaking) => ({ answers: { survives: leaking.map(answer), time_left: [], trust: [] } });
       const said = (...leaking) => [...shown(answers.answersColumn(make({ site: site(leaking) })))
