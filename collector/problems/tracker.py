@@ -199,13 +199,14 @@ class Tracker:
         is_silent: Callable[[Key], bool] = lambda _: False,
         decides: Callable[[Key], bool] = lambda _: True,
     ) -> None:
-        """Update a subject: `found` are the problems that hold for it now, with their values. Those that are not in it no longer hold.
+        """Update a subject: `found` are the problems that hold for it now, with their values. The others of the subject no longer hold.
 
-        Exception: while its device `is_silent`, an active problem is uncertain, for `silent_s`. After that, and after a restart, it ends
-        only once the subject `decides` it (its readings are there again), or when RESTORED_S has passed.
+        That a problem is not in `found` proves nothing while its device `is_silent`, or while the subject does not `decide` it because
+        readings are still to come. An active problem is then uncertain for `silent_s`. Once the device is back, and after a restart, it is
+        kept until the subject decides it, but for at most RESTORED_S.
         """
         for key, value in found.items():
-            self._hold(subject, key, value, now)
+            self._note_holding(subject, key, value, now)
         for key in self._by_subject.get(subject, set()) - found.keys():
             tracked = self._all[key]
             if tracked.is_awaited(now) and (is_silent(key) or not decides(key)):
@@ -217,7 +218,7 @@ class Tracker:
                 # The first poll of a device that is back has readings of one class only; the others need time.
                 tracked.evidence, tracked.awaited_until = Evidence.AWAITED, now + RESTORED_S
                 continue
-            self._release(tracked, now)
+            self._note_not_holding(tracked, now)
 
     def tick(self, now: float, wall_s: float) -> list[TrackedProblem]:
         """Begin and end problems that are due. Returns those that began, ended or got another cause since the last tick."""
@@ -267,14 +268,14 @@ class Tracker:
                 span[:] = (min(moment + seconds, now) for moment in span)
         self._lingering = {key: (each, until + seconds) for key, (each, until) in self._lingering.items()}
 
-    def restore(self, each: TrackedProblem, now: float) -> None:
+    def restore(self, tracked: TrackedProblem, now: float) -> None:
         """Take a problem that was active before a restart. It stays until its readings are there, but at most RESTORED_S."""
-        each.is_active, each.last_held = True, now
-        each.evidence, each.awaited_until = Evidence.AWAITED, now + RESTORED_S
-        self._all[each.key] = each
-        self._by_subject[each.subject].add(each.key)
+        tracked.is_active, tracked.last_held = True, now
+        tracked.evidence, tracked.awaited_until = Evidence.AWAITED, now + RESTORED_S
+        self._all[tracked.key] = tracked
+        self._by_subject[tracked.subject].add(tracked.key)
 
-    def _hold(self, subject: SubjectKey, key: Key, value: float, now: float) -> None:
+    def _note_holding(self, subject: SubjectKey, key: Key, value: float, now: float) -> None:
         tracked = self._all.get(key)
         if tracked is None:
             if len(self._all) >= MAX_TRACKED:
@@ -291,10 +292,10 @@ class Tracker:
         tracked.value, tracked.last_held = value, now
         tracked.evidence = Evidence.CURRENT
         # For a problem of values that are too low, the worst is the lowest.
-        lower = any(condition.below is not None for condition in tracked.problem.when)
-        tracked.peak = min(tracked.peak, value) if lower else max(tracked.peak, value)
+        lowest_is_worst = any(condition.below is not None for condition in tracked.problem.when)
+        tracked.peak = min(tracked.peak, value) if lowest_is_worst else max(tracked.peak, value)
 
-    def _release(self, tracked: TrackedProblem, now: float) -> None:
+    def _note_not_holding(self, tracked: TrackedProblem, now: float) -> None:
         self._extend(tracked, now)
         tracked.holds, tracked.evidence = False, Evidence.CURRENT
         tracked.began_to_hold_s = tracked.backdated_s = 0.0

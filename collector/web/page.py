@@ -173,11 +173,11 @@ def _alarms(device: DeviceState, now: float) -> Sequence[str]:
 
 
 def _tiles(
-    devices: Sequence[DeviceState], latest: Latest, observations: Observations, active: int, never: int
+    devices: Sequence[DeviceState], latest: Latest, observations: Observations, active: int, never_heard: int
 ) -> Iterator[str]:
     seen = [each for each in devices if (each.site, each.device) not in observations.causes]
     up = sum(each.up is True for each in seen)
-    known = len(devices) + never
+    known = len(devices) + never_heard
     is_whole = bool(devices) and len(seen) == known
     yield _tile("devices up", f"{up} of {known}", _state(bad=up < len(seen), whole=is_whole))
     agents = [each for each in latest.agents() if each.status is not None]
@@ -191,7 +191,7 @@ def _tiles(
 
 
 def _state(*, bad: bool, whole: bool) -> State:
-    """What is wrong comes before what is not observed."""
+    """The state of a tile: a fault counts more than devices that are not observed."""
     return "alarms" if bad else "ok" if whole else "unknown"
 
 
@@ -255,8 +255,8 @@ def _tables(readings: Sequence[LatestValue], moment: Moment, name: str, outlets_
     return f'{table}<p class="note"><a href="plain?outlets={quote(name, safe="")}">show {count} outlets</a></p>'
 
 
-def _is_outlet(latest: LatestValue) -> bool:
-    return latest.series.metric.field.startswith("outlet_")
+def _is_outlet(entry: LatestValue) -> bool:
+    return entry.series.metric.field.startswith("outlet_")
 
 
 def _rows(readings: Sequence[LatestValue], moment: Moment) -> str:
@@ -290,13 +290,13 @@ def _age(device: DeviceState, moment: Moment, reason: str) -> str:
     return f"{'up' if device.up else 'down'} for {duration(for_s)}{error} · {age}"
 
 
-def _reading(latest: LatestValue, moment: Moment) -> str:
-    metric = latest.series.metric
+def _reading(entry: LatestValue, moment: Moment) -> str:
+    metric = entry.series.metric
     name = metric.field.removesuffix("_total").removesuffix(f"_{metric.unit}") if metric.unit else metric.field
-    where = " ".join(f"{value}" for _, value in latest.series.labels)
-    value = latest.value if isinstance(latest.value, str) else quantity(latest.value, metric.unit)
-    life_s = latest.expires_at - moment.mono_s
-    stale = ' class="stale"' if life_s < latest.life_s / _OLD_INTERVALS else ""
+    where = " ".join(f"{value}" for _, value in entry.series.labels)
+    value = entry.value if isinstance(entry.value, str) else quantity(entry.value, metric.unit)
+    life_s = entry.expires_at - moment.mono_s
+    stale = ' class="stale"' if life_s < entry.life_s / _OLD_INTERVALS else ""
     return (
         f'<tr{stale} title="{escape(metric.name)}"><th>{escape(name.replace("_", " "))} <i>{escape(where)}</i></th>'
         f"<td>{escape(value)}</td></tr>"

@@ -209,15 +209,20 @@ class Contradictions:
             each: max(SUSTAINED_S, 2 * max(life_s(each.device, key) for key in each.keys)) for each in impossible
         }
         lasting = list(self._sustained.update(required_s, now))
-        phases = {(each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_PHASE_SUFFIXES)}
+        # A name begins with the side of the meter: `output_power_L1`.
+        sides_with_wrong_phase = {
+            (each.device, each.name.partition("_")[0]) for each in lasting if each.name.endswith(_PHASE_SUFFIXES)
+        }
         for each in lasting:
+            side = each.device, each.name.partition("_")[0]
             # A wrong phase also makes the total differ from the sum: then only the phase is named, and the total stays trusted.
-            if not each.name.endswith("_total_power") or (each.device, each.name.partition("_")[0]) not in phases:
+            if not each.name.endswith("_total_power") or side not in sides_with_wrong_phase:
                 self.suspects.add((each.device, each.key))
                 self.named.add((each.device, each.name))
 
 
 def _all(found: Iterable[Contradiction]) -> set[Contradiction] | None:
+    """All contradictions, found inside of the barrier: a generator would fail outside of it. The type is what `attempt` returns."""
     return set(found)
 
 
