@@ -100,6 +100,7 @@ def test_values_of_an_axis_have_the_decimals_of_its_steps() -> None:
 def test_the_left_axis_has_lines_across_and_the_right_one_none() -> None:
     scale = Scale(0, 50, 196, 24)
     assert axis(scale, "kWh").count("<path") == 6
+    assert '<path d="M62 110.0H746"' in axis(Scale(0, 2, 196, 24), "kWh")
     assert axis(scale, "kWh").count('<text x="56.0"') == 7
     assert "<path" not in axis(scale, "g/kWh", "right")
     assert axis(scale, "g/kWh", "right").count('<text x="710.0"') == 7
@@ -109,7 +110,8 @@ def test_narrow_columns_have_every_other_day() -> None:
     days = [each[:10] for each in DAYS] + ["2026-10-10"]
     assert re.findall(r">(\d+)</text>", day_names(days, 16, 0)) == ["1", "2", "3", "4", "10"]
     assert re.findall(r">(\d+)</text>", day_names(days, 15.9, 0)) == ["1", "3", "10"]
-    assert 'x="78.0"' in day_names(days, 32, 0), "in the middle of its column, which begins at 62"
+    middles = re.findall(r'x="([\d.]+)"', day_names(days, 32, 0))
+    assert middles == ["78.0", "110.0", "142.0", "174.0", "206.0"], "the first column begins at 62"
 
 
 def test_entries_of_a_legend_do_not_overlap() -> None:
@@ -151,6 +153,7 @@ def test_the_days_energy_is_stacked_and_what_was_not_metered_is_hatched() -> Non
             row("energy_facility", 50.0),
             row("energy_facility", None, start=DAYS[1], share=0.25, rests_on="meter-main was silent"),
             row("energy_it", 30.0),
+            row("energy_it", None, start=DAYS[1]),
             row("energy_cooling", 20.0),
             row("energy_other", -2.0),
         ]
@@ -220,6 +223,7 @@ def test_emissions_have_two_bars_an_hour_and_the_grids_intensity_an_axis_of_its_
     assert rects(chart.picture, 'class="c2"')[0] == (223.0, 24.0, 115.9, 172.0)
     assert re.findall(r'points="(.*?)"', chart.picture) == ["223.0,24.0 545.0,110.0"]
     assert "<title>00:00: Emissions, market-based 50.0 kgCO2e, 100% of hours</title>" in chart.picture
+    assert chart.table.startswith("<table><thead><tr><th>hour of day</th><th>Emissions, location-based</th>")
     assert "<tr><th>01:00</th><td>20.0 kgCO2e</td><td>unknown</td><td>150.0 g/kWh</td><td>100%</td></tr>" in chart.table
 
 
