@@ -272,6 +272,25 @@ def test_colours_of_availability() -> None:
     chart = availability_map(Rows([*cells, row("telemetry_available", 0.7, "ratio", "month")]), "edge")
     assert chart is not None
     assert classes(chart.picture, "a") == ["a0", "a0", "a1", "a1", "a2", "a3", "a4", "a5"]
+    # Names take 200 of 760, values 72 with the margin; the other 488 are those of eight days.
+    assert rects(chart.picture, 'class="a2"')[0] == (444.0, 7.0, 60.4, 12.4)
+    bounds = re.findall(r'text-anchor="start" class="t">(.*?)</text>', chart.picture)
+    assert bounds == ["≥ 99.9 %", "≥ 99 %", "≥ 95 %", "≥ 80 %", "less", "none", "unknown"]
+
+
+def test_a_device_that_came_later_has_no_cell_before_and_a_long_name_is_cut() -> None:
+    just, long = "north/" + 26 * "a", "north/" + 27 * "a"
+    rows = [row("telemetry_available", 1.0, "ratio", "month", place=place) for place in (just, long)]
+    cells = [row("telemetry_available", 1.0, "ratio", start=day, place=just) for day in DAYS[:2]]
+    chart = availability_map(
+        Rows([*rows, *cells, row("telemetry_available", 1.0, "ratio", start=DAYS[1], place=long)]), "edge"
+    )
+    assert chart is not None
+    assert [y for _, y, _, _ in rects(chart.picture, 'class="a0"')[:3]] == [7.0, 7.0, 21.0]
+    assert 'viewBox="0 0 760 74"' in chart.picture
+    assert f"<tr><th>{long}</th><td></td><td>100.000</td></tr>" in chart.table
+    assert f">{just}</text>" in chart.picture
+    assert f">north/{25 * 'a'}…</text>" in chart.picture
 
 
 def page(rows: list[Row]) -> str:
@@ -291,6 +310,7 @@ def test_a_tile_shows_its_coverage_or_what_is_missing() -> None:
         ("tile", "Interim PUE, category 2", "1.250", "87.5% of hours"),
         ("tile un", "WUE", "unknown", "meter-water was silent"),
     ]
+    assert "<th>a new figure</th><td>3.0 h</td>" in page([row("a_new_figure", 3.0, "h", "month")])
 
 
 def polls(place: str, counts: tuple[float, float, float, float]) -> list[Row]:
@@ -325,6 +345,9 @@ def test_devices_that_are_not_listed_are_counted() -> None:
     assert "and 2 devices with better values, in the CSV file" in text
     assert "<th>a/2 <small>" in text
     assert "<th>a/1 <small>" not in text
+    assert "with better values" not in page(
+        [each for at in range(DEVICES_SHOWN) for each in polls(f"a/{at}", (100, 90, 10, 0))]
+    )
 
 
 def run_of(place: str, end: str) -> list[Row]:
@@ -340,15 +363,16 @@ def run_of(place: str, end: str) -> list[Row]:
 
 
 def test_the_account_lists_the_latest_runs_first_with_what_was_dropped() -> None:
-    gap = Row("messages_missing_run", "north", "gap", "", "2026-10-02", 3.0, "messages", None, "messages 4 to 6")
+    gap = Row("messages_missing_run", "north", "gap", "", "", 3.0, "messages", None, "messages 4 to 6")
     text = page([*run_of("north/1", "2026-10-01"), *run_of("north/2", "2026-10-02"), gap])
     found = re.findall(r"<tr><th>([^<]*?)<br><small>(.*?)</small></th>(.*?)<td class=\"why\">(.*?)</td></tr>", text)
     assert [(place, times, re.findall("<td>(.*?)</td>", cells), dropped) for place, times, cells, dropped in found] == [
         ("north/2", "? to 2026-10-02", ["1,009", "1,000", "5", "3"], "too large: 1"),
         ("north/1", "? to 2026-10-01", ["1,009", "1,000", "5", "3"], "too large: 1"),
     ]
-    assert "<ul><li>north: 3 messages, from ? to 2026-10-02 (messages 4 to 6)</li></ul>" in text
+    assert "<ul><li>north: 3 messages, from ? to ? (messages 4 to 6)</li></ul>" in text
     assert "older run" not in text
+    assert "<ul>" not in page(run_of("north/1", "2026-10-01"))
 
 
 @pytest.mark.parametrize(
@@ -359,3 +383,4 @@ def test_runs_that_are_not_listed_are_counted(more: int, said: str) -> None:
     assert said in text
     assert f"<th>n/{more}<br>" in text
     assert f"<th>n/{more - 1}<br>" not in text
+    assert "older run" not in page([each for at in range(EPOCHS_SHOWN) for each in run_of(f"n/{at}", "2026-10-01")])
