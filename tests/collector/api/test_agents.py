@@ -87,3 +87,29 @@ def test_what_an_agent_said_of_itself_long_ago_is_unknown() -> None:
     agent = shown.get("agents", 300.0)["items"]["gw"]
     assert (agent["backlog_messages"], agent["backlog_seconds"], agent["outbox_durable"]) == (None, None, None)
     assert (agent["ledger"], agent["is_cloned"]) == (None, False)
+
+
+def test_an_agent_of_whom_no_status_came_is_shown_with_what_is_known() -> None:
+    """Nor is the ledger, which several collectors share."""
+    shown = Shown()
+    shown.readings.take("ups-b", {"ups_output_total_power_watts": 23_000.0}, 100.0, device_class="ups")
+    shown.around = replace(shown.around, accounts=None)
+    agent = shown.get("agents", 101.0)["items"]["gw"]
+    assert (agent["version"], agent["hostname"], agent["python"], agent["started"]) == ("", "", "", None)
+    assert (agent["devices"], agent["refused_topics"], agent["ledger"]) == (1, 0, None)
+
+
+def test_an_agent_that_has_said_goodbye_is_down_and_its_devices_are_not_observed() -> None:
+    shown = with_agent(0.0)
+    goodbye = Status(
+        agent="gw",
+        site=shown.site.id,
+        status="offline",
+        epoch="e",
+        version="1.2.3",
+        python="3.11",
+        hostname="gateway-3",
+    )
+    shown.readings.latest.apply_status(goodbye, 106.0)
+    agent = shown.get("agents", 107.0)["items"]["gw"]
+    assert (agent["state"], agent["devices"], agent["unobserved"]) == ("down", 1, {"agent_offline": 1})

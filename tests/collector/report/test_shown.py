@@ -7,7 +7,7 @@ import pytest
 from collector.report.charts import carbon_chart, energy_chart, pue_chart
 from collector.report.frame import day_names, day_table, grid, legend
 from collector.report.maps import availability_map, carbon_free_map
-from collector.report.rows import PeriodKind, Row, Rows
+from collector.report.rows import PeriodKind, Row, Rows, as_csv, from_csv
 from collector.report.sheet import DEVICES_SHOWN, EPOCHS_SHOWN, render
 from collector.report.svg import Scale, axis, nice, up_to
 from collector.report.words import coverage, shown
@@ -384,3 +384,35 @@ def test_runs_that_are_not_listed_are_counted(more: int, said: str) -> None:
     assert f"<th>n/{more}<br>" in text
     assert f"<th>n/{more - 1}<br>" not in text
     assert "older run" not in page([each for at in range(EPOCHS_SHOWN) for each in run_of(f"n/{at}", "2026-10-01")])
+
+
+def test_a_csv_file_has_ten_digits_and_reads_back() -> None:
+    rows = [
+        Row("energy_it", "edge", "day", "2026-10-01", "2026-10-02", 1234.5678, "kWh", 0.5, "meter-it, category 1"),
+        Row("pue", "edge", "month", "2026-10-01", "2026-11-01", None, "ratio", None, "meter-it was silent"),
+    ]
+    text = as_csv(rows)
+    assert text == (
+        "figure,place,period,from,to,value,unit,coverage,rests_on\n"
+        'energy_it,edge,day,2026-10-01,2026-10-02,1234.5678,kWh,0.5,"meter-it, category 1"\n'
+        "pue,edge,month,2026-10-01,2026-11-01,,ratio,,meter-it was silent\n"
+    )
+    assert from_csv(text) == rows
+    assert as_csv([row("pue", 4 / 3, "ratio")]).splitlines()[1].split(",")[5] == "1.333333333"
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@sum"])
+def test_a_name_that_a_spreadsheet_would_run_is_quoted(name: str) -> None:
+    assert f",'{name}," in as_csv([row("pue", -1.5, "ratio", place=name)])
+    assert ",-1.5," in as_csv([row("pue", -1.5, "ratio", place=name)]), "a number stays one"
+
+
+def test_rows_are_found_by_figure_period_and_place() -> None:
+    here, there, month = (
+        row("pue", 1.2, "ratio"),
+        row("pue", 1.3, "ratio", place="b"),
+        row("pue", 1.4, "ratio", "month"),
+    )
+    rows = Rows([here, there, month])
+    assert (rows.of("pue", "day"), rows.of("pue", "day", "b"), rows.of("pue", "hour")) == ([here, there], [there], [])
+    assert (rows.at("pue", "edge", "month", DAYS[0]), rows.at("pue", "edge", "month", DAYS[1])) == (month, None)
