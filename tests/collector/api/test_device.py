@@ -201,6 +201,12 @@ def test_readings_come_in_pages_too() -> None:
     first = shown.get("series", limit="10")
     second = shown.get("series", limit="1000", cursor=first["next"])
     assert [(each["device"], each["series"]) for each in (*first["items"], *second["items"])] == whole
+    assert (len(first["items"]), second["next"]) == (10, None)
+    # A page that is just full is the last one if nothing is left.
+    assert shown.get("series", limit=str(len(whole)))["next"] is None
+    last_but_one = shown.get("series", limit=str(len(whole) - 1))
+    assert last_but_one["next"] == " ".join(whole[-2])
+    assert len(shown.get("series", cursor=last_but_one["next"])["items"]) == 1
     flows = shown.get("series", metric="dcim_cdu_flow_cubic_meters_per_second")["items"]
     assert [(each["device"], each["value"]) for each in flows] == [("cdu-1", 0.0053), ("cdu-2", 0.0053)]
     assert {each["device"] for each in shown.get("series", device="ups-b")["items"]} == {"ups-b"}

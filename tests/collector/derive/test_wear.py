@@ -140,3 +140,20 @@ def test_what_the_loops_coolant_contracts_by_is_not_lost() -> None:
     assert at(360)["cdu_reservoir_level_ratio{reservoir=1}"] == pytest.approx(0.770, abs=0.001)
     found = followed("cdu-1", at, 360, with_reservoir(), every=4)
     assert found["cdu_coolant_loss_cubic_meters_per_second{reservoir=1}"] == 0.0
+
+
+def test_until_enough_was_seen_a_figure_says_so() -> None:
+    readings = Readings()
+    readings.take("cdu-1", {"cdu_reservoir_level_ratio{reservoir=1}": 0.8}, device_class="cdu")
+    figure = readings.figures()["cdu_reservoir_empty_seconds{device=cdu-1,reservoir=1}"]
+    assert (figure.value, figure.share, figure.missing) == (None, 1.0, ("less than half an hour has been seen",))
+
+
+def test_a_figure_without_one_of_its_seven_readings_names_it() -> None:
+    readings = Readings()
+    supply = "cdu_supply_temperature_celsius{loop=primary}"
+    readings.take("cdu-1", {key: value for key, value in SIDES.items() if key != supply}, device_class="cdu")
+    figure = readings.figures()["cdu_exchanger_fouling_ratio{device=cdu-1}"]
+    assert figure.value is None
+    assert figure.share == pytest.approx(6 / 7)
+    assert figure.missing == (f"cdu-1 {supply}: not received",)
