@@ -113,3 +113,14 @@ def test_an_agent_that_has_said_goodbye_is_down_and_its_devices_are_not_observed
     shown.readings.latest.apply_status(goodbye, 106.0)
     agent = shown.get("agents", 107.0)["items"]["gw"]
     assert (agent["state"], agent["devices"], agent["unobserved"]) == ("down", 1, {"agent_offline": 1})
+
+
+def test_the_ledger_has_the_agents_of_the_site() -> None:
+    shown = with_agent(0.0)
+    account = AgentAccount(100, 90, 3, 5, 2, Counter(full=1))
+    shown.around = replace(shown.around, accounts={(shown.site.id, "gw"): account, ("elsewhere", "gw-9"): account})
+    ledger = shown.get("ledger", 110.0)
+    assert (ledger["known"], ledger["agents"].keys()) == (True, {"gw"})
+    assert (ledger["agents"]["gw"]["stored"], ledger["agents"]["gw"]["missing"]) == (90, 2)
+    shown.around = replace(shown.around, accounts=None)
+    assert shown.get("ledger", 110.0) == {"site": shown.site.id, "known": False, "agents": {}}
