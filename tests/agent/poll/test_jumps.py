@@ -27,6 +27,7 @@ PLAN = Plan({"fast": PART})
         ("24.0", "11.0", True),
         ("2.35", "23.5", True),
         ("0.4", "1.4", False),  # one count of one that says so in a text
+        ("0.4", "1.5", True),
     ],
 )
 def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
@@ -58,11 +59,13 @@ def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -
     assert jumps.suspects(PART, {"a": 11}), "an outage does not make the number before it unknown"
 
 
-def test_a_number_that_rises_in_small_steps_is_compared_with_the_last_one() -> None:
+@pytest.mark.parametrize("steps", [(100, 190, 350, 600), ("10.0", "19.0", "35.0", "60.0")])
+def test_a_number_that_rises_in_small_steps_is_compared_with_the_last_one(steps: tuple[RawValue, ...]) -> None:
     jumps = Jumps()
-    jumps.begin(PLAN, {"a": 100})
-    assert [bool(jumps.suspects(PART, {"a": each})) for each in (190, 350, 600)] == [False, False, False]
-    assert jumps.suspects(PART, {"a": 100})
+    first, *others = steps
+    jumps.begin(PLAN, {"a": first})
+    assert [bool(jumps.suspects(PART, {"a": each})) for each in others] == [False, False, False]
+    assert jumps.suspects(PART, {"a": first})
 
 
 def test_the_scale_is_read_with_the_first_number_and_with_one_that_comes_back() -> None:
