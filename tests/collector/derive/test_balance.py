@@ -17,6 +17,8 @@ from collector.derive.energy.balance import Balance, balance_of
         # Errors of several meters add up to less than nothing.
         (Balance(imported=0.0, exported=50.0, pv=40.0), 0.0, 0.0, 0.0),
         (Balance(imported=0.0, exported=4.0, pv=10.0), 6.0, 6.0, 0.0),
+        # A meter that counts what goes out as less than nothing.
+        (Balance(imported=-5.0, pv=10.0), 5.0, 5.0, 0.0),
     ],
 )
 def test_what_a_site_used_and_what_of_it_came_from_pv_and_from_the_grid(
