@@ -15,7 +15,7 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
-from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, render_findings
+from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, check_secrets, render_findings
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
 from tests.servers.deployed_broker import DeployedBroker
@@ -289,6 +289,49 @@ def test_a_file_without_secrets_may_be_read_by_everybody(
     path.chmod(0o640)
     main(["doctor", str(path), "--no-devices", "--output", "json"])
     assert of(json.loads(capsys.readouterr().out), "permissions")["status"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_secret"),
+    [
+        ("password: hunter2", True),
+        ("password: 'hunter2'", True),
+        ("community: private", True),
+        ("auth_key: k", True),
+        ("priv_key: k", True),
+        ("token: t", True),
+        ("{username: a, password: hunter2}", True),
+        ("community: public-but-not-quite", True),
+        ("password: nullable", True),
+        ("password: null-and-void", True),
+        ("password: ~/x", True),
+        ("password: environment", True),
+        ("password: env:PW", False),
+        ("password: 'env:PW'", False),
+        ('password: "file:/etc/pw"', False),
+        ("token: credential:token", False),
+        ("community: public", False),
+        ("community: 'public'  # as shipped", False),
+        ("{community: public}", False),
+        ("{community: public, port: 161}", False),
+        ("password: null", False),
+        ("password: ~", False),
+        ("password:\nusername: a", False),
+        ("password: # none\nusername: a", False),
+        ("web_config: web.yml", False),
+    ],
+)
+def test_a_secret_in_a_file_that_everybody_can_read_is_found(line: str, tmp_path: Path, *, is_secret: bool) -> None:
+    path = tmp_path / "agent.yaml"
+    path.write_text(f"agent: a\n{line}\n", encoding="utf-8")
+    path.chmod(0o604)
+    found = check_secrets(path)
+    assert found is not None
+    assert (found.status, "chmod 640" in found.remedy) == (("failed", True) if is_secret else ("ok", False))
+    path.chmod(0o640)
+    readable_by_group = check_secrets(path)
+    assert readable_by_group is not None
+    assert readable_by_group.status == "ok"
 
 
 def test_what_systemd_creates_at_the_first_start_is_not_a_failure_before_it() -> None:

@@ -1,7 +1,7 @@
 """How times and numbers are written in the API. Pure."""
 
 from datetime import UTC, datetime
-from math import floor, isfinite, log10
+from math import ceil, floor, isfinite, log10
 
 # Ages are rounded up to one of these, so that a floor at rest does not change every second.
 _AGES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 21_600.0, 86_400.0)
@@ -29,7 +29,7 @@ def coarse_age(seconds: float | None) -> float | None:
     for step in _AGES_S:
         if seconds <= step:
             return step
-    return (seconds // _AGES_S[-1] + 1) * _AGES_S[-1]
+    return ceil(seconds / _AGES_S[-1]) * _AGES_S[-1]
 
 
 def rounded(value: float | None, digits: int = _DIGITS) -> float | None:

@@ -43,9 +43,12 @@ TIMEX_BYTES = 1024
 NOT_AUTHORIZED = 0x87
 # How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
 HEAR_S = 2.0
-# A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME.
+# A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME. Nothing (`null`, `~`, or no value on the
+# line) and the community `public` are no secrets, but a secret may begin with these words.
 LITERAL_SECRET = re.compile(
-    r"\b(password|community|auth_key|priv_key|token):\s*(?!['\"]?(?:env|file|credential):|null|~|public\b)\S"
+    r"\b(password|community|auth_key|priv_key|token):[ \t]*"
+    r"(?!['\"]?(?:env|file|credential):|(?:null|~|public|'public'|\"public\")[ \t\r]*(?:[,}#]|$))[^\s#]",
+    re.MULTILINE,
 )
 
 

@@ -63,11 +63,7 @@ def _incomers(file: SiteFile) -> Iterator[Problem]:
 
 
 def _behind(file: SiteFile) -> Iterator[Problem]:
-    """Generation behind a meter that counts only a part of the site: it would be missing from the site's energy."""
-    facility = {each.id for each in file.meters if each.role == "facility"}
-    for index, each in enumerate(file.meters):
-        if each.behind == each.id and each.id in facility:
-            yield ("meters", index, "behind"), f"{each.id!r} is behind itself; name the meter before it"
+    """Contracts for generation behind a facility meter: its energy is part of what that meter's site uses, and would count twice."""
     metered = {contract.meter: index for index, contract in enumerate(file.contracts) if contract.meter is not None}
     for each in file.meters:
         if each.behind is not None and each.id in metered:

@@ -93,6 +93,7 @@ async def living(
     draw: float = 0.5,
     announce: Callable[[DeviceDocument], None] | None = None,
     pace: OpeningPace | None = None,
+    late: Callable[[float], None] = lambda _: None,
     **changes: object,
 ) -> AsyncIterator[Life]:
     counters, outbox = Counters(), MemoryOutbox("E", 1 << 20)
@@ -107,6 +108,7 @@ async def living(
         wall=lambda: WALL_S,
         draw=lambda: draw,
         pace=pace or OpeningPace(),
+        late=late,
     )
     device = Device.model_validate({"id": "ups-1", "host": "h", "credential": "c", **changes})
     loop = DeviceLoop(

@@ -156,6 +156,16 @@ async def test_a_batch_tells_how_long_its_poll_took() -> None:
     assert all(0.005 < each.duration_s < 5 for each in life.batches()[:2])
 
 
+async def test_a_poll_that_begins_late_says_by_how_much() -> None:
+    """The agent's own loop is busy for 0.2 s, and a poll was due 0.05 s after the one before."""
+    late: list[float] = []
+    async with living(ScriptedDevice([NORMAL]), {"safety": 0.05}, late=late.append) as life:
+        await life.hear(2)
+        time.sleep(0.2)  # noqa: ASYNC251 - this is what makes it late
+        await life.hear(4)
+    assert 0.1 < max(late) < 5
+
+
 async def test_the_wait_for_a_place_among_devices_that_are_opened_is_no_time_of_the_device() -> None:
     pace, begun = OpeningPace(), time.perf_counter()
     async with contextlib.AsyncExitStack() as others:

@@ -23,8 +23,11 @@ PLAN = Plan({"fast": PART})
         (100, -100, True),
         (-100, -150, False),
         ("23.5", "24.0", False),
+        ("24.0", "13.0", False),
+        ("24.0", "11.0", True),
         ("2.35", "23.5", True),
         ("0.4", "1.4", False),  # one count of one that says so in a text
+        ("0.4", "1.5", True),
     ],
 )
 def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
@@ -54,3 +57,36 @@ def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -
     assert jumps.suspects(PART, {"a": 11})
     assert not jumps.suspects(PART, {"a": 0})
     assert jumps.suspects(PART, {"a": 11}), "an outage does not make the number before it unknown"
+
+
+@pytest.mark.parametrize("steps", [(100, 190, 350, 600), ("10.0", "19.0", "35.0", "60.0")])
+def test_a_number_that_rises_in_small_steps_is_compared_with_the_last_one(steps: tuple[RawValue, ...]) -> None:
+    jumps = Jumps()
+    first, *others = steps
+    jumps.begin(PLAN, {"a": first})
+    assert [bool(jumps.suspects(PART, {"a": each})) for each in others] == [False, False, False]
+    assert jumps.suspects(PART, {"a": first})
+
+
+def test_the_scale_is_read_with_the_first_number_and_with_one_that_comes_back() -> None:
+    """Its row may belong to another sensor by then."""
+    jumps = Jumps()
+    jumps.begin(PLAN, {})
+    assert jumps.suspects(PART, {"a": 100})
+    jumps.confirm("a", 100)
+    assert not jumps.suspects(PART, {})
+    assert jumps.suspects(PART, {"a": 100})
+
+
+def test_after_a_zero_the_number_goes_on_from_the_one_before() -> None:
+    """An outlet is switched off and on."""
+    jumps = Jumps()
+    jumps.begin(PLAN, {"a": 100})
+    assert [bool(jumps.suspects(PART, {"a": each})) for each in (0, 110)] == [False, False]
+
+
+def test_after_a_silence_the_scale_is_read_with_the_number() -> None:
+    jumps = Jumps()
+    jumps.begin(PLAN, {"a": 100})
+    jumps.forget()
+    assert jumps.suspects(PART, {"a": 100})

@@ -2,9 +2,10 @@
 
 import pytest
 
-from agent.poll.uptime import UPTIME_SLACK_S, WRAP_S, WRAP_SLACK_S, Uptime
+from agent.poll.uptime import UPTIME_SLACK_S, WRAP_SLACK_S, Uptime
 
 HOUR_S = 3600.0
+WRAP_S = 42_949_672.96  # 2^32 hundredths, 497 days
 
 
 def read(uptime: Uptime, seconds: float, now: float) -> float | None:
@@ -52,6 +53,31 @@ def test_near_the_wrap_clocks_may_differ_by_a_minute_and_not_by_more() -> None:
         assert uptime.has_restarted is is_restart, off_s
 
 
+@pytest.mark.parametrize(("off_s", "is_restart"), [(59.0, False), (61.0, True)])
+def test_a_minute_is_sixty_seconds_and_the_wrap_may_come_early_as_well(off_s: float, *, is_restart: bool) -> None:
+    uptime = Uptime()
+    read(uptime, WRAP_S - 100.0, now=0.0)
+    read(uptime, 100.0 - off_s, now=200.0)
+    assert uptime.has_restarted is is_restart
+
+
+@pytest.mark.parametrize(("off_s", "is_restart"), [(1790.0, False), (1810.0, True)])
+def test_after_ten_hours_clocks_may_differ_by_half_an_hour(off_s: float, *, is_restart: bool) -> None:
+    """A twentieth of the time since the last reading."""
+    uptime = Uptime()
+    read(uptime, WRAP_S - HOUR_S, now=0.0)
+    read(uptime, 9 * HOUR_S + off_s, now=10 * HOUR_S)
+    assert uptime.has_restarted is is_restart
+
+
+@pytest.mark.parametrize(("grown_s", "has_run_on"), [(610.9, True), (611.1, False), (589.1, True), (588.9, False)])
+def test_after_ten_minutes_of_silence_an_uptime_may_be_eleven_seconds_off(grown_s: float, *, has_run_on: bool) -> None:
+    """Five, and a hundredth of the time."""
+    uptime = Uptime()
+    read(uptime, HOUR_S, now=0.0)
+    assert uptime.update_after_silence(round((HOUR_S + grown_s) * 100), 600.0) is has_run_on
+
+
 def test_after_a_silence_a_device_has_run_on_if_its_uptime_has_grown_by_that_time() -> None:
     for grown_s, has_run_on in ((600.0, True), (600.0 + UPTIME_SLACK_S, True), (630.0, False), (10.0, False)):
         uptime = Uptime()
@@ -63,5 +89,6 @@ def test_an_invalid_uptime_is_ignored() -> None:
     uptime = Uptime()
     assert not uptime.update_after_silence(100, 1.0), "nothing to compare it with"
     assert [uptime.update(value, 2.0) for value in (None, -1, 2**32, b"soon")] == [None] * 4
+    assert [Uptime().update(value, 2.0) for value in (0, 2**32 - 1)] == [0.0, WRAP_S - 0.01]
     assert not uptime.update_after_silence(None, 3.0)
     assert not uptime.has_restarted

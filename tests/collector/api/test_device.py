@@ -173,10 +173,15 @@ def test_a_list_comes_in_pages_that_together_have_each_device_once() -> None:
         page = shown.get("devices", limit="4", cursor=cursor)
         assert page["total"] == len(whole)
         found += [each["id"] for each in page["items"]]
+        assert len(page["items"]) == 4 or page["next"] is None
         if page["next"] is None:
             break
         cursor = page["next"]
     assert found == whole
+    assert shown.get("devices", limit=str(len(whole)))["next"] is None, (
+        "nothing is left behind a page that is just full"
+    )
+    assert shown.get("devices", limit=str(len(whole) - 1))["next"] == whole[-2]
 
 
 def test_a_list_is_filtered() -> None:
@@ -193,6 +198,18 @@ def test_a_list_is_filtered() -> None:
     }
 
 
+def test_a_list_is_filtered_by_state() -> None:
+    """A PDU does not answer, and meter-pv was never heard of."""
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("pdu-a1-a", {}, 102.0, up=False)
+    states = {state: shown.get("devices", 103.0, state=state)["items"] for state in ("up", "down", "unknown")}
+    assert [(each["id"], each["error"]) for each in states["down"]] == [("pdu-a1-a", "timeout")]
+    assert {"pdu-a1-b", "ups-b", "cdu-1"} <= {each["id"] for each in states["up"]}
+    assert "meter-pv" in {each["id"] for each in states["unknown"]}
+    assert all(each["state"] == state for state, items in states.items() for each in items)
+
+
 def test_readings_come_in_pages_too() -> None:
     """By device and series."""
     shown = Shown()
@@ -201,6 +218,12 @@ def test_readings_come_in_pages_too() -> None:
     first = shown.get("series", limit="10")
     second = shown.get("series", limit="1000", cursor=first["next"])
     assert [(each["device"], each["series"]) for each in (*first["items"], *second["items"])] == whole
+    assert (len(first["items"]), second["next"]) == (10, None)
+    # A page that is just full is the last one if nothing is left.
+    assert shown.get("series", limit=str(len(whole)))["next"] is None
+    last_but_one = shown.get("series", limit=str(len(whole) - 1))
+    assert last_but_one["next"] == " ".join(whole[-2])
+    assert len(shown.get("series", cursor=last_but_one["next"])["items"]) == 1
     flows = shown.get("series", metric="dcim_cdu_flow_cubic_meters_per_second")["items"]
     assert [(each["device"], each["value"]) for each in flows] == [("cdu-1", 0.0053), ("cdu-2", 0.0053)]
     assert {each["device"] for each in shown.get("series", device="ups-b")["items"]} == {"ups-b"}

@@ -14,6 +14,7 @@ from collector.derive.energy.carbon import Factors
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, HourlyTotals
 from collector.derive.energy.records import EnergyRecords, Head
+from tests.collector.derive.campus import campus
 from tests.collector.derive.hall import WALL_S, Readings, hall
 
 WH = 3600.0
@@ -294,6 +295,15 @@ def test_ratings_are_those_of_what_is_metered_or_of_the_site() -> None:
     assert rated_w(site, ["pdu-a1-a"]) == 5 * 230 * 32
     assert rated_w(site, ["cdu-1", "a1"]) == rated_w(site) == whole_w
     assert rated_water_m3_per_s(site) == 0.005
+    # A transfer switch by its larger input: 32 A of one phase or 20 A of one; 32 A of three or 25 A of three.
+    assert [rated_w(campus(), [each]) for each in ("sts-ab", "sts-bc")] == [5 * 230 * 32, 5 * 230 * 3 * 32]
+
+
+def test_water_is_bounded_by_what_evaporates_for_the_heat_of_a_large_site() -> None:
+    """6.4 MW of racks, five times over, evaporate 27 L/s; a tap gives 5 L/s."""
+    site = hall(("design_power_w: 120000", "design_power_w: 6392000"))
+    assert rated_w(site) == 5 * 6_400_000
+    assert rated_water_m3_per_s(site) == pytest.approx(0.02667, abs=1e-5)
 
 
 def test_late_readings_from_a_jump_do_not_make_it_energy() -> None:

@@ -11,6 +11,7 @@ GENERATORS = (
 )
 LOOP, MAIN = "kind: primary, coolant: water, volume_m3: 4}", "{id: meter-main, role: facility, room: plant}"
 CDU = "{id: cdu-1, primary: fws,"
+PV, AIR = "{id: meter-pv, role: pv}", "{id: crah-1,"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,12 @@ CDU = "{id: cdu-1, primary: fws,"
         (LOOP, LOOP.replace("}", ", facility_pumps_required: 1}"), "0 of 1 required facility pumps"),
         ("cdus_required: 1}", "cdus_required: 1, chillers_required: 1}", "only a primary loop has this"),
         ("air_units:", "air_groups: [{id: g, required: 1}]\nair_units:", "0 of 1 required air units"),
+        (LOOP, LOOP.replace("}", ", reservoir_m3: 0.1}"), "only a secondary loop has this"),
+        (LOOP, LOOP.replace("}", ", min_ride_through_s: {pumps: 90}}"), "only a secondary loop has this"),
+        (PV, "{id: meter-pv, role: pv, behind: meter-main}", "the site's own and counted as free of carbon"),
+        (PV, "{id: meter-pv, role: pv, behind: meter-it}", "unknown meter of role facility 'meter-it'"),
+        (PV, "{id: meter-pv, role: pv, behind: meter-pv}", "unknown meter of role facility 'meter-pv'"),
+        (MAIN, MAIN.replace("}", ", behind: meter-main}"), "behind is for a meter of role pv or generator"),
     ],
 )
 def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
@@ -36,3 +43,51 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         return
     with pytest.raises(ConfigError, match=words):
         hall((old, new))
+
+
+@pytest.mark.parametrize(
+    "replaced",
+    [
+        [("grid:", GENERATORS % (", required: 2", "A", ", required: 2"))],
+        [("grid:", GENERATORS % (", required: 2", "A", ""))],
+        [("A, backup_start_s: 30}", "A}"), ("grid:", GENERATORS % (", start_s: 9", "A", ""))],
+        [("volume_m3: 0.4,", "volume_m3: 0.4, reservoir_m3: 0.1, min_ride_through_s: {pumps: 90},")],
+        [(AIR, f"{AIR} group: g,"), ("air_units:", "air_groups: [{id: g, required: 1}]\nair_units:")],
+        [
+            (MAIN, MAIN.replace("}", ", incomer: true}") + "\n  - {id: second, role: facility, incomer: true}"),
+        ],
+        [(MAIN, f"{MAIN}\n  - {{id: second, role: facility, measures: [row-a]}}")],
+        [(PV, "{id: meter-pv, role: pv, behind: meter-main}"), ("contracts: [{id: pv-roof, meter: meter-pv}]", "")],
+    ],
+    ids=[
+        "both generators say that both are required",
+        "one of them says it",
+        "their start instead of that of the feed",
+        "a reservoir of a secondary loop",
+        "as many air units as required",
+        "two incomers",
+        "a meter of a part of the site",
+        "PV behind the main meter without a contract",
+    ],
+)
+def test_what_can_be_is_taken(replaced: list[tuple[str, str]]) -> None:
+    assert hall(*replaced).id == "t1"
+
+
+def test_generators_with_the_same_feeds_are_a_group_in_whatever_order_they_name_them() -> None:
+    text = (
+        "generators:\n  - {id: g1, feeds: [A, B], rated_power_w: 100000, required: %d}\n"
+        "  - {id: g2, feeds: [B, A], rated_power_w: 100000}\ngrid:"
+    )
+    assert hall(("grid:", text % 2)).id == "t1"
+    with pytest.raises(ConfigError, match=r"group 'A\+B' has 2 of 3 required generators"):
+        hall(("grid:", text % 3))
+
+
+@pytest.mark.parametrize("kind", ["chillers", "dry_coolers", "facility_pumps"])
+def test_plant_is_on_a_primary_loop(kind: str) -> None:
+    rated = "" if kind == "facility_pumps" else ", rated_cooling_w: 100000"
+    text = f"{kind}: [{{id: p1, loop: %s, from: [row-a]{rated}, room: plant}}]\nmeters:"
+    assert hall(("meters:", text % "fws")).id == "t1"
+    with pytest.raises(ConfigError, match="'tcs' is a secondary loop, which CDUs serve"):
+        hall(("meters:", text % "tcs"))
