@@ -90,6 +90,10 @@ def _check(arguments: argparse.Namespace) -> int:
     if print_unwritable(arguments.config, there, folders={"store.path"}):
         return EXIT_CONFIG
     sys.stdout.write(f"{arguments.config}: ok\n")
+    windows = config.problems.maintenance
+    if windows is not None and not windows.exists():
+        # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
+        sys.stdout.write(f"problems.maintenance: {windows} is not there, so there is no maintenance window\n")
     return 0
 
 
