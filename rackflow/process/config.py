@@ -242,8 +242,12 @@ def _placed(fault: Any) -> Any:  # noqa: ANN401 - pydantic's ErrorDetails
 
 def _is_other_branch(fault: Any, faults: Sequence[Any]) -> bool:  # noqa: ANN401 - pydantic's ErrorDetails
     """Whether this says that a list is no single value, where a key may have either and an entry of the list is what is wrong."""
-    is_branch = str(fault["loc"][-1:]).startswith(("('literal[", "('constrained-", "('str'"))
-    if not is_branch or fault["type"] not in _SINGLE or not isinstance(fault.get("input"), list):
+    last = str(fault["loc"][-1]) if fault["loc"] else ""
+    if (
+        not last.startswith(("literal[", "constrained-", "str"))
+        or fault["type"] not in _SINGLE
+        or not isinstance(fault.get("input"), list)
+    ):
         return False
     above = fault["loc"][:-1]
     return any(each["loc"][: len(above)] == above and each["type"] not in _SINGLE for each in faults)
