@@ -19,6 +19,7 @@ from rackflow.process.logs import configure_logging
 from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
+from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.site import load_site
 
 
@@ -78,6 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()
+    warn_of_unset_clock()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(config, deadline=StopDeadline()))
     return 0
