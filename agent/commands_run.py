@@ -22,6 +22,7 @@ from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
+from rackflow.process.unset_clock import warn_of_unset_clock
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         log.error("%s: %s", arguments.config, fault)
     _log_same_addresses(arguments.config, config, profiles)
     raise_open_files()
+    warn_of_unset_clock()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         factory = PollerFactory(profiles)
         deadline = StopDeadline()

@@ -15,7 +15,18 @@ from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
 from rackflow.outbox import OutboxSection
 from rackflow.process.broker import Broker, Port
-from rackflow.process.config import FaultAt, Host, Name, Seconds, Secret, StrictModel, check_config, load_config
+from rackflow.process.config import (
+    FaultAt,
+    FilePath,
+    Host,
+    Name,
+    Seconds,
+    Secret,
+    StrictModel,
+    check_config,
+    load_config,
+    named_file,
+)
 from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
 
@@ -236,9 +247,9 @@ class Pair(StrictModel):
     it, each machine needs one of its own; otherwise that of `broker` is used."""
     password: Secret | None = None
     """Its password, as that of `broker`."""
-    cert_file: Path | None = None
+    cert_file: FilePath | None = None
     """Its client certificate, as that of `broker`."""
-    key_file: Path | None = None
+    key_file: FilePath | None = None
     """Private key of that certificate."""
 
 
@@ -249,7 +260,7 @@ class AgentConfig(StrictModel):
     """Name of this agent, unique within the site."""
     labels: Labels = Labels()
     """Place that applies to every device unless it says otherwise."""
-    site_file: Path | None = None
+    site_file: FilePath | None = None
     """Site file, relative to the folder of this file. Places, roles and coolants then come from it."""
     broker: Broker = Broker()
     """MQTT broker to publish to."""
@@ -259,7 +270,7 @@ class AgentConfig(StrictModel):
     """Devices to poll."""
     intervals: Intervals = {}
     """Seconds between polls by poll class; the defaults are 1, 5, 10, 60 and 3600, at most 60, 300, 900, 3600 and 86400."""
-    profiles: Path | None = None
+    profiles: FilePath | None = None
     """Folder of your own profiles; they override shipped ones of the same name. `SIGHUP` reads it again."""
     engine: Literal["gufo", "pysnmp"] = "gufo"
     """SNMP engine. `pysnmp` is the fallback where gufo_snmp has no wheel. SNMPv3 answers are verified with both."""
@@ -270,7 +281,7 @@ class AgentConfig(StrictModel):
     """Another agent with this configuration runs on another machine, and takes over when this one falls silent. `pair: {}` is enough."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe level that is logged."""
-    health_file: Path | None = None
+    health_file: FilePath | None = None
     """File that is touched every second while the agent works, for the health check of a container; none when left out."""
 
     @model_validator(mode="after")
@@ -323,9 +334,7 @@ def load_agent_config(path: Path) -> AgentConfig:
         raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
     if config.site_file is None:
         return config
-    site_file = path.parent / config.site_file
-    if not site_file.exists():
-        raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
+    site_file = named_file(path, "site_file", config.site_file)
     try:
         # Imported here, because its models take 0.03 s of CPU and 3 MB, and most agents have no site file.
         from rackflow.site import load_site  # noqa: PLC0415

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from collector.api import Api, Sources, Surroundings
@@ -25,6 +26,7 @@ from rackflow import Batch, ConfigError, RackflowError
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.files import check_regular, remedy_of_writing
 from rackflow.site import Site
+from rackflow.zones import zone_of
 
 log = logging.getLogger(__name__)
 # Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
@@ -141,15 +143,18 @@ def surroundings(
     sites: Sequence[str],
     accounts: Mapping[tuple[str, str], AgentAccount] | None,
     clones: Iterable[tuple[str, str]],
-    zone: str | None,
+    site: Site | None,
+    host_zone: str | None,
     windows: Sequence[Window],
     unread: Sequence[Unread],
 ) -> Surroundings:
-    """What the API shows besides readings and figures, at this moment."""
+    """What the API shows besides readings and figures, at this moment. `host_zone` counts where the site file names no zone."""
+    zone = site.timezone if site is not None else None
+    offset = datetime.now(zone_of(zone)).utcoffset() if zone is not None else None
     return Surroundings(
         sites=sites,
-        timezone=zone,
-        utc_offset_s=time.localtime().tm_gmtoff,
+        timezone=zone or host_zone,
+        utc_offset_s=time.localtime().tm_gmtoff if offset is None else int(offset.total_seconds()),
         accounts=accounts,
         clones=frozenset(clones),
         windows=windows,

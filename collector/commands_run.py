@@ -19,6 +19,7 @@ from rackflow.process.logs import configure_logging
 from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
+from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.site import load_site
 
 
@@ -78,6 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     configure_logging(config.log_level)
     raise_open_files()
+    warn_of_unset_clock()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run(config, deadline=StopDeadline()))
     return 0
@@ -90,6 +92,10 @@ def _check(arguments: argparse.Namespace) -> int:
     if print_unwritable(arguments.config, there, folders={"store.path"}):
         return EXIT_CONFIG
     sys.stdout.write(f"{arguments.config}: ok\n")
+    windows = config.problems.maintenance
+    if windows is not None and not windows.exists():
+        # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
+        sys.stdout.write(f"problems.maintenance: {windows} is not there, so there is no maintenance window\n")
     return 0
 
 

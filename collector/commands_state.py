@@ -16,6 +16,7 @@ from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
 from rackflow.process.machine_output import OUTPUTS, as_text
 from rackflow.process.secret import names_source
+from rackflow.site import load_site
 
 
 def add_ledger(command: argparse.ArgumentParser) -> None:
@@ -123,7 +124,11 @@ def _ledger(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
-    sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time())))
+    zone = load_site(config.site_file).timezone if config.site_file is not None else None
+    sys.stdout.write("".join(f"{path}\n" for path in report(config, arguments, time.time(), zone)))
+    if arguments.timezone is None and zone is None:
+        # A month of a site in another zone has other hours, and its days have other sums.
+        sys.stderr.write("days are those of UTC; --timezone, or `timezone` of the site file, names another zone\n")
     return 0
 
 

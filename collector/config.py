@@ -15,7 +15,8 @@ from collector.problems import ProblemsConfig, load_limits, load_table, load_win
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
-from rackflow.process.config import FaultAt, Secret, StrictModel, Url, load_config
+from rackflow.process.config import FaultAt, FilePath, Secret, StrictModel, Url, load_config, named_file
+from rackflow.process.hosts import checked_host
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -26,7 +27,7 @@ class Store(StrictModel):
 
     kind: Literal["file", "influxdb"]
     """`file` writes line protocol to a folder; `influxdb` sends it to an engine."""
-    path: Path | None = None
+    path: FilePath | None = None
     """Folder to write to, with `kind: file`."""
     url: Url | None = None
     """Address of the engine, with `kind: influxdb`."""
@@ -65,7 +66,7 @@ class Store(StrictModel):
 class Outbox(StrictModel):
     """Where messages wait on disk while the store is unavailable."""
 
-    path: Path
+    path: FilePath
     """File to keep messages in."""
     # As much as the broker of deploy/mosquitto keeps: about 300,000 batches.
     limit_bytes: Annotated[int, Field(ge=65536)] = 1024 * 1024 * 1024
@@ -119,7 +120,7 @@ class BudgetsConfig(StrictModel):
 class HttpConfig(StrictModel):
     """How /metrics and the pages are served."""
 
-    web_config: Path | None = None
+    web_config: FilePath | None = None
     """TLS certificates, passwords, tokens and headers, in the format of Prometheus' web configuration file. Read again when it changes."""
     # Chosen: Prometheus and a load balancer keep one connection each, a browser up to six. Each costs 70 kB while it is read from.
     connections_limit: Annotated[int, Field(ge=8, le=10_000)] = 256
@@ -150,9 +151,9 @@ class CollectorConfig(StrictModel):
     """Where points are stored."""
     outbox: Outbox | None = None
     """Where messages wait on disk while the store is unavailable. Without it they wait at the broker."""
-    dead_letter: Path
+    dead_letter: FilePath
     """File for messages and points that cannot be used, each with the reason."""
-    ledger: Path | None = None
+    ledger: FilePath | None = None
     """File of the ledger; beside `dead_letter` when left out."""
     # As long as hourly records are kept (400 days): thirteen months, so that a month can be compared with that of last year.
     ledger_days: Annotated[int, Field(ge=1, le=36500)] = 400
@@ -177,7 +178,7 @@ class CollectorConfig(StrictModel):
     owners: dict[Name, dict[Name, Name]] = {}
     """Agent of each device, by site and device. One that is named neither here nor in the site file belongs to the first agent that
     speaks about it."""
-    site_file: Path | None = None
+    site_file: FilePath | None = None
     """Path of the site file, relative to the folder of this file. Needed for figures across devices."""
     derive: DeriveConfig = DeriveConfig()
     """Figures across devices."""
@@ -200,8 +201,17 @@ class CollectorConfig(StrictModel):
     def _listen(cls, value: str) -> str:
         # From the right, because an IPv6 address contains colons itself: [::1]:9420.
         host, colon, port = value.rpartition(":")
+        if host in {"", "*"} and colon:
+            raise ValueError(
+                f"must be host:port; for all addresses of this machine write 0.0.0.0:{port} or '[::]:{port}'"
+            )
+        if "://" in value or "/" in value:
+            raise ValueError("is an address of a web page; write host:port, for example 127.0.0.1:9420")
         if not host or not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
             raise ValueError("must be host:port, for example 127.0.0.1:9420")
+        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+            raise ValueError(f"needs brackets around an IPv6 address; write '[{host}]:{port}'")
+        checked_host(host)
         return value
 
     @model_validator(mode="after")
@@ -291,10 +301,10 @@ def load_collector_config(path: Path) -> CollectorConfig:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     if config.http.web_config is not None:
-        web_config = path.parent / config.http.web_config
+        web_config = named_file(path, "http.web_config", config.http.web_config)
         config = config.model_copy(update={"http": config.http.model_copy(update={"web_config": web_config})})
     if config.problems.limits is not None:
-        limits = path.parent / config.problems.limits
+        limits = named_file(path, "problems.limits", config.problems.limits)
         load_limits(limits, load_table())
         config = config.model_copy(update={"problems": config.problems.model_copy(update={"limits": limits})})
     if (maintenance := config.problems.maintenance) is not None:
@@ -303,7 +313,4 @@ def load_collector_config(path: Path) -> CollectorConfig:
         config = config.model_copy(update={"problems": config.problems.model_copy(update={"maintenance": maintenance})})
     if config.site_file is None:
         return config
-    site_file = path.parent / config.site_file
-    if not site_file.exists():
-        raise ConfigError(f"{path}: site_file: {site_file}: no such file; correct the path")
-    return config.model_copy(update={"site_file": site_file})
+    return config.model_copy(update={"site_file": named_file(path, "site_file", config.site_file)})

@@ -412,7 +412,8 @@ class Collector:
             sites=self._api.sites(),
             accounts=accounts or None,
             clones=clones,
-            zone=self._zone,
+            site=self._site,
+            host_zone=self._zone,
             windows=self._maintenance.windows,
             unread=unread,
         )

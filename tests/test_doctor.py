@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
 from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, check_secrets, render_findings
+from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
 from tests.servers.deployed_broker import DeployedBroker
@@ -270,6 +272,19 @@ def test_more_devices_than_descriptors_are_reported() -> None:
 def test_a_clock_is_synchronised_or_not_or_nobody_can_say() -> None:
     told = check_clock()
     assert told is None or told.status in {"ok", "warning"}
+
+
+def test_a_clock_that_was_never_set_is_told_by_doctor_and_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_of_unset_clock()
+    assert caplog.text == ""
+    monkeypatch.setattr(time, "time", lambda: 86_400.0)
+    told = check_clock()
+    assert told is not None
+    assert (told.status, told.found) == ("failed", "says 1970-01-02, so it was never set")
+    warn_of_unset_clock()
+    assert "the clock says 1970-01-02, so it was never set, and times are wrong until it is: set it" in caplog.text
 
 
 def test_a_file_without_secrets_may_be_read_by_everybody(

@@ -195,7 +195,7 @@ class SiteDocument(Document, frozen=True):
     rooms: list[RoomSummary]
     time: str
     timezone: str | None
-    """IANA name of the collector's own time zone, if its host says."""
+    """IANA name of the time zone: of the site file, else the collector's own, if its host says."""
     utc_offset_seconds: int
     source: Literal["site_file", "labels"]
     """Where the places come from."""

@@ -3,14 +3,13 @@
 Attribute docstrings and defaults are shown in the reference of the configuration; after a change, generate it anew.
 """
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from collector.derive.liquid import Thermal
 from collector.derive.site_figures import Settings
-from rackflow.process.config import Name, Secret, StrictModel, Url
+from rackflow.process.config import FilePath, Name, Secret, StrictModel, Url
 from rackflow.site import Battery
 from rackflow.site.quantity import Celsius
 
@@ -42,7 +41,7 @@ class DeriveConfig(StrictModel):
     """Seconds between two calculations."""
     store: bool = True
     """Also write figures to the store."""
-    state: Path | None = None
+    state: FilePath | None = None
     """File of hourly records of energy and polls, kept 400 days; beside `dead_letter` when left out."""
     batteries: dict[Name, Battery] = {}
     """Battery data by UPS; takes precedence over the site file."""
@@ -64,7 +63,7 @@ class DeriveConfig(StrictModel):
 class CarbonConfig(StrictModel):
     """Hourly carbon factors of the grid; without this section the yearly factor of the site file is used."""
 
-    path: Path | None = None
+    path: FilePath | None = None
     """CSV file with the columns `time` and `grams_per_kwh`."""
     url: Url | None = None
     """HTTP source that answers like Electricity Maps."""

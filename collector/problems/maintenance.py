@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, model_validator
 
 from collector.problems.table import load_table
 from rackflow import catalogue
@@ -22,6 +22,7 @@ from rackflow.catalogue import BASE_LABELS
 from rackflow.errors import ConfigError
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.config import Name, StrictModel, check_config
+from rackflow.process.files import unreadable
 from rackflow.process.yaml import load_yaml_text, read_text_file
 
 log = logging.getLogger(__name__)
@@ -69,16 +70,34 @@ def _known(pattern: str) -> str:
     return pattern
 
 
+def _without_wildcards(match: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuse `device: cdu-*`, which would match nothing: names of places, devices and agents have no `*`."""
+    for label, value in match.items():
+        if label in BASE_LABELS and any("*" in each for each in values_of(value)):
+            raise ValueError(f"has a * in {label}, which only `problems` understands; list the names: {label}: [a, b]")
+    return match
+
+
+def _no_number(value: object) -> object:
+    """Refuse 20261126 and the like: pydantic takes a number for seconds since 1970, and the window would be over."""
+    if isinstance(value, int | float):
+        # pydantic collects only ValueError.
+        raise ValueError("is a number; write a time with its offset from UTC, like 2026-11-26T08:00:00+01:00")  # noqa: TRY004
+    return value
+
+
 class Window(StrictModel):
     """One piece of work: where, which problems, from when until when, and why."""
 
     id: Name
     """Name of the window, as a ticket's number."""
-    begins: Annotated[AwareDatetime | None, Field(alias="from")] = None
+    begins: Annotated[AwareDatetime | None, BeforeValidator(_no_number), Field(alias="from")] = None
     """When it begins, with its offset from UTC; at once when left out."""
-    until: AwareDatetime
+    until: Annotated[AwareDatetime, BeforeValidator(_no_number)]
     """When it ends, with its offset from UTC; at most 31 days from its beginning."""
-    match: Mapping[LabelName, Text | list[Text]] = {}
+    match: Annotated[
+        Mapping[LabelName, Text | Annotated[list[Text], Field(min_length=1)]], AfterValidator(_without_wildcards)
+    ] = {}
     """Labels that a problem must have, each with one value or several: `{feed: A}`, `{device: [ups-1, ups-2]}`."""
     problems: list[Annotated[str, AfterValidator(_known)]] = []
     """Names of problems, or beginnings of names as `DcimUps*`; all when left out."""
@@ -94,9 +113,12 @@ class Window(StrictModel):
             raise ValueError("ends before it begins; correct `from` or `until`")
         if self.until - begins > LONGEST:
             raise ValueError(f"is longer than {LONGEST.days} days; write a window for each piece of work")
-        if not self.problems and set(self.match) <= {"site"}:
+        if (not self.problems or self._names_all()) and set(self.match) <= {"site"}:
             raise ValueError("hides everything; write `match` with a narrower label than `site`, or `problems`")
         return self
+
+    def _names_all(self) -> bool:
+        return all(any(_names(pattern, name) for pattern in self.problems) for name in load_table().problems)
 
     def covers(self, problem: str, labels: Mapping[str, str], wall_s: float) -> bool:
         """Whether the problem is in the window now."""
@@ -152,8 +174,12 @@ def parse_windows(text: str, where: str) -> list[Window]:
 
 def load_windows(path: Path) -> list[Window]:
     """Read the file; without one there is no window. Raises ConfigError."""
-    if not path.exists():
+    try:
+        path.stat()
+    except FileNotFoundError:
         return []
+    except OSError as error:  # a link to itself, or a folder that the collector may not enter
+        raise ConfigError(unreadable(path, error)) from error
     return parse_windows(read_text_file(path), str(path))
 
 

@@ -29,18 +29,24 @@ def add_report(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--timezone",
-        default="UTC",
         metavar="ZONE",
-        help="time zone of days and hours, for example Africa/Casablanca (default UTC)",
+        help="time zone of days and hours, for example Africa/Casablanca (default: timezone of the site file, else UTC)",
     )
     command.add_argument(
         "--output", type=Path, default=Path(), metavar="FOLDER", help="folder to write to (default: this one)"
     )
 
 
-def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float) -> list[Path]:
-    """Write the report of each site, and return the paths. Raises ConfigError or RackflowError. `now_s` is since 1970."""
-    period = month(arguments.month, arguments.timezone, now_s)
+def report(config: CollectorConfig, arguments: argparse.Namespace, now_s: float, zone: str | None = None) -> list[Path]:
+    """Write the report of each site, and return the paths. Raises ConfigError or RackflowError.
+
+    Args:
+        config: The collector's configuration, which names the records.
+        arguments: What `add_report` describes.
+        now_s: Seconds since 1970.
+        zone: The time zone of the site file, for a report without `--timezone`.
+    """
+    period = month(arguments.month, zone or "UTC" if arguments.timezone is None else arguments.timezone, now_s)
     if period.first * HOUR_S >= now_s:
         raise RackflowError(f"--month: {period.name} has not begun; name an earlier one")
     written = []

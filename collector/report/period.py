@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from rackflow import ConfigError
+from rackflow.zones import zone_of
 
 HOUR_S = 3600
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
@@ -59,14 +59,9 @@ def month(text: str, zone_name: str, now_s: float) -> Period:
     if found is None:
         raise ConfigError(f"--month: {text!r} is not a month; write it like 2026-10")
     try:
-        # UTC also works on systems without a time zone database.
-        zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        if not available_timezones():
-            raise ConfigError(
-                "--timezone: this system has no time zones; install tzdata, or leave it out (UTC)"
-            ) from error
-        raise ConfigError(f"--timezone: {zone_name!r} is not a time zone; write it like Africa/Casablanca") from error
+        zone = zone_of(zone_name)
+    except ValueError as error:
+        raise ConfigError(f"--timezone: {error}") from error
     try:
         start = datetime(int(found[1]), int(found[2]), 1, tzinfo=zone)
         # 32 days after the first is always in the next month.

@@ -96,6 +96,8 @@ def read_records(path: Path, period: Period) -> list[SiteMonth]:
     except sqlite3.Error as error:
         raise RackflowError(f"{path}: the records {fault_and_remedy(error, 'are damaged')}") from error
     if not found:
+        if first is not None and period.until <= first < period.end:
+            raise RackflowError(f"{path}: the records' first hour is over at {period.iso(first + 1)}; try again then")
         has = (
             f"they cover {period.iso(first)} to {period.iso(last + 1)}; name a month within, or another collector's file"
             if first is not None

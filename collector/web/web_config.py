@@ -17,7 +17,7 @@ from pydantic import SecretStr, field_validator, model_validator
 
 from rackflow import ConfigError
 from rackflow.process.broker import explain_certificate_files
-from rackflow.process.config import StrictModel, check_config
+from rackflow.process.config import FilePath, StrictModel, check_config
 from rackflow.process.secret import CREDENTIALS_DIRECTORY, names_source, read_secret
 from rackflow.process.yaml import load_yaml_text, read_text_file
 
@@ -50,10 +50,10 @@ _VERIFY = {
 class TlsServer(StrictModel):
     """The section `tls_server_config`."""
 
-    cert_file: Path
-    key_file: Path
+    cert_file: FilePath
+    key_file: FilePath
     client_auth_type: Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"] = "NoClientCert"
-    client_ca_file: Path | None = None
+    client_ca_file: FilePath | None = None
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
 

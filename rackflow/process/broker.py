@@ -1,13 +1,12 @@
 """The configuration section for the MQTT broker, shared by agent and collector; its addresses, and what its TLS alerts mean."""
 
 import ssl
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from rackflow.errors import ConfigError
-from rackflow.process.config import Host, Secret, StrictModel
+from rackflow.process.config import FilePath, Host, Secret, StrictModel
 from rackflow.process.resolve import Resolver
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -87,11 +86,11 @@ class Broker(StrictModel):
     """Its password. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
     tls: bool = False
     """Connect with TLS and verify the broker's certificate."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """Certificate authority to trust; the system's when left out."""
-    cert_file: Path | None = None
+    cert_file: FilePath | None = None
     """Client certificate; with it the broker needs no user name and password."""
-    key_file: Path | None = None
+    key_file: FilePath | None = None
     """Private key of the client certificate, without a pass phrase."""
     # At most 30 s. The broker declares a silent client dead after 1.5 times as long (MQTT 5, 3.1.2.10), and a link
     # that fails silently is noticed here after at most twice as long. During that time an agent's devices look alive. With 6 s the

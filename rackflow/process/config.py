@@ -5,6 +5,7 @@ All faults of a file are reported at once, so that nobody has to start a program
 
 import difflib
 import re
+import stat
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +26,9 @@ from pydantic.json_schema import JsonSchemaValue
 
 from rackflow.errors import ConfigError
 from rackflow.escape import escape_unprintable
+from rackflow.process.fault_words import kind_of, plain_words
 from rackflow.process.field_texts import field_texts
+from rackflow.process.files import unreadable
 from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
 from rackflow.process.secret import read_secret
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
@@ -41,19 +44,8 @@ SHOWN = 80
 # How like a key of the same section an unknown one must be to be a slip for it (difflib's ratio). `credentials` and `credential` have
 # 0.95; at the 0.6 of difflib, `host` at the top level would be a slip for `sites`.
 SAME_SECTION = 0.8
-# In place of pydantic's words where those do not say what to write.
-_TIME = "is no time with its offset from UTC; write it like 2026-11-26T08:00:00+01:00"
-_DATE = "is no date; write it like 2024-03-01"
-_PLAIN: Final[Mapping[str, str]] = {
-    "date_parsing": _DATE,
-    "date_type": _DATE,
-    "date_from_datetime_parsing": _DATE,
-    "date_from_datetime_inexact": _DATE,
-    "timezone_aware": "has no offset from UTC; write it like 2026-11-26T08:00:00+01:00",
-    "datetime_parsing": _TIME,
-    "datetime_from_date_parsing": _TIME,
-    "datetime_type": _TIME,
-}
+# As shells and compose files name a variable. In a text of capitals it is no likely password; who has one puts it into the environment.
+_SHELL_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Z][A-Z0-9_]{3,}")
 # A key with one of these in its name is never printed with its value.
 _SECRET_WORDS = ("key", "password", "community", "token")
 
@@ -98,6 +90,8 @@ def _from_source(value: object) -> object:
     if not isinstance(value, str):
         return value
     fault = None
+    if _SHELL_VARIABLE.fullmatch(value):
+        raise ValueError("is written as in a shell, and nothing replaces it here; write env:NAME")
     if len(value) > 1 and value[0] in TYPOGRAPHIC_QUOTES and value[-1] in TYPOGRAPHIC_QUOTES:
         raise ValueError("is in typographic quotation marks, which would be part of it; use plain ones, or none")
     try:
@@ -152,6 +146,28 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 """A number of seconds, or a text such as `500ms`, `5s`, `2m` or `1h`."""
 
 
+def _checked_path(value: object) -> object:
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("is empty; write the path of a file or folder, or remove the key if it may be left out")
+    if isinstance(value, str) and value.lstrip().startswith("~"):
+        # A shell does that. A folder of the name `~` would be made, and `rm -r ~` is what somebody then types.
+        raise ValueError("begins with ~, which is not replaced here; write the whole path, as in /var/lib/rackflow")
+    return value
+
+
+def named_file(config: Path, key: str, file: Path) -> Path:
+    """The path of another file that a configuration names, relative to its folder. Raises ConfigError if it is no file that can be read."""
+    path = config.parent / file
+    try:
+        if stat.S_ISREG(path.stat().st_mode):
+            return path
+    except OSError as error:
+        raise ConfigError(f"{config}: {key}: {unreadable(path, error)}") from error
+    raise ConfigError(f"{config}: {key}: {path} is no regular file; name a file")
+
+
+FilePath = Annotated[Path, BeforeValidator(_checked_path)]
+"""The path of a file or folder."""
 Host = Annotated[str, BeforeValidator(checked_host)]
 """An address or a host name, without a port."""
 Url = Annotated[str, BeforeValidator(_checked_url), _NeverShown()]
@@ -191,10 +207,13 @@ def check_config(
         # If the file is of another kind, lists of its missing and unknown keys would help nobody.
         lines = [f"{where}: {each}" for each in _other_kind(data, model)]
         faults = [_placed(each) for each in error.errors(include_url=False)] if not lines else []
-        for fault in faults[:MAX_FAULTS]:
+        faults = [each for each in faults if not _is_other_branch(each, faults)]
+        said = [(each, _fault(each, names, model, other_word)) for each in faults[:MAX_FAULTS]]
+        for fault, what in said:
+            if _is_told_by_slip(fault, said):
+                continue
             line = line_of(text, fault["loc"]) if text is not None else None
-            what = escape_unprintable(_fault(fault, names, model, other_word))
-            lines.append(f"{where}{f':{line}' if line else ''}: {what}")
+            lines.append(f"{where}{f':{line}' if line else ''}: {escape_unprintable(what)}")
         if len(faults) > MAX_FAULTS:
             lines.append(f"{where}: {len(faults) - MAX_FAULTS} more faults")
     # Outside the block above, so that the error does not have pydantic's attached, which knows every value.
@@ -236,20 +255,31 @@ def _shown_key(loc: Sequence[str | int]) -> str:
     return key or "(top level)"
 
 
-def _remedy_of_unknown(
-    loc: Sequence[str | int], names: list[str], model: type[BaseModel], other_word: OtherWord
-) -> str:
-    """What to do about a key that is not known: what another tool's key is called here, the key that was probably meant, or its section."""
-    unknown = str(loc[-1])
-    if known_elsewhere := other_word(unknown, len(loc)):
-        return known_elsewhere
-    # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
-    close = difflib.get_close_matches(unknown, _keys_at(model, loc[:-1]), n=1, cutoff=SAME_SECTION)
-    close = close or difflib.get_close_matches(unknown, names, n=1)
-    if close == [unknown]:
-        # The key exists, but in another section: say where it belongs instead of suggesting the key itself.
-        return f"it belongs {_where(unknown, model)}: check the indentation"
-    return f"did you mean {close[0]!r}?" if close else "remove it"
+def _is_other_branch(fault: Any, faults: Sequence[Any]) -> bool:  # noqa: ANN401 - pydantic's ErrorDetails
+    """Whether this says that a list is no single value, where a key may have either and an entry of the list is what is wrong."""
+    last = str(fault["loc"][-1]) if fault["loc"] else ""
+    if (
+        not last.startswith(("literal[", "constrained-", "str"))
+        or fault["type"] not in _SINGLE
+        or not isinstance(fault.get("input"), list)
+    ):
+        return False
+    above = fault["loc"][:-1]
+    return any(each["loc"][: len(above)] == above and each["type"] not in _SINGLE for each in faults)
+
+
+_SINGLE = {"literal_error", "string_type"}
+
+
+def _is_told_by_slip(fault: Any, said: Sequence[tuple[Any, str]]) -> bool:  # noqa: ANN401 - as above
+    """Whether a required key only seems to be missing, because it is there with a slip: that line says what to write."""
+    name = str(fault["loc"][-1]) if fault["type"] == "missing" else ""
+    return bool(name) and any(
+        each["type"] == "extra_forbidden"
+        and each["loc"][:-1] == fault["loc"][:-1]
+        and re.search(rf"(?<![\w'.]){re.escape(name)}\b|'{re.escape(name)}'", what.partition(";")[2])
+        for each, what in said
+    )
 
 
 def _fault(  # the type of `fault` is pydantic's ErrorDetails
@@ -260,8 +290,10 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
 ) -> str:
     """One line about one fault: the key, what is wrong with it, and what to do. `names` are all keys that the file may have."""
     key = _shown_key(fault["loc"])
+    if fault["type"] == "invalid_key":
+        key = f"key {fault.get('input')}"
     if fault["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {_remedy_of_unknown(fault['loc'], names, model, other_word)}"
+        return _unknown_key(fault, key, names, model, other_word)
     if fault["type"] == "missing":
         return f"{key}: is required; add it"
     if fault.get("input") is None and fault["type"].endswith("_type"):
@@ -269,23 +301,43 @@ def _fault(  # the type of `fault` is pydantic's ErrorDetails
         return f"{key}: is empty; fill it in, or remove it if it may be left out"
     if other_shape := _other_shape(fault, key):
         return f"{key}: {other_shape}"
-    text = _words(fault)
+    text = _words(fault, key)
     shown = fault.get("input")
     may_hide_secret = any(word in key for word in _SECRET_WORDS) or _hides_secret(model, fault["loc"])
+    # `user:password@host` is what somebody writes as an address.
+    may_hide_secret = may_hide_secret or (isinstance(shown, str) and "@" in shown)
     if isinstance(shown, str | int | float | bool) and not may_hide_secret:
         value = repr(shown)
         return f"{key}: {text} (it is {value if len(value) <= SHOWN else value[:SHOWN] + ' …'})"
     return f"{key}: {text}"
 
 
-def _words(fault: Any) -> str:  # noqa: ANN401 - as above
-    """What is wrong: pydantic's words, or ours where those do not say what to write."""
-    if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == NAME_PATTERN:
-        return "is a name of 1 to 64 letters, digits, and _ . : - without blanks and accents; rename it"
-    if fault["type"] == "string_type" and isinstance(found := fault.get("input"), bool | int | float):
-        return f"is {'true or false' if isinstance(found, bool) else 'a number'} to YAML; a text needs quotes"
-    # The default of a choice that may be left out is an empty text, which nobody has to write.
-    return _PLAIN.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ").replace("be '', ", "be ")
+def _unknown_key(
+    fault: Any,  # noqa: ANN401 - as above
+    key: str,
+    names: list[str],
+    model: type[BaseModel],
+    other_word: OtherWord,
+) -> str:
+    unknown = str(fault["loc"][-1])
+    name, colon, _ = unknown.partition(":")
+    if colon and name in _keys_at(model, fault["loc"][:-1]):
+        # Without what stands behind the colon, which may be a password.
+        return f"{key.removesuffix(unknown)}{name}: has no blank behind its colon, which YAML needs; put one there"
+    # A key of this very section first: `credentials` of a device is a slip for `credential`, although the file has such a section.
+    close = difflib.get_close_matches(unknown, _keys_at(model, fault["loc"][:-1]), n=1, cutoff=SAME_SECTION)
+    close = close or difflib.get_close_matches(unknown, names, n=1)
+    # The key exists, but in another section: say where it belongs instead of suggesting the key itself.
+    near = f"it belongs {_where(unknown, model)}: check the indentation" if close == [unknown] else ""
+    near = near or (f"did you mean {close[0]!r}?" if close else "remove it")
+    remedy = other_word(unknown, len(fault["loc"])) or near
+    return f"{key}: unknown key; {remedy}"
+
+
+def _words(fault: Any, key: str) -> str:  # noqa: ANN401 - as above
+    """What is wrong: our words, or those of pydantic or of a check of ours where there are none."""
+    ours = plain_words(fault["type"], key.rpartition(".")[2], fault.get("input"), fault.get("ctx", {}))
+    return ours or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _other_shape(
@@ -296,17 +348,13 @@ def _other_shape(
     found = fault.get("input")
     if fault["type"] == "literal_error" and fault["loc"][-1] == "[key]":
         return f"unknown key; use {fault['ctx']['expected']}"
-    if fault["type"] == "model_type":
-        what = "a list" if isinstance(found, list) else "a single value"
-        return f"is {what}, and keys are expected; write them as `key: value`, one to a line"
     if fault["type"] in {"list_type", "tuple_type"} and isinstance(found, str | int | float | bool):
         return f"is a single value, and a list is expected; put it in brackets: {key.rpartition('.')[2]}: [...]"
     if fault["type"] in {"list_type", "tuple_type"} and isinstance(found, dict):
         return "is a section, and a list is expected; begin each entry with `- `, and give a name that stands before it as a key inside"
     if fault["type"] == "bool_type" and isinstance(found, list | dict):
-        what = "a list" if isinstance(found, list) else "a section"
         keys = f", with its keys beside {key.rpartition('.')[2]!r}" if isinstance(found, dict) else ""
-        return f"is {what}; write true or false{keys}"
+        return f"is {kind_of(found)}; write true or false{keys}"
     return None
 
 

@@ -16,6 +16,7 @@ import secrets
 import shutil
 import stat
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
 from rackflow.process.stopping import stop_tasks
+from rackflow.process.unset_clock import REMEDY, date_of, is_unset
 from rackflow.process.yaml import read_text_file
 from rackflow.topics import DOCTOR_DEVICE
 from rackflow.version import installed_version
@@ -125,7 +127,9 @@ def _addressed(hosts: int) -> str:
 
 
 def check_clock() -> Finding | None:
-    """Whether something disciplines the clock; readings are stored under its time."""
+    """Whether the clock was set and something disciplines it; readings are stored under its time."""
+    if is_unset(now_s := time.time()):
+        return Finding("clock", "failed", f"says {date_of(now_s)}, so it was never set", REMEDY)
     adjtimex = getattr(ctypes.CDLL(None, use_errno=True), "adjtimex", None)
     if adjtimex is None:
         return None

@@ -21,6 +21,7 @@ _REMEDIES_OF_WRITING: Final = {
     errno.EDQUOT: "make room within its owner's quota",
     errno.EACCES: "it needs the account that may write there, or sudo",
     errno.EPERM: "it needs the account that may write there, or sudo",
+    errno.EMFILE: "raise the limit of open files: ulimit -n, or LimitNOFILE= of the unit",
     errno.EROFS: "its disk is mounted read-only; repair it, or choose another path",
 }
 FULL_BYTES: Final = 64 * 1024
@@ -48,9 +49,20 @@ def remedy_of_writing(error: OSError, path: Path | None = None) -> str:
     unable to open a file.
     """
     remedy = _REMEDIES_OF_WRITING.get(error.errno or 0)
+    if remedy is None and not _can_open():
+        remedy = _REMEDIES_OF_WRITING[errno.EMFILE]
     if remedy is None and path is not None and (refusal := refusal_of_disk(path)):
         remedy = _REMEDIES_OF_WRITING[refusal]
     return remedy or "choose another path, or repair the disk"
+
+
+def _can_open() -> bool:
+    # SQLite does not say that there are too many open files.
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno != errno.EMFILE
+    return True
 
 
 def refusal_of_disk(path: Path) -> int | None:

@@ -17,12 +17,16 @@ def checked_host(value: object) -> object:
     if not isinstance(value, str):
         return value
     host = value.strip()
+    if not host:
+        raise ValueError("is empty; write an address or a host name")
     if any(character.isspace() for character in host):
         raise ValueError("has a blank in it; give one address or host name")
     if host[:1] in _QUOTES or host[-1:] in _QUOTES:
         raise ValueError("has quotation marks in it; write it without them")
     if fault := _address_fault(host):
         raise ValueError(fault)
+    if "@" in host:
+        raise ValueError("has a user name in it; write only what stands behind the @")
     if "://" in host or "/" in host:
         raise ValueError("is an address of a web page; give only the host name or address in it")
     bare, colon, port = host.rpartition(":")
@@ -41,6 +45,9 @@ def _address_fault(host: str) -> str | None:
     device would be polled under this one's name.
     """
     address, slash, length = host.partition("/")
+    first, dash, last = host.partition("-")
+    if dash and _is_address(first, IPv4Address) and (last.isdecimal() or _is_address(last, IPv4Address)):
+        return f"is a range; write the address of one device, as in {first}"
     if slash and length.isdecimal() and _is_address(address, IPv4Address):
         return f"is a network; write the address of one device, as in {address}"
     if not (_DOTTED.fullmatch(host) or _HEX.fullmatch(host)) or _is_address(host, IPv4Address):

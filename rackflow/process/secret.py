@@ -7,7 +7,7 @@ import stat
 from pathlib import Path
 
 from rackflow.errors import ConfigError
-from rackflow.process.files import read_regular
+from rackflow.process.files import read_regular, unreadable
 from rackflow.process.yaml import read_text_file
 
 SOURCES = ("env:", "file:", "credential:")
@@ -36,8 +36,12 @@ def read_secret(text: str) -> str:
 
 
 def _variable(name: str) -> str:
+    if not name:
+        raise ConfigError("`env:` names no environment variable; write env:NAME")
     if name not in os.environ:
-        raise ConfigError(f"environment variable {name} is not set")
+        raise ConfigError(
+            f"environment variable {name} is not set; export it, or write it into the service's environment file"
+        )
     if not os.environ[name]:
         # As an empty file: `NAME=` in a service's file, which was to be filled in, would be an empty community or password.
         raise ConfigError(f"environment variable {name} is empty; give it the secret")
@@ -70,7 +74,7 @@ def _text(path: Path, *, private: bool = False) -> str:
     try:
         content, mode = read_regular(path, MAX_SECRET_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise ConfigError(unreadable(path, error)) from error
     if private and mode & stat.S_IROTH:
         raise ConfigError(f"{path}: can be read by everybody ({mode:o}); chmod o-rwx {path}")
     if len(content) > MAX_SECRET_BYTES:
@@ -79,9 +83,9 @@ def _text(path: Path, *, private: bool = False) -> str:
         secret = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         # Without the original error, which has the content attached.
-        raise ConfigError(f"{path}: is not UTF-8") from None
+        raise ConfigError(f"{path}: is not UTF-8; save the secret as text") from None
     if not secret:
-        raise ConfigError(f"{path}: is empty")
+        raise ConfigError(f"{path}: is empty; write the secret into it")
     return secret
 
 

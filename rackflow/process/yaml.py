@@ -102,6 +102,14 @@ _CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNSUPPORTED = {"tag:yaml.org,2002:merge": "merge keys (<<) are not supported; write the keys out"}
 _UNFINISHED = object()
+_INSTEAD = {
+    "another document": "has more than one document; keep one",
+    "nesting depth": "is nested too deep; look for a bracket that is not closed",
+}
+# Blanks of web pages and text processors. YAML knows none of them as indentation, and what is behind them belongs to the line above.
+_ODD_INDENT = re.compile(r"^ *[\u00a0\u2000-\u200b\u202f\u3000]", re.MULTILINE)
+# What YAML 1.2 allows nowhere (5.1).
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _INTEGER = "tag:yaml.org,2002:int"
 _NUMBER = "tag:yaml.org,2002:float"
@@ -129,6 +137,11 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
     # No error has its cause attached (`from None`): PyYAML's errors quote the file, and a traceback would show them.
     if len(text) > MAX_FILE_BYTES:
         raise ConfigError(f"{where}: has more than {MAX_FILE_BYTES} bytes; split it")
+    if blank := _ODD_INDENT.search(text):
+        number = text.count("\n", 0, blank.end()) + 1
+        raise ConfigError(
+            f"{where}:{number}: is indented with a special blank (U+{ord(blank[0][-1]):04X}); use plain spaces"
+        )
     try:
         _check_shape(text)
         return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a subclass of the safe loader
@@ -138,6 +151,9 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
         indent = _indent(text, mark.line) if mark else ""
         raise ConfigError(f"{where}{line}: {_problem(error, indent)}") from None
     except yaml.reader.ReaderError as error:
+        if found := _CONTROL.search(text):
+            number = text.count("\n", 0, found.start()) + 1
+            raise ConfigError(f"{where}:{number}: has a control character (U+{ord(found[0]):04X}); remove it") from None
         raise ConfigError(f"{where}: not valid YAML: {error.reason} (at character {error.position})") from None
     except (yaml.YAMLError, ValueError):
         raise ConfigError(f"{where}: not valid YAML") from None
@@ -182,12 +198,14 @@ def _problem(error: yaml.MarkedYAMLError, indent: str) -> str:
         return "is indented with a tab; use spaces"
     # The parser's words, without what it quotes. A single character (`','`) is what it expected.
     problem = _QUOTED.sub(lambda quote: quote[0] if len(quote[1]) <= 1 else "…", error.problem or "not valid YAML")
-    hint = "; a text that begins with a special character, such as * & ! % @, needs quotes"
-    if "another document" in problem:
-        return "has more than one document; keep one"
+    for words, instead in _INSTEAD.items():
+        if words in problem:
+            return instead
     if "expected key" in problem or "block end" in problem or "mapping values" in problem:
         return f"{problem}; check the indentation here and above: keys of one level begin in the same column"
-    return problem + (hint if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem else "")
+    if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem:
+        return f"{problem}; a text that begins with a special character, such as * & ! % @, needs quotes"
+    return f"{problem}; a text with a bracket, a comma or a colon in it, such as ::1, needs quotes"
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:

@@ -5,13 +5,14 @@ The docstrings of fields are also the field descriptions of the JSON schema and 
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rackflow.process.config import Name
 from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop
 from rackflow.site.power import Busway, Curve, Feed, Generator, Panel, Pdu, PowerShelf, TransferSwitch, Ups
 from rackflow.site.quantity import Celsius, LineToNeutralVolts, Meters, Ratio, Watts
 from rackflow.site.section import Placed, Section
+from rackflow.zones import zone_of
 
 MeterRole = Literal["facility", "it", "cooling", "ups_in", "ups_out", "generator", "pv", "other"]
 Position = Literal["inlet", "outlet", "ambient"]
@@ -191,11 +192,19 @@ class Contract(Section):
         return self
 
 
+def _known_zone(name: str) -> str:
+    zone_of(name)
+    return name
+
+
 class SiteFile(Section):
     """The whole file."""
 
     site: Name
     """The site's name; the label `site`."""
+    timezone: Annotated[str, AfterValidator(_known_zone)] | None = None
+    """Time zone of the site, as Africa/Casablanca: the page shows times in it, and the days of a report are its days. When left out, the
+    page has the zone of the collector's machine and a report UTC."""
     electrical: Electrical
     """What the whole site's supply has in common."""
     rooms: list[Room]

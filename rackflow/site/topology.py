@@ -56,6 +56,7 @@ class Site:
     def __init__(self, file: SiteFile) -> None:
         """`file` must have no problems (`rackflow.site.check`)."""
         self.id = file.site
+        self.timezone = file.timezone
         self.electrical = file.electrical
         self.grid = file.grid
         self.rooms: Mapping[str, Room] = _by_id(file.rooms)

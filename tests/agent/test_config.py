@@ -64,7 +64,7 @@ def test_every_fault_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[
         re.sub(rf"^{re.escape(str(path))}:[0-9]+: ", "", line) for line in capsys.readouterr().err.splitlines()
     ] == [
         "labels.sit: unknown key; did you mean 'site'?",
-        "broker.port: Input should be a valid integer, unable to parse string as an integer (it is 'x')",
+        "broker.port: must be a whole number; write digits only, without a unit (it is 'x')",
     ]
 
 

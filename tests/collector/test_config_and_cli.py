@@ -181,5 +181,5 @@ def test_check_refuses_a_folder_in_place_of_a_file_and_a_file_in_place_of_a_fold
 def test_a_list_of_something_else_is_named_by_its_key_alone() -> None:
     with pytest.raises(ConfigError) as raised:
         check_config({"sites": [{"id": "cas1"}]}, CollectorConfig, "c")
-    assert "c: sites[0]: Input should be a valid string" in str(raised.value)
+    assert "c: sites[0]: is a section, and a single text is expected; write one" in str(raised.value)
     assert "[constrained-str]" not in str(raised.value)

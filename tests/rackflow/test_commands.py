@@ -98,7 +98,7 @@ def test_help_and_version_of_the_collector_load_no_library_of_it() -> None:
         (["read", "192.0.2.1", "--port", "0"], 2, "'0' is not a port; ports are 1 to 65535"),
         (["discover", "192.0.2.1", "--port", "99999"], 2, "'99999' is not a port"),
         (["walk", "192.0.2.1", "--port", "x"], 2, "'x' is not a port"),
-        (["read", "192.0.2.1", "--timeout", "0"], 78, "timeout_s: Input should be greater than 0"),
+        (["read", "192.0.2.1", "--timeout", "0"], 78, "timeout_s: must be more than 0"),
         (["walk", "h", "--protocol", "modbus", "--unit", "300", "--profile", "aalc-rpu"], 78, "--unit: 300 is not"),
         (["sim", "run", "edge", "--port", "99999"], 2, "'99999' is not a port"),
         (["sim", "run", "edge", "--port", "-1"], 2, "'-1' is not a port"),

@@ -123,10 +123,10 @@ def changed(old: str, new: str) -> str:
             ),
             r"states \['online'\] are not among",
         ),
-        (changed("class: ups", "class: toaster"), "class: Input should be"),
+        (changed("class: ups", "class: toaster"), "class: must be"),
         (changed("recognise: {probes: [1.3.6.1.4.1.1.0]}", ""), "needs a probe or a subtree"),
         (changed("title: A UPS", "title: A UPS\ntitle: B"), r"p\.yaml:7: key 'title' is given twice"),
-        (changed("evidence: unverified", "evidence: hearsay"), "evidence: Input should be"),
+        (changed("evidence: unverified", "evidence: hearsay"), "evidence: must be"),
         ("[", r"p\.yaml"),
     ],
 )

@@ -80,6 +80,21 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
         ("    until: 2999-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
         ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {site: s}\n", "hides everything"),
         ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n", "hides everything"),
+        ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: ['*']\n", "hides everything"),
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [Dcim*]\n",
+            "hides everything",
+        ),
+        # These would be in force and hide nothing.
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {device: []}\n",
+            "match.device: is empty; give at least 1",
+        ),
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {device: cdu-*}\n",
+            "in device, which only `problems` understands",
+        ),
+        ("    until: 20261126\n    match: {feed: A}\n", "until: is a number; write a time with its offset"),
         (
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [DcimUpsOnBatery]\n",
             "no such problem",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -44,6 +45,37 @@ def of_month(rows: Rows, figure: str) -> Row:
 def at(text: str) -> int:
     """Number of the hour that begins then."""
     return int(datetime.fromisoformat(text).timestamp() // 3600)
+
+
+@pytest.mark.parametrize(
+    ("name", "zone"),
+    [
+        ("2026-03", "Europe/Paris"),
+        ("2026-10", "Europe/Paris"),
+        ("2026-02", "Africa/Casablanca"),  # clocks go back for Ramadan, and forward after it
+        ("2026-03", "Africa/Casablanca"),
+        ("2026-10", "Asia/Kolkata"),
+        ("2026-03", "America/St_Johns"),
+        ("2026-11", "America/St_Johns"),
+        ("2026-04", "Pacific/Chatham"),
+        ("2026-09", "Pacific/Chatham"),
+        ("2026-11", "America/Havana"),  # clocks go back from one o'clock to midnight on the first
+    ],
+)
+def test_sums_are_those_of_the_hours_that_begin_on_each_local_day(name: str, zone: str) -> None:
+    """By an arithmetic of its own: each hour of the year, by the date that a clock in the zone shows when it begins."""
+    middle = at(f"{name}-15T00:00+00:00")
+    amounts = {each: 1.0 + each % 97 for each in range(middle - 1000, middle + 1000)}
+    by_day: dict[str, float] = {}
+    for each, amount in amounts.items():
+        day = datetime.fromtimestamp(each * 3600, ZoneInfo(zone)).strftime("%Y-%m-%d")
+        by_day[day] = by_day.get(day, 0.0) + amount
+    own = {day: amount for day, amount in by_day.items() if day.startswith(name)}
+    rows = report({each: hour(facility=amount) for each, amount in amounts.items()}, name, zone)
+    assert of_month(rows, "energy_facility").value == near(sum(own.values()))
+    assert {row.start[:10]: row.value for row in rows.of("energy_facility", "day")} == {
+        day: near(amount) for day, amount in own.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,20 @@ from collector.report.period import month
 from rackflow import ConfigError
 
 LATER_S = datetime(2027, 6, 1, tzinfo=zoneinfo.ZoneInfo("UTC")).timestamp()
-ZONES = ("UTC", "Africa/Casablanca", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
+ZONES = (
+    "UTC",
+    "Africa/Casablanca",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",
+    "Europe/Paris",
+    "America/St_Johns",
+    "Pacific/Chatham",
+    "America/Havana",
+    "Asia/Beirut",
+    "Pacific/Apia",
+)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +79,24 @@ def test_what_is_no_month_is_refused(name: str) -> None:
         month(name, "UTC", LATER_S)
 
 
-@pytest.mark.parametrize("zone", ["Mars/Base", "../etc/passwd", "", "x\0y"])
+@pytest.mark.parametrize(
+    ("zone", "near"),
+    [
+        ("europe/paris", "Europe/Paris"),
+        ("Paris", "Europe/Paris"),
+        ("Africa/Casablanka", "Africa/Casablanca"),
+        ("new york", "America/New_York"),
+        ("utc", "UTC"),
+    ],
+)
+def test_a_zone_that_is_nearly_right_is_named(zone: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=f"--timezone: {zone!r} is not a time zone; did you mean {near}\\?"):
+        month("2026-10", zone, LATER_S)
+
+
+@pytest.mark.parametrize(
+    "zone", ["Mars/Base", "../etc/passwd", "", "x\0y", "localtime", "right/Europe/Paris", "Europe", "+01:00"]
+)
 def test_what_is_no_zone_is_refused(zone: str) -> None:
     with pytest.raises(ConfigError, match="--timezone: "):
         month("2026-10", zone, LATER_S)

@@ -20,6 +20,8 @@ from collector.config import load_collector_config
 from collector.report.command import report
 from collector.report.rows import Row, Rows, as_csv, from_csv
 from collector.report.sheet import render
+from rackflow import ConfigError, RackflowError
+from rackflow.site import parse_site
 from tests.collector.report.month import HOUR, START_S, Silence, Site, energy_j, factor, october
 from tests.terminal import last_count, on_a_terminal
 
@@ -216,6 +218,48 @@ def test_days_are_those_of_the_time_zone(folder: Path) -> None:
     assert long.value == pytest.approx((energy_j("facility", at[1]) - energy_j("facility", at[0])) / 3.6e6)
     assert all(one.end == other.start for one, other in pairwise(days))
     write(folder, zone="Asia/Kolkata")
+
+
+SITE = (
+    "site: edge\ntimezone: Asia/Kolkata\nelectrical: {continuous_load_factor: 1.0, volts: 230, frequency_hertz: 50}\n"
+    "rooms: []\nrows: []\nracks: []\nfeeds: []\n"
+)
+
+
+def test_without_a_zone_the_days_are_those_of_the_site_and_else_of_utc_which_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    october(records_in(tmp_path))
+    monkeypatch.setenv("TZ", "America/New_York")  # the zone of the machine does not count
+    page = tmp_path / "rackflow-edge-2026-10.html"
+
+    def printed(*arguments: str) -> str:
+        words = ["--month", "2026-10", "--output", str(tmp_path), *arguments]
+        assert main(["report", str(tmp_path / "collector.yaml"), *words]) == 0
+        return capsys.readouterr().err
+
+    config_in(tmp_path)
+    assert printed() == "days are those of UTC; --timezone, or `timezone` of the site file, names another zone\n"
+    assert "times in UTC" in page.read_text(encoding="utf-8")
+    config_in(tmp_path, site_file="site.yaml")
+    (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
+    assert printed() == ""
+    assert "times in Asia/Kolkata" in page.read_text(encoding="utf-8")
+    assert printed("--timezone", "UTC") == ""
+    assert "times in UTC" in page.read_text(encoding="utf-8")
+
+
+def test_a_zone_that_a_site_file_cannot_have_is_refused_with_its_line() -> None:
+    with pytest.raises(
+        ConfigError, match=r"s:2: timezone: 'Calcutta' is not a time zone; did you mean Asia/Calcutta\?"
+    ):
+        parse_site(SITE.replace("Asia/Kolkata", "'Calcutta '"), "s")
+
+
+def test_records_of_an_hour_that_is_not_over_say_when_to_try_again(tmp_path: Path) -> None:
+    Site(records_in(tmp_path)).run(0.75)
+    with pytest.raises(RackflowError, match=r"first hour is over at 2026-10-01T01:00\+00:00; try again then"):
+        write(tmp_path, START_S + 2700)
 
 
 @pytest.mark.parametrize(

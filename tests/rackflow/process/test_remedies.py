@@ -203,3 +203,14 @@ def test_a_full_or_read_only_disk_is_named_whatever_the_library_says(tmp_path: P
             assert (found.status, found.found) == ("failed", f"{each}: its disk is mounted read-only")
         with pytest.raises(RackflowError, match=r"dead\.jsonl cannot be written: .*; its disk is mounted read-only"):
             DeadLetters(disk / "dead.jsonl", 1_000_000)
+
+
+def test_too_few_descriptors_are_told_from_a_disk_that_does_not_work() -> None:
+    """SQLite only says that it is unable to open the file."""
+    program = (
+        "import resource, sys; from pathlib import Path; from rackflow.process.files import remedy_of_writing\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "sys.stdout.write(remedy_of_writing(OSError('unable to open database file'), Path('.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "raise the limit of open files: ulimit -n, or LimitNOFILE= of the unit"

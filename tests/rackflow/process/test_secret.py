@@ -59,9 +59,9 @@ def test_a_file_that_everybody_can_read_is_refused_with_the_remedy(tmp_path: Pat
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "is empty"),
-        (b"\n", "is empty"),
-        (b"\xff\xfe", "is not UTF-8"),
+        (b"", "is empty; write the secret into it"),
+        (b"\n", "is empty; write the secret into it"),
+        (b"\xff\xfe", "is not UTF-8; save the secret as text"),
         (b"a" * 65_537, "is larger than 65536 bytes, too large for a secret; correct the path"),
     ],
 )
@@ -82,10 +82,14 @@ def test_a_pipe_and_a_folder_do_not_hold_up_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("env:RACKFLOW_TEST_NOT_SET", "environment variable RACKFLOW_TEST_NOT_SET is not set"),
+        (
+            "env:RACKFLOW_TEST_NOT_SET",
+            "environment variable RACKFLOW_TEST_NOT_SET is not set; export it, or write it into the service's environment file",
+        ),
+        ("env:", "`env:` names no environment variable; write env:NAME"),
         ("env:RACKFLOW_TEST_EMPTY", "environment variable RACKFLOW_TEST_EMPTY is empty; give it the secret"),
         ("file:secret", "secret: is not an absolute path; begin it with /"),
-        ("file:/nowhere/secret", "/nowhere/secret: cannot be read: No such file or directory"),
+        ("file:/nowhere/secret", "/nowhere/secret: no such file; correct the path"),
         ("file:/a\0b", "'/a\\x00b': is not a path"),
         ("credential:x", "credential x: systemd passed none; add LoadCredential=x:PATH to the unit"),
     ],

@@ -195,3 +195,146 @@ def test_a_recording_that_powershell_wrote_is_named_as_what_it_is(tmp_path: Path
         read_snmprec(snmp)
     with pytest.raises(ConfigError, match=r"a\.mbrec: cannot be read: is UTF-16"):
         read_mbrec(modbus)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        # A unit behind a number, in a key that has its own.
+        (
+            "devices",
+            "outbox: {mode: disk, path: o.db, max_age_s: 7d}\ndevices",
+            "_s: is a number with a unit, and the key",
+        ),
+        (
+            "devices",
+            "outbox: {mode: disk, path: o.db, max_age_s: 7d}\ndevices",
+            "; write max_age_s: 604800 (it is '7d')",
+        ),
+        (
+            "devices",
+            "outbox: {mode: disk, path: o.db, limit_bytes: 1 GiB}\ndevices",
+            "; write limit_bytes: 1073741824 (it",
+        ),
+        (
+            "devices",
+            "outbox: {mode: disk, path: o.db, limit_bytes: 1e9}\ndevices",
+            "must be a whole number; write digits only",
+        ),
+        (
+            "{host: 127.0.0.1}",
+            "{port: [1883]}",
+            ":3: broker.port: is a list, and a whole number is expected; write one",
+        ),
+        ("{host: 127.0.0.1}", "{port: 70000}", ":3: broker.port: must be at most 65535 (it is 70000)"),
+        (
+            "{host: 127.0.0.1}",
+            "{tls: maybe}",
+            ":3: broker.tls: is neither true nor false; write one of them (it is 'maybe')",
+        ),
+        ("{host: 127.0.0.1}", "{host: [a]}", ":3: broker.host: is a list, and a single text is expected; write one"),
+        (
+            "{host: 127.0.0.1}",
+            "{port:1883}",
+            ":3: broker.port: has no blank behind its colon, which YAML needs; put one there",
+        ),
+        (
+            "{host: 127.0.0.1}",
+            "{host: ::1}",
+            "; a text with a bracket, a comma or a colon in it, such as ::1, needs quotes",
+        ),
+        ("{host: 127.0.0.1}", "{host: ' '}", ":3: broker.host: is empty; write an address or a host name"),
+        (
+            "{host: 127.0.0.1}",
+            "{host: 192.0.2.1-9}",
+            ":3: broker.host: is a range; write the address of one device, as in 192.0.2.1",
+        ),
+        ("devices", "log_level: INFO\ndevices", "'warning' or 'error'; did you mean 'info'? (it is 'INFO')"),
+        ("devices", "log_level: warn\ndevices", "'warning' or 'error'; did you mean 'warning'? (it is 'warn')"),
+        ("devices: []", "devices: []\n1: x", ":5: key 1: is a key that YAML does not read as a text; put it in quotes"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words_with_what_to_write(
+    before: str, after: str, says: str, tmp_path: Path
+) -> None:
+    assert before in AGENT
+    found = said(AGENT.replace(before, after, 1).encode(), tmp_path)
+    assert says in found
+    assert found.count("\n") == 0
+
+
+def test_a_required_key_with_a_slip_is_one_line(tmp_path: Path) -> None:
+    assert said(AGENT.replace("devices", "devics").encode(), tmp_path) == (
+        ":4: devics: unknown key; did you mean 'devices'?"
+    )
+
+
+def test_a_password_without_a_blank_before_it_or_in_an_address_is_not_repeated(tmp_path: Path) -> None:
+    glued = AGENT.replace("{host: 127.0.0.1}", "\n  username: u\n  password:hunter2\n")
+    assert "hunter2" not in said(glued.encode(), tmp_path)
+    glued = AGENT.replace("{host: 127.0.0.1}", "{username: u, password:hunter2: }")
+    assert said(glued.encode(), tmp_path).startswith(":3: broker.password: has no blank behind its colon")
+    address = AGENT.replace("127.0.0.1", "u:hunter2@broker.example")
+    assert said(address.encode(), tmp_path) == (
+        ":3: broker.host: has a user name in it; write only what stands behind the @"
+    )
+
+
+@pytest.mark.parametrize("written", ["${COMMUNITY}", "$RACKFLOW_COMMUNITY"])
+def test_a_variable_of_a_shell_is_no_secret(written: str, tmp_path: Path) -> None:
+    text = AGENT.replace("devices", f"credentials:\n  ups: {{version: 2c, community: '{written}'}}\ndevices")
+    assert said(text.encode(), tmp_path) == (
+        ":5: credentials.ups.community: is written as in a shell, and nothing replaces it here; write env:NAME"
+    )
+
+
+def test_a_special_blank_in_an_indentation_is_named(tmp_path: Path) -> None:
+    text = AGENT.replace("{host: 127.0.0.1}", "\n\u00a0\u00a0host: 127.0.0.1")
+    assert said(text.encode(), tmp_path) == ":4: is indented with a special blank (U+00A0); use plain spaces"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("listen: http://127.0.0.1:9420", "is an address of a web page; write host:port, for example 127.0.0.1:9420"),
+        ("listen: ':9420'", "for all addresses of this machine write 0.0.0.0:9420 or '[::]:9420'"),
+        ("listen: '*:9420'", "for all addresses of this machine write 0.0.0.0:9420 or '[::]:9420'"),
+        ("listen: '::1:9420'", "needs brackets around an IPv6 address; write '[::1]:9420'"),
+        ("listen: 999.0.0.1:9420", "is no IPv4 address"),
+        ("problems: {state: ''}", "problems.state: is empty; write the path of a file or folder"),
+        ("ledger: ~/ledger.db", "ledger: begins with ~, which is not replaced here; write the whole path"),
+        ("owners: [x]", "owners: is a list, and keys are expected"),
+        ("http: {hosts: [a b]}", "http.hosts[0]: is a name of 1 to 253 letters, digits, and . - without blanks"),
+        ("sites: [a b]", "sites[0]: is a name of 1 to 64 letters"),
+        ("derive: {batteries: {u: {runtimes: {}}}}", "derive.batteries.u.runtimes: is empty; give at least 1"),
+        ("problems: {alertmanagers: ['http://am:9093/api/v2']}", "ends with the path of the API, which is added to it"),
+        ("site_file: nowhere.yaml", ": site_file: nowhere.yaml: no such file; correct the path"),
+        ("site_file: .", ": site_file: . is no regular file; name a file"),
+        ("problems: {limits: nowhere.yaml}", ": problems.limits: nowhere.yaml: no such file; correct the path"),
+        ("http: {web_config: nowhere.yaml}", ": http.web_config: nowhere.yaml: no such file; correct the path"),
+    ],
+)
+def test_a_slip_in_a_collectors_configuration_is_one_line_with_its_key(
+    line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(COLLECTOR + line + "\n", encoding="utf-8")
+    assert collector(["check", "c.yaml"]) == 78
+    found = capsys.readouterr().err
+    assert says in found
+    assert found.startswith("c.yaml:")
+    assert found.count("\n") == 1
+
+
+def test_a_check_says_that_the_file_of_maintenance_windows_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(COLLECTOR + "problems: {maintenance: m.yaml}\n", encoding="utf-8")
+    assert collector(["check", "c.yaml"]) == 0
+    assert "problems.maintenance: m.yaml is not there, so there is no maintenance window" in capsys.readouterr().out
+    Path("m.yaml").symlink_to("m.yaml")
+    assert collector(["check", "c.yaml"]) == 78
+    assert capsys.readouterr().err == (
+        "m.yaml: cannot be read: Too many levels of symbolic links; it is a link to itself\n"
+    )
