@@ -43,6 +43,9 @@ MAX_SUFFIX = 32
 MAX_SCALE = 10**18
 
 
+ANY_TEXT = "*"
+"""Among the words of a condition: any text that is not blank."""
+
 AMBIGUOUS = "several instances"
 """Stands for the value of a scalar that planning needs if the device has several instances of it: which one is meant is unknown."""
 
@@ -142,7 +145,7 @@ class Row:
         if condition.without:
             return not any(word.casefold() in text for word in condition.without)
         if condition.contains:
-            return any(word.casefold() in text for word in condition.contains)
+            return any(word.casefold() in text or (word == ANY_TEXT and text != "") for word in condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)
 
     def lacks(self, conditions: Sequence[When]) -> bool:
