@@ -204,7 +204,7 @@ class When(Cell):
     contains: list[Text] = Field(default_factory=list)
     """The value contains one of these words, in upper or lower case; `*` is any text that is not blank."""
     without: list[Text] = Field(default_factory=list)
-    """The value contains none of these words."""
+    """The value contains none of these words; with `*`, it is blank."""
     between: list[Interval] = Field(default_factory=list)
     """The value is a number in one of these intervals. Distinguishes devices that count tenths from those that count whole units."""
     optional: bool = False
