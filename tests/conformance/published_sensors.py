@@ -1,24 +1,49 @@
 """Sensors and their gateways without a recording: answers written down from what other pollers read; see published_mibs."""
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import DRY, Published
+
+# querxPhySensorTable: type, scale, precision, value and status; name
+_QUERX: tuple[dict[int, SnmpValue], ...] = (
+    {2: 8, 3: 9, 4: 1, 5: 213, 6: 1, 10: b"Temperature"},
+    {2: 9, 3: 9, 4: 0, 5: 41, 6: 1, 10: b"Humidity"},
+    {2: 8, 3: 9, 4: 1, 5: 74, 6: 1, 10: b"Dew point"},
+    {2: 1, 3: 9, 4: 1, 5: 10_042, 6: 1, 10: b"Pressure"},
+)
 
 SENSORS = {
     "egnite-querx": Published(
         "1.3.6.1.4.1.3444.1.14.1.2.1",
-        {
-            f"{column}.{row}": cell
-            for row, cells in (
-                (1, {2: 8, 3: 9, 4: 1, 5: 213, 6: 1, 10: b"Temperature"}),
-                (2, {2: 9, 3: 9, 4: 0, 5: 41, 6: 1, 10: b"Humidity"}),
-                (3, {2: 8, 3: 9, 4: 1, 5: 74, 6: 1, 10: b"Dew point"}),
-                (4, {2: 1, 3: 9, 4: 1, 5: 10_042, 6: 1, 10: b"Pressure"}),
-            )
-            for column, cell in cells.items()
-        },
+        {f"{column}.{row}": cell for row, cells in enumerate(_QUERX, 1) for column, cell in cells.items()},
         {
             "dcim_env_temperature_celsius{sensor=Temperature}": 21.3,
             "dcim_env_relative_humidity_ratio{sensor=Humidity}": 0.41,
             "dcim_env_dew_point_celsius{sensor=Dew_point}": 7.4,
+        },
+    ),
+    "teracom-tcw241": Published(
+        "1.3.6.1.4.1.38783.3",
+        {
+            "1.2.0": b"TCW241-v1.242",
+            "3.7.0": 1,
+            "2.2.1.1.1.0": b"S1:TST1xx",
+            "3.1.1.1.0": 71_600,
+            "3.1.1.2.0": -1,
+            "2.2.1.2.1.0": b"S2:TSH2xx",
+            "3.1.2.1.0": 68_000,
+            "3.1.2.2.0": 41_300,
+            "2.2.1.3.1.0": b"S3",
+            "3.1.3.1.0": 0,
+            "3.3.5.1.0": 1,
+            "3.3.5.2.0": 0,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 22.0,
+            "dcim_env_temperature_celsius{sensor=2}": 20.0,
+            "dcim_env_relative_humidity_ratio{sensor=2}": 0.413,
+            "dcim_env_dew_point_celsius{sensor=2}": 6.444561,
+            f"{DRY},sensor=digital-1}}": 1.0,
+            f"{DRY},sensor=digital-2}}": 0.0,
         },
     ),
     "didactum": Published(
