@@ -244,6 +244,23 @@ def _sdm120() -> Served:
     return one
 
 
+def _dmg610() -> Served:
+    one = Served(table="input", checked=0x32)
+    one.phases(0x01, "I", (23_050, 23_120, 22_980), f"meter_voltage_volts{PHASE}", 0.01)
+    one.phases(0x07, "I", (135_000, 912_500, 801_250), f"meter_current_amperes{PHASE}", 0.0001)
+    one.phases(0x13, "i", (290_000, -200_500, 1_750_000), f"meter_phase_power_watts{PHASE}", 0.01)
+    one.phases(0x19, "i", (-70_000, -65_000, 65_500), f"meter_phase_reactive_power_vars{PHASE}", 0.01)
+    one.phases(0x1F, "I", (310_000, 2_106_000, 1_840_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.01)
+    one.gauge(0x31, "I", 49_980, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    one.gauge(0x39, "i", 1_839_500, f"meter_power_watts{{{METER}}}", 18_395)
+    one.gauge(0x3B, "i", -69_500, f"meter_reactive_power_vars{{{METER}}}", -695)
+    one.gauge(0x3D, "I", 4_256_000, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
+    one.phases(0x53, "I", (250, 275, 225), f"meter_voltage_thd_ratio{PHASE}", 0.0001)
+    one.gauge(0x1B1F, "Q", 1_234_567, f"meter_energy_joules_total{{direction=import,{METER}}}", 12_345.67 * 3_600_000)
+    one.gauge(0x1B23, "Q", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    return one
+
+
 def meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -258,4 +275,5 @@ def meter_maps() -> dict[str, Served]:
         "carlo-gavazzi-em24-rs485": _em24_rs485(),
         "carlo-gavazzi-em100": _em100(),
         "eastron-sdm120": _sdm120(),
+        "lovato-dmg610": _dmg610(),
     }

@@ -46,6 +46,24 @@ SENSORS = {
             f"{DRY},sensor=digital-2}}": 0.0,
         },
     ),
+    "papouch-th2e": Published(
+        "1.3.6.1.4.1.18248.20.1.2.1.1",
+        {
+            f"{column}.{row}": cell
+            for row, cells in enumerate(((0, 743, 1), (0, 385, 3), (1, 0, 0)), 1)
+            for column, cell in enumerate(cells, 1)
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 23.5,
+            "dcim_env_relative_humidity_ratio{sensor=1}": 0.385,
+            "dcim_env_dew_point_celsius{sensor=1}": 8.548773,
+        },
+    ),
+    "papouch-tme": Published(
+        "1.3.6.1.4.1.18248.1.1",
+        {"1.0": -55, "3.0": b"Roof"},
+        {"dcim_env_temperature_celsius{sensor=1}": -5.5},
+    ),
     "didactum": Published(
         "1.3.6.1.4.1.46501",
         {

@@ -5,41 +5,6 @@ from tests.conformance.published_mibs import Published
 STS = "1.3.6.1.4.1.37662.1.2.2.1.1"
 
 SUPPLIES = {
-    "cet-tsi": Published(
-        "1.3.6.1.4.1.12551.4.1",
-        {
-            "2.1.0": 1,
-            "2.2.1.2.1": 42,
-            "2.2.1.6.1": 2302,
-            "2.2.1.7.1": 91,
-            "2.2.1.8.1": 500,
-            "2.2.1.10.1": 2210,
-            "2.2.1.12.1": 2050,
-            "2.2.1.13.1": 2100,
-            "2.2.1.18.1": 4,
-            "2.2.1.12.2": 0,
-            "2.2.1.18.2": 0,
-            "3.2.1.2.1": 2311,
-            "3.2.1.11.1": 499,
-            "4.2.1.2.1": 541,
-            "4.2.1.5.1": 4,
-            "5.3.0": 1,
-            "8.2.0": b"0812345",
-        },
-        {
-            "dcim_device_alarms": 1.0,
-            "dcim_ups_input_voltage_volts{phase=L1}": 231.1,
-            "dcim_ups_input_frequency_hertz{phase=L1}": 49.9,
-            "dcim_ups_input_power_watts{phase=L1}": 2_210.0,
-            "dcim_ups_output_frequency_hertz": 50.0,
-            "dcim_ups_output_voltage_volts{phase=L1}": 230.2,
-            "dcim_ups_output_current_amperes{phase=L1}": 9.1,
-            "dcim_ups_output_power_watts{phase=L1}": 2_050.0,
-            "dcim_ups_output_apparent_power_voltamperes{phase=L1}": 2_100.0,
-            "dcim_ups_output_load_ratio{phase=L1}": 0.42,
-            "dcim_ups_battery_voltage_volts{string=1}": 54.1,
-        },
-    ),
     "eppc-ups": Published(
         "1.3.6.1.4.1.935.10.1.1",
         {
