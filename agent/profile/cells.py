@@ -6,10 +6,14 @@ of ten without further checks.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 RawValue = int | float | bytes | str | None
 """One answer of a device, as the SNMP and Modbus clients give it."""
+
+ANY_TEXT: Final = "*"
+"""As a word of a condition: any text that is not blank."""
 
 # Padding that devices put around a text: blanks (also no-break spaces), line ends, NULs.
 _PADDING: Final = " \t\r\n\xa0\0"
@@ -84,6 +88,11 @@ def plain_text(value: RawValue) -> str:
 def folded_text(value: RawValue) -> str:
     """A raw value as text for comparisons: without case, and without the blanks and NULs that devices pad with."""
     return plain_text(value).strip(_PADDING).casefold()
+
+
+def has_word(text: str, words: Iterable[str]) -> bool:
+    """Whether the folded text has one of the words in it."""
+    return any(bool(text) if word == ANY_TEXT else word.casefold() in text for word in words)
 
 
 def _number_of_text(text: bytes | str) -> int | float | None:

@@ -202,9 +202,9 @@ class When(Cell):
     in_: Annotated[list[Code], Field(alias="in")] = Field(default_factory=list)
     """The value is one of these codes or texts."""
     contains: list[Text] = Field(default_factory=list)
-    """The value contains one of these words, in upper or lower case."""
+    """The value contains one of these words, in upper or lower case; `*` is any text that is not blank."""
     without: list[Text] = Field(default_factory=list)
-    """The value contains none of these words."""
+    """The value contains none of these words; with `*`, it is blank."""
     between: list[Interval] = Field(default_factory=list)
     """The value is a number in one of these intervals. Distinguishes devices that count tenths from those that count whole units."""
     optional: bool = False

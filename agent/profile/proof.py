@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from agent.modbus import NumberType, words_of
+from agent.profile.cells import ANY_TEXT
 from agent.profile.expand import BIT_TABLES, MAX_POINTS, REGISTER_BITS, bits_of, places_in
 from agent.profile.nearest import did_you_mean
 from agent.profile.places import (
@@ -124,7 +125,8 @@ def _written(place: Place) -> str:
 def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
     """The metric that the condition's cell measures, if the condition depends on the number itself; empty otherwise."""
     words = {*condition.contains, *condition.without}
-    is_presence = words >= _DIGITS or (condition.in_ and not any(isinstance(code, int) for code in condition.in_))
+    codes = condition.in_
+    is_presence = words >= _DIGITS or ANY_TEXT in words or (codes and not any(isinstance(code, int) for code in codes))
     place = _written(condition)
     # An instance of a measured column is measured as well, so the OID's prefixes are looked up, the longest first.
     beginnings = (place.rsplit(".", parts)[0] for parts in range(min(place.count(".") + 1, 4)))

@@ -10,7 +10,7 @@ from fractions import Fraction
 from itertools import count
 
 from agent.modbus import RegisterValue
-from agent.profile.cells import RawValue, folded_text, plain_number, plain_text, whole_number
+from agent.profile.cells import RawValue, folded_text, has_word, plain_number, plain_text, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
 from agent.profile.places import Cell, lowest_bits
 from agent.profile.registers import cell_ref, is_instance, register_ref, registers_of, watched_places, watched_refs
@@ -140,9 +140,9 @@ class Row:
             return number is not None and any(low <= number <= high for low, high in condition.between)
         text = folded_text(value)
         if condition.without:
-            return not any(word.casefold() in text for word in condition.without)
+            return not has_word(text, condition.without)
         if condition.contains:
-            return any(word.casefold() in text for word in condition.contains)
+            return has_word(text, condition.contains)
         return any(str(code).casefold() == text for code in condition.in_)
 
     def lacks(self, conditions: Sequence[When]) -> bool:

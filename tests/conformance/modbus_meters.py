@@ -10,7 +10,7 @@ def _lines(one: Served, address: int, layout: str, scale: float = 1.0) -> None:
     for index, name in enumerate(LINES):
         volts = 400 + index
         key = f"meter_line_voltage_volts{{line={name},{METER}}}"
-        one.gauge(address + 2 * index, layout, volts / scale, key, volts)
+        one.gauge(address + 2 * index, layout, round(volts / scale), key, volts)
 
 
 def _text(one: Served, address: int, words: int, text: str) -> None:
@@ -124,6 +124,143 @@ def _umg() -> Served:
     return one
 
 
+def _soco(one: Served, name: str) -> None:
+    """How Socomec's meters identify themselves: SOCO with a letter to a register, and the product."""
+    for index, letter in enumerate(b"SOCO"):
+        one.put(0xC350 + index, "H", letter)
+    _text(one, 0xC38A, 8, name)
+
+
+def _factors(one: Served, address: int, layout: str, thousandths: tuple[int, int, int]) -> None:
+    """Power factors of L1 to L3, of which a negative one lags."""
+    step = 2 if layout.lower() == "i" else 1
+    for index, (factor, name) in enumerate(zip(thousandths, PHASES, strict=True)):
+        key = f"meter_phase_power_factor_ratio{PHASE.replace('%', name)}"
+        one.gauge(address + index * step, layout, factor, key, abs(factor) / 1000)
+
+
+def _socomec() -> Served:
+    one = Served(checked=0xC55F)
+    _soco(one, "COUNTIS E44")
+    _lines(one, 0xC552, "I", 0.01)
+    one.phases(0xC558, "I", (23_050, 23_120, 22_980), f"meter_voltage_volts{PHASE}", 0.01)
+    one.gauge(0xC55E, "I", 4998, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    one.phases(0xC560, "I", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
+    one.gauge(0xC566, "I", 2_500, f"meter_neutral_current_amperes{{{METER}}}", 2.5)
+    one.gauge(0xC568, "i", 1_839, f"meter_power_watts{{{METER}}}", 18_390)
+    one.gauge(0xC56A, "i", -200, f"meter_reactive_power_vars{{{METER}}}", -2_000)
+    one.gauge(0xC56C, "I", 4_256, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
+    one.gauge(0xC56E, "i", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
+    one.phases(0xC570, "i", (290, -200, 1_749), f"meter_phase_power_watts{PHASE}", 10)
+    one.phases(0xC576, "i", (-70, -65, -65), f"meter_phase_reactive_power_vars{PHASE}", 10)
+    one.phases(0xC57C, "I", (310, 2_106, 1_840), f"meter_phase_apparent_power_voltamperes{PHASE}", 10)
+    _factors(one, 0xC582, "i", (940, -960, 970))
+    one.gauge(0xC702, "I", 1_234_567, f"meter_energy_joules_total{{direction=import,{METER}}}", 12_345.67 * 3_600_000)
+    one.gauge(0xC708, "I", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    return one
+
+
+def _diris_b30() -> Served:
+    one = Served(checked=0x482D)
+    _soco(one, "DIRIS B30")
+    one.phases(0x480C, "I", (23_050, 23_120, 22_980), f"meter_voltage_volts{PHASE}", 0.01)
+    one.phases(0x481A, "I", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
+    one.gauge(0x482C, "i", 18_395, f"meter_power_watts{{{METER}}}", 18_395)
+    one.gauge(0x482E, "i", -2_005, f"meter_reactive_power_vars{{{METER}}}", -2_005)
+    one.phases(0x4838, "i", (2_900, -2_005, 17_500), f"meter_phase_power_watts{PHASE}")
+    one.phases(0x483E, "i", (-700, -650, -655), f"meter_phase_reactive_power_vars{PHASE}")
+    one.gauge(0x4D83, "I", 12_345, f"meter_energy_joules_total{{direction=import,{METER}}}", 12_345 * 3_600_000)
+    one.gauge(0x4D86, "I", 2, f"meter_energy_joules_total{{direction=export,{METER}}}", 7_200_000)
+    return one
+
+
+def _wago() -> Served:
+    one = Served(checked=0x5008)
+    one.phases(0x5002, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    one.gauge(0x5008, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.phases(0x500C, "f", (10.5, 11.25, 9.75), f"meter_current_amperes{PHASE}")
+    one.gauge(0x5012, "f", 4.25, f"meter_power_watts{{{METER}}}", 4_250)
+    one.phases(0x5014, "f", (2.25, -0.125, 2.125), f"meter_phase_power_watts{PHASE}", 1000)
+    one.gauge(0x501A, "f", -0.5, f"meter_reactive_power_vars{{{METER}}}", -500)
+    one.phases(0x501C, "f", (0.75, -0.625, 0.5), f"meter_phase_reactive_power_vars{PHASE}", 1000)
+    one.gauge(0x5022, "f", 7.25, f"meter_apparent_power_voltamperes{{{METER}}}", 7_250)
+    one.phases(0x5024, "f", (2.375, 2.5, 2.25), f"meter_phase_apparent_power_voltamperes{PHASE}", 1000)
+    one.gauge(0x502A, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    one.phases(0x502C, "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    for at, direction, hours in ((0x600C, "import", 12_345.5), (0x6018, "export", 17.25)):
+        key = f"meter_energy_joules_total{{direction={direction},{METER}}}"
+        one.gauge(at, "f", hours, key, hours * 3_600_000)
+        each = f"meter_phase_energy_joules_total{{direction={direction},phase=%,{METER}}}"
+        one.phases(at + 6, "f", (4115.5, 4120.25, 4109.75), each, 3_600_000)
+    return one
+
+
+def _em24_rs485() -> Served:
+    one = Served(table="input", checked=0x37)
+    one.phases(0, "~i", (2305, 2312, 2298), f"meter_voltage_volts{PHASE}", 0.1)
+    for index, name in enumerate(LINES):
+        volts = 4000 + index
+        one.gauge(6 + 2 * index, "~i", volts, f"meter_line_voltage_volts{{line={name},{METER}}}", volts / 10)
+    one.phases(12, "~i", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
+    one.phases(18, "~i", (29_000, -20_050, 175_000), f"meter_phase_power_watts{PHASE}", 0.1)
+    one.gauge(0x28, "~i", 183_950, f"meter_power_watts{{{METER}}}", 18_395)
+    _factors(one, 0x32, "h", (940, -960, 970))
+    one.gauge(0x35, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
+    one.gauge(0x37, "h", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
+    one.gauge(0x3E, "~i", 12_345_678, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_080_000)
+    one.put(0x42, "~i", 17)  # the partial counter, which users reset
+    each = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(0x46, "~i", (4_100_000, 4_200_000, 4_045_678), each, 360_000)
+    one.gauge(0x5C, "~i", 25, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    return one
+
+
+def _em100() -> Served:
+    one = Served(table="input", checked=15)
+    one.put(11, "H", 103)
+    one.gauge(0, "~i", 2305, f"meter_voltage_volts{{phase=L1,{METER}}}", 230.5)
+    one.gauge(2, "~i", 91_250, f"meter_current_amperes{{phase=L1,{METER}}}", 91.25)
+    one.gauge(4, "~i", -183_950, f"meter_power_watts{{{METER}}}", -18_395)
+    one.gauge(6, "~i", 210_600, f"meter_apparent_power_voltamperes{{{METER}}}", 21_060)
+    one.gauge(8, "~i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -2_005)
+    one.gauge(14, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
+    one.gauge(15, "h", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
+    one.gauge(16, "~i", 12_345_678, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_080_000)
+    one.gauge(32, "~i", 25, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    return one
+
+
+def _sdm120() -> Served:
+    one = Served(table="input", checked=0)
+    one.gauge(0, "f", 230.5, f"meter_voltage_volts{{phase=L1,{METER}}}", 230.5)
+    one.gauge(6, "f", 10.5, f"meter_current_amperes{{phase=L1,{METER}}}", 10.5)
+    one.gauge(12, "f", -2300.5, f"meter_power_watts{{{METER}}}", -2300.5)
+    one.gauge(18, "f", 2420.0, f"meter_apparent_power_voltamperes{{{METER}}}", 2420.0)
+    one.gauge(24, "f", -600.25, f"meter_reactive_power_vars{{{METER}}}", -600.25)
+    one.gauge(30, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    one.gauge(70, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    one.gauge(72, "f", 12_345.5, f"meter_energy_joules_total{{direction=import,{METER}}}", 44_443_800_000)
+    one.gauge(74, "f", 17.25, f"meter_energy_joules_total{{direction=export,{METER}}}", 62_100_000)
+    return one
+
+
+def _dmg610() -> Served:
+    one = Served(table="input", checked=0x32)
+    one.phases(0x01, "I", (23_050, 23_120, 22_980), f"meter_voltage_volts{PHASE}", 0.01)
+    one.phases(0x07, "I", (135_000, 912_500, 801_250), f"meter_current_amperes{PHASE}", 0.0001)
+    one.phases(0x13, "i", (290_000, -200_500, 1_750_000), f"meter_phase_power_watts{PHASE}", 0.01)
+    one.phases(0x19, "i", (-70_000, -65_000, 65_500), f"meter_phase_reactive_power_vars{PHASE}", 0.01)
+    one.phases(0x1F, "I", (310_000, 2_106_000, 1_840_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.01)
+    one.gauge(0x31, "I", 49_980, f"meter_frequency_hertz{{{METER}}}", 49.98)
+    one.gauge(0x39, "i", 1_839_500, f"meter_power_watts{{{METER}}}", 18_395)
+    one.gauge(0x3B, "i", -69_500, f"meter_reactive_power_vars{{{METER}}}", -695)
+    one.gauge(0x3D, "I", 4_256_000, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
+    one.phases(0x53, "I", (250, 275, 225), f"meter_voltage_thd_ratio{PHASE}", 0.0001)
+    one.gauge(0x1B1F, "Q", 1_234_567, f"meter_energy_joules_total{{direction=import,{METER}}}", 12_345.67 * 3_600_000)
+    one.gauge(0x1B23, "Q", 250, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
+    return one
+
+
 def meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -132,4 +269,11 @@ def meter_maps() -> dict[str, Served]:
         "carlo-gavazzi-em300": _em300(),
         "carlo-gavazzi-em24": _em24(),
         "janitza-umg-modbus": _umg(),
+        "socomec-meters": _socomec(),
+        "socomec-diris-b30": _diris_b30(),
+        "wago-879": _wago(),
+        "carlo-gavazzi-em24-rs485": _em24_rs485(),
+        "carlo-gavazzi-em100": _em100(),
+        "eastron-sdm120": _sdm120(),
+        "lovato-dmg610": _dmg610(),
     }

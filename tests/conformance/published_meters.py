@@ -2,7 +2,70 @@
 
 from tests.conformance.published_mibs import ALARM, Published
 
+CMS = "4.1.51055.1"
+
 METERS = {
+    "abb-cms700": Published(
+        "1.3.6.1",
+        {
+            "2.1.1.1.0": b"ABBCircuitMeasurementSystemCMS700",
+            **{f"{CMS}.24.{sensor}": name for sensor, name in ((1, b"Row 1"), (2, b"Row 2"), (3, b""), (4, b" "))},
+            **{f"{CMS}.26.{sensor}": phase for sensor, phase in ((1, 1), (2, 3), (3, 1), (4, 1))},
+            **{f"{CMS}.{group}.{sensor}": 0 for group in (1, 16, 28) for sensor in (2, 3, 4)},
+            f"{CMS}.1.1": 1234,
+            f"{CMS}.16.1": 2710,
+            f"{CMS}.28.1": 95,
+            **{f"{CMS}.29.{line}": 23_000 + line for line in (1, 2, 3)},
+            **{f"{CMS}.30.{line}": 1_200 + line for line in (1, 2, 3)},
+            f"{CMS}.35": 8_123,
+        },
+        {
+            "dcim_circuit_current_amperes{circuit=Row_1,panel=1,phase=L1}": 12.34,
+            "dcim_circuit_power_watts{circuit=Row_1,panel=1}": 2_710.0,
+            "dcim_circuit_power_factor_ratio{circuit=Row_1,panel=1}": 0.95,
+            "dcim_circuit_current_amperes{circuit=Row_2,panel=1,phase=L3}": 0.0,
+            "dcim_circuit_power_watts{circuit=Row_2,panel=1}": 0.0,
+            "dcim_circuit_power_factor_ratio{circuit=Row_2,panel=1}": 0.0,
+            "dcim_circuit_power_watts{circuit=main,panel=1}": 8_123.0,
+            **{
+                f"dcim_circuit_voltage_volts{{circuit=main,panel=1,phase=L{line}}}": 230 + line / 100
+                for line in (1, 2, 3)
+            },
+            **{
+                f"dcim_circuit_current_amperes{{circuit=main,panel=1,phase=L{line}}}": 12 + line / 100
+                for line in (1, 2, 3)
+            },
+        },
+    ),
+    "abb-cms700-96": Published(
+        "1.3.6.1",
+        {
+            "2.1.1.1.0": b"ABBCircuitMeasurementSystemCMS700",
+            f"{CMS}.1.1": 1234,
+            f"{CMS}.15.1": 2710,
+            f"{CMS}.16.1": 98_765,
+            f"{CMS}.19.1": b"Row 1",
+            f"{CMS}.19.2": b"",
+            f"{CMS}.21.1": 2,
+            f"{CMS}.23.1": 95,
+            **{f"{CMS}.24.{line}": 23_000 + line for line in (1, 2, 3)},
+            **{f"{CMS}.25.{line}": 1_200 + line for line in (1, 2, 3)},
+        },
+        {
+            "dcim_circuit_current_amperes{circuit=Row_1,panel=1,phase=L2}": 12.34,
+            "dcim_circuit_power_watts{circuit=Row_1,panel=1}": 2_710.0,
+            "dcim_circuit_energy_joules_total{circuit=Row_1,panel=1}": 9_876.5 * 3600,
+            "dcim_circuit_power_factor_ratio{circuit=Row_1,panel=1}": 0.95,
+            **{
+                f"dcim_circuit_voltage_volts{{circuit=main,panel=1,phase=L{line}}}": 230 + line / 100
+                for line in (1, 2, 3)
+            },
+            **{
+                f"dcim_circuit_current_amperes{{circuit=main,panel=1,phase=L{line}}}": 12 + line / 100
+                for line in (1, 2, 3)
+            },
+        },
+    ),
     "schneider-pm8ecc": Published(
         "1.3.6.1.4.1.3833.1.7.255.15.1.1",
         {

@@ -29,6 +29,27 @@ _FAULTS = (
 )
 
 SWITCHES = {
+    "asco-qem": Published(
+        "1.3.6.1.4.1.7777.1.1",
+        dict(
+            zip(
+                map("{}.0".format, range(1, 16)),
+                (42, 6001, 0, 1, 0, 0, 0, 1, 0, 0, 0, 4802, 4795, 4811, 0),
+                strict=True,
+            )
+        ),
+        {
+            "dcim_ats_source_usable{source=a}": 1.0,
+            "dcim_ats_source_usable{source=b}": 0.0,
+            "dcim_ats_source_frequency_hertz{source=a}": 60.01,
+            **{
+                f"dcim_ats_source_line_voltage_volts{{line={line},source=a}}": volts
+                for line, volts in (("L1-L2", 480.2), ("L2-L3", 479.5), ("L3-L1", 481.1))
+            },
+        },
+        {"dcim_ats_selected_source": "a"},
+        {"dcim_ats_source_frequency_hertz{source=b}": "sentinel"},
+    ),
     # A three-phase switch that has lost its first source.
     "riello-mts": Published(
         "1.3.6.1.4.1.5491.12",

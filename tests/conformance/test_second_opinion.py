@@ -44,6 +44,7 @@ def leak(row: int, text: bytes) -> dict[str, SnmpValue]:
 
 
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
+ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
 PHASES, PAIRS = ("L1", "L2", "L3"), ("L1-L2", "L2-L3", "L3-L1")
 CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
@@ -131,6 +132,18 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
             "dcim_ups_battery_current_amperes{string=positive}": -12.34,
             "dcim_ups_battery_runtime_seconds": 2082.0,
             "dcim_ups_battery_charge_ratio": 0.86,
+        },
+    ),
+    # The frequency tells the scale, so that 8 V of a failing phase are no 8 tenths of a volt.
+    "an ASCO module that sends whole volts": (
+        "asco-qem",
+        {f"{ASCO}.{tail}.0": cell for tail, cell in ((2, 60), (3, 0), (4, 0), (5, 0), (12, 208), (13, 0), (14, 8))},
+        "dcim_ats_source",
+        {
+            "dcim_ats_source_frequency_hertz{source=a}": 60.0,
+            "dcim_ats_source_line_voltage_volts{line=L1-L2,source=a}": 208.0,
+            "dcim_ats_source_line_voltage_volts{line=L2-L3,source=a}": 0.0,
+            "dcim_ats_source_line_voltage_volts{line=L3-L1,source=a}": 8.0,
         },
     ),
     "no air is without water": (

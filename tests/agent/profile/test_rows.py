@@ -74,6 +74,12 @@ def when(**condition: object) -> When:
     return When.model_validate(condition)
 
 
+@pytest.mark.parametrize("text", [b"", b" \0"])
+def test_blanks_are_no_text(text: bytes) -> None:
+    assert not row(a=text).holds(when(column=A, contains=["*"]))
+    assert row(a=text).holds(when(column=A, without=["*"]))
+
+
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
@@ -86,6 +92,8 @@ def when(**condition: object) -> When:
         (when(column=B, contains=["Volt"]), True),
         (when(column=B, contains=["amp", "volt"]), True),
         (when(column=B, contains=["amp"]), False),
+        (when(column=B, contains=["*"]), True),
+        (when(column=B, without=["*"]), False),
         (when(column=B, without=["amp"]), True),
         (when(column=B, without=["amp", "VOLT"]), False),
         (when(column=C, **{"in": [5]}), False),
