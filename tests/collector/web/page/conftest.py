@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.collector.web.page.asking import MODULES, PAGE, Ask, files_of
 from tests.collector.web.page.hall import Hall, hall_in
 from tests.servers.chromium import Browser
 from tests.servers.waiting import wait_until
@@ -39,3 +40,13 @@ def hall(played: Hall) -> Hall:
     except TimeoutError:
         pytest.fail(f"the hall is not well: {told}")
     return played
+
+
+@pytest.fixture(scope="module")
+def ask(played: Hall, browser: Browser) -> Iterator[Ask]:
+    """Runs a function's body in a page that has the modules by their names."""
+    with browser.page(f"{played.url}plain") as page:
+        imports = ", ".join(f"import('./{files_of(played)}{name}.js')" for name in MODULES)
+        yield lambda body: page.ask(
+            f"Promise.all([{imports}]).then(async ([{', '.join(MODULES)}]) => {{ {PAGE} {body} }})"
+        )

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.collector.web.page.asking import files_of
 from tests.collector.web.page.hall import EVIL, RACKS, Hall
 from tests.collector.web.page.scripts import (
     CHOOSE_FRENCH,
@@ -294,11 +295,6 @@ def test_what_ended_because_nobody_observes_it_any_more_is_not_called_over(hall:
         assert "lasted 60\u00a0s" in seen
         assert unseen.startswith("? Rack b2")
         assert "nobody knows whether it is over" in unseen
-
-
-def files_of(hall: Hall) -> str:
-    """Where the page's files are, by the page itself."""
-    return request(hall.url).text.partition('src="')[2].partition("app.js")[0]
 
 
 def test_merging_follows_every_example_of_rfc_7386(hall: Hall, browser: Browser) -> None:

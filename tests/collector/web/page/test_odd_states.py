@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.collector.web.page.asking import files_of
 from tests.collector.web.page.hall import EVIL, CollectorProcess, Device, Hall, PlayedAgent
 from tests.collector.web.page.scripts import CUT_TEXTS, POOR_CONTRAST, SHOWN_KIND, SMALL_TARGETS, TOO_WIDE
-from tests.collector.web.page.test_in_chromium import WELL, files_of
+from tests.collector.web.page.test_in_chromium import WELL
 from tests.servers.chromium import Browser
 from tests.servers.waiting import wait_until
 from tests.servers.web import answers
