@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -289,3 +290,29 @@ async def test_among_hundreds_of_other_silences_those_of_windows_are_found_again
             assert not failures.counts
         finally:
             await stop_tasks(task, within_s=1.0)
+
+
+async def test_a_window_that_has_not_begun_silences_nothing_before_and_says_whose_it_is(tmp_path: Path) -> None:
+    begins = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
+    window = Window.model_validate(
+        {
+            "id": "W-9",
+            "from": begins,
+            "until": begins + timedelta(hours=2),
+            "match": {"feed": "A"},
+            "why": "breaker test",
+            "by": "Amina",
+        }
+    )
+    maintenance = Maintenance(None, Failures())
+    maintenance.windows = [window]
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        task = asyncio.create_task(Silencer(manager.url, "cas1", maintenance, Failures()).run(), name="silencer")
+        try:
+            await eventually(lambda: found_at(f"{manager.url}/api/v2/silences"), "silenced")
+            [silence] = found_at(f"{manager.url}/api/v2/silences")
+        finally:
+            await stop_tasks(task, within_s=1.0)
+    assert (silence["status"]["state"], silence["comment"]) == ("pending", "W-9: breaker test (Amina)")
+    times = [datetime.fromisoformat(silence[each]) for each in ("startsAt", "endsAt")]
+    assert times == [begins, begins + timedelta(hours=2)]
