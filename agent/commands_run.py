@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 def add_run(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `run`."""
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
+    add_env_file(command)
     show_examples(command, "%(prog)s agent.yaml")
     command.set_defaults(command=_run)
 

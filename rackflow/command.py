@@ -17,7 +17,7 @@ from typing import Protocol, cast
 
 from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
-from rackflow.process.commands import EXIT_USAGE, print_error, report_missing_extra, show_examples
+from rackflow.process.commands import EXIT_USAGE, OWN, print_error, report_missing_extra, show_examples
 from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
@@ -105,12 +105,23 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def whole_parser() -> argparse.ArgumentParser:
-    """All commands with all their arguments, for completion and for checks. Raises ModuleNotFoundError without their libraries."""
+def whole_parser(without: list[str] | None = None) -> argparse.ArgumentParser:
+    """All commands with all their arguments, for completion and for checks.
+
+    Raises ModuleNotFoundError without their libraries. With `without`, a command whose library is not installed has no arguments
+    instead, and its name is added to that list.
+    """
     root, commands = _root()
     for name, delegate in DELEGATES.items():
-        side = cast("Side", importlib.import_module(delegate.module))
-        found = side.parser(f"{PROGRAM} {name}" if delegate.whole else PROGRAM)
+        try:
+            side = cast("Side", importlib.import_module(delegate.module))
+            found = side.parser(f"{PROGRAM} {name}" if delegate.whole else PROGRAM)
+        except ModuleNotFoundError as error:
+            if without is None or (error.name or "").partition(".")[0] in OWN:
+                raise
+            without.append(name)
+            commands.add_parser(name, help=delegate.help, add_help=False)
+            continue
         if not delegate.whole:
             found = subcommands(found)[name]
         commands.add_parser(
@@ -189,9 +200,12 @@ def _is_collectors(words: Sequence[str]) -> bool:
 
 
 def _completion(shell: str) -> int:
-    try:
-        whole = whole_parser()
-    except ModuleNotFoundError as error:
-        return report_missing_extra(f"{PROGRAM} completion", "sim", error)
-    sys.stdout.write(completion(whole, shell, subcommands))
+    # A gateway has the libraries of the agent alone, and an installation without the extra `sim` not those of the demo.
+    without: list[str] = []
+    sys.stdout.write(completion(whole_parser(without), shell, subcommands))
+    if without:
+        sys.stderr.write(
+            f"{PROGRAM} completion: without the options of {', '.join(without)}, because their extra is not installed;"
+            " write it again once it is\n"
+        )
     return 0

@@ -40,7 +40,7 @@ def _variable(name: str) -> str:
         raise ConfigError("`env:` names no environment variable; write env:NAME")
     if name not in os.environ:
         raise ConfigError(
-            f"environment variable {name} is not set; export it, or write it into the service's environment file"
+            f"environment variable {name} is not set; export it; check, run and doctor also read it from --env-file FILE"
         )
     if not os.environ[name]:
         # As an empty file: `NAME=` in a service's file, which was to be filled in, would be an empty community or password.

@@ -127,6 +127,25 @@ def test_a_command_without_its_extra_is_one_line(name: str, rest: list[str], lib
     assert (done.returncode, done.stdout, done.stderr) == (1, "", wanted)
 
 
+@pytest.mark.parametrize(
+    ("library", "without"), [("iotcore", "demo"), ("influxdb_client", "collector, sim, demo, ledger, report, forget")]
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_needs_no_library_of_a_side_that_is_not_installed(shell: str, library: str, without: str) -> None:
+    code = (
+        f"import sys; sys.modules['{library}'] = None\n"
+        f"from rackflow.command import main; sys.exit(main(['completion', '{shell}']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0
+    assert done.stderr.startswith("rackflow completion: without the options of ")
+    assert all(
+        name in without.split(", ") for name in done.stderr.partition(" of ")[2].partition(", because")[0].split(", ")
+    )
+    assert "--community" in done.stdout
+    assert "demo" in done.stdout
+
+
 @pytest.mark.parametrize(("side", "other"), [("agent", "collector"), ("collector", "agent")])
 def test_a_command_of_one_side_does_not_load_the_other(side: str, other: str) -> None:
     code = (

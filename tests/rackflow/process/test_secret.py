@@ -84,7 +84,7 @@ def test_a_pipe_and_a_folder_do_not_hold_up_the_start(tmp_path: Path) -> None:
     [
         (
             "env:RACKFLOW_TEST_NOT_SET",
-            "environment variable RACKFLOW_TEST_NOT_SET is not set; export it, or write it into the service's environment file",
+            "environment variable RACKFLOW_TEST_NOT_SET is not set; export it; check, run and doctor also read it from --env-file FILE",
         ),
         ("env:", "`env:` names no environment variable; write env:NAME"),
         ("env:RACKFLOW_TEST_EMPTY", "environment variable RACKFLOW_TEST_EMPTY is empty; give it the secret"),

@@ -1,5 +1,6 @@
 """What people do to configuration files: each mistake is one line that says what is wrong, where, and what to do."""
 
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -338,3 +339,16 @@ def test_a_check_says_that_the_file_of_maintenance_windows_is_not_there(
     assert capsys.readouterr().err == (
         "m.yaml: cannot be read: Too many levels of symbolic links; it is a link to itself\n"
     )
+
+
+@pytest.mark.parametrize("command", ["check", "run", "doctor"])
+@pytest.mark.parametrize(("side", "text"), [(agent, AGENT), (collector, COLLECTOR)])
+def test_check_run_and_doctor_take_the_services_file_of_variables(
+    side: Callable[[list[str]], int], text: str, command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The remedy for a variable that is not set names these commands."""
+    config, variables = tmp_path / "c.yaml", tmp_path / "c.env"
+    config.write_text(text, encoding="utf-8")
+    variables.write_text("no variable\n", encoding="utf-8")
+    assert side([command, str(config), "--env-file", str(variables)]) == 78
+    assert capsys.readouterr().err == f"{variables}:1: is not NAME=VALUE\n"
