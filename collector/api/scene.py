@@ -212,6 +212,7 @@ def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
     cared = {
         each.key: _care(each) for each in scene.problems if each.window is not None or each.acknowledged is not None
     }
+    severities = {each.key: each.problem.severity for each in scene.problems}
     for count, tracked in enumerate(scene.problems, 1):
         if count % _SLICE == 0:
             yield
@@ -223,7 +224,9 @@ def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
             lost.add(labels.get("feed", ""))
         # A consequence marks its rack with its cause: that is the problem to read about.
         of = tracked.cause if tracked.cause is not None else tracked.key
-        mark = ProblemMark(severity=problem.severity, id=problem_id(*of), care=cared.get(of))
+        # It is not worse than its cause: a UPS on battery has dead phases at its input, which are critical elsewhere.
+        severity = max(problem.severity, severities.get(of, problem.severity), key=_RANK.__getitem__)
+        mark = ProblemMark(severity=severity, id=problem_id(*of), care=cared.get(of))
         racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
         for rack in racks:
             _worse(scene.rack_marks, rack, mark)

@@ -138,3 +138,19 @@ def test_a_room_has_its_own_cdus_only() -> None:
     powered(shown)
     assert list(shown.get("floor", room="hall")["cdus"]) == ["cdu-1"]
     assert list(shown.get("floor", room="plant")["cdus"]) == ["cdu-2"]
+
+
+def test_what_a_cause_explains_is_not_marked_as_worse_than_the_card_it_leads_to() -> None:
+    """The card of a UPS on battery was a warning, and its UPS was marked as critical, for the dead phases at its input."""
+    shown = Shown()
+    shown.problem("DcimPhaseDead", device="ups-b", phase="L1")
+    assert ups_mark(shown, 101.0) == ("critical", "DcimPhaseDead")
+    shown.problem("DcimUpsOnBattery", device="ups-b", feed="B", now=102.0)
+    shown.problem("DcimPhaseDead", device="ups-b", phase="L1", now=103.0)
+    assert ups_mark(shown, 104.0) == ("warning", "DcimUpsOnBattery")
+
+
+def ups_mark(shown: Shown, now: float) -> tuple[str, str]:
+    """The severity of the mark of ups-b on the floor, and the name of the problem that it leads to."""
+    mark = shown.get("floor", now)["ups_groups"]["ups-b"]["problem"]
+    return mark["severity"], mark["id"].partition("-")[0]

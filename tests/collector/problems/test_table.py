@@ -179,6 +179,30 @@ def test_every_critical_alarm_is_in_one_problem() -> None:
         assert explained == set(condition.where["alarm"])
 
 
+def test_a_warning_does_not_hide_a_critical_problem() -> None:
+    """A problem with a cause is notified to nobody, so that who is woken by critical ones only would not hear of it.
+
+    The exceptions say the same as their cause: a UPS on battery has no mains, and a pump that failed is reported by its unit.
+    """
+    problems = load_table().problems
+    rank = {"critical": 0, "warning": 1, "info": 2}
+    hidden = {
+        (each.name, cause)
+        for each in problems.values()
+        for cause in each.causes
+        if rank[each.severity] < rank[problems[cause].severity]
+    }
+    assert hidden == {
+        ("DcimPhaseDead", "DcimUpsOnBattery"),
+        ("DcimCduAlarmCritical", "DcimCduPumpFailed"),
+        ("DcimPowerAlarmCritical", "DcimUpsOnBattery"),
+    }
+    pump = problems["DcimCduAlarmCritical"].cause_where["DcimCduPumpFailed"]["alarm"]
+    assert all(alarm.startswith("pump") for alarm in pump)
+    mains = problems["DcimPowerAlarmCritical"].cause_where["DcimUpsOnBattery"]["alarm"]
+    assert set(mains) == {"grid_failure", "mains", "power_fail"}
+
+
 def test_problems_that_cause_each_other_are_refused() -> None:
     row = "    description: a\n    when: [{metric: dcim_ups_test_result, states: [failed]}]\n    causes: {DcimY: [site]}\n"
     other = HEAD.partition("  DcimX:")[2].replace("problems:", "")
