@@ -40,6 +40,12 @@ def _name(figure: Figure) -> FigureName:
     return FigureName(metric=figure.output.metric.name, labels=dict(figure.output.labels))
 
 
+def _missing_device(scene: Scene, figure: Figure) -> str | None:
+    """The first device whose reading a figure lacks, if it is unknown for that reason."""
+    named = (words.partition(" ")[0] for words in figure.missing) if figure.value is None else ()
+    return next((device for device in named if scene.device(device) is not None), None)
+
+
 def _by_label(figures: Sequence[Figure], label: str) -> Iterator[tuple[str, Figure]]:
     for figure in figures:
         if label in (labels := dict(figure.output.labels)):
@@ -68,6 +74,7 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
             state=state,
             detail=detail,
             figure=_name(figure),
+            missing=_missing_device(scene, figure),
         )
 
 
@@ -93,6 +100,7 @@ def _loop_losses(scene: Scene) -> list[Survival]:
             state=_yes(figure.value, 1.0),
             detail={"cdus_spare": figure.value} | ({"leaking": count} if (count := leaking[loop]) else {}),
             figure=_name(figure),
+            missing=_missing_device(scene, figure),
         )
         for loop, figure in _by_label(scene.figures.all("dcim_loop_cdus_spare"), "loop")
     )
@@ -127,6 +135,7 @@ def _pump_losses(scene: Scene) -> list[Survival]:
             state="lost" if _has_failed(scene, cdu) else _yes(figure.value, 1.0),
             detail={"pumps_spare": figure.value},
             figure=_name(figure),
+            missing=_missing_device(scene, figure),
         )
         for loop, (_, cdu, figure) in least.items()
     )
@@ -148,6 +157,7 @@ def _ups_losses(scene: Scene) -> list[Survival]:
             state=_yes(figure.value, 0.0),
             detail={"margin_watts": rounded(figure.value)},
             figure=_name(figure),
+            missing=_missing_device(scene, figure),
         )
         for group, figure in _by_label(scene.figures.all("dcim_ups_redundancy_margin_watts"), "group")
         if group not in alone

@@ -140,6 +140,8 @@ class Survival(Document, frozen=True):
     state: Literal["yes", "no", "lost", "battery", "unknown"]
     detail: dict[str, float | None]
     figure: FigureName | None
+    missing: str | None = None
+    """If it is unknown: a device without whose readings it cannot be said."""
 
 
 class TimeLeft(Document, frozen=True):

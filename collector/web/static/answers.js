@@ -18,7 +18,8 @@ export function answersColumn({ site, words, format, short }) {
 /** The answers with names shortened as everywhere on the page. */
 function shortened(answers, short) {
   const each = (list) => list.map((answer) => ({ ...answer, what: placed(short(answer.what)) }));
-  return { ...answers, survives: each(answers.survives), time_left: each(answers.time_left) };
+  const named = (answer) => (answer.missing ? { ...answer, missing: short({ device: answer.missing }).device } : answer);
+  return { ...answers, survives: each(answers.survives).map(named), time_left: each(answers.time_left) };
 }
 
 /** The most specific name of the place: the device rather than its loop. */
@@ -34,7 +35,7 @@ function gathered(survives, words) {
     const { key } = answer.what;
     const alike = survives.filter((other) => other.what.key === key);
     if (!OF_EACH.has(key) || alike.length === 1) lines.push(answer);
-    else if (alike.every((other) => other.state === answer.state && isGood(other) === isGood(answer))) {
+    else if (alike.every((other) => other.state === answer.state && other.missing === answer.missing && isGood(other) === isGood(answer))) {
       if (alike[0] === answer) lines.push({ ...answer, id: key, what: { key }, figure: null, detail: {} });
     } else if (!isGood(answer)) lines.push(answer);
     else if (alike.find(isGood) === answer) {
@@ -84,8 +85,9 @@ function survivalKind({ state, detail }) {
   return state === "battery" || (state === "yes" && (detail?.seconds != null || detail?.leaking)) ? "bad" : state;
 }
 
-function survival({ state, detail }, words, format) {
+function survival({ state, detail, missing }, words, format) {
   const answer = words.say(`answer.${state}`);
+  if (state === "unknown" && missing) return words.say("answer.missing", { answer, device: missing });
   if (state === "yes" && detail?.seconds != null) return words.say("answer.for", { answer, time: format.left(detail.seconds) });
   if (state === "yes" && detail?.leaking) return words.say("answer.leaking", { answer, n: detail.leaking });
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });

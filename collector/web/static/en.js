@@ -180,6 +180,7 @@ export default {
   "answer.unknown": "not known",
   "answer.racks": { one: "{answer}: {n} rack", other: "{answer}: {n} racks" },
   "answer.leaking": { one: "{answer}, but {n} leaks", other: "{answer}, but {n} leak" },
+  "answer.missing": "{answer}: {device}",
   "answer.ratio": "{answer}, {ratio}",
   "what.feed_loss": "loss of feed {feed}",
   "what.cdu_loss": "loss of one CDU[, {place}]",

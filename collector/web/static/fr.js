@@ -180,6 +180,7 @@ export default {
   "answer.unknown": "inconnu",
   "answer.racks": { one: "{answer} : {n} baie", other: "{answer} : {n} baies" },
   "answer.leaking": { one: "{answer}, mais {n} fuit", other: "{answer}, mais {n} fuient" },
+  "answer.missing": "{answer} : {device}",
   "answer.ratio": "{answer}, {ratio}",
   "what.feed_loss": "perte de la voie {feed}",
   "what.cdu_loss": "perte d'un CDU[, {place}]",

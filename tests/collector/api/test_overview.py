@@ -155,6 +155,20 @@ def test_an_answer_is_unknown_while_its_inputs_are() -> None:
     assert {each["seconds"] for each in shown.get("site", 501.0)["answers"]["time_left"]} <= {None, 30.0}
 
 
+def test_an_answer_that_is_unknown_names_a_device_that_is_missing() -> None:
+    """One silent PDU made both feeds unknown, and nothing said which one."""
+    shown = Shown()
+    powered(shown)
+    assert {each["missing"] for each in shown.get("site")["answers"]["survives"] if each["state"] != "unknown"} == {
+        None
+    }
+    for now in (110.0, 121.0):
+        shown.readings.take("pdu-a1-a", {}, now, up=False)
+    shown.derive(122.0)
+    answers = {each["id"]: each for each in shown.get("site", 123.0)["answers"]["survives"]}
+    assert (answers["feed_loss:B"]["state"], answers["feed_loss:B"]["missing"]) == ("unknown", "pdu-a1-a")
+
+
 def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> None:
     """1,234.5 s that the UPSs claim, in three digits; feed A has a generator, B has none."""
     shown = Shown()

@@ -120,3 +120,12 @@ def test_racks_that_another_cdu_cools_are_not_to_be_shut_down(ask: Ask) -> None:
         text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {stopped}, {left % (running, key)} }}) }} }}")
         assert step in text
         assert ("Shut down" in text) is (running == "true")
+
+
+def test_an_answer_that_is_unknown_names_a_device_that_is_missing(ask: Ask) -> None:
+    script = """const answer = { id: 'feed_loss:A', what: { key: 'feed_loss', feed: 'A' }, state: 'unknown', detail: {}, figure: null };
+      const short = (labels) => ({ ...labels, device: labels.device?.replace('cas1-', '') });
+      const said = (missing) => shown(answers.answersColumn(make({ short,
+        site: { answers: { survives: [{ ...answer, missing }], time_left: [], trust: [] } } }))).querySelector('.survives td').textContent;
+      return [said(null), said('cas1-pdu-a2-a')];"""
+    assert ask(script) == ["not known", "not known: pdu-a2-a"]
