@@ -176,3 +176,19 @@ async def test_only_connections_that_ended_in_succession_count_against_a_subscri
             reader.disconnected()
             subscriptions.append(server.subscriptions - before)
     assert subscriptions == [1, 2, 1, 1, 0]
+
+
+async def test_a_subscription_that_was_left_out_is_tried_at_every_tenth_connection_until_it_works() -> None:
+    """The account may have been allowed to read meanwhile: the agent must not wait for its restart to notice."""
+    reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
+    subscribed = []
+    async with RefusingBroker(ends_subscribers=True, accepts_subscribers=True).serving() as server:
+        for connection in range(1, 24):
+            server.ends_subscribers = connection < 21
+            before = server.subscriptions
+            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+                await reader.listen(client)
+            reader.disconnected()
+            if server.subscriptions > before:
+                subscribed.append(connection)
+    assert subscribed == [1, 2, 11, 21, 22, 23]
