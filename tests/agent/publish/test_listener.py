@@ -13,6 +13,7 @@ from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import Callbacks, MqttClient
 from rackflow.process.mqtt5.packets import Received, publish_packet
+from rackflow.topics import DOCTOR_DEVICE
 from tests.servers.refusing_broker import RefusingBroker
 
 TOPIC = "rackflow/v1/t1/gw-1/stored/c"
@@ -137,6 +138,35 @@ async def test_the_first_messages_wait_for_reports_only_if_they_may_be_stored_al
     unheard = MemoryOutbox("E1", 10_000_000)
     unheard.put("rackflow/v1/t1/gw-1/batch/d", lambda _: b"{}", now_ms=1)
     assert not await waits(StoredReportReader("t1", "gw-1", unheard, Counters()))
+
+
+async def test_only_the_first_connection_waits_for_reports() -> None:
+    """A broker that restarts without its retained documents must not hold up live readings at each connection."""
+    reader = StoredReportReader("t1", "gw-1", with_messages(1), Counters())
+    async with RefusingBroker(accepts_subscribers=True).serving() as server:
+        async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+            await reader.listen(client)
+            assert not await waits(reader)
+        server.accepts_subscribers = False  # it leaves the subscription unanswered
+        async with (
+            MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            listening = group.create_task(reader.listen(client), name="listen")
+            await asyncio.sleep(0)
+            assert not await waits(reader)
+            listening.cancel()
+
+
+async def test_doctor_that_tries_whether_reports_can_be_read_withdraws_nothing_and_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox = with_messages(1)
+    reader = StoredReportReader("t1", "gw-1", outbox, Counters())
+    with caplog.at_level(logging.INFO):
+        reader.received(Received(f"rackflow/v1/t1/gw-1/stored/{DOCTOR_DEVICE}", b"", retain=False))
+    assert caplog.messages == []
+    assert outbox.stats().reports_required
 
 
 async def test_a_stop_does_not_wait_for_a_collector_whose_last_report_is_only_a_retained_one() -> None:
