@@ -222,3 +222,18 @@ async def test_a_subscription_that_was_left_out_is_tried_at_every_tenth_connecti
             if server.subscriptions > before:
                 subscribed.append(connection)
     assert subscribed == [1, 2, 11, 21, 22, 23]
+
+
+async def test_reports_that_may_not_be_read_any_more_are_logged_once_until_they_may_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
+    logged = []
+    async with RefusingBroker(accepts_subscribers=True).serving() as server:
+        for server.refuses_subscribers in (False, True, True, False, True):
+            caplog.clear()
+            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+                await reader.listen(client)
+            reader.disconnected()
+            logged.append(sum("allow this account to read it" in each for each in caplog.messages))
+    assert logged == [0, 1, 0, 0, 1]
