@@ -17,13 +17,15 @@ ACCEPTED: Answer = ("puback", 0)
 class RefusingBroker:
     """`answer` decides by topic and payload. `accepted` are accepted messages in order, `connections` how many were opened.
 
-    A subscription is not answered, or ends the connection, or is accepted. What is retained is sent with the second acceptance:
+    A subscription is not answered, or ends the connection, or is accepted or refused. What is retained is sent with the second acceptance:
     a broker may send it before or after its answer.
     """
 
     answer: Callable[[str, bytes], Answer] = lambda *_: ACCEPTED
     ends_subscribers: bool = False
     accepts_subscribers: bool = False
+    refuses_subscribers: bool = False
+    """By "not authorized", where it would accept them."""
     retained: bytes = b""
     """A whole PUBLISH packet."""
     subscriptions: int = 0
@@ -60,7 +62,8 @@ class RefusingBroker:
                     if self.ends_subscribers:
                         break
                     if self.accepts_subscribers:
-                        writer.write(self.retained * (self.subscriptions == 2) + bytes((0x90, 4, *body[:2], 0, 1)))
+                        code = 0x87 if self.refuses_subscribers else 1
+                        writer.write(self.retained * (self.subscriptions == 2) + bytes((0x90, 4, *body[:2], 0, code)))
                 elif kind >> 4 == 12:
                     writer.write(bytes((0xD0, 0)))
                 elif kind >> 4 == 14:

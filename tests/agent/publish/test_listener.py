@@ -13,6 +13,7 @@ from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import Callbacks, MqttClient
 from rackflow.process.mqtt5.packets import Received, publish_packet
+from rackflow.topics import DOCTOR_DEVICE
 from tests.servers.refusing_broker import RefusingBroker
 
 TOPIC = "rackflow/v1/t1/gw-1/stored/c"
@@ -139,6 +140,35 @@ async def test_the_first_messages_wait_for_reports_only_if_they_may_be_stored_al
     assert not await waits(StoredReportReader("t1", "gw-1", unheard, Counters()))
 
 
+async def test_only_the_first_connection_waits_for_reports() -> None:
+    """A broker that restarts without its retained documents must not hold up live readings at each connection."""
+    reader = StoredReportReader("t1", "gw-1", with_messages(1), Counters())
+    async with RefusingBroker(accepts_subscribers=True).serving() as server:
+        async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+            await reader.listen(client)
+            assert not await waits(reader)
+        server.accepts_subscribers = False  # it leaves the subscription unanswered
+        async with (
+            MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            listening = group.create_task(reader.listen(client), name="listen")
+            await asyncio.sleep(0)
+            assert not await waits(reader)
+            listening.cancel()
+
+
+async def test_doctor_that_tries_whether_reports_can_be_read_withdraws_nothing_and_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outbox = with_messages(1)
+    reader = StoredReportReader("t1", "gw-1", outbox, Counters())
+    with caplog.at_level(logging.INFO):
+        reader.received(Received(f"rackflow/v1/t1/gw-1/stored/{DOCTOR_DEVICE}", b"", retain=False))
+    assert caplog.messages == []
+    assert outbox.stats().reports_required
+
+
 async def test_a_stop_does_not_wait_for_a_collector_whose_last_report_is_only_a_retained_one() -> None:
     outbox = with_messages(3)
     await confirmed(outbox)
@@ -176,3 +206,34 @@ async def test_only_connections_that_ended_in_succession_count_against_a_subscri
             reader.disconnected()
             subscriptions.append(server.subscriptions - before)
     assert subscriptions == [1, 2, 1, 1, 0]
+
+
+async def test_a_subscription_that_was_left_out_is_tried_at_every_tenth_connection_until_it_works() -> None:
+    """The account may have been allowed to read meanwhile: the agent must not wait for its restart to notice."""
+    reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
+    subscribed = []
+    async with RefusingBroker(ends_subscribers=True, accepts_subscribers=True).serving() as server:
+        for connection in range(1, 24):
+            server.ends_subscribers = connection < 21
+            before = server.subscriptions
+            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+                await reader.listen(client)
+            reader.disconnected()
+            if server.subscriptions > before:
+                subscribed.append(connection)
+    assert subscribed == [1, 2, 11, 21, 22, 23]
+
+
+async def test_reports_that_may_not_be_read_any_more_are_logged_once_until_they_may_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader = StoredReportReader("t1", "gw-1", with_messages(0), Counters())
+    logged = []
+    async with RefusingBroker(accepts_subscribers=True).serving() as server:
+        for server.refuses_subscribers in (False, True, True, False, True):
+            caplog.clear()
+            async with MqttClient(Broker(port=server.port), "gw-1@t1", Callbacks()) as client:
+                await reader.listen(client)
+            reader.disconnected()
+            logged.append(sum("allow this account to read it" in each for each in caplog.messages))
+    assert logged == [0, 1, 0, 0, 1]
