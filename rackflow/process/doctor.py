@@ -167,6 +167,8 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
         remedy = "name a file in it" if path.is_dir() else "choose another path"
         return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
+    if (file := file_in_the_way(path)) is not None:
+        return Finding(what, "failed", f"{path}: {file} is a file, no folder", "choose another path")
     room = _check_room(what, path)
     if room is not None and room.status == "failed":
         return room
@@ -195,8 +197,6 @@ def _check_place(what: str, path: Path) -> Finding:
     if not place.is_dir() and place in STATE_FOLDERS:
         remedy = "start the unit, which creates it; without systemd create it for the service's account"
         return Finding(what, "warning", f"{place} is not there yet", remedy)
-    if (file := file_in_the_way(path)) is not None:
-        return Finding(what, "failed", f"{path}: {file} is a file, no folder", "choose another path")
     if not place.is_dir():
         return Finding(
             what,
