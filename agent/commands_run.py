@@ -84,12 +84,12 @@ def _check(arguments: argparse.Namespace) -> int:
     faults = [*(f"{arguments.config}: {fault}" for fault in missing_libraries(config)), *wrong]
     for line in (*faults, *(f"{each} (a warning)" for each in doubtful)):
         print_error(line)
-    verdict = "not ok" if faults else "ok"
-    devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
-    print(f"{arguments.config}: {verdict}; {devices}, {enabled} enabled, {families} known")
-    print(estimate_outage(config, profiles))
     # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
     from rackflow.process.doctor import print_unwritable  # noqa: PLC0415
 
-    is_unwritable = print_unwritable(arguments.config, {"outbox.path": config.outbox.path})
-    return EXIT_CONFIG if is_unwritable or faults else 0
+    is_wrong = print_unwritable(arguments.config, {"outbox.path": config.outbox.path}) or bool(faults)
+    verdict = "not ok" if is_wrong else "ok"
+    devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
+    print(f"{arguments.config}: {verdict}; {devices}, {enabled} enabled, {families} known")
+    print(estimate_outage(config, profiles))
+    return EXIT_CONFIG if is_wrong else 0

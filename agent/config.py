@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
+from agent.vocabulary import other_word
 from rackflow.catalogue import MAX_POLL_SECONDS, MIN_POLL_SECONDS, POLL_SECONDS, PollClass, catalogue
 from rackflow.coolant import Coolant
 from rackflow.errors import ConfigError
@@ -329,7 +330,7 @@ class AgentConfig(StrictModel):
 
 def load_agent_config(path: Path) -> AgentConfig:
     """Load and check the configuration, and complete its devices from the site file. Raises ConfigError naming file, key and remedy."""
-    config = load_config(path, AgentConfig)
+    config = load_config(path, AgentConfig, other_word)
     if config.profiles and not config.profiles.is_dir():
         raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
     if config.site_file is None:

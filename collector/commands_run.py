@@ -14,6 +14,7 @@ from collector.web import load_access
 from rackflow.process.commands import EXIT_CONFIG, print_lines, show_examples
 from rackflow.process.doctor import exit_status, print_unwritable, render_findings
 from rackflow.process.event_loop import loop_factory
+from rackflow.process.files import file_in_the_way
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.machine_output import OUTPUTS
@@ -87,8 +88,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
-    # A collector creates folders that are not there.
-    there = {key: path for key, path in config.written_paths().items() if path.absolute().parent.is_dir()}
+    # A collector creates folders that are not there; it cannot where a file is in the way.
+    written = config.written_paths().items()
+    there = {key: path for key, path in written if path.absolute().parent.is_dir() or file_in_the_way(path) is not None}
     if print_unwritable(arguments.config, there, folders={"store.path"}):
         return EXIT_CONFIG
     sys.stdout.write(f"{arguments.config}: ok\n")

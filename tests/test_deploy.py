@@ -248,7 +248,8 @@ def test_compose_refers_only_to_what_exists() -> None:
     }
     assert set(re.findall(r"(?<!\$)\$\{(\w+)", json.dumps(COMPOSE))) == variables
     for name, service in SERVICES.items():
-        assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), f"{name}: the image is not pinned"
+        digest = "" if "build" in service else "@sha256:[0-9a-f]{64}"
+        assert re.search(rf":v?\d+\.\d+\.\d+{digest}$", service["image"]), f"{name}: the image is not pinned"
         assert "healthcheck" in service, name
         for port in service.get("ports", []):
             assert port.startswith("127.0.0.1:"), f"{name}: {port} listens beyond this host"
@@ -324,3 +325,4 @@ def test_the_image_is_built_from_files_that_are_there() -> None:
     assert set(extras[1].split(",")) <= set(project["project"]["optional-dependencies"])
     for name in copied:
         assert (ROOT / name).exists(), name
+    assert re.search(r"^ARG BASE=\S+@sha256:[0-9a-f]{64}$", text, re.MULTILINE), "the base is not pinned by digest"

@@ -184,14 +184,14 @@ _KINDS: Final[Mapping[str, tuple[frozenset[str], str]]] = {
 }
 
 
-def load_config(path: Path, model: type[M]) -> M:
-    """Read and check a configuration. Raises ConfigError with a line `file:line: key: what is wrong; remedy` for each fault."""
-    text = read_text_file(path)
-    return check_config(load_yaml_text(text, str(path)), model, str(path), text)
-
-
 OtherWord = Callable[[str, int], str | None]
 """Given an unknown key and its depth in the file (in keys), the remedy if another vocabulary has the key, else None."""
+
+
+def load_config(path: Path, model: type[M], other_word: OtherWord = lambda *_: None) -> M:
+    """Read and check a configuration. Raises ConfigError with a line `file:line: key: what is wrong; remedy` for each fault."""
+    text = read_text_file(path)
+    return check_config(load_yaml_text(text, str(path)), model, str(path), text, other_word)
 
 
 def check_config(

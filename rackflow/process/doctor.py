@@ -26,7 +26,7 @@ from rackflow.errors import ConfigError, ResolveError
 from rackflow.plural import count_of
 from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.commands import print_error
-from rackflow.process.files import refusal_of_disk
+from rackflow.process.files import file_in_the_way, refusal_of_disk
 from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
@@ -167,7 +167,14 @@ def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:
     if path.exists() and not (path.is_dir() if is_folder else path.is_file()):
         remedy = "name a file in it" if path.is_dir() else "choose another path"
         return Finding(what, "failed", f"{path} is no {'folder' if is_folder else 'regular file'}", remedy)
-    return _check_room(what, path) or _check_place(what, path)
+    if (file := file_in_the_way(path)) is not None:
+        return Finding(what, "failed", f"{path}: {file} is a file, no folder", "choose another path")
+    room = _check_room(what, path)
+    if room is not None and room.status == "failed":
+        return room
+    # A folder that is not there is wrong on a full disk, too; the disks that the kernel makes up (/proc, /sys) count as full.
+    place = _check_place(what, path)
+    return place if room is None or place.status == "failed" else room
 
 
 def _check_room(what: str, path: Path) -> Finding | None:

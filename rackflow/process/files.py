@@ -81,6 +81,12 @@ def refusal_of_disk(path: Path) -> int | None:
     return errno.ENOSPC if is_full else None
 
 
+def file_in_the_way(path: Path) -> Path | None:
+    """What stands where this path needs a folder, such as `/etc/hosts` of `/etc/hosts/ledger.db`; None if nothing does."""
+    nearest = next(each for each in path.absolute().parents if each.exists())  # there is always the root
+    return None if nearest.is_dir() else nearest
+
+
 def is_utf16(octets: bytes) -> bool:
     """Whether a text file was saved as UTF-16: it begins with a byte order mark, and its letters have a zero byte each."""
     return octets.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in octets[:200]

@@ -67,8 +67,9 @@ def test_check_says_that_the_outbox_cannot_be_written(config: Path, capsys: pyte
     text = config.read_text(encoding="utf-8")
     config.write_text(f"{text}\noutbox: {{mode: disk, path: {nowhere}/outbox.db}}\n", encoding="utf-8")
     assert main(["check", str(config)]) == 78
-    said = capsys.readouterr().err.strip()
-    assert said.startswith(f"{config}: outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}")
+    said = capsys.readouterr()
+    assert said.err.startswith(f"{config}: outbox.path: {nowhere}: no such folder; create it: mkdir -p {nowhere}")
+    assert said.out.startswith(f"{config}: not ok; 2 devices"), "what is printed agrees with the exit status"
 
 
 @pytest.mark.parametrize("command", ["check", "run", "replay"])

@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from agent.cli import main
-from agent.config import AgentConfig, load_agent_config
+from agent.config import AgentConfig, Credential, Device, load_agent_config
+from agent.vocabulary import KEYS, SECTIONS
 from rackflow.catalogue import POLL_SECONDS
 from rackflow.errors import ConfigError
 
@@ -66,6 +67,48 @@ def test_every_fault_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[
         "labels.sit: unknown key; did you mean 'site'?",
         "broker.port: must be a whole number; write digits only, without a unit (it is 'x')",
     ]
+
+
+DEVICE = {"id": "ups-1", "host": "192.0.2.1", "credential": "v2"}
+INTERVALS = "use `intervals`, as in intervals: {fast: 5s}; the classes are safety, fast, normal, slow and inventory"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"polling": {"fast": 5}}, f"polling: unknown key; {INTERVALS}"),
+        ({"targets": []}, "targets: unknown key; use devices, each with its `host`"),
+        ({"auths": {}}, "auths: unknown key; use credentials"),
+        ({"devices": [{**DEVICE, "fast": "5s"}]}, f"devices[0].fast: unknown key; {INTERVALS}"),
+        ({"devices": [{**DEVICE, "slave_id": 3}]}, "devices[0].slave_id: unknown key; use unit"),
+        (
+            {"devices": [{**DEVICE, "community": "secret-community"}]},
+            "devices[0].community: unknown key; use an entry of `credentials`, which the device names as its `credential`",
+        ),
+        (
+            {"credentials": {"v3": {"version": "3", "user": "u", "auth_protocol": "sha256"}}},
+            "credentials.v3.auth_protocol: unknown key; use auth",
+        ),
+    ],
+)
+def test_keys_of_other_collectors_name_the_place_here(
+    change: dict[str, object], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, WHOLE | change)
+    assert main(["check", str(path)]) == 78
+    said = capsys.readouterr().err
+    assert expected in [re.sub(rf"^{re.escape(str(path))}:[0-9]+: ", "", line) for line in said.splitlines()]
+    assert "secret-community" not in said
+
+
+def test_a_list_of_other_words_names_only_places_that_there_are() -> None:
+    poll_classes = INTERVALS.partition("classes are ")[2].replace(" and ", ", ").split(", ")
+    assert poll_classes == list(POLL_SECONDS)
+    known = {*AgentConfig.model_fields, *Device.model_fields, *Credential.model_fields}
+    assert not {*SECTIONS} & {*AgentConfig.model_fields}, "a key that is known is never asked for here"
+    for remedy in {**SECTIONS, **KEYS}.values():
+        first, *_ = re.findall(r"[a-z_]+", remedy)
+        assert first in known | {"an"}, remedy
 
 
 @pytest.mark.parametrize(

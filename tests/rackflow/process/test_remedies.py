@@ -168,6 +168,21 @@ def test_a_folder_that_a_collector_will_create_is_no_fault(tmp_path: Path, capsy
     assert capsys.readouterr().out == f"{path}: ok\n"
 
 
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    path = tmp_path / "collector.yaml"
+    path.write_text(CONFIG.replace("dead.jsonl", f"{tmp_path}/file/below/dead.jsonl"), encoding="utf-8")
+    assert collector(["check", str(path)]) == 78
+    said = f"{tmp_path}/file/below/dead.jsonl: {tmp_path}/file is a file, no folder; choose another path"
+    assert capsys.readouterr().err.startswith(f"{path}: dead_letter: {said}\n")
+
+
+def test_a_folder_that_is_not_there_is_named_on_a_disk_without_room() -> None:
+    """The disks that the kernel makes up have none, and even root cannot create a folder on them."""
+    found = check_disk("outbox", Path("/proc/nowhere/outbox.db"))
+    assert (found.status, found.found) == ("failed", "/proc/nowhere: no such folder")
+
+
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
     """A file system of 256 kB."""
