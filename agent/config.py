@@ -27,6 +27,7 @@ from rackflow.process.config import (
     check_config,
     load_config,
     named_file,
+    refuse_overwriting,
 )
 from rackflow.process.yaml import line_of, read_text_file
 from rackflow.topics import RESERVED_AGENTS
@@ -333,9 +334,11 @@ def load_agent_config(path: Path) -> AgentConfig:
     config = load_config(path, AgentConfig, other_word)
     if config.profiles and not config.profiles.is_dir():
         raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
-    if config.site_file is None:
+    site_file = named_file(path, "site_file", config.site_file) if config.site_file is not None else None
+    written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
+    refuse_overwriting(path, written, {"site_file": site_file})
+    if site_file is None:
         return config
-    site_file = named_file(path, "site_file", config.site_file)
     try:
         # Imported here, because its models take 0.03 s of CPU and 3 MB, and most agents have no site file.
         from rackflow.site import load_site  # noqa: PLC0415

@@ -15,7 +15,16 @@ from collector.problems import ProblemsConfig, load_limits, load_table, load_win
 from collector.store import Dialect
 from rackflow.errors import ConfigError
 from rackflow.process.broker import Broker
-from rackflow.process.config import FaultAt, FilePath, Secret, StrictModel, Url, load_config, named_file
+from rackflow.process.config import (
+    FaultAt,
+    FilePath,
+    Secret,
+    StrictModel,
+    Url,
+    load_config,
+    named_file,
+    refuse_overwriting,
+)
 from rackflow.process.hosts import checked_host
 
 # The same characters as in topics (rackflow.topics.NAME): a site is a topic level.
@@ -311,6 +320,13 @@ def load_collector_config(path: Path) -> CollectorConfig:
         maintenance = path.parent / maintenance
         load_windows(maintenance)  # a mistake in it must fail `check` as well
         config = config.model_copy(update={"problems": config.problems.model_copy(update={"maintenance": maintenance})})
-    if config.site_file is None:
-        return config
-    return config.model_copy(update={"site_file": named_file(path, "site_file", config.site_file)})
+    if config.site_file is not None:
+        config = config.model_copy(update={"site_file": named_file(path, "site_file", config.site_file)})
+    read = {
+        "site_file": config.site_file,
+        "http.web_config": config.http.web_config,
+        "problems.limits": config.problems.limits,
+        "problems.maintenance": config.problems.maintenance,
+    }
+    refuse_overwriting(path, config.written_paths(), read)
+    return config

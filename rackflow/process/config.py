@@ -4,6 +4,7 @@ All faults of a file are reported at once, so that nobody has to start a program
 """
 
 import difflib
+import os
 import re
 import stat
 import types
@@ -164,6 +165,22 @@ def named_file(config: Path, key: str, file: Path) -> Path:
     except OSError as error:
         raise ConfigError(f"{config}: {key}: {unreadable(path, error)}") from error
     raise ConfigError(f"{config}: {key}: {path} is no regular file; name a file")
+
+
+def refuse_overwriting(config: Path, written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
+    """Refuse a configuration by which a process would write over a file that it reads. Raises ConfigError.
+
+    Args:
+        config: The configuration's own file.
+        written: Files and folders that the process writes, by key.
+        read: Other files that it reads, by key.
+    """
+    owners = {os.path.realpath(file): f"of `{key}`" for key, file in read.items() if file is not None}
+    owners[os.path.realpath(config)] = "this configuration itself"
+    for key, file in written.items():
+        if file is not None and (owner := owners.get(os.path.realpath(file))) is not None:
+            line = line_of(read_text_file(config), key.split("."))
+            raise ConfigError(f"{config}:{line}: {key}: is the file {owner}, which would be written over; name another")
 
 
 FilePath = Annotated[Path, BeforeValidator(_checked_path)]

@@ -17,6 +17,7 @@ from collector.cli import main
 from collector.config import CollectorConfig, load_collector_config
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
+from tests.collector.derive.hall import HALL
 from tests.collector.documents import batch
 from tests.collector.running import publish, publisher
 from tests.servers.captures import REPOSITORY
@@ -163,6 +164,33 @@ def test_two_keys_never_write_one_file(
     path.write_text(f"store: {{kind: file, path: points}}\ndead_letter: dead.jsonl\n{lines}\n", encoding="utf-8")
     assert main(["check", str(path)]) == 78
     assert f"{key}: is the path of `{other}`, too; give each its own" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "owner"),
+    [
+        ("dead_letter: {config}", "dead_letter", "this configuration itself"),
+        ("dead_letter: dead.jsonl\nledger: {folder}/link.yaml", "ledger", "this configuration itself"),
+        (
+            "dead_letter: dead.jsonl\nsite_file: site.yaml\noutbox: {{path: {folder}/site.yaml}}",
+            "outbox.path",
+            "of `site_file`",
+        ),
+    ],
+)
+def test_no_file_that_the_collector_reads_is_written_over(
+    lines: str, key: str, owner: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first dead letter would have been appended to the configuration."""
+    path = tmp_path / "collector.yaml"
+    (tmp_path / "link.yaml").symlink_to(path)
+    (tmp_path / "site.yaml").write_text(HALL.read_text(encoding="utf-8"), encoding="utf-8")
+    text = lines.format(config=path, folder=tmp_path)
+    path.write_text(f"store: {{kind: file, path: points}}\n{text}\n", encoding="utf-8")
+    assert main(["check", str(path)]) == 78
+    said = capsys.readouterr().err
+    assert f"{key}: is the file {owner}, which would be written over; name another" in said
+    assert f"{path}:{len(text.splitlines()) + 1}: " in said
 
 
 def test_check_refuses_a_folder_in_place_of_a_file_and_a_file_in_place_of_a_folder(
