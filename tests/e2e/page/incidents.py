@@ -45,7 +45,8 @@ def pump(cdu: str, number: int) -> Fault:
 
 def pumps(cdu: str, *words: str) -> Fault:
     """All pumps of a CDU fail."""
-    texts = ("no pump runs", "then restart a pump", *words)
+    # "…, then restart a pump", or "Restart a pump. Until then …" while another CDU carries the loop.
+    texts = ("no pump runs", "estart a pump", *words)
     return Fault(
         ("all_pumps_failure", cdu),
         "DcimCduAllPumpsStopped",
