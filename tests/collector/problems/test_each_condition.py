@@ -30,8 +30,15 @@ LEVEL = "cdu_reservoir_level_ratio"
 PUMP = "cdu_pump_state{pump=1}"
 ALARM = "device_alarm_active{alarm=door,severity=info}"
 
-# Problem, class of the device, what raises it, what does not.
-OF_DEVICES: list[tuple[str, str, Series, Series]] = [
+Row = tuple[str, str, Series, Series]
+"""Problem, class of the device, what raises it, what does not."""
+
+
+def row(problem: str, device_class: str, raises: Series, does_not: Series) -> Row:
+    return problem, device_class, raises, does_not
+
+
+OF_DEVICES: list[Row] = [
     ("DcimUpsBatteryLow", "ups", {"ups_battery_state": "low"}, {"ups_battery_state": "ok"}),
     ("DcimUpsOverload", "ups", {"ups_output_total_load_ratio": 1.01}, {"ups_output_total_load_ratio": 1.0}),
     # The total of a UPS that tells each phase says nothing: its phases do.
@@ -106,11 +113,11 @@ OF_DEVICES: list[tuple[str, str, Series, Series]] = [
     ),
     ("DcimBreakerTripped", "pdu", {"pdu_breaker_tripped{breaker=1}": 1.0}, {"pdu_breaker_tripped{breaker=1}": 0.0}),
     *(
-        ("DcimLeakDetected", kind, {f"{metric}": 1.0}, {f"{metric}": 0.0})
+        row("DcimLeakDetected", kind, {f"{metric}": 1.0}, {f"{metric}": 0.0})
         for kind, metric in (("cdu", "cdu_leak_detected"), ("cdu", "rack_leak_detected"), ("leak", "leak_detected"))
     ),
     *(
-        ("DcimLeakSensorFault", kind, {f"{metric}_sensor_fault": 1.0}, {f"{metric}_sensor_fault": 0.0})
+        row("DcimLeakSensorFault", kind, {f"{metric}_sensor_fault": 1.0}, {f"{metric}_sensor_fault": 0.0})
         for kind, metric in (("cdu", "cdu_leak"), ("cdu", "rack_leak"), ("leak", "leak"))
     ),
     # Without a setpoint: less than 1 l/min while a pump runs.
@@ -133,7 +140,7 @@ OF_DEVICES: list[tuple[str, str, Series, Series]] = [
     ("DcimCduReservoirLow", "cdu", {"cdu_reservoir_level_state": "critical"}, {"cdu_reservoir_level_state": "ok"}),
     # What the unit says about its level comes before the share.
     *(
-        ("DcimCduReservoirLow", "cdu", {LEVEL: 0.29}, {LEVEL: 0.29, "cdu_reservoir_level_state": state})
+        row("DcimCduReservoirLow", "cdu", {LEVEL: 0.29}, {LEVEL: 0.29, "cdu_reservoir_level_state": state})
         for state in ("ok", "high")
     ),
     ("DcimDeviceAlarm", "crah", {ALARM: 1.0}, {ALARM: 0.0}),
@@ -144,7 +151,7 @@ OF_DEVICES: list[tuple[str, str, Series, Series]] = [
     ("DcimStateNotNormal", "pdu", {f"pdu_load_state{PHASE}": "low_critical"}, {f"pdu_load_state{PHASE}": "normal"}),
     ("DcimStateNotNormal", "ats", {"ats_overload": 1.0}, {"ats_overload": 0.0}),
     *(
-        (
+        row(
             "DcimReadingBeyondLimit",
             "pdu",
             {f"{metric}{labels}": 10.1 if is_high else 9.9, f"{limit}{labels}": 10.0},
