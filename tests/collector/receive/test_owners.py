@@ -149,15 +149,6 @@ def test_for_half_a_minute_the_last_messages_of_a_former_owner_claim_nothing(las
     assert admitted(owners, of("gw-3", last, time=NOW_MS + 30_000), NOW_MS + 30_000) == "claimed"
 
 
-def test_what_a_long_silent_owner_had_read_of_a_device_is_history_for_a_day_after_it_gave_it_up() -> None:
-    owners, given_up_ms = Owners(BUDGETS), NOW_MS + 2 * RELEASED_MS
-    assert admitted(owners, BATCH) == "claimed"
-    owners.release("cas1", "gw-3", "cdu-07", given_up_ms)
-    for after_ms, verdict in ((60_000, "history"), (RELEASED_MS, "history"), (RELEASED_MS + 1, "claimed")):
-        owners.sweep(given_up_ms + after_ms)
-        assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + 1), given_up_ms + after_ms) == verdict
-
-
 def test_an_agent_that_polls_a_device_again_gets_it_back_unless_another_has_it() -> None:
     for back in ("status", "document", "later poll"):
         owners = Owners(BUDGETS)
