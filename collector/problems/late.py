@@ -70,7 +70,7 @@ class _Span:
         else:
             self.holds, self.run_from_s = True, at_s
             if not self.has_lasted and not self.problem.within_s:
-                self.since_s = at_s
+                self.since_s, self.peak = at_s, value
         held_s = self.held_s if self.problem.within_s else at_s - self.run_from_s
         self.has_lasted = self.has_lasted or held_s >= self.problem.hold_s
         self.value, self.last_s, self.poll_s = value, at_s, poll_s

@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
+from collector.api.numbers import iso_ms
 from collector.api.requests import BadRequest, NotThere
 from collector.readings import Readings as Usable
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
+from rackflow.documents import Coolant
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
 from tests.collector.documents import document
@@ -64,6 +66,56 @@ def test_identity_and_profile_are_what_the_agent_found() -> None:
     assert device["identity"] == {"vendor": "<b>Acme</b>", "model": "L2L 100", "serial": "42", "firmware": ""}
     assert (device["profile"]["name"], device["profile"]["evidence"]) == ("aalc-rpu", "recorded device")
     assert Shown().get("devices/{id}", id="cdu-1")["identity"] is None
+
+
+def test_how_a_device_is_polled_and_with_what_it_is_filled_is_what_the_agent_says() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0}, duration_s=0.256)
+    taken(shown, 110.0, 2, up=False, error="timeout")
+    described = msgspec.structs.replace(
+        document("cdu-1"),
+        agent="gw",
+        labels={"site": "t1"},
+        coolant={"secondary": Coolant(fluid="pg25", additive="inhibitor")},
+        intervals={"fast": 10.0, "inventory": 3600.0},
+    )
+    shown.readings.latest.apply_document("t1", described)
+    device = shown.get("devices/{id}", 111.0, id="cdu-1")
+    assert device["coolant"] == {"secondary": "pg25"}
+    assert device["profile"]["intervals"] == {"fast": 10.0, "inventory": 3600.0}
+    assert device["last_success"] == iso_ms((WALL_S + 100) * 1000)
+    assert device["since"] == iso_ms((WALL_S + 110) * 1000)
+    [listed] = shown.get("devices", 111.0, q="cdu-1")["items"]
+    assert (listed["vendor"], listed["model"], listed["error"]) == ("Acme", "L2L 100", "timeout")
+
+
+def test_the_duration_of_the_last_poll_has_two_digits() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0}, duration_s=0.256)
+    assert shown.get("devices/{id}", 101.0, id="cdu-1")["poll_seconds"] == 0.26
+
+
+def test_outlet_2_comes_before_outlet_10() -> None:
+    shown = Shown()
+    outlets = [f"dcim_pdu_outlet_current_amperes{{outlet={number}}}" for number in (10, 9, 1, 2)]
+    taken(shown, 100.0, 1, values=dict.fromkeys(outlets, 1.0))
+    series = shown.get("devices/{id}", 101.0, id="cdu-1")["series"]
+    assert [each["labels"]["outlet"] for each in series.values()] == ["1", "2", "9", "10"]
+
+
+def test_a_reading_that_was_rejected_once_is_good_while_its_last_value_is_current() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0})
+    taken(shown, 110.0, 2, values={}, bad={SUPPLY: "range"})
+    series = shown.get("devices/{id}", 111.0, id="cdu-1")["series"]
+    assert (series[SUPPLY]["quality"], series[SUPPLY]["value"]) == ("good", 31.0)
+
+
+def test_a_rejected_reading_of_a_device_that_nobody_sees_is_unobserved() -> None:
+    shown = Shown()
+    taken(shown, 100.0, 1, values={SUPPLY: 31.0})
+    taken(shown, 140.0, 2, values={}, bad={SUPPLY: "range"})
+    assert shown.get("devices/{id}", 500.0, id="cdu-1")["series"][SUPPLY]["quality"] == "unobserved"
 
 
 def test_a_reading_that_was_rejected_says_why() -> None:
@@ -140,6 +192,8 @@ def test_planned_stands_against_present() -> None:
         "present": 60.0,
         "left_out": {"absent": 4.0},
     }
+    taken(shown, 500.0, 2, values={SUPPLY: 31.0})
+    assert shown.get("devices/{id}", 501.0, id="cdu-1")["planned"] is None, "the counts were of some minutes ago"
 
 
 def test_topology_leads_to_its_neighbours() -> None:
@@ -191,6 +245,7 @@ def test_a_list_is_filtered() -> None:
     assert [each["id"] for each in shown.get("devices", q="CDU-")["items"]] == ["cdu-1", "cdu-2"]
     assert [each["id"] for each in shown.get("devices", rack="a1")["items"]] == ["pdu-a1-a", "pdu-a1-b"]
     assert shown.get("devices", agent="nobody")["total"] == 0
+    assert "cdu-1" not in {each["id"] for each in shown.get("devices", room="plant")["items"]}
     assert {each["id"] for each in shown.get("devices", room="plant", q="ups")["items"]} == {
         "ups-a1",
         "ups-a2",

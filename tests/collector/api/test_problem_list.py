@@ -3,6 +3,7 @@
 from typing import Any
 
 from collector.api.problem_list import MAX_CAUSES
+from collector.problems.history import Ended
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import WALL_S
 
@@ -167,9 +168,29 @@ def test_what_ended_is_history_with_its_times() -> None:
         ("DcimLeakDetected", False),
     ]
     assert items[1]["since"] == "2026-11-18T11:08:20.000Z"
-    assert items[1]["seconds"] >= 1140
+    assert 1140 <= items[1]["seconds"] < 3000
     assert items[1]["is_cause"] is True
     assert items[0]["seconds"] == 1000
+
+
+def test_history_says_who_had_acknowledged_what_ended_and_what_was_found_in_late_readings() -> None:
+    shown = Shown()
+    labels = [("device", "x"), ("site", "t1")]
+    ended = Ended(
+        "DcimSmoke",
+        labels,
+        WALL_S,
+        WALL_S + 60,
+        1.0,
+        1.0,
+        is_cause=True,
+        acknowledged_by="ann",
+        maintenance="W-1",
+        is_late=True,
+    )
+    shown.history.add(ended)
+    [item] = shown.get("problems/history", 3000.0)["items"]
+    assert (item["seconds"], item["acknowledged_by"], item["maintenance"], item["is_late"]) == (60, "ann", "W-1", True)
 
 
 def test_since_leaves_out_what_ended_before_and_nothing_is_older_than_a_day() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.collector.derive.campus import HEAT_W, campus, campus_readings, cdu_values, poll_campus
-from tests.collector.derive.hall import Readings
+from tests.collector.derive.hall import Readings, hall
 
 
 def test_each_loop_has_the_heat_of_its_own_cdus_and_racks() -> None:
@@ -146,3 +146,45 @@ def test_a_rating_of_zero_that_a_unit_says_itself_divides_nothing() -> None:
     )
     figure = readings.figures()["cdu_cooling_load_ratio{device=cdu-9}"]
     assert (figure.value, figure.missing) == (None, ("the rating is zero",))
+
+
+SECOND_CDU = "  - {id: cdu-2, primary: fws, secondary: tcs, rated_cooling_w: 200000, from: [row-a], row: a}\n"
+THIRD_CDU = "  - {id: cdu-3, secondary: tcs, rated_cooling_w: 100000, from: [row-a], row: a}\n"
+THREE_CDUS = (SECOND_CDU, SECOND_CDU + THIRD_CDU)
+
+
+@pytest.mark.parametrize(
+    ("flows", "pumps_of_third", "shares"),
+    [
+        ((0.010, 0.010, 0.005), ("running", "standby"), [1.0, 1.0, 1.0]),
+        ((0.010, 0.010, 0.010), ("running", "running"), [5 / 6, 5 / 6, 5 / 3]),
+        # One that stands by has no part in the flow, and what leaks back through it is none of the others'.
+        ((0.012, 0.004, 0.000), ("standby", "stopped"), [1.5, 0.5, None]),
+        ((0.012, 0.004, 0.002), ("standby", "standby"), [1.5, 0.5, None]),
+        # One pump that runs is enough to know; without it nobody knows who shares the flow.
+        ((0.010, 0.010, 0.005), ("running", "unknown"), [1.0, 1.0, 1.0]),
+        ((0.010, 0.010, 0.005), ("standby", "unknown"), [None, None, None]),
+        ((0.000, 0.000, 0.000), ("running", "standby"), [None, None, None]),
+    ],
+)
+def test_cdus_of_unlike_size_share_a_loops_flow_by_their_ratings(
+    flows: tuple[float, float, float], pumps_of_third: tuple[str, str], shares: list[float | None]
+) -> None:
+    readings = Readings(hall(THREE_CDUS))
+    pumps = {"cdu-1": ("running", "standby"), "cdu-2": ("running", "standby"), "cdu-3": pumps_of_third}
+    for (cdu, (one, two)), flow in zip(pumps.items(), flows, strict=True):
+        states = {"cdu_pump_state{pump=1}": one, "cdu_pump_state{pump=2}": two}
+        readings.take(cdu, {"cdu_flow_cubic_meters_per_second{loop=secondary}": flow, **states}, device_class="cdu")
+    assert list(readings.values("cdu_flow_share_ratio").values()) == [
+        None if share is None else pytest.approx(share) for share in shares
+    ]
+
+
+def test_a_loop_with_a_cdu_that_has_no_water_side_has_no_balance() -> None:
+    """What it gives to the air is in the secondary heat only: the loop would look as if a sensor were wrong."""
+    for site, expected in ((hall(), {"loop=tcs": 0.0}), (hall(THREE_CDUS), {})):
+        readings = Readings(site)
+        for cdu in site.cdus:
+            heat = {f"cdu_heat_removed_watts{{loop={loop}}}": 60_000.0 for loop in ("primary", "secondary")}
+            readings.take(cdu, heat, device_class="cdu")
+        assert readings.values("loop_heat_imbalance_ratio") == expected

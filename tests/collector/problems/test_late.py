@@ -146,6 +146,62 @@ def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
     assert sorted(found) == [(-600.0, -480.0), (-280.0, -270.0)]
 
 
+def numbers(key: str, values: Iterable[float], first_s: float = -600.0, every_s: float = 1.0) -> list[Batch]:
+    """One message after the other about one reading, from so many seconds before now."""
+    return [
+        batch("cdu-07", seq=number + 1, time_ms=round((NOW_S + at_s) * 1000), values={key: value}, interval_s=every_s)
+        for number, value in enumerate(values)
+        for at_s in [first_s + number * every_s]
+    ]
+
+
+LEVEL = "dcim_cdu_reservoir_level_ratio"
+
+
+@pytest.mark.parametrize(
+    ("levels", "found"),
+    [
+        # Below 0.3 for half a minute; the worst is the lowest.
+        ([0.29] * 20 + [0.1] * 20 + [0.2] * 20 + [0.5] * 100, [(-600.0, -540.0, 0.1)]),
+        # Twice for 20 s is not once for half a minute.
+        ([0.2] * 20 + [0.5] * 20 + [0.2] * 20 + [0.5] * 100, []),
+        # What had not lasted is not part of what does.
+        ([0.1] * 20 + [0.5] * 20 + [0.2] * 40 + [0.5] * 100, [(-560.0, -520.0, 0.2)]),
+    ],
+)
+def test_a_low_level_is_in_the_history_if_it_lasted_in_one_piece(
+    levels: list[float], found: list[tuple[float, float, float]]
+) -> None:
+    backlog = Backlog()
+    backlog.late(*numbers(LEVEL, levels))
+    assert [(each.since_s - NOW_S, each.ended_s - NOW_S, each.peak) for each in backlog.settled()] == found
+
+
+@pytest.mark.parametrize(
+    ("loads", "ended_s"),
+    [
+        # It falls below its limit every minute, as that of a training job does.
+        (([0.9] * 4 + [0.7]) * 36, -3210.0),
+        # Twice for five minutes, with five minutes between.
+        ([0.9] * 31 + [0.7] * 30 + [0.9] * 31, -4080.0),
+    ],
+)
+def test_a_load_that_was_high_for_ten_minutes_of_thirty_is_in_the_history(loads: list[float], ended_s: float) -> None:
+    backlog = Backlog()
+    backlog.late(
+        *numbers("dcim_ups_output_total_load_ratio", loads + [0.7] * 200, first_s=-5000.0, every_s=10.0),
+    )
+    [ended] = backlog.settled()
+    assert (ended.name, ended.since_s - NOW_S, ended.ended_s - NOW_S) == ("DcimUpsLoadHigh", -5000.0, ended_s)
+
+
+def test_a_reading_that_came_no_more_does_not_go_on_for_as_long_as_its_device_answers() -> None:
+    backlog = Backlog()
+    backlog.late(*numbers(LEVEL, [0.2]), *numbers("dcim_cdu_power_watts", [900.0] * 200, first_s=-599.0))
+    backlog.late(*numbers(LEVEL, [0.5] * 100, first_s=-399.0))
+    assert backlog.settled() == []
+
+
 def test_one_that_was_reported_before_is_no_other_one_that_came_later() -> None:
     backlog = Backlog()
     backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))

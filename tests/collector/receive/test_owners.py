@@ -139,6 +139,16 @@ def test_the_last_messages_of_a_former_owner_are_stored_and_neither_shown_nor_a_
     assert inlet.failures() == {"owner": 1, "stale": 2}
 
 
+@pytest.mark.parametrize("last", [BATCH, EVENT], ids=["batch", "event"])
+def test_for_half_a_minute_the_last_messages_of_a_former_owner_claim_nothing(last: Batch | Event) -> None:
+    """They may have been on their way when the agent told that it polls the device no more."""
+    owners = Owners(BUDGETS)
+    assert admitted(owners, BATCH) == "claimed"
+    owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+    assert admitted(owners, of("gw-3", last, time=NOW_MS + 29_999), NOW_MS + 29_999) == "history"
+    assert admitted(owners, of("gw-3", last, time=NOW_MS + 30_000), NOW_MS + 30_000) == "claimed"
+
+
 def test_an_agent_that_polls_a_device_again_gets_it_back_unless_another_has_it() -> None:
     for back in ("status", "document", "later poll"):
         owners = Owners(BUDGETS)
@@ -182,6 +192,20 @@ def test_the_configured_agent_owns_a_device_whichever_publishes_first() -> None:
     assert admitted(owners, of(THIEF, BATCH)) == "owner"
     assert admitted(owners, BATCH) == "claimed"
     assert admitted(owners, of(THIEF, document("another"))) == "claimed"
+
+
+def test_a_device_with_a_configured_owner_is_nobody_elses_after_that_owner_gave_it_up() -> None:
+    owners = Owners(BUDGETS, {("cas1", "cdu-07"): "gw-3"})
+    assert admitted(owners, BATCH) == "claimed"
+    owners.release("cas1", "gw-3", "cdu-07", NOW_MS)
+    assert admitted(owners, of(THIEF, BATCH), NOW_MS + RELEASED_MS + 1) == "owner"
+    assert admitted(owners, of("gw-3", BATCH, time=NOW_MS + RELEASED_MS), NOW_MS + RELEASED_MS + 1) == "claimed"
+
+
+def test_an_agent_that_calls_itself_as_a_device_may_not_describe_it() -> None:
+    owners = Owners(BUDGETS)
+    assert admitted(owners, BATCH) == "claimed"
+    assert admitted(owners, of("cdu-07", DOCUMENT)) == "owner"
 
 
 def test_contests_are_bounded_for_each_agent_and_in_all() -> None:

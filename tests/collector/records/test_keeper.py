@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from collector.derive import Deriver, LatestFigures, Settings, SiteRecords
 from collector.derive.energy.records import Head
 from collector.receive.poll_counts import ExpectedDevice, Polled, PolledDevice
@@ -14,6 +17,8 @@ from collector.records.keeper import RecordKeeper
 from rackflow.process.bulkhead import Failures
 from tests.collector.conftest import OpenRecords
 from tests.collector.derive.hall import Readings, hall
+from tests.collector.documents import document
+from tests.collector.polls import hello
 from tests.collector.records.test_file import HOUR, answered_in
 from tests.turns import CALLS_OF_50_MS, Turns
 
@@ -29,6 +34,7 @@ class Kept:
         self.file, self.figures, self.failures = file, LatestFigures(60.0), Failures()
         readings = Readings()
         readings.currents("pdu-a1-a", 10.0, now=time.monotonic())
+        self.latest = readings.latest
         kept = {SITE: SiteRecords(Head(1.0, 2.0, 3, {}), {self.number: HOUR})}
         self.deriver = Deriver(
             readings.latest,
@@ -94,6 +100,47 @@ async def test_what_was_saved_is_not_saved_again(tmp_path: Path, open_records: O
     assert await kept.keeper.save()
     assert answered_in(path) == 1
     assert kept.number not in open_records(path).sites[SITE].hours
+
+
+async def test_polls_are_expected_as_often_as_the_agent_says(tmp_path: Path, open_records: OpenRecords) -> None:
+    """Otherwise the report would miss polls of a device whose interval was made longer."""
+    kept = Kept(open_records(tmp_path / "records.db"))
+    kept.change()
+    described = msgspec.structs.replace(document(PDU.device), agent=PDU.agent, intervals={"fast": 30.0})
+    assert kept.latest.apply_document(SITE, described)
+    assert await kept.keeper.save()
+    assert kept.keeper.polls.enrolled[PDU].intervals == {"fast": 30.0}
+
+
+async def test_polls_are_expected_of_an_agent_that_is_offline_and_not_of_a_device_that_was_taken_out(
+    tmp_path: Path, open_records: OpenRecords
+) -> None:
+    """An agent that goes offline names no devices: their polls are missed, and the report must say so."""
+    kept = Kept(open_records(tmp_path / "records.db"))
+    kept.change()
+    for status, is_expected in (
+        (hello(PDU.agent, site=SITE, online=False), True),
+        (hello(PDU.agent, PDU.device, site=SITE), True),
+        (hello(PDU.agent, "another", site=SITE), False),
+    ):
+        kept.latest.apply_status(status, time.monotonic())
+        assert await kept.keeper.save()
+        assert (PDU in kept.keeper.polls.enrolled) == is_expected
+
+
+async def test_a_disk_that_refuses_and_takes_the_records_again_is_logged_once_each(
+    tmp_path: Path, open_records: OpenRecords, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "records.db"
+    kept = Kept(open_records(path))
+    with refusing(path, kept.file):
+        assert not await kept.keeper.save()
+        assert not await kept.keeper.save()
+    assert await kept.keeper.save()
+    assert await kept.keeper.save()
+    first, second = caplog.messages
+    assert first.startswith("records not written, they are kept in memory and tried again every 30 s")
+    assert second == f"records are written again path={path}"
 
 
 async def test_a_stop_counts_what_came_since_the_last_cycle_and_says_that_all_is_saved(

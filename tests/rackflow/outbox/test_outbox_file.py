@@ -118,7 +118,9 @@ def test_a_restart_with_a_clock_far_off_expires_nothing_and_time_goes_on_from_th
     file.close()
 
 
-@pytest.mark.parametrize(("rest_s", "left"), [(AGE_S, 3), (AGE_S + 1, 0), (LONGEST_REST_MS / 1000 - 1, 0)])
+@pytest.mark.parametrize(
+    ("rest_s", "left"), [(AGE_S, 3), (AGE_S + 1, 0), (29 * 86_400.0, 0), (LONGEST_REST_MS / 1000 - 1, 0)]
+)
 def test_a_rest_of_the_process_counts_as_age(tmp_path: Path, clocks: Clocks, rest_s: float, left: int) -> None:
     file = opened(tmp_path)
     file.commit(messages(1, 3), [], NOBODY)

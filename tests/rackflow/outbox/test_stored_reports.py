@@ -9,6 +9,8 @@ def test_without_requirements_every_word_counts_and_one_that_ever_spoke_is_enoug
     assert reports.update("a", "l1", [(1, 3), (7, 9)]) == [(1, 3), (7, 9)]
     assert reports.update("b", "l2", [(4, 4)]) == [(4, 4)]
     assert (reports.are_required, reports.highest) == (True, 9)
+    reports.update("a", "l1", [(1, 3), (7, 12)])
+    assert reports.highest == 12
     assert reports.collectors == [("a", "l1"), ("b", "l2")]
     assert StoredReports(collectors=reports.collectors).are_required
 
@@ -29,6 +31,7 @@ def test_two_required_collectors_must_both_have_a_message() -> None:
     assert reports.highest == 10
     # A document need not repeat what an earlier one said.
     assert reports.update("a", "l1", [(11, 11)]) == [(3, 5), (9, 11)]
+    assert reports.collectors == [("a", "l1"), ("b", "l2")]
 
 
 def test_what_a_required_collector_had_before_its_disk_was_lost_does_not_count_any_more() -> None:
