@@ -17,12 +17,13 @@ from agent.profile import Profile
 from agent.run import Shared, run
 from agent.same_address import tell_same_addresses
 from rackflow.plural import count_of
-from rackflow.process.commands import EXIT_CONFIG, print_error, show_examples
+from rackflow.process.commands import show_examples
 from rackflow.process.limits import raise_open_files
 from rackflow.process.logs import configure_logging
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
 from rackflow.process.unset_clock import warn_of_unset_clock
+from rackflow.process.verdict import Verdict, add_output, check_file
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def add_check(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `check`."""
     command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
     add_env_file(command)
-    show_examples(command, "%(prog)s agent.yaml")
+    add_output(command)
+    show_examples(command, "%(prog)s agent.yaml", "%(prog)s agent.yaml --output json")
     command.set_defaults(command=_check)
 
 
@@ -78,18 +80,27 @@ def _log_same_addresses(path: Path, config: AgentConfig, profiles: Mapping[str, 
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    config, profiles = load_checked(arguments.config)
-    enabled = sum(device.enabled for device in config.devices)
-    wrong, doubtful = tell_same_addresses(arguments.config, config, profiles)
-    faults = [*(f"{arguments.config}: {fault}" for fault in missing_libraries(config)), *wrong]
-    for line in (*faults, *(f"{each} (a warning)" for each in doubtful)):
-        print_error(line)
-    # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
-    from rackflow.process.doctor import print_unwritable  # noqa: PLC0415
+    path: Path = arguments.config
+    return check_file(path, arguments.output, lambda: _verdict(path))
 
-    is_wrong = print_unwritable(arguments.config, {"outbox.path": config.outbox.path}) or bool(faults)
-    verdict = "not ok" if is_wrong else "ok"
+
+def _verdict(path: Path) -> Verdict:
+    # Here, because a running agent needs none of it; it imports the MQTT client of all but the agent, which takes 4 MB.
+    from rackflow.process.doctor import unwritable  # noqa: PLC0415
+
+    config, profiles = load_checked(path)
+    enabled = sum(device.enabled for device in config.devices)
+    wrong, doubtful = tell_same_addresses(path, config, profiles)
+    faults = (
+        *(f"{path}: {fault}" for fault in missing_libraries(config)),
+        *wrong,
+        *unwritable(path, {"outbox.path": config.outbox.path}),
+    )
     devices, families = count_of(len(config.devices), "device"), count_of(len(profiles), "profile")
-    print(f"{arguments.config}: {verdict}; {devices}, {enabled} enabled, {families} known")
-    print(estimate_outage(config, profiles))
-    return EXIT_CONFIG if is_wrong else 0
+    return Verdict(
+        faults,
+        tuple(doubtful),
+        f"{path}: {'not ok' if faults else 'ok'}; {devices}, {enabled} enabled, {families} known",
+        (str(estimate_outage(config, profiles)),),
+        {"devices": len(config.devices), "enabled": enabled, "profiles": len(profiles)},
+    )

@@ -89,11 +89,15 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings.append(check_descriptors(DESCRIPTORS + DESCRIPTORS_PER_DEVICE * len(enabled)))
     findings.append(_outbox(config))
     resolver = Resolver()
-    findings += await check_names([config.broker.host, *(each.host for each in enabled if each.host)], resolver)
     own = [build_topic(Topic(config.labels.site or "", config.agent, kind, DOCTOR_DEVICE)) for kind in KINDS]
     usage = NameInUse(config.labels.site or "", config.agent, is_pair=config.pair is not None)
     stored = stored_subscription(config.labels.site or "", config.agent)
-    reached = await check_broker(config.broker, writes=own, listener=usage.listener(), stored=stored)
+    hosts = [config.broker.host, *(each.host for each in enabled if each.host)]
+    with progress("names and broker", 2) as done:
+        findings += await check_names(hosts, resolver)
+        done()
+        reached = await check_broker(config.broker, writes=own, listener=usage.listener(), stored=stored)
+        done()
     findings += reached
     if all(each.status != "failed" for each in reached):
         findings.append(await usage.examine(config.broker, has_run=_has_run(config)))

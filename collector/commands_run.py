@@ -11,8 +11,8 @@ from collector.doctor import examine
 from collector.problems import load_limits, load_table, rules_yaml
 from collector.run import run
 from collector.web import load_access
-from rackflow.process.commands import EXIT_CONFIG, print_lines, show_examples
-from rackflow.process.doctor import exit_status, print_unwritable, render_findings
+from rackflow.process.commands import print_lines, show_examples
+from rackflow.process.doctor import exit_status, render_findings, unwritable
 from rackflow.process.event_loop import loop_factory
 from rackflow.process.files import file_in_the_way
 from rackflow.process.limits import raise_open_files
@@ -21,6 +21,7 @@ from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
 from rackflow.process.unset_clock import warn_of_unset_clock
+from rackflow.process.verdict import Verdict, add_output, check_file
 from rackflow.site import load_site
 
 
@@ -34,7 +35,8 @@ def add_run(command: argparse.ArgumentParser) -> None:
 def add_check(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `check`."""
     add_config(command)
-    show_examples(command, "%(prog)s collector.yaml")
+    add_output(command)
+    show_examples(command, "%(prog)s collector.yaml", "%(prog)s collector.yaml --output json")
     command.set_defaults(command=_check)
 
 
@@ -87,18 +89,22 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    config = load_config(arguments.config)
+    path: Path = arguments.config
+    return check_file(path, arguments.output, lambda: _verdict(path))
+
+
+def _verdict(path: Path) -> Verdict:
+    config = load_config(path)
     # A collector creates folders that are not there; it cannot where a file is in the way.
     written = config.written_paths().items()
-    there = {key: path for key, path in written if path.absolute().parent.is_dir() or file_in_the_way(path) is not None}
-    if print_unwritable(arguments.config, there, folders={"store.path"}):
-        return EXIT_CONFIG
-    sys.stdout.write(f"{arguments.config}: ok\n")
+    there = {key: file for key, file in written if file.absolute().parent.is_dir() or file_in_the_way(file) is not None}
+    if faults := unwritable(path, there, folders={"store.path"}):
+        return Verdict(faults)
     windows = config.problems.maintenance
-    if windows is not None and not windows.exists():
-        # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
-        sys.stdout.write(f"problems.maintenance: {windows} is not there, so there is no maintenance window\n")
-    return 0
+    # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
+    is_missing = windows is not None and not windows.exists()
+    notes = (f"problems.maintenance: {windows} is not there, so there is no maintenance window",) if is_missing else ()
+    return Verdict(summary=f"{path}: ok", notes=notes)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

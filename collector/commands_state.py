@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from collector.backup import REPLACED, make_backup, restore_backup
 from collector.commands_run import add_config, load_config
 from collector.forget import Target, account_of, forget, nothing_retained, render_forgotten
@@ -96,6 +98,9 @@ def add_restore(command: argparse.ArgumentParser) -> None:
 def _add_folder(command: argparse.ArgumentParser) -> None:
     add_config(command)
     command.add_argument("folder", type=Path, metavar="FOLDER", help="folder of the backup")
+    command.add_argument(
+        "--output", choices=OUTPUTS, default="table", help="table: a line for people; the others for programs"
+    )
     show_examples(
         command, "%(prog)s /etc/rackflow/collector.yaml /backup/2026-11-26 --env-file /etc/rackflow/collector.env"
     )
@@ -156,13 +161,18 @@ def _forget(arguments: argparse.Namespace) -> int:
 
 def _backup(arguments: argparse.Namespace) -> int:
     made = make_backup(load_config(arguments.config), arguments.folder)
-    sys.stdout.write(f"{arguments.folder}: {', '.join(made.files)}\n")
+    if arguments.output == "table":
+        sys.stdout.write(f"{arguments.folder}: {', '.join(made.files)}\n")
+    else:
+        print_lines(as_text({"folder": str(arguments.folder), **msgspec.to_builtins(made)}, arguments.output))
     return 0
 
 
 def _restore(arguments: argparse.Namespace) -> int:
     put_back = restore_backup(load_config(arguments.config), arguments.folder)
-    sys.stdout.write(
-        f"restored {', '.join(put_back.files)} of {put_back.time}; what was there is beside it as *{REPLACED}\n"
-    )
+    if arguments.output == "table":
+        files = ", ".join(put_back.files)
+        sys.stdout.write(f"restored {files} of {put_back.time}; what was there is beside it as *{REPLACED}\n")
+    else:
+        print_lines(as_text({"folder": str(arguments.folder), **msgspec.to_builtins(put_back)}, arguments.output))
     return 0

@@ -25,6 +25,7 @@ from rackflow.process.doctor import (
     present,
 )
 from rackflow.process.mqtt import Session
+from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
 from rackflow.site import load_site
 from rackflow.topics import subscription
@@ -95,11 +96,16 @@ async def _reach(config: CollectorConfig) -> list[Finding]:
     hosts = [config.broker.host]
     if config.store.url is not None:
         hosts.append(urlsplit(config.store.url).hostname or "")
-    findings = await check_names(hosts, Resolver())
     # With an account the broker may take this connection for the collector's, so it has that one's session.
     session = Session(SESSION_EXPIRY_S, RECEIVE_MAXIMUM) if config.broker.username else None
-    findings += await check_broker(config.broker, session=session, reads=subscription(kind="status"))
-    return [*findings, await _write(config)]
+    with progress("names, broker, store", 3) as done:
+        findings = await check_names(hosts, Resolver())
+        done()
+        findings += await check_broker(config.broker, session=session, reads=subscription(kind="status"))
+        done()
+        findings.append(await _write(config))
+        done()
+    return findings
 
 
 async def _write(config: CollectorConfig) -> Finding:

@@ -24,6 +24,7 @@ from rackflow.process.mqtt import (
     Session,
     topic_of,
 )
+from rackflow.process.progress import progress
 from rackflow.topics import NAME, ROOT, Topic, build_topic, parse_topic, stored_subscription
 
 # Retained messages in one go: the rest follows as these are acknowledged.
@@ -221,13 +222,15 @@ async def _forget(session: _Session, target: Target, *, dry_run: bool, force: bo
     if dry_run:
         return documents
     # Also where nothing is retained: a collector may know the device from its messages alone.
-    for name in wanted or ([target.device] if target.device else []):
-        await session.clear(build_topic(Topic(site, agent, "device", name)))
+    names = wanted or ([target.device] if target.device else [])
+    topics = [build_topic(Topic(site, agent, "device", name)) for name in names]
     if not target.device:
-        await session.clear(build_topic(Topic(site, agent, "status")))
-        # A running collector takes its own back; one that is gone cannot.
-        for topic in sorted(found.stored):
+        # A running collector takes its own report back; one that is gone cannot.
+        topics += [build_topic(Topic(site, agent, "status")), *sorted(found.stored)]
+    with progress("documents", len(topics)) as done:
+        for topic in topics:
             await session.clear(topic)
+            done()
     left = await session.retained()
     if wanted.keys() & left.devices.keys() or (not target.device and left.has_status):
         raise RackflowError(

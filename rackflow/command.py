@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import difflib
 import importlib
+import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Protocol, cast
 from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_USAGE, OWN, print_error, report_missing_extra, show_examples
+from rackflow.process.machine_output import OUTPUTS, as_text
 from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
@@ -78,8 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     if arguments.name == "completion":
         return _completion(arguments.shell)
-    sys.stdout.write(f"{installed_version()}\n")
+    sys.stdout.write(f"{_version(arguments.output)}\n")
     return 0
+
+
+def _version(output: str) -> str:
+    if output == "table":
+        return installed_version()
+    found = {"rackflow": installed_version(), "python": platform.python_version(), "system": platform.platform()}
+    return as_text(found, output)
 
 
 def _instead_of(word: str) -> str:
@@ -171,7 +180,10 @@ def _add_own(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "%(prog)s fish > ~/.config/fish/conf.d/rackflow.fish",
     )
     command = commands.add_parser("version", help="print the version")
-    show_examples(command, "%(prog)s")
+    command.add_argument(
+        "--output", choices=OUTPUTS, default="table", help="table: the number alone; the others: also Python and system"
+    )
+    show_examples(command, "%(prog)s", "%(prog)s --output json")
 
 
 def _delegate(name: str, words: Sequence[str]) -> int:

@@ -3,6 +3,7 @@
 import os
 import pty
 import re
+from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 
 from collector.cli import main
@@ -10,11 +11,11 @@ from collector.cli import main
 _CONTROL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
 
 
-def on_a_terminal(*words: str) -> str:
-    """What a command of the collector that succeeds shows on stderr, which is a terminal."""
+def on_a_terminal(*words: str, program: Callable[[list[str]], int] = main, status: int = 0) -> str:
+    """What a command shows on stderr, which is a terminal: one of the collector that succeeds, unless told otherwise."""
     master, slave = pty.openpty()
     with os.fdopen(slave, "w", encoding="utf-8") as terminal, redirect_stderr(terminal):
-        assert main(words) == 0
+        assert program(list(words)) == status
     return screen(master)
 
 

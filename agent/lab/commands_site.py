@@ -33,6 +33,7 @@ from rackflow.errors import ConfigError
 from rackflow.plural import count_of
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
+from rackflow.process.verdict import Verdict, add_output, check_file
 from rackflow.site import Electrical, Grid, Section, load_site, parse_site
 
 # Columns of a table in addition to the fields of the sections.
@@ -99,7 +100,8 @@ def add_site(command: argparse.ArgumentParser) -> None:
 
     check = actions.add_parser("check", help="check a site file")
     check.add_argument("file", type=Path, help="the site file")
-    show_examples(check, "%(prog)s site.yaml")
+    add_output(check)
+    show_examples(check, "%(prog)s site.yaml", "%(prog)s site.yaml --output json")
     check.set_defaults(command=_check)
 
 
@@ -126,13 +128,20 @@ def _add_shaping(command: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    site = load_site(arguments.file)
+    path: Path = arguments.file
+    return check_file(path, arguments.output, lambda: _verdict(path))
+
+
+def _verdict(path: Path) -> Verdict:
+    site = load_site(path)
     # Without panels, most of which have no meter: operators compare this number with the number of devices that are polled.
     devices = len(site.devices) - len(site.panels)
     counts = {"rack": site.racks, "feed": site.feeds, "panel": site.panels, "loop": site.loops}
     told = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
-    sys.stdout.write(f"{arguments.file}: ok; {told}, {count_of(devices, 'device')}\n")
-    return 0
+    return Verdict(
+        summary=f"{path}: ok; {told}, {count_of(devices, 'device')}",
+        counts={f"{noun}s": len(entries) for noun, entries in counts.items()} | {"devices": devices},
+    )
 
 
 def _draft(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ The times show whether a device can keep up with its poll intervals, before it i
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent.config import AgentConfig, Device
@@ -15,6 +15,7 @@ from agent.poll import PollerFactory
 from agent.readings import Identified, Readings
 from agent.snmp import SnmpClient, SnmpValue
 from rackflow.plural import count_of
+from rackflow.process.progress import progress
 from rackflow.recording import RegisterTable
 
 
@@ -27,11 +28,11 @@ class Request:
 
 
 class TimedSnmp:
-    """An `SnmpClient` that measures the client behind it."""
+    """An `SnmpClient` that measures the client behind it, and passes on each request that has ended."""
 
-    def __init__(self, client: SnmpClient, requests: list[Request]) -> None:
+    def __init__(self, client: SnmpClient, note: Callable[[Request], None]) -> None:
         self._client = client
-        self._requests = requests
+        self._note = note
 
     async def get(self, oids: Sequence[str]) -> dict[str, SnmpValue]:
         """See `SnmpClient.get`."""
@@ -39,7 +40,7 @@ class TimedSnmp:
         try:
             return await self._client.get(oids)
         finally:
-            self._requests.append(Request(f"get {count_of(len(oids), 'object')}", time.perf_counter() - started))
+            self._note(Request(f"get {count_of(len(oids), 'object')}", time.perf_counter() - started))
 
     async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
         """See `SnmpClient.walk`."""
@@ -47,7 +48,7 @@ class TimedSnmp:
         try:
             return await self._client.walk(oid, limit)
         finally:
-            self._requests.append(Request(f"walk {oid}", time.perf_counter() - started))
+            self._note(Request(f"walk {oid}", time.perf_counter() - started))
 
     async def get_next(self, oid: str) -> tuple[str, SnmpValue] | None:
         """See `SnmpClient.get_next`."""
@@ -55,7 +56,7 @@ class TimedSnmp:
         try:
             return await self._client.get_next(oid)
         finally:
-            self._requests.append(Request(f"next after {oid}", time.perf_counter() - started))
+            self._note(Request(f"next after {oid}", time.perf_counter() - started))
 
     def set_max_varbinds(self, objects: int) -> None:
         """See `SnmpClient.set_max_varbinds`."""
@@ -67,11 +68,11 @@ class TimedSnmp:
 
 
 class TimedModbus:
-    """A `ModbusClient` that measures the client behind it."""
+    """A `ModbusClient` that measures the client behind it, and passes on each request that has ended."""
 
-    def __init__(self, client: ModbusClient, requests: list[Request]) -> None:
+    def __init__(self, client: ModbusClient, note: Callable[[Request], None]) -> None:
         self._client = client
-        self._requests = requests
+        self._note = note
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
@@ -79,7 +80,7 @@ class TimedModbus:
         try:
             return await self._client.read(unit, table, address, count)
         finally:
-            self._requests.append(Request(f"read unit {unit} {table} {address}+{count}", time.perf_counter() - started))
+            self._note(Request(f"read unit {unit} {table} {address}+{count}", time.perf_counter() - started))
 
     async def close(self) -> None:
         """See `ModbusClient.close`."""
@@ -91,13 +92,19 @@ async def read_device(
 ) -> tuple[Identified, Readings, list[Request]]:
     """Identity, readings of every poll class, and the requests made. Raises DeviceError."""
     requests: list[Request] = []
+
+    def note(request: Request) -> None:
+        requests.append(request)
+        done()
+
     poller = factory(
         config,
         device,
-        wrap_snmp=lambda client: TimedSnmp(client, requests),
-        wrap_modbus=lambda client: TimedModbus(client, requests),
+        wrap_snmp=lambda client: TimedSnmp(client, note),
+        wrap_modbus=lambda client: TimedModbus(client, note),
     )
-    with contained(device.id, "read"):
+    # How many requests there are follows from what the device answers, so there is no total.
+    with contained(device.id, "read"), progress("requests", None) as done:
         try:
             identified, readings = await read_all(poller, now)
         finally:

@@ -25,7 +25,6 @@ from typing import Literal
 from rackflow.errors import ConfigError, ResolveError
 from rackflow.plural import count_of
 from rackflow.process.broker import Broker, what_to_check
-from rackflow.process.commands import print_error
 from rackflow.process.files import file_in_the_way, refusal_of_disk
 from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
@@ -147,18 +146,13 @@ STATE_FOLDERS = (Path("/var/lib/rackflow-agent"), Path("/var/lib/rackflow-collec
 """What systemd creates for the units when they first start (StateDirectory)."""
 
 
-def print_unwritable(config: Path, paths: Mapping[str, Path | None], folders: Collection[str] = ()) -> bool:
-    """Name on stderr each of these files, by key of the configuration, that cannot be written, and what to do; whether there is one.
+def unwritable(config: Path, paths: Mapping[str, Path | None], folders: Collection[str] = ()) -> tuple[str, ...]:
+    """A line for each of these files, by key of the configuration, that cannot be written, with what to do.
 
-    Keys in `folders` are of folders.
-
-    As the account that runs this: a service that cannot write them does not start.
+    Keys in `folders` are of folders. As the account that runs this: a service that cannot write them does not start.
     """
     findings = (check_disk(key, path, is_folder=key in folders) for key, path in paths.items() if path is not None)
-    failed = [each for each in findings if each.status == "failed"]
-    for each in failed:
-        print_error(f"{config}: {each.check}: {each.found}; {each.remedy}")
-    return bool(failed)
+    return tuple(f"{config}: {each.check}: {each.found}; {each.remedy}" for each in findings if each.status == "failed")
 
 
 def check_disk(what: str, path: Path, *, is_folder: bool = False) -> Finding:

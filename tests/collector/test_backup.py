@@ -364,3 +364,13 @@ def test_a_backup_and_what_a_restore_puts_back_are_on_disk_before_they_get_their
         assert on_disk(found, f"{name}.restoring", made, restored), name
         put = writes(found, f"{name}.restoring", made, restored)[-1]
         assert synced(found, str(config.ledger_path.parent), put, restored), name
+
+
+def test_backup_and_restore_for_programs_say_what_backup_json_says(
+    config: CollectorConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "backup"
+    for command in ("backup", "restore"):
+        assert main([command, str(configuration_of(config, tmp_path)), str(folder), "--output", "json"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert said == {"folder": str(folder)} | json.loads((folder / "backup.json").read_text(encoding="utf-8"))
