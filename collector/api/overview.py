@@ -44,11 +44,14 @@ class PowerMeans:
     """Facility and IT power of the last quarter of an hour, for the estimate of PUE."""
 
     samples: list[tuple[float, float, float]] = field(default_factory=list)
+    is_on_battery: bool = False
+    """Whether the facility takes less than its IT equipment now: batteries carry the rest, and no estimate of before is that of now."""
 
     def add(self, facility_w: float | None, it_w: float | None, now: float) -> None:
         """Take a sample, at most every few seconds."""
         self.samples = [each for each in self.samples if now - each[0] <= PUE_WINDOW_S]
         # Less facility than IT power means that batteries carry a part of the load. The ratio then says nothing about efficiency.
+        self.is_on_battery = facility_w is not None and it_w is not None and facility_w < it_w
         if facility_w is None or it_w is None or facility_w < it_w:
             return
         if self.samples and now - self.samples[-1][0] < PUE_STEP_S:
@@ -56,8 +59,8 @@ class PowerMeans:
         self.samples.append((now, facility_w, it_w))
 
     def pue(self, now: float) -> Pue | None:
-        """The estimate, at first of the latest readings alone; None without a sample of the last minute, or without IT power."""
-        if not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
+        """The estimate, at first of the latest readings alone; None without one of the last minute, on battery, or without IT power."""
+        if self.is_on_battery or not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
             return None
         span_s = self.samples[-1][0] - self.samples[0][0]
         taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]

@@ -49,7 +49,10 @@ def test_what_batteries_give_is_in_no_estimate_of_pue() -> None:
     assert means.pue(0.0) is None
     means.add(50_000.0, 40_000.0, 5.0)
     means.add(20_000.0, 40_000.0, 10.0)
-    pue = means.pue(10.0)
+    # It was shown as that of this moment beside less facility than IT power.
+    assert means.pue(10.0) is None
+    means.add(None, 40_000.0, 15.0)
+    pue = means.pue(15.0)
     assert pue is not None
     assert pue.value == 1.25
     # An old estimate is none of this moment.
