@@ -4,6 +4,7 @@ import argparse
 import csv
 import math
 import re
+import shutil
 import sqlite3
 import xml.etree.ElementTree as ET
 from contextlib import closing
@@ -227,9 +228,9 @@ SITE = (
 
 
 def test_without_a_zone_the_days_are_those_of_the_site_and_else_of_utc_which_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    october(records_in(tmp_path))
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("TZ", "America/New_York")  # the zone of the machine does not count
     page = tmp_path / "rackflow-edge-2026-10.html"
 
