@@ -6,6 +6,7 @@ Availability is answered polls divided by expected polls, not by received polls:
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from collector.ledger import EpochAccount, born_ms
 from collector.receive import add
@@ -92,17 +93,8 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
         lost = _lost(site_month) if kind == "month" else ""
         rests = "; ".join(each for each in (classes.get(place, ""), lost) if each)
         share = min(1.0, answered / expected)
-        yield Row(
-            figure="telemetry_available",
-            place=place,
-            period=kind,
-            start=start,
-            end=end,
-            value=share,
-            unit="ratio",
-            coverage=coverage,
-            rests_on=rests,
-        )
+        row = partial(Row, place=place, period=kind, start=start, end=end, coverage=coverage, rests_on=rests)
+        yield row(figure="telemetry_available", value=share, unit="ratio")
         if kind == "month":
             # There can be more answers than expected after an agent restarts, because it polls at once.
             missing = max(0.0, expected - answered)
@@ -113,17 +105,7 @@ def _rows(site_month: SiteMonth, span: tuple[PeriodKind, str, str], found: Polls
                 ("polls_unanswered", silent),
                 ("polls_not_received", missing - silent),
             ):
-                yield Row(
-                    figure=name,
-                    place=place,
-                    period=kind,
-                    start=start,
-                    end=end,
-                    value=count,
-                    unit="polls",
-                    coverage=coverage,
-                    rests_on=rests,
-                )
+                yield row(figure=name, value=count, unit="polls")
 
 
 def _lost(site_month: SiteMonth) -> str:

@@ -163,18 +163,7 @@ def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_ag
     assert inlet.ingest.process(odd).lines == lines
     assert inlet.failures() == {"range": 1}
     broken = payload.replace(b'"schema":1', b'"schema":2')
-    note = inlet.ingest.reprocess(
-        Delivery(
-            topic=topic_of(BATCH),
-            payload=broken,
-            size_bytes=len(broken),
-            qos=1,
-            mid=1,
-            connection=1,
-            mono_s=1000.0,
-            wall_s=WALL_S,
-        )
-    ).note
+    note = inlet.ingest.reprocess(msgspec.structs.replace(delivery, payload=broken, size_bytes=len(broken))).note
     assert note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
     assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
 
