@@ -51,9 +51,11 @@ from rackflow.site import Battery, Site
 
 T = TypeVar("T")
 _SeriesByKey = dict[str, Series]
-# A plan of n outputs is not replaced before n / 2000 seconds. Planning takes 50 microseconds an output, and while a site starts, new series
-# arrive in every cycle: this keeps planning within a tenth of the time.
+# A plan of n outputs is not replaced before n / 2000 seconds: planning takes 50 to 150 microseconds an output. While new series arrive in
+# every cycle, as when a site starts, it is kept three times as long: each of these plans lacks what the next cycle brings, and the
+# processor is needed for receiving.
 _OUTPUTS_PER_S = 2000
+_GROWING_TIMES = 3
 # Series of one device that are remembered after they expired; twice as many as a large rack PDU has. A device whose labels change
 # all the time would otherwise fill memory.
 MAX_SILENT_SERIES = 1000
@@ -125,6 +127,8 @@ class SiteFigures:
         self._seen = -1
         self._stale = False
         self._next_plan = -math.inf
+        self._next_plan_growing = -math.inf
+        """The earliest time of the next plan, and that while devices or series are still coming."""
         self._metrics_used: set[str] = set()
 
     def cycle(self, latest: Latest, now: float, wall_s: float, *, may_plan: bool = True) -> list[Figure]:
@@ -228,18 +232,20 @@ class SiteFigures:
 
         Yields after each device.
         """
+        grows = False
         if latest.changes != self._seen:
             # Noted before looking, so that what changes meanwhile is looked at the next time.
             self._seen = latest.changes
             # A cycle that is given up half way must not forget what it has seen.
             for found in self._learning(latest):
+                grows = grows or found
                 self._stale = self._stale or found
                 yield
-        return (self._plan is None or self._stale) and now >= self._next_plan
+        return (self._plan is None or self._stale) and now >= (self._next_plan_growing if grows else self._next_plan)
 
     def postpone_plan(self, now: float) -> None:
         """Try to plan later: planning failed as a whole."""
-        self._next_plan = now + _PLAN_AGAIN_S
+        self._next_plan = self._next_plan_growing = now + _PLAN_AGAIN_S
 
     def adopt(self, made: SitePlan, now: float) -> Plan:
         """Use a new plan from now on."""
@@ -251,7 +257,9 @@ class SiteFigures:
             self._stateful.keep(made.stateful)
         self._last_values = None  # its slots belong to the former plan
         self._stale = not made.complete
-        self._next_plan = now + max(len(made.plan.outputs) / _OUTPUTS_PER_S, 0.0 if made.complete else _PLAN_AGAIN_S)
+        pause_s = len(made.plan.outputs) / _OUTPUTS_PER_S
+        self._next_plan = now + max(pause_s, 0.0 if made.complete else _PLAN_AGAIN_S)
+        self._next_plan_growing = max(self._next_plan, now + pause_s * _GROWING_TIMES)
         return made.plan
 
     def _learning(self, latest: Latest) -> Iterator[bool]:

@@ -304,6 +304,14 @@ class Latest:
                 yield
             yield
 
+    def expire_device(self, device: DeviceState, now: float) -> None:
+        """Drop the series of one device that have expired; afterwards, `first_expiry` is when the next one will.
+
+        Between two sweeps it is only a lower bound: it does not follow readings that come again.
+        """
+        if now >= device.first_expiry:
+            self._drop(device, all_of_it=False, now=now)
+
     def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
         known = owner.series
         gone = [key for key, entry in known.items() if all_of_it or now >= entry.stamp.expires_at]

@@ -24,9 +24,9 @@ _MARGIN = 1e-9
 # Checking a device that leaves its ranges at once (as with two counters that are compared) would be wasted effort each time. So such a
 # device is evaluated without a check for 2, 4, 8, … times.
 _MAX_PAUSE = 64
-# How long a device may go without evaluation if a condition remembers when a reading was last there: the remembered time is then up to a
-# minute too old, which does not matter because such conditions look back for a day at least (`within_s`).
-_REMEMBERED_S = 60.0
+# How long a device may go without evaluation if a condition remembers when a reading was last there: the remembered time is then up to
+# five minutes too old, which does not matter because such conditions look back for a day at least (`within_s`).
+_REMEMBERED_S = 300.0
 DeviceKey = tuple[str, str]
 """Site and device."""
 Rows = Sequence[tuple[Mapping[str, str], LatestValue]]

@@ -235,3 +235,26 @@ def test_a_series_that_no_figure_needs_does_not_make_a_new_plan() -> None:
     assert readings.engine.plan(readings.latest, 200.0) is before
     readings.take("ups-b", {"ups_input_total_power_watts": 60_000.0}, device_class="ups")
     assert readings.engine.plan(readings.latest, 200.0) is not before
+
+
+def test_while_devices_keep_coming_a_plan_is_kept_three_times_as_long() -> None:
+    """Each plan lacks what the next cycle brings, and at the start of a site the processor is needed for receiving."""
+    readings = loaded()
+    engine, latest = readings.engine, readings.latest
+    before = engine.plan(latest, 100.0)
+    pause_s = len(before.outputs) / 2000
+    assert pause_s > 0
+
+    def come(number: int) -> None:
+        readings.take(f"new-{number}", {"pdu_input_power_watts{inlet=1}": 1.0}, device_class="pdu")
+
+    for number, at in enumerate((0.9, 1.1, 2.0, 2.9)):
+        come(number)
+        assert engine.plan(latest, 100.0 + at * pause_s) is before
+    come(9)
+    grown = engine.plan(latest, 100.0 + 3.1 * pause_s)
+    assert grown is not before
+    come(10)
+    at, pause_s = 100.0 + 3.1 * pause_s, len(grown.outputs) / 2000
+    assert engine.plan(latest, at + 1.1 * pause_s) is grown
+    assert engine.plan(latest, at + 1.2 * pause_s) is not grown, "nothing has come since"

@@ -239,15 +239,39 @@ def test_a_limit_that_comes_later_is_compared_with() -> None:
     assert hall.monitor.tracker.has(("device", "s", "pdu")), "its limit has come"
 
 
-def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_a_minute_ago() -> None:
-    """What has not been there for a week is not lost; what was there a minute before is."""
+def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_five_minutes_ago() -> None:
+    """What has not been there for a week is not lost; what was there five minutes before is."""
     hall = Hall()
-    for _ in range(10):
+    for _ in range(40):
         hall.poll("ups", {VOLTAGE: 230.0})
         hall.latest.expire(hall.now)
         hall.monitor.evaluate()
-        assert max(hall.monitor.remembered().values()) >= WALL_S + hall.now - 60.0
+        assert max(hall.monitor.remembered().values()) >= WALL_S + hall.now - 300.0
         hall.now += 20.0
+
+
+def test_a_device_whose_readings_come_again_in_time_is_not_evaluated_when_the_first_ones_would_have_expired() -> None:
+    """Nobody scrapes, so no sweep has told in the meantime when the present readings expire."""
+    hall = Hall()
+    for _ in range(10):
+        hall.poll("ups", {TEMPERATURE: 25.0})
+        if hall.now == 100.0:
+            hall.monitor.evaluate()
+        assert hall.calls(device_subject) == 0
+        hall.now += 5.0
+
+
+def test_a_reading_that_does_not_come_again_is_gone_when_its_device_is_evaluated() -> None:
+    hall = Hall()
+    hall.poll("ups", {TEMPERATURE: 25.0, VOLTAGE: 230.0})
+    hall.monitor.evaluate()
+    for _ in range(10):
+        hall.now += 5.0
+        hall.poll("ups", {TEMPERATURE: 25.0})
+        assert hall.disagreements() == []
+    ups = hall.latest.device("s", "ups")
+    assert ups is not None
+    assert list(ups.series) == [TEMPERATURE]
 
 
 def test_a_device_that_leaves_its_ranges_each_time_is_looked_at_ever_less_often() -> None:
