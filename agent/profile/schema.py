@@ -399,7 +399,7 @@ class Profile(StrictModel):
     title: str
     """Vendor and models, for people."""
     source: str
-    """MIB and branch, or the manual with its edition."""
+    """MIB and branch of every group of objects, or the manual with its edition."""
     evidence: Literal["recorded device", "published map", "unverified"]
     """`recorded device`: a recording of a real one is tested. `published map`: a server that serves the published
     map is. `unverified`: neither.
