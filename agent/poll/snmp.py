@@ -326,17 +326,7 @@ class SnmpPoller:
         show which of these objects the device has.
         """
         profile = family.profile
-        rows: dict[str, list[str]] = {}
-        cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
-        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), AMBIGUOUS)
-        tables = TableReader(self._client, self._device.id, cells)
-        cut: set[str] = set()
-        # Rows of tables with the same name are joined: a profile and its base may both list the table.
-        for table in profile.tables:
-            indexes = await tables.row_indexes(table)
-            rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
-            if len(indexes) > MAX_ROWS:
-                cut.add(table.name)
+        rows, cells, cut = await self._read_tables(family)
         await self._cells.add_use(profile, rows, cells)
         key, plan = await self._plans.plan(family, rows, cells, self._device.role, cut=cut, unit=self._unit)
         wanted = dict.fromkeys(oid for part in plan.classes.values() for oid in part.oids)
@@ -344,6 +334,35 @@ class SnmpPoller:
         absent = [oid for oid in (*family.instances, *wanted) if oid not in answers and oid not in cells]
         if await self._client.seek(absent, family.columns, {*family.instances, *wanted}):
             return False
+        self._warn_of_loss(profile, plan)
+        if not any(oid in answers for oid in wanted):
+            raise DeviceDecodeError(
+                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
+            )
+        shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
+        lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
+        trimmed = await self._plans.trim(key, plan, lacking)
+        self._begin(counted_as_instances(plan, trimmed, self._client.ambiguous), fingerprint, answers)
+        self._marker = comparable(answers.get(profile.marker)) if profile.marker else None
+        return True
+
+    async def _read_tables(self, family: Family) -> tuple[dict[str, list[str]], dict[str, RawValue], set[str]]:
+        """What planning needs of the device: the rows by table, cells by OID, and the tables that have more rows than are read."""
+        rows: dict[str, list[str]] = {}
+        cells: dict[str, RawValue] = await self._client.get(family.instances) if family.instances else {}
+        cells |= dict.fromkeys(self._client.ambiguous & set(family.instances), AMBIGUOUS)
+        tables = TableReader(self._client, self._device.id, cells)
+        cut: set[str] = set()
+        # Rows of tables with the same name are joined: a profile and its base may both list the table.
+        for table in family.profile.tables:
+            indexes = await tables.row_indexes(table)
+            rows.setdefault(table.name, []).extend(indexes[:MAX_ROWS])
+            if len(indexes) > MAX_ROWS:
+                cut.add(table.name)
+        return rows, cells, cut
+
+    def _warn_of_loss(self, profile: Profile, plan: Plan) -> None:
+        """Log which series of the device the plan leaves out because another gives the same one, or because there are too many."""
         # A profile that extends another overrides points of its base, so its duplicates are intended.
         if plan.duplicates and not profile.extends:
             log.warning(
@@ -354,14 +373,9 @@ class SnmpPoller:
             )
         if lost := sorted({metric for part in plan.classes.values() for metric in part.cut}):
             log.warning("device=%s has too many rows, the rest is left out: metrics=%s", self._device.id, lost[:3])
-        if not any(oid in answers for oid in wanted):
-            raise DeviceDecodeError(
-                f"has none of the objects of profile {profile.profile}", device=self._device.id, operation="plan"
-            )
-        shared = self._client.without_shared({source.oid or "" for each in profile.points for source in each.sources()})
-        lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
-        whole, plan = plan, await self._plans.trim(key, plan, lacking)
-        plan = counted_as_instances(whole, plan, self._client.ambiguous)
+
+    def _begin(self, plan: Plan, fingerprint: Fingerprint, answers: Mapping[str, RawValue]) -> None:
+        """Poll by this plan from now on. `answers` are the first ones to its objects: later ones are compared with them."""
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_watched(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
@@ -370,8 +384,6 @@ class SnmpPoller:
         self._count.begin(self._plan)
         self._checks.begin(self._plan, answers)
         self._planned_at = self._clock()
-        self._marker = comparable(answers.get(profile.marker)) if profile.marker else None
-        return True
 
     def _reason_to_reopen(self) -> str:
         """Why the device should be opened anew, at most every so often: an uptime may go back, or a name may change, at every poll."""

@@ -37,6 +37,8 @@ from rackflow.process.slices import run_through
 from rackflow.series import parse_series_key, series_key
 from rackflow.units import WIRE_UNITS
 
+Reads = Sequence[tuple[str, CellReader]]
+"""Cells that a row's series depend on: where each stands, and what reads it."""
 Rows = Mapping[str, Sequence[str]]
 """Row indexes by table name. An index is dotted: it is the part of an instance's OID after the column's OID."""
 
@@ -157,11 +159,9 @@ def plan_steps(
         if table and id(table) not in equal:
             equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells, role)
             unclear[id(table)] = unclear_parts(table, rows.get(table.name, ()))
-        metric = catalogue()[point.metric]
-        poll = point.poll or metric.poll
         indexes = rows.get(table.name, ()) if table else ("",)
         if table and table.name in cut:
-            draft.cut.setdefault(poll, {})[point.metric] = None
+            draft.cut.setdefault(point.poll or catalogue()[point.metric].poll, {})[point.metric] = None
         read_again = cell_sources(table, point)
         if any(cells.get(place) == AMBIGUOUS for place, _ in read_again):
             # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
@@ -173,20 +173,26 @@ def plan_steps(
             rows_planned += 1
             if rows_planned % ROWS_PER_SLICE == 0:
                 yield
-            keys: dict[PollClass, list[str]] = {poll: []}
             unique_label = named_label(table, point) if table and row.index in equal[id(table)] else None
-            for slot in _slots(draft, table, point, row, unique_label=unique_label):
-                # Rows of one table may have different poll classes: in a table of contacts, smoke detectors are polled each second, doors
-                # are not.
-                row_poll = (
-                    metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
-                )
-                draft.add(row_poll, slot)
-                keys.setdefault(row_poll, []).append(slot.key)
-            for row_poll, found in keys.items():
-                if found or len(keys) == 1:
-                    draft.note_basis(row_poll, row, read_again, found)
+            _add_row(draft, table, point, row, read_again, unique_label=unique_label)
     return draft.plan()
+
+
+def _add_row(
+    draft: "_Draft", table: Table | None, point: Point, row: Row, read_again: Reads, *, unique_label: str | None
+) -> None:
+    """Add the series of one point in one row to the draft, and note that they depend on the cells `read_again`."""
+    metric = catalogue()[point.metric]
+    poll = point.poll or metric.poll
+    keys: dict[PollClass, list[str]] = {poll: []}
+    for slot in _slots(draft, table, point, row, unique_label=unique_label):
+        # Rows of one table may have different poll classes: in a table of contacts, smoke detectors are polled each second, doors are not.
+        row_poll = metric.poll_class(dict(parse_series_key(slot.key)[1])) if metric.urgent and not point.poll else poll
+        draft.add(row_poll, slot)
+        keys.setdefault(row_poll, []).append(slot.key)
+    for row_poll, found in keys.items():
+        if found or len(keys) == 1:
+            draft.note_basis(row_poll, row, read_again, found)
 
 
 class _Draft:
