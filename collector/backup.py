@@ -198,7 +198,8 @@ def _copy(path: Path, folder: Path, done: Done) -> Copied:
             ):
                 check_format(source)
                 copy_pages(source, copy, half)
-                problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                # Its answer may have two lines, of which the first only says which database.
+                problem = copy.execute("PRAGMA integrity_check(1)").fetchone()[0].replace("\n", " ")
                 if problem != "ok":
                     raise RackflowError(f"{path}: is damaged: {problem}; {DAMAGED}")
                 # A single file, which needs no log beside it.

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
+import struct
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from collector.backup import REPLACED, Backup, copy_pages, make_backup, restore_
 from collector.cli import main
 from collector.config import CollectorConfig
 from collector.ledger import Entry, EpochKey, LedgerFile, accounts, read_snapshot
-from collector.problems import Ended, History, history_files
+from collector.problems import Ended, History, history_files, remembered_file
 from collector.problems.history import append_history, read_history
 from collector.records import RecordsFile
 from rackflow import ConfigError, RackflowError
@@ -109,6 +111,71 @@ def test_the_ledger_of_a_backup_is_one_file_that_needs_no_log_beside_it(
     """As the header of an SQLite file says: 1 with a journal that is deleted, 2 with a write-ahead log."""
     make_backup(config, tmp_path / "backup")
     assert (tmp_path / "backup" / config.ledger_path.name).read_bytes()[18:20] == b"\x01\x01"
+
+
+def with_all_of_it(config: CollectorConfig) -> dict[str, bytes]:
+    """Write what `config` lacks of a collector's state; returns the content of every file, by what it is."""
+    with closing(sqlite3.connect(config.owners_path)) as db:
+        db.executescript("CREATE TABLE owned (device TEXT) STRICT; INSERT INTO owned VALUES ('cdu-07')")
+    history, before = history_files(config.problems_path)
+    append_history(before, [])
+    append_history(history, [])
+    remembered_file(config.problems_path).write_text('{"seen": [], "highest": []}')
+    return {path.name: path.read_bytes() for path in config.problems_path.parent.iterdir() if path.suffix != ".lock"}
+
+
+def test_every_file_of_a_collectors_state_is_back_on_a_new_machine(config: CollectorConfig, tmp_path: Path) -> None:
+    """The folder is not there, either; and only its owner may read what is put back."""
+    folder = config.ledger_path.parent
+    before = with_all_of_it(config)
+    assert len(before) == 7, sorted(before)
+    made = make_backup(config, tmp_path / "backup")
+    assert set(made.files) == {
+        "ledger",
+        "records",
+        "owners",
+        "problems",
+        "remembered",
+        "history",
+        "history_before",
+    }
+    shutil.rmtree(folder)
+    restore_backup(config, tmp_path / "backup")
+    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".lock"}
+    assert after.keys() == before.keys()
+    for name, content in before.items():
+        if not name.endswith(".db"):  # SQLite's copy has another header
+            assert after[name] == content
+    with closing(sqlite3.connect(config.owners_path)) as db:
+        assert db.execute("SELECT device FROM owned").fetchall() == [("cdu-07",)]
+    assert stored(config.ledger_path) == 3
+
+
+def test_a_ledger_with_a_damaged_page_is_not_taken_for_a_backup(config: CollectorConfig, tmp_path: Path) -> None:
+    """SQLite copies a page without looking at it: the damage would be found when the backup is needed."""
+    whole = config.ledger_path.read_bytes()
+    (page_bytes,) = struct.unpack(">H", whole[16:18])
+    damaged = whole[:page_bytes] + b"\xff" * 64 + whole[page_bytes + 64 :]
+    config.ledger_path.write_bytes(damaged)
+    with pytest.raises(RackflowError, match=r"is damaged: .*Page 2.*; restore a backup"):
+        make_backup(config, tmp_path / "backup")
+    assert not list(tmp_path.glob("backup*"))
+
+
+def test_the_ledger_of_a_newer_version_is_not_put_back(config: CollectorConfig, tmp_path: Path) -> None:
+    make_backup(config, tmp_path / "backup")
+    copied = tmp_path / "backup" / config.ledger_path.name
+    with closing(sqlite3.connect(copied)) as db:
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
+        db.execute(f"PRAGMA application_id = {APPLICATION + FORMAT + 1}")
+    where = tmp_path / "backup" / "backup.json"
+    listed = json.loads(where.read_text())
+    listed["files"]["ledger"]["sha256"] = hashlib.sha256(copied.read_bytes()).hexdigest()
+    listed["files"]["ledger"]["size_bytes"] = copied.stat().st_size
+    where.write_text(json.dumps(listed))
+    with pytest.raises(ConfigError, match="was written by a newer Rackflow"):
+        restore_backup(config, tmp_path / "backup")
+    assert stored(config.ledger_path) == 3
 
 
 def test_what_was_backed_up_is_back_after_a_restore_and_what_was_there_is_kept(

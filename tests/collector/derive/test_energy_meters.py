@@ -1,5 +1,7 @@
 """Which meters a site's energy is of: pumps on rack PDUs, facility meters within each other, and the category of what counts."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from collector.derive.energy.hourly import HOUR_S
@@ -12,8 +14,12 @@ from tests.collector.derive.hall import WALL_S, Readings
 @pytest.fixture(scope="module")
 def polled() -> Readings:
     """One hour of the whole campus, from one o'clock, with all that hangs from it; facility and IT are powers."""
+    return hour_of(campus())
+
+
+def hour_of(site: Site) -> Readings:
     start = MIDNIGHT + HOUR_S
-    readings = campus_readings(now=start)
+    readings = campus_readings(site, now=start)
     for at in range(0, HOUR_S + 1, 60):
         poll_campus(readings, start + at)
         readings.engine.cycle(readings.latest, start + at, WALL_S + start + at)
@@ -30,6 +36,12 @@ def test_pumps_on_rack_pdus_are_no_it_and_both_facility_meters_count(polled: Rea
     assert [name for name in figures if "pue_ratio" in name and "window=hour" in name and "category=2" not in name] == [
         f"loop_interim_ppue_ratio{{loop={loop},window=hour}}" for loop in ("tcs-1", "tcs-2", "tcs-3")
     ]
+
+
+def test_a_pump_on_a_rack_pdu_is_no_it_although_it_has_another_supply_as_well() -> None:
+    readings = hour_of(campus(("from: [pdu-n2-b], rack: n2", "from: [pdu-n2-b, row-a], rack: n2")))
+    pue = readings.figures(MIDNIGHT + 2 * HOUR_S + 1)["site_interim_pue_ratio{category=2,window=hour}"]
+    assert pue.value == pytest.approx(sum(FACILITY_W.values()) / IT_W, rel=1e-9)
 
 
 def test_a_loop_counts_each_pump_once_wherever_it_is_fed(polled: Readings) -> None:
@@ -95,6 +107,53 @@ def test_of_facility_meters_none_is_counted_within_another(measures: tuple[str, 
     amounts = readings.engine.energy_records.totals.hours[FIRST_HOUR].amount
     own = {each: joules for each, joules in amounts.items() if each.startswith("facility:")}
     assert own == {f"facility:{each}": pytest.approx(KWH * 10 ** int(each[1])) for each in counted}
+
+
+def counted_in_an_hour(site: Site, meters: Mapping[str, Mapping[str, float]], every_s: int) -> dict[str, float]:
+    """Energy of each quantity in the first hour. `meters` has the readings of each, a counter's as its rise in the hour."""
+    readings = Readings(site)
+    for at in range(0, HOUR_S + 1, every_s):
+        for meter, values in meters.items():
+            now_values = {
+                key: 1e9 + value * at / HOUR_S if "joules_total" in key else value for key, value in values.items()
+            }
+            readings.take(meter, now_values, MIDNIGHT + at, device_class="meter")
+        readings.engine.cycle(readings.latest, MIDNIGHT + at, WALL_S + MIDNIGHT + at)
+    return dict(readings.engine.energy_records.totals.hours[FIRST_HOUR].amount)
+
+
+def test_cooling_that_is_metered_twice_counts_once() -> None:
+    """A meter of the plant's panel, and one of a panel below it."""
+    lines = "".join(
+        f"  - {{id: {meter}, role: cooling, measures: [{node}]}}\n" for meter, node in (("m0", "A"), ("m1", "row-a"))
+    )
+    key = "meter_energy_joules_total{direction=import,role=cooling}"
+    found = counted_in_an_hour(campus((METERS, METERS + lines)), {"m0": {key: 5 * KWH}, "m1": {key: KWH}}, HOUR_S)
+    assert {each: joules for each, joules in found.items() if each.startswith("cooling:")} == {
+        "cooling:m0": pytest.approx(5 * KWH)
+    }
+
+
+PV_BEHIND = (METERS, METERS + "  - {id: meter-roof, role: pv, behind: meter-ab}\n")
+
+
+@pytest.mark.parametrize(("imported", "exported"), [(0.01, 3.0), (3.0, 0.01)])
+def test_generated_energy_is_that_of_the_larger_register_however_its_meter_is_wired(
+    imported: float, exported: float
+) -> None:
+    """The other one has what the inverter takes at night."""
+    keys = [f"meter_energy_joules_total{{direction={each},role=pv}}" for each in ("import", "export")]
+    rises = dict(zip(keys, (imported * KWH, exported * KWH), strict=True))
+    assert counted_in_an_hour(campus(PV_BEHIND), {"meter-roof": rises}, HOUR_S)["pv:meter-roof"] == pytest.approx(
+        3 * KWH
+    )
+
+
+def test_a_meter_without_counters_exports_while_its_power_is_negative() -> None:
+    for watts, imported, exported in ((-5000.0, 0.0, 5 * KWH), (2000.0, 2 * KWH, 0.0)):
+        found = counted_in_an_hour(campus(PV_BEHIND), {"meter-ab": {"meter_power_watts": watts}}, 60)
+        assert found["facility:meter-ab"] == pytest.approx(imported)
+        assert found["export:meter-ab"] == pytest.approx(exported)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,28 @@ def test_leaks_count_on_the_loop_along_which_and_under_whose_unit_they_are() -> 
     assert readings.values("loop_leaks_detected") == {"loop=fws-a": 1.0, "loop=fws-b": 1.0, "loop=tcs": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("unit", "loops"),
+    [
+        ("crah-1", {"fws-a"}),
+        ("crah-2", {"fws-b"}),
+        ("chiller-a1", {"fws-a"}),
+        ("dry-b1", {"fws-b"}),
+        ("pump-a2", {"fws-a"}),
+    ],
+)
+def test_a_leak_under_a_unit_of_the_plant_is_one_of_its_facility_loop(unit: str, loops: set[str]) -> None:
+    """Whatever else the site file lists before its detectors."""
+    site = ai_hall(
+        ("under: cdu-1", f"under: {unit}"), ("sensors:\n", "sensors:\n  - {id: air-1, measures: air, room: hall}\n")
+    )
+    readings = Readings(site)
+    box(readings, {f"leak_detected{{sensor={at}}}": float(at == 3) for at in (1, 2, 3)})
+    found = readings.values("loop_leaks_detected")
+    assert {loop.removeprefix("loop=") for loop, wet in found.items() if wet} == loops
+    assert found["loop=tcs"] == 0.0
+
+
 def test_a_wet_detector_counts_although_another_one_on_its_loop_is_silent() -> None:
     readings = Readings(
         ai_hall(

@@ -5,6 +5,8 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.collector.documents import batch
 from tests.collector.running import config_for, publish, publisher
 from tests.servers.captures import REPOSITORY
@@ -54,6 +56,41 @@ async def main():
 
 asyncio.run(main())
 """
+RECORDS = """
+import os, sys
+from pathlib import Path
+from collector.records import RecordsFile
+from tests.collector.records.test_file import snapshot
+
+records = RecordsFile(Path(sys.argv[1]), lambda: 1_795_468_800.0)
+os.write(1, b"saving")
+records.save(snapshot(answered=3))
+os.write(1, b"saved")
+"""
+OWNERS = """
+import asyncio, os, sys
+from pathlib import Path
+from collector.receive.owners import Owners
+from collector.receive.owners_file import OwnersFile
+from tests.collector.inlet import BATCH, BUDGETS
+from tests.collector.receive.test_owners import admitted
+
+async def main():
+    owners = Owners(BUDGETS)
+    file = OwnersFile(Path(sys.argv[1]), owners)
+    admitted(owners, BATCH)
+    os.write(1, b"saving")
+    assert await file.save()
+    os.write(1, b"saved")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("program", [RECORDS, OWNERS], ids=["records", "owners"])
+def test_hourly_records_and_owners_that_are_saved_are_on_disk(program: str, tmp_path: Path) -> None:
+    found = traced(tmp_path, program, tmp_path / "state.db")
+    assert on_disk(found, "/state.db-wal", said(found, "saving"), said(found, "saved"))
 
 
 def test_a_write_to_the_file_store_is_on_disk_with_the_name_of_its_file(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.servers.captures import REPOSITORY
-from tests.servers.strace import SYNCS, calls, on_disk, said, tracing
+from tests.servers.strace import SYNCS, calls, on_disk, said, traced, tracing
 from tests.servers.waiting import wait_until
 
 PROGRAM = """
@@ -29,6 +29,35 @@ async def main():
 
 asyncio.run(main())
 """
+JOINED = """
+import os, sys
+from pathlib import Path
+from rackflow.outbox.loading import load_folder
+from rackflow.outbox.segment import new_head
+from rackflow.outbox.segments import Segments
+from tests.rackflow.outbox.test_segment import load
+
+folder = Path(sys.argv[1])
+load(folder, ("put", 1, 4))
+load(folder, ("put", 5, 8), head=new_head(2, 4))
+segments = Segments(folder / "outbox.db", folder, 1_000_000, 10_000_000, load_folder(folder, None))
+os.write(1, b"two files")
+segments.rewrite(segments.files[:])
+os.write(1, b"joined")
+"""
+
+
+def test_files_that_are_joined_are_on_disk_in_the_new_file_before_one_is_deleted(tmp_path: Path) -> None:
+    """Otherwise a power cut costs all messages that waited in them."""
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    found = traced(tmp_path, JOINED, folder)
+    begun, joined = said(found, "two files"), said(found, "joined")
+    assert [path.name for path in folder.iterdir()] == ["000000000001.seg"]
+    assert on_disk(found, ".seg.new", begun, joined)
+    written = next(call for call in found if call.path.endswith(".seg.new") and call.begun > begun.begun)
+    named = [call for call in found if call.name in SYNCS and call.path == str(folder) and call.begun > written.begun]
+    assert len(named) == 2, "under its first name and under that of the file that it replaces"
 
 
 def test_what_is_saved_and_what_is_handed_out_is_on_disk_before(tmp_path: Path) -> None:

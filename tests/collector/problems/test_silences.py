@@ -1,0 +1,125 @@
+"""Silences of maintenance windows at an Alertmanager: they follow the windows, and those of anybody else are left alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from collector.problems.maintenance import Maintenance, Window
+from collector.problems.silences import Silencer
+from rackflow.process.bulkhead import Failures
+from rackflow.process.stopping import stop_tasks
+from tests.servers.alertmanager import Alertmanager
+from tests.servers.waiting import eventually
+from tests.servers.web import request
+
+HOUR = timedelta(hours=1)
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def window(name: str = "W-7", more: Mapping[str, object] | None = None) -> Window:
+    """A window of one device for the next hour."""
+    data: dict[str, object] = {"id": name, "until": NOW + HOUR, "match": {"device": "cdu-07"}, "why": "pump exchange"}
+    return Window.model_validate(data | dict(more or {}))
+
+
+def silences(manager: Alertmanager) -> dict[str, Mapping[str, Any]]:
+    """The silences that are in force or to come, by comment. Blocking."""
+    found = cast("list[Mapping[str, Any]]", request(f"{manager.url}/api/v2/silences").json())
+    kept = [each for each in found if each["status"]["state"] != "expired"]
+    assert len({each["comment"] for each in kept}) == len(kept), "one silence for each window"
+    return {each["comment"]: each for each in kept}
+
+
+@asynccontextmanager
+async def silenced(manager: Alertmanager, *windows: Window, client_id: str = "cas1") -> AsyncIterator[None]:
+    """Run a collector's silencer until it has been through all windows once."""
+    maintenance, failures = Maintenance(None, Failures()), Failures()
+    # One window more, which is new each time and the last: when it is there, the others were looked at.
+    last = window(f"last-{datetime.now(UTC).timestamp()}")
+    maintenance.windows = (*windows, last)
+    silencer = Silencer(manager.url, client_id, maintenance, failures)
+    task = asyncio.create_task(silencer.run(), name="silencer")
+    try:
+        await eventually(partial(_has, manager, last.id), "looked at", timeout_s=20.0)
+        yield
+    finally:
+        await stop_tasks(task, within_s=5.0)
+    assert not failures.counts, "Alertmanager took everything"
+
+
+def _has(manager: Alertmanager, window_id: str) -> bool:
+    return any(comment.startswith(f"{window_id}: ") for comment in silences(manager))
+
+
+async def test_silences_of_people_and_of_other_collectors_are_left_alone(tmp_path: Path) -> None:
+    with Alertmanager(tmp_path).serving() as manager:
+        await asyncio.to_thread(manager.silence, "device=cdu-07", by="ann", comment="W-7: I look into it")
+        async with silenced(manager, window("W-8"), client_id="cas2"):
+            pass
+        async with silenced(manager):
+            found = await asyncio.to_thread(silences, manager)
+    assert found["W-7: I look into it"]["createdBy"] == "ann"
+    assert found["W-8: pump exchange"]["createdBy"] == "rackflow cas2"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"match": {"device": "cdu-08"}}),
+        ({}, {"until": NOW + 3 * HOUR}),
+        # Written in another zone.
+        ({}, {"until": (NOW + 2 * HOUR).astimezone(timezone(5 * HOUR))}),
+        ({}, {"problems": ["DcimSmoke"]}),
+        ({"from": NOW + HOUR, "until": NOW + 3 * HOUR}, {"from": NOW + 2 * HOUR, "until": NOW + 3 * HOUR}),
+        # Put forward: the work has begun.
+        ({"from": NOW + HOUR, "until": NOW + 3 * HOUR}, {"until": NOW + 3 * HOUR}),
+    ],
+)
+async def test_a_window_that_is_changed_has_one_silence_which_is_changed_too(
+    before: Mapping[str, object], after: Mapping[str, object], tmp_path: Path
+) -> None:
+    with Alertmanager(tmp_path).serving() as manager:
+        async with silenced(manager, window(more=before)):
+            pass
+        changed = window(more=after)
+        async with silenced(manager, changed):
+            found = (await asyncio.to_thread(silences, manager))["W-7: pump exchange"]
+    assert found["status"]["state"] == ("pending" if changed.begins is not None else "active")
+    assert {each["name"]: each["value"] for each in found["matchers"]} == {
+        each["name"]: each["value"] for each in changed.matchers()
+    }
+    assert datetime.fromisoformat(found["endsAt"]) == changed.until
+    if changed.begins is not None:
+        assert datetime.fromisoformat(found["startsAt"]) == changed.begins
+
+
+async def test_a_collector_that_starts_again_keeps_the_silence_that_is_there(tmp_path: Path) -> None:
+    ids = set()
+    with Alertmanager(tmp_path).serving() as manager:
+        for _ in range(2):
+            async with silenced(manager, window()):
+                ids.add((await asyncio.to_thread(silences, manager))["W-7: pump exchange"]["id"])
+    assert len(ids) == 1
+
+
+async def test_a_window_that_is_withdrawn_and_written_again_is_silenced_again(tmp_path: Path) -> None:
+    """Alertmanager goes on listing the first silence, as expired."""
+    with Alertmanager(tmp_path).serving() as manager:
+        for windows in ([window()], [], [window()]):
+            async with silenced(manager, *windows):
+                found = await asyncio.to_thread(silences, manager)
+                assert ("W-7: pump exchange" in found) is bool(windows)
+
+
+async def test_a_window_that_is_over_keeps_no_other_from_being_silenced(tmp_path: Path) -> None:
+    """Alertmanager refuses a silence that ends in the past."""
+    with Alertmanager(tmp_path).serving() as manager:
+        over = window("W-6", {"from": NOW - 2 * HOUR, "until": NOW - HOUR})
+        async with silenced(manager, over):
+            assert not await asyncio.to_thread(_has, manager, "W-6")
