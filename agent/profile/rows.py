@@ -27,7 +27,7 @@ from agent.profile.schema import (
     UnitBy,
     When,
 )
-from rackflow.series import clean_label
+from rackflow.series import clean_label, is_readable
 
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a
 # scale; computing ten to that power would keep the agent busy for hours.
@@ -89,8 +89,9 @@ class Row:
                 if source.map:
                     number = whole_number(value)
                     return source.map.get(text if number is None else number)
-                # A row without a name is identified by its index.
-                return clean_label(text) if text.strip() else clean_label(self.index) if self.index else None
+                # A row without a name that can be a label is identified by its index: two Chinese names would both become `____`, and once
+                # the first row is gone, the second would continue its series.
+                return clean_label(text) if is_readable(text) else clean_label(self.index) if self.index else None
 
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Numbers are no names: rows with the same number are about the same part."""
