@@ -89,8 +89,7 @@ class Row:
                 if source.map:
                     number = whole_number(value)
                     return source.map.get(text if number is None else number)
-                # A row without a name that can be a label is identified by its index: two Chinese names would both become `____`, and once
-                # the first row is gone, the second would continue its series.
+                # Without a name that can be a label: the index. Of two Chinese names the second would continue the series of the first.
                 return clean_label(text) if is_readable(text) else clean_label(self.index) if self.index else None
 
     def is_named(self, source: LabelSource) -> bool:
@@ -190,6 +189,8 @@ class Row:
         if source.decimals:
             # Below 0 it says how many digits of the number are accurate, and moves no decimal point (RFC 3433, EntitySensorPrecision).
             return Fraction(10) ** -max(number, 0) if -MAX_ACCURATE <= number <= MAX_DECIMALS else None
+        if source.exponent:
+            return Fraction(10) ** number if abs(number) <= MAX_DECIMALS else None
         if abs(number) > MAX_SCALE:
             return None
         if source.divisor:
