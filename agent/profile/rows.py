@@ -184,15 +184,13 @@ class Row:
             return Fraction(1)
         # A fraction is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
         number = whole_number(self.cell(column))
-        if number is None:
+        if number is None or abs(number) > MAX_SCALE:
             return None
         if source.decimals:
             # Below 0 it says how many digits of the number are accurate, and moves no decimal point (RFC 3433, EntitySensorPrecision).
             return Fraction(10) ** -max(number, 0) if -MAX_ACCURATE <= number <= MAX_DECIMALS else None
         if source.exponent:
             return Fraction(10) ** number if abs(number) <= MAX_DECIMALS else None
-        if abs(number) > MAX_SCALE:
-            return None
         if source.divisor:
             return Fraction(1, number) if number > 0 else None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.

@@ -87,8 +87,8 @@ _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if p
 class Part(Place):
     """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
-    `decimals`, `exponent`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
-    text, `words` states or numbers.
+    `decimals`, `exponent`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads
+    numbers out of text, `words` states or numbers.
     """
 
     oid: Oid | None = None

@@ -99,7 +99,7 @@ def test_every_modbus_profile_has_a_served_map() -> None:
     profiles = {name: profile for name, profile in shipped_profiles().items() if profile.protocol == "modbus"}
     assert sorted(profiles) == sorted(MAPS)
     for name, profile in profiles.items():
-        plan = plan_device(profile, {}, cells(profile, MAPS[name]), "other")
+        plan = plan_device(profile, {}, cells(profile, MAPS[name]), None)
         series = {slot.key for part in plan.classes.values() for slot in part.slots}
         assert {*MAPS[name].values, *MAPS[name].states} == series, name
 
@@ -148,6 +148,9 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
         ("eastron-sdm630", 52, (0x7FC0, 0), "dcim_meter_power_watts"),
         ("schneider-pm5000", 3005, (0xFFC0, 0), "dcim_meter_neutral_current_amperes"),
         ("carlo-gavazzi-em300", 40, (0xFFFF, 0x7FFF), "dcim_meter_power_watts"),
+        ("dse-gencomm", 1536, (0x7FFF, 0xFFFA), "dcim_meter_power_watts"),
+        ("dse-gencomm", 1031, (0xFFFA,), "dcim_meter_frequency_hertz"),
+        ("dse-gencomm", 1044, (0xFFFF, 0xFFF9), "dcim_meter_current_amperes"),
     ],
 )
 async def test_what_a_device_sends_for_no_reading_is_none(
