@@ -252,3 +252,26 @@ async def test_a_meter_has_no_reading_of_what_its_wiring_lacks(
         assert [key for key in readings.values if part in key], part
     for part in missing:
         assert not [key for key in (*readings.values, *readings.bad) if part in key], part
+
+
+@pytest.mark.parametrize(
+    ("product", "joules"),
+    [
+        (b"DIRIS A14", 12_345.67 * 3_600_000),
+        (b"Diris A10", 4321 * 3_600_000.0),
+        (b"Diris A-10", 4321 * 3_600_000.0),
+        (b"DIRIS A-20", 4321 * 3_600_000.0),
+        (b"DIRIS A40", 4321 * 3_600_000.0),
+        (b"DIRIS A-40", 4321 * 3_600_000.0),
+        (b"DIRIS A-41", 4321 * 3_600_000.0),
+    ],
+)
+async def test_energies_of_a_diris_stand_where_its_product_has_them(product: bytes, joules: float) -> None:
+    """In hundredths of a kilowatt-hour at 0xC702, or in whole ones at 0xC65C."""
+    one = replace(MAPS["socomec-meters"], registers=dict(MAPS["socomec-meters"].registers))
+    for index, (high, low) in enumerate(zip(*[iter(product.ljust(16, b"\0"))] * 2, strict=True)):
+        one.put(0xC38A + index, "H", high << 8 | low)
+    one.put(0xC65C, "I", 4321)
+    async with serving(one) as port:
+        readings = await poll(port, "socomec-meters", 1)
+    assert readings.values[f"dcim_meter_energy_joules_total{{direction=import,{METER}}}"] == pytest.approx(joules)
