@@ -14,6 +14,7 @@ _METRIC = re.compile(r"[a-z][a-z0-9_]{0,127}")
 _LABEL = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
 _NOT_VALUE = re.compile(r"[^A-Za-z0-9_.:/+-]")
+_READABLE = re.compile("[A-Za-z0-9]")
 
 
 MAX_KEY = 512
@@ -23,6 +24,11 @@ MAX_KEY = 512
 def clean_label(text: str) -> str:
     """Turn any text into a label value: at most 64 characters of `A-Za-z0-9_.:/+-`, others become `_`; never empty."""
     return _NOT_VALUE.sub("_", text.strip()[:64]) or "_"
+
+
+def is_readable(text: str) -> bool:
+    """Whether anything of the text is left in its label; of a name in Chinese or Cyrillic, `clean_label` leaves only `____`."""
+    return bool(_READABLE.search(text))
 
 
 def series_key(metric: str, labels: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
 # may have any value between zero and the rating.
 _SCALED_UNITS = {"volts": "voltage", "celsius": "temperature", "hertz": "frequency"}
 _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
-    "snmp": ("column", "oid", "index", "lines", "decimals", "varscale", "divisor", "text", "words"),
+    "snmp": ("column", "oid", "index", "lines", "decimals", "exponent", "varscale", "divisor", "text", "words"),
     "modbus": ("register", "table", "type", "order", "high", "step", "bit_step", "repeat"),
 }
 """Keys of places by the protocol that they belong to."""
@@ -389,7 +389,7 @@ def _part_faults(part: Part, point: Point, metric: Metric) -> Iterator[str]:
         yield "bit: does not go with bits, of which each is a series"
 
 
-_IDLE_WITH_CODES = ("scale", "shift", "decimals", "varscale", "divisor", "unit", "unit_by", "expect")
+_IDLE_WITH_CODES = ("scale", "shift", "decimals", "exponent", "varscale", "divisor", "unit", "unit_by", "expect")
 
 
 def _idle(part: Part, names: Iterable[str], because: str) -> Iterator[str]:

@@ -27,7 +27,7 @@ from agent.profile.schema import (
     UnitBy,
     When,
 )
-from rackflow.series import clean_label
+from rackflow.series import clean_label, is_readable
 
 # Most decimal places of a scale: a 64-bit integer has 20 digits. A larger number in the cell is a sentinel such as 2147483647 and not a
 # scale; computing ten to that power would keep the agent busy for hours.
@@ -89,8 +89,8 @@ class Row:
                 if source.map:
                     number = whole_number(value)
                     return source.map.get(text if number is None else number)
-                # A row without a name is identified by its index.
-                return clean_label(text) if text.strip() else clean_label(self.index) if self.index else None
+                # Without a name that can be a label: the index. Of two Chinese names the second would continue the series of the first.
+                return clean_label(text) if is_readable(text) else clean_label(self.index) if self.index else None
 
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Numbers are no names: rows with the same number are about the same part."""
@@ -184,13 +184,13 @@ class Row:
             return Fraction(1)
         # A fraction is refused as well: 1.5 decimals mean nothing, and taking 1 would be wrong by a power of ten.
         number = whole_number(self.cell(column))
-        if number is None:
+        if number is None or abs(number) > MAX_SCALE:
             return None
         if source.decimals:
             # Below 0 it says how many digits of the number are accurate, and moves no decimal point (RFC 3433, EntitySensorPrecision).
             return Fraction(10) ** -max(number, 0) if -MAX_ACCURATE <= number <= MAX_DECIMALS else None
-        if abs(number) > MAX_SCALE:
-            return None
+        if source.exponent:
+            return Fraction(10) ** number if abs(number) <= MAX_DECIMALS else None
         if source.divisor:
             return Fraction(1, number) if number > 0 else None
         # The convention of `varscale`: -10 divides by ten, 10 multiplies, 0 leaves the number alone.

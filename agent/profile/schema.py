@@ -87,8 +87,8 @@ _POWERS_OF_TEN = frozenset(Fraction(10) ** power for power in range(-9, 10) if p
 class Part(Place):
     """A number on the wire, and what it means: `(raw + shift) * scale` in wire unit `unit`.
 
-    `decimals`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads numbers out of
-    text, `words` states or numbers.
+    `decimals`, `exponent`, `varscale` and `divisor` name cells that hold the scale, `unit_by` one that holds the unit; `text` reads
+    numbers out of text, `words` states or numbers.
     """
 
     oid: Oid | None = None
@@ -121,6 +121,8 @@ class Part(Place):
     """A set bit stands for 0, a clear one for 1."""
     decimals: Oid | None = None
     """SNMP: column that holds the number of decimal places; below 0 (accurate digits, RFC 3433) it moves no decimal point."""
+    exponent: Oid | None = None
+    """SNMP: column that holds the power of ten to multiply by: -2 for hundredths."""
     varscale: Oid | None = None
     """SNMP: column that holds the scale: a positive number multiplies, a negative one divides."""
     divisor: Oid | None = None
@@ -157,7 +159,7 @@ class Part(Place):
     @property
     def scale_cell(self) -> str | None:
         """The column that holds the scale."""
-        return self.decimals or self.varscale or self.divisor
+        return self.decimals or self.exponent or self.varscale or self.divisor
 
     def units(self) -> tuple[str, ...]:
         """The wire units that it may have."""

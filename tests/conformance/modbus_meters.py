@@ -261,6 +261,65 @@ def _dmg610() -> Served:
     return one
 
 
+def _eem() -> Served:
+    one = Served(table="input", checked=4152)
+    _text(one, 1280, 5, "1234567890")
+    one.phases(4096, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, 4102, "f")
+    one.phases(4110, "f", (10.5, 11.25, 9.75), f"meter_current_amperes{PHASE}")
+    one.gauge(4116, "f", 0.5, f"meter_neutral_current_amperes{{{METER}}}", 0.5)
+    one.phases(4120, "f", (0.9375, -0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    one.values[f"dcim_meter_phase_power_factor_ratio{{phase=L2,{METER}}}"] = 0.96875
+    one.gauge(4126, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    one.phases(4128, "f", (2250.5, -125.25, 2125.0), f"meter_phase_power_watts{PHASE}")
+    one.gauge(4134, "f", 4_250.25, f"meter_power_watts{{{METER}}}", 4_250.25)
+    one.phases(4136, "f", (2375.5, 2500.0, 2250.25), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.gauge(4142, "f", 7_125.75, f"meter_apparent_power_voltamperes{{{METER}}}", 7_125.75)
+    one.phases(4144, "f", (750.0, -625.5, 500.25), f"meter_phase_reactive_power_vars{PHASE}")
+    one.gauge(4150, "f", 624.75, f"meter_reactive_power_vars{{{METER}}}", 624.75)
+    one.gauge(4152, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    for at, direction, hours in ((4352, "import", 4_115_500.0), (4360, "export", 17.25)):
+        each = f"meter_phase_energy_joules_total{{direction={direction},phase=%,{METER}}}"
+        one.phases(at, "f", (hours, hours + 1, hours + 2), each, 3600)
+        total = f"meter_energy_joules_total{{direction={direction},{METER}}}"
+        one.gauge(at + 6, "f", 3 * hours, total, 3 * hours * 3600)
+    return one
+
+
+def _gencomm() -> Served:
+    one = Served(unit=10, checked=1031)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    one.put(768, "H", 1)
+    one.put(770, "I", 654_321)
+    one.put(772, "H", 1)
+    one.phases(1032, "I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
+    for index, name in enumerate(LINES):
+        one.gauge(
+            1038 + 2 * index, "I", 4001 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 400.1 + index / 10
+        )
+    one.phases(1044, "I", (7505, 7498, 7512), f"meter_current_amperes{phase}", 0.1)
+    one.phases(1052, "i", (165_001, -300, 164_998), f"meter_phase_power_watts{phase}")
+    one.gauge(1031, "H", 499, f"meter_frequency_hertz{{{role}}}", 49.9)
+    one.gauge(1536, "i", 329_699, f"meter_power_watts{{{role}}}", 329_699)
+    one.phases(1538, "I", (173_001, 172_001, 173_002), f"meter_phase_apparent_power_voltamperes{phase}")
+    one.gauge(1544, "I", 518_004, f"meter_apparent_power_voltamperes{{{role}}}", 518_004)
+    one.phases(1546, "i", (52_001, -52_002, 52_003), f"meter_phase_reactive_power_vars{phase}")
+    one.gauge(1552, "i", 52_002, f"meter_reactive_power_vars{{{role}}}", 52_002)
+    one.phases(1554, "h", (95, 96, 94), f"meter_phase_power_factor_ratio{phase}", 0.01)
+    one.gauge(1557, "h", -95, f"meter_power_factor_ratio{{{role}}}", 0.95)
+    for at, direction, tenths in ((1800, "import", 1_234_567), (1802, "export", 70_001)):
+        one.gauge(at, "I", tenths, f"meter_energy_joules_total{{direction={direction},{role}}}", tenths * 360_000.0)
+    one.put(774, "H", 1 << 12 | 1 << 10)
+    for name, severity, value in (
+        ("control_failure", "critical", 0.0),
+        ("shutdown", "critical", 1.0),
+        ("electrical_trip", "critical", 0.0),
+        ("warning", "warning", 1.0),
+    ):
+        one.values[f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"] = value
+    return one
+
+
 def meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -276,4 +335,6 @@ def meter_maps() -> dict[str, Served]:
         "carlo-gavazzi-em100": _em100(),
         "eastron-sdm120": _sdm120(),
         "lovato-dmg610": _dmg610(),
+        "phoenix-eem": _eem(),
+        "dse-gencomm": _gencomm(),
     }

@@ -99,7 +99,7 @@ def test_every_modbus_profile_has_a_served_map() -> None:
     profiles = {name: profile for name, profile in shipped_profiles().items() if profile.protocol == "modbus"}
     assert sorted(profiles) == sorted(MAPS)
     for name, profile in profiles.items():
-        plan = plan_device(profile, {}, cells(profile, MAPS[name]), "other")
+        plan = plan_device(profile, {}, cells(profile, MAPS[name]), None)
         series = {slot.key for part in plan.classes.values() for slot in part.slots}
         assert {*MAPS[name].values, *MAPS[name].states} == series, name
 
@@ -148,6 +148,9 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
         ("eastron-sdm630", 52, (0x7FC0, 0), "dcim_meter_power_watts"),
         ("schneider-pm5000", 3005, (0xFFC0, 0), "dcim_meter_neutral_current_amperes"),
         ("carlo-gavazzi-em300", 40, (0xFFFF, 0x7FFF), "dcim_meter_power_watts"),
+        ("dse-gencomm", 1536, (0x7FFF, 0xFFFA), "dcim_meter_power_watts"),
+        ("dse-gencomm", 1031, (0xFFFA,), "dcim_meter_frequency_hertz"),
+        ("dse-gencomm", 1044, (0xFFFF, 0xFFF9), "dcim_meter_current_amperes"),
     ],
 )
 async def test_what_a_device_sends_for_no_reading_is_none(
@@ -249,3 +252,26 @@ async def test_a_meter_has_no_reading_of_what_its_wiring_lacks(
         assert [key for key in readings.values if part in key], part
     for part in missing:
         assert not [key for key in (*readings.values, *readings.bad) if part in key], part
+
+
+@pytest.mark.parametrize(
+    ("product", "joules"),
+    [
+        (b"DIRIS A14", 12_345.67 * 3_600_000),
+        (b"Diris A10", 4321 * 3_600_000.0),
+        (b"Diris A-10", 4321 * 3_600_000.0),
+        (b"DIRIS A-20", 4321 * 3_600_000.0),
+        (b"DIRIS A40", 4321 * 3_600_000.0),
+        (b"DIRIS A-40", 4321 * 3_600_000.0),
+        (b"DIRIS A-41", 4321 * 3_600_000.0),
+    ],
+)
+async def test_energies_of_a_diris_stand_where_its_product_has_them(product: bytes, joules: float) -> None:
+    """In hundredths of a kilowatt-hour at 0xC702, or in whole ones at 0xC65C."""
+    one = replace(MAPS["socomec-meters"], registers=dict(MAPS["socomec-meters"].registers))
+    for index, (high, low) in enumerate(zip(*[iter(product.ljust(16, b"\0"))] * 2, strict=True)):
+        one.put(0xC38A + index, "H", high << 8 | low)
+    one.put(0xC65C, "I", 4321)
+    async with serving(one) as port:
+        readings = await poll(port, "socomec-meters", 1)
+    assert readings.values[f"dcim_meter_energy_joules_total{{direction=import,{METER}}}"] == pytest.approx(joules)

@@ -456,3 +456,20 @@ async def test_another_model_at_the_same_address_is_recognised_anew(client_of: M
         found = await device.poller.open()
         assert (found.profile, found.device_class, sorted(found.poll_classes)) == ("other", "pdu", ["normal", "slow"])
         assert (await device.polled("normal")).values == {"dcim_pdu_input_power_watts": 900.0}
+
+
+async def test_sensors_named_in_another_script_keep_a_series_each_also_when_one_of_them_goes(
+    client_of: MakeClient,
+) -> None:
+    """Of the names in Chinese and Russian `____` would be left, and the second sensor would continue the series of the first."""
+    names = {"1.2.1": text("进风温度"), "1.2.2": text("Выхд"), "1.5.2": integer(1)}
+    first, second = (f"dcim_env_temperature_celsius{{sensor={row}}}" for row in (1, 2))
+    async with changing(client_of, changes={f"{ROOT}.{cell}": value for cell, value in names.items()}) as device:
+        values = (await device.polled()).values
+        assert (values[first], values[second]) == (24.1, 24.2)
+        for column in range(1, 7):
+            del device.agent.objects[f"{ROOT}.1.{column}.1"]
+        await device.poller.open()
+        values = (await device.polled()).values
+        assert first not in values
+        assert values[second] == 24.2

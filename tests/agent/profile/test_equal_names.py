@@ -50,7 +50,9 @@ def sensors(plan: Plan, metric: str = TEMPERATURE) -> list[str]:
     [
         ({"1": b"Temp", "2": b"Temp", "3": b"Other"}, ["Temp", "Temp.2", "Other"]),
         ({"1": "K\u00fcche".encode("latin-1"), "2": "K\u00e4che".encode("latin-1")}, ["K_che", "K_che.2"]),
-        ({"1": "\u6e29".encode(), "2": "\u5ea6".encode()}, ["_", "_.2"]),
+        ({"1": "\u6e29".encode(), "2": "\u5ea6".encode(), "3": b"-"}, ["1", "2", "3"]),
+        ({"1": "\u67dc1\u6e29".encode(), "2": "\u67dc1\u6e7f".encode()}, ["_1_", "_1_.2"]),
+        ({"1": b"\0\0", "2": "\u6e29".encode("gb2312")}, ["1", "2"]),
         ({"1": b"x" * 70 + b"1", "2": b"x" * 70 + b"2"}, ["x" * 64, "x" * 62 + ".2"]),
         ({"1.7": b"T", "2.7": b"T"}, ["T", "T.2.7"]),
         ({"1": b"", "2": b" ", "3": None}, ["1", "2", "3"]),

@@ -90,6 +90,23 @@ async def test_a_scale_that_a_column_gives_as_divisor() -> None:
     assert readings.bad == {f"{VOLTS}{{outlet=3}}": "decode"}
 
 
+async def test_a_scale_that_a_column_gives_as_a_power_of_ten() -> None:
+    text = TABLE + point(VOLTS, f"unit: volt, exponent: {ROOT}.1.5")
+    cells = {
+        "1.9.1": 23010,
+        "1.5.1": -2,
+        "1.9.2": 23,
+        "1.5.2": 1,
+        "1.9.3": 230,
+        "1.5.3": 0,
+        "1.9.4": 1,
+        "1.5.4": 2**31 - 1,
+    }
+    readings = await read(text, cells)
+    assert readings.values == {f"{VOLTS}{{outlet={at}}}": 230.0 + (at == 1) / 10 for at in (1, 2, 3)}
+    assert readings.bad == {f"{VOLTS}{{outlet=4}}": "decode"}
+
+
 async def test_the_unit_by_a_cell_or_an_instance() -> None:
     text = (
         HEAD
