@@ -65,7 +65,6 @@ async def test_a_rating_near_that_of_the_device_is_well(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("device", "values", "says"),
-    ("device", "values", "says"),
     [
         (
             "ups-a",
