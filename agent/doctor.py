@@ -51,7 +51,12 @@ KINDS: Final = ("batch", "event", "device")
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `doctor`."""
-    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
+    command.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG",
+        help="YAML file of the agent; `rackflow doctor` takes that of a collector, too",
+    )
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
     command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
