@@ -14,6 +14,7 @@ from agent.libraries import missing_libraries
 from agent.outage import estimate_outage
 from agent.poll import PollerFactory
 from agent.profile import Profile
+from agent.ratings import not_in_site, site_of
 from agent.run import Shared, run
 from agent.same_address import tell_same_addresses
 from rackflow.plural import count_of
@@ -91,6 +92,9 @@ def _verdict(path: Path) -> Verdict:
     config, profiles = load_checked(path)
     enabled = sum(device.enabled for device in config.devices)
     wrong, doubtful = tell_same_addresses(path, config, profiles)
+    site = site_of(path, config)
+    if site is not None and (missing := not_in_site(site, [each.id for each in config.devices if each.enabled])):
+        doubtful = [*doubtful, f"{path}: {missing}"]
     faults = (
         *(f"{path}: {fault}" for fault in missing_libraries(config)),
         *wrong,

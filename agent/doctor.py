@@ -15,6 +15,7 @@ from agent.libraries import missing_libraries
 from agent.name_in_use import NameInUse
 from agent.poll import DeviceBarrier, PollerFactory
 from agent.profile import Profile, load_profiles
+from agent.ratings import contradicted_rating, not_in_site, site_of
 from agent.same_address import tell_same_addresses
 from rackflow.errors import ConfigError, DeviceError, ProfileError
 from rackflow.plural import count_of
@@ -37,6 +38,7 @@ from rackflow.process.machine_output import OUTPUTS
 from rackflow.process.progress import progress
 from rackflow.process.resolve import Resolver
 from rackflow.process.secret import add_env_file
+from rackflow.site import Site
 from rackflow.topics import DOCTOR_DEVICE, Topic, build_topic, stored_subscription
 
 # Devices that are opened at a time. Opening one takes dozens of requests, and a switch or gateway may stand before many of them.
@@ -49,7 +51,12 @@ KINDS: Final = ("batch", "event", "device")
 
 def add_doctor(command: argparse.ArgumentParser) -> None:
     """Add the arguments of `doctor`."""
-    command.add_argument("config", type=Path, metavar="CONFIG", help="YAML file of the agent")
+    command.add_argument(
+        "config",
+        type=Path,
+        metavar="CONFIG",
+        help="YAML file of the agent; `rackflow doctor` takes that of a collector, too",
+    )
     add_env_file(command)
     command.add_argument("--no-devices", action="store_true", help="do not poll the devices")
     command.add_argument("--output", choices=OUTPUTS, default="table", help="table for people, the others for programs")
@@ -83,6 +90,9 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
     findings.append(
         Finding("configuration", "ok", f"{path}: {count_of(len(config.devices), 'device')}, {len(enabled)} enabled")
     )
+    site = site_of(path, config)
+    if site is not None and (missing := not_in_site(site, [each.id for each in enabled])):
+        findings.append(Finding("site file", "warning", *missing.split("; ", 1)))
     findings += _same_addresses(path, config, profiles)
     findings += [Finding("libraries", "failed", *fault.split("; ", 1)) for fault in missing_libraries(config)]
     findings += present(check_secrets(path), check_clock())
@@ -106,7 +116,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
         )
     if devices:
-        findings += await _poll(config, enabled, PollerFactory(profiles, resolver))
+        findings += await _poll(config, enabled, PollerFactory(profiles, resolver), site)
     return findings
 
 
@@ -127,14 +137,14 @@ def _has_run(config: AgentConfig) -> bool:
     return config.outbox.path is not None and config.outbox.path.exists()
 
 
-async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFactory) -> list[Finding]:
+async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFactory, site: Site | None) -> list[Finding]:
     slots = asyncio.Semaphore(PARALLEL)
     findings: dict[str, Finding] = {}
     with progress("devices", len(devices)) as done:
 
         async def look(device: Device) -> None:
             async with slots:
-                findings[device.id] = await _open(config, device, factory)
+                findings[device.id] = await _open(config, device, factory, site)
             done()
 
         async with asyncio.TaskGroup() as group:
@@ -143,8 +153,8 @@ async def _poll(config: AgentConfig, devices: list[Device], factory: PollerFacto
     return [findings[device.id] for device in devices]
 
 
-async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> Finding:
-    """Open one device as the agent does: connect, recognise, identify, plan."""
+async def _open(config: AgentConfig, device: Device, factory: PollerFactory, site: Site | None) -> Finding:
+    """Open one device as the agent does: connect, recognise, identify, plan. Where the site file has its rating, ask for its load."""
     check, started = f"device {device.id}", time.perf_counter()
     try:
         # Whatever goes wrong with one device, a mistake of ours included, is that device's finding.
@@ -152,6 +162,8 @@ async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> 
             poller = factory(config, device)
             try:
                 found = await poller.open()
+                opened_s = time.perf_counter() - started
+                wrong = "" if site is None else await contradicted_rating(poller, found, site, device.id, time.time())
             finally:
                 await poller.close()
     except DeviceError as error:
@@ -166,4 +178,6 @@ async def _open(config: AgentConfig, device: Device, factory: PollerFactory) -> 
     if device.serial_number and identity.serial and device.serial_number != identity.serial:
         what = f"{who} has serial number {identity.serial}, the configuration says {device.serial_number}"
         return Finding(check, "warning", what, "another device answers there: correct host or serial_number")
-    return Finding(check, "ok", f"{who}, profile {found.profile}, opened in {time.perf_counter() - started:.1f} s")
+    if wrong:
+        return Finding(check, "warning", f"{who}: {wrong}", "correct the site file; figures of redundancy rest on it")
+    return Finding(check, "ok", f"{who}, profile {found.profile}, opened in {opened_s:.1f} s")

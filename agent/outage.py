@@ -43,7 +43,7 @@ class OutageEstimate:
         )
         return (
             f"outbox: about {self.messages_per_s:.1f} messages of {self.message_bytes / 1000:.1f} kB a second;"
-            f" {self.hours:.1f} hours without a collector fit, {why}"
+            f" it holds {self.hours:.1f} hours of them while no collector stores them, {why}"
         )
 
 

@@ -5,6 +5,7 @@ import asyncio
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ from collector.report import add_report, report
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_FAILED, print_error, print_lines, show_examples
 from rackflow.process.machine_output import OUTPUTS, as_text
+from rackflow.process.progress import each_shown
 from rackflow.process.secret import names_source
 from rackflow.site import load_site
 
@@ -116,7 +118,8 @@ def _target(text: str) -> Target:
 def _ledger(arguments: argparse.Namespace) -> int:
     config = load_config(arguments.config)
     since = since_ms(arguments.since, int(time.time() * 1000)) if arguments.since else 0
-    found = accounts([read_snapshot(config.ledger_path), *map(read_any, arguments.others)], since)
+    reads = [partial(read_snapshot, config.ledger_path), *(partial(read_any, other) for other in arguments.others)]
+    found = accounts([read() for read in each_shown("ledgers", reads)], since)
     print_lines(as_table(found) if arguments.output == "table" else as_text(as_data(found), arguments.output))
     if not found:
         when = f"since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d %H:%M} UTC" if since > 0 else "yet"

@@ -11,8 +11,9 @@ import difflib
 import importlib
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -20,6 +21,7 @@ from rackflow.completion import SHELLS, completion
 from rackflow.errors import ConfigError
 from rackflow.process.commands import EXIT_USAGE, OWN, print_error, report_missing_extra, show_examples
 from rackflow.process.machine_output import OUTPUTS, as_text
+from rackflow.process.progress import each_shown
 from rackflow.process.yaml import load_yaml_file
 from rackflow.version import installed_version
 
@@ -45,6 +47,8 @@ class Delegate:
     help: str
     whole: bool = False
 
+
+Watched = Callable[[Collection[tuple[str, Delegate]]], Iterable[tuple[str, Delegate]]]
 
 AGENT, COLLECTOR, SIMULATOR, DEMO = "agent.cli", "collector.cli", "simulator.cli", "simulator.demo.run"
 DELEGATES: Mapping[str, Delegate] = {
@@ -114,14 +118,14 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def whole_parser(without: list[str] | None = None) -> argparse.ArgumentParser:
+def whole_parser(without: list[str] | None = None, watched: Watched = iter) -> argparse.ArgumentParser:
     """All commands with all their arguments, for completion and for checks.
 
     Raises ModuleNotFoundError without their libraries. With `without`, a command whose library is not installed has no arguments
-    instead, and its name is added to that list.
+    instead, and its name is added to that list. Importing all sides takes two seconds, which `watched` may show.
     """
     root, commands = _root()
-    for name, delegate in DELEGATES.items():
+    for name, delegate in watched(DELEGATES.items()):
         try:
             side = cast("Side", importlib.import_module(delegate.module))
             found = side.parser(f"{PROGRAM} {name}" if delegate.whole else PROGRAM)
@@ -214,7 +218,8 @@ def _is_collectors(words: Sequence[str]) -> bool:
 def _completion(shell: str) -> int:
     # A gateway has the libraries of the agent alone, and an installation without the extra `sim` not those of the demo.
     without: list[str] = []
-    sys.stdout.write(completion(whole_parser(without), shell, subcommands))
+    watched = partial(each_shown, "commands")
+    sys.stdout.write(completion(whole_parser(without, watched), shell, subcommands))
     if without:
         sys.stderr.write(
             f"{PROGRAM} completion: without the options of {', '.join(without)}, because their extra is not installed;"

@@ -250,7 +250,7 @@ def test_a_configuration_that_is_wrong_is_the_only_thing_that_is_reported(
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("failed   configuration  ")
     assert "devices[0]: host is required" in lines[1]
-    assert lines[-1] == "1 ok, 0 warnings, 1 failed"
+    assert lines[-1] == "1 ok, 0 warnings, 1 failed (configuration)"
 
 
 def test_the_fault_of_a_disk_is_named(tmp_path: Path) -> None:
@@ -260,6 +260,25 @@ def test_the_fault_of_a_disk_is_named(tmp_path: Path) -> None:
         "failed",
         f"create it: mkdir -p {tmp_path}/none, and give it to the service's account",
     )
+
+
+@pytest.mark.parametrize("place", ["/proc/outbox.db", "/sys/outbox.db", "/sys/none/outbox.db"])
+def test_the_file_systems_of_the_kernel_take_no_outbox_of_root_either(place: str) -> None:
+    if not Path(place).parents[-2].is_dir():
+        pytest.skip("only Linux has it")
+    found = check_disk("outbox", Path(place))
+    assert (found.status, found.check) == ("failed", "outbox")
+
+
+def test_a_disk_in_memory_without_a_limit_is_no_fault() -> None:
+    # It has no blocks either.
+    assert check_disk("outbox", Path("/dev/shm/outbox.db")).status != "failed"  # noqa: S108 - nothing is written
+
+
+def test_the_last_line_names_no_more_checks_than_fit_it() -> None:
+    silent = [Finding(f"device d{number}", "failed", "timeout") for number in range(7)]
+    last = render_findings(silent, "table").splitlines()[-1]
+    assert last == ("0 ok, 0 warnings, 7 failed (device d0, device d1, device d2, device d3, device d4 and 2 more)")
 
 
 def test_more_devices_than_descriptors_are_reported() -> None:
@@ -365,7 +384,7 @@ def test_a_table_keeps_the_lines_of_a_remedy_and_counts_in_plain_english() -> No
         "                    -> the address\n"
         "                    -> the port\n"
         "warning  clock      nothing synchronises it\n"
-        "0 ok, 1 warning, 1 failed"
+        "0 ok, 1 warning (clock), 1 failed (device d1)"
     )
 
 

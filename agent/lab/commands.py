@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from agent.config import Device
@@ -21,7 +22,7 @@ from rackflow.errors import ConfigError, DeviceDecodeError, DeviceInternalError,
 from rackflow.plural import count_of
 from rackflow.process.commands import print_lines, print_skipped_lines, show_examples
 from rackflow.process.machine_output import OUTPUTS
-from rackflow.process.progress import progress
+from rackflow.process.progress import each_shown, progress
 from rackflow.process.yaml import read_text_file
 from rackflow.recording import SUFFIX, Record, dump_snmprec, read_mbrec, read_snmprec
 
@@ -94,7 +95,8 @@ def _profiles(arguments: argparse.Namespace) -> int:
     if arguments.action == "schema":
         print_lines(schema_text())
         return 0
-    profiles = load_profiles(arguments.profiles, lazy=arguments.action != "lint")
+    watched = partial(each_shown, "profiles")
+    profiles = load_profiles(arguments.profiles, lazy=arguments.action != "lint", watched=watched)
     if arguments.action == "lint":
         return _lint(arguments.files, profiles)
     if arguments.action == "draft":

@@ -26,6 +26,7 @@ from rackflow.drafting import (
     draft_site,
     draft_text,
     name_hints,
+    place_hints,
     read_netbox,
     translate,
 )
@@ -291,15 +292,19 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     return f"fill in {section}.{key} of {shown}{how}"
 
 
+def _count(entries: int, section: str) -> str:
+    return f"{entries} {section.removesuffix('s') if entries == 1 and section != 'ups' else section}"
+
+
 def _report(draft: Draft, text: str) -> None:
-    counts = ", ".join(f"{len(entries)} {section}" for section, entries in draft.entries.items() if entries)
+    counts = ", ".join(_count(len(entries), section) for section, entries in draft.entries.items() if entries)
     print_error(f"drafted: {counts or 'nothing'}")
     missing: dict[tuple[str, str], list[str]] = {}
     for section, name, key in draft.missing():
         missing.setdefault((section, key), []).append(name)
     for (section, key), names in missing.items():
         print_error(_to_fill_in(section, key, names))
-    for hint in name_hints(draft):
+    for hint in (*name_hints(draft), *place_hints(draft)):
         print_error(hint)
     for what in draft.left_out:
         print_error(f"left out: {what}")

@@ -22,7 +22,7 @@ from collector.ledger.epochs import Changes, Entry, EpochKey, Retirement, Statem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import MALFORMED, SCHEMA, create, load_chunk, load_epochs, load_retirements, save
 from rackflow import ConfigError, RackflowError
-from rackflow.process.files import check_regular, make_folder, remedy_of_writing
+from rackflow.process.files import check_regular, in_use, make_folder, remedy_of_writing
 from rackflow.process.sqlite import (
     CORRUPT,
     as_os_error,
@@ -264,7 +264,7 @@ class LedgerFile:
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ConfigError(f"ledger {self.path} is in use by another process; give each its own") from error
+            raise ConfigError(in_use(f"ledger {self.path}")) from error
 
     def _reopen(self) -> sqlite3.Connection:
         try:

@@ -14,7 +14,7 @@ from rackflow.drafting.draft import (
     draft_site,
     draft_text,
 )
-from rackflow.drafting.hints import name_hints
+from rackflow.drafting.hints import name_hints, place_hints
 from rackflow.drafting.netbox import translate
 from rackflow.drafting.netbox_source import read_netbox
 
@@ -29,6 +29,7 @@ __all__ = [
     "draft_site",
     "draft_text",
     "name_hints",
+    "place_hints",
     "read_netbox",
     "translate",
 ]

@@ -70,6 +70,8 @@ class Draft:
     grid: Mapping[str, object] = field(default_factory=dict)
     entries: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
+    placeless: set[str] = field(default_factory=set)
+    """`row` and `room`, if no source names one for some rack or row and `row-1` or `room-1` was added."""
 
     def missing(self) -> Iterator[tuple[str, str, str]]:
         """Section, id and field of each value to fill in."""
@@ -196,14 +198,19 @@ def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obje
                 entry = draft.entries[f"{key}s"].setdefault(str(values[key]), {"id": str(values[key])})
                 if parent in values:
                     entry.setdefault(parent, str(values[parent]))
-    for rack in draft.entries["racks"].values():
-        rack.setdefault("row", "row-1")
+    _stand_in(draft, "racks", "row")
     for key in ("row", "room"):
         named = {str(entry[key]) for entries in draft.entries.values() for entry in entries.values() if entry.get(key)}
         for name in sorted(named):
             draft.entries[f"{key}s"].setdefault(name, {"id": name})
-        for row in draft.entries["rows"].values():
-            row.setdefault("room", "room-1")
+        _stand_in(draft, "rows", "room")
+
+
+def _stand_in(draft: Draft, section: str, key: str) -> None:
+    for entry in draft.entries[section].values():
+        if key not in entry:
+            draft.placeless.add(key)
+            entry[key] = f"{key}-1"
 
 
 def _add_sources(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, object]]) -> None:

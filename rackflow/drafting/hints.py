@@ -35,6 +35,16 @@ def name_hints(draft: Draft) -> Iterator[str]:
             yield f"the ids of {section}, as {lacking[0]}, tell their places: --names '(?i:{pattern})' takes these over"
 
 
+def place_hints(draft: Draft) -> Iterator[str]:
+    """A hint where a row or room stands in for those that no source names: two halls would be one."""
+    for key, of in (("row", "racks"), ("room", "rows")):
+        if key in draft.placeless:
+            yield (
+                f"no source names the {key} of {of}, so {key}-1 stands for it:"
+                f" a group named {key} in --names, or a column {key} in a table (--csv), tells several apart"
+            )
+
+
 def _fits(pattern: str, names: list[str], key: str) -> bool:
     found = [re.fullmatch(pattern, name) for name in names]
     if not all(found):

@@ -22,6 +22,7 @@ from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.rangeset import Range, RangeSet
 from rackflow.outbox.seam import Message
 from rackflow.outbox.stored_reports import MAX_COLLECTORS
+from rackflow.process.files import in_use
 from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, corruption, set_aside
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Format1Outbox:
                 self._load(db)
         except sqlite3.DatabaseError as error:
             if code(error) == sqlite3.SQLITE_BUSY:
-                raise ConfigError(f"outbox {path} is in use by another process; give each its own") from error
+                raise ConfigError(in_use(f"outbox {path}")) from error
             self._count_damage(error)
         self._torn_from = self.last_key + 1
         if (mark := self._mark) is not None and (self.damaged or mark.last > self.last_key):

@@ -28,7 +28,7 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import SEGMENT_BYTES
 from rackflow.outbox.segments import Segments
 from rackflow.outbox.state import Limits, Totals, forget_epochs
-from rackflow.process.files import check_regular, make_folder, sync
+from rackflow.process.files import check_regular, in_use, make_folder, sync
 
 if TYPE_CHECKING:
     from rackflow.outbox.format1 import Format1Outbox
@@ -324,7 +324,7 @@ def _lock(path: Path, outbox: Path) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise ConfigError(f"outbox {outbox} is in use by another process; give each its own") from error
+        raise ConfigError(in_use(f"outbox {outbox}")) from error
     except BaseException:
         os.close(descriptor)
         raise

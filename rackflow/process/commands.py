@@ -103,6 +103,9 @@ def port_number(text: str) -> int:
 
 def explain_listen_error(error: OSError, port: int, choose: str) -> str:
     """Why the process cannot listen on an address, and the remedy. `choose` says how to choose another port."""
+    # uvloop's error for UDP has no number; its cause does.
+    if not error.errno and isinstance(error.__cause__, OSError):
+        error = error.__cause__
     # getaddrinfo's errors have numbers below zero, for which strerror has no text.
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     if error.errno == errno.EACCES and port < FIRST_FREE_PORT:

@@ -32,7 +32,7 @@ from rackflow.process.field_texts import field_texts
 from rackflow.process.files import unreadable
 from rackflow.process.hosts import TYPOGRAPHIC_QUOTES, checked_host
 from rackflow.process.secret import read_secret
-from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
+from rackflow.process.yaml import SHELL_VARIABLE_FAULT, line_of, load_yaml_text, read_text_file
 
 M = TypeVar("M", bound=BaseModel)
 NAME_PATTERN = r"^[A-Za-z0-9_.:-]{1,64}$"
@@ -92,7 +92,7 @@ def _from_source(value: object) -> object:
         return value
     fault = None
     if _SHELL_VARIABLE.fullmatch(value):
-        raise ValueError("is written as in a shell, and nothing replaces it here; write env:NAME")
+        raise ValueError(SHELL_VARIABLE_FAULT)
     if len(value) > 1 and value[0] in TYPOGRAPHIC_QUOTES and value[-1] in TYPOGRAPHIC_QUOTES:
         raise ValueError("is in typographic quotation marks, which would be part of it; use plain ones, or none")
     try:

@@ -42,6 +42,8 @@ LOW_DISK_BYTES = 1024**3
 TIME_ERROR = 5
 TIMEX_BYTES = 1024
 NOT_AUTHORIZED = 0x87
+# Checks that the last line names. Chosen value.
+SHOWN_CHECKS = 5
 # How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
 HEAR_S = 2.0
 # A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME. Nothing (`null`, `~`, or no value on the
@@ -75,10 +77,18 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
         told = [*finding.found.split("\n"), *(f"-> {line}" for line in finding.remedy.split("\n") if line)]
         lines.append(f"{finding.status:<7}  {finding.check:<{width}}  {told[0]}")
         lines += [f"{'':<7}  {'':<{width}}  {line}" for line in told[1:]]
-    counts = {status: sum(each.status == status for each in findings) for status in ("ok", "warning", "failed")}
-    return "\n".join(
-        [*lines, f"{counts['ok']} ok, {count_of(counts['warning'], 'warning')}, {counts['failed']} failed"]
+    warnings, failed = ([each.check for each in findings if each.status == status] for status in ("warning", "failed"))
+    ok = len(findings) - len(warnings) - len(failed)
+    lines.append(
+        f"{ok} ok, {count_of(len(warnings), 'warning')}{_named(warnings)}, {len(failed)} failed{_named(failed)}"
     )
+    return "\n".join(lines)
+
+
+def _named(checks: Sequence[str]) -> str:
+    """The first of these checks: those of two hundred devices above the last line have scrolled away."""
+    more = f" and {len(checks) - SHOWN_CHECKS} more" if len(checks) > SHOWN_CHECKS else ""
+    return f" ({', '.join(checks[:SHOWN_CHECKS])}{more})" if checks else ""
 
 
 def check_versions() -> Finding:
@@ -176,10 +186,25 @@ def _check_room(what: str, path: Path) -> Finding | None:
     refusal = refusal_of_disk(path)
     if refusal == errno.EROFS:
         return Finding(what, "failed", f"{path}: its disk is mounted read-only", "repair it, or choose another path")
+    if refusal == errno.ENOSPC and not _takes_files(path):
+        return Finding(what, "failed", f"{path}: the kernel takes no files there", "choose a path on a disk")
     if refusal == errno.ENOSPC:
         remedy = "make room: a collector does not start on a full disk, and an agent keeps its messages in memory only"
         return Finding(what, "warning", f"{path}: its disk is full", remedy)
     return None
+
+
+def _takes_files(path: Path) -> bool:
+    """Whether files can be created on the file system of this path, full as it may be; not so in /proc and /sys, for root neither."""
+    place = next(each for each in path.parents if each.is_dir())
+    if os.statvfs(place).f_blocks:
+        return True
+    # A file without a name leaves nothing behind. A tmpfs without a limit has no blocks either, and takes it.
+    try:
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as error:
+        return error.errno in {errno.EACCES, errno.EPERM}
+    return True
 
 
 def _check_place(what: str, path: Path) -> Finding:

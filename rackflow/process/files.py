@@ -42,6 +42,11 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> str:
     return f"{path}: cannot be read: {error.strerror or error}{f'; {remedy}' if remedy else ''}"
 
 
+def in_use(what: str) -> str:
+    """A file that another process keeps for itself: nearly always the same command, which runs already."""
+    return f"{what} is in use by another process; end that one if it is the same command, or give each its own"
+
+
 def remedy_of_writing(error: OSError, path: Path | None = None) -> str:
     """What to do about a file or folder that cannot be written or copied, for the end of a message.
 

@@ -4,12 +4,21 @@ Nothing is shown where stderr is no terminal: cron mails and log files stay as t
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeVar
 
 Done = Callable[[float], None]
 """Called with how much has been done since the last call."""
+Each = TypeVar("Each")
+
+
+def each_shown(what: str, of: Collection[Each]) -> Iterator[Each]:
+    """Yields each of `of`; it counts as done when the next one is asked for."""
+    with progress(what, len(of)) as done:
+        for each in of:
+            yield each
+            done()
 
 
 @contextmanager

@@ -102,6 +102,8 @@ _CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _QUOTED = re.compile(r"'([^']*)'")
 _UNSUPPORTED = {"tag:yaml.org,2002:merge": "merge keys (<<) are not supported; write the keys out"}
 _UNFINISHED = object()
+SHELL_VARIABLE_FAULT = "is written as in a shell, and nothing replaces it here; write env:NAME"
+_SHELL_BRACKET = re.compile(r"\$\{\w")
 _INSTEAD = {
     "another document": "has more than one document; keep one",
     "nesting depth": "is nested too deep; look for a bracket that is not closed",
@@ -148,8 +150,8 @@ def load_yaml_text(text: str, where: str) -> Any:  # noqa: ANN401 - the shape is
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f":{mark.line + 1}" if mark else ""
-        indent = _indent(text, mark.line) if mark else ""
-        raise ConfigError(f"{where}{line}: {_problem(error, indent)}") from None
+        written = next(islice(text.splitlines(), mark.line, None), "") if mark else ""
+        raise ConfigError(f"{where}{line}: {_problem(error, written)}") from None
     except yaml.reader.ReaderError as error:
         if found := _CONTROL.search(text):
             number = text.count("\n", 0, found.start()) + 1
@@ -185,22 +187,20 @@ def _error(what: str, event: Any) -> yaml.MarkedYAMLError:  # noqa: ANN401 - eve
     return yaml.constructor.ConstructorError(None, None, what, event.start_mark)
 
 
-def _indent(text: str, number: int) -> str:
-    """What a line, counted from 0, has before its first visible character."""
-    line = next(islice(text.splitlines(), number, None), "")
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _problem(error: yaml.MarkedYAMLError, indent: str) -> str:
+def _problem(error: yaml.MarkedYAMLError, line: str) -> str:
+    """What is wrong and the remedy. `line` is the line of the file that the error is in."""
     if isinstance(error, yaml.constructor.ConstructorError):
         return str(error.problem)
-    if "\t" in indent:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
         return "is indented with a tab; use spaces"
     # The parser's words, without what it quotes. A single character (`','`) is what it expected.
     problem = _QUOTED.sub(lambda quote: quote[0] if len(quote[1]) <= 1 else "…", error.problem or "not valid YAML")
-    for words, instead in _INSTEAD.items():
-        if words in problem:
-            return instead
+    instead = next((instead for words, instead in _INSTEAD.items() if words in problem), None)
+    # In braces, as `{community: ${NAME}}`, the brackets of the variable are YAML's own, and the parser complains about them.
+    if instead is None and _SHELL_BRACKET.search(line):
+        instead = f"a text {SHELL_VARIABLE_FAULT}"
+    if instead is not None:
+        return instead
     if "expected key" in problem or "block end" in problem or "mapping values" in problem:
         return f"{problem}; check the indentation here and above: keys of one level begin in the same column"
     if isinstance(error, yaml.scanner.ScannerError) or "alias" in problem:

@@ -83,6 +83,10 @@ async def _answer(line: bytes, handler: Handler) -> Message:
         return {"error": str(error)}
 
 
+def _full(path: Path) -> Path:
+    return path.absolute()
+
+
 async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each command has a result of its own
     """Send a request; returns its result. Raises ConfigError if it is refused, or if no simulation answers."""
     try:
@@ -92,8 +96,10 @@ async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each comma
             answer = json.loads(await reader.readline())
             writer.close()
     except (OSError, TimeoutError, ValueError) as error:
+        place = _full(path)  # without its folder, nobody sees that it is the wrong one
         raise ConfigError(
-            f"--socket: {path}: no simulation answers there ({error}); start one with `rackflow-sim run`"
+            f"--socket: {place}: no simulation answers there; start one with `rackflow-sim run`,"
+            " go to the folder in which it was started, or name its socket"
         ) from error
     if "error" in answer:
         raise ConfigError(answer["error"])

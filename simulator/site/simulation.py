@@ -6,6 +6,7 @@ The same site, seed and scenario give the same values, so that a run can be repe
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from ipaddress import IPv4Address
 from typing import Any, Final
@@ -70,9 +71,15 @@ class Simulation:
         self.late_ticks = 0
         """Ticks that took longer to compute than they last: the machine cannot keep the speed. `status` gives it as `behind`."""
 
-    async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
+    async def start(
+        self,
+        stack: AsyncExitStack,
+        first_port: int = 0,
+        first_address: IPv4Address | None = None,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         """Serve every device, as `Fleet.start` says. Raises OSError."""
-        await self.fleet.start(stack, first_port, first_address)
+        await self.fleet.start(stack, first_port, first_address, started)
 
     def plan(self, faults: list[Fault]) -> None:
         """Plan faults for their times. Raises ConfigError if one cannot happen at this site."""

@@ -91,11 +91,17 @@ class Fleet:
             if not only or device in only
         }
 
-    async def start(self, stack: AsyncExitStack, first_port: int = 0, first_address: IPv4Address | None = None) -> None:
+    async def start(
+        self,
+        stack: AsyncExitStack,
+        first_port: int = 0,
+        first_address: IPv4Address | None = None,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
         """Serve every device; `stack` stops them. Raises OSError.
 
         Devices share an address and have ports from `first_port` on, or free ones. With `first_address` each has an address of its own
-        from there on, and the protocol's usual port or `first_port`.
+        from there on, and the protocol's usual port or `first_port`. `started` is called after each device.
         """
         for number, device in enumerate(self.devices.values()):
             if first_address is None:
@@ -105,6 +111,7 @@ class Fleet:
                 device.server.port = first_port or (SNMP_PORT if device.layout else MODBUS_PORT)
             await device.server.start()
             stack.push_async_callback(device.server.stop)
+            started()
 
     def follow_power(self) -> None:
         """Silence devices without power, and let devices answer again once power is back. Must be called whenever time has passed."""

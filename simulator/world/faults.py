@@ -45,6 +45,17 @@ BURST_LITRES_PER_MINUTE: Final = 200.0
 GAS_FRACTION: Final = 0.08
 
 
+# A value of each key that only some faults have, as a message shows it.
+_EXAMPLES: Final = {"phase": "L1", "pump": "1", "point": "KEY", "other": "KEY"}
+
+
+def _written(key: str) -> str:
+    """How a key is written in a scenario, and on the command line."""
+    value = _EXAMPLES[key]
+    keys = "; `rackflow-sim readings DEVICE` lists the keys" if value == "KEY" else ""
+    return f"`{key}: {value}` in a scenario, `--{key} {value}` with a command{keys}"
+
+
 def check_known(name: str, what: str, known: Collection[str]) -> str:
     """Return the name if it is known. Raises ValueError that suggests the closest known name, or lists or counts the known ones."""
     if name in known:
@@ -91,7 +102,7 @@ class Fault(StrictModel):
             if given and self.fault not in kinds:
                 raise ValueError(f"{key} does not belong to {self.fault}; remove it")
             if not given and self.fault in kinds:
-                raise ValueError(f"{self.fault} needs {key}; add it")
+                raise ValueError(f"{self.fault} needs {key}; add it: {_written(key)}")
         return self
 
     def number(self, default: float) -> float:

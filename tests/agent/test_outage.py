@@ -41,7 +41,7 @@ def test_a_large_outbox_is_bounded_by_age(tmp_path: Path) -> None:
     outbox = {"mode": "disk", "path": str(tmp_path / "outbox.db"), "max_age_s": 7200}
     found = estimate_outage(config_with(outbox, "auto"), load_profiles(None))
     assert (found.hours, found.by_age) == (2.0, True)
-    assert "2.0 hours without a collector fit, then they expire" in str(found)
+    assert "it holds 2.0 hours of them while no collector stores them, then they expire" in str(found)
 
 
 def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> None:

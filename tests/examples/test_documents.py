@@ -197,6 +197,7 @@ def test_commands_that_are_left_to_other_checks_are_counted() -> None:
 NOT_EXECUTED = Counter(
     {
         "goes with the block above": 1,
+        "goes with the blocks above": 1,
         "tests/test_pages.py puts it into a profile, as the page says": 1,
         "hashes and tokens are placeholders; tests/collector/web/test_access.py loads such a file": 1,
         "two files side by side": 1,
@@ -207,7 +208,7 @@ NOT_EXECUTED = Counter(
 )
 LEFT_TO_OTHERS = Counter(
     {
-        "make": 22,
+        "make": 25,
         "scripts/check-wheel": 14,
         "tests/test_pages.py:": 15,
         "tests/test_deploy_broker.py": 8,
@@ -216,4 +217,4 @@ LEFT_TO_OTHERS = Counter(
         "tests/test_benchmarks.py": 1,
     }
 )
-ONLY_BY_MAKE_EXAMPLES = 40
+ONLY_BY_MAKE_EXAMPLES = 42

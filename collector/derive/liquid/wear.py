@@ -16,7 +16,8 @@ _SETPOINT = "dcim_cdu_supply_temperature_setpoint_celsius"
 
 def plan_wear(planner: Planner, site: Site | None, cdu: str, load: int) -> None:
     """Plan the figures of one CDU for which it has the measurements. `load` is the slot of its heat over its rating."""
-    if planner.has(cdu, "dcim_cdu_approach_celsius"):
+    # A unit that gives its heat to the air has an approach of 8 K and more when it is clean: the limit is one between liquids.
+    if planner.has(cdu, "dcim_cdu_approach_celsius") and planner.has(cdu, _SUPPLY, loop="primary"):
         outputs = [("dcim_cdu_loaded_approach_celsius", planner.place_of(cdu))]
         planner.remember("approach", (planner.reading(cdu, "dcim_cdu_approach_celsius"), load), LoadedApproach, outputs)
     if site is not None and cdu in site.cdus and planner.has(cdu, _FLOW, loop="primary"):

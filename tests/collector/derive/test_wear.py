@@ -104,9 +104,16 @@ def test_the_approach_counts_while_the_unit_is_loaded() -> None:
 
     def at(watts: float) -> float | None:
         values: Values = {"cdu_heat_removed_watts{loop=secondary}": watts, "cdu_approach_celsius": 5.0}
+        values["cdu_supply_temperature_celsius{loop=primary}"] = 27.0
         return followed("cdu-1", lambda _: values, 6)["cdu_loaded_approach_celsius{}"]
 
     assert (at(100_000.0), at(50_000.0)) == (5.0, None)
+
+
+def test_the_approach_to_air_is_not_judged_as_one_to_water() -> None:
+    values: Values = {"cdu_heat_removed_watts{loop=secondary}": 100_000.0, "cdu_approach_celsius": 9.0}
+    values["cdu_air_temperature_celsius{position=inlet}"] = 23.0
+    assert "cdu_loaded_approach_celsius{}" not in followed("cdu-1", lambda _: values, 6)
 
 
 def with_reservoir() -> Readings:

@@ -200,7 +200,7 @@ async def test_a_damaged_file_that_cannot_be_set_aside_is_as_soon_as_it_can(tmp_
 async def test_one_ledger_has_one_collector(tmp_path: Path) -> None:
     """Two would write over each other's account."""
     ledger = opened(tmp_path)
-    with pytest.raises(ConfigError, match=r"ledger .*ledger\.db is in use by another process; give each its own"):
+    with pytest.raises(ConfigError, match=r"ledger .*ledger\.db is in use by another process; end that one"):
         opened(tmp_path)
     ledger.close()
     opened(tmp_path).close()

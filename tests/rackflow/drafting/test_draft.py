@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import Given, draft_site, draft_text, name_hints
+from rackflow.drafting import Given, draft_site, draft_text, name_hints, place_hints
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
 from simulator.site.busway_hall import busway_hall
@@ -165,6 +165,18 @@ def test_the_row_is_read_as_well_where_racks_are_numbered_within_rows(racks: tup
     found = drafted(*given, names=[pattern])
     assert {each["id"] for each in found["racks"]} == set(racks)
     assert {each["row"] for each in found["racks"]} == rows
+
+
+def test_a_row_or_room_that_stands_for_those_of_no_source_is_told() -> None:
+    """Two halls would silently be one."""
+    given = [Given(f"pdu-hall-{hall}-{feed}", "pdus", {"rack": f"r{hall}"}) for hall in (1, 2) for feed in "ab"]
+    row, room = place_hints(draft_site("t", given))
+    assert row.startswith("no source names the row of racks, so row-1 stands for it")
+    assert room.startswith("no source names the room of rows, so room-1 stands for it: a group named room in --names")
+    named = re.compile("pdu-(?P<row>(?P<room>hall-[12]))-(?P<feed>[ab])")
+    draft = draft_site("t", given, names=[named])
+    assert list(place_hints(draft)) == []
+    assert set(draft.entries["rooms"]) == {"hall-1", "hall-2"}
 
 
 def test_a_meter_of_it_power_lacks_its_category_and_the_grid_is_given_like_the_supply() -> None:

@@ -160,7 +160,7 @@ def test_damage_that_shows_while_it_is_used_costs_the_unreadable_only(tmp_path: 
 
 async def test_one_file_has_one_user(tmp_path: Path) -> None:
     async with on_disk(tmp_path / "outbox.db"):
-        with pytest.raises(ConfigError, match=r"outbox\.db is in use by another process; give each its own"):
+        with pytest.raises(ConfigError, match=r"outbox\.db is in use by another process; end that one"):
             OutboxLog(tmp_path / "outbox.db", "E2", LIMITS)
 
 

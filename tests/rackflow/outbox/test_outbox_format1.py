@@ -119,7 +119,7 @@ def test_a_file_that_another_process_has_open_is_left_alone(tmp_path: Path) -> N
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(ConfigError, match=r"outbox\.db is in use by another process; give each its own"):
+        with pytest.raises(ConfigError, match=r"outbox\.db is in use by another process; end that one"):
             opened(tmp_path, "E2")
     log = opened(tmp_path, "E2")
     assert keys(log) == [-2, -1, 0]

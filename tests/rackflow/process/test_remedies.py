@@ -47,6 +47,17 @@ def test_a_taken_port_and_an_address_of_another_machine_say_what_to_do() -> None
     assert said.endswith("; correct the address: it must be one of this machine")
 
 
+def test_a_refusal_without_a_number_is_told_by_its_cause() -> None:
+    # uvloop's error of a UDP port says "could not bind to local_addr", and nothing else.
+    for number, expected in (
+        (errno.EADDRINUSE, "Address already in use; end the program that has it, or choose another port"),
+        (errno.EACCES, "Permission denied; only root may use ports below 1024: choose another port, or use sudo"),
+    ):
+        error = OSError("could not bind to local_addr ('127.0.0.1', 161)")
+        error.__cause__ = OSError(number, "whatever it says")
+        assert explain_listen_error(error, 161, "choose another port") == expected
+
+
 def test_only_a_port_below_1024_is_refused_for_want_of_root() -> None:
     denied = PermissionError(errno.EACCES, "Permission denied")
     said = explain_listen_error(denied, 161, "choose another port")

@@ -289,6 +289,12 @@ def test_a_variable_of_a_shell_is_no_secret(written: str, tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("written", ["${COMMUNITY}", "${COMMUNITY:-public}"])
+def test_a_variable_of_a_shell_without_quotes_in_braces_is_told_in_our_words(written: str, tmp_path: Path) -> None:
+    text = AGENT.replace("devices", f"credentials:\n  ups: {{version: 2c, community: {written}}}\ndevices")
+    assert "is written as in a shell, and nothing replaces it here; write env:NAME" in said(text.encode(), tmp_path)
+
+
 def test_a_special_blank_in_an_indentation_is_named(tmp_path: Path) -> None:
     text = AGENT.replace("{host: 127.0.0.1}", "\n\u00a0\u00a0host: 127.0.0.1")
     assert said(text.encode(), tmp_path) == ":4: is indented with a special blank (U+00A0); use plain spaces"

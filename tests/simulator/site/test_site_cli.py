@@ -122,7 +122,8 @@ def test_a_campus_of_any_size_runs(tmp_path: Path) -> None:
         (["run", "campus", "--racks", "0"], "a campus has at least one rack"),
         (["run", "no-such.yaml"], "no-such.yaml: no such file"),
         (["run", "edge", "--scenario", "no-such.yaml"], "no-such.yaml: no such file"),
-        (["fault", "mains_loss", "A", "--socket", "no-such.sock"], "no simulation answers there"),
+        (["fault", "mains_loss", "A", "--socket", "no-such.sock"], "go to the folder in which it was started"),
+        (["fault", "pump_failure", "cdu-1", "--pump", "1"], f"{Path.cwd()}/rackflow-sim.sock: no simulation answers"),
         (["site", "campus", "--racks", "0"], "a campus has at least one rack"),
     ],
 )

@@ -112,7 +112,10 @@ def test_a_scenario_begins_and_ends_its_faults_in_time(tmp_path: Path) -> None:
             ":1: faults[0].fault: unknown fault 'mains_los'; did you mean 'mains_loss'?",
         ),
         ("faults: [{fault: mains_loss}]", ":1: faults[0].target: is required; add it"),
-        ("faults: [{fault: phase_loss, target: A}]", ":1: faults[0]: phase_loss needs phase; add it"),
+        (
+            "faults: [{fault: phase_loss, target: A}]",
+            ":1: faults[0]: phase_loss needs phase; add it: `phase: L1` in a scenario, `--phase L1` with a command",
+        ),
         (
             "faults: [{fault: overload, target: a, phase: L1}]",
             ":1: faults[0]: phase does not belong to overload; remove it",
