@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 # Series on /metrics that a device has besides its readings: five of its own and, depending on its class, some derived figures.
 DEVICE_SERIES = 10
-Account = tuple[str, str]
-"""Site and agent: one account at the broker."""
+AgentKey = tuple[str, str]
+"""Site and agent. Each agent has an account of its own at the broker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Budgets:
     """Agents in all. Agents that the configuration or the site file names are not counted."""
     sites: int
     """Sites in all, when none are configured."""
-    own: Mapping[Account, AgentBudget] = field(default_factory=dict)
+    own: Mapping[AgentKey, AgentBudget] = field(default_factory=dict)
 
-    def of(self, account: Account) -> AgentBudget:
+    def of(self, agent_key: AgentKey) -> AgentBudget:
         """The budget of one agent."""
-        return self.own.get(account, self.common)
+        return self.own.get(agent_key, self.common)
 
 
 class Buckets:

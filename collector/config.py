@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Budgets
+from collector.budgets import DEVICE_SERIES, AgentBudget, AgentKey, Budgets
 from collector.derive import CarbonConfig, DeriveConfig
 from collector.problems import ProblemsConfig, load_limits, load_table, load_windows
 from collector.store import Dialect
@@ -273,7 +273,7 @@ class CollectorConfig(StrictModel):
         given = common.model_fields_set
         devices = common.devices if "devices" in given else max(common.devices, site_devices)
         size_bytes = common.bytes if "bytes" in given else max(common.bytes, site_devices * SITE_DEVICE_BYTES)
-        own: dict[Account, AgentBudget] = {}
+        own: dict[AgentKey, AgentBudget] = {}
         for site, agents in common.agent.items():
             for agent, each in agents.items():
                 own[site, agent] = _budget(each.devices or devices, each.series or series, each.bytes or size_bytes)

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from collector.budgets import Account, Budgets
+from collector.budgets import AgentKey, Budgets
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic
 from rackflow.plural import count_of
 
@@ -89,12 +89,12 @@ class Owners:
         self._assigned = dict(assigned or {})
         self._named = {(site, agent) for (site, _), agent in self._assigned.items()} | set(budgets.own)
         self._devices: dict[DeviceKey, Owned] = {}
-        self._agents: dict[Account, int] = {}
-        self._of_agent: dict[Account, set[DeviceKey]] = {}
+        self._agents: dict[AgentKey, int] = {}
+        self._of_agent: dict[AgentKey, set[DeviceKey]] = {}
         """Devices of each agent, those that it gave up lately included."""
         self._contests: dict[DeviceKey, Contest] = {}
         self._dirty: set[DeviceKey] = set()
-        self._dirty_agents: set[Account] = set()
+        self._dirty_agents: set[AgentKey] = set()
         self._warned: set[str] = set()
 
     # Admission
@@ -103,11 +103,11 @@ class Owners:
         self, topic: Topic, document: Batch | Event | DeviceDocument | Status, wall_ms: int, now: float
     ) -> Verdict:
         """Whether the sender may say this. Raises ContractError with reason `sites`, `agents`, `devices` or `owner`."""
-        account = topic.site, topic.agent
-        self.admit_agent(account, wall_ms)
+        agent_key = topic.site, topic.agent
+        self.admit_agent(agent_key, wall_ms)
         if isinstance(document, Status):
             if document.status == "online":
-                self._apply_devices(account, frozenset(document.devices), wall_ms)
+                self._apply_devices(agent_key, frozenset(document.devices), wall_ms)
             return "known"
         if topic.device == topic.agent and not isinstance(document, DeviceDocument):
             return "known"  # the agent about itself
@@ -129,12 +129,12 @@ class Owners:
         self._claim(key, topic.agent, wall_ms)
         return "claimed"
 
-    def admit_agent(self, account: Account, wall_ms: int) -> None:
+    def admit_agent(self, agent_key: AgentKey, wall_ms: int) -> None:
         """Check that messages of this agent are accepted at all. Raises ContractError with the reason `sites` or `agents`."""
-        heard_ms = self._agents.get(account)
+        heard_ms = self._agents.get(agent_key)
         if heard_ms is None:
-            site, agent = account
-            if account not in self._named:
+            site, agent = agent_key
+            if agent_key not in self._named:
                 others = [each for each in self._agents if each not in self._named]
                 sites = {each for each, _ in others}
                 if site not in sites and len(sites) >= self._budgets.sites:
@@ -154,8 +154,8 @@ class Owners:
                         "agents", f"{count_of(self._budgets.agents, 'agent')} known already, {agent} is one too many"
                     )
         if heard_ms is None or wall_ms - heard_ms > HEARD_MS:
-            self._agents[account] = wall_ms
-            self._dirty_agents.add(account)
+            self._agents[agent_key] = wall_ms
+            self._dirty_agents.add(agent_key)
 
     def _warn(self, what: str, text: str, key: str) -> None:
         if what not in self._warned:
@@ -175,10 +175,10 @@ class Owners:
         return document.time <= owned.until_ms or (not owned.agent and wall_ms - owned.until_ms < LAST_WORDS_MS)
 
     def _claim(self, key: DeviceKey, agent: str, wall_ms: int) -> None:
-        account = key[0], agent
+        agent_key = key[0], agent
         owned = self._devices.get(key)
-        budget = self._budgets.of(account).devices
-        mine = self._of_agent.get(account, set())
+        budget = self._budgets.of(agent_key).devices
+        mine = self._of_agent.get(agent_key, set())
         if key not in mine and len(mine) >= budget and self._assigned.get(key) != agent:
             raise ContractError(
                 "devices", f"agent {agent} at {key[0]} has {count_of(budget, 'device')}, {key[1]} is one too many"
@@ -232,9 +232,9 @@ class Owners:
         mine = self._of_agent.get((site, agent), set())
         return sorted(key[1] for key in mine if self._devices[key].agent == agent)
 
-    def _apply_devices(self, account: Account, named: frozenset[str], wall_ms: int) -> None:
-        site, agent = account
-        for key in list(self._of_agent.get(account, ())):
+    def _apply_devices(self, agent_key: AgentKey, named: frozenset[str], wall_ms: int) -> None:
+        site, agent = agent_key
+        for key in list(self._of_agent.get(agent_key, ())):
             owned = self._devices[key]
             if owned.agent == agent and key[1] not in named:
                 self.release(site, agent, key[1], wall_ms)
@@ -311,9 +311,9 @@ class Owners:
             if is_gone or wall_ms - max(owned.heard_ms, agent_ms) > SILENT_MS:
                 self._change(key, owned, "", "", 0)
                 del self._devices[key]
-        for account in [each for each, heard_ms in self._agents.items() if wall_ms - heard_ms > SILENT_MS]:
-            del self._agents[account]
-            self._dirty_agents.add(account)
+        for agent_key in [each for each, heard_ms in self._agents.items() if wall_ms - heard_ms > SILENT_MS]:
+            del self._agents[agent_key]
+            self._dirty_agents.add(agent_key)
 
     def changes(self) -> tuple[list[Row | DeviceKey], list[tuple[str, str, int | None]]]:
         """What changed since the last call: devices (a key alone for one to delete) and agents (None for one to delete)."""
@@ -321,7 +321,7 @@ class Owners:
         for key in self._dirty:
             owned = self._devices.get(key)
             rows.append(key if owned is None else Row(*key, owned.agent, owned.heard_ms, owned.former, owned.until_ms))
-        agents = [(*account, self._agents.get(account)) for account in self._dirty_agents]
+        agents = [(*agent_key, self._agents.get(agent_key)) for agent_key in self._dirty_agents]
         self._dirty, self._dirty_agents = set(), set()
         return rows, agents
 

@@ -8,7 +8,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from collector.budgets import DEVICE_SERIES, Account, AgentBudget, Buckets, Budgets
+from collector.budgets import DEVICE_SERIES, AgentBudget, AgentKey, Buckets, Budgets
 from collector.readings import Readings, Rows, series_bytes
 from rackflow import DeviceDocument
 
@@ -80,23 +80,23 @@ class Uses:
 
     def __init__(self, budgets: Budgets) -> None:
         self._budgets = budgets
-        self._uses: dict[Account, Use] = {}
-        self.refused = Counter[Account]()
+        self._uses: dict[AgentKey, Use] = {}
+        self.refused = Counter[AgentKey]()
         """Series and descriptions that were refused, by agent."""
-        self._beyond: dict[Account, float] = {}
+        self._beyond: dict[AgentKey, float] = {}
         """When something of an agent was refused last."""
         self._waste = Buckets(WASTE_BYTES, WASTE_BYTES_PER_S)
 
-    def of(self, account: Account) -> Use:
+    def of(self, agent_key: AgentKey) -> Use:
         """What an agent has."""
-        use = self._uses.get(account)
+        use = self._uses.get(agent_key)
         if use is None:
-            use = self._uses[account] = Use()
+            use = self._uses[agent_key] = Use()
         return use
 
     def admit_readings(
         self,
-        account: Account,
+        agent_key: AgentKey,
         device: str,
         devices: int,
         readings: Readings,
@@ -108,14 +108,14 @@ class Uses:
 
         `devices` is how many devices the agent has: they cost series, too.
         """
-        use, layout = self.of(account), readings.layout
+        use, layout = self.of(agent_key), readings.layout
         rows = use.rows.get(device)
         row = rows.get(layout) if rows is not None else None
         if row is not None:
             for each in row:
                 each.heard_s = now
             return readings
-        budget = self._budgets.of(account)
+        budget = self._budgets.of(agent_key)
         room = budget.series - DEVICE_SERIES * devices
         known, row = use.known, []
         refused: set[str] = set()
@@ -133,7 +133,7 @@ class Uses:
             use.rows.setdefault(device, Rows())[layout] = row
             return readings
         if is_counted:
-            self._count(account, len(refused), device, now)
+            self._count(agent_key, len(refused), device, now)
         skipped = readings.skipped.copy()
         skipped["series"] += len(refused)
         return replace(readings.without(refused), skipped=skipped)
@@ -152,9 +152,9 @@ class Uses:
         use.bytes += size_bytes
         return known
 
-    def admit_document(self, account: Account, document: DeviceDocument, devices: int, now: float) -> bool:
+    def admit_document(self, agent_key: AgentKey, document: DeviceDocument, devices: int, now: float) -> bool:
         """Whether a description is within the agent's budget. It takes the place of the device's earlier one."""
-        use, budget = self.of(account), self._budgets.of(account)
+        use, budget = self.of(agent_key), self._budgets.of(agent_key)
         room = budget.series - DEVICE_SERIES * devices
         had_series, had_bytes = use.documents.get(document.device, (0, 0))
         series, size_bytes = len(document.coolant), document_bytes(document)
@@ -166,16 +166,16 @@ class Uses:
         if not fits():
             use.purge(now)
             if not fits():
-                self._count(account, 1, document.device, now)
+                self._count(agent_key, 1, document.device, now)
                 return False
         use.documents[document.device] = series, size_bytes
         use.series += series - had_series
         use.bytes += size_bytes - had_bytes
         return True
 
-    def drop_document(self, account: Account, device: str) -> None:
+    def drop_document(self, agent_key: AgentKey, device: str) -> None:
         """A device was removed."""
-        use = self.of(account)
+        use = self.of(agent_key)
         series, size_bytes = use.documents.pop(device, (0, 0))
         use.series -= series
         use.bytes -= size_bytes
@@ -188,21 +188,21 @@ class Uses:
         """Whether so many bytes of a sender were refused recently that a message of this size must be dropped unread."""
         return self._waste.left(sender, now) < max(size_bytes, LEAST_WASTE_BYTES)
 
-    def beyond(self, now: float) -> dict[Account, bool]:
+    def beyond(self, now: float) -> dict[AgentKey, bool]:
         """The agents that had something refused within the last hour, each with whether that was within the last quarter of an hour."""
-        for gone in [account for account, at in self._beyond.items() if now - at > KEPT_S]:
+        for gone in [agent_key for agent_key, at in self._beyond.items() if now - at > KEPT_S]:
             del self._beyond[gone]
-        return {account: now - at < BEYOND_S for account, at in self._beyond.items()}
+        return {agent_key: now - at < BEYOND_S for agent_key, at in self._beyond.items()}
 
-    def _count(self, account: Account, refused: int, device: str, now: float) -> None:
-        if account not in self.refused and len(self.refused) >= MAX_COUNTED_AGENTS:
+    def _count(self, agent_key: AgentKey, refused: int, device: str, now: float) -> None:
+        if agent_key not in self.refused and len(self.refused) >= MAX_COUNTED_AGENTS:
             return
-        self.refused[account] += refused
-        if now - self._beyond.get(account, -BEYOND_S) >= BEYOND_S:
-            budget = self._budgets.of(account)
+        self.refused[agent_key] += refused
+        if now - self._beyond.get(agent_key, -BEYOND_S) >= BEYOND_S:
+            budget = self._budgets.of(agent_key)
             log.error(
                 "site=%s agent=%s is beyond its budget of %d series and %d bytes: what is new of device=%s and others is neither shown nor "
                 "stored. Raise budgets.series and budgets.bytes, or look for a device that invents labels",
-                *(*account, budget.series, budget.bytes, device),
+                *(*agent_key, budget.series, budget.bytes, device),
             )
-        self._beyond[account] = now
+        self._beyond[agent_key] = now

@@ -36,9 +36,9 @@ def readings(*keys: str, states: dict[str, str] | None = None) -> Readings:
 
 
 def admitted(
-    uses: Uses, found: Readings, now: float = 0.0, device: str = "cdu-07", account: tuple[str, str] = GW3
+    uses: Uses, found: Readings, now: float = 0.0, device: str = "cdu-07", agent: tuple[str, str] = GW3
 ) -> list[str]:
-    kept = uses.admit_readings(account, device, 1, found, now)
+    kept = uses.admit_readings(agent, device, 1, found, now)
     return [key for key, _, _ in (*kept.values, *kept.states)]
 
 
@@ -50,7 +50,7 @@ def test_an_agent_has_so_many_series_and_a_state_counts_as_many_as_it_has_values
     assert full.skipped == {"series": 2}
     assert uses.refused == {GW3: 2}
     assert admitted(uses, readings(SUPPLY), device="cdu-08") == []  # of another device it is another series
-    assert admitted(uses, readings(loop(1)), account=GW4) == [loop(1)]
+    assert admitted(uses, readings(loop(1)), agent=GW4) == [loop(1)]
 
 
 def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
@@ -59,7 +59,7 @@ def test_it_is_shown_which_agent_is_beyond_its_budget_and_which_key_raises_it(
     """Devices that count as up and have no readings are seen by nobody else."""
     uses = Uses(budgets(series=1))
     assert admitted(uses, readings(SUPPLY, loop(1))) == [SUPPLY]
-    assert admitted(uses, readings(SUPPLY), account=GW4) == [SUPPLY]
+    assert admitted(uses, readings(SUPPLY), agent=GW4) == [SUPPLY]
     assert uses.beyond(1.0) == {GW3: True}
     assert admitted(uses, readings(SUPPLY, loop(1)), now=BEYOND_S - 1) == [SUPPLY]
     assert uses.beyond(BEYOND_S + 1) == {GW3: True}
