@@ -34,7 +34,7 @@ help:
 	@echo "make upgrade-test   running agents and collectors of the previous release are upgraded, in either order; nothing is lost"
 	@echo "make check-manifests  deploy/kubernetes against the published schemas, with kubeconform; needs Go and kubectl"
 	@echo "make try-package  as root: the Debian package on a fresh Debian under systemd, from 205 unknown devices of twelve families to purge; ARGS=dist/FILE.deb to try that one"
-	@echo "make try-image  as root: the container image, built without a registry and run read-only"
+	@echo "make try-image  as root: the container image, built without a registry, and the services of compose but Grafana, started together; 10 minutes the first time"
 	@echo "make fmt    format and fix what can be fixed"
 
 demo:

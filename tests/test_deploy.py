@@ -18,6 +18,7 @@ from agent.config import AgentConfig, load_agent_config
 from agent.poll.factory import check_profile
 from collector.config import load_collector_config
 from collector.problems import load_table
+from rackflow.process.stopping import STOP_WITHIN_S
 from rackflow.process.yaml import load_yaml_file
 from tests.agent.shipped import shipped_profiles
 from tests.collector.problems.examples import INCIDENTS
@@ -304,6 +305,17 @@ def test_compose_configurations_load_and_name_its_services(monkeypatch: pytest.M
         (host,) = load_yaml_file(DEPLOY / f"compose/targets/{target}.yml")[0]["targets"]
         assert host.split(":")[0] in SERVICES
     assert str(collector.address[1]) in SERVICES["collector"]["ports"][0]
+
+
+def test_every_runtime_waits_longer_for_the_end_than_a_process_takes() -> None:
+    """Docker kills after 10 s where the file says nothing, which is when a slow stop is just over."""
+    own = {name: service for name, service in SERVICES.items() if "build" in service}
+    periods = [service["stop_grace_period"].removesuffix("s") for service in own.values()]
+    for folder, key in (("systemd", "TimeoutStopSec="), ("kubernetes/base", "terminationGracePeriodSeconds: ")):
+        for file in sorted((DEPLOY / folder).glob("*.*")):
+            periods += re.findall(rf"^ *{key}(\d+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(periods) == len(own) + len(UNITS) + 2
+    assert all(float(period) > STOP_WITHIN_S for period in periods)
 
 
 def test_compose_replays_recordings_that_are_shipped() -> None:

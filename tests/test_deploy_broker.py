@@ -3,16 +3,18 @@
 import getpass
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rackflow.process.mqtt import BrokerError
 from tests.servers.deployed_broker import adapted
 from tests.servers.mqtt_account import DENIED, connected, with_password
 from tests.servers.ports import accepts
-from tests.servers.process import Server
+from tests.servers.process import Server, find_program
 
 DEPLOY = Path(__file__).resolve().parents[1] / "deploy"
 ACL = DEPLOY / "mosquitto" / "rackflow.acl"
@@ -72,6 +74,23 @@ async def test_compose_gives_each_of_its_accounts_its_rights(compose: StartedByS
         await monitor.wait_for_topic("$SYS/broker/uptime")
         assert {topic for topic, _ in monitor.received} == {"$SYS/broker/uptime"}
     assert (compose.folder / "data" / "passwords").read_text(encoding="utf-8").count(":$7$") == 3
+
+
+def health_of_compose(port: int, password: str) -> int:
+    """Exit status of the broker's health check, as the container's runtime runs it, here with a port."""
+    services = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    how, words = services["mosquitto"]["healthcheck"]["test"]
+    assert how == "CMD-SHELL"
+    program = find_program("mosquitto_sub", "mosquitto-clients")
+    # Compose makes one dollar of two; the shell sees the rest.
+    text = words.replace("$$", "$").replace("mosquitto_sub ", f"{program} -p {port} ")
+    environment = {"RACKFLOW_MONITOR_PASSWORD": password}
+    return subprocess.run(["/bin/sh", "-c", text], env=environment, timeout=60, check=False).returncode
+
+
+def test_the_health_check_of_compose_gets_an_answer_and_notices_a_wrong_password(compose: StartedByScript) -> None:
+    assert health_of_compose(compose.port, "monitor") == 0
+    assert health_of_compose(compose.port, "wrong") != 0
 
 
 def test_both_brokers_have_the_same_limits() -> None:
