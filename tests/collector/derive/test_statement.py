@@ -117,3 +117,25 @@ def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
     }
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
     assert {name: found[name].share for name in expected} == dict.fromkeys(expected, 0.75)
+
+
+def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
+    """IT meters that count more than the facility's: a PUE of 0.5 is a wrong site file, and no good news."""
+    amounts = {"facility:m": 5 * KWH_J, "it:ups": 10 * KWH_J}
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(amounts),
+    )
+    figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
+    found = {dict(each.output.labels)["window"]: each for each in figures if "pue" in each.output.metric.name}
+    assert (found["day"].value, found["day"].missing) == (None, ("result 0.5 is not plausible",))
+    assert found["month"].missing == ("3% of the window's hours are metered",)
