@@ -73,9 +73,12 @@ def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path:
     """As it does on a new connection with what was not acknowledged, in whichever order."""
     inlet = Inlet(tmp_path)
     with closing(inlet.letters):
-        for epoch, again in (("A", False), ("B", False), ("A", True)):
+        for epoch, again, is_clone in (
+            ("A", False, False),
+            ("B", False, False),
+            ("A", True, False),
+            ("A", False, True),
+        ):
             one = hello("gw-3", epoch=epoch)
             inlet.takes(topic_of(one, "cas1"), encode(one), again=again)
-        assert inlet.clones.states(1000.0) == {GW3: False}
-        inlet.takes(topic_of(one, "cas1"), encode(one))
-        assert inlet.clones.states(1000.0) == {GW3: True}
+            assert inlet.clones.states(1000.0) == {GW3: is_clone}
