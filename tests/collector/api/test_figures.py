@@ -126,7 +126,7 @@ def test_readings_come_in_pages_each_of_them_once() -> None:
     assert len(whole) > 6
     found, cursor = list[Any](), ""
     while cursor is not None:
-        page = shown.get("series", limit="3", **({"cursor": cursor} if cursor else {}))
+        page = shown.get("series", limit="3", cursor=cursor)
         assert len(page["items"]) <= 3
         found += page["items"]
         cursor = page["next"]
