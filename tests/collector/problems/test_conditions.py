@@ -59,6 +59,18 @@ def test_a_flow_set_point_of_zero_is_not_in_force() -> None:
         assert bool(Evaluator(load_table()).evaluate(low, subject, 0.0)) is is_low, setpoint_lpm
 
 
+@pytest.mark.parametrize(
+    ("cause", "is_blind"), [("device_silent", True), ("agent_offline", False), ("collector", False), ("", False)]
+)
+def test_a_cdu_that_is_unobserved_because_of_others_is_no_problem_of_its_own(cause: str, *, is_blind: bool) -> None:
+    """An agent that is gone is one problem, and not one for each of its CDUs."""
+    subject = Subject({"site": "s", "device": "cdu-1"}, cause=cause)
+    subject.add("dcim_device_observed", {}, 0.0)
+    subject.add("dcim_device_info", {"device_class": "cdu"}, 1.0)
+    blind = load_table().problems["DcimCoolingBlind"]
+    assert bool(Evaluator(load_table()).evaluate(blind, subject, 0.0)) is is_blind
+
+
 def test_a_limit_limits_its_own_phase_only() -> None:
     subject = pdu(current=31.0, warning_current=30.0)
     subject.add("dcim_pdu_phase_current_amperes", {"inlet": "1", "phase": "L2"}, 31.0)
