@@ -44,6 +44,13 @@ def test_a_large_outbox_is_bounded_by_age(tmp_path: Path) -> None:
     assert "it holds 2.0 hours of them while no collector stores them, then they expire" in str(found)
 
 
+def test_messages_in_memory_do_not_expire() -> None:
+    outbox = {"mode": "memory", "limit_bytes": 1_000_000_000}
+    found = estimate_outage(config_with(outbox, "auto"), load_profiles(None))
+    assert not found.by_age
+    assert found.hours > 24.0
+
+
 def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> None:
     profiles = load_profiles(None, lazy=True)
     one = estimate_outage(config_with({"mode": "memory"}, "auto"), profiles)

@@ -115,6 +115,13 @@ def test_an_agent_that_has_said_goodbye_is_down_and_its_devices_are_not_observed
     assert (agent["state"], agent["devices"], agent["unobserved"]) == ("down", 1, {"agent_offline": 1})
 
 
+def test_while_the_collector_has_no_broker_an_agent_is_neither_up_nor_down() -> None:
+    shown = with_agent(0.0)
+    assert shown.get("agents", 106.0)["items"]["gw"]["state"] == "up"
+    shown.readings.latest.note_disconnected(106.0)
+    assert shown.get("agents", 107.0)["items"]["gw"]["state"] == "unknown"
+
+
 def test_the_ledger_has_the_agents_of_the_site() -> None:
     shown = with_agent(0.0)
     account = AgentAccount(100, 90, 3, 5, 2, Counter(full=1))

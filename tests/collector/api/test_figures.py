@@ -119,6 +119,20 @@ def test_figures_come_in_pages() -> None:
         shown.get("figures", cursor="-1")
 
 
+def test_readings_come_in_pages_each_of_them_once() -> None:
+    shown = Shown()
+    powered(shown)
+    whole = shown.get("series", limit="1000")["items"]
+    assert len(whole) > 6
+    found, cursor = list[Any](), ""
+    while cursor is not None:
+        page = shown.get("series", limit="3", cursor=cursor)
+        assert len(page["items"]) <= 3
+        found += page["items"]
+        cursor = page["next"]
+    assert found == whole
+
+
 def test_every_figure_that_is_derived_says_what_it_rests_on() -> None:
     """Readings, or what is missing; and what the site file states says that. None of one device rests on the meters of the site."""
     shown = Shown()

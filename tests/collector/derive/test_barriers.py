@@ -3,12 +3,27 @@
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from collector.derive import Deriver, Figure, LatestFigures, Settings
-from collector.derive.engine import INTERNAL, PART, Planner, compute_values, figures, ratio
+from collector.derive.engine import (
+    INTERNAL,
+    NO_SLOT,
+    PART,
+    Planner,
+    Result,
+    StatefulFigures,
+    Value,
+    compute_values,
+    figures,
+    output_of,
+    plausible_figure,
+    ratio,
+)
 from collector.latest import Latest, LatestValue
 from collector.latest.state import Origin, Stamp
 from collector.readings import Series, SeriesKeys
@@ -60,6 +75,42 @@ def test_a_result_that_is_no_number_goes_into_no_other_step(result: float) -> No
     found = figures(plan, compute_values(plan, lambda _: {}, {}, 0.0))
     assert [each.value for each in found] == [None, None, None]
     assert "the result is not a finite number" in found[0].missing
+
+
+@dataclass(slots=True)
+class Remembers:
+    """A memory with one result."""
+
+    result: float
+
+    def update(self, _values: Sequence[Value | None], _now: float) -> Sequence[Result]:
+        return [self.result]
+
+
+@pytest.mark.parametrize(
+    ("ratio_found", "reason"),
+    [
+        (-0.5, ""),
+        (1.5, ""),
+        (-0.51, "result -0.51 is not plausible"),
+        (1.51, "result 1.51 is not plausible"),
+    ],
+)
+def test_a_figure_beyond_the_range_of_its_metric_is_unknown_and_says_so(ratio_found: float, reason: str) -> None:
+    """Of the racks' power at most one and a half times may seem to go into the liquid, whichever part computes it."""
+    metric, labels = "dcim_loop_heat_capture_ratio", (("loop", "tcs"),)
+    planner = Planner("t1", {}, {})
+    planner.publish(metric, planner.step((), lambda: ratio_found), *labels)
+    planner.remember("capture", (), partial(Remembers, ratio_found), [(metric, labels)])
+    plan = planner.plan()
+    values = compute_values(plan, lambda _: {}, {}, 0.0)
+    made = [
+        *figures(plan, values),
+        *StatefulFigures(Failures()).figures(planner.stateful, values, 0.0),
+        plausible_figure(output_of(metric, labels, NO_SLOT), ratio_found, 0.0, 1.0),
+    ]
+    expected = (None, (reason,)) if reason else (ratio_found, ())
+    assert [(each.value, each.missing) for each in made] == [expected] * 3
 
 
 def test_nothing_measured_and_no_limit_give_no_number() -> None:

@@ -371,6 +371,8 @@ def test_a_jump_is_a_suspect_reading_a_count_and_a_share_of_the_hour_and_no_ener
     counted = {name: each.value for name, each in figures.items() if name.startswith("meter_counted_ratio")}
     assert counted["meter_counted_ratio{device=meter-it,quantity=it,window=hour}"] == near(59 / 60)
     assert counted["meter_counted_ratio{device=meter-main,quantity=facility,window=hour}"] == near(1.0)
+    # Of the day, two hours were counted at all.
+    assert counted["meter_counted_ratio{device=meter-main,quantity=facility,window=day}"] == near(2 / 24)
     hours = readings.engine.energy_records.totals.hours
     first, second = (hours[int((WALL_S + start) // HOUR_S) + at] for at in (0, 1))
     assert first.amount["it:meter-it"] == near(100 * KWH)

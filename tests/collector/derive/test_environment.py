@@ -61,7 +61,8 @@ def test_the_limit_of_the_supply_is_the_configurations_else_the_site_files_else_
         ]
         == 38.0
     )
-    assert [each.value for each in site_limits(stated, Thermal())["pdu-a1-a"]] == [230.0]
+    for device in ("pdu-a1-a", "ups-b"):
+        assert [each.value for each in site_limits(stated, Thermal())[device]] == [230.0]
 
 
 def test_a_cdu_is_measured_by_its_part_of_the_loops_flow_among_those_that_run() -> None:

@@ -33,6 +33,15 @@ def test_a_figure_tells_the_age_of_its_oldest_reading() -> None:
     assert (figure.value, figure.oldest_s) == (70_000.0, 10.0)
 
 
+def test_the_age_of_a_figure_counts_readings_that_it_may_do_without() -> None:
+    """A margin of condensation is as old as the dew point in it."""
+    readings = Readings(hall(ONE_CDU))
+    readings.take("cdu-1", {"cdu_dew_point_celsius": 12.0}, 100.0, device_class="cdu")
+    readings.take("cdu-1", {"cdu_supply_temperature_celsius{loop=secondary}": 20.0}, 107.0, device_class="cdu")
+    (margin,) = [each for name, each in readings.figures(110.0).items() if name.startswith("cdu_dew_point_margin")]
+    assert (margin.value, margin.oldest_s) == (8.0, 10.0)
+
+
 def test_only_the_silent_sensor_is_stale() -> None:
     """Its device goes on with another one: nobody is told a reason of the wrong kind."""
     readings = Readings(hall(ONE_CDU))
@@ -41,4 +50,5 @@ def test_only_the_silent_sensor_is_stale() -> None:
     for at in range(110, 1100, 10):
         readings.take("cdu-1", {other: 30.0 + at / 1000}, float(at), device_class="cdu")
         assert not any("suspect" in name for name in readings.figures(float(at)))
+        assert heat(readings, float(at)) == ((40_000.0, ()) if at < 130 else (None, STALE))
     assert heat(readings, 1095.0) == (None, STALE)

@@ -3,7 +3,7 @@
 import pytest
 
 from collector.derive.energy.accounting import KWH_J, Accounts
-from collector.derive.energy.carbon import Factors
+from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
@@ -86,3 +86,56 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
         if each.output.metric.name == "dcim_site_erf_ratio" and ("window", "day") in each.output.labels
     ]
     assert (erf.value, erf.share) == (0.5, 0.75)
+
+
+def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
+    """Of 24 hours 12 have a measured factor, 6 one that is estimated, and 6 none: these count neither above nor below the line."""
+    amounts = {"facility:m": 10 * KWH_J, "it:ups": 5 * KWH_J}
+    totals, factors = HourlyTotals(), Factors()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+        if hour < 12:
+            factors.hourly[hour] = Factor(400.0, 0.25, estimated=False, source="measured")
+        elif hour < 18:
+            factors.hourly[hour] = Factor(600.0, 0.5, estimated=True, source="model")
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(amounts),
+    )
+    figures = run_through(Statement(accounts, totals, factors, 24).figure_steps())
+    found = {each.output.metric.name: each for each in figures if ("window", "day") in each.output.labels}
+    expected = {
+        "dcim_site_carbon_free_energy_ratio": (12 * 0.25 + 6 * 0.5) / 18,
+        "dcim_site_carbon_estimated_ratio": 6 / 18,
+        "dcim_site_cue_kilograms_per_kilowatt_hour": (12 * 4.0 + 6 * 6.0) / (18 * 5),
+    }
+    assert {name: found[name].value for name in expected} == pytest.approx(expected)
+    assert {name: found[name].share for name in expected} == dict.fromkeys(expected, 0.75)
+
+
+def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
+    """IT meters that count more than the facility's: a PUE of 0.5 is a wrong site file, and no good news."""
+    amounts = {"facility:m": 5 * KWH_J, "it:ups": 10 * KWH_J}
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    accounts = Accounts(
+        site="s",
+        streams=(),
+        category="1",
+        loops=(),
+        contracts=(),
+        profile_w=(),
+        zone="",
+        quantities=frozenset(amounts),
+    )
+    figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
+    found = {dict(each.output.labels)["window"]: each for each in figures if "pue" in each.output.metric.name}
+    assert (found["day"].value, found["day"].missing) == (None, ("result 0.5 is not plausible",))
+    assert found["month"].missing == ("3% of the window's hours are metered",)

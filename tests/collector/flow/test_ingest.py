@@ -29,7 +29,7 @@ from collector.web.page import Moment, render_page
 from rackflow import Batch, DeviceDocument, Event, Status, encode
 from rackflow.documents import MAX_SEQ, Account, Numbers
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, now_ms, status
-from tests.collector.inlet import BUDGETS
+from tests.collector.inlet import BATCH, BUDGETS, PREFIX, Inlet
 from tests.collector.running import topic_of
 
 EVENT = Event(agent="gw-3", epoch="e", seq=1, time=1, device="cdu-07", device_class="cdu", kind="state", labels=LABELS)
@@ -82,6 +82,30 @@ def test_what_doctor_tries_at_the_broker_is_no_message_of_an_agent(kind: str, tm
     lines, tally = taken(tmp_path, f"rackflow/v1/t1/gw-1/{kind}/rackflow-doctor", b"")
     assert (lines, tally.failures.total()) == ([], 0)
     assert (tmp_path / "dead.jsonl").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload", "reason"),
+    [
+        ("batch/cdu-07", b"", "decode"),
+        ("event/cdu-07", b"", "decode"),
+        ("stored/collector-1", b"{}", "topic"),
+        ("stored/collector-1", b"", "topic"),
+        ("lease", b"{}", "topic"),
+        ("lease", b"", "topic"),
+    ],
+)
+def test_a_message_that_means_nothing_there_is_refused_and_nobody_is_forgotten(
+    topic: str, payload: bytes, reason: str, tmp_path: Path
+) -> None:
+    """An empty message forgets a device or an agent, but only on the topics of their documents."""
+    inlet = Inlet(tmp_path)
+    with closing(inlet.letters):
+        inlet.takes_document(BATCH)
+        inlet.takes(f"{PREFIX}/{topic}", payload)
+    assert (inlet.failures(), [each["reason"] for each in inlet.dead()]) == ({reason: 1}, [reason])
+    assert inlet.forgotten == []
+    assert inlet.latest.device("cas1", "cdu-07") is not None
 
 
 def note_on_disk(note: Note) -> None:

@@ -70,6 +70,29 @@ def test_series_expires_after_three_intervals_or_thirty_seconds() -> None:
         assert latest.size == DEVICE_COST
 
 
+def test_what_expires_later_makes_room_too() -> None:
+    """A reading of every second expires after 30 s, one of every minute after three."""
+    latest = Latest(100)
+    apply(latest, at(0.0))
+    slow = msgspec.structs.replace(at(1.0, interval_s=60.0, poll="normal"), values={FLOW: 0.002})
+    apply(latest, slow, 1.0)
+    for after_s, size in ((29.9, 2), (30.0, 1), (180.9, 1), (181.0, 0)):
+        latest.expire(NOW_S + after_s)
+        assert latest.size == DEVICE_COST + size
+
+
+def test_a_device_is_up_or_down_since_that_began_and_not_since_its_last_poll() -> None:
+    latest = Latest(100)
+    since = []
+    for after_s, up in ((0.0, True), (10.0, True), (20.0, False), (25.0, False), (30.0, True), (31.0, True)):
+        one = at(after_s) if up else msgspec.structs.replace(at(after_s), up=False, error="timeout", values={})
+        apply(latest, one, after_s)
+        found = latest.device("cas1", "cdu-07")
+        assert found is not None
+        since.append(found.since_ms / 1000 - WALL_S)
+    assert since == [0.0, 0.0, 20.0, 20.0, 30.0, 30.0]
+
+
 def test_a_rare_poll_does_not_keep_a_silent_device_observed() -> None:
     """It counts by the most frequent poll, until that is no longer polled."""
     latest = Latest(100)

@@ -37,6 +37,40 @@ def test_at_its_limit_and_without_one_a_reading_is_no_problem() -> None:
         assert Evaluator(load_table()).findings(BEYOND, subject, 0.0) == {}
 
 
+def test_a_supply_is_too_warm_from_more_than_three_kelvin_above_its_set_point_on() -> None:
+    high, secondary = load_table().problems["DcimCduSupplyTemperatureHigh"], {"loop": "secondary"}
+    found = list[Finding]()
+    for celsius in (33.0, 35.0, 35.1):
+        subject = Subject({"site": "s", "device": "cdu-1"})
+        subject.add("dcim_cdu_supply_temperature_celsius", secondary, celsius)
+        subject.add("dcim_cdu_supply_temperature_setpoint_celsius", secondary, 32.0)
+        found += Evaluator(load_table()).findings(high, subject, 0.0).values()
+    assert found == [Finding(35.1, 35.0, "device")]
+
+
+def test_a_flow_set_point_of_zero_is_not_in_force() -> None:
+    """Half a litre a minute although a pump runs is too little, and not as much as is wanted."""
+    low, secondary = load_table().problems["DcimCduFlowLow"], {"loop": "secondary"}
+    for setpoint_lpm, is_low in ((0.0, True), (0.6, False), (0.7, True)):
+        subject = Subject({"site": "s", "device": "cdu-1"})
+        subject.add("dcim_cdu_flow_cubic_meters_per_second", secondary, 0.5 / 60_000)
+        subject.add("dcim_cdu_flow_setpoint_cubic_meters_per_second", secondary, setpoint_lpm / 60_000)
+        subject.add("dcim_cdu_pump_state", {"pump": "1"}, "running")
+        assert bool(Evaluator(load_table()).evaluate(low, subject, 0.0)) is is_low, setpoint_lpm
+
+
+@pytest.mark.parametrize(
+    ("cause", "is_blind"), [("device_silent", True), ("agent_offline", False), ("collector", False), ("", False)]
+)
+def test_a_cdu_that_is_unobserved_because_of_others_is_no_problem_of_its_own(cause: str, *, is_blind: bool) -> None:
+    """An agent that is gone is one problem, and not one for each of its CDUs."""
+    subject = Subject({"site": "s", "device": "cdu-1"}, cause=cause)
+    subject.add("dcim_device_observed", {}, 0.0)
+    subject.add("dcim_device_info", {"device_class": "cdu"}, 1.0)
+    blind = load_table().problems["DcimCoolingBlind"]
+    assert bool(Evaluator(load_table()).evaluate(blind, subject, 0.0)) is is_blind
+
+
 def test_a_limit_limits_its_own_phase_only() -> None:
     subject = pdu(current=31.0, warning_current=30.0)
     subject.add("dcim_pdu_phase_current_amperes", {"inlet": "1", "phase": "L2"}, 31.0)

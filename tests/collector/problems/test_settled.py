@@ -239,6 +239,19 @@ def test_a_limit_that_comes_later_is_compared_with() -> None:
     assert hall.monitor.tracker.has(("device", "s", "pdu")), "its limit has come"
 
 
+def test_what_a_device_no_longer_says_is_noticed_although_all_else_is_as_before() -> None:
+    """While its phases are read, these count; when they are not any more, the load of the whole UPS does."""
+    hall, whole = Hall(), {"dcim_ups_output_total_load_ratio": 1.2}
+    hall.poll("ups", whole | {"dcim_ups_output_load_ratio{phase=L1}": 0.5})
+    assert hall.disagreements() == []
+    assert not hall.monitor.tracker.has(("device", "s", "ups"))
+    for _ in range(6):
+        hall.now += 5.0
+        hall.poll("ups", whole)
+        assert hall.disagreements() == []
+    assert {name for name, _ in hall.ever} == {"DcimUpsOverload", "DcimUpsLoadHigh"}
+
+
 def test_voltage_that_was_there_is_remembered_with_a_time_of_at_most_five_minutes_ago() -> None:
     """What has not been there for a week is not lost; what was there five minutes before is."""
     hall = Hall()

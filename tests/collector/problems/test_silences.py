@@ -117,6 +117,29 @@ async def test_a_window_that_is_withdrawn_and_written_again_is_silenced_again(tm
                 assert ("W-7: pump exchange" in found) is bool(windows)
 
 
+async def test_a_change_of_the_file_is_at_alertmanager_within_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not only when all silences are compared again, once a minute."""
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.2)
+    file, failures = tmp_path / "maintenance.yaml", Failures()
+    until = (NOW + HOUR).isoformat()
+    file.write_text(
+        f"version: 1\nwindows: [{{id: W-7, until: {until}, match: {{device: cdu-07}}, why: w}}]\n", encoding="utf-8"
+    )
+    with Alertmanager(tmp_path / "alertmanager").serving() as manager:
+        maintenance = Maintenance(file, failures)
+        silencer = Silencer(manager.url, "cas1", maintenance, failures)
+        tasks = [asyncio.create_task(each(), name="windows") for each in (silencer.run, maintenance.run)]
+        try:
+            await eventually(partial(_has, manager, "W-7"), "silenced", timeout_s=20.0)
+            await asyncio.to_thread(file.write_text, "version: 1\n", encoding="utf-8")
+            await eventually(lambda: not _has(manager, "W-7"), "not silenced any more", timeout_s=20.0)
+        finally:
+            await stop_tasks(*tasks, within_s=5.0)
+    assert not failures.counts
+
+
 async def test_a_window_that_is_over_keeps_no_other_from_being_silenced(tmp_path: Path) -> None:
     """Alertmanager refuses a silence that ends in the past."""
     with Alertmanager(tmp_path).serving() as manager:

@@ -85,6 +85,18 @@ def test_of_what_held_before_its_window_only_the_part_inside_counts() -> None:
     assert TrackedProblem(row, (), CDU, 1.0, 1.0, spans=spans).held_s(now) == 200.0 + 100.0
 
 
+def test_a_dip_ends_no_problem_that_held_for_long_enough_within_its_window() -> None:
+    """Ten minutes of thirty: a UPS that was above 80 % for ten minutes is reported until half an hour after they began."""
+    course = Course()
+    loaded: Key = "DcimUpsLoadHigh", labels_of({"site": "s", "device": "ups-1"})
+    for second in range(0, 600, 10):
+        assert course.at(second, loaded) == set()
+    assert course.at(600, loaded) == {"DcimUpsLoadHigh"}
+    assert course.at(610) == {"DcimUpsLoadHigh"}
+    assert course.at(1790) == {"DcimUpsLoadHigh"}
+    assert course.at(1830) == set()
+
+
 def test_late_readings_move_a_beginning_back_and_never_on() -> None:
     """Of what is reported, and of what is to be."""
     course = Course()

@@ -1,7 +1,13 @@
 """Two agents that run under one name are told from one that was started again."""
 
+from contextlib import closing
+from pathlib import Path
+
 from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
+from rackflow import encode
+from tests.collector.inlet import Inlet
 from tests.collector.polls import hello
+from tests.collector.running import topic_of
 
 GW3 = ("cas1", "gw-3")
 
@@ -61,3 +67,18 @@ def test_of_too_many_agents_the_one_that_was_silent_for_longest_is_forgotten() -
     hear(clones, "A", agent="one-too-many")
     assert len(clones.states(0.0)) == MAX_AGENTS
     assert clones.current(0.0) == {GW3}
+
+
+def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path: Path) -> None:
+    """As it does on a new connection with what was not acknowledged, in whichever order."""
+    inlet = Inlet(tmp_path)
+    with closing(inlet.letters):
+        for epoch, again, is_clone in (
+            ("A", False, False),
+            ("B", False, False),
+            ("A", True, False),
+            ("A", False, True),
+        ):
+            one = hello("gw-3", epoch=epoch)
+            inlet.takes(topic_of(one, "cas1"), encode(one), again=again)
+            assert inlet.clones.states(1000.0) == {GW3: is_clone}

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import socket
 import ssl
 import subprocess
 from collections.abc import Callable
@@ -47,6 +48,12 @@ from tests.collector.web.serving import Content, ask, certificate, serving
 def test_a_name_that_somebody_else_may_own_is_refused(host: str | None, allowed: bool) -> None:  # noqa: FBT001 - a table
     assert Hosts(["metrics.example.com"]).allows(host) is allowed
     assert Hosts(None).allows(host)
+
+
+def test_a_collector_may_be_addressed_by_its_machines_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "DCIM-1.example.com")
+    for host, is_allowed in (("dcim-1.example.com:9420", True), ("dcim-2.example.com:9420", False)):
+        assert Hosts([]).allows(host) is is_allowed
 
 
 async def test_a_website_that_borrows_the_address_reads_nothing() -> None:

@@ -1,0 +1,85 @@
+"""What a collector says of itself: each number under its own name."""
+
+from collections import Counter
+
+import pytest
+
+from collector.counters import Counters
+from collector.latest import Latest
+from collector.ledger import AgentAccount
+from collector.self_metrics import DeliveryFigures, SelfMetrics
+from rackflow.documents import Account
+from rackflow.outbox import OutboxStats
+from rackflow.process.loop_lag import LoopLag
+
+WHO = ("cas1", "gw-3")
+SPOOL = OutboxStats(31, 4096, 65536, 1_795_000_000_000, {}, Account(kind="disk"), durable=False)
+ACCOUNT = AgentAccount(100, 70, 2, 13, 5, Counter({"full": 12}))
+DELIVERY = DeliveryFigures(
+    spool=SPOOL,
+    accounts={WHO: ACCOUNT},
+    clones={WHO: True},
+    failures={"write": 3},
+    refused={WHO: 8},
+    beyond={WHO: True},
+    contested={("cas1", "cdu-07"): "gw-4"},
+    failing_parts={"figures": True},
+    http_refused={"pace": 9},
+    loop=LoopLag(lag_s=0.5, hold_s=0.2),
+)
+
+
+def shown(delivery: DeliveryFigures = DELIVERY) -> dict[str, float]:
+    """Values on the page, by what follows `dcim_`."""
+    tally = Counters()
+    tally.mqtt_connected, tally.mqtt_takeovers, tally.messages_received = True, 4, 1000
+    tally.points_waiting, tally.points_stored = 17, 900
+    tally.failures["schema"] += 6
+    tally.write_failures["refused"] += 7
+    text = SelfMetrics(tally, Latest(5000), "broker:1883", "file").render(321, delivery)
+    lines = [line for line in text.splitlines() if line.startswith("dcim_")]
+    return {line.removeprefix("dcim_").rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
+
+
+def test_a_collector_reports_each_of_its_numbers_under_its_own_name() -> None:
+    found, who = shown(), 'agent="gw-3",site="cas1"'
+    expected = {
+        'collector_mqtt_connected{broker="broker:1883"}': 1.0,
+        "collector_mqtt_takeovers_total": 4,
+        "collector_messages_received_total": 1000,
+        'collector_message_failures_total{reason="schema"}': 6,
+        "collector_influx_queue_points": 17,
+        'collector_points_written_total{store="file"}': 900,
+        'collector_influx_write_failures_total{reason="refused"}': 7,
+        "collector_spool_messages": 31,
+        "collector_spool_bytes": 4096,
+        "collector_spool_limit_bytes": 65536,
+        "collector_spool_durable": 0.0,
+        "collector_spool_oldest_timestamp_seconds": 1_795_000_000.0,
+        "collector_series": 321,
+        "collector_series_limit": 5000,
+        "collector_loop_lag_seconds": 0.5,
+        "collector_loop_hold_seconds": 0.2,
+        'collector_ledger_failures_total{reason="write"}': 3,
+        f"collector_ledger_produced_messages{{{who}}}": 100,
+        f"collector_ledger_stored_messages{{{who}}}": 70,
+        f"collector_ledger_duplicate_messages{{{who}}}": 2,
+        f"collector_ledger_in_flight_messages{{{who}}}": 13,
+        f"collector_ledger_missing_messages{{{who}}}": 5,
+        'collector_ledger_dropped_messages{agent="gw-3",reason="full",site="cas1"}': 12,
+        f"collector_agent_clones{{{who}}}": 1.0,
+        f"collector_agent_series_refused_total{{{who}}}": 8,
+        f"collector_agent_over_budget{{{who}}}": 1.0,
+        'collector_http_refused_total{reason="pace"}': 9,
+        'collector_part_failing{part="figures"}': 1.0,
+        'device_contested{agent="gw-4",device="cdu-07",site="cas1"}': 1.0,
+    }
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_collector_that_gets_a_part_of_the_messages_calls_none_missing(*, is_whole: bool) -> None:
+    """The others have the rest."""
+    found = shown(DeliveryFigures(accounts={WHO: ACCOUNT}, is_whole=is_whole))
+    assert any("missing_messages" in name for name in found) is is_whole
+    assert not any("spool" in name for name in found), "without an outbox there is nothing to say of one"
