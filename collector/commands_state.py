@@ -176,6 +176,8 @@ def _restore(arguments: argparse.Namespace) -> int:
     if arguments.output == "table":
         files = ", ".join(put_back.files)
         sys.stdout.write(f"restored {files} of {put_back.time}; what was there is beside it as *{REPLACED}\n")
+        if "ledger" in put_back.files:
+            sys.stdout.write("what was stored since then is in the store, and missing in the ledger\n")
     else:
         print_lines(as_text({"folder": str(arguments.folder), **msgspec.to_builtins(put_back)}, arguments.output))
     return 0

@@ -490,6 +490,7 @@ async def run(
         loop.add_signal_handler(number, handler)
     try:
         await collector.run(on_listening, started)
+        log.info("stopped client=%s", config.client_id)
     finally:
         watchdog.stop()
         end_bound()

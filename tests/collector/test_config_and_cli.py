@@ -121,6 +121,7 @@ async def test_sigterm_stops_it_cleanly_with_the_last_flush(mosquitto: Mosquitto
         assert process.returncode == 0
         assert b"Traceback" not in log
         assert b"SIGHUP does not reload a collector; restart it" in log
+        assert log.splitlines()[-1].endswith(b'msg="stopped client=rackflow-collector"')
         [points] = (tmp_path / "points").glob("*.lp.gz")
         assert len(gzip.decompress(points.read_bytes()).splitlines()) == 2
     finally:

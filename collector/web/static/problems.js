@@ -248,10 +248,17 @@ function unread({ site, problems, words, format, now }) {
     words.say("problems.unread", { url: each.url, since: format.when(instant(each.since), now, { withSeconds: false }) })));
 }
 
+/** A place by its kind and name: a row or feed is called by one letter, which alone says nothing. */
+function placeName(label, name, words) {
+  if (label === "row") return words.say("floor.row", { name });
+  if (label === "feed") return words.say("floor.feed", { feed: name });
+  return label === "rack" ? words.say("problems.racks", { n: 1, list: name }) : name;
+}
+
 /** Maintenance in force. It is shown even while there is no problem: readers must know for what nobody will be notified. */
 function windows({ site, words, format, now, short }) {
   return site?.maintenance?.length ? h("section", { class: "windows", key: "windows", "aria-label": words.say("windows.title") }, site.maintenance.slice(0, WINDOWS_SHOWN).map((each) => {
-    const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => short({ [label]: value })[label]));
+    const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => placeName(label, short({ [label]: value })[label], words)));
     return h("p", { class: "window", key: each.id }, CARE.maintenance, " ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, each.by ? ` (${each.by})` : "");
   }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }

@@ -20,7 +20,7 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_notified(ask
         "{ id: 'W-2', until: '2026-11-26T13:00:00Z', match: { feed: ['A'] }, problems: [], why: 'UPS swap', by: '' }"
     )
     quiet = f"site: {{ maintenance: [{window}] }}"
-    assert "⚒ Maintenance of A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
+    assert "⚒ Maintenance of feed A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
 
 
 def test_an_acknowledged_problem_is_counted_names_its_author_and_is_listed_last(ask: Ask) -> None:
