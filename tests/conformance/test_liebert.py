@@ -1,4 +1,4 @@
-"""Cooling units and UPS of Liebert, told by LIEBERT-GP-ENVIRONMENTAL-MIB and by what LibreNMS and Torrus read of it."""
+"""Cooling units, PDUs and UPS of Liebert, told by their MIBs and by what LibreNMS and Torrus read of them."""
 
 import pytest
 
@@ -128,6 +128,30 @@ CASES = {
             "dcim_crah_compressor_on{compressor=2A}": 0.0,
         },
         {"dcim_crah_unit_state": "running"},
+    ),
+    "branches to neutral, between two lines, and without power": Told(
+        "liebert-pdu",
+        "1.3.6.1.4.1.476.1.42.3.8",
+        {
+            "20.1.25.1": 1,
+            **{f"40.20.1.130.1.{branch}": 512 for branch in (1, 2, 3)},
+            **{f"40.20.1.100.1.{branch}": tenths for branch, tenths in ((1, 1203), (2, 0), (3, 0))},
+            **{f"40.20.1.170.1.{branch}": tenths for branch, tenths in ((1, 0), (2, 2081))},
+        },
+        {
+            **{f"dcim_pdu_bank_current_amperes{{bank=1.{branch}}}": 5.12 for branch in (1, 2, 3)},
+            "dcim_pdu_bank_voltage_volts{bank=1.1}": 120.3,
+            "dcim_pdu_bank_voltage_volts{bank=1.2}": 208.1,
+            "dcim_pdu_bank_voltage_volts{bank=1.3}": 0.0,
+            **{
+                f"dcim_device_alarm_active{{alarm={alarm},severity={severity}}}": 0.0
+                for alarm, severity in (
+                    ("warning", "warning"),
+                    ("alarm", "critical"),
+                    ("abnormal_operation", "critical"),
+                )
+            },
+        },
     ),
     "the battery of a UPS": Told(
         "liebert-ups",
