@@ -371,4 +371,64 @@ SUPPLIES = {
         {"dcim_ups_battery_charge_state": "discharging"},
         {"dcim_ups_battery_health_ratio": "sentinel"},
     ),
+    # Laid out as UPS-MIB: tenths of hertz, amperes and of the battery's volts, whole volts and watts.
+    "abb-modular-ups": Published(
+        "1.3.6.1.4.1.53973.1.1.1.1",
+        {
+            "1.1.0": b"ABB",
+            "1.2.0": b"DPA 250 S4",
+            "2.1.0": 2,
+            "2.2.0": 0,
+            "2.3.0": 23,
+            "2.4.0": 97,
+            "2.5.0": 5_436,
+            "2.6.0": 12,
+            "2.7.0": 24,
+            "3.1.0": 7,
+            "3.2.0": 3,
+            **{
+                f"3.3.1.{column}.{line}": value + line
+                for column, value in ((2, 498), (3, 230), (4, 611))
+                for line in (1, 2, 3)
+            },
+            "4.1.0": 3,
+            "4.2.0": 500,
+            "4.3.0": 3,
+            **{
+                f"4.4.1.{column}.{line}": value + line
+                for column, value in ((2, 228), (3, 702), (4, 15_400), (5, 37))
+                for line in (1, 2, 3)
+            },
+            "5.1.0": 501,
+            "5.2.0": 3,
+            **{f"5.3.1.{column}.{line}": value for column, value in ((2, 232), (3, 0), (4, 0)) for line in (1, 2, 3)},
+            "6.1.0": 1,
+            "6.2.1.2.41": "1.3.6.1.4.1.53973.1.1.1.1.6.3.16",
+            "7.3.0": 1,
+        },
+        {
+            "dcim_ups_on_battery_seconds": 0.0,
+            "dcim_ups_battery_runtime_seconds": 1_380.0,
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_voltage_volts": 543.6,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            "dcim_ups_input_faults_total": 7.0,
+            **{f"dcim_ups_input_frequency_hertz{{phase=L{line}}}": (498 + line) / 10 for line in (1, 2, 3)},
+            **{f"dcim_ups_input_voltage_volts{{phase=L{line}}}": 230.0 + line for line in (1, 2, 3)},
+            **{f"dcim_ups_input_current_amperes{{phase=L{line}}}": (611 + line) / 10 for line in (1, 2, 3)},
+            "dcim_ups_output_frequency_hertz": 50.0,
+            **{f"dcim_ups_output_voltage_volts{{phase=L{line}}}": 228.0 + line for line in (1, 2, 3)},
+            **{f"dcim_ups_output_current_amperes{{phase=L{line}}}": (702 + line) / 10 for line in (1, 2, 3)},
+            "dcim_ups_output_current_unbalance_ratio": 0.1 / 70.4,
+            **{f"dcim_ups_output_power_watts{{phase=L{line}}}": 15_400.0 + line for line in (1, 2, 3)},
+            **{f"dcim_ups_output_load_ratio{{phase=L{line}}}": (37 + line) / 100 for line in (1, 2, 3)},
+            "dcim_ups_bypass_frequency_hertz{phase=L1}": 50.1,
+            **{f"dcim_ups_bypass_voltage_volts{{phase=L{line}}}": 232.0 for line in (1, 2, 3)},
+            **{f"dcim_ups_bypass_current_amperes{{phase=L{line}}}": 0.0 for line in (1, 2, 3)},
+            **{f"dcim_ups_bypass_power_watts{{phase=L{line}}}": 0.0 for line in (1, 2, 3)},
+            "dcim_device_alarms": 1.0,
+            "dcim_device_alarm_active{alarm=fan_failure,severity=warning}": 1.0,
+        },
+        {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "normal", "dcim_ups_test_result": "passed"},
+    ),
 }

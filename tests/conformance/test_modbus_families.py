@@ -134,6 +134,21 @@ async def test_a_unit_is_taken_for_its_own_family_or_for_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "is_known"), [(b"PM5563", True), (b"PM8240", True), (b"PM8213", True), (b"PM820", False)]
+)
+async def test_a_powerlogic_is_known_by_its_model(model: bytes, is_known: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A PM8000 has the map of a PM5000, the older PM800 has not."""
+    one = MAPS["schneider-pm5000"]
+    words = struct.unpack(">20H", model.ljust(40, b"\0"))
+    profiles = [profile for profile in shipped_profiles().values() if profile.protocol == "modbus"]
+    async with serving(one, one.registers | dict(enumerate(words, 49))) as port:
+        client = ModbusLink(target_of(port))
+        match, _ = await recognise_unit(client, one.unit, profiles)
+        await client.close()
+    assert (match is not None and match.profile.profile == "schneider-pm5000") == is_known
+
+
+@pytest.mark.parametrize(
     ("name", "address", "words", "metric"),
     [
         ("apc-smart-ups-modbus", 151, (0xFFFF,), "dcim_ups_input_voltage_volts"),
