@@ -28,6 +28,21 @@ async def test_shared_collectors_divide_batches_and_both_know_the_devices(mosqui
         assert all(len(each().devices_up + each().devices_unknown) == 20 for each in stats)
 
 
+async def test_what_an_absent_collector_would_share_goes_to_the_one_that_is_left(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """Its session must not go on taking a part of the messages, which nobody would read."""
+    async with running(config_for(mosquitto.port, tmp_path / "1", shared=True, client_id="one")) as one:
+        await one.ready()
+    async with (
+        running(config_for(mosquitto.port, tmp_path / "2", shared=True, client_id="two")) as two,
+        publisher(mosquitto.port) as client,
+    ):
+        await two.ready()
+        await publish(client, *(batch(f"cdu-{n}", seq=n) for n in range(1, 21)))
+        await until(lambda: two.collector.stats().points_stored == 40, "every point", timeout_s=20.0)
+
+
 async def test_a_narrowed_configuration_does_not_get_what_the_session_remembers(
     mosquitto: Mosquitto,
     tmp_path: Path,

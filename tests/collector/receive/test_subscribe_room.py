@@ -55,6 +55,34 @@ async def test_the_socket_stands_still_while_there_is_no_room_and_every_message_
         await ended(task)
 
 
+async def test_what_came_before_a_break_is_not_acknowledged_after_it(mosquitto: Mosquitto) -> None:
+    """Under its identifier the broker has sent something since that is not durable yet."""
+    subscriber = Subscriber(
+        Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5),
+        "breaks",
+        Filters(None, shared=False),
+        1000,
+        on_edge=lambda _: None,
+        on_event=lambda _: None,
+    )
+    came: list[Delivery] = []
+    for attempt in range(3):
+        task = asyncio.create_task(subscriber.run(), name="subscriber")
+        try:
+            await until(lambda: subscriber.session > 0, "subscribed")
+            if not attempt:
+                async with publisher(mosquitto.port) as client:
+                    await client.publish("rackflow/v1/s/a/batch/d", b"x", qos=1)
+            async with asyncio.timeout(20):
+                came.append(await subscriber.take())
+            if attempt:
+                subscriber.acknowledge(came[0])
+        finally:
+            await ended(task)
+    assert [each.topic for each in came] == ["rackflow/v1/s/a/batch/d"] * 3
+    assert len({each.connection for each in came}) == 3
+
+
 async def test_a_full_window_counts_as_this_collectors_slowness_until_half_of_it_is_free(
     mosquitto: Mosquitto,
 ) -> None:

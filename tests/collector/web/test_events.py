@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import bcrypt
 import pytest
 
-from collector.web import events, server
+from collector.web import connections, events, server
 from tests.collector.api.shown import Shown, powered
 from tests.collector.running import until
 from tests.collector.web.serving import Content, ask, serving
@@ -97,6 +98,19 @@ async def test_streams_are_bounded_and_one_that_ends_makes_room() -> None:
         await until(lambda: served.server.streams < events.MAX_STREAMS, "a stream less", timeout_s=60)
         async with stream(served.port, "problems") as reader:
             assert (await next_event(reader))[0] == "problems"
+
+
+async def test_a_stream_in_which_nothing_changes_stays_open_and_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than any other answer may take; a comment keeps proxies from ending it."""
+    monkeypatch.setattr(connections, "RESPONSE_S", 2.0)
+    monkeypatch.setattr(events, "HEARTBEAT_S", 0.4)
+    _, content = serving_hall()
+    async with serving(content) as served, stream(served.port, "problems") as reader:
+        await next_event(reader)
+        begun = time.monotonic()
+        while time.monotonic() < begun + 3.0:
+            async with asyncio.timeout(30):
+                await reader.readuntil(b": \n\n")
 
 
 async def test_a_client_that_does_not_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
