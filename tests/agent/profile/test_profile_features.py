@@ -92,7 +92,7 @@ async def test_a_scale_that_a_column_gives_as_divisor() -> None:
 
 async def test_a_scale_that_a_column_gives_as_a_power_of_ten() -> None:
     text = TABLE + point(VOLTS, f"unit: volt, exponent: {ROOT}.1.5")
-    cells = {
+    cells: dict[str, SnmpValue] = {
         "1.9.1": 23010,
         "1.5.1": -2,
         "1.9.2": 23,
