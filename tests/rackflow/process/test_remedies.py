@@ -188,12 +188,6 @@ def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err.startswith(f"{path}: dead_letter: {said}\n")
 
 
-def test_a_folder_that_is_not_there_is_named_on_a_disk_without_room() -> None:
-    """The disks that the kernel makes up have none, and even root cannot create a folder on them."""
-    found = check_disk("outbox", Path("/proc/nowhere/outbox.db"))
-    assert (found.status, found.found) == ("failed", "/proc/nowhere: no such folder")
-
-
 @contextlib.contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
     """A file system of 256 kB."""
@@ -207,6 +201,13 @@ def small_disk(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run([find_program("umount", "mount"), "--lazy", str(folder)], check=True, timeout=10)
+
+
+def test_a_folder_that_is_not_there_is_named_on_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "small") as disk:
+        (disk / "ballast").write_bytes(bytes(256 * 1024))
+        found = check_disk("outbox", disk / "nowhere" / "outbox.db")
+    assert (found.status, found.found) == ("failed", f"{disk}/nowhere: no such folder")
 
 
 def test_a_full_or_read_only_disk_is_named_whatever_the_library_says(tmp_path: Path) -> None:
