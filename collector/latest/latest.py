@@ -309,8 +309,7 @@ class Latest:
 
         Between two sweeps it is only a lower bound: it does not follow readings that come again.
         """
-        if now >= device.first_expiry:
-            self._drop(device, all_of_it=False, now=now)
+        self._drop(device, all_of_it=False, now=now)
 
     def _drop(self, owner: DeviceState | AgentState, *, all_of_it: bool, now: float) -> None:
         known = owner.series

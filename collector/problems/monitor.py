@@ -270,7 +270,8 @@ class Monitor:
         key = "device", *name
         limits = self._limits.get(name, ())
         # Before anything is compared: with a bound in the past, every device would be evaluated in full until the next sweep.
-        self._latest.expire_device(device, now)
+        if now >= device.first_expiry:
+            self._latest.expire_device(device, now)
         asked = asked_series(device, self.metrics)
         self._evaluated_at[name] = now
         is_free = not self.tracker.has(key) and self._latest.is_up(device, now)
