@@ -13,7 +13,17 @@ ROOT = Path(collector.__file__).parent
 MODULES = ["backup.py", "forget.py", *(f"{each}/*.py" for each in ("report", "ledger", "records"))]
 # What a remedy stands behind, or what has one inside: a text of another module, by its name here.
 REMEDIES = ("; ", ": stop ", " choose ", " give ")
-WITH_REMEDY = {"alive", "fault_and_remedy", "unreadable", "remedy", "remedy_of_writing", "NO_LEDGER", "DAMAGED", "has"}
+WITH_REMEDY = {
+    "alive",
+    "in_use",
+    "fault_and_remedy",
+    "unreadable",
+    "remedy",
+    "remedy_of_writing",
+    "NO_LEDGER",
+    "DAMAGED",
+    "has",
+}
 
 
 def raised() -> Iterator[tuple[str, ast.expr]]:
