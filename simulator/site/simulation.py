@@ -6,9 +6,6 @@ The same site, seed and scenario give the same values, so that a run can be repe
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
-from ipaddress import IPv4Address
 from typing import Any, Final
 
 from rackflow.errors import ConfigError
@@ -65,21 +62,13 @@ class Simulation:
         self.world = World(site, seed, day_s)
         self.instruments = Instruments(self.world)
         self.fleet = Fleet(self.world, self.instruments, host, users, mixed=mixed)
+        self.start = self.fleet.start
+        """Serves every device; see `Fleet.start`."""
         self.timeline = Timeline()
         self._faults = Faults(self.world, self.instruments)
         self._wire = WireFaults(self.fleet)
         self.late_ticks = 0
         """Ticks that took longer to compute than they last: the machine cannot keep the speed. `status` gives it as `behind`."""
-
-    async def start(
-        self,
-        stack: AsyncExitStack,
-        first_port: int = 0,
-        first_address: IPv4Address | None = None,
-        started: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Serve every device, as `Fleet.start` says. Raises OSError."""
-        await self.fleet.start(stack, first_port, first_address, started)
 
     def plan(self, faults: list[Fault]) -> None:
         """Plan faults for their times. Raises ConfigError if one cannot happen at this site."""

@@ -4,12 +4,13 @@ import dataclasses
 
 import pytest
 
-from collector.derive.energy.accounting import Accounts, Emissions
+from collector.derive.energy.accounting import Emissions
 from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
 from rackflow.process.slices import EACH_STEP, in_slices
+from tests.collector.derive.books import accounts_of
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
 from tests.collector.derive.hall import WALL_S, Readings
@@ -67,16 +68,7 @@ def test_of_several_contracts_with_a_meter_each_counts() -> None:
     amounts = {"facility:m": 10 * KWH, "contract:a": 2 * KWH, "contract:b": 3 * KWH}
     totals = HourlyTotals()
     totals.hours[5] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
-    accounts = Accounts(
-        site="s",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=contracts,
-        profile_w=(),
-        zone="",
-        quantities=frozenset(amounts),
-    )
+    accounts = accounts_of(amounts, contracts)
     emissions = Emissions(until_hour=5)
     emissions.advance(accounts, totals, Factors(None, {5: Factor(600.0, None, estimated=False, source="f")}), 6)
     assert [emissions.location_g, emissions.market_g] == pytest.approx([6000, 3000])
@@ -109,16 +101,7 @@ def test_a_factor_that_comes_after_its_hour_takes_its_place() -> None:
 
 
 def test_emissions_go_on_after_a_clock_that_was_a_year_ahead() -> None:
-    accounts = Accounts(
-        site="s",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset(["facility:m"]),
-    )
+    accounts = accounts_of(["facility:m"])
     totals = HourlyTotals()
     factors = Factors(None, dict.fromkeys(range(5, 9), Factor(600.0, None, estimated=False, source="f")))
     emissions = Emissions(until_hour=5)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from collector.derive.energy.accounting import KWH_J, Accounts
+from collector.derive.energy.accounting import KWH_J
 from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
+from tests.collector.derive.books import accounts_of
 from tests.turns import CALLS_OF_50_MS, Turns
 
 NOW_HOUR = 500_000
@@ -18,16 +19,7 @@ async def test_a_year_of_hours_is_looked_at_in_slices() -> None:
     totals = HourlyTotals()
     for hour in range(NOW_HOUR - 8760, NOW_HOUR):
         totals.hours[hour] = Hour(dict(AMOUNTS), dict.fromkeys(AMOUNTS, 3600.0))
-    accounts = Accounts(
-        site="hall",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset(AMOUNTS),
-    )
+    accounts = accounts_of(AMOUNTS)
     async with Turns().counted() as turns:
         found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     values = {(each.output.metric.name, dict(each.output.labels)["window"]): each.value for each in found}
@@ -45,16 +37,7 @@ async def test_hours_in_which_a_meter_was_not_yet_there_are_looked_at_in_slices_
     for hour in range(NOW_HOUR - 8760, NOW_HOUR):
         present = ["facility:main", *meters[: 49 if hour < NOW_HOUR - 20 else 50]]
         totals.hours[hour] = Hour(dict.fromkeys(present, 1e9) | {"facility:main": 1e11}, dict.fromkeys(present, 3600.0))
-    accounts = Accounts(
-        site="hall",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset(["facility:main", *meters]),
-    )
+    accounts = accounts_of(["facility:main", *meters])
     async with Turns().counted() as turns:
         found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     pue = {dict(each.output.labels)["window"]: each for each in found if "pue" in each.output.metric.name}
@@ -69,16 +52,7 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
     for hour in range(24):
         amounts = {"facility:m": 10 * KWH_J} | ({"reuse:r": 5 * KWH_J} if hour < 18 else {})
         totals.hours[hour] = Hour(amounts, dict.fromkeys(amounts, 3600.0))
-    accounts = Accounts(
-        site="s",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset({"facility:m", "reuse:r"}),
-    )
+    accounts = accounts_of({"facility:m", "reuse:r"})
     figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
     (erf,) = [
         each
@@ -98,16 +72,7 @@ def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
             factors.hourly[hour] = Factor(400.0, 0.25, estimated=False, source="measured")
         elif hour < 18:
             factors.hourly[hour] = Factor(600.0, 0.5, estimated=True, source="model")
-    accounts = Accounts(
-        site="s",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset(amounts),
-    )
+    accounts = accounts_of(amounts)
     figures = run_through(Statement(accounts, totals, factors, 24).figure_steps())
     found = {each.output.metric.name: each for each in figures if ("window", "day") in each.output.labels}
     expected = {
@@ -125,16 +90,7 @@ def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
     totals = HourlyTotals()
     for hour in range(24):
         totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
-    accounts = Accounts(
-        site="s",
-        streams=(),
-        category="1",
-        loops=(),
-        contracts=(),
-        profile_w=(),
-        zone="",
-        quantities=frozenset(amounts),
-    )
+    accounts = accounts_of(amounts)
     figures = run_through(Statement(accounts, totals, Factors(), 24).figure_steps())
     found = {dict(each.output.labels)["window"]: each for each in figures if "pue" in each.output.metric.name}
     assert (found["day"].value, found["day"].missing) == (None, ("result 0.5 is not plausible",))
