@@ -4,9 +4,10 @@ A small machine may have the agent without some of them (docs/how-to/install.md)
 """
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from agent.config import AgentConfig, Device
+from rackflow.plural import first_of
 
 # Devices that are named; the rest of them is counted.
 MOST_NAMED = 3
@@ -22,7 +23,7 @@ def missing_libraries(config: AgentConfig) -> Iterator[str]:
     for (module, key, instead), devices in wanted.items():
         if fault := _fault(module):
             yield (
-                f"{key}: {fault}, which {_named(devices)} needs; install rackflow with its extra: rackflow[agent]{instead}"
+                f"{key}: {fault}, which {first_of(devices, MOST_NAMED)} needs; install rackflow with its extra: rackflow[agent]{instead}"
             )
 
 
@@ -53,8 +54,3 @@ def _fault(module: str) -> str:
     except ImportError as error:
         return f"{name} cannot be used: {error}"
     return ""
-
-
-def _named(devices: Sequence[str]) -> str:
-    more = len(devices) - MOST_NAMED
-    return ", ".join(devices[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

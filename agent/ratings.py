@@ -13,7 +13,7 @@ from agent.config import AgentConfig
 from agent.poll import DevicePoller
 from agent.readings import Identified
 from rackflow.catalogue import catalogue
-from rackflow.plural import count_of
+from rackflow.plural import count_of, first_of
 from rackflow.process.config import named_file
 from rackflow.series import parse_series_key
 
@@ -113,9 +113,8 @@ def not_in_site(site: "Site", devices: list[str]) -> str:
     missing = [each for each in devices if each not in site.devices]
     if not missing:
         return ""
-    named = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
     verb, it = ("is", "it has") if len(missing) == 1 else ("are", "they have")
     return (
-        f"{count_of(len(missing), 'device')} {verb} not in the site file: {named};"
+        f"{count_of(len(missing), 'device')} {verb} not in the site file: {first_of(missing, SHOWN)};"
         f" {it} no place on the page and no part in any figure: add a line for each"
     )

@@ -31,7 +31,7 @@ from rackflow.drafting import (
     translate,
 )
 from rackflow.errors import ConfigError
-from rackflow.plural import count_of
+from rackflow.plural import count_of, first_of
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
 from rackflow.process.verdict import Verdict, add_output, check_file
@@ -285,9 +285,7 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     """One line for each key that is missing in several entries: nobody would read two hundred nearly equal lines."""
     if section == ELECTRICAL:
         return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
-    shown = ", ".join(names[:SHOWN_MISSING]) + (
-        f" and {len(names) - SHOWN_MISSING} more" * (len(names) > SHOWN_MISSING)
-    )
+    shown = first_of(names, SHOWN_MISSING)
     how = f": one by one in a table (--csv), or --set {section}.{key}=VALUE for all" if len(names) > 1 else ""
     return f"fill in {section}.{key} of {shown}{how}"
 

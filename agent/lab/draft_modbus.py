@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.lab.draft import guesses_of
 from agent.modbus import WORDS, NumberType, WordOrder, decode
-from rackflow.plural import count_of
+from rackflow.plural import count_of, first_of
 from rackflow.recording import BITS, RegisterRecording, RegisterTable
 
 ORDERS: Final[tuple[WordOrder, ...]] = ("big", "little-swapped", "big-swapped", "little")
@@ -201,8 +201,6 @@ def _text(registers: Mapping[int, int], at: int, stop: int) -> str:
 
 def _bit_lines(table: RegisterTable, bits: Mapping[int, int]) -> Iterator[str]:
     raised = [at for at, value in sorted(bits.items()) if value]
-    shown = ", ".join(map(str, raised[:MOST_LISTED])) + (
-        f" and {len(raised) - MOST_LISTED} more" if len(raised) > MOST_LISTED else ""
-    )
+    shown = first_of([str(at) for at in raised], MOST_LISTED)
     yield f"# {table} {min(bits)} to {max(bits)}, {len(bits)} bits; set are {shown or 'none'}"
     yield f"#   - {{metric: ?, register: {min(bits)}, table: {table}}}"

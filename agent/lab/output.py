@@ -10,6 +10,7 @@ from agent.lab.people import for_people
 from agent.profile import Profile
 from agent.readings import Identified, Readings
 from rackflow.catalogue import catalogue
+from rackflow.plural import first_of
 from rackflow.process.machine_output import as_json, as_text, as_yaml
 from rackflow.recording import FUNCTIONS, OCTET_STRING, TYPES, Place, Record
 from rackflow.series import parse_series_key
@@ -80,8 +81,7 @@ def render(identified: Identified, readings: Readings, output: Output) -> str:
 def nothing_there(identified: Identified) -> str:
     """Objects, registers and tables that the profile names and the device lacks, in one line; empty if it lacks none."""
     listed = identified.nothing_there
-    more = f" and {len(listed) - MAX_LISTED} more" if len(listed) > MAX_LISTED else ""
-    return f"nothing there: {', '.join(listed[:MAX_LISTED])}{more}" if listed else ""
+    return f"nothing there: {first_of(listed, MAX_LISTED)}" if listed else ""
 
 
 def _document(identified: Identified, readings: Readings) -> dict[str, object]:

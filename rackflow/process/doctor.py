@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from rackflow.errors import ConfigError, ResolveError
-from rackflow.plural import count_of
+from rackflow.plural import count_of, first_of
 from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.files import file_in_the_way, refusal_of_disk
 from rackflow.process.machine_output import as_text
@@ -87,8 +87,7 @@ def render_findings(findings: Sequence[Finding], output: str) -> str:
 
 def _named(checks: Sequence[str]) -> str:
     """The first of these checks: those of two hundred devices above the last line have scrolled away."""
-    more = f" and {len(checks) - SHOWN_CHECKS} more" if len(checks) > SHOWN_CHECKS else ""
-    return f" ({', '.join(checks[:SHOWN_CHECKS])}{more})" if checks else ""
+    return f" ({first_of(checks, SHOWN_CHECKS)})" if checks else ""
 
 
 def check_versions() -> Finding:

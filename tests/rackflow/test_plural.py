@@ -2,7 +2,7 @@
 
 import pytest
 
-from rackflow.plural import count_of
+from rackflow.plural import count_of, first_of
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,11 @@ from rackflow.plural import count_of
 )
 def test_a_noun_follows_its_number(number: int, noun: str, text: str) -> None:
     assert count_of(number, noun) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [((), ""), (("a",), "a"), (("a", "b"), "a, b"), (("a", "b", "c"), "a, b and 1 more")],
+)
+def test_a_long_list_ends_with_how_many_are_not_shown(names: tuple[str, ...], text: str) -> None:
+    assert first_of(names, 2) == text
