@@ -1,6 +1,7 @@
-"""Measures memory and CPU of an agent with 50 devices at default rates, and of a collector that exposes 10,000 series."""
+"""Measures memory, CPU, start and disk of an agent with 50 devices at default rates; memory and CPU of a collector of 10,000 series."""
 
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import paho.mqtt.client as paho
 import yaml
 from paho.mqtt.enums import CallbackAPIVersion
 
-from benchmarks.processes import cpu_seconds, process, resident_bytes, serving, subscriber
+from benchmarks.processes import cpu_seconds, process, resident_bytes, serving, subscriber, written_bytes
 from rackflow.documents import Batch, encode
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -28,7 +29,14 @@ def agent_at_rest(folder: Path, seconds: float) -> list[str]:
     """Memory and CPU of an agent at the default poll classes."""
     with ExitStack() as stack:
         broker = stack.enter_context(Mosquitto(folder / "rest-mosquitto").serving())
-        stack.enter_context(subscriber(broker.port))
+        sizes: list[int] = []
+        arrived = threading.Event()
+
+        def note(payload: bytes) -> None:
+            sizes.append(len(payload))
+            arrived.set()
+
+        stack.enter_context(subscriber(broker.port, "rackflow/+/+/+/batch/#", note))
         ports = stack.enter_context(serving("benchmarks.devices", DEVICES))
         config = folder / "rest-agent.yaml"
         data = {
@@ -43,15 +51,22 @@ def agent_at_rest(folder: Path, seconds: float) -> list[str]:
             ],
         }
         config.write_text(yaml.safe_dump(data), encoding="utf-8")
+        began = time.monotonic()
         with process([sys.executable, "-m", "agent", "run", str(config)], folder / "rest.log") as agent:
+            if not arrived.wait(30):
+                raise RuntimeError("the agent polled nothing within 30 s")
+            first_s, first_cpu_s = time.monotonic() - began, cpu_seconds(agent.pid)
             time.sleep(15)  # start-up is not what is measured
-            cpu, started = cpu_seconds(agent.pid), time.monotonic()
+            cpu, started, before = cpu_seconds(agent.pid), time.monotonic(), len(sizes)
+            disk = written_bytes(agent.pid)
             time.sleep(seconds)
             share = (cpu_seconds(agent.pid) - cpu) / (time.monotonic() - started)
-            memory = resident_bytes(agent.pid)
+            memory, disk, payload = resident_bytes(agent.pid), written_bytes(agent.pid) - disk, sum(sizes[before:])
     return [
         f"agent, {DEVICES} simulated UPS and PDU at default poll classes, {seconds:g} s:",
         f"  memory {memory / 1e6:6.1f} MB   CPU {share * 100:5.2f} % of a core",
+        f"  first poll at the broker {first_s:.2f} s after the start, {first_cpu_s:.2f} s of CPU",
+        f"  disk {disk / seconds / 1e3:.1f} kB/s for {payload / seconds / 1e3:.1f} kB/s of batches: {disk / payload:.1f} bytes for each",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Starts and ends processes, and reads their CPU seconds and resident memory from /proc; also a subscriber that receives everything."""
+"""Starts and ends processes, and reads their CPU seconds, memory and disk writes from /proc; also a subscriber that receives everything."""
 
 import json
 import os
@@ -28,6 +28,12 @@ def cpu_seconds(pid: int) -> float:
 def resident_bytes(pid: int) -> int:
     """Resident memory now, in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
+
+
+def written_bytes(pid: int) -> int:
+    """Bytes that a process has had written to disks since its start: whole pages, as the kernel counts them for each process."""
+    fields = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text(encoding="ascii").splitlines())
+    return int(fields["write_bytes"])
 
 
 def end(child: subprocess.Popen[bytes]) -> None:

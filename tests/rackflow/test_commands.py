@@ -1,5 +1,6 @@
 """Commands that end before their time: without their extra, and when nobody reads on."""
 
+import gc
 import os
 import pty
 import signal
@@ -9,7 +10,7 @@ import sys
 import pytest
 
 from rackflow.command import main as door
-from rackflow.process.commands import report_missing_extra
+from rackflow.process.commands import report_missing_extra, run_command
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,17 @@ def test_an_invalid_argument_is_reported_with_the_possible_ones(
     except SystemExit as left:
         ended = int(str(left.code))
     assert (ended, said in capsys.readouterr().err) == (status, True)
+
+
+def test_the_imports_of_a_command_are_not_examined_for_garbage_and_later_work_is_as_before() -> None:
+    before, looks = gc.get_threshold(), []
+
+    def command() -> int:
+        begun = gc.get_stats()[0]["collections"]
+        kept = [[at] for at in range(50_000)]
+        looks.append(gc.get_stats()[0]["collections"] - begun)
+        return len(kept) % 2
+
+    assert run_command(command) == 0
+    assert looks in ([0], [1])  # one, if others had nearly filled the first generation before
+    assert gc.get_threshold() == before
