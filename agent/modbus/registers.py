@@ -31,7 +31,6 @@ WORDS: dict[NumberType, int] = {
     "float64": 4,
 }
 _FORMATS: dict[NumberType, str] = {
-    "int16": ">h",
     "uint32": ">I",
     "int32": ">i",
     "uint64": ">Q",
@@ -50,10 +49,12 @@ def words_of(kind: NumberType, words: int | None) -> int:
 
 def decode(registers: Sequence[int], kind: NumberType, order: WordOrder) -> int | float | str | None:
     """The value, or None if the registers hold a NaN, an infinity, a subnormal number or a BCD digit above 9."""
-    # Most registers are of these two types, so they skip the conversion to bytes.
-    if kind in {"bool", "uint16"}:
+    # Most values are of these types, so they skip the conversion to bytes.
+    if kind in {"bool", "uint16", "int16"}:
         word = registers[0]
-        return word if order in {"big", "little-swapped"} or kind == "bool" else (word & 0xFF) << 8 | word >> 8
+        if kind != "bool" and order not in {"big", "little-swapped"}:
+            word = (word & 0xFF) << 8 | word >> 8
+        return word - 0x10000 if kind == "int16" and word & 0x8000 else word
     raw = _bytes(registers, order)
     if kind == "ascii":
         # Devices pad text with NUL or spaces; some leave older text after the NUL.
