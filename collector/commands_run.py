@@ -8,7 +8,7 @@ from pathlib import Path
 
 from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
-from collector.problems import load_limits, load_table, rules_yaml
+from collector.problems import load_limits, load_table, maintenance_notes, rules_yaml
 from collector.run import run
 from collector.web import load_access
 from rackflow.process.commands import print_lines, show_examples
@@ -100,11 +100,9 @@ def _verdict(path: Path) -> Verdict:
     there = {key: file for key, file in written if file.absolute().parent.is_dir() or file_in_the_way(file) is not None}
     if faults := unwritable(path, there, folders={"store.path"}):
         return Verdict(faults)
-    windows = config.problems.maintenance
-    # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
-    is_missing = windows is not None and not windows.exists()
-    notes = (f"problems.maintenance: {windows} is not there, so there is no maintenance window",) if is_missing else ()
-    return Verdict(summary=f"{path}: ok", notes=notes)
+    site = load_site(config.site_file) if config.site_file is not None else None
+    notes = (f"problems.maintenance: {note}" for note in maintenance_notes(config.problems.maintenance, site))
+    return Verdict(summary=f"{path}: ok", notes=tuple(notes))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from collector.assemble import open_store
 from collector.config import CollectorConfig, load_collector_config
+from collector.problems import maintenance_notes
 from collector.receive import SESSION_EXPIRY_S
 from collector.store import read_back
 from collector.web import Access, load_access
@@ -52,6 +53,10 @@ def examine(path: Path) -> list[Finding]:
         f"site file with {count_of(len(site.racks), 'rack')}" if site else "no site file, so no figures across devices"
     )
     findings.append(Finding("configuration", "ok", f"{path}: {about}"))
+    findings += [
+        Finding("maintenance", "warning", note, "correct problems.maintenance, or who works there wakes people")
+        for note in maintenance_notes(config.problems.maintenance, site)
+    ]
     findings.append(who_reads(config, access))
     findings += present(check_secrets(path), check_clock())
     findings.append(check_descriptors(DESCRIPTORS + config.http.connections_limit))

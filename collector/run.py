@@ -192,6 +192,7 @@ class Collector:
         config.broker.tls_context()
         self._site = load_site(config.site_file) if config.site_file is not None else None
         self._problems.use_site(self._site, config.derive.settings(None).thermal)
+        self._maintenance.site = self._site
         budgets = config.agent_budgets(len(self._site.devices) if self._site is not None else 0)
         self._owners = Owners(budgets, assigned_owners(config, self._site))
         self._uses = Uses(budgets)

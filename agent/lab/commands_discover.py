@@ -13,7 +13,7 @@ from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab.commands_modbus import modbus_probe, units_to_try
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
-from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, reconcile
+from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, homes_to_ask, reconcile
 from agent.lab.silence import silence_of_search
 from agent.lab.tables import read_ids
 from agent.lab.target import add_credential, snmp_targets
@@ -117,7 +117,7 @@ def _discover(arguments: argparse.Namespace) -> int:
     probe = (modbus_probe if arguments.protocol == "modbus" else _snmp_probe)(arguments, profiles)
     search = Search(
         arguments.protocol,
-        addresses,
+        frozenset(addresses),
         arguments.port or DEFAULT_PORTS[arguments.protocol],
         frozenset(units_to_try(arguments, profiles)),
         units_named=bool(arguments.unit),
@@ -126,7 +126,11 @@ def _discover(arguments: argparse.Namespace) -> int:
     found = asyncio.run(_found(addresses, probe, arguments.rate, show=is_table))
     devices = known.config.devices if known else []
     agent_itself = [] if known is None else [_agent_itself(known.config)]
-    results = reconcile(found, [*devices, *agent_itself], asyncio.run(_resolved(devices)), search, ids)
+    entries, resolved = [*devices, *agent_itself], asyncio.run(_resolved(devices))
+    results = reconcile(found, entries, resolved, search, ids)
+    if homes := homes_to_ask(results, resolved, search):
+        found += asyncio.run(_found(sorted(homes), probe, arguments.rate, show=False))
+        results = reconcile(found, entries, resolved, replace(search, homes=homes), ids)
     # The file is written before anything is printed, so that a closed pipe (`| head`) cannot prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
     if is_table:

@@ -52,6 +52,14 @@ class Search:
     units: Collection[int] = ()
     units_named: bool = False
     """Whether the user named the units, so that all were tried; otherwise the usual ones were tried until one answered."""
+    homes: Collection[str] = ()
+    """Addresses that were asked besides, because entries name them: nothing is reported of what answers there."""
+
+    def has_asked(self, place: Place) -> bool:
+        """Whether a device that answers there would have been found."""
+        address, port, unit = place
+        asked = address in self.addresses or address in self.homes
+        return asked and port == self.port and (unit is None or unit in self.units)
 
 
 def reconcile(
@@ -78,6 +86,8 @@ def reconcile(
     # The ids that were given to new devices, by class and serial number.
     seen: dict[tuple[str, str], str] = {}
     for each in sorted(found, key=lambda one: (_sort_key(one.address), one.unit or 0)):
+        if each.address in search.homes:
+            continue
         result = _result_of_known(each, places, serials, answering, search)
         if result is None:
             same_serial = seen.get(_serial_key(each)) if _has_serial(each.identity.serial) else None
@@ -125,7 +135,8 @@ def _result_of_known(
         )
         return Result(status="duplicate", id="", found=found, device=same, note=note)
     if owner is not None and owner is not configured and _may_be_same(owner, found):
-        return _moved(found, owner, places, answering)
+        homes = [place for place, device in places.items() if device is owner]
+        return _moved(found, owner, homes, answering, search)
     if configured is not None:
         if configured.serial_number and serial and configured.serial_number != serial:
             note = (
@@ -144,18 +155,31 @@ def _result_of_known(
     return None
 
 
-def _moved(found: Found, owner: Device, places: Mapping[Place, Device], answering: Mapping[Place, Found]) -> Result:
-    serial = found.identity.serial
-    if any(answering[at].identity.serial == serial for at, each in places.items() if each is owner and at in answering):
+def _moved(
+    found: Found, owner: Device, homes: Sequence[Place], answering: Mapping[Place, Found], search: Search
+) -> Result:
+    """What to report about a device that has the serial number of an entry with other addresses, its `homes`."""
+    serial, addresses = found.identity.serial, {address for address, _, _ in homes}
+    if any(each.identity.serial == serial for (address, _, _), each in answering.items() if address in addresses):
         note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
         return Result(status="duplicate", id="", found=found, device=owner, note=note)
-    return Result(
-        status="moved",
-        id=owner.id,
-        found=found,
-        device=owner,
-        note=f"is configured at {owner.host}; change its host to {found.address}",
-    )
+    note = f"is configured at {owner.host}; change its host to {found.address}"
+    if not all(map(search.has_asked, homes)):
+        port = owner.port or DEFAULT_PORTS[owner.protocol]
+        unit = f" unit {owner.unit}" if owner.protocol == "modbus" else ""
+        note = f"{note} if nothing answers at {owner.host} port {port}{unit} any more: this search did not ask there"
+    return Result(status="moved", id=owner.id, found=found, device=owner, note=note)
+
+
+def homes_to_ask(results: Sequence[Result], resolved: Mapping[str, Collection[str]], search: Search) -> set[str]:
+    """Addresses of entries whose devices seem to have moved, and that were not searched: the device may answer there as well."""
+    return {
+        address
+        for result in results
+        if result.status == "moved" and result.device is not None
+        for address, port, _ in _places(result.device, resolved)
+        if port == search.port and address not in search.addresses
+    }
 
 
 def _may_be_same(device: Device, found: Found) -> bool:
@@ -180,15 +204,12 @@ def _gone(
     moved: Collection[str],
 ) -> Iterator[Result]:
     """Enabled devices of which all addresses were searched, and that answered at none of them."""
-    searched = set(search.addresses)
     for device in devices:
         places = list(_places(device, resolved)) if device.protocol == search.protocol and device.enabled else []
         if not places or device.id in moved:
             continue
-        if all(
-            address in searched and port == search.port and (unit is None or unit in search.units)
-            for address, port, unit in places
-        ) and not any(place in answering for place in places):
+        searched = all(place[0] in search.addresses and search.has_asked(place) for place in places)
+        if searched and not any(place in answering for place in places):
             yield Result("gone", device.id, device=device, note=f"does not answer at {device.host}")
 
 

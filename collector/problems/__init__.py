@@ -7,7 +7,14 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
 from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
 from collector.problems.late_queue import LATE_PART
-from collector.problems.maintenance import MAINTENANCE_PART, Maintenance, Window, load_windows, values_of
+from collector.problems.maintenance import (
+    MAINTENANCE_PART,
+    Maintenance,
+    Window,
+    load_windows,
+    maintenance_notes,
+    values_of,
+)
 from collector.problems.monitor import FILE_PART, PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
@@ -61,6 +68,7 @@ __all__ = [
     "load_limits",
     "load_table",
     "load_windows",
+    "maintenance_notes",
     "operator_drop",
     "parse_table",
     "problem_id",

@@ -24,6 +24,7 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.config import Name, StrictModel, check_config
 from rackflow.process.files import unreadable
 from rackflow.process.yaml import load_yaml_text, read_text_file
+from rackflow.site import Site
 
 log = logging.getLogger(__name__)
 MAINTENANCE_PART = "maintenance"
@@ -183,11 +184,50 @@ def load_windows(path: Path) -> list[Window]:
     return parse_windows(read_text_file(path), str(path))
 
 
+def strange_names(windows: Iterable[Window], site: Site | None) -> list[str]:
+    """A line for each place or device of a window that the site file does not have: mostly a slip, with which people are woken.
+
+    It is no error, because devices and problems need no site file. Windows of other sites are left out.
+    """
+    if site is None:
+        return []
+    known: dict[str, set[str]] = {
+        "device": {*site.devices, *site.agents.values()},
+        "feed": set(site.feeds),
+        "rack": set(site.racks),
+        "row": set(site.rows),
+        "room": set(site.rooms),
+    }
+    found: list[str] = []
+    for window in windows:
+        if site.id not in values_of(window.match.get("site", site.id)):
+            continue
+        for label, names in known.items():
+            for value in values_of(window.match.get(label, ())):
+                if value not in names:
+                    close = difflib.get_close_matches(value, sorted(names), n=1)
+                    meant = f"; did you mean {close[0]!r}?" if close else "; correct it, unless it is meant"
+                    found.append(f"window {window.id!r}: {label} {value!r} is not in the site file{meant}")
+    return found
+
+
+def maintenance_notes(path: Path | None, site: Site | None) -> list[str]:
+    """What `check` and `doctor` say of the file beside mistakes: what is probably a slip. Raises ConfigError."""
+    if path is None:
+        return []
+    if not path.exists():
+        # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
+        return [f"{path} is not there, so there is no maintenance window"]
+    return [f"{path}: {line}" for line in strange_names(load_windows(path), site)]
+
+
 class Maintenance:
     """The windows as last read. An error in the file leaves them unchanged; it is logged and counted as a failing part, with an alert."""
 
     def __init__(self, path: Path | None, failures: Failures) -> None:
         self.windows: Sequence[Window] = ()
+        self.site: Site | None = None
+        """The site file whose names the windows should have, if there is one."""
         self._path = path
         self._failures = failures
         self._signature: tuple[int, int] | None = None
@@ -222,6 +262,8 @@ class Maintenance:
                 self._signature, self._fault = signature, None
                 self.windows = windows
                 log.info("maintenance windows read path=%s windows=%d", path, len(windows))
+                for line in strange_names(windows, self.site):
+                    log.warning("maintenance path=%s %s", path, line)
                 for listener in self._listeners:
                     listener()
         except (OSError, ConfigError) as error:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from rackflow.plural import count_of
 from rackflow.site.check_plant import plant_problems
 from rackflow.site.file import SiteFile
 from rackflow.site.power import Panel, Pdu, Ups
@@ -258,32 +259,37 @@ def _switches(file: SiteFile) -> Iterator[Problem]:
 def _racks(file: SiteFile) -> Iterator[Problem]:
     """Racks with too many or too few PDUs or power shelves on a feed, or with none. Those behind transfer switches do not count."""
     sources = _sources(file)
-    fed: dict[tuple[str, str], list[str]] = {}
-    counts = {rack.id: rack.pdus_per_feed for rack in file.racks}
+    # By rack and feed: section, position and id of each PDU or power shelf.
+    fed: dict[str, dict[str, list[tuple[str, int, str]]]] = {}
     switches = {switch.id for switch in file.transfer_switches}
     switched = {pdu.rack for _, _, pdu in rack_supplies(file) if pdu.fed_by in switches}
     for section, index, pdu in rack_supplies(file):
         # A PDU behind a transfer switch has two feeds and belongs to neither: it adds no redundancy that could be counted.
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
-            already = fed.setdefault((pdu.rack, feed), [])
-            if len(already) == counts[pdu.rack]:
-                others = ", ".join(already)
-                what = f"rack {pdu.rack!r} is already supplied by feed {feed} through {others}"
-                yield (section, index, "from"), f"{what}; use another feed, or set the rack's pdus_per_feed"
-            else:
-                already.append(pdu.id)
-    for index, rack in enumerate(file.racks):
-        has = {feed: len(pdus) for (name, feed), pdus in fed.items() if name == rack.id}
-        if not has and rack.id not in switched:
+            fed.setdefault(pdu.rack, {}).setdefault(feed, []).append((section, index, pdu.id))
+    for at, rack in enumerate(file.racks):
+        on = fed.get(rack.id, {})
+        if not on and rack.id not in switched:
             what = f"rack {rack.id!r} has no PDU and no power shelf"
-            yield ("racks", index), f"{what}; add one under pdus or power_shelves, or remove the rack"
-        for feed, count in has.items():
-            if count < rack.pdus_per_feed:
-                what = f"{count} of {rack.pdus_per_feed} PDUs on feed {feed}"
-                yield (
-                    ("racks", index, "pdus_per_feed"),
-                    f"rack {rack.id!r} has {what}; add the others, or correct the number",
-                )
+            yield ("racks", at), f"{what}; add one under pdus or power_shelves, or remove the rack"
+        numbers = {feed: len(found) for feed, found in sorted(on.items())}
+        named = rack.pdus_per_feed if isinstance(rack.pdus_per_feed, dict) else {}
+        for feed in [*on, *(feed for feed in named if feed not in on)]:
+            found, said = on.get(feed, []), rack.pdus_on(feed)
+            if len(found) == said:
+                continue
+            # The entry that is one too many is where the mistake or the change is; of one that is missing there is only the rack.
+            where = (*found[-1][:2], "from") if len(found) > said else ("racks", at, "pdus_per_feed")
+            names = f" ({', '.join(pdu for _, _, pdu in found)})" if found else ""
+            what = f"rack {rack.id!r} has {count_of(len(found), 'PDU')} on feed {feed}{names}, and its pdus_per_feed says {said}"
+            yield where, f"{what}; correct its PDUs, or write `pdus_per_feed: {_written(numbers)}` if these are all"
+
+
+def _written(numbers: Mapping[str, int]) -> str:
+    """The numbers as they are written in the file: `{A: 2, B: 1}`, or one that holds for each feed."""
+    if len(set(numbers.values())) == 1:
+        return str(next(iter(numbers.values())))
+    return "{" + ", ".join(f"{feed}: {number}" for feed, number in numbers.items()) + "}"
 
 
 def _loops(file: SiteFile) -> Iterator[Problem]:

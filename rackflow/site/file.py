@@ -5,7 +5,7 @@ The docstrings of fields are also the field descriptions of the JSON schema and 
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from rackflow.process.config import Name
 from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop
@@ -47,6 +47,19 @@ class Row(Section):
     """The room it stands in."""
 
 
+_Count = Annotated[int, Field(ge=1, le=8)]
+
+
+def _shape(value: object) -> str:
+    return "union-feeds" if isinstance(value, dict) else "union-number"
+
+
+# Told apart by its shape, so that a wrong number gets one message and not one for each form.
+PduCounts = Annotated[
+    Annotated[_Count, Tag("union-number")] | Annotated[dict[Name, _Count], Tag("union-feeds")], Discriminator(_shape)
+]
+
+
 class Rack(Section):
     """A rack and what it was designed for."""
 
@@ -58,8 +71,9 @@ class Rack(Section):
     """Power it is designed for, W."""
     liquid_share: Ratio = 0.0
     """Share of its heat that goes into liquid at design power; the rest goes into the air."""
-    pdus_per_feed: Annotated[int, Field(ge=1, le=8)] = 1
-    """How many PDUs, or power shelves, it has on each feed. A different number of entries is an error in this file."""
+    pdus_per_feed: PduCounts = 1
+    """How many PDUs, or power shelves, it has on each feed, or on each by name, as in `{A: 2, B: 1}`. A different number of entries is an
+    error in this file."""
     chip_limit_celsius: Celsius | None = None
     """Temperature at which its liquid-cooled chips throttle, degC: ride-through without pumps is the time until it is reached."""
     chip_rise_kelvin: Annotated[float, Field(ge=0, le=100)] | None = None
@@ -75,6 +89,10 @@ class Rack(Section):
         if given and not self.liquid_share:
             raise ValueError(f"{given[0]} needs liquid_share; remove it, or add liquid_share")
         return self
+
+    def pdus_on(self, feed: str) -> int:
+        """How many PDUs, or power shelves, the file says that it has on a feed it is supplied by."""
+        return self.pdus_per_feed.get(feed, 0) if isinstance(self.pdus_per_feed, dict) else self.pdus_per_feed
 
 
 class Meter(Placed):

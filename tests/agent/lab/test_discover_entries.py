@@ -200,6 +200,28 @@ async def test_what_moved_was_replaced_or_is_gone_is_said_and_nothing_is_changed
     assert read(path) == before
 
 
+HOMES = """devices:
+  - {{id: moves, host: 127.0.0.20, port: {port}, credential: new, serial_number: SIM000000002}}
+  - {{id: stays, host: 127.0.0.21, port: {port}, credential: new, serial_number: SIM9}}
+  - {{id: beside, host: 127.0.0.22, port: {port}, credential: new}}
+"""
+
+
+async def test_a_device_has_moved_only_if_nothing_answers_at_the_address_of_its_entry(
+    network: Network, path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await network.add("127.0.0.2", ups(), "new-one")
+    await network.add("127.0.0.3", ups(name="ups-b2", serial="SIM9"), "new-one")
+    await network.add("127.0.0.21", ups(name="ups-b2", serial="SIM9"), "new-one")
+    write(path, config(network, HOMES))
+    await network.discover("--config", str(path), "--credential", "new")
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "moved: moves at 127.0.0.2: is configured at 127.0.0.20; change its host to 127.0.0.2",
+        "duplicate: 127.0.0.3: has the serial number of stays, which answers at 127.0.0.21: one device with two addresses?",
+    ]
+
+
 async def test_a_host_name_is_the_address_it_stands_for(
     network: Network, path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -67,6 +67,17 @@ def test_a_device_that_moved_is_not_gone_as_well() -> None:
     assert (result.status, result.note) == ("moved", f"is configured at {HERE}; change its host to {THERE}")
 
 
+@pytest.mark.parametrize(
+    ("more", "at"), [({"port": 1502}, f"{HERE} port 1502 unit 1"), ({"unit": 7}, f"{HERE} port 502 unit 7")]
+)
+def test_what_is_said_to_have_moved_says_where_nobody_has_asked(more: dict[str, int], at: str) -> None:
+    (result,) = reconcile([found(THERE, "X-17")], [configured(serial_number="X-17", **more)], {}, search())
+    assert (result.status, result.note.partition(f"{THERE} if ")[2]) == (
+        "moved",
+        f"nothing answers at {at} any more: this search did not ask there",
+    )
+
+
 def test_the_serial_number_of_another_vendors_device_says_nothing() -> None:
     device = configured(serial_number="X-17", profile="carlo-gavazzi-em24")
     assert said(reconcile([found(THERE, "X-17")], [device], {}, search())) == [("new", ""), ("gone", "m")]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from collector.cli import main
+from collector.doctor import examine
 from collector.problems.conditions import labels_of
 from collector.problems.maintenance import (
     LOOK_S,
@@ -24,6 +26,8 @@ from collector.problems.table import load_table
 from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow import ConfigError
 from rackflow.process.bulkhead import Failures
+from rackflow.site import load_site
+from tests.collector.derive.hall import HALL
 from tests.collector.documents import document, status
 from tests.collector.problems.test_notified import hook, post, problems, said, shows, smoke
 from tests.collector.running import config_for, publish, publisher, running, until
@@ -139,6 +143,53 @@ def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         file.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError, match=f"{file}:{line}"):
             load_windows(file)
+
+
+NAMED = """version: 1
+windows:
+  - {id: W-1, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {device: [cdu-1, cdu-11]}, why: w}
+  - {id: W-2, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {feed: A, rack: zz}, why: w}
+  - {id: W-3, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {site: elsewhere, device: x-1}, why: w}
+"""
+
+
+def test_a_name_that_the_site_file_does_not_have_is_said_by_check_doctor_and_the_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "maintenance.yaml").write_text(NAMED, encoding="utf-8")
+    (tmp_path / "collector.yaml").write_text(
+        f"broker: {{port: 1}}\nstore: {{kind: file, path: points}}\ndead_letter: {tmp_path}/dead.jsonl\n"
+        f"site_file: {HALL}\nproblems: {{maintenance: maintenance.yaml}}\n",
+        encoding="utf-8",
+    )
+    assert main(["check", str(tmp_path / "collector.yaml")]) == 0
+    printed = capsys.readouterr()
+    said = [line for line in (printed.out + printed.err).splitlines() if "window '" in line]
+    assert [line.partition("window ")[2] for line in said] == [
+        "'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
+        "'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
+    ]
+    assert [each.found for each in examine(tmp_path / "collector.yaml") if each.check == "maintenance"] == [
+        line.partition("maintenance: ")[2] for line in said
+    ]
+
+
+async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_have(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "maintenance.yaml"
+    file.write_text(NAMED, encoding="utf-8")
+    windows = Maintenance(file, Failures())
+    windows.site = load_site(HALL)
+    task = asyncio.create_task(windows.run(), name="maintenance")
+    try:
+        await until(lambda: bool(windows.windows), "the windows are read")
+    finally:
+        task.cancel()
+    assert [line for line in caplog.messages if "is not in the site file" in line] == [
+        f"maintenance path={file} window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
+        f"maintenance path={file} window 'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
+    ]
 
 
 def test_a_window_says_why_and_texts_and_windows_are_bounded() -> None:

@@ -107,6 +107,29 @@ def test_bad_sites(file: Path) -> None:
     assert str(raised.value).splitlines() == [f"{file}{line.removeprefix('# expect: ')}" for line in heads]
 
 
+def test_a_rack_may_have_another_number_of_pdus_on_each_feed() -> None:
+    uneven = (HERE / "bad_sites" / "uneven_pdus.yaml").read_text(encoding="utf-8")
+    site = parse_site(uneven.replace("pdus_per_feed: 2", "pdus_per_feed: {A: 2, B: 1}"), "site.yaml")
+    assert (site.path("a1", "A").pdus, site.path("a1", "B").pdus) == (("pdu-a1", "pdu-a2"), ("pdu-b1",))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("many", "racks[0].pdus_per_feed: "),
+        ("0", "racks[0].pdus_per_feed: "),
+        ("{A: 2, B: 9}", "racks[0].pdus_per_feed.B: "),
+        ("[2, 1]", "racks[0].pdus_per_feed: "),
+    ],
+)
+def test_a_number_of_pdus_that_cannot_be_is_one_line(number: str, said: str) -> None:
+    uneven = (HERE / "bad_sites" / "uneven_pdus.yaml").read_text(encoding="utf-8")
+    with pytest.raises(ConfigError) as raised:
+        parse_site(uneven.replace("pdus_per_feed: 2", f"pdus_per_feed: {number}"), "site.yaml")
+    (line,) = str(raised.value).splitlines()
+    assert said in line
+
+
 def test_every_rule_has_a_bad_site() -> None:
     assert len(BAD) >= 30
 
