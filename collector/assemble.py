@@ -175,14 +175,14 @@ def zone_name() -> str | None:
     return name if mark else None
 
 
-def open_store(config: CollectorConfig, tally: Counters | None = None) -> Store:
-    """The store that the configuration names; what it counts goes into `tally`. Raises ConfigError."""
+def open_store(config: CollectorConfig, counters: Counters | None = None) -> Store:
+    """The store that the configuration names; what it counts goes into `counters`. Raises ConfigError."""
     store = config.store
     if store.path is not None:
         # Called if the last line of a file was cut off by a kill or power cut.
         def count_torn(_: int) -> None:
-            if tally is not None:
-                tally.write_failures["torn"] += 1
+            if counters is not None:
+                counters.write_failures["torn"] += 1
 
         return FileStore(store.path, time.time, count_torn)
     # The configuration has already checked this; the check is repeated for the type checker.

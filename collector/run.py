@@ -95,7 +95,7 @@ class Collector:
 
     def __init__(self, config: CollectorConfig) -> None:
         self._config = config
-        self._tally = Counters()
+        self._counters = Counters()
         self.latest = Latest(config.series_limit)
         self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
         self._owners = Owners(config.agent_budgets())
@@ -138,7 +138,7 @@ class Collector:
             runbook_base=config.problems.runbook_base,
         )
         self._self_metrics = SelfMetrics(
-            self._tally,
+            self._counters,
             self.latest,
             broker=f"{config.broker.host}:{config.broker.port}",
             store=config.store.kind,
@@ -151,14 +151,14 @@ class Collector:
     def stats(self) -> CollectorStats:
         """Counts at this moment, for programs that run a collector (the demo, benchmarks, tests)."""
         now = time.monotonic()
-        tally = self._tally
+        counters = self._counters
         up = {f"{each.site}/{each.device}": self.latest.up(each, now) for each in self.latest.devices()}
-        failures = {reason: count for reason, count in tally.failures.items() if count}
-        failures |= {f"store_{reason}": count for reason, count in tally.write_failures.items() if count}
+        failures = {reason: count for reason, count in counters.failures.items() if count}
+        failures |= {f"store_{reason}": count for reason, count in counters.write_failures.items() if count}
         return CollectorStats(
-            messages_received=tally.messages_received,
-            points_stored=tally.points_stored,
-            points_waiting=tally.points_waiting,
+            messages_received=counters.messages_received,
+            points_stored=counters.points_stored,
+            points_waiting=counters.points_waiting,
             series_exposed=self.latest.size,
             devices_up=tuple(name for name, is_up in up.items() if is_up),
             devices_down=tuple(name for name, is_up in up.items() if is_up is False),
@@ -208,7 +208,7 @@ class Collector:
             keeper = RecordKeeper(file, self.latest, deriver, self._failures) if file is not None else None
             if keeper is not None:
                 stack.push_async_callback(keeper.close)
-            store = open_store(config, self._tally)
+            store = open_store(config, self._counters)
             stack.push_async_callback(store.close)
             # The web server starts before the outbox is opened and the broker connected; until then /readyz answers "starting".
             view = self._view()
@@ -256,7 +256,7 @@ class Collector:
 
         The task group runs what a message passes until it is acknowledged. The rest runs in `optional`; calls into it are shielded.
         """
-        config, tally = self._config, self._tally
+        config, counters = self._config, self._counters
         chosen = None if config.sites == "all" else frozenset(config.sites)
         subscriber = self._subscriber = Subscriber(
             config.broker,
@@ -267,14 +267,14 @@ class Collector:
             on_event=self._count_event,
         )
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
-        persistence = self._persistence = Persistence(store, dead_letters, tally)
+        persistence = self._persistence = Persistence(store, dead_letters, counters)
         spill, to_disk = self._spill, spill_of(config, self._spill)
         count = self._failures.shield(RECORDS_PART, keeper.polls.count if keeper is not None else count_nothing)
         writer = self._writer = Writer(
-            persistence, flush, ledger, tally, acknowledge=subscriber.acknowledge, spill=to_disk, count=count
+            persistence, flush, ledger, counters, acknowledge=subscriber.acknowledge, spill=to_disk, count_polls=count
         )
         ingest = self._make_ingest(chosen, dead_letters, keeper, deriver)
-        reports = StoredPublisher(ledger, config.client_id, subscriber, tally, sites=chosen, failures=self._failures)
+        reports = StoredPublisher(ledger, config.client_id, subscriber, counters, sites=chosen, failures=self._failures)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
@@ -308,7 +308,7 @@ class Collector:
         who, settings = Senders(self._owners, self._uses, self._clones), ingest_settings(self._config, chosen)
         late = late_batch_handler(self._failures, deriver, self._problems)
         forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else forget_nothing)
-        return Ingest(self.latest, dead_letters, self._tally, who, settings, on_late_batch=late, on_forgotten=forget)
+        return Ingest(self.latest, dead_letters, self._counters, who, settings, on_late_batch=late, on_forgotten=forget)
 
     def _open_deriver(self, file: RecordsFile | None) -> Deriver:
         config, carbon = self._config, self._config.carbon
@@ -343,7 +343,7 @@ class Collector:
     def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """What problems ask about the collector itself, under the names of /metrics."""
         broker = f"{self._config.broker.host}:{self._config.broker.port}"
-        yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self._tally.mqtt_connected)
+        yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self._counters.mqtt_connected)
         now = time.monotonic()
         yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
         for (site, device), contest in self._owners.contests(now).items():
@@ -363,7 +363,7 @@ class Collector:
             await in_slices(self.latest.expire_steps(time.monotonic()))
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
-        self._tally.mqtt_connected = connected
+        self._counters.mqtt_connected = connected
         if connected:
             self.latest.note_connected(time.monotonic())
         elif not self._stop.is_set():
@@ -371,7 +371,7 @@ class Collector:
             self.latest.note_disconnected(time.monotonic())
 
     def _count_event(self, what: OwnEvent) -> None:
-        self._tally.count_event(what)
+        self._counters.count_event(what)
         if what != "takeover":
             self.latest.note_behind(time.monotonic())
 

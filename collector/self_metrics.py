@@ -51,8 +51,8 @@ class DeliveryFigures:
 
 
 class _OwnMetrics(Collector):
-    def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters, latest: Latest, broker: str, store: str) -> None:
+        self._counters = counters
         self._latest = latest
         self.broker = broker
         self._store = store
@@ -62,7 +62,7 @@ class _OwnMetrics(Collector):
     @property
     def is_connected(self) -> bool:
         """Whether the collector is connected to its broker."""
-        return self._tally.mqtt_connected
+        return self._counters.mqtt_connected
 
     @property
     def is_behind(self) -> bool:
@@ -71,29 +71,31 @@ class _OwnMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Called by prometheus-client at each scrape."""
-        tally, latest = self._tally, self._latest
-        yield _gauge("mqtt_connected", {(self.broker,): float(tally.mqtt_connected)}, "broker")
-        yield _counter("mqtt_takeovers_total", {(): tally.mqtt_takeovers})
-        yield _counter("own_reconnects_total", {(why,): n for why, n in tally.own_reconnects.items()}, "reason")
+        counters, latest = self._counters, self._latest
+        yield _gauge("mqtt_connected", {(self.broker,): float(counters.mqtt_connected)}, "broker")
+        yield _counter("mqtt_takeovers_total", {(): counters.mqtt_takeovers})
+        yield _counter("own_reconnects_total", {(why,): n for why, n in counters.own_reconnects.items()}, "reason")
         yield _gauge("behind", {(): float(self.is_behind)})
-        yield _counter("messages_received_total", {(): tally.messages_received})
+        yield _counter("messages_received_total", {(): counters.messages_received})
         yield _counter(
-            "message_failures_total", {(reason,): count for reason, count in tally.failures.items()}, "reason"
+            "message_failures_total", {(reason,): count for reason, count in counters.failures.items()}, "reason"
         )
-        yield _counter("stored_documents_published_total", {(): tally.stored_published})
-        yield _counter("stored_documents_refused_total", {(): tally.stored_refused})
+        yield _counter("stored_documents_published_total", {(): counters.stored_published})
+        yield _counter("stored_documents_refused_total", {(): counters.stored_refused})
         latency = HistogramMetricFamily("dcim_collector_message_latency_seconds", _help("message_latency_seconds"))
         # The histogram of collector.counters: prometheus-client's histogram would take a lock for every message.
-        latency.add_metric([], tally.latency.buckets(), tally.latency.total)
+        latency.add_metric([], counters.latency.buckets(), counters.latency.total)
         yield latency
         last: dict[tuple[str, ...], float] = {
             (agent.site, agent.agent): agent.last_message_s for agent in latest.agents() if agent.last_message_s
         }
         yield _gauge("last_message_timestamp_seconds", last, "site", "agent")
-        yield _gauge("influx_queue_points", {(): tally.points_waiting})
+        yield _gauge("influx_queue_points", {(): counters.points_waiting})
         yield from self._delivery_metrics()
-        yield _counter("points_written_total", {(self._store,): tally.points_stored}, "store")
-        yield _counter("influx_write_failures_total", {(why,): n for why, n in tally.write_failures.items()}, "reason")
+        yield _counter("points_written_total", {(self._store,): counters.points_stored}, "store")
+        yield _counter(
+            "influx_write_failures_total", {(why,): n for why, n in counters.write_failures.items()}, "reason"
+        )
         yield _gauge("series", {(): self.series_exposed})
         yield _gauge("loop_lag_seconds", {(): self.delivery.loop.lag_s})
         yield _gauge("loop_hold_seconds", {(): self.delivery.loop.hold_s})
@@ -160,9 +162,9 @@ def _counter(quantity: str, samples: Mapping[tuple[str, ...], float], *labels: s
 class SelfMetrics:
     """Renders the collector's own metrics, and the metrics of its process and garbage collection."""
 
-    def __init__(self, tally: Counters, latest: Latest, broker: str, store: str) -> None:
+    def __init__(self, counters: Counters, latest: Latest, broker: str, store: str) -> None:
         # A registry of its own: the global one would make two collectors in one process (tests, the demo) collide.
-        self._own = _OwnMetrics(tally, latest, broker, store)
+        self._own = _OwnMetrics(counters, latest, broker, store)
         self._registry = CollectorRegistry()
         # `registry=None` keeps them from adding themselves to the global registry; GCCollector has no such option.
         for register in (self._own, ProcessCollector(registry=None), PlatformCollector(registry=None)):

@@ -92,7 +92,7 @@ class StoredPublisher:
         ledger: LedgerFile,
         collector: str,
         link: Link,
-        tally: Counters,
+        counters: Counters,
         *,
         sites: frozenset[str] | None = None,
         failures: Failures | None = None,
@@ -101,7 +101,7 @@ class StoredPublisher:
         self._ledger = ledger
         self._collector = collector
         self._link = link
-        self._tally = tally
+        self._counters = counters
         self._sites = sites
         self._published: dict[tuple[str, str], Published] = {}
         self._due: dict[tuple[str, str], None] = {}
@@ -189,7 +189,7 @@ class StoredPublisher:
     def _send(self, agent: tuple[str, str], topic: str, payload: bytes) -> None:
         session = self._session
         self._unconfirmed.add(agent)
-        self._tally.stored_published += 1
+        self._counters.stored_published += 1
 
         def confirmed(code: int) -> None:
             if session == self._session:
@@ -203,7 +203,7 @@ class StoredPublisher:
         if code < 0x80:  # noqa: PLR2004
             self._pause_s = 0.0
             return
-        self._tally.stored_refused += 1
+        self._counters.stored_refused += 1
         self._published.pop(agent, None)
         self._due[agent] = None
         now_s = time.monotonic()

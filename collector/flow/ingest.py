@@ -66,13 +66,13 @@ class Senders:
 
 @dataclass(slots=True)
 class _Device:
-    """What the points of a device's messages have in common; made once for all messages with the same labels."""
+    """What all points of a device have in common. Made once, and again when the device's labels or its agent's epoch change."""
 
-    written: list[str | None]
-    """The labels that the tags are made of."""
+    label_values: list[str | None]
+    """What `tags` was made from: the value of each of `BASE_LABELS`. A message with other values needs new tags."""
     tags: str
     epoch: EpochKey
-    who: PolledDevice
+    polled: PolledDevice
 
 
 class Ingest:
@@ -82,7 +82,7 @@ class Ingest:
         self,
         latest: Latest,
         dead_letters: DeadLetters,
-        tally: Counters,
+        counters: Counters,
         senders: Senders,
         settings: IngestSettings,
         *,
@@ -99,44 +99,44 @@ class Ingest:
         self._receipt_times = ReceiptTimes()
         self._latest = latest
         self._dead_letters = dead_letters
-        self._tally = tally
+        self._counters = counters
         self._keys = SeriesKeys()
-        # Writing the tags takes 8 µs, the rest of a batch of one reading 4 µs, and a device's tags seldom change. One entry per
-        # device, and only with labels of the contract: a message may contain any others.
+        # Cached, because writing the tags takes 8 µs, twice as long as the rest of a batch of one reading, and they seldom change.
+        # One entry per device, with the labels of the contract only: a message may contain any others.
         self._devices: dict[tuple[str, str, str], _Device] = {}
 
     def process(self, delivery: Delivery) -> PreparedMessage:
         """What must be durable before the delivery may be acknowledged; no points if it breaks the contract."""
-        tally = self._tally
-        tally.messages_received += 1
+        counters = self._counters
+        counters.messages_received += 1
         self._now = self._keys.now = delivery.mono_s
         sender = self._sender(delivery.topic)
         if self._uses.is_muted(sender, len(delivery.payload), self._now):
-            tally.failures["muted"] += 1
+            counters.failures["muted"] += 1
             return PreparedMessage()
         try:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
             if self._settings.sites is not None and topic.site not in self._settings.sites:
                 # A subscription that the broker remembers from an earlier configuration.
-                tally.failures["site"] += 1
+                counters.failures["site"] += 1
                 return PreparedMessage()
             if document is None:
                 # An empty message of `doctor` is about no device.
                 return PreparedMessage() if topic.device == DOCTOR_DEVICE else self._forget(topic, delivery)
             wall_ms = delivery.wall_ms
-            verdict = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
+            admission = self._owners.admit(topic, document, wall_ms, delivery.mono_s)
         except ContractError as error:
-            tally.failures[error.reason] += 1
+            counters.failures[error.reason] += 1
             self._uses.waste(sender, MESSAGE_BYTES + len(delivery.payload), self._now)
             self._write_dead_letter(delivery, error)
-            return PreparedMessage(note=self._dead_entry(delivery, error.reason))
+            return PreparedMessage(ledger_item=self._dead_letter_entry(delivery, error.reason))
         bounded = within_bounds(document, wall_ms)
         if bounded is not document and isinstance(document, Batch):
-            tally.failures["interval"] += 1
-        if verdict == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
+            counters.failures["interval"] += 1
+        if admission == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
             # The description was refused while another agent owned the device. Its sender publishes it again only when it reconnects.
             self._describe(topic, found)
-        return self._apply(topic, bounded, delivery, is_current=verdict != "history")
+        return self._apply(topic, bounded, delivery, is_current=admission != "history")
 
     def _apply(self, topic: Topic, document: Document, delivery: Delivery, *, is_current: bool) -> PreparedMessage:
         """Update the latest values, unless the message is only history, and prepare what is stored."""
@@ -153,7 +153,7 @@ class Ingest:
                 elif is_current:
                     self._update_latest(topic, document, readings, delivery)
                 else:
-                    self._tally.failures["stale"] += 1
+                    self._counters.failures["stale"] += 1
             case Event():
                 pass
             case DeviceDocument():
@@ -169,14 +169,17 @@ class Ingest:
         return self._prepare(topic, document, delivery, self._receipt_times, readings)
 
     def _resolve(self, topic: Topic, batch: Batch, *, is_counted: bool = True) -> Readings:
-        """The usable readings, as far as the agent's budget goes. Others are counted, unless they were when the message was received."""
+        """The usable readings of a batch that are within its agent's budget. The others are counted by reason.
+
+        `is_counted` is False for a message that waited on disk: its readings were counted when it was received.
+        """
         readings = resolve(batch, self._keys)
         devices = self._owners.count(topic.site, topic.agent)
         readings = self._uses.admit_readings(
             (topic.site, topic.agent), topic.device, devices, readings, self._now, is_counted=is_counted
         )
         if readings.skipped and is_counted:
-            self._tally.failures.update(readings.skipped)
+            self._counters.failures.update(readings.skipped)
             log.debug("readings skipped device=%s reasons=%s", batch.device, dict(readings.skipped))
         return readings
 
@@ -190,7 +193,7 @@ class Ingest:
         if self._uses.admit_document((topic.site, topic.agent), kept, devices, self._now):
             self._latest.apply_document(topic.site, kept)
         else:
-            self._tally.failures["series"] += 1
+            self._counters.failures["series"] += 1
 
     def _forget(self, topic: Topic, delivery: Delivery) -> PreparedMessage:
         """Forget a device or an agent: its retained document was cleared, by its agent or by `rackflow-collector forget`.
@@ -210,8 +213,8 @@ class Ingest:
             log.info("forgotten site=%s agent=%s device=%s", topic.site, topic.agent, topic.device or "all of its")
         if self._on_forgotten is not None:
             self._on_forgotten(topic.site, topic.agent, topic.device)
-        gone = Retirement(topic.site, topic.agent, delivery.wall_ms) if topic.kind == "status" else None
-        return PreparedMessage(note=gone)
+        retirement = Retirement(topic.site, topic.agent, delivery.wall_ms) if topic.kind == "status" else None
+        return PreparedMessage(ledger_item=retirement)
 
     def reprocess(self, delivery: Delivery) -> PreparedMessage:
         """Prepare a delivery that waited on disk. It was applied to latest values, clones and counters when it was received."""
@@ -219,7 +222,7 @@ class Ingest:
             topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
         except ContractError as error:
             self._write_dead_letter(delivery, error)
-            return PreparedMessage(note=self._dead_entry(delivery, error.reason))
+            return PreparedMessage(ledger_item=self._dead_letter_entry(delivery, error.reason))
         if document is None:
             return PreparedMessage()
         document, readings = within_bounds(document, delivery.wall_ms), None
@@ -236,14 +239,15 @@ class Ingest:
         receipt_times: ReceiptTimes | None,
         readings: Readings | None,
     ) -> PreparedMessage:
-        """Make points and entry of a checked document.
+        """The points and the ledger item of a checked document.
 
-        With `receipt_times` None an impossible time was replaced earlier: the delivery's receipt time is the substitute.
+        `receipt_times` gives the substitute for an impossible time. It is None for a message that waited on disk: there the substitute was
+        chosen when the message was received, and is the delivery's time of receipt (see `Pending.received`).
         """
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:
             key = EpochKey(topic.site, document.agent, document.epoch)
-            return PreparedMessage(note=Statement(key, document.account, wall_ms))
+            return PreparedMessage(ledger_item=Statement(key, document.account, wall_ms))
         if not isinstance(document, Batch | Event):
             return PreparedMessage()
         time_ms, substitute_ms = document.time, None
@@ -260,24 +264,24 @@ class Ingest:
         else:
             lines = batch_lines(timed, tags, readings or self._resolve(topic, timed), self._settings.dialect)
         if substitute_ms is not None:
-            self._tally.failures["time"] += receipt_times is not None
+            self._counters.failures["time"] += receipt_times is not None
             lines.append(original_time_line(tags, document.time, time_ms))
         entry = Entry(device.epoch, document.seq, time_ms, wall_ms)
-        poll = _polled(device.who, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
+        poll = _polled(device.polled, timed) if isinstance(timed, Batch) and timed.counts_as_poll else None
         return PreparedMessage(lines, entry, substitute_ms, poll)
 
     def _device(self, topic: Topic, labels: Mapping[str, str], epoch: str) -> "_Device":
         name = topic.site, topic.agent, topic.device
-        written = [labels.get(label) for label in BASE_LABELS]
+        label_values = [labels.get(label) for label in BASE_LABELS]
         known = self._devices.get(name)
-        if known is not None and known.written == written:
+        if known is not None and known.label_values == label_values:
             if known.epoch.epoch != epoch:
                 known.epoch = EpochKey(topic.site, topic.agent, epoch)
             return known
         if len(self._devices) >= MAX_DEVICES:
             self._devices.clear()
         found = self._devices[name] = _Device(
-            written,
+            label_values,
             base_tags(topic.site, topic.agent, topic.device, labels),
             EpochKey(topic.site, topic.agent, epoch),
             PolledDevice(topic.site, topic.agent, topic.device),
@@ -285,18 +289,18 @@ class Ingest:
         return found
 
     def _update_latest(self, topic: Topic, batch: Batch, readings: Readings, delivery: Delivery) -> None:
-        tally = self._tally
-        tally.latency.observe(max(0.0, delivery.wall_s - batch.time / 1000))
-        verdict = self._latest.apply_batch(topic.site, batch, readings, delivery.mono_s, delivery.wall_s)
-        if verdict == "stale":
-            tally.failures["stale"] += 1
+        counters = self._counters
+        counters.latency.observe(max(0.0, delivery.wall_s - batch.time / 1000))
+        outcome = self._latest.apply_batch(topic.site, batch, readings, delivery.mono_s, delivery.wall_s)
+        if outcome == "stale":
+            counters.failures["stale"] += 1
             if self._on_late_batch is not None:
                 self._on_late_batch(topic.site, batch, readings)
 
     def _write_dead_letter(self, delivery: Delivery, error: ContractError) -> None:
         log.debug("dead letter topic=%s error=%s", delivery.topic[:200], error)
         if not self._letters.take(self._sender(delivery.topic), len(delivery.payload), delivery.mono_s):
-            self._tally.failures["unlogged"] += 1
+            self._counters.failures["unlogged"] += 1
             return
         kept = self._dead_letters.write(
             delivery.wall_ms,
@@ -307,14 +311,14 @@ class Ingest:
             size_bytes=delivery.size_bytes,
         )
         if not kept:
-            self._tally.write_failures["dead_letter"] += 1
+            self._counters.write_failures["dead_letter"] += 1
 
     def _sender(self, topic: str) -> str:
         """Site and agent of a topic. Empty for every agent that is not admitted, so that invented names cost no memory."""
         levels = topic.split("/", 4)[2:4]
         return "/".join(levels) if len(levels) == 2 and self._owners.knows(*levels) else ""  # noqa: PLR2004 - site and agent
 
-    def _dead_entry(self, delivery: Delivery, reason: str) -> Entry | None:
+    def _dead_letter_entry(self, delivery: Delivery, reason: str) -> Entry | None:
         """The refused message as a ledger entry; None if it has no number, or if there are too many agents to admit this one."""
         number = salvage_number(delivery)
         if number is None:
@@ -327,9 +331,9 @@ class Ingest:
         return Entry(key=key, seq=number.seq, time_ms=delivery.wall_ms, wall_ms=delivery.wall_ms, dead=reason)
 
 
-def _polled(who: PolledDevice, batch: Batch) -> Polled:
+def _polled(device: PolledDevice, batch: Batch) -> Polled:
     return Polled(
-        who=who,
+        who=device,
         device_class=batch.device_class,
         poll=batch.poll,
         interval_s=batch.interval_s,

@@ -4,28 +4,32 @@ from collections.abc import Sequence
 
 import msgspec
 
-from collector.ledger import Entry, Note
+from collector.ledger import Entry, LedgerItem
 from collector.receive import Polled
 
 
 class PreparedMessage(msgspec.Struct, frozen=True, gc=False):
     """A message's lines for the store, and what the ledger and the poll counts record once these are durable.
 
-    `substitute_ms` is the time of the points if the message's own time is impossible, otherwise None. It is chosen when the
-    message is received, so it must be kept with the message: if the points were prepared anew, they would get another time.
+    A message that stores nothing (one that is refused, of another site, or about an identity) has no lines.
     """
 
     lines: Sequence[str] = ()
-    note: Note | None = None
+    """Its points, in line protocol."""
+    ledger_item: LedgerItem | None = None
+    """What the ledger records if the store takes the points; None if the message has no number and says nothing about numbers."""
     substitute_ms: int | None = None
+    """The time of the points if the message's own time is impossible, otherwise None. It is chosen when the message is received, so it must
+    be kept with the message: if the points were prepared again, they would get another time."""
     poll: Polled | None = None
+    """The poll that it counts as; None for events, and for all but the first part of a batch that was split."""
 
-    def ledger_note(self, refused: set[str]) -> Note | None:
+    def final_ledger_item(self, refused: set[str]) -> LedgerItem | None:
         """What the ledger records, given the lines that the store refused for good.
 
         A message is dead, not stored, if the store refused all of its points. If it refused only some, the message is stored:
         the other points are there, and each refused point is in the dead-letter file.
         """
-        if isinstance(self.note, Entry) and self.lines and refused.issuperset(self.lines):
-            return msgspec.structs.replace(self.note, dead="store")
-        return self.note
+        if isinstance(self.ledger_item, Entry) and self.lines and refused.issuperset(self.lines):
+            return msgspec.structs.replace(self.ledger_item, dead="store")
+        return self.ledger_item

@@ -88,7 +88,9 @@ class Spill:
             refused = set[str]()
             if await persistence.store(await _unstored(prepared, ledger), refused) != "stored":
                 return
-            if not await ledger.record([note for each in prepared if (note := each.ledger_note(refused)) is not None]):
+            if not await ledger.record(
+                [item for each in prepared if (item := each.final_ledger_item(refused)) is not None]
+            ):
                 return
             for message in messages:
                 self._outbox.done(message.key)
@@ -103,10 +105,12 @@ async def _unstored(prepared: Sequence[PreparedMessage], ledger: LedgerFile) -> 
     The same message may have arrived a second time and been stored then. Writing it again would not be idempotent if its time
     is impossible: each arrival has a substitute time of its own.
     """
-    entries = [each.note for each in prepared if isinstance(each.note, Entry) and not each.note.dead]
+    entries = [
+        each.ledger_item for each in prepared if isinstance(each.ledger_item, Entry) and not each.ledger_item.dead
+    ]
     are_new = await ledger.are_new(entries)
     known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
-    return [line for each in prepared if id(each.note) not in known for line in each.lines]
+    return [line for each in prepared if id(each.ledger_item) not in known for line in each.lines]
 
 
 def _delivery(message: Message) -> Delivery:

@@ -17,7 +17,7 @@ import msgspec
 
 from collector.counters import Counters
 from collector.flow.prepared import PreparedMessage
-from collector.ledger import Entry, LedgerFile, Note
+from collector.ledger import Entry, LedgerFile, LedgerItem
 from collector.receive import Delivery, Polled
 from collector.store import Persistence, wait
 
@@ -30,7 +30,7 @@ SPILL_AFTER_S = 2.0
 LEAST_WINDOW = 8
 
 SpillMessages = Callable[[Sequence[Delivery]], Awaitable[bool]]
-Count = Callable[[Iterable[Polled]], None]
+CountPolls = Callable[[Iterable[Polled]], None]
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -71,7 +71,7 @@ class Flush:
 
 
 class BrokerWindow:
-    """Learns how many messages the broker sends before it waits for their acknowledgement. Pure; times are seconds of one clock.
+    """Learns how many messages the broker sends before it waits for their acknowledgement. No I/O; times are seconds of one clock.
 
     A receiver can limit that number, but is not told the broker's own limit: 10 by default for RabbitMQ, 32 for EMQX (mosquitto uses the
     receiver's). Waiting for more messages than the broker will send wastes time: with a limit of 10 and a wait of 0.2 s, only 50 messages
@@ -103,10 +103,10 @@ class Writer:
         persistence: writes to the store, with retries.
         flush: when to write, and how many messages may be pending.
         ledger: where stored and waiting messages are recorded.
-        tally: counts of points and failures.
+        counters: counts of points and failures.
         acknowledge: called for each delivery once it is durable.
         spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
-        count: called with the polls of messages that have become durable, each poll once.
+        count_polls: called with the polls of messages that have become durable, each poll once.
     """
 
     def __init__(
@@ -114,19 +114,19 @@ class Writer:
         persistence: Persistence,
         flush: Flush,
         ledger: LedgerFile,
-        tally: Counters,
+        counters: Counters,
         *,
         acknowledge: Callable[[Delivery], None],
         spill: SpillMessages | None,
-        count: Count,
+        count_polls: CountPolls,
     ) -> None:
         self._persistence = persistence
         self._flush = flush
         self._ledger = ledger
-        self._tally = tally
+        self._counters = counters
         self._acknowledge = acknowledge
         self._spill = spill
-        self._count = count
+        self._count_polls = count_polls
         self._pending: deque[Pending] = deque()
         self._received = 0
         """How many of the pending entries are messages, and not derived points."""
@@ -136,10 +136,13 @@ class Writer:
         """How many writes began because `Flush.after_s` was over, and not because there were enough points."""
         self.durable = 0
         """How many messages and portions of derived points have been made durable since the start."""
-        self._full = asyncio.Event()
-        self._some = asyncio.Event()
-        self._space = asyncio.Event()
-        self._space.set()
+        self._enough = asyncio.Event()
+        """Set when the next write need not wait for more messages."""
+        self._any_pending = asyncio.Event()
+        """Set while there is something to write, and by `stop`."""
+        self._room = asyncio.Event()
+        """Set after each write. `put` clears it, and waits for it, while too many messages are pending."""
+        self._room.set()
         self._stopping = persistence.stopping
 
     @property
@@ -150,18 +153,18 @@ class Writer:
     async def put(self, delivery: Delivery, prepared: PreparedMessage) -> None:
         """Hand over one message. Waits while too many are pending, which stops receiving: the broker is the buffer then."""
         while len(self._pending) >= self._flush.messages:
-            self._space.clear()
-            await self._space.wait()
+            self._room.clear()
+            await self._room.wait()
         self._received += 1
         self._newest_s = time.monotonic()
         self._add(delivery, prepared)
 
     def _add(self, delivery: Delivery | None, prepared: PreparedMessage) -> None:
         self._pending.append(Pending(delivery, prepared))
-        self._tally.points_waiting += len(prepared.lines)
-        self._some.set()
-        if self._tally.points_waiting >= self._flush.lines or 0 < self._window.messages <= self._received:
-            self._full.set()
+        self._counters.points_waiting += len(prepared.lines)
+        self._any_pending.set()
+        if self._counters.points_waiting >= self._flush.lines or 0 < self._window.messages <= self._received:
+            self._enough.set()
 
     def offer(self, make_lines: Callable[[], Sequence[str]]) -> None:
         """Hand over derived points. They are dropped and counted while the store fails, or while half of `Flush.messages` are pending.
@@ -169,7 +172,7 @@ class Writer:
         Derived points must never delay or displace telemetry, so the other half of the room is reserved for messages.
         """
         if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
-            self._tally.write_failures["derived"] += 1
+            self._counters.write_failures["derived"] += 1
             return
         lines = make_lines()
         for start in range(0, len(lines), self._flush.lines):
@@ -179,13 +182,13 @@ class Writer:
         """Write what is pending at once, without retrying, and let `run` end."""
         self._stopping.set()
         self._ledger.stop()
-        self._some.set()
-        self._full.set()
+        self._any_pending.set()
+        self._enough.set()
 
     async def run(self) -> None:
         """Write until `stop`. While the store fails, messages go to disk; if that fails too, the broker keeps them."""
         while True:
-            await self._some.wait()
+            await self._any_pending.wait()
             if not self._pending:
                 return
             if not self._stopping.is_set():
@@ -202,21 +205,21 @@ class Writer:
                     self._received -= 1
                 self._pending.popleft()
             self.durable += len(chunk)
-            self._tally.points_waiting -= sum(len(each.prepared.lines) for each in chunk)
-            self._space.set()
-            if self._tally.points_waiting >= self._flush.lines:
-                self._full.set()
+            self._counters.points_waiting -= sum(len(each.prepared.lines) for each in chunk)
+            self._room.set()
+            if self._counters.points_waiting >= self._flush.lines:
+                self._enough.set()
             if not self._pending and not self._stopping.is_set():
-                self._some.clear()
+                self._any_pending.clear()
 
     async def _gather(self) -> None:
         """Wait until there is enough for one write, or as much as comes without an acknowledgement, or time is up."""
         began_s = time.monotonic()
-        await wait(self._full, self._flush.after_s)
-        if not self._full.is_set():
+        await wait(self._enough, self._flush.after_s)
+        if not self._enough.is_set():
             self.timed_out += 1
             self._window.waited(self._received, began_s, self._newest_s, time.monotonic())
-        self._full.clear()
+        self._enough.clear()
 
     def _next_chunk(self) -> list[Pending]:
         chunk: list[Pending] = []
@@ -234,7 +237,7 @@ class Writer:
         Messages that the ledger knows as stored are not written again. Those with a substitute time are put on disk first, and
         stored from there (see `has_substitute_time`).
         """
-        new = await self._unknown(chunk)
+        new = await self._not_yet_stored(chunk)
         # A message that waits on disk and comes again is put on disk once more, because the disk may have lost it since; but its
         # poll was counted the first time.
         uncounted = [each.prepared for each in new if not self._is_on_disk(each)]
@@ -244,12 +247,12 @@ class Writer:
         outcome = await self._store_or_spill(to_store, refused)
         if outcome == "stopped":
             return False
-        notes = [note for each in chunk if (note := each.prepared.ledger_note(refused)) is not None]
-        recorded = await self._record(notes, on_disk=spilled_first if outcome == "stored" else new)
+        items = [item for each in chunk if (item := each.prepared.final_ledger_item(refused)) is not None]
+        recorded = await self._record(items, on_disk=spilled_first if outcome == "stored" else new)
         if recorded:
             # Polls are counted when they are durable, and not if the store refused all of their points.
-            accepted = [each for each in uncounted if each.ledger_note(refused) is each.note]
-            self._count(each.poll for each in accepted if each.poll is not None)
+            accepted = [each for each in uncounted if each.final_ledger_item(refused) is each.ledger_item]
+            self._count_polls(each.poll for each in accepted if each.poll is not None)
         return recorded
 
     async def _spill_substituted(self, new: Sequence[Pending]) -> list[Pending]:
@@ -259,29 +262,29 @@ class Writer:
             return substituted
         return []
 
-    async def _record(self, notes: Sequence[Note], on_disk: Sequence[Pending]) -> bool:
+    async def _record(self, items: Sequence[LedgerItem], on_disk: Sequence[Pending]) -> bool:
         """Record in the ledger what has become durable. Returns whether that worked.
 
         A message on disk is recorded as waiting, not as stored: if the disk is lost, the ledger must not claim the message. Draining
         records it as stored.
         """
-        waiting = [note for each in on_disk if each.can_spill and isinstance(note := each.prepared.note, Entry)]
+        waiting = [item for each in on_disk if each.can_spill and isinstance(item := each.prepared.ledger_item, Entry)]
         if not waiting:
-            return await self._ledger.record(notes)
+            return await self._ledger.record(items)
         numbers_on_disk = {(entry.key, entry.seq) for entry in waiting}
-        others = [note for note in notes if not (isinstance(note, Entry) and (note.key, note.seq) in numbers_on_disk)]
+        others = [item for item in items if not (isinstance(item, Entry) and (item.key, item.seq) in numbers_on_disk)]
         return await self._ledger.record_waiting(waiting) and await self._ledger.record(others)
 
     def _is_on_disk(self, pending: Pending) -> bool:
         """Whether the ledger has recorded the message as waiting on disk."""
-        return isinstance(note := pending.prepared.note, Entry) and self._ledger.ledger.is_waiting(note)
+        return isinstance(item := pending.prepared.ledger_item, Entry) and self._ledger.ledger.is_waiting(item)
 
-    async def _unknown(self, chunk: list[Pending]) -> list[Pending]:
-        """Messages that the ledger does not know as stored, each number once."""
-        entries = [note for each in chunk if isinstance(note := each.prepared.note, Entry) and not note.dead]
+    async def _not_yet_stored(self, chunk: list[Pending]) -> list[Pending]:
+        """Messages that the ledger does not know as stored, each number once; also those without a number, and derived points."""
+        entries = [item for each in chunk if isinstance(item := each.prepared.ledger_item, Entry) and not item.dead]
         are_new = await self._ledger.are_new(entries)
         known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
-        return [each for each in chunk if id(each.prepared.note) not in known]
+        return [each for each in chunk if id(each.prepared.ledger_item) not in known]
 
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""

@@ -3,7 +3,7 @@
 It is rebuilt from messages after a restart and holds nothing that must survive one.
 """
 
-from collector.latest.latest import DEVICE_COST, Latest, Verdict
+from collector.latest.latest import DEVICE_COST, BatchOutcome, Latest
 from collector.latest.observed import CAUSES, Cause, Observations, words_of
 from collector.latest.state import AgentState, DeviceState, LatestValue, shelf_life_s
 
@@ -11,12 +11,12 @@ __all__ = [
     "CAUSES",
     "DEVICE_COST",
     "AgentState",
+    "BatchOutcome",
     "Cause",
     "DeviceState",
     "Latest",
     "LatestValue",
     "Observations",
-    "Verdict",
     "shelf_life_s",
     "words_of",
 ]

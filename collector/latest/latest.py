@@ -19,7 +19,8 @@ from rackflow import Batch, DeviceDocument, Status
 from rackflow.catalogue import BASE_LABELS
 from rackflow.process.slices import run_through
 
-Verdict = Literal["live", "stale", "duplicate", "refused"]
+BatchOutcome = Literal["live", "stale", "duplicate", "refused"]
+"""`live`: applied. `stale`: backfill, too old to be current. `duplicate`: came before. `refused`: beyond the limit of series."""
 # Series on /metrics that every known device has: observed, up, info, last success, poll duration, rejected readings.
 DEVICE_COST = 6
 # Devices checked for expired series in one slice of work, if none expires; each takes 0.1 us.
@@ -124,8 +125,8 @@ class Latest:
         """Whether a device is observed and answers its polls. False does not mean that it is down; see `up`."""
         return self.up(device, now) is True
 
-    def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> Verdict:
-        """Apply a batch. Returns `stale` for backfill, `duplicate` if it came before, `refused` if it is beyond the limit."""
+    def apply_batch(self, site: str, batch: Batch, readings: Readings, now: float, wall_s: float) -> BatchOutcome:
+        """Apply a batch, received at `now` (monotonic) and `wall_s` (since 1970)."""
         agent = self._agent(site, batch.agent)
         if agent is None:
             return "refused"

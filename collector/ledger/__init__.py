@@ -8,7 +8,7 @@ from collector.ledger.account import EpochAccount, Range
 from collector.ledger.cli import accounts, as_data, as_table, read_any, since_ms
 from collector.ledger.durable import durable_ranges, read_durable
 from collector.ledger.epochs import Entry, EpochKey, Retirement, Statement, born_ms
-from collector.ledger.file import LedgerFile, Note
+from collector.ledger.file import LedgerFile, LedgerItem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import NO_LEDGER, encode_snapshot, read_snapshot
 from collector.ledger.watch import PART, AgentAccount, LedgerWatch
@@ -22,8 +22,8 @@ __all__ = [
     "EpochKey",
     "Ledger",
     "LedgerFile",
+    "LedgerItem",
     "LedgerWatch",
-    "Note",
     "Range",
     "Retirement",
     "Statement",

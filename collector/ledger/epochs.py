@@ -116,13 +116,13 @@ class EpochRecord:
 class Changes:
     """What the next commit has to make durable.
 
-    `forgotten` are epochs to delete, `gone` are chunks that were merged into another one, `retired` are agents gone for good.
+    `forgotten` are epochs to delete, `merged_away` are chunks that were merged into another one, `retired` are agents gone for good.
     """
 
     forgotten: list[EpochKey]
     epochs: list[EpochRecord]
     chunks: list[tuple[EpochKey, Chunk]]
-    gone: list[tuple[EpochKey, int]]
+    merged_away: list[tuple[EpochKey, int]]
     retired: list[Retirement] = field(default_factory=list)
 
 

@@ -44,8 +44,8 @@ PAUSE_S = (0.2, 5.0)
 BUSY_S = 1.0
 DAY_MS = 86_400_000
 T = TypeVar("T")
-Note = Entry | Statement | Retirement
-"""What is recorded in the ledger for one message."""
+LedgerItem = Entry | Statement | Retirement
+"""What the ledger records for one message: its number, what a status says about numbers, or that an agent is gone for good."""
 
 
 class LedgerFile:
@@ -102,7 +102,7 @@ class LedgerFile:
                 seen.add((entry.key, entry.seq))
             return new
 
-    async def record(self, stored: Sequence[Note]) -> bool:
+    async def record(self, stored: Sequence[LedgerItem]) -> bool:
         """Record messages as stored or dead, and agents' statements. Returns False if stopped before they were on disk."""
         return await self._record(stored, waiting=False)
 
@@ -130,7 +130,7 @@ class LedgerFile:
         self._db.close()
         self._lock_file.close()
 
-    async def _record(self, entries: Sequence[Note], *, waiting: bool) -> bool:
+    async def _record(self, entries: Sequence[LedgerItem], *, waiting: bool) -> bool:
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
         async with self._lock:
             ceiling_s, highest_s = PAUSE_S
@@ -161,7 +161,7 @@ class LedgerFile:
                 except TimeoutError:
                     continue
 
-    def _apply(self, entries: Sequence[Note], *, waiting: bool) -> None:
+    def _apply(self, entries: Sequence[LedgerItem], *, waiting: bool) -> None:
         for entry in entries:
             if isinstance(entry, Statement):
                 self.ledger.apply_statement(entry)

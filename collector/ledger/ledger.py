@@ -43,7 +43,6 @@ OTHER = "other"
 # purpose would begin a chunk with each message.
 FREE_CHUNKS = 1_000
 MESSAGES_PER_CHUNK = 16
-Verdict = Literal["new", "duplicate"]
 
 
 class Ledger:
@@ -71,19 +70,22 @@ class Ledger:
         self._retired: dict[tuple[str, str], Retirement] = {}
         self._newly_retired: set[tuple[str, str]] = set()
         self._ranges = Counter[tuple[str, str]]()
+        """By agent: how many ranges its epochs have in `undelivered` and `dropped`."""
         self._reasons: dict[tuple[str, str], set[str]] = {}
         self._messages_seen = Counter[tuple[str, str]]()
+        """By agent, since the start. Compared with `_chunks_begun`, to find an agent whose numbers jump."""
         self._chunks_begun = Counter[tuple[str, str]]()
-        """Messages, and chunks begun with them, by agent since the start."""
         self._next_order = 0
         self._forgotten: set[EpochKey] = set()
         self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
         self._dirty_epochs: set[EpochKey] = set()
         self._dirty: dict[tuple[EpochKey, int], Chunk] = {}
+        """Chunks that changed since the last commit. `_dirty_epochs` are the epochs."""
         self._merged_away: set[tuple[EpochKey, int]] = set()
+        """Chunks that became part of another one, and whose rows the next commit deletes."""
 
-    def mark_stored(self, entry: Entry) -> Verdict:
-        """Note that a message is stored. Returns `duplicate`, and counts it, if it was stored before."""
+    def mark_stored(self, entry: Entry) -> Literal["new", "duplicate"]:
+        """Record a message as stored. Returns `duplicate`, and counts it, if it was stored before."""
         record, chunk, bit = self._locate(entry)
         if record is None:
             return "new"
@@ -99,18 +101,18 @@ class Ledger:
                 del chunk.dead[reason]
         self._touch(entry, chunk)
         if chunk.stored == FULL:
-            self._fill(record, chunk)
+            self._add_full(record, chunk)
         return "new"
 
     def mark_waiting(self, entry: Entry) -> None:
-        """Note that a message waits on the collector's own disk."""
+        """Record a message as waiting on the collector's own disk."""
         _, chunk, bit = self._locate(entry)
         if chunk is not None and not chunk.stored & bit:
             chunk.waiting |= bit
             self._touch(entry, chunk)
 
     def mark_dead(self, entry: Entry) -> None:
-        """Note that a message is in the dead-letter file, for the reason `entry.dead`."""
+        """Record a message as a dead letter, for the reason `entry.dead`."""
         _, chunk, bit = self._locate(entry)
         if chunk is not None and not chunk.stored & bit:
             chunk.waiting &= ~bit
@@ -138,7 +140,7 @@ class Ledger:
         the agent. Later epochs that it does not name are left alone, because an old status may come late (retained, or resent).
         """
         key, account = statement.key, statement.account
-        own = self._epoch_record(key, 1, statement.wall_ms, following=False)
+        own = self._epoch_record(key, 1, statement.wall_ms, is_message=False)
         if own is None:
             return
         undelivered, dropped, ended = (
@@ -147,10 +149,10 @@ class Ledger:
         for epoch, record in self._by_agent[key[:2]].items():
             said = undelivered.get(epoch, ()), dropped.get(epoch, ()), ended.get(epoch, ())
             if record.order <= own.order or any(said):
-                self._restate(record, *said, present=record is own)
+                self._apply_to_epoch(record, *said, is_running=record is own)
 
     def retire(self, retirement: Retirement) -> None:
-        """Note that an agent is gone for good. Ignored if the ledger has nothing of it: anybody can invent names."""
+        """Record that an agent is gone for good. Ignored if the ledger has nothing of it: anybody can invent names."""
         agent = retirement.site, retirement.agent
         if agent in self._by_agent:
             self._retired[agent] = retirement
@@ -201,16 +203,17 @@ class Ledger:
         """Site and name of each agent that is not retired."""
         return sorted(agent for agent in self._by_agent if self.has_agent(*agent))
 
-    def _restate(
+    def _apply_to_epoch(
         self,
         record: EpochRecord,
         now_undelivered: Sequence[Numbers],
         now_dropped: Sequence[Numbers],
         now_ended: Sequence[Numbers],
         *,
-        present: bool,
+        is_running: bool,
     ) -> None:
-        undelivered = [(each.first, 0 if present else each.last) for each in now_undelivered[:MAX_RANGES]]
+        """Replace what is known of one epoch by what a statement says about it. `is_running` if the statement comes from this epoch."""
+        undelivered = [(each.first, 0 if is_running else each.last) for each in now_undelivered[:MAX_RANGES]]
         reasons = self._reasons.setdefault(record.key[:2], set())
         dropped = [(each.first, each.last, _known_reason(each.reason, reasons)) for each in now_dropped[:MAX_RANGES]]
         # An agent keeps a bounded list of what it dropped and may name fewer ranges than before; ranges it named earlier
@@ -275,9 +278,9 @@ class Ledger:
                 for count in (self._ranges, self._messages_seen, self._chunks_begun):
                     del count[key[:2]]
                 self._reasons.pop(key[:2], None)
-        for found in (self._chunks, self._dirty):
-            for at in [at for at in found if at[0] in keys]:
-                del found[at]
+        for chunks in (self._chunks, self._dirty):
+            for place in [place for place in chunks if place[0] in keys]:
+                del chunks[place]
         self._dirty_epochs -= keys
         self._merged_away = {at for at in self._merged_away if at[0] not in keys}
         self._forgotten |= keys
@@ -288,7 +291,7 @@ class Ledger:
             forgotten=list(self._forgotten),
             epochs=[self.epochs[key] for key in self._dirty_epochs if key in self.epochs],
             chunks=[(key, chunk) for (key, _), chunk in self._dirty.items()],
-            gone=list(self._merged_away),
+            merged_away=list(self._merged_away),
             retired=[self._retired[agent] for agent in self._newly_retired if agent in self._retired],
         )
         self._newly_retired = set()
@@ -299,7 +302,7 @@ class Ledger:
         """Add changes that could not be made durable to the next commit."""
         self._forgotten |= set(changes.forgotten)
         self._dirty_epochs |= {record.key for record in changes.epochs}
-        self._merged_away |= set(changes.gone)
+        self._merged_away |= set(changes.merged_away)
         self._newly_retired |= {(each.site, each.agent) for each in changes.retired}
         # A chunk that was changed again meanwhile is newer than the one that failed: keep it.
         for key, chunk in changes.chunks:
@@ -319,7 +322,7 @@ class Ledger:
     def _locate(self, entry: Entry) -> tuple[EpochRecord | None, Chunk | None, int]:
         """The record (None if there is no room), the chunk (None if all of it is stored) and the bit of a message."""
         key = entry.key
-        record = self._epoch_record(key, entry.seq, entry.wall_ms, following=True)
+        record = self._epoch_record(key, entry.seq, entry.wall_ms, is_message=True)
         if record is None:
             return None, None, 0
         record.seen_ms = max(record.seen_ms, entry.wall_ms)
@@ -340,7 +343,11 @@ class Ledger:
             self._chunks.move_to_end((key, index))
         return record, chunk, bit
 
-    def _epoch_record(self, key: EpochKey, seq: int, wall_ms: int, *, following: bool) -> EpochRecord | None:
+    def _epoch_record(self, key: EpochKey, seq: int, wall_ms: int, *, is_message: bool) -> EpochRecord | None:
+        """The record of an epoch, made if it is new; None if there is no room for it.
+
+        `is_message` if message `seq` of the epoch was received, not only a statement about it: its numbers are known from there on.
+        """
         record = self.epochs.get(key)
         if record is None:
             siblings = self._by_agent.get(key[:2], {})
@@ -350,11 +357,13 @@ class Ledger:
             known = any(epoch < key.epoch for epoch in siblings) and born_ms(key.epoch) > self._created_ms
             if not self._make_room(siblings):
                 return None
-            record = EpochRecord(key, 1 if known else seq if following else 0, wall_ms, wall_ms, order=self._next_order)
+            record = EpochRecord(
+                key, 1 if known else seq if is_message else 0, wall_ms, wall_ms, order=self._next_order
+            )
             self._next_order += 1
             self._add(record)
             self._dirty_epochs.add(key)
-        elif following and record.known_from == 0:
+        elif is_message and record.known_from == 0:
             record.known_from = seq
         return record
 
@@ -378,7 +387,7 @@ class Ledger:
         chunk.widen(entry.time_ms, entry.time_ms)
         self._dirty[entry.key, chunk.number] = chunk
 
-    def _fill(self, record: EpochRecord, chunk: Chunk) -> None:
+    def _add_full(self, record: EpochRecord, chunk: Chunk) -> None:
         """Join a chunk of which every message is stored to its full neighbours, so that a long run is one row."""
         key, full = record.key, record.full
         del self._chunks[key, chunk.number]

@@ -79,7 +79,10 @@ def save(db: sqlite3.Connection, changes: Changes) -> None:
         db.execute("BEGIN IMMEDIATE")
         for table in TABLES:
             db.executemany(f"DELETE FROM {table} {_OF}", changes.forgotten)  # noqa: S608 - constants
-        db.executemany(f"DELETE FROM chunk {_OF} AND number = ?", [(*key, number) for key, number in changes.gone])  # noqa: S608 - constants
+        db.executemany(
+            f"DELETE FROM chunk {_OF} AND number = ?",  # noqa: S608 - constants
+            [(*key, number) for key, number in changes.merged_away],
+        )
         db.executemany(
             "INSERT OR REPLACE INTO chunk VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [

@@ -9,7 +9,7 @@ from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters, LetterBudget
 from collector.receive.delivery import Delivery
 from collector.receive.messages import Document, open_message, salvage_number, within_bounds
-from collector.receive.owners import Contest, Owners, Verdict
+from collector.receive.owners import Admission, Contest, Owners
 from collector.receive.owners_file import OwnersFile
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
 from collector.receive.subscribe import DISCONNECT_S, SESSION_EXPIRY_S, Filters, OwnEvent, Subscriber
@@ -19,6 +19,7 @@ __all__ = [
     "DISCONNECT_S",
     "HOUR_S",
     "SESSION_EXPIRY_S",
+    "Admission",
     "Clones",
     "Contest",
     "Counts",
@@ -37,7 +38,6 @@ __all__ = [
     "ReceiptTimes",
     "Subscriber",
     "Uses",
-    "Verdict",
     "add",
     "is_plausible",
     "open_message",

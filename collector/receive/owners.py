@@ -44,8 +44,9 @@ MAX_CONTESTS_OF_AGENT = 100
 
 DeviceKey = tuple[str, str]
 """Site and device."""
-Verdict = Literal["known", "claimed", "history"]
-"""`claimed`: the device belongs to this agent from now on. `history`: a former owner's old readings, which are stored and not shown."""
+Admission = Literal["known", "claimed", "history"]
+"""`known`: the agent owns the device, or speaks about itself. `claimed`: the device belongs to it from now on. `history`: a former owner's
+old readings, which are stored and not shown."""
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Owners:
 
     def admit(
         self, topic: Topic, document: Batch | Event | DeviceDocument | Status, wall_ms: int, now: float
-    ) -> Verdict:
+    ) -> Admission:
         """Whether the sender may say this. Raises ContractError with reason `sites`, `agents`, `devices` or `owner`."""
         agent_key = topic.site, topic.agent
         self.admit_agent(agent_key, wall_ms)

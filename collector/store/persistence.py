@@ -52,13 +52,13 @@ class Persistence:
         self,
         store: Store,
         dead_letters: DeadLetterSink,
-        tally: Counters,
+        counters: Counters,
         backoff_s: tuple[float, float] = BACKOFF_S,
     ) -> None:
         self._backoff_s = backoff_s
         self._store = store
         self._dead_letters = dead_letters
-        self._tally = tally
+        self._counters = counters
         self._accepted: str | None = None
         """The last point that the store accepted: the neighbour to ask."""
         self.stopping = asyncio.Event()
@@ -146,14 +146,14 @@ class Persistence:
         return StoreError(f"{answer}; {REMEDY}", retryable=True)
 
     def _write_dead_letter(self, line: str, error: StoreError) -> None:
-        self._tally.write_failures["refused"] += 1
+        self._counters.write_failures["refused"] += 1
         log.warning("point refused by the store point=%s error=%s", line[:200], error)
         time_ms = int(line.rpartition(" ")[2])
         payload = line.encode()
         if not self._dead_letters.write(
             time_ms, "", reason="store", error=str(error), payload=payload, size_bytes=len(payload)
         ):
-            self._tally.write_failures["dead_letter"] += 1
+            self._counters.write_failures["dead_letter"] += 1
 
     async def _write(self, lines: list[str], attempts: Attempts, *, counted: bool = True) -> Outcome | StoreError:
         """Write until the store has answered: stored, or the error with which it refused."""
@@ -171,12 +171,12 @@ class Persistence:
                 self.fault = None
                 self._accepted = lines[-1]
                 attempts.ceiling_s = self._backoff_s[0]
-                self._tally.points_stored += len(lines) if counted else 0
+                self._counters.points_stored += len(lines) if counted else 0
                 return "stored"
 
     async def _pause(self, error: StoreError, attempts: Attempts) -> Literal["unavailable", "stopped"] | None:
         """The store does not work: note why, and wait before the next try. Returns the outcome if there is to be none."""
-        self._tally.write_failures["retryable"] += 1
+        self._counters.write_failures["retryable"] += 1
         if self.fault is None:
             log.warning("store unavailable, retrying; messages wait on disk or at the broker: error=%s", error)
         self.fault = str(error)

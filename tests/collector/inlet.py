@@ -49,7 +49,7 @@ class Inlet:
         is_shown: bool = True,
     ) -> None:
         self.folder = folder
-        self.latest, self.tally = Latest(series_limit), Counters()
+        self.latest, self.counters = Latest(series_limit), Counters()
         self.owners, self.uses = Owners(budgets, assigned), Uses(budgets)
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
@@ -59,7 +59,7 @@ class Inlet:
         self.ingest = Ingest(
             self.latest,
             self.letters,
-            self.tally,
+            self.counters,
             Senders(self.owners, self.uses, self.clones),
             terms,
             on_late_batch=lambda site, late, _: self.late.append((site, late)),
@@ -86,7 +86,7 @@ class Inlet:
         return self.takes(topic_of(one, site), encode(one), after_s=after_s)
 
     def failures(self) -> dict[str, int]:
-        return {reason: count for reason, count in self.tally.failures.items() if count}
+        return {reason: count for reason, count in self.counters.failures.items() if count}
 
     def dead(self) -> list[DeadLetter]:
         return dead_letters(self.folder)

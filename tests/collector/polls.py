@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from collector.latest import Latest, Verdict
+from collector.latest import BatchOutcome, Latest
 from collector.readings import SeriesKeys, resolve
 from collector.web.exposition import render
 from rackflow import Batch, Status
@@ -67,11 +67,11 @@ class Agent:
             states=dict(states or {}),
         )
 
-    def arrives(self, one: Batch, after_s: float) -> Verdict:
+    def arrives(self, one: Batch, after_s: float) -> BatchOutcome:
         """A poll that the collector receives `after_s` seconds after the start."""
         return self.latest.apply_batch(self.site, one, resolve(one, self.keys), NOW_S + after_s, WALL_S + after_s)
 
-    def polls(self, after_s: float, value: float = 32.0, device: str = "cdu-07") -> Verdict:
+    def polls(self, after_s: float, value: float = 32.0, device: str = "cdu-07") -> BatchOutcome:
         """A poll that is received at once."""
         return self.arrives(self.made(after_s, value, device), after_s)
 

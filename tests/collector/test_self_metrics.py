@@ -31,12 +31,12 @@ DELIVERY = DeliveryFigures(
 
 def shown(delivery: DeliveryFigures = DELIVERY) -> dict[str, float]:
     """Values on the page, by what follows `dcim_`."""
-    tally = Counters()
-    tally.mqtt_connected, tally.mqtt_takeovers, tally.messages_received = True, 4, 1000
-    tally.points_waiting, tally.points_stored = 17, 900
-    tally.failures["schema"] += 6
-    tally.write_failures["refused"] += 7
-    text = SelfMetrics(tally, Latest(5000), "broker:1883", "file").render(321, delivery)
+    counters = Counters()
+    counters.mqtt_connected, counters.mqtt_takeovers, counters.messages_received = True, 4, 1000
+    counters.points_waiting, counters.points_stored = 17, 900
+    counters.failures["schema"] += 6
+    counters.write_failures["refused"] += 7
+    text = SelfMetrics(counters, Latest(5000), "broker:1883", "file").render(321, delivery)
     lines = [line for line in text.splitlines() if line.startswith("dcim_")]
     return {line.removeprefix("dcim_").rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines}
 

@@ -41,7 +41,7 @@ class Line:
 class Rig:
     ledger: LedgerFile
     line: Line
-    tally: Counters
+    counters: Counters
     publisher: StoredPublisher
 
     async def stored(self, *seqs: int, agents: int = 1, epoch: str = "E") -> None:
@@ -57,9 +57,9 @@ class Rig:
 
 @asynccontextmanager
 async def rig(folder: Path) -> AsyncIterator[Rig]:
-    ledger, line, tally = LedgerFile(folder / "ledger.db", 400, lambda: 1e9), Line(), Counters()
+    ledger, line, counters = LedgerFile(folder / "ledger.db", 400, lambda: 1e9), Line(), Counters()
     try:
-        yield Rig(ledger, line, tally, StoredPublisher(ledger, "c-1", line, tally))
+        yield Rig(ledger, line, counters, StoredPublisher(ledger, "c-1", line, counters))
     finally:
         ledger.close()
 
@@ -82,7 +82,7 @@ async def test_a_document_is_published_on_change_and_on_each_connection(tmp_path
         assert await one.cycle() == []
         one.line.session = 2
         assert durable(await one.cycle()) == [{"E": [(1, 4)]}]
-        assert one.tally.stored_published == 3
+        assert one.counters.stored_published == 3
 
 
 async def test_all_agents_are_told_in_one_cycle_however_many(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ async def test_only_a_connection_that_ends_before_a_document_is_confirmed_makes_
         one.line.take()
         assert await one.cycle() == []
         confirmed(0x87)  # of the former connection: it says nothing about this one
-        assert one.tally.stored_refused == 0
+        assert one.counters.stored_refused == 0
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
         one.line.session = 3
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
@@ -127,7 +127,7 @@ async def test_a_refused_document_is_counted_and_sent_again_after_growing_pauses
         await one.publisher.publish_due(time.monotonic())
         one.line.answer(code)
         one.line.take()
-        assert one.tally.stored_refused == is_refused
+        assert one.counters.stored_refused == is_refused
         assert await one.cycle() == []
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == is_refused
 

@@ -56,7 +56,7 @@ class Rig:
     """A writer with a real store and ledger. It records each step, and at each acknowledgement what was on disk by then."""
 
     folder: Path
-    tally: Counters
+    counters: Counters
     ledger: LedgerFile
     writer: Writer
     persistence: Persistence
@@ -86,14 +86,14 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     """`keeps` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox."""
     async with AsyncExitStack() as stack:
-        tally, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
+        counters, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
         stack.callback(letters.close)
         ledger = LedgerFile(folder / "ledger.db", 400, time.time)
         stack.callback(ledger.close)
         if store is None:
             store = FileStore(folder / "points", lambda: WALL_MS / 1000, lambda _: None)
         stack.push_async_callback(store.close)
-        persistence = Persistence(store, letters, tally)
+        persistence = Persistence(store, letters, counters)
 
         async def keep(deliveries: Sequence[Delivery]) -> bool:
             found.kept += [each.mid for each in deliveries]
@@ -104,12 +104,12 @@ async def rig(
             persistence,
             flush or Flush(1000, SHORT_S, 100),
             ledger,
-            tally,
+            counters,
             acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
             spill=None if keeps is None else keep,
-            count=lambda polls: found.counted.extend(poll.time_s for poll in polls),
+            count_polls=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
-        found = Rig(folder, tally, ledger, writer, persistence)
+        found = Rig(folder, counters, ledger, writer, persistence)
         running = asyncio.create_task(writer.run(), name="writing")
         try:
             yield found

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from collector.derive.engine.graph import Figure
 from collector.derive.site_figures import Settings, SiteFigures
-from collector.latest.latest import Latest, Verdict
+from collector.latest.latest import BatchOutcome, Latest
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.site import Site, parse_site
@@ -64,7 +64,7 @@ class Readings:
         self.site = site.id
         self.latest = latest or Latest(1_000_000)
         self.engine = SiteFigures(site.id, site if described else None, settings or Settings())
-        self.expected: Verdict = "live"
+        self.expected: BatchOutcome = "live"
         """The batch after the collector has taken it."""
         self._agents = agents or {}
         self._keys = SeriesKeys()

@@ -15,7 +15,7 @@ from collector.counters import Counters
 from collector.flow.ingest import Ingest, IngestSettings, Senders
 from collector.latest.latest import Latest
 from collector.ledger.epochs import Entry, Retirement
-from collector.ledger.file import Note
+from collector.ledger.file import LedgerItem
 from collector.ledger.ledger import Ledger
 from collector.ledger.tables import create, load_epochs, save
 from collector.receive.clones import Clones
@@ -49,10 +49,10 @@ ANYTHING: st.SearchStrategy[Json] = st.recursive(
 
 def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb") -> tuple[list[str], Counters]:
     """Lines of one message, after everything that shows what is held has been shown."""
-    latest, tally = Latest(1000), Counters()
+    latest, counters = Latest(1000), Counters()
     letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
     ingest = Ingest(
-        latest, letters, tally, Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()), IngestSettings(dialect, None, 400)
+        latest, letters, counters, Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()), IngestSettings(dialect, None, 400)
     )
     wall_s = now_ms() / 1000
     came_to = ingest.process(
@@ -69,18 +69,18 @@ def taken(folder: Path, topic: str, payload: bytes, dialect: Dialect = "influxdb
     )
     lines = list(came_to.lines)
     letters.close()
-    if came_to.note is not None:
-        note_on_disk(came_to.note)
+    if came_to.ledger_item is not None:
+        note_on_disk(came_to.ledger_item)
     "\n".join(lines).encode()
     render(latest, 11.0)[0].encode()
     render_page(latest, Moment(11.0, wall_s), {}).encode()
-    return lines, tally
+    return lines, counters
 
 
 @pytest.mark.parametrize("kind", ["batch", "event", "device"])
 def test_what_doctor_tries_at_the_broker_is_no_message_of_an_agent(kind: str, tmp_path: Path) -> None:
-    lines, tally = taken(tmp_path, f"rackflow/v1/t1/gw-1/{kind}/rackflow-doctor", b"")
-    assert (lines, tally.failures.total()) == ([], 0)
+    lines, counters = taken(tmp_path, f"rackflow/v1/t1/gw-1/{kind}/rackflow-doctor", b"")
+    assert (lines, counters.failures.total()) == ([], 0)
     assert (tmp_path / "dead.jsonl").read_bytes() == b""
 
 
@@ -108,7 +108,7 @@ def test_a_message_that_means_nothing_there_is_refused_and_nobody_is_forgotten(
     assert inlet.latest.device("cas1", "cdu-07") is not None
 
 
-def note_on_disk(note: Note) -> None:
+def note_on_disk(note: LedgerItem) -> None:
     """As the ledger does it, and back as after a restart."""
     ledger = Ledger(0)
     if isinstance(note, Retirement):
@@ -143,8 +143,8 @@ def test_a_document_with_anything_in_one_place(
     else:
         data[name] = value
     payload = json.dumps(data).encode("utf-8", "surrogatepass")
-    lines, tally = taken(tmp_path, topic_of(one), payload, dialect)
-    assert tally.messages_received == 1
+    lines, counters = taken(tmp_path, topic_of(one), payload, dialect)
+    assert counters.messages_received == 1
     assert all("\n" not in line for line in lines)
 
 
@@ -152,9 +152,9 @@ def test_a_document_with_anything_in_one_place(
 @given(topic=st.text(), payload=st.binary())
 def test_noise(tmp_path: Path, topic: str, payload: bytes) -> None:
     """Any topic, any bytes."""
-    lines, tally = taken(tmp_path, topic, payload)
+    lines, counters = taken(tmp_path, topic, payload)
     assert not lines
-    assert tally.failures["topic"] == 1
+    assert counters.failures["topic"] == 1
 
 
 @pytest.mark.parametrize("text", ["\\ud800", "\\u0000", "a\\nb", "\\u2028", "x" * 300_000])
@@ -169,15 +169,15 @@ def test_strange_free_text(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("seq", [-1, 0, MAX_SEQ + 1, 2**63, 2**64 - 1, 2**70])
 @pytest.mark.parametrize("one", [GOOD[0], EVENT], ids=["batch", "event"])
 def test_numbers_that_no_agent_counts_to(tmp_path: Path, one: Batch | Event, seq: int) -> None:
-    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
-    assert (lines, tally.failures["schema"]) == ([], 1)
+    lines, counters = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, seq=seq)))
+    assert (lines, counters.failures["schema"]) == ([], 1)
 
 
 @pytest.mark.parametrize("epoch", ["", "a b", "x" * 65, "\n"])
 @pytest.mark.parametrize("one", [GOOD[0], EVENT, status("cdu-07")], ids=["batch", "event", "status"])
 def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, epoch: str) -> None:
-    lines, tally = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, epoch=epoch)))
-    assert (lines, tally.failures["schema"]) == ([], 1)
+    lines, counters = taken(tmp_path, topic_of(one), encode(msgspec.structs.replace(one, epoch=epoch)))
+    assert (lines, counters.failures["schema"]) == ([], 1)
 
 
 @pytest.mark.parametrize("name", ["undelivered", "dropped", "ended"])
@@ -185,5 +185,5 @@ def test_epochs_that_are_no_names(tmp_path: Path, one: Batch | Event | Status, e
 def test_accounts_of_numbers_that_cannot_be(tmp_path: Path, name: str, first: int, last: int) -> None:
     account = Account(kind="disk", **{name: [Numbers(epoch="e", first=first, last=last)]})
     one = msgspec.structs.replace(status("cdu-07"), account=account)
-    _, tally = taken(tmp_path, topic_of(one), encode(one))
-    assert tally.failures["schema"] == 1
+    _, counters = taken(tmp_path, topic_of(one), encode(one))
+    assert counters.failures["schema"] == 1

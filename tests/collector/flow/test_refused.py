@@ -115,7 +115,7 @@ def test_a_document_that_breaks_the_contract_is_kept_and_the_next_one_is_taken(
     assert entry["error"]
     assert inlet.failures() == {reason: 1}
     assert inlet.takes_document(BATCH).lines
-    assert (inlet.tally.messages_received, inlet.failures(), len(inlet.dead())) == (2, {reason: 1}, 1)
+    assert (inlet.counters.messages_received, inlet.failures(), len(inlet.dead())) == (2, {reason: 1}, 1)
 
 
 @pytest.mark.parametrize(("kind", "seq"), [("batch", 7), ("event", 8)])
@@ -124,18 +124,18 @@ def test_a_refused_message_that_still_tells_its_number_is_accounted_for(inlet: I
     key = EpochKey("cas1", "gw-3", "01JD5Z")
     expected = Entry(key, seq, wall_ms(0.0), wall_ms(0.0), "schema")
     topic = topic_of(KINDS[kind])
-    assert inlet.takes(topic, having(KINDS[kind], schema=2)).note == expected
-    other = inlet.takes(topic, having(KINDS[kind], agent="gw-4")).note
+    assert inlet.takes(topic, having(KINDS[kind], schema=2)).ledger_item == expected
+    other = inlet.takes(topic, having(KINDS[kind], agent="gw-4")).ledger_item
     assert other == replace(expected, dead="topic")
     for payload in (having(KINDS[kind], seq=0), having(KINDS[kind], epoch=""), without(KINDS[kind], "seq"), b"[]"):
-        assert inlet.takes(topic, payload).note is None
+        assert inlet.takes(topic, payload).ledger_item is None
 
 
 @pytest.mark.parametrize("kind", ["device", "status"])
 def test_what_an_agent_does_not_number_is_in_no_account(inlet: Inlet, kind: str) -> None:
     payload = having(KINDS[kind], schema=2, epoch="e", seq=3)
-    assert inlet.takes(topic_of(KINDS[kind]), payload).note is None
-    assert inlet.takes("rackflow/v1/cas1", having(BATCH)).note is None
+    assert inlet.takes(topic_of(KINDS[kind]), payload).ledger_item is None
+    assert inlet.takes("rackflow/v1/cas1", having(BATCH)).ledger_item is None
     assert inlet.failures() == {"schema": 1, "topic": 1}
 
 

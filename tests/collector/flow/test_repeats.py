@@ -34,7 +34,7 @@ from tests.servers.ports import free_port
 @pytest.mark.parametrize("time_ms", [5_000, None], ids=["impossible time", "its own time"])
 async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None) -> None:
     """Under the first time that it was given, where its own cannot be."""
-    tally, counted, acknowledged = Counters(), list[Polled](), list[Delivery]()
+    counters, counted, acknowledged = Counters(), list[Polled](), list[Delivery]()
     wall_ms = now_ms()
     one = batch(time_ms=time_ms or wall_ms)
     payload = encode(one)
@@ -52,19 +52,19 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         ingest = Ingest(
             Latest(1000),
             letters,
-            tally,
+            counters,
             Senders(Owners(BUDGETS), Uses(BUDGETS), Clones()),
             IngestSettings("influxdb", None, 400),
         )
-        persistence, flush = Persistence(away, letters, tally), Flush(1000, 0.01, 100)
+        persistence, flush = Persistence(away, letters, counters), Flush(1000, 0.01, 100)
         writer = Writer(
             persistence,
             flush,
             ledger,
-            tally,
+            counters,
             acknowledge=acknowledged.append,
             spill=spill.add,
-            count=counted.extend,
+            count_polls=counted.extend,
         )
         writing = asyncio.create_task(writer.run(), name="writing")
         for number, delivery in enumerate((first, replace(first, mid=2, wall_s=first.wall_s + 5)), 1):
@@ -77,7 +77,7 @@ async def test_it_is_stored_and_counted_once(tmp_path: Path, time_ms: int | None
         store = FileStore(tmp_path / "points", time.time, lambda _: None)
         stack.push_async_callback(store.close)
         draining = asyncio.create_task(
-            spill.drain(Persistence(store, letters, tally), ledger, ingest.reprocess, 1000), name="draining"
+            spill.drain(Persistence(store, letters, counters), ledger, ingest.reprocess, 1000), name="draining"
         )
         await until(lambda: spill.stats().messages == 0, "drained")
         draining.cancel()

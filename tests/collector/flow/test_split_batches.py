@@ -54,7 +54,7 @@ def test_all_readings_of_all_parts_are_current_and_the_poll_is_counted_once(inle
 
 
 def test_each_part_has_its_own_number_in_the_ledger(inlet: Inlet) -> None:
-    notes = [inlet.takes_document(each).note for each in parts()]
+    notes = [inlet.takes_document(each).ledger_item for each in parts()]
     assert [getattr(note, "seq", None) for note in notes] == [7, 8, 9]
 
 

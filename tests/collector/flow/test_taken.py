@@ -31,7 +31,7 @@ def test_what_each_document_comes_to(inlet: Inlet) -> None:
     key = EpochKey("cas1", "gw-3", "01JD5Z")
     taken = inlet.takes_document(BATCH)
     assert len(taken.lines) == 2
-    assert taken.note == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
+    assert taken.ledger_item == Entry(key, 7, wall_ms(0.0), wall_ms(0.0))
     assert taken.poll == Polled(
         who=PolledDevice("cas1", "gw-3", "cdu-07"),
         device_class="cdu",
@@ -42,12 +42,12 @@ def test_what_each_document_comes_to(inlet: Inlet) -> None:
     )
     taken = inlet.takes_document(EVENT)
     assert ([line.partition(",")[0] for line in taken.lines], taken.poll) == (["dcim_event"], None)
-    assert taken.note == Entry(key, 8, wall_ms(0.0), wall_ms(0.0))
+    assert taken.ledger_item == Entry(key, 8, wall_ms(0.0), wall_ms(0.0))
     assert inlet.takes_document(DOCUMENT) == PreparedMessage()
     assert inlet.takes_document(STATUS) == PreparedMessage()
     account = Account(kind="disk", dropped=[Numbers(epoch="e", first=1, last=2, reason="full")])
     told = inlet.takes_document(msgspec.structs.replace(STATUS, account=account))
-    assert told == PreparedMessage(note=Statement(key, account, wall_ms(0.0)))
+    assert told == PreparedMessage(ledger_item=Statement(key, account, wall_ms(0.0)))
     [device] = inlet.latest.devices()
     assert device.document == DOCUMENT
     [agent] = inlet.latest.agents()
@@ -67,7 +67,7 @@ def test_a_cleared_document_forgets_a_device_and_a_cleared_status_its_agent(inle
     assert list(inlet.latest.devices()) == []
     assert len(list(inlet.latest.agents())) == 1
     gone = Retirement("cas1", "gw-3", wall_ms(0.0))
-    assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage(note=gone)
+    assert inlet.takes(f"{PREFIX}/status", b"") == PreparedMessage(ledger_item=gone)
     assert list(inlet.latest.agents()) == []
     assert inlet.clones.states(0.0) == {}
     assert inlet.forgotten == [
@@ -124,15 +124,15 @@ def test_who_gets_a_part_of_the_messages_stores_it_and_shows_nothing(tmp_path: P
 def test_the_delay_of_messages_is_reported_and_never_negative(inlet: Inlet) -> None:
     for late_s in (2.0, -5.0):
         inlet.takes_document(msgspec.structs.replace(BATCH, time=wall_ms(-late_s)))
-    assert inlet.tally.latency.total == pytest.approx(2.0)
-    assert dict(inlet.tally.latency.buckets())["+Inf"] == 2.0
+    assert inlet.counters.latency.total == pytest.approx(2.0)
+    assert dict(inlet.counters.latency.buckets())["+Inf"] == 2.0
 
 
 def test_a_disk_that_takes_no_dead_letter_is_counted(inlet: Inlet) -> None:
     (inlet.folder / "dead.jsonl.1").mkdir()
     for number in range(200):
         inlet.takes(f"{PREFIX}/batch/cdu-07", b"x" * 10_000, after_s=60.0 * number)
-    assert 0 < inlet.tally.write_failures["dead_letter"] < 200
+    assert 0 < inlet.counters.write_failures["dead_letter"] < 200
     assert inlet.failures() == {"decode": 200}
 
 
@@ -157,13 +157,13 @@ def test_a_message_from_disk_is_stored_again_and_not_applied_to_latest_values_ag
     payload = encode(msgspec.structs.replace(BATCH, values={SUPPLY: 9_999.0, FLOW: 0.01}))
     odd = msgspec.structs.replace(delivery, payload=payload, size_bytes=len(payload))
     lines = inlet.ingest.reprocess(odd).lines
-    assert inlet.tally.messages_received == 0
+    assert inlet.counters.messages_received == 0
     assert inlet.failures() == {}
     assert list(inlet.latest.devices()) == []
     assert inlet.ingest.process(odd).lines == lines
     assert inlet.failures() == {"range": 1}
     broken = payload.replace(b'"schema":1', b'"schema":2')
-    note = inlet.ingest.reprocess(msgspec.structs.replace(delivery, payload=broken, size_bytes=len(broken))).note
+    note = inlet.ingest.reprocess(msgspec.structs.replace(delivery, payload=broken, size_bytes=len(broken))).ledger_item
     assert note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), 7, wall_ms(0.0), wall_ms(0.0), "schema")
     assert [entry["reason"] for entry in inlet.dead()] == ["schema"]
 
@@ -177,7 +177,7 @@ def test_messages_whose_time_cannot_be_get_one_each_and_their_own_beside(inlet: 
         assert taken.lines[-1].endswith(f"original_timestamp_seconds={5 + seq / 1000!r} {substitute_ms}")
         assert len(taken.lines) == 3
         assert all(line.endswith(f" {substitute_ms}") for line in taken.lines)
-        assert taken.note == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), seq, substitute_ms, wall_ms(0.0))
+        assert taken.ledger_item == Entry(EpochKey("cas1", "gw-3", "01JD5Z"), seq, substitute_ms, wall_ms(0.0))
         assert taken.poll is not None
         assert taken.poll.time_s == substitute_ms / 1000
     other = inlet.takes_document(msgspec.structs.replace(BATCH, device="cdu-08", time=5_000))

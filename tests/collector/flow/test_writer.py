@@ -60,7 +60,7 @@ async def test_a_message_that_comes_again_is_acknowledged_and_stored_and_counted
 
 async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        await one.writer.put(delivery(1), PreparedMessage(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))
+        await one.writer.put(delivery(1), PreparedMessage(ledger_item=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))
         await one.writer.put(delivery(2), prepared(2))
         await one.writer.put(delivery(3), PreparedMessage())
         await until(lambda: len(one.acknowledged) == 3, "acknowledged")
@@ -70,7 +70,7 @@ async def test_what_is_dead_is_acknowledged_and_not_called_stored(tmp_path: Path
 
 async def test_a_message_whose_number_a_dead_letter_of_the_same_write_had_is_stored(tmp_path: Path) -> None:
     async with rig(tmp_path) as one:
-        one.writer._add(delivery(1), PreparedMessage(note=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))  # noqa: SLF001 - at once
+        one.writer._add(delivery(1), PreparedMessage(ledger_item=Entry(KEY, 1, WALL_MS, WALL_MS, "schema")))  # noqa: SLF001 - at once
         one.writer._add(delivery(2), prepared(1))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert (one.sums().stored, dict(one.sums().dropped)) == (1, {})
@@ -81,7 +81,7 @@ async def test_what_an_agent_says_is_on_disk_before_it_is_acknowledged(tmp_path:
     account = Account(kind="disk", dropped=[Numbers(epoch=KEY.epoch, first=2, last=9, reason="full")])
     async with rig(tmp_path) as one:
         await one.writer.put(delivery(1), prepared(1))
-        await one.writer.put(delivery(2), PreparedMessage(note=Statement(KEY, account, WALL_MS)))
+        await one.writer.put(delivery(2), PreparedMessage(ledger_item=Statement(KEY, account, WALL_MS)))
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert dict(one.sums().dropped) == {"full": 8}
 
@@ -130,22 +130,22 @@ async def test_what_waits_is_counted_and_putting_waits_where_it_is_too_much(tmp_
         with ledger_locked(one.ledger.path):
             for seq in (1, 2):
                 await one.writer.put(delivery(seq), prepared(seq, lines=3))
-            assert one.tally.points_waiting == 6
+            assert one.counters.points_waiting == 6
             third = asyncio.create_task(one.writer.put(delivery(3), prepared(3)), name="putting")
             await until(lambda: len(points(tmp_path)) == 6, "the first two are in the store")
             assert not third.done()
         await until(lambda: len(one.acknowledged) == 3, "all three")
         assert third.done()
-        assert one.tally.points_waiting == 0
-        assert one.tally.points_stored == 7
+        assert one.counters.points_waiting == 0
+        assert one.counters.points_stored == 7
 
 
 async def test_derived_points_are_stored_in_pieces_and_acknowledge_nothing(tmp_path: Path) -> None:
     async with rig(tmp_path, Flush(2, SHORT_S, 100)) as one:
         one.writer.offer(lambda: [line(seq) for seq in range(5)])
-        await until(lambda: one.tally.points_stored == 5, "stored")
-        await until(lambda: one.tally.points_waiting == 0, "nothing waits")
-        assert (one.acknowledged, one.tally.write_failures["derived"], one.writer.durable) == ([], 0, 3)
+        await until(lambda: one.counters.points_stored == 5, "stored")
+        await until(lambda: one.counters.points_waiting == 0, "nothing waits")
+        assert (one.acknowledged, one.counters.write_failures["derived"], one.writer.durable) == ([], 0, 3)
     assert points(tmp_path) == [f"{line(seq)}000000" for seq in range(5)]
 
 
@@ -167,13 +167,13 @@ async def test_derived_points_are_not_taken_while_half_of_what_may_wait_waits_or
         with ledger_locked(one.ledger.path):
             await one.writer.put(delivery(1), prepared(1))
             one.writer.offer(lambda: [line(1)])
-            assert one.tally.write_failures["derived"] == 0
+            assert one.counters.write_failures["derived"] == 0
             one.writer.offer(lambda: [line(2)])  # two wait
-            assert one.tally.write_failures["derived"] == 1
-        await until(lambda: one.tally.points_waiting == 0, "nothing waits")
+            assert one.counters.write_failures["derived"] == 1
+        await until(lambda: one.counters.points_waiting == 0, "nothing waits")
         one.persistence.fault = "away"
         one.writer.offer(lambda: [line(3)])
-        assert one.tally.write_failures["derived"] == 2
+        assert one.counters.write_failures["derived"] == 2
     assert points(tmp_path) == [f"{each}000000" for each in (line(100), line(1))]
 
 
@@ -213,20 +213,20 @@ async def test_while_the_store_is_away_messages_on_disk_are_acknowledged_and_rep
     away = InfluxStore(f"http://127.0.0.1:{free_port()}", "", "dcim", "", 1.0)
     async with rig(tmp_path, store=away, keeps=True) as one:
         await one.writer.put(delivery(1), prepared(1))
-        await one.writer.put(delivery(2), PreparedMessage(note=Entry(KEY, 2, WALL_MS, WALL_MS, "schema")))
+        await one.writer.put(delivery(2), PreparedMessage(ledger_item=Entry(KEY, 2, WALL_MS, WALL_MS, "schema")))
         one.writer.offer(lambda: [line(9)])
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         assert one.kept == [1]
         assert (one.sums().stored, one.sums().in_flight) == (0, 1)
         assert dict(one.sums().dropped) == {"dead_letter_schema": 1}
         # It comes again: kept once more, and counted once. A store that is known to fail is not waited for again.
-        tried = one.tally.write_failures["retryable"]
+        tried = one.counters.write_failures["retryable"]
         await one.writer.put(delivery(3), prepared(1))
         await until(lambda: len(one.acknowledged) == 3, "acknowledged")
-        assert one.tally.write_failures["retryable"] == tried
+        assert one.counters.write_failures["retryable"] == tried
         assert one.kept == [1, 3]
         assert one.counted == [1.0]
-        assert one.tally.points_stored == 0
+        assert one.counters.points_stored == 0
 
 
 @pytest.mark.parametrize("keeps", [None, False])
@@ -259,7 +259,7 @@ async def test_a_message_kept_on_disk_hides_none_of_another_agent_that_has_the_s
     other = KEY._replace(agent="gw-4")
     async with rig(tmp_path, keeps=True) as one:
         one.writer._add(delivery(1), replace(prepared(1), substitute_ms=WALL_MS + 7))  # noqa: SLF001 - at once
-        one.writer._add(delivery(2), replace(prepared(2), note=Entry(other, 1, WALL_MS, WALL_MS)))  # noqa: SLF001 - at once
+        one.writer._add(delivery(2), replace(prepared(2), ledger_item=Entry(other, 1, WALL_MS, WALL_MS)))  # noqa: SLF001 - at once
         await until(lambda: len(one.acknowledged) == 2, "acknowledged")
         accounts = {record.key: account_of(record, chunks) for record, chunks in read_snapshot(one.ledger.path).epochs}
     assert (accounts[KEY].stored, accounts[KEY].in_flight) == (0, 1)

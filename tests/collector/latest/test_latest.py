@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.latest.latest import DEVICE_COST, Latest, Verdict
+from collector.latest.latest import DEVICE_COST, BatchOutcome, Latest
 from collector.readings import SeriesKeys, resolve
 from collector.web.exposition import render
 from rackflow import Batch
@@ -19,7 +19,7 @@ WALL_S = 1_795_468_800.0
 NOW_S = 1000.0
 
 
-def apply(latest: Latest, one: Batch, after_s: float = 0.0) -> Verdict:
+def apply(latest: Latest, one: Batch, after_s: float = 0.0) -> BatchOutcome:
     """Hand a batch over `after_s` seconds after the start."""
     return latest.apply_batch("cas1", one, resolve(one, SeriesKeys()), NOW_S + after_s, WALL_S + after_s)
 

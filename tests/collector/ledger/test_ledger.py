@@ -117,7 +117,7 @@ def test_chunks_that_left_memory_come_back(numbers: list[int], limit: int) -> No
             ledger.add_chunk(key, disk.get((key, number), Chunk(number, 2**62, 0)))
         ledger.mark_stored(entry(seq))
         changes = ledger.changes()
-        for place in changes.gone:
+        for place in changes.merged_away:
             disk.pop(place, None)
         disk |= {(key, chunk.number): chunk for key, chunk in changes.chunks}
         ledger.trim()

@@ -94,7 +94,7 @@ def test_chunks_filled_in_any_order_are_one_row_with_nothing_missing_and_the_tim
         for seq in range(number * CHUNK + 1, (number + 1) * CHUNK + 1):
             assert ledger.mark_stored(entry(AFTER, seq)) == "new"
         changes = ledger.changes()
-        for key, gone in changes.gone:
+        for key, gone in changes.merged_away:
             assert key == AFTER
             disk.pop(gone, None)
         disk |= {chunk.number: chunk.span for key, chunk in changes.chunks if key == AFTER}
@@ -228,7 +228,7 @@ def test_an_epoch_was_last_seen_at_its_latest_message_and_is_forgotten_by_that_t
     assert ledger.forget(901) == [BEFORE]
     assert ledger.epochs == {}
     changes = ledger.changes()
-    assert (changes.forgotten, changes.epochs, changes.chunks, changes.gone) == ([BEFORE], [], [], [])
+    assert (changes.forgotten, changes.epochs, changes.chunks, changes.merged_away) == ([BEFORE], [], [], [])
     assert ledger.mark_stored(Entry(BEFORE, 600, 1, 950)) == "new"
 
 
@@ -274,7 +274,7 @@ def test_rows_that_became_part_of_another_are_deleted_by_the_next_commit_if_one_
     for seq in range(1, 2 * CHUNK + 1):
         ledger.mark_stored(entry(BEFORE, seq))
     ledger.put_back(ledger.changes())
-    assert ledger.changes().gone == [(BEFORE, 1)]
+    assert ledger.changes().merged_away == [(BEFORE, 1)]
 
 
 def test_after_a_restart_an_earlier_epoch_still_states_nothing_about_one_that_began_since() -> None:

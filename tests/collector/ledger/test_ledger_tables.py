@@ -33,9 +33,9 @@ def db() -> Iterator[sqlite3.Connection]:
 def changes(
     *records: EpochRecord,
     chunks: list[tuple[EpochKey, Chunk]] | None = None,
-    gone: list[tuple[EpochKey, int]] | None = None,
+    merged_away: list[tuple[EpochKey, int]] | None = None,
 ) -> Changes:
-    return Changes([], list(records), chunks or [], gone or [])
+    return Changes([], list(records), chunks or [], merged_away or [])
 
 
 def record(key: EpochKey, order: int = 0) -> EpochRecord:
@@ -76,7 +76,7 @@ def test_the_times_of_a_chunk_that_is_not_there_are_those_of_its_first_message(d
 def test_a_row_that_became_part_of_another_is_deleted_and_no_other(db: sqlite3.Connection) -> None:
     chunks = [(key, Chunk(number, 1, 2, FULL)) for key in (ONE, TWO) for number in (0, 1)]
     save(db, changes(record(ONE), record(TWO), chunks=chunks))
-    save(db, changes(chunks=[(ONE, Chunk(0, 1, 2, FULL, span=2))], gone=[(ONE, 1)]))
+    save(db, changes(chunks=[(ONE, Chunk(0, 1, 2, FULL, span=2))], merged_away=[(ONE, 1)]))
     assert [(each.number, each.span) for each in load_chunks(db, ONE)] == [(0, 2)]
     assert [each.number for each in load_chunks(db, TWO)] == [0, 1]
 

@@ -341,7 +341,7 @@ def test_agents_and_sites_that_somebody_makes_up_are_refused_beyond_the_limit(in
     for number in range(50):
         inlet.takes_document(hello(f"made-up-{number}"))
         taken = inlet.takes_document(of(f"made-up-{number}", BATCH, device=f"cdu-{number}"))
-        assert (taken.note is None) == (number >= BUDGETS.agents)
+        assert (taken.ledger_item is None) == (number >= BUDGETS.agents)
     assert len(list(inlet.latest.agents())) == BUDGETS.agents
     assert inlet.failures()["agents"] == 2 * (50 - BUDGETS.agents)
 

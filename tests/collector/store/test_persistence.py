@@ -64,9 +64,9 @@ class Engine:
 
 @asynccontextmanager
 async def persistence(folder: Path, store: Store) -> AsyncIterator[tuple[Persistence, Counters]]:
-    tally, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
+    counters, letters = Counters(), DeadLetters(folder / "dead.jsonl", 1 << 20)
     try:
-        yield Persistence(store, letters, tally, (0.001, 0.001)), tally
+        yield Persistence(store, letters, counters, (0.001, 0.001)), counters
     finally:
         letters.close()
 
@@ -79,12 +79,12 @@ def lines(count: int, bad: Sequence[int] = ()) -> list[str]:
 async def test_all_are_stored_in_their_order_but_those_that_are_refused(tmp_path: Path, bad: list[int]) -> None:
     engine, refused = Engine(), set[str]()
     every = lines(7, bad)
-    async with persistence(tmp_path, engine) as (one, tally):
+    async with persistence(tmp_path, engine) as (one, counters):
         assert await one.store(every, refused) == "stored"
     assert engine.stored == [line for at, line in enumerate(every) if at not in bad]
     assert refused == {every[at] for at in bad}
-    assert tally.points_stored == 7 - len(bad)
-    failures = tally.write_failures
+    assert counters.points_stored == 7 - len(bad)
+    failures = counters.write_failures
     assert (failures["refused"], failures["retryable"], failures["dead_letter"]) == (len(bad), 0, 0)
     letters = dead_letters(tmp_path)
     assert [letter["reason"] for letter in letters] == ["store"] * len(bad)
@@ -93,11 +93,11 @@ async def test_all_are_stored_in_their_order_but_those_that_are_refused(tmp_path
 
 
 async def test_a_point_that_cannot_even_be_buried_is_counted_and_stops_nothing() -> None:
-    tally, letters, refused = Counters(), DeadLetters(Path("/dev/full"), 1 << 20), set[str]()
+    counters, letters, refused = Counters(), DeadLetters(Path("/dev/full"), 1 << 20), set[str]()
     every = lines(3, [1])
-    assert await Persistence(Engine(), letters, tally).store(every, refused) == "stored"
-    assert (refused, tally.points_stored) == ({every[1]}, 2)
-    assert (tally.write_failures["refused"], tally.write_failures["dead_letter"]) == (1, 1)
+    assert await Persistence(Engine(), letters, counters).store(every, refused) == "stored"
+    assert (refused, counters.points_stored) == ({every[1]}, 2)
+    assert (counters.write_failures["refused"], counters.write_failures["dead_letter"]) == (1, 1)
     letters.close()
 
 
@@ -111,19 +111,19 @@ async def test_one_refused_among_a_thousand_costs_few_writes(tmp_path: Path) -> 
 
 async def test_a_store_that_refuses_everything_buries_nothing_and_gets_all_once_it_works(tmp_path: Path) -> None:
     broken, engine = asyncio.Event(), Engine(refuses_all=lambda _: broken.is_set())
-    async with persistence(tmp_path, engine) as (one, tally):
+    async with persistence(tmp_path, engine) as (one, counters):
         assert await one.store(lines(5), set()) == "stored"
         broken.set()
         refused, every = set[str](), lines(1000)[5:]
         storing = asyncio.create_task(one.store(every, refused), name="storing")
-        await until(lambda: tally.write_failures["retryable"] > 3, "it was tried several times")
+        await until(lambda: counters.write_failures["retryable"] > 3, "it was tried several times")
         assert "HTTPS server" in (one.fault or "")
         assert "check store.url (http or https, port, path), org, bucket and token" in (one.fault or "")
         assert max(engine.writes[1:], default=0) == 995, "it is not halved"
         assert set(engine.writes[1:]) == {995, 1}
         broken.clear()
         assert await storing == "stored"
-        assert (one.fault, refused, tally.write_failures["refused"]) == (None, set(), 0)
+        assert (one.fault, refused, counters.write_failures["refused"]) == (None, set(), 0)
     assert engine.stored == lines(1000)
     assert dead_letters(tmp_path) == []
 
@@ -176,14 +176,14 @@ async def test_a_disk_that_refuses_everything_gets_no_point_buried(tmp_path: Pat
     store = FileStore(tmp_path / "points", lambda: next(days, 86_400.0), lambda _: None)
     obstacle = tmp_path / "points" / "points-1970-01-02.lp.gz"
     obstacle.mkdir()
-    async with persistence(tmp_path, store) as (one, tally):
+    async with persistence(tmp_path, store) as (one, counters):
         refused = set[str]()
         storing = asyncio.create_task(one.store(lines(3), refused), name="storing")
-        await until(lambda: tally.write_failures["retryable"] > 3, "it was tried several times")
+        await until(lambda: counters.write_failures["retryable"] > 3, "it was tried several times")
         assert "Is a directory" in (one.fault or "")
         obstacle.rmdir()
         assert await storing == "stored"
-        assert (refused, one.fault, tally.points_stored) == (set(), None, 3)
+        assert (refused, one.fault, counters.points_stored) == (set(), None, 3)
     await store.close()
     assert gzip.decompress(obstacle.read_bytes()).decode().count("\n") == 3
     assert dead_letters(tmp_path) == []
@@ -201,11 +201,11 @@ async def test_a_failed_write_is_repeated_until_it_works_and_failure_and_recover
 ) -> None:
     engine = Engine([LATER, LATER, LATER])
     with caplog.at_level(logging.WARNING):
-        async with persistence(tmp_path, engine) as (one, tally):
+        async with persistence(tmp_path, engine) as (one, counters):
             assert await one.store(lines(3), set()) == "stored"
             assert one.fault is None
             assert await one.store(lines(1), set()) == "stored"
-    assert (tally.write_failures["retryable"], tally.points_stored) == (3, 4)
+    assert (counters.write_failures["retryable"], counters.points_stored) == (3, 4)
     assert [record.getMessage() for record in caplog.records] == [
         "store unavailable, retrying; messages wait on disk or at the broker: error=busy",
         "store available again",
@@ -225,11 +225,11 @@ async def test_while_it_fails_the_reason_is_reported(tmp_path: Path) -> None:
 
 async def test_who_is_stopped_tries_once_and_gives_up(tmp_path: Path) -> None:
     engine = Engine([SOON, SOON])
-    async with persistence(tmp_path, engine) as (one, tally):
+    async with persistence(tmp_path, engine) as (one, counters):
         one.stopping.set()
         assert await one.store(lines(3), set()) == "stopped"
     assert engine.writes == [3]
-    assert (tally.points_stored, one.fault) == (0, "away")
+    assert (counters.points_stored, one.fault) == (0, "away")
 
 
 @pytest.mark.parametrize(("retry_after_s", "outcome", "writes"), [(0.01, "stored", 2), (5.0, "unavailable", 1)])
@@ -253,11 +253,11 @@ async def test_what_the_engine_asks_for_is_waited_for(tmp_path: Path) -> None:
 async def test_part_of_a_refused_write_that_fails_meanwhile_is_tried_again(tmp_path: Path) -> None:
     engine, refused = Engine([LATER], of_size=2), set[str]()
     every = lines(4, [1])
-    async with persistence(tmp_path, engine) as (one, tally):
+    async with persistence(tmp_path, engine) as (one, counters):
         assert await one.store(every, refused) == "stored"
     assert engine.stored == [every[0], *every[2:]]
     assert engine.writes[:6] == [4, 1, 2, 2, 1, 1]
-    assert (refused, tally.write_failures["retryable"]) == ({every[1]}, 1)
+    assert (refused, counters.write_failures["retryable"]) == ({every[1]}, 1)
 
 
 async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
@@ -271,13 +271,13 @@ async def test_waiting_ends_with_the_event_or_with_the_time() -> None:
 def test_a_message_is_dead_if_every_point_of_it_was_refused() -> None:
     entry = Entry(EpochKey("cas1", "gw-3", "E"), 1, 5, 6)
     taken = PreparedMessage(["a", "b"], entry)
-    assert taken.ledger_note(set()) is entry
-    assert taken.ledger_note({"a", "c"}) is entry
-    assert taken.ledger_note({"a", "b", "c"}) == Entry(entry.key, 1, 5, 6, "store")
-    assert PreparedMessage([], entry).ledger_note({"a"}) is entry
+    assert taken.final_ledger_item(set()) is entry
+    assert taken.final_ledger_item({"a", "c"}) is entry
+    assert taken.final_ledger_item({"a", "b", "c"}) == Entry(entry.key, 1, 5, 6, "store")
+    assert PreparedMessage([], entry).final_ledger_item({"a"}) is entry
     statement = Statement(entry.key, Account(kind="disk"), 1)
-    assert PreparedMessage(["a"], statement).ledger_note({"a"}) is statement
-    assert PreparedMessage(["a"]).ledger_note({"a"}) is None
+    assert PreparedMessage(["a"], statement).final_ledger_item({"a"}) is statement
+    assert PreparedMessage(["a"]).final_ledger_item({"a"}) is None
 
 
 def test_an_observation_on_a_bound_belongs_to_it_and_what_is_beyond_all_is_counted_too() -> None:
@@ -289,12 +289,12 @@ def test_an_observation_on_a_bound_belongs_to_it_and_what_is_beyond_all_is_count
 
 
 def test_counters_that_start_at_nothing_are_there_from_the_start() -> None:
-    tally = Counters()
-    assert tally.write_failures == {"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0, "derived": 0}
-    assert tally.failures["stale"] == 0
-    assert "stale" in tally.failures
-    assert set(tally.failures.values()) == {0}
-    assert not tally.mqtt_connected
+    counters = Counters()
+    assert counters.write_failures == {"retryable": 0, "refused": 0, "torn": 0, "dead_letter": 0, "derived": 0}
+    assert counters.failures["stale"] == 0
+    assert "stale" in counters.failures
+    assert set(counters.failures.values()) == {0}
+    assert not counters.mqtt_connected
 
 
 async def test_a_point_that_became_too_old_for_the_store_is_no_proof_against_it(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ async def test_after_a_pause_only_what_is_suspected_is_written_again(tmp_path: P
     """The store refuses its neighbour, too, just when the one bad point is judged."""
     engine, refused = Engine(refuses_all=lambda number: number == 9), set[str]()
     every = lines(6, [4])
-    async with persistence(tmp_path, engine) as (one, tally):
+    async with persistence(tmp_path, engine) as (one, counters):
         assert await one.store(every, refused) == "stored"
-        assert tally.write_failures["retryable"] == 1
+        assert counters.write_failures["retryable"] == 1
     assert (engine.writes.count(6), max(engine.writes[9:]), refused) == (1, 1, {every[4]})
