@@ -58,7 +58,7 @@ async def test_a_stop_waits_for_messages_and_documents_that_can_still_be_deliver
 
 
 async def test_a_stop_does_not_wait_for_what_cannot_be_delivered() -> None:
-    """The connection is lost, another process publishes under the name, or the topic is refused."""
+    """The connection is lost, another process publishes under the name, or the topic is refused; and what the broker has is delivered."""
     outbox = MemoryOutbox("E1", 1 << 20)
     put(outbox)
     lost = await connected(outbox)
@@ -71,6 +71,11 @@ async def test_a_stop_does_not_wait_for_what_cannot_be_delivered() -> None:
     assert await stop_waits(refused)
     outbox.hold((await outbox.take()).key)
     assert not await stop_waits(refused)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
+    put(outbox)
+    outbox.confirmed((await outbox.take()).key)
+    assert (outbox.stats().awaiting, outbox.stats().held) == (1, 1)
+    assert not await stop_waits(refused), "a collector has reported, but long ago"
 
 
 async def test_a_stop_waits_for_the_report_on_what_the_broker_has_and_not_longer_than_it_may() -> None:
