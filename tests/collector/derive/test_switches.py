@@ -126,6 +126,7 @@ def test_the_breaker_of_a_source_has_the_curve_of_the_site_file() -> None:
     )
     assert quick != SWITCH
     readings = Readings(hall(("pdus:\n", quick)))
+    found: dict[str, float | None] = {}
     for now, amperes in ((100.0, 12.0), (130.0, 4.0)):
         readings.currents("pdu-a1-s", amperes, now=now)
         readings.take("ats-1", {"ats_selected_source": "a"}, now, device_class="ats")
