@@ -16,6 +16,11 @@ def test_the_power_of_a_rack_on_busways_is_that_of_its_shelves() -> None:
     assert len(headroom) == 8 * 3
 
 
+def test_the_power_of_a_shelf_that_was_never_heard_of_is_missing_from_its_meter() -> None:
+    missing = Readings(ai_hall()).figures()["rack_power_watts{rack=a1}"].missing
+    assert missing[0] == "tap-a1-a1 meter_power_watts: not received"
+
+
 def test_a_shelf_that_is_polled_itself_counts_as_its_meter_would() -> None:
     site = ai_hall(("  - {id: tap-a1-a1, role: other, measures: [shelf-a1-a1]}\n", ""))
     readings = Readings(site)
