@@ -53,6 +53,8 @@ def test_an_idle_generator_beside_loaded_ones_is_missing_and_its_rating_does_not
         power(readings, f"gen-meter-{at}", watts)
     assert readings.values("generator_units_missing") == {GROUP: 1.0}
     assert readings.values("generator_running_load_ratio") == {GROUP: pytest.approx(600 / 800)}
+    power(readings, "gen-meter-3", 12e3, 103.0)  # 3 % of its rating: it carries load
+    assert readings.values("generator_units_missing", 104.0) == {GROUP: 0.0}
     for at in (1, 2, 3):
         power(readings, f"gen-meter-{at}", 50.0, 105.0)  # what a meter shows of nothing
     assert readings.values("generator_running_load_ratio", 106.0) == {GROUP: 0.0}
