@@ -45,6 +45,16 @@ def test_the_redundant_generators_are_as_many_as_the_site_file_says() -> None:
     assert plant(site).values("generator_redundancy_margin_watts") == {"group=hall": pytest.approx(100e3)}
 
 
+def test_of_unequal_generators_the_largest_may_fail() -> None:
+    site = ai_hall(("gen-1, feeds: [A, B], rated_power_w: 400 kW", "gen-1, feeds: [A, B], rated_power_w: 600 kW"))
+    assert list(plant(site).values("generator_redundancy_margin_watts").values()) == [pytest.approx(800e3 - 300e3)]
+
+
+def test_a_group_of_generators_with_long_names_is_named_by_its_first() -> None:
+    long = [(f"gen-{at}", f"generator-of-the-north-yard-{at}") for at in (1, 2, 3)]
+    assert list(plant(ai_hall(*long)).values("generator_load_ratio")) == ["group=generator-of-the-north-yard-1+2-more"]
+
+
 def test_a_group_whose_feeds_nothing_measures_is_unknown_and_says_so() -> None:
     site = ai_hall(*((f"id: gen-{at}, feeds: [A, B]", f"id: gen-{at}, feeds: [B]") for at in (1, 2, 3)))
     figure = plant(site).figures()["generator_load_ratio{group=gen-1+gen-2+gen-3}"]
@@ -56,6 +66,12 @@ def test_a_group_whose_feeds_nothing_measures_is_unknown_and_says_so() -> None:
     readings = plant(metered)
     power(readings, "feed-b", 120e3)
     assert readings.values("generator_load_ratio") == {"group=gen-1+gen-2+gen-3": pytest.approx(120 / 1200)}
+
+
+def test_a_meter_of_one_of_two_feeds_does_not_measure_what_the_generators_of_both_carry() -> None:
+    readings = plant(ai_hall(("  - {id: it-a,", "  - {id: feed-a, role: other, measures: [A]}\n  - {id: it-a,")))
+    power(readings, "feed-a", 120e3)
+    assert list(readings.values("generator_load_ratio").values()) == [pytest.approx(300 / 1200)]
 
 
 def test_a_loops_plant_must_carry_the_cdus_of_both_loops_without_its_redundant_units() -> None:
