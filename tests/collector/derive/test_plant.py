@@ -88,6 +88,12 @@ def test_a_loops_plant_must_carry_the_cdus_of_both_loops_without_its_redundant_u
     }
 
 
+def test_of_unequal_dry_coolers_the_largest_may_fail_beside_a_chiller() -> None:
+    site = ai_hall(("dry-a3, loop: fws-a, rated_cooling_w: 150 kW", "dry-a3, loop: fws-a, rated_cooling_w: 100 kW"))
+    margin = plant(site).values("loop_heat_rejection_margin_watts")
+    assert margin["loop=fws-a"] == pytest.approx(200e3 + 150e3 + 100e3 - 258e3)
+
+
 def test_a_cdu_that_does_not_say_its_heat_leaves_the_plant_unknown() -> None:
     readings = plant()
     readings.take("cdu-1", {}, 131.0, device_class="cdu")
@@ -103,3 +109,11 @@ def test_air_units_of_a_group_stand_in_for_each_other() -> None:
     assert readings.values("air_group_units_spare", 103.0) == {"group=hall": 0.0}
     readings.take("crah-1", {"crah_unit_state": "unknown"}, 104.0, device_class="crah")
     assert readings.values("air_group_units_spare", 105.0) == {"group=hall": None}
+
+
+def test_an_air_unit_of_which_one_module_has_failed_stands_in_for_nobody() -> None:
+    readings = plant()
+    modules = {"crah_unit_state{unit=1}": "running", "crah_unit_state{unit=2}": "fault"}
+    readings.take("crah-2", {"crah_cooling_output_watts": 9e3, **modules}, 140.0, device_class="crah")
+    readings.take("crah-1", {"crah_unit_state": "running"}, 140.0, device_class="crah")
+    assert readings.values("air_group_units_spare", 141.0) == {"group=hall": 0.0}

@@ -156,6 +156,14 @@ def test_facility_pumps_run_by_their_meters(first: float, second: float, running
     assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": spare}
 
 
+def test_a_pump_that_runs_counts_whatever_its_contact_reports() -> None:
+    readings = Readings(ai_hall(PUMPS_METERED, contact("pump-a1", 1), contact("pump-a2", 2)))
+    power(readings, "pump-meter-1", 4000.0)
+    power(readings, "pump-meter-2", 30.0)
+    box(readings, fault(1, 1.0) | fault(2, 0.0))
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": 1.0}
+
+
 def test_a_pump_in_standby_that_reports_a_fault_is_no_spare() -> None:
     readings = Readings(ai_hall(PUMPS_METERED, contact("pump-a1", 5), contact("pump-a2", 6)))
     power(readings, "pump-meter-1", 4000.0)
