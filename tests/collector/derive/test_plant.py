@@ -112,8 +112,8 @@ def test_air_units_of_a_group_stand_in_for_each_other() -> None:
 
 
 def test_an_air_unit_of_which_one_module_has_failed_stands_in_for_nobody() -> None:
-    readings = plant()
+    readings = Readings(ai_hall())
+    readings.take("crah-1", {"crah_unit_state": "running"}, device_class="crah")
     modules = {"crah_unit_state{unit=1}": "running", "crah_unit_state{unit=2}": "fault"}
-    readings.take("crah-2", {"crah_cooling_output_watts": 9e3, **modules}, 140.0, device_class="crah")
-    readings.take("crah-1", {"crah_unit_state": "running"}, 140.0, device_class="crah")
-    assert readings.values("air_group_units_spare", 141.0) == {"group=hall": 0.0}
+    readings.take("crah-2", {**modules}, device_class="crah")
+    assert readings.values("air_group_units_spare") == {"group=hall": 0.0}
