@@ -11,7 +11,7 @@ ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
 ITA2 = "1.3.6.1.4.1.13400.2.54.2"
 ALERT = "1.3.6.1.4.1.20916.1"
 EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
-CPS = "1.3.6.1.4.1.3808.1.1.3"
+CPS, IBM = "1.3.6.1.4.1.3808.1.1.3", "1.3.6.1.4.1.2.6.223.8.2.2.1"
 # ePDULoadStatusTable: a phase and the bank behind it, which is near its limit; limits, outlets and supplies of the unit
 EPDU_OF_CPS: dict[str, SnmpValue] = {
     **{
@@ -210,6 +210,20 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         {f"{CPS}.2.3.1.1.2.1": 85, f"{CPS}.5.7.0": 1_204},
         "dcim_pdu_input_voltage",
         {"dcim_pdu_input_voltage_volts{inlet=1}": 120.4},
+    ),
+    "an outlet of an IBM PDU with firmware from before 2012: current, capacity, thresholds, state, group and power": (
+        "ibm-pdu",
+        {
+            f"{IBM}.{column}.1": cell
+            for column, cell in ((7, 680), (8, 10_000), (9, 8_000), (10, 10_000), (11, 1), (13, 149))
+        },
+        "dcim_pdu_outlet",
+        {
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 0.68,
+            "dcim_pdu_outlet_rated_current_amperes{outlet=1}": 10.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 149.0,
+        },
     ),
     "leak sensors of a NetBotz are among its other sensors": (
         "apc-netbotz",
