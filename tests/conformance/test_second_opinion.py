@@ -63,7 +63,36 @@ VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
 PHASES, PAIRS = ("L1", "L2", "L3"), ("L1-L2", "L2-L3", "L3-L1")
+TLP = "1.3.6.1.4.1.850.1.1.3.1.3.1"
 CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
+    "the packs of a Tripp Lite UPS, of which the second has to be replaced": (
+        "tripplite-ups",
+        {f"{TLP}.2.1.5.1": 0, f"{TLP}.5.1.1.1.1": 1, f"{TLP}.5.1.1.1.2": 3},
+        "dcim_device_alarm_active",
+        {
+            "dcim_device_alarm_active{alarm=battery.1,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=battery.2,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=charger_fault,severity=critical}": 0.0,
+        },
+    ),
+    "a Tripp Lite UPS with one bad pack": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.1.1.1": 3},
+        "dcim_ups_battery_replace",
+        {"dcim_ups_battery_replace_required": 1.0},
+    ),
+    "the temperature beside the pack of a Tripp Lite UPS": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.2.1.1": 254, f"{ENTITY}.33.1.2.7.0": 25},
+        "dcim_ups_battery_temperature",
+        {"dcim_ups_battery_temperature_celsius": 25.4},
+    ),
+    "a Tripp Lite UPS without a sensor beside its pack": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.2.1.1": 0, f"{ENTITY}.33.1.2.7.0": 25},
+        "dcim_ups_battery_temperature",
+        {"dcim_ups_battery_temperature_celsius": 25.0},
+    ),
     # RFC 3433: -8 to -1 are the number of accurate digits.
     "24 degrees of which one digit is accurate": (
         "entity-sensor",
