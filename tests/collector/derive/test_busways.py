@@ -40,7 +40,9 @@ def test_shelves_have_n_plus_one_while_the_rack_takes_less_than_all_but_one_can_
 def test_the_largest_of_unequal_shelves_may_fail_and_without_one_rating_nothing_is_said() -> None:
     shelf = "  - {id: shelf-a1-b2, rack: a1, from: bus-b, breaker_a: 125"
     smaller = ai_hall((f"{shelf}, rated_power_w: 66 kW}}", f"{shelf}, rated_power_w: 33 kW}}"))
-    assert loaded(smaller).values("rack_shelf_redundancy_margin_watts") == {"rack=a1": 3 * 66_000 - 33_000 - 4 * SHELF_W}
+    assert loaded(smaller).values("rack_shelf_redundancy_margin_watts") == {
+        "rack=a1": 3 * 66_000 - 33_000 - 4 * SHELF_W
+    }
     unrated = loaded(ai_hall((f"{shelf}, rated_power_w: 66 kW}}", f"{shelf}}}")))
     assert unrated.values("rack_shelf_redundancy_margin_watts") == {}
     assert unrated.values("rack_shelf_load_ratio") == {}
