@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from typing import Literal
 
+from collector.api.blame import blamed
 from collector.api.documents import Answers, DeviceCounts, FigureName, Survival, TimeLeft, Trust
 from collector.api.floor import seconds_left
 from collector.api.numbers import rounded
@@ -12,6 +13,8 @@ from collector.derive import Figure, group_name
 
 # Most lines of one answer, the worst first: a campus has hundreds of loops.
 MAX_LINES = 24
+# What is named of the reasons why the loss of a feed is not survived; the figure's page has more.
+_MAX_BLAMED = 3
 _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
 # Problems that begin when the mains of a feed are lost, before the generator carries it.
 _ON_BATTERY = frozenset({"DcimUpsOnBattery", "DcimMainsLost"})
@@ -68,6 +71,7 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
         # If all other feeds are on battery, the racks last only as long as those batteries.
         if state == "yes" and batteries and not any(each not in batteries for each in feeds if each != feed):
             detail["seconds"] = min_known([*batteries.values()])
+        reasons = blamed(scene.figures, scene.layout.file, {"feed": feed}) if state == "no" else []
         yield Survival(
             id=f"feed_loss:{feed}",
             what={"key": "feed_loss", "feed": feed},
@@ -75,6 +79,8 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
             detail=detail,
             figure=_name(figure),
             missing=_missing_device(scene, figure),
+            blamed=reasons[:_MAX_BLAMED],
+            blamed_total=len(reasons),
         )
 
 

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
-import { CARE, look, SIGNS, why } from "./marks.js";
+import { blamedText, CARE, look, SIGNS, why } from "./marks.js";
 import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have a value. */
@@ -120,19 +120,39 @@ export function figureView(page) {
       h("p", { class: `left ${known ? "" : "unknown"}` }, h("b", null, known ? figureText(figure, words, format) : `${SIGNS.uncertain} ${words.say("explain.unknown")}`)),
       h("p", null, figure.help),
       h("p", { class: "small" }, h("code", null, figure.metric), " ", labelText(figure.labels)),
+      decisive(figure, page),
       h("h3", null, words.say("explain.formula")), h("p", null, h("code", null, figure.formula)),
       h("p", { class: "small" }, words.say(`explain.basis.${figure.basis}`)),
-      h("h3", null, words.say("explain.missing")),
+      // A figure that is known can lack inputs: a site that loses one rack does so whatever the PDU of another one would say.
+      h("h3", null, words.say(known && figure.missing.length ? "explain.missing_though_known" : "explain.missing")),
       figure.missing.length ? h("ul", { class: "missing" }, figure.missing.map((each) => h("li", { key: each }, SIGNS.uncertain, " ", each))) : h("p", null, words.say("explain.nothing_missing")),
       figure.settings?.length ? facts(figure.settings.map(({ key, value }) => [key, String(value)])) : null,
-      h("h3", null, words.say("explain.inputs"), ` · ${figure.inputs_total ?? figure.inputs.length}`),
-      figure.inputs.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
-        h("thead", null, h("tr", null, columns(["input", "device", "value", "age"], words))),
-        h("tbody", null, figure.inputs.map((input) => h("tr", { key: `${input.device} ${input.series ?? input.metric}`, class: input.value == null ? "unknown" : null },
-          h("td", null, name(input.metric), " ", h("span", { class: "dim" }, labelText(input.labels))),
-          h("td", null, input.device ? h("a", { href: linkTo({ device: input.device }) }, input.device) : "–"),
-          h("td", { class: "number" }, input.value == null ? `${SIGNS.uncertain} ${input.reason ?? ""}` : format.quantity(input.value, input.unit)),
-          h("td", { class: "number" }, input.age_seconds == null ? "–" : format.duration(Math.round(input.age_seconds)))))))) : null),
+      inputsOf(figure, page)),
+  ];
+}
+
+/** What does not survive the loss of a feed, each with a way to its own figure. */
+function decisive({ blamed = [], blamed_total: total }, { words, format }) {
+  if (!blamed.length) return null;
+  return [
+    h("h3", null, words.say("explain.blamed"), ` · ${format.number(total)}`),
+    h("ul", { class: "plain blamed" }, blamed.map((each) => h("li", { key: `${each.place} ${each.name}` }, SIGNS.critical, " ", h("a", { href: figureLink(each.figure) }, blamedText(each, each.name, words, format)))),
+      total > blamed.length ? h("li", { key: "more" }, words.say("problems.and_more", { n: format.number(total - blamed.length) })) : null),
+  ];
+}
+
+/** The readings, and figures, that something is computed from: how many, and the first of them in a table. */
+export function inputsOf({ inputs, inputs_total: total = inputs.length }, { words, format }) {
+  return [
+    h("h3", null, words.say("explain.inputs"), ` · ${format.number(total)}`),
+    total > inputs.length ? h("p", { class: "small" }, words.say("explain.first", { shown: format.number(inputs.length) })) : null,
+    inputs.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
+      h("thead", null, h("tr", null, columns(["input", "device", "value", "age"], words))),
+      h("tbody", null, inputs.map((input) => h("tr", { key: `${input.device} ${input.series ?? input.metric}`, class: input.value == null ? "unknown" : null },
+        h("td", null, input.device ? name(input.metric) : h("a", { href: figureLink(input) }, name(input.metric)), " ", h("span", { class: "dim" }, labelText(input.labels))),
+        h("td", null, input.device ? h("a", { href: linkTo({ device: input.device }) }, input.device) : "–"),
+        h("td", { class: "number" }, input.value == null ? `${SIGNS.uncertain} ${input.reason ?? ""}` : format.quantity(input.value, input.unit)),
+        h("td", { class: "number" }, input.age_seconds == null ? "–" : format.duration(Math.round(input.age_seconds)))))))) : null,
   ];
 }
 
