@@ -379,33 +379,6 @@ def test_a_problem_of_before_a_restart_waits_for_its_readings_but_not_for_ever()
     assert still.since_s == 5.0
 
 
-@pytest.mark.parametrize(
-    ("taken_at", "first", "told"),
-    [(0.0, "holds", True), (0.0, "silent", True), (0.0, "over", False), (-RESTORED_S, "holds", False)],
-    ids=["it holds at the first look", "its device is silent then", "it does not hold then", "it was long ago"],
-)
-def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_holds(
-    taken_at: float,
-    first: str,
-    told: bool,  # noqa: FBT001 - a case
-) -> None:
-    held = load_table().problems[FLOW[0]].hold_s - 5.0
-    assert held > 0
-    course = Course()
-    course.tracker.restore_holding(CDU, FLOW, held, taken_at)
-    course.at(1.0, *([FLOW] if first == "holds" else []), silent=first == "silent")
-    assert course.at(2.0, FLOW) == set()
-    assert course.at(5.5, FLOW) == set()
-    assert (course.at(7.5, FLOW) != set()) == told
-
-
-def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:
-    held = load_table().problems[FLOW[0]].hold_s - 5.0
-    course = Course()
-    course.tracker.restore_holding(CDU, FLOW, held, 0.0)
-    assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()
-
-
 def test_a_restored_problem_fades_with_good_readings_once_its_limits_are_known() -> None:
     tracker = Tracker(load_table())
     tracker.restore(TrackedProblem(load_table().problems[FLOW[0]], FLOW[1], CDU, 1.0, 1.0, since_s=5.0), 0.0)
