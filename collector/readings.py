@@ -1,4 +1,4 @@
-"""The usable readings of a batch: series of the catalogue, of the right type, within their range; and a count of the others.
+"""Finds the usable readings of a batch: series of the catalogue, of the right type, within their range. Counts the others by reason.
 
 An unusable reading is left out and counted; the rest of its batch is used. The ranges are checked here although agents check
 them, too: an agent may be of another make or in foreign hands, and one value of 1e300 would spoil every figure over it.
@@ -36,15 +36,36 @@ RESERVED = frozenset(
     },
 )
 
+_write_numbers = msgspec.json.Encoder().encode
+# Layouts of one device: it has one for each of five poll classes, and another after a row of a table came or went.
+MAX_ROWS = 8
+# `resolve` takes a number without asking its metric if its size is between these two. `Metric.plausible` decides about the others; its own
+# limits are larger and closer to 0.
+_SURE = 1e290
+_SURELY_NOT_TINY = 1e-20
+# How many new series keys of one agent are resolved: at first as many as two agents at their limit of series have, then a number per second
+# that costs 0.2 % of a core. Without this limit, an agent that invents keys would cost 10 µs of work for each 100 bytes that it sends.
+NEW_KEYS = 20_000
+NEW_KEYS_PER_S = 200.0
+# Most places of all layouts together, 120 bytes each. A family of devices has a layout for each poll class and set of rows, so a site has
+# some hundreds of layouts, of 10 to 400 places. Beyond the limit all layouts are dropped and made again as messages come, 0.5 µs a place.
+MAX_PLACES = 200_000
+# Most places of the layouts of one agent. An agent that sends the same keys in a new order each time would otherwise use up `MAX_PLACES`,
+# and the layouts of all other agents would be dropped. A campus of 3,000 devices behind one agent has 60 sets of rows in five poll classes,
+# some 15,000 places.
+MAX_PLACES_OF_AGENT = MAX_PLACES // 8
+# What a layout costs besides its places, in places.
+LAYOUT_PLACES = 10
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series, of any device. `tags` and `text` are its own labels as written in line protocol and on /metrics.
+    """A metric with labels. It names no device: all devices that have the series share one object.
 
-    Both are made once and used for each reading; otherwise escaping would be most of the work.
+    `tags` and `text` are its labels as they are written in line protocol and on /metrics. Both are made once and used for each reading,
+    because escaping would be most of the work of writing one.
     """
 
     metric: Metric
@@ -52,59 +73,70 @@ class Series:
     tags: str
     text: str
     by_name: Mapping[str, str] = field(default_factory=dict)
-    """The labels once more, for those who look them up."""
+    """The same labels as a mapping."""
     key: str = ""
-    """Its key in messages. Use this one for what stays: each message has a copy of its own."""
+    """Its key in messages. Whoever keeps a key keeps this one: each message has its own copy of the text."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """The series of a batch by place: of its values, and of its states. Batches with the same keys share one, which is never changed.
+    """Which series the values and states of a batch belong to, in the order in which the batch has them.
 
-    What would be the same for each of these batches is found once: series, limits, the form of lines, the places of latest values.
+    A device sends the same keys in the same order with nearly every poll, and devices of one family send the same keys. All batches with
+    the same keys share one layout, which is never changed. So what depends on the keys only is worked out once: the series, their ranges,
+    the template of their lines, where their latest values are kept. The index of a series in the layout is its *place*.
     Compare layouts by identity.
     """
 
-    numbers: tuple[Series, ...]
-    words: tuple[Series, ...]
+    number_series: tuple[Series, ...]
+    """Of the batch's `values`, in their order."""
+    state_series: tuple[Series, ...]
+    """Of the batch's `states`, in their order. The places of states come after those of values."""
     of_agent: bool
-    limits: tuple[tuple[float, float], ...]
-    """For each of `numbers` a range in which every value is plausible. A value outside is checked by the metric itself."""
+    """Whether the batch is an agent's about itself."""
+    sure_ranges: tuple[tuple[float, float], ...]
+    """For each of `number_series` a range in which every value is plausible. A value outside is checked by the metric itself."""
     is_urgent: bool
     """Whether one of the series belongs to the safety class by the catalogue, even if it is polled in another class."""
-    made: dict[str, object] = field(default_factory=dict)
+    cache: dict[str, object] = field(default_factory=dict)
     """A cache for other modules: what they have computed for this layout, each under a key of its own."""
 
     @classmethod
-    def of(cls, numbers: Iterable[Series], words: Iterable[Series], *, of_agent: bool) -> "Layout":
+    def of(cls, number_series: Iterable[Series], state_series: Iterable[Series], *, of_agent: bool) -> "Layout":
         """The layout of these series."""
-        first, second = tuple(numbers), tuple(words)
-        is_urgent = any(each.metric.poll_class(dict(each.labels)) == "safety" for each in (*first, *second))
-        return cls(first, second, of_agent, tuple(_sure_range(each.metric) for each in first), is_urgent)
+        numbers, states = tuple(number_series), tuple(state_series)
+        return cls(
+            number_series=numbers,
+            state_series=states,
+            of_agent=of_agent,
+            sure_ranges=tuple(_sure_range(each.metric) for each in numbers),
+            is_urgent=any(each.metric.poll_class(dict(each.labels)) == "safety" for each in (*numbers, *states)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The usable part of a batch, by place in `layout`; `skipped` counts the rest by reason.
-
-    `implausible` are the keys of values outside the catalogue's ranges.
-    """
+    """The usable part of a batch."""
 
     layout: Layout
     numbers: Sequence[float]
-    words: Sequence[str]
+    """The value of each of `layout.number_series`."""
+    state_texts: Sequence[str]
+    """The state of each of `layout.state_series`."""
     skipped: Counter[str]
+    """How many readings of the batch are not usable, by reason."""
     implausible: tuple[str, ...] = ()
+    """Keys of the values outside the catalogue's ranges; they are counted in `skipped` as well."""
 
     @property
     def values(self) -> list[tuple[str, Series, float]]:
         """Series key, series and value of each number."""
-        return [(each.key, each, value) for each, value in zip(self.layout.numbers, self.numbers, strict=True)]
+        return [(each.key, each, value) for each, value in zip(self.layout.number_series, self.numbers, strict=True)]
 
     @property
     def states(self) -> list[tuple[str, Series, str]]:
         """Series key, series and state of each state."""
-        return [(each.key, each, state) for each, state in zip(self.layout.words, self.words, strict=True)]
+        return [(each.key, each, state) for each, state in zip(self.layout.state_series, self.state_texts, strict=True)]
 
     def without(self, keys: Collection[str]) -> "Readings":
         """All readings but those of `keys`."""
@@ -116,14 +148,17 @@ class Readings:
         return Readings(
             layout=layout,
             numbers=[each for _, each in values],
-            words=[each for _, each in states],
+            state_texts=[each for _, each in states],
             skipped=self.skipped,
             implausible=self.implausible,
         )
 
 
 class Rows(dict[Layout, list[T]]):
-    """One object for each place of a layout, kept for the few layouts of one device. Its owner clears it when an object is replaced."""
+    """For each layout of one device, a row of objects, one for each place (such as the latest value of each series).
+
+    The owner clears all rows when it replaces or drops one of these objects. At `MAX_ROWS` rows all are cleared.
+    """
 
     def __setitem__(self, layout: Layout, row: list[T]) -> None:
         if len(self) >= MAX_ROWS:
@@ -132,7 +167,7 @@ class Rows(dict[Layout, list[T]]):
 
 
 def _places(layout: Layout) -> int:
-    return LAYOUT_PLACES + len(layout.numbers) + len(layout.words)
+    return LAYOUT_PLACES + len(layout.number_series) + len(layout.state_series)
 
 
 def _sure_range(metric: Metric) -> tuple[float, float]:
@@ -141,26 +176,6 @@ def _sure_range(metric: Metric) -> tuple[float, float]:
         return math.inf, -math.inf
     low, high = metric.ranges[0] if metric.ranges else (-math.inf, math.inf)
     return max(low, -_SURE), min(high, _SURE)
-
-
-_write_numbers = msgspec.json.Encoder().encode
-# Layouts of one device: it has one for each of five poll classes, and another after a row of a table came or went.
-MAX_ROWS = 8
-# Outside of it `Metric.plausible` decides, whose own limits are wider and closer to 0.
-_SURE = 1e290
-_SURELY_NOT_TINY = 1e-20
-# Keys that one agent may have resolved: a first burst as large as two agents at their limit of series, and per second as many as
-# cost 0.2 % of a core. An agent that invents keys would otherwise cost 10 µs for each 100 bytes that it sends.
-NEW_KEYS = 20_000
-NEW_KEYS_PER_S = 200.0
-# Places of all layouts together, 120 bytes each. A family of devices has a layout for each poll class and set of rows, so a site has some
-# hundreds of 10 to 400 places. Beyond it all are made anew, which costs 0.5 us a place, as each message did before.
-MAX_PLACES = 200_000
-# Those of one agent: with the same keys in ever another order it could fill all of them, and everybody else's would be made anew.
-# A campus of 3,000 devices behind one agent has 60 sets of rows in five poll classes, some 15,000 places.
-MAX_PLACES_OF_AGENT = MAX_PLACES // 8
-# What a layout costs besides its places, in places.
-LAYOUT_PLACES = 10
 
 
 @dataclass(slots=True)
@@ -225,38 +240,38 @@ class SeriesKeys:
         """
         skipped: Counter[str] = Counter()
         of_agent = batch.device_class == "agent"
-        offered = tuple(batch.values), tuple(batch.states), of_agent
-        known = self._layouts.get(offered)
+        layout_key = tuple(batch.values), tuple(batch.states), of_agent
+        known = self._layouts.get(layout_key)
         if known is not None:
             return known, skipped
-        numbers: list[Series] = []
-        words: list[Series] = []
-        for key in offered[0]:
+        number_series: list[Series] = []
+        state_series: list[Series] = []
+        for key in layout_key[0]:
             series = self.get(key, batch.agent)
             if isinstance(series, str):
                 skipped[series] += 1
             elif series.metric.states or (series.metric.measurement == "dcim_agent") != of_agent:
                 skipped["type"] += 1
             else:
-                numbers.append(series)
-        for key in offered[1]:
+                number_series.append(series)
+        for key in layout_key[1]:
             series = self.get(key, batch.agent)
             if isinstance(series, str):
                 skipped[series] += 1
             elif not series.metric.states:
                 skipped["type"] += 1
             else:
-                words.append(series)
-        layout = Layout.of(numbers, words, of_agent=of_agent)
+                state_series.append(series)
+        layout = Layout.of(number_series, state_series, of_agent=of_agent)
         if not skipped:
             self._remember_layout(layout, batch.agent)
         return layout, skipped
 
     def _remember_layout(self, layout: Layout, agent: str) -> None:
         places = _places(layout)
-        # Looking up keys may just have displaced others of the same batch.
+        # A large batch with many new keys may have displaced some of its own keys while they were looked up: its layout is not kept.
         if (
-            any(each.key not in self._known for each in (*layout.numbers, *layout.words))
+            any(each.key not in self._known for each in (*layout.number_series, *layout.state_series))
             or places > MAX_PLACES_OF_AGENT
         ):
             return
@@ -269,21 +284,25 @@ class SeriesKeys:
             self._layouts_with.clear()
             self._layout_places = 0
         self._layout_places += places
-        # With the keys of the series, not with the copies in the message.
-        offered = tuple(each.key for each in layout.numbers), tuple(each.key for each in layout.words), layout.of_agent
-        self._layouts[offered] = layout
-        self._laid_out_by.setdefault(agent, {})[layout] = offered
-        for key in (*offered[0], *offered[1]):
+        # Not with the message's own keys: they are equal, but copies, which would stay in memory beside those of the series.
+        layout_key = (
+            tuple(each.key for each in layout.number_series),
+            tuple(each.key for each in layout.state_series),
+            layout.of_agent,
+        )
+        self._layouts[layout_key] = layout
+        self._laid_out_by.setdefault(agent, {})[layout] = layout_key
+        for key in (*layout_key[0], *layout_key[1]):
             self._layouts_with.setdefault(key, {})[layout] = agent
 
     def _forget_layout(self, layout: Layout, agent: str) -> None:
         own = self._laid_out_by[agent]
-        offered = own.pop(layout)
+        layout_key = own.pop(layout)
         if not own:
             del self._laid_out_by[agent]
-        del self._layouts[offered]
+        del self._layouts[layout_key]
         self._layout_places -= _places(layout)
-        for key in (*offered[0], *offered[1]):
+        for key in (*layout_key[0], *layout_key[1]):
             layouts = self._layouts_with[key]
             layouts.pop(layout, None)
             if not layouts:
@@ -305,8 +324,9 @@ class SeriesKeys:
     def _forget_oldest(self, agent: str, share: _Share) -> None:
         key = share.keys.popleft()
         del self._known[key]
-        # Only those that it is in: labels that churn, as those of workloads, come to the limit after some weeks, and then displace a key
-        # with each new one. All layouts, and what is made for each of 5,000 devices, were made anew each time.
+        # Only the layouts that contain this key. Labels that change all the time, as those of workloads, reach the limit after some weeks.
+        # From then on each new key displaces an old one. If all layouts were dropped each time, everything cached for 5,000 devices would
+        # have to be made again.
         for layout, its_agent in [*self._layouts_with.get(key, {}).items()]:
             self._forget_layout(layout, its_agent)
         share.size_bytes -= series_bytes(key)
@@ -358,24 +378,24 @@ def resolve(batch: Batch, keys: SeriesKeys) -> Readings:
     """Values and states of a batch whose series are in the catalogue, of the right type and plausible."""
     layout, skipped = keys.layout(batch)
     if skipped:
-        numbers = [batch.values[series.key] for series in layout.numbers]
-        words = [batch.states[series.key] for series in layout.words]
+        numbers = [batch.values[series.key] for series in layout.number_series]
+        state_texts = [batch.states[series.key] for series in layout.state_series]
     else:
-        numbers, words = [*batch.values.values()], [*batch.states.values()]
+        numbers, state_texts = [*batch.values.values()], [*batch.states.values()]
     unusable: list[str] = []
-    for at, (value, (low, high)) in enumerate(zip(numbers, layout.limits, strict=True)):
+    for place, (value, (low, high)) in enumerate(zip(numbers, layout.sure_ranges, strict=True)):
         if low <= value <= high and (value > _SURELY_NOT_TINY or value == 0 or value < -_SURELY_NOT_TINY):
             continue
-        if not layout.numbers[at].metric.plausible(value):
-            unusable.append(layout.numbers[at].key)
+        if not layout.number_series[place].metric.plausible(value):
+            unusable.append(layout.number_series[place].key)
     implausible = tuple(unusable)
     if implausible:
         skipped["range"] += len(implausible)
-    for series, state in zip(layout.words, words, strict=True):
+    for series, state in zip(layout.state_series, state_texts, strict=True):
         if state not in series.metric.states:
             skipped["state"] += 1
             unusable.append(series.key)
-    found = Readings(layout, numbers, words, skipped, implausible)
+    found = Readings(layout, numbers, state_texts, skipped, implausible)
     return found.without(frozenset(unusable)) if unusable else found
 
 

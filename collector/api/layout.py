@@ -34,7 +34,7 @@ READ = frozenset(
     }
 )
 READ_SERIES: Final = "layout_series"
-"""Key of what is cached for a device between two layouts (`DeviceState.made`)."""
+"""Key of what is cached for a device between two layouts (`DeviceState.cache`)."""
 SeriesOf = Mapping[str, Sequence[tuple[str, Mapping[str, str]]]]
 """By metric: key and labels of each series of a device."""
 
@@ -144,7 +144,7 @@ def make_layout(site: str, file: Site | None, latest: Latest) -> Iterator[Layout
 
 def _series(device: DeviceState) -> SeriesOf:
     """The series of a device that the floor reads. Cached until one of its own series comes or goes, whatever other devices do."""
-    known = device.made.get(READ_SERIES)
+    known = device.cache.get(READ_SERIES)
     if isinstance(known, dict):
         return known
     found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
@@ -152,7 +152,7 @@ def _series(device: DeviceState) -> SeriesOf:
         name = reading.series.metric.name
         if name in READ:
             found.setdefault(name, []).append((key, reading.series.by_name))
-    device.made[READ_SERIES] = found
+    device.cache[READ_SERIES] = found
     return found
 
 

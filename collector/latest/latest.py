@@ -179,7 +179,7 @@ class Latest:
         stamp = Stamp(Origin.of(batch), now + life_s, life_s)
         owner.first_expiry = min(owner.first_expiry, stamp.expires_at)
         row: Sequence[LatestValue | None] = owner.rows.get(readings.layout) or self._row(owner, readings, stamp)
-        values: tuple[float | str, ...] = (*readings.numbers, *readings.words)
+        values: tuple[float | str, ...] = (*readings.numbers, *readings.state_texts)
         # The stamp that was found to be older. Nearly always all values of a row came in one message and share its stamp, so one comparison
         # decides for all.
         outdated: Stamp | None = None
@@ -199,7 +199,7 @@ class Latest:
         found: list[LatestValue] = []
         refused: list[int] = []
         layout, known = readings.layout, owner.series
-        for at, series in enumerate((*layout.numbers, *layout.words)):
+        for at, series in enumerate((*layout.number_series, *layout.state_series)):
             entry = known.get(series.key)
             if entry is None:
                 cost = len(series.metric.states) or 1
@@ -210,7 +210,7 @@ class Latest:
                 self.size += cost
                 self.changes += 1
                 entry = known[series.key] = LatestValue(series, "", stamp)
-                owner.made.clear()
+                owner.cache.clear()
             found.append(entry)
         if not refused:
             owner.rows[layout] = found
@@ -319,7 +319,7 @@ class Latest:
         if gone:
             self.dropped += 1
             owner.rows.clear()
-            owner.made.clear()
+            owner.cache.clear()
         owner.first_expiry = min((entry.stamp.expires_at for entry in known.values()), default=math.inf)
 
     def _device(self, site: str, name: str, agent: str) -> DeviceState | None:

@@ -135,7 +135,7 @@ class DeviceState:
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
     """The values of `series` by place in a batch; cleared when one is dropped."""
-    made: dict[str, object] = field(default_factory=dict)
+    cache: dict[str, object] = field(default_factory=dict)
     """Cache for other modules, by a key of their own, of what they derive from the set of series; cleared when that set changes."""
     first_expiry: float = math.inf
     """No series expires before this time (monotonic). May be earlier than necessary: it is not recalculated when readings are renewed."""
@@ -248,7 +248,7 @@ class AgentState:
     own_interval_s: float | None = None
     series: dict[str, LatestValue] = field(default_factory=dict)
     rows: Rows[LatestValue] = field(default_factory=Rows)
-    made: dict[str, object] = field(default_factory=dict)
+    cache: dict[str, object] = field(default_factory=dict)
     first_expiry: float = math.inf
     """See the fields of the same names in `DeviceState`."""
     poll_duration: dict[str, Histogram] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
 
 ASKED: Final = "late_asked"
-"""Key under which a layout caches its `_Asked` (`Layout.made`)."""
+"""Key under which a layout caches its `_Asked` (`Layout.cache`)."""
 # Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
 MAX_SPANS = 10_000
 # Readings in memory, of all devices together; each costs some 200 bytes. The rest is not judged.
@@ -150,8 +150,8 @@ class LateJudge:
         asked = _asked(late.readings.layout, self._evaluator.metrics)
         for each in asked.numbers:
             self._keep_reading(device, each, late.readings.numbers[each.place], until_s)
-        for each in asked.words:
-            self._keep_reading(device, each, late.readings.words[each.place], until_s)
+        for each in asked.states:
+            self._keep_reading(device, each, late.readings.state_texts[each.place], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
         subject = Subject(
             {**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent
@@ -256,12 +256,12 @@ class _Place(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _Asked:
     numbers: Sequence[_Place]
-    words: Sequence[_Place]
+    states: Sequence[_Place]
 
 
 def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
     """The places of a message's numbers and states that some problem asks about."""
-    known = layout.made.get(ASKED)
+    known = layout.cache.get(ASKED)
     if isinstance(known, _Asked):
         return known
     found = [
@@ -270,9 +270,9 @@ def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
             for place, each in enumerate(series)
             if each.metric.name in metrics
         ]
-        for series in (layout.numbers, layout.words)
+        for series in (layout.number_series, layout.state_series)
     ]
-    asked = layout.made[ASKED] = _Asked(*found)
+    asked = layout.cache[ASKED] = _Asked(*found)
     return asked
 
 

@@ -67,7 +67,7 @@ class LateQueue:
     def offer(self, site: str, batch: Batch, readings: Readings) -> None:
         """Take a message that came late."""
         self._last, self._received_s = self._clock(), self._wall()
-        size = len(readings.numbers) + len(readings.words)
+        size = len(readings.numbers) + len(readings.state_texts)
         is_full = len(self._waiting) >= MAX_WAITING or self._readings + size > MAX_READINGS
         is_half_full = len(self._waiting) >= MAX_WAITING // 2 or self._readings >= MAX_READINGS // 2
         key = site, batch.device, batch.poll
@@ -101,7 +101,7 @@ class LateQueue:
 
     def _take_one(self) -> None:
         late = self._waiting.popleft()
-        self._readings -= len(late.readings.numbers) + len(late.readings.words)
+        self._readings -= len(late.readings.numbers) + len(late.readings.state_texts)
         self._failures.attempt(LATE_PART, lambda: self._judge.take(late, self._wall()), otherwise=None)
 
     def look(self) -> None:

@@ -9,7 +9,7 @@ from collector.latest import AgentState, DeviceState, Latest, LatestValue, Obser
 from collector.problems.conditions import Subject
 
 ASKED: Final = "problems_asked"
-"""Key of what is cached for a device between two evaluations (`DeviceState.made`)."""
+"""Key of what is cached for a device between two evaluations (`DeviceState.cache`)."""
 # A site of 5,000 devices has 50,000 figures, and looking at one takes 0.3 µs.
 FIGURES_PER_SLICE: Final = 5_000
 
@@ -73,7 +73,7 @@ class Asked:
 
 def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> Asked:
     """The series of these metrics, which problems ask about. The same object is returned until a series comes or goes."""
-    known = owner.made.get(ASKED)
+    known = owner.cache.get(ASKED)
     if isinstance(known, Asked) and known.metrics is metrics:
         return known
     by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
@@ -81,7 +81,7 @@ def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> A
         name = entry.series.metric.name
         if name in metrics:
             by_name.setdefault(name, []).append((entry.series.by_name, entry))
-    found = owner.made[ASKED] = Asked(metrics, tuple(by_name.items()))
+    found = owner.cache[ASKED] = Asked(metrics, tuple(by_name.items()))
     return found
 
 

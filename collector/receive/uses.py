@@ -119,7 +119,7 @@ class Uses:
         room = budget.series - DEVICE_SERIES * devices
         known, row = use.known, []
         refused: set[str] = set()
-        for series in (*layout.numbers, *layout.words):
+        for series in (*layout.number_series, *layout.state_series):
             name = device, series.key
             found = known.get(hash(name))
             if found is None:

@@ -26,7 +26,7 @@ LABEL_LIMIT = 256
 METRICS_PART = "metrics"
 """Name of the bulkhead of /metrics."""
 IDENTITY, SERIES = "exposition_identity", "exposition_series"
-"""Keys of what is cached for a device between two scrapes (`DeviceState.made`)."""
+"""Keys of what is cached for a device between two scrapes (`DeviceState.cache`)."""
 ENTRIES_PER_PART = 250
 """Devices per part of the page; a part has lines of one metric only. Unchanged parts are not compressed again, so small parts save work;
 but each part costs 20 us and 20 bytes as a gzip member of its own."""
@@ -136,7 +136,7 @@ class Identity:
 def identity_of(device: DeviceState) -> Identity:
     """The cached identity of a device, made anew when a value it depends on has changed: making the text took half of a scrape."""
     source = device.labels, device.document, device.agent, device.device_class
-    known = device.made.get(IDENTITY)
+    known = device.cache.get(IDENTITY)
     if isinstance(known, Identity) and known.source == source:
         return known
     location = ((label, device.labels.get(label, "")) for label in _LOCATION)
@@ -152,7 +152,7 @@ def identity_of(device: DeviceState) -> Identity:
     for loop, coolant in sorted(document.coolant.items()) if document else ():
         fluid = (("fluid", coolant.fluid), ("additive", coolant.additive), ("concentration", coolant.concentration))
         coolants.append(f"dcim_cdu_coolant_info{{{base},{labels_text(('loop', loop), *fluid)}}} 1\n")
-    found = device.made[IDENTITY] = Identity(
+    found = device.cache[IDENTITY] = Identity(
         source=source,
         base=base,
         info=f"dcim_device_info{{{with_agent},{info}}} 1\n",
@@ -248,9 +248,9 @@ def _with_gaps(heads: Sequence[str]) -> tuple[str, ...]:
 
 def series_lines(owner: DeviceState | AgentState, base: str) -> tuple[SeriesLines, ...]:
     """The lines of a device or agent, made when its set of series last changed: filling them takes a quarter of writing them anew."""
-    made = owner.made.get(SERIES)
+    made = owner.cache.get(SERIES)
     if not isinstance(made, _Parts) or made.base != base:
-        made = owner.made[SERIES] = _Parts(base, _parts(owner.series.values(), base))
+        made = owner.cache[SERIES] = _Parts(base, _parts(owner.series.values(), base))
     return made.parts
 
 
