@@ -176,6 +176,8 @@ class TimeLeft(Document, frozen=True):
     what: What
     seconds: float | None
     figure: FigureName | None
+    device: str = ""
+    """The device that says so itself, where the time is no derived figure."""
 
 
 class Trust(Document, frozen=True):

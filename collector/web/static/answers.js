@@ -78,7 +78,7 @@ function reasons({ blamed = [], blamed_total: total }, words, format) {
 function row(answer, words, text, kind, title = null) {
   const { key, ...parameters } = answer.what;
   const name = words.say(`what.${key}`, parameters);
-  const link = answer.figure ? figureLink(answer.figure) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
+  const link = answer.figure ? figureLink(answer.figure) : answer.device ? linkTo({ device: answer.device }) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
   // Lines are laid out one by one, so that a long answer narrows no other's name. Browsers then need to be told that it is a table.
   return h("tr", { key: answer.id, "data-answer": answer.id, role: "row" },
     h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link, title }, name) : name), h("td", { class: kind || null, role: "cell", title }, text));

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
-import { blamedText, CARE, look, SIGNS, why } from "./marks.js";
+import { BEGINS, blamedText, CARE, look, SIGNS, why } from "./marks.js";
 import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have a value. */
@@ -82,7 +82,9 @@ export function rackView(page) {
   const rack = floor?.racks?.[route.id];
   if (!rack) return [heading(words, words.say("rack.title", { name: route.id })), h("p", { class: "dim" }, words.say(floor ? "rack.gone" : "app.loading"))];
   const { values } = rack;
-  const problems = Object.values(page.problems?.problems ?? {}).filter((each) => each.labels.rack === rack.id || (each.concerns?.racks ?? []).includes(rack.id));
+  const isHere = (each) => each.labels.rack === rack.id || (each.concerns?.racks ?? []).includes(rack.id);
+  const problems = Object.values(page.problems?.problems ?? {}).filter(isHere);
+  const begun = Object.values(page.problems?.beginning ?? {}).filter(isHere);
   return [
     heading(words, words.say("rack.title", { name: rack.id })),
     h("div", { class: "panels" },
@@ -97,13 +99,16 @@ export function rackView(page) {
           [words.say("quantity.supply"), format.quantity(values.supply_celsius, "celsius")],
           [words.say("quantity.dew"), format.quantity(values.dew_point_margin_kelvin, "kelvin")],
           [words.say("quantity.age"), format.duration(values.age_seconds)],
-        ])),
+        ]),
+        values.inlet_celsius == null ? h("p", { class: "small dim" }, words.say("rack.no_inlet")) : null,
+        values.dew_point_margin_kelvin == null && values.supply_celsius != null ? h("p", { class: "small dim" }, words.say("rack.no_dew")) : null),
       h("section", { class: "panel" }, h("h3", null, words.say("rack.feeds")),
         h("ul", { class: "plain" }, byName(rack.feeds).map(([feed, state]) => h("li", { key: feed },
           words.say("floor.feed", { feed }), ": ", words.say(`floor.feed.${state.state}`), state.load_ratio == null ? "" : `, ${format.percent(state.load_ratio)}`))),
         h("h3", null, words.say("rack.devices")), deviceLinks(rack.devices) ?? "–",
         h("h3", null, words.say("rack.problems")),
-        problems.length ? h("ul", { class: "plain" }, problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)),
+        problems.length || begun.length ? h("ul", { class: "plain" }, begun.map((each) => h("li", { key: each.id }, h("span", { class: "sign", role: "img", "aria-label": words.say("severity.begins") }, BEGINS[each.severity]), " ",
+          h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)), ", ", words.say("problems.due", { time: format.time(each.due) }))), problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)),
           each.maintenance ? ` ${CARE.maintenance}` : "", each.acknowledged ? ` ${CARE.acknowledged} ${each.acknowledged.by}` : ""))) : "–")),
   ];
 }

@@ -296,6 +296,8 @@ export default {
   "device.spark": "from {low} to {high} in {time}",
   "rack.title": "Rack {name}",
   "rack.devices": "Devices",
+  "rack.no_inlet": "Inlet air is known where the site file places a temperature sensor in front of the rack (`sensors`), or a device of the rack measures it.",
+  "rack.no_dew": "The dew-point margin needs temperature and humidity of this room, or of its CDUs.",
   "rack.problems": "Problems",
   "rack.gone": "There is no such rack.",
   "rack.feeds": "Feeds",

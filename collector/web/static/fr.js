@@ -296,6 +296,8 @@ export default {
   "device.spark": "de {low} à {high} en {time}",
   "rack.title": "Baie {name}",
   "rack.devices": "Équipements",
+  "rack.no_inlet": "L'air à l'entrée est connu si le fichier de site place un capteur de température devant la baie (`sensors`), ou si un équipement de la baie le mesure.",
+  "rack.no_dew": "La marge au point de rosée demande température et humidité de cette salle, ou de ses CDU.",
   "rack.problems": "Problèmes",
   "rack.gone": "Cette baie n'existe pas.",
   "rack.feeds": "Voies",

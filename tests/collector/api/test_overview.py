@@ -194,6 +194,13 @@ def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> No
     assert {"pumps:hall", "primary_flow:hall", "heat_rejection:hall"} <= left.keys()
 
 
+def test_a_battery_leads_to_the_ups_that_claims_its_time_and_not_to_a_figure_that_is_not_known() -> None:
+    shown = Shown()
+    powered(shown)
+    (battery,) = (each for each in shown.get("site")["answers"]["time_left"] if each["id"] == "battery:B")
+    assert (battery["seconds"], battery["device"], battery["figure"]) == (1230.0, "ups-b", None)
+
+
 def test_while_a_feed_is_on_battery_its_generator_is_due_and_then_overdue() -> None:
     """It starts within 30 s. "Carries after 30 s" would be read as something yet to come, a minute after the mains were lost."""
     shown = Shown()

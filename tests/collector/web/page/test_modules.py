@@ -471,3 +471,22 @@ def test_a_rack_shows_by_sign_and_words_what_is_reported_beginning_and_not_obser
     assert found[5][1] == "not seen"
     assert "nothing has ever been heard of it" in found[5][2]
     assert found[6][1] == "?"
+
+
+def test_the_page_of_a_rack_shows_what_is_just_seen_there_and_why_air_and_margin_are_unknown(ask: Ask) -> None:
+    script = (
+        RACK
+        + """const known = { supply_celsius: 32, inlet_celsius: 24, dew_point_margin_kelvin: 6, loss_ratio: {} };
+      const view = (values, beginning) => shown((details.rackView({
+        ...make({ problems: { beginning }, floor: { racks: { a1: rack({ values }) } } }), route: { id: 'a1' } }))).textContent;
+      const due = { q: problem({ id: 'q', severity: 'warning', due: now + 60_000 }) };
+      return [view(known, {}), view({ supply_celsius: 32, loss_ratio: {} }, due)];"""
+    )
+    calm, begun = ask(script)
+    assert "Problems\u2013" in calm
+    assert "(`sensors`)" not in calm
+    assert "humidity" not in calm
+    assert "\u25c7" in begun
+    assert "becomes a problem at 12:01:00" in begun
+    assert "(`sensors`)" in begun
+    assert "humidity" in begun
