@@ -101,8 +101,8 @@ def _verdict(path: Path) -> Verdict:
     if faults := unwritable(path, there, folders={"store.path"}):
         return Verdict(faults)
     site = load_site(config.site_file) if config.site_file is not None else None
-    notes = (f"problems.maintenance: {note}" for note in maintenance_notes(config.problems.maintenance, site))
-    return Verdict(summary=f"{path}: ok", notes=tuple(notes))
+    notes = maintenance_notes(config.problems.maintenance, site, with_past=True)
+    return Verdict(summary=f"{path}: ok", notes=tuple(f"problems.maintenance: {note}" for note in notes))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

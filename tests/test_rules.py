@@ -82,6 +82,13 @@ def test_an_expression_rests_on_the_alerts_that_its_matchers_select() -> None:
     assert rests_on("count(ALERTS) > 0") == ALERTS
 
 
+def test_the_end_and_severity_of_every_alert_are_tested() -> None:
+    """An alert that ends too early sends somebody home; one without its severity calls nobody."""
+    tests = [case.values[1] for case in cases() if case.id is not None and case.id.startswith("dcim-ends")]
+    checked = {name for test in tests for check in test["promql_expr_test"] for name in rests_on(check["expr"])}
+    assert checked == ALERTS - {"DcimWatchdog"}  # which never ends
+
+
 @pytest.mark.parametrize(("settings", "test"), cases())
 def test_rules_pass_their_unit_tests(settings: dict[str, Any], test: dict[str, Any], tmp_path: Path) -> None:
     promtool, names = find_program("promtool", "prometheus"), needed(test)

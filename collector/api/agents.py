@@ -12,17 +12,21 @@ from collector.ledger import AgentAccount
 
 def agents_document(scene: Scene, around: Surroundings) -> AgentsDocument:
     """All agents of a site."""
-    devices: dict[str, int] = {}
+    devices: Counter[str] = Counter()
+    answering: Counter[str] = Counter()
     for device in scene.latest.devices_of(scene.site):
-        devices[device.agent] = devices.get(device.agent, 0) + 1
+        devices[device.agent] += 1
+        answering[device.agent] += scene.is_up(device.device)
     found = [agent for agent in scene.latest.agents() if agent.site == scene.site]
     return AgentsDocument(
         site=scene.site,
-        items={agent.agent: _agent(scene, around, agent, devices.get(agent.agent, 0)) for agent in found},
+        items={
+            agent.agent: _agent(scene, around, agent, devices[agent.agent], answering[agent.agent]) for agent in found
+        },
     )
 
 
-def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> AgentState:
+def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int, answering: int) -> AgentState:
     key = agent.site, agent.agent
     is_up = scene.observations.agents_up.get(key)
     status = agent.status
@@ -40,6 +44,7 @@ def _agent(scene: Scene, around: Surroundings, agent: Known, devices: int) -> Ag
         started=iso_ms(status.started) if status is not None and status.started else None,
         last_message=iso(int(agent.last_message_s)) if agent.last_message_s else None,
         devices=devices,
+        answering=answering,
         unobserved={str(cause): count for cause, count in counts.items()},
         lag_seconds=rounded(max(0.0, -offset_s), 2) if offset_s is not None else None,
         backlog_messages=_own(scene, agent, "dcim_agent_spool_messages"),

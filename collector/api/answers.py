@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from typing import Literal
 
+from collector.api.blame import blamed
 from collector.api.documents import Answers, DeviceCounts, FigureName, Survival, TimeLeft, Trust
 from collector.api.floor import seconds_left
 from collector.api.numbers import rounded
@@ -12,6 +13,8 @@ from collector.derive import Figure, group_name
 
 # Most lines of one answer, the worst first: a campus has hundreds of loops.
 MAX_LINES = 24
+# What is named of the reasons why the loss of a feed is not survived; the figure's page has more.
+_MAX_BLAMED = 3
 _STILL = {"pumps": "pumps_stop", "primary_flow": "primary_flow_stops", "heat_rejection": "heat_rejection_stops"}
 # Problems that begin when the mains of a feed are lost, before the generator carries it.
 _ON_BATTERY = frozenset({"DcimUpsOnBattery", "DcimMainsLost"})
@@ -68,6 +71,7 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
         # If all other feeds are on battery, the racks last only as long as those batteries.
         if state == "yes" and batteries and not any(each not in batteries for each in feeds if each != feed):
             detail["seconds"] = min_known([*batteries.values()])
+        reasons = blamed(scene.figures, scene.layout.file, {"feed": feed}) if state == "no" else []
         yield Survival(
             id=f"feed_loss:{feed}",
             what={"key": "feed_loss", "feed": feed},
@@ -75,6 +79,8 @@ def _feed_losses(scene: Scene) -> Iterator[Survival]:
             detail=detail,
             figure=_name(figure),
             missing=_missing_device(scene, figure),
+            blamed=reasons[:_MAX_BLAMED],
+            blamed_total=len(reasons),
         )
 
 
@@ -182,16 +188,21 @@ def _time_left(scene: Scene) -> list[TimeLeft]:
     for feed in file.feeds.values() if file is not None else ():
         upss = tuple(ups for ups in file.ups if file.feed_of(ups) == feed.id) if file is not None else ()
         if upss:
-            left_s = rounded(seconds_left(scene, upss), 3)
-            weakest = [f for ups in upss for f in scene.figures.of("dcim_ups_modelled_runtime_seconds", ups)]
-            shown = min(weakest, key=lambda each: each.value if each.value is not None else 0.0, default=None)
-            name = _name(shown) if shown is not None else None
-            found.append(
-                TimeLeft(id=f"battery:{feed.id}", what={"key": "battery", "feed": feed.id}, seconds=left_s, figure=name)
-            )
+            found.append(_battery(scene, feed.id, upss))
         if feed.backup_start_s is not None:
             found.append(_generator_start(feed.id, feed.backup_start_s, lost_s.get(feed.id)))
     return [*found, *_ride_through(scene)]
+
+
+def _battery(scene: Scene, feed: str, upss: tuple[str, ...]) -> TimeLeft:
+    """How long the weakest battery of a feed lasts, with the figure or else the UPS that says so; one that is not known is the weakest."""
+    left = {ups: seconds_left(scene, (ups,)) for ups in upss}
+    weakest = min(upss, key=lambda ups: -1.0 if (seconds := left[ups]) is None else seconds)
+    modelled = scene.figures.of("dcim_ups_modelled_runtime_seconds", weakest)
+    figure = next((_name(each) for each in modelled if each.value == left[weakest]), None)
+    what = {"key": "battery", "feed": feed}
+    seconds, device = rounded(left[weakest], 3), weakest if figure is None else ""
+    return TimeLeft(id=f"battery:{feed}", what=what, seconds=seconds, figure=figure, device=device)
 
 
 def _generator_start(feed: str, start_s: float, lost_s: float | None) -> TimeLeft:

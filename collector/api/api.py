@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from collector.api.agents import agents_document
-from collector.api.detail import DeviceDocument
+from collector.api.detail import DeviceDocument, TotalDocument
 from collector.api.device import device_document
 from collector.api.documents import Document, FloorDocument, Known, SiteDocument, plain_steps
 from collector.api.floor import RackStates, floor_steps
@@ -21,6 +21,7 @@ from collector.api.problem_list import causes_steps
 from collector.api.requests import NotThere
 from collector.api.scene import FigureIndex, Scene, mark_problems_steps
 from collector.api.sparks import Sparks
+from collector.api.totals import TotalName, total_document
 from collector.derive import Explanation, Figure
 from collector.latest import Latest
 from collector.problems import Ended, Table, TrackedProblem
@@ -206,6 +207,10 @@ class Api:
         if kept.means is None:
             kept.means = PowerMeans()
         return kept.means
+
+    def total(self, scene: Scene, name: TotalName) -> TotalDocument:
+        """One total of the site with what it is computed from."""
+        return total_document(scene, self._means(scene.site), name)
 
     def site_steps(self, scene: Scene) -> Generator[None, None, SiteDocument]:
         """The document of the site."""

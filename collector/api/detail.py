@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from collector.api.documents import AgentLedger, Document, Place, ProblemMark, Unobserved
+from collector.api.documents import AgentLedger, Blamed, Document, Place, ProblemMark, PueUnknown, Unobserved
 
 Quality = Literal["good", "stale", "bad", "suspect", "unobserved"]
 
@@ -170,6 +170,32 @@ class FigureDocument(Document, frozen=True):
     """Of its oldest input."""
     share: float
     missing: list[str]
+    inputs: list[FigureInput]
+    inputs_total: int
+    blamed: list[Blamed]
+    """Of the loss of a feed that is not survived: what goes down or is overloaded, racks without another feed first."""
+    blamed_total: int
+
+
+class TotalDocument(Document, frozen=True):
+    """/api/v1/totals/{total}: a total of /api/v1/site at this moment, with all digits, and what it is computed from.
+
+    Facility power is the sum of the facility's meters and of what PV and generators behind them give; IT power that of its meters, or of
+    the racks (`it_from`); PUE is the mean of one over the mean of the other, both over `window_seconds`; carbon is facility power times
+    the carbon intensity of the grid. Inputs that are missing come first.
+    """
+
+    id: Literal["facility", "it", "pue", "carbon"]
+    unit: str
+    value: float | None
+    window_seconds: float | None
+    """Of PUE: 0 if it is that of the latest readings."""
+    unknown: PueUnknown | None
+    """Of PUE: why it is not known."""
+    facility_power_watts: float | None
+    it_power_watts: float | None
+    it_from: Literal["meters", "racks", "pdus"]
+    """What IT power is the sum of: its meters; the racks, without meters or while one does not answer; rack PDUs without a site file."""
     inputs: list[FigureInput]
     inputs_total: int
 

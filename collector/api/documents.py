@@ -64,6 +64,11 @@ class Pue(Document, frozen=True):
     estimate: Literal[True] = True
 
 
+PueUnknown = Literal["no_facility", "no_it", "below_it", "no_load", "starting"]
+"""Why PUE is not known: power of the facility or of IT is not; IT takes more than the facility, so that batteries give the rest or the
+meters were read at different moments; IT takes nothing; or there is no sample of the last minute yet."""
+
+
 class Carbon(Document, frozen=True):
     """Emissions at present power, by the grid's average (location-based)."""
 
@@ -76,6 +81,8 @@ class Totals(Document, frozen=True):
     facility_power_watts: float | None
     it_power_watts: float | None
     pue: Pue | None
+    pue_unknown: PueUnknown | None
+    """Why `pue` is null."""
     carbon_grams_per_hour: Carbon | None
 
 
@@ -93,7 +100,7 @@ class DeviceCounts(Document, frozen=True):
     never_heard: int
     never_heard_ids: list[str]
     oldest_age_seconds: float | None
-    """Age of the oldest last batch among observed devices, rounded up to 1, 2, 5, 10, 20, 30, 60, … so that it changes rarely."""
+    """Age of the oldest last batch among devices that answer, rounded up to 1, 2, 5, 10, 20, 30, 60, … so that it changes rarely."""
 
 
 class UnobservedCount(Document, frozen=True):
@@ -128,6 +135,21 @@ class ProblemCounts(Document, frozen=True):
     """False until each device was looked at once after a start."""
 
 
+class Blamed(Document, frozen=True):
+    """What goes down, or is overloaded, if a feed is lost: why the site does not survive that.
+
+    `single_feed`: a rack that no other feed supplies. `supply`: a rack whose other supply has no power, or cannot take over. `overload`: a
+    rack, UPS (group) or panel that would carry `load_ratio` of what it may carry, on its worst phase.
+    """
+
+    kind: Literal["single_feed", "supply", "overload"]
+    place: Literal["rack", "ups", "panel"]
+    name: str
+    phase: str | None
+    load_ratio: float | None
+    figure: FigureName
+
+
 class Survival(Document, frozen=True):
     """Whether the site goes on if something is lost; `lost` if it is lost already, `battery` if a feed's batteries carry its load now.
 
@@ -142,6 +164,9 @@ class Survival(Document, frozen=True):
     figure: FigureName | None
     missing: str | None = None
     """If it is unknown: a device without whose readings it cannot be said."""
+    blamed: list[Blamed] = []
+    """If it does not survive the loss of a feed: the first of what goes down or is overloaded."""
+    blamed_total: int = 0
 
 
 class TimeLeft(Document, frozen=True):
@@ -151,6 +176,8 @@ class TimeLeft(Document, frozen=True):
     what: What
     seconds: float | None
     figure: FigureName | None
+    device: str = ""
+    """The device that says so itself, where the time is no derived figure."""
 
 
 class Trust(Document, frozen=True):
@@ -386,6 +413,8 @@ class AgentState(Document, frozen=True):
     started: str | None
     last_message: str | None
     devices: int
+    answering: int
+    """Devices that are observed and answer."""
     unobserved: dict[str, int]
     """Devices that are not observed, by cause."""
     lag_seconds: float | None

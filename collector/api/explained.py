@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 
 from collector.api.agents import ledger_of
+from collector.api.blame import EXPLAINED, blamed
 from collector.api.detail import (
     FigureDocument,
     FigureInput,
@@ -24,6 +25,8 @@ from rackflow import ContractError, catalogue, parse_series_key
 _SLICE = 1000
 # Labels of figures that are named when a request fits several of them.
 _NAMED = 5
+# Most racks, UPSs and panels that are named as the reason of a figure.
+_MAX_BLAMED = 100
 
 
 def series_steps(
@@ -110,9 +113,10 @@ def figure_named(scene: Scene, metric: str, labels: Mapping[str, str]) -> Figure
     return found[0]
 
 
-def figure_document(figure: Figure, explanation: Explanation) -> FigureDocument:
+def figure_document(scene: Scene, figure: Figure, explanation: Explanation) -> FigureDocument:
     """A figure and what it rests on."""
     metric = figure.output.metric
+    reasons = blamed(scene.figures, scene.layout.file, dict(figure.output.labels)) if metric.name in EXPLAINED else []
     return FigureDocument(
         metric=metric.name,
         labels=dict(figure.output.labels),
@@ -127,6 +131,8 @@ def figure_document(figure: Figure, explanation: Explanation) -> FigureDocument:
         missing=[*figure.missing],
         inputs=[_input(each) for each in explanation.inputs.shown],
         inputs_total=explanation.inputs.total,
+        blamed=reasons[:_MAX_BLAMED],
+        blamed_total=len(reasons),
     )
 
 

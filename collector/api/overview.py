@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from collector.api.answers import answers_steps
 from collector.api.documents import (
@@ -15,6 +16,7 @@ from collector.api.documents import (
     MaintenanceWindow,
     ProblemCounts,
     Pue,
+    PueUnknown,
     RoomSummary,
     SiteDocument,
     Totals,
@@ -24,7 +26,7 @@ from collector.api.documents import (
 from collector.api.floor import pdu_power
 from collector.api.numbers import coarse_age, iso, rounded
 from collector.api.scene import Scene, is_awaited, total, worst
-from collector.derive import facility_meters, without_overlap
+from collector.derive import Figure, facility_meters, without_overlap
 from collector.latest import DeviceState, Latest
 from collector.ledger import AgentAccount
 from collector.problems import Unread, Window, values_of
@@ -71,6 +73,14 @@ class PowerMeans:
         window_s = round(span_s, -1) if len(taken) > 1 else 0.0
         return Pue(value=value, window_seconds=window_s) if value is not None else None
 
+    def why_unknown(self, facility_w: float | None, it_w: float | None) -> PueUnknown:
+        """Why there is no estimate, if `pue` gives none."""
+        if facility_w is None:
+            return "no_facility"
+        if it_w is None:
+            return "no_it"
+        return "below_it" if self.is_on_battery else "no_load" if it_w <= 0 else "starting"
+
 
 @dataclass(slots=True)
 class SeriesCount:
@@ -111,6 +121,22 @@ class Surroundings:
     """Alertmanagers that do not answer."""
 
 
+class MeasuredBy(NamedTuple):
+    """The meters that a site's power is measured by."""
+
+    facility: Sequence[Meter]
+    behind: Sequence[Meter]
+    """PV and generators behind the meters of the facility: they supply the rest of what it uses."""
+    it: Sequence[Meter]
+
+
+def measured_by(file: Site) -> MeasuredBy:
+    """The meters of the totals."""
+    facility = facility_meters(file)
+    behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
+    return MeasuredBy(facility, behind, without_overlap(file, file.meters_of("it")))
+
+
 def powers(scene: Scene) -> tuple[float | None, float | None]:
     """Power that the site uses, and that of its IT equipment, W. Both are metered; without IT meters, IT power is that of the racks."""
     file = scene.layout.file
@@ -118,11 +144,10 @@ def powers(scene: Scene) -> tuple[float | None, float | None]:
     if file is None:
         pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
         return None, total([pdu_power(scene, pdu) for pdu in pdus])
-    facility = facility_meters(file)
-    # PV and generators behind these meters supply the rest. `abs`, because their meters may be wired either way round.
-    behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
+    facility, behind, it = measured_by(file)
+    # `abs`, because the meters of PV and generators may be wired either way round.
     given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
-    measured = _metered(scene, without_overlap(file, file.meters_of("it")))
+    measured = _metered(scene, it)
     taken = total([_metered(scene, facility), *given]) if facility else None
     return taken, measured if measured is not None else racks
 
@@ -150,7 +175,8 @@ def site_steps(
         each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
     )
     yield
-    carbon = _carbon(scene, facility_w)
+    carbon = grams_per_hour(facility_w, carbon_intensity(scene))
+    pue = means.pue(scene.now)
     rooms = []
     for room in layout.rooms:
         if room or layout.racks_of_room.get(""):
@@ -168,7 +194,8 @@ def site_steps(
         totals=Totals(
             facility_power_watts=rounded(facility_w),
             it_power_watts=rounded(it_w),
-            pue=means.pue(scene.now),
+            pue=pue,
+            pue_unknown=means.why_unknown(facility_w, it_w) if pue is None else None,
             carbon_grams_per_hour=Carbon(location=carbon) if carbon is not None else None,
         ),
         devices=counts,
@@ -203,7 +230,9 @@ def _counting(
         else:
             answering += device.up is True
             down += device.up is False
-            ages.append(scene.now - device.received_at)
+            # The agent asks a device that does not answer once a minute only: its age says nothing about those that answer.
+            if device.up is True:
+                ages.append(scene.now - device.received_at)
         size = len(device.series)
         count = series.get(device.device)
         if count is None:
@@ -289,8 +318,13 @@ def _room(scene: Scene, room: str, missed: AbstractSet[str]) -> RoomSummary:
     )
 
 
-def _carbon(scene: Scene, facility_w: float | None) -> float | None:
-    """Grams of CO2e per hour at present power. The basis of the site's factors is used, live ones first."""
+def carbon_intensity(scene: Scene) -> Figure | None:
+    """The carbon intensity of the grid that emissions are computed with: the first known, live ones first; else one that is unknown."""
     found = scene.figures.all("dcim_grid_carbon_intensity_grams_per_kilowatt_hour")
-    known = [each.value for each in found if each.value is not None]
-    return rounded(facility_w / 1000 * known[0]) if known and facility_w is not None else None
+    return next((each for each in found if each.value is not None), found[0] if found else None)
+
+
+def grams_per_hour(facility_w: float | None, intensity: Figure | None) -> float | None:
+    """Grams of CO2e per hour at present power."""
+    grams_per_kwh = intensity.value if intensity is not None else None
+    return rounded(facility_w / 1000 * grams_per_kwh) if grams_per_kwh is not None and facility_w is not None else None

@@ -13,6 +13,7 @@ from collector.api.detail import (
     LedgerDocument,
     PastProblems,
     SeriesList,
+    TotalDocument,
 )
 from collector.api.documents import AgentsDocument, DeviceList, Document, FloorDocument, SiteDocument
 from collector.api.explained import (
@@ -25,8 +26,9 @@ from collector.api.explained import (
 from collector.api.listing import STATES, Wanted, device_list
 from collector.api.past import past_steps
 from collector.api.problem_list import ApiProblems, problems_steps
-from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, one_of, page_of, since_of
+from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, NotThere, one_of, page_of, since_of
 from collector.api.scene import Scene
+from collector.api.totals import TOTALS
 from collector.problems import KEEP_S
 
 Query = Mapping[str, str]
@@ -71,6 +73,14 @@ READING = Parameter(
 
 def _site(api: Api, scene: Scene, _: Query) -> Steps:
     return api.site_steps(scene)
+
+
+def _total(api: Api, scene: Scene, query: Query) -> Steps:
+    yield
+    name = next((each for each in TOTALS if each == query["total"]), None)
+    if name is None:
+        raise NotThere(f"no such total; there are {', '.join(TOTALS)}")
+    return api.total(scene, name)
 
 
 def _floor(api: Api, scene: Scene, query: Query) -> Steps:
@@ -122,7 +132,7 @@ def _figure(api: Api, scene: Scene, query: Query) -> Steps:
     figure = figure_named(scene, query["metric"], labels)
     yield
     explanation = yield from api.sources.explain(scene.site, query["metric"], dict(figure.output.labels))
-    return figure_document(figure, explanation)
+    return figure_document(scene, figure, explanation)
 
 
 def _agents(api: Api, scene: Scene, _: Query) -> Steps:
@@ -139,6 +149,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "site", "The site in numbers, and what it survives, for how long, and how far to trust it.", SiteDocument, _site
     ),
+    Route("totals/{total}", "A total of the site with the readings that it is computed from.", TotalDocument, _total),
     Route(
         "floor",
         "What stands where, and how it is.",

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from collector.api.documents import ProblemMark, Severity, Unobserved
+from collector.api.documents import Blamed, ProblemMark, Severity, Unobserved
 from collector.api.layout import Layout
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, Observations
@@ -35,6 +35,11 @@ USED = frozenset(
         "dcim_device_reading_suspect",
     }
 )
+SURVIVES = "dcim_rack_survives_feed_loss"
+# Loads after the loss of a feed, as shares of what UPSs, panels and shelves may carry.
+_LOADS_ON_LOSS = frozenset(
+    {"dcim_ups_feed_loss_load_ratio", "dcim_panel_feed_loss_load_ratio", "dcim_rack_shelf_feed_loss_load_ratio"}
+)
 _KEYED_BY = ("device", "rack", "loop", "group", "feed")
 # Figures or problems looked at between two turns of the loop: some dictionary operations each, a few milliseconds in all.
 _SLICE = 2000
@@ -51,6 +56,9 @@ class FigureIndex:
         self._by_metric: dict[str, list[Figure]] = {}
         # Figures change every five seconds, and are asked for every second.
         self._found: dict[tuple[str, str, str, str, bool | None], float | None] = {}
+        self._failing: dict[str, list[Figure]] = {}
+        self.blamed: dict[str, list[Blamed]] = {}
+        """By feed: what does not survive its loss, once somebody has asked (`blame.py`)."""
 
     @classmethod
     def index_steps(cls, source: Sequence[Figure]) -> Generator[None, None, "FigureIndex"]:
@@ -68,11 +76,31 @@ class FigureIndex:
             self.known += figure.value is not None
             name = figure.output.metric.name
             if name not in USED:
+                self._note_failing(name, figure)
                 continue
             self._by_metric.setdefault(name, []).append(figure)
             labels = dict(figure.output.labels)
             place = next((labels[label] for label in _KEYED_BY if label in labels), "")
             self._by_place.setdefault((name, place), []).append(figure)
+
+    def _note_failing(self, name: str, figure: Figure) -> None:
+        """Keep a figure by which something goes down, or is overloaded, when a feed is lost."""
+        if figure.value is None:
+            return
+        if (name == SURVIVES and figure.value < 1.0) or (name in _LOADS_ON_LOSS and figure.value > 1.0):
+            self._failing.setdefault(dict(figure.output.labels).get("feed", ""), []).append(figure)
+
+    def failing(self, feed: str) -> Sequence[Figure]:
+        """Figures by which racks go down, and UPSs, panels and shelves are overloaded, when this feed is lost."""
+        return self._failing.get(feed, ())
+
+    def load_on_loss(self, rack: str, feed: str, phase: str) -> float | None:
+        """The load of a rack's other supply when a feed is lost, as a share of its limit; None if it is unknown or has none."""
+        wanted = {("feed", feed), ("phase", phase)}
+        found = [
+            each.value for each in self.of("dcim_rack_feed_loss_load_ratio", rack) if wanted <= {*each.output.labels}
+        ]
+        return found[0] if len(found) == 1 else None
 
     def of(self, metric: str, place: str) -> Sequence[Figure]:
         """The figures of a metric at a place."""

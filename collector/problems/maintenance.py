@@ -211,14 +211,20 @@ def strange_names(windows: Iterable[Window], site: Site | None) -> list[str]:
     return found
 
 
-def maintenance_notes(path: Path | None, site: Site | None) -> list[str]:
-    """What `check` and `doctor` say of the file beside mistakes: what is probably a slip. Raises ConfigError."""
+def maintenance_notes(path: Path | None, site: Site | None, *, with_past: bool = False) -> list[str]:
+    """What `check` and `doctor` say of the file beside mistakes: what is probably a slip. Raises ConfigError.
+
+    `with_past`: also which windows are over, for who has just written one.
+    """
     if path is None:
         return []
     if not path.exists():
         # It may be written later, so this is no mistake; but a slip in its path would be found only when somebody is woken.
         return [f"{path} is not there, so there is no maintenance window"]
-    return [f"{path}: {line}" for line in strange_names(load_windows(path), site)]
+    windows, now = load_windows(path), datetime.now(UTC)
+    past = [each for each in windows if with_past and each.until <= now]
+    over = [f"window {each.id!r} ended at {each.until.isoformat()}; nothing is in it any more" for each in past]
+    return [f"{path}: {line}" for line in (*strange_names(windows, site), *over)]
 
 
 class Maintenance:

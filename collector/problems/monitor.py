@@ -28,6 +28,7 @@ from collector.problems.report import ProblemList, ProblemReport, present
 from collector.problems.saved import (
     PRESENT_REFRESH_S,
     REMEMBERED_REFRESH_S,
+    Holding,
     Present,
     Saved,
     StateFile,
@@ -67,6 +68,9 @@ PAUSED_S = 2.0
 SLICE = 50
 # How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
 SAVE_EVERY_S = 2.0
+# A problem that has held for this long is saved before it is active, so that a restart does not delay it by that. Shorter ones come and
+# go all the time, and would have the file written as often.
+KEPT_HOLD_S = 15.0
 # A file system that hangs must not keep the collector from starting.
 LOAD_S = 5.0
 OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
@@ -217,9 +221,10 @@ class Monitor:
         return self._evaluator.memory.seen
 
     def _outline(self) -> object:
-        """Which problems are active and who was notified: a change of these is written at once, a change of values is not."""
-        active = {(each.key, each.since_s) for each in self.tracker.active()}
-        return active, {url: frozenset(keys) for url, keys in self._notified.items()}
+        """Which problems are active or soon will be, and who was notified: a change of these is written at once, one of values is not."""
+        active, now = {(each.key, each.since_s) for each in self.tracker.active()}, self._clock()
+        soon = {each.key for each in self.tracker.holding() if each.held_s(now) >= KEPT_HOLD_S}
+        return active, soon, {url: frozenset(keys) for url, keys in self._notified.items()}
 
     async def _keep_history(self) -> None:
         waiting = self.history.take_waiting()
@@ -402,6 +407,9 @@ class Monitor:
             labels = tuple((name, text) for name, text in each.labels)
             tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
             self.tracker.restore(tracked, self._clock())
+        for held in state.holding:
+            key = held.name, tuple((name, text) for name, text in held.labels)
+            self.tracker.restore_holding(tuple(held.subject), key, held.held_s, self._clock())
         before = remembered or state
         for name, pairs, at_s in before.seen:
             self._evaluator.memory.seen[name, tuple(pairs)] = at_s
@@ -419,7 +427,12 @@ class Monitor:
         notified = {
             url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._notified.items()
         }
-        return msgspec.json.encode(Present(1, problems, notified))
+        now = self._clock()
+        holding = [
+            Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now))
+            for each in self.tracker.holding()
+        ]
+        return msgspec.json.encode(Present(1, problems, notified, holding))
 
 
 def _always(_: Key, *, answer: bool) -> bool:

@@ -166,6 +166,8 @@ class Pusher:
         """Problems that have ended, and when this target is to be notified."""
         self._wake = asyncio.Event()
         self._is_failing = False
+        self._failed = 0
+        """Deliveries in a row that failed without any answer that was good."""
         self._retry_after_s = 0.0
         """Seconds that the target asked to wait for with its last refusal (Retry-After)."""
         self._most = MAX_SENT
@@ -189,7 +191,7 @@ class Pusher:
         """Deliver until cancelled."""
         timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector(2)) as session:
-            repeat_at, failed = 0.0, 0
+            repeat_at = 0.0
             while True:
                 await self._pause(repeat_at)
                 self._wake.clear()
@@ -200,12 +202,10 @@ class Pusher:
                     for each in self._tracker.active():
                         self._waiting.setdefault(each.key, each)
                     repeat_at = now + REPEAT_S
-                if await self._deliver(session):
-                    failed = 0
-                else:
+                if not await self._deliver(session):
                     self._make_room()
-                    await asyncio.sleep(max(PAUSES_S[min(failed, len(PAUSES_S) - 1)], self._retry_after_s))
-                    failed += 1
+                    await asyncio.sleep(max(PAUSES_S[min(self._failed, len(PAUSES_S) - 1)], self._retry_after_s))
+                    self._failed += 1
                     self._wake.set()
 
     async def _pause(self, repeat_at: float) -> None:
@@ -244,6 +244,8 @@ class Pusher:
                 continue
             if status != OK:
                 return False
+            # What follows may fail in this very delivery, and is then the first failure.
+            self._failed = 0
             if isinstance(self._target, Webhook) and body is not None:
                 self._target.note(reports)
             has_accepted = has_accepted or body is not None

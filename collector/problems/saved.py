@@ -1,4 +1,4 @@
-"""The two files that outlive a restart: the active problems with who was notified of them, and what the conditions remember.
+"""The two files that outlive a restart: present problems with who was notified of them, and what the conditions remember.
 
 Each is written as a whole to a new file, which then replaces the old one (`replace_durably`), so that a kill or a power cut leaves one
 or the other: an empty one would have everybody notified again of every problem. The first is small and
@@ -44,12 +44,22 @@ class Saved(msgspec.Struct, rename={"subject": "unit"}):
     since_s: float
 
 
+class Holding(msgspec.Struct):
+    """One problem that is not active yet, and how long it had held when the file was written."""
+
+    name: str
+    labels: Labels
+    subject: list[str]
+    held_s: float
+
+
 class Present(msgspec.Struct, rename={"notified": "told"}):
     """The present problems, and which webhook was notified of which; `seen` and `highest` are in files of 0.1 and before."""
 
     version: int
     problems: list[Saved]
     notified: dict[str, list[tuple[str, Labels]]] = {}
+    holding: list[Holding] = []
     seen: Seen = []
     highest: Highest = []
 

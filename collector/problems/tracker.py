@@ -149,6 +149,8 @@ class Tracker:
         self._by_subject: dict[SubjectKey, set[Key]] = defaultdict(set)
         self._lingering: dict[Key, tuple[TrackedProblem, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
+        self._held_before: dict[SubjectKey, dict[Key, tuple[float, float]]] = {}
+        """By subject: how long each problem had held before a restart, and until when it may go on from there."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
         self.acknowledgement_of: AcknowledgementOf = lambda *_: None
@@ -207,6 +209,9 @@ class Tracker:
         """
         for key, value in found.items():
             self._note_holding(subject, key, value, now)
+        if (before := self._held_before.get(subject)) is not None:
+            for key in [key for key in before if key in found or (decides(key) and not is_silent(key))]:
+                del before[key]  # it goes on, or holds no longer
         for key in self._by_subject.get(subject, set()) - found.keys():
             tracked = self._all[key]
             if tracked.is_awaited(now) and (is_silent(key) or not decides(key)):
@@ -275,6 +280,17 @@ class Tracker:
         self._all[tracked.key] = tracked
         self._by_subject[tracked.subject].add(tracked.key)
 
+    def holding(self) -> list[TrackedProblem]:
+        """Those that hold and are not active yet."""
+        return [each for each in self._all.values() if each.holds and not each.is_active]
+
+    def restore_holding(self, subject: SubjectKey, key: Key, held_s: float, now: float) -> None:
+        """Take a problem that had held for `held_s` before a restart. If its first readings show that it holds, it goes on from there.
+
+        The time in which nobody looked is not counted: what was about to be reported is late by that, and nothing is reported early.
+        """
+        self._held_before.setdefault(subject, {})[key] = held_s, now + RESTORED_S
+
     def _note_holding(self, subject: SubjectKey, key: Key, value: float, now: float) -> None:
         tracked = self._all.get(key)
         if tracked is None:
@@ -286,8 +302,10 @@ class Tracker:
             )
             self._by_subject[subject].add(key)
         if not tracked.holds:
-            tracked.holds, tracked.holds_since = True, now
-            tracked.spans.append([now, now])
+            held_s, until = self._held_before.get(subject, {}).get(key, (0.0, now))
+            since = now - held_s if now < until else now
+            tracked.holds, tracked.holds_since = True, since
+            tracked.spans.append([since, now])
         self._extend(tracked, now)
         tracked.value, tracked.last_held = value, now
         tracked.evidence = Evidence.CURRENT

@@ -343,5 +343,47 @@ ALERTS = {
             "dcim_circuit_breaker_state{circuit=1,panel=subfeeds}": "closed",
         },
     ),
+    "tripplite-cooling": Published(
+        "1.3.6.1.4.1.850.1.1",
+        {
+            "1.2.1.4.1": b"TRIPP LITE",
+            "1.2.1.5.1": b"SRCOOL33K",
+            **{
+                f"3.5.3.{entry}.{column}.1": cell
+                for entry, cells in (
+                    ("6.1", {1: 4, 2: 74, 3: 1, 4: 1, 5: 1}),
+                    ("1.2.1", {1: 263, 2: 158, 3: 281, 4: 264, 5: -12, 6: 91, 8: 402}),
+                    ("2.2.1", {1: 1_160}),
+                    ("2.1.1", {1: 8, 2: 27}),
+                    ("3.1", {1: 213}),
+                    ("4.1", {1: 5, 2: 3, 3: 52}),
+                    ("5.1", {1: 412, 2: 9, 3: 640, 4: 430}),
+                )
+                for column, cell in cells.items()
+            },
+            "3.3.3.1.1.1.2": 241,
+            "3.3.3.3.1.5.2.1": 2,
+        },
+        {
+            f"{ALARM}{{alarm=water_full,severity=warning}}": 1.0,
+            "dcim_crah_cooling_output_watts": 7_400.0,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_air_temperature_celsius{sensor=ambient}": 26.3,
+            "dcim_crah_supply_air_temperature_celsius": 15.8,
+            "dcim_crah_return_air_temperature_celsius": 28.1,
+            "dcim_crah_air_temperature_celsius{sensor=condenser-inlet}": 26.4,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=evaporator}": -1.2,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=suction}": 9.1,
+            "dcim_crah_air_temperature_celsius{sensor=condenser-outlet}": 40.2,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=suction}": 799_791.846007488,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge}": 2_700_000.0,
+            "dcim_crah_current_amperes{phase=L1}": 21.3,
+            "dcim_crah_compressor_running_seconds_total{compressor=1}": 35_596_800.0,
+            "dcim_crah_fan_running_seconds_total{fan=evaporator}": 37_152_000.0,
+            "dcim_env_temperature_celsius{sensor=2}": 24.1,
+            f"{DRY},sensor=2.1}}": 0.0,
+        },
+        {"dcim_crah_unit_state": "running", "dcim_device_state": "degraded"},
+    ),
 }
 """By family."""

@@ -438,4 +438,42 @@ PDUS = {
             "dcim_pdu_outlet_power_watts{outlet=7}": 88.0,
         },
     ),
+    "ibm-pdu": Published(
+        "1.3.6.1.4.1.2.6.223",
+        {
+            "7.6.0": b"46M4137",
+            "0.1.1.7.0": 0,
+            "8.4.7.0": 31,
+            "8.3.2.1.4.1": 1_420,
+            "8.3.2.1.4.3": 980,
+            **{
+                f"8.2.2.1.{column}.{outlet}": cell
+                for outlet, cells in (
+                    (1, {7: 98, 8: 231_400, 9: 1_250, 10: 20_000, 11: 16_000, 13: 1, 14: 1, 15: 283}),
+                    (2, {7: 0, 8: 231_200, 9: 0, 10: 20_000, 11: 16_000, 13: 0, 14: 1, 15: 0}),
+                )
+                for column, cell in cells.items()
+            },
+            "9.2.1.8.1": 24,
+            "9.2.1.9.1": 4_294_967_295,
+        },
+        {
+            "dcim_pdu_temperature_celsius{sensor=internal}": 31.0,
+            f"{ALARM}{{alarm=input-voltage,severity=warning}}": 0.0,
+            "dcim_pdu_phase_power_watts{inlet=1,phase=L1}": 1_420.0,
+            "dcim_pdu_phase_power_watts{inlet=1,phase=L3}": 980.0,
+            "dcim_pdu_outlet_voltage_volts{outlet=1}": 231.4,
+            "dcim_pdu_outlet_voltage_volts{outlet=2}": 231.2,
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 1.25,
+            "dcim_pdu_outlet_current_amperes{outlet=2}": 0.0,
+            "dcim_pdu_outlet_rated_current_amperes{outlet=1}": 20.0,
+            "dcim_pdu_outlet_rated_current_amperes{outlet=2}": 20.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 283.0,
+            "dcim_pdu_outlet_power_watts{outlet=2}": 0.0,
+            "dcim_env_temperature_celsius{sensor=external.1}": 24.0,
+        },
+        bad={"dcim_env_relative_humidity_ratio{sensor=external.1}": "sentinel"},
+    ),
 }

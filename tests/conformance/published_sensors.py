@@ -42,6 +42,12 @@ _BLUENET: dict[str, tuple[int, int, int]] = {
 }
 _LOST, _EXPECTED = "0.1.72.5.255.1.1.0", "0.1.72.6.255.1.1.0"
 
+
+def _rows(entry: str, *rows: tuple[int, int, dict[int, SnmpValue]]) -> dict[str, SnmpValue]:
+    """The cells of rows: the table, the row's number and its cells by column."""
+    return {f"{table}.{entry}.{column}.{row}": cell for table, row, cells in rows for column, cell in cells.items()}
+
+
 SENSORS = {
     "bachmann-bluenet2": Published(
         "1.3.6.1.4.1.31770.2.2",
@@ -167,6 +173,138 @@ SENSORS = {
             "dcim_env_temperature_celsius{sensor=Floor}": 9.5,
             f"{DRY},sensor=Input_1}}": 1.0,
             "dcim_env_contact_active{kind=smoke,sensor=Ceiling}": 0.0,
+        },
+    ),
+    "itwatchdogs-goose": Published(
+        "1.3.6.1.4.1.17373.3",
+        {
+            "1.1.0": b"WeatherGoose II",
+            **_rows(
+                "1",
+                (2, 1, {3: b"Aisle", 4: 1, 5: 24, 7: 41, 9: 30, 14: 10}),
+                (4, 1, {3: b"Exhaust", 4: 1, 5: 36}),
+                (4, 2, {3: b"Gone", 4: 0, 5: 0}),
+                (5, 1, {3: b"Floor", 4: 1, 5: 19, 8: 47, 9: 7}),
+                (3, 1, {3: b"Feed", 4: 1, 6: 231, 10: 52, 11: 1_130}),
+                (9, 1, {3: b"Clamp", 4: 1, 5: 125}),
+                (22, 1, {3: b"Plant", 4: 1, 5: -54}),
+            ),
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=Aisle}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=Aisle}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=Aisle}": 10.0,
+            "dcim_env_temperature_celsius{sensor=Exhaust}": 36.0,
+            "dcim_env_temperature_celsius{sensor=Floor}": 19.0,
+            "dcim_env_relative_humidity_ratio{sensor=Floor}": 0.47,
+            "dcim_env_dew_point_celsius{sensor=Floor}": 7.0,
+            "dcim_env_voltage_volts{sensor=Feed}": 231.0,
+            "dcim_env_current_amperes{sensor=Feed}": 5.2,
+            "dcim_env_power_watts{sensor=Feed}": 1_130.0,
+            "dcim_env_current_amperes{sensor=Clamp}": 12.5,
+            "dcim_env_voltage_volts{sensor=Plant}": -54.0,
+        },
+    ),
+    "itwatchdogs-watchdog": Published(
+        "1.3.6.1.4.1.17373.4.1",
+        {
+            "1.1.0": b"Watchdog 100",
+            "1.7.0": 0,
+            **_rows(
+                "1",
+                (2, 1, {2: b"0004A3C1", 3: b"Unit", 4: 1, 5: 752, 6: 41, 7: 500}),
+                (4, 1, {3: b"Roof", 4: 0, 5: 0}),
+                (
+                    8,
+                    1,
+                    {
+                        4: 1,
+                        5: b"Row",
+                        6: 680,
+                        7: 44,
+                        8: 446,
+                        9: 1,
+                        10: b"Row A",
+                        11: 770,
+                        12: 2,
+                        13: b"Row B",
+                        14: 0,
+                    },
+                ),
+            ),
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=Unit}": 24.0,
+            "dcim_env_relative_humidity_ratio{sensor=Unit}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=Unit}": 10.0,
+            "dcim_env_temperature_celsius{sensor=Row}": 20.0,
+            "dcim_env_relative_humidity_ratio{sensor=Row}": 0.44,
+            "dcim_env_dew_point_celsius{sensor=Row}": 7.0,
+            "dcim_env_temperature_celsius{sensor=Row_A}": 25.0,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=Row_B}": "gated"},
+    ),
+    "netping-sensors": Published(
+        "1.3.6.1.4.1.25728",
+        {
+            **_rows(
+                "1.1",
+                (8800, 1, {2: 23, 3: 2, 6: b"Inlet"}),
+                (8800, 2, {2: 31, 3: 3, 6: b"Outlet", 7: 31_437}),
+                (8800, 3, {2: 0, 3: 0, 6: b""}),
+                (8400, 1, {2: 41, 3: 2, 4: 22, 5: 2}),
+                (8400, 2, {2: 0, 3: 0, 4: 0, 5: 0}),
+                (9000, 1, {2: 229, 3: 4, 4: 4_998, 5: 4}),
+                (9000, 2, {2: 0, 3: 0, 4: 0, 5: 0}),
+                (8200, 1, {2: 0, 3: 1, 4: 0}),
+                (8200, 2, {2: 1, 3: 1, 4: 0}),
+                (8200, 3, {2: 5, 3: 1, 4: 0}),
+                (8300, 1, {2: 0, 3: 0, 7: 1}),
+                (8300, 2, {2: 2, 3: 0, 7: 1}),
+                (8300, 3, {2: 4, 3: 0, 7: 0}),
+            ),
+            "8900.1.1.2.1": 1,
+            "3900.1.1.0": 0,
+            "3900.1.2.0": 87,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=temperature.1}": 23.0,
+            "dcim_env_temperature_celsius{sensor=temperature.2}": 31.437,
+            "dcim_env_temperature_celsius{sensor=humidity.1}": 22.0,
+            "dcim_env_relative_humidity_ratio{sensor=humidity.1}": 0.41,
+            "dcim_env_dew_point_celsius{sensor=humidity.1}": 8.135609,
+            "dcim_env_voltage_volts{sensor=voltage.1}": 229.0,
+            "dcim_env_frequency_hertz{sensor=voltage.1}": 49.98,
+            "dcim_env_contact_active{kind=smoke,sensor=smoke.1}": 0.0,
+            "dcim_env_contact_active{kind=smoke,sensor=smoke.2}": 1.0,
+            "dcim_device_alarm_active{alarm=current-loop.1,severity=critical}": 0.0,
+            "dcim_device_alarm_active{alarm=current-loop.2,severity=critical}": 1.0,
+            "dcim_device_alarm_active{alarm=on-battery,severity=warning}": 1.0,
+        },
+    ),
+    "netping-pwr": Published(
+        "1.3.6.1.4.1.25728",
+        {
+            "5500.5.1.15.1": 1,
+            "5500.5.1.16.1": 1,
+            "5500.5.1.15.2": 0,
+            "5500.5.1.16.2": 0,
+            "8800.1.1.2.1": 24,
+            "8800.1.1.3.1": 2,
+            "8400.2.2.0": 38,
+            "8400.2.3.0": 0,
+            "8400.2.4.0": 21,
+            "8400.2.9.0": 2_143,
+            # npInputAnalogTable: an adapter whose signal is in its range, where a table of smoke sensors had been
+            **{f"8200.1.1.{column}.1": cell for column, cell in ((2, 1), (3, 4_000), (4, 11_900), (7, 1))},
+        },
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+            "dcim_env_temperature_celsius{sensor=temperature.1}": 24.0,
+            "dcim_env_temperature_celsius{sensor=humidity}": 21.43,
+            "dcim_env_relative_humidity_ratio{sensor=humidity}": 0.38,
+            "dcim_env_dew_point_celsius{sensor=humidity}": 6.513312,
         },
     ),
 }

@@ -128,4 +128,30 @@ SWITCHES = {
         },
         {},
     ),
+    "mge-sts": Published(
+        "1.3.6.1.4.1.705.2",
+        {
+            "3.5.0": 2,
+            "4.5.0": 1,
+            "3.16.0": 500,
+            "4.16.0": 499,
+            **{f"{3 + source}.2.1.2.{line}": 3_990 + 20 * source + line for source in (0, 1) for line in (1, 2, 3)},
+            **{f"{3 + source}.2.1.3.{phase}": 152 * source for source in (0, 1) for phase in (1, 2, 3)},
+        },
+        {
+            "dcim_ats_source_frequency_hertz{source=a}": 50.0,
+            "dcim_ats_source_frequency_hertz{source=b}": 49.9,
+            **{
+                f"dcim_ats_source_line_voltage_volts{{line={pair},source={source}}}": volts + line / 10
+                for source, volts in (("a", 399.0), ("b", 401.0))
+                for line, pair in ((1, "L1-L2"), (2, "L2-L3"), (3, "L3-L1"))
+            },
+            **{
+                f"dcim_ats_source_current_amperes{{phase={phase},source={source}}}": amperes
+                for source, amperes in (("a", 0.0), ("b", 15.2))
+                for phase in ("L1", "L2", "L3")
+            },
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
 }

@@ -11,6 +11,22 @@ ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
 ITA2 = "1.3.6.1.4.1.13400.2.54.2"
 ALERT = "1.3.6.1.4.1.20916.1"
 EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
+CPS, IBM = "1.3.6.1.4.1.3808.1.1.3", "1.3.6.1.4.1.2.6.223.8.2.2.1"
+# ePDULoadStatusTable: a phase and the bank behind it, which is near its limit; limits, outlets and supplies of the unit
+EPDU_OF_CPS: dict[str, SnmpValue] = {
+    **{
+        f"{CPS}.2.3.1.1.{column}.{row}": cell
+        for row, bank, state in ((1, 0, 1), (2, 1, 3))
+        for column, cell in ((2, 85), (3, state), (4, 1), (5, bank), (6, 2_304), (7, 1_800), (8, 1_950), (9, 92))
+    },
+    f"{CPS}.2.2.1.1.3.1": 13,
+    f"{CPS}.2.2.1.1.4.1": 16,
+    f"{CPS}.2.4.1.1.3.1": 8,
+    f"{CPS}.2.1.6.1.2.1": 1,
+    f"{CPS}.2.1.6.1.3.1": 10,
+    f"{CPS}.4.3.0": 2,
+    **{f"{CPS}.3.5.1.1.{column}.1": cell for column, cell in ((4, 1), (7, 12), (8, 260), (13, 431))},
+}
 
 
 def sensor(row: int, kind: int, precision: int, value: int) -> dict[str, SnmpValue]:
@@ -47,7 +63,36 @@ VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
 PHASES, PAIRS = ("L1", "L2", "L3"), ("L1-L2", "L2-L3", "L3-L1")
+TLP = "1.3.6.1.4.1.850.1.1.3.1.3.1"
 CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
+    "the packs of a Tripp Lite UPS, of which the second has to be replaced": (
+        "tripplite-ups",
+        {f"{TLP}.2.1.5.1": 0, f"{TLP}.5.1.1.1.1": 1, f"{TLP}.5.1.1.1.2": 3},
+        "dcim_device_alarm_active",
+        {
+            "dcim_device_alarm_active{alarm=battery.1,severity=warning}": 0.0,
+            "dcim_device_alarm_active{alarm=battery.2,severity=warning}": 1.0,
+            "dcim_device_alarm_active{alarm=charger_fault,severity=critical}": 0.0,
+        },
+    ),
+    "a Tripp Lite UPS with one bad pack": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.1.1.1": 3},
+        "dcim_ups_battery_replace",
+        {"dcim_ups_battery_replace_required": 1.0},
+    ),
+    "the temperature beside the pack of a Tripp Lite UPS": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.2.1.1": 254, f"{ENTITY}.33.1.2.7.0": 25},
+        "dcim_ups_battery_temperature",
+        {"dcim_ups_battery_temperature_celsius": 25.4},
+    ),
+    "a Tripp Lite UPS without a sensor beside its pack": (
+        "tripplite-ups",
+        {f"{TLP}.5.1.2.1.1": 0, f"{ENTITY}.33.1.2.7.0": 25},
+        "dcim_ups_battery_temperature",
+        {"dcim_ups_battery_temperature_celsius": 25.0},
+    ),
     # RFC 3433: -8 to -1 are the number of accurate digits.
     "24 degrees of which one digit is accurate": (
         "entity-sensor",
@@ -152,6 +197,63 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_env_relative",
         {"dcim_env_relative_humidity_ratio{sensor=Inlet.11}": 0.055},
     ),
+    "a CyberPower PDU that monitors its outlets": (
+        "cyberpower-pdu",
+        EPDU_OF_CPS | {f"{CPS}.3.1.5.0": 1},
+        "dcim_pdu_outlet",
+        {
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 1.2,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 260.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1}": 155_160_000.0,
+        },
+    ),
+    "a CyberPower PDU that has the columns of outlets, and monitors none": (
+        "cyberpower-pdu",
+        EPDU_OF_CPS | {f"{CPS}.3.1.5.0": 0},
+        "dcim_pdu_outlet",
+        {"dcim_pdu_outlet_on{outlet=1}": 1.0},
+    ),
+    "the bank of a CyberPower PDU": (
+        "cyberpower-pdu",
+        EPDU_OF_CPS,
+        "dcim_pdu_bank",
+        {
+            "dcim_pdu_bank_current_amperes{bank=1}": 8.5,
+            "dcim_pdu_bank_voltage_volts{bank=1}": 230.4,
+            "dcim_pdu_bank_power_watts{bank=1}": 1_800.0,
+            "dcim_pdu_bank_apparent_power_voltamperes{bank=1}": 1_950.0,
+            "dcim_pdu_bank_power_factor_ratio{bank=1}": 0.92,
+            "dcim_pdu_bank_warning_current_amperes{bank=1}": 8.0,
+            "dcim_pdu_bank_rated_current_amperes{bank=1}": 10.0,
+        },
+    ),
+    "one of its two supplies has failed": (
+        "cyberpower-pdu",
+        EPDU_OF_CPS,
+        "dcim_device_alarm",
+        {"dcim_device_alarm_active{alarm=power_supply,severity=warning}": 1.0},
+    ),
+    "a CyberPower PDU that has its voltage beside the table": (
+        "cyberpower-pdu",
+        {f"{CPS}.2.3.1.1.2.1": 85, f"{CPS}.5.7.0": 1_204},
+        "dcim_pdu_input_voltage",
+        {"dcim_pdu_input_voltage_volts{inlet=1}": 120.4},
+    ),
+    "an outlet of an IBM PDU with firmware from before 2012: current, capacity, thresholds, state, group and power": (
+        "ibm-pdu",
+        {
+            f"{IBM}.{column}.1": cell
+            for column, cell in ((7, 680), (8, 10_000), (9, 8_000), (10, 10_000), (11, 1), (13, 149))
+        },
+        "dcim_pdu_outlet",
+        {
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 0.68,
+            "dcim_pdu_outlet_rated_current_amperes{outlet=1}": 10.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_power_watts{outlet=1}": 149.0,
+        },
+    ),
     "leak sensors of a NetBotz are among its other sensors": (
         "apc-netbotz",
         leak(1, b"Leak Detected") | leak(2, b"No Leak") | leak(3, b"Link up") | leak(4, b""),
@@ -171,3 +273,24 @@ async def test_two_readers_of_a_mib_agree(name: str) -> None:
     assert not [key for key, reason in readings.bad.items() if reason == "state"]
     values = {key: value for key, value in readings.values.items() if key.startswith(beginning)}
     assert values == pytest.approx(expected)
+
+
+STATES: dict[str, tuple[str, dict[str, SnmpValue], dict[str, str]]] = {
+    # Normal comes first here, and low second: APC's second generation has them the other way round.
+    "loads of a CyberPower PDU": (
+        "cyberpower-pdu",
+        EPDU_OF_CPS,
+        {
+            "dcim_pdu_load_state{inlet=1,phase=L1,scope=phase}": "normal",
+            "dcim_pdu_load_state{bank=1,scope=bank}": "near_overload",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+async def test_two_readers_of_a_mib_agree_on_states(name: str) -> None:
+    profile, answers, expected = STATES[name]
+    records = sorted((Record(oid, "", value) for oid, value in answers.items()), key=lambda each: each.key)
+    _, readings = await replay_snmp(records, shipped_profiles(), profile, 1_790_000_000.0)
+    assert readings.states == expected

@@ -34,7 +34,7 @@ function cause(agent) {
 function row(agent, { words, format, now }) {
   const { ledger } = agent;
   const reason = agent.state === "up" ? null : cause(agent);
-  const observed = agent.devices - count(agent.unobserved);
+  const unobserved = count(agent.unobserved);
   const heard = agent.last_message == null ? null : Math.max(0, Math.round((now - instant(agent.last_message)) / 1000));
   // The lag is known only while the agent sends messages.
   const lag = agent.state === "up" ? agent.lag_seconds : null;
@@ -53,6 +53,6 @@ function row(agent, { words, format, now }) {
     h("td", { class: "number" }, agent.backlog_messages == null ? "?" : format.number(agent.backlog_messages)),
     h("td", null, account || words.say("head.ledger.unknown")),
     h("td", { class: "number" }, agent.clock_offset_seconds == null ? "?" : words.say("agents.behind", { seconds: format.duration(agent.clock_offset_seconds) })),
-    h("td", { class: "number" }, h("a", { href: linkTo({ devices: "", agent: agent.id }) }, words.say("agents.observed", { observed: format.number(observed), devices: format.number(agent.devices) }))),
+    h("td", { class: "number" }, h("a", { href: linkTo({ devices: "", agent: agent.id }) }, words.say("agents.answering", { answering: format.number(agent.answering), devices: format.number(agent.devices), unobserved: unobserved ? format.number(unobserved) : null }))),
     h("td", null, agent.version ?? "?"));
 }

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { figureLink, linkTo } from "./links.js";
+import { blamedText } from "./marks.js";
 
 // Questions asked for each loop or group. If all have the same answer, they become one line; otherwise the good ones do.
 const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
@@ -10,7 +11,7 @@ const OF_EACH = new Set(["cdu_loss", "pump_loss", "ups_loss"]);
 export function answersColumn({ site, words, format, short }) {
   const answers = site?.answers && shortened(site.answers, short);
   return h("aside", { class: "answers", "aria-label": words.say("answers.label") },
-    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each))), words),
+    table("survives", answers && gathered(answers.survives, words).map((each) => row(each, words, survival(each, words, format), survivalKind(each), reasons(each, words, format))), words),
     table("time_left", answers && shortest(answers.time_left).map((each) => row(each, words, each.seconds == null ? words.say("answer.unknown") : format.left(each.seconds), timeKind(each))), words),
     table("trust", answers?.trust.map((each) => row({ ...each, what: { key: each.id } }, words, trust(each, words, format), each.state === "unknown" || (each.id === "devices_answering" && each.state === "partial") ? "unknown" : each.state === "bad" ? "bad" : each.of == null ? "yes" : "")), words));
 }
@@ -18,7 +19,8 @@ export function answersColumn({ site, words, format, short }) {
 /** The answers with names shortened as everywhere on the page. */
 function shortened(answers, short) {
   const each = (list) => list.map((answer) => ({ ...answer, what: placed(short(answer.what)) }));
-  const named = (answer) => (answer.missing ? { ...answer, missing: short({ device: answer.missing }).device } : answer);
+  const name = (device) => short({ device }).device;
+  const named = (answer) => ({ ...answer, missing: answer.missing && name(answer.missing), blamed: answer.blamed?.map((each) => ({ ...each, name: name(each.name) })) });
   return { ...answers, survives: each(answers.survives).map(named), time_left: each(answers.time_left) };
 }
 
@@ -66,13 +68,20 @@ function table(name, rows, words) {
     rows?.length ? h("table", { role: "table" }, h("tbody", { role: "rowgroup" }, rows)) : h("p", { class: "dim" }, rows ? words.say("answers.none") : "…"));
 }
 
-function row(answer, words, text, kind) {
+/** What the loss takes down or overloads: its first three, to be read where the pointer rests. The figure's page has all of them. */
+function reasons({ blamed = [], blamed_total: total }, words, format) {
+  const lines = blamed.map((each) => blamedText(each, each.name, words, format));
+  if (total > blamed.length) lines.push(words.say("problems.and_more", { n: format.number(total - blamed.length) }));
+  return lines.join("; ") || null;
+}
+
+function row(answer, words, text, kind, title = null) {
   const { key, ...parameters } = answer.what;
   const name = words.say(`what.${key}`, parameters);
-  const link = answer.figure ? figureLink(answer.figure) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
+  const link = answer.figure ? figureLink(answer.figure) : answer.device ? linkTo({ device: answer.device }) : key === "devices_answering" || key === "readings_current" ? linkTo({ devices: "" }) : key === "messages_missing" ? linkTo({ agents: "" }) : null;
   // Lines are laid out one by one, so that a long answer narrows no other's name. Browsers then need to be told that it is a table.
   return h("tr", { key: answer.id, "data-answer": answer.id, role: "row" },
-    h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link }, name) : name), h("td", { class: kind || null, role: "cell" }, text));
+    h("th", { scope: "row", role: "rowheader" }, link ? h("a", { href: link, title }, name) : name), h("td", { class: kind || null, role: "cell", title }, text));
 }
 
 // A generator that should carry by now is the one time here that has run out.
@@ -85,11 +94,12 @@ function survivalKind({ state, detail }) {
   return state === "battery" || (state === "yes" && (detail?.seconds != null || detail?.leaking)) ? "bad" : state;
 }
 
-function survival({ state, detail, missing }, words, format) {
+function survival({ state, detail, missing, blamed = [], blamed_total: total }, words, format) {
   const answer = words.say(`answer.${state}`);
   if (state === "unknown" && missing) return words.say("answer.missing", { answer, device: missing });
   if (state === "yes" && detail?.seconds != null) return words.say("answer.for", { answer, time: format.left(detail.seconds) });
   if (state === "yes" && detail?.leaking) return words.say("answer.leaking", { answer, n: detail.leaking });
+  if (state === "no" && total === 1) return words.say("answer.missing", { answer, device: blamed[0].name });
   if (state === "no" && detail?.racks_lost) return words.say("answer.racks", { answer, n: detail.racks_lost });
   if (detail?.load_ratio != null && (state === "yes" || state === "no")) return words.say("answer.ratio", { answer, ratio: format.percent(detail.load_ratio, 0) });
   return answer;

@@ -15,6 +15,7 @@ import { linkTo, readLink } from "./links.js";
 import { shortName, SIGNS } from "./marks.js";
 import { fitCards, problemColumn } from "./problems.js";
 import { Stream } from "./stream.js";
+import { totalView } from "./total.js";
 import { LANGUAGES, Words } from "./words.js";
 
 // From the origin, because fetch refuses addresses with a name and a password in them, which kiosks are often started with.
@@ -27,7 +28,7 @@ const SEARCH_PAUSE_MS = 250;
 const PAGE_OF_DEVICES = 200;
 const FIGURES = 500;
 const SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
-const VIEWS = { problem: problemView, rack: rackView, figure: figureView, devices: devicesView, device: deviceView, agents: agentsView };
+const VIEWS = { problem: problemView, rack: rackView, figure: figureView, total: totalView, devices: devicesView, device: deviceView, agents: agentsView };
 
 class Page {
   constructor(root, live) {
@@ -277,6 +278,7 @@ class Page {
       devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit: this._limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
       figure: ["figures", { site, metric: id, limit: FIGURES }],
+      total: [`totals/${encodeURIComponent(id)}`, { site }],
       problem: ["problems", { site }],
       agents: null,
     }[view];

@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { instant } from "./format.js";
 import { figureLink, linkTo } from "./links.js";
-import { CARE, look, SIGNS, why } from "./marks.js";
+import { BEGINS, blamedText, CARE, look, SIGNS, why } from "./marks.js";
 import { acknowledged, join, maintained, measured, runbook, secondsLeft, sentences } from "./problems.js";
 
 /** A definition list of the entries that have a value. */
@@ -82,7 +82,9 @@ export function rackView(page) {
   const rack = floor?.racks?.[route.id];
   if (!rack) return [heading(words, words.say("rack.title", { name: route.id })), h("p", { class: "dim" }, words.say(floor ? "rack.gone" : "app.loading"))];
   const { values } = rack;
-  const problems = Object.values(page.problems?.problems ?? {}).filter((each) => each.labels.rack === rack.id || (each.concerns?.racks ?? []).includes(rack.id));
+  const isHere = (each) => each.labels.rack === rack.id || (each.concerns?.racks ?? []).includes(rack.id);
+  const problems = Object.values(page.problems?.problems ?? {}).filter(isHere);
+  const begun = Object.values(page.problems?.beginning ?? {}).filter(isHere);
   return [
     heading(words, words.say("rack.title", { name: rack.id })),
     h("div", { class: "panels" },
@@ -97,13 +99,16 @@ export function rackView(page) {
           [words.say("quantity.supply"), format.quantity(values.supply_celsius, "celsius")],
           [words.say("quantity.dew"), format.quantity(values.dew_point_margin_kelvin, "kelvin")],
           [words.say("quantity.age"), format.duration(values.age_seconds)],
-        ])),
+        ]),
+        values.inlet_celsius == null ? h("p", { class: "small dim" }, words.say("rack.no_inlet")) : null,
+        values.dew_point_margin_kelvin == null && values.supply_celsius != null ? h("p", { class: "small dim" }, words.say("rack.no_dew")) : null),
       h("section", { class: "panel" }, h("h3", null, words.say("rack.feeds")),
         h("ul", { class: "plain" }, byName(rack.feeds).map(([feed, state]) => h("li", { key: feed },
           words.say("floor.feed", { feed }), ": ", words.say(`floor.feed.${state.state}`), state.load_ratio == null ? "" : `, ${format.percent(state.load_ratio)}`))),
         h("h3", null, words.say("rack.devices")), deviceLinks(rack.devices) ?? "–",
         h("h3", null, words.say("rack.problems")),
-        problems.length ? h("ul", { class: "plain" }, problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)),
+        problems.length || begun.length ? h("ul", { class: "plain" }, begun.map((each) => h("li", { key: each.id }, h("span", { class: "sign", role: "img", "aria-label": words.say("severity.begins") }, BEGINS[each.severity]), " ",
+          h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)), ", ", words.say("problems.due", { time: format.time(each.due) }))), problems.map((each) => h("li", { key: each.id }, h("span", { class: `sign ${look(each)}` }, SIGNS[look(each)]), " ", h("a", { href: linkTo({ problem: each.id }) }, words.problemTitle(each)),
           each.maintenance ? ` ${CARE.maintenance}` : "", each.acknowledged ? ` ${CARE.acknowledged} ${each.acknowledged.by}` : ""))) : "–")),
   ];
 }
@@ -120,19 +125,39 @@ export function figureView(page) {
       h("p", { class: `left ${known ? "" : "unknown"}` }, h("b", null, known ? figureText(figure, words, format) : `${SIGNS.uncertain} ${words.say("explain.unknown")}`)),
       h("p", null, figure.help),
       h("p", { class: "small" }, h("code", null, figure.metric), " ", labelText(figure.labels)),
+      decisive(figure, page),
       h("h3", null, words.say("explain.formula")), h("p", null, h("code", null, figure.formula)),
       h("p", { class: "small" }, words.say(`explain.basis.${figure.basis}`)),
-      h("h3", null, words.say("explain.missing")),
+      // A figure that is known can lack inputs: a site that loses one rack does so whatever the PDU of another one would say.
+      h("h3", null, words.say(known && figure.missing.length ? "explain.missing_though_known" : "explain.missing")),
       figure.missing.length ? h("ul", { class: "missing" }, figure.missing.map((each) => h("li", { key: each }, SIGNS.uncertain, " ", each))) : h("p", null, words.say("explain.nothing_missing")),
       figure.settings?.length ? facts(figure.settings.map(({ key, value }) => [key, String(value)])) : null,
-      h("h3", null, words.say("explain.inputs"), ` · ${figure.inputs_total ?? figure.inputs.length}`),
-      figure.inputs.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
-        h("thead", null, h("tr", null, columns(["input", "device", "value", "age"], words))),
-        h("tbody", null, figure.inputs.map((input) => h("tr", { key: `${input.device} ${input.series ?? input.metric}`, class: input.value == null ? "unknown" : null },
-          h("td", null, name(input.metric), " ", h("span", { class: "dim" }, labelText(input.labels))),
-          h("td", null, input.device ? h("a", { href: linkTo({ device: input.device }) }, input.device) : "–"),
-          h("td", { class: "number" }, input.value == null ? `${SIGNS.uncertain} ${input.reason ?? ""}` : format.quantity(input.value, input.unit)),
-          h("td", { class: "number" }, input.age_seconds == null ? "–" : format.duration(Math.round(input.age_seconds)))))))) : null),
+      inputsOf(figure, page)),
+  ];
+}
+
+/** What does not survive the loss of a feed, each with a way to its own figure. */
+function decisive({ blamed = [], blamed_total: total }, { words, format }) {
+  if (!blamed.length) return null;
+  return [
+    h("h3", null, words.say("explain.blamed"), ` · ${format.number(total)}`),
+    h("ul", { class: "plain blamed" }, blamed.map((each) => h("li", { key: `${each.place} ${each.name}` }, SIGNS.critical, " ", h("a", { href: figureLink(each.figure) }, blamedText(each, each.name, words, format)))),
+      total > blamed.length ? h("li", { key: "more" }, words.say("problems.and_more", { n: format.number(total - blamed.length) })) : null),
+  ];
+}
+
+/** The readings, and figures, that something is computed from: how many, and the first of them in a table. */
+export function inputsOf({ inputs, inputs_total: total = inputs.length }, { words, format }) {
+  return [
+    h("h3", null, words.say("explain.inputs"), ` · ${format.number(total)}`),
+    total > inputs.length ? h("p", { class: "small" }, words.say("explain.first", { shown: format.number(inputs.length) })) : null,
+    inputs.length ? h("div", { class: "scroll" }, h("table", { class: "list" },
+      h("thead", null, h("tr", null, columns(["input", "device", "value", "age"], words))),
+      h("tbody", null, inputs.map((input) => h("tr", { key: `${input.device} ${input.series ?? input.metric}`, class: input.value == null ? "unknown" : null },
+        h("td", null, input.device ? name(input.metric) : h("a", { href: figureLink(input) }, name(input.metric)), " ", h("span", { class: "dim" }, labelText(input.labels))),
+        h("td", null, input.device ? h("a", { href: linkTo({ device: input.device }) }, input.device) : "–"),
+        h("td", { class: "number" }, input.value == null ? `${SIGNS.uncertain} ${input.reason ?? ""}` : format.quantity(input.value, input.unit)),
+        h("td", { class: "number" }, input.age_seconds == null ? "–" : format.duration(Math.round(input.age_seconds)))))))) : null,
   ];
 }
 

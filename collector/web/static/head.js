@@ -1,7 +1,7 @@
 // The head of every view: where, the totals, whether anything is wrong, the time, and where else to go.
 
 import { h } from "./dom.js";
-import { figureLink, linkTo } from "./links.js";
+import { linkTo } from "./links.js";
 import { SIGNS, why } from "./marks.js";
 import { LANGUAGES } from "./words.js";
 
@@ -18,22 +18,23 @@ export function head(page) {
 
 function totals(site, words, format) {
   const { totals: all, devices } = site;
-  const pue = { metric: "dcim_site_interim_pue_ratio", labels: { site: site.site } };
+  // Each leads to what its own number is made of: none of them is a figure of the catalogue.
+  const made = (total, title = null) => ({ link: linkTo({ total }), title });
   const carbon = all.carbon_grams_per_hour?.location;
   const entries = [
-    [format.power(all.facility_power_watts), words.say(isOnBattery(site) && all.facility_power_watts < all.it_power_watts ? "total.facility_on_battery" : "total.facility"), all.facility_power_watts, pue],
-    [format.power(all.it_power_watts), words.say("total.it"), all.it_power_watts, pue],
+    [format.power(all.facility_power_watts), words.say(isOnBattery(site) && all.facility_power_watts < all.it_power_watts ? "total.facility_on_battery" : "total.facility"), all.facility_power_watts, made("facility")],
+    [format.power(all.it_power_watts), words.say("total.it"), all.it_power_watts, made("it")],
     [all.pue ? format.number(all.pue.value, 2) : "?",
-      pueWords(site, words, format), all.pue, pue],
-    [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, null],
+      pueWords(site, words, format), all.pue, made("pue", all.pue ? null : words.say(`pue_why.${all.pue_unknown ?? "starting"}`))],
+    [format.quantity(carbon, "grams_per_hour"), words.say("total.carbon", { basis: carbon != null && words.say("basis.location") }), carbon, made("carbon", words.say("total_how.carbon"))],
     [words.say("total.of", { some: format.number(devices.answering), all: format.number(devices.known + devices.never_heard) }),
       words.say("total.devices", { age: devices.oldest_age_seconds != null && format.duration(devices.oldest_age_seconds) }),
-      devices.unobserved + devices.never_heard > 0 || !devices.known ? null : devices.answering, { link: linkTo({ devices: "", state: devices.unobserved + devices.never_heard > 0 ? "unknown" : null }) }],
+      devices.unobserved + devices.never_heard > 0 || !devices.known ? null : devices.answering, { link: linkTo({ devices: "", state: devices.unobserved + devices.never_heard > 0 ? "unknown" : null }), title: words.say("total.devices_title") }],
   ];
-  return h("ul", { class: "totals", "aria-label": words.say("total.label") }, entries.map(([value, name, known, figure]) => {
+  return h("ul", { class: "totals", "aria-label": words.say("total.label") }, entries.map(([value, name, known, { link, title }]) => {
     const text = [h("b", null, value), " ", h("span", null, name)];
     const missing = known === null || known === undefined;
-    return h("li", { class: missing ? "unknown" : null }, figure ? h("a", { href: figure.link ?? figureLink(figure) }, text) : text);
+    return h("li", { class: missing ? "unknown" : null }, h("a", { href: link, title }, text));
   }));
 }
 
@@ -43,9 +44,9 @@ function isOnBattery(site) {
 
 /** The period that a PUE estimate covers; without an estimate, what is missing for one. */
 function pueWords(site, words, format) {
-  const { pue, facility_power_watts: facility, it_power_watts: it } = site.totals;
+  const { pue, pue_unknown: reason } = site.totals;
   if (pue) return words.say(pue.window_seconds ? "total.pue" : "total.pue_now", { window: format.duration(pue.window_seconds) });
-  return words.say(facility == null ? "total.pue_no_facility" : it == null ? "total.pue_no_it" : isOnBattery(site) ? "total.pue_battery" : "total.pue_none");
+  return words.say(`pue.${reason === "below_it" && isOnBattery(site) ? "battery" : reason ?? "starting"}`);
 }
 
 function status({ site, now, words, format }) {

@@ -1,7 +1,7 @@
 // Addresses within the page. All views live at one path, so that it works below any prefix of a reverse proxy.
 
 const KEPT = ["site", "lang", "theme", "wall"];
-const VIEWS = ["device", "rack", "problem", "figure", "devices", "agents"];
+const VIEWS = ["device", "rack", "problem", "figure", "total", "devices", "agents"];
 
 /** What an address asks for: {view, id, parameters}. */
 export function readLink(search) {

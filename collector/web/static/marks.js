@@ -20,6 +20,12 @@ export function shortName(name, ...places) {
   return longest ? name.slice(longest.length + 1) : name;
 }
 
+/** A rack, UPS or panel that does not survive the loss of a feed, and why. `name` is its name as shown here. */
+export function blamedText(each, name, words, format) {
+  return words.say(`blamed.${each.kind === "overload" ? each.place : each.kind}`,
+    { name, feed: each.figure.labels.feed, phase: each.phase, ratio: each.load_ratio == null ? null : format.percent(each.load_ratio, 0) });
+}
+
 /** Why something is not observed, in words. */
 export function why(cause, words) {
   return cause ? words.say(`cause.${cause.cause}`, { agent: cause.agent }) : words.say("state.unknown");

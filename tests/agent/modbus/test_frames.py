@@ -179,3 +179,52 @@ def test_the_loop_of_a_running_agent_reads_and_notices_the_end_of_a_connection()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(life())
+
+
+def unnumbered(unit: int, *values: int) -> bytes:
+    """An answer of a device that does not number its answers."""
+    return answer(request(0, unit, 3, 0, len(values)), *values)
+
+
+def test_an_answer_without_a_number_is_taken_from_the_unit_that_was_asked_and_from_no_other() -> None:
+    found = reader()
+    assert fed(found, [unnumbered(7, 4711)]) == []
+    assert found.came.startswith("an answer of unit 7, not 1, without a transaction number")
+    (own,) = fed(found, [unnumbered(1, 230)])
+    assert (own.number, own.values) == (0, [230])
+
+
+def test_answers_of_another_unit_or_number_are_taken_where_the_device_is_set_up_for_them() -> None:
+    found = Reader()
+    found.expect(5, 1, frozenset({"other_unit"}))
+    assert [each.values for each in fed(found, [unnumbered(7, 230)])] == [[230]]
+    found.expect(6, 1, frozenset({"other_transaction"}))
+    (own,) = fed(found, [answer(request(9, 1, 3, 0, 1), 231)])
+    assert (own.number, own.values) == (6, [231])
+    found.expect(7, 1, frozenset({"other_unit"}))
+    assert fed(found, [answer(request(9, 7, 3, 0, 1), 232)]) == [], "its number is another request's"
+
+
+def test_what_is_no_modbus_behind_an_answer_does_not_cost_the_answer() -> None:
+    found = reader()
+    rest = b"HTTP/1.1 408 Request Timeout"
+    (own,) = fed(found, [answer(request(5, 1, 3, 0, 1), 230) + rest])
+    assert (own.values, found.left) == ([230], len(rest))
+
+
+@pytest.mark.parametrize(
+    ("pdu", "why"),
+    [
+        (b"\x03\x04\x00\xe6", "sent 2 bytes of data where it says 4"),
+        (b"\x01\x02\x05", "sent 1 bytes of data where it says 2"),
+        (b"\x03", "sent 0 bytes of data where it says 0"),
+    ],
+)
+def test_an_answer_that_is_cut_short_in_a_whole_frame_is_no_reading(pdu: bytes, why: str) -> None:
+    with pytest.raises(GarbageError, match=why):
+        fed(reader(), [b"\x00\x05\x00\x00\x00" + bytes([1 + len(pdu)]) + b"\x01" + pdu])
+
+
+def test_an_exception_without_its_code_is_an_exception() -> None:
+    (refusal,) = fed(reader(), [b"\x00\x05\x00\x00\x00\x02\x01\x83"])
+    assert (refusal.function, refusal.code) == (3, 0)

@@ -199,7 +199,13 @@ async def test_a_rated_voltage_that_is_of_another_kind_is_rejected(
 
 @pytest.mark.parametrize(
     ("watts", "voltamperes", "expected"),
-    [(2700, 3000, [2700.0, 3000.0]), (3000, 3000, [3000.0, 3000.0]), (27000, 3000, ["range", "range"])],
+    [
+        (2700, 3000, [2700.0, 3000.0]),
+        (3000, 3000, [3000.0, 3000.0]),
+        (3100, 3000, [3100.0, 3000.0]),  # each is rounded by itself
+        (3200, 3000, ["range", "range"]),
+        (27000, 3000, ["range", "range"]),
+    ],
 )
 async def test_a_unit_that_is_rated_for_more_watts_than_voltamperes_is_rated_for_neither(
     watts: int, voltamperes: int, expected: list[float | str]
@@ -214,6 +220,9 @@ async def test_a_unit_that_is_rated_for_more_watts_than_voltamperes_is_rated_for
     [
         ((30,), (900,), 3000, [3000.0]),
         ((30,), (900,), 5000, [5000.0]),  # percent of voltamperes
+        ((30,), (900,), 1100, [1100.0]),
+        ((30,), (900,), 8900, [8900.0]),
+        ((30,), (900,), 9100, ["range"]),  # more than three times what load and power imply
         ((30,), (900,), 30_000, ["range"]),
         ((30,), (900,), 300, ["range"]),
         ((2,), (900,), 3000, [3000.0]),  # nearly idle
@@ -250,6 +259,28 @@ async def test_a_low_battery_that_a_full_one_would_be_is_none(charge: int, expec
     assert found(await device.limits()) == expected
     device.put(20, charge, 2)
     assert found(await device.limits()) == [120.0]
+
+
+async def test_a_limit_of_one_phase_is_not_judged_by_the_current_of_another() -> None:
+    """6 A and 63 A are the ratings, and 40 A flow through the large one."""
+    lines = [
+        f"metric: dcim_pdu_phase_{what}current_amperes, labels: {{phase: L{at}}}, unit: ampere, scale: 0.1{poll}"
+        for what, poll in (("", ", poll: normal"), ("rated_", ""))
+        for at in (1, 2)
+    ]
+    device = await opened(snmp("pdu", *lines), 4, 400, 60, 630)
+    assert found(await device.limits()) == [6.0, 63.0]
+
+
+async def test_a_rated_voltage_is_not_judged_by_the_battery() -> None:
+    """1,200 s are no volts: this UPS does not report its output voltage."""
+    points = (
+        "battery_runtime_seconds, unit: minute, poll: normal",
+        "battery_charge_ratio, unit: percent, poll: normal",
+        "rated_output_voltage_volts, unit: volt",
+    )
+    device = await opened(snmp("ups", *(f"metric: dcim_ups_{each}" for each in points)), 20, 100, 230)
+    assert found(await device.limits()) == [230.0]
 
 
 async def test_limits_of_a_modbus_unit_are_checked_too() -> None:

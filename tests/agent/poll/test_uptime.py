@@ -85,6 +85,14 @@ def test_after_a_silence_a_device_has_run_on_if_its_uptime_has_grown_by_that_tim
         assert uptime.update_after_silence(int((HOUR_S + grown_s) * 100), 600.0) is has_run_on, grown_s
 
 
+def test_after_each_of_several_silences_the_uptime_is_compared_with_the_last_one() -> None:
+    uptime = Uptime()
+    read(uptime, HOUR_S, now=0.0)
+    for silences in range(1, 6):
+        assert uptime.update_after_silence(int((HOUR_S + 600 * silences) * 100), 600.0 * silences)
+    assert not uptime.update_after_silence(int((HOUR_S + 3000 + 700) * 100), 3600.0), "it is 100 s ahead"
+
+
 def test_an_invalid_uptime_is_ignored() -> None:
     uptime = Uptime()
     assert not uptime.update_after_silence(100, 1.0), "nothing to compare it with"

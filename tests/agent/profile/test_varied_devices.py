@@ -299,13 +299,13 @@ def two_units(device: Varied) -> Varied:
 def families_by_unit() -> list[str]:
     """A few families whose two units can be told apart.
 
-    Of those with texts or small numbers the second unit's readings would be the first one's. Two name instances of rows themselves, and
+    Of those with texts or small numbers the second unit's readings would be the first one's. Three name instances of rows themselves, and
     where a family extends another, the base's objects stand in.
     """
     return [
         name
         for name in FEW
-        if name not in {*SEVERAL_SOURCES, "huawei-ups", "papouch-th2e"}
+        if name not in {*SEVERAL_SOURCES, "huawei-ups", "papouch-th2e", "tripplite-cooling"}
         and not SHIPPED[name].extends
         and not any(plain_number(cell) for cell in usual_device(name).cells.values() if isinstance(cell, bytes))
     ]

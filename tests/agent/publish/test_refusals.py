@@ -8,6 +8,7 @@ from agent.publish.refusals import (
     MAX_REFUSALS,
     MAX_REMEMBERED,
     NO_SUBSCRIBERS,
+    PACKET_TOO_LARGE,
     PAYLOAD_INVALID,
     QUOTA,
     REASON_NAMES,
@@ -158,6 +159,7 @@ def test_every_message_of_a_full_window_is_given_up_if_it_is_at_fault() -> None:
 
 def test_reasons_have_the_words_that_metrics_and_status_promise() -> None:
     assert REASON_NAMES == {0x10: "unheard", 0x87: "not_authorized", 0x97: "quota"}
+    assert (PACKET_TOO_LARGE, PAYLOAD_INVALID) == (0x95, 0x99), "MQTT 5, 2.4"
 
 
 def test_a_message_is_not_given_up_because_its_topic_was_forbidden_for_long() -> None:
@@ -303,3 +305,68 @@ def test_a_topic_that_is_refused_again_soon_after_it_was_released_is_tried_more_
     assert one.refuse(topic("u3"), 8, QUOTA, "", RETRY_S[0] + 0.5) == "new"
     assert one.due(2 * RETRY_S[0] + 0.6, 5) == []
     assert one.due(3 * RETRY_S[0] + 0.6, 5)
+
+
+def test_a_refused_probe_closes_its_topic_until_the_next_one() -> None:
+    """Otherwise each probe that is refused would be followed by a second message that is refused."""
+    one = refusals()
+    one.refuse(topic("a"), 1, DENIED, "", 0.0)
+    one.due(1.0, 5)
+    assert one.admits(topic("a"), 1)
+    one.refuse(topic("a"), 1, DENIED, "", 1.0)
+    assert not one.admits(topic("a"), 1)
+    assert one.due(2.9, 5) == []
+
+
+def test_the_pause_is_half_as_long_by_chance_and_no_longer_than_meant() -> None:
+    for draw, pause_s in ((0.0, 0.5), (0.5, 0.75), (1.0, 1.0)):
+        one = Refusals(draw=lambda draw=draw: draw)  # type: ignore[misc]  # a default of a lambda
+        one.refuse(topic("a"), 1, DENIED, "", 0.0)
+        assert one.due(pause_s - 0.01, 5) == []
+        assert one.due(pause_s, 5) == [(topic("a"), "oldest")]
+
+
+@pytest.mark.parametrize(("again_at_s", "pause_s"), [(14.9, 8.0), (15.0, 1.0)])
+def test_a_topic_begins_with_the_short_pause_once_it_was_accepted_for_two_pauses(
+    again_at_s: float, pause_s: float
+) -> None:
+    """Its last pause was of 4 s, and it is released at 7 s."""
+    one = refusals()
+    one.refuse(topic("a"), 1, QUOTA, "", 0.0)
+    for now in (1.0, 3.0):
+        assert one.due(now, 5)
+        assert one.admits(topic("a"), 1)
+        one.refuse(topic("a"), 1, QUOTA, "", now)
+    assert one.due(7.0, 5)
+    assert one.admits(topic("a"), 1)
+    assert one.accept(topic("a"), 1, 7.0) == [topic("a")]
+    assert one.due(again_at_s, 5) == []
+    assert one.refuse(topic("a"), 2, QUOTA, "", again_at_s) == "new"
+    assert one.due(again_at_s + pause_s - 0.01, 5) == []
+    # After a release the oldest message is tried first again.
+    assert one.due(again_at_s + pause_s, 5) == [(topic("a"), "oldest")]
+
+
+def test_a_document_that_is_accepted_now_and_then_is_never_given_up() -> None:
+    """It is its own neighbour: its key is its topic. A broker that reloads its rules refuses it for a moment each time."""
+    one, name = refusals(), topic("a", "device")
+    for now in range(0, 1000, 100):
+        assert one.refuse(name, name, DENIED, "", now) == "new"
+        assert one.due(now + 50, 5)
+        assert one.admits(name, name)
+        assert one.accept(name, name, now + 50) == [name]
+        assert not one._refused, "nothing is remembered of what was accepted"  # noqa: SLF001 - a bound of memory
+        one.due(now + 99, 5)
+
+
+def test_a_message_at_fault_does_not_have_another_one_tried_while_the_probe_is_on_its_way() -> None:
+    one = refusals()
+    for neighbour in (100, 101):
+        one.refuse(topic("a"), 5, BY_CONTENT, "", 0.0)
+        one.accept(topic("a"), neighbour, 0.0)  # sent before the topic was refused
+    assert one.due(1.0, 5)
+    assert one.admits(topic("a"), 9)
+    assert one.refuse(topic("a"), 5, BY_CONTENT, "", 1.0) == "message"
+    assert not one._refused, "nothing is remembered of what was given up"  # noqa: SLF001 - a bound of memory
+    assert one.due(1.0, 5) == []
+    assert one.accept(topic("a"), 9, 1.1) == [topic("a")]

@@ -415,3 +415,41 @@ def test_a_time_that_is_ahead_is_learnt() -> None:
     clock = EngineClock(3, 1000, 0.0)
     assert clock.accepts(3, 1100, 0.0)
     assert [clock.accepts(3, 1100 - WINDOW_S - late, 0.0) for late in (1, 0)] == [False, True]
+
+
+GUEST = V3(4711, 0, ENGINE, 3, 1000, b"guest", b"", b"", scoped(ENGINE, GET, b""))
+GUESTS_ANSWER = replace(GUEST, body=scoped(ENGINE, RESPONSE, b""))
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        (GUESTS_ANSWER, None),
+        (replace(GUESTS_ANSWER, boots=0, time=0), None),  # without a code, its time proves nothing
+        (replace(GUESTS_ANSWER, user=b"other"), Refusal.USER),
+        (replace(GUESTS_ANSWER, engine=b"\x80\x00\x00\x00\x05other"), Refusal.ENGINE),
+        # A device that was replaced says so under its new engine: it must be searched for anew.
+        (replace(GUEST, engine=b"\x80\x00\x00\x00\x05other", body=report(b"\x80\x00\x00\x00\x05other", 4)), None),
+        (replace(GUESTS_ANSWER, flags=AUTH, mac=bytes(24)), Refusal.LEVEL),
+    ],
+)
+def test_a_user_without_a_key_gets_the_answer_of_the_engine_that_was_asked(answer: V3, refusal: Refusal | None) -> None:
+    check = UsmCheck("", None)
+    check.sent(GUEST.encode())
+    assert check.received(answer.encode(), 0.0) is refusal
+
+
+def test_of_a_device_that_has_not_answered_this_user_at_all_its_key_is_not_said_to_be_right() -> None:
+    check = check_with(V3.parse(discovery_request(1, 2)))
+    offer = replace(ANSWER, msg_id=1, flags=0, user=b"", mac=b"", body=report(ENGINE, 4))
+    assert check.received(offer.encode(), 0.0) is None
+    private = replace(REQUEST, flags=AUTH | PRIV, salt=bytes(8), body=tlv(4, bytes(40)))
+    check.sent(private.signed(KEYS))
+    assert "no request of this user; check the credential" in check.silence()
+
+
+def test_an_authentic_answer_of_an_engine_whose_boots_are_used_up_is_refused_from_the_first_one_on() -> None:
+    """RFC 3414, 3.2, 7b: it could be repeated for ever."""
+    check = check_with(REQUEST)
+    assert check.received(replace(ANSWER, boots=2**31 - 1).signed(KEYS), 0.0) == Refusal.TIME
+    assert check.received(replace(ANSWER, boots=2**31 - 2).signed(KEYS), 0.0) is None

@@ -50,6 +50,7 @@ def test_an_agent_has_its_state_its_backlog_and_its_account() -> None:
             "started": "2026-09-21T14:13:20.250Z",
             "last_message": "2026-11-18T11:08:25.000Z",
             "devices": 1,
+            "answering": 1,
             "unobserved": {},
             "lag_seconds": 0.0,
             "backlog_messages": 40.0,
@@ -131,3 +132,17 @@ def test_the_ledger_has_the_agents_of_the_site() -> None:
     assert (ledger["agents"]["gw"]["stored"], ledger["agents"]["gw"]["missing"]) == (90, 2)
     shown.around = replace(shown.around, accounts=None)
     assert shown.get("ledger", 110.0) == {"site": shown.site.id, "known": False, "agents": {}}
+
+
+def test_of_an_agents_devices_those_count_as_answering_that_are_observed_and_answer() -> None:
+    """One is down, and one of another agent is none of its devices."""
+    shown = with_agent(0.0)
+    shown.readings.take("ups-a1", {"ups_output_source": "normal"}, 104.0, device_class="ups")
+    shown.readings.take("ups-a2", {}, 104.0, device_class="ups", up=False)
+    agent = shown.get("agents", 110.0)["items"]["gw"]
+    assert (agent["devices"], agent["answering"], agent["unobserved"]) == (3, 2, {})
+    counted = shown.get("site", 110.0)["devices"]
+    assert counted["answering"] == agent["answering"]
+    # Nothing was heard since: they are not observed, and none of them answers as far as anybody knows.
+    later = shown.get("agents", 500.0)["items"]["gw"]
+    assert (later["answering"], sum(later["unobserved"].values())) == (0, 3)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector.api.floor import floor_steps
+from collector.problems.tracker import Acknowledgement
 from rackflow.process.slices import run_through
 from tests.collector.api.shown import Shown, plain_of, powered
 from tests.collector.derive.ai_hall import TAPS, ai_hall, metered
@@ -111,6 +112,30 @@ def test_a_dark_supply_is_off_and_a_silent_pdu_alone_is_not() -> None:
     floor = shown.get("floor", 103.0)
     assert floor["racks"]["a1"]["feeds"]["B"]["state"] == "off"
     assert floor["feeds"]["B"]["state"] == "off"
+
+
+def test_a_feed_whose_devices_have_fallen_silent_since_it_was_lost_is_unknown_and_not_off() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("pdu-a1-b", {}, 101.0, up=False)
+    shown.problem("DcimFeedLost", now=102.0, feed="B")
+    assert shown.get("floor", 103.0)["racks"]["a1"]["feeds"]["B"]["state"] == "off"
+    shown.tracker.update(("test", "DcimFeedLost", "B", "t1"), {}, 104.0, is_silent=lambda _: True)
+    shown.tick(104.0)
+    assert shown.get("floor", 105.0)["racks"]["a1"]["feeds"]["B"]["state"] == "unknown"
+
+
+def test_of_two_problems_of_a_rack_the_one_that_nobody_cares_for_is_marked() -> None:
+    """The other one has a name that comes first."""
+    shown = Shown()
+    powered(shown)
+    shown.tracker.acknowledgement_of = lambda key, _: (
+        Acknowledgement("ann", "on my way", 2e9) if key[0] == "DcimBreakerTripped" else None
+    )
+    for name in ("DcimBreakerTripped", "DcimSmoke"):
+        shown.problem(name, now=102.0, rack="a1", device="pdu-a1-a")
+    mark = shown.get("floor", 103.0)["racks"]["a1"]["problem"]
+    assert (mark["id"].partition("-")[0], mark["care"]) == ("DcimSmoke", None)
 
 
 def test_a_rack_carries_its_worst_problem() -> None:

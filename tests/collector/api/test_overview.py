@@ -135,6 +135,18 @@ def test_what_survives_is_answered_by_the_figures_and_names_them() -> None:
     assert lost["feed_loss:A"] == "lost"
 
 
+def test_of_a_loops_cdus_the_one_whose_pumps_are_unknown_comes_before_one_with_a_spare() -> None:
+    shown = Shown()
+    powered(shown)
+    needed: dict[str, float | str] = {"cdu_pumps_required": 1.0, "cdu_pump_state{pump=1}": "running"}
+    for cdu, second in (("cdu-1", "standby"), ("cdu-2", "unknown")):
+        shown.readings.take(cdu, needed | {"cdu_pump_state{pump=2}": second}, 102.0, device_class="cdu")
+    shown.derive(103.0)
+    survives = {each["id"]: each for each in shown.get("site", 103.0)["answers"]["survives"]}
+    assert survives["pump_loss:tcs"]["what"]["device"] == "cdu-2"
+    assert survives["pump_loss:tcs"]["state"] == "unknown"
+
+
 def test_a_cdu_without_any_working_pump_does_not_say_whether_it_survives_the_loss_of_one() -> None:
     shown = Shown()
     powered(shown)
@@ -182,6 +194,13 @@ def test_time_left_is_the_weakest_battery_and_the_start_of_the_generator() -> No
     assert {"pumps:hall", "primary_flow:hall", "heat_rejection:hall"} <= left.keys()
 
 
+def test_a_battery_leads_to_the_ups_that_claims_its_time_and_not_to_a_figure_that_is_not_known() -> None:
+    shown = Shown()
+    powered(shown)
+    (battery,) = (each for each in shown.get("site")["answers"]["time_left"] if each["id"] == "battery:B")
+    assert (battery["seconds"], battery["device"], battery["figure"]) == (1230.0, "ups-b", None)
+
+
 def test_while_a_feed_is_on_battery_its_generator_is_due_and_then_overdue() -> None:
     """It starts within 30 s. "Carries after 30 s" would be read as something yet to come, a minute after the mains were lost."""
     shown = Shown()
@@ -195,6 +214,17 @@ def test_while_a_feed_is_on_battery_its_generator_is_due_and_then_overdue() -> N
     assert generator(shown, 143.0) == ("generator_overdue", 3.0)
     shown.tracker.update(("test", "DcimUpsOnBattery", "A", "t1", "ups-a2"), {}, 144.0)
     assert generator(shown, 145.0) == ("generator_start", 30.0)
+
+
+def test_a_generator_is_not_due_once_its_ups_is_back_on_mains_and_still_reported_for_a_minute() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.problem("DcimUpsOnBattery", now=102.0, device="ups-a1", feed="A")
+    assert generator(shown, 103.0)[0] == "generator_due"
+    shown.tracker.update(("test", "DcimUpsOnBattery", "A", "t1", "ups-a1"), {}, 110.0)
+    shown.tick(110.0)
+    assert [each.problem.name for each in shown.tracker.active()] == ["DcimUpsOnBattery"]
+    assert generator(shown, 111.0) == ("generator_start", 30.0)
 
 
 def generator(shown: Shown, now: float) -> tuple[str, float]:

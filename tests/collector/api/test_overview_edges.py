@@ -97,6 +97,16 @@ def test_the_age_is_that_of_the_oldest_device() -> None:
     assert shown.get("site", 100.0)["devices"]["oldest_age_seconds"] == 30.0
 
 
+def test_a_device_that_does_not_answer_is_no_age_of_those_that_do() -> None:
+    """The agent asks it once a minute only, so that the age would go up to 60 s and back while all others are read every 10 s."""
+    shown = Shown()
+    shown.readings.take("ups-a1", {}, 50.0, device_class="ups", up=False, interval_s=60.0)
+    shown.readings.take("ups-b", {"ups_output_source": "normal"}, 100.0, device_class="ups")
+    devices = shown.get("site", 101.0)["devices"]
+    assert (devices["answering"], devices["down"], devices["unobserved"]) == (1, 1, 0)
+    assert devices["oldest_age_seconds"] == 1.0
+
+
 def test_maintenance_is_shown_from_its_beginning_to_its_end_and_at_its_own_site() -> None:
     begins = datetime.fromtimestamp(WALL_S + 200.0, UTC)
     until = begins + timedelta(hours=1)

@@ -33,6 +33,22 @@ def test_a_phase_at_95_percent_with_dips_is_reported_although_no_minute_is_witho
     assert 0.85 < thermal < 0.95  # type: ignore[operator]
 
 
+def test_the_level_is_that_between_dips_of_more_than_half_of_the_time() -> None:
+    load = BreakerLoad(C)
+    found: list[object] = []
+    for at in range(0, 1000, 5):
+        found = [*load.update([4.0 if at % 60 < 35 else 15.0, 16.0], float(at))]
+    assert found[2] == 15.0 / 16.0
+
+
+def test_demand_and_level_are_means_over_a_quarter_of_an_hour() -> None:
+    load = BreakerLoad(C)
+    by_time = {at: load.update([16.0 if at < 300 else 6.4, 16.0], float(at)) for at in range(0, 905, 5)}
+    assert by_time[895][1] == Unknown("less than 15 minutes have been seen")
+    found: list[object] = [*by_time[900]]
+    assert found[1:] == [pytest.approx((5 * 1.0 + 10 * 0.4) / 15)] * 2
+
+
 def test_a_dip_of_eight_seconds_cools_the_breaker_by_less_than_five_percent() -> None:
     load = BreakerLoad(C)
     hot, _, _ = load.update([16.0, 16.0], 0.0)
@@ -138,6 +154,20 @@ def test_a_pdu_that_states_a_lower_rating_than_the_site_file_is_judged_by_its_ow
     found = readings.values("pdu_phase_thermal_load_ratio")
     assert found["rack=a1,feed=A,device=pdu-a1-a,phase=L2"] == 12 / 16
     assert found["rack=a1,feed=B,device=pdu-a1-b,phase=L2"] == 12 / 32
+
+
+def test_the_breaker_of_a_rack_pdu_has_the_curve_of_the_site_file() -> None:
+    """Of two that carry the same, the slow one stays warm for longer."""
+    slow = "breaker_a: 32, phases: [L2], breaker_curve: {time_constant_s: 600}}"
+    pdu = "  - {id: pdu-a1-a, rack: a1, from: row-a, "
+    readings = Readings(hall((f"{pdu}breaker_a: 32, phases: [L2]}}", pdu + slow)))
+    found: dict[str, float | None] = {}
+    for now, amperes in ((100.0, 32.0), (130.0, 0.0)):
+        for each in ("pdu-a1-a", "pdu-a1-b"):
+            readings.currents(each, amperes, now=now)
+        found = readings.values("pdu_phase_thermal_load_ratio", now + 1.0)
+    assert found["rack=a1,feed=A,device=pdu-a1-a,phase=L2"] == pytest.approx(math.exp(-30 / 600 / 2), rel=0.01)
+    assert found["rack=a1,feed=B,device=pdu-a1-b,phase=L2"] == pytest.approx(math.exp(-30 / 120 / 2), rel=0.01)
 
 
 def test_the_main_breaker_of_a_panel_has_the_curve_of_the_site_file() -> None:

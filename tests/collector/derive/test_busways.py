@@ -16,6 +16,11 @@ def test_the_power_of_a_rack_on_busways_is_that_of_its_shelves() -> None:
     assert len(headroom) == 8 * 3
 
 
+def test_the_power_of_a_shelf_that_was_never_heard_of_is_missing_from_its_meter() -> None:
+    missing = Readings(ai_hall()).figures()["rack_power_watts{rack=a1}"].missing
+    assert missing[0] == "tap-a1-a1 meter_power_watts: not received"
+
+
 def test_a_shelf_that_is_polled_itself_counts_as_its_meter_would() -> None:
     site = ai_hall(("  - {id: tap-a1-a1, role: other, measures: [shelf-a1-a1]}\n", ""))
     readings = Readings(site)
@@ -30,6 +35,17 @@ def test_shelves_have_n_plus_one_while_the_rack_takes_less_than_all_but_one_can_
     # Only the shelves of a1 have a rating: 4 of 66 kW.
     assert loaded().values("rack_shelf_redundancy_margin_watts") == {"rack=a1": 3 * 66_000 - 4 * SHELF_W}
     assert loaded(amperes=70).values("rack_shelf_redundancy_margin_watts") == {"rack=a1": 198_000 - 4 * 70 * 720}
+
+
+def test_the_largest_of_unequal_shelves_may_fail_and_without_one_rating_nothing_is_said() -> None:
+    shelf = "  - {id: shelf-a1-b2, rack: a1, from: bus-b, breaker_a: 125"
+    smaller = ai_hall((f"{shelf}, rated_power_w: 66 kW}}", f"{shelf}, rated_power_w: 33 kW}}"))
+    assert loaded(smaller).values("rack_shelf_redundancy_margin_watts") == {
+        "rack=a1": 3 * 66_000 - 33_000 - 4 * SHELF_W
+    }
+    unrated = loaded(ai_hall((f"{shelf}, rated_power_w: 66 kW}}", f"{shelf}}}")))
+    assert unrated.values("rack_shelf_redundancy_margin_watts") == {}
+    assert unrated.values("rack_shelf_load_ratio") == {}
 
 
 def test_a_rack_on_busways_survives_a_feed_while_breakers_and_shelves_of_the_other_carry_it() -> None:

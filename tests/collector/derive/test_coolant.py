@@ -63,6 +63,12 @@ def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> No
     assert last(ReservoirFall("water"), 0.4, lambda _: 0.8)[0] == Unknown("less than half an hour has been seen")
 
 
+def test_after_a_small_refill_a_reservoir_is_followed_anew() -> None:
+    """Five percent were filled in an hour ago: it falls by six percent an hour as before."""
+    refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.85) - 0.06 * at / 3600)
+    assert refilled[0] == pytest.approx(0.49 / (0.06 / 3600), rel=0.02)
+
+
 def test_a_fall_within_the_scatter_of_a_gauge_is_none() -> None:
     """Two percent in six hours, of a gauge that shows up to two percent more or less for minutes."""
     scattered = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.00375 * at / 3600 + 0.016 * ((at // 300) % 2))
@@ -114,6 +120,21 @@ def test_a_low_load_or_probes_that_agree_say_nothing_of_fouling() -> None:
     assert isinstance(fouled(Fouling(150e3), 3, 0.1), Unknown)
 
 
+def test_probes_that_differ_by_less_than_a_kelvin_say_nothing_of_fouling() -> None:
+    assert isinstance(fouled(Fouling(150e3), 3, 0.24), Unknown)
+    assert fouled(Fouling(150e3), 3, 0.26) == pytest.approx(1.0)
+
+
+def test_an_approach_of_more_than_half_an_hour_ago_counts_no_more() -> None:
+    memory = LoadedApproach()
+    for at in range(0, 1801, 60):
+        memory.update([9.0, 0.8], float(at))
+    for at in range(1860, 3241, 60):
+        memory.update([9.0, 0.1], float(at))
+    assert memory.update([9.0, 0.1], 3300.0)[0] == 9.0
+    assert isinstance(memory.update([9.0, 0.1], 3360.0)[0], Unknown)  # less than five minutes are left of it
+
+
 def test_the_approach_of_a_loaded_exchanger_does_not_follow_the_dips_of_its_load() -> None:
     memory = LoadedApproach()
     found = [
@@ -142,6 +163,7 @@ def test_an_approach_stands_for_the_time_since_the_one_before_and_for_a_minute_a
         (0.98, 0.0, 33.0, 0.0),  # it cannot open further: too little water
         (0.02, 0.0, 27.5, 0.0),
         (0.3, 0.005, 33.0, 0.0),  # it follows, if slowly
+        (0.3, 0.0003, 33.0, 0.0),  # by 2 % in ten minutes
     ],
 )
 def test_a_valve_is_stuck_if_it_stands_although_it_should_move(

@@ -65,6 +65,20 @@ def test_a_pdu_on_one_phase_may_tell_its_inlets_current_alone() -> None:
     )
 
 
+def test_a_pdu_on_three_phases_does_not_take_its_inlets_current_for_that_of_each() -> None:
+    readings = Readings(campus())
+    readings.take("pdu-n2-a", {"pdu_input_current_amperes{inlet=1}": 30.0})
+    headroom = readings.values("pdu_phase_headroom_amperes")
+    assert [headroom[f"rack=n2,feed=A,device=pdu-n2-a,phase=L{each}"] for each in (1, 2, 3)] == [None, None, None]
+
+
+def test_a_phase_of_which_nothing_has_come_yet_is_unknown_and_not_left_out() -> None:
+    readings = Readings(campus())
+    readings.currents("pdu-n2-a", 20.0, 30.0)
+    headroom = readings.values("pdu_phase_headroom_amperes")
+    assert [headroom[f"rack=n2,feed=A,device=pdu-n2-a,phase=L{each}"] for each in (1, 2, 3)] == [44.0, 34.0, None]
+
+
 def test_a_pdus_power_is_its_own_total_of_all_inlets_else_that_of_its_phases() -> None:
     readings = Readings(campus())
     readings.currents("pdu-n3-c", 6.0)

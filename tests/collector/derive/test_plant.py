@@ -45,6 +45,16 @@ def test_the_redundant_generators_are_as_many_as_the_site_file_says() -> None:
     assert plant(site).values("generator_redundancy_margin_watts") == {"group=hall": pytest.approx(100e3)}
 
 
+def test_of_unequal_generators_the_largest_may_fail() -> None:
+    site = ai_hall(("gen-1, feeds: [A, B], rated_power_w: 400 kW", "gen-1, feeds: [A, B], rated_power_w: 600 kW"))
+    assert list(plant(site).values("generator_redundancy_margin_watts").values()) == [pytest.approx(800e3 - 300e3)]
+
+
+def test_a_group_of_generators_with_long_names_is_named_by_its_first() -> None:
+    long = [(f"gen-{at}", f"generator-of-the-north-yard-{at}") for at in (1, 2, 3)]
+    assert list(plant(ai_hall(*long)).values("generator_load_ratio")) == ["group=generator-of-the-north-yard-1+2-more"]
+
+
 def test_a_group_whose_feeds_nothing_measures_is_unknown_and_says_so() -> None:
     site = ai_hall(*((f"id: gen-{at}, feeds: [A, B]", f"id: gen-{at}, feeds: [B]") for at in (1, 2, 3)))
     figure = plant(site).figures()["generator_load_ratio{group=gen-1+gen-2+gen-3}"]
@@ -56,6 +66,12 @@ def test_a_group_whose_feeds_nothing_measures_is_unknown_and_says_so() -> None:
     readings = plant(metered)
     power(readings, "feed-b", 120e3)
     assert readings.values("generator_load_ratio") == {"group=gen-1+gen-2+gen-3": pytest.approx(120 / 1200)}
+
+
+def test_a_meter_of_one_of_two_feeds_does_not_measure_what_the_generators_of_both_carry() -> None:
+    readings = plant(ai_hall(("  - {id: it-a,", "  - {id: feed-a, role: other, measures: [A]}\n  - {id: it-a,")))
+    power(readings, "feed-a", 120e3)
+    assert list(readings.values("generator_load_ratio").values()) == [pytest.approx(300 / 1200)]
 
 
 def test_a_loops_plant_must_carry_the_cdus_of_both_loops_without_its_redundant_units() -> None:
@@ -70,6 +86,12 @@ def test_a_loops_plant_must_carry_the_cdus_of_both_loops_without_its_redundant_u
         "loop=fws-a": pytest.approx(200e3 + 300e3 - 258e3),
         "loop=fws-b": pytest.approx(-258e3),
     }
+
+
+def test_of_unequal_dry_coolers_the_largest_may_fail_beside_a_chiller() -> None:
+    site = ai_hall(("dry-a3, loop: fws-a, rated_cooling_w: 150 kW", "dry-a3, loop: fws-a, rated_cooling_w: 100 kW"))
+    margin = plant(site).values("loop_heat_rejection_margin_watts")
+    assert margin["loop=fws-a"] == pytest.approx(200e3 + 150e3 + 100e3 - 258e3)
 
 
 def test_a_cdu_that_does_not_say_its_heat_leaves_the_plant_unknown() -> None:
@@ -87,3 +109,11 @@ def test_air_units_of_a_group_stand_in_for_each_other() -> None:
     assert readings.values("air_group_units_spare", 103.0) == {"group=hall": 0.0}
     readings.take("crah-1", {"crah_unit_state": "unknown"}, 104.0, device_class="crah")
     assert readings.values("air_group_units_spare", 105.0) == {"group=hall": None}
+
+
+def test_an_air_unit_of_which_one_module_has_failed_stands_in_for_nobody() -> None:
+    readings = Readings(ai_hall())
+    readings.take("crah-1", {"crah_unit_state": "running"}, device_class="crah")
+    modules = {"crah_unit_state{unit=1}": "running", "crah_unit_state{unit=2}": "fault"}
+    readings.take("crah-2", {**modules}, device_class="crah")
+    assert readings.values("air_group_units_spare") == {"group=hall": 0.0}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.derive.power.generators import Takeover
 from rackflow.errors import ConfigError
 from tests.collector.derive.ai_hall import ai_hall, loaded
 from tests.collector.derive.hall import Readings
@@ -53,6 +54,8 @@ def test_an_idle_generator_beside_loaded_ones_is_missing_and_its_rating_does_not
         power(readings, f"gen-meter-{at}", watts)
     assert readings.values("generator_units_missing") == {GROUP: 1.0}
     assert readings.values("generator_running_load_ratio") == {GROUP: pytest.approx(600 / 800)}
+    power(readings, "gen-meter-3", 12e3, 103.0)  # 3 % of its rating: it carries load
+    assert readings.values("generator_units_missing", 104.0) == {GROUP: 0.0}
     for at in (1, 2, 3):
         power(readings, f"gen-meter-{at}", 50.0, 105.0)  # what a meter shows of nothing
     assert readings.values("generator_running_load_ratio", 106.0) == {GROUP: 0.0}
@@ -71,6 +74,34 @@ def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on(
     }
     ups(readings, 132.0, a="normal")
     assert readings.values("generator_takeover_overdue_seconds", 132.0)[f"feed=A,{GROUP}"] == 0.0
+
+
+def test_no_takeover_is_overdue_before_its_start_or_while_half_of_the_upss_have_mains() -> None:
+    takeover = Takeover(15.0)
+    assert takeover.update(["battery", "battery"], 100.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 114.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 118.0) == (3.0,)
+    assert takeover.update(["battery", "normal"], 119.0) == (0.0,)  # one of two may have lost its own input
+    assert takeover.update(["battery", "battery", "normal"], 120.0) == (0.0,)
+    assert takeover.update(["battery", "battery", "normal"], 140.0) == (5.0,)
+
+
+def test_generators_of_which_the_site_file_states_no_start_have_a_minute() -> None:
+    readings = Readings(ai_hall((", start_s: 12", ""), (", start_s: 15", "")))
+    for now in range(100, 186, 5):
+        ups(readings, float(now), a="battery", b="normal")
+        readings.figures(float(now))
+    assert readings.values("generator_takeover_overdue_seconds", 185.0)[f"feed=A,{GROUP}"] == 25.0
+
+
+def test_a_meter_of_all_generators_says_nothing_of_one_of_two_groups() -> None:
+    of_all = (GEN_METER, "  - {id: gen-meter, role: generator, behind: main-1}\n")
+    readings = plant(ai_hall(of_all))
+    power(readings, "gen-meter", 300e3, 105.0)
+    assert readings.values("generator_delivered_watts", 106.0) == {GROUP: 300e3}
+    readings = plant(ai_hall(of_all, ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")))
+    power(readings, "gen-meter", 300e3, 105.0)
+    assert set(readings.values("generator_delivered_watts", 106.0).values()) <= {None}
 
 
 def test_ups_that_fall_silent_in_an_outage_do_not_begin_it_anew() -> None:
@@ -113,6 +144,7 @@ def test_a_contact_on_a_device_that_is_not_there_is_refused() -> None:
     [
         pytest.param(4000.0, 30.0, 1.0, 1.0, id="one runs, and the drive of the other stands by"),
         pytest.param(4000.0, 4000.0, 2.0, 1.0, id="both run"),
+        pytest.param(4000.0, 250.0, 2.0, 1.0, id="both run, one of them slowly"),
         pytest.param(0.0, 30.0, 0.0, -1.0, id="none runs, so the one that stands still is no spare"),
     ],
 )
@@ -122,6 +154,14 @@ def test_facility_pumps_run_by_their_meters(first: float, second: float, running
     power(readings, "pump-meter-2", second)
     assert readings.values("loop_facility_pumps_running") == {"loop=fws-a": running}
     assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": spare}
+
+
+def test_a_pump_that_runs_counts_whatever_its_contact_reports() -> None:
+    readings = Readings(ai_hall(PUMPS_METERED, contact("pump-a1", 1), contact("pump-a2", 2)))
+    power(readings, "pump-meter-1", 4000.0)
+    power(readings, "pump-meter-2", 30.0)
+    box(readings, fault(1, 1.0) | fault(2, 0.0))
+    assert readings.values("loop_facility_pumps_spare") == {"loop=fws-a": 1.0}
 
 
 def test_a_pump_in_standby_that_reports_a_fault_is_no_spare() -> None:

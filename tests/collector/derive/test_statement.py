@@ -84,6 +84,32 @@ def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
     assert {name: found[name].share for name in expected} == dict.fromkeys(expected, 0.75)
 
 
+def test_contracts_for_more_than_the_site_uses_make_it_renewable_once() -> None:
+    """ISO/IEC 30134-3 limits the factor to 1; of the contracted 15 kWh only the 10 kWh that were used are free of carbon."""
+    amounts = {"facility:m": 10 * KWH_J, "contract:c": 15 * KWH_J}
+    totals, factors = HourlyTotals(), Factors()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+        factors.hourly[hour] = Factor(400.0, 0.25, estimated=False, source="measured")
+    figures = run_through(Statement(accounts_of(amounts, ("contract:c",)), totals, factors, 24).figure_steps())
+    found = {each.output.metric.name: each.value for each in figures if ("window", "day") in each.output.labels}
+    assert found["dcim_site_ref_ratio"] == 1.0
+    assert found["dcim_site_carbon_free_energy_ratio"] == 1.0
+
+
+def test_one_hour_without_the_grids_share_leaves_that_of_the_day_unknown() -> None:
+    amounts = {"facility:m": 10 * KWH_J}
+    totals, factors = HourlyTotals(), Factors()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+        factors.hourly[hour] = Factor(400.0, None if hour == 3 else 0.25, estimated=False, source="measured")
+    figures = run_through(Statement(accounts_of(amounts), totals, factors, 24).figure_steps())
+    (free,) = (
+        each for each in figures if "carbon_free" in each.output.metric.name and ("window", "day") in each.output.labels
+    )
+    assert (free.value, free.missing) == (None, ("the carbon-free share of the grid is not known",))
+
+
 def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
     """IT meters that count more than the facility's: a PUE of 0.5 is a wrong site file, and no good news."""
     amounts = {"facility:m": 5 * KWH_J, "it:ups": 10 * KWH_J}

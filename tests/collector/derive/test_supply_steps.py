@@ -195,6 +195,7 @@ def test_a_dead_device_that_shares_its_load_with_nobody_has_none() -> None:
         ("abc", "abc", {"u": "none", "v": "normal"}, ""),  # one of its UPSs supplies
         ("abc", "abc", {"u": "none", "v": "bypass"}, ""),
         ("abc", "abc", {"u": "none", "v": "battery"}, ""),
+        *(("abc", "abc", {"u": source}, "") for source in ("eco", "booster", "reducer", "other")),
         ("abc", "abcv", {"u": "none", "v": "normal"}, "abc"),  # that UPS is silent, too
         ("abc", "abc", {"u": "unknown"}, "abc"),
         ("abc", "abc", {"u": "expired"}, "abc"),

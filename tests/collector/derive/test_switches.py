@@ -107,6 +107,33 @@ def test_the_load_counts_on_the_side_to_which_it_moves() -> None:
         assert panels["feed=B,panel=main-a,phase=L1"] == pytest.approx((100 + 8) / (0.8 * 630))
 
 
+def test_only_the_breakers_and_panels_of_the_selected_source_carry_the_load() -> None:
+    for selected, (on_a, on_b) in (("a", (8, 0)), ("b", (0, 8))):
+        readings = loaded(switched(), selected)
+        inputs = readings.values("ats_source_thermal_load_ratio")
+        assert inputs["rack=a1,device=ats-1,source=a,phase=L1"] == pytest.approx(on_a / 16)
+        assert inputs["rack=a1,device=ats-1,source=b,phase=L3"] == pytest.approx(on_b / 20)
+        panels = readings.values("panel_phase_thermal_load_ratio")
+        assert panels["feed=A,panel=row-a,phase=L1"] == pytest.approx((60 + on_a) / 400)
+        assert panels["feed=B,panel=row-b,phase=L3"] == pytest.approx((40 + on_b) / 400)
+
+
+def test_the_breaker_of_a_source_has_the_curve_of_the_site_file() -> None:
+    """One that follows its load within seconds, where usual ones take minutes."""
+    quick = SWITCH.replace(
+        "breaker_a: 16, phases: [L1]}\n    b",
+        "breaker_a: 16, phases: [L1], breaker_curve: {time_constant_s: 5}}\n    b",
+    )
+    assert quick != SWITCH
+    readings = Readings(hall(("pdus:\n", quick)))
+    found: dict[str, float | None] = {}
+    for now, amperes in ((100.0, 12.0), (130.0, 4.0)):
+        readings.currents("pdu-a1-s", amperes, now=now)
+        readings.take("ats-1", {"ats_selected_source": "a"}, now, device_class="ats")
+        found = readings.values("ats_source_thermal_load_ratio", now + 1.0)
+    assert found["rack=a1,device=ats-1,source=a,phase=L1"] == pytest.approx(4 / 16, rel=0.02)
+
+
 def test_equipment_with_two_cords_and_with_one_stand_side_by_side() -> None:
     readings = loaded(switched(), "a", usable=(1.0, 0.0))
     survives = readings.values("rack_survives_feed_loss")

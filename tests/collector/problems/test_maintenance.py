@@ -80,7 +80,9 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
     [
         ("    until: 2026-11-26T10:00:00\n    match: {feed: A}\n", "offset from UTC"),
         ("    from: 2026-11-26T10:00:00Z\n    until: 2026-11-26T09:00:00Z\n    match: {feed: A}\n", "ends before"),
+        ("    from: 2026-11-26T10:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {feed: A}\n", "ends before"),
         ("    from: 2026-11-26T10:00:00Z\n    until: 2027-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
+        ("    from: 2026-11-26T10:00:00Z\n    until: 2026-12-27T10:00:01Z\n    match: {feed: A}\n", "31 days"),
         ("    until: 2999-11-26T10:00:00Z\n    match: {feed: A}\n", "31 days"),
         ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {site: s}\n", "hides everything"),
         ("    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n", "hides everything"),
@@ -123,6 +125,11 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
 def test_a_window_that_hides_too_much_or_that_nobody_can_mean_is_refused(rest: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         parse_windows(HEAD + rest, "maintenance.yaml")
+
+
+def test_a_window_may_last_for_31_days_to_the_second() -> None:
+    rest = "    from: 2026-11-26T10:00:00Z\n    until: 2026-12-27T10:00:00Z\n    match: {feed: A}\n"
+    assert [each.id for each in parse_windows(HEAD + rest, "maintenance.yaml")] == ["W-1"]
 
 
 def test_two_windows_of_one_name_are_refused() -> None:
@@ -168,9 +175,10 @@ def test_a_name_that_the_site_file_does_not_have_is_said_by_check_doctor_and_the
     assert [line.partition("window ")[2] for line in said] == [
         "'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
         "'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
+        *(f"'W-{at}' ended at 2026-11-26T10:00:00+00:00; nothing is in it any more" for at in (1, 2, 3)),
     ]
     assert [each.found for each in examine(tmp_path / "collector.yaml") if each.check == "maintenance"] == [
-        line.partition("maintenance: ")[2] for line in said
+        line.partition("maintenance: ")[2] for line in said[:2]
     ]
 
 
@@ -337,5 +345,36 @@ async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part_until_i
             await until(partial(is_covered, device), "read again")
             counted.append(failures.counts.total())
         assert counted[1] == counted[0]
+    finally:
+        reading.cancel()
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The errors in the log."""
+    return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_a_wrong_file_is_logged_once_and_a_deleted_one_withdraws_its_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.1)
+    file, failures = tmp_path / "maintenance.yaml", Failures()
+    file.write_text(lines(3600), encoding="utf-8")
+    maintenance = Maintenance(file, failures)
+    reading = asyncio.create_task(maintenance.run(), name="maintenance")
+
+    def is_counted(times: int) -> bool:
+        return failures.counts.total() >= times
+
+    try:
+        await until(lambda: len(maintenance.windows) == 1, "read")
+        for number, wrong in enumerate(("version: 2\n", "version: 1\nwindows: [{id: W-8}]\n"), 1):
+            enough = failures.counts.total() + 3
+            file.write_text(wrong, encoding="utf-8")
+            await until(partial(is_counted, enough), "looked at again and again")
+            assert len(logged(caplog)) == number
+            assert f"former ones stay in force: {file}:{number}" in logged(caplog)[-1]
+        file.unlink()
+        await until(lambda: not maintenance.windows, "withdrawn")
     finally:
         reading.cancel()

@@ -122,6 +122,31 @@ async def test_after_a_restart_reported_problems_are_known_with_their_time_and_w
     assert after.told() == ["cdu-07"], "it goes on until its readings are there"
 
 
+async def test_a_restart_delays_what_was_about_to_be_reported_by_the_time_away_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "problems.json"
+    hold_s = int(load_table().problems["DcimDeviceUnreachable"].hold_s)
+
+    def down(site: Site, seconds: int) -> bool:
+        """Whether a PDU is reported that does not answer for so long."""
+        for _ in range(seconds):
+            site.seq += 1
+            made = batch("pdu-1", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
+            site.latest.apply_batch("cas1", made, resolve(made, site.keys), site.now, WALL_S + site.now)
+            site.monitor.evaluate()
+            site.now += 1.0
+        return "DcimDeviceUnreachable" in {each.problem.name for each in site.monitor.tracker.active()}
+
+    before, unsaved = Site(path), Site()
+    assert not down(before, hold_s - 5)
+    async with kept(before, monkeypatch):
+        await eventually(path.exists, "it is saved")
+    after = Site(path)
+    await after.monitor.load()
+    assert (down(unsaved, 10), down(after, 10)) == (False, True)
+
+
 async def test_after_a_restart_the_problems_of_an_agent_that_is_forgotten_end_as_those_of_a_device(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,12 @@ from collector.problems.promql import inhibit_rules
 from collector.problems.push import (
     LIFE_S,
     MAX_RETRY_AFTER_S,
+    PAUSES_S,
     PULL_LAG_S,
     REFUSALS,
     REPEAT_S,
     SETTLE_S,
+    TIMEOUT_S,
     Alertmanager,
     Webhook,
     retry_after_s,
@@ -197,3 +199,45 @@ def test_a_webhook_is_notified_of_a_problem_under_maintenance_only_when_that_is_
     assert told(webhook, planned) == []
     planned.window = None
     assert told(webhook, planned) == [("DcimFeedLost", "active")]
+
+
+FEED_LOST = "A feed is lost; its racks run on what remains."
+WHAT_TO_DO = (
+    "Feed A at s: 100% of its devices are dark, on battery or without input voltage. Its racks run on the other feed, or are off. "
+    "Check the mains, the generator and the main breaker of this feed, and shed load if the other feed nears its limits."
+)
+
+
+def test_an_alert_says_what_happened_and_what_to_do_each_in_its_place() -> None:
+    annotations = alerts(tracked(LOST), 100.5)["annotations"]
+    assert annotations["summary"] == FEED_LOST
+    assert annotations["description"] == WHAT_TO_DO
+    assert annotations["runbook_url"].endswith("RUNBOOK.md#dcimfeedlost")
+
+
+def test_a_webhooks_document_names_its_format_its_time_and_all_of_a_problem() -> None:
+    one = tracked(LOST)
+    body = hook().body([(one, describe(one, 0, "https://book/"))], 1_795_000_000.1235)
+    assert body is not None
+    document = cast("dict[str, Any]", msgspec.json.decode(body))
+    (problem,) = document.pop("problems")
+    assert document == {"schema": 1, "time": 1_795_000_000_124}
+    assert problem.pop("id").startswith("DcimFeedLost-")
+    assert problem == {
+        "name": "DcimFeedLost",
+        "status": "active",
+        "severity": "critical",
+        "subsystem": "power",
+        "summary": FEED_LOST,
+        "description": WHAT_TO_DO,
+        "labels": {"feed": "A", "site": "s"},
+        "since": 5000,
+        "value": 1.0,
+        "peak": 1.0,
+        "runbook": "https://book/deploy/RUNBOOK.md#dcimfeedlost",
+    }
+
+
+def test_a_target_that_does_not_answer_is_tried_again_as_the_manual_says() -> None:
+    """docs/how-to/alerts.md: given up after 5 s, again after 0.2 s to 30 s, left alone for 2 minutes at most."""
+    assert (TIMEOUT_S, PAUSES_S, MAX_RETRY_AFTER_S) == (5.0, (0.2, 1.0, 5.0, 30.0), 120.0)

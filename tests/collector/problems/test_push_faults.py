@@ -370,6 +370,21 @@ async def test_a_target_that_failed_twice_with_a_good_answer_between_is_tried_ag
         await until(lambda: devices(got)[2:] == ["b", "b"], "told at the second attempt")
 
 
+async def test_a_failure_behind_a_good_answer_of_the_same_delivery_is_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push, "PAUSES_S", (0.01, HOUR_S))
+    monkeypatch.setattr(push, "MAX_SENT", 1)
+    answers = [b"", OK, b"", OK]
+
+    async def now_and_then(_: bytes) -> bytes:
+        return answers.pop(0)
+
+    async with answering(now_and_then) as (url, got), Pushing(hook(url)) as one:
+        one.tell(smoke("a"), smoke("b"))
+        await until(lambda: devices(got) == ["a", "a", "b", "b"], "both are told at the second attempt")
+
+
 @asynccontextmanager
 async def repeating(url: str, active: TrackedProblem) -> AsyncIterator[Pusher]:
     """What tells an Alertmanager while a problem is active."""

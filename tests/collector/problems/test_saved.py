@@ -1,4 +1,4 @@
-"""The files that outlive a restart: when they are written, and what is read from those of an earlier version."""
+"""What outlives a restart: when the files are written, what is read from earlier ones, and what had begun to hold."""
 
 import json
 from pathlib import Path
@@ -14,8 +14,10 @@ from collector.problems.saved import (
     encode_remembered_steps,
     read_remembered,
 )
+from collector.problems.tracker import RESTORED_S
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
+from tests.collector.problems.test_tracker import CDU, FLOW, Course
 from tests.servers.strace import on_disk, said, synced, traced
 
 Labels = tuple[tuple[str, str], ...]
@@ -123,3 +125,30 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     one = monitor(path)
     await one.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "first", "told"),
+    [(0.0, "holds", True), (0.0, "silent", True), (0.0, "over", False), (-RESTORED_S, "holds", False)],
+    ids=["it holds at the first look", "its device is silent then", "it does not hold then", "it was long ago"],
+)
+def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_holds(
+    taken_at: float,
+    first: str,
+    told: bool,  # noqa: FBT001 - a case
+) -> None:
+    held = load_table().problems[FLOW[0]].hold_s - 5.0
+    assert held > 0
+    course = Course()
+    course.tracker.restore_holding(CDU, FLOW, held, taken_at)
+    course.at(1.0, *([FLOW] if first == "holds" else []), silent=first == "silent")
+    assert course.at(2.0, FLOW) == set()
+    assert course.at(5.5, FLOW) == set()
+    assert (course.at(7.5, FLOW) != set()) == told
+
+
+def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:
+    held = load_table().problems[FLOW[0]].hold_s - 5.0
+    course = Course()
+    course.tracker.restore_holding(CDU, FLOW, held, 0.0)
+    assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()

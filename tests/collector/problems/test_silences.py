@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from aiohttp import web
 
 from collector.problems.maintenance import Maintenance, Window
 from collector.problems.silences import Silencer
 from rackflow.process.bulkhead import Failures
 from rackflow.process.stopping import stop_tasks
+from tests.collector.running import until
 from tests.servers.alertmanager import Alertmanager
 from tests.servers.waiting import eventually
 from tests.servers.web import request
@@ -146,3 +148,65 @@ async def test_a_window_that_is_over_keeps_no_other_from_being_silenced(tmp_path
         over = window("W-6", {"from": NOW - 2 * HOUR, "until": NOW - HOUR})
         async with silenced(manager, over):
             assert not await asyncio.to_thread(_has, manager, "W-6")
+
+
+@asynccontextmanager
+async def refusing(refused: Mapping[str, int]) -> AsyncIterator[tuple[str, list[dict[str, Any]], dict[str, int]]]:
+    """An Alertmanager that refuses as many requests of a method as `refused` says, before it accepts them.
+
+    Gives its address with a name and a password, the silences that it was sent, and how many it still refuses.
+    """
+    got: list[dict[str, Any]] = []
+    left = dict(refused)
+
+    async def answer(request: web.Request) -> web.Response:
+        if left.get(request.method, 0):
+            left[request.method] -= 1
+            return web.json_response([], status=503)
+        if request.method == "POST":
+            got.append(await request.json())
+        # What it was sent is in force from then on.
+        kept = [{**each, "id": str(at), "status": {"state": "active"}} for at, each in enumerate(got)]
+        return web.json_response(kept)
+
+    app = web.Application()
+    app.router.add_route("*", "/api/v2/silences", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://ops:geheim@127.0.0.1:{runner.addresses[0][1]}/", got, left
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_window_that_alertmanager_refuses_at_first_is_counted_and_tried_again_within_seconds(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not a minute later: somebody is working already. It is logged once, without the password; so is the next time."""
+    monkeypatch.setattr("collector.problems.silences.RETRY_S", 0.05)
+    monkeypatch.setattr("collector.problems.maintenance.LOOK_S", 0.1)
+    file, failures = tmp_path / "maintenance.yaml", Failures()
+    one = f"{{id: W-7, until: {(NOW + HOUR).isoformat()}, match: {{device: cdu-07}}, why: pump exchange, by: ann}}"
+    file.write_text(f"version: 1\nwindows: [{one}]\n", encoding="utf-8")
+
+    def warnings() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+
+    async with refusing({method: 3}) as (url, got, left):
+        maintenance = Maintenance(file, failures)
+        silencer = Silencer(url, "cas1", maintenance, failures)
+        tasks = [asyncio.create_task(each(), name="windows") for each in (silencer.run, maintenance.run)]
+        try:
+            await until(lambda: bool(got), "silenced", timeout_s=20.0)
+            assert [each["comment"] for each in got] == ["W-7: pump exchange (ann)"]
+            assert failures.counts.total() == 3
+            assert ["503" in each for each in warnings()] == [True]
+            left["GET"] = 1
+            file.write_text(f"version: 1\nwindows: [{one}]\n# unchanged\n", encoding="utf-8")
+            await until(lambda: failures.counts.total() == 4, "refused again", timeout_s=20.0)
+        finally:
+            await stop_tasks(*tasks, within_s=5.0)
+    assert len(warnings()) == 2
+    assert not any("geheim" in each for each in warnings())

@@ -125,3 +125,45 @@ def test_a_collector_that_comes_after_the_last_one_left_has_its_own_time_for_wha
     waiting.require_reports()
     assert waiting.missing(9, 9, 60.0) == []
     assert waiting.missing(10, 10, 60.0 + GRACE_S) == [(1, 1)]
+
+
+def confirm(waiting: Awaiting, keys: list[int], now_s: float) -> None:
+    for key in keys:
+        waiting.confirm(key, now_s)
+
+
+def test_a_run_of_messages_that_was_lost_is_sent_again_whole_and_later_each_time() -> None:
+    waiting, lost = awaiting(), [(1, 2), (5, 6)]
+    confirm(waiting, [1, 2, 3, 4, 5, 6], 0.0)
+    waiting.remove(3, 4)
+    assert waiting.missing(None, 6, 0.0) == []
+    assert waiting.missing(7, 7, 10.0) == lost
+    assert list(waiting.keys) == []
+    for sent_at_s, before_s, due_s in ((10.0, 29.0, 30.0), (30.0, 69.0, 70.0), (70.0, 149.0, 150.0)):
+        confirm(waiting, [1, 2, 5, 6], sent_at_s)
+        assert waiting.missing(7, 7, sent_at_s) == []
+        assert waiting.missing(99, 7, before_s) == []
+        assert waiting.missing(99, 7, due_s) == lost
+    confirm(waiting, [1, 2, 5, 6], 150.0)
+    waiting.remove(1, 6)
+    assert list(waiting.keys) == []
+    # Stored at last: a message of these numbers would begin with the short time again.
+    confirm(waiting, [1, 2], 200.0)
+    assert waiting.missing(99, 7, 200.0) == []
+    assert waiting.missing(99, 7, 210.0) == [(1, 2)]
+
+
+def test_what_is_confirmed_after_a_collectors_first_report_is_kept_until_it_is_stored_however_long() -> None:
+    """The collector's store may be away for a day, and the broker may lose its queue meanwhile."""
+    waiting = awaiting(keep_s=80.0)
+    waiting.require_reports()
+    waiting.confirm(1, 0.0)
+    assert waiting.expired(86_400.0) == []
+    assert 1 in waiting.keys
+
+
+def test_a_collector_that_has_stored_nothing_yet_has_nothing_sent_again_however_often_it_reports() -> None:
+    waiting = awaiting()
+    waiting.confirm(1, 0.0)
+    for now_s in (0.0, 2.0, 1000.0):
+        assert waiting.missing(None, 1, now_s) == []

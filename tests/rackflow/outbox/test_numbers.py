@@ -1,7 +1,7 @@
 """Ranges of message numbers: how they join, and what is joined first once there are too many of them."""
 
 from rackflow.documents import Numbers
-from rackflow.outbox.numbers import MAX_RANGES, add_range
+from rackflow.outbox.numbers import MAX_RANGES, EpochBase, add_range, added, bounded, numbers_of_keys
 
 
 def full(first: int, last: int, epoch: str = "E1", reason: str = "full") -> Numbers:
@@ -29,3 +29,33 @@ def test_the_oldest_range_without_another_of_its_kind_goes_itself() -> None:
     many = [alone, *(full(at, at + 1) for at in range(10, 10 * MAX_RANGES, 10))]
     assert len(many) == MAX_RANGES
     assert add_range(many, full(5000, 5001)) == [*many[1:], full(5000, 5001)]
+
+
+def test_a_range_joins_one_that_comes_right_behind_it_and_none_with_a_gap_on_either_side() -> None:
+    assert add_range([full(4, 5)], full(1, 3)) == [full(1, 5)]
+    assert add_range([full(5, 6)], full(1, 3)) == [full(5, 6), full(1, 3)]
+    assert add_range([full(1, 2), full(7, 8)], full(3, 6)) == [full(1, 8)]
+
+
+def test_as_many_ranges_as_the_status_may_have_are_kept_one_by_one() -> None:
+    assert MAX_RANGES == 200
+    many = [full(at, at + 1) for at in range(10, 10 * MAX_RANGES, 10)]
+    assert add_range(many, full(5000, 5001)) == [*many, full(5000, 5001)]
+
+
+def test_of_very_many_ranges_the_oldest_and_the_newest_hundred_are_reported() -> None:
+    ranges = [full(at, at) for at in range(1, 501)]
+    assert bounded(ranges[:200]) == ranges[:200]
+    assert bounded(ranges[:201]) == [*ranges[:100], *ranges[101:201]]
+    assert bounded(ranges) == [*ranges[:100], *ranges[400:]]
+
+
+def test_keys_are_numbers_of_the_epoch_that_they_belong_to_in_whatever_order_epochs_are_given() -> None:
+    epochs = [EpochBase(10, "E2"), EpochBase(0, "E1"), EpochBase(25, "E3")]
+    found = [(each.epoch, each.first, each.last, each.reason) for each in numbers_of_keys(epochs, 8, 30, "torn")]
+    assert found == [("E1", 8, 10, "torn"), ("E2", 1, 15, "torn"), ("E3", 1, 5, "torn")]
+    assert [each.epoch for each in numbers_of_keys(epochs, 11, 25)] == ["E2"]
+
+
+def test_counts_of_the_file_and_of_the_process_are_added_reason_by_reason() -> None:
+    assert added({"full": 3, "torn": 1}, {"full": 2, "disk": 7}) == {"full": 5, "torn": 1, "disk": 7}

@@ -106,3 +106,26 @@ def test_messages_within_a_quarter_of_a_second_count_as_one_so_that_an_hour_can_
         pace.confirmed(key, at_s)
     pace.stored(1, 18.0)
     assert pace.per_s(18.0) == 28.0
+
+
+def test_a_store_that_has_become_slower_is_a_queue_for_a_minute_and_usual_after_that() -> None:
+    """0.25 s until a message is stored, and 1.9 s from the 60th second on, for ever: the backlog must not crawl for ever."""
+    pace, rates = BacklogPace(500.0), []
+    pace.begin(0.0, has_reports=True)
+    for at_s in range(160):
+        stored_s = at_s + (0.25 if at_s < 60 else 1.9)
+        pace.confirmed(at_s, float(at_s))
+        pace.stored(at_s - 1, stored_s)
+        rates.append(pace.per_s(stored_s))
+    assert (rates[59], rates[60], rates[115], rates[159]) == (500.0, 250.0, 1.0, 500.0)
+
+
+def test_a_rate_that_was_halved_grows_again_only_when_the_queue_can_have_shrunk() -> None:
+    pace = BacklogPace(500.0)
+    pace.begin(0.0, has_reports=True)
+    pace.confirmed(1, 1.0)
+    pace.stored(0, 10.0)
+    assert pace.per_s(10.0) == 10.0
+    for at_s, per_s in ((11.0, 10.0), (12.9, 10.0), (13.0, 14.0)):
+        pace.stored(1, at_s)
+        assert pace.per_s(at_s) == per_s

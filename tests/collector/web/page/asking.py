@@ -10,6 +10,7 @@ MODULES = (
     "agents",
     "answers",
     "api",
+    "details",
     "device",
     "dom",
     "floor",
@@ -21,6 +22,7 @@ MODULES = (
     "problems",
     "problems_fr",
     "stream",
+    "total",
     "words",
 )
 NOW = "const now = Date.parse('2026-11-26T12:00:00Z');"

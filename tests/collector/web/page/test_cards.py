@@ -1,5 +1,8 @@
 """The page's column of problems and its answers, asked alone in Chromium: what each card says, and what it must not say."""
 
+import json
+from collections.abc import Mapping
+
 from tests.collector.web.page.asking import Ask, column
 
 
@@ -129,3 +132,49 @@ def test_an_answer_that_is_unknown_names_a_device_that_is_missing(ask: Ask) -> N
         site: { answers: { survives: [{ ...answer, missing }], time_left: [], trust: [] } } }))).querySelector('.survives td').textContent;
       return [said(null), said('cas1-pdu-a2-a')];"""
     assert ask(script) == ["not known", "not known: pdu-a2-a"]
+
+
+RACK = {"kind": "single_feed", "place": "rack", "name": "dh1-c4", "phase": None, "load_ratio": None}
+UPS = {"kind": "overload", "place": "ups", "name": "ups-b", "phase": None, "load_ratio": 1.207}
+PANEL = {"kind": "overload", "place": "panel", "name": "row-b", "phase": "L2", "load_ratio": 1.08}
+FIGURE = {"metric": "dcim_rack_survives_feed_loss", "labels": {"rack": "dh1-c4", "feed": "A"}}
+
+
+def blaming(*blamed: Mapping[str, object]) -> str:
+    return json.dumps([{**each, "figure": FIGURE} for each in blamed])
+
+
+def test_an_answer_no_names_who_is_to_blame_and_the_rest_where_the_pointer_rests(ask: Ask) -> None:
+    script = """const answer = { id: 'feed_loss:A', what: { key: 'feed_loss', feed: 'A' }, state: 'no', detail: { racks_lost: %s },
+        figure: { metric: 'dcim_site_survives_feed_loss', labels: { feed: 'A' } }, blamed: %s, blamed_total: %s };
+      const short = (labels) => ({ ...labels, device: labels.device?.replace('dh1-', '') });
+      const site = { answers: { survives: [answer], time_left: [], trust: [] } };
+      const place = shown(answers.answersColumn(make({ short, language: '%s', site })));
+      const said = place.querySelector('.survives td'), link = place.querySelector('.survives a');
+      return [said.textContent, said.title, link.title].map((text) => text.replaceAll('\\u00a0', ' '));"""
+    one = "rack c4: supplied by feed A only"
+    assert ask(script % (1, blaming(RACK), 1, "en")) == ["no: c4", one, one]
+    assert ask(script % (0, blaming(UPS), 1, "en"))[:2] == ["no: ups-b", "UPS ups-b: 121 % of its rating"]
+    several = f"{one}; UPS ups-b: 121 % of its rating; panel row-b, phase L2: 108 % of what it may carry for hours; and 4 more"
+    assert ask(script % (5, blaming(RACK, UPS, PANEL), 7, "en"))[:2] == ["no: 5 racks", several]
+    assert ask(script % (1, blaming(RACK), 1, "fr"))[:2] == ["non : c4", "baie c4 : alimentée par la seule voie A"]
+
+
+def test_the_page_of_a_figure_names_first_who_decides_it_and_says_how_many_inputs_it_shows(ask: Ask) -> None:
+    """What is missing is no reason for an answer that is known."""
+    document = """{ metric: 'dcim_site_survives_feed_loss', labels: { feed: 'A' }, unit: '', value: 0, help: 'Help.',
+      formula: 'all', basis: 'readings', missing: ['pdu-hall-1-c2-a1: does not answer'], inputs: [], inputs_total: 911,
+      blamed: %s, blamed_total: %s }"""
+    script = """const place = shown(dom.h('div', null, details.figureView({ ...make({ language: 'en' }), route: { view: 'figure', id: 'x' },
+        asked: { document: %s } })));
+      const texts = (selector) => [...place.querySelectorAll(selector)].map((e) => e.textContent);
+      return [texts('h3'), texts('.blamed li'), place.querySelector('.blamed a')?.getAttribute('href') ?? '', place.textContent];"""
+    titles, blamed, link, text = ask(script % (document % (blaming(RACK), 3)))
+    assert titles[:2] == ["What decides it · 3", "Formula"]
+    assert "What is missing, though the figure is known" in titles
+    assert blamed == ["▲ rack dh1-c4: supplied by feed A only", "and 2 more"]
+    assert link == "?label.rack=dh1-c4&label.feed=A&figure=dcim_rack_survives_feed_loss"
+    assert "The first 0: those that are missing, then the oldest." in text
+    titles, blamed, _, _ = ask(script % (document % ("[]", 0)).replace("value: 0", "value: null"))
+    assert titles[:2] == ["Formula", "What is missing"]
+    assert blamed == []

@@ -140,6 +140,27 @@ def test_devices_that_nobody_observes_are_one_click_from_the_count(hall: Hall, b
         assert page.ask("location.search") == "?devices&state=unknown"
 
 
+def test_a_click_on_a_total_shows_its_number_and_what_it_is_computed_from(hall: Hall, browser: Browser) -> None:
+    with browser.page(hall.url) as page:
+        page.wait(WELL, "all is well")
+        page.click(".totals a[href*='total=it']")
+        # Values change while the hall is played, and the view is fetched every few seconds.
+        page.wait(
+            "document.querySelector('.explain .left')?.innerText === document.querySelector('.totals a[href*=\"total=it\"] b').innerText",
+            "the number that was clicked on",
+        )
+        assert "IT power is the sum of the racks" in page.text(".explain")
+        assert page.ask("document.querySelectorAll('.explain tbody tr').length") == len(RACKS)
+        page.click(".explain tbody a[href*='label.rack=a1']")
+        page.wait("document.querySelector('.explain tbody a[href*=\"device=pdu-a1-a\"]') !== null", "the rack's PDUs")
+        page.open(f"{hall.url}?total=pue")
+        page.wait("document.querySelector('.explain .left.unknown') !== null", "PUE")
+        assert "A meter of the facility does not say its power, or the site file has none." in page.text(".explain")
+        assert page.seen.errors == []
+        page.open(f"{hall.url}?total=water")
+        page.wait("document.querySelector('main').innerText.includes('There is no such figure.')", "no such total")
+
+
 def test_without_the_collector_all_is_grey_with_the_cause_and_it_recovers(hall: Hall, browser: Browser) -> None:
     with browser.page(hall.url) as page:
         page.wait(WELL, "all is well")
@@ -200,6 +221,9 @@ def test_every_view_fits_its_screen_and_is_accessible_in_both_languages_and_them
             "?devices",
             "?agents",
             "?figure=dcim_rack_feed_loss_load_ratio&label.rack=a1",
+            "?figure=dcim_site_survives_feed_loss&label.feed=A",
+            "?total=it",
+            "?total=pue",
         ]
         for view in views:
             # As a click does, without loading the page anew.

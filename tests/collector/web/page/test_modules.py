@@ -62,6 +62,129 @@ def test_totals_count_devices_that_were_never_heard_of(ask: Ask) -> None:
     assert link == "?devices&state=unknown"
 
 
+HEAD = """const place = shown(head.head({ ...make({ language: '%s', ...%s }), settings: {} }));
+  return [...place.querySelectorAll('.totals a')].map(e => [e.textContent, e.getAttribute('href'), e.title]);"""
+
+
+def heads(ask: Ask, totals: dict[str, object], language: str = "en", survives: str = "yes") -> list[list[str]]:
+    """Text, address and title of each total, without no-break spaces."""
+    nothing = {"facility_power_watts": None, "it_power_watts": None, "pue": None, "carbon_grams_per_hour": None}
+    site = {
+        "totals": nothing | totals,
+        "agents": {"known": 1, "up": 1},
+        "ledger": {"missing": 0, "complete": True},
+        "answers": {"survives": [{"state": survives}]},
+        "devices": {"oldest_age_seconds": 10},
+        "sites": ["s"],
+    }
+    found = ask(HEAD % (language, json.dumps({"site": site})))
+    return [[each.replace("\u00a0", " ") for each in total] for total in found]
+
+
+def test_each_total_leads_to_what_its_own_number_is_made_of_and_says_in_words_what_it_means(ask: Ask) -> None:
+    known = {
+        "facility_power_watts": 52_000,
+        "it_power_watts": 46_600,
+        "pue": {"value": 1.116, "window_seconds": 240, "estimate": True},
+        "carbon_grams_per_hour": {"location": 32_200},
+    }
+    facility, it, pue, carbon, devices = heads(ask, known)
+    assert [each[1] for each in (facility, it, pue, carbon)] == [
+        "?total=facility",
+        "?total=it",
+        "?total=pue",
+        "?total=carbon",
+    ]
+    assert pue[0] == "1.12 PUE, last 4 min, estimate"
+    assert carbon[0] == "32.2 kg/h CO₂, location-based"
+    assert "the average of the grid where the site is" in carbon[2]
+    assert devices[0] == "26 of 26 devices answer, at most 10 s ago"
+    assert "is no longer counted: it is not observed" in devices[2]
+    french = heads(ask, known, "fr")
+    assert french[3][0] == "32,2 kg/h CO₂, méthode géographique"
+    assert "la moyenne du réseau" in french[3][2]
+    assert french[4][0] == "26 sur 26 équipements répondent, il y a 10 s au plus"
+    assert french[4][2]
+
+
+def test_a_pue_that_is_not_known_says_why(ask: Ask) -> None:
+    below = {"facility_power_watts": 3_330_000, "it_power_watts": 3_540_000, "pue_unknown": "below_it"}
+    assert heads(ask, below)[2][0] == "? PUE: not known, facility below IT"
+    assert "the load changed between two readings" in heads(ask, below)[2][2]
+    assert heads(ask, below, survives="battery")[2][0] == "? PUE: not known on battery"
+    assert heads(ask, below, "fr")[2][0] == "? PUE : inconnu, site sous l'informatique"
+    told = {reason: heads(ask, {"pue_unknown": reason})[2][0] for reason in ("no_facility", "no_it", "no_load")}
+    assert told == {
+        "no_facility": "? PUE: facility power not known",
+        "no_it": "? PUE: IT power not known",
+        "no_load": "? PUE: no IT load",
+    }
+    assert heads(ask, {"pue_unknown": "starting"})[2][0] == "? PUE: not known yet"
+
+
+def total_text(ask: Ask, document: dict[str, object], language: str = "en") -> str:
+    """The view of a total, without no-break spaces."""
+    script = f"""const place = shown(dom.h('div', null, total.totalView({{ ...make({{ language: '{language}' }}),
+      route: {{ view: 'total', id: '{document["id"]}' }}, asked: {{ document: {json.dumps(document)} }} }})));
+      return [place.textContent, [...place.querySelectorAll('a')].map(e => e.getAttribute('href'))];"""
+    text, links = ask(script)
+    return str(text).replace("\u00a0", " ") + " " + " ".join(links)
+
+
+def test_the_view_of_a_total_begins_with_its_number_and_has_the_readings_behind_it(ask: Ask) -> None:
+    meter: dict[str, object] = {
+        "device": "meter-main",
+        "series": "dcim_meter_power_watts{role=facility}",
+        "unit": "watts",
+    }
+    meter |= {"metric": "dcim_meter_power_watts", "labels": {"role": "facility"}, "value": 52_000, "age_seconds": 2.4}
+    pue: dict[str, object] = {
+        "id": "pue",
+        "unit": "",
+        "value": 1.116,
+        "window_seconds": 240,
+        "unknown": None,
+        "it_from": "meters",
+    }
+    pue |= {"facility_power_watts": 52_000, "it_power_watts": 46_600, "inputs": [meter], "inputs_total": 1}
+    text = total_text(ask, pue)
+    assert text.startswith(
+        "← Back to the floorPUE, estimate1.12Mean facility power over mean IT power, both of the last 4 min."
+    )
+    assert "Facility power52 kWIT power47 kW" in text
+    assert "power watts role facilitymeter-main52 kW2 s" in text
+    assert "?device=meter-main" in text
+    assert "figure=dcim_site_interim_pue_ratio" in text
+    rack: dict[str, object] = {
+        "device": "",
+        "series": "dcim_rack_power_watts{rack=a1}",
+        "metric": "dcim_rack_power_watts",
+        "unit": "watts",
+    }
+    rack |= {"labels": {"rack": "a1"}, "value": None, "age_seconds": None, "reason": "pdu-a1-a: stale"}
+    it = pue | {"id": "it", "unit": "watts", "value": None, "it_from": "racks", "inputs": [rack], "inputs_total": 300}
+    text = total_text(ask, it)
+    assert "? not known" in text
+    assert "The first 1: those that are missing, then the oldest." in text
+    assert "label.rack=a1&figure=dcim_rack_power_watts" in text
+    below = pue | {"value": None, "window_seconds": None, "unknown": "below_it"}
+    assert "batteries give the rest, or the load changed between two readings" in total_text(ask, below)
+    assert "la charge a changé entre deux mesures" in total_text(ask, below, "fr")
+
+
+def test_an_agents_devices_are_those_that_answer_and_those_not_observed_are_named_too(ask: Ask) -> None:
+    def devices(language: str = "en", **more: object) -> str:
+        agent = {"id": "gw-1", "state": "up", "devices": 205, "answering": 204, "unobserved": {}, **more}
+        page = f"{{ ...make({{ language: '{language}' }}), agents: {json.dumps({'items': {'gw-1': agent}})} }}"
+        cells = f"shown(dom.h('div', null, agents.agentsView({page}))).querySelectorAll('td')"
+        return str(ask(f"return {cells}[7].textContent")).replace("\u00a0", " ")
+
+    assert devices() == "204 of 205 answer"
+    assert devices("fr") == "204 sur 205 répondent"
+    assert devices(answering=200, unobserved={"device_silent": 3}) == "200 of 205 answer, 3 not observed"
+    assert devices("fr", answering=200, unobserved={"starting": 3}) == "200 sur 205 répondent, non observés : 3"
+
+
 def test_right_after_a_start_no_number_of_agents_is_made_up(ask: Ask) -> None:
     nothing = {"facility_power_watts": None, "it_power_watts": None, "pue": None, "carbon_grams_per_hour": None}
     site = {
@@ -348,3 +471,22 @@ def test_a_rack_shows_by_sign_and_words_what_is_reported_beginning_and_not_obser
     assert found[5][1] == "not seen"
     assert "nothing has ever been heard of it" in found[5][2]
     assert found[6][1] == "?"
+
+
+def test_the_page_of_a_rack_shows_what_is_just_seen_there_and_why_air_and_margin_are_unknown(ask: Ask) -> None:
+    script = (
+        RACK
+        + """const known = { supply_celsius: 32, inlet_celsius: 24, dew_point_margin_kelvin: 6, loss_ratio: {} };
+      const view = (values, beginning) => shown((details.rackView({
+        ...make({ problems: { beginning }, floor: { racks: { a1: rack({ values }) } } }), route: { id: 'a1' } }))).textContent;
+      const due = { q: problem({ id: 'q', severity: 'warning', due: now + 60_000 }) };
+      return [view(known, {}), view({ supply_celsius: 32, loss_ratio: {} }, due)];"""
+    )
+    calm, begun = ask(script)
+    assert "Problems\u2013" in calm
+    assert "(`sensors`)" not in calm
+    assert "humidity" not in calm
+    assert "\u25c7" in begun
+    assert "becomes a problem at 12:01:00" in begun
+    assert "(`sensors`)" in begun
+    assert "humidity" in begun

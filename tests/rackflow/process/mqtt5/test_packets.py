@@ -25,6 +25,7 @@ from rackflow.process.mqtt5.packets import (
     read_publish,
     read_suback,
     subscribe_packet,
+    unsubscribe_packet,
 )
 from rackflow.process.mqtt5.reasons import reason_text
 
@@ -208,3 +209,24 @@ def test_a_goodbye_of_the_broker_may_have_no_reason() -> None:
 
 def test_a_sign_of_life_and_a_goodbye_are_two_bytes() -> None:
     assert (PINGREQ_PACKET, DISCONNECT_PACKET) == (b"\xc0\x00", b"\xe0\x00")
+
+
+def test_the_end_of_a_subscription_names_its_identifier_and_its_filters() -> None:
+    """Byte for byte (MQTT 5, 3.10)."""
+    assert unsubscribe_packet(0x0102, ["a/+", "b"]) == b"\xa2\x0b\x01\x02\x00\x00\x03a/+\x00\x01b"
+
+
+def test_a_new_message_is_of_quality_1_and_retained_only_if_it_is_to_be() -> None:
+    """Byte for byte (MQTT 5, 3.3)."""
+    assert publish_packet(0x0102, "a/b", b"hi", retain=False) == b"\x32\x0a\x00\x03a/b\x01\x02\x00hi"
+    assert publish_packet(0x0102, "a/b", b"hi", retain=True) == b"\x33\x0a\x00\x03a/b\x01\x02\x00hi"
+
+
+def test_a_confirmation_names_its_message() -> None:
+    assert puback_packet(0x0102) == b"\x40\x02\x01\x02"
+
+
+def test_an_answer_to_connect_says_what_the_broker_does_not_support() -> None:
+    """Maximum QoS (0x24) of 0, and Retain Available (0x25) of 0 (MQTT 5, 3.2.2.3)."""
+    found = read_connack(b"\x20\x07\x00\x00\x04\x24\x00\x25\x00", 2)
+    assert (found.supports_qos_1, found.supports_retained) == (False, False)

@@ -264,3 +264,32 @@ async def test_a_connection_that_was_given_up_before_it_was_made_is_ended_at_onc
     wire.connection_made(pipe)
     assert pipe.is_aborted
     assert not wire.is_open
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ConnectionResetError(104, "Connection reset by peer"), "[Errno 104] Connection reset by peer"),
+        (None, "closed by the broker"),
+    ],
+)
+async def test_the_end_of_a_connection_is_told_in_the_words_of_the_network(error: Exception | None, why: str) -> None:
+    wire = Wire(WireCallbacks(lambda *_: None, lambda _: None, lambda: None))
+    wire.connection_lost(error)
+    assert await wire.ended() == why
+
+
+async def test_of_what_came_together_nothing_is_handed_over_after_the_receiver_has_ended_the_connection() -> None:
+    """A DISCONNECT of the broker: what it sends behind that belongs to no connection."""
+    found: list[bytes] = []
+
+    def take(packet: bytes, _: int) -> None:
+        found.append(packet)
+        if packet == PINGRESP:
+            wire.abort("that is enough")
+
+    wire = Wire(WireCallbacks(take, lambda _: None, lambda: None))
+    wire.data_received(puback_packet(1) + PINGRESP + puback_packet(2))
+    wire.data_received(puback_packet(3))
+    assert found == [puback_packet(1), PINGRESP]
+    assert wire.why == "that is enough"

@@ -1,0 +1,147 @@
+"""Which registers look like another word order: literal registers of two numbers, as a unit sends them."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from agent.modbus import Block, Field, NumberType
+from agent.poll.word_order import WordOrders
+from agent.profile import ClassPlan, Decoder, Plan, slot_of
+from agent.readings import Readings
+from rackflow.catalogue import catalogue
+
+POWER = "dcim_meter_power_watts"
+VOLTAGE = "dcim_meter_voltage_volts"
+TEMPERATURE = "dcim_cdu_supply_temperature_celsius"
+
+
+class Unit:
+    """A unit with some numbers of one type, which its profile reads in the order `big`; they are called `n0`, `n1` and so on."""
+
+    def __init__(self, metric: str, kind: NumberType, words: int, decoder: Decoder, numbers: int = 2) -> None:
+        self.refs = [f"n{number}" for number in range(numbers)]
+        fields = [Field(ref, at * words, words, kind, "big") for at, ref in enumerate(self.refs)]
+        self.block = Block("holding", 0, numbers * words, tuple(fields))
+        own = {each: getattr(decoder, each) for each in ("numerator", "denominator", "offset", "shift")}
+        marks = {each: getattr(decoder, each) for each in ("sentinels", "expect", "absolute")}
+        slots = [
+            slot_of(f"{metric}{{n={ref}}}", catalogue()[metric], (Decoder(ref, **own, **marks),)) for ref in self.refs
+        ]
+        self.plan = Plan({"normal": ClassPlan(tuple(slots), blocks=(self.block,))})
+        self.orders = WordOrders("d")
+
+    def in_doubt(self, *registers: int) -> bool:
+        """Whether its numbers are hidden after this answer."""
+        self.orders.note(self.block, registers)
+        self.orders.begin(self.plan)
+        raw: dict[str, int | float | bytes | str | None] = dict.fromkeys(self.refs, 1)
+        self.orders.hide(raw)
+        assert set(raw.values()) in ({1}, {None})
+        return None in raw.values()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [(0x7FFF, 0xFFFF), (0x8000, 0x0000), (0x8000, 0x8000)],
+    ids=["largest int32", "smallest int32", "both words 0x8000"],
+)
+def test_registers_that_stand_for_no_reading_do_not_vote(words: Sequence[int]) -> None:
+    """Swapped, they would be -32,769 W, 32,768 W and 8,388,736 W."""
+    assert not Unit(POWER, "int32", 2, Decoder("")).in_doubt(*words, *words)
+    assert Unit(POWER, "int32", 2, Decoder("")).in_doubt(0x8001, 0, 0x8001, 0), (
+        "no mark: 32,769 W with its words swapped"
+    )
+
+
+@pytest.mark.parametrize("first", [0x7F80, 0x7FC0, 0xFF80], ids=["infinity", "NaN", "minus infinity"])
+def test_a_float_that_is_no_number_does_not_vote(first: int) -> None:
+    """Swapped, 7FC0 4248 would be 50.1 W."""
+    assert not Unit(POWER, "float32", 2, Decoder("")).in_doubt(first, 0x4248, first, 0x4248)
+
+
+@pytest.mark.parametrize("first", [0x7FF0, 0x7FF8])
+def test_a_float_of_64_bits_that_is_no_number_does_not_vote(first: int) -> None:
+    words = (first, 0, 0, 0x4049)
+    assert not Unit(POWER, "float64", 4, Decoder("")).in_doubt(*words, *words)
+
+
+def test_a_sentinel_of_the_profile_does_not_vote() -> None:
+    """0x00630000 is 99 with its words swapped."""
+    words = (0x0063, 0x0000)
+    unit = Unit(POWER, "uint32", 2, Decoder("", sentinels=frozenset({0x630000})))
+    assert not unit.in_doubt(*words, *words)
+    assert Unit(POWER, "uint32", 2, Decoder("")).in_doubt(*words, *words)
+
+
+@pytest.mark.parametrize(
+    ("metric", "decoder"),
+    [
+        (VOLTAGE, Decoder("", denominator=1000, expect=((180, 260),))),  # 197.508 V
+        (TEMPERATURE, Decoder("", denominator=1000, offset=-177.5, expect=((19, 21),))),  # 20.008 degC
+        (TEMPERATURE, Decoder("", denominator=1000, shift=-177_500, expect=((19, 21),))),  # 20.008 degC
+        (POWER, Decoder("", numerator=5, denominator=100, expect=((9_000, 10_000),))),  # 9,875.4 W
+    ],
+    ids=["denominator", "offset", "shift", "numerator"],
+)
+def test_the_scale_decides_in_which_order_a_number_is_plausible(metric: str, decoder: Decoder) -> None:
+    """0x00030384 is 197,508. 0x00840003 is neither large nor round, so only the range of the value says that 0x00030084 is meant."""
+    assert not Unit(metric, "uint32", 2, decoder).in_doubt(0x0003, 0x0384, 0x0003, 0x0384)
+    assert Unit(metric, "uint32", 2, decoder).in_doubt(0x0084, 0x0003, 0x0084, 0x0003)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_in_doubt"),
+    [
+        ((0x00FF, 0xFFFF), False),  # 16,777,215: below 2^24
+        ((0x00FF, 0x0001), False),  # 16,711,681, and 65,791 with its words swapped
+        ((0x0100, 0x0001), True),  # 16,777,217; 65,792 with its words swapped
+        ((0x0001, 0x0000), True),  # a multiple of 65,536; 1 with its words swapped
+        ((0x0001, 0x0002), False),
+    ],
+)
+def test_large_and_round_numbers_vote_for_another_order(number: Sequence[int], *, is_in_doubt: bool) -> None:
+    assert Unit(POWER, "uint32", 2, Decoder("")).in_doubt(*number, *number) == is_in_doubt
+
+
+def test_floats_below_a_millionth_vote_for_another_order_and_those_above_do_not() -> None:
+    """4.8e-7 W and 0.00098 W; both are some 10 W with their words swapped."""
+    assert Unit(POWER, "float32", 2, Decoder("")).in_doubt(0x3500, 0x4120, 0x3500, 0x4120)
+    assert not Unit(POWER, "float32", 2, Decoder("")).in_doubt(0x3A80, 0x4120, 0x3A80, 0x4120)
+
+
+def test_a_single_vote_among_several_numbers_is_chance_and_two_are_not() -> None:
+    """The third number is usual in both orders."""
+    odd, usual = (0x0001, 0x0000), (0x0001, 0x0002)
+    assert not Unit(POWER, "uint32", 2, Decoder(""), 3).in_doubt(*odd, *usual, *usual)
+    assert Unit(POWER, "uint32", 2, Decoder(""), 3).in_doubt(*odd, *odd, *usual)
+
+
+def test_numbers_that_look_right_as_they_are_outweigh_odd_ones() -> None:
+    """0x00001000 W is usual, and a multiple of 65,536 with its words swapped."""
+    odd, right = (0x0001, 0x0000), (0x0000, 0x1000)
+    assert not Unit(POWER, "uint32", 2, Decoder(""), 3).in_doubt(*odd, *odd, *right)
+
+
+def test_of_two_answers_with_the_same_registers_the_newest_counts() -> None:
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    assert unit.in_doubt(1, 0, 1, 0)
+    assert not unit.in_doubt(0, 0x1000, 0, 0x1000)
+    assert unit.in_doubt(1, 0, 1, 0)
+
+
+def test_a_number_that_came_while_the_order_was_in_doubt_is_reported_as_undecoded() -> None:
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    assert unit.in_doubt(1, 0, 1, 0)
+    readings = Readings(bad={f"{POWER}{{n={ref}}}": "null" for ref in unit.refs})
+    assert not unit.orders.reject(readings, dict.fromkeys(unit.refs)), (
+        "nothing new: the poll need not be normalised again"
+    )
+    assert set(readings.bad.values()) == {"decode"}
+
+
+def test_a_sign_that_is_dropped_does_not_make_a_number_impossible() -> None:
+    """-197,508 mV, of a DC plant whose polarity is the other one; 0x037B and 0xFFFC could be no voltage in the other order."""
+    decoder = Decoder("", denominator=1000, expect=((180, 260),), absolute=True)
+    right, swapped = (0xFFFC, 0xFC7C), (0xFC7C, 0xFFFC)
+    assert not Unit(VOLTAGE, "int32", 2, decoder).in_doubt(*right, *right)
+    assert Unit(VOLTAGE, "int32", 2, decoder).in_doubt(*swapped, *swapped)

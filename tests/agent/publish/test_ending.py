@@ -1,0 +1,151 @@
+"""What a stop waits for, when a status is told again, and what a change of broker ends: in memory, without a broker."""
+
+import asyncio
+import contextlib
+import time
+
+import msgspec
+import pytest
+
+from agent.publish.publisher import Publisher
+from rackflow.documents import Status, Stored, decode, encode
+from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
+from rackflow.process.mqtt5.packets import Received
+from rackflow.process.takeover import SESSION_TAKEN_OVER
+from tests.agent.publish.test_bounds import publisher_of, topic
+from tests.agent.publish.test_connection import connection
+from tests.agent.publish.test_publish import STATUS
+
+
+async def published(publisher: Publisher) -> list[Status]:
+    """The statuses that a connection would send now."""
+    retained = publisher._retained  # noqa: SLF001 - as a connection
+    return [decode((await retained.take())[1], Status) for _ in range(len(retained))]
+
+
+async def connected(outbox: MemoryOutbox) -> Publisher:
+    """A publisher that is connected, and has sent its status."""
+    publisher, _ = publisher_of(outbox)
+    publisher.fault = None
+    await published(publisher)
+    return publisher
+
+
+def put(outbox: MemoryOutbox, count: int = 1) -> None:
+    for _ in range(count):
+        outbox.put(topic(0), lambda _: b"{}", now_ms=1)
+
+
+async def stop_waits(publisher: Publisher) -> bool:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await publisher.flush(60)
+            return False
+    return True
+
+
+async def test_a_stop_waits_for_messages_and_documents_that_can_still_be_delivered() -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher = await connected(outbox)
+    assert not await stop_waits(publisher)
+    put(outbox)
+    assert await stop_waits(publisher), "for a message"
+    outbox.confirmed((await outbox.take()).key)
+    assert not await stop_waits(publisher)
+    publisher.remove_device("d")
+    assert await stop_waits(publisher), "for a document: otherwise a device that was removed stays retained"
+
+
+async def test_a_stop_does_not_wait_for_what_cannot_be_delivered() -> None:
+    """The connection is lost, another process publishes under the name, or the topic is refused; and what the broker has is delivered."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    put(outbox)
+    lost = await connected(outbox)
+    lost.fault = "connection lost"
+    assert not await stop_waits(lost)
+    replaced = await connected(outbox)
+    replaced.replaced()
+    assert not await stop_waits(replaced)
+    refused = await connected(outbox)
+    assert await stop_waits(refused)
+    outbox.hold((await outbox.take()).key)
+    assert not await stop_waits(refused)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
+    put(outbox)
+    outbox.confirmed((await outbox.take()).key)
+    assert (outbox.stats().awaiting, outbox.stats().held) == (1, 1)
+    assert not await stop_waits(refused), "a collector has reported, but long ago"
+
+
+async def test_a_stop_waits_for_the_report_on_what_the_broker_has_and_not_longer_than_it_may() -> None:
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher = await connected(outbox)
+    report = Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={})
+
+    def reports(document: Stored) -> None:
+        message = Received("rackflow/v1/t1/gw-1/stored/c", encode(document), retain=False)
+        publisher._report_reader.received(message)  # noqa: SLF001 - as a broker
+
+    reports(report)
+    put(outbox)
+    outbox.confirmed((await outbox.take()).key)
+    assert outbox.stats().awaiting == 1
+    assert await stop_waits(publisher)
+    async with asyncio.timeout(2):
+        await publisher.flush(0.05)
+    reports(msgspec.structs.replace(report, durable={"E1": [(1, 1)]}))
+    assert not await stop_waits(publisher)
+
+
+async def test_where_the_outbox_begins_is_told_once_a_minute_and_only_when_it_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    outbox = MemoryOutbox("E1", 1 << 20)
+    put(outbox, 3)
+    keys = [(await outbox.take()).key for _ in range(3)]
+    publisher, _ = publisher_of(outbox)
+
+    async def told(after_s: float) -> list[tuple[int, int]]:
+        now_s[0] += after_s
+        publisher.set_account(outbox.stats().account)
+        accounts = [status.account for status in await published(publisher)]
+        return [(each.first, each.last) for account in accounts if account for each in account.undelivered]
+
+    assert await told(0.0) == [(1, 3)], "at the start"
+    outbox.confirmed(keys[0])
+    assert await told(59.0) == []
+    assert await told(1.0) == [(2, 3)]
+    assert await told(600.0) == [], "it is the same"
+    outbox.confirmed(keys[1])
+    assert await told(0.0) == [(3, 3)], "the last one is long ago"
+
+
+async def test_another_broker_ends_the_connection_and_the_pause_before_the_next_and_the_same_one_ends_nothing() -> None:
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    client = publisher._client = connection()  # noqa: SLF001 - as a session
+    publisher.set_broker(Broker())
+    assert not client.ended.done(), "a reload that changes something else"
+    publisher.set_broker(Broker(host="other"))
+    assert client.ended.result() == "the configuration has changed"
+    assert publisher._wake.is_set()  # noqa: SLF001 - what `run` waits for between two attempts
+
+
+async def test_a_status_names_the_time_of_a_second_takeover_and_none_before() -> None:
+    """The first may be `doctor`, which tried this account. An agent that ends the connection itself has not been taken over."""
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+
+    async def told() -> tuple[int, bool]:
+        client = connection()
+        client.ended_by = SESSION_TAKEN_OVER
+        publisher._is_taken_over(client)  # noqa: SLF001 - as a session
+        publisher.set_status(STATUS)
+        [status] = await published(publisher)
+        return counters.takeovers, abs(status.taken_over - time.time() * 1000) < 60_000
+
+    assert await told() == (1, False)
+    assert await told() == (2, True)
+    publisher.set_broker(Broker(host="other"))
+    assert await told() == (2, True)

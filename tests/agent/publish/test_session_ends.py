@@ -1,0 +1,87 @@
+"""Why a connection could not be opened, and whether only a person can fix it: then it is tried every 10 to 30 s and no faster."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.publish.connection import Sent
+from agent.publish.refusals import PACKET_TOO_LARGE
+from rackflow.documents import Batch, Numbers, decode, encode
+from rackflow.outbox.memory import MemoryOutbox
+from rackflow.process.broker import Broker
+from tests.agent.publish.test_bounds import publisher_of
+from tests.agent.publish.test_connection import connection
+from tests.agent.publish.test_publish import TOPIC, batch
+from tests.servers.scripted_broker import ScriptedBroker
+
+BAD_PASSWORD, NOT_AUTHORIZED, UNAVAILABLE = (bytes([0x20, 3, 0, code, 0]) for code in (0x86, 0x87, 0x88))
+NO_RETAINED = b"\x20\x05\x00\x00\x02\x25\x00"
+
+
+@pytest.mark.parametrize(
+    ("connack", "why", "needs_person"),
+    [
+        (BAD_PASSWORD, "check broker.username and broker.password", True),
+        (NOT_AUTHORIZED, "check broker.username and broker.password", True),
+        (NO_RETAINED, "the broker takes no retained messages", True),
+        (UNAVAILABLE, "Server unavailable", False),
+    ],
+)
+async def test_a_broker_that_refuses_the_connection_is_asked_again_soon_only_if_time_may_change_it(
+    connack: bytes, why: str, *, needs_person: bool
+) -> None:
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    counters.connected = True
+    async with ScriptedBroker(connack).serving() as server:
+        end = await publisher._session(Broker(port=server.port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
+    assert why.lower() in end.why.lower()
+    assert end.needs_person is needs_person
+    assert not counters.connected
+
+
+async def test_a_certificate_file_that_cannot_be_read_any_more_is_tried_slowly_and_a_closed_port_is_not(
+    tmp_path: Path,
+) -> None:
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    end = await publisher._session(Broker(tls=True, ca_file=tmp_path / "gone.pem"))  # noqa: SLF001 - one attempt of `run`
+    assert ("a certificate file cannot be used" in end.why, end.needs_person) == (True, True)
+    async with ScriptedBroker().serving() as server:
+        port = server.port
+    end = await publisher._session(Broker(port=port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
+    assert ("refused" in end.why, end.needs_person) == (True, False)
+
+
+async def test_a_broker_that_takes_connections_and_refuses_messages_is_not_said_to_be_away() -> None:
+    """The fault is what `/readyz` and the log say: an access rule is corrected by another person than a cable."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, counters = publisher_of(outbox)
+    publisher._client = connection()  # noqa: SLF001 - as a session
+    outbox.put(TOPIC, lambda seq: encode(batch(seq, "")), now_ms=1)
+    message = await outbox.take()
+    sent = Sent(0.0, message.key, message.topic, message.payload)
+    publisher._on_refused(sent, 0x87, "Not authorized")  # noqa: SLF001 - as a broker's answer
+    faults = [publisher.fault]
+    assert not counters.connected
+    publisher._on_confirmed(sent)  # noqa: SLF001 - as a broker's answer
+    faults.append(publisher.fault)
+    assert faults == ["it refuses messages (Not authorized); allow this client to publish to its topics", None]
+    told = (counters.connected, counters.reconnects)
+    assert told == (True, 0)
+
+
+async def test_the_parts_of_a_message_that_was_too_large_are_as_old_as_it_was() -> None:
+    """They expire with it, and its place in the history is that of its poll."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+    keys = {f"dcim_pdu_outlet_power_watts{{outlet={at:03}}}": 1.0 for at in range(100)}
+    whole = msgspec.structs.replace(batch(1, ""), time=1_795_000_000_000, values=keys, states={})
+    key = outbox.put(TOPIC, lambda _: encode(whole), now_ms=whole.time)
+    sent = Sent(0.0, key, TOPIC, (await outbox.take()).payload)
+    publisher._on_refused(sent, PACKET_TOO_LARGE, "Packet too large")  # noqa: SLF001 - as a broker's answer
+    stats = outbox.stats()
+    assert (stats.oldest_ms, stats.dropped["split"], stats.messages > 1) == (whole.time, 1, True)
+    assert stats.account.dropped == [Numbers(epoch="E1", first=1, last=1, reason="split")]
+    parts = [decode((await outbox.take()).payload, Batch) for _ in range(stats.messages)]
+    assert [each.seq for each in parts] == list(range(2, 2 + len(parts)))
+    assert {name for each in parts for name in each.values} == keys.keys()

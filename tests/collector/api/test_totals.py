@@ -1,0 +1,89 @@
+"""A total of the site with the readings that it is computed from: the number that the page shows, and no other."""
+
+import pytest
+
+from collector.api.requests import NotThere
+from tests.collector.api.shown import Shown, powered
+from tests.collector.derive.hall import hall
+
+NO_IT_METER = ("  - {id: meter-it, role: it, category: 1, measures: [ups-a1, ups-a2, ups-b]}\n", "")
+PV_BEHIND = (
+    ("{id: meter-pv, role: pv}", "{id: meter-pv, role: pv, behind: meter-main}"),
+    ("contracts: [{id: pv-roof, meter: meter-pv}]\n", ""),
+)
+
+
+def inputs(shown: Shown, total: str, now: float = 102.0) -> dict[str, float | str | None]:
+    """By device, or by rack if the input is a figure."""
+    found = shown.get("totals/{total}", now, total=total)["inputs"]
+    return {each["device"] or each["labels"].get("rack", each["metric"]): each["value"] for each in found}
+
+
+def test_each_total_is_the_number_of_the_site_and_names_what_it_is_computed_from() -> None:
+    shown = Shown(hall(*PV_BEHIND))
+    powered(shown)
+    shown.readings.take("meter-pv", {"meter_power_watts{role=pv}": -3_000.0}, 101.0, device_class="meter")
+    totals = shown.get("site", 102.0)["totals"]
+    assert inputs(shown, "facility") == {"meter-main": 52_000.0, "meter-pv": -3_000.0}
+    assert inputs(shown, "it") == {"meter-it": 46_600.0}
+    assert inputs(shown, "pue") == inputs(shown, "facility") | inputs(shown, "it")
+    intensity = "dcim_grid_carbon_intensity_grams_per_kilowatt_hour"
+    assert inputs(shown, "carbon") == inputs(shown, "facility") | {intensity: 619.71}
+    values = {name: shown.get("totals/{total}", 102.0, total=name)["value"] for name in ("facility", "it", "pue")}
+    assert values == {"facility": 55_000.0, "it": 46_600.0, "pue": totals["pue"]["value"]}
+    carbon = shown.get("totals/{total}", 102.0, total="carbon")
+    assert (carbon["value"], carbon["unit"]) == (totals["carbon_grams_per_hour"]["location"], "grams_per_hour")
+    facility = shown.get("totals/{total}", 102.0, total="facility")
+    assert [each["age_seconds"] for each in facility["inputs"]] == [2.0, 1.0]
+    pue = shown.get("totals/{total}", 102.0, total="pue")
+    assert (pue["window_seconds"], pue["unknown"], pue["it_from"]) == (0.0, None, "meters")
+    with pytest.raises(NotThere, match="there are facility, it, pue, carbon"):
+        shown.get("totals/{total}", total="water")
+
+
+def test_it_power_without_meters_comes_from_racks_and_without_a_site_file_from_their_pdus() -> None:
+    shown = Shown(hall(NO_IT_METER))
+    powered(shown)
+    assert inputs(shown, "it") == {"a1": 4600.0, "a2": 42_000.0}
+    assert shown.get("totals/{total}", total="it")["it_from"] == "racks"
+    plain = Shown(described=False)
+    plain.readings.take("pdu-1", {"pdu_phase_power_watts{inlet=1,phase=L1}": 800.0})
+    plain.readings.latest.device("t1", "pdu-1").labels.update(rack="a1", feed="A")  # type: ignore[union-attr]
+    found = plain.get("totals/{total}", total="it")
+    assert (found["value"], found["it_from"]) == (800.0, "pdus")
+    assert [each["metric"] for each in found["inputs"]] == ["dcim_pdu_phase_power_watts"]
+    assert plain.get("totals/{total}", total="facility")["inputs"] == []
+
+
+def test_an_unknown_total_names_the_meter_that_is_missing_first_and_why() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("meter-main", {}, 102.0, device_class="meter", up=False)
+    found = shown.get("totals/{total}", 140.0, total="pue")
+    assert (found["value"], found["unknown"]) == (None, "no_facility")
+    assert (found["inputs"][0]["device"], found["inputs"][0]["value"]) == ("meter-main", None)
+    assert found["inputs"][0]["reason"]
+    silent = Shown()
+    silent.readings.take("meter-it", {"meter_power_watts{role=it}": 46_600.0}, device_class="meter")
+    (missing,) = silent.get("totals/{total}", total="facility")["inputs"]
+    assert (missing["device"], missing["reason"]) == ("meter-main", "nothing has ever been heard of it")
+
+
+@pytest.mark.parametrize(
+    ("facility_w", "it_w", "reason"),
+    [
+        (52_000.0, 46_600.0, None),
+        (33_300.0, 35_400.0, "below_it"),
+        (52_000.0, 0.0, "no_load"),
+    ],
+)
+def test_a_pue_that_is_not_known_says_why(facility_w: float, it_w: float, reason: str | None) -> None:
+    """Also where no UPS is on battery, and IT takes more than the facility as far as the meters say."""
+    shown = Shown()
+    shown.readings.take("meter-main", {"meter_power_watts{role=facility}": facility_w}, device_class="meter")
+    assert shown.get("site", 100.5)["totals"]["pue_unknown"] == "no_it"
+    shown.readings.take("meter-it", {"meter_power_watts{role=it}": it_w}, device_class="meter")
+    totals = shown.get("site", 101.5)["totals"]
+    assert ((totals["pue"] is None), totals["pue_unknown"]) == (reason is not None, reason)
+    assert shown.get("totals/{total}", 101.5, total="pue")["unknown"] == reason
+    assert Shown().get("site")["totals"]["pue_unknown"] == "no_facility"
