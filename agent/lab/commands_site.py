@@ -286,7 +286,9 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     if section == ELECTRICAL:
         return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
     shown = first_of(names, SHOWN_MISSING)
-    how = f": one by one in a table (--csv), or --set {section}.{key}=VALUE for all" if len(names) > 1 else ""
+    # One place for all of them is never meant.
+    for_all = "by --names from their ids" if key in PLACES else f"--set {section}.{key}=VALUE for all"
+    how = f": one by one in a table (--csv), or {for_all}" if len(names) > 1 else ""
     return f"fill in {section}.{key} of {shown}{how}"
 
 
@@ -300,10 +302,11 @@ def _report(draft: Draft, text: str) -> None:
     missing: dict[tuple[str, str], list[str]] = {}
     for section, name, key in draft.missing():
         missing.setdefault((section, key), []).append(name)
-    for (section, key), names in missing.items():
-        print_error(_to_fill_in(section, key, names))
+    # First, because what they tell need not be filled in, and more may be missing once racks are known.
     for hint in (*name_hints(draft), *place_hints(draft)):
         print_error(hint)
+    for (section, key), names in missing.items():
+        print_error(_to_fill_in(section, key, names))
     for what in draft.left_out:
         print_error(f"left out: {what}")
     if not missing:

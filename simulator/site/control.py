@@ -95,6 +95,10 @@ async def ask(path: Path, request: Message) -> Any:  # noqa: ANN401 - each comma
             writer.write(json.dumps(request).encode() + b"\n")
             answer = json.loads(await reader.readline())
             writer.close()
+    except PermissionError as error:
+        raise ConfigError(
+            f"--socket: {_full(path)}: this user may not ask the simulation; ask as the one that started it, or as root"
+        ) from error
     except (OSError, TimeoutError, ValueError) as error:
         place = _full(path)  # without its folder, nobody sees that it is the wrong one
         raise ConfigError(

@@ -321,6 +321,7 @@ class Page {
       this.history = { items };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      this.history ??= { items: null };
     }
     this.draw();
   }

@@ -11,11 +11,11 @@ const LANES = ["power", "cooling", "environment", "telemetry"];
 const LISTED = 200;
 
 /** The lanes, and the same as a list. */
-export function daySection({ history, site, words, format, now, short }) {
-  const items = history ? history.items.filter((item) => item.is_cause !== false) : null;
+export function daySection({ history, words, format, now, short }) {
+  const items = history?.items?.filter((item) => item.is_cause !== false) ?? null;
   return h("section", { class: "day", "aria-labelledby": "day-title" },
     h("h2", { id: "day-title" }, words.say("day.title")),
-    items === null ? h("p", { class: "dim" }, site ? words.say("day.unknown") : "…") : [
+    items === null ? h("p", { class: "dim" }, history ? words.say("day.unknown") : "…") : [
       h("div", { class: "lanes" }, ticks(format, now), LANES.map((lane) => laneOf(lane, items.filter((item) => item.subsystem === lane), words, format, now, short))),
       items.length ? h("details", { "aria-label": words.say("day.title") }, h("summary", null, words.say("day.list", { n: items.length })), list(items, words, format, now, short)) : null,
     ]);

@@ -86,6 +86,8 @@ def test_a_campus_goes_from_its_devices_to_a_site_with_feeds_and_loops_in_two_dr
     names = re.findall(r"--names '([^']+)'", said)
     keys = sorted(re.findall(r"^fill in (\S+)", said, re.MULTILINE))
     assert (len(names), len(devices)) == (2, 188)
+    assert said.rindex("--names '") < said.index("fill in "), "what need not be filled in comes first"
+    assert "pdus.rack=VALUE" not in said, "no site has all of its PDUs in one rack"
     assert keys == [
         *("cdus.rated_cooling_w", "cdus.secondary", "electrical.volts:", "meters.role"),
         *("pdus.breaker_a", "pdus.from", "pdus.rack", "ups.from", "ups.rated_power_w"),
