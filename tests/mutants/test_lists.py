@@ -1,6 +1,9 @@
 """The lists that `make mutants` reads match the tree, so a name changed in the code is changed in them, too."""
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,18 @@ def fault_of(each: Break) -> str | None:
     except (ValueError, SyntaxError) as error:
         return str(error)
     return ", ".join(test for test in each.tests if not (ROOT / test.partition("::")[0]).is_file()) or None
+
+
+@pytest.mark.parametrize("file", NAMED, ids=lambda file: file.stem)
+def test_a_named_break_uses_no_name_that_its_module_does_not_have(file: Path, tmp_path: Path) -> None:
+    """It would raise NameError wherever it is reached, and so be noticed by any test, whether that holds the promise or not."""
+    breaks = [each for each in read_breaks([file]) if each.file.endswith(".py")]
+    for at, each in enumerate(breaks):
+        (tmp_path / f"{at}.py").write_text(each.text(ROOT), encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "json"]
+    found = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, check=False)
+    faults = json.loads(found.stdout)
+    assert {breaks[int(Path(each["filename"]).stem)].name: each["message"] for each in faults} == {}
 
 
 def test_no_break_has_the_name_of_another() -> None:
