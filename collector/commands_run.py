@@ -22,7 +22,7 @@ from rackflow.process.secret import add_env_file
 from rackflow.process.stopping import StopDeadline
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.process.verdict import Verdict, add_output, check_file
-from rackflow.site import load_site
+from rackflow.site import Site, load_site
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -68,12 +68,15 @@ def add_config(command: argparse.ArgumentParser, text: str = "YAML file of the c
 
 def load_config(path: Path) -> CollectorConfig:
     """The configuration, checked with the files that it names. Raises ConfigError."""
+    return _config_and_site(path)[0]
+
+
+def _config_and_site(path: Path) -> tuple[CollectorConfig, Site | None]:
     config = load_collector_config(path)
     # Loaded here and not only in `run`, so that every command finds mistakes in them as well.
-    if config.site_file is not None:
-        load_site(config.site_file)
+    site = load_site(config.site_file) if config.site_file is not None else None
     load_access(config.http.web_config)
-    return config
+    return config, site
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -94,13 +97,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _verdict(path: Path) -> Verdict:
-    config = load_config(path)
+    config, site = _config_and_site(path)
     # A collector creates folders that are not there; it cannot where a file is in the way.
     written = config.written_paths().items()
     there = {key: file for key, file in written if file.absolute().parent.is_dir() or file_in_the_way(file) is not None}
     if faults := unwritable(path, there, folders={"store.path"}):
         return Verdict(faults)
-    site = load_site(config.site_file) if config.site_file is not None else None
     notes = maintenance_notes(config.problems.maintenance, site, with_past=True)
     return Verdict(summary=f"{path}: ok", notes=tuple(f"problems.maintenance: {note}" for note in notes))
 

@@ -8,9 +8,10 @@ import asyncio
 import difflib
 import logging
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -35,6 +36,8 @@ LOOK_S = 2.0
 LONGEST = timedelta(days=31)
 # Windows in the file. A chosen value: each problem is compared with all of them.
 MAX_WINDOWS = 1_000
+# Names that the site file does not have, in the log. A window for another site file has as many as it has devices.
+MAX_LOGGED = 20
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 
@@ -184,13 +187,13 @@ def load_windows(path: Path) -> list[Window]:
     return parse_windows(read_text_file(path), str(path))
 
 
-def strange_names(windows: Iterable[Window], site: Site | None) -> list[str]:
+def strange_names(windows: Iterable[Window], site: Site | None) -> Iterator[str]:
     """A line for each place or device of a window that the site file does not have: mostly a slip, with which people are woken.
 
     It is no error, because devices and problems need no site file. Windows of other sites are left out.
     """
     if site is None:
-        return []
+        return
     known: dict[str, set[str]] = {
         "device": {*site.devices, *site.agents.values()},
         "feed": set(site.feeds),
@@ -198,7 +201,6 @@ def strange_names(windows: Iterable[Window], site: Site | None) -> list[str]:
         "row": set(site.rows),
         "room": set(site.rooms),
     }
-    found: list[str] = []
     for window in windows:
         if site.id not in values_of(window.match.get("site", site.id)):
             continue
@@ -207,8 +209,7 @@ def strange_names(windows: Iterable[Window], site: Site | None) -> list[str]:
                 if value not in names:
                     close = difflib.get_close_matches(value, sorted(names), n=1)
                     meant = f"; did you mean {close[0]!r}?" if close else "; correct it, unless it is meant"
-                    found.append(f"window {window.id!r}: {label} {value!r} is not in the site file{meant}")
-    return found
+                    yield f"window {window.id!r}: {label} {value!r} is not in the site file{meant}"
 
 
 def maintenance_notes(path: Path | None, site: Site | None, *, with_past: bool = False) -> list[str]:
@@ -264,11 +265,11 @@ class Maintenance:
         try:
             signature = await in_own_thread(partial(_signature, path), "maintenance")
             if signature != self._signature:
-                windows = await in_own_thread(partial(load_windows, path), "maintenance")
+                windows, strange = await in_own_thread(partial(_read, path, self.site), "maintenance")
                 self._signature, self._fault = signature, None
                 self.windows = windows
                 log.info("maintenance windows read path=%s windows=%d", path, len(windows))
-                for line in strange_names(windows, self.site):
+                for line in strange:
                     log.warning("maintenance path=%s %s", path, line)
                 for listener in self._listeners:
                     listener()
@@ -281,6 +282,15 @@ class Maintenance:
             self._fault = fault
         if self._fault is not None:
             self._failures.count(MAINTENANCE_PART, self._fault)
+
+
+def _read(path: Path, site: Site | None) -> tuple[list[Window], list[str]]:
+    """The windows, and what is strange of them. In a thread: a name that is like none of thousands takes a tenth of a second."""
+    windows = load_windows(path)
+    strange = list(islice(strange_names(windows, site), MAX_LOGGED + 1))
+    if len(strange) > MAX_LOGGED:
+        strange[-1] = "there are more such names; `rackflow-collector check` lists them"
+    return windows, strange
 
 
 def _signature(path: Path) -> tuple[int, int]:

@@ -212,6 +212,8 @@ class Tracker:
         if (before := self._held_before.get(subject)) is not None:
             for key in [key for key in before if key in found or (decides(key) and not is_silent(key))]:
                 del before[key]  # it goes on, or holds no longer
+            if not before:
+                del self._held_before[subject]
         for key in self._by_subject.get(subject, set()) - found.keys():
             tracked = self._all[key]
             if tracked.is_awaited(now) and (is_silent(key) or not decides(key)):

@@ -200,6 +200,21 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
     ]
 
 
+async def test_a_file_of_another_site_names_twenty_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "maintenance.yaml"
+    file.write_text(NAMED.replace("[cdu-1, cdu-11]", f"[{', '.join(f'x-{at}' for at in range(25))}]"), encoding="utf-8")
+    windows = Maintenance(file, Failures())
+    windows.site = load_site(HALL)
+    task = asyncio.create_task(windows.run(), name="maintenance")
+    try:
+        await until(lambda: bool(windows.windows), "the windows are read")
+    finally:
+        task.cancel()
+    found = [line for line in caplog.messages if line.startswith("maintenance path")]
+    assert (len(found), sum("is not in the site file" in line for line in found)) == (21, 20)
+    assert found[-1].endswith("there are more such names; `rackflow-collector check` lists them")
+
+
 def test_a_window_says_why_and_texts_and_windows_are_bounded() -> None:
     window(why="x" * 500)
     for wrong in ({"why": ""}, {"why": "x" * 501}, {"match": {"feed": ""}}, {"match": {"Feed": "A"}}):
