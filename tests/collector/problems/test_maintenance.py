@@ -1,7 +1,8 @@
 """Maintenance windows: what they cover, which files are refused, and that nobody is told of what is in one, by any way."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,16 @@ from tests.servers.waiting import eventually
 
 NOW = datetime(2026, 11, 26, 8, 0, tzinfo=UTC)
 UPS = {"site": "s", "feed": "A", "device": "ups-1", "state": "battery"}
+
+
+@asynccontextmanager
+async def reading(maintenance: Maintenance) -> AsyncIterator[None]:
+    """Its file is read whenever it changes."""
+    task = asyncio.create_task(maintenance.run(), name="maintenance")
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def window(**more: object) -> Window:
@@ -189,11 +200,8 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
     file.write_text(NAMED, encoding="utf-8")
     windows = Maintenance(file, Failures())
     windows.site = load_site(HALL)
-    task = asyncio.create_task(windows.run(), name="maintenance")
-    try:
+    async with reading(windows):
         await until(lambda: bool(windows.windows), "the windows are read")
-    finally:
-        task.cancel()
     assert [line for line in caplog.messages if "is not in the site file" in line] == [
         f"maintenance path={file} window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
         f"maintenance path={file} window 'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
@@ -205,11 +213,8 @@ async def test_a_file_of_another_site_names_twenty_in_the_log(tmp_path: Path, ca
     file.write_text(NAMED.replace("[cdu-1, cdu-11]", f"[{', '.join(f'x-{at}' for at in range(25))}]"), encoding="utf-8")
     windows = Maintenance(file, Failures())
     windows.site = load_site(HALL)
-    task = asyncio.create_task(windows.run(), name="maintenance")
-    try:
+    async with reading(windows):
         await until(lambda: bool(windows.windows), "the windows are read")
-    finally:
-        task.cancel()
     found = [line for line in caplog.messages if line.startswith("maintenance path")]
     assert (len(found), sum("is not in the site file" in line for line in found)) == (21, 20)
     assert found[-1].endswith("there are more such names; `rackflow-collector check` lists them")
@@ -341,13 +346,12 @@ async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part_until_i
     file, failures = tmp_path / "maintenance.yaml", Failures()
     file.write_text(lines(3600), encoding="utf-8")
     maintenance = Maintenance(file, failures)
-    reading = asyncio.create_task(maintenance.run(), name="maintenance")
 
     def is_covered(device: str) -> bool:
         labels = labels_of({"device": device})
         return maintenance.window_of("DcimSmoke", labels, datetime.now(UTC).timestamp()) is not None
 
-    try:
+    async with reading(maintenance):
         await until(lambda: len(maintenance.windows) == 1, "read")
         assert not any(failures.failing().values())
         file.write_text("version: 1\nwindows: [{id: W-8}]\n", encoding="utf-8")
@@ -360,8 +364,6 @@ async def test_a_wrong_file_changes_nothing_and_counts_as_a_failing_part_until_i
             await until(partial(is_covered, device), "read again")
             counted.append(failures.counts.total())
         assert counted[1] == counted[0]
-    finally:
-        reading.cancel()
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -376,12 +378,11 @@ async def test_a_wrong_file_is_logged_once_and_a_deleted_one_withdraws_its_windo
     file, failures = tmp_path / "maintenance.yaml", Failures()
     file.write_text(lines(3600), encoding="utf-8")
     maintenance = Maintenance(file, failures)
-    reading = asyncio.create_task(maintenance.run(), name="maintenance")
 
     def is_counted(times: int) -> bool:
         return failures.counts.total() >= times
 
-    try:
+    async with reading(maintenance):
         await until(lambda: len(maintenance.windows) == 1, "read")
         for number, wrong in enumerate(("version: 2\n", "version: 1\nwindows: [{id: W-8}]\n"), 1):
             enough = failures.counts.total() + 3
@@ -391,5 +392,3 @@ async def test_a_wrong_file_is_logged_once_and_a_deleted_one_withdraws_its_windo
             assert f"former ones stay in force: {file}:{number}" in logged(caplog)[-1]
         file.unlink()
         await until(lambda: not maintenance.windows, "withdrawn")
-    finally:
-        reading.cancel()
