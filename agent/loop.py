@@ -23,6 +23,7 @@ from agent.readings import Identified, Readings
 from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from agent.split import split_batch
+from agent.wake_ups import LATEST_S, WakeUps
 from rackflow.catalogue import PollClass
 from rackflow.documents import MAX_PAYLOAD_BYTES, Batch, Coolant, DeviceDocument, DeviceFault, Event, encode
 from rackflow.errors import ContractError, DeviceDecodeError, DeviceError, DeviceTimeout
@@ -36,9 +37,6 @@ log = logging.getLogger(__name__)
 OPEN_DEADLINE_S = 30.0
 # Closing sends nothing; only a serial port or a broken library could make it wait. Must stay below STOP_TASKS_S in run.py.
 CLOSE_S = 1.0
-# libuv, and with it uvloop, rounds timers to whole milliseconds. After a sleep that ended slightly before the due time,
-# the loop would sleep for zero seconds many times until then.
-TIMER_TICK_S = 0.001
 # Device class in the batches of a device that was never opened: a batch needs one, and failures must be published all the same.
 UNKNOWN_CLASS = "unknown"
 # An event's text is an error message for a page and a log. Some devices send whole dumps as their error text. Chosen value.
@@ -59,7 +57,7 @@ class AgentContext:
 
     `wall` gives Unix seconds, `draw` random numbers in [0, 1), `announce` publishes a device's retained document, `largest_bytes` is the
     largest payload that the broker accepts, `pace` limits how many devices are opened at the same time, `late` is called with the seconds
-    by which a poll began late, and `grid_s` is the time between the moments at which polls are due.
+    by which a poll began late, `grid_s` is the time between the moments at which polls are due, and `wake_ups` wakes who waits for them.
     """
 
     site: str
@@ -74,6 +72,7 @@ class AgentContext:
     pace: OpeningPace = field(default_factory=OpeningPace)
     late: Callable[[float], None] = lambda _: None
     grid_s: float = 0.0
+    wake_ups: WakeUps = field(default_factory=WakeUps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,12 +244,11 @@ class DeviceLoop:
         schedule = DeviceSchedule(self._device.id, intervals, clock(), self._context.grid_s)
         while True:
             next_at_s = schedule.next_at()
-            wait_s = next_at_s - clock()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s + TIMER_TICK_S)
-                self._context.late(clock() - next_at_s - TIMER_TICK_S)
+            if next_at_s > clock():
+                await self._context.wake_ups.at(next_at_s)
+                self._context.late(clock() - next_at_s - LATEST_S)
             due = schedule.take(clock())
-            # None if the timer fired a clock tick early; the loop then sleeps again.
+            # None if the timer fired slightly early; the loop then waits again.
             retry_s = await self._poll(due) if due is not None else 0.0
             if self._circuit_breaker.dead or self._reopen:
                 return retry_s

@@ -1,0 +1,58 @@
+"""Wakes the tasks that wait for their next poll, with one timer for all of them.
+
+A task in `asyncio.sleep` holds nine objects (a coroutine, a timer and its context, a future, …), all of them new after each poll, so
+each look of the garbage collector sees those of all devices again. A task that waits here holds three.
+"""
+
+import asyncio
+import math
+from heapq import heappop, heappush
+
+# Waiting tasks are woken at whole milliseconds, because libuv, and with it uvloop, rounds timers to them: at the first one after the time
+# that was asked for, so at most so much later.
+TICKS_PER_S = 1000
+LATEST_S = 1 / TICKS_PER_S
+# How much earlier than asked for asyncio's own loop may call a timer, in milliseconds: more than the resolution of its clock.
+EARLY_TICKS = 0.01
+
+
+class WakeUps:
+    """The moments at which tasks of one event loop want to be woken."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        # The keys of `_waiting`, the earliest first: milliseconds of the loop's clock.
+        self._moments: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def at(self, when_s: float) -> asyncio.Future[None]:
+        """A future that is done right after `when_s` of the loop's clock: at most LATEST_S later, if the loop is on time.
+
+        Waiting for it may be cancelled.
+        """
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        moment = math.floor(when_s * TICKS_PER_S) + 1
+        waiting = self._waiting.get(moment)
+        if waiting is None:
+            self._waiting[moment] = [future]
+            heappush(self._moments, moment)
+            if self._moments[0] == moment:
+                self._arm(loop)
+        else:
+            waiting.append(future)
+        return future
+
+    def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = loop.call_at(self._moments[0] / TICKS_PER_S, self._wake) if self._moments else None
+
+    def _wake(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time() * TICKS_PER_S + EARLY_TICKS
+        while self._moments and self._moments[0] <= now:
+            for future in self._waiting.pop(heappop(self._moments)):
+                if not future.done():  # as it is when its task was cancelled
+                    future.set_result(None)
+        self._arm(loop)

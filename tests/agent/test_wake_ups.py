@@ -1,0 +1,112 @@
+"""Waking the tasks that wait for their next poll: never early, in order, whoever else gives up, and with few objects."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator
+
+import pytest
+import uvloop
+
+from agent.wake_ups import WakeUps
+
+
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
+    with asyncio.Runner(loop_factory=factory) as made:
+        yield made
+
+
+def test_each_waits_until_its_time_and_those_of_one_moment_are_woken_together(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        wake_ups = WakeUps()
+        now = asyncio.get_running_loop().time
+        began = now()
+        woken: list[tuple[float, float]] = []
+
+        async def wait(after_s: float) -> None:
+            await wake_ups.at(began + after_s)
+            woken.append((after_s, now() - began))
+
+        # The last asked for is the first due, and two are due in the same millisecond.
+        async with asyncio.timeout(5):
+            await asyncio.gather(*[wait(each) for each in (0.05, 0.0302, 0.0305, 0.0101, 0.0007)])
+        assert [asked for asked, _ in woken] == [0.0007, 0.0101, 0.0302, 0.0305, 0.05]
+        assert all(at >= asked for asked, at in woken)
+
+    runner.run(run())
+
+
+def test_a_time_that_is_over_is_woken_at_once(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        wake_ups = WakeUps()
+        later = wake_ups.at(asyncio.get_running_loop().time() + 3600)
+        async with asyncio.timeout(5):
+            await wake_ups.at(asyncio.get_running_loop().time() - 1)
+        assert not later.done()
+
+    runner.run(run())
+
+
+def test_one_that_gives_up_takes_nobody_along(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        wake_ups = WakeUps()
+        when = asyncio.get_running_loop().time() + 0.02
+
+        async def wait(at: float) -> None:
+            await wake_ups.at(at)
+
+        first, second, third = (asyncio.create_task(wait(each)) for each in (when, when, when + 0.01))
+        await asyncio.sleep(0)
+        first.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(second, third)
+        assert first.cancelled()
+
+    runner.run(run())
+
+
+def test_the_next_round_is_woken_too_after_all_have_been(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        wake_ups = WakeUps()
+        now = asyncio.get_running_loop().time
+        async with asyncio.timeout(5):
+            for _ in range(3):
+                when = now() + 0.005
+                await wake_ups.at(when)
+                assert now() >= when
+
+    runner.run(run())
+
+
+def test_a_waiting_task_holds_three_objects_that_garbage_collection_looks_at(runner: asyncio.Runner) -> None:
+    """Those of `asyncio.sleep` are nine, and an agent has thousands of waiting tasks."""
+
+    async def run() -> None:
+        wake_ups = WakeUps()
+        when = asyncio.get_running_loop().time() + 3600
+
+        async def wait(start: asyncio.Event) -> None:
+            await start.wait()
+            await wake_ups.at(when)
+
+        start = asyncio.Event()
+        tasks = [asyncio.create_task(wait(start)) for _ in range(500)]
+        await asyncio.sleep(0)
+        # Nothing is collected while it is counted, and what exists before does not count.
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        try:
+            start.set()
+            await asyncio.sleep(0)
+            held = len(gc.get_objects())
+        finally:
+            gc.enable()
+            gc.unfreeze()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert 500 <= held <= 3 * 500 + 100
+
+    runner.run(run())
