@@ -172,8 +172,8 @@ async def _start_recordings(arguments: argparse.Namespace, stack: AsyncExitStack
             port=port,
             uptime=not arguments.frozen,
         )
-        moving = vary_load(device, records, seed) if arguments.vary else 0
-        await _start(device, stack, f"{path} ({count_of(len(records), 'object')}, {moving} moving)", RECORDING_PORT)
+        varied = f", {vary_load(device, records, seed)} of them vary" if arguments.vary else ""
+        await _start(device, stack, f"{path} ({count_of(len(records), 'object')}{varied})", RECORDING_PORT)
 
 
 def _files_and_ports(recordings: Sequence[str], first_port: int) -> list[tuple[Path, int]]:

@@ -409,7 +409,7 @@ class Monitor:
             self.tracker.restore(tracked, self._clock())
         for held in state.holding:
             key = held.name, tuple((name, text) for name, text in held.labels)
-            self.tracker.restore_holding(tuple(held.subject), key, held.held_s, self._clock())
+            self.tracker.restore_holding(tuple(held.subject), key, held.held_s, held.began_s, self._clock())
         before = remembered or state
         for name, pairs, at_s in before.seen:
             self._evaluator.memory.seen[name, tuple(pairs)] = at_s
@@ -429,7 +429,7 @@ class Monitor:
         }
         now = self._clock()
         holding = [
-            Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now))
+            Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now), each.began_to_hold_s)
             for each in self.tracker.holding()
         ]
         return msgspec.json.encode(Present(1, problems, notified, holding))

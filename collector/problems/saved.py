@@ -45,12 +45,13 @@ class Saved(msgspec.Struct, rename={"subject": "unit"}):
 
 
 class Holding(msgspec.Struct):
-    """One problem that is not active yet, and how long it had held when the file was written."""
+    """One problem that is not active yet, how long it had held when the file was written, and since when (wall time; 0: unknown)."""
 
     name: str
     labels: Labels
     subject: list[str]
     held_s: float
+    began_s: float = 0.0
 
 
 class Present(msgspec.Struct, rename={"notified": "told"}):

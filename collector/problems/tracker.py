@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from collector.problems.conditions import Labels
 from collector.problems.maintenance import Window
@@ -140,6 +141,14 @@ class TrackedProblem:
         return sum(max(0.0, min(end, now) - max(begin, start)) for begin, end in self.spans)
 
 
+class _HeldBefore(NamedTuple):
+    """What is known of a problem that was not active yet when the collector stopped. After `until` (monotonic) it is out of date."""
+
+    held_s: float
+    began_s: float
+    until: float
+
+
 class Tracker:
     """All problems that hold, held lately, or are active."""
 
@@ -149,7 +158,7 @@ class Tracker:
         self._by_subject: dict[SubjectKey, set[Key]] = defaultdict(set)
         self._lingering: dict[Key, tuple[TrackedProblem, float]] = {}
         """Causes that have ended and until when they still explain their consequences."""
-        self._held_before: dict[SubjectKey, dict[Key, tuple[float, float]]] = {}
+        self._held_before: dict[SubjectKey, dict[Key, _HeldBefore]] = {}
         """By subject: how long each problem had held before a restart, and until when it may go on from there."""
         self.window_of: WindowOf = lambda *_: None
         """Finds the maintenance window of a problem."""
@@ -286,12 +295,14 @@ class Tracker:
         """Those that hold and are not active yet."""
         return [each for each in self._all.values() if each.holds and not each.is_active]
 
-    def restore_holding(self, subject: SubjectKey, key: Key, held_s: float, now: float) -> None:
-        """Take a problem that had held for `held_s` before a restart. If its first readings show that it holds, it goes on from there.
+    def restore_holding(self, subject: SubjectKey, key: Key, held_s: float, began_s: float, now: float) -> None:
+        """Take a problem that had held for `held_s` before a restart, since `began_s` (wall time; 0 if that is unknown).
+
+        If its first readings show that it holds, it goes on from there.
 
         The time in which nobody looked is not counted: what was about to be reported is late by that, and nothing is reported early.
         """
-        self._held_before.setdefault(subject, {})[key] = held_s, now + RESTORED_S
+        self._held_before.setdefault(subject, {})[key] = _HeldBefore(held_s, began_s, now + RESTORED_S)
 
     def _note_holding(self, subject: SubjectKey, key: Key, value: float, now: float) -> None:
         tracked = self._all.get(key)
@@ -304,8 +315,11 @@ class Tracker:
             )
             self._by_subject[subject].add(key)
         if not tracked.holds:
-            held_s, until = self._held_before.get(subject, {}).get(key, (0.0, now))
-            since = now - held_s if now < until else now
+            before = self._held_before.get(subject, {}).get(key)
+            since = now
+            if before is not None and now < before.until:
+                since -= before.held_s
+                tracked.began_to_hold_s = before.began_s
             tracked.holds, tracked.holds_since = True, since
             tracked.spans.append([since, now])
         self._extend(tracked, now)

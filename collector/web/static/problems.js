@@ -88,9 +88,9 @@ function card(problem, others, page) {
   });
 }
 
-/** The maintenance window of a problem: until when nobody is notified, why and by whom. The problem itself goes on. */
-export function maintained({ why: reason, by, until }, { words, format, now }) {
-  return h("p", { class: "maintenance" }, CARE.maintenance, " ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, by ? ` (${by})` : "");
+/** The maintenance window of a problem: until when nobody is notified, why, its id and by whom. The problem itself goes on. */
+export function maintained({ id, why: reason, by, until }, { words, format, now }) {
+  return h("p", { class: "maintenance" }, CARE.maintenance, " ", words.say("problems.maintenance", { until: format.when(instant(until), now, { withSeconds: false }) }), ": ", reason, ` (${by ? `${id}, ${by}` : id})`);
 }
 
 /** Says that somebody has acknowledged the problem by a silence at Alertmanager. */
@@ -259,7 +259,7 @@ function placeName(label, name, words) {
 function windows({ site, words, format, now, short }) {
   return site?.maintenance?.length ? h("section", { class: "windows", key: "windows", "aria-label": words.say("windows.title") }, site.maintenance.slice(0, WINDOWS_SHOWN).map((each) => {
     const where = Object.entries(each.match).flatMap(([label, values]) => values.map((value) => placeName(label, short({ [label]: value })[label], words)));
-    return h("p", { class: "window", key: each.id }, CARE.maintenance, " ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, each.by ? ` (${each.by})` : "");
+    return h("p", { class: "window", key: each.id }, CARE.maintenance, " ", words.say("windows.until", { where: [...where, ...each.problems].join(", "), until: format.when(instant(each.until), now, { withSeconds: false }) }), ": ", each.why, ` (${each.by ? `${each.id}, ${each.by}` : each.id})`);
   }), site.maintenance.length > WINDOWS_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: site.maintenance.length - WINDOWS_SHOWN })) : null) : null;
 }
 
@@ -300,7 +300,8 @@ function cleared(page) {
     over.slice(0, CLEARED_SHOWN).map((item) => h("article", { class: "card ended", key: `${item.id} ${item.since}` },
       h("h3", null, h("span", null, h("span", { class: "sign", "aria-hidden": "true" }, isOutOfSight(item, page) ? SIGNS.uncertain : SIGNS.ended), " ", isOutOfSight(item, page) ? words.problemTitle(item, short) : words.say("problems.gone", { what: words.problemTitle(item, short) })), " ",
         h("span", { class: "when" }, `${format.when(instant(item.since), now, { withSeconds: false })}–${format.time(instant(item.ended), { withSeconds: false })}`)),
-      isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))));
+      isOutOfSight(item, page) ? h("p", { class: "text" }, words.say("problems.out_of_sight")) : h("p", { class: "small" }, words.say("problems.lasted", { time: format.duration(Math.max(1, Math.round((instant(item.ended) - instant(item.since)) / 1000))) })))),
+    over.length > CLEARED_SHOWN ? h("p", { class: "dim" }, words.say("floor.more", { n: over.length - CLEARED_SHOWN })) : null);
 }
 
 /** In the wall view, shorten the cards that have no room, then hide and count them. Called after the document has changed. */

@@ -144,7 +144,11 @@ async def test_a_restart_delays_what_was_about_to_be_reported_by_the_time_away_o
         await eventually(path.exists, "it is saved")
     after = Site(path)
     await after.monitor.load()
-    assert (down(unsaved, 10), down(after, 10)) == (False, True)
+    after.now += 60.0  # the collector was away
+    assert not down(after, 1)
+    (holding,) = after.monitor.tracker.holding()
+    assert holding.began_to_hold_s == WALL_S + 100.0, "since it began, not since the restart"
+    assert (down(unsaved, 9), down(after, 9)) == (False, True)
 
 
 async def test_after_a_restart_the_problems_of_an_agent_that_is_forgotten_end_as_those_of_a_device(

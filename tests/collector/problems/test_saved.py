@@ -140,7 +140,7 @@ def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_h
     held = load_table().problems[FLOW[0]].hold_s - 5.0
     assert held > 0
     course = Course()
-    course.tracker.restore_holding(CDU, FLOW, held, taken_at)
+    course.tracker.restore_holding(CDU, FLOW, held, 0.0, taken_at)
     course.at(1.0, *([FLOW] if first == "holds" else []), silent=first == "silent")
     assert course.at(2.0, FLOW) == set()
     assert course.at(5.5, FLOW) == set()
@@ -150,5 +150,5 @@ def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_h
 def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:
     held = load_table().problems[FLOW[0]].hold_s - 5.0
     course = Course()
-    course.tracker.restore_holding(CDU, FLOW, held, 0.0)
+    course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
     assert course.at(1.0, FLOW) == course.at(2.0) == course.at(3.0, FLOW) == course.at(8.5, FLOW) == set()

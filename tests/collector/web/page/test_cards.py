@@ -18,12 +18,20 @@ def test_a_problem_in_maintenance_is_counted_and_says_why_nobody_is_notified(ask
     window = "maintenance: { id: 'W-1', until: now + 3_600_000, why: 'breaker test', by: 'Nadia' }"
     text = column(ask, f"{{ causes: ['p'], problems: {{ p: problem({{ {window} }}) }} }}")
     assert text.startswith("Problems · 1▲ Rack a1, pdu-1: phase L2 dead")
-    assert "⚒ In maintenance until 13:00, nobody is notified: breaker test (Nadia)" in text
+    assert "⚒ In maintenance until 13:00, nobody is notified: breaker test (W-1, Nadia)" in text
     window = (
         "{ id: 'W-2', until: '2026-11-26T13:00:00Z', match: { feed: ['A'] }, problems: [], why: 'UPS swap', by: '' }"
     )
     quiet = f"site: {{ maintenance: [{window}] }}"
-    assert "⚒ Maintenance of feed A until 13:00, nobody is notified: UPS swap" in column(ask, "{}", f", {quiet}")
+    assert "⚒ Maintenance of feed A until 13:00, nobody is notified: UPS swap (W-2)" in column(ask, "{}", f", {quiet}")
+
+
+def test_what_ended_in_the_last_hour_and_is_not_shown_is_counted(ask: Ask) -> None:
+    times = "since: now - 90_000, ended: now - 30_000"
+    six = ", ".join(f"problem({{ id: 'e{each}', {times}, labels: {{ device: 'pdu-{each}' }} }})" for each in range(6))
+    text = column(ask, "{}", f", history: {{ items: [{six}] }}")
+    assert "Cleared in the last hour · 6" in text
+    assert ("pdu-4" in text, "pdu-5" in text, text.endswith("and 1 more")) == (True, False, True)
 
 
 def test_an_acknowledged_problem_is_counted_names_its_author_and_is_listed_last(ask: Ask) -> None:
