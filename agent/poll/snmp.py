@@ -205,10 +205,10 @@ class SnmpPoller:
         When a module is pulled, some devices renumber the modules behind it. Until the next poll of class `slow` reads the names, each of
         these would give its values under the name of the module before it.
         """
-        if not self._plan.basis or self._clock() - self._rows_named_at < REPLAN_MIN_S:
+        if not self._plan.planned_cells or self._clock() - self._rows_named_at < REPLAN_MIN_S:
             return False
         self._rows_named_at = self._clock()
-        unread = [each for each in self._plan.basis if each not in raw]
+        unread = [each for each in self._plan.planned_cells if each not in raw]
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
                 raw |= await self._client.get(unread) if unread else {}
@@ -430,12 +430,12 @@ def _with_watched(plan: Plan, watched: tuple[str, ...]) -> Plan:
 
 
 def _add_watched(plan: Plan, watched: Sequence[str]) -> Plan:
-    cells = [*plan.basis, *watched]
+    cells = [*plan.planned_cells, *watched]
     classes = dict(plan.classes)
     if cells and "slow" not in classes:
         classes["slow"] = ClassPlan(())
     for poll, part in classes.items():
-        more = dict.fromkeys([*part.plan_cells, *(cells if poll == "slow" else ())])
+        more = dict.fromkeys([*part.read_after, *(cells if poll == "slow" else ())])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
 

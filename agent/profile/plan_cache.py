@@ -13,7 +13,8 @@ from typing import Final
 
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
-from agent.profile.plan import Plan, Rows, plan_steps
+from agent.profile.plan import Plan
+from agent.profile.planning import Rows, plan_steps
 from agent.profile.rows import (
     AMBIGUOUS,
     Row,
