@@ -59,14 +59,14 @@ class PlannedCells:
             elif ref in self._changed and not any(each.use_key in self._used for each in uses):
                 del self._changed[ref]
 
-    def reject(self, readings: Readings, *, everything: bool = False, rows: bool = False) -> None:
+    def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
 
-        With `everything` all readings are moved: the answers may be those of another device. With `rows` all that depend on any cell are,
-        because the cells could not be read and may have changed.
+        With `everything` all readings are moved: the answers may be those of another device. With `any_dependent` those that depend on any
+        cell are, changed or not: the cells could not be read.
         """
         all_keys = [{*readings.values, *readings.states}] if everything else []
-        if rows:
+        if any_dependent:
             all_keys += [set(each.keys) for uses in self._plan.planned_cells.values() for each in uses]
         for keys in (*self._changed.values(), *all_keys):
             for key in keys:
