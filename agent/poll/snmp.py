@@ -104,7 +104,7 @@ class SnmpPoller:
         self._rows_read_at = -math.inf
         self._jumps = Jumps()
         self._reopened_at = -math.inf
-        self._count = SeriesCount()
+        self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
 
@@ -137,7 +137,7 @@ class SnmpPoller:
         raw = await self._answers(poll_class, part)
         readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
-        self._count.add(poll_class, readings)
+        self._series_count.add(poll_class, readings)
         # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
@@ -389,11 +389,11 @@ class SnmpPoller:
     def _begin(self, plan: Plan, fingerprint: Fingerprint, answers: Mapping[str, RawValue]) -> None:
         """Poll by this plan from now on. `answers` are the first ones to its objects: later ones are compared with them."""
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
-        self._plan = _with_watched(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
+        self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
         self._answered, self._rows_may_have_moved = {}, False
         self._jumps.begin(self._plan, answers)
-        self._count.begin(self._plan)
+        self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)
         self._planned_at = self._clock()
 
@@ -424,25 +424,25 @@ class SnmpPoller:
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
-_plans_with_watched: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
-"""For each plan: the results of `_with_watched`, by the objects that are watched, so that devices go on sharing one plan."""
+_plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
+"""For each plan: the results of `_with_extra_objects`, by the extra objects, so that devices go on sharing one plan."""
 
 
-def _with_watched(plan: Plan, watched: tuple[str, ...]) -> Plan:
-    """The plan that also polls the objects `watched`, and the cells it was made from: they show whether the plan still holds.
+def _with_extra_objects(plan: Plan, extra: tuple[str, ...]) -> Plan:
+    """The plan that also polls the objects `extra`, and the cells it was made from: they show whether the plan still holds.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
     name units are also polled in the class of their readings, and after them: if the unit is switched in between, a good reading is
     rejected, and no wrong one is published.
     """
-    known = _plans_with_watched(plan)
-    if watched not in known:
-        known[watched] = _add_watched(plan, watched)
-    return known[watched]
+    known = _plans_with_extra_objects(plan)
+    if extra not in known:
+        known[extra] = _add_extra_objects(plan, extra)
+    return known[extra]
 
 
-def _add_watched(plan: Plan, watched: Sequence[str]) -> Plan:
-    cells = [*plan.planned_cells, *watched]
+def _add_extra_objects(plan: Plan, extra: Sequence[str]) -> Plan:
+    cells = [*plan.planned_cells, *extra]
     classes = dict(plan.classes)
     if cells and "slow" not in classes:
         classes["slow"] = ClassPlan(())

@@ -132,7 +132,7 @@ class PlanBuilder:
         with_slots = [poll_class for poll_class, parts in self._classes.items() if parts.slots]
         with_base_slots = [poll_class for poll_class, parts in self._classes.items() if parts.base_slots]
         if self._profile.protocol == "modbus" and with_slots:
-            # Modbus only: the SNMP poller adds these cells itself, together with its own (`_with_watched` in agent/poll/snmp.py).
+            # Modbus only: the SNMP poller adds these cells itself, together with its own (`_with_extra_objects` in agent/poll/snmp.py).
             slowest = max(with_slots, key=lambda poll_class: POLL_SECONDS[poll_class])
             self._classes["slow" if "slow" in with_slots else slowest].unit_refs.update(dict.fromkeys(planned_cells))
         request = self._snmp_requests if self._profile.protocol == "snmp" else self._modbus_requests
