@@ -379,24 +379,24 @@ async def run(
     def make(config: AgentConfig, lease: "LeaseKeeper | None") -> Agent:
         return Agent(config, make_poller, load=reload, wall=now, shared=shared, manager=manager, lease=lease)
 
-    places = _Places(config, make, manager, reload, (shared or Shared()).families)
+    runner = _AgentRunner(config, make, manager, reload, (shared or Shared()).families)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(DetachedThreads())
-    watchdog = Watchdog(lambda: places.standstill(time.monotonic()), manager, config.health_file)
+    watchdog = Watchdog(lambda: runner.standstill(time.monotonic()), manager, config.health_file)
 
     def stop() -> None:
-        places.stop()
+        runner.stop()
         manager.stopping()
         if deadline is not None:
             deadline.start()
 
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: places.reload}
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: runner.reload}
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
     watchdog.start()
     end_bound = bound_gc_pauses()
     try:
-        await places.run()
+        await runner.run()
     finally:
         watchdog.stop()
         end_bound()
@@ -404,8 +404,8 @@ async def run(
             loop.remove_signal_handler(number)
 
 
-class _Places:
-    """Runs the agent; one of a pair only while it holds the lease, each time with an epoch of its own."""
+class _AgentRunner:
+    """Runs the process's agent. One of a pair runs only while it holds the lease: a new `Agent`, with an epoch of its own, each time."""
 
     def __init__(
         self,
@@ -463,14 +463,14 @@ class _Places:
     async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
         """Stand by until the lease is held, applying reloads meanwhile. Returns False if the process is to stop instead."""
         while not self._stopping.is_set():
-            if await self._first(keeper.held(), self._asked()):
+            if await self._first(keeper.held(), self._stop_or_reload()):
                 return True
             if self._reloading.is_set():
                 self._reloading.clear()
                 await self._reload_standby(keeper)
         return False
 
-    async def _asked(self) -> None:
+    async def _stop_or_reload(self) -> None:
         """Wait until the process is to stop, or to reload."""
         await self._first(self._stopping.wait(), self._reloading.wait())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from collector.config import CollectorConfig, load_collector_config
 from collector.doctor import examine
 from collector.problems import load_limits, load_table, maintenance_notes, rules_yaml
-from collector.run import run
+from collector.process import run
 from collector.web import load_access
 from rackflow.process.commands import print_lines, show_examples
 from rackflow.process.doctor import exit_status, render_findings, unwritable

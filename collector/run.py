@@ -1,4 +1,4 @@
-"""Starts and stops the whole collector, from the broker to the store and /metrics.
+"""Starts and stops the parts of a collector, from the broker to the store and /metrics. `process.py` runs it as a process.
 
 Two orderings protect data. Everything is closed in the reverse order of opening, so that a writer is closed before its
 target. And on a stop, intake ends first and the broker's connection last, because stored messages are
@@ -8,8 +8,6 @@ acknowledged over it.
 import asyncio
 import logging
 import secrets
-import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -63,13 +61,10 @@ from collector.web import (
     render_steps,
 )
 from rackflow.process.bulkhead import Failures, Supervisor
-from rackflow.process.gc_pauses import bound_gc_pauses
 from rackflow.process.loop_lag import LoopMeter
-from rackflow.process.notify import started_by
 from rackflow.process.slices import SLICE_S, in_slices
-from rackflow.process.stopping import StopDeadline, stop_tasks
-from rackflow.process.threads import DetachedThreads
-from rackflow.process.watchdog import StillTimer, Watchdog
+from rackflow.process.stopping import stop_tasks
+from rackflow.process.watchdog import StillTimer
 from rackflow.site import Site, load_site
 
 log = logging.getLogger(__name__)
@@ -83,9 +78,6 @@ STANDSTILL_S = 60.0
 END_TASKS_S = 0.5
 # Readings live at least 30 s, so expired ones hold their place under the series limit only a little longer.
 SWEEP_S = 5.0
-# How long a thread that computes (plans of figures, gzip) may keep the interpreter's lock when the loop wants it. With Python's 5 ms
-# each turn of the loop took that much longer while a site of 5,000 devices was planned, and one that started a thread 15 ms.
-SWITCH_S = 0.0005
 # Optional parts end at their first await once cancelled; one that does not is left behind.
 STOP_PARTS_S = 0.5
 
@@ -305,17 +297,28 @@ class Collector:
     def _make_ingest(
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
     ) -> Ingest:
-        who, settings = Senders(self._owners, self._uses, self._clones), ingest_settings(self._config, chosen)
-        late = late_batch_handler(self._failures, deriver, self._problems)
-        forget = self._failures.shield(RECORDS_PART, keeper.polls.forget if keeper is not None else forget_nothing)
-        return Ingest(self.latest, dead_letters, self._counters, who, settings, on_late_batch=late, on_forgotten=forget)
+        forget = keeper.polls.forget if keeper is not None else forget_nothing
+        return Ingest(
+            self.latest,
+            dead_letters,
+            self._counters,
+            Senders(self._owners, self._uses, self._clones),
+            ingest_settings(self._config, chosen),
+            on_late_batch=late_batch_handler(self._failures, deriver, self._problems),
+            on_forgotten=self._failures.shield(RECORDS_PART, forget),
+        )
 
     def _open_deriver(self, file: RecordsFile | None) -> Deriver:
         config, carbon = self._config, self._config.carbon
-        settings = config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None)
-        kept = file.sites if file is not None else {}
-        given = (self.latest, self._figures, self._site, settings)
-        return Deriver(*given, interval_s=config.derive.interval_s, saved_records=kept, failures=self._failures)
+        return Deriver(
+            self.latest,
+            self._figures,
+            self._site,
+            config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None),
+            interval_s=config.derive.interval_s,
+            saved_records=file.sites if file is not None else {},
+            failures=self._failures,
+        )
 
     def _start_optional(
         self, optional: Supervisor, keeper: RecordKeeper | None, deriver: Deriver, writer: Writer
@@ -381,8 +384,15 @@ class Collector:
         return [*parts, ("own", self._failures.attempt(METRICS_PART, own, otherwise=""))]
 
     def _view(self) -> View:
-        metrics, pages = (self._metrics, self._safety_metrics), (self._page, self._knows)
-        return View(*metrics, *pages, self._faults, self._ledger_page, self._api)
+        return View(
+            metrics=self._metrics,
+            safety=self._safety_metrics,
+            page=self._page,
+            knows=self._knows,
+            faults=self._faults,
+            ledger=self._ledger_page,
+            api=self._api,
+        )
 
     async def _safety_metrics(self) -> list[Part]:
         parts = await in_slices(self._safety_page.steps(time.monotonic(), self._failures))
@@ -449,52 +459,3 @@ async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> Non
         if time.perf_counter() >= until:
             await asyncio.sleep(0)
             until = time.perf_counter() + SLICE_S
-
-
-async def run(
-    config: CollectorConfig,
-    *,
-    on_listening: Callable[[str], None] | None = None,
-    deadline: StopDeadline | None = None,
-) -> None:
-    """Run a collector until SIGTERM or SIGINT. SIGHUP is logged and changes nothing.
-
-    `deadline` is started by the signal that stops the collector: it is for a process that ends with this call.
-    """
-    manager = started_by()
-    collector = Collector(config)
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(DetachedThreads())
-    watchdog = Watchdog(lambda: collector.standstill(time.monotonic()), manager)
-    end_bound = bound_gc_pauses()
-    switch_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-
-    def stop() -> None:
-        collector.stop()
-        manager.stopping()
-        if deadline is not None:
-            deadline.start()
-
-    def started() -> None:
-        # Only now: a large ledger is checked on the loop while it is opened, which may take longer than the watchdog allows.
-        watchdog.start()
-        manager.ready()
-
-    def hang_up() -> None:
-        # It reloads an agent, so it is sent to collectors, too, by people and by logrotate. By itself it would end the process without
-        # a last flush, and systemd would not start it again: to `Restart=on-failure` this is a clean end (systemd.service(5)).
-        log.warning("SIGHUP does not reload a collector; restart it to apply a changed configuration")
-
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
-    for number, handler in handlers.items():
-        loop.add_signal_handler(number, handler)
-    try:
-        await collector.run(on_listening, started)
-        log.info("stopped client=%s", config.client_id)
-    finally:
-        watchdog.stop()
-        end_bound()
-        sys.setswitchinterval(switch_s)
-        for number in handlers:
-            loop.remove_signal_handler(number)

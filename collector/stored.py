@@ -48,7 +48,7 @@ class Link(Protocol):
     """The connection to publish over."""
 
     @property
-    def session(self) -> int:
+    def connection(self) -> int:
         """Number of the connection; 0 while there is none."""
 
     @property
@@ -61,12 +61,16 @@ class Link(Protocol):
 
 @dataclass(slots=True)
 class Published:
-    """The last report for one agent, and which part of many intervals comes next. `left` of them were in no report yet."""
+    """What was published for one agent over this connection."""
 
     durable: Durable | None = None
+    """The intervals of the last report."""
     cursor: int = 0
+    """Where the part of the older intervals begins that comes next, if there are too many for one report (see `select`)."""
     left: int = 0
+    """How many intervals were in no report yet."""
     is_cleared: bool = False
+    """Whether the retained report was cleared, because the agent is retired."""
 
 
 def select(intervals: Sequence[tuple[str, Range]], cursor: int, most: int) -> tuple[list[tuple[str, Range]], int]:
@@ -104,10 +108,11 @@ class StoredPublisher:
         self._counters = counters
         self._sites = sites
         self._published: dict[tuple[str, str], Published] = {}
+        self._connection = 0
+        """Number of the connection over which `_published` was sent; 0 if there was none."""
         self._due: dict[tuple[str, str], None] = {}
         """Agents whose document may have changed, the longest waiting first."""
         self._unconfirmed: set[tuple[str, str]] = set()
-        self._session = 0
         self._pause_s = 0.0
         self._not_before_s = 0.0
         self._logged_s = float("-inf")
@@ -130,7 +135,7 @@ class StoredPublisher:
         changed, self._ledger.unpublished = self._ledger.unpublished, set()
         self._due |= dict.fromkeys(sorted(changed))
         self._due |= dict.fromkeys(agent for agent, published in self._published.items() if published.left > 0)
-        while self._session and self._link.session == self._session and now_s >= self._not_before_s:
+        while self._connection and self._link.connection == self._connection and now_s >= self._not_before_s:
             step = [agent for agent in self._due if agent not in self._unconfirmed][:AGENTS_PER_STEP]
             if not step:
                 return
@@ -138,13 +143,13 @@ class StoredPublisher:
             now_s = time.monotonic()
 
     def _follow_connection(self, now_s: float) -> None:
-        session = self._link.session
-        if session == self._session:
+        connection = self._link.connection
+        if connection == self._connection:
             return
-        if self._session and self._unconfirmed:
+        if self._connection and self._unconfirmed:
             # Some brokers end the connection of who publishes what it may not. Receiving must not suffer from that.
             self._back_off(now_s)
-        self._session = session
+        self._connection = connection
         self._unconfirmed.clear()
         # The broker may be another one, or have lost what it retained.
         self._published.clear()
@@ -158,7 +163,7 @@ class StoredPublisher:
         name, found = await in_own_thread(lambda: read_durable(path, firsts), PART)
         for agent in agents:
             self._due.pop(agent, None)
-            if self._link.session == self._session and (self._sites is None or agent[0] in self._sites):
+            if self._link.connection == self._connection and (self._sites is None or agent[0] in self._sites):
                 self._publish_report(agent, name, {key: found[key] for key in wanted[agent]})
 
     def _publish_report(self, agent: tuple[str, str], ledger: str, found: Mapping[EpochKey, Sequence[Range]]) -> None:
@@ -187,12 +192,12 @@ class StoredPublisher:
         self._send(agent, topic, encode(report))
 
     def _send(self, agent: tuple[str, str], topic: str, payload: bytes) -> None:
-        session = self._session
+        connection = self._connection
         self._unconfirmed.add(agent)
         self._counters.stored_published += 1
 
         def confirmed(code: int) -> None:
-            if session == self._session:
+            if connection == self._connection:
                 self._confirmed(agent, topic, code)
 
         self._link.publish_retained(topic, payload, confirmed)

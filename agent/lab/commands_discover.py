@@ -13,7 +13,7 @@ from agent.config import AgentConfig, Device, load_agent_config
 from agent.lab.commands_modbus import modbus_probe, units_to_try
 from agent.lab.discover import Found, ProbeAddress, addresses_of, discover, probe_snmp_address
 from agent.lab.found_output import as_csv, as_json, as_yaml, config_head, found_line, result_lines
-from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, entry_of, homes_to_ask, reconcile
+from agent.lab.reconcile import DEFAULT_PORTS, Result, Search, addresses_left_to_ask, entry_of, reconcile
 from agent.lab.silence import silence_of_search
 from agent.lab.tables import read_ids
 from agent.lab.target import add_credential, snmp_targets
@@ -37,7 +37,7 @@ MQTT_PORT = 1883
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownConfig:
     """The configuration that the devices found are compared with: its file and text, and its devices."""
 
     path: Path
@@ -108,7 +108,7 @@ def _discover(arguments: argparse.Namespace) -> int:
         raise ConfigError("--merge: name the file to add to with --config; --output yaml begins a new one")
     addresses = addresses_of(arguments.ranges)
     ids = read_ids(arguments.ids) if arguments.ids else {}
-    known = _known(arguments.config) if arguments.config else None
+    known = _load_known(arguments.config) if arguments.config else None
     if known is None:
         _check_names(arguments)
     profiles = load_profiles(
@@ -123,14 +123,14 @@ def _discover(arguments: argparse.Namespace) -> int:
         units_named=bool(arguments.unit),
     )
     is_table = arguments.output == "table"
-    found = asyncio.run(_found(addresses, probe, arguments.rate, show=is_table))
+    found = asyncio.run(_search(addresses, probe, arguments.rate, show=is_table))
     devices = known.config.devices if known else []
     agent_itself = [] if known is None else [_agent_itself(known.config)]
     entries, resolved = [*devices, *agent_itself], asyncio.run(_resolved(devices))
     results = reconcile(found, entries, resolved, search, ids)
-    if homes := homes_to_ask(results, resolved, search):
-        found += asyncio.run(_found(sorted(homes), probe, arguments.rate, show=False))
-        results = reconcile(found, entries, resolved, replace(search, homes=homes), ids)
+    if also_asked := addresses_left_to_ask(results, resolved, search):
+        found += asyncio.run(_search(sorted(also_asked), probe, arguments.rate, show=False))
+        results = reconcile(found, entries, resolved, replace(search, also_asked=also_asked), ids)
     # The file is written before anything is printed, so that a closed pipe (`| head`) cannot prevent it.
     added = _merge(known, results, search) if arguments.merge and known else 0
     if is_table:
@@ -145,8 +145,8 @@ def _discover(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _known(path: Path) -> Known:
-    return Known(path, read_text_file(path), load_agent_config(path))
+def _load_known(path: Path) -> KnownConfig:
+    return KnownConfig(path, read_text_file(path), load_agent_config(path))
 
 
 def _agent_itself(config: AgentConfig) -> Device:
@@ -184,7 +184,7 @@ def _snmp_probe(arguments: argparse.Namespace, profiles: dict[str, Profile]) -> 
     return probe
 
 
-async def _found(addresses: Sequence[str], probe: ProbeAddress, rate: float, *, show: bool) -> list[Found]:
+async def _search(addresses: Sequence[str], probe: ProbeAddress, rate: float, *, show: bool) -> list[Found]:
     """Search the addresses; with `show`, each device is printed as it is found."""
     all_found: list[Found] = []
     with progress("addresses", len(addresses)) as tried:
@@ -213,7 +213,7 @@ async def _resolved(devices: Sequence[Device]) -> Mapping[str, Collection[str]]:
     return addresses
 
 
-def _merge(known: Known, results: Sequence[Result], search: Search) -> int:
+def _merge(known: KnownConfig, results: Sequence[Result], search: Search) -> int:
     """Add the new devices to the file. Returns how many. Raises ConfigError, and then the file is unchanged."""
     entries = [entry_of(result, search) for result in results if result.status == "new"]
     changed = append_to_list(known.text, "devices", entries, str(known.path))
@@ -225,7 +225,9 @@ def _merge(known: Known, results: Sequence[Result], search: Search) -> int:
     return len(entries)
 
 
-def _rendered(arguments: argparse.Namespace, known: Known | None, results: Sequence[Result], search: Search) -> str:
+def _rendered(
+    arguments: argparse.Namespace, known: KnownConfig | None, results: Sequence[Result], search: Search
+) -> str:
     if arguments.output == "json":
         return as_json(results, search)
     if arguments.output == "csv":

@@ -100,21 +100,21 @@ def draft(records: Sequence[Record], name: str) -> str:
 def draft_with_mib(records: Sequence[Record], objects: Sequence[MibObject], name: str, device_class: str) -> str:
     """The text of a profile with the points of the MIB; with a recording, only those that the recording has."""
     values = _values_by_column(records)
-    there = [each for each in objects if not records or each.oid in values]
-    lines = head_lines(records, name, device_class, there[0].oid if there else "")
-    lines[1] = (
-        f"# Draft from a MIB with {len(objects)} objects and a recording of {len(records)}. Every point below is a guess: keep what the"
+    recorded = [each for each in objects if not records or each.oid in values]
+    advice = (
+        f"# Draft from a MIB with {len(objects)} objects and a recording of {len(records)}. Every point below is a guess: keep what the",
+        "# device's display confirms, give each `?` the name of a metric (METRICS.md), and delete the rest.",
     )
-    lines[2] = "# device's display confirms, give each `?` the name of a metric (METRICS.md), and delete the rest."
+    lines = head_lines(records, name, device_class, recorded[0].oid if recorded else "", advice)
     head = "\n".join([*lines, ""])
-    parts = dict(drafted(there, device_class, head, values))
+    parts = dict(drafted(recorded, device_class, head, values))
     lines += ["points:" if any(point.live for point in parts.get("", [])) else "points: []"]
     lines += _point_lines(parts.pop("", []), "  ")
     lines.append("tables:" if any(point.live for points in parts.values() for point in points) else "tables: []")
     for table, points in parts.items():
         # If no point of a table could be drafted, the whole table is a comment.
         live = next((point for point in points if point.live), None)
-        rows = next(each.oid for each in there if each.table == table and (live is None or each.oid in live.text))
+        rows = next(each.oid for each in recorded if each.table == table and (live is None or each.oid in live.text))
         mark = "" if live else "# "
         lines += [f"  {mark}- name: {_word(table)} # {table}", f"  {mark}  rows: {rows}", f"  {mark}  points:"]
         lines += _point_lines(points, "      ")
@@ -143,8 +143,10 @@ def _values_by_column(records: Sequence[Record]) -> dict[str, str]:
     return {oid: ", ".join(values) for oid, values in found.items()}
 
 
-def head_lines(records: Sequence[Record], name: str, device_class: str, first: str = "") -> list[str]:
-    """The lines of a drafted profile down to its points."""
+def head_lines(
+    records: Sequence[Record], name: str, device_class: str, first: str = "", advice: Sequence[str] = ()
+) -> list[str]:
+    """The lines of a drafted profile down to its points. `first` is an OID of the device, `advice` says what to do with the draft."""
     by_oid = {record.oid: record.value for record in records}
     object_id = by_oid.get(SYS_OBJECT_ID)
     descr = by_oid.get(SYS_DESCR)
@@ -152,10 +154,13 @@ def head_lines(records: Sequence[Record], name: str, device_class: str, first: s
     probe = next((column.values[0].oid for column in columns if column.is_scalar), None)
     first = columns[0].oid if columns else first or ENTERPRISES
     text = descr.decode("utf-8", "replace") if isinstance(descr, bytes) else ""
-    lines = [
-        "# yaml-language-server: $schema=profile.schema.json",
+    advice = advice or (
         f"# Draft from a recording of {len(records)} objects. Every point below is a guess: keep what the vendor's MIB or the device's",
         "# display confirms, name its metric (METRICS.md), and delete the rest.",
+    )
+    lines = [
+        "# yaml-language-server: $schema=profile.schema.json",
+        *advice,
         f"# sysDescr: {' '.join(text.split())[:100] or '(none)'}",
         "version: 1",
         f"profile: {name}",

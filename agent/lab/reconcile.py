@@ -52,13 +52,14 @@ class Search:
     units: Collection[int] = ()
     units_named: bool = False
     """Whether the user named the units, so that all were tried; otherwise the usual ones were tried until one answered."""
-    homes: Collection[str] = ()
-    """Addresses that were asked besides, because entries name them: nothing is reported of what answers there."""
+    also_asked: Collection[str] = ()
+    """Addresses of devices that seem to have moved, as their entries have them. They were asked to see whether these devices still answer
+    there; nothing else that answers there is reported."""
 
     def has_asked(self, place: Place) -> bool:
         """Whether a device that answers there would have been found."""
         address, port, unit = place
-        asked = address in self.addresses or address in self.homes
+        asked = address in self.addresses or address in self.also_asked
         return asked and port == self.port and (unit is None or unit in self.units)
 
 
@@ -86,7 +87,7 @@ def reconcile(
     # The ids that were given to new devices, by class and serial number.
     seen: dict[tuple[str, str], str] = {}
     for each in sorted(found, key=lambda one: (_sort_key(one.address), one.unit or 0)):
-        if each.address in search.homes:
+        if each.address in search.also_asked:
             continue
         result = _result_of_known(each, places, serials, answering, search)
         if result is None:
@@ -135,8 +136,8 @@ def _result_of_known(
         )
         return Result(status="duplicate", id="", found=found, device=same, note=note)
     if owner is not None and owner is not configured and _may_be_same(owner, found):
-        homes = [place for place, device in places.items() if device is owner]
-        return _moved(found, owner, homes, answering, search)
+        configured_places = [place for place, device in places.items() if device is owner]
+        return _moved(found, owner, configured_places, answering, search)
     if configured is not None:
         if configured.serial_number and serial and configured.serial_number != serial:
             note = (
@@ -156,22 +157,28 @@ def _result_of_known(
 
 
 def _moved(
-    found: Found, owner: Device, homes: Sequence[Place], answering: Mapping[Place, Found], search: Search
+    found: Found,
+    owner: Device,
+    configured_places: Sequence[Place],
+    answering: Mapping[Place, Found],
+    search: Search,
 ) -> Result:
-    """What to report about a device that has the serial number of an entry with other addresses, its `homes`."""
-    serial, addresses = found.identity.serial, {address for address, _, _ in homes}
+    """What to report about a device with the serial number of the entry `owner`, which is configured at other places than this one."""
+    serial, addresses = found.identity.serial, {address for address, _, _ in configured_places}
     if any(each.identity.serial == serial for (address, _, _), each in answering.items() if address in addresses):
         note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
         return Result(status="duplicate", id="", found=found, device=owner, note=note)
     note = f"is configured at {owner.host}; change its host to {found.address}"
-    if not all(map(search.has_asked, homes)):
+    if not all(map(search.has_asked, configured_places)):
         port = owner.port or DEFAULT_PORTS[owner.protocol]
         unit = f" unit {owner.unit}" if owner.protocol == "modbus" else ""
         note = f"{note} if nothing answers at {owner.host} port {port}{unit} any more: this search did not ask there"
     return Result(status="moved", id=owner.id, found=found, device=owner, note=note)
 
 
-def homes_to_ask(results: Sequence[Result], resolved: Mapping[str, Collection[str]], search: Search) -> set[str]:
+def addresses_left_to_ask(
+    results: Sequence[Result], resolved: Mapping[str, Collection[str]], search: Search
+) -> set[str]:
     """Addresses of entries whose devices seem to have moved, and that were not searched: the device may answer there as well."""
     return {
         address

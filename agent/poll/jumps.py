@@ -33,7 +33,7 @@ class Jumps:
         """Forget all numbers after a silence, so that the next poll reads all scale cells."""
         self._last.clear()
 
-    def suspects(self, part: ClassPlan, raw: Mapping[str, RawValue]) -> dict[str, tuple[str, ...]]:
+    def jumped(self, part: ClassPlan, raw: Mapping[str, RawValue]) -> dict[str, tuple[str, ...]]:
         """The numbers that jumped, by reference, each with the cells that must be read before it is published."""
         found: dict[str, tuple[str, ...]] = {}
         last = self._last

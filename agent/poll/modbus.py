@@ -117,21 +117,24 @@ class ModbusPoller:
         self._unfinished = False
         # Blocks that are only refused because of the registers between their fields.
         self._gapless: set[Block] = set()
-        self._alone: dict[str, Block] = {}
-        self._blocks: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
+        # By reference: the block that reads this value alone.
+        self._single_blocks: dict[str, Block] = {}
+        # By poll class: the blocks that are requested, without what is refused, and the count of changes in the refusals that they are of.
+        self._requests: dict[PollClass, tuple[int, tuple[Block, ...]]] = {}
         # By poll class: numbers whose high and low registers are read in two requests.
-        self._apart: dict[PollClass, list[_Halves]] = {}
-        self._highs: dict[str, RawValue] = {}
+        self._halves_apart: dict[PollClass, list[_Halves]] = {}
+        # By reference: the high register of each such number, as the last poll has read it.
+        self._last_highs: dict[str, RawValue] = {}
         self._identity = Identity()
         self._identify_due_at = 0.0
         # Whether the last poll failed, so that the unit may have been restarted or replaced since.
         self._last_poll_failed = False
         # Repetitions that are left until the unit gives something else than "not now".
         self._busy_retries_left = device.retries
-        self._count = SeriesCount()
+        self._series_count = SeriesCount()
         self._checks = Checks(device.id)
-        self._orders = WordOrders(device.id)
-        self._fit = RegisterFit(device.id)
+        self._word_orders = WordOrders(device.id)
+        self._register_fit = RegisterFit(device.id)
         self._inputs = PlannedInputs()
         self._cells = PlannedCells()
         # Cells that planning could not read. The device is opened anew once one of them answers.
@@ -144,13 +147,15 @@ class ModbusPoller:
             self._refusals = Refusals(self._clock)
             self._gapless.clear()
         self._unfinished = True
-        self._blocks.clear()
+        self._requests.clear()
         found, self._busy_retries_left = _Answers(math.inf), self._device.retries
         deciding, cells = await self._planning_cells(found)
         await self._cells.add_use(self._profile, {}, cells)
         key, plan = await self._plans.plan(self._family, {}, cells, self._device.role)
         blocks = [block for part in plan.classes.values() for block in part.blocks]
-        self._alone = {each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields}
+        self._single_blocks = {
+            each.ref: field_alone(block, each) for block in (*deciding, *blocks) for each in block.fields
+        }
         for block in blocks:
             if not all(self._refusals.is_known(each.ref) for each in block.fields):
                 await self._read_block(block, found)
@@ -163,15 +168,15 @@ class ModbusPoller:
         if not self._plan.classes:
             raise self._has_nothing("has none of the registers")
         self._cells.begin(self._plan)
-        self._apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
-        self._highs.clear()
+        self._halves_apart = {poll: _halves_apart(part) for poll, part in self._plan.classes.items()}
+        self._last_highs.clear()
         before, self._identity = self._identity, await identify_modbus(self._ask, self._profile)
         if not self._identity.may_be(before) and self._cells.forget():
             return await self.open()  # planned from what another unit had
-        self._count.begin(self._plan)
-        self._orders.begin(self._plan)
-        self._orders.hide(found.raw)
-        self._fit.begin(self._plan, found.raw)
+        self._series_count.begin(self._plan)
+        self._word_orders.begin(self._plan)
+        self._word_orders.hide(found.raw)
+        self._register_fit.begin(self._plan, found.raw)
         if self._identity != before:  # also other firmware
             self._checks.forget()
         self._checks.begin(self._plan, found.raw)
@@ -216,11 +221,11 @@ class ModbusPoller:
         readings = await self._readings(part.slots, found.raw)
         if len(found.raw) < sum(len(block.fields) for block in part.blocks):
             _mark_unread(part.slots, found, readings)
-        self._fit.reject(poll_class, readings, found.raw)
+        self._register_fit.reject(poll_class, readings, found.raw)
         self._cells.update(found.raw)
         self._cells.reject(readings)
         self._checks.reject(poll_class, readings, found.raw)
-        self._count.add(poll_class, readings)
+        self._series_count.add(poll_class, readings)
         await add_figures(
             readings,
             poll_class,
@@ -237,9 +242,9 @@ class ModbusPoller:
 
     async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
         while True:
-            self._orders.hide(raw)
+            self._word_orders.hide(raw)
             readings = await readings_of(slots, raw)
-            if not self._orders.reject(readings, raw):
+            if not self._word_orders.reject(readings, raw):
                 return readings
 
     async def close(self) -> None:
@@ -249,7 +254,7 @@ class ModbusPoller:
     async def _read_class(self, poll_class: PollClass) -> _Answers:
         """Everything that can be read of a class. Raises DeviceError if nothing can."""
         found, self._busy_retries_left = _Answers(self._clock() + SEARCH_S), self._device.retries
-        blocks = self._blocks_of(poll_class)
+        blocks = self._requests_of(poll_class)
         for block in blocks:
             await self._read_block(block, found)
         again: list[str] = []
@@ -261,8 +266,8 @@ class ModbusPoller:
         for number, ref in enumerate(again or ([] if blocks else refs[:1])):
             if number and self._clock() >= found.until:
                 break
-            await self._read_block(self._alone[ref], found)
-        for halves in self._apart.get(poll_class, ()):
+            await self._read_block(self._single_blocks[ref], found)
+        for halves in self._halves_apart.get(poll_class, ()):
             await self._read_halves(halves, found)
         if not found.raw:
             for error in found.errors:
@@ -281,29 +286,29 @@ class ModbusPoller:
         if before is None or low not in found.raw:
             return
         if halves.low_is_first:
-            if self._highs.get(high) == before:
+            if self._last_highs.get(high) == before:
                 return
             await self._read_again(low, found)
         if (after := await self._read_again(high, found)) != before:
             await self._read_again(low, found)
             if await self._read_again(high, found) != after:
                 found.raw[high] = None
-        self._highs[high] = found.raw.get(high)
+        self._last_highs[high] = found.raw.get(high)
 
     async def _read_again(self, ref: str, found: _Answers) -> RawValue:
         found.raw.pop(ref, None)
-        await self._read_block(self._alone[ref], found)
+        await self._read_block(self._single_blocks[ref], found)
         return found.raw.get(ref)
 
-    def _blocks_of(self, poll_class: PollClass) -> tuple[Block, ...]:
+    def _requests_of(self, poll_class: PollClass) -> tuple[Block, ...]:
         """The requests for what is not refused."""
-        known = self._blocks.get(poll_class)
+        known = self._requests.get(poll_class)
         if known is None or known[0] != self._refusals.changes:
             blocks: list[Block] = []
             for block in self._plan.classes[poll_class].blocks:
                 used = {each.ref: None for each in block.fields if each.ref not in self._refusals}
                 blocks += split_block(block, used, whole=block not in self._gapless)
-            known = self._blocks[poll_class] = self._refusals.changes, tuple(blocks)
+            known = self._requests[poll_class] = self._refusals.changes, tuple(blocks)
         return known[1]
 
     async def _read_block(self, block: Block, found: _Answers) -> None:
@@ -327,14 +332,14 @@ class ModbusPoller:
                     await self._read_block(part, found)
                 if all(ref in found.raw for ref in refs):
                     self._gapless.add(block)
-                    self._blocks.clear()
+                    self._requests.clear()
         else:
             found.raw.update(values)
             self._refusals.answer(values)
 
     async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
-        self._orders.note(block, registers)
+        self._word_orders.note(block, registers)
         return {
             each.ref: decode(registers[each.offset : each.offset + each.words], each.kind, each.order)
             for each in block.fields
@@ -388,7 +393,7 @@ class ModbusPoller:
                 break
             found = _Answers(0.0)
             try:
-                await self._read_block(self._alone[ref], found)
+                await self._read_block(self._single_blocks[ref], found)
             except DeviceError:
                 self._refusals.refuse(ref, ILLEGAL_ADDRESS)
             if found.raw:

@@ -44,30 +44,30 @@ class PlannedCells:
 
     def update(self, raw: Mapping[str, RawValue]) -> None:
         """Compare the answers of a poll with the plan's cells. A cell that is missing or NULL is not a change."""
-        basis = self._plan.basis
-        for ref in raw.keys() & basis.keys():
-            value, dependent = raw[ref], basis[ref]
+        planned = self._plan.planned_cells
+        for ref in raw.keys() & planned.keys():
+            value, uses = raw[ref], planned[ref]
             if value is None:
                 continue
             # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
-            is_unchanged = dependent[0].is_unchanged(value)
-            changed = [] if is_unchanged else [each for each in dependent if not each.holds(value)]
+            is_unchanged = uses[0].is_unchanged(value)
+            changed = [] if is_unchanged else [each for each in uses if not each.holds(value)]
             if changed:
                 self._changed[ref] = {key for each in changed for key in each.keys}
                 # Remembered for good: a line that was in use during one poll stays in every later plan.
                 self._used |= {each.use_key for each in changed} - {""}
-            elif ref in self._changed and not any(each.use_key in self._used for each in dependent):
+            elif ref in self._changed and not any(each.use_key in self._used for each in uses):
                 del self._changed[ref]
 
-    def reject(self, readings: Readings, *, everything: bool = False, rows: bool = False) -> None:
+    def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
 
-        With `everything` all readings are moved: the answers may be those of another device. With `rows` all that depend on any cell are,
-        because the cells could not be read and may have changed.
+        With `everything` all readings are moved: the answers may be those of another device. With `any_dependent` those that depend on any
+        cell are, changed or not: the cells could not be read.
         """
         all_keys = [{*readings.values, *readings.states}] if everything else []
-        if rows:
-            all_keys += [set(each.keys) for rests in self._plan.basis.values() for each in rests]
+        if any_dependent:
+            all_keys += [set(each.keys) for uses in self._plan.planned_cells.values() for each in uses]
         for keys in (*self._changed.values(), *all_keys):
             for key in keys:
                 if key in readings.values or key in readings.states or key in readings.bad:

@@ -93,17 +93,18 @@ class SnmpPoller:
         # Whether the tables may have changed and there was no time to walk them within a poll.
         self._tables_outdated = False
         self._planned_at = 0.0
+        # The marker's value when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
         self._marker: RawValue = None
         self._marker_replanned_at = 0.0
         self._cells = PlannedCells()
         # By poll class: how many objects answered its last poll.
         self._answered: dict[PollClass, int] = {}
-        # Whether the cells that name the rows must be read, because more or fewer objects answered; and when they last were.
-        self._must_name_rows = False
-        self._rows_named_at = -math.inf
+        # Whether more or fewer objects answered than before, so that the cells with the rows' names must be read; and when they last were.
+        self._rows_may_have_moved = False
+        self._rows_read_at = -math.inf
         self._jumps = Jumps()
         self._reopened_at = -math.inf
-        self._count = SeriesCount()
+        self._series_count = SeriesCount()
         self._checks = Checks(device.id)
         self._inputs = PlannedInputs()
 
@@ -134,19 +135,10 @@ class SnmpPoller:
         if part is None or family is None or fingerprint is None:
             return Readings()
         raw = await self._answers(poll_class, part)
-        names_unread = self._must_name_rows and await self._name_rows(poll_class, raw)
-        suspects = self._jumps.suspects(part, raw) if part.scale_cells else {}
-        unconfirmed = await self._confirm(poll_class, suspects, raw) if suspects else ()
-        readings = await readings_of(part.slots, raw)
-        _mark_cut(part, readings)
-        self._cells.update(raw)
-        if unconfirmed:
-            _mark_unconfirmed(part, unconfirmed, readings)
-        self._other_device = fingerprint.contradiction(raw) or self._other_device
-        self._cells.reject(readings, everything=bool(self._other_device), rows=names_unread)
-        self._checks.reject(poll_class, readings, raw)
+        readings = await self._readings(poll_class, part, fingerprint, raw)
         # Counted before figures are added, because these are no series of the plan.
-        self._count.add(poll_class, readings)
+        self._series_count.add(poll_class, readings)
+        # Planning comes after the readings are made: what was read by the old plan is published as the old plan says.
         if SYS_UPTIME in raw and (uptime_s := self._uptime.update(raw[SYS_UPTIME], self._clock())) is not None:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
             if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
@@ -175,47 +167,67 @@ class SnmpPoller:
                 "answers none of the objects it had before", device=self._device.id, operation=f"poll {poll_class}"
             )
         if self._answered.get(poll_class, len(raw)) != len(raw):
-            self._must_name_rows = True
+            self._rows_may_have_moved = True
         self._answered[poll_class] = len(raw)
         return raw
+
+    async def _readings(
+        self, poll_class: PollClass, part: ClassPlan, fingerprint: Fingerprint, raw: dict[str, RawValue]
+    ) -> Readings:
+        """The readings in the answers of one class. Those whose meaning or scale may have changed are in `bad`.
+
+        Cells that decide about that, and were not polled with the class, are requested first and added to `raw`.
+        """
+        are_rows_unknown = self._rows_may_have_moved and await self._read_rows_again(poll_class, raw)
+        jumped = self._jumps.jumped(part, raw) if part.scale_cells else {}
+        unconfirmed = await self._read_scales(poll_class, jumped, raw) if jumped else ()
+        readings = await readings_of(part.slots, raw)
+        _mark_cut(part, readings)
+        self._cells.update(raw)
+        if unconfirmed:
+            _mark_unconfirmed(part, unconfirmed, readings)
+        self._other_device = fingerprint.contradiction(raw) or self._other_device
+        self._cells.reject(readings, everything=bool(self._other_device), any_dependent=are_rows_unknown)
+        self._checks.reject(poll_class, readings, raw)
+        return readings
 
     async def close(self) -> None:
         """See `DevicePoller.close`."""
         await self._client.close()
 
-    async def _confirm(
-        self, poll_class: PollClass, suspects: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
+    async def _read_scales(
+        self, poll_class: PollClass, jumped: Mapping[str, tuple[str, ...]], raw: dict[str, RawValue]
     ) -> set[str]:
         """Read the scale cells of numbers that jumped, and add them to `raw`. Returns the numbers whose scale could not be read."""
-        cells = dict.fromkeys(cell for each in suspects.values() for cell in each)
+        cells = dict.fromkeys(cell for each in jumped.values() for cell in each)
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
                 raw |= await self._client.get(list(cells))
         except (DeviceError, TimeoutError) as error:
             # The other readings are still published: a slow card must not count as down because a load was switched on.
             log.info("device=%s scales not confirmed error=%s", self._device.id, str(error) or "too slow")
-        confirmed = {ref for ref, each in suspects.items() if all(raw.get(cell) is not None for cell in each)}
+        confirmed = {ref for ref, each in jumped.items() if all(raw.get(cell) is not None for cell in each)}
         for ref in confirmed:
             self._jumps.confirm(ref, raw[ref])
-        return suspects.keys() - confirmed
+        return jumped.keys() - confirmed
 
-    async def _name_rows(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
-        """Add the cells that name the rows to `raw`, because more or fewer objects answer than before. Returns True if that failed.
+    async def _read_rows_again(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
+        """Read the cells that the plan depends on, names above all, and add them to `raw`. Returns True if they could not be read.
 
-        When a module is pulled, some devices renumber the modules behind it. Until the next poll of class `slow` reads the names, each of
-        these would give its values under the name of the module before it.
+        For a device of which more or fewer objects answer than before. When a module is pulled, some devices renumber the modules behind
+        it. Until the next poll of class `slow` reads the names, each of these would give its values under the name of the module before it.
         """
-        if not self._plan.basis or self._clock() - self._rows_named_at < REPLAN_MIN_S:
+        if not self._plan.planned_cells or self._clock() - self._rows_read_at < REPLAN_MIN_S:
             return False
-        self._rows_named_at = self._clock()
-        unread = [each for each in self._plan.basis if each not in raw]
+        self._rows_read_at = self._clock()
+        unread = [each for each in self._plan.planned_cells if each not in raw]
         try:
             with Deadline(PLANNING_SHARE * POLL_SECONDS[poll_class]):
                 raw |= await self._client.get(unread) if unread else {}
         except (DeviceError, TimeoutError) as error:
-            log.info("device=%s rows not named anew error=%s", self._device.id, str(error) or "too slow")
+            log.info("device=%s names of rows not read error=%s", self._device.id, str(error) or "too slow")
             return True
-        self._must_name_rows = False
+        self._rows_may_have_moved = False
         return False
 
     async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
@@ -377,11 +389,11 @@ class SnmpPoller:
     def _begin(self, plan: Plan, fingerprint: Fingerprint, answers: Mapping[str, RawValue]) -> None:
         """Poll by this plan from now on. `answers` are the first ones to its objects: later ones are compared with them."""
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
-        self._plan = _with_watched(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
+        self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
-        self._answered, self._must_name_rows = {}, False
+        self._answered, self._rows_may_have_moved = {}, False
         self._jumps.begin(self._plan, answers)
-        self._count.begin(self._plan)
+        self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)
         self._planned_at = self._clock()
 
@@ -412,30 +424,30 @@ class SnmpPoller:
         return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
-_watching: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
-"""For each plan: the results of `_with_watched`, by the objects that are watched, so that devices go on sharing one plan."""
+_plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})
+"""For each plan: the results of `_with_extra_objects`, by the extra objects, so that devices go on sharing one plan."""
 
 
-def _with_watched(plan: Plan, watched: tuple[str, ...]) -> Plan:
-    """The plan that also polls the objects `watched`, and the cells it was made from: they show whether the plan still holds.
+def _with_extra_objects(plan: Plan, extra: tuple[str, ...]) -> Plan:
+    """The plan that also polls the objects `extra`, and the cells it was made from: they show whether the plan still holds.
 
     They are polled in class `slow`, so that a change is noticed within a minute, at the cost of one object per minute each. Cells that
-    name units are also polled in the class of their readings, and behind them: if the unit is switched in between, a good
-    reading is rejected, and no wrong one passes.
+    name units are also polled in the class of their readings, and after them: if the unit is switched in between, a good reading is
+    rejected, and no wrong one is published.
     """
-    known = _watching(plan)
-    if watched not in known:
-        known[watched] = _add_watched(plan, watched)
-    return known[watched]
+    known = _plans_with_extra_objects(plan)
+    if extra not in known:
+        known[extra] = _add_extra_objects(plan, extra)
+    return known[extra]
 
 
-def _add_watched(plan: Plan, watched: Sequence[str]) -> Plan:
-    cells = [*plan.basis, *watched]
+def _add_extra_objects(plan: Plan, extra: Sequence[str]) -> Plan:
+    cells = [*plan.planned_cells, *extra]
     classes = dict(plan.classes)
     if cells and "slow" not in classes:
         classes["slow"] = ClassPlan(())
     for poll, part in classes.items():
-        more = dict.fromkeys([*part.plan_cells, *(cells if poll == "slow" else ())])
+        more = dict.fromkeys([*part.read_after, *(cells if poll == "slow" else ())])
         classes[poll] = replace(part, oids=(*(oid for oid in part.oids if oid not in more), *more))
     return replace(plan, classes=classes)
 
@@ -448,7 +460,7 @@ def _mark_cut(part: ClassPlan, readings: Readings) -> None:
 
 
 def _mark_unconfirmed(part: ClassPlan, refs: Collection[str], readings: Readings) -> None:
-    """Reject what is read from these references: the cells that give their scale could not be read."""
+    """Reject the readings of these references: the cells that give their scale could not be read."""
     for slot in part.slots:
         if any(ref in refs for decoder in slot.decoders for ref in decoder.refs):
             readings.values.pop(slot.key, None)

@@ -1,7 +1,7 @@
 """Device profiles: one YAML file per device family, and the conversion of raw answers to readings. The only I/O is reading the files.
 
 `schema` defines what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
-fits a device, `plan` works out the requests, `normalise` converts the answers.
+fits a device, `planning` works out its series and the requests for them (a `plan`), `normalise` converts the answers.
 """
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
@@ -9,8 +9,10 @@ from agent.profile.families import AUTO, Families
 from agent.profile.in_use import note_use_steps
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalise_steps, slot_of
-from agent.profile.plan import MAX_SERIES, ClassPlan, Plan, plan_device, plan_steps
+from agent.profile.plan import ClassPlan, Plan
+from agent.profile.plan_builder import MAX_SERIES
 from agent.profile.plan_cache import Family, PlanCache
+from agent.profile.planning import plan_device, plan_steps
 from agent.profile.quantity import number_in
 from agent.profile.recognise import (
     PROBE_SCORE,

@@ -14,7 +14,7 @@ from agent.profile.expand import changed, repeat_faults, repetitions, with_defau
 from agent.profile.heads import Heads
 from agent.profile.nearest import did_you_mean
 from agent.profile.places import Place
-from agent.profile.proof import Fault, PointPlace, YamlPath, faults
+from agent.profile.proof import Fault, PointInFile, YamlPath, faults
 from agent.profile.schema import Part, Point, Profile
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.process.config import check_config
@@ -46,12 +46,12 @@ def parse_profile(text: str, where: str, bases: Mapping[str, Profile] | None = N
         profile = _extended(profile, base) if base else profile
         content.update((base.content if base else "").encode())
     if not found:
-        places: list[PointPlace] = [
+        in_file: list[PointInFile] = [
             (paths[at] if at < len(paths) else (), None, point) for at, point in enumerate(profile.points)
         ]
         for at, each in enumerate(profile.tables):
-            places += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
-        found = list(faults(profile, places))
+            in_file += [(("tables", at, "points", number), each, point) for number, point in enumerate(each.points)]
+        found = list(faults(profile, in_file))
     if found:
         lines = dict.fromkeys(f"{where}{_line(text, path)}: {fault}" for path, fault in found)
         raise ProfileError("\n".join(list(lines)[:MAX_FAULTS]))

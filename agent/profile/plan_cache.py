@@ -13,7 +13,8 @@ from typing import Final
 
 from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
-from agent.profile.plan import Plan, Rows, plan_steps
+from agent.profile.plan import Plan
+from agent.profile.planning import Rows, plan_steps
 from agent.profile.rows import (
     AMBIGUOUS,
     Row,
@@ -99,7 +100,7 @@ class PlanCache:
         cut: Collection[str] = (),
         unit: int | None = None,
     ) -> Generator[None, None, tuple[bytes, Plan]]:
-        """As `plan.plan_steps`, but returns a kept plan if there is one: its key in the cache (for `trim_steps`), and the plan."""
+        """As `planning.plan_steps`, but returns a kept plan if there is one: its key in the cache (for `trim_steps`), and the plan."""
         several = [each for each in family.instances if cells.get(each) == AMBIGUOUS]
         head = (
             "plan",
@@ -112,7 +113,7 @@ class PlanCache:
             several,
         )
         key = yield from _digest(head, rows, _deciding(family, rows, cells))
-        if (plan := self._taken(key)) is None:
+        if (plan := self._cached(key)) is None:
             plan = yield from plan_steps(family.profile, rows, cells, role, cut=cut, unit=unit)
             self._keep(key, plan)
         return key, plan
@@ -123,12 +124,12 @@ class PlanCache:
         """As `trim.trim_steps`, but returns a kept plan if there is one. `plan_key` is the key of the plan before trimming."""
         blocks = sorted((block.table, block.address, block.count) for block in refused)
         key = yield from _digest(("trimmed", plan_key, blocks), {"": sorted(absent)}, ())
-        if (trimmed := self._taken(key)) is None:
+        if (trimmed := self._cached(key)) is None:
             trimmed = yield from trim_steps(plan, lambda ref: ref in absent, refused)
             self._keep(key, trimmed)
         return trimmed
 
-    def _taken(self, key: bytes) -> Plan | None:
+    def _cached(self, key: bytes) -> Plan | None:
         plan = self._plans.pop(key, None)
         if plan is not None:
             self._plans[key] = plan  # put back at the end, so that the first entry is always the one unused for longest

@@ -34,8 +34,8 @@ from rackflow.units import WIRE_UNITS
 YamlPath: TypeAlias = tuple[str | int, ...]
 """A place in a YAML file: keys, and positions in lists."""
 Fault: TypeAlias = tuple[YamlPath, str]
-PointPlace: TypeAlias = tuple[YamlPath, Table | None, Point]
-"""Where a point stands, in which table, and the point. A point that is repeated stands in one place several times."""
+PointInFile: TypeAlias = tuple[YamlPath, Table | None, Point]
+"""A point, its table, and where it stands in the file. The repetitions of one point (`repeat`) all stand where that point does."""
 
 # Quantities whose plausible values span about a power of ten or less, so that a range finds a wrong scale. Currents, powers and energies
 # may have any value between zero and the rating.
@@ -74,35 +74,35 @@ _OWN = frozenset(
 _OWN_PREFIXES = ("dcim_agent_", "dcim_collector_", "dcim_topology_", "dcim_figure_")
 
 
-def faults(profile: Profile, places: list[PointPlace]) -> Iterator[Fault]:
-    """Everything that is wrong with a profile, as error messages. `places` are all of its points, those of its base included."""
+def faults(profile: Profile, points: list[PointInFile]) -> Iterator[Fault]:
+    """Everything that is wrong with a profile, as error messages. `points` are all of its points, those of its base included."""
     yield from _head_faults(profile)
-    measured = _measured_places(places)
-    widths = _long_registers(places)
-    for path, table, point in places:
+    measured = _measured_cells(points)
+    widths = _long_registers(points)
+    for path, table, point in points:
         if table and profile.protocol == "modbus":
             continue  # reported for the table as a whole
         metric = catalogue().get(point.metric)
-        place = f"{table.name}.{point.metric}" if table else point.metric
+        shown = f"{table.name}.{point.metric}" if table else point.metric
         if metric is None:
-            yield path, f"{place}: is not a metric of the catalogue{did_you_mean(point.metric, catalogue())}"
+            yield path, f"{shown}: is not a metric of the catalogue{did_you_mean(point.metric, catalogue())}"
             continue
         for fault in _point_faults(profile, table, point, metric):
-            yield path, f"{place}: {fault}"
+            yield path, f"{shown}: {fault}"
         for condition in (*point.when, *(table.when if table else ())):
             if name := _rests_on(condition, measured):
-                yield path, f"{place}: when: {_UNSTEADY.format(name=name)}"
+                yield path, f"{shown}: when: {_UNSTEADY.format(name=name)}"
             if words := _words_left_out(condition, widths):
-                yield path, f"{place}: when: alive: {_HALF.format(first=words[0], words=words)}"
+                yield path, f"{shown}: when: alive: {_HALF.format(first=words[0], words=words)}"
     # A profile that extends another claims series of its base on purpose, to override them.
     if not profile.extends:
-        yield from _overlaps(places)
+        yield from _overlaps(points)
 
 
-def _measured_places(places: list[PointPlace]) -> dict[str, str]:
+def _measured_cells(points: list[PointInFile]) -> dict[str, str]:
     """Columns, instances and registers that hold measurements (not ratings and limits, which seldom change), each with its metric."""
     found: dict[str, str] = {}
-    for _, _, point in places:
+    for _, _, point in points:
         metric = catalogue().get(point.metric)
         if metric is None or not metric.unit or metric.type == "state" or metric.poll == "inventory":
             continue
@@ -133,9 +133,9 @@ def _rests_on(condition: When, measured: Mapping[str, str]) -> str:
     return "" if is_presence or not place else next((measured[each] for each in beginnings if each in measured), "")
 
 
-def _long_registers(places: list[PointPlace]) -> dict[str, int]:
+def _long_registers(points: list[PointInFile]) -> dict[str, int]:
     """The first register of each number that has several registers, and how many it has."""
-    parts = (part for _, _, point in places for source in point.sources() for part in source.parts())
+    parts = (part for _, _, point in points for source in point.sources() for part in source.parts())
     long = ((part, words_of(part.type, None)) for part in parts if part.register_ is not None and part.type)
     return {_written(part): words for part, words in long if words > 1}
 
@@ -214,10 +214,10 @@ def _extent_faults(profile: Profile, table: str, register: int, words: int) -> I
         yield f"register {register}: needs {words} registers at once, more than max_registers of the profile, {most}"
 
 
-def _overlaps(places: list[PointPlace]) -> Iterator[Fault]:
+def _overlaps(points: list[PointInFile]) -> Iterator[Fault]:
     """Points that give the same series on every device."""
     seen: set[str] = set()
-    for path, table, point in places:
+    for path, table, point in points:
         labels = (table.labels if table else {}) | point.labels
         if point.when or (table and table.when):
             continue  # conditions may exclude each other

@@ -48,6 +48,8 @@ AMBIGUOUS = "several instances"
 
 CellReader = FromColumn | When | Part | UnitBy
 """The part of a profile that says how planning uses a cell: as a label, a condition, a scale (`Part`) or a unit."""
+CellSource = tuple[str, CellReader]
+"""A cell that series depend on: the column, instance or register in which it stands, and its reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,9 +228,9 @@ class Row:
         return self.cell(source.scale_cell) is not None
 
 
-def cell_sources(table: Table | None, point: Point) -> list[tuple[str, CellReader]]:
+def cell_sources(table: Table | None, point: Point) -> list[CellSource]:
     """The columns (in a table), instances and registers that the plan of this point depends on, each with its reader."""
-    found: list[tuple[str, CellReader]] = []
+    found: list[CellSource] = []
     for label in ((table.labels if table else {}) | point.labels).values():
         parts = label.join if isinstance(label, Joined) else [label]
         found += [(part.column, part) for part in parts if isinstance(part, FromColumn)]

@@ -1,4 +1,4 @@
-"""The schema of profiles, as strict models. What the keys mean is implemented in plan.py, rows.py and normalise.py.
+"""The schema of profiles, as strict models. What the keys mean is implemented in rows.py, decoders.py and normalise.py.
 
 The keys are a contract with everybody who writes their own profiles: adding a key is safe, removing or renaming one breaks files.
 The reference in docs/ and the JSON schema for editors are generated from these models, and need an example of each key from a

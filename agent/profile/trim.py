@@ -48,7 +48,7 @@ def trim_steps(
     return Plan(
         classes=classes,
         duplicates=plan.duplicates,
-        basis=plan.basis,
+        planned_cells=plan.planned_cells,
         left_out=left_out,
         nothing_there=tuple(missed)[:MAX_LISTED],
     )
@@ -64,12 +64,12 @@ def _candidates(plan: Plan) -> Iterator[tuple[PollClass, Slot, bool]]:
 
 def _requests(part: ClassPlan, slots: Sequence[Slot], refused: Collection[Block]) -> ClassPlan:
     """The requests of a class for these slots only."""
-    used = refs_of(slots) | dict.fromkeys(part.plan_cells)
+    used = refs_of(slots) | dict.fromkeys(part.read_after)
     blocks = tuple(kept for block in part.blocks for kept in split_block(block, used, whole=block not in refused))
     oids = tuple(oid for oid in part.oids if oid in used)
     scale_cells = {ref: cells for ref, cells in part.scale_cells.items() if ref in used}
     return ClassPlan(
-        slots=tuple(slots), oids=oids, blocks=blocks, cut=part.cut, plan_cells=part.plan_cells, scale_cells=scale_cells
+        slots=tuple(slots), oids=oids, blocks=blocks, cut=part.cut, read_after=part.read_after, scale_cells=scale_cells
     )
 
 

@@ -46,8 +46,8 @@ NAMED_IN_STATUS = 20
 MINUTE_S = 60.0
 # None of the tasks of a connection takes longer to end than a turn of the loop.
 END_TASKS_S = 1.0
-# Least time between two statuses that differ only in where the outbox begins. A status is retained and names all devices: 30 kB at
-# 3,000 of them. Chosen value.
+# Least time between two statuses that differ only in the first message still in the outbox. A status is retained and names all devices:
+# 30 kB at 3,000 of them. Chosen value.
 ACCOUNT_S = 60.0
 # How long a stop waits for the collector's report on the last messages; reports come every 1.5 s. Chosen value.
 REPORT_WAIT_S = 2.5
@@ -55,7 +55,7 @@ REPORT_WAIT_S = 2.5
 FLUSH_STEP_S = 0.02
 
 
-class SessionEnd(NamedTuple):
+class ConnectionEnd(NamedTuple):
     """Why a connection ended, or could not be opened."""
 
     why: str
@@ -97,7 +97,7 @@ class Publisher:
         self._last_takeover_s = float("-inf")
         self._taken_over_ms = 0
         self._report_reader = StoredReportReader(status.site, status.agent, outbox, counters)
-        self._account_at_s = 0.0
+        self._status_set_at_s = 0.0
         self._wake = asyncio.Event()
         self._client: Connection | None = None
         self._connections = 0
@@ -110,7 +110,7 @@ class Publisher:
         """Publish this status now and after every reconnect. From the next connection on, its "offline" version is the will."""
         refused = sorted(self._refusals.refused_topics().items())[:NAMED_IN_STATUS]
         reasons = {topic: REASON_NAMES.get(each.code, OTHER_REASON) for topic, each in refused}
-        self._account_at_s = time.monotonic()
+        self._status_set_at_s = time.monotonic()
         status = msgspec.structs.replace(status, taken_over=self._taken_over_ms)
         self._status = msgspec.structs.replace(status, account=self._outbox.stats().account, refused=reasons)
         # Short, because it is also the will, which is part of CONNECT: a broker that limits packets would refuse the connection.
@@ -126,7 +126,7 @@ class Publisher:
         before = self._status.refused.keys()
         now = sorted(self._refusals.refused_topics())[:NAMED_IN_STATUS]
         known = self._status.account
-        is_old = time.monotonic() - self._account_at_s >= ACCOUNT_S
+        is_old = time.monotonic() - self._status_set_at_s >= ACCOUNT_S
         if before != set(now) or is_important_change(account, known) or (account != known and is_old):
             self.set_status(self._status)
 
@@ -195,7 +195,7 @@ class Publisher:
         while True:
             self._wake.clear()
             broker, began = self._broker, time.monotonic()
-            ended = await obey_cancellation(self._session(broker))
+            ended = await obey_cancellation(self._connect_once(broker))
             self._set_fault(broker, ended.why)
             lasted_s, broker_changed = time.monotonic() - began, broker is not self._broker
             low_s, high_s = pauses.after(lasted_s, needs_person=ended.needs_person, broker_changed=broker_changed)
@@ -203,8 +203,8 @@ class Publisher:
                 async with asyncio.timeout(random.uniform(low_s, high_s)):  # noqa: S311 - jitter
                     await self._wake.wait()
 
-    async def _session(self, broker: Broker) -> SessionEnd:
-        """One connection, until it ends."""
+    async def _connect_once(self, broker: Broker) -> ConnectionEnd:
+        """Open a connection and exchange messages until it ends. An attempt of `run`."""
         will = self._status_topic, self._offline
         if self._before_connect is not None:
             await self._before_connect()
@@ -220,15 +220,15 @@ class Publisher:
                 address=address,
             )
         except ResolveError as error:
-            return SessionEnd(str(error))
+            return ConnectionEnd(str(error))
         except ConfigError as error:  # a certificate file that was replaced by a bad one
-            return SessionEnd(str(error), needs_person=True)
+            return ConnectionEnd(str(error), needs_person=True)
         try:
             async with client:
                 why = await self._exchange(client)
                 is_taken_over = self._is_taken_over(client)
                 why = f"{why}; {takeover_advice(self._client_id)}" if is_taken_over else why
-                return SessionEnd(why, needs_person=is_taken_over)
+                return ConnectionEnd(why, needs_person=is_taken_over)
         except asyncio.CancelledError:
             client.drop()
             raise
@@ -237,8 +237,8 @@ class Publisher:
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             if refusal := refused_credentials(error):
                 why = f"the broker refuses the credentials ({refusal}); check broker.username and broker.password"
-                return SessionEnd(why, needs_person=True)
-            return SessionEnd(str(error), needs_person=error.is_lasting)
+                return ConnectionEnd(why, needs_person=True)
+            return ConnectionEnd(str(error), needs_person=error.is_lasting)
         finally:
             self._counters.connected = False
 

@@ -45,16 +45,31 @@ Verdict: TypeAlias = Literal["new", "again", "message"]
 
 @dataclass(slots=True)
 class Refusal:
-    """One refused topic. `probe` is the message sent to find out whether it is still refused, `admits` whether a probe may be sent now."""
+    """One topic that is refused, or was refused until lately."""
 
     code: int
+    """Reason code of MQTT, and the words for it."""
     text: str
     pause_s: float
     next_s: float
+    """When it is tried again; of a released topic, when it is forgotten."""
     is_refused: bool = True
-    admits: bool = False
+    may_probe: bool = False
+    """Whether one message may be sent now, to find out whether the topic is still refused."""
     probe: SentKey | None = None
+    """That message, until the broker answers it."""
     tries: int = 0
+    """Probes since the topic was refused."""
+
+
+@dataclass(slots=True)
+class _RefusedMessage:
+    """How often a message was refused although its neighbours (messages of the same topic) are accepted."""
+
+    accepted_before: int
+    """How many neighbours had been accepted when it was last refused."""
+    count: int
+    """How many of its refusals had a neighbour accepted since the refusal before."""
 
 
 def kind_of(topic: str) -> str:
@@ -69,11 +84,10 @@ class Refusals:
         self._draw = draw
         self._topics: dict[str, Refusal] = {}
         """Released topics stay here for one more pause, so that one that is refused again at once does not begin with the short pause."""
-        self._refused: dict[str, dict[SentKey, tuple[int, int]]] = {}
-        """By topic and message: how many neighbours had been accepted at its last refusal, and how many of its refusals had a neighbour
-        accepted since the one before."""
+        self._messages: dict[str, dict[SentKey, _RefusedMessage]] = {}
+        """By topic: its messages that were refused and not accepted since, the oldest refusal first."""
         self._accepted: dict[str, int] = {}
-        """Accepted messages of each topic in `_refused`."""
+        """How many messages were accepted of each topic in `_messages`."""
 
     def __len__(self) -> int:
         return sum(each.is_refused for each in self._topics.values())
@@ -87,9 +101,9 @@ class Refusals:
         each = self._topics.get(topic)
         if each is None or not each.is_refused:
             return True
-        if not each.admits:
+        if not each.may_probe:
             return False
-        each.admits, each.probe = False, key
+        each.may_probe, each.probe = False, key
         return True
 
     def refuse(self, topic: str, key: SentKey, code: int, text: str, now_s: float) -> Verdict:
@@ -108,17 +122,17 @@ class Refusals:
         if is_new or each.probe == key:
             each.pause_s = min(2 * each.pause_s, RETRY_S[1])
             each.next_s = now_s + self._jitter(each.pause_s)
-            each.is_refused, each.probe, each.admits = True, None, False
+            each.is_refused, each.probe, each.may_probe = True, None, False
         each.code, each.text = code, text
         return "new" if is_new else "again"
 
     def accept(self, topic: str, key: SentKey, now_s: float) -> list[str]:
         """The broker has accepted something. Returns the topics that are no longer refused."""
-        if (refused := self._refused.get(topic)) is not None:
+        if (refused := self._messages.get(topic)) is not None:
             refused.pop(key, None)
             self._accepted[topic] += 1
             if not refused:
-                del self._refused[topic], self._accepted[topic]
+                del self._messages[topic], self._accepted[topic]
         each = self._topics.get(topic)
         # Only a probe: a message sent before the topic was refused may have been accepted before, too.
         if each is None or not each.is_refused or each.probe != key:
@@ -127,7 +141,7 @@ class Refusals:
         released = [name for name, other in self.refused_topics().items() if (kind_of(name), other.code) == same]
         for name in released:
             other = self._topics[name]
-            other.is_refused, other.probe, other.admits, other.next_s = False, None, False, now_s + 2 * other.pause_s
+            other.is_refused, other.probe, other.may_probe, other.next_s = False, None, False, now_s + 2 * other.pause_s
         return released
 
     def due(self, now_s: float, most: int) -> list[tuple[str, Which]]:
@@ -139,7 +153,7 @@ class Refusals:
             if not each.is_refused:
                 del self._topics[topic]
             elif each.probe is None:
-                each.admits = True
+                each.may_probe = True
                 each.tries += 1
                 # Until something is sent; then the answer decides when to try again.
                 each.next_s = now_s + each.pause_s
@@ -150,25 +164,28 @@ class Refusals:
     def clear(self) -> list[str]:
         """Forget everything, because the broker is another one. Returns the topics that were refused."""
         topics = list(self.refused_topics())
-        for each in (self._topics, self._refused, self._accepted):
+        for each in (self._topics, self._messages, self._accepted):
             each.clear()
         return topics
 
     def disconnected(self) -> None:
         """Probes in flight were lost. The pauses stay, because a topic may be the reason why the broker ends connections."""
         for each in self._topics.values():
-            each.probe, each.admits = None, False
+            each.probe, each.may_probe = None, False
 
     def _is_at_fault(self, topic: str, key: SentKey) -> bool:
-        refused = self._refused.setdefault(topic, {})
+        """Note that a message was refused. Returns whether the message is at fault, and not its topic."""
+        refused = self._messages.setdefault(topic, {})
         accepted = self._accepted.setdefault(topic, 0)
-        before, count = refused.pop(key, (-1, 0))
-        count += accepted > before
-        if count >= MAX_REFUSALS:
+        # The first refusal counts as well, so a message starts below the count of accepted neighbours.
+        message = refused.pop(key, None) or _RefusedMessage(accepted_before=-1, count=0)
+        message.count += accepted > message.accepted_before
+        if message.count >= MAX_REFUSALS:
             if not refused:
-                del self._refused[topic], self._accepted[topic]
+                del self._messages[topic], self._accepted[topic]
             return True
-        refused[key] = accepted, count
+        message.accepted_before = accepted
+        refused[key] = message
         if len(refused) > MAX_REMEMBERED:
             del refused[next(iter(refused))]
         return False

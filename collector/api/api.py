@@ -16,7 +16,8 @@ from collector.api.documents import Document, FloorDocument, Known, SiteDocument
 from collector.api.floor import RackStates, floor_steps
 from collector.api.layout import Layout, make_layout
 from collector.api.live import PartName
-from collector.api.overview import PowerMeans, SeriesCount, Surroundings, powers, site_steps
+from collector.api.overview import SeriesCount, Surroundings, site_steps
+from collector.api.powers import PowerMeans, site_powers
 from collector.api.problem_list import causes_steps
 from collector.api.requests import NotThere
 from collector.api.scene import FigureIndex, Scene, mark_problems_steps
@@ -200,7 +201,8 @@ class Api:
         file = self.sources.site()
         if file is not None:
             scene = yield from self.scene_steps(file.id, now, wall_s)
-            self._means(file.id).add(*powers(scene), now)
+            powers = site_powers(scene)
+            self._means(file.id).add(powers.facility_w, powers.it_w, now)
 
     def _means(self, site: str) -> PowerMeans:
         kept = self._kept_of(site)

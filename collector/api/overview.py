@@ -4,8 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from collector.api.answers import answers_steps
 from collector.api.documents import (
@@ -15,71 +14,22 @@ from collector.api.documents import (
     LedgerTotals,
     MaintenanceWindow,
     ProblemCounts,
-    Pue,
-    PueUnknown,
     RoomSummary,
     SiteDocument,
     Totals,
     UnobservedCount,
     UnreadAlertmanager,
 )
-from collector.api.floor import pdu_power
 from collector.api.numbers import coarse_age, iso, rounded
-from collector.api.scene import Scene, is_awaited, total, worst
-from collector.derive import Figure, facility_meters, without_overlap
+from collector.api.powers import PowerMeans, carbon_intensity, grams_per_hour, site_powers
+from collector.api.scene import Scene, is_awaited, worst
 from collector.latest import DeviceState, Latest
 from collector.ledger import AgentAccount
 from collector.problems import Unread, Window, values_of
-from rackflow.site import Meter, Site
+from rackflow.site import Site
 
-# The PUE estimate is a mean, because facility and IT meters are polled at different moments and a load step would show as a spike.
-PUE_WINDOW_S = 900.0
-PUE_STEP_S = 5.0
-# With samples over less time than this, the ratio is that of the latest readings, and the document says so (`window_seconds` 0).
-PUE_LEAST_S = 60.0
 # How many of the devices that were never heard of are named.
 MAX_NEVER_HEARD = 12
-
-
-@dataclass(slots=True)
-class PowerMeans:
-    """Facility and IT power of the last quarter of an hour, for the estimate of PUE."""
-
-    samples: list[tuple[float, float, float]] = field(default_factory=list)
-    is_on_battery: bool = False
-    """Whether the facility takes less than its IT equipment now: batteries carry the rest, and no estimate of before is that of now."""
-
-    def add(self, facility_w: float | None, it_w: float | None, now: float) -> None:
-        """Take a sample, at most every few seconds."""
-        self.samples = [each for each in self.samples if now - each[0] <= PUE_WINDOW_S]
-        # Less facility than IT power means that batteries carry a part of the load. The ratio then says nothing about efficiency.
-        self.is_on_battery = facility_w is not None and it_w is not None and facility_w < it_w
-        if facility_w is None or it_w is None or facility_w < it_w:
-            return
-        if self.samples and now - self.samples[-1][0] < PUE_STEP_S:
-            return
-        self.samples.append((now, facility_w, it_w))
-
-    def pue(self, now: float) -> Pue | None:
-        """The estimate, at first of the latest readings alone; None without one of the last minute, on battery, or without IT power."""
-        if self.is_on_battery or not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
-            return None
-        span_s = self.samples[-1][0] - self.samples[0][0]
-        taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]
-        it_w = sum(each[2] for each in taken)
-        if it_w <= 0:
-            return None
-        value = rounded(sum(each[1] for each in taken) / it_w)
-        window_s = round(span_s, -1) if len(taken) > 1 else 0.0
-        return Pue(value=value, window_seconds=window_s) if value is not None else None
-
-    def why_unknown(self, facility_w: float | None, it_w: float | None) -> PueUnknown:
-        """Why there is no estimate, if `pue` gives none."""
-        if facility_w is None:
-            return "no_facility"
-        if it_w is None:
-            return "no_it"
-        return "below_it" if self.is_on_battery else "no_load" if it_w <= 0 else "starting"
 
 
 @dataclass(slots=True)
@@ -121,48 +71,13 @@ class Surroundings:
     """Alertmanagers that do not answer."""
 
 
-class MeasuredBy(NamedTuple):
-    """The meters that a site's power is measured by."""
-
-    facility: Sequence[Meter]
-    behind: Sequence[Meter]
-    """PV and generators behind the meters of the facility: they supply the rest of what it uses."""
-    it: Sequence[Meter]
-
-
-def measured_by(file: Site) -> MeasuredBy:
-    """The meters of the totals."""
-    facility = facility_meters(file)
-    behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]
-    return MeasuredBy(facility, behind, without_overlap(file, file.meters_of("it")))
-
-
-def powers(scene: Scene) -> tuple[float | None, float | None]:
-    """Power that the site uses, and that of its IT equipment, W. Both are metered; without IT meters, IT power is that of the racks."""
-    file = scene.layout.file
-    racks = total([scene.figures.value("dcim_rack_power_watts", rack) for rack in scene.layout.racks])
-    if file is None:
-        pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
-        return None, total([pdu_power(scene, pdu) for pdu in pdus])
-    facility, behind, it = measured_by(file)
-    # `abs`, because the meters of PV and generators may be wired either way round.
-    given = [None if (watts := _metered(scene, [each])) is None else abs(watts) for each in behind]
-    measured = _metered(scene, it)
-    taken = total([_metered(scene, facility), *given]) if facility else None
-    return taken, measured if measured is not None else racks
-
-
-def _metered(scene: Scene, meters: Sequence[Meter]) -> float | None:
-    return total([scene.sum_of(each.id, "dcim_meter_power_watts", "dcim_meter_phase_power_watts") for each in meters])
-
-
 def site_steps(
     scene: Scene, around: Surroundings, means: PowerMeans, series: dict[str, SeriesCount]
 ) -> Generator[None, None, SiteDocument]:
     """The site. `series` keeps how many readings each device has and had when it answered. Yields between its parts."""
     layout, observations = scene.layout, scene.observations
-    facility_w, it_w = powers(scene)
-    means.add(facility_w, it_w, scene.now)
+    powers = site_powers(scene)
+    means.add(powers.facility_w, powers.it_w, scene.now)
     yield
     never = never_heard(layout.file, scene.latest)
     missed = frozenset(never)
@@ -175,7 +90,7 @@ def site_steps(
         each.problem.severity for each in scene.problems if _is_cause(scene, each.labels, each.cause)
     )
     yield
-    carbon = grams_per_hour(facility_w, carbon_intensity(scene))
+    carbon = grams_per_hour(powers.facility_w, carbon_intensity(scene))
     pue = means.pue(scene.now)
     rooms = []
     for room in layout.rooms:
@@ -192,10 +107,10 @@ def site_steps(
         utc_offset_seconds=around.utc_offset_s,
         source="site_file" if layout.file is not None else "labels",
         totals=Totals(
-            facility_power_watts=rounded(facility_w),
-            it_power_watts=rounded(it_w),
+            facility_power_watts=rounded(powers.facility_w),
+            it_power_watts=rounded(powers.it_w),
             pue=pue,
-            pue_unknown=means.why_unknown(facility_w, it_w) if pue is None else None,
+            pue_unknown=means.why_unknown(powers.facility_w, powers.it_w) if pue is None else None,
             carbon_grams_per_hour=Carbon(location=carbon) if carbon is not None else None,
         ),
         devices=counts,
@@ -316,15 +231,3 @@ def _room(scene: Scene, room: str, missed: AbstractSet[str]) -> RoomSummary:
         and all(scene.unobserved(name) is None for name in devices)
         and missed.isdisjoint(layout.devices_of_room.get(room, ())),
     )
-
-
-def carbon_intensity(scene: Scene) -> Figure | None:
-    """The carbon intensity of the grid that emissions are computed with: the first known, live ones first; else one that is unknown."""
-    found = scene.figures.all("dcim_grid_carbon_intensity_grams_per_kilowatt_hour")
-    return next((each for each in found if each.value is not None), found[0] if found else None)
-
-
-def grams_per_hour(facility_w: float | None, intensity: Figure | None) -> float | None:
-    """Grams of CO2e per hour at present power."""
-    grams_per_kwh = intensity.value if intensity is not None else None
-    return rounded(facility_w / 1000 * grams_per_kwh) if grams_per_kwh is not None and facility_w is not None else None

@@ -1,20 +1,19 @@
 """The totals of a site, one at a time with the readings that they are computed from. Pure.
 
-They are no figures of the catalogue: they are those of this moment, and PUE is a mean of minutes. `overview.py` computes them.
+They are no figures of the catalogue: they are those of this moment, and PUE is a mean of minutes. `powers.py` computes them.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, assert_never
 
 from collector.api.detail import FigureInput, TotalDocument
-from collector.api.overview import PowerMeans, carbon_intensity, grams_per_hour, measured_by, powers
+from collector.api.powers import METERED, PowerMeans, SitePowers, carbon_intensity, grams_per_hour, site_powers
 from collector.api.scene import Scene
 from collector.derive import Figure
 from rackflow import series_key
 
 TotalName = Literal["facility", "it", "pue", "carbon"]
 TOTALS: tuple[TotalName, ...] = ("facility", "it", "pue", "carbon")
-_METERS = ("dcim_meter_power_watts", "dcim_meter_phase_power_watts")
 _PDUS = ("dcim_pdu_input_power_watts", "dcim_pdu_phase_power_watts")
 # Inputs that are listed, as of a figure: IT power may come from thousands of racks.
 _MAX_INPUTS = 200
@@ -22,21 +21,21 @@ _MAX_INPUTS = 200
 
 def total_document(scene: Scene, means: PowerMeans, name: TotalName) -> TotalDocument:
     """One of the totals. Inputs that are missing come first, then meters of the facility before those of IT."""
-    facility_w, it_w = powers(scene)
+    powers = site_powers(scene)
     inputs: list[FigureInput] = []
     if name in {"facility", "pue", "carbon"}:
-        inputs += _facility(scene)
+        inputs += _facility(scene, powers)
     if name in {"it", "pue"}:
-        inputs += _it(scene)
+        inputs += _it(scene, powers)
     intensity = carbon_intensity(scene) if name == "carbon" else None
     if intensity is not None:
         inputs.append(_figure(intensity))
     pue = means.pue(scene.now)
     value, unit = {
-        "facility": (facility_w, "watts"),
-        "it": (it_w, "watts"),
+        "facility": (powers.facility_w, "watts"),
+        "it": (powers.it_w, "watts"),
         "pue": (pue.value if pue is not None else None, ""),
-        "carbon": (grams_per_hour(facility_w, intensity), "grams_per_hour"),
+        "carbon": (grams_per_hour(powers.facility_w, intensity), "grams_per_hour"),
     }[name]
     inputs.sort(key=lambda each: each.value is not None)
     return TotalDocument(
@@ -44,47 +43,36 @@ def total_document(scene: Scene, means: PowerMeans, name: TotalName) -> TotalDoc
         unit=unit,
         value=value,
         window_seconds=pue.window_seconds if pue is not None and name == "pue" else None,
-        unknown=means.why_unknown(facility_w, it_w) if pue is None and name == "pue" else None,
-        facility_power_watts=facility_w,
-        it_power_watts=it_w,
-        it_from=_it_from(scene),
+        unknown=means.why_unknown(powers.facility_w, powers.it_w) if pue is None and name == "pue" else None,
+        facility_power_watts=powers.facility_w,
+        it_power_watts=powers.it_w,
+        it_from=powers.it_from,
         inputs=inputs[:_MAX_INPUTS],
         inputs_total=len(inputs),
     )
 
 
-def _it_from(scene: Scene) -> Literal["meters", "racks", "pdus"]:
-    if scene.layout.file is None:
-        return "pdus"
-    meters = measured_by(scene.layout.file).it
-    # Racks take the place of meters also while a meter does not answer, so that it is its value that decides.
-    known = meters and all(scene.sum_of(each.id, *_METERS) is not None for each in meters)
-    return "meters" if known else "racks"
+def _facility(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
+    for meter in powers.facility_meters:
+        yield from _readings(scene, meter.id, METERED)
 
 
-def _facility(scene: Scene) -> Iterator[FigureInput]:
-    if scene.layout.file is None:
-        return
-    meters = measured_by(scene.layout.file)
-    for meter in (*meters.facility, *(meters.behind if meters.facility else ())):
-        yield from _readings(scene, meter.id, _METERS)
-
-
-def _it(scene: Scene) -> Iterator[FigureInput]:
-    taken = _it_from(scene)
-    if taken == "racks":
-        for rack in scene.layout.racks:
-            for figure in scene.figures.of("dcim_rack_power_watts", rack):
-                yield _figure(figure)
-        return
-    if taken == "meters" and scene.layout.file is not None:
-        for meter in measured_by(scene.layout.file).it:
-            yield from _readings(scene, meter.id, _METERS)
-        return
-    for place in scene.layout.racks.values():
-        for pdus in place.pdus.values():
-            for pdu in pdus:
-                yield from _readings(scene, pdu, _PDUS)
+def _it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
+    match powers.it_from:
+        case "meters":
+            for meter in powers.it_meters:
+                yield from _readings(scene, meter.id, METERED)
+        case "racks":
+            for rack in scene.layout.racks:
+                for figure in scene.figures.of("dcim_rack_power_watts", rack):
+                    yield _figure(figure)
+        case "pdus":
+            for place in scene.layout.racks.values():
+                for pdus in place.pdus.values():
+                    for pdu in pdus:
+                        yield from _readings(scene, pdu, _PDUS)
+        case never:
+            assert_never(never)
 
 
 def _figure(figure: Figure) -> FigureInput:

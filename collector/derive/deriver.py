@@ -61,7 +61,7 @@ class Deriver:
         self._site = site
         self._settings = settings
         self._interval_s = interval_s
-        self._engines: dict[str, SiteFigures] = {}
+        self._figures_by_site: dict[str, SiteFigures] = {}
         self._saved_records = saved_records
         self._late = deque[tuple[str, Batch, float]](maxlen=MAX_LATE_POLLS)
         self._late_of = Counter[tuple[str, str]]()
@@ -81,37 +81,38 @@ class Deriver:
         """Derive once more from what came since the last cycle. Call it when no more messages come, before the records are saved."""
         for site in self.sites():
             # Only a site that was never derived is planned here: planning takes seconds, and a stop must be quick.
-            self.cycle(site, _drop, "", may_plan=site not in self._engines)
+            self.cycle(site, _drop, "", may_plan=site not in self._figures_by_site)
         self._apply_late_polls()
 
     async def _plan(self, name: str) -> None:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
-        engine = self._engine_of(name)
-        is_due = engine.is_due_steps(self._latest, time.monotonic())
+        site_figures = self._figures_of(name)
+        is_due = site_figures.is_due_steps(self._latest, time.monotonic())
         if await in_slices(self._failures.attempt_steps(PART, is_due, otherwise=False)):
-            made = await in_own_thread(partial(self._failures.attempt, PART, engine.make_plan, otherwise=None), "plan")
+            make_plan = partial(self._failures.attempt, PART, site_figures.make_plan, otherwise=None)
+            made = await in_own_thread(make_plan, "plan")
             if made is None:
-                engine.postpone_plan(time.monotonic())
+                site_figures.postpone_plan(time.monotonic())
             else:
-                engine.adopt(made, time.monotonic())
+                site_figures.adopt(made, time.monotonic())
 
     def explain_steps(self, site: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
         """The inputs of a figure of a site; an empty explanation if the site has no figures. Yields after each slice."""
-        engine = self._engines.get(site)
+        site_figures = self._figures_by_site.get(site)
         return (
-            (yield from engine.explain_steps(metric, labels))
-            if engine is not None
+            (yield from site_figures.explain_steps(metric, labels))
+            if site_figures is not None
             else Explanation("readings", Inputs())
         )
 
     def distrusted(self, site: str) -> Mapping[tuple[str, str], str]:
         """Series of a site that are not trusted, by device and key, with the reason."""
-        engine = self._engines.get(site)
-        return engine.distrusted if engine is not None else {}
+        site_figures = self._figures_by_site.get(site)
+        return site_figures.distrusted if site_figures is not None else {}
 
     def records(self) -> Mapping[str, EnergyRecords]:
         """Energy records of each site derived so far."""
-        return {name: engine.energy_records for name, engine in self._engines.items()}
+        return {name: site_figures.energy_records for name, site_figures in self._figures_by_site.items()}
 
     def update_late(self, site: str, batch: Batch) -> None:
         """Take a poll that arrives after later polls of its device. Its meter counters are added to their hours after the next cycle.
@@ -127,8 +128,12 @@ class Deriver:
     def _apply_late_polls(self) -> None:
         for _ in range(len(self._late)):  # each is tried once: polls that must wait go to the end again
             site, batch, until = self._late.popleft()
-            engine = self._engines.get(site)
-            refine = partial(engine.refine, batch.device, batch.values, batch.time / 1000) if engine else _not_yet
+            site_figures = self._figures_by_site.get(site)
+            refine = (
+                partial(site_figures.refine, batch.device, batch.values, batch.time / 1000)
+                if site_figures
+                else _not_yet
+            )
             is_done = self._failures.attempt(PART, refine, otherwise=True)  # a poll whose handling raises is dropped
             if not is_done and time.monotonic() < until:
                 self._late.append((site, batch, until))
@@ -158,39 +163,39 @@ class Deriver:
 
     def _cycle_steps(self, name: str, store: Offer, agent: str, *, may_plan: bool) -> Generator[None, None, bool]:
         now, wall_s = time.monotonic(), time.time()
-        figures = yield from self._engine_of(name).cycle_steps(self._latest, now, wall_s, may_plan=may_plan)
+        figures = yield from self._figures_of(name).cycle_steps(self._latest, now, wall_s, may_plan=may_plan)
         self._figures.put(name, figures, now)
         if _takes_lines(store):
             lines = yield from self._figures.line_steps(figures, agent, int(wall_s * 1000))
             store(lambda: lines)
         return True
 
-    def _engine_of(self, name: str) -> SiteFigures:
-        engine = self._engines.get(name)
-        if engine is None:
-            engine = self._engines[name] = self._engine(name)
-        return engine
+    def _figures_of(self, name: str) -> SiteFigures:
+        site_figures = self._figures_by_site.get(name)
+        if site_figures is None:
+            site_figures = self._figures_by_site[name] = self._make_figures(name)
+        return site_figures
 
-    def _engine(self, name: str) -> SiteFigures:
+    def _make_figures(self, name: str) -> SiteFigures:
         site = self._site if self._site is not None and self._site.id == name else None
-        engine = SiteFigures(name, site, self._settings, self._failures)
+        site_figures = SiteFigures(name, site, self._settings, self._failures)
         saved = self._saved_records.pop(name, None)
         if saved is not None:
-            engine.energy_records.restore(saved.head, saved.hours)
-        return engine
+            site_figures.energy_records.restore(saved.head, saved.hours)
+        return site_figures
 
 
 def _takes_lines(store: Offer) -> bool:
     """Whether the store can take lines now. Making the lines of a large site takes 100 ms, so none are made in vain."""
-    asked = False
+    takes = False
 
-    def nothing() -> Sequence[str]:
-        nonlocal asked
-        asked = True
+    def no_lines() -> Sequence[str]:
+        nonlocal takes
+        takes = True
         return ()
 
-    store(nothing)
-    return asked
+    store(no_lines)
+    return takes
 
 
 def _not_yet() -> bool:

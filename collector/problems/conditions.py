@@ -145,10 +145,10 @@ class Evaluator:
 
     def problems_of(self, subject: Subject) -> list[Problem]:
         """The problems that the subject's series can decide."""
-        return [problem for problem, _ in self.asked_of(subject)]
+        return [problem for problem, _ in self.decidable_by(subject)]
 
-    def asked_of(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
-        """The problems that the subject's series can decide, each with those of its conditions that can hold with them."""
+    def decidable_by(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
+        """The problems that the subject's series can decide, each with those of its conditions that can hold with these series."""
         metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
         if known is None:
@@ -189,8 +189,8 @@ class Evaluator:
             & subject.series.keys()
             if any(labels.get("device", device) == device for labels, _ in subject.series[name])
         }
-        asked = [names for each in problem.when if (names := metrics_of(each, self._records)) & present]
-        return bool(asked) and all(names <= present for names in asked)
+        needed = [names for each in problem.when if (names := metrics_of(each, self._records)) & present]
+        return bool(needed) and all(names <= present for names in needed)
 
     def evaluate(self, problem: Problem, subject: Subject, wall_s: float) -> dict[Labels, float]:
         """The series for which the problem holds, by the labels that the problem gets, with their values."""

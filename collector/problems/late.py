@@ -25,8 +25,8 @@ from collector.readings import Layout, Readings
 from rackflow import Batch
 from rackflow.catalogue import BASE_LABELS
 
-ASKED: Final = "late_asked"
-"""Key under which a layout caches its `_Asked` (`Layout.cache`)."""
+NEEDED: Final = "late_needed"
+"""Key under which a layout caches its `_NeededKeys` (`Layout.cache`)."""
 # Problems of one backlog. A hall of 1,000 devices that goes dark and comes back has some thousand.
 MAX_SPANS = 10_000
 # Readings in memory, of all devices together; each costs some 200 bytes. The rest is not judged.
@@ -129,7 +129,7 @@ class LateJudge:
             return
         subject = self._subject(late, device, at_s)
         found: dict[Key, Finding] = {}
-        for problem, conditions in self._evaluator.asked_of(subject):
+        for problem, conditions in self._evaluator.decidable_by(subject):
             findings = self._evaluator.findings(problem, subject, at_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         self._note({key: each.value for key, each in found.items()}, device.keys, at_s, batch.interval_s, subject)
@@ -147,10 +147,10 @@ class LateJudge:
         if not batch.up:
             self._readings -= len(device.values)
             device.values.clear()
-        asked = _asked(late.readings.layout, self._evaluator.metrics)
-        for each in asked.numbers:
+        needed = _needed_keys(late.readings.layout, self._evaluator.metrics)
+        for each in needed.numbers:
             self._keep_reading(device, each, late.readings.numbers[each.place], until_s)
-        for each in asked.states:
+        for each in needed.states:
             self._keep_reading(device, each, late.readings.state_texts[each.place], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
         subject = Subject(
@@ -254,15 +254,15 @@ class _Place(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _NeededKeys:
     numbers: Sequence[_Place]
     states: Sequence[_Place]
 
 
-def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
+def _needed_keys(layout: Layout, metrics: Container[str]) -> _NeededKeys:
     """The places of a message's numbers and states that some problem asks about."""
-    known = layout.cache.get(ASKED)
-    if isinstance(known, _Asked):
+    known = layout.cache.get(NEEDED)
+    if isinstance(known, _NeededKeys):
         return known
     found = [
         [
@@ -272,8 +272,8 @@ def _asked(layout: Layout, metrics: Container[str]) -> _Asked:
         ]
         for series in (layout.number_series, layout.state_series)
     ]
-    asked = layout.cache[ASKED] = _Asked(*found)
-    return asked
+    needed = layout.cache[NEEDED] = _NeededKeys(*found)
+    return needed
 
 
 def _is_same(span: _Span, tracked: TrackedProblem, until_s: float) -> bool:

@@ -39,7 +39,7 @@ from collector.problems.saved import (
 )
 from collector.problems.settled import SettledDevices
 from collector.problems.shares import Shares
-from collector.problems.subjects import agent_subjects, asked_series, collect_figures, device_subject
+from collector.problems.subjects import agent_subjects, collect_figures, device_subject, needed_series
 from collector.problems.table import Table
 from collector.problems.tracker import Key, SubjectKey, TrackedProblem, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
@@ -55,10 +55,10 @@ FILE_PART = "problems_file"
 # How often devices with new readings of the safety class, and those whose poll failed, are evaluated. A safety problem has 2 s from the
 # device to Alertmanager, of which its poll interval takes 1 s.
 TICK_S = 0.2
-# How often everything else is evaluated: other devices are polled every 5 s at most, figures and agents change every few seconds, and
+# How often all that changed is evaluated: other devices are polled every 5 s at most, figures and agents change every few seconds, and
 # readings expire without a message. While a backlog comes, a device has several messages a second, and each evaluation costs as much as
 # a message.
-SLOW_S = 1.0
+FULL_S = 1.0
 # How often devices without a message for as long are evaluated, because their readings may have expired.
 SWEEP_S = 5.0
 # If a turn is this late although the process used no CPU meanwhile, the process was stopped: its virtual machine was moved or starved. A
@@ -96,8 +96,8 @@ class Monitor:
     ) -> None:
         self._clock, self._wall = clock, wall
         self._latest = latest
-        self._figures = figures
-        self._own = own
+        self._figures_by_site = figures
+        self._own_metrics = own
         self._failures = failures
         self._path = path
         self._table = table
@@ -121,11 +121,11 @@ class Monitor:
         self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock=clock, wall=wall)
         """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
-        self._known: set[SubjectKey] = set()
+        self._evaluated_since_sweep: set[SubjectKey] = set()
         """Agents, sites and the like that were evaluated since the last sweep."""
-        self._was_there: set[SubjectKey] = set()
+        self._ever_evaluated: set[SubjectKey] = set()
         """Those evaluated at least once since the start; removed when they are gone."""
-        self._of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
+        self._subjects_of_figures: dict[str, tuple[Sequence[Figure], Subject]] = {}
         """The figures of the last cycle by site, and the subject that was made of them."""
         self._evaluated_at: dict[tuple[str, str], float] = {}
         self._turn: tuple[float, float] | None = None
@@ -142,15 +142,15 @@ class Monitor:
 
     async def run(self) -> None:
         """Evaluate until cancelled."""
-        slow_at = sweep_at = 0.0
+        full_at = sweep_at = 0.0
         all_devices: AbstractSet[tuple[str, str]] = set()
         while True:
             now = self._clock()
             self._failures.progress(PART, SWEEP_S)
             is_sweep = now >= sweep_at
-            is_slow = now >= slow_at or is_sweep
-            touched: Collection[tuple[str, str]] = self._latest.take_touched(urgent=not is_slow)
-            observations = self._latest.observe(now) if is_slow else None
+            is_full = now >= full_at or is_sweep
+            touched: Collection[tuple[str, str]] = self._latest.take_touched(urgent=not is_full)
+            observations = self._latest.observe(now) if is_full else None
             if is_sweep:
                 sweep_at = now + SWEEP_S
                 all_devices = self._all_devices()
@@ -161,11 +161,11 @@ class Monitor:
                 }
             names = list(touched)
             for start in range(0, len(names), SLICE):
-                self._devices(names[start : start + SLICE], observations)
+                self._evaluate_devices(names[start : start + SLICE], observations)
                 await asyncio.sleep(0)
             if observations is not None:
-                slow_at = now + SLOW_S
-                await in_slices(self._other_steps(observations, now))
+                full_at = now + FULL_S
+                await in_slices(self._evaluate_others_steps(observations, now))
             if is_sweep:
                 self._end_gone(all_devices, now)
             self._exclude_pause_of_process()
@@ -186,8 +186,8 @@ class Monitor:
         """Evaluate everything now, as `run` does in slices."""
         now = self._clock()
         observations = self._latest.observe(now)
-        self._devices(self._all_devices(), observations)
-        run_through(self._other_steps(observations, now))
+        self._evaluate_devices(self._all_devices(), observations)
+        run_through(self._evaluate_others_steps(observations, now))
         self._end_gone(self._all_devices(), now)
         self.tick()
 
@@ -264,7 +264,7 @@ class Monitor:
         found = ProblemList(1, round(self._wall() * 1000), self._is_complete, self.reports())
         return msgspec.json.encode(found)
 
-    def _devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
+    def _evaluate_devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
         devices = [device for site, name in names if (device := self._latest.device(site, name)) is not None]
         self._failures.attempt_each(PART, partial(self.evaluate_device, observations=observations), devices)
 
@@ -277,10 +277,10 @@ class Monitor:
         # Before anything is compared: with a bound in the past, every device would be evaluated in full until the next sweep.
         if now >= device.first_expiry:
             self._latest.expire_device(device, now)
-        asked = asked_series(device, self.metrics)
+        needed = needed_series(device, self.metrics)
         self._evaluated_at[name] = now
         is_free = not self.tracker.has(key) and self._latest.is_up(device, now)
-        settled = self._settled.find(device, limits, asked, now) if is_free else None
+        settled = self._settled.find(device, limits, needed, now) if is_free else None
         if settled is not None and not settled.is_ups:
             return
         subject = device_subject(device, self._latest, self.metrics, now, limits)
@@ -291,28 +291,28 @@ class Monitor:
             return
         self._shares.note(key, subject)
         if not self._update(key, subject, now) and is_free and now < device.first_expiry:
-            self._settled.note(device, limits, asked, subject, now)
+            self._settled.note(device, limits, needed, subject, now)
 
-    def _other_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
-        """Evaluate all but devices. Yields after each slice."""
+    def _evaluate_others_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
+        """Evaluate agents, figures, the collector itself, and shares of devices. Yields after each slice."""
         for subject in agent_subjects(self._latest, observations, self._evaluator.metrics, now):
-            self._attempt(("agent", subject.base["site"], subject.base["agent"]), subject, now)
+            self._evaluate_subject(("agent", subject.base["site"], subject.base["agent"]), subject, now)
             yield
-        present = self._figures(now)
-        for gone in self._of_figures.keys() - present.keys():
-            del self._of_figures[gone]
+        present = self._figures_by_site(now)
+        for gone in self._subjects_of_figures.keys() - present.keys():
+            del self._subjects_of_figures[gone]
         for site, figures in present.items():
-            known = self._of_figures.get(site)
+            known = self._subjects_of_figures.get(site)
             if known is None or known[0] is not figures:
                 # Kept while the cycle is the same: figures are looked at every second, and change every five.
                 known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
-                self._of_figures[site] = known
+                self._subjects_of_figures[site] = known
             subject = known[1]
-            self._attempt(("figures", site), subject, now)
+            self._evaluate_subject(("figures", site), subject, now)
         own = Subject({})
-        for name, labels, value in self._own():
+        for name, labels, value in self._own_metrics():
             own.add(name, labels, value)
-        self._attempt(("collector",), own, now)
+        self._evaluate_subject(("collector",), own, now)
         for problem, found in self._shares.found().items():
             keys = {(problem, group): share.value for group, share in found.items()}
             self.tracker.update(
@@ -328,16 +328,16 @@ class Monitor:
                     where = dict(group)
                     tracked.remains = self._feed_reserve.sentences(where["site"]) if "feed" in where else ""
 
-    def _attempt(self, key: SubjectKey, subject: Subject, now: float) -> None:
-        self._known.add(key)
-        self._was_there.add(key)
+    def _evaluate_subject(self, key: SubjectKey, subject: Subject, now: float) -> None:
+        self._evaluated_since_sweep.add(key)
+        self._ever_evaluated.add(key)
         self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> bool:
-        """Take the problems of a subject; return whether there are any."""
+        """Evaluate a subject and have the tracker follow its problems; return whether it has any."""
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
-        for problem, conditions in self._evaluator.asked_of(subject):
+        for problem, conditions in self._evaluator.decidable_by(subject):
             findings = self._evaluator.findings(problem, subject, wall_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
         values = {each: finding.value for each, finding in found.items()}
@@ -370,10 +370,10 @@ class Monitor:
         self._is_complete = True
         for key in self.tracker.subjects():
             if (key[0] == "device" and key not in present_devices) or (
-                key[0] in ("figures", "agent") and key not in self._known
+                key[0] in ("figures", "agent") and key not in self._evaluated_since_sweep
             ):
                 # After a start, a subject that has not been heard of yet is not gone.
-                was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._was_there
+                was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._ever_evaluated
                 self.tracker.update(key, {}, now, decides=partial(_always, answer=was_there))
         self._shares.keep(present_devices)
         self._feed_reserve.keep(present_devices)
@@ -381,8 +381,8 @@ class Monitor:
         self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._evaluated_at.keys() - names:
             del self._evaluated_at[gone]
-        self._was_there &= self._known
-        self._known.clear()
+        self._ever_evaluated &= self._evaluated_since_sweep
+        self._evaluated_since_sweep.clear()
 
     async def load(self) -> None:
         """Restore the problems from before a restart, if there was one. Call it before `run`."""

@@ -15,7 +15,7 @@ from collector.latest import DeviceState, LatestValue
 from collector.problems.conditions import MAX_FAMILIES, Evaluator, Subject, Value
 from collector.problems.feed_reserve import METRICS as RESERVE_METRICS
 from collector.problems.shares import Shares
-from collector.problems.subjects import Asked
+from collector.problems.subjects import NeededSeries
 from collector.problems.table import Condition, Limit, Record
 
 # How near to a limit a range may come, relative and absolute. A range is found by dividing the limit where conditions multiply the
@@ -105,7 +105,7 @@ class Settled:
     agent: str
     device_class: str
     limits: Sequence[SiteLimit]
-    asked: Asked
+    needed: NeededSeries
     ranges: Sequence[tuple[Rows, float, float]]
     exact: Sequence[tuple[Rows, Sequence[Value]]]
     until: float
@@ -133,14 +133,14 @@ class SettledDevices:
         self._pauses: dict[DeviceKey, tuple[int, int]] = {}
         """For how many evaluations a device is not checked, and how many of them remain."""
 
-    def find(self, device: DeviceState, limits: Sequence[SiteLimit], asked: object, now: float) -> Settled | None:
+    def find(self, device: DeviceState, limits: Sequence[SiteLimit], needed: object, now: float) -> Settled | None:
         """The noted state of the device, if it still applies and an evaluation of its present readings would find nothing."""
         key = device.site, device.device
         found = self._settled.get(key)
         if found is None:
             return None
         if (
-            found.asked is asked
+            found.needed is needed
             and found.device is device
             and found.labels is device.labels
             and found.limits is limits
@@ -159,7 +159,7 @@ class SettledDevices:
         return None
 
     def note(
-        self, device: DeviceState, limits: Sequence[SiteLimit], asked: Asked, subject: Subject, now: float
+        self, device: DeviceState, limits: Sequence[SiteLimit], needed: NeededSeries, subject: Subject, now: float
     ) -> None:
         """Note a device whose evaluation found nothing. It has no expired reading, and no earlier problem that is still tracked."""
         key = device.site, device.device
@@ -170,7 +170,7 @@ class SettledDevices:
         family = self._family(subject)
         ranges: list[tuple[Rows, float, float]] = []
         exact: list[tuple[Rows, Sequence[Value]]] = []
-        for name, rows in asked.series:
+        for name, rows in needed.series:
             uses = family.uses.get(name, ())
             values = [held.value for _, held in rows]
             if name in family.exact or (uses and any(isinstance(each, str) for each in values)):
@@ -184,7 +184,7 @@ class SettledDevices:
             agent=device.agent,
             device_class=device.device_class,
             limits=limits,
-            asked=asked,
+            needed=needed,
             ranges=tuple(ranges),
             exact=tuple(exact),
             until=now + _REMEMBERED_S if family.remembers else math.inf,
@@ -204,8 +204,8 @@ class SettledDevices:
             if len(self._families) >= MAX_FAMILIES:
                 self._families.clear()
             found = self._families[metrics] = _Family()
-            asked = [each for _, conditions in self._evaluator.asked_of(subject) for each in conditions]
-            for condition in (*asked, *self._shares.conditions_of(subject)):
+            decidable = [each for _, conditions in self._evaluator.decidable_by(subject) for each in conditions]
+            for condition in (*decidable, *self._shares.conditions_of(subject)):
                 found.add(condition, self._records)
         return found
 

@@ -35,7 +35,7 @@ class _Contribution(NamedTuple):
     rack: str
 
 
-class _Asked(NamedTuple):
+class _FamilyShare(NamedTuple):
     """One problem, and its conditions that can hold for one family of devices."""
 
     name: str
@@ -90,12 +90,12 @@ class Shares:
         self._evaluator = evaluator
         self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
         self._groups: dict[str, dict[Labels, _Group]] = {name: {} for name in self._shares}
-        self._by_metrics: dict[tuple[str, ...], tuple[_Asked, ...]] = {}
+        self._by_metrics: dict[tuple[str, ...], tuple[_FamilyShare, ...]] = {}
 
     def note(self, key: SubjectKey, subject: Subject) -> None:
         """Take the present readings of a device."""
         holds = self._evaluator.holds
-        for name, by, among, of in self._asked(subject):
+        for name, by, among, of in self._family_shares(subject):
             before = self._parts[name].get(key)
             texts = tuple([subject.base.get(label, subject.agent if label == "agent" else "") for label in by])
             if not all(texts):
@@ -103,11 +103,11 @@ class Shares:
                     self._forget(name, key, before)
                 continue
             belongs = among is not None and holds(among, subject)
-            ill = any(holds(each, subject) for each in of)
+            fulfils = any(holds(each, subject) for each in of)
             part = _Contribution(
                 group=_group(by, texts),
                 belongs=belongs,
-                fulfils=ill,
+                fulfils=fulfils,
                 is_silent=subject.is_silent,
                 rack=subject.base.get("rack", ""),
             )
@@ -120,12 +120,12 @@ class Shares:
 
     def conditions_of(self, subject: Subject) -> Iterator[Condition]:
         """The conditions that decide what a device with these metrics contributes."""
-        for _, _, among, of in self._asked(subject):
+        for _, _, among, of in self._family_shares(subject):
             if among is not None:
                 yield among
             yield from of
 
-    def _asked(self, subject: Subject) -> "tuple[_Asked, ...]":
+    def _family_shares(self, subject: Subject) -> "tuple[_FamilyShare, ...]":
         """For each problem, the conditions that can hold with the metrics of a subject."""
         metrics = tuple(subject.series)
         known = self._by_metrics.get(metrics)
@@ -134,7 +134,7 @@ class Shares:
                 self._by_metrics.clear()
             can_hold = self._evaluator.can_hold
             known = self._by_metrics[metrics] = tuple(
-                _Asked(
+                _FamilyShare(
                     name,
                     tuple(share.by),
                     share.among if can_hold(share.among, subject.series) else None,

@@ -8,7 +8,7 @@ from collector.derive import Figure, SiteLimit
 from collector.latest import AgentState, DeviceState, Latest, LatestValue, Observations
 from collector.problems.conditions import Subject
 
-ASKED: Final = "problems_asked"
+NEEDED: Final = "problems_needed"
 """Key of what is cached for a device between two evaluations (`DeviceState.cache`)."""
 # A site of 5,000 devices has 50,000 figures, and looking at one takes 0.3 µs.
 FIGURES_PER_SLICE: Final = 5_000
@@ -64,32 +64,32 @@ def collect_figures(site: str, figures: Iterable[Figure], metrics: Collection[st
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NeededSeries:
     """The series of a device or agent that some problem asks about, by metric; made anew when a series comes or goes."""
 
     metrics: Collection[str]
     series: Sequence[tuple[str, Sequence[tuple[Mapping[str, str], LatestValue]]]]
 
 
-def asked_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> Asked:
+def needed_series(owner: DeviceState | AgentState, metrics: Collection[str]) -> NeededSeries:
     """The series of these metrics, which problems ask about. The same object is returned until a series comes or goes."""
-    known = owner.cache.get(ASKED)
-    if isinstance(known, Asked) and known.metrics is metrics:
+    known = owner.cache.get(NEEDED)
+    if isinstance(known, NeededSeries) and known.metrics is metrics:
         return known
     by_name: dict[str, list[tuple[Mapping[str, str], LatestValue]]] = {}
     for entry in owner.series.values():
         name = entry.series.metric.name
         if name in metrics:
             by_name.setdefault(name, []).append((entry.series.by_name, entry))
-    found = owner.cache[ASKED] = Asked(metrics, tuple(by_name.items()))
+    found = owner.cache[NEEDED] = NeededSeries(metrics, tuple(by_name.items()))
     return found
 
 
 def _add(subject: Subject, owner: DeviceState | AgentState, metrics: Collection[str], now: float) -> None:
     if now < owner.first_expiry:  # nothing has expired, nearly always
-        for name, rows in asked_series(owner, metrics).series:
+        for name, rows in needed_series(owner, metrics).series:
             subject.series[name] = [(labels, entry.value) for labels, entry in rows]
         return
-    for name, rows in asked_series(owner, metrics).series:
+    for name, rows in needed_series(owner, metrics).series:
         if present := [(labels, entry.value) for labels, entry in rows if now < entry.stamp.expires_at]:
             subject.series[name] = present

@@ -1,7 +1,7 @@
-"""The MQTT session: persistent, with at most `ReceiveMaximum` unacknowledged messages, acknowledged by hand.
+"""Receives from the broker: a persistent MQTT session, over one connection after another, with messages acknowledged by hand.
 
-The broker keeps unacknowledged messages and sends them again after a break. Only this, and acknowledging nothing before it is
-durable, keeps messages from being lost between broker and store.
+The broker sends at most `ReceiveMaximum` messages without an acknowledgement, keeps them, and sends them again after a break. Only this,
+and acknowledging nothing before it is durable, keeps messages from being lost between broker and store.
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class OwnLog:
         self._next_s = -math.inf
 
     def note(self, own: OwnCause, now_s: float) -> None:
-        """It was met at `now_s`, monotonic seconds."""
+        """Count one, and log it if it is time to; `now_s` is monotonic seconds."""
         self._counts[own] += 1
         if now_s >= self._next_s:
             self._next_s = now_s + OWN_LOG_EVERY_S
@@ -158,41 +158,48 @@ class Subscriber:
         on_event: Callable[[OwnEvent], None],
         room_bytes: int = MAX_WAITING_BYTES,
     ) -> None:
-        self._room_bytes = room_bytes
-        self.waiting_bytes = 0
-        """Of messages that were received and are neither acknowledged nor given up."""
-        self._has_shed = False
-        self._has_no_room = False
-        """Whether the socket is read again although there is no room: nothing that comes is taken."""
-        self._pause: asyncio.TimerHandle | None = None
-        self._unacknowledged = 0
-        """Messages of this connection that hold a place in the broker's window."""
-        self._window_timer: asyncio.TimerHandle | None = None
-        """Runs while the window was full and half of it has not been free since."""
-        self._renewal: asyncio.TimerHandle | None = None
-        """Runs out when a connection that this side ended is not there again."""
-        self._own_log = OwnLog()
         self._broker = broker
         self._client_id = client_id
         self._filters = filters
         self._limit = limit
+        self._room_bytes = room_bytes
         self._on_edge = on_edge
         self._on_event = on_event
-        self._takeovers = Takeovers()
-        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
-        self._connection = 0
-        self._resumed = False
-        self._addresses = BrokerAddresses()
+        # The connection.
+        self.fault: str | None = "not connected yet"
+        self.largest_bytes = NO_LIMIT_BYTES
+        self.connection = 0
+        """Number of the connection, from its subscription on; 0 while there is none."""
+        self._opened_connections = 0
+        """How many were opened, which is the number of the latest."""
         self._client: MqttClient | None = None
-        self._confirming: dict[int, Callable[[int], None]] = {}
-        """What to call when the broker confirms a published message, by its identifier."""
+        self._addresses = BrokerAddresses()
+        self._takeovers = Takeovers()
+        self._own_log = OwnLog()
+        self._session_continues = False
+        """Whether the broker has kept the session, and with it what it had sent and was not acknowledged."""
+        self._renewal: asyncio.TimerHandle | None = None
+        """Runs out when a connection that this side ended is not there again."""
+        # Room for messages that were received.
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
+        self.waiting_bytes = 0
+        """Of messages that were received and are neither acknowledged nor given up."""
+        self._pause: asyncio.TimerHandle | None = None
+        """Runs while the socket is not read for want of room; at its end it is read again, room or not."""
+        self._has_no_room = False
+        """Whether the socket is read again although there is no room: nothing that comes is taken."""
+        self._has_shed = False
+        """Whether a message was left at the broker for want of room, so that the connection is ended once there is room."""
+        self._unacknowledged = 0
+        """Messages of this connection that hold a place in the broker's window."""
+        self._window_timer: asyncio.TimerHandle | None = None
+        """Runs while the window was full and half of it has not been free since."""
+        # Documents that this collector publishes over the same connection.
         self._publishing = deque[tuple[str, bytes, Callable[[int], None]]]()
         """Messages not sent yet, because as many as the broker allows are waiting for its confirmation."""
-        self._window = PUBLISH_WINDOW
-        self.largest_bytes = NO_LIMIT_BYTES
-        self.session = 0
-        """Number of the connection, from its subscription on; 0 while there is none."""
-        self.fault: str | None = "not connected yet"
+        self._confirming: dict[int, Callable[[int], None]] = {}
+        """What to call when the broker confirms a published message, by its identifier."""
+        self._publish_window = PUBLISH_WINDOW
 
     @property
     def waiting(self) -> int:
@@ -214,7 +221,7 @@ class Subscriber:
         """
         if delivery.qos == 1:
             self._forget(delivery)
-        if delivery.qos == 1 and delivery.connection == self._connection and self._client is not None:
+        if delivery.qos == 1 and delivery.connection == self._opened_connections and self._client is not None:
             self._client.acknowledge(delivery.mid)
             self._unacknowledged -= 1
             if self._unacknowledged <= self._limit // 2:
@@ -259,12 +266,12 @@ class Subscriber:
 
     def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
         """Publish over this connection; `confirmed` gets the reason code, unless the connection ends before."""
-        if self._client is not None and self.session:
+        if self._client is not None and self.connection:
             self._publishing.append((topic, payload, confirmed))
             self._publish()
 
     def _publish(self) -> None:
-        while self._publishing and self._client is not None and len(self._confirming) < self._window:
+        while self._publishing and self._client is not None and len(self._confirming) < self._publish_window:
             topic, payload, confirmed = self._publishing.popleft()
             # The PUBACK cannot have come yet: it is read by this loop. What cannot be sent ends the connection.
             mid, _ = self._client.publish(topic, payload, retain=True)
@@ -281,7 +288,7 @@ class Subscriber:
         ceiling_s, highest_s = BACKOFF_S
         while True:
             began = time.monotonic()
-            ended = await obey_cancellation(self._session())
+            ended = await obey_cancellation(self._connect_once())
             if ended.own is not None:
                 # Without the growing pause: nothing is broken, and a full collector takes seconds before it ends a connection again.
                 self._own_log.note(ended.own, time.monotonic())
@@ -293,17 +300,17 @@ class Subscriber:
                 self._on_event("takeover")
                 await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - jitter
                 continue
-            # A session that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
+            # A connection that lasted resets the pause; one that ended at once (wrong password, refused filter) does not.
             if time.monotonic() - began > highest_s:
                 ceiling_s = BACKOFF_S[0]
             await asyncio.sleep(random.uniform(0, ceiling_s))  # noqa: S311 - jitter
             ceiling_s = min(ceiling_s * 2, highest_s)
 
-    async def _session(self) -> _Ended:
-        """One connection, until it ends. Tells of its end at once unless this collector is why."""
+    async def _connect_once(self) -> _Ended:
+        """Open a connection and receive until it ends. Reports the end at once, unless this collector is why."""
         ended: _Ended | None = None
         try:
-            ended = await self._connect()
+            ended = await self._receive_until_end()
         finally:
             if ended is None or ended.own is None:
                 self._end_renewal()
@@ -322,7 +329,7 @@ class Subscriber:
         self._set_fault(f"not connected again within {RENEWAL_S:g} s; before, {OWN_CAUSE_TEXTS[own]}")
         self._on_edge(False)  # noqa: FBT003 - one callback for both edges
 
-    async def _connect(self) -> _Ended:
+    async def _receive_until_end(self) -> _Ended:
         try:
             address = await self._addresses.next(self._broker)
         except ResolveError as error:
@@ -348,8 +355,8 @@ class Subscriber:
                     return _Ended(f"the broker refuses the subscription: {reason_text(refused[0])}")
                 self._end_renewal()
                 self._set_fault(None)
-                self.session = self._connection
-                if self._resumed:
+                self.connection = self._opened_connections
+                if self._session_continues:
                     # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
                     # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
                     with contextlib.suppress(BrokerError):
@@ -372,7 +379,7 @@ class Subscriber:
                 self._pause.cancel()
                 self._pause = None
             self._end_window_timer()
-            self._client, self.session = None, 0
+            self._client, self.connection = None, 0
             self._confirming.clear()
             self._publishing.clear()
 
@@ -395,10 +402,10 @@ class Subscriber:
         self.fault = fault
 
     def _opened(self, limits: Limits) -> None:
-        self._connection += 1
-        self._resumed = limits.session_present
+        self._opened_connections += 1
+        self._session_continues = limits.session_present
         self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
-        self._window = min(PUBLISH_WINDOW, limits.receive_maximum)
+        self._publish_window = min(PUBLISH_WINDOW, limits.receive_maximum)
         self._has_no_room, self._unacknowledged = False, 0
         if not limits.session_present:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
@@ -430,7 +437,7 @@ class Subscriber:
             size_bytes=size,
             qos=qos,
             mid=message.mid,
-            connection=self._connection,
+            connection=self._opened_connections,
             mono_s=now_s,
             wall_s=wall_s,
             redelivered=message.dup,

@@ -105,12 +105,13 @@ def draft_site(
     """
     unknown = {"continuous_load_factor": None}
     draft = Draft(site, RULES[rules] if rules else unknown, entries={name: {} for name in MODELS})
+    # What all sources state of each entry, by section and id; the last source that states a value wins.
     merged: dict[tuple[str, str], dict[str, object]] = {}
     for each in given:
         stated = {key: value for key, value in each.values.items() if value not in (None, "", [])}
         merged.setdefault((each.section, each.id), {}).update(stated)
     for (_, name), values in merged.items():
-        _read_name(name, values, names)
+        _add_places_in_id(name, values, names)
     chosen = defaults or {}
     _set_defaults(merged, chosen)
     for (section, name), values in merged.items():
@@ -137,8 +138,8 @@ def draft_site(
 def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Mapping[tuple[str, str], str]) -> None:
     """Set the defaults in entries that lack the value. Called before places and sources are derived, which use them."""
     for (section, key), text in defaults.items():
-        for (own, name), values in merged.items():
-            if own == section and values.get(key) is None:
+        for (own_section, name), values in merged.items():
+            if own_section == section and values.get(key) is None:
                 values[key] = _with_places(text, section, key, {"id": name, **values})
 
 
@@ -160,10 +161,10 @@ def safe_name(text: str) -> str:
     return UNSAFE.sub("-", text.strip()).strip("-")[:64]
 
 
-def _read_name(name: str, values: dict[str, object], patterns: Sequence[re.Pattern[str]]) -> None:
-    """Add the places that an id contains by one of the patterns, as far as no source has stated them."""
+def _add_places_in_id(device: str, values: dict[str, object], patterns: Sequence[re.Pattern[str]]) -> None:
+    """Add the places that a device's id contains by one of the patterns, as far as no source has stated them."""
     for pattern in patterns:
-        if found := pattern.fullmatch(name):
+        if found := pattern.fullmatch(device):
             for place, text in found.groupdict().items():
                 if text:
                     values.setdefault(place, text.upper() if place == "feed" else text)
@@ -198,15 +199,16 @@ def _add_places(draft: Draft, merged: Mapping[tuple[str, str], Mapping[str, obje
                 entry = draft.entries[f"{key}s"].setdefault(str(values[key]), {"id": str(values[key])})
                 if parent in values:
                     entry.setdefault(parent, str(values[parent]))
-    _stand_in(draft, "racks", "row")
+    _add_missing_places(draft, "racks", "row")
     for key in ("row", "room"):
         named = {str(entry[key]) for entries in draft.entries.values() for entry in entries.values() if entry.get(key)}
         for name in sorted(named):
             draft.entries[f"{key}s"].setdefault(name, {"id": name})
-        _stand_in(draft, "rows", "room")
+        _add_missing_places(draft, "rows", "room")
 
 
-def _stand_in(draft: Draft, section: str, key: str) -> None:
+def _add_missing_places(draft: Draft, section: str, key: str) -> None:
+    """Let the entries without a row (or room) stand in `row-1` (`room-1`), and note that no source names one."""
     for entry in draft.entries[section].values():
         if key not in entry:
             draft.placeless.add(key)

@@ -79,8 +79,8 @@ class DiskOutbox:
         """The highest key that was handed out. A message that becomes durable late must not be handed out twice."""
         self._unsaved = Unsaved()
         self._present = RangeSet()
-        self._done = RangeSet()
-        """Keys that the next commits delete."""
+        self._to_delete = RangeSet()
+        """Keys whose messages are on disk, or may be, and are deleted by the next commits."""
         self._awaiting = Awaiting(limits.confirmed_s)
         self._reports = StoredReports(require)
         if self._reports.are_required:
@@ -98,21 +98,22 @@ class DiskOutbox:
         """Messages dropped, by reason; the file counts those of the other reasons."""
         self._losses: list[Numbers] = []
         """Numbers of dropped messages whose loss is not recorded in the file yet."""
-        self._wanted = asyncio.Event()
-        self._settled = asyncio.Condition()
+        self._has_work = asyncio.Event()
+        """Set while there is something for the thread to write, delete or read."""
+        self._job_ended = asyncio.Condition()
         self.fault: str | None = None
 
     async def open(self) -> None:
         """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
-        await self._run_job(DiskJob(rows=[], done=[], spare=frozenset(), read=[]))
+        await self._run_job(DiskJob(messages=[], deletions=[], spare=frozenset(), read=[]))
         self._request_backlog()
 
     async def run(self) -> None:
         """Write new messages, delete those that are done, and read the backlog, until cancelled."""
         clock = asyncio.get_running_loop().time
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
+            await self._has_work.wait()
+            self._has_work.clear()
             started = clock()
             await self.step()
             await asyncio.sleep(max(0.0, started + (RETRY_S if self.fault else GROUP_S) - clock()))
@@ -124,7 +125,7 @@ class DiskOutbox:
     async def close(self) -> None:
         """Write the remaining messages, and close the file. `run` must have ended."""
         await self.step()
-        while self._done and self.fault is None:
+        while self._to_delete and self.fault is None:
             await self.step()
         await self._thread.close()
 
@@ -139,13 +140,13 @@ class DiskOutbox:
             self._release(message)
         if self._unsaved.size_bytes > self._memory_bytes:
             self._drop_oldest()
-        self._wanted.set()
+        self._has_work.set()
         return key
 
     async def saved(self, key: int) -> bool:
         """Wait until a message is on disk. False if the disk refuses, or is too slow to wait for."""
-        async with self._settled:
-            await self._settled.wait_for(lambda: key not in self._unsaved.messages or self.fault is not None)
+        async with self._job_ended:
+            await self._job_ended.wait_for(lambda: key not in self._unsaved.messages or self.fault is not None)
         return key not in self._unsaved.messages
 
     async def take(self) -> Message:
@@ -181,7 +182,7 @@ class DiskOutbox:
         if self._reports.are_required and not had_reports:
             self._awaiting.require_reports()
         if self._reports.collectors != self._collectors_on_disk:
-            self._wanted.set()
+            self._has_work.set()
         lost = self._awaiting.missing(self._reports.highest, self._handed_out, self._clock())
         for first, last in lost:
             self._republished += last - first + 1
@@ -200,7 +201,7 @@ class DiskOutbox:
         if not self._reports.are_required:
             self._awaiting.collectors_gone(self._clock())
             self._pace.collectors_gone()
-        self._wanted.set()
+        self._has_work.set()
 
     def hold(self, key: int) -> None:
         """See `Outbox.hold`."""
@@ -278,7 +279,7 @@ class DiskOutbox:
         """Delete messages, wherever they are."""
         for given in ranges:
             for first, last in self._present.take(*given):
-                self._done.add(first, last)
+                self._to_delete.add(first, last)
                 self._awaiting.remove(first, last)
                 self._backlog.take(first, last)
                 if self._held:
@@ -287,7 +288,7 @@ class DiskOutbox:
                     self._resumed = array("q", (key for key in self._resumed if not first <= key <= last))
                 self._lanes.drop_between(first, last)
                 self._unsaved.remove_freed(first, last)
-                self._wanted.set()
+                self._has_work.set()
 
     def _return_to_backlog(self, first: int, last: int) -> None:
         self._backlog.add(first, last)
@@ -297,12 +298,12 @@ class DiskOutbox:
 
     def _request_backlog(self) -> None:
         if self._resumed or self._backlog:
-            self._wanted.set()
+            self._has_work.set()
 
     def _collect(self) -> DiskJob:
         """What the thread is to do next."""
         lanes = self._lanes
-        rows = self._unsaved.begin_write()
+        messages = self._unsaved.begin_write()
         read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
         is_nearly_full = self._totals.used_bytes + self._unsaved.size_bytes > self._limits.size_bytes // 2
         if is_nearly_full and not self._reports.are_required:
@@ -312,11 +313,11 @@ class DiskOutbox:
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
         resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
-        done = self._done.head(DELETE_KEYS)
-        is_trial = self.fault is not None and not rows
+        deletions = self._to_delete.head(DELETE_KEYS)
+        is_trial = self.fault is not None and not messages
         return DiskJob(
-            rows=rows,
-            done=done,
+            messages=messages,
+            deletions=deletions,
             spare=frozenset(lanes.in_flight),
             read=read,
             losses=self._losses,
@@ -332,21 +333,21 @@ class DiskOutbox:
             self._set_fault(None)
         except OSError as error:
             self._set_fault(str(error))
-            self._wanted.set()
+            self._has_work.set()
         finally:
             self._unsaved.end_write()
-        async with self._settled:
-            self._settled.notify_all()
+        async with self._job_ended:
+            self._job_ended.notify_all()
 
     def _apply_result(self, job: DiskJob, result: JobResult) -> None:
         self._totals = result.totals
-        self._take_over(result)
+        self._load_opened(result)
         if job.collectors is not None:
             self._collectors_on_disk = job.collectors
-        for first, last in job.done:
-            self._done.take(first, last)
+        for first, last in job.deletions:
+            self._to_delete.take(first, last)
         self._losses = [each for each in self._losses if each not in job.losses]
-        for message in job.rows:
+        for message in job.messages:
             self._unsaved.remove(message.key)
             if message.key in self._present:
                 self._release(message)
@@ -358,10 +359,10 @@ class DiskOutbox:
         self._reports.trim(self._present.first if self._present.first is not None else self._last + 1)
         if not self._lanes.backlog:
             self._request_backlog()
-        if self._done:
-            self._wanted.set()
+        if self._to_delete:
+            self._has_work.set()
 
-    def _take_over(self, result: JobResult) -> None:
+    def _load_opened(self, result: JobResult) -> None:
         """Take over what the file held, if this job has opened it: its messages become backlog, and its collectors are known."""
         for first, last in result.opened:
             self._present.add(first, last)
@@ -431,7 +432,7 @@ class DiskOutbox:
         self._dropped[reason] += 1
         for lost in self._numbers(key, key):
             self._losses = add_range(self._losses, msgspec.structs.replace(lost, reason=reason))
-        self._wanted.set()
+        self._has_work.set()
 
     def _set_fault(self, fault: str | None) -> None:
         if fault is not None:

@@ -24,21 +24,27 @@ SLOW_S: Final = 2.0
 class DiskJob:
     """One piece of work for the thread.
 
-    In this order: write `rows`, delete the keys `done`, drop messages if the outbox is too large (`held` first, `spare` never), and read
-    the ranges `read` and the keys `resumed`. `losses` are numbers of messages dropped from memory, to be recorded. `collectors` are those
-    that have reported; None if unchanged. With `is_trial` something is written in any case, because only a write shows whether a disk
-    that failed works again.
+    Its parts are done in the order of the fields: write, delete, evict what is beyond the limits, read.
     """
 
-    rows: list[Message]
-    done: list[Range]
+    messages: list[Message]
+    """New ones, to be written."""
+    deletions: list[Range]
+    """Keys of messages that are durable at a collector, or given up."""
     spare: frozenset[int]
+    """Keys that must not be evicted: their messages are in flight."""
     read: list[Range]
+    """Keys of the backlog to read, at most READ_ROWS messages of each range."""
     losses: list[Numbers] = field(default_factory=list)
+    """Numbers of messages dropped from memory, to be recorded."""
     held: list[int] = field(default_factory=list)
+    """Keys to evict before all others if the outbox is too large."""
     resumed: list[int] = field(default_factory=list)
+    """Keys of messages that were held back and are to be read."""
     collectors: list[tuple[str, str]] | None = None
+    """Those that have reported, each with the name of its ledger; None if unchanged since the last job."""
     is_trial: bool = False
+    """Whether something is written in any case, because only a write shows whether a disk that failed works again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,9 @@ def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[
     """Do a job. `opened` and `collectors` are passed on to the result. Raises OSError."""
     if job.collectors is not None or job.is_trial:
         log.save_collectors(log.collectors if job.collectors is None else job.collectors)
-    if job.rows or job.done or job.losses:
+    if job.messages or job.deletions or job.losses:
         log.lost = job.losses
-        log.commit(job.rows, job.done, job.spare, job.held)
+        log.commit(job.messages, job.deletions, job.spare, job.held)
     found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_ROWS)]
     resumed = log.read_keys(job.resumed)
     # Read only at the end: if this job fails before, the next one reports the evictions of both.

@@ -14,13 +14,13 @@ from typing import Final
 # The first rate after a connection was opened, as a share of the highest one. After an outage all agents of a site begin in the same
 # second, and none of them knows the length of the queue before a collector's first report.
 START_SHARE: Final = 0.04
-# The time until a message is stored has a usual value without a queue: the shortest of the last one or two minutes, at most LARGEST_BASE_S
+# The time until a message is stored has a usual value without a queue: the shortest of the last one or two minutes, at most LARGEST_USUAL_S
 # (a queue that never ends must not become the usual value). If it is more than QUEUE_S above that, there is a queue.
 # `benchmarks/scaling` tried shares of 0.02 to 0.1, growths of 1.25 to 1.6 and queues of 1 to 1.5 s: live messages were late by
 # 3 to 12 s, and everything was stored within 5 % of the same time.
 QUEUE_S: Final = 1.0
-BASE_WINDOW_S: Final = 60.0
-LARGEST_BASE_S: Final = 2.0
+USUAL_WINDOW_S: Final = 60.0
+LARGEST_USUAL_S: Final = 2.0
 # Reports come every 2 s while anything is stored. After this long without a report, nothing is being stored, or the reports are queued too.
 SILENT_S: Final = 6.0
 # Time until a change of rate shows in the reports: the queue itself and the time between two reports.
@@ -31,8 +31,8 @@ GROWTH: Final = 1.4
 # queue is gone.
 LEAST_SHARE: Final = 0.002
 # Confirmations remembered, so far apart that they cover an hour.
-EVERY_S: Final = 0.25
-MAX_MARKS: Final = 14_400
+CONFIRMATIONS_APART_S: Final = 0.25
+MAX_CONFIRMATIONS: Final = 14_400
 
 
 class BacklogPace:
@@ -41,37 +41,40 @@ class BacklogPace:
     def __init__(self, most_per_s: float) -> None:
         self._most_per_s = most_per_s
         self._per_s = most_per_s
-        self._marks: deque[tuple[int, float]] = deque(maxlen=MAX_MARKS)
+        self._confirmations: deque[tuple[int, float]] = deque(maxlen=MAX_CONFIRMATIONS)
         """Keys, ascending, with the time of their confirmation: live messages, as they are the newest."""
         self._reported_s: float | None = None
         self._slowed_s = float("-inf")
-        self._bases = (LARGEST_BASE_S, LARGEST_BASE_S)
+        self._shortest_s = (LARGEST_USUAL_S, LARGEST_USUAL_S)
         """The shortest times until a message was durable, of the window before and of the present one."""
         self._window_until_s = float("-inf")
 
     def begin(self, now_s: float, *, has_reports: bool) -> None:
         """A connection was opened. `has_reports`: whether a collector has ever reported."""
-        self._marks.clear()
+        self._confirmations.clear()
         self._reported_s = now_s if has_reports else None
         self._per_s = self._most_per_s * (START_SHARE if has_reports else 1.0)
 
     def confirmed(self, key: int, now_s: float) -> None:
         """The broker has confirmed a message."""
-        if not self._marks or (key > self._marks[-1][0] and now_s - self._marks[-1][1] >= EVERY_S):
-            self._marks.append((key, now_s))
+        if self._confirmations:
+            last_key, last_s = self._confirmations[-1]
+            if key <= last_key or now_s - last_s < CONFIRMATIONS_APART_S:
+                return
+        self._confirmations.append((key, now_s))
 
     def stored(self, highest: int, now_s: float) -> None:
         """A collector has reported; `highest` is the highest key that it has stored. The most advanced of several collectors counts."""
         self._reported_s = now_s
-        while self._marks and self._marks[0][0] <= highest:
-            self._marks.popleft()
+        while self._confirmations and self._confirmations[0][0] <= highest:
+            self._confirmations.popleft()
         late_s = self._queue_s(now_s)
-        before, now = self._bases
+        before, now = self._shortest_s
         if now_s >= self._window_until_s:
-            before, now = now, LARGEST_BASE_S
-            self._window_until_s = now_s + BASE_WINDOW_S
-        self._bases = before, min(now, late_s)
-        if late_s - min(self._bases) > QUEUE_S:
+            before, now = now, LARGEST_USUAL_S
+            self._window_until_s = now_s + USUAL_WINDOW_S
+        self._shortest_s = before, min(now, late_s)
+        if late_s - min(self._shortest_s) > QUEUE_S:
             self._slow_down(now_s)
         elif now_s - self._slowed_s >= STEP_S:
             self._per_s = min(self._most_per_s, self._per_s * GROWTH)
@@ -88,7 +91,7 @@ class BacklogPace:
         return self._per_s
 
     def _queue_s(self, now_s: float) -> float:
-        return now_s - self._marks[0][1] if self._marks else 0.0
+        return now_s - self._confirmations[0][1] if self._confirmations else 0.0
 
     def _slow_down(self, now_s: float) -> None:
         if now_s - self._slowed_s >= STEP_S:

@@ -24,26 +24,29 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStats:
-    """Figures of an outbox; `dropped` is by reason. `oldest_ms` is 0 when the outbox is empty. `held` of the messages are held back.
-
-    `awaiting` of the messages were confirmed by the broker and not yet stored by a collector; `republished` counts those that were
-    sent again because a later one is durable. `reports_required` tells whether only a collector's report deletes messages (one has
-    reported before, or some are required). `durable` tells whether a message put
-    now survives the end of the process; `damaged` counts files that had to be set aside.
-    """
+    """Figures of an outbox. Counts are since its opening."""
 
     messages: int
+    """All that are in it; `held` and `awaiting` are parts of these."""
     size_bytes: int
     limit_bytes: int
     oldest_ms: int
+    """When the oldest message was put, ms since 1970; 0 if the outbox is empty."""
     dropped: dict[str, int]
+    """Count of dropped messages by reason."""
     account: Account
     durable: bool
+    """Whether a message put now survives the end of the process."""
     damaged: int = 0
+    """Count of files that had to be set aside."""
     held: int = 0
+    """Messages that are held back, because their topic is refused."""
     awaiting: int = 0
+    """Messages that the broker has confirmed and no collector has stored yet."""
     republished: int = 0
+    """Count of messages that were sent again, because a later one is durable."""
     reports_required: bool = False
+    """Whether only a collector's report deletes messages: one has reported before, or some are required by the configuration."""
     limit_s: float = 0.0
     """Age at which a message is dropped; 0 if there is no such limit."""
 

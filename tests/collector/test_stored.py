@@ -187,7 +187,7 @@ class FakeLink:
     """A broker's side as the test wants it."""
 
     def __init__(self, largest_bytes: int = 2**28) -> None:
-        self.session = 1
+        self.connection = 1
         self.largest_bytes = largest_bytes
         self.sent: list[Stored] = []
         self.cleared = 0
@@ -261,7 +261,7 @@ async def test_while_a_document_is_unconfirmed_no_second_one_goes_out_and_a_brea
         assert await ledger.record([entry(2)])
         await telling.publish_due(2.0)
         assert len(link.sent) == 1
-        link.session = 2  # the broker ended the connection, perhaps because of the document
+        link.connection = 2  # the broker ended the connection, perhaps because of the document
         await telling.publish_due(4.0)
         assert len(link.sent) == 1
         await telling.publish_due(6.0)
@@ -276,7 +276,7 @@ async def test_connections_that_break_at_a_document_double_the_pause_until_one_i
 
         async def said_at(*moments_s: float) -> list[int]:
             """How many documents went out by each of these moments; before the first one the connection is another."""
-            link.session += 1
+            link.connection += 1
             said = []
             for moment_s in moments_s:
                 await telling.publish_due(began_s + moment_s)
@@ -323,9 +323,9 @@ async def test_every_new_connection_gets_all_stored_reports_although_nothing_has
         link.confirming.pop()(0)
         await telling.publish_due(2.0)
         assert len(link.sent) == 1
-        link.session = 0
+        link.connection = 0
         await telling.publish_due(4.0)
-        link.session = 2
+        link.connection = 2
         await telling.publish_due(6.0)
         assert [word.durable for word in link.sent] == [{"01JD5Z": [(1, 1)]}] * 2
 

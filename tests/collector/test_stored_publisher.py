@@ -19,7 +19,7 @@ from rackflow.documents import MAX_STORED_INTERVALS
 class Line:
     """A connection that keeps what is sent, with the function that takes the broker's answer."""
 
-    session: int = 1
+    connection: int = 1
     largest_bytes: int = 1 << 20
     sent: list[tuple[str, bytes, Callable[[int], None]]] = field(default_factory=list)
 
@@ -77,10 +77,10 @@ async def test_a_document_is_published_on_change_and_on_each_connection(tmp_path
         assert await one.cycle() == []
         await one.stored(3)
         assert durable(await one.cycle()) == [{"E": [(1, 3)]}]
-        one.line.session = 0
+        one.line.connection = 0
         await one.stored(4)
         assert await one.cycle() == []
-        one.line.session = 2
+        one.line.connection = 2
         assert durable(await one.cycle()) == [{"E": [(1, 4)]}]
         assert one.counters.stored_published == 3
 
@@ -106,13 +106,13 @@ async def test_only_a_connection_that_ends_before_a_document_is_confirmed_makes_
     async with rig(tmp_path) as one:
         await one.stored(1)
         await one.publisher.publish_due(time.monotonic())
-        (_, _, confirmed), one.line.session = one.line.sent[0], 2
+        (_, _, confirmed), one.line.connection = one.line.sent[0], 2
         one.line.take()
         assert await one.cycle() == []
         confirmed(0x87)  # of the former connection: it says nothing about this one
         assert one.counters.stored_refused == 0
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
-        one.line.session = 3
+        one.line.connection = 3
         assert len(await one.cycle(after_s=PAUSE_S[0] + 1)) == 1
 
 

@@ -39,7 +39,7 @@ class Retaining:
     """The broker's side of the collector's connection: keeps what the collector says."""
 
     def __init__(self) -> None:
-        self.session = 1
+        self.connection = 1
         self.largest_bytes = 2**28
         self.said: list[Stored] = []
 
@@ -150,7 +150,7 @@ class EndToEnd(RuleBasedStateMachine):
         """By an empty one: the retained word is gone, too, and the collector says it anew on its new connection."""
         self._queue.clear()
         self._retained = None
-        self._link.session += 1
+        self._link.connection += 1
 
     @rule(count=st.integers(1, 8), crashes=st.booleans())
     def deliver(self, count: int, crashes: bool) -> None:  # noqa: FBT001 - a strategy's argument
@@ -252,7 +252,7 @@ class EndToEnd(RuleBasedStateMachine):
     def _start_collector(self) -> None:
         path = Path(self._folder.name) / f"ledger-{self._machine}.db"
         self._ledger = LedgerFile(path, 400, lambda: WALL_MS / 1000)
-        self._link.session += 1
+        self._link.connection += 1
         self._telling = StoredPublisher(self._ledger, "c", self._link, Counters())
 
     def _present(self) -> set[Number]:

@@ -113,9 +113,9 @@ class RideThrough:
         alone = self._mass_of([loop])
         self._publish(loop, "primary_flow", (supply, back, expected), _until_limit(alone, limit_c, self._thermal))
         if alone.design_w:
-            density = self._density(loop, heat, alone.design_w)
+            load_share = self._load_share(loop, heat, alone.design_w)
             kinds = {self._thermal.chips_of(rack) for rack in self._cooled([loop])}
-            self._publish(loop, "pumps", (supply, density, heat), _until_first(alone, kinds, self._thermal))
+            self._publish(loop, "pumps", (supply, load_share, heat), _until_first(alone, kinds, self._thermal))
         behind = {frozenset(cdu.primaries) for cdu in self._site.cdus.values() if cdu.secondary == loop.id}
         if len(behind) == 1 and (primaries := behind.pop()):
             # The supply temperature is used as the return, too: the exchangers still work, so no warm coolant reaches the supply, and
@@ -144,8 +144,8 @@ class RideThrough:
             found = self._shared[primaries] = total, self._mass_of(loops)
         return found
 
-    def _publish(self, loop: Loop, failure: Failure, needs: Sequence[int], seconds: Compute) -> None:
-        slot = self._planner.step(needs, seconds)
+    def _publish(self, loop: Loop, failure: Failure, required: Sequence[int], seconds: Compute) -> None:
+        slot = self._planner.step(required, seconds)
         labels = (("loop", loop.id), ("failure", failure))
         self._planner.publish("dcim_loop_ride_through_seconds", slot, *labels)
         needed_s = self._needed_s(loop, failure)
@@ -193,12 +193,12 @@ class RideThrough:
             if self._site.racks[rack].liquid_share
         ]
         if liquid:
-            known = planner.step((heat,), lambda now, there: max(now, sum(there)), optional=liquid, min_share=0.0)
+            known = planner.step((heat,), lambda now, racks_w: max(now, sum(racks_w)), optional=liquid, min_share=0.0)
             heat = planner.first(known, heat)
         pumps = [planner.reading(cdu, _POWER) for cdu in self._cdus[loop.id] if planner.has(cdu, _POWER)]
         return planner.first(planner.total([heat, *pumps]), heat) if pumps else heat
 
-    def _density(self, loop: Loop, heat: int, design_w: float) -> int:
+    def _load_share(self, loop: Loop, heat: int, design_w: float) -> int:
         """Slot of the highest share of design power of any rack, at least the loop's mean: that rack's chips reach their limit first."""
         planner = self._planner
         used = [
@@ -210,7 +210,8 @@ class RideThrough:
         ]
         mean = planner.step((heat,), lambda heat_w: ratio(heat_w, design_w))
         return planner.first(
-            planner.step((mean,), lambda now, there: max(now, *there), optional=used, min_share=0.0), mean
+            planner.step((mean,), lambda mean_share, shares: max(mean_share, *shares), optional=used, min_share=0.0),
+            mean,
         )
 
 
@@ -246,10 +247,10 @@ def _until_first(mass: _ThermalMass, kinds: Collection[Chips], thermal: Thermal)
     """Seconds until the first of several kinds of chips is at its limit, in the rack that takes the highest share of its design power."""
     each_until = [_until_chip(mass, chips, thermal.chip_standing_ratio) for chips in kinds]
 
-    def seconds(supply_c: float, density: float, heat_w: float) -> Result:
+    def seconds(supply_c: float, load_share: float, heat_w: float) -> Result:
         if heat_w < LEAST_HEAT_W:
             return Unknown(f"less than {LEAST_HEAT_W:g} W of heat")
-        found = [until(supply_c, density) for until in each_until]
+        found = [until(supply_c, load_share) for until in each_until]
         known = [each for each in found if each is not None]
         if len(known) < len(found):
             return Unknown("a temperature is outside of what the coolant's properties are known for")
@@ -261,24 +262,24 @@ def _until_first(mass: _ThermalMass, kinds: Collection[Chips], thermal: Thermal)
 def _until_chip(mass: _ThermalMass, chips: Chips, standing: float) -> Callable[[float, float], float | None]:
     """Seconds until chips are at their limit in coolant that stands: (T_limit - T_chip) c / q with T_chip = T_supply + rise q.
 
-    q and c are by W of design power. With the share `standing` of its cooling left, a chip that is u kelvin warmer than before loses
-    standing / rise * u, which makes the rise exponential; it settles below the limit if the loss reaches q before.
+    q (`load_share`) and c are by W of design power. With the share `standing` of its cooling left, a chip that is u kelvin warmer than
+    before loses standing / rise * u, which makes the rise exponential; it settles below the limit if the loss reaches q before.
     """
     loss = standing / chips.rise_k if chips.rise_k else 0.0
     own = chips.capacity_s_per_k
 
-    def seconds(supply_c: float, density: float) -> float | None:
-        left_k = max(chips.limit_c - supply_c - chips.rise_k * density, 0.0)
-        if density <= 0:  # no load, no limit
+    def seconds(supply_c: float, load_share: float) -> float | None:
+        left_k = max(chips.limit_c - supply_c - chips.rise_k * load_share, 0.0)
+        if load_share <= 0:  # no load, no limit
             return LONGEST_S
         if not loss:
-            return min(left_k * own / density, LONGEST_S)
+            return min(left_k * own / load_share, LONGEST_S)
         # The coolant gains the heat that the chips lose, so the time is bounded by the heat capacity of both together.
         capacity = _capacity(mass, supply_c)
         if capacity is None:
             return None
-        at_most = left_k * capacity / (density * mass.design_w)
-        spent = loss * left_k / density
+        at_most = left_k * capacity / (load_share * mass.design_w)
+        spent = loss * left_k / load_share
         alone = -math.log(1 - spent) * own / loss if spent < 1 else LONGEST_S
         return min(alone, at_most, LONGEST_S)
 

@@ -254,23 +254,23 @@ def _site_on_loss(planner: Planner, lost: str, racks: Mapping[str, RackPower], c
         survives = planner.step((), _all_of(len(everything)), optional=everything, min_share=0.0)
         planner.publish("dcim_site_survives_feed_loss", survives, ("feed", lost))
     if verdicts:
-        racks_lost = planner.step((), lambda there: float(there.count(0.0)), optional=verdicts, min_share=1.0)
+        racks_lost = planner.step((), lambda values: float(values.count(0.0)), optional=verdicts, min_share=1.0)
         planner.publish("dcim_site_racks_lost_on_feed_loss", racks_lost, ("feed", lost))
         # One input is always known, so that the bounds are, too, when not a single rack is.
         known = [*verdicts, planner.step((), lambda: 1.0)]
-        at_least = planner.step((), lambda there: float(there.count(0.0)), optional=known, min_share=0.0)
+        at_least = planner.step((), lambda values: float(values.count(0.0)), optional=known, min_share=0.0)
         planner.publish("dcim_site_racks_lost_on_feed_loss_at_least", at_least, ("feed", lost))
         every = len(known)
-        unknown = planner.step((), lambda there, of=every: float(of - len(there)), optional=known, min_share=0.0)
+        unknown = planner.step((), lambda values, of=every: float(of - len(values)), optional=known, min_share=0.0)
         planner.publish("dcim_site_racks_unknown_on_feed_loss", unknown, ("feed", lost))
 
 
 def _all_of(count: int) -> Compute:
     """A function that returns 0 if any known verdict is 0, 1 if all `count` are known and 1, and otherwise unknown."""
 
-    def verdict(there: list[float]) -> Result:
-        if 0.0 in there:
+    def verdict(known: list[float]) -> Result:
+        if 0.0 in known:
             return 0.0
-        return 1.0 if len(there) == count else Unknown("not everything is known")
+        return 1.0 if len(known) == count else Unknown("not everything is known")
 
     return verdict

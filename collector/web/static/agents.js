@@ -11,11 +11,11 @@ const SIGN_OF = { up: SIGNS.ended, down: SIGNS.critical, unknown: SIGNS.uncertai
 const COLUMNS = ["agent", "state", "heard", "lag", "backlog", "ledger", "clock", "devices", "version"];
 
 export function agentsView(page) {
-  const { asked, agents, words } = page;
-  const items = Object.values((agents ?? asked?.document)?.items ?? {});
+  const { fetched, agents, words } = page;
+  const items = Object.values((agents ?? fetched?.document)?.items ?? {});
   return [
     heading(words, words.say("agents.title")),
-    agents || asked?.document ? (items.length ? h("div", { class: "scroll" }, h("table", { class: "list agents" },
+    agents || fetched?.document ? (items.length ? h("div", { class: "scroll" }, h("table", { class: "list agents" },
       h("thead", null, h("tr", null, columns(COLUMNS, words))),
       h("tbody", null, items.sort((a, b) => a.id.localeCompare(b.id)).map((each) => row(each, page))))) : h("p", { class: "dim" }, words.say("agents.none"))) : absent(page, "agents.none"),
   ];

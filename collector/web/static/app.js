@@ -1,4 +1,4 @@
-// The page: what the address asks for (`route`), what is known (`stream` for streamed documents, `asked` for fetched ones), and one view
+// The page: what the address asks for (`route`), what is known (`stream` for streamed documents, `fetched` for fetched ones), and one view
 // made of both, at most once per frame. A view is a function of the page in a file of its own (`VIEWS`); it returns a description for dom.js.
 
 import { agentsView } from "./agents.js";
@@ -21,13 +21,13 @@ import { LANGUAGES, Words } from "./words.js";
 // From the origin, because fetch refuses addresses with a name and a password in them, which kiosks are often started with.
 const BASE = new URL(new URL("api/v1/", document.baseURI).pathname, location.origin).href;
 // Documents that are fetched again and again, because they are not streamed.
-const ASK_MS = 5_000;
+const FETCH_MS = 5_000;
 const HISTORY_MS = 60_000;
 const SPARKS_MS = 60_000;
 const SEARCH_PAUSE_MS = 250;
 const PAGE_OF_DEVICES = 200;
 const FIGURES = 500;
-const SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
+const LABELS_SHOWN_SHORT = new Set(["device", "rack", "loop", "group", "ups", "row"]);
 const VIEWS = { problem: problemView, rack: rackView, figure: figureView, total: totalView, devices: devicesView, device: deviceView, agents: agentsView };
 
 class Page {
@@ -44,19 +44,27 @@ class Page {
     this._announced = null;
     // The collector's clock minus the browser's, in ms.
     this._clockOffset = 0;
-    // When a document of the view, and the history, were last asked for (ms).
-    this._askedAt = 0;
+    // When a document of the view, the history and the courses of a device's readings were last fetched (ms).
+    this._fetchedAt = 0;
     this._historyAt = 0;
+    this._sparksAt = 0;
+    this._wasLive = false;
+    // Who cares for each problem (an acknowledgement, a maintenance window), as text: if it changes, the history is fetched anew.
+    this._careNoted = "";
     this._query = "";
     this._limit = PAGE_OF_DEVICES;
-    // What views read. `asked` is the document that the present view fetched, or the error; `toldAt` says when a time left was last told.
+    // What views read.
+    // The document of the site; `route`, `words` and `format` are set by `start`, before anything is drawn.
+    this.site = null;
     this.room = "";
     this.quantity = recall("quantity") ?? "power";
     this.history = null;
-    this.asked = null;
+    // What the present view has fetched: `document`, and `error` if the last attempt failed.
+    this.fetched = null;
     this.sparks = null;
-    this.toldAt = new Map();
-    this.stream = new Stream(BASE, (part) => this._heard(part));
+    // By a problem's id: the seconds left that the collector last computed, and when they were received.
+    this.timesLeft = new Map();
+    this.stream = new Stream(BASE, (part) => this._received(part));
     this.choose = (quantity) => {
       this.quantity = quantity;
       keep("quantity", quantity);
@@ -65,7 +73,7 @@ class Page {
     // If there is only one room, names are shown without it, because the head of the page has it.
     this.short = (labels) => {
       const rooms = this.site?.rooms.filter((room) => room.racks) ?? [];
-      return rooms.length === 1 ? Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, SHORT.has(name) ? shortName(text, rooms[0].id) : text])) : labels;
+      return rooms.length === 1 ? Object.fromEntries(Object.entries(labels ?? {}).map(([name, text]) => [name, LABELS_SHOWN_SHORT.has(name) ? shortName(text, rooms[0].id) : text])) : labels;
     };
     this.settings = {
       theme: "auto",
@@ -79,20 +87,20 @@ class Page {
 
   start() {
     addEventListener("popstate", () => {
-      this._read();
-      this._return();
+      this._readAddress();
+      this._returnToRack();
     });
     addEventListener("resize", () => this.draw());
     document.addEventListener("click", (event) => this._click(event));
     document.addEventListener("visibilitychange", () => this.draw());
     setInterval(() => this._tick(), 1000);
-    this._read();
+    this._readAddress();
   }
 
   /** Follow an address of this page. */
   go(address) {
     window.history.pushState(null, "", address);
-    this._read();
+    this._readAddress();
     this._focus = "#main";
     scrollTo(0, 0);
   }
@@ -110,7 +118,7 @@ class Page {
   _set(name, value) {
     keep(name, value);
     window.history.replaceState(null, "", linkTo({ [name]: new URLSearchParams(location.search).has(name) ? value : null }));
-    this._read();
+    this._readAddress();
   }
 
   _click(event) {
@@ -121,17 +129,17 @@ class Page {
     const isBack = this.route.view !== "floor" && readLink(link.search).view === "floor";
     if (link.dataset.rack) this._leftRack = `[data-rack="${CSS.escape(link.dataset.rack)}"]`;
     this.go(link.href);
-    if (isBack) this._return();
+    if (isBack) this._returnToRack();
   }
 
   /** Back on the floor, restore the focus, so that keyboard users go on at the same rack instead of at the top. */
-  _return() {
+  _returnToRack() {
     if (this.route.view !== "floor" || !this._leftRack) return;
     this._focus = this._leftRack;
     this._leftRack = null;
   }
 
-  _read() {
+  _readAddress() {
     const route = readLink(location.search);
     const isOther = !this.route || route.view !== this.route.view || route.id !== this.route.id || String(route.parameters) !== String(this.route.parameters);
     this.route = route;
@@ -143,12 +151,12 @@ class Page {
     root.toggleAttribute("data-wall", parameters.has("wall"));
     root.dataset.view = route.view;
     if (isOther) {
-      this.asked = null;
+      this.fetched = null;
       this.sparks = null;
       this._limit = PAGE_OF_DEVICES;
-      this._ask();
+      this._fetch();
     }
-    this._follow();
+    this._followDocuments();
     this.draw();
   }
 
@@ -163,7 +171,7 @@ class Page {
     return this.site?.timezone ?? "";
   }
 
-  _follow() {
+  _followDocuments() {
     const { view, id, parameters } = this.route;
     const parts = ["site", "problems"];
     this.room = view === "floor" ? roomToShow(this.site, this.route, this.room) : this.room;
@@ -175,17 +183,17 @@ class Page {
     this.stream.follow(parts, parameters.get("site") ?? "");
   }
 
-  _heard(part) {
+  _received(part) {
     const { documents } = this.stream;
     if (part === "site" && documents.site?.totals) {
       const before = this.format.zone;
       this.site = documents.site;
       this._clockOffset = (instant(this.site.time) ?? Date.now()) - Date.now();
       if (this._zone() !== before) this.format = new Format(this.words.language, this._zone());
-      this._follow();
+      this._followDocuments();
     }
     if (part === "problems") {
-      this._noteTimes();
+      this._noteTimesLeft();
       this._announce();
     }
     if (this.stream.link.state === "live" && !this._wasLive) this._reconnected();
@@ -195,8 +203,8 @@ class Page {
 
   /** After a lost connection: another collector version may serve another page, and all fetched documents are out of date. */
   async _reconnected() {
-    this._ask();
-    if (this.route.view === "floor") this._askHistory();
+    this._fetch();
+    if (this.route.view === "floor") this._fetchHistory();
     const own = document.querySelector("script[type=module]")?.src;
     try {
       const answer = own ? await fetch(own, { method: "HEAD", cache: "no-store" }) : null;
@@ -228,14 +236,14 @@ class Page {
     return this.stream.documents.agents ?? null;
   }
 
-  _noteTimes() {
+  _noteTimesLeft() {
     const told = new Map();
     for (const [id, { time_left: left }] of Object.entries(this.problems?.problems ?? {})) {
       if (!left) continue;
-      const before = this.toldAt.get(id);
+      const before = this.timesLeft.get(id);
       told.set(id, before?.seconds === left.seconds ? before : { seconds: left.seconds, at: this.now });
     }
-    this.toldAt = told;
+    this.timesLeft = told;
   }
 
   /** Announce new problems to screen readers. At the first load everything is new, and nothing is announced. */
@@ -255,20 +263,20 @@ class Page {
     }
     this._announced = known;
     const care = JSON.stringify(problems.causes.map((id) => [problems.problems[id]?.acknowledged?.by, problems.problems[id]?.maintenance?.id]));
-    if (care !== this._careShown) this._historyAt = 0;
-    this._careShown = care;
+    if (care !== this._careNoted) this._historyAt = 0;
+    this._careNoted = care;
   }
 
   _tick() {
     if (document.hidden) return;
     const now = Date.now();
-    if (now - this._askedAt > ASK_MS && this.stream.link.state === "live") this._ask();
-    if (now - this._historyAt > HISTORY_MS && this.stream.link.state === "live" && this.route.view === "floor") this._askHistory();
+    if (now - this._fetchedAt > FETCH_MS && this.stream.link.state === "live") this._fetch();
+    if (now - this._historyAt > HISTORY_MS && this.stream.link.state === "live" && this.route.view === "floor") this._fetchHistory();
     this.draw();
   }
 
-  async _ask() {
-    this._askedAt = Date.now();
+  async _fetch() {
+    this._fetchedAt = Date.now();
     const { view, id, parameters } = this.route;
     const site = parameters.get("site");
     const route = this.route;
@@ -283,18 +291,18 @@ class Page {
       agents: null,
     }[view];
     if (!wanted) return;
-    let asked;
+    let fetched;
     try {
-      asked = { document: await get(BASE, ...wanted) };
-      if (view === "figure") asked.document = await this._figure(asked.document.items, labels, site);
+      fetched = { document: await get(BASE, ...wanted) };
+      if (view === "figure") fetched.document = await this._figure(fetched.document.items, labels, site);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      asked = { error, document: error.status === 404 ? undefined : this.asked?.document };
+      fetched = { error, document: error.status === 404 ? undefined : this.fetched?.document };
     }
     if (route !== this.route) return;
-    this.asked = asked;
-    if (view === "device" && asked.document) {
-      this.sparks = asked.document.series;
+    this.fetched = fetched;
+    if (view === "device" && fetched.document) {
+      this.sparks = fetched.document.series;
       this._sparksAt = Date.now();
     }
     this.draw();
@@ -306,7 +314,7 @@ class Page {
     return found.length === 1 ? get(BASE, `figures/${encodeURIComponent(found[0].metric)}`, { ...found[0].labels, site: site ?? found[0].labels.site }) : { items: found };
   }
 
-  async _askHistory() {
+  async _fetchHistory() {
     this._historyAt = Date.now();
     const site = this.route.parameters.get("site");
     try {
@@ -329,12 +337,12 @@ class Page {
   _search(text) {
     this._query = text;
     clearTimeout(this._searching);
-    this._searching = setTimeout(() => this._ask(), SEARCH_PAUSE_MS);
+    this._searching = setTimeout(() => this._fetch(), SEARCH_PAUSE_MS);
   }
 
   _more() {
     this._limit += PAGE_OF_DEVICES;
-    this._ask();
+    this._fetch();
   }
 
   /** Show what is known, in the next frame. */

@@ -24,9 +24,9 @@ export function deviceLinks(ids, feed = null) {
 
 /** What is shown in place of a missing document: that it is being loaded, or why it cannot be. */
 export function absent(page, gone) {
-  const { asked, words } = page;
-  if (!asked?.error) return h("p", { class: "dim" }, words.say("app.loading"));
-  const { status } = asked.error;
+  const { fetched, words } = page;
+  if (!fetched?.error) return h("p", { class: "dim" }, words.say("app.loading"));
+  const { status } = fetched.error;
   const key = status === 404 ? gone : words.has(`error.${status}`) ? `error.${status}` : "error.other";
   return h("p", { class: "dim", role: "status" }, words.say(key, { status }));
 }
@@ -37,10 +37,10 @@ export function heading(words, ...title) {
 }
 
 export function problemView(page) {
-  const { route, words, format, now, asked } = page;
-  const all = asked?.document?.problems ?? [];
+  const { route, words, format, now, fetched } = page;
+  const all = fetched?.document?.problems ?? [];
   const problem = page.problems?.problems[route.id] ?? page.problems?.beginning?.[route.id] ?? all.find((each) => each.id === route.id);
-  if (!problem) return [heading(words, words.say("problems.title")), asked?.document ? h("p", { class: "dim" }, words.say("problem.gone")) : absent(page, "problem.gone")];
+  if (!problem) return [heading(words, words.say("problems.title")), fetched?.document ? h("p", { class: "dim" }, words.say("problem.gone")) : absent(page, "problem.gone")];
   const kind = look(problem);
   const folded = all.filter((each) => each.cause?.id === problem.id);
   const left = secondsLeft(problem, page);
@@ -114,8 +114,8 @@ export function rackView(page) {
 }
 
 export function figureView(page) {
-  const { asked, words, format, route } = page;
-  const figure = asked?.document;
+  const { fetched, words, format, route } = page;
+  const figure = fetched?.document;
   if (figure?.items) return choices(figure.items, page);
   if (!figure) return [heading(words, words.say("explain.title")), h("p", null, h("code", null, route.id)), absent(page, "explain.gone")];
   const known = figure.value !== null && figure.value !== undefined;

@@ -20,9 +20,9 @@ function state(name, words) {
 }
 
 export function devicesView(page) {
-  const { asked, words, format, settings, route: { parameters } } = page;
+  const { fetched, words, format, settings, route: { parameters } } = page;
   const filters = Object.fromEntries(["agent", "rack", "room"].map((name) => [name, parameters.get(name)]));
-  const items = asked?.document?.items;
+  const items = fetched?.document?.items;
   return [
     heading(words, words.say("devices.title")),
     h("nav", { class: "chips", "aria-label": words.say("table.state") }, [null, "up", "down", "unknown"].map((state) => h("a", {
@@ -32,11 +32,11 @@ export function devicesView(page) {
       h("label", { for: "search" }, words.say("devices.search"), " "),
       h("input", { id: "search", type: "search", autocomplete: "off", on: { input: (event) => settings.search(event.target.value) } })),
     items ? [
-      h("p", { class: "dim", role: "status" }, words.say("devices.count", { n: asked.document.total })),
+      h("p", { class: "dim", role: "status" }, words.say("devices.count", { n: fetched.document.total })),
       items.length ? h("div", { class: "scroll" }, h("table", { class: "list devices" },
         h("thead", null, h("tr", null, columns(DEVICE_COLUMNS, words))),
         h("tbody", null, items.map((each) => memo(each.id, [JSON.stringify(each), words], () => deviceRow(each, words, format)))))) : h("p", null, words.say("devices.none")),
-      asked.document.next ? h("button", { type: "button", on: { click: settings.more } }, words.say("devices.more")) : null,
+      fetched.document.next ? h("button", { type: "button", on: { click: settings.more } }, words.say("devices.more")) : null,
     ] : absent(page, "device.gone"),
   ];
 }
@@ -55,8 +55,8 @@ function deviceRow(device, words, format) {
 }
 
 export function deviceView(page) {
-  const { device, asked, route, words, format, now } = page;
-  const known = device && !device.error ? device : asked?.document;
+  const { device, fetched, route, words, format, now } = page;
+  const known = device && !device.error ? device : fetched?.document;
   if (!known) return [heading(words, route.id), device?.error ? h("p", { class: "dim" }, words.say("device.gone")) : absent(page, "device.gone")];
   const { identity, place, planned } = known;
   return [

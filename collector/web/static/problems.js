@@ -267,11 +267,11 @@ function windows({ site, words, format, now, short }) {
 // pumps stopped is the figure of the moment before, so the page counts it down from when the problem was reported.
 const RUNS_SINCE = new Set(["DcimCduAllPumpsStopped"]);
 
-/** Seconds that are left, or null. `toldAt` has when each problem's time was last received, by the problem's id. */
-export function secondsLeft(problem, { now, toldAt }) {
+/** Seconds that are left, or null. `timesLeft` has when each problem's time was last received, by the problem's id. */
+export function secondsLeft(problem, { now, timesLeft }) {
   const seconds = problem.time_left?.seconds ?? null;
   if (seconds === null || !problem.time_left.running) return seconds;
-  const from = RUNS_SINCE.has(problem.name) ? instant(problem.since) : (toldAt.get(problem.id)?.at ?? now);
+  const from = RUNS_SINCE.has(problem.name) ? instant(problem.since) : (timesLeft.get(problem.id)?.at ?? now);
   return Math.max(0, seconds - Math.max(0, now - from) / 1000);
 }
 

@@ -6,8 +6,8 @@ import { figureLink } from "./links.js";
 import { SIGNS } from "./marks.js";
 
 export function totalView(page) {
-  const { asked, words, format, route, site } = page;
-  const total = asked?.document;
+  const { fetched, words, format, route, site } = page;
+  const total = fetched?.document;
   const title = words.say(`total_title.${route.id}`);
   if (!total?.id) return [heading(words, title), absent(page, "explain.gone")];
   const window = total.window_seconds ? format.duration(total.window_seconds) : null;

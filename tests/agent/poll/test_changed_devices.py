@@ -355,8 +355,8 @@ tables:
     )
     indexes = [str(row) for row in range(1, rows + 1)]
     plan = plan_device(profile, {"sensors": indexes}, {f"{ROOT}.1.4.{row}": 1 for row in indexes}, None)
-    assert plan.classes["fast"].plan_cells == ((f"{ROOT}.1.4.1",) if is_read else ())
-    assert plan.basis.keys() == {f"{ROOT}.1.4.{row}" for row in indexes}
+    assert plan.classes["fast"].read_after == ((f"{ROOT}.1.4.1",) if is_read else ())
+    assert plan.planned_cells.keys() == {f"{ROOT}.1.4.{row}" for row in indexes}
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(
 ) -> None:
     jumps = Jumps()
     jumps.begin(PLAN, {"a": before})
-    assert jumps.suspects(PART, {"a": now}) == ({"a": ("scale",)} if is_asked else {})
+    assert jumps.jumped(PART, {"a": now}) == ({"a": ("scale",)} if is_asked else {})
 
 
 @pytest.mark.parametrize("first", [100, 101])
@@ -45,18 +45,18 @@ def test_a_number_that_stays_or_changes_a_little_hides_no_jump_behind_it(first: 
     jumps = Jumps()
     part = ClassPlan((), ("a", "b"), scale_cells={"a": ("scale.1",), "b": ("scale.2",)})
     jumps.begin(Plan({"fast": part}), {"a": 100, "b": 100})
-    assert jumps.suspects(part, {"a": first, "b": 1000}) == {"b": ("scale.2",)}
+    assert jumps.jumped(part, {"a": first, "b": 1000}) == {"b": ("scale.2",)}
 
 
 def test_a_number_is_compared_with_the_last_one_that_its_scale_was_read_with() -> None:
     jumps = Jumps()
     jumps.begin(PLAN, {"a": 10})
-    assert jumps.suspects(PART, {"a": 100})
+    assert jumps.jumped(PART, {"a": 100})
     jumps.confirm("a", 100)
-    assert not jumps.suspects(PART, {"a": 110})
-    assert jumps.suspects(PART, {"a": 11})
-    assert not jumps.suspects(PART, {"a": 0})
-    assert jumps.suspects(PART, {"a": 11}), "an outage does not make the number before it unknown"
+    assert not jumps.jumped(PART, {"a": 110})
+    assert jumps.jumped(PART, {"a": 11})
+    assert not jumps.jumped(PART, {"a": 0})
+    assert jumps.jumped(PART, {"a": 11}), "an outage does not make the number before it unknown"
 
 
 @pytest.mark.parametrize("steps", [(100, 190, 350, 600), ("10.0", "19.0", "35.0", "60.0")])
@@ -64,29 +64,29 @@ def test_a_number_that_rises_in_small_steps_is_compared_with_the_last_one(steps:
     jumps = Jumps()
     first, *others = steps
     jumps.begin(PLAN, {"a": first})
-    assert [bool(jumps.suspects(PART, {"a": each})) for each in others] == [False, False, False]
-    assert jumps.suspects(PART, {"a": first})
+    assert [bool(jumps.jumped(PART, {"a": each})) for each in others] == [False, False, False]
+    assert jumps.jumped(PART, {"a": first})
 
 
 def test_the_scale_is_read_with_the_first_number_and_with_one_that_comes_back() -> None:
     """Its row may belong to another sensor by then."""
     jumps = Jumps()
     jumps.begin(PLAN, {})
-    assert jumps.suspects(PART, {"a": 100})
+    assert jumps.jumped(PART, {"a": 100})
     jumps.confirm("a", 100)
-    assert not jumps.suspects(PART, {})
-    assert jumps.suspects(PART, {"a": 100})
+    assert not jumps.jumped(PART, {})
+    assert jumps.jumped(PART, {"a": 100})
 
 
 def test_after_a_zero_the_number_goes_on_from_the_one_before() -> None:
     """An outlet is switched off and on."""
     jumps = Jumps()
     jumps.begin(PLAN, {"a": 100})
-    assert [bool(jumps.suspects(PART, {"a": each})) for each in (0, 110)] == [False, False]
+    assert [bool(jumps.jumped(PART, {"a": each})) for each in (0, 110)] == [False, False]
 
 
 def test_after_a_silence_the_scale_is_read_with_the_number() -> None:
     jumps = Jumps()
     jumps.begin(PLAN, {"a": 100})
     jumps.forget()
-    assert jumps.suspects(PART, {"a": 100})
+    assert jumps.jumped(PART, {"a": 100})

@@ -95,9 +95,9 @@ def test_a_label_in_a_table_with_a_shorter_index_is_found_and_watched() -> None:
     plan = planned(PlanCache())
     keys = [slot.key for part in plan.classes.values() for slot in part.slots]
     assert "dcim_circuit_current_amperes{circuit=1,panel=7,phase=L1}" in keys
-    (basis,) = plan.basis[f"{ROOT}.6.4.7.1"]
-    assert basis.holds(1)
-    assert not basis.holds(2)
+    (cell,) = plan.planned_cells[f"{ROOT}.6.4.7.1"]
+    assert cell.holds(1)
+    assert not cell.holds(2)
 
 
 def test_what_a_device_lacks_makes_another_plan() -> None:

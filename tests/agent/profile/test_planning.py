@@ -5,7 +5,8 @@ import pytest
 from agent.profile import parse_profile
 from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, NINES_OF_LOADS, RawValue
 from agent.profile.normalise import Decoder, Gate, Slot, slot_of
-from agent.profile.plan import ClassPlan, Plan, plan_device
+from agent.profile.plan import ClassPlan, Plan
+from agent.profile.planning import plan_device
 from agent.profile.schema import Profile
 from agent.profile.trim import trim_plan
 from rackflow.catalogue import PollClass

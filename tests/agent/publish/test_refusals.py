@@ -249,7 +249,7 @@ def test_of_each_topic_as_many_messages_are_remembered_as_may_be_in_flight() -> 
     one = refusals()
     for what in range(MAX_REMEMBERED + 8):
         one.refuse(topic("a"), what, BY_CONTENT, "", 0.0)
-    assert len(one._refused[topic("a")]) == MAX_REMEMBERED  # noqa: SLF001 - a bound of memory
+    assert len(one._messages[topic("a")]) == MAX_REMEMBERED  # noqa: SLF001 - a bound of memory
 
 
 def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn() -> None:
@@ -290,8 +290,8 @@ def test_remembered_topics_are_bounded_and_held_ones_are_reported(
             if verdict != "message":
                 assert topic(device) in one.refused_topics()
         one.due(at, 2)
-    assert all(len(each) <= MAX_REMEMBERED for each in one._refused.values())  # noqa: SLF001 - a bound of memory
-    assert one._refused.keys() == one._accepted.keys()  # noqa: SLF001 - a bound of memory
+    assert all(len(each) <= MAX_REMEMBERED for each in one._messages.values())  # noqa: SLF001 - a bound of memory
+    assert one._messages.keys() == one._accepted.keys()  # noqa: SLF001 - a bound of memory
 
 
 def test_a_topic_that_is_refused_again_soon_after_it_was_released_is_tried_more_slowly() -> None:
@@ -355,7 +355,7 @@ def test_a_document_that_is_accepted_now_and_then_is_never_given_up() -> None:
         assert one.due(now + 50, 5)
         assert one.admits(name, name)
         assert one.accept(name, name, now + 50) == [name]
-        assert not one._refused, "nothing is remembered of what was accepted"  # noqa: SLF001 - a bound of memory
+        assert not one._messages, "nothing is remembered of what was accepted"  # noqa: SLF001 - a bound of memory
         one.due(now + 99, 5)
 
 
@@ -367,6 +367,6 @@ def test_a_message_at_fault_does_not_have_another_one_tried_while_the_probe_is_o
     assert one.due(1.0, 5)
     assert one.admits(topic("a"), 9)
     assert one.refuse(topic("a"), 5, BY_CONTENT, "", 1.0) == "message"
-    assert not one._refused, "nothing is remembered of what was given up"  # noqa: SLF001 - a bound of memory
+    assert not one._messages, "nothing is remembered of what was given up"  # noqa: SLF001 - a bound of memory
     assert one.due(1.0, 5) == []
     assert one.accept(topic("a"), 9, 1.1) == [topic("a")]

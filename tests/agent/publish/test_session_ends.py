@@ -34,7 +34,7 @@ async def test_a_broker_that_refuses_the_connection_is_asked_again_soon_only_if_
     publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
     counters.connected = True
     async with ScriptedBroker(connack).serving() as server:
-        end = await publisher._session(Broker(port=server.port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
+        end = await publisher._connect_once(Broker(port=server.port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
     assert why.lower() in end.why.lower()
     assert end.needs_person is needs_person
     assert not counters.connected
@@ -44,11 +44,11 @@ async def test_a_certificate_file_that_cannot_be_read_any_more_is_tried_slowly_a
     tmp_path: Path,
 ) -> None:
     publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
-    end = await publisher._session(Broker(tls=True, ca_file=tmp_path / "gone.pem"))  # noqa: SLF001 - one attempt of `run`
+    end = await publisher._connect_once(Broker(tls=True, ca_file=tmp_path / "gone.pem"))  # noqa: SLF001 - one attempt of `run`
     assert ("a certificate file cannot be used" in end.why, end.needs_person) == (True, True)
     async with ScriptedBroker().serving() as server:
         port = server.port
-    end = await publisher._session(Broker(port=port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
+    end = await publisher._connect_once(Broker(port=port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
     assert ("refused" in end.why, end.needs_person) == (True, False)
 
 

@@ -1,6 +1,7 @@
 """The site in numbers, and its answers."""
 
-from collector.api.overview import PUE_STEP_S, PowerMeans, Surroundings
+from collector.api.overview import Surroundings
+from collector.api.powers import PUE_STEP_S, PowerMeans
 from collector.ledger.watch import AgentAccount
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import hall

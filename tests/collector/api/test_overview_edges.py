@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from collector.api import Surroundings
-from collector.api.overview import PUE_STEP_S, PowerMeans
+from collector.api.powers import PUE_STEP_S, PowerMeans
 from collector.problems import Window
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.campus import campus, poll_campus

@@ -57,7 +57,7 @@ def steps_of(example: Example) -> int:
         subject = Subject(base_of(thing, "s", number))
         for name, labels, value in series_of(thing):
             subject.add(name, labels, value_at(value, STEPS))
-        asked += [problem.name for problem, conditions in evaluator.asked_of(subject) if conditions]
+        asked += [problem.name for problem, conditions in evaluator.decidable_by(subject) if conditions]
     longest_s = max((max(table.problems[name].hold_s, table.problems[name].within_s) for name in asked), default=0.0)
     return FEW_STEPS if longest_s < (FEW_STEPS - CHANGE_STEP) * STEP_S else STEPS
 
@@ -79,7 +79,7 @@ def play(example: Example, site: str = "s", steps: int = STEPS) -> list[TrackedP
                 shares.note(("device", str(number)), subject)
             found = {
                 (problem.name, labels): value
-                for problem, conditions in evaluator.asked_of(subject)
+                for problem, conditions in evaluator.decidable_by(subject)
                 for labels, (value, *_) in evaluator.findings(problem, subject, now, conditions).items()
             }
             tracker.update((thing.kind, str(number)), found, now, is_silent=partial(_same, subject.is_silent))

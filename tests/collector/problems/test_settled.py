@@ -86,7 +86,7 @@ class Hall:
         for device in self.latest.devices():
             subject = device_subject(device, self.latest, self.monitor.metrics, self.now)
             self.shares.note(("device", "s", device.device), subject)
-            for problem, conditions in self.evaluator.asked_of(subject):
+            for problem, conditions in self.evaluator.decidable_by(subject):
                 found = self.evaluator.findings(problem, subject, WALL_S + self.now, conditions)
                 holding |= {(problem.name, labels) for labels in found}
         holding |= {(name, group) for name, groups in self.shares.found().items() for group in groups}

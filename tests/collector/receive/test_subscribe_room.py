@@ -69,7 +69,7 @@ async def test_what_came_before_a_break_is_not_acknowledged_after_it(mosquitto: 
     for attempt in range(3):
         task = asyncio.create_task(subscriber.run(), name="subscriber")
         try:
-            await until(lambda: subscriber.session > 0, "subscribed")
+            await until(lambda: subscriber.connection > 0, "subscribed")
             if not attempt:
                 async with publisher(mosquitto.port) as client:
                     await client.publish("rackflow/v1/s/a/batch/d", b"x", qos=1)
@@ -180,9 +180,9 @@ async def test_a_collector_that_stood_still_says_so_and_blames_no_broker_and_no_
         task = asyncio.create_task(subscriber.run(), name="subscriber")
         try:
             await until(lambda: subscriber.fault is None, "subscribed")
-            before = subscriber.session
+            before = subscriber.connection
             hanging_up(mosquitto)
-            await until(lambda: subscriber.session > before, "connected again")
+            await until(lambda: subscriber.connection > before, "connected again")
             assert (edges, events, subscriber.fault) == ([True], ["standstill"], None)
             assert "this collector stood still" in caplog.text
             assert "broker not connected" not in caplog.text

@@ -33,7 +33,7 @@ PAGE = (
   const devices = { known: 26, answering: 26, down: 0, unobserved: 0, never_heard: 0, never_heard_ids: [], oldest_age_seconds: 1 };
   const make = (more = {}) => ({ now, words: new words.Words(more.language ?? 'en'),
     format: new format.Format(more.language ?? 'en', 'UTC'),
-    short: (labels) => labels ?? {}, toldAt: new Map(), stream: { link: { state: 'live' } }, history: null,
+    short: (labels) => labels ?? {}, timesLeft: new Map(), stream: { link: { state: 'live' } }, history: null,
     route: { view: 'floor', id: '', parameters: new URLSearchParams() },
     floor: { rows: [], feeds: {}, ups_groups: {}, cdus: {}, racks: {} },
     ...more,

@@ -67,7 +67,7 @@ ENDED_OUT_OF_SIGHT = """Promise.all(['problems', 'dom', 'words', 'format'].map((
   const ended = (rack) => ({
     id: rack, name: 'DcimSmoke', severity: 'critical', labels: { rack, device: 'vesda' }, since: ago(90000), ended: ago(30000) });
   d.show(place, [p.problemColumn({
-    problems: { causes: [], problems: {}, more: 0, complete: true }, toldAt: new Map(),
+    problems: { causes: [], problems: {}, more: 0, complete: true }, timesLeft: new Map(),
     history: { items: [ended('b1'), ended('b2')] },
     floor: { rows: [], racks: { b1: { observed: true }, b2: { observed: false } } }, site: null,
     stream: { link: { state: 'live' } },

@@ -58,7 +58,7 @@ def test_an_acknowledged_problem_is_counted_names_its_author_and_is_listed_last(
 def test_a_time_that_runs_goes_down_to_zero_and_one_that_does_not_run_stays(ask: Ask) -> None:
     left = "{ seconds: 90, running: %s, what: { key: 'battery', device: 'ups-a' } }"
     script = """const at = (running, ms) => problems.secondsLeft(problem({ time_left: { seconds: 90, running, what: {} } }),
-      { now: now + ms, toldAt: new Map([['p', { seconds: 90, at: now }]]) });
+      { now: now + ms, timesLeft: new Map([['p', { seconds: 90, at: now }]]) });
       return [at(true, 0), at(true, 30_500), at(true, 500_000), at(false, 500_000)];"""
     assert ask(script) == [90, 59.5, 0, 90]
     named = "name: 'DcimUpsOnBattery', labels: { device: 'ups-a' }"
@@ -174,7 +174,7 @@ def test_the_page_of_a_figure_names_first_who_decides_it_and_says_how_many_input
       formula: 'all', basis: 'readings', missing: ['pdu-hall-1-c2-a1: does not answer'], inputs: [], inputs_total: 911,
       blamed: %s, blamed_total: %s }"""
     script = """const place = shown(dom.h('div', null, details.figureView({ ...make({ language: 'en' }), route: { view: 'figure', id: 'x' },
-        asked: { document: %s } })));
+        fetched: { document: %s } })));
       const texts = (selector) => [...place.querySelectorAll(selector)].map((e) => e.textContent);
       return [texts('h3'), texts('.blamed li'), place.querySelector('.blamed a')?.getAttribute('href') ?? '', place.textContent];"""
     titles, blamed, link, text = ask(script % (document % (blaming(RACK), 3)))

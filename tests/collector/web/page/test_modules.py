@@ -125,7 +125,7 @@ def test_a_pue_that_is_not_known_says_why(ask: Ask) -> None:
 def total_text(ask: Ask, document: dict[str, object], language: str = "en") -> str:
     """The view of a total, without no-break spaces."""
     script = f"""const place = shown(dom.h('div', null, total.totalView({{ ...make({{ language: '{language}' }}),
-      route: {{ view: 'total', id: '{document["id"]}' }}, asked: {{ document: {json.dumps(document)} }} }})));
+      route: {{ view: 'total', id: '{document["id"]}' }}, fetched: {{ document: {json.dumps(document)} }} }})));
       return [place.textContent, [...place.querySelectorAll('a')].map(e => e.getAttribute('href'))];"""
     text, links = ask(script)
     return str(text).replace("\u00a0", " ") + " " + " ".join(links)
@@ -415,7 +415,7 @@ def test_an_old_reading_is_in_brackets_with_its_age_and_why(ask: Ask) -> None:
     device = (
         "{ id: 'd', class: 'cdu', state: 'up', series: {" + ", ".join(f"{k}: {v}" for k, v in series.items()) + "} }"
     )
-    script = f"""const page = {{ ...make(), device: {device}, asked: null, sparks: null, route: {{ id: 'd' }} }};
+    script = f"""const page = {{ ...make(), device: {device}, fetched: null, sparks: null, route: {{ id: 'd' }} }};
       const place = document.createElement('div'); dom.show(place, device.deviceView(page));
       return Object.fromEntries([...place.querySelectorAll('tbody tr')].map((row) => [row.dataset.series,
         [row.className, ...[...row.children].slice(1, 4).map((e) => e.textContent)]]));"""
@@ -438,7 +438,7 @@ def test_a_device_says_what_its_profile_rests_on(ask: Ask, told: str, shown: str
     device = (
         "{ id: 'd', class: 'cdu', state: 'up', series: {}, profile: { name: 'p', protocol: 'snmp', evidence: '%s' } }"
     )
-    script = f"""const page = {{ ...make(), device: {device % told}, asked: null, sparks: null, route: {{ id: 'd' }} }};
+    script = f"""const page = {{ ...make(), device: {device % told}, fetched: null, sparks: null, route: {{ id: 'd' }} }};
       const place = document.createElement('div'); dom.show(place, device.deviceView(page));
       const facts = [...place.querySelectorAll('dt')].map((each) => [each.textContent, each.nextElementSibling.textContent]);
       return Object.fromEntries(facts);"""
