@@ -23,6 +23,7 @@ from collector.records import PART as RECORDS_PART
 from collector.records import RecordsFile
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import Batch, ConfigError, RackflowError
+from rackflow.process.broker import Broker
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.files import check_regular, remedy_of_writing
 from rackflow.site import Site
@@ -85,6 +86,18 @@ def ingest_settings(config: CollectorConfig, sites: frozenset[str] | None) -> In
 
 async def _keep_nothing(_: Sequence[Delivery]) -> bool:
     return True
+
+
+def live_broker(config: CollectorConfig) -> Broker | None:
+    """How the second connection is made while the session is behind; None if it would end that of the session.
+
+    A broker that takes the name of an account or certificate as the client id, as `deploy/mosquitto` does, has both for one client.
+    """
+    broker, account = config.broker, config.live_account
+    if account is not None:
+        changed = {"username": account.username, "password": account.password, "cert_file": None, "key_file": None}
+        return broker.model_copy(update=changed)
+    return broker if broker.username is None and broker.cert_file is None else None
 
 
 def spill_of(config: CollectorConfig, spill: Spill | None) -> SpillMessages | None:

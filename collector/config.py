@@ -142,6 +142,15 @@ class HttpConfig(StrictModel):
     """Seconds for which all readers share one rendered page."""
 
 
+class LiveAccount(StrictModel):
+    """An account of the broker for the second connection."""
+
+    username: str
+    """Its name."""
+    password: Secret
+    """Its password. `env:NAME`, `file:PATH` and `credential:NAME` say where it is."""
+
+
 class CollectorConfig(StrictModel):
     """The collector's configuration file."""
 
@@ -149,6 +158,10 @@ class CollectorConfig(StrictModel):
     """The MQTT broker to subscribe to."""
     client_id: Name = "rackflow-collector"
     """Name of the persistent session at the broker. Each collector needs its own."""
+    live_account: LiveAccount | None = None
+    """Account for a second connection, `CLIENT_ID-live`, that receives what is produced now while the session works off what waited at the
+    broker. Left out: it is made if the broker needs no account. With the collector's own account, a broker that takes the account's name as
+    client id would end the session's connection."""
     sites: list[Name] | Literal["all"] = "all"
     """`all`, or a list of the sites to collect."""
     shared: bool = False

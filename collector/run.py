@@ -20,6 +20,7 @@ from collector.assemble import (
     forget_nothing,
     ingest_settings,
     late_batch_handler,
+    live_broker,
     make_api,
     open_owners,
     open_records,
@@ -255,6 +256,7 @@ class Collector:
             config.client_id,
             Filters(sorted(chosen) if chosen else None, config.shared),
             config.queue_limit,
+            live_broker=live_broker(config),
             on_edge=self._set_connected,
             on_event=self._count_event,
         )

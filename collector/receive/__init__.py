@@ -8,11 +8,12 @@ from collector.receive.clocks import ReceiptTimes, is_plausible
 from collector.receive.clones import Clones
 from collector.receive.dead_letters import DeadLetters, LetterBudget
 from collector.receive.delivery import Delivery
+from collector.receive.filters import Filters
 from collector.receive.messages import Document, open_message, salvage_number, within_bounds
 from collector.receive.owners import Admission, Contest, Owners
 from collector.receive.owners_file import OwnersFile
 from collector.receive.poll_counts import HOUR_S, Counts, ExpectedDevice, PollCounts, Polled, PolledDevice, add
-from collector.receive.subscribe import DISCONNECT_S, SESSION_EXPIRY_S, Filters, OwnEvent, Subscriber
+from collector.receive.subscribe import DISCONNECT_S, SESSION_EXPIRY_S, OwnEvent, Subscriber
 from collector.receive.uses import Uses
 
 __all__ = [

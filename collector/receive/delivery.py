@@ -1,6 +1,13 @@
 """One MQTT message as it was received, with what is needed to acknowledge it later."""
 
+from typing import Final
+
 import msgspec
+
+# What a waiting message takes besides its payload: the objects around it.
+MESSAGE_BYTES: Final = 500
+# A status waits as its account in objects, some 230 bytes for each range of 60 bytes.
+STATUS_FACTOR: Final = 5
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +29,11 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     mono_s: float
     wall_s: float
     redelivered: bool = False
+
+    @property
+    def cost_bytes(self) -> int:
+        """About what it takes in memory while it waits."""
+        return MESSAGE_BYTES + len(self.payload) * (STATUS_FACTOR if self.topic.endswith("/status") else 1)
 
     @property
     def wall_ms(self) -> int:

@@ -11,18 +11,19 @@ import math
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from collector.receive.delivery import Delivery
+from collector.receive.filters import Filters
+from collector.receive.live import Lag, LiveConnection
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
 from rackflow.process.mqtt5 import BrokerError, Callbacks, Limits, MqttClient, Received, Session, reason_text
 from rackflow.process.stopping import obey_cancellation
 from rackflow.process.takeover import PAUSE_S, Takeovers, takeover_advice
-from rackflow.topics import SHARED_GROUP, subscription
 
 log = logging.getLogger(__name__)
 # How long the broker keeps the session of a collector that is away: a day to notice and repair a broken machine. The broker's queue
@@ -55,10 +56,6 @@ LONGEST_PAUSE_S = 3.0
 RENEWAL_S = 5.0
 # Its own slowness is logged once a minute at most, with how often it happened meanwhile.
 OWN_LOG_EVERY_S = 60.0
-# What a waiting message takes besides its payload: the objects around it.
-MESSAGE_BYTES = 500
-# A status waits as its account in objects, some 230 bytes for each range of 60 bytes.
-STATUS_FACTOR = 5
 
 
 OwnCause = Literal["overload", "standstill"]
@@ -79,34 +76,6 @@ class _Ended:
     why: str
     is_taken_over: bool = False
     own: OwnCause | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What to subscribe to. `sites` is None for all sites; `shared` divides batches and events among collectors.
-
-    Device documents and statuses are never shared: each collector needs all of them to show devices and keep its ledger.
-    """
-
-    sites: Sequence[str] | None
-    shared: bool
-
-    def wanted(self) -> list[str]:
-        """The topic filters."""
-        return [each for site in self.sites or ("+",) for each in _filters(site, shared=self.shared)]
-
-    def leftover(self) -> list[str]:
-        """Filters that an earlier configuration may have left in the session; with them everything would arrive twice."""
-        wanted = set(self.wanted())
-        sites = {"+", *(self.sites or ())}
-        every = {each for site in sites for shared in (True, False) for each in _filters(site, shared=shared)}
-        return sorted(every - wanted)
-
-
-def _filters(site: str, *, shared: bool) -> list[str]:
-    group = f"$share/{SHARED_GROUP}/" if shared else ""
-    divided = [group + subscription(site, kind) for kind in ("batch", "event")]
-    return [*divided, subscription(site, "device"), subscription(site, "status")]
 
 
 class OwnLog:
@@ -147,7 +116,7 @@ class Subscriber:
     messages in the session, and statuses are retained.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a subscription has
         self,
         broker: Broker,
         client_id: str,
@@ -157,8 +126,10 @@ class Subscriber:
         on_edge: Callable[[bool], None],
         on_event: Callable[[OwnEvent], None],
         room_bytes: int = MAX_WAITING_BYTES,
+        live_broker: Broker | None = None,
     ) -> None:
-        self._broker = broker
+        """`live_broker` is how a second connection is made while the session is behind; None for never."""
+        self._broker, self._live_broker = broker, live_broker
         self._client_id = client_id
         self._filters = filters
         self._limit = limit
@@ -182,6 +153,11 @@ class Subscriber:
         """Runs out when a connection that this side ended is not there again."""
         # Room for messages that were received.
         self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
+        self._first = deque[Delivery]()
+        """What the second connection received while others waited: it is taken before them."""
+        self._lag: Lag | None = None
+        """While there is a second connection."""
+        self._beside: asyncio.Task[None] | None = None
         self.waiting_bytes = 0
         """Of messages that were received and are neither acknowledged nor given up."""
         self._pause: asyncio.TimerHandle | None = None
@@ -204,11 +180,11 @@ class Subscriber:
     @property
     def waiting(self) -> int:
         """How many messages wait to be taken."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._first)
 
     async def take(self) -> Delivery:
         """The next message; waits until there is one."""
-        delivery = await self._queue.get()
+        delivery = self._first.popleft() if self._first else await self._queue.get()
         if delivery.qos == 0:
             self._forget(delivery)  # it will never be acknowledged
         return delivery
@@ -228,7 +204,7 @@ class Subscriber:
                 self._end_window_timer()
 
     def _forget(self, delivery: Delivery) -> None:
-        self.waiting_bytes -= _cost(delivery)
+        self.waiting_bytes -= delivery.cost_bytes
         if self.waiting_bytes > self._room_bytes // 2:
             return
         self._resume()
@@ -351,23 +327,8 @@ class Subscriber:
         try:
             async with client:
                 self._client = client
-                if refused := await client.subscribe(self._filters.wanted()):
-                    return _Ended(f"the broker refuses the subscription: {reason_text(refused[0])}")
-                self._end_renewal()
-                self._set_fault(None)
-                self.connection = self._opened_connections
-                if self._session_continues:
-                    # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
-                    # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
-                    with contextlib.suppress(BrokerError):
-                        await client.unsubscribe(self._filters.leftover())
-                try:
-                    return self._why_ended(client, f"connection lost: {await client.lost()}")
-                finally:
-                    client.timeout_s = DISCONNECT_S  # a stop must not wait long for the broker to take DISCONNECT
-                    # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
-                    self._client = None
-                    client.resume()
+                async with self._live_beside(address):
+                    return await self._subscribe_and_receive(client)
         except BrokerError as error:
             if (own := _own_cause(client)) is not None:
                 return _Ended(str(error), own=own)
@@ -382,6 +343,52 @@ class Subscriber:
             self._client, self.connection = None, 0
             self._confirming.clear()
             self._publishing.clear()
+
+    async def _subscribe_and_receive(self, client: MqttClient) -> _Ended:
+        if refused := await client.subscribe(self._filters.wanted()):
+            return _Ended(f"the broker refuses the subscription: {reason_text(refused[0])}")
+        self._end_renewal()
+        self._set_fault(None)
+        self.connection = self._opened_connections
+        if self._session_continues:
+            # rumqttd does not answer for a filter that is not there, and nothing depends on the answer:
+            # https://github.com/bytebeamio/rumqtt/issues/1054, point 7.
+            with contextlib.suppress(BrokerError):
+                await client.unsubscribe(self._filters.leftover())
+        try:
+            return self._why_ended(client, f"connection lost: {await client.lost()}")
+        finally:
+            client.timeout_s = DISCONNECT_S  # a stop must not wait long for the broker to take DISCONNECT
+            # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
+            self._client = None
+            client.resume()
+
+    @contextlib.asynccontextmanager
+    async def _live_beside(self, address: str) -> AsyncIterator[None]:
+        """If the session goes on, receive beside it what is produced now, until it is not behind or the block ends.
+
+        From the first moment, because the broker answers a subscription of the session behind what waits in it.
+        """
+        filters = self._filters.live()
+        if self._live_broker is None or not (self._session_continues and filters):
+            yield
+            return
+        live = LiveConnection(self._live_broker, self._client_id, filters, self._received_live)
+        self._lag = Lag()
+        self._beside = task = asyncio.create_task(live.run(address, LARGEST_PACKET_BYTES), name="collector-live")
+        try:
+            yield
+        finally:
+            self._end_live()
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("live connection failed, the session goes on; please report this", exc_info=error)
+
+    def _end_live(self) -> None:
+        self._lag = None
+        if self._beside is not None:
+            self._beside.cancel()
+            self._beside = None
 
     def _why_ended(self, client: MqttClient, why: str) -> _Ended:
         # One that ended for reasons of this side says nothing about other clients.
@@ -416,7 +423,7 @@ class Subscriber:
             if delivery.qos == 0:
                 self._queue.put_nowait(delivery)
             else:
-                self.waiting_bytes -= _cost(delivery)
+                self.waiting_bytes -= delivery.cost_bytes
 
     def _confirmed(self, mid: int, code: int) -> None:
         if (confirmed := self._confirming.pop(mid, None)) is not None:
@@ -430,6 +437,8 @@ class Subscriber:
         if size > MAX_PAYLOAD_BYTES:
             payload = payload[:KEPT_OF_OVERSIZED_BYTES]
         now_s, wall_s = time.monotonic(), time.time()
+        if self._lag is not None and self._lag.note_session(message.topic, message.payload, now_s):
+            self._end_live()
         qos = 1 if message.mid else 0
         delivery = Delivery(
             topic=message.topic,
@@ -447,18 +456,35 @@ class Subscriber:
             self._start_window_timer()
         if self._queue.full():
             self._on_event("overflow")
-        elif self._has_no_room or (
-            self.waiting_bytes and self.waiting_bytes + len(payload) > self._room_bytes + MAX_PAYLOAD_BYTES
-        ):
-            # Nothing is lost: see the class. With nothing waiting a message is taken however large it is, or it would never be.
+        elif not self._has_room(len(payload)):
+            # Nothing is lost: see the class.
             self._has_shed = True
             self._on_event("shed")
         else:
-            self.waiting_bytes += _cost(delivery)
+            self.waiting_bytes += delivery.cost_bytes
             self._queue.put_nowait(delivery)
             if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
                 self._client.pause()
                 self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._read_without_room)
+
+    def _received_live(self, message: Received) -> None:
+        now_s, wall_s = time.monotonic(), time.time()
+        size = len(message.payload)
+        if self._lag is not None and self._lag.note_live(message.topic, message.payload, now_s):
+            self._end_live()
+        elif self._has_room(size) and size <= MAX_PAYLOAD_BYTES:
+            # As of QoS 0: nothing of it is to be acknowledged, because the session brings it again.
+            delivery = Delivery(message.topic, message.payload, size, 0, 0, self._opened_connections, now_s, wall_s)
+            self.waiting_bytes += delivery.cost_bytes
+            if self._queue.empty():
+                self._queue.put_nowait(delivery)
+            else:
+                self._first.append(delivery)
+
+    def _has_room(self, size: int) -> bool:
+        # With nothing waiting a message is taken however large it is, or it would never be.
+        is_full = self.waiting_bytes and self.waiting_bytes + size > self._room_bytes + MAX_PAYLOAD_BYTES
+        return not (self._has_no_room or is_full)
 
 
 def _own_cause(client: MqttClient) -> OwnCause | None:
@@ -466,8 +492,3 @@ def _own_cause(client: MqttClient) -> OwnCause | None:
     if client.is_dropped:
         return "overload"
     return "standstill" if client.has_stood_still else None
-
-
-def _cost(delivery: Delivery) -> int:
-    """About what a message takes in memory while it waits."""
-    return MESSAGE_BYTES + len(delivery.payload) * (STATUS_FACTOR if delivery.topic.endswith("/status") else 1)
