@@ -411,6 +411,31 @@ def _shark() -> Served:
     return one
 
 
+def _wattnode() -> Served:
+    one = Served(checked=1032)
+    one.phases(1018, "~f", (120.5, 121.25, 119.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, 1026, "~f")
+    one.phases(1162, "~f", (101.5, 99.25, -98.75), f"meter_current_amperes{PHASE}")
+    one.values[f"dcim_meter_current_amperes{{phase=L3,{METER}}}"] = 98.75  # signed by an option
+    one.phases(1010, "~f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{PHASE}")
+    one.phases(1148, "~f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{PHASE}")
+    one.phases(1156, "~f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.phases(1140, "~f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    for at, name, raw, value in (
+        (1008, "power_watts", 43_200.25, 43_200.25),
+        (1146, "reactive_power_vars", -600.25, -600.25),
+        (1154, "apparent_power_voltamperes", 69_050.75, 69_050.75),
+        (1138, "power_factor_ratio", -0.953125, 0.953125),
+        (1032, "frequency_hertz", 59.96875, 59.96875),
+    ):
+        one.gauge(at, "~f", raw, f"meter_{name}{{{METER}}}", value)
+    for at, direction, hours in ((1006, "import", 123_456.75), (1114, "export", 70.5)):
+        one.gauge(at, "~f", hours, f"meter_energy_joules_total{{direction={direction},{METER}}}", hours * 3.6e6)
+    key = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(1106, "~f", (41_000.5, 41_200.25, 41_256.0), key, 3.6e6)
+    return one
+
+
 def meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -431,4 +456,5 @@ def meter_maps() -> dict[str, Served]:
         "accuenergy-acuvim2": _acuvim2(),
         "accuenergy-acuvim-l": _acuvim_l(),
         "eig-shark": _shark(),
+        "wattnode-modbus": _wattnode(),
     }

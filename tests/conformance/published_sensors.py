@@ -86,6 +86,21 @@ SENSORS = {
             f"{DRY},sensor=2}}": 0.0,
         },
     ),
+    "synaccess-netbooter": Published(
+        "1.3.6.1.4.1.21728.3",
+        {
+            "1.1.0": b"NP-16S",
+            "1.7.0": 2,
+            "3.2.0": b"3.25",
+            "3.3.0": b"0.00",
+            **{f"2.1.1.3.{outlet}": state for outlet, state in ((0, 1), (1, 2), (15, 1))},
+        },
+        {
+            "dcim_pdu_input_current_amperes{inlet=1}": 3.25,
+            "dcim_pdu_input_current_amperes{inlet=2}": 0.0,
+            **{f"dcim_pdu_outlet_on{{outlet={outlet}}}": state for outlet, state in ((1, 1.0), (2, 0.0), (16, 1.0))},
+        },
+    ),
     "baytech-rpc": Published(
         "1.3.6.1.4.1.4779.1.3.5",
         {
