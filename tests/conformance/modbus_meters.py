@@ -1,5 +1,7 @@
 """Maps of meters, served to the agent: register contents written down from published maps, and their meaning."""
 
+from collections.abc import Mapping
+
 from tests.conformance.modbus_gear import METER
 from tests.conformance.modbus_maps import PHASES, Served
 
@@ -320,6 +322,120 @@ def _gencomm() -> Served:
     return one
 
 
+def _three_phases(one: Served, volts: int, pairs: int, amperes: int, watts: int) -> None:
+    """Voltages, currents and powers as floats in base units, at these registers."""
+    one.phases(volts, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, pairs, "f")
+    one.phases(amperes, "f", (101.5, 99.25, 98.75), f"meter_current_amperes{PHASE}")
+    if watts:
+        one.phases(watts, "f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{PHASE}")
+
+
+def _acuvim(base: int, at: Mapping[str, int]) -> Served:
+    """An Acuvim: floats from `base`, groups of them at these registers."""
+    one = Served(checked=base)
+    one.gauge(base, "f", 50.03125, f"meter_frequency_hertz{{{METER}}}", 50.03125)
+    _three_phases(one, base + 2, at["pairs"], at["amperes"], at["neutral"] + 2)
+    one.gauge(at["neutral"], "f", 2.5, f"meter_neutral_current_amperes{{{METER}}}", 2.5)
+    one.gauge(at["neutral"] + 8, "f", 43_200.25, f"meter_power_watts{{{METER}}}", 43_200.25)
+    one.phases(at["reactive"], "f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{PHASE}")
+    one.gauge(at["reactive"] + 6, "f", 600.25, f"meter_reactive_power_vars{{{METER}}}", 600.25)
+    one.phases(at["apparent"], "f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.gauge(
+        at["apparent"] + 6 if at["apparent"] < at["factors"] else at["reactive"] + 8,
+        "f",
+        69_050.75,
+        f"meter_apparent_power_voltamperes{{{METER}}}",
+        69_050.75,
+    )
+    one.phases(at["factors"], "f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    one.gauge(at["factors"] + 6, "f", -0.953125, f"meter_power_factor_ratio{{{METER}}}", 0.953125)
+    for place, direction, tenths in ((at["energies"], "import", 1_234_567), (at["energies"] + 2, "export", 70_001)):
+        one.gauge(place, "I", tenths, f"meter_energy_joules_total{{direction={direction},{METER}}}", tenths * 360_000.0)
+    return one
+
+
+def _acuvim2() -> Served:
+    one = _acuvim(
+        0x4000,
+        {
+            "pairs": 0x400A,
+            "amperes": 0x4012,
+            "neutral": 0x401A,
+            "reactive": 0x4024,
+            "apparent": 0x402C,
+            "factors": 0x4034,
+            "energies": 0x4048,
+        },
+    )
+    _text(one, 50_004, 16, "Accuenergy")
+    _text(one, 50_020, 16, "Acuvim IIR")
+    return one
+
+
+def _acuvim_l() -> Served:
+    one = _acuvim(
+        0x600,
+        {
+            "pairs": 0x608,
+            "amperes": 0x60E,
+            "neutral": 0x614,
+            "reactive": 0x61E,
+            "apparent": 0x636,
+            "factors": 0x628,
+            "energies": 0x156,
+        },
+    )
+    one.phases(0x400, "H", (212, 198, 205), f"meter_voltage_thd_ratio{PHASE}", 0.0001)
+    one.phases(0x403, "H", (1250, 1190, 1305), f"meter_current_thd_ratio{PHASE}", 0.0001)
+    return one
+
+
+def _shark() -> Served:
+    one = Served(checked=1025)
+    _text(one, 0, 8, "E141 Shark 200")
+    _three_phases(one, 999, 1005, 1011, 0)
+    for at, name, raw, value in (
+        (1017, "power_watts", 43_200.25, 43_200.25),
+        (1019, "reactive_power_vars", -600.25, -600.25),
+        (1021, "apparent_power_voltamperes", 69_050.75, 69_050.75),
+        (1023, "power_factor_ratio", -0.953125, 0.953125),
+        (1025, "frequency_hertz", 59.96875, 59.96875),
+        (1027, "neutral_current_amperes", 2.5, 2.5),
+    ):
+        one.gauge(at, "f", raw, f"meter_{name}{{{METER}}}", value)
+    one.put(30_005, "H", 3 << 12 | 2 << 8 | 3 << 4 | 1)  # tenths of a kWh
+    for at, direction, tenths in ((1099, "import", 1_234_567), (1101, "export", -70_001)):
+        key = f"meter_energy_joules_total{{direction={direction},{METER}}}"
+        one.gauge(at, "i", tenths, key, abs(tenths) * 360_000.0)
+    return one
+
+
+def _wattnode() -> Served:
+    one = Served(checked=1032)
+    one.phases(1018, "~f", (120.5, 121.25, 119.75), f"meter_voltage_volts{PHASE}")
+    _lines(one, 1026, "~f")
+    one.phases(1162, "~f", (101.5, 99.25, -98.75), f"meter_current_amperes{PHASE}")
+    one.values[f"dcim_meter_current_amperes{{phase=L3,{METER}}}"] = 98.75  # signed by an option
+    one.phases(1010, "~f", (22_000.0, 21_500.5, -300.25), f"meter_phase_power_watts{PHASE}")
+    one.phases(1148, "~f", (700.5, -600.25, 500.0), f"meter_phase_reactive_power_vars{PHASE}")
+    one.phases(1156, "~f", (23_400.0, 22_950.5, 22_700.25), f"meter_phase_apparent_power_voltamperes{PHASE}")
+    one.phases(1140, "~f", (0.9375, 0.96875, 0.875), f"meter_phase_power_factor_ratio{PHASE}")
+    for at, name, raw, value in (
+        (1008, "power_watts", 43_200.25, 43_200.25),
+        (1146, "reactive_power_vars", -600.25, -600.25),
+        (1154, "apparent_power_voltamperes", 69_050.75, 69_050.75),
+        (1138, "power_factor_ratio", -0.953125, 0.953125),
+        (1032, "frequency_hertz", 59.96875, 59.96875),
+    ):
+        one.gauge(at, "~f", raw, f"meter_{name}{{{METER}}}", value)
+    for at, direction, hours in ((1006, "import", 123_456.75), (1114, "export", 70.5)):
+        one.gauge(at, "~f", hours, f"meter_energy_joules_total{{direction={direction},{METER}}}", hours * 3.6e6)
+    key = f"meter_phase_energy_joules_total{{direction=import,phase=%,{METER}}}"
+    one.phases(1106, "~f", (41_000.5, 41_200.25, 41_256.0), key, 3.6e6)
+    return one
+
+
 def meter_maps() -> dict[str, Served]:
     """By profile."""
     return {
@@ -337,4 +453,8 @@ def meter_maps() -> dict[str, Served]:
         "lovato-dmg610": _dmg610(),
         "phoenix-eem": _eem(),
         "dse-gencomm": _gencomm(),
+        "accuenergy-acuvim2": _acuvim2(),
+        "accuenergy-acuvim-l": _acuvim_l(),
+        "eig-shark": _shark(),
+        "wattnode-modbus": _wattnode(),
     }

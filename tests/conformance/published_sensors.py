@@ -48,7 +48,84 @@ def _rows(entry: str, *rows: tuple[int, int, dict[int, SnmpValue]]) -> dict[str,
     return {f"{table}.{entry}.{column}.{row}": cell for table, row, cells in rows for column, cell in cells.items()}
 
 
+# The tables of EDS-MIB, each with a row for each device of the bus.
+_BUS = (5, 6, 8, 11, 12, 13, 14, 15)
+_ROMS = (b"4D000001E2B04828", b"5C00100000E5897E", b"AA000001E2B01210")
+
 SENSORS = {
+    "eds-owserver": Published(
+        "1.3.6.1.4.1.31440",
+        {
+            "1.2.0": b"Ethernet to 1-wire Interface",
+            # Type and health: a DS18B20, a probe for temperature and humidity, and a DS18S20 that does not answer any more.
+            **{f"10.3.1.2.{row}": kind for row, kind in enumerate((3, 10, 4), 1)},
+            **{f"10.3.1.6.{row}": rom for row, rom in enumerate(_ROMS, 1)},
+            **{f"10.3.1.7.{row}": health for row, health in enumerate((7, 5, 0), 1)},
+            **{f"10.{table}.1.1.{row}": b"\0" for table in _BUS for row in (1, 2, 3)},
+            "10.5.1.1.1": b"24.0625",
+            "10.6.1.1.3": b"19.5000",
+            "10.12.1.1.2": b"21.5",
+            "10.12.1.2.2": b"44.25",
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=4D000001E2B04828}": 24.0625,
+            "dcim_env_temperature_celsius{sensor=5C00100000E5897E}": 21.5,
+            "dcim_env_relative_humidity_ratio{sensor=5C00100000E5897E}": 0.4425,
+            "dcim_env_dew_point_celsius{sensor=5C00100000E5897E}": 8.811678,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=AA000001E2B01210}": "gated"},
+    ),
+    "knuerr-rms": Published(
+        "1.3.6.1.4.1.3711.15.1.1",
+        {"1.1.4.0": 234, "1.2.4.0": 415, "2.1.1": b"Door", "2.1.2": b"", "2.5.1": 1, "2.5.2": 0},
+        {
+            "dcim_env_temperature_celsius{sensor=ambient}": 23.4,
+            "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=ambient}": 9.573216,
+            f"{DRY},sensor=Door}}": 1.0,
+            f"{DRY},sensor=2}}": 0.0,
+        },
+    ),
+    "synaccess-netbooter": Published(
+        "1.3.6.1.4.1.21728.3",
+        {
+            "1.1.0": b"NP-16S",
+            "1.7.0": 2,
+            "3.2.0": b"3.25",
+            "3.3.0": b"0.00",
+            **{f"2.1.1.3.{outlet}": state for outlet, state in ((0, 1), (1, 2), (15, 1))},
+        },
+        {
+            "dcim_pdu_input_current_amperes{inlet=1}": 3.25,
+            "dcim_pdu_input_current_amperes{inlet=2}": 0.0,
+            **{f"dcim_pdu_outlet_on{{outlet={outlet}}}": state for outlet, state in ((1, 1.0), (2, 0.0), (16, 1.0))},
+        },
+    ),
+    "baytech-rpc": Published(
+        "1.3.6.1.4.1.4779.1.3.5",
+        {
+            **{f"2.1.{column}.1": cell for column, cell in ((4, 162), (6, 1192), (7, 1919), (8, 325))},
+            **{f"2.1.{column}.2": -2_000_000 for column in (4, 6, 7, 8)},
+            "9.1.4.1.2": 39,
+            **{f"3.1.3.1.{outlet}": state for outlet, state in ((1, 1), (2, 4), (3, 2))},
+        },
+        {
+            "dcim_pdu_input_current_amperes{inlet=1}": 16.2,
+            "dcim_pdu_input_voltage_volts{inlet=1}": 119.2,
+            "dcim_pdu_input_power_watts{inlet=1}": 1919.0,
+            "dcim_env_temperature_celsius{sensor=module.1}": 32.5,
+            "dcim_pdu_bank_current_amperes{bank=1.2}": 3.9,
+            "dcim_pdu_outlet_on{outlet=1.1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=1.2}": 0.0,
+        },
+        bad={
+            "dcim_pdu_input_current_amperes{inlet=2}": "sentinel",
+            "dcim_pdu_input_voltage_volts{inlet=2}": "sentinel",
+            "dcim_pdu_input_power_watts{inlet=2}": "sentinel",
+            "dcim_env_temperature_celsius{sensor=module.2}": "sentinel",
+            "dcim_pdu_outlet_on{outlet=1.3}": "sentinel",
+        },
+    ),
     "bachmann-bluenet2": Published(
         "1.3.6.1.4.1.31770.2.2",
         {

@@ -1,10 +1,65 @@
 """DC supplies, inverters and transfer switches without a recording: answers written down from their published MIBs; see published_mibs."""
 
+from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import Published
 
 STS = "1.3.6.1.4.1.37662.1.2.2.1.1"
 
+# A UPS of three phases in a branch that is laid out as UPS-MIB.
+_LAID_OUT: dict[str, SnmpValue] = {
+    "1.2.0": b"9900B",
+    "2.1.0": 2,
+    "2.2.0": 0,
+    "2.3.0": 18,
+    "2.4.0": 100,
+    "2.5.0": 5_402,
+    "2.6.0": -12,
+    "2.7.0": 25,
+    "3.1.0": 3,
+    "4.1.0": 3,
+    "4.2.0": 600,
+    "5.1.0": 600,
+    "6.1.0": 0,
+    "9.5.0": 225_000,
+    **{f"3.3.1.{column}.{line}": cell for column, cell in ((2, 600), (3, 480), (4, 912), (5, 0)) for line in (1, 2, 3)},
+    **{f"4.4.1.{column}.{line}": cell for column, cell in ((2, 277), (3, 1_021), (5, 38)) for line in (1, 2, 3)},
+    **{f"4.4.1.4.{line}": 27_000 + line for line in (1, 2, 3)},
+    **{f"5.3.1.2.{line}": 478 for line in (1, 2, 3)},
+}
+_LAID_OUT_VALUES = {
+    "dcim_ups_on_battery_seconds": 0.0,
+    "dcim_ups_battery_runtime_seconds": 1_080.0,
+    "dcim_ups_battery_charge_ratio": 1.0,
+    "dcim_ups_battery_voltage_volts": 540.2,
+    "dcim_ups_battery_current_amperes": -1.2,
+    "dcim_ups_battery_temperature_celsius": 25.0,
+    "dcim_ups_input_faults_total": 3.0,
+    "dcim_ups_output_frequency_hertz": 60.0,
+    "dcim_ups_bypass_frequency_hertz{phase=L1}": 60.0,
+    "dcim_device_alarms": 0.0,
+    "dcim_ups_rated_apparent_power_voltamperes": 225_000.0,
+    "dcim_ups_output_current_unbalance_ratio": 0.0,
+    **{
+        f"dcim_ups_{name}{{phase=L{line}}}": value
+        for line in (1, 2, 3)
+        for name, value in (
+            ("input_frequency_hertz", 60.0),
+            ("input_voltage_volts", 480.0),
+            ("input_current_amperes", 91.2),
+            ("output_voltage_volts", 277.0),
+            ("output_current_amperes", 102.1),
+            ("output_power_watts", 27_000.0 + line),
+            ("output_load_ratio", 0.38),
+            ("bypass_voltage_volts", 478.0),
+        )
+    },
+}
+_LAID_OUT_STATES = {"dcim_ups_battery_state": "normal", "dcim_ups_output_source": "normal"}
+_NO_POWER = {f"dcim_ups_input_power_watts{{phase=L{line}}}": "sentinel" for line in (1, 2, 3)}
+
 SUPPLIES = {
+    "mitsubishi-netcom": Published("1.3.6.1.4.1.13891.101", _LAID_OUT, _LAID_OUT_VALUES, _LAID_OUT_STATES, _NO_POWER),
+    "jema-ups": Published("1.3.6.1.4.1.4550.1.1", _LAID_OUT, _LAID_OUT_VALUES, _LAID_OUT_STATES, _NO_POWER),
     "eppc-ups": Published(
         "1.3.6.1.4.1.935.10.1.1",
         {

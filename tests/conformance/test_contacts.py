@@ -22,7 +22,8 @@ SEEN: dict[str, dict[tuple[str, str, float], int]] = {
     "avtech_roomalert32s": {(CONTACT, "dry_contact", 1): 2, (CONTACT, "dry_contact", 0): 14},
     "avtech_roomalert4e": {(CONTACT, "dry_contact", 0): 1},
     "gude-esb_7214-12": {(CONTACT, "dry_contact", 0): 1},
-    "hwg-ste2": {(CONTACT, "dry_contact", 0): 2},
+    # Its sensor "Flood" has the unit 5 and is normal.
+    "hwg-ste2": {(CONTACT, "dry_contact", 0): 2, (LEAK, "", 0): 1},
     # One cable is dry, three are disconnected and say nothing about water.
     "hwg-wld_wld2": {(LEAK, "", 0): 1, (FAULT, "", 0): 1, (FAULT, "", 1): 3},
     # One input is normal, four are not connected.

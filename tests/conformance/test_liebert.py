@@ -1,12 +1,39 @@
-"""Cooling units, PDUs and UPS of Liebert, told by their MIBs and by what LibreNMS and Torrus read of them."""
+"""Cooling units, PDUs and UPS of Liebert, told by their MIBs and by what LibreNMS, Torrus and NUT read of them."""
 
 import pytest
 
+from agent.lab.replay import replay_snmp
 from agent.snmp.seam import SnmpValue
+from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
+from tests.conformance.published_alerts import flexible
 from tests.conformance.told import Told, assert_read_as_told
 
 AIR = "1.3.6.1.4.1.476.1.42.3.4"
 TEMPERATURES, HUMIDITIES = "1.3.3.1", "2.2.3.1"
+# A card that has a UPS in text: code, value and unit of its rows.
+UNITY = (
+    (4096, b"118.9", b"VAC"),
+    (4105, b"59.9", b"Hz"),
+    (4113, b"3.1", b"A AC"),
+    (4116, b"0.98", b""),
+    (4118, b"Unavailable", b""),
+    (4123, b"Normal with Warning", b""),
+    (4148, b"54.6", b"VDC"),
+    (4150, b"35", b"min"),
+    (4153, b"97", b"%"),
+    (4156, b"77.0", b"deg F"),
+    (4204, b"2.9", b"A AC"),
+    (4207, b"60.0", b"Hz"),
+    (4208, b"312", b"W"),
+    (4209, b"0.35", b"kVA"),
+    (4264, b"1500", b"VA"),
+    (4291, b"26.5", b"deg C"),
+    (4385, b"120.1", b"VAC"),
+    (4872, b"Normal", b""),
+    (5166, b"120.5", b"kWh"),
+    (5861, b"21", b"%"),
+)
 
 
 def temperatures(places: dict[str, int]) -> dict[str, SnmpValue]:
@@ -159,9 +186,47 @@ CASES = {
         temperatures({"6": 268}),
         {"dcim_ups_battery_temperature_celsius": 26.8},
     ),
+    "a UPS in text": Told(
+        "liebert-ups",
+        "1.3.6.1.4.1.476.1.42.3.9.20.1",
+        {place: cell for code, *row in UNITY for place, cell in flexible(1, code, b"", *row).items()}
+        | {f"20.1.2.100.{code}": text for code, text in ((4233, b"Inactive Alarm"), (6182, b"Active Alarm"))},
+        {
+            "dcim_device_alarm_active{alarm=inverter_failure,severity=critical}": 0.0,
+            "dcim_ups_battery_replace_required": 1.0,
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_runtime_seconds": 2_100.0,
+            "dcim_ups_battery_voltage_volts": 54.6,
+            "dcim_ups_battery_temperature_celsius": 25.0,
+            "dcim_ups_temperature_celsius": 26.5,
+            "dcim_ups_input_voltage_volts{phase=L1}": 118.9,
+            "dcim_ups_input_current_amperes{phase=L1}": 3.1,
+            "dcim_ups_input_power_factor_ratio{phase=L1}": 0.98,
+            "dcim_ups_input_frequency_hertz{phase=L1}": 59.9,
+            "dcim_ups_output_voltage_volts{phase=L1}": 120.1,
+            "dcim_ups_output_current_amperes{phase=L1}": 2.9,
+            "dcim_ups_output_frequency_hertz": 60.0,
+            "dcim_ups_output_total_power_watts": 312.0,
+            "dcim_ups_output_total_apparent_power_voltamperes": 350.0,
+            "dcim_ups_output_total_load_ratio": 0.21,
+            "dcim_ups_output_energy_joules_total": 120.5 * 3_600_000.0,
+            "dcim_ups_rated_apparent_power_voltamperes": 1_500.0,
+        },
+        {"dcim_ups_output_source": "normal", "dcim_device_state": "degraded"},
+        {"dcim_ups_input_power_factor_ratio{phase=L3}": "decode"},
+    ),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_liebert_card_is_read_as_its_mib_says(name: str) -> None:
     await assert_read_as_told(CASES[name])
+
+
+async def test_a_card_that_has_its_ups_only_in_text_is_recognised() -> None:
+    one = CASES["a UPS in text"]
+    records = [Record(f"{one.root}.{tail}", "", value) for tail, value in one.answers.items()]
+    identified, _ = await replay_snmp(
+        sorted(records, key=lambda each: each.key), shipped_profiles(), "auto", 1_790_000_000.0
+    )
+    assert identified.profile == one.profile

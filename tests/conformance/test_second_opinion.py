@@ -11,6 +11,7 @@ ENTITY, MGE, XUPS = "1.3.6.1.2.1", "1.3.6.1.4.1.705.1", "1.3.6.1.4.1.534.1"
 ITA2 = "1.3.6.1.4.1.13400.2.54.2"
 ALERT = "1.3.6.1.4.1.20916.1"
 EPDU, NETBOTZ = "1.3.6.1.4.1.534.6.6.7", "1.3.6.1.4.1.5528.100.4.2.10.1"
+STE2 = "1.3.6.1.4.1.21796.4.9.3.1"
 CPS, IBM = "1.3.6.1.4.1.3808.1.1.3", "1.3.6.1.4.1.2.6.223.8.2.2.1"
 # ePDULoadStatusTable: a phase and the bank behind it, which is near its limit; limits, outlets and supplies of the unit
 EPDU_OF_CPS: dict[str, SnmpValue] = {
@@ -57,6 +58,11 @@ def delta(kinds: tuple[int, int, int]) -> dict[str, SnmpValue]:
 def leak(row: int, text: bytes) -> dict[str, SnmpValue]:
     """A row of otherStateSensorTable."""
     return {f"{NETBOTZ}.1.{row}": b"nbLeak_%d" % row, f"{NETBOTZ}.7.{row}": text}
+
+
+def probe(row: int, name: bytes, state: int, unit: int) -> dict[str, SnmpValue]:
+    """A row of the STE2's sensTable."""
+    return {f"{STE2}.2.{row}": name, f"{STE2}.3.{row}": state, f"{STE2}.7.{row}": unit}
 
 
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
@@ -260,6 +266,22 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_leak",
         {"dcim_leak_detected{sensor=nbLeak_1}": 1.0, "dcim_leak_detected{sensor=nbLeak_2}": 0.0},
     ),
+    # What has the unit 5 under another name is no leak sensor.
+    "leak sensors of an STE2 Plus": (
+        "hwgroup-ste",
+        probe(1, b"Water 1", 1, 5) | probe(2, b"FLOOD", 5, 5) | probe(3, b"Supply", 5, 5) | probe(4, b"Leak air", 5, 1),
+        "dcim_leak",
+        {"dcim_leak_detected{sensor=1.Water_1}": 0.0, "dcim_leak_detected{sensor=2.FLOOD}": 1.0},
+    ),
+    **{
+        f"a NetSure controller whose battery's capacity is {raw}": (
+            "vertiv-netsure-ncu",
+            {"1.3.6.1.4.1.6302.2.1.2.5.3.0": raw},
+            "dcim_ups_battery",
+            {"dcim_ups_battery_charge_ratio": share},
+        )
+        for raw, share in ((98, 0.98), (98_500, 0.985), (0, 0.0))
+    },
 }
 
 
