@@ -12,6 +12,7 @@ from tests.collector.derive.hall import hall
 
 
 def only(shown: Shown, now: float = 102.0) -> dict[str, Any]:
+    problem: dict[str, Any]
     (problem,) = shown.get("problems", now)["problems"]
     return problem
 
