@@ -165,3 +165,16 @@ def test_a_problem_that_has_ended_and_a_consequence_are_no_problems_of_the_headl
 def test_a_broker_that_is_away_is_named_once_as_the_cause_and_a_store_as_a_fault() -> None:
     text = page(Latest(100), broker="connection refused", store="no route")
     assert (text.count("connection refused"), text.count("store: no route")) == (1, 1)
+
+
+def test_a_device_of_an_agent_that_is_offline_is_neither_up_nor_down_and_its_rejected_readings_are_counted() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello(agent.name, "a"), NOW_S)
+    agent.arrives(replace(agent.made(0.0, device="a"), bad=dict.fromkeys("xyz", "range")), 0.0)
+    text = render_page(latest, Moment(NOW_S + 1.0, WALL_S), {})
+    assert re.findall(r'<section class="(\w+)">', text) == ["up"]
+    assert "3 readings of the last poll rejected" in text
+    latest.apply_status(hello(agent.name, online=False), NOW_S + 2.0)
+    text = render_page(latest, Moment(NOW_S + 3.0, WALL_S), {})
+    assert re.findall(r'<section class="(\w+)"><h2><span class="state">(\w+)<', text) == [("unknown", "unknown")]
