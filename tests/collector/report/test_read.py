@@ -14,6 +14,7 @@ from collector.records import SCHEMA
 from collector.records.file import pack, pack_polls
 from collector.report.period import month
 from collector.report.read import SiteMonth, read_records, within_month
+from rackflow import RackflowError
 
 NOW_S = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
 OCTOBER = month("2026-10", "UTC", NOW_S)
@@ -26,7 +27,12 @@ def records(path: Path, lives: list[tuple[float, float, int]]) -> Path:
         db.executescript(SCHEMA)
         ends = (OCTOBER.first - 1, OCTOBER.first, OCTOBER.end - 1, OCTOBER.end)
         db.executemany("INSERT INTO hour VALUES ('edge', ?, ?)", [(hour, pack(Hour({}, {}))) for hour in ends])
-        polls = [(site, hour, pack_polls({1: [60.0, 59.0, 1.0]})) for site in ("edge", "core") for hour in ends]
+        numbers = {"edge": 1, "core": 2}
+        devices = [(number, site, "north", "pdu-1", "pdu") for site, number in numbers.items()]
+        db.executemany("INSERT INTO device (id, site, agent, device, class) VALUES (?, ?, ?, ?, ?)", devices)
+        polls = [
+            (site, hour, pack_polls({number: [60.0, 59.0, 1.0]})) for site, number in numbers.items() for hour in ends
+        ]
         db.executemany("INSERT INTO polls VALUES (?, ?, ?)", polls)
         db.executemany("INSERT INTO life VALUES (?, ?, ?)", lives)
     return path
@@ -66,6 +72,18 @@ def test_a_collector_that_ended_by_itself_was_not_killed(tmp_path: Path) -> None
     lives = [(FIRST_S, FIRST_S + 60, 1), (FIRST_S + 90, END_S, 0)]  # the last one still runs
     edge = read_records(records(tmp_path / "books.db", lives), OCTOBER)[1]
     assert (edge.killed, edge.saved_s) == ([], END_S)
+
+
+def test_polls_of_a_device_that_the_records_do_not_have_are_one_line_with_the_remedy(tmp_path: Path) -> None:
+    file = records(tmp_path / "books.db", [(FIRST_S, END_S, 1)])
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("DELETE FROM device WHERE site = 'core'")
+    core, edge = read_records(file, OCTOBER)
+    assert edge.polls[OCTOBER.first] == {1: [60.0, 59.0, 1.0]}
+    with pytest.raises(
+        RackflowError, match=r"books\.db: the records are damaged: polls of a device that is not there; "
+    ):
+        core.polls[OCTOBER.first]
 
 
 def account(site: str, seen_s: float, *gaps: tuple[float, float]) -> EpochAccount:
