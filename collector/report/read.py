@@ -118,9 +118,9 @@ def _read(db: sqlite3.Connection, period: Period, path: Path) -> list[SiteMonth]
     hours: dict[str, dict[int, Hour]] = {}
     polls: dict[str, PackedPolls] = {}
     devices: dict[str, dict[int, Device]] = {}
-    for number, site, *names in db.execute("SELECT id, site, agent, device, class FROM device"):
-        devices.setdefault(site, {})[number] = Device(*names)
     with progress("records read", sum(_count(db, table, within) for table in ("hour", "polls"))) as done:
+        for number, site, *names in db.execute("SELECT id, site, agent, device, class FROM device"):
+            devices.setdefault(site, {})[number] = Device(*names)
         for site, number, body in db.execute("SELECT * FROM hour WHERE hour >= ? AND hour < ? ORDER BY hour", within):
             hours.setdefault(site, {})[number] = unpack(body)
             done()
