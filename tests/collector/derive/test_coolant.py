@@ -60,7 +60,10 @@ def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> No
     assert waves[0] == LONGEST_S
     refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.95) - 0.06 * at / 3600)
     assert refilled[0] == pytest.approx(0.59 / (0.06 / 3600), rel=0.05)
-    assert last(ReservoirFall("water"), 0.4, lambda _: 0.8)[0] == Unknown("less than half an hour has been seen")
+    for minutes in (24, 29):
+        few = last(ReservoirFall("water"), minutes / 60, lambda _: 0.8)
+        assert few[0] == Unknown("less than half an hour has been seen")
+    assert last(ReservoirFall("water"), 0.5, lambda _: 0.8)[0] == LONGEST_S
 
 
 def test_after_a_small_refill_a_reservoir_is_followed_anew() -> None:
