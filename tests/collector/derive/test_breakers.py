@@ -45,7 +45,7 @@ def test_every_second_of_a_minute_counts() -> None:
     """With one cycle a second: 4 A for twenty seconds of each minute, and 15 A for forty."""
     load = BreakerLoad(C)
     found: list[object] = []
-    for at in range(0, 961):
+    for at in range(961):
         found = [*load.update([4.0 if at % 60 < 20 else 15.0, 16.0], float(at))]
     assert found[1:] == [pytest.approx((20 * 4.0 + 40 * 15.0) / 60 / 16.0), 15.0 / 16.0]
 
