@@ -96,6 +96,7 @@ def test_windows_in_force_are_in_the_documents_of_the_api() -> None:
     hour = {
         "now": (now.replace(hour=0), now.replace(hour=23)),
         "over": (now.replace(hour=0), now),
+        "later": (now.replace(hour=22), now.replace(hour=23)),
     }
     windows = [
         Window.model_validate(
