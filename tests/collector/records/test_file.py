@@ -193,17 +193,6 @@ def test_kills_are_kept_for_400_days(tmp_path: Path) -> None:
         assert (began in [row[0] for row in file_rows(path, "life")]) is is_there
 
 
-def test_a_device_that_is_expected_is_kept_however_long_it_is_silent(tmp_path: Path) -> None:
-    """Otherwise its number would be given to another one, and its polls would be that one's."""
-    path, clocks = tmp_path / "books.db", Clocks()
-    expected = snapshot(answered=1)
-    with closed(clocks.opened(path)) as file:
-        file.save(expected)
-        clocks.wait((KEPT_H + 10 * DEVICE_MARGIN_H) * HOUR_S)
-        file.save(Snapshot({}, {}, expected.enrolled))
-        assert devices_in(path) == ["pdu-1"]
-
-
 def test_devices_of_a_file_that_does_not_say_when_they_were_there_are_kept_for_400_days(tmp_path: Path) -> None:
     path, clocks = tmp_path / "books.db", Clocks()
     with closed(clocks.opened(path)) as file:
