@@ -89,6 +89,14 @@ def test_the_end_and_severity_of_every_alert_are_tested() -> None:
     assert checked == ALERTS - {"DcimWatchdog"}  # which never ends
 
 
+def test_the_hour_of_silence_of_every_alert_is_tested() -> None:
+    """An alert that ends with its device's last word calls nobody for a leak that cut the cable."""
+    tests = [case.values[1] for case in cases() if case.id is not None and case.id.startswith("dcim-silent-hour")]
+    checked = {name for test in tests for check in test["promql_expr_test"] for name in rests_on(check["expr"])}
+    elsewhere = {"DcimUpsOnBattery", "DcimUpsBatteryLow", "DcimLeakDetected"}  # dcim-windows.test.yml
+    assert checked | elsewhere == {name for name in ALERTS if "[1h:1m]" in EXPRESSIONS[name]}
+
+
 @pytest.mark.parametrize(("settings", "test"), cases())
 def test_rules_pass_their_unit_tests(settings: dict[str, Any], test: dict[str, Any], tmp_path: Path) -> None:
     promtool, names = find_program("promtool", "prometheus"), needed(test)

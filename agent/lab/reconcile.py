@@ -210,12 +210,19 @@ def _gone(
     answering: Collection[Place],
     moved: Collection[str],
 ) -> Iterator[Result]:
-    """Enabled devices of which all addresses were searched, and that answered at none of them."""
+    """Enabled devices of which all addresses were searched, and that answered at none of them.
+
+    Unless the user named units, the first one that answers ends the search of its address: nobody asked the others, and a device
+    with Modbus TCP built in answers to any of them.
+    """
+    ended_early = set() if search.units_named else {address for address, _, unit in answering if unit is not None}
     for device in devices:
         places = list(_places(device, resolved)) if device.protocol == search.protocol and device.enabled else []
         if not places or device.id in moved:
             continue
-        searched = all(place[0] in search.addresses and search.has_asked(place) for place in places)
+        searched = all(
+            search.has_asked(place) and place[0] in search.addresses and place[0] not in ended_early for place in places
+        )
         if searched and not any(place in answering for place in places):
             yield Result("gone", device.id, device=device, note=f"does not answer at {device.host}")
 

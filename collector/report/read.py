@@ -1,7 +1,7 @@
 """Reads one month of each site from the hourly records, and selects the matching part of the ledger."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,18 +35,24 @@ class Device:
 class PackedPolls(Mapping[int, Rows]):
     """Polls by hour, each unpacked when it is asked for: a month of 5,000 devices is 3 MB packed, and 1 GB unpacked.
 
-    An hour that is damaged raises RackflowError.
+    An hour that is damaged, or has polls of a device that is not among `devices`, raises RackflowError.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, devices: Container[int]) -> None:
         self.bodies: dict[int, bytes] = {}
         self._path = path
+        self._devices = devices
 
     def __getitem__(self, hour: int) -> Rows:
         try:
-            return unpack_polls(self.bodies[hour])
+            rows = unpack_polls(self.bodies[hour])
         except sqlite3.Error as error:
             raise RackflowError(f"{self._path}: the records {fault_and_remedy(error, 'are damaged')}") from error
+        if not all(number in self._devices for number in rows):
+            raise RackflowError(
+                f"{self._path}: the records are damaged: polls of a device that is not there; {DAMAGED}"
+            )
+        return rows
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.bodies)
@@ -111,16 +117,16 @@ def _read(db: sqlite3.Connection, period: Period, path: Path) -> list[SiteMonth]
     within = (period.first, period.until)
     hours: dict[str, dict[int, Hour]] = {}
     polls: dict[str, PackedPolls] = {}
+    devices: dict[str, dict[int, Device]] = {}
     with progress("records read", sum(_count(db, table, within) for table in ("hour", "polls"))) as done:
+        for number, site, *names in db.execute("SELECT id, site, agent, device, class FROM device"):
+            devices.setdefault(site, {})[number] = Device(*names)
         for site, number, body in db.execute("SELECT * FROM hour WHERE hour >= ? AND hour < ? ORDER BY hour", within):
             hours.setdefault(site, {})[number] = unpack(body)
             done()
         for site, number, body in db.execute("SELECT * FROM polls WHERE hour >= ? AND hour < ?", within):
-            polls.setdefault(site, PackedPolls(path)).bodies[number] = body
+            polls.setdefault(site, PackedPolls(path, devices.get(site, {}))).bodies[number] = body
             done()
-    devices: dict[str, dict[int, Device]] = {}
-    for number, site, *names in db.execute("SELECT id, site, agent, device, class FROM device"):
-        devices.setdefault(site, {})[number] = Device(*names)
     lives = db.execute("SELECT started_s, saved_s, ended FROM life ORDER BY started_s").fetchall()
     saved_s = max((saved_s for _, saved_s, _ in lives), default=0.0)
     # A collector run that did not mark its end was killed; its counts after the last save are lost.

@@ -1,10 +1,12 @@
 """What a search says of each device: new, known, moved, replaced, twice, or gone. Nothing is said of what was not searched."""
 
+from dataclasses import replace
+
 import pytest
 
 from agent.config import AgentConfig, Device
 from agent.lab.discover import Found
-from agent.lab.reconcile import Result, Search, entry_of, reconcile
+from agent.lab.reconcile import Result, Search, entry_of, homes_to_ask, reconcile
 from agent.profile import Match, load_profiles
 from agent.readings import Identity
 from rackflow.process.config import check_config
@@ -107,3 +109,91 @@ def test_an_entry_has_its_port_if_it_is_not_the_usual_one(port: int, written: in
     (result,) = reconcile([found(serial="X-17")], [], {}, looked)
     values = entry_of(result, looked).values
     assert (values.get("port"), values["unit"], values["serial_number"]) == (written, 1, "X-17")
+
+
+def test_nothing_is_said_of_what_answers_where_only_an_entry_was_looked_for() -> None:
+    """The address of an entry that seems to have moved is asked besides: its owner did not ask for it to be searched."""
+    away = configured(host="192.0.2.99", serial_number="X-17")
+    asked = replace(search(), homes=["192.0.2.99"])
+    answering = [found(THERE, "X-17"), found("192.0.2.99", "X-17")]
+    (result,) = reconcile(answering, [away], {}, asked)
+    note = "has the serial number of m, which answers at 192.0.2.99: one device with two addresses?"
+    assert (result.status, result.found, result.note) == ("duplicate", answering[0], note)
+
+
+@pytest.mark.parametrize(("port", "asked"), [(502, {"192.0.2.99"}), (1502, set())])
+def test_the_old_address_is_asked_at_the_port_that_is_searched(port: int, asked: set[str]) -> None:
+    away = configured(host="192.0.2.99", port=port, serial_number="X-17")
+    results = reconcile([found(THERE, "X-17")], [away], {}, search())
+    assert [each.status for each in results] == ["moved"]
+    assert homes_to_ask(results, {}, search()) == asked
+    assert homes_to_ask(reconcile([found(THERE)], [away], {}, search()), {}, search()) == set()
+
+
+def test_what_a_device_answers_with_is_said_with_its_error() -> None:
+    silent = replace(found(), error="does not say who it is: no answer within 2 s")
+    (known,) = reconcile([silent], [configured()], {}, search())
+    assert (known.status, known.note) == ("known", silent.error)
+    refusing = replace(silent, match=None, error="credential 'read': wrong digest")
+    strange = replace(silent, match=None, error="", description="Acme PDU")
+    results = reconcile([refusing, replace(strange, address=THERE)], [], {}, search())
+    assert [(each.status, each.note) for each in results] == [
+        ("failed", "credential 'read': wrong digest"),
+        ("unrecognised", "no profile fits: Acme PDU"),
+    ]
+
+
+def test_an_entry_without_a_serial_number_is_not_replaced_by_a_device_that_has_one() -> None:
+    assert said(reconcile([found(HERE, "X-17")], [configured()], {}, search())) == [("known", "m")]
+
+
+def test_another_unit_of_an_entrys_address_is_a_device_of_its_own_only_if_units_were_named() -> None:
+    """A device with Modbus TCP built in answers to any unit, and the first that answers ends the search: the entry's was not asked."""
+    usual = replace(search(1, 255), units_named=False)
+    assert said(reconcile([found(unit=1)], [configured(unit=255)], {}, usual)) == [("duplicate", "m")]
+    assert said(reconcile([], [configured(unit=255)], {}, usual)) == [("gone", "m")]
+    assert said(reconcile([found(), found(unit=2)], [configured()], {}, search(1, 2))) == [("known", "m"), ("new", "")]
+
+
+def test_a_serial_number_is_known_among_entries_of_the_protocol_that_is_searched() -> None:
+    whole = {
+        "agent": "gw-1",
+        "labels": {"site": "t1"},
+        "broker": {"host": "b"},
+        "credentials": {"read": {"version": "2c", "community": "x"}},
+        "devices": [{"id": "p", "host": "192.0.2.99", "serial_number": "X-17", "credential": "read"}],
+    }
+    device = check_config(whole, AgentConfig, "test").devices[0]
+    assert said(reconcile([found(THERE, "X-17")], [device], {}, search())) == [("new", "")]
+
+
+def named(name: str, address: str = HERE, serial: str = "") -> Found:
+    return replace(found(address, serial), name=name)
+
+
+@pytest.mark.parametrize(
+    ("answering", "ids", "expected"),
+    [
+        ([named("meter-a.example.net")], {}, ["meter-a"]),
+        ([named("m.b1.net"), named("m.b2.net", THERE)], {}, ["m.b1.net", "m.b2.net"]),  # the domain tells them apart
+        ([named("localhost", serial="X-17")], {}, ["meter-X-17"]),  # a factory's name
+        ([named("Unknown")], {}, ["meter-192-0-2-7-1"]),
+        ([named("", serial="000-0")], {}, ["meter-192-0-2-7-1"]),  # a serial number that was never set
+        ([named("a")], {(HERE, 1): "given", (HERE, None): "other"}, ["given"]),
+        ([named("a")], {(HERE, 2): "given", (HERE, None): "other"}, ["other"]),
+        ([named("kept")], {(THERE, None): "kept"}, ["kept-2"]),  # the table keeps it for another address
+        ([named("m")], {}, ["m-2"]),  # an entry has it
+    ],
+)
+def test_a_new_device_is_called_by_what_tells_it_from_others(
+    answering: list[Found], ids: dict[tuple[str, int | None], str], expected: list[str]
+) -> None:
+    elsewhere = configured(host="192.0.2.99")
+    results = reconcile(answering, [elsewhere], {}, search(), ids)
+    assert [each.id for each in results if each.status == "new"] == expected
+
+
+def test_two_spellings_of_an_address_are_one() -> None:
+    asked = Search("modbus", ["2001:db8::7"], 502, (1,), units_named=True)
+    device = configured(host="2001:0db8:0000::0007")
+    assert said(reconcile([found("2001:db8::7")], [device], {}, asked)) == [("known", "m")]

@@ -71,6 +71,15 @@ def test_an_agent_has_its_state_its_backlog_and_its_account() -> None:
     }
 
 
+def test_agents_of_another_site_are_not_among_those_of_this_one() -> None:
+    shown = with_agent(0.0)
+    other = Status(
+        agent="elsewhere", site="t2", status="online", epoch="e", version="1.2.3", python="3.11", hostname="gateway-4"
+    )
+    shown.readings.latest.apply_status(other, 99.0)
+    assert [*shown.get("agents", 110.0)["items"]] == ["gw"]
+
+
 def test_what_comes_late_lags_and_a_clock_that_is_behind_looks_the_same() -> None:
     agent = with_agent(-2.5).get("agents", 110.0)["items"]["gw"]
     assert (agent["lag_seconds"], agent["clock_offset_seconds"]) == (2.5, -2.5)

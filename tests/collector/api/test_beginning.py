@@ -64,6 +64,14 @@ def test_what_another_problem_explains_is_not_shown_beside_it() -> None:
     assert begun(shown, 107.0) == {}
 
 
+def test_a_device_that_does_not_answer_is_shown_before_its_two_minutes_are_over() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.begins("DcimDeviceUnreachable", 0.0, now=102.0, device="pdu-a1-a", agent="gw")
+    problem = begun(shown, 103.0)["DcimDeviceUnreachable"]
+    assert problem["due"] - problem["since"] == 120_000
+
+
 def test_slow_changes_are_not_shown_from_their_first_moment() -> None:
     """A load that is above 80 % for a moment is none of them: its row holds for 10 minutes."""
     shown = Shown()
@@ -88,6 +96,7 @@ def test_windows_in_force_are_in_the_documents_of_the_api() -> None:
     hour = {
         "now": (now.replace(hour=0), now.replace(hour=23)),
         "over": (now.replace(hour=0), now),
+        "later": (now.replace(hour=22), now.replace(hour=23)),
     }
     windows = [
         Window.model_validate(

@@ -265,6 +265,15 @@ def test_a_list_is_filtered_by_state() -> None:
     assert all(each["state"] == state for state, items in states.items() for each in items)
 
 
+def test_a_panel_without_a_meter_is_not_listed_as_missing_and_is_once_it_is_polled() -> None:
+    """Most panels have none."""
+    shown = Shown()
+    assert "row-b" not in {each["id"] for each in shown.get("devices")["items"]}
+    shown.readings.take("row-b", {"circuit_breaker_state{circuit=1}": "closed"}, 100.0, device_class="panel")
+    (panel,) = shown.get("devices", q="row-b")["items"]
+    assert (panel["state"], panel["row"]) == ("up", "a")
+
+
 def test_readings_come_in_pages_too() -> None:
     """By device and series."""
     shown = Shown()

@@ -87,3 +87,32 @@ def test_a_pue_that_is_not_known_says_why(facility_w: float, it_w: float, reason
     assert ((totals["pue"] is None), totals["pue_unknown"]) == (reason is not None, reason)
     assert shown.get("totals/{total}", 101.5, total="pue")["unknown"] == reason
     assert Shown().get("site")["totals"]["pue_unknown"] == "no_facility"
+
+
+def test_a_meter_that_does_not_answer_or_that_nobody_sees_says_which_and_comes_first() -> None:
+    shown = Shown(hall(*PV_BEHIND))
+    powered(shown)
+    shown.readings.take("meter-main", {}, 140.0, device_class="meter", up=False)
+    shown.readings.take("meter-pv", {"meter_power_watts{role=pv}": -3_000.0}, 140.0, device_class="meter")
+    found = shown.get("totals/{total}", 141.0, total="facility")["inputs"]
+    assert [(each["device"], each["reason"]) for each in found] == [
+        ("meter-main", "does not answer"),
+        ("meter-pv", None),
+    ]
+    found = shown.get("totals/{total}", 300.0, total="facility")["inputs"]
+    assert {each["reason"] for each in found} == {"agent gw is silent"}
+    shown.readings.take("meter-main", {"meter_power_watts{role=facility}": 52_000.0}, 301.0, device_class="meter")
+    found = shown.get("totals/{total}", 301.5, total="facility")["inputs"]
+    assert [(each["device"], each["value"]) for each in found] == [("meter-pv", None), ("meter-main", 52_000.0)]
+
+
+def test_racks_take_the_place_of_an_it_meter_that_does_not_answer() -> None:
+    """As the number on the page does."""
+    shown = Shown()
+    powered(shown)
+    assert shown.get("totals/{total}", 102.0, total="it")["it_from"] == "meters"
+    shown.readings.take("meter-it", {}, 103.0, device_class="meter", up=False)
+    shown.derive(136.0)
+    found = shown.get("totals/{total}", 136.5, total="it")
+    assert found["it_from"] == "racks"
+    assert inputs(shown, "it", 136.5).keys() == {"a1", "a2"}

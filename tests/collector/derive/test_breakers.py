@@ -41,6 +41,15 @@ def test_the_level_is_that_between_dips_of_more_than_half_of_the_time() -> None:
     assert found[2] == 15.0 / 16.0
 
 
+def test_every_second_of_a_minute_counts() -> None:
+    """With one cycle a second: 4 A for twenty seconds of each minute, and 15 A for forty."""
+    load = BreakerLoad(C)
+    found: list[object] = []
+    for at in range(961):
+        found = [*load.update([4.0 if at % 60 < 20 else 15.0, 16.0], float(at))]
+    assert found[1:] == [pytest.approx((20 * 4.0 + 40 * 15.0) / 60 / 16.0), 15.0 / 16.0]
+
+
 def test_demand_and_level_are_means_over_a_quarter_of_an_hour() -> None:
     load = BreakerLoad(C)
     by_time = {at: load.update([16.0 if at < 300 else 6.4, 16.0], float(at)) for at in range(0, 905, 5)}

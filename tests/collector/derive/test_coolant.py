@@ -60,7 +60,10 @@ def test_waves_and_steps_of_a_gauge_are_no_fall_and_a_refill_begins_anew() -> No
     assert waves[0] == LONGEST_S
     refilled = last(ReservoirFall("water"), 6.0, lambda at: (0.8 if at < 18_000 else 0.95) - 0.06 * at / 3600)
     assert refilled[0] == pytest.approx(0.59 / (0.06 / 3600), rel=0.05)
-    assert last(ReservoirFall("water"), 0.4, lambda _: 0.8)[0] == Unknown("less than half an hour has been seen")
+    for minutes in (24, 29):
+        few = last(ReservoirFall("water"), minutes / 60, lambda _: 0.8)
+        assert few[0] == Unknown("less than half an hour has been seen")
+    assert last(ReservoirFall("water"), 0.5, lambda _: 0.8)[0] == LONGEST_S
 
 
 def test_after_a_small_refill_a_reservoir_is_followed_anew() -> None:
@@ -73,6 +76,13 @@ def test_a_fall_within_the_scatter_of_a_gauge_is_none() -> None:
     """Two percent in six hours, of a gauge that shows up to two percent more or less for minutes."""
     scattered = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - 0.00375 * at / 3600 + 0.016 * ((at // 300) % 2))
     assert scattered[0] == LONGEST_S
+
+
+@pytest.mark.parametrize(("percent", "is_told"), [(2.5, True), (1.8, False)])
+def test_a_fall_of_two_percent_in_six_hours_is_one(percent: float, *, is_told: bool) -> None:
+    """A gauge resolves one percent."""
+    found = last(ReservoirFall("water"), 6.0, lambda at: 0.8 - percent / 100 * at / 21_600)
+    assert found[0] == (pytest.approx(21_600 * (80 / percent - 1)) if is_told else LONGEST_S)
 
 
 def test_after_a_gap_a_reservoir_is_followed_anew_from_its_level_and_temperature() -> None:
@@ -114,6 +124,14 @@ def test_fouling_is_the_resistance_over_the_clean_one_whatever_the_flow() -> Non
     assert fouled(memory, 2, 1.6, start=5) == pytest.approx(1.6)
 
 
+def test_after_a_cleaning_the_exchanger_is_compared_with_the_cleaned_one() -> None:
+    """It was fouled when the collector started, and so taken for clean."""
+    memory = Fouling(150e3)
+    assert fouled(memory, 2, 1.6) == pytest.approx(1.0)
+    assert fouled(memory, 2, 1.0, start=3) == pytest.approx(1.0)
+    assert fouled(memory, 2, 1.6, start=6) == pytest.approx(1.6)
+
+
 def test_a_low_load_or_probes_that_agree_say_nothing_of_fouling() -> None:
     memory = Fouling(1e6)  # 100 kW are a tenth of it
     assert fouled(memory, 3, 1.0) == Unknown("less than an hour at a load of 20 % or more has been seen")
@@ -133,6 +151,13 @@ def test_an_approach_of_more_than_half_an_hour_ago_counts_no_more() -> None:
         memory.update([9.0, 0.1], float(at))
     assert memory.update([9.0, 0.1], 3300.0)[0] == 9.0
     assert isinstance(memory.update([9.0, 0.1], 3360.0)[0], Unknown)  # less than five minutes are left of it
+
+
+@pytest.mark.parametrize(("load", "counts"), [(0.3, True), (0.29, False)])
+def test_the_approach_counts_from_thirty_percent_of_the_rated_heat(load: float, *, counts: bool) -> None:
+    memory = LoadedApproach()
+    found = [memory.update([9.0, load], float(at))[0] for at in range(0, 601, 10)][-1]
+    assert (found == 9.0) is counts
 
 
 def test_the_approach_of_a_loaded_exchanger_does_not_follow_the_dips_of_its_load() -> None:
@@ -161,9 +186,16 @@ def test_an_approach_stands_for_the_time_since_the_one_before_and_for_a_minute_a
         (0.4, 0.0, 27.5, 1.0),  # too cold
         (0.4, 0.0, 31.5, 0.0),  # within 2 K
         (0.98, 0.0, 33.0, 0.0),  # it cannot open further: too little water
+        (0.94, 0.0, 33.0, 1.0),  # six percent are left
+        (0.96, 0.0, 33.0, 0.0),
+        (0.06, 0.0, 27.5, 1.0),
+        (0.04, 0.0, 27.5, 0.0),
+        (0.4, 0.0, 32.1, 1.0),
         (0.02, 0.0, 27.5, 0.0),
         (0.3, 0.005, 33.0, 0.0),  # it follows, if slowly
         (0.3, 0.0003, 33.0, 0.0),  # by 2 % in ten minutes
+        (0.3, 0.0002, 33.0, 0.0),  # by 1.2 %
+        (0.3, 0.0001, 33.0, 1.0),  # by 0.6 %: what an actuator may show without moving
     ],
 )
 def test_a_valve_is_stuck_if_it_stands_although_it_should_move(

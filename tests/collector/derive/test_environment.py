@@ -102,6 +102,12 @@ def test_a_counter_counts_within_the_hour_and_across_its_own_restart() -> None:
     assert memory.update([2], 180.0 + 3600.0)[0] == 0.0
 
 
+def test_what_was_counted_59_minutes_ago_still_counts_and_what_an_hour_ago_does_not() -> None:
+    memory = Increase()
+    found = {at: memory.update([40 if at < 60 else 41], float(at))[0] for at in (0, 60, 3600, 3659, 3660)}
+    assert found == {0: 0.0, 60: 1.0, 3600: 1.0, 3659: 1.0, 3660: 0.0}
+
+
 def test_input_faults_of_a_ups_are_counted() -> None:
     readings = Readings()
     found: dict[str, float | None] = {}

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+import msgspec
+
 from collector.derive.engine.graph import Figure
 from collector.derive.latest_figures import LatestFigures
 from collector.latest import Latest
@@ -104,6 +106,16 @@ def test_a_known_figure_is_reported_with_its_share_and_the_age_of_its_oldest_inp
     assert f"dcim_rack_power_watts{{{power.output.text}}} {power.value!r}\n" in text
     assert latest.lines([power], "c", 7) == [
         f"{power.output.metric.measurement},agent=c{power.output.tags} {power.output.metric.field}={power.value!r} 7"
+    ]
+
+
+def test_of_a_figure_that_is_known_by_half_of_its_inputs_the_store_says_so() -> None:
+    [power] = [each for each in campus_readings().figures().values() if name_of(each) == "rack_power_watts{rack=n1}"]
+    half = msgspec.structs.replace(power, value=2300.0, share=0.5)
+    lines = LatestFigures(10.0).lines([half], "c", 7)
+    assert [line.rpartition(" ")[0].rpartition(" ")[2] for line in lines] == [
+        "power_watts=2300.0",
+        "known=1.0,inputs_ratio=0.5",
     ]
 
 

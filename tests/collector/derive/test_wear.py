@@ -130,23 +130,26 @@ def test_a_litre_an_hour_is_lost_from_the_reservoir_of_the_units_loop() -> None:
     assert found["cdu_reservoir_empty_seconds{reservoir=1}"] == pytest.approx(74 * 3600, rel=1e-3)
 
 
-def test_what_the_loops_coolant_contracts_by_is_not_lost() -> None:
-    """In six hours supply falls from 34 to 18 degrees and return from 46 to 30; the level falls with their mean."""
+@pytest.mark.parametrize("lost_l_per_h", [0, 1])
+def test_what_the_loops_coolant_contracts_by_is_not_lost(lost_l_per_h: int) -> None:
+    """In six hours supply falls from 34 to 18 degrees and return from 46 to 30; the level falls with their mean, and by a leak."""
 
     def volume(celsius: float) -> float:
         return 1 / (density("pg25", celsius) or 0.0)
 
     def at(minute: int) -> Values:
         colder = 16 * minute / 360
+        contracted = 4 * (volume(40.0 - colder) / volume(40.0) - 1)
         return {
             "cdu_supply_temperature_celsius{loop=secondary}": 34.0 - colder,
             "cdu_return_temperature_celsius{loop=secondary}": 46.0 - colder,
-            "cdu_reservoir_level_ratio{reservoir=1}": 0.8 + 4 * (volume(40.0 - colder) / volume(40.0) - 1),
+            "cdu_reservoir_level_ratio{reservoir=1}": 0.8 + contracted - 0.01 * lost_l_per_h * minute / 60,
         }
 
-    assert at(360)["cdu_reservoir_level_ratio{reservoir=1}"] == pytest.approx(0.770, abs=0.001)
+    assert at(360)["cdu_reservoir_level_ratio{reservoir=1}"] == pytest.approx(0.770 - 0.06 * lost_l_per_h, abs=0.001)
     found = followed("cdu-1", at, 360, with_reservoir(), every=4)
-    assert found["cdu_coolant_loss_cubic_meters_per_second{reservoir=1}"] == 0.0
+    loss = found["cdu_coolant_loss_cubic_meters_per_second{reservoir=1}"]
+    assert loss == pytest.approx(lost_l_per_h * 0.001 / 3600, rel=1e-2)
 
 
 def test_until_enough_was_seen_a_figure_says_so() -> None:

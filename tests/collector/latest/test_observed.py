@@ -73,6 +73,18 @@ def test_an_agent_without_messages_while_the_collector_is_behind_is_not_called_s
     assert causes(latest, 80.0) == {"agent_silent": 2, "agent_up": 0}
 
 
+def test_nor_is_one_called_silent_that_reports_about_itself() -> None:
+    """Every ten seconds, so that it would count as silent after thirty."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.polls(1.0, device="a")
+    agent.arrives(agent.made(1.0, device="gw-3", values={}, poll=("fast", 10.0), device_class="agent"), 1.0)
+    latest.note_behind(NOW_S + 30.0)
+    assert causes(latest, 45.0) == {"collector": 1, "agent_up": 1}
+    assert causes(latest, 60.0) == {"agent_silent": 1, "agent_up": 0}
+
+
 def test_an_agent_that_says_goodbye_is_offline_however_far_behind_the_collector_is() -> None:
     latest = connected()
     agent = Agent(latest)

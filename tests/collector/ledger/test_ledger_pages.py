@@ -1,6 +1,7 @@
 """The ledger's file and its pages: nothing that was noted is forgotten, over restarts, collectors and the network."""
 
 import asyncio
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -153,6 +154,18 @@ def test_a_moment_is_a_time_ago_or_a_date() -> None:
         since_ms("soon", 0)
 
 
+def test_a_moment_without_a_zone_is_utc_wherever_the_command_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times in the table are UTC, and are copied from it."""
+    try:
+        with monkeypatch.context() as elsewhere:
+            elsewhere.setenv("TZ", "Asia/Kolkata")
+            time.tzset()
+            found = since_ms("2026-01-31T12:00", 0)
+    finally:
+        time.tzset()
+    assert found == 1_769_860_800_000
+
+
 def test_the_table_has_each_epoch_and_the_total() -> None:
     found = accounts([page("x", book_of("a", 5), (EpochRecord(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
     text = as_table(found).splitlines()
@@ -161,6 +174,13 @@ def test_the_table_has_each_epoch_and_the_total() -> None:
     assert text[3] == "    missing 7-10, from 2026-11-23T21:20:00+00:00 to ?"
     assert text[-1] == "12 messages of 2 agents: 6 missing without a reason"
     assert '"missing": 6' in as_json(as_data(found))
+
+
+def test_nothing_received_is_not_said_to_be_complete() -> None:
+    """A collector that receives nothing must not look like one that stored everything."""
+    assert as_table([]).splitlines()[-1] == "0 messages of 0 agents: nothing to account for"
+    whole = accounts([page("x", (EpochRecord(KEY, 1, 1, 1), [Chunk(0, 1, 1, 0b11)]))])
+    assert as_table(whole).splitlines()[-1] == "2 messages of 1 agent: complete"
 
 
 async def test_the_watch_adds_up_the_epochs_of_each_agent_and_forgets_retired_agents(tmp_path: Path) -> None:

@@ -201,6 +201,18 @@ def test_a_problem_whose_reading_does_not_come_back_with_its_device_ends_after_m
         assert course.told() == ({"DcimCduAllPumpsStopped"} if now < 20.0 + RESTORED_S else set())
 
 
+def test_after_a_restart_a_problem_waits_for_three_polls_of_a_minute() -> None:
+    """The slowest class that problems use is polled once a minute, and a reading is current for three polls."""
+    course = Course()
+    course.tracker.restore(TrackedProblem(load_table().problems[PUMPS[0]], PUMPS[1], CDU, 1.0, 1.0), 0.0)
+    told = {}
+    for now in (60.0, 120.0, 179.0, 181.0):
+        course.tracker.update(CDU, {}, now, decides=never)
+        course.tracker.tick(now, 1000.0 + now)
+        told[now] = course.told()
+    assert told == {60.0: {PUMPS[0]}, 120.0: {PUMPS[0]}, 179.0: {PUMPS[0]}, 181.0: set()}
+
+
 def test_missing_flow_follows_from_stopped_pumps_and_is_reported_if_it_outlasts_them() -> None:
     """Flow takes some seconds to come back: told at once, each end of a cause would tell of everything it explained."""
     course = Course()

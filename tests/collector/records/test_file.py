@@ -114,7 +114,7 @@ def test_what_was_saved_is_there_after_a_kill(tmp_path: Path, file_at: FileAt) -
 
 def test_hours_are_kept_for_400_days(tmp_path: Path) -> None:
     path, clocks = tmp_path / "books.db", Clocks()
-    oldest = 500_001 - KEPT_H
+    oldest = 500_001 - 400 * 24
     with closed(clocks.opened(path)) as file:
         file.save(snapshot({oldest: HOUR, oldest - 1: HOUR, 500_000: HOUR}))
         clocks.wait(STEADY_S)
@@ -177,6 +177,20 @@ def test_a_device_that_was_replaced_is_kept_as_long_as_an_hour_refers_to_it(tmp_
         save(file, "here")
         assert devices_in(path) == ["here", "new"]
         assert len(file_rows(path, "device_seen")) == 2
+
+
+def test_kills_are_kept_for_400_days(tmp_path: Path) -> None:
+    """A report of last year names its kills as well."""
+    path, clocks = tmp_path / "books.db", Clocks()
+    began = clocks.wall_s
+    clocks.opened(path)._db.close()  # noqa: SLF001 - killed: nothing was written at its end
+    for days, is_there in ((399, True), (2, False)):
+        clocks.wait(days * 86_400)
+        with closed(clocks.opened(path)) as file:
+            file.save(snapshot())
+            clocks.wait(STEADY_S)
+            file.save(snapshot())
+        assert (began in [row[0] for row in file_rows(path, "life")]) is is_there
 
 
 def test_devices_of_a_file_that_does_not_say_when_they_were_there_are_kept_for_400_days(tmp_path: Path) -> None:

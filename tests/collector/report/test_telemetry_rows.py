@@ -102,7 +102,7 @@ def test_each_hour_is_unpacked_once_and_not_kept() -> None:
             return super().__getitem__(hour)
 
     period = month("2026-10", "UTC", NOW_S)
-    polls = Counted(Path("records.db"))
+    polls = Counted(Path("records.db"), DEVICES)
     polls.bodies |= {hour: pack_polls({1: [10.0, 9.0, 0.0]}) for hour in period.hours()}
     rows = Rows(telemetry_rows(SiteMonth("s", period, {}, polls, DEVICES, NOW_S)))
     assert values(rows, "s")["polls_expected"] == 480
@@ -111,7 +111,7 @@ def test_each_hour_is_unpacked_once_and_not_kept() -> None:
 
 
 def test_an_hour_that_is_damaged_is_reported_with_its_file() -> None:
-    polls = PackedPolls(Path("records.db"))
+    polls = PackedPolls(Path("records.db"), DEVICES)
     polls.bodies[1] = b"no hour"
     with pytest.raises(RackflowError, match=r"records\.db: the records are damaged: .*restore a backup"):
         polls[1]

@@ -105,10 +105,20 @@ async def test_statuses(*, status: int, headers: dict[str, str], retryable: bool
     assert (error.retryable, error.retry_after_s) == (retryable, retry_after_s)
 
 
+@pytest.mark.parametrize("status", [201, 204])
+async def test_created_and_no_content_are_stored(status: int) -> None:
+    """InfluxDB 3 answers 201, all others 204."""
+    async with answering(status) as url:
+        store = store_at(url)
+        await store.write([LINE])
+        await store.close()
+
+
 async def test_silence_and_nobody() -> None:
     """Both are for later."""
     async with answering(204, delay_s=1.0) as url:
-        assert "no answer within" in str(await fault_of(url, timeout_s=0.2))
+        silence = await fault_of(url, timeout_s=0.2)
+        assert (silence.retryable, "no answer within" in str(silence)) == (True, True)
     assert (await fault_of(f"http://127.0.0.1:{free_port()}")).retryable
 
 

@@ -131,6 +131,10 @@ def test_free_text_is_escaped() -> None:
     [
         (12_345.0, "watts", "12.3 kW"),
         (104.0, "watts", "104 W"),
+        (999.0, "watts", "999 W"),
+        (1000.0, "watts", "1 kW"),
+        (12_345.0, "voltamperes", "12.3 kVA"),
+        (12_345.0, "vars", "12.3 kvar"),
         (0.0025, "cubic_meters_per_second", "150 L/min"),
         (2.5e-8, "cubic_meters_per_joule", "1.50 L/min/kW"),
         (152_000.0, "pascals", "152 kPa"),

@@ -32,6 +32,13 @@ def test_green_is_for_devices_that_are_all_observed_and_up() -> None:
     assert "<b>0</b><span>active alarms</span>" in page(latest, 1.0)
 
 
+def test_nothing_is_green_without_the_broker_although_every_device_was_just_observed() -> None:
+    latest, *_ = two_agents()
+    assert verdict(latest, 1.0, broker="connection refused") == Verdict(
+        "unknown", "no connection", ["broker: connection refused"]
+    )
+
+
 def test_what_is_not_observed_is_grey_with_one_line_for_each_cause() -> None:
     latest, *_ = two_agents()
     latest.apply_status(hello("gw-3", online=False), NOW_S + 1.0)

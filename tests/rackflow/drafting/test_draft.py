@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import Given, draft_site, draft_text, name_hints, place_hints
+from rackflow.drafting import SECTION_OF_CLASS, Given, draft_site, draft_text, name_hints, place_hints
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
 from simulator.site.busway_hall import busway_hall
@@ -188,10 +188,49 @@ def test_a_meter_of_it_power_lacks_its_category_and_the_grid_is_given_like_the_s
 
 
 @pytest.mark.parametrize(
-    "ids", [["pdu-1", "pdu-2"], ["pdu-a1-a", "pdu-a2-a"], ["pdu-a1-a", "pdu-a1-b", "rpp-7"], ["10.0.0.1"]]
+    "ids",
+    [
+        ["pdu-1", "pdu-2"],
+        ["pdu-a1-a", "pdu-a2-a"],
+        ["pdu-a1-a", "pdu-a1-b", "rpp-7"],
+        ["pdu-a1-a", "pdu-a1-b", "pdu-a2-a"],  # a rack that one feed reaches
+        ["10.0.0.1"],
+    ],
 )
 def test_ids_that_may_mean_anything_are_not_guessed_at(ids: list[str]) -> None:
     assert list(name_hints(draft_site("t", [Given(each, "pdus", {}) for each in ids]))) == []
+
+
+def test_the_feed_is_read_from_the_ids_of_upss_of_both_feeds_and_not_of_one() -> None:
+    def hints(*ids: str) -> list[str]:
+        return list(name_hints(draft_site("t", [Given(each, "ups", {}) for each in ids])))
+
+    [hint] = hints("ups-a1", "ups-b1")
+    assert hint.startswith("the ids of ups, as ups-a1, tell their places")
+    assert hints("ups-a1", "ups-a2") == []
+
+
+@pytest.mark.parametrize(("rules", "factor", "volts", "hertz"), [("iec", 1.0, 230, 50), ("nec", 0.8, None, 60)])
+def test_the_rules_of_the_installation_give_factor_and_frequency(
+    rules: str, factor: float, volts: int | None, hertz: int
+) -> None:
+    """NEC 210.20(A): a breaker carries 80 % of its rating continuously. Its sites have 120, 240 or 277 V, which nobody can guess."""
+    found = drafted(rules=rules)["electrical"]
+    assert found == {"continuous_load_factor": factor, "volts": volts, "frequency_hertz": hertz}
+
+
+def test_each_class_of_devices_has_its_section() -> None:
+    assert dict(SECTION_OF_CLASS) == {
+        "ups": "ups",
+        "pdu": "pdus",
+        "ats": "transfer_switches",
+        "panel": "panels",
+        "cdu": "cdus",
+        "crah": "air_units",
+        "rdhx": "air_units",
+        "meter": "meters",
+        "env": "monitors",
+    }
 
 
 def test_power_shelves_hang_from_a_feed_or_a_busway_and_are_counted_as_pdus_are() -> None:

@@ -222,3 +222,84 @@ def test_a_rack_behind_manifolds_is_on_the_loop_of_its_cdus(fluid: str, coolant:
     assert entries["loops"]["CH1"]["coolant"] == coolant
     assert entries["loops"]["cdu-2-loop"]["racks"] == ["R1"]
     assert (entries["cdus"]["cdu-2"]["primary"], entries["cdus"]["cdu-2"]["secondary"]) == ("CH1", "cdu-2-loop")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_there"),
+    [
+        ("active", True),
+        ("staged", True),
+        ("failed", True),
+        ("planned", False),
+        ("decommissioning", False),
+        ("inventory", False),
+        ("offline", False),
+    ],
+)
+def test_what_is_not_in_service_is_no_part_of_the_site(status: str, *, is_there: bool) -> None:
+    objects = hall()
+    objects["devices"].append(device(2, "ups", status={"value": status}))
+    assert ("ups-2" in imported(objects)[0]["ups"]) is is_there
+
+
+@pytest.mark.parametrize(("kind", "feed"), [("primary", "A"), ("redundant", "B")])
+def test_a_panel_of_primary_feeds_is_on_feed_a_and_one_of_redundant_feeds_on_feed_b(kind: str, feed: str) -> None:
+    objects = hall()
+    objects["power-feeds"][0]["type"] = {"value": kind}
+    assert site_of(objects).feed_of("pdu-1") == feed
+
+
+def test_a_single_phase_feed_leaves_its_phase_to_fill_in() -> None:
+    """NetBox does not say which one it is, and all three would be wrong."""
+    objects = hall()
+    objects["power-feeds"][0]["phase"] = {"value": "single-phase"}
+    with pytest.raises(ConfigError, match=r"pdus\[0\]\.phases"):
+        site_of(objects)
+
+
+def test_the_capacity_of_an_air_handler_is_in_kilowatts_in_netbox() -> None:
+    objects = hall()
+    crah = {"id": 1, "name": "crah-1", "site": SITE, "type": {"value": "crah"}, "location": ref(1, "Hall 1")}
+    objects["cooling-sources"] = [{**crah, "cooling_capacity": "40"}]
+    unit = imported(objects)[0]["air_units"]["crah-1"]
+    assert (unit["rated_cooling_w"], unit["room"]) == (40_000, "Hall-1")
+
+
+@pytest.mark.parametrize(
+    ("role", "section"),
+    [
+        ("rpdu", "pdus"),
+        ("ups", "ups"),
+        ("ats", "transfer_switches"),
+        ("sts", "transfer_switches"),
+        ("cdu", "cdus"),
+        ("crah", "air_units"),
+        ("crac", "air_units"),
+        ("rdhx", "air_units"),
+        ("meter", "meters"),
+        ("generator", "generators"),
+        ("genset", "generators"),
+        ("powershelf", "power_shelves"),
+        ("drycooler", "dry_coolers"),
+        ("network-switch", None),
+    ],
+)
+def test_a_device_is_known_by_its_role_which_older_versions_call_a_device_role(role: str, section: str | None) -> None:
+    objects = hall()
+    older = device(3, role)
+    older["device_role"] = older.pop("role")
+    objects["devices"] = [device(2, role), older]
+    entries = imported(objects)[0]
+    found = {name for name, each in entries.items() if each.keys() & {f"{role}-2", f"{role}-3"}}
+    assert found == ({section} if section is not None else set())
+    assert section is None or {f"{role}-2", f"{role}-3"} <= entries[section].keys()
+
+
+def test_a_pdu_with_two_supplies_has_the_first_and_the_second_is_said() -> None:
+    objects = hall()
+    objects["power-panels"].append({"id": 2, "name": "P-B", "site": SITE, "location": ref(1, "Hall 1")})
+    objects["power-feeds"].append({**objects["power-feeds"][0], "id": 2, "name": "F2", "power_panel": ref(2, "P-B")})
+    objects["power-ports"].append({**port(1, 2), "id": 20})
+    entries, left_out, _ = imported(objects)
+    assert entries["pdus"]["pdu-1"]["from"] == "P-A"
+    assert left_out == ["the second supply of pdu-1: a PDU of a site file has one; add a PDU for each inlet"]

@@ -56,6 +56,10 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         [
             (MAIN, MAIN.replace("}", ", incomer: true}") + "\n  - {id: second, role: facility, incomer: true}"),
         ],
+        [
+            (LOOP, LOOP.replace("}", ", facility_pumps_required: 1}")),
+            ("meters:", "facility_pumps: [{id: p1, loop: fws, from: [row-a], room: plant}]\nmeters:"),
+        ],
         [(MAIN, f"{MAIN}\n  - {{id: second, role: facility, measures: [row-a]}}")],
         [(PV, "{id: meter-pv, role: pv, behind: meter-main}"), ("contracts: [{id: pv-roof, meter: meter-pv}]", "")],
     ],
@@ -66,6 +70,7 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         "a reservoir of a secondary loop",
         "as many air units as required",
         "two incomers",
+        "as many facility pumps as required",
         "a meter of a part of the site",
         "PV behind the main meter without a contract",
     ],

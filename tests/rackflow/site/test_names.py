@@ -1,0 +1,75 @@
+"""Whatever a site file names must be in it: what is not found would be left out of figures without a word."""
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rackflow.errors import ConfigError
+from rackflow.process.yaml import load_yaml_file
+from rackflow.site import parse_site
+
+SITE: dict[str, Any] = load_yaml_file(Path(__file__).with_name("ai_hall.yaml"))
+FAULT = {"device": "box-1", "sensor": "9"}
+SITE["generators"][0]["fault"] = SITE["chillers"][0]["fault"] = FAULT
+SITE["dry_coolers"][0]["fault"] = SITE["facility_pumps"][0]["fault"] = FAULT
+SITE["panels"] = [{"id": "panel-a", "from": ["ups-a"]}, {"id": "panel-b", "from": ["ups-b"]}]
+INPUTS = {"a": {"from": "panel-a", "breaker_a": 32}, "b": {"from": "panel-b", "breaker_a": 32}}
+SITE["transfer_switches"] = [{"id": "ats", "rack": "a1", **INPUTS}]
+SITE["pdus"] = [{"id": "pdu-ats", "rack": "a1", "from": "ats", "breaker_a": 16}]
+SITE["meters"].append({"id": "wind", "role": "other"})
+SITE["contracts"] = [{"id": "wind", "meter": "wind"}]
+# Every key by which one entry names another.
+NAMES = {
+    "rows": "room",
+    "racks": "row",
+    "generators": "feeds room fault.device",
+    "ups": "from room",
+    "panels": "from",
+    "busways": "from row",
+    "transfer_switches": "a.from b.from rack",
+    "pdus": "rack from",
+    "power_shelves": "rack from meter",
+    "loops": "racks",
+    "cdus": "primary secondary from row",
+    "air_units": "primary from room group",
+    "chillers": "loop from room fault.device",
+    "dry_coolers": "loop from fault.device",
+    "facility_pumps": "loop from fault.device",
+    "meters": "measures behind room",
+    "monitors": "row",
+    "sensors": "device room loop under",
+    "contracts": "meter",
+}
+
+
+def wrong_sites() -> Iterator[Any]:
+    """A site for each of these keys, in which the first entry that has it names something that is not there."""
+    for section, keys in NAMES.items():
+        for key in keys.split():
+            *outer, last = key.split(".")
+            site = copy.deepcopy(SITE)
+            for index, entry in enumerate(site[section]):
+                for each in outer:
+                    entry = entry.get(each, {})  # noqa: PLW2901 - one level further in
+                if last in entry:
+                    is_list = isinstance(entry[last], list)
+                    entry[last] = ["nowhere", *entry[last][1:]] if is_list else "nowhere"
+                    place = f"{section}[{index}].{key}{'[0]' if is_list else ''}"
+                    yield pytest.param(site, place, id=f"{section}.{key}")
+                    break
+
+
+def test_all_names_are_found_in_the_site_as_it_is() -> None:
+    assert parse_site(yaml.safe_dump(SITE), "site.yaml").id == "ai1"
+    assert len([*wrong_sites()]) == sum(len(keys.split()) for keys in NAMES.values())
+
+
+@pytest.mark.parametrize(("site", "place"), [*wrong_sites()])
+def test_a_name_that_is_not_there_is_refused_where_it_stands(site: dict[str, Any], place: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_site(yaml.safe_dump(site), "site.yaml")
+    assert [line for line in str(raised.value).splitlines() if f" {place}: unknown " in line and "'nowhere'" in line]
