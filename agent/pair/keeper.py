@@ -154,11 +154,11 @@ class LeaseKeeper:
 
     async def _run(self) -> None:
         while True:
-            self._set_fault(await obey_cancellation(self._session()))
+            self._set_fault(await obey_cancellation(self._connect_once()))
             pause_s = HOLDER_RETRY_S if self.lease.state == "holding" else RETRY_S
             await asyncio.sleep(random.uniform(0.0, pause_s))  # noqa: S311 - jitter
 
-    async def _session(self) -> str:
+    async def _connect_once(self) -> str:
         """One connection. Returns why it ended."""
         # The client id differs from AGENT@SITE, with which the holder publishes. It is new for each connection: two copies of one machine
         # would otherwise end each other's connection, and never receive each other's messages.

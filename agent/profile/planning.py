@@ -65,7 +65,8 @@ def plan_steps(
     decoders = Decoders(profile, builder.registers)
     builder.nothing_there += [f"{table.name} (0 rows)" for table in profile.tables if not rows.get(table.name)]
     rows_planned = 0
-    # By table (`id`): the indexes of rows that have one name, and the places in an index that do not tell the unit.
+    # By table (`id`): the indexes of rows whose name an earlier row has, and the parts of an index that may be counted from 0 (see
+    # `unclear_parts`).
     equal: dict[int, set[str]] = {}
     unclear: dict[int, frozenset[int]] = {}
     for table, point in profile.all_points():

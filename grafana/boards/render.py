@@ -51,9 +51,10 @@ def _limits(panel: Panel) -> Limits:
     if panel.limits is not None:
         return panel.limits
     first = panel.queries[0]
-    return limits_of(
-        panel.of, first.expr if isinstance(first, Query) else first.statement.replace(" = '", '="').replace("'", '"')
-    )
+    if isinstance(first, Query):
+        return limits_of(panel.of, first.expr)
+    # The labels that InfluxQL selects, as PromQL writes them: `failure = 'pumps'` as `failure="pumps"`.
+    return limits_of(panel.of, first.statement.replace(" = '", '="').replace("'", '"'))
 
 
 def described(panel: Panel) -> str:

@@ -20,7 +20,7 @@ from rackflow.documents import Account, Numbers, Stored
 from rackflow.outbox.account import bases_of, durable_keys, ended_epochs, undelivered_numbers
 from rackflow.outbox.awaiting import Awaiting
 from rackflow.outbox.held import HeldKeys, Which
-from rackflow.outbox.jobs import READ_ROWS, DiskJob, DiskThread, JobResult
+from rackflow.outbox.jobs import READ_MESSAGES, DiskJob, DiskThread, JobResult
 from rackflow.outbox.lanes import Lanes
 from rackflow.outbox.numbers import EpochBase, add_range, added, bounded, numbers_of_keys
 from rackflow.outbox.pacing import BacklogPace
@@ -304,14 +304,14 @@ class DiskOutbox:
         """What the thread is to do next."""
         lanes = self._lanes
         messages = self._unsaved.begin_write()
-        read = [] if lanes.backlog else self._backlog.head(READ_ROWS)
+        read = [] if lanes.backlog else self._backlog.head(READ_MESSAGES)
         is_nearly_full = self._totals.used_bytes + self._unsaved.size_bytes > self._limits.size_bytes // 2
         if is_nearly_full and not self._reports.are_required:
             # Confirmed messages are evicted before messages that were never delivered.
             self._free(list(self._awaiting.keys))
         # Only near the limit, because it costs a walk over all held topics.
         held = list(self._held.oldest(EVICT_HELD)) if is_nearly_full else []
-        resumed = self._resumed[:READ_ROWS].tolist() if not lanes.backlog else []
+        resumed = self._resumed[:READ_MESSAGES].tolist() if not lanes.backlog else []
         collectors = self._reports.collectors if self._reports.collectors != self._collectors_on_disk else None
         deletions = self._to_delete.head(DELETE_KEYS)
         is_trial = self.fault is not None and not messages

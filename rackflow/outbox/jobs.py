@@ -14,7 +14,7 @@ from rackflow.outbox.seam import Message
 from rackflow.outbox.state import Limits, Totals
 
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
-READ_ROWS: Final = 256
+READ_MESSAGES: Final = 256
 # A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
 # memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
 SLOW_S: Final = 2.0
@@ -34,7 +34,7 @@ class DiskJob:
     spare: frozenset[int]
     """Keys that must not be evicted: their messages are in flight."""
     read: list[Range]
-    """Keys of the backlog to read, at most READ_ROWS messages of each range."""
+    """Keys of the backlog to read, at most READ_MESSAGES messages of each range."""
     losses: list[Numbers] = field(default_factory=list)
     """Numbers of messages dropped from memory, to be recorded."""
     held: list[int] = field(default_factory=list)
@@ -101,7 +101,7 @@ def run_job(job: DiskJob, log: OutboxLog, opened: list[Range], collectors: list[
     if job.messages or job.deletions or job.losses:
         log.lost = job.losses
         log.commit(job.messages, job.deletions, job.spare, job.held)
-    found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_ROWS)]
+    found = [each for first, last in job.read for each in log.read(first - 1, last + 1, READ_MESSAGES)]
     resumed = log.read_keys(job.resumed)
     # Read only at the end: if this job fails before, the next one reports the evictions of both.
     evicted, log.evicted = log.evicted, []

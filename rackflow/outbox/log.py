@@ -38,10 +38,10 @@ log = logging.getLogger(__name__)
 SEGMENTS_AT_LEAST: Final = 16
 SMALLEST_SEGMENT_BYTES: Final = 16 * 1024
 # Held messages dropped at a time when the outbox is too large: few, so that little more is dropped than necessary.
-EVICT_ROWS: Final = 64
+EVICT_MESSAGES: Final = 64
 # If a restart seems to have taken longer than this, the wall clock was wrong before or after (no battery, 1970), and the time
 # does not age messages: keeping old messages longer only costs disk space, expiring a backlog by mistake loses it.
-LONGEST_REST_MS: Final = 30 * 86_400_000
+LONGEST_AWAY_MS: Final = 30 * 86_400_000
 
 
 class OutboxLog:
@@ -108,23 +108,27 @@ class OutboxLog:
         self._segments.write((), self._stamp())
 
     def commit(
-        self, rows: Sequence[Message], done: Sequence[Range], spare: frozenset[int], held: Sequence[int] = ()
+        self,
+        messages: Sequence[Message],
+        deletions: Sequence[Range],
+        spare: frozenset[int],
+        held: Sequence[int] = (),
     ) -> None:
-        """Write rows, free the keys that are done, and drop messages beyond the limits, except the keys in `spare`.
+        """Write messages, free the keys `deletions`, and drop messages beyond the limits, except the keys in `spare`.
 
         Keys of `held` are dropped first, because the broker refuses these messages at present. On return everything is on disk. After
-        an OSError some of it may be; the same commit may then be repeated, with more rows.
+        an OSError some of it may be; the same commit may then be repeated, with more messages.
         """
         base, segments, stamp = self._base, self._segments, self._stamp()
-        freed = [(first + base, last + base) for first, last in done]
+        freed = [(first + base, last + base) for first, last in deletions]
         for first, last in freed:
             segments.free(first, last)
         self._state.count_losses(self.lost)
-        # A repeated commit has rows that were written by the first try, or dropped since.
+        # A repeated commit has messages that were written by the first try, or dropped since.
         new = [
-            Message(row.key + base, row.topic, row.payload, row.time_ms)
-            for row in rows
-            if row.key + base > segments.highest
+            Message(each.key + base, each.topic, each.payload, each.time_ms)
+            for each in messages
+            if each.key + base > segments.highest
         ]
         segments.write(new, stamp)
         for first, last in freed:
@@ -159,8 +163,8 @@ class OutboxLog:
         self._open.close()
 
     def _begin(self, opened: Opened, epoch: str) -> None:
-        rest_ms = _wall_ms() - opened.stamp.wall_ms
-        self._age_from_ms = opened.stamp.age_ms + (rest_ms if 0 < rest_ms < LONGEST_REST_MS else 0)
+        away_ms = _wall_ms() - opened.stamp.wall_ms
+        self._age_from_ms = opened.stamp.age_ms + (away_ms if 0 < away_ms < LONGEST_AWAY_MS else 0)
         self._opened_s = time.monotonic()
         self._state.count_torn(opened.missing)
         if (former := _former(self._path)) is not None:
@@ -214,13 +218,13 @@ class OutboxLog:
         segments.write((), self._stamp())
         moved = 0
         for messages, age_ms in former.messages():
-            rows = [
+            new = [
                 Message(each.key + offset, each.topic, each.payload, each.time_ms)
                 for each in messages
                 if each.key + offset > segments.highest
             ]
-            segments.write(rows, Stamp(self._age_ms() - age_ms))
-            moved += len(rows)
+            segments.write(new, Stamp(self._age_ms() - age_ms))
+            moved += len(new)
         missing = RangeSet((first + offset, last + offset) for first, last in former.missing())
         state.count_torn(missing.difference(segments.waiting))
         segments.highest = totals.last_key
@@ -233,10 +237,10 @@ class OutboxLog:
 
     def _evict_held(self, held: Sequence[int]) -> list[Range]:
         evicted: list[Range] = []
-        for at in range(0, len(held), EVICT_ROWS):
+        for at in range(0, len(held), EVICT_MESSAGES):
             if self._segments.live_bytes <= self._limits.size_bytes:
                 break
-            for first, last in ranges(sorted(held[at : at + EVICT_ROWS])):
+            for first, last in ranges(sorted(held[at : at + EVICT_MESSAGES])):
                 evicted += self._drop(first, last, "refused")
         return evicted
 

@@ -59,11 +59,11 @@ class Segments:
         """Bytes of the messages that wait."""
         return sum(each.index.live_bytes for each in self.files)
 
-    def write(self, rows: Sequence[Message], stamp: Stamp) -> None:
-        """Append rows, changes of the state, and what is free in the newest file. Rows and state outlive a power cut on return."""
-        state, groups = self._state, list(_groups(rows, self._record_bytes))
-        is_small = sum(len(row.payload) for row in rows) < SMALL_BYTES
-        if not rows and not state.changed and (not self._is_usable or self.files[-1].number not in self._freed):
+    def write(self, messages: Sequence[Message], stamp: Stamp) -> None:
+        """Append messages, changes of the state, and what is free in the newest file. Messages and state outlive a power cut on return."""
+        state, groups = self._state, list(_groups(messages, self._record_bytes))
+        is_small = sum(len(message.payload) for message in messages) < SMALL_BYTES
+        if not messages and not state.changed and (not self._is_usable or self.files[-1].number not in self._freed):
             return
         while True:
             file = self._newest(stamp)
@@ -262,14 +262,14 @@ class Segments:
         return None
 
 
-def _groups(rows: Sequence[Message], most_bytes: int) -> Iterator[list[Message]]:
+def _groups(messages: Sequence[Message], most_bytes: int) -> Iterator[list[Message]]:
     """Rows in groups for one record each: consecutive keys, at most RECORD_MESSAGES messages and `most_bytes`."""
     group, size = list[Message](), 0
-    for row in rows:
-        if group and (row.key != group[-1].key + 1 or size >= most_bytes or len(group) >= RECORD_MESSAGES):
+    for message in messages:
+        if group and (message.key != group[-1].key + 1 or size >= most_bytes or len(group) >= RECORD_MESSAGES):
             yield group
             group, size = [], 0
-        group.append(row)
-        size += len(row.payload)
+        group.append(message)
+        size += len(message.payload)
     if group:
         yield group

@@ -23,17 +23,20 @@ export class Stream {
   constructor(base, changed) {
     this.documents = Object.create(null);
     this.link = { state: "connecting", since: Date.now(), cause: null, retryAt: 0 };
-    this.heardAt = 0;
+    // When anything was last received, a comment included (ms); 0 before.
+    this.receivedAt = 0;
     this._base = base;
     this._changed = changed;
     this._parts = [];
     this._site = "";
+    // Connections since a document was last received.
     this._attempt = 0;
+    // Ends the present connection, and the attempts that follow it.
     this._run = null;
     document.addEventListener("visibilitychange", () => this._visibility());
-    addEventListener("online", () => this._again());
-    addEventListener("pagehide", () => this._rest());
-    addEventListener("pageshow", (event) => event.persisted && this._again());
+    addEventListener("online", () => this._reconnect());
+    addEventListener("pagehide", () => this._disconnect());
+    addEventListener("pageshow", (event) => event.persisted && this._reconnect());
   }
 
   /** Follow these parts of a site; documents of other parts are dropped. */
@@ -44,34 +47,36 @@ export class Stream {
     }
     this._parts = parts;
     this._site = site;
-    this._again();
+    this._reconnect();
   }
 
   _visibility() {
     clearTimeout(this._hidden);
-    if (document.hidden) this._hidden = setTimeout(() => this._rest(), HIDDEN_MS);
-    else if (!this._run || this._run.signal.aborted) this._again();
+    if (document.hidden) this._hidden = setTimeout(() => this._disconnect(), HIDDEN_MS);
+    else if (!this._run || this._run.signal.aborted) this._reconnect();
   }
 
-  _rest() {
+  /** Close the stream of a page that nobody sees. */
+  _disconnect() {
     this._run?.abort();
-    this.link = { state: "lost", since: this.heardAt || this.link.since, cause: { key: "hidden" }, retryAt: 0 };
+    this.link = { state: "lost", since: this.receivedAt || this.link.since, cause: { key: "hidden" }, retryAt: 0 };
   }
 
-  _again() {
+  /** Connect now, instead of the present connection and without the pause that has grown. */
+  _reconnect() {
     this._run?.abort();
     this._attempt = 0;
     const run = (this._run = new AbortController());
-    this._follow(run);
+    this._keepConnected(run);
   }
 
-  async _follow(run) {
+  async _keepConnected(run) {
     while (!run.signal.aborted) {
       let cause;
       try {
         cause = await this._connection(run.signal);
       } catch (error) {
-        cause = error instanceof Refusal ? error.cause_ : { key: "unreachable" };
+        cause = error instanceof Refusal ? error.linkCause : { key: "unreachable" };
       }
       if (run.signal.aborted) return;
       const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** this._attempt) * (0.5 + Math.random() / 2);
@@ -82,7 +87,7 @@ export class Stream {
   }
 
   _lost(cause, retryAt) {
-    const since = this.link.state === "lost" ? this.link.since : this.heardAt || this.link.since;
+    const since = this.link.state === "lost" ? this.link.since : this.receivedAt || this.link.since;
     const hasGrace = this.link.state === "live" && this._attempt <= 1;
     this.link = { state: hasGrace ? "live" : "lost", since, cause, retryAt };
     if (hasGrace) setTimeout(() => this._graceEnds(), GRACE_MS);
@@ -115,7 +120,7 @@ export class Stream {
         if (done) return { key: "ended" };
         clearTimeout(watch);
         watch = setTimeout(end, SILENT_MS);
-        this.heardAt = Date.now();
+        this.receivedAt = Date.now();
         for (const event of events.read(value)) this._event(event, begun);
       }
     } catch (error) {
@@ -148,23 +153,23 @@ class Refusal extends Error {
   constructor(status, site) {
     super(`status ${status}`);
     // With status 404 the collector answers, but has no such site (yet). A bookmark or a wall display may name one.
-    this.cause_ = status === 404 && site ? { key: "site", site } : { key: status === 401 || status === 403 ? "password" : "status", status };
+    this.linkCause = status === 404 && site ? { key: "site", site } : { key: status === 401 || status === 403 ? "password" : "status", status };
   }
 }
 
 /** Cuts a stream of text into events (WHATWG HTML, 9.2.6). */
 export class EventReader {
   constructor() {
-    this._rest = "";
+    this._unread = "";
     this._name = "";
     this._data = [];
   }
 
   read(text) {
     const events = [];
-    const lines = (this._rest + text).split(/\r\n|\n|\r(?!$)/);
-    this._rest = lines.pop();
-    if (this._rest.length > LARGEST_EVENT) throw new Error("an event without end");
+    const lines = (this._unread + text).split(/\r\n|\n|\r(?!$)/);
+    this._unread = lines.pop();
+    if (this._unread.length > LARGEST_EVENT) throw new Error("an event without end");
     for (const line of lines) {
       if (line === "") {
         if (this._data.length) events.push({ name: this._name || "message", data: this._data.join("\n") });

@@ -8,7 +8,7 @@ import pytest
 
 from rackflow.errors import ConfigError
 from rackflow.outbox import Message
-from rackflow.outbox.log import LONGEST_REST_MS, OutboxLog
+from rackflow.outbox.log import LONGEST_AWAY_MS, OutboxLog
 from rackflow.outbox.numbers import EpochBase
 from rackflow.outbox.state import EPOCHS_KEPT, Limits
 
@@ -95,7 +95,7 @@ def test_messages_of_an_earlier_epoch_that_are_in_flight_do_not_expire(tmp_path:
     file.close()
 
 
-@pytest.mark.parametrize("jump_s", [40 * YEAR_S, -40 * YEAR_S, LONGEST_REST_MS / 1000, 31 * 86_400.0])
+@pytest.mark.parametrize("jump_s", [40 * YEAR_S, -40 * YEAR_S, LONGEST_AWAY_MS / 1000, 31 * 86_400.0])
 def test_a_restart_with_a_clock_far_off_expires_nothing_and_time_goes_on_from_there(
     tmp_path: Path, clocks: Clocks, jump_s: float
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_restart_with_a_clock_far_off_expires_nothing_and_time_goes_on_from_th
 
 
 @pytest.mark.parametrize(
-    ("rest_s", "left"), [(AGE_S, 3), (AGE_S + 1, 0), (29 * 86_400.0, 0), (LONGEST_REST_MS / 1000 - 1, 0)]
+    ("rest_s", "left"), [(AGE_S, 3), (AGE_S + 1, 0), (29 * 86_400.0, 0), (LONGEST_AWAY_MS / 1000 - 1, 0)]
 )
 def test_a_rest_of_the_process_counts_as_age(tmp_path: Path, clocks: Clocks, rest_s: float, left: int) -> None:
     file = opened(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 
 from rackflow.documents import Numbers
 from rackflow.outbox.disk import DiskOutbox
-from rackflow.outbox.jobs import READ_ROWS
+from rackflow.outbox.jobs import READ_MESSAGES
 from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
@@ -105,7 +105,7 @@ async def test_all_that_was_confirmed_while_the_disk_was_slow_is_out_of_the_file
 
 
 async def test_a_backlog_of_several_reads_comes_in_order_and_once(tmp_path: Path) -> None:
-    path, count = tmp_path / "outbox.db", 2 * READ_ROWS + 1
+    path, count = tmp_path / "outbox.db", 2 * READ_MESSAGES + 1
     async with on_disk(path) as outbox:
         fill(outbox, count)
         assert await outbox.saved(count)
@@ -121,7 +121,7 @@ async def test_a_backlog_of_several_reads_comes_in_order_and_once(tmp_path: Path
     assert keys_in(path) == set()
 
 
-@pytest.mark.parametrize("count", [READ_ROWS - 1, READ_ROWS, READ_ROWS + 1])
+@pytest.mark.parametrize("count", [READ_MESSAGES - 1, READ_MESSAGES, READ_MESSAGES + 1])
 async def test_a_backlog_of_exactly_one_read_is_not_reported_as_more(tmp_path: Path, count: int) -> None:
     path = tmp_path / "outbox.db"
     async with on_disk(path) as outbox:
@@ -137,7 +137,7 @@ async def test_a_backlog_of_exactly_one_read_is_not_reported_as_more(tmp_path: P
 
 
 async def test_a_break_while_half_of_the_backlog_is_out_brings_all_of_it_again(tmp_path: Path) -> None:
-    path, count = tmp_path / "outbox.db", READ_ROWS + 50
+    path, count = tmp_path / "outbox.db", READ_MESSAGES + 50
     async with on_disk(path) as outbox:
         fill(outbox, count)
         assert await outbox.saved(count)
