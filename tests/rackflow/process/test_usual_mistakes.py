@@ -11,6 +11,7 @@ from agent.config import AgentConfig, Device
 from collector.cli import main as collector
 from collector.config import CollectorConfig
 from rackflow.errors import ConfigError
+from rackflow.process.broker import Broker
 from rackflow.process.config import check_config, load_config
 from rackflow.process.yaml import load_yaml_text
 from rackflow.recording import read_mbrec, read_snmprec
@@ -139,6 +140,37 @@ def test_a_date_that_is_none_says_how_to_write_it(written: str) -> None:
     with pytest.raises(ConfigError, match="f:2: installed: is no date; write it like 2024-03-01"):
         check_config(load_yaml_text(text + written, "f"), Battery, "f", text + written)
     assert check_config(load_yaml_text(f"{text}2024-03-01", "f"), Battery, "f").installed == date(2024, 3, 1)
+
+
+def test_a_runtime_without_end_is_refused() -> None:
+    text = "runtimes: {5000: .inf}\n"
+    with pytest.raises(ConfigError, match=r"a\.yaml:1: runtimes\[5000\]: is no finite number; write one"):
+        check_config(load_yaml_text(text, "a.yaml"), Battery, "a.yaml", text)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:0", "is not an address"),
+        ("http://127.0.0.1:65536", "is not an address"),
+        ("http://127.0.0.1:8086/a b", "is not an address"),
+        ("192.0.2.1:8086", "is not an address"),
+        ("ftp://127.0.0.1:8086", "is not an address"),
+        ("http://admin:hunter2@127.0.0.1:8086", "has a user name or password in it; remove them and use `token`"),
+    ],
+)
+def test_a_stores_address_that_cannot_be_asked_is_refused_and_not_shown(url: str, says: str) -> None:
+    text = f"broker: {{}}\nstore: {{kind: influxdb, bucket: b, url: {url!r}}}\ndead_letter: dead.jsonl\n"
+    with pytest.raises(ConfigError) as raised:
+        check_config(load_yaml_text(text, "c.yaml"), CollectorConfig, "c.yaml", text)
+    assert f"c.yaml:2: store.url: {says}" in str(raised.value)
+    assert url not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_blanks_around_a_text_do_not_belong_to_it() -> None:
+    """As they come along when an account is pasted between quotation marks."""
+    assert Broker(username=" gw-1 ").username == "gw-1"
 
 
 def test_a_secret_in_typographic_quotation_marks_is_refused_and_not_shown() -> None:
