@@ -168,6 +168,26 @@ def test_a_stores_address_that_cannot_be_asked_is_refused_and_not_shown(url: str
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.parametrize("credential", ["hunter2", "[hunter2]", "{version: 2c, community: public, context: [hunter2]}"])
+def test_a_community_in_the_place_of_its_section_is_not_repeated(credential: str, tmp_path: Path) -> None:
+    """`ro: public` below `credentials` is how other programs have it."""
+    told = said(f"{AGENT}credentials:\n  ro: {credential}\n".encode(), tmp_path)
+    assert "credentials.ro" in told
+    assert "hunter2" not in told
+
+
+def test_what_would_command_a_terminal_is_shown_as_text(tmp_path: Path) -> None:
+    told = said((AGENT + '"\\e[2Jkey": 1\n').encode(), tmp_path)
+    assert told.startswith(r":5: \x1b[2Jkey: unknown key")
+
+
+def test_of_very_many_faults_a_hundred_are_listed_and_the_others_counted(tmp_path: Path) -> None:
+    lines = said((AGENT + "".join(f"key_{number}: 1\n" for number in range(103))).encode(), tmp_path).splitlines()
+    assert len(lines) == 101
+    assert "key_99: unknown key" in lines[99]
+    assert lines[100].endswith("f.yaml: 3 more faults")
+
+
 def test_blanks_around_a_text_do_not_belong_to_it() -> None:
     """As they come along when an account is pasted between quotation marks."""
     assert Broker(username=" gw-1 ").username == "gw-1"
