@@ -109,6 +109,8 @@ def device(keys: str) -> Device:
         ("3221225994", "is a number to YAML; a text needs quotes"),
         ("192.0.2.10/24", "is a network; write the address of one device, as in 192.0.2.10"),
         ("http://192.0.2.10/", "is an address of a web page"),
+        ("192.0.2.10/index.html", "is an address of a web page; give only the host name or address in it"),
+        ("'[2001:db8::1]:161'", "has a port in it; write host: 2001:db8::1 and port: 161"),
         ("\u201c192.0.2.10\u201d", "has quotation marks in it; write it without them"),
     ],
 )
