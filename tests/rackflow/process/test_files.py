@@ -17,7 +17,7 @@ def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waite
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(listening))
         for path in (pipe, folder, listening):
-            with pytest.raises(ConfigError, match="^outbox: .* is not a regular file; choose another path$"):
+            with pytest.raises(ConfigError, match=r"^outbox: .* is not a regular file; choose another path$"):
                 check_regular(path, "outbox")
     check_regular(tmp_path / "nothing-yet", "outbox")
 
@@ -27,4 +27,4 @@ def test_a_file_that_cannot_be_replaced_leaves_no_half_of_the_new_one(tmp_path: 
     (tmp_path / "saved.json").mkdir()
     with pytest.raises(IsADirectoryError):
         replace_durably(tmp_path / "saved.json", b"new")
-    assert os.listdir(tmp_path) == ["saved.json"]
+    assert [each.name for each in tmp_path.iterdir()] == ["saved.json"]
