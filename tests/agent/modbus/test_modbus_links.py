@@ -1,8 +1,10 @@
 """Modbus links: pauses, sharing, hang-ups and serial lines."""
 
 import asyncio
+import contextlib
 import os
 import tty
+from collections.abc import Iterator
 from dataclasses import replace
 
 from agent.modbus.client import ModbusLinks
@@ -102,3 +104,30 @@ async def test_serial_line() -> None:
         loop.remove_reader(master)
         os.close(master)
         os.close(slave)
+
+
+@contextlib.contextmanager
+def serial_line(value: int) -> Iterator[ModbusTarget]:
+    """A pseudo-terminal; each unit behind it answers with this value."""
+    master, slave = os.openpty()
+    tty.setraw(master)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(master, lambda: os.write(master, rtu_answer(os.read(master, 256), value)))
+    try:
+        yield ModbusTarget("serial", serial=os.ttyname(slave), timeout_s=TIMEOUT_S, parity="N")
+    finally:
+        loop.remove_reader(master)
+        os.close(master)
+        os.close(slave)
+
+
+async def test_two_serial_lines_are_told_apart_and_units_of_one_line_share_it() -> None:
+    """Over the wrong line another unit of the same number would answer, with readings that look right."""
+    links = ModbusLinks()
+    with serial_line(1) as one, serial_line(2) as two:
+        shares = [links.acquire(target) for target in (one, two, one)]
+        assert [await share.read(9, "holding", 0, 1) for share in shares] == [[1], [2], [1]]
+        for share in shares[:2]:
+            await share.close()
+        assert await shares[2].read(9, "holding", 0, 1) == [1]
+        await shares[2].close()
