@@ -20,15 +20,27 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
-from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, check_secrets, render_findings
+from rackflow.process.broker import Broker
+from rackflow.process.doctor import (
+    Finding,
+    check_broker,
+    check_clock,
+    check_descriptors,
+    check_disk,
+    check_secrets,
+    render_findings,
+)
+from rackflow.process.mqtt import MqttConnection, Session
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
+from tests.rackflow.process.test_mqtt import Heard
 from tests.servers.deployed_broker import DeployedBroker
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_account import connected, with_password
 from tests.servers.ports import free_port
 from tests.servers.victoriametrics import VictoriaMetrics
+from tests.servers.waiting import eventually
 
 RECORDING = Path(__file__).resolve().parents[1] / "simulator" / "recordings" / "apc-ups.snmprec"
 AGENT = """
@@ -224,6 +236,26 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", gone)
     assert status == 1
     assert statuses(findings, "broker", "broker rights", "store") == ["failed", "failed"]
+
+
+async def test_the_session_of_a_running_collector_keeps_its_subscription(tmp_path: Path) -> None:
+    """Where each account has one client, `doctor` is in that session, and what it took back would be missing until a restart."""
+    topic, session = "rackflow/v1/t1/gw-1/status", Session(expiry_s=60, receive_maximum=3)
+    accounts = {"collector": "pw", "gw-1": "pw"}
+    with Mosquitto(tmp_path / "b", passwords=accounts, extra=["use_username_as_clientid true"]).serving() as server:
+        collector, agent = (
+            Broker.model_validate({"port": server.port, "username": name, "password": "pw"}) for name in accounts
+        )
+        async with MqttConnection(collector, "collector", Heard().callbacks(), session=session) as client:
+            assert await client.subscribe(["rackflow/v1/#"]) == []
+        findings = await check_broker(collector, session=session, reads="rackflow/v1/#")
+        assert [(each.check, each.status) for each in findings] == [("broker", "ok")]
+        sent, heard = Heard(), Heard()
+        async with MqttConnection(agent, "gw-1", sent.callbacks()) as client:
+            client.publish(topic, b"online", retain=False)
+            await eventually(lambda: sent.confirmed, "confirmed")
+        async with MqttConnection(collector, "collector", heard.callbacks(), session=session):
+            await eventually(lambda: heard.messages == [b"online"], "the collector gets it", timeout_s=10)
 
 
 @pytest.mark.parametrize(
