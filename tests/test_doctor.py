@@ -20,27 +20,22 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
-from rackflow.process.broker import Broker
 from rackflow.process.doctor import (
     Finding,
-    check_broker,
     check_clock,
     check_descriptors,
     check_disk,
     check_secrets,
     render_findings,
 )
-from rackflow.process.mqtt import MqttConnection, Session
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
-from tests.rackflow.process.test_mqtt import Heard
 from tests.servers.deployed_broker import DeployedBroker
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.mqtt_account import connected, with_password
 from tests.servers.ports import free_port
 from tests.servers.victoriametrics import VictoriaMetrics
-from tests.servers.waiting import eventually
 
 RECORDING = Path(__file__).resolve().parents[1] / "simulator" / "recordings" / "apc-ups.snmprec"
 AGENT = """
@@ -249,47 +244,6 @@ async def test_a_collectors_broker_store_and_files_are_looked_at(
     status, findings = await doctor(capfd, tmp_path / "collector.yaml", gone)
     assert status == 1
     assert statuses(findings, "broker", "broker rights", "store") == ["failed", "failed"]
-
-
-@pytest.fixture
-def accounts(tmp_path: Path) -> Iterator[tuple[Broker, Broker]]:
-    """Those of a collector and an agent, at a broker that gives each account one client."""
-    names = {"collector": "pw", "gw-1": "pw"}
-    with Mosquitto(tmp_path / "b", passwords=names, extra=["use_username_as_clientid true"]).serving() as server:
-        collector, agent = (
-            Broker.model_validate({"port": server.port, "username": name, "password": "pw"}) for name in names
-        )
-        yield collector, agent
-
-
-async def say_online(agent: Broker) -> None:
-    sent = Heard()
-    async with MqttConnection(agent, "any", sent.callbacks()) as client:
-        client.publish("rackflow/v1/t1/gw-1/status", b"online", retain=False)
-        await eventually(lambda: sent.confirmed, "confirmed")
-
-
-async def test_the_session_of_a_running_collector_keeps_its_subscription(accounts: tuple[Broker, Broker]) -> None:
-    """`doctor` is in that session, and what it took back would be missing until the collector connects anew."""
-    (collector, agent), session, heard = accounts, Session(expiry_s=60, receive_maximum=3), Heard()
-    async with MqttConnection(collector, "any", Heard().callbacks(), session=session) as client:
-        assert await client.subscribe(["rackflow/v1/#"]) == []
-    findings = await check_broker(collector, session=session, reads="rackflow/v1/#")
-    assert [(each.check, each.status) for each in findings] == [("broker", "ok")]
-    await say_online(agent)
-    async with MqttConnection(collector, "any", heard.callbacks(), session=session):
-        await eventually(lambda: heard.messages == [b"online"], "the collector gets it", timeout_s=10)
-
-
-async def test_nothing_is_kept_for_a_collector_that_was_only_looked_at(accounts: tuple[Broker, Broker]) -> None:
-    """Its session is begun by `doctor`; statuses would fill it until the collector is started one day."""
-    (collector, agent), session, heard = accounts, Session(expiry_s=60, receive_maximum=3), Heard()
-    findings = await check_broker(collector, session=session, reads="rackflow/v1/#")
-    assert [(each.check, each.status) for each in findings] == [("broker", "ok"), ("broker rights", "warning")]
-    await say_online(agent)
-    async with MqttConnection(collector, "any", heard.callbacks(), session=session) as client:
-        await client.subscribe(["other"])  # its answer comes behind everything that was kept
-        assert heard.messages == []
 
 
 @pytest.mark.parametrize(
