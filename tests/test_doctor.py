@@ -20,7 +20,14 @@ from collector.config import load_collector_config
 from collector.doctor import who_reads
 from collector.web import load_access
 from rackflow.command import main
-from rackflow.process.doctor import Finding, check_clock, check_descriptors, check_disk, check_secrets, render_findings
+from rackflow.process.doctor import (
+    Finding,
+    check_clock,
+    check_descriptors,
+    check_disk,
+    check_secrets,
+    render_findings,
+)
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice
@@ -126,6 +133,19 @@ async def test_an_agents_devices_broker_names_and_files_are_looked_at(
     # In the order of the file, whoever answers first; and none that is disabled.
     polled = [finding["check"] for finding in findings if finding["check"].startswith("device ")]
     assert polled == ["device ups-1", "device gone", "device nameless"]
+
+
+async def test_a_device_that_does_not_tell_its_serial_number_is_no_other_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    device = SnmpDevice(read_snmprec(RECORDING), host="127.0.0.2", port=free_port())
+    device.remove("1.3.6.1.4.1.318.1.1.1.1.2.3.0")
+    text = AGENT.format(port=9, password="pw", folder=tmp_path, snmp=await device.start())
+    try:
+        _, findings = await doctor(capfd, tmp_path / "agent.yaml", text)
+    finally:
+        await device.stop()
+    assert of(findings, "device ups-1")["status"] == "ok"
 
 
 async def test_an_account_that_may_write_documents_and_no_readings_is_reported(

@@ -119,6 +119,11 @@ def test_a_duration_may_have_its_unit(text: str, seconds: float, tmp_path: Path)
     assert load_agent_config(path).intervals == {"slow": seconds}
 
 
+def test_a_duration_may_be_an_hour_or_a_day(tmp_path: Path) -> None:
+    path = written(tmp_path, {**WHOLE, "intervals": {"slow": "0.5h", "inventory": "1d"}})
+    assert load_agent_config(path).intervals == {"slow": 1800.0, "inventory": 86_400.0}
+
+
 @pytest.mark.parametrize("version", [3, "3"])
 def test_version_3_needs_no_quotes(version: object, tmp_path: Path) -> None:
     user = {"version": version, "user": "u"}

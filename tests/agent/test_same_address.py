@@ -102,3 +102,11 @@ def test_doctor_finds_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert found["status"] == "failed"
     assert "'d1' in line 6, 192.0.2.1:161" in found["found"]
     assert "correct host or port of one" in found["remedy"]
+
+
+def test_doctor_warns_of_two_entries_that_can_be_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, remedy = DOUBTFUL[0]
+    main(["doctor", str(written(tmp_path, first, second)), "--no-devices", "--output", "json"])
+    [found] = [each for each in json.loads(capsys.readouterr().out) if each["check"] == "addresses"]
+    assert found["status"] == "warning"
+    assert remedy in found["remedy"]

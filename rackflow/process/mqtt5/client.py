@@ -6,6 +6,7 @@ through paho-mqtt. Nothing here waits in a queue of its own: what the broker has
 """
 
 import asyncio
+import errno
 import os
 import ssl
 from collections import deque
@@ -255,7 +256,9 @@ class MqttClient:
         except ssl.SSLError as error:
             raise BrokerError(explain_alert(str(error)) or str(error)) from error
         except OSError as error:
-            raise BrokerError(os.strerror(error.errno) if error.errno else str(error)) from error
+            text = os.strerror(error.errno) if error.errno else str(error)
+            # asyncio has no words at all where the broker hangs up within the TLS handshake.
+            raise BrokerError(text or explain(os.strerror(errno.ECONNRESET), tls=True)) from error
         except ValueError as error:  # a name that cannot be in a certificate
             raise BrokerError(str(error)) from error
 

@@ -1,9 +1,16 @@
 """Modbus links: pauses, sharing, hang-ups and serial lines."""
 
 import asyncio
+import contextlib
 import os
+import termios
 import tty
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
 
 from agent.modbus.client import ModbusLinks
 from agent.modbus.seam import ModbusTarget
@@ -102,3 +109,50 @@ async def test_serial_line() -> None:
         loop.remove_reader(master)
         os.close(master)
         os.close(slave)
+
+
+@contextlib.contextmanager
+def serial_line(value: int) -> Iterator[ModbusTarget]:
+    """A pseudo-terminal; each unit behind it answers with this value."""
+    master, slave = os.openpty()
+    tty.setraw(master)
+    loop = asyncio.get_running_loop()
+    loop.add_reader(master, lambda: os.write(master, rtu_answer(os.read(master, 256), value)))
+    try:
+        yield ModbusTarget("serial", serial=os.ttyname(slave), timeout_s=TIMEOUT_S, parity="N")
+    finally:
+        loop.remove_reader(master)
+        os.close(master)
+        os.close(slave)
+
+
+async def test_two_serial_lines_are_told_apart_and_units_of_one_line_share_it() -> None:
+    """Over the wrong line another unit of the same number would answer, with readings that look right."""
+    links = ModbusLinks()
+    with serial_line(1) as one, serial_line(2) as two:
+        shares = [links.acquire(target) for target in (one, two, one)]
+        assert [await share.read(9, "holding", 0, 1) for share in shares] == [[1], [2], [1]]
+        for share in shares[:2]:
+            await share.close()
+        assert await shares[2].read(9, "holding", 0, 1) == [1]
+        await shares[2].close()
+
+
+def settings_of(terminal: str) -> tuple[int, int, int]:
+    """The flag of two stop bits, and the speeds in and out."""
+    with Path(terminal).open("rb", buffering=0) as file:
+        _, _, control, _, speed_in, speed_out, _ = termios.tcgetattr(file)
+    return control & termios.CSTOPB, speed_in, speed_out
+
+
+@pytest.mark.parametrize(("stopbits", "flag"), [(1, 0), (2, termios.CSTOPB)])
+async def test_a_serial_line_has_the_speed_and_the_stop_bits_of_the_configuration(
+    stopbits: Literal[1, 2], flag: int
+) -> None:
+    """A pseudo-terminal keeps both; parity it does not have."""
+    with serial_line(1) as target:
+        line = replace(target, baudrate=38_400, stopbits=stopbits)
+        async with connected(line) as client:
+            assert await client.read(9, "holding", 0, 1) == [1]
+            found = settings_of(target.serial)
+    assert found == (flag, termios.B38400, termios.B38400)

@@ -296,3 +296,24 @@ async def test_limits_of_a_modbus_unit_are_checked_too() -> None:
     assert found(await unit.poll("inventory", 0.0)) == ["range"]
     registers[1] = 230
     assert found(await unit.poll("inventory", 0.0)) == [230.0]
+
+
+async def test_another_modbus_unit_behind_the_address_is_judged_anew() -> None:
+    """The limit of 1.6 A was refuted by the 12 A of the unit before; the new one has 0.4 A."""
+    points = ("current_amperes, poll: normal", "rated_current_amperes")
+    lines = "".join(
+        f"  - {{metric: dcim_pdu_phase_{each}, labels: {{phase: L1}}, unit: ampere, scale: 0.1, register: {at}}}\n"
+        for at, each in enumerate(points)
+    )
+    identity = "identity: {serial: [{register: 90, words: 1}]}\n"
+    text = f"{HEAD.format(class_='pdu')}protocol: modbus\n{identity}points:\n{lines}"
+    registers = {0: 120, 1: 16, 90: 0x5331}
+    config = Device(id="d", host="h", protocol="modbus", profile="strip", unit=12)
+    unit = ModbusPoller(config, parse_profile(text, "strip.yaml"), MemoryModbus(registers))
+    for serial, amperes, expected in ((0x5331, 120, ["range"]), (0x5332, 4, [1.6])):
+        registers |= {0: amperes, 90: serial}
+        await unit.open()
+        await unit.poll("normal", 0.0)
+        await unit.poll("slow", 0.0)
+        await unit.poll("normal", 0.0)
+        assert found(await unit.poll("slow", 0.0)) == expected

@@ -10,8 +10,9 @@ import pytest
 
 from agent.config import Device
 from agent.poll import ModbusPoller
+from agent.poll.modbus import IDENTIFY_EVERY_S
 from agent.profile import parse_profile
-from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
+from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout, DeviceUnreachable
 from rackflow.recording import RegisterTable
 from tests.agent.memory_peers import MemoryModbus
 
@@ -255,6 +256,28 @@ async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same
         await one.poll("slow", 1e9)
     client.silent, client.registers[92] = False, 0x5332
     assert (await one.poll("slow", 1e9)).reopen == "serial was 'S1' and is 'S2'"
+
+
+class HangingUp(MemoryModbus):
+    """Ends the connection when a certain register is asked for."""
+
+    hangs_up_at = -1
+
+    async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
+        if address == self.hangs_up_at:
+            raise DeviceUnreachable("the peer has closed the connection", device="d", operation="read")
+        return await super().read(unit, table, address, count)
+
+
+async def test_a_connection_that_ends_while_the_serial_number_is_read_again_costs_no_reading() -> None:
+    now_s = [0.0]
+    client = HangingUp({20: 50, 92: 0x5331})
+    one = poller(client, points="identity:\n  serial: [{register: 92, words: 1}]\n", clock=lambda: now_s[0])
+    await one.open()
+    client.hangs_up_at = 92
+    now_s[0] += IDENTIFY_EVERY_S
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values[FREQUENCY], readings.bad, readings.reopen) == (50.0, {}, "")
 
 
 async def test_closing_a_unit_closes_its_client() -> None:

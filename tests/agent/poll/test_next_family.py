@@ -115,6 +115,19 @@ async def test_one_small_number_does_not_name_a_modbus_unit(probes: str, values:
     assert (match is not None) is fits
 
 
+@pytest.mark.parametrize(("order_number", "fits"), [(b"7KM2200-2EA30 ", True), (b"7KM3200-2EA30 ", False)])
+async def test_a_word_behind_small_numbers_names_a_modbus_unit(order_number: bytes, *, fits: bool) -> None:
+    """Identification & Maintenance is read as one block: a manufacturer's number, 42, and 0 stand before the order number."""
+    block = [42, 0, *(int.from_bytes(order_number[at : at + 2]) for at in range(0, len(order_number), 2))]
+    probe = f"{{register: 100, words: {len(block)}, contains: [7km2200]}}"
+    profile = parse_profile(modbus(probe), "valve.yaml")
+    async with FaultyModbus(Unit({100 + at: word for at, word in enumerate(block)}).reply).serving() as server:
+        client = ModbusLink(modbus_target_of(server.port))
+        match, _ = await recognise_unit(client, 7, [profile])
+        await client.close()
+    assert (match is not None) is fits
+
+
 @pytest.mark.parametrize(("changes", "unit"), [({}, 7), ({"unit": 1}, 1)])
 async def test_a_unit_that_the_configuration_does_not_name_is_the_profiles(changes: dict[str, int], unit: int) -> None:
     profile = parse_profile(modbus("{register: 3, in: [4]}"), "valve.yaml")

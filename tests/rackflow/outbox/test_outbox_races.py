@@ -297,3 +297,19 @@ async def test_a_resumed_message_that_is_confirmed_while_it_is_read_is_not_hande
     await outbox.step()
     assert (await taking).key == 2
     await outbox.close()
+
+
+async def test_messages_in_flight_are_not_dropped_to_make_room_on_disk(tmp_path: Path) -> None:
+    """They are delivered a moment later, and would be reported as lost all the same."""
+    async with on_disk(tmp_path / "outbox.db", limit=200_000) as outbox:
+        fill(outbox, 20, size=1000)
+        assert await outbox.saved(20)
+        assert await take(outbox, 20) == list(range(1, 21))
+        fill(outbox, 600, size=1000)
+        assert await outbox.saved(620)
+        dropped = outbox.stats().account.dropped
+        assert dropped
+        assert min(each.first for each in dropped) == 21
+        for key in range(1, 21):
+            outbox.confirmed(key)
+        assert outbox.stats().account.dropped == dropped

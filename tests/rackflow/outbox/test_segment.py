@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.outbox.loading import load_folder
 from rackflow.outbox.record import HEADER, RECORD, Encoder, Head, Stamp
 from rackflow.outbox.seam import Message
 from rackflow.outbox.segment import Loaded, begin_segment, load_segment, new_head, segment_name
+from rackflow.outbox.segments import Segments
 
 Part = tuple[str, int, int]
 WALL_MS = 1_795_000_000_000
@@ -114,3 +116,14 @@ def test_a_file_that_takes_no_more_messages_has_no_zeros_behind_them(tmp_path: P
     segment.seal()
     assert segment.path.stat().st_size == segment.end
     assert segment.path.stat().st_mode & 0o007 == 0
+
+
+def test_messages_of_files_that_are_joined_keep_their_ages_and_do_not_expire_with_it(tmp_path: Path) -> None:
+    """In memory and in the new file, which the next start reads."""
+    load(tmp_path, ("put", 1, 4), stamps=[Stamp(5000, WALL_MS)])
+    load(tmp_path, ("put", 5, 8), head=new_head(2, 4), stamps=[Stamp(9000, WALL_MS)])
+    segments = Segments(tmp_path / "outbox.db", tmp_path, 1_000_000, 10_000_000, load_folder(tmp_path, None))
+    segments.rewrite(segments.files[:])
+    again = load_segment(segments.files[0].path, 0)
+    assert again is not None
+    assert [list(each.index.kept_ms) for each in (segments.files[0], again.segment)] == [[5000, 9000]] * 2

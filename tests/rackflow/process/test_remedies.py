@@ -232,6 +232,18 @@ def test_a_full_or_read_only_disk_is_named_whatever_the_library_says(tmp_path: P
             DeadLetters(disk / "dead.jsonl", 1_000_000)
 
 
+def test_a_disk_that_has_room_and_takes_no_more_files_is_full(tmp_path: Path) -> None:
+    """As one with millions of small files: writing says `No space left on device` while `df` shows space."""
+    with small_disk(tmp_path / "small") as disk:
+        limit = ["-o", "remount,nr_inodes=3"]  # its own folder and two more
+        subprocess.run([find_program("mount", "mount"), *limit, str(disk)], check=True, timeout=10)
+        (disk / "one").touch()
+        assert refusal_of_disk(disk / "ledger.db") is None
+        (disk / "two").touch()
+        assert refusal_of_disk(disk / "ledger.db") == errno.ENOSPC
+        assert os.statvfs(disk).f_bavail > 0
+
+
 def test_too_few_descriptors_are_told_from_a_disk_that_does_not_work() -> None:
     """SQLite only says that it is unable to open the file."""
     program = (

@@ -1,6 +1,14 @@
 """When another client of the same name is named, and when it is not. Times are seconds."""
 
-from rackflow.process.takeover import HANGUPS, PAUSE_S, SESSION_TAKEN_OVER, WITHIN_S, Takeovers, takeover_advice
+from rackflow.process.takeover import (
+    HANGUPS,
+    PAUSE_S,
+    SESSION_TAKEN_OVER,
+    WITHIN_S,
+    Takeovers,
+    host_and_start,
+    takeover_advice,
+)
 
 
 def test_a_broker_that_says_so_is_believed_at_once() -> None:
@@ -58,3 +66,9 @@ def test_any_other_reason_is_no_other_client() -> None:
 
 def test_the_message_names_the_client_id_and_the_remedy() -> None:
     assert "client id gw-1: stop it, or give one of the two another name" in takeover_advice("gw-1")
+
+
+def test_of_two_processes_on_one_host_the_start_tells_which_is_meant() -> None:
+    assert host_and_start("gw-host", 1_700_000_000_000) == "gw-host (started 2023-11-14T22:13:20Z)"
+    assert host_and_start("gw-host", 0) == "gw-host"  # an older agent does not say
+    assert host_and_start("", 0) == "?"

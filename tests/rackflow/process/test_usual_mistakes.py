@@ -11,6 +11,7 @@ from agent.config import AgentConfig, Device
 from collector.cli import main as collector
 from collector.config import CollectorConfig
 from rackflow.errors import ConfigError
+from rackflow.process.broker import Broker
 from rackflow.process.config import check_config, load_config
 from rackflow.process.yaml import load_yaml_text
 from rackflow.recording import read_mbrec, read_snmprec
@@ -108,6 +109,8 @@ def device(keys: str) -> Device:
         ("3221225994", "is a number to YAML; a text needs quotes"),
         ("192.0.2.10/24", "is a network; write the address of one device, as in 192.0.2.10"),
         ("http://192.0.2.10/", "is an address of a web page"),
+        ("192.0.2.10/index.html", "is an address of a web page; give only the host name or address in it"),
+        ("'[2001:db8::1]:161'", "has a port in it; write host: 2001:db8::1 and port: 161"),
         ("\u201c192.0.2.10\u201d", "has quotation marks in it; write it without them"),
     ],
 )
@@ -139,6 +142,57 @@ def test_a_date_that_is_none_says_how_to_write_it(written: str) -> None:
     with pytest.raises(ConfigError, match="f:2: installed: is no date; write it like 2024-03-01"):
         check_config(load_yaml_text(text + written, "f"), Battery, "f", text + written)
     assert check_config(load_yaml_text(f"{text}2024-03-01", "f"), Battery, "f").installed == date(2024, 3, 1)
+
+
+def test_a_runtime_without_end_is_refused() -> None:
+    text = "runtimes: {5000: .inf}\n"
+    with pytest.raises(ConfigError, match=r"a\.yaml:1: runtimes\[5000\]: is no finite number; write one"):
+        check_config(load_yaml_text(text, "a.yaml"), Battery, "a.yaml", text)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://127.0.0.1:0", "is not an address"),
+        ("http://127.0.0.1:65536", "is not an address"),
+        ("http://127.0.0.1:8086/a b", "is not an address"),
+        ("192.0.2.1:8086", "is not an address"),
+        ("ftp://127.0.0.1:8086", "is not an address"),
+        ("http://admin:hunter2@127.0.0.1:8086", "has a user name or password in it; remove them and use `token`"),
+    ],
+)
+def test_a_stores_address_that_cannot_be_asked_is_refused_and_not_shown(url: str, says: str) -> None:
+    text = f"broker: {{}}\nstore: {{kind: influxdb, bucket: b, url: {url!r}}}\ndead_letter: dead.jsonl\n"
+    with pytest.raises(ConfigError) as raised:
+        check_config(load_yaml_text(text, "c.yaml"), CollectorConfig, "c.yaml", text)
+    assert f"c.yaml:2: store.url: {says}" in str(raised.value)
+    assert url not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("credential", ["hunter2", "[hunter2]", "{version: 2c, community: public, context: [hunter2]}"])
+def test_a_community_in_the_place_of_its_section_is_not_repeated(credential: str, tmp_path: Path) -> None:
+    """`ro: public` below `credentials` is how other programs have it."""
+    told = said(f"{AGENT}credentials:\n  ro: {credential}\n".encode(), tmp_path)
+    assert "credentials.ro" in told
+    assert "hunter2" not in told
+
+
+def test_what_would_command_a_terminal_is_shown_as_text(tmp_path: Path) -> None:
+    told = said((AGENT + '"\\e[2Jkey": 1\n').encode(), tmp_path)
+    assert told.startswith(r":5: \x1b[2Jkey: unknown key")
+
+
+def test_of_very_many_faults_a_hundred_are_listed_and_the_others_counted(tmp_path: Path) -> None:
+    lines = said((AGENT + "".join(f"key_{number}: 1\n" for number in range(103))).encode(), tmp_path).splitlines()
+    assert len(lines) == 101
+    assert "key_99: unknown key" in lines[99]
+    assert lines[100].endswith("f.yaml: 3 more faults")
+
+
+def test_blanks_around_a_text_do_not_belong_to_it() -> None:
+    """As they come along when an account is pasted between quotation marks."""
+    assert Broker(username=" gw-1 ").username == "gw-1"
 
 
 def test_a_secret_in_typographic_quotation_marks_is_refused_and_not_shown() -> None:

@@ -2,19 +2,21 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from rackflow.process.broker import Broker
+from rackflow.process.broker import Broker, what_to_check
 from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttClient, Session
 from rackflow.process.mqtt5.packets import Received, Will
 from tests.rackflow.process.mqtt5.test_hostile_client import TOPIC, Heard
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 from tests.servers.mqtt_account import with_certificate
+from tests.servers.scripted_broker import ScriptedBroker
 from tests.servers.waiting import eventually
 
 
@@ -134,6 +136,14 @@ async def test_an_idle_connection_says_in_time_that_it_is_there(mosquitto: Mosqu
     assert "Received PINGREQ from idle" in mosquitto.log
 
 
+async def test_the_broker_is_told_after_which_silence_a_machine_counts_as_gone(mosquitto: Mosquitto) -> None:
+    """It publishes the will of a machine that lost power after 1.5 times the keepalive (k), and never where that is 0."""
+    async with client_of(mosquitto.port, "one", Heard()):
+        pass
+    mosquitto.stop()  # which writes the rest of its log
+    assert " as one (p5, c1, k6)" in mosquitto.log
+
+
 async def test_a_subscription_that_the_broker_refuses_is_reported(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", extra=refusing_subscriptions(tmp_path)).serving() as server:
         async with client_of(server.port, "one", Heard()) as client:
@@ -186,6 +196,49 @@ async def test_over_tls_the_broker_must_have_the_name_of_the_configuration(
             await MqttClient(stranger, "one", Callbacks(), address="127.0.0.1").__aenter__()
 
 
+async def test_a_broker_with_tls_1_2_that_wants_a_certificate_says_so_within_the_handshake(pki: Path) -> None:
+    """With TLS 1.3 it says so afterwards, see above."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "broker.crt", pki / "broker.key")
+    context.load_verify_locations(pki / "ca.crt")
+    context.maximum_version, context.verify_mode = ssl.TLSVersion.TLSv1_2, ssl.CERT_REQUIRED
+
+    def refuse(server: socket.socket) -> None:
+        # Not by asyncio, which closes the connection without the alert.
+        with server.accept()[0] as one, contextlib.suppress(ssl.SSLError):
+            context.wrap_socket(one, server_side=True)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        bare = with_certificate(server.getsockname()[1], pki / "ca.crt", None, host="localhost")
+        refusing = asyncio.create_task(asyncio.to_thread(refuse, server), name="refuse")
+        with pytest.raises(BrokerError, match="set cert_file and key_file"):
+            await MqttClient(bare, "one", Callbacks(), address="127.0.0.1").__aenter__()
+        await refusing
+
+
+async def test_a_server_that_hangs_up_within_the_tls_handshake_is_reported_with_words(pki: Path) -> None:
+    """As a proxy in front of the broker does, or a program that does not speak TLS. asyncio has no word for it."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(65536)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        broker = Broker.model_validate({"port": port, "tls": True, "ca_file": pki / "ca.crt"})
+        with pytest.raises(BrokerError, match=r"it answered: Connection reset by peer; .* check cert_file") as told:
+            await MqttClient(broker, "one", Callbacks()).__aenter__()
+    assert "speaks TLS exactly if broker.tls is true" in what_to_check(str(told.value))
+
+
+async def test_a_server_that_accepts_and_says_nothing_is_waited_for_as_long_as_configured(pki: Path) -> None:
+    """Over TLS it is the one that speaks next: here it never does."""
+    async with ScriptedBroker(b"").serving() as server:
+        broker = Broker.model_validate({"port": server.port, "tls": True, "ca_file": pki / "ca.crt", "timeout_s": 0.2})
+        with pytest.raises(BrokerError, match=r"no connection within 0\.2 s"):
+            await MqttClient(broker, "one", Callbacks()).__aenter__()
+
+
 async def test_a_server_without_tls_is_no_broker(mosquitto: Mosquitto, pki: Path) -> None:
     broker = Broker.model_validate({"port": mosquitto.port, "tls": True, "ca_file": pki / "ca.crt", "timeout_s": 1})
     async with asyncio.timeout(30):
@@ -229,6 +282,24 @@ async def test_no_more_wait_for_their_acknowledgement_than_the_session_allows(mo
         for each in list(heard.received):
             client.acknowledge(each.mid)
         await eventually(lambda: len(heard.received) > 3, "the next ones")
+
+
+async def test_a_session_gets_messages_up_to_the_size_that_it_allows_and_none_that_is_larger(
+    mosquitto: Mosquitto,
+) -> None:
+    """More than the usual limit of 516 KiB, as the collector takes it; and less."""
+    heard: dict[int, Heard] = {2_000_000: Heard(), 1_500: Heard()}
+    async with contextlib.AsyncExitStack() as stack:
+        for most, each in heard.items():
+            client = client_of(mosquitto.port, f"most-{most}", each, Session(60, packet_bytes=most))
+            await stack.enter_async_context(client)
+            assert await client.subscribe([TOPIC]) == []
+        sender = await stack.enter_async_context(client_of(mosquitto.port, "sender", Heard()))
+        for size in (1_000_000, 2_000, 1_000):
+            sender.publish(TOPIC, bytes(size), retain=False)
+        await eventually(lambda: len(heard[2_000_000].received) == 3 and heard[1_500].received, "they arrive")
+        assert [len(each.payload) for each in heard[2_000_000].received] == [1_000_000, 2_000, 1_000]
+        assert [len(each.payload) for each in heard[1_500].received] == [1_000]
 
 
 async def test_a_paused_reader_gets_nothing_and_afterwards_everything_in_order(mosquitto: Mosquitto) -> None:

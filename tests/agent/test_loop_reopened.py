@@ -1,0 +1,23 @@
+"""What the loop of a device reports across an opening of the same device."""
+
+import dataclasses
+
+from agent.readings import Readings
+from tests.agent.device_life import IDENTIFIED, NORMAL, SOURCE, ScriptedDevice, living
+
+
+async def test_a_change_while_the_same_device_is_opened_anew_is_reported() -> None:
+    """Its mains fail while a card is put into it, which has it planned anew and gives it another poll class: it is still the same UPS."""
+    more = dataclasses.replace(IDENTIFIED, poll_classes=frozenset({"safety", "inventory"}))
+    script = ScriptedDevice(
+        [
+            NORMAL,
+            Readings(states={SOURCE: "normal"}, reopen="has gained or lost poll classes"),
+            Readings(states={SOURCE: "battery"}),
+        ],
+        [IDENTIFIED, more],
+    )
+    async with living(script, {"safety": 0.02, "inventory": 3600.0}) as life:
+        await life.hear(4)
+    assert [len(each.intervals) for each in life.documents] == [1, 2]
+    assert life.events()[-1] == ("state", SOURCE, "normal", "battery")

@@ -1,0 +1,30 @@
+"""Files that may be anything, and what a failed write leaves behind."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from rackflow.errors import ConfigError
+from rackflow.process.files import check_regular, replace_durably
+
+
+def test_a_pipe_folder_or_socket_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    pipe, folder, listening = (tmp_path / name for name in ("pipe", "folder", "socket"))
+    os.mkfifo(pipe)
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(listening))
+        for path in (pipe, folder, listening):
+            with pytest.raises(ConfigError, match=r"^outbox: .* is not a regular file; choose another path$"):
+                check_regular(path, "outbox")
+    check_regular(tmp_path / "nothing-yet", "outbox")
+
+
+def test_a_file_that_cannot_be_replaced_leaves_no_half_of_the_new_one(tmp_path: Path) -> None:
+    """On a full disk it would take the room that is left."""
+    (tmp_path / "saved.json").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_durably(tmp_path / "saved.json", b"new")
+    assert [each.name for each in tmp_path.iterdir()] == ["saved.json"]
