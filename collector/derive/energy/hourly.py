@@ -17,6 +17,10 @@ WINDOWS_H: Mapping[str, int] = {"hour": 1, "day": 24, "month": 30 * 24, "year": 
 # Power is not integrated between two readings further apart than this: a load may have been off in between, and a power reading, unlike a
 # counter, does not show it. A minute is six polls at the default 10 s, so single lost polls do no harm.
 LONGEST_POWER_GAP_S = 60.0
+# How long a counter that was read may be unheard of before the power beside it is integrated instead. After a restart of the collector
+# powers come within seconds and counters, which are polled once a minute, later; until then both would be counted. Chosen value: longer
+# than a restart, and than most outages of an agent, after which neither is known; short beside the day of a report.
+COUNTER_AWAITED_S = 3600.0
 # A counter that was silent for longer is not trusted to be the same meter with the same base. A chosen value: a week covers an agent that
 # fails before a holiday.
 _LONGEST_COUNTER_GAP_S = 7 * 86_400.0
@@ -97,6 +101,8 @@ class HourlyTotals:
         """Hours that changed since they were last saved."""
         self.last: dict[str, tuple[float, float]] = {}
         """Last time and reading of each quantity. Saved too, so that a restart of the collector is a gap like any other."""
+        self.powers: set[str] = set()
+        """Quantities whose last reading is a power: the meter had no counter then."""
         self.counters: dict[str, Counter] = {}
         """What is known of each counter in addition to its last reading; saved with it."""
         self.jumps: dict[str, int] = {}
@@ -115,8 +121,11 @@ class HourlyTotals:
 
         After a gap of more than a week, and after a clock that was set back, counting begins anew.
         """
-        before = self.last.get(quantity)
         counter = self.counters.get(quantity)
+        if quantity in self.powers:
+            self.powers.remove(quantity)
+            self.last.pop(quantity, None)
+        before = self.last.get(quantity)
         if counter is None:
             counter = self.counters[quantity] = Counter(wall_s if before is None else before[0])
         counter.note(bound.power_w, wall_s)
@@ -145,7 +154,17 @@ class HourlyTotals:
         return counter is not None and counter.away is not None and not counter.away.is_late
 
     def integrate(self, quantity: str, watts: float | None, wall_s: float) -> None:
-        """Take a power, W or None if it is unknown; energy is the trapezoid between two readings that are close enough."""
+        """Take a power, W or None if it is unknown; energy is the trapezoid between two readings that are close enough.
+
+        Nothing is integrated while the counter of the same quantity is awaited: its next reading says what was used meanwhile.
+        """
+        if quantity in self.counters:
+            counted = self.last.get(quantity)
+            if counted is not None and 0 <= wall_s - counted[0] <= COUNTER_AWAITED_S:
+                return
+            del self.counters[quantity]
+            self.last.pop(quantity, None)
+        self.powers.add(quantity)
         # Removed first: while the power is unknown, nothing may be integrated across the pause.
         before = self.last.pop(quantity, None)
         if watts is None:

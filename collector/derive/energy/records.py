@@ -138,6 +138,8 @@ class EnergyRecords:
         """Continue from what was kept."""
         self.totals.hours = hours
         self.totals.last = dict(head.last)
+        # An earlier version saved counters like powers.
+        self.totals.powers = set(head.last) - head.counters.keys() if head.counters else set()
         self.totals.counters, self.totals.jumps = deepcopy(head.counters), dict(head.jumps)
         self.emissions = Emissions(head.location_g, head.market_g, head.until_hour)
         yearly = self.factors.yearly()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.derive.energy.hourly import HOUR_S, QUANTITIES_PER_SLICE, Hour, HourlyTotals, Terms
+from collector.derive.energy.hourly import COUNTER_AWAITED_S, HOUR_S, QUANTITIES_PER_SLICE, Hour, HourlyTotals, Terms
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.turns import CALLS_OF_50_MS, Turns
 
@@ -240,3 +240,25 @@ def test_what_was_read_before_a_restart_is_a_gap_like_any_other() -> None:
     later.last = dict(before.last)
     later.count("x", 160.0, 7200.0)
     assert amounts(later) == {0: 30.0, 1: 30.0}
+
+
+def test_a_counter_that_is_heard_again_after_its_power_is_no_jump_and_counts_all() -> None:
+    """After a restart of the collector a meter's power comes within seconds, and its counter with the next minute."""
+    totals = counted((0.0, 1000.0), (60.0, 7000.0))
+    for each in range(65, 120, 5):
+        totals.integrate("x", 100.0, float(each))
+    totals.count("x", 13_000.0, 120.0)
+    assert (amounts(totals), totals.jumps, totals.is_away("x")) == ({0: 12_000.0}, {}, False)
+
+
+def test_a_meter_that_has_lost_its_counter_is_counted_by_its_power_after_an_hour() -> None:
+    totals = counted((0.0, 1000.0))
+    for seconds in (0.0, 30.0):
+        totals.integrate("x", 100.0, COUNTER_AWAITED_S + seconds)
+    assert amounts(totals) == {}
+    totals.integrate("x", 100.0, COUNTER_AWAITED_S + 60.0)
+    assert amounts(totals) == {1: 3000.0}
+    # Its counter is back: it begins anew, and is not compared with a power.
+    totals.count("x", 9e9, COUNTER_AWAITED_S + 120.0)
+    totals.count("x", 9e9 + 500, COUNTER_AWAITED_S + 180.0)
+    assert (amounts(totals), totals.jumps) == ({1: 3500.0}, {})
