@@ -261,6 +261,7 @@ def _trust(scene: Scene, counts: DeviceCounts, current: int, wanted: int, missin
     )
     lost: TrustWord = "unknown" if missing is None else "good" if missing == 0 else "bad"
     yield Trust(id="messages_missing", value=missing, of=None, state=lost)
-    suspects = len(scene.figures.all("dcim_device_reading_suspect"))
-    judged: TrustWord = "unknown" if not figures else "good" if suspects == 0 else "bad"
-    yield Trust(id="sensors_suspect", value=suspects if figures else None, of=None, state=judged)
+    suspects = [*scene.figures.all("dcim_device_reading_suspect")]
+    judged: TrustWord = "unknown" if not figures else "bad" if suspects else "good"
+    first = _name(suspects[0]) if suspects else None
+    yield Trust(id="sensors_suspect", value=len(suspects) if figures else None, of=None, state=judged, figure=first)

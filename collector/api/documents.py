@@ -181,12 +181,16 @@ class TimeLeft(Document, frozen=True):
 
 
 class Trust(Document, frozen=True):
-    """How far what is shown can be trusted: `value` of `of`; `partial` if some can never be known, for want of sensors or of time."""
+    """How far what is shown can be trusted: `value` of `of`; `partial` if some can never be known, for want of sensors or of time.
+
+    `figure` is the first of what is not as it should be, if that is a figure.
+    """
 
     id: Literal["devices_answering", "readings_current", "figures_known", "messages_missing", "sensors_suspect"]
     value: float | None
     of: float | None
     state: Literal["good", "partial", "bad", "unknown"]
+    figure: FigureName | None = None
 
 
 class Answers(Document, frozen=True):

@@ -158,9 +158,10 @@ def _urgency(tracked: TrackedProblem) -> tuple[bool, float]:
 def _beginning(scene: Scene, table: Table, tracked: TrackedProblem, runbook_base: str) -> Beginning:
     problem = _problem(scene, table, tracked, 0, runbook_base)
     given = {name: getattr(problem, name) for name in ApiProblem.__struct_fields__}
-    since_s = tracked.began_to_hold_s
-    given |= {"status": "active", "since": round(since_s * 1000), "ended": None, "holds": True}
-    return Beginning(**given, due=round((since_s + tracked.problem.hold_s) * 1000))
+    given |= {"status": "active", "since": round(tracked.began_to_hold_s * 1000), "ended": None, "holds": True}
+    # Not from its beginning on: the time in which the collector was stopped does not count as holding.
+    left_s = max(0.0, tracked.problem.hold_s - tracked.held_s(scene.now))
+    return Beginning(**given, due=round((scene.wall_s + left_s) * 1000))
 
 
 def _is_here(scene: Scene, tracked: TrackedProblem) -> bool:

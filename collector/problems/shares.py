@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from collector.problems.conditions import MAX_FAMILIES, Evaluator, Labels, Subject, labels_of
 from collector.problems.table import Condition, Share, Table
@@ -15,6 +15,8 @@ from collector.problems.tracker import SubjectKey
 
 # Racks that one problem names; a hall has some hundred.
 MAX_RACKS = 500
+# Device classes that serve racks other than the one they may stand in.
+_ELSEWHERE: Final = frozenset({"ups", "cdu"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,10 @@ class Shares:
 
     def __init__(self, table: Table, evaluator: Evaluator) -> None:
         self._shares = {name: each.share for name, each in table.problems.items() if each.share is not None}
+        # The rack in which a UPS or a CDU happens to stand is none that a loss of it is about.
+        self._without_racks = {
+            name for name, each in self._shares.items() if _ELSEWHERE & set(each.among.where.get("device_class", ()))
+        }
         self._evaluator = evaluator
         self._parts: dict[str, dict[SubjectKey, _Contribution]] = {name: {} for name in self._shares}
         self._groups: dict[str, dict[Labels, _Group]] = {name: {} for name in self._shares}
@@ -109,7 +115,7 @@ class Shares:
                 belongs=belongs,
                 fulfils=fulfils,
                 is_silent=subject.is_silent,
-                rack=subject.base.get("rack", ""),
+                rack="" if name in self._without_racks else subject.base.get("rack", ""),
             )
             if part == before:
                 continue

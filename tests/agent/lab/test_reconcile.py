@@ -6,7 +6,7 @@ import pytest
 
 from agent.config import AgentConfig, Device
 from agent.lab.discover import Found
-from agent.lab.reconcile import Result, Search, entry_of, homes_to_ask, reconcile
+from agent.lab.reconcile import Result, Search, addresses_left_to_ask, entry_of, reconcile
 from agent.profile import Match, load_profiles
 from agent.readings import Identity
 from rackflow.process.config import check_config
@@ -114,7 +114,7 @@ def test_an_entry_has_its_port_if_it_is_not_the_usual_one(port: int, written: in
 def test_nothing_is_said_of_what_answers_where_only_an_entry_was_looked_for() -> None:
     """The address of an entry that seems to have moved is asked besides: its owner did not ask for it to be searched."""
     away = configured(host="192.0.2.99", serial_number="X-17")
-    asked = replace(search(), homes=["192.0.2.99"])
+    asked = replace(search(), also_asked=["192.0.2.99"])
     answering = [found(THERE, "X-17"), found("192.0.2.99", "X-17")]
     (result,) = reconcile(answering, [away], {}, asked)
     note = "has the serial number of m, which answers at 192.0.2.99: one device with two addresses?"
@@ -126,8 +126,8 @@ def test_the_old_address_is_asked_at_the_port_that_is_searched(port: int, asked:
     away = configured(host="192.0.2.99", port=port, serial_number="X-17")
     results = reconcile([found(THERE, "X-17")], [away], {}, search())
     assert [each.status for each in results] == ["moved"]
-    assert homes_to_ask(results, {}, search()) == asked
-    assert homes_to_ask(reconcile([found(THERE)], [away], {}, search()), {}, search()) == set()
+    assert addresses_left_to_ask(results, {}, search()) == asked
+    assert addresses_left_to_ask(reconcile([found(THERE)], [away], {}, search()), {}, search()) == set()
 
 
 def test_what_a_device_answers_with_is_said_with_its_error() -> None:

@@ -72,6 +72,15 @@ def test_a_device_that_does_not_answer_is_shown_before_its_two_minutes_are_over(
     assert problem["due"] - problem["since"] == 120_000
 
 
+def test_the_time_in_which_the_collector_was_stopped_makes_it_a_problem_later() -> None:
+    shown = Shown()
+    powered(shown)
+    shown.begins("DcimPhaseDead", 0.0, now=102.0, **PHASE)
+    shown.tracker.exclude_pause(30.0, 140.0)
+    problem = begun(shown, 140.0)["DcimPhaseDead"]
+    assert [problem["since"], problem["due"]] == [round((WALL_S + each) * 1000) for each in (102.0, 147.0)]
+
+
 def test_slow_changes_are_not_shown_from_their_first_moment() -> None:
     """A load that is above 80 % for a moment is none of them: its row holds for 10 minutes."""
     shown = Shown()

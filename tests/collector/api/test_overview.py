@@ -244,9 +244,21 @@ def test_trust_counts_what_is_missing() -> None:
     site = shown.get("site")
     trust = {each["id"]: each for each in site["answers"]["trust"]}
     # All of those that were heard of answer; four of the site file were not, so that nobody can say that all is well.
-    assert trust["devices_answering"] == {"id": "devices_answering", "value": 13, "of": 17, "state": "partial"}
+    assert trust["devices_answering"] == {
+        "id": "devices_answering",
+        "value": 13,
+        "of": 17,
+        "state": "partial",
+        "figure": None,
+    }
     assert trust["readings_current"]["state"] == "good"
-    assert trust["messages_missing"] == {"id": "messages_missing", "value": 3, "of": None, "state": "bad"}
+    assert trust["messages_missing"] == {
+        "id": "messages_missing",
+        "value": 3,
+        "of": None,
+        "state": "bad",
+        "figure": None,
+    }
     assert site["ledger"] == {"missing": 3, "complete": False}
     assert trust["figures_known"]["value"] < trust["figures_known"]["of"]
 

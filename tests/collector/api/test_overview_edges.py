@@ -152,7 +152,8 @@ def without_c(shown: Shown, now: float) -> dict[str, float]:
 
 def test_figures_that_were_never_made_are_unknown_and_some_that_are_unknown_are_partly_good() -> None:
     fresh = {each["id"]: each for each in Shown().get("site")["answers"]["trust"]}
-    assert fresh["figures_known"] == {"id": "figures_known", "value": None, "of": None, "state": "unknown"}
+    unknown = {"id": "figures_known", "value": None, "of": None, "state": "unknown", "figure": None}
+    assert fresh["figures_known"] == unknown
     shown = Shown()
     powered(shown)
     trust = {each["id"]: each for each in shown.get("site")["answers"]["trust"]}

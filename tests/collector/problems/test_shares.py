@@ -43,6 +43,16 @@ def test_more_than_half_of_at_least_four_devices_make_it_and_their_racks_are_nam
     assert group.lost() == {}, "what a device said last counts"
 
 
+def test_mains_that_are_lost_are_not_about_the_racks_in_which_the_upss_stand() -> None:
+    group = Group()
+    for name in ("ups-1", "ups-2"):
+        subject = Subject({"site": "s", "device": name, "feed": "A", "rack": "r9"}, is_silent=False, agent="g")
+        subject.add("dcim_device_info", {"device_class": "ups"}, 1.0)
+        subject.add("dcim_ups_output_source", {}, "battery")
+        group.shares.note(("device", "s", name), subject)
+    assert [each.racks for each in group.shares.found()["DcimMainsLost"].values()] == [()]
+
+
 def test_three_devices_are_too_few_to_speak_of_their_feed() -> None:
     group = Group()
     for number in range(3):
