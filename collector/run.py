@@ -251,15 +251,7 @@ class Collector:
         """
         config, counters = self._config, self._counters
         chosen = None if config.sites == "all" else frozenset(config.sites)
-        subscriber = self._subscriber = Subscriber(
-            config.broker,
-            config.client_id,
-            Filters(sorted(chosen) if chosen else None, config.shared),
-            config.queue_limit,
-            live_broker=live_broker(config),
-            on_edge=self._set_connected,
-            on_event=self._count_event,
-        )
+        subscriber = self._subscriber = self._make_subscriber(chosen)
         flush = Flush(config.store.batch_lines, config.store.flush_s, config.queue_limit)
         persistence = self._persistence = Persistence(store, dead_letters, counters)
         spill, to_disk = self._spill, spill_of(config, self._spill)
@@ -295,6 +287,18 @@ class Collector:
             await stop_tasks(
                 writing, *others, within_s=DISCONNECT_S + 2 * END_TASKS_S, first_repeat_s=DISCONNECT_S + END_TASKS_S
             )
+
+    def _make_subscriber(self, chosen: frozenset[str] | None) -> Subscriber:
+        config = self._config
+        return Subscriber(
+            config.broker,
+            config.client_id,
+            Filters(sorted(chosen) if chosen else None, config.shared),
+            config.queue_limit,
+            live_broker=live_broker(config),
+            on_edge=self._set_connected,
+            on_event=self._count_event,
+        )
 
     def _make_ingest(
         self, chosen: frozenset[str] | None, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
