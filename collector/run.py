@@ -460,7 +460,10 @@ async def _ingest(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> Non
     until = 0.0
     while True:
         delivery = await subscriber.take()
-        await writer.put(delivery, ingest.process(delivery))
+        if delivery.is_copy:
+            ingest.show(delivery)
+        else:
+            await writer.put(delivery, ingest.process(delivery))
         # While messages wait, neither of the two awaits gives others a turn: a backlog of thousands would hold the loop for a second.
         if time.perf_counter() >= until:
             await asyncio.sleep(0)

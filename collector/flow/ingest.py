@@ -138,6 +138,27 @@ class Ingest:
             self._describe(topic, found)
         return self._apply(topic, bounded, delivery, is_current=admission != "history")
 
+    def show(self, delivery: Delivery) -> None:
+        """Update the latest values by a batch that comes again to be stored; what is wrong with it is told then."""
+        self._now = self._keys.now = delivery.mono_s
+        if not self._settings.is_shown or self._uses.is_muted(self._sender(delivery.topic), 0, self._now):
+            return
+        try:
+            topic, document = open_message(delivery.topic, delivery.payload, delivery.size_bytes)
+            if not isinstance(document, Batch):
+                return
+            admission = self._owners.admit(topic, document, delivery.wall_ms, delivery.mono_s)
+        except ContractError:
+            return
+        if admission == "claimed" and (found := self._owners.take_description(topic.site, topic.agent, topic.device)):
+            self._describe(topic, found)
+        batch = within_bounds(document, delivery.wall_ms)
+        if isinstance(batch, Batch) and admission != "history":
+            readings = self._resolve(topic, batch, is_counted=False)
+            self._latest.apply_batch(
+                topic.site, without_implausible(batch, readings), readings, delivery.mono_s, delivery.wall_s
+            )
+
     def _apply(self, topic: Topic, document: Document, delivery: Delivery, *, is_current: bool) -> PreparedMessage:
         """Update the latest values, unless the message is only history, and prepare what is stored."""
         readings: Readings | None = None

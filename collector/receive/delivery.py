@@ -29,6 +29,8 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     mono_s: float
     wall_s: float
     redelivered: bool = False
+    is_copy: bool = False
+    """Whether the session brings the same message again, so that this one is only shown."""
 
     @property
     def cost_bytes(self) -> int:

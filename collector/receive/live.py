@@ -4,9 +4,9 @@ A broker keeps one queue for a session, the oldest message first. After an absen
 behind all that waited, with a gigabyte a minute later. So while the session is behind, a second connection, which has no queue, receives
 the same batches as they come.
 
-Nothing depends on it. Its copies are stored like any other message, but the session brings each message again, and only that one is
-acknowledged; by then the ledger has its number, so it is a duplicate and not stored twice. Statuses and events are left to the session:
-the old ones that it still brings would undo the new ones.
+Nothing depends on it. Its copies are only shown: they become latest values, and problems are judged by them. What is stored, entered in the
+ledger and acknowledged is what the session brings, in its order: by the order in which messages become durable, agents tell those that were
+lost from those that wait. Statuses and events are left to the session, too: the old ones that it still brings would undo the new ones.
 """
 
 import hashlib

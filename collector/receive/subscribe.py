@@ -473,8 +473,9 @@ class Subscriber:
         if self._lag is not None and self._lag.note_live(message.topic, message.payload, now_s):
             self._end_live()
         elif self._has_room(size) and size <= MAX_PAYLOAD_BYTES:
-            # As of QoS 0: nothing of it is to be acknowledged, because the session brings it again.
-            delivery = Delivery(message.topic, message.payload, size, 0, 0, self._opened_connections, now_s, wall_s)
+            delivery = Delivery(
+                message.topic, message.payload, size, 0, 0, self._opened_connections, now_s, wall_s, is_copy=True
+            )
             self.waiting_bytes += delivery.cost_bytes
             if self._queue.empty():
                 self._queue.put_nowait(delivery)

@@ -1,6 +1,8 @@
 """What is produced while a collector works off the broker's queue of its absence is received at once, beside the session."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +70,8 @@ async def test_a_leak_of_this_moment_is_shown_before_what_waited_at_the_broker_a
             await until(lambda: not has_live_connection(), "no second connection")
             await second.reaches(WET, lambda value: value == 0)
             assert second.collector.stats().failures == {}, "the second connection has not ended the first"
+    with contextlib.closing(sqlite3.connect(config.ledger_path)) as ledger:
+        assert ledger.execute("SELECT sum(duplicates) FROM epoch").fetchone() == (0,), "its copies are only shown"
     lines = points(tmp_path)
     assert len(lines) == len(set(lines)) == 2 * (seq + 1)
 
