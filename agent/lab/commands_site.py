@@ -286,8 +286,9 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     if section == ELECTRICAL:
         return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
     shown = first_of(names, SHOWN_MISSING)
-    # One place for all of them is never meant.
-    for_all = "by --names from their ids" if key in PLACES else f"--set {section}.{key}=VALUE for all"
+    # One place for all of them is never meant, and neither is one feed for all UPSs.
+    is_told_by_ids = key in PLACES or (section, key) == ("ups", "from")
+    for_all = "by --names from their ids" if is_told_by_ids else f"--set {section}.{key}=VALUE for all"
     how = f": one by one in a table (--csv), or {for_all}" if len(names) > 1 else ""
     return f"fill in {section}.{key} of {shown}{how}"
 

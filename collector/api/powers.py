@@ -68,6 +68,8 @@ class PowerMeans:
     """Facility and IT power of the last quarter of an hour, for the estimate of PUE."""
 
     samples: list[tuple[float, float, float]] = field(default_factory=list)
+    latest: tuple[float, float, float] | None = None
+    """The latest powers; samples are up to PUE_STEP_S old."""
     is_on_battery: bool = False
     """Whether the facility takes less than its IT equipment now: batteries carry the rest, and no estimate of before is that of now."""
 
@@ -78,6 +80,7 @@ class PowerMeans:
         self.is_on_battery = facility_w is not None and it_w is not None and facility_w < it_w
         if facility_w is None or it_w is None or facility_w < it_w:
             return
+        self.latest = now, facility_w, it_w
         if self.samples and now - self.samples[-1][0] < PUE_STEP_S:
             return
         self.samples.append((now, facility_w, it_w))
@@ -87,7 +90,7 @@ class PowerMeans:
         if self.is_on_battery or not self.samples or now - self.samples[-1][0] > PUE_LEAST_S:
             return None
         span_s = self.samples[-1][0] - self.samples[0][0]
-        taken = self.samples if span_s >= PUE_LEAST_S else self.samples[-1:]
+        taken = self.samples if span_s >= PUE_LEAST_S else [self.latest or self.samples[-1]]
         it_w = sum(each[2] for each in taken)
         if it_w <= 0:
             return None

@@ -160,6 +160,15 @@ def test_figures_that_were_never_made_are_unknown_and_some_that_are_unknown_are_
     assert trust["figures_known"]["state"] == "partial"
 
 
+def test_at_first_pue_is_that_of_the_powers_beside_it() -> None:
+    means = PowerMeans()
+    means.add(50_000.0, 40_000.0, 100.0)
+    means.add(44_000.0, 40_000.0, 101.0)
+    pue = means.pue(101.0)
+    assert pue is not None
+    assert (pue.value, pue.window_seconds) == (1.1, 0.0)
+
+
 def test_many_readers_do_not_make_one_moment_weigh_more_in_the_estimate_of_pue() -> None:
     """The page of each of them asks for the site, and a sample is taken every five seconds all the same."""
     means = PowerMeans()
