@@ -212,8 +212,8 @@ def _put(readings: Readings, metric: str, label: Mapping[str, str], value: float
 
 
 def _put_at(readings: Readings, metric: str, key: str, value: float | None) -> None:
-    if value is None:
-        return
+    if value is None or key in readings.bad:
+        return  # a reading of the device's own that cannot be used stays one, as its reason says
     if catalogue()[metric].plausible(value):
         readings.values[key] = value
     else:

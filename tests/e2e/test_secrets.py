@@ -57,6 +57,7 @@ COLLECTOR: dict[str, Any] = {
     "store": {"kind": "influxdb", "url": "http://127.0.0.1:1", "bucket": "b", "token": CANARY},
     "dead_letter": "dead",
     "carbon": {"url": "http://127.0.0.1:1", "token": CANARY},
+    "live_account": {"username": "u", "password": CANARY},
 }
 SHAPES: list[Any] = [
     CANARY,
@@ -129,7 +130,12 @@ def test_these_are_all_secrets() -> None:
     """A new one belongs into the configurations above."""
     keys = {"community", "auth_key", "priv_key"}
     assert set(secrets_of(AgentConfig)) == {"broker.password", "pair.password", *(f"credentials.{key}" for key in keys)}
-    assert set(secrets_of(CollectorConfig)) == {"broker.password", "store.token", "carbon.token"}
+    assert set(secrets_of(CollectorConfig)) == {
+        "broker.password",
+        "store.token",
+        "carbon.token",
+        "live_account.password",
+    }
 
 
 @pytest.mark.parametrize(

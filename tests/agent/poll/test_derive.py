@@ -124,6 +124,14 @@ def test_a_sensor_gets_its_dew_point_unless_it_says_one() -> None:
     assert "dcim_env_dew_point_celsius{sensor=c}" not in readings.values
 
 
+def test_a_dew_point_that_cannot_be_read_is_not_replaced_by_a_derived_one() -> None:
+    key = "dcim_env_dew_point_celsius{sensor=a}"
+    values = {"dcim_env_temperature_celsius{sensor=a}": 24.0, "dcim_env_relative_humidity_ratio{sensor=a}": 0.6}
+    readings = Readings(values=dict(values), bad={key: "decode"})
+    derive(readings, "env", {})
+    assert (readings.values, readings.bad) == (values, {key: "decode"})
+
+
 def test_a_single_phase_device_that_lists_three_rows_has_no_unbalance() -> None:
     current = "dcim_pdu_phase_current_amperes{{inlet=1,phase={}}}".format
     for currents, known in (((8.0, 0.0, 0.0), False), ((8.0, 4.0, 0.0), True)):
