@@ -13,6 +13,15 @@ from agent.profile.plan import ClassPlan, Plan
 from agent.profile.plan_builder import MAX_SERIES
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.planning import plan_device, plan_steps
+from agent.profile.planning_cells import (
+    AMBIGUOUS,
+    columns_beside,
+    entry_of,
+    planning_columns,
+    planning_instances,
+    planning_registers,
+    watched_registers,
+)
 from agent.profile.quantity import number_in
 from agent.profile.recognise import (
     PROBE_SCORE,
@@ -31,15 +40,6 @@ from agent.profile.recognise import (
 )
 from agent.profile.reference import schema_text
 from agent.profile.registers import readable_ref
-from agent.profile.rows import (
-    AMBIGUOUS,
-    columns_beside,
-    entry_of,
-    planning_columns,
-    planning_instances,
-    planning_registers,
-    watched_registers,
-)
 from agent.profile.schema import IdentitySource, Profile, RegisterProbe, Table
 from agent.profile.trim import trim_plan, trim_steps
 

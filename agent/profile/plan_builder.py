@@ -9,8 +9,9 @@ from agent.modbus import RegisterValue, coalesce
 from agent.profile.in_use import is_use_condition
 from agent.profile.normalise import Slot
 from agent.profile.plan import MAX_DUPLICATES, MAX_LISTED, ClassPlan, Plan, PlannedCell, refs_of
+from agent.profile.planning_cells import CellSource
 from agent.profile.registers import registers_of
-from agent.profile.rows import CellReader, CellSource, Row
+from agent.profile.rows import CellReader, Row
 from agent.profile.schema import FromColumn, Part, Profile, UnitBy, When
 from rackflow.catalogue import POLL_SECONDS, PollClass
 

@@ -15,9 +15,8 @@ from agent.modbus import Block
 from agent.profile.cells import MAX_WIRE_INT, RawValue
 from agent.profile.plan import Plan
 from agent.profile.planning import Rows, plan_steps
-from agent.profile.rows import (
+from agent.profile.planning_cells import (
     AMBIGUOUS,
-    Row,
     all_columns,
     deciding_columns,
     deciding_instances,
@@ -25,6 +24,7 @@ from agent.profile.rows import (
     label_columns,
     planning_instances,
 )
+from agent.profile.rows import Row
 from agent.profile.schema import FromColumn, Profile, When
 from agent.profile.trim import trim_steps
 

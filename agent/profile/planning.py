@@ -14,18 +14,16 @@ from agent.profile.in_use import note_use_steps
 from agent.profile.normalise import Slot, slot_of
 from agent.profile.plan import Plan
 from agent.profile.plan_builder import PlanBuilder
-from agent.profile.rows import (
-    AMBIGUOUS,
+from agent.profile.planning_cells import AMBIGUOUS, CellSource, cell_sources
+from agent.profile.row_identity import (
     ROWS_PER_SLICE,
-    CellSource,
-    Row,
-    cell_sources,
     named_label,
     rows_of_unit,
     rows_with_equal_names,
     shifted_parts,
     unclear_parts,
 )
+from agent.profile.rows import Row
 from agent.profile.schema import Point, Profile, Table
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.process.slices import run_through

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from agent.modbus.registers import NumberType, words_of
 from agent.modbus.requests import RegisterValue, coalesce
 from agent.profile.planning import plan_device
-from agent.profile.rows import planning_columns
+from agent.profile.planning_cells import planning_columns
 from agent.profile.trim import trim_plan
 from tests.agent.shipped import shipped_profiles
 
