@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from agent.config import load_agent_config
+from agent.config import AgentConfig, load_agent_config
 from agent.lab.found_output import COLUMNS
 from agent.lab.tables import table_rows
 from agent.profile import load_profiles
@@ -28,6 +28,7 @@ from rackflow.drafting import (
     name_hints,
     place_hints,
     read_netbox,
+    supply_hints,
     translate,
 )
 from rackflow.errors import ConfigError
@@ -35,7 +36,7 @@ from rackflow.plural import count_of, first_of
 from rackflow.process.commands import print_error, show_examples
 from rackflow.process.secret import names_source, read_secret
 from rackflow.process.verdict import Verdict, add_output, check_file
-from rackflow.site import Electrical, Grid, Section, load_site, parse_site
+from rackflow.site import Electrical, Grid, Section, idle_supplies_of, load_site, parse_site
 
 # Columns of a table in addition to the fields of the sections.
 EXTRA_COLUMNS = frozenset({"section", "feed", "loop", "room", "row", "rack", "a_from", "b_from"})
@@ -141,6 +142,11 @@ def _verdict(path: Path) -> Verdict:
     told = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
     return Verdict(
         summary=f"{path}: ok; {told}, {count_of(devices, 'device')}",
+        warnings=tuple(
+            f"{path}: nothing hangs on {first_of(names, SHOWN_MISSING)} of feed {feed}, while PDUs hang directly on the feed;"
+            " name what stands between as `from` of the PDUs"
+            for feed, names in idle_supplies_of(site).items()
+        ),
         counts={f"{noun}s": len(entries) for noun, entries in counts.items()} | {"devices": devices},
     )
 
@@ -152,9 +158,10 @@ def _draft(arguments: argparse.Namespace) -> int:
     given: list[Given] = []
     site = arguments.site
     for path in arguments.config:
-        config = load_agent_config(path)
+        # A draft replaces the site file, so it must not depend on what the last one left there: `> site.yaml` has emptied it by now.
+        config = load_agent_config(path, with_site_file=False)
         site = site or config.labels.site or ""
-        given += _devices(path, left_out)
+        given += _devices(config, left_out)
     given += _tables(arguments.csv, given, left_out)
     source = " and ".join(path.name for path in (*arguments.config, *arguments.csv))
     return _write(arguments, site or "my-site", given, left_out, source)
@@ -189,8 +196,7 @@ def _token(text: str | None) -> str:
         raise ConfigError(f"--token: {error}") from error
 
 
-def _devices(path: Path, left_out: list[str]) -> Iterator[Given]:
-    config = load_agent_config(path)
+def _devices(config: AgentConfig, left_out: list[str]) -> Iterator[Given]:
     profiles = load_profiles(config.profiles, lazy=True)
     for device in config.devices:
         profile = profiles.get(device.profile)
@@ -288,9 +294,12 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     shown = first_of(names, SHOWN_MISSING)
     # One place for all of them is never meant, and neither is one feed for all UPSs.
     is_told_by_ids = key in PLACES or (section, key) == ("ups", "from")
-    for_all = "by --names from their ids" if is_told_by_ids else f"--set {section}.{key}=VALUE for all"
-    how = f": one by one in a table (--csv), or {for_all}" if len(names) > 1 else ""
-    return f"fill in {section}.{key} of {shown}{how}"
+    if len(names) == 1:
+        how = "in a table (--csv), or by --names from its id" if is_told_by_ids else f"--set {section}.{key}=VALUE"
+    else:
+        for_all = "by --names from their ids" if is_told_by_ids else f"--set {section}.{key}=VALUE for all"
+        how = f"one by one in a table (--csv), or {for_all}"
+    return f"fill in {section}.{key} of {shown}: {how}"
 
 
 def _count(entries: int, section: str) -> str:
@@ -304,7 +313,7 @@ def _report(draft: Draft, text: str) -> None:
     for section, name, key in draft.missing():
         missing.setdefault((section, key), []).append(name)
     # First, because what they tell need not be filled in, and more may be missing once racks are known.
-    for hint in (*name_hints(draft), *place_hints(draft)):
+    for hint in (*name_hints(draft), *place_hints(draft), *supply_hints(draft)):
         print_error(hint)
     for (section, key), names in missing.items():
         print_error(_to_fill_in(section, key, names))

@@ -14,7 +14,7 @@ from rackflow.drafting.draft import (
     draft_site,
     draft_text,
 )
-from rackflow.drafting.hints import name_hints, place_hints
+from rackflow.drafting.hints import name_hints, place_hints, supply_hints
 from rackflow.drafting.netbox import translate
 from rackflow.drafting.netbox_source import read_netbox
 
@@ -31,5 +31,6 @@ __all__ = [
     "name_hints",
     "place_hints",
     "read_netbox",
+    "supply_hints",
     "translate",
 ]

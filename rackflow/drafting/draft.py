@@ -328,7 +328,11 @@ def _with_places(text: str, section: str, key: str, values: Mapping[str, object]
     def own(found: re.Match[str]) -> str:
         if found[1] not in values or found[1] not in {"id", *PLACES}:
             has = ", ".join(name for name in ("id", *PLACES) if name in values)
-            raise ConfigError(f"{section}.{key}={text}: {values.get('id')} has no {found[1]}; it has {has}")
+            remedy = f"; give it by a group named {found[1]} in --names, or a column {found[1]} in a table (--csv)"
+            raise ConfigError(
+                f"{section}.{key}={text}: {values.get('id')} has no {found[1]}; it has {has}"
+                + (remedy if found[1] in PLACES else "")
+            )
         return str(values[found[1]])
 
     return re.sub(r"\{(\w+)\}", own, text)

@@ -1,12 +1,15 @@
-"""Finds in the ids of rack PDUs and UPSs the places that their names tell, and says which `--names` takes them over. No I/O.
+"""Finds what a draft probably lacks, and says what adds it: places that ids tell, and panels left out of the path of power. No I/O.
 
 Only said, and not done: a name that looks like a rack and a feed may be neither, and nothing is invented in a site file.
 """
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from rackflow.drafting.draft import Draft
+from rackflow.plural import first_of
+from rackflow.site import idle_supplies
 
 # From the more to the less exact. A feed is a letter, or the number of a PDU in a rack with two of them.
 _PDUS = (
@@ -20,6 +23,10 @@ _PDUS = (
 _RACK = "(?P<rack>.+)"
 _RACK_IN_ROW = "(?P<rack>(?P<row>.*[^0-9._-])[-_.]?[0-9]+)"
 _UPS = (r".*ups[-_.]?(?P<feed>[ab])[-_.]?[0-9]*", r"(?P<feed>[ab])[-_.]?ups[-_.]?[0-9]*")
+# What stands in a row beside its racks, and in its id the row's name comes first: `hall-1-a-cdu-2`.
+_BESIDE_RACKS = {"cdus": r"(?P<row>.+)[-_.]cdu[-_.]?[0-9]*"}
+# How many names a hint has before the others are only counted.
+_NAMED = 3
 
 
 def name_hints(draft: Draft) -> Iterator[str]:
@@ -33,6 +40,13 @@ def name_hints(draft: Draft) -> Iterator[str]:
         pattern = next((each for each in patterns if lacking and _fits(f"(?i:{each})", lacking, key)), None)
         if pattern is not None:
             yield f"the ids of {section}, as {lacking[0]}, tell their places: --names '(?i:{pattern})' takes these over"
+    if "row" in draft.placeless:
+        return  # the rows are not known yet
+    for section, pattern in _BESIDE_RACKS.items():
+        lacking = [name for name, entry in draft.entries[section].items() if not entry.keys() & {"rack", "row", "room"}]
+        found = [re.fullmatch(f"(?i:{pattern})", name) for name in lacking]
+        if found and all(each and each["row"] in draft.entries["rows"] for each in found):
+            yield f"the ids of {section}, as {lacking[0]}, tell their row: --names '(?i:{pattern})' takes it over"
 
 
 def place_hints(draft: Draft) -> Iterator[str]:
@@ -43,6 +57,40 @@ def place_hints(draft: Draft) -> Iterator[str]:
                 f"no source names the {key} of {of}, so {key}-1 stands for it:"
                 f" a group named {key} in --names, or a column {key} in a table (--csv), tells several apart"
             )
+
+
+def supply_hints(draft: Draft) -> Iterator[str]:
+    """A hint where panels and UPSs supply nothing because rack PDUs hang directly on their feed."""
+    supplies = [
+        name for section in ("ups", "panels", "busways", "transfer_switches") for name in draft.entries[section]
+    ]
+    loads = [name for section in ("pdus", "power_shelves") for name in draft.entries[section]]
+    sources = {
+        name: _sources(entry)
+        for section, entries in draft.entries.items()
+        if section not in {"rooms", "rows", "racks", "feeds"}
+        for name, entry in entries.items()
+    }
+    idle = idle_supplies(sources, supplies, loads)
+    if not idle:
+        return
+    names = list(dict.fromkeys(name for found in idle.values() for name in found))
+    # One on each feed, whose names differ by the feed alone, can be named for all PDUs at once.
+    patterns = {name.replace(feed, "{feed}") for feed, found in idle.items() for name in found}
+    one_each = len(patterns) == 1 and all(len(found) == 1 for found in idle.values()) and len(idle) > 1
+    value = patterns.pop() if one_each else "NAME"
+    yield (
+        f"nothing hangs on {first_of(names, _NAMED)}, because PDUs hang directly on {' and '.join(idle)}:"
+        f" --set 'pdus.from={value}' puts {'them' if one_each else 'one of them'} between, or a column from in a table (--csv)"
+    )
+
+
+def _sources(entry: dict[str, Any]) -> list[str]:
+    """What an entry of a draft hangs from, as far as it is known; a transfer switch has two inputs."""
+    inputs = [side.get("from") for side in (entry.get("a"), entry.get("b")) if isinstance(side, dict)]
+    found = [entry.get("from"), *inputs]
+    flat = [name for each in found for name in (each if isinstance(each, list) else [each])]
+    return [name for name in flat if isinstance(name, str)]
 
 
 def _fits(pattern: str, names: list[str], key: str) -> bool:

@@ -7,6 +7,7 @@ on the place, feed and loop of every device.
 from rackflow.coolant import Coolant
 from rackflow.site.cooling import AirGroup, AirUnit, Cdu, Chiller, DryCooler, FacilityPump, Loop, Plant
 from rackflow.site.file import Contract, Electrical, Grid, Meter, Monitor, Rack, Room, Row, Sensor, SiteFile
+from rackflow.site.idle import idle_supplies, idle_supplies_of
 from rackflow.site.load import load_site, parse_site
 from rackflow.site.power import (
     Battery,
@@ -60,6 +61,8 @@ __all__ = [
     "SwitchInput",
     "TransferSwitch",
     "Ups",
+    "idle_supplies",
+    "idle_supplies_of",
     "load_site",
     "parse_site",
 ]

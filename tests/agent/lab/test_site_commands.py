@@ -58,6 +58,45 @@ def test_a_site_file_follows_from_an_agents_devices(
     assert capsys.readouterr().out == f"{path}: ok; 1 rack, 2 feeds, 0 panels, 0 loops, 4 devices\n"
 
 
+def test_a_draft_does_not_depend_on_the_site_file_that_it_replaces(
+    agent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The shell has emptied `site.yaml` before the command reads the configuration that names it."""
+    run("draft", "--config", agent, "--names", NAMES, "--rules", "iec", *SETS)
+    first = capsys.readouterr().out
+    written(tmp_path / "site.yaml", "")
+    agent.write_text(AGENT + "site_file: site.yaml\n", encoding="utf-8")
+    run("draft", "--config", agent, "--names", NAMES, "--rules", "iec", *SETS)
+    assert capsys.readouterr().out == first
+
+
+def test_upss_that_supply_nothing_are_told_by_the_check(
+    agent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("draft", "--config", agent, "--names", NAMES, "--rules", "iec", *SETS)
+    printed = capsys.readouterr()
+    assert "nothing hangs on ups-1, because PDUs hang directly on A" in printed.err
+    path = written(tmp_path / "site.yaml", printed.out)
+    run("check", path, "--output", "json")
+    [warning] = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith(f"{path}: nothing hangs on ups-1 of feed A, while PDUs hang directly on the feed")
+    run(
+        "draft",
+        "--config",
+        agent,
+        "--names",
+        NAMES,
+        "--rules",
+        "iec",
+        *SETS,
+        "--csv",
+        written(tmp_path / "t.csv", "id,from\npdu-a1-a,ups-1\n"),
+    )
+    path = written(tmp_path / "site.yaml", capsys.readouterr().out)
+    run("check", path, "--output", "json")
+    assert json.loads(capsys.readouterr().out)["warnings"] == []
+
+
 def test_a_table_completes_what_the_agent_has(agent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = written(
         tmp_path / "racks.csv",

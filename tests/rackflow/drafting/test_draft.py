@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import SECTION_OF_CLASS, Given, draft_site, draft_text, name_hints, place_hints
+from rackflow.drafting import SECTION_OF_CLASS, Given, draft_site, draft_text, name_hints, place_hints, supply_hints
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
 from simulator.site.busway_hall import busway_hall
@@ -127,6 +127,11 @@ def test_a_default_may_name_the_entrys_own_places_and_loops_follow_from_defaults
         ConfigError, match=r"pdus\.breaker_a=\{rating\}: pdu-a1-a has no rating; it has id, row, rack, feed"
     ):
         drafted(*pdus, names=NAMES, defaults={("pdus", "breaker_a"): "{rating}"})
+    with pytest.raises(
+        ConfigError,
+        match=r"secondary=tcs-\{row\}: cdu-1 has no row; it has id; give it by a group named row in --names, or a column row",
+    ):
+        drafted(Given("cdu-1", "cdus", {}), defaults={("cdus", "secondary"): "tcs-{row}"})
 
 
 @pytest.mark.parametrize(
@@ -185,6 +190,55 @@ def test_a_meter_of_it_power_lacks_its_category_and_the_grid_is_given_like_the_s
     assert "grid: {zone: MA}" in draft_text(draft, "a test").splitlines()
     complete = drafted(Given("m-it", "meters", {"role": "it", "category": "3"}))
     assert complete["meters"] == [{"id": "m-it", "role": "it", "category": 3}]
+
+
+def test_a_cdus_row_is_read_from_its_id_once_the_rows_of_racks_are_known() -> None:
+    rows = [Given("hall-1-a1", "racks", {"row": "hall-1-a"}), Given("hall-1-b1", "racks", {"row": "hall-1-b"})]
+    cdus = [Given(each, "cdus", {}) for each in ("hall-1-a-cdu-1", "hall-1-b-CDU-2")]
+    [hint] = name_hints(draft_site("t", [*rows, *cdus]))
+    assert hint.startswith("the ids of cdus, as hall-1-a-cdu-1, tell their row")
+    pattern = re.compile(hint.partition("--names '")[2].partition("'")[0])
+    assert [each["row"] for each in drafted(*rows, *cdus, names=[pattern])["cdus"]] == ["hall-1-a", "hall-1-b"]
+    assert list(name_hints(draft_site("t", [*rows, *cdus], names=[pattern]))) == []
+    assert list(name_hints(draft_site("t", cdus))) == []  # nobody says which rows there are
+    assert list(name_hints(draft_site("t", [*rows, *cdus, Given("plant-cdu-1", "cdus", {})]))) == []
+
+
+PANELS = [Given(f"main-{feed}", "panels", {"from": f"ups-{feed}"}) for feed in "AB"]
+UPSS = [Given(f"ups-{feed}", "ups", {"feed": feed}) for feed in "AB"]
+
+
+def test_panels_left_out_of_the_path_of_power_are_told_with_what_puts_them_there() -> None:
+    """Such a file is complete and valid, and no rack would be seen to hang on these UPSs."""
+    given = [*UPSS, *PANELS, *(Given(f"pdu-a{rack}-{feed}", "pdus", {}) for rack in (1, 2) for feed in "ab")]
+    [hint] = supply_hints(draft_site("t", given, names=NAMES))
+    assert hint == (
+        "nothing hangs on main-A, main-B, because PDUs hang directly on A and B: --set 'pdus.from=main-{feed}' puts them between,"
+        " or a column from in a table (--csv)"
+    )
+    assert list(supply_hints(draft_site("t", given, names=NAMES, defaults={("pdus", "from"): "main-{feed}"}))) == []
+    several = [*given, Given("lights-A", "panels", {"feed": "A"})]
+    [hint] = supply_hints(draft_site("t", several, names=NAMES))
+    assert "nothing hangs on main-A, lights-A, main-B, because" in hint
+    assert "--set 'pdus.from=NAME' puts one of them between" in hint
+
+
+def test_panels_that_may_supply_what_is_not_in_the_file_are_not_told() -> None:
+    on_a = Given("pdu-a1-a", "pdus", {"rack": "1", "from": "main-A"})
+    assert list(supply_hints(draft_site("t", [*UPSS, *PANELS, on_a]))) == []  # no PDU hangs directly on feed B
+    shelf = Given("shelf-1", "power_shelves", {"rack": "1", "from": "main-A"})
+    direct = Given("pdu-a1-a", "pdus", {"rack": "1", "feed": "A"})
+    assert list(supply_hints(draft_site("t", [*UPSS, *PANELS, shelf, direct]))) == []
+    assert list(supply_hints(draft_site("t", [*UPSS, direct]))) != []
+    cdu = Given("cdu-1", "cdus", {"from": "ups-A"})
+    assert list(supply_hints(draft_site("t", [*UPSS, cdu, direct]))) == []
+    switch = Given("ats-1", "transfer_switches", {"a_from": "ups-A", "b_from": "B"})
+    assert "nothing hangs on ats-1, because" in next(supply_hints(draft_site("t", [*UPSS, switch, direct])))
+
+
+def test_a_circle_of_panels_is_left_to_the_check() -> None:
+    circle = [Given("p1", "panels", {"from": "p2"}), Given("p2", "panels", {"from": "p1"})]
+    assert list(supply_hints(draft_site("t", [*circle, Given("pdu-1", "pdus", {"rack": "1", "feed": "A"})]))) == []
 
 
 @pytest.mark.parametrize(
