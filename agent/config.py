@@ -337,10 +337,10 @@ def load_agent_config(path: Path, *, with_site_file: bool = True) -> AgentConfig
     config = load_config(path, AgentConfig, other_word)
     if config.profiles and not config.profiles.is_dir():
         raise ConfigError(f"{path}: profiles: {config.profiles}: no such folder; correct the path")
-    site_file = named_file(path, "site_file", config.site_file) if config.site_file is not None else None
+    site_file = named_file(path, "site_file", config.site_file) if config.site_file and with_site_file else None
     written = {"outbox.path": config.outbox.path, "health_file": config.health_file}
     refuse_overwriting(path, written, {"site_file": site_file})
-    if site_file is None or not with_site_file:
+    if site_file is None:
         return config
     try:
         # Imported here, because its models take 0.03 s of CPU and 3 MB, and most agents have no site file.

@@ -25,6 +25,7 @@ from rackflow.drafting import (
     Given,
     draft_site,
     draft_text,
+    loop_hints,
     name_hints,
     place_hints,
     read_netbox,
@@ -313,7 +314,7 @@ def _report(draft: Draft, text: str) -> None:
     for section, name, key in draft.missing():
         missing.setdefault((section, key), []).append(name)
     # First, because what they tell need not be filled in, and more may be missing once racks are known.
-    for hint in (*name_hints(draft), *place_hints(draft), *supply_hints(draft)):
+    for hint in (*name_hints(draft), *place_hints(draft), *supply_hints(draft), *loop_hints(draft)):
         print_error(hint)
     for (section, key), names in missing.items():
         print_error(_to_fill_in(section, key, names))

@@ -14,7 +14,7 @@ from rackflow.drafting.draft import (
     draft_site,
     draft_text,
 )
-from rackflow.drafting.hints import name_hints, place_hints, supply_hints
+from rackflow.drafting.hints import loop_hints, name_hints, place_hints, supply_hints
 from rackflow.drafting.netbox import translate
 from rackflow.drafting.netbox_source import read_netbox
 
@@ -28,6 +28,7 @@ __all__ = [
     "Given",
     "draft_site",
     "draft_text",
+    "loop_hints",
     "name_hints",
     "place_hints",
     "read_netbox",

@@ -85,6 +85,26 @@ def supply_hints(draft: Draft) -> Iterator[str]:
     )
 
 
+def loop_hints(draft: Draft) -> Iterator[str]:
+    """A hint where secondary loops cool no rack: what the racks take from the liquid would be unknown."""
+    idle = [
+        name
+        for name, loop in draft.entries["loops"].items()
+        if loop.get("kind") == "secondary" and not loop.get("racks")
+    ]
+    if not idle or not draft.entries["racks"]:
+        return
+    # Loops that are named after the rows of their CDUs are probably those of the racks in these rows.
+    cdus = [each for each in draft.entries["cdus"].values() if each.get("secondary") in idle and each.get("row")]
+    patterns = {each["secondary"].replace(each["row"], "{row}") for each in cdus}
+    pattern = patterns.pop() if len(patterns) == 1 else "NAME"
+    value = pattern if "{row}" in pattern else "NAME"
+    yield (
+        f"no rack is cooled by {first_of(idle, _NAMED)}: --set 'racks.loop={value}' says which loop cools each rack,"
+        " or a column loop in a table (--csv)"
+    )
+
+
 def _sources(entry: dict[str, Any]) -> list[str]:
     """What an entry of a draft hangs from, as far as it is known; a transfer switch has two inputs."""
     inputs = [side.get("from") for side in (entry.get("a"), entry.get("b")) if isinstance(side, dict)]

@@ -68,6 +68,9 @@ def test_a_draft_does_not_depend_on_the_site_file_that_it_replaces(
     agent.write_text(AGENT + "site_file: site.yaml\n", encoding="utf-8")
     run("draft", "--config", agent, "--names", NAMES, "--rules", "iec", *SETS)
     assert capsys.readouterr().out == first
+    (tmp_path / "site.yaml").unlink()
+    run("draft", "--config", agent, "--names", NAMES, "--rules", "iec", *SETS)
+    assert capsys.readouterr().out == first
 
 
 def test_upss_that_supply_nothing_are_told_by_the_check(

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 import yaml
 
-from rackflow.drafting import SECTION_OF_CLASS, Given, draft_site, draft_text, name_hints, place_hints, supply_hints
+from rackflow.drafting import (
+    SECTION_OF_CLASS,
+    Given,
+    draft_site,
+    draft_text,
+    loop_hints,
+    name_hints,
+    place_hints,
+    supply_hints,
+)
 from rackflow.errors import ConfigError
 from rackflow.site import SiteFile, parse_site
 from simulator.site.busway_hall import busway_hall
@@ -234,6 +243,17 @@ def test_panels_that_may_supply_what_is_not_in_the_file_are_not_told() -> None:
     assert list(supply_hints(draft_site("t", [*UPSS, cdu, direct]))) == []
     switch = Given("ats-1", "transfer_switches", {"a_from": "ups-A", "b_from": "B"})
     assert "nothing hangs on ats-1, because" in next(supply_hints(draft_site("t", [*UPSS, switch, direct])))
+
+
+def test_loops_that_cool_no_rack_are_told_with_what_names_the_loop_of_each() -> None:
+    racks = [Given(f"{row}1", "racks", {"row": row}) for row in ("a", "b")]
+    cdus = [Given(f"cdu-{row}", "cdus", {"row": row, "secondary": f"tcs-{row}"}) for row in ("a", "b")]
+    [hint] = loop_hints(draft_site("t", [*racks, *cdus]))
+    assert hint.startswith("no rack is cooled by tcs-a, tcs-b: --set 'racks.loop=tcs-{row}' says which loop cools each")
+    assert list(loop_hints(draft_site("t", [*racks, *cdus], defaults={("racks", "loop"): "tcs-{row}"}))) == []
+    [hint] = loop_hints(draft_site("t", [*racks, Given("cdu-1", "cdus", {"secondary": "tcs"})]))
+    assert "--set 'racks.loop=NAME'" in hint
+    assert list(loop_hints(draft_site("t", cdus))) == []  # no racks at all
 
 
 def test_a_circle_of_panels_is_left_to_the_check() -> None:
