@@ -65,6 +65,18 @@ def probe(row: int, name: bytes, state: int, unit: int) -> dict[str, SnmpValue]:
     return {f"{STE2}.2.{row}": name, f"{STE2}.3.{row}": state, f"{STE2}.7.{row}": unit}
 
 
+AKCP: dict[str, dict[str, SnmpValue]] = {
+    profile: {
+        f"{root}.{column}.{index}{port}": cell
+        for port, (state, value) in enumerate(((2, 24), (7, 85), (3, 31)))
+        for column, cell in ((names, b"Row"), (states, state), (online, 1), (unit, celsius), (tenths, value))
+    }
+    for profile, root, index, (names, states, online, unit, tenths), celsius in (
+        ("akcp-sensorprobe", "1.3.6.1.4.1.3854.1.2.2.1.16.1", "", (1, 4, 5, 12, 14), 1),
+        ("akcp-sensorprobe-plus", "1.3.6.1.4.1.3854.3.5.2.1", "0.0.", (2, 6, 8, 5, 20), b"C"),
+        ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
+    )
+}
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
@@ -273,6 +285,19 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_leak",
         {"dcim_leak_detected{sensor=1.Water_1}": 0.0, "dcim_leak_detected{sensor=2.FLOOD}": 1.0},
     ),
+    # A probe that has been pulled out stays online, with sensorError (7) and a number that is no reading.
+    **{
+        f"a broken probe of {profile}": (
+            profile,
+            answers,
+            "dcim_env_temperature",
+            {
+                f"dcim_env_temperature_celsius{{sensor={index}{port}.Row}}": value * step
+                for port, value in ((0, 24), (2, 31))
+            },
+        )
+        for (profile, answers), index, step in zip(AKCP.items(), ("", "0.0.", "0."), (0.1, 0.1, 1), strict=True)
+    },
     **{
         f"a NetSure controller whose battery's capacity is {raw}": (
             "vertiv-netsure-ncu",
