@@ -285,6 +285,21 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_leak",
         {"dcim_leak_detected{sensor=1.Water_1}": 0.0, "dcim_leak_detected{sensor=2.FLOOD}": 1.0},
     ),
+    "a shelf of ICT with firmware 2, which has dropped the texts": (
+        "auto",
+        {f"1.3.6.1.4.1.39145.13.{tail}.0": cell for tail, cell in ((12, 23), (13, 0), (15, 0), (17, 120), (18, 5_412))},
+        "dcim_",
+        {"dcim_ups_input_voltage_volts{phase=L1}": 120.0, "dcim_env_temperature_celsius{sensor=probe}": 23.0},
+    ),
+    **{
+        f"an HPE UPS that tells its surroundings as {raw}": (
+            "hpe-ups",
+            {"1.3.6.1.4.1.232.165.3.6.1.0": raw},
+            "dcim_env",
+            {"dcim_env_temperature_celsius{sensor=ambient}": degrees},
+        )
+        for raw, degrees in ((29, 29.0), (293, 29.3))
+    },
     # A probe that has been pulled out stays online, with sensorError (7) and a number that is no reading.
     **{
         f"a broken probe of {profile}": (
