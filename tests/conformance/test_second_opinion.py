@@ -77,6 +77,7 @@ AKCP: dict[str, dict[str, SnmpValue]] = {
         ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
     )
 }
+PWT = "1.3.6.1.4.1.42610.1.4.4.1.6.2"
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
@@ -284,6 +285,25 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         probe(1, b"Water 1", 1, 5) | probe(2, b"FLOOD", 5, 5) | probe(3, b"Supply", 5, 5) | probe(4, b"Leak air", 5, 1),
         "dcim_leak",
         {"dcim_leak_detected{sensor=1.Water_1}": 0.0, "dcim_leak_detected{sensor=2.FLOOD}": 1.0},
+    ),
+    # Every unit has 41 rows: behind those without a reading there is no outlet.
+    "outlets of a BladeShelter PDU": (
+        "bladeshelter-pdu",
+        {f"{PWT}.1.1.0": 24}
+        | {
+            f"{PWT}.1.2.1.{column}.{row}": cell
+            for row, cells in {1: (2, 526, 982, 11_114, 11_318, 2_291), 2: (1, 0, 0, 0, 0, 0)}.items()
+            for column, cell in zip((2, 3, 4, 5, 9, 10), cells, strict=True)
+        },
+        "dcim_pdu_outlet",
+        {
+            "dcim_pdu_outlet_on{outlet=a.1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=a.1}": 5.26,
+            "dcim_pdu_outlet_power_factor_ratio{outlet=a.1}": 0.982,
+            "dcim_pdu_outlet_power_watts{outlet=a.1}": 1_111.4,
+            "dcim_pdu_outlet_apparent_power_voltamperes{outlet=a.1}": 1_131.8,
+            "dcim_pdu_outlet_voltage_volts{outlet=a.1}": 229.1,
+        },
     ),
     "a shelf of ICT with firmware 2, which has dropped the texts": (
         "auto",
