@@ -425,6 +425,8 @@ def _iem3000() -> Served:
     one.gauge(3059, "f", 67.5, f"meter_power_watts{{{METER}}}", 67_500)
     one.gauge(3067, "f", -12.25, f"meter_reactive_power_vars{{{METER}}}", -12_250)
     one.gauge(3075, "f", 68.75, f"meter_apparent_power_voltamperes{{{METER}}}", 68_750)
+    # Beyond 1, the magnitude is what is left to 2: the fourth quadrant.
+    one.gauge(3083, "f", 1.0625, f"meter_power_factor_ratio{{{METER}}}", 0.9375)
     one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
     one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
     one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)

@@ -60,6 +60,11 @@ def _pm5000() -> Served:
     one.gauge(3067, "f", -12.25, f"meter_reactive_power_vars{{{METER}}}", -12_250)
     one.phases(3069, "f", (23.0, 23.5, 22.25), f"meter_phase_apparent_power_voltamperes{PHASE}", 1000)
     one.gauge(3075, "f", 68.75, f"meter_apparent_power_voltamperes{{{METER}}}", 68_750)
+    # The quadrant is folded into the number: 1.0625 and -1.125 are 0.9375 and 0.875.
+    for index, (raw, factor) in enumerate(((0.96875, 0.96875), (1.0625, 0.9375), (-1.125, 0.875))):
+        key = f"meter_phase_power_factor_ratio{PHASE.replace('%', PHASES[index])}"
+        one.gauge(3077 + 2 * index, "f", raw, key, factor)
+    one.gauge(3083, "f", -0.90625, f"meter_power_factor_ratio{{{METER}}}", 0.90625)
     one.gauge(3109, "f", 49.96875, f"meter_frequency_hertz{{{METER}}}", 49.96875)
     one.gauge(3203, "q", 6_000_000_123, f"meter_energy_joules_total{{direction=import,{METER}}}", 21_600_000_442_800)
     one.gauge(3207, "q", 4567, f"meter_energy_joules_total{{direction=export,{METER}}}", 16_441_200)

@@ -256,18 +256,26 @@ SUPPLIES = {
         {
             "1.0": b"ICT180S-48",
             "6.0": b"119.8",
+            "12.0": 1000,
+            "13.0": 96,
+            "15.0": 214,
+            "16.0": 3,
             **{f"10.1.2.{module}": status for module, status in ((1, 2), (2, 3), (3, 1))},
             **{f"11.1.2.{row}": name for row, name in ((1, b"Door"), (2, b"Smoke"), (3, b"Spare"))},
             **{f"11.1.3.{row}": status for row, status in ((1, 3), (2, 2), (3, 1))},
         },
         {
             "dcim_ups_input_voltage_volts{phase=L1}": 119.8,
+            "dcim_ups_battery_charge_ratio": 0.96,
+            "dcim_ups_battery_runtime_seconds": 12_840.0,
             "dcim_device_alarm_active{alarm=module.1,severity=warning}": 0.0,
             "dcim_device_alarm_active{alarm=module.2,severity=warning}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=1.Door}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=2.Smoke}": 0.0,
         },
-        bad={
+        {"dcim_ups_test_result": "passed"},
+        {
+            "dcim_env_temperature_celsius{sensor=probe}": "sentinel",
             "dcim_device_alarm_active{alarm=module.3,severity=warning}": "sentinel",
             "dcim_env_contact_active{kind=dry_contact,sensor=3.Spare}": "sentinel",
         },

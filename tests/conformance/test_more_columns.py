@@ -382,8 +382,8 @@ CASES = {
         root=AKCP,
         answers={
             "1.2.0": 3,
-            **{f"2.2.1.17.1.{column}.0": cell for column, cell in ((1, b"Hall"), (3, 41), (5, 1), (13, 414))},
-            **{f"2.2.1.17.1.{column}.1": cell for column, cell in ((1, b"Row"), (3, 52), (5, 1), (13, 0))},
+            **{f"2.2.1.17.1.{column}.0": cell for column, cell in ((1, b"Hall"), (3, 41), (4, 2), (5, 1), (13, 414))},
+            **{f"2.2.1.17.1.{column}.1": cell for column, cell in ((1, b"Row"), (3, 52), (4, 5), (5, 1), (13, 0))},
         },
         values={
             "dcim_env_relative_humidity_ratio{sensor=0.Hall}": 0.414,

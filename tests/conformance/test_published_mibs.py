@@ -9,14 +9,16 @@ from tests.agent.shipped import shipped_profiles
 from tests.conformance import published_mibs
 from tests.conformance.golden import BOOT
 from tests.conformance.published_alerts import ALERTS
+from tests.conformance.published_coolers import COOLERS
 from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
+from tests.conformance.published_nut import NUT
 from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
 from tests.conformance.published_switches import SWITCHES
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES | SWITCHES | MONITORS | METERS | ALERTS | SENSORS
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | SWITCHES | MONITORS | METERS | ALERTS | SENSORS | COOLERS | NUT
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:

@@ -65,6 +65,19 @@ def probe(row: int, name: bytes, state: int, unit: int) -> dict[str, SnmpValue]:
     return {f"{STE2}.2.{row}": name, f"{STE2}.3.{row}": state, f"{STE2}.7.{row}": unit}
 
 
+AKCP: dict[str, dict[str, SnmpValue]] = {
+    profile: {
+        f"{root}.{column}.{index}{port}": cell
+        for port, (state, value) in enumerate(((2, 24), (7, 85), (3, 31)))
+        for column, cell in ((names, b"Row"), (states, state), (online, 1), (unit, celsius), (tenths, value))
+    }
+    for profile, root, index, (names, states, online, unit, tenths), celsius in (
+        ("akcp-sensorprobe", "1.3.6.1.4.1.3854.1.2.2.1.16.1", "", (1, 4, 5, 12, 14), 1),
+        ("akcp-sensorprobe-plus", "1.3.6.1.4.1.3854.3.5.2.1", "0.0.", (2, 6, 8, 5, 20), b"C"),
+        ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
+    )
+}
+PWT = "1.3.6.1.4.1.42610.1.4.4.1.6.2"
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
@@ -273,6 +286,53 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         "dcim_leak",
         {"dcim_leak_detected{sensor=1.Water_1}": 0.0, "dcim_leak_detected{sensor=2.FLOOD}": 1.0},
     ),
+    # Every unit has 41 rows: behind those without a reading there is no outlet.
+    "outlets of a BladeShelter PDU": (
+        "bladeshelter-pdu",
+        {f"{PWT}.1.1.0": 24}
+        | {
+            f"{PWT}.1.2.1.{column}.{row}": cell
+            for row, cells in {1: (2, 526, 982, 11_114, 11_318, 2_291), 2: (1, 0, 0, 0, 0, 0)}.items()
+            for column, cell in zip((2, 3, 4, 5, 9, 10), cells, strict=True)
+        },
+        "dcim_pdu_outlet",
+        {
+            "dcim_pdu_outlet_on{outlet=a.1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=a.1}": 5.26,
+            "dcim_pdu_outlet_power_factor_ratio{outlet=a.1}": 0.982,
+            "dcim_pdu_outlet_power_watts{outlet=a.1}": 1_111.4,
+            "dcim_pdu_outlet_apparent_power_voltamperes{outlet=a.1}": 1_131.8,
+            "dcim_pdu_outlet_voltage_volts{outlet=a.1}": 229.1,
+        },
+    ),
+    "a shelf of ICT with firmware 2, which has dropped the texts": (
+        "auto",
+        {f"1.3.6.1.4.1.39145.13.{tail}.0": cell for tail, cell in ((12, 23), (13, 0), (15, 0), (17, 120), (18, 5_412))},
+        "dcim_",
+        {"dcim_ups_input_voltage_volts{phase=L1}": 120.0, "dcim_env_temperature_celsius{sensor=probe}": 23.0},
+    ),
+    **{
+        f"an HPE UPS that tells its surroundings as {raw}": (
+            "hpe-ups",
+            {"1.3.6.1.4.1.232.165.3.6.1.0": raw},
+            "dcim_env",
+            {"dcim_env_temperature_celsius{sensor=ambient}": degrees},
+        )
+        for raw, degrees in ((29, 29.0), (293, 29.3))
+    },
+    # A probe that has been pulled out stays online, with sensorError (7) and a number that is no reading.
+    **{
+        f"a broken probe of {profile}": (
+            profile,
+            answers,
+            "dcim_env_temperature",
+            {
+                f"dcim_env_temperature_celsius{{sensor={index}{port}.Row}}": value * step
+                for port, value in ((0, 24), (2, 31))
+            },
+        )
+        for (profile, answers), index, step in zip(AKCP.items(), ("", "0.0.", "0."), (0.1, 0.1, 1), strict=True)
+    },
     **{
         f"a NetSure controller whose battery's capacity is {raw}": (
             "vertiv-netsure-ncu",

@@ -225,6 +225,33 @@ async def test_a_line_of_which_only_the_load_is_reported_has_it_even_if_it_is_0(
     assert found == {"L1": 0.2, "L2": 0.0, "L3": 0.03}
 
 
+TENTHS = {
+    "rfc1628-ups": f"{UPS}.3.3.1.3.1",
+    "eaton-mge": f"{UPS}.3.3.1.3.1",
+    "mitsubishi-netcom": "1.3.6.1.4.1.13891.101.3.3.1.3.1",
+    "jema-ups": "1.3.6.1.4.1.4550.1.1.3.3.1.3.1",
+    "megatec-netagent": "1.3.6.1.4.1.935.1.1.1.3.2.1.0",
+    "delta-ups": "1.3.6.1.4.1.2254.2.4.4.3.0",
+}
+
+
+@pytest.mark.parametrize("name", TENTHS)
+async def test_a_residual_voltage_keeps_the_scale_that_the_live_line_has_shown(name: str) -> None:
+    bench = Bench(name, {"1.3.6.1.2.1.1.3.0": 100, UPS + ".4.1.0": 3, TENTHS[name]: 2301})
+    assert volts(await bench.read(), "input") == {"L1": 230.1}
+    # 9.5 V were 95 V, and 60 V were 600 V.
+    for left in (95, 600, 0, 2298):
+        assert volts(await bench.read({TENTHS[name]: left}), "input") == {"L1": pytest.approx(left / 10)}
+    assert bench.opened == 1
+
+
+@pytest.mark.parametrize("name", sorted(TENTHS.keys() - {"delta-ups"}))  # its own branch counts tenths
+async def test_a_line_in_whole_volts_has_them_in_a_brownout_too(name: str) -> None:
+    bench = Bench(name, {"1.3.6.1.2.1.1.3.0": 100, UPS + ".4.1.0": 3, TENTHS[name]: 230})
+    assert volts(await bench.read(), "input") == {"L1": 230.0}
+    assert volts(await bench.read({TENTHS[name]: 95}), "input") == {"L1": 95.0}
+
+
 async def test_two_supplies_in_one_table_have_lines_of_their_own() -> None:
     table = "1.3.6.1.4.1.850.1.1.3.1.3"
     cells: dict[str, SnmpValue] = {"1.3.6.1.2.1.1.3.0": 100}
