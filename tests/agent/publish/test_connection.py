@@ -105,7 +105,7 @@ async def test_a_message_that_cannot_be_sent_ends_the_connection_with_the_reason
     """It is sent over the next one; waiting for a confirmation would take until the timeout."""
     found = connection()
     found.send("topic", b"payload", 7, retain=False)
-    assert (await found.ended).startswith("cannot send: not connected")
+    assert found.ended.result().startswith("cannot send: not connected")
 
 
 async def test_an_agent_that_stops_waits_a_second_for_a_broker_that_confirms_nothing() -> None:
