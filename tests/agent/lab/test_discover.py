@@ -1,5 +1,6 @@
 """What one address of a search gives, by how its device answers: which credential is tried next, and which unit, and what is said."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -195,6 +196,18 @@ async def test_an_address_that_fails_is_named_and_ends_no_search_and_silent_ones
     assert said.pop("192.0.2.2") == "192.0.2.2 discover: fault of the agent: ZeroDivisionError"
     assert said == {"192.0.2.1": "192.0.2.7 snmp: sent garbage", "192.0.2.3": "Acme"}
     assert tried == 6
+
+
+async def test_no_more_addresses_are_tried_in_a_second_than_may_be() -> None:
+    """More at once look like an attack on a management network."""
+    began: list[float] = []
+
+    async def probe(address: str) -> list[Found]:  # noqa: ARG001 - a probe has it
+        began.append(asyncio.get_running_loop().time())
+        return []
+
+    assert [each async for each in discover(addresses_of(["192.0.2.1-21"]), probe, rate=100)] == []
+    assert began[-1] - began[0] >= 0.19
 
 
 @pytest.mark.parametrize(
