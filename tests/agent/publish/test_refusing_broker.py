@@ -127,7 +127,7 @@ async def test_a_probe_that_is_lost_with_its_connection_is_sent_again() -> None:
     broker = RefusingBroker(lambda topic, _: cast("Answer", next(answers, ACCEPTED)) if topic == B else ACCEPTED)
     async with sending(broker) as sender:
         sender.put(B)
-        await eventually(lambda: sender.arrived(B) == [1], "the refused message")
+        await eventually(lambda: sender.arrived(B) == [1], "the refused message", timeout_s=30)
         assert broker.connections == 2
 
 
