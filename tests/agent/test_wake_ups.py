@@ -3,11 +3,15 @@
 import asyncio
 import gc
 from collections.abc import Callable, Iterator
+from contextvars import Context
+from typing import ClassVar, TypeVarTuple
 
 import pytest
 import uvloop
 
 from agent.wake_ups import WakeUps
+
+Ts = TypeVarTuple("Ts")
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -77,6 +81,30 @@ def test_the_next_round_is_woken_too_after_all_have_been(runner: asyncio.Runner)
                 assert now() >= when
 
     runner.run(run())
+
+
+def test_one_timer_is_left_however_often_an_earlier_moment_was_asked_for() -> None:
+    """A timer that stays behind its replacement arms a next one when it is due, so an agent of weeks would have ever more of them."""
+
+    class Loop(asyncio.SelectorEventLoop):
+        timers: ClassVar[list[asyncio.TimerHandle]] = []
+
+        def call_at(
+            self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+        ) -> asyncio.TimerHandle:
+            self.timers.append(super().call_at(when, callback, *args, context=context))
+            return self.timers[-1]
+
+    async def run() -> None:
+        wake_ups = WakeUps()
+        now = asyncio.get_running_loop().time()
+        for after_s in (3600, 60, 3600, 5, 1):
+            wake_ups.at(now + after_s)
+        left = [each.when() - now for each in Loop.timers if not each.cancelled()]
+        assert [round(each, 1) for each in left] == [1.0]
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(run())
 
 
 def test_a_waiting_task_holds_three_objects_that_garbage_collection_looks_at(runner: asyncio.Runner) -> None:

@@ -146,6 +146,30 @@ async def test_where_nobody_may_write_the_lease_nobody_claims_it_and_doctor_name
             assert found.status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("right", "status", "what"),
+    [
+        ("readwrite", "ok", f"the account may read and write {LEASE}"),
+        ("read", "failed", f"the account may not write {LEASE}: Not authorized"),
+        ("write", "failed", f"what the account writes to {LEASE} does not come back"),
+    ],
+)
+async def test_doctor_says_which_right_of_the_lease_is_missing_and_leaves_the_lease_as_it_is(
+    tmp_path: Path, right: str, status: str, what: str
+) -> None:
+    """Subscriptions are granted in any case. The lease that is retained is of a pair that runs."""
+    with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, _):
+        holder = {"hostname": "127.0.0.1", "port": broker.port, "username": "lease-a", "password": "a"}
+        async with aiomqtt.Client(**holder) as client:  # type: ignore[arg-type]
+            await client.publish(LEASE, b"held", qos=1, retain=True)
+        mine: dict[str, object] = {"port": broker.port, "username": "lease-b", "password": "b", "timeout_s": 1}
+        [found] = await check_echo(config_of(mine, {}).broker, LEASE)
+        assert (found.status, found.found) == (status, what)
+        async with aiomqtt.Client(**holder) as client, asyncio.timeout(10):  # type: ignore[arg-type]
+            await client.subscribe(LEASE)
+            assert (await anext(aiter(client.messages))).payload == b"held"
+
+
 async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path: Path) -> None:
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")

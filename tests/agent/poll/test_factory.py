@@ -95,6 +95,17 @@ def test_what_is_configured_of_a_modbus_unit_reaches_its_link() -> None:
     odd = {"port": 1502, "timeout_s": 3, "accept_answers": ["other_unit"]}
     found = modbus_target(config_of(protocol="modbus", profile="meter", **odd).devices[0], PROFILES)
     assert (found.port, found.timeout_s, found.accepts) == (1502, 3.0, frozenset({"other_unit"}))
+    line = {
+        "transport": "serial",
+        "serial": "/dev/ttyUSB1",
+        "baudrate": 9600,
+        "parity": "E",
+        "stopbits": 2,
+        "host": None,
+    }
+    found = modbus_target(config_of(protocol="modbus", profile="meter", **line).devices[0], PROFILES)
+    assert (found.transport, found.serial) == ("serial", "/dev/ttyUSB1")
+    assert (found.baudrate, found.parity, found.stopbits) == (9600, "E", 2)
 
 
 def test_what_is_configured_of_an_snmp_device_reaches_its_client() -> None:

@@ -228,6 +228,7 @@ async def test_a_unit_that_is_rated_for_more_watts_than_voltamperes_is_rated_for
         ((2,), (900,), 3000, [3000.0]),  # nearly idle
         ((30, 10, 20), (9000, 3000, 6000), 90_000, [90_000.0]),
         ((30, 10, 20), (9000, 3000, 6000), 9000, ["range"]),
+        ((50,), (90,), 3000, [3000.0]),  # most of 90 W are the losses of the UPS itself
     ],
 )
 async def test_a_rating_that_is_not_that_of_load_and_power_is_rejected(
@@ -244,10 +245,16 @@ async def test_a_rating_that_is_not_that_of_load_and_power_is_rejected(
 
 
 @pytest.mark.parametrize(
-    ("charge", "expected"),
-    [(100, ["range"]), (60, [3600.0])],  # 60 s in a cell of minutes; on battery the runtime falls below any threshold
+    ("runtime", "charge", "expected"),
+    [
+        (20, 100, ["range"]),  # 60 s in a cell of minutes
+        (20, 60, [3600.0]),  # on battery the runtime falls below any threshold
+        (0, 100, [3600.0]),  # a UPS that does not tell its runtime
+    ],
 )
-async def test_a_low_battery_that_a_full_one_would_be_is_none(charge: int, expected: list[float | str]) -> None:
+async def test_a_low_battery_that_a_full_one_would_be_is_none(
+    runtime: int, charge: int, expected: list[float | str]
+) -> None:
     points = (
         "battery_runtime_seconds, unit: minute, poll: normal",
         "battery_charge_ratio, unit: percent, poll: normal",
@@ -255,9 +262,9 @@ async def test_a_low_battery_that_a_full_one_would_be_is_none(charge: int, expec
     text = snmp(
         "ups", *(f"metric: dcim_ups_{each}" for each in (*points, "low_battery_threshold_seconds, unit: minute"))
     )
-    device = await opened(text, 20, charge, 60)
+    device = await opened(text, runtime, charge, 60)
     assert found(await device.limits()) == expected
-    device.put(20, charge, 2)
+    device.put(runtime, charge, 2)
     assert found(await device.limits()) == [120.0]
 
 

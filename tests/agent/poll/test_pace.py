@@ -49,6 +49,7 @@ async def test_devices_are_opened_in_turn_and_only_so_many_at_a_time() -> None:
     assert opening.pace.waiting == 5
     await opening.finish(3, 1)
     assert opening.begun == list(range(FIRST_PLACES + 2))
+    assert opening.pace.limit == FIRST_PLACES
     await opening.end()
     assert (opening.pace.taken, opening.pace.waiting) == (0, 0)
 

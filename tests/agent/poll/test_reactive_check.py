@@ -58,3 +58,21 @@ async def test_a_reactive_power_beyond_the_apparent_power_is_rejected(
     readings = await polled({"reactive_power_vars": vars_, **beside})
     assert readings.bad.get(key, "") == reason
     assert (key in readings.values) is not bool(reason)
+
+
+async def test_the_reactive_power_of_three_phases_is_not_judged_by_the_current_of_one() -> None:
+    """A strip's total beside one voltage and one current: 12 kvar are those of three phases of 230 V and 20 A."""
+    points = "".join(
+        f"  - {{metric: dcim_pdu_input_{name}, oid: {ROOT}.{at}.0, unit: {unit}, poll: normal}}\n"
+        for at, (name, unit) in enumerate(
+            [("reactive_power_vars", "var"), ("voltage_volts", "volt"), ("current_amperes", "ampere")], 1
+        )
+    )
+    text = PROFILE.format(root=ROOT) + points
+    memory = MemorySnmp({SYS_UPTIME: 100, f"{ROOT}.1.0": 12_000, f"{ROOT}.2.0": 230, f"{ROOT}.3.0": 20})
+    device = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(device, {"strip": parse_profile(text, "strip.yaml")}, memory)
+    await poller.open()
+    readings = await poller.poll("normal", 0.0)
+    assert readings.values["dcim_pdu_input_reactive_power_vars"] == 12_000
+    assert readings.bad == {}

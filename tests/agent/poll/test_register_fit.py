@@ -4,7 +4,11 @@ from dataclasses import replace
 
 import pytest
 
+from agent.config import Device
+from agent.poll import ModbusPoller
+from agent.profile import parse_profile
 from rackflow.catalogue import catalogue
+from tests.agent.memory_peers import MemoryModbus
 from tests.agent.varied_units import MAPS, SHIPPED, VariedUnit, numbers_of, poller_of, read, told
 
 SHIFTED = ("apc-smart-ups-modbus", "riello-multicom-modbus", "generex-modbus", "aalc-rpu", "orv3-miniups")
@@ -106,3 +110,46 @@ async def test_what_shares_a_request_of_zeros_with_a_temperature_is_none_either(
     assert usual.values[flow] > 0
     assert found.bad[flow] == "sentinel"
     assert len(told(found)) > 40
+
+
+SENSOR = """
+version: 1
+profile: sensor
+class: env
+protocol: modbus
+title: A sensor with two readings and their limits
+source: a manual
+evidence: unverified
+points:
+  - {metric: dcim_env_temperature_celsius, register: 0, unit: celsius, scale: 0.1, labels: {sensor: a}, poll: normal}
+  - {metric: dcim_env_relative_humidity_ratio, register: 1, unit: percent, labels: {sensor: a}, poll: normal}
+  - {metric: dcim_env_temperature_high_threshold_celsius, register: 2, unit: celsius, labels: {sensor: a}, poll: normal}
+  - {metric: dcim_env_relative_humidity_high_threshold_ratio, register: 3, unit: percent, labels: {sensor: a}, poll: normal}
+"""
+TEMPERATURE, HUMIDITY = "dcim_env_temperature_celsius{sensor=a}", "dcim_env_relative_humidity_ratio{sensor=a}"
+HIGH_TEMPERATURE = "dcim_env_temperature_high_threshold_celsius{sensor=a}"
+HIGH_HUMIDITY = "dcim_env_relative_humidity_high_threshold_ratio{sensor=a}"
+
+
+@pytest.mark.parametrize(
+    ("registers", "values", "bad"),
+    [
+        ((245, 250, 30, 80), {TEMPERATURE: 24.5, HIGH_TEMPERATURE: 30.0, HIGH_HUMIDITY: 0.8}, {HUMIDITY: "range"}),
+        (
+            (245, 45, 0, 0),
+            {TEMPERATURE: 24.5, HUMIDITY: 0.45},
+            {HIGH_TEMPERATURE: "sentinel", HIGH_HUMIDITY: "sentinel"},
+        ),
+    ],
+    ids=["a humidity of 250 %", "limits that nobody has set"],
+)
+async def test_a_unit_of_few_registers_is_not_foreign_for_one_that_is_impossible_or_for_limits_of_0(
+    registers: tuple[int, ...], values: dict[str, float], bad: dict[str, str]
+) -> None:
+    device = Device(id="d", host="h", protocol="modbus", profile="sensor", unit=12)
+    memory = MemoryModbus(dict(enumerate(registers)))
+    poller = ModbusPoller(device, parse_profile(SENSOR, "sensor.yaml"), memory)
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    assert {key: found.values.get(key) for key in values} == values
+    assert {key: why for key, why in found.bad.items() if "dew_point" not in key} == bad

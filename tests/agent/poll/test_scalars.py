@@ -77,6 +77,12 @@ async def test_a_scalar_is_sought_once_and_again_with_the_next_plan_if_it_was_fo
     assert scalars.ambiguous == {LOAD}
 
 
+def test_what_all_units_share_is_read_with_the_first_of_them_and_with_a_device_that_is_no_unit() -> None:
+    """Each of three units would otherwise give the whole load, and sums would count it three times."""
+    shared = {unit: RelocatedScalars(MemorySnmp({}), unit).without_shared({LOAD}) for unit in (None, 1, 2, 3)}
+    assert shared == {None: set(), 1: set(), 2: {LOAD}, 3: {LOAD}}
+
+
 PROFILE = parse_profile(
     f"""
 version: 1

@@ -54,6 +54,28 @@ async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog:
     assert outbox.stats().held == 0
 
 
+async def test_ten_topics_are_named_again_a_minute_later(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An access rule that breaks a week after another one is told as well."""
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+
+    async def named(first: int) -> int:
+        caplog.clear()
+        for at in range(first, first + 12):
+            publisher._on_refused(await sent(outbox, at), NOT_AUTHORIZED, "Not authorized")  # noqa: SLF001 - as a broker's answer
+        return len(caplog.records)
+
+    assert await named(0) == 10
+    now_s[0] += 59
+    assert await named(12) == 0
+    now_s[0] += 1
+    assert await named(24) == 10
+
+
 async def test_a_publisher_is_stuck_while_messages_wait_that_the_broker_could_take(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

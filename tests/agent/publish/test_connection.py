@@ -1,22 +1,35 @@
 """What a connection to the broker keeps to, without a broker."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from agent.publish.connection import PACKET_OVERHEAD_BYTES, WINDOW, Connection, Window, refused_credentials
+from agent.publish.connection import (
+    PACKET_OVERHEAD_BYTES,
+    WINDOW,
+    Connection,
+    Sent,
+    Window,
+    refused_credentials,
+)
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.client import BrokerError, Limits
+from tests.servers.scripted_broker import ScriptedBroker
 
 
-def connection() -> Connection:
+def connection(
+    broker: Broker | None = None,
+    on_confirmed: Callable[[Sent], None] = lambda _: None,
+    on_refused: Callable[[Sent, int, str], None] = lambda *_: None,
+) -> Connection:
     return Connection(
-        Broker(),
+        broker or Broker(),
         "gw-1@t1",
         ("status", b""),
-        on_confirmed=lambda _: None,
-        on_refused=lambda *_: None,
+        on_confirmed=on_confirmed,
+        on_refused=on_refused,
         on_received=lambda _: None,
     )
 
@@ -58,3 +71,49 @@ async def test_the_first_reason_is_the_one_for_which_a_connection_ended() -> Non
 @pytest.mark.parametrize(("code", "is_refused"), [(0x86, True), (0x87, True), (0x88, False), (None, False)])
 def test_refused_credentials_are_told_from_other_refusals(code: int | None, is_refused: bool) -> None:  # noqa: FBT001 - a case
     assert refused_credentials(BrokerError("the broker's words", code)) == ("the broker's words" if is_refused else "")
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "said"),
+    [
+        (7, 0x00, []),
+        (7, 0x10, [(7, 0x10, "No matching subscribers")]),
+        ("rackflow/v1/t1/gw-1/device/ups-1", 0x10, []),  # the broker keeps it for whoever subscribes later
+        (7, 0x80, [(7, 0x80, "Unspecified error")]),
+        ("rackflow/v1/t1/gw-1/device/ups-1", 0x80, [("rackflow/v1/t1/gw-1/device/ups-1", 0x80, "Unspecified error")]),
+    ],
+)
+async def test_each_answer_of_the_broker_confirms_or_refuses_one_message_and_frees_its_place(
+    key: int | str, code: int, said: list[tuple[int | str, int, str]]
+) -> None:
+    confirmed: list[int | str] = []
+    refused: list[tuple[int | str, int, str]] = []
+    found = connection(
+        on_confirmed=lambda sent: confirmed.append(sent.key),
+        on_refused=lambda sent, code, text: refused.append((sent.key, code, text)),
+    )
+    found.send("topic", b"payload", key, retain=isinstance(key, str))
+    assert found.window.used == 1
+    found._on_confirmation(1, code)  # noqa: SLF001 - what a broker says
+    found._on_confirmation(1, code)  # noqa: SLF001 - and says again
+    assert (confirmed, refused) == ([] if said else [key], said)
+    assert (found.window.used, found.inflight) == (0, {})
+
+
+async def test_a_message_that_cannot_be_sent_ends_the_connection_with_the_reason() -> None:
+    """It is sent over the next one; waiting for a confirmation would take until the timeout."""
+    found = connection()
+    found.send("topic", b"payload", 7, retain=False)
+    assert found.ended.result().startswith("cannot send: not connected")
+
+
+async def test_an_agent_that_stops_waits_a_second_for_a_broker_that_confirms_nothing() -> None:
+    """And neither for the broker's own `timeout_s`, nor at all once the connection is gone."""
+    async with ScriptedBroker().serving() as server:
+        client = connection(Broker(port=server.port, timeout_s=60))
+        async with client, asyncio.timeout(15):
+            await client.publish_offline("status", b"offline")
+            assert [each.topic for each in client.inflight.values()] == ["status"]
+            assert client.timeout_s == 1.0, "that of the DISCONNECT"
+        await client.publish_offline("status", b"offline")
+        assert len(client.inflight) == 1

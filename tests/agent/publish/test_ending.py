@@ -12,10 +12,11 @@ from rackflow.documents import Status, Stored, decode, encode
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from rackflow.process.mqtt5.packets import Received
-from rackflow.process.takeover import SESSION_TAKEN_OVER
+from rackflow.process.takeover import HANGUPS, SESSION_TAKEN_OVER
 from tests.agent.publish.test_bounds import publisher_of, topic
 from tests.agent.publish.test_connection import connection
 from tests.agent.publish.test_publish import STATUS
+from tests.servers.scripted_broker import ScriptedBroker
 
 
 async def published(publisher: Publisher) -> list[Status]:
@@ -76,6 +77,21 @@ async def test_a_stop_does_not_wait_for_what_cannot_be_delivered() -> None:
     outbox.confirmed((await outbox.take()).key)
     assert (outbox.stats().awaiting, outbox.stats().held) == (1, 1)
     assert not await stop_waits(refused), "a collector has reported, but long ago"
+
+
+async def test_a_stop_says_how_many_messages_the_broker_does_not_have(caplog: pytest.LogCaptureFixture) -> None:
+    """What the broker has and no collector has stored yet is on its way, and is not among them."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher = await connected(outbox)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
+    put(outbox)
+    outbox.confirmed((await outbox.take()).key)
+    await publisher.flush(60)
+    assert caplog.messages == []
+    put(outbox, 2)
+    publisher.fault = "connection lost"
+    await publisher.flush(60)
+    assert caplog.messages == ["agent=gw-1 messages=2 not delivered when the agent stopped"]
 
 
 async def test_a_stop_waits_for_the_report_on_what_the_broker_has_and_not_longer_than_it_may() -> None:
@@ -149,3 +165,15 @@ async def test_a_status_names_the_time_of_a_second_takeover_and_none_before() ->
     assert await told() == (2, True)
     publisher.set_broker(Broker(host="other"))
     assert await told() == (2, True)
+
+
+async def test_a_broker_that_restarts_again_and_again_is_no_second_agent() -> None:
+    """Between two of its starts it refuses the connection, as another client of the same name would not."""
+    publisher, counters = publisher_of(MemoryOutbox("E1", 1 << 20))
+    async with ScriptedBroker().serving() as server:
+        nobody = Broker(port=server.port, timeout_s=20)
+    for _ in range(2 * HANGUPS):
+        assert not publisher._is_taken_over(connection())  # noqa: SLF001 - as a session
+        assert "refused" in (await publisher._connect_once(nobody)).why  # noqa: SLF001 - one attempt of `run`
+    assert counters.takeovers == 0
+    assert [publisher._is_taken_over(connection()) for _ in range(HANGUPS)][-1], "nothing is refused in between"  # noqa: SLF001 - as a session

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import cast
 
 import pytest
 
@@ -118,3 +119,33 @@ async def test_a_broker_that_says_so_names_another_client_at_the_first_time() ->
         await eventually(lambda: sender.counters.takeovers, "named")
         assert "another client uses the client id gw-1@t1" in (sender.publisher.fault or "")
         assert broker.connections == 1
+
+
+async def test_a_probe_that_is_lost_with_its_connection_is_sent_again() -> None:
+    """Otherwise its answer would be waited for, and its topic held, for as long as the agent runs."""
+    answers = iter([("puback", 0x87), ("hang up", 0)])
+    broker = RefusingBroker(lambda topic, _: cast("Answer", next(answers, ACCEPTED)) if topic == B else ACCEPTED)
+    async with sending(broker) as sender:
+        sender.put(B)
+        await eventually(lambda: sender.arrived(B) == [1], "the refused message", timeout_s=30)
+        assert broker.connections == 2
+
+
+async def test_a_broker_that_is_changed_while_the_agent_connects_is_not_kept() -> None:
+    first, second = RefusingBroker(), RefusingBroker()
+    async with first.serving(), second.serving(), asyncio.TaskGroup() as group:
+
+        async def changed_at_the_first_time() -> None:
+            publisher.set_broker(Broker(port=second.port, timeout_s=1))
+
+        publisher = Publisher(
+            Broker(port=first.port, timeout_s=1),
+            STATUS,
+            MemoryOutbox("E", 1 << 20),
+            Counters(),
+            changed_at_the_first_time,
+        )
+        task = group.create_task(publisher.run(), name="publisher")
+        await eventually(lambda: second.connections == 1, "the broker that is configured now")
+        assert first.connections == 1
+        task.cancel()

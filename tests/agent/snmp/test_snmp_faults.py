@@ -136,6 +136,20 @@ async def test_odd_values(client_of: MakeClient) -> None:
         assert await client.get([*odd, f"{TREE}.9"]) == {oid: value for oid, (_, value) in odd.items()}
 
 
+@pytest.mark.parametrize("version", ["1", "2c"])
+async def test_a_float_of_net_snmp_is_one_however_it_is_asked_for(
+    client_of: MakeClient, version: Literal["1", "2c"]
+) -> None:
+    """A walk shows what a profile is drafted from, and its label cells decide what is planned."""
+    floats = {f"{TREE}.1.{row}": row + 0.5 for row in (1, 2, 3)}
+    wire = {oid: tlv(0x44, b"\x9f\x78\x04" + struct.pack(">f", value)) for oid, value in floats.items()}
+    async with FaultyAgent(wire).serving() as agent:
+        client = client_of(target_of(agent.port, version=version))
+        assert await client.get(list(floats)) == floats
+        assert await client.walk(f"{TREE}.1") == floats
+        assert await client.get_next(f"{TREE}.1") == (f"{TREE}.1.1", 1.5)
+
+
 async def test_answers_for_other_objects_are_dropped(client_of: MakeClient) -> None:
     """An answer to our request that carries somebody else's objects brings none of them in."""
     async with FaultyAgent({}).serving() as agent:

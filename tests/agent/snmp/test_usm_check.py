@@ -206,6 +206,22 @@ def test_silence_after_the_search_for_the_engine_is_told_until_the_device_has_an
     assert check.received(answer.signed(KEYS), 0.0) is None
     check.sent(private.signed(KEYS))
     assert check.silence() == ""
+    # Its time is fetched again and again, which takes nothing back.
+    assert check.received(replace(ANSWER, body=report(ENGINE, 2)).signed(KEYS), 0.0) is None
+    check.sent(private.signed(KEYS))
+    assert check.silence() == ""
+
+
+def test_a_user_without_encryption_is_not_told_to_check_a_key_that_it_does_not_have() -> None:
+    check = check_with(V3.parse(discovery_request(1, 2)))
+    offer = replace(ANSWER, msg_id=1, flags=0, user=b"", mac=b"", body=report(ENGINE, 4))
+    assert check.received(offer.encode(), 0.0) is None
+    check.sent(REQUEST.signed(KEYS))
+    assert check.received(replace(ANSWER, body=report(ENGINE, 2)).signed(KEYS), 0.0) is None
+    check.sent(REQUEST.signed(KEYS))
+    assert check.silence() == (
+        "it answers the search for its SNMPv3 engine, and no request of this user; check the credential"
+    )
 
 
 def test_refusals_have_the_names_that_metrics_promise() -> None:

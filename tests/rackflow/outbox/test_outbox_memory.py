@@ -1,5 +1,9 @@
 """The outbox in memory at its exact limits: what goes, what stays, and what its account says of both."""
 
+import asyncio
+
+import msgspec
+
 from rackflow.documents import Numbers, Stored
 from rackflow.outbox.lanes import MAX_LIVE
 from rackflow.outbox.memory import MemoryOutbox
@@ -138,3 +142,60 @@ async def test_a_report_about_numbers_never_given_deletes_nothing_later_and_repe
     now_s[0] += 3600
     report((50, 99))
     assert (undelivered(outbox), outbox.stats().republished) == ([(1, 5)], 0)
+
+
+async def test_a_report_on_another_run_frees_nothing_of_this_one() -> None:
+    """Numbers begin at 1 in each run: those that are stored of the run before are not these."""
+    outbox = MemoryOutbox("E2", 1000)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
+    fill(outbox, 3)
+    for key in await take(outbox, 3):
+        outbox.confirmed(key)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={"E1": [(1, 3)]}))
+    assert (outbox.stats().messages, outbox.stats().awaiting) == (3, 3)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=2, durable={"E1": [(1, 3)], "E2": [(1, 2)]}))
+    assert (outbox.stats().messages, outbox.stats().awaiting) == (1, 1)
+
+
+async def test_what_was_in_flight_counts_against_the_limit_once_the_connection_is_lost() -> None:
+    outbox = MemoryOutbox("E1", 50)
+    fill(outbox, 5)
+    await take(outbox, 5)
+    fill(outbox, 3)
+    assert (outbox.stats().size_bytes, outbox.stats().dropped) == (60, {"full": 2})
+    outbox.rewind()
+    assert (outbox.stats().size_bytes, outbox.stats().dropped) == (50, {"full": 3})
+    assert await take(outbox, 5) == [2, 3, 4, 5, 8]
+
+
+async def test_whoever_waits_for_a_message_gets_those_of_a_lost_connection() -> None:
+    outbox = MemoryOutbox("E1", 1000)
+    fill(outbox, 1)
+    assert await take(outbox, 1) == [1]
+    waiting = asyncio.create_task(outbox.take(), name="take")
+    await asyncio.sleep(0)
+    outbox.rewind()
+    async with asyncio.timeout(3):
+        assert (await waiting).key == 1
+
+
+async def test_whoever_waits_for_a_message_gets_the_one_that_did_not_reach_the_collector() -> None:
+    now_s = [0.0]
+    outbox = MemoryOutbox("E1", 1000, clock=lambda: now_s[0])
+    report = Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={})
+    outbox.stored(report)
+    fill(outbox, 2)
+    for key in await take(outbox, 2):
+        outbox.confirmed(key)
+    outbox.stored(report)
+    waiting = asyncio.create_task(outbox.take(), name="take")
+    fill(outbox, 1)
+    outbox.confirmed((await waiting).key)
+    waiting = asyncio.create_task(outbox.take(), name="take")
+    for _ in range(3):
+        await asyncio.sleep(0)
+        now_s[0] += 20
+        outbox.stored(msgspec.structs.replace(report, durable={"E1": [(2, 3)]}))
+    async with asyncio.timeout(3):
+        assert (await waiting).key == 1
+    assert outbox.stats().republished == 1
