@@ -147,11 +147,11 @@ async def test_copies_take_no_more_memory_than_there_is_room_for_and_come_before
             sent = 0
             async with asyncio.timeout(20):
                 # What is published before the second connection has subscribed waits in the session alone.
-                while second.waiting_bytes < size:
-                    await client.publish(f"rackflow/v1/s/a/batch/new-{sent}", b"n" * size, qos=1)
+                while second.waiting == 20:
+                    await client.publish(f"rackflow/v1/s/a/batch/new-{sent}", b"n", qos=1)
                     sent += 1
-            for number in range(sent, sent + 60):
-                await client.publish(f"rackflow/v1/s/a/batch/new-{number}", b"n" * size, qos=1)
+            for number in range(60):
+                await client.publish(f"rackflow/v1/s/a/batch/large-{number}", b"n" * size, qos=1)
             await until(lambda: second.waiting_bytes > room_bytes, "more than there is room for")
             assert second.waiting_bytes <= room_bytes + MAX_PAYLOAD_BYTES
             copies = second.waiting - 20
