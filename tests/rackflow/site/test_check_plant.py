@@ -32,6 +32,11 @@ PV, AIR = "{id: meter-pv, role: pv}", "{id: crah-1,"
         (PV, "{id: meter-pv, role: pv, behind: meter-main}", "the site's own and counted as free of carbon"),
         (PV, "{id: meter-pv, role: pv, behind: meter-it}", "unknown meter of role facility 'meter-it'"),
         (PV, "{id: meter-pv, role: pv, behind: meter-pv}", "unknown meter of role facility 'meter-pv'"),
+        (
+            PV,
+            "{id: meter-pv, role: pv, behind: meter-a}\n  - {id: meter-a, role: facility, measures: [A]}",
+            "'meter-a' measures a part of the site, and 'meter-main' counts the whole site; name that one",
+        ),
         (MAIN, MAIN.replace("}", ", behind: meter-main}"), "behind is for a meter of role pv or generator"),
     ],
 )
