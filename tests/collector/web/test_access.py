@@ -120,7 +120,7 @@ async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> Non
 
 
 async def test_what_is_behind_the_seventy_second_byte_of_a_password_counts() -> None:
-    """bcrypt does not look at it."""
+    """No hash of bcrypt depends on it."""
     auth = Authentication({"a": hashed("x" * 72)}, {})
     assert await auth.check(basic("a", "x" * 73), "10.0.0.1") == "refused"
     assert await auth.check(basic("a", "x" * 72).replace("Basic", "basic"), "10.0.0.1") == "allowed"
