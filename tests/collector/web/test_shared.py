@@ -136,7 +136,7 @@ async def test_what_is_the_same_in_the_next_page_is_not_compressed_again() -> No
 
 
 async def test_half_a_character_in_the_text_of_one_device_takes_the_page_from_nobody() -> None:
-    """JSON can have it (`\\ud83d`), and UTF-8 cannot."""
+    """JSON can have one, escaped, and UTF-8 cannot."""
     text = 'dcim_device_info{model="\ud83d"} 1\n'
     pieces = await PieceKeeper().take([("info", text), ("up", "dcim_device_up 1\n")])
     assert b"".join(pieces.plain) == b'dcim_device_info{model="?"} 1\ndcim_device_up 1\n'
