@@ -123,6 +123,26 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5, -1}),
         ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5}),
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
+        # A limit of 0 is one that is not set: whatever is switched on would be above it.
+        ("dcim_pdu_input_rated_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5, -1, 0}),
+        (
+            "dcim_pdu_phase_warning_current_amperes, labels: {inlet: '1', phase: L1}, unit: ampere, absent: [5]",
+            OF_LOADS | {5, -1, 0},
+        ),
+        (
+            "dcim_env_temperature_high_threshold_celsius, labels: {sensor: '1'}, unit: celsius, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1, 0},
+        ),
+        # Batteries are discharged with -1 A; no room is without water in its air, and may be at 0 degC.
+        ("dcim_ups_battery_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5}),
+        (
+            "dcim_env_relative_humidity_ratio, labels: {sensor: '1'}, unit: percent, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, 0},
+        ),
+        (
+            "dcim_env_temperature_celsius, labels: {sensor: '1'}, unit: celsius, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1},
+        ),
     ],
 )
 def test_usual_numbers_for_no_reading_are_sentinels_besides_those_of_the_profile(

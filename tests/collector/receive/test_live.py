@@ -114,7 +114,7 @@ async def test_a_second_connection_that_the_broker_refuses_ends_with_one_line_th
     assert told.startswith(
         "no live connection, what is produced now comes behind what waited client=collector-1-live reason="
     )
-    assert "Not authorized" in told
+    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in told
 
 
 async def test_copies_take_no_more_memory_than_there_is_room_for_and_come_before_what_waits(
