@@ -139,6 +139,15 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
             "dcim_env_relative_humidity_ratio, labels: {sensor: '1'}, unit: percent, absent: [5]",
             ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, 0},
         ),
+        # No plant is at -0.1 kPa, and -1 without a scale may be what was measured.
+        (
+            "dcim_cdu_supply_pressure_pascals, labels: {loop: primary}, unit: kilopascal, scale: 0.1, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1},
+        ),
+        (
+            "dcim_cdu_supply_pressure_pascals, labels: {loop: primary}, unit: pascal, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5},
+        ),
         (
             "dcim_env_temperature_celsius, labels: {sensor: '1'}, unit: celsius, absent: [5]",
             ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1},
@@ -172,6 +181,8 @@ def test_a_number_in_two_registers_that_stand_apart_asks_for_both() -> None:
     (slot,) = part.slots
     assert (slot.decoders[0].ref, slot.decoders[0].high) == ("holding:17:uint16:big", "holding:99:uint16:big")
     assert [(block.address, block.count) for block in part.blocks] == [(17, 1), (99, 1)]
+    # The low half alone may be 65535 or 9999 at any time.
+    assert slot.decoders[0].sentinels == LARGE_ENDS
     # Half of it would be a wrong number.
     assert trim_plan(plan, lambda ref: ref == slot.decoders[0].high).classes == {}
 
@@ -321,3 +332,13 @@ def test_a_plan_without_what_a_device_lacks() -> None:
     assert less(set(), gated("a", gate=may)) == (["a"], ("a", "g"))
     assert less({"c"}, gated("c", gate=must), gated("a", gate=must)) == (["a"], ("g", "a"))
     assert less({"a", "c"}, gated("a"), gated("c")) == ([], ())
+
+
+@pytest.mark.parametrize(("code", "numerators"), [(1, [1]), (2, [1000]), (9, [])])
+def test_a_sum_whose_summand_has_no_known_unit_is_left_out_as_a_whole(code: int, numerators: list[int]) -> None:
+    """What the other parts give would be a wrong number."""
+    by_cell = "unit_by: {oid: R.4.0, map: {1: watt, 2: kilowatt}}"
+    point = f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt, plus: [{{oid: R.3.0, {by_cell}}}]}}\n"
+    slots = planned(snmp(point), cells={"R.4.0": code}).values()
+    assert [part.numerator for slot in slots for _, part in slot.decoders[0].parts] == numerators
+    assert len(slots) == len(numerators)
