@@ -342,3 +342,23 @@ def test_a_sum_whose_summand_has_no_known_unit_is_left_out_as_a_whole(code: int,
     slots = planned(snmp(point), cells={"R.4.0": code}).values()
     assert [part.numerator for slot in slots for _, part in slot.decoders[0].parts] == numerators
     assert len(slots) == len(numerators)
+
+
+def test_what_is_beyond_the_most_series_of_a_device_is_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", 2)
+    plan = plan_device(
+        snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt")), {"phases": ("1.1", "1.2", "2.1")}, {}, None
+    )
+    (part,) = plan.classes.values()
+    assert (len(part.slots), plan.left_out, part.cut) == (2, {"limit": 1}, (VOLTS,))
+
+
+@pytest.mark.parametrize(("is_given", "left_out"), [(True, {}), (False, {"condition": 1})])
+def test_a_series_that_another_point_gives_is_not_missing(
+    is_given: bool,  # noqa: FBT001 - a case
+    left_out: dict[str, int],
+) -> None:
+    """The row lacks the column by which the first point is there or not."""
+    points = [f"metric: {VOLTS}, oid: R.1.9, unit: volt, when: {{column: R.1.7, in: [1]}}"]
+    points += [f"metric: {VOLTS}, oid: R.1.8, unit: volt"] if is_given else []
+    assert plan_device(snmp(tables=table(*points)), {"phases": ("1.1",)}, {}, None).left_out == left_out
