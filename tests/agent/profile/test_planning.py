@@ -242,6 +242,21 @@ def test_the_poll_class_is_the_catalogues_unless_the_point_says_another() -> Non
     assert plan_device(snmp(point % ", poll: slow"), {}, {}, None).classes.keys() == {"slow"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "poll"), [("smoke", "", "safety"), ("door", "", "fast"), ("smoke", ", poll: slow", "slow")]
+)
+def test_smoke_is_asked_for_each_second_unless_the_point_says_another_class(kind: str, words: str, poll: str) -> None:
+    labels = f"labels: {{sensor: '1', kind: {kind}}}"
+    point = f"  - {{metric: dcim_env_contact_active, {labels}, oid: R.2.0, numbers: {{1: 0, 2: 1}}{words}}}\n"
+    assert plan_device(snmp(point), {}, {}, None).classes.keys() == {poll}
+
+
+@pytest.mark.parametrize("rows", [{}, {"phases": ()}])
+def test_a_table_without_rows_is_named(rows: dict[str, tuple[str, ...]]) -> None:
+    profile = snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt"))
+    assert plan_device(profile, rows, {}, None).nothing_there == ("phases (0 rows)",)
+
+
 def test_a_series_claimed_twice_is_the_first_ones_and_reported_in_whatever_class() -> None:
     profile = snmp(
         tables=table(
