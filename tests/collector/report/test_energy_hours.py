@@ -358,3 +358,10 @@ def test_none_is_a_number_and_not_unknown(
     assert values["market"] == near(market_g)
     assert values["estimated"] == estimated
     assert values.get("free") == (None if free_kwh is None else near(free_kwh * KWH_J))
+
+
+def test_a_month_in_which_it_used_nothing_has_no_pue_and_says_why() -> None:
+    row = of_month(
+        report({number: hour(facility=1.0, it=0.0) for number in month("2026-10", "UTC", LATER_S).hours()}), "pue"
+    )
+    assert (row.value, row.rests_on) == (None, "no energy was used")
