@@ -63,9 +63,18 @@ def _incomers(file: SiteFile) -> Iterator[Problem]:
 
 
 def _behind(file: SiteFile) -> Iterator[Problem]:
-    """Contracts for generation behind a facility meter: its energy is part of what that meter's site uses, and would count twice."""
+    """Generation behind a facility meter that would be counted twice, or not at all.
+
+    With a contract for it, it would count twice: it is part of what that meter's site uses. Behind a meter that is itself below the meter
+    of the whole site, it would not count: the sum has the meters of the whole site alone, and only what is behind these is added.
+    """
     metered = {contract.meter: index for index, contract in enumerate(file.contracts) if contract.meter is not None}
-    for each in file.meters:
+    partial = {each.id for each in file.meters if each.role == "facility" and each.measures}
+    whole = [each.id for each in file.meters if each.role == "facility" and not each.measures]
+    for index, each in enumerate(file.meters):
+        if each.behind in partial and whole:
+            what = f"{each.behind!r} measures a part of the site, and {whole[0]!r} counts the whole site"
+            yield ("meters", index, "behind"), f"{what}; name that one, or the incomer that {each.id!r} is behind"
         if each.behind is not None and each.id in metered:
             what = f"{each.id!r} is behind {each.behind!r}, so its energy is the site's own"
             yield (

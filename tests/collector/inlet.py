@@ -80,6 +80,23 @@ class Inlet:
         )
         return self.ingest.process(delivery)
 
+    def shows(self, one: Batch | Event | DeviceDocument | Status, *, after_s: float = 0.0) -> None:
+        """A copy of a message of site cas1, over the second connection."""
+        payload = encode(one)
+        self.ingest.show(
+            Delivery(
+                topic=topic_of(one, "cas1"),
+                payload=payload,
+                size_bytes=len(payload),
+                qos=0,
+                mid=0,
+                connection=1,
+                mono_s=1000.0 + after_s,
+                wall_s=WALL_S + after_s,
+                is_copy=True,
+            )
+        )
+
     def takes_document(
         self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1", after_s: float = 0.0
     ) -> PreparedMessage:

@@ -123,6 +123,35 @@ def test_a_scaled_voltage_has_the_window_of_the_catalogue_unless_it_has_its_own(
         ("dcim_pdu_input_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5, -1}),
         ("dcim_pdu_input_reactive_power_vars, unit: var, absent: [5]", ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5}),
         ("dcim_pdu_outlet_on, labels: {outlet: '1'}, numbers: {1: 0, 65535: 1}", {-7}),
+        # A limit of 0 is one that is not set: whatever is switched on would be above it.
+        ("dcim_pdu_input_rated_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5, -1, 0}),
+        (
+            "dcim_pdu_phase_warning_current_amperes, labels: {inlet: '1', phase: L1}, unit: ampere, absent: [5]",
+            OF_LOADS | {5, -1, 0},
+        ),
+        (
+            "dcim_env_temperature_high_threshold_celsius, labels: {sensor: '1'}, unit: celsius, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1, 0},
+        ),
+        # Batteries are discharged with -1 A; no room is without water in its air, and may be at 0 degC.
+        ("dcim_ups_battery_current_amperes, unit: ampere, absent: [5]", OF_LOADS | {5}),
+        (
+            "dcim_env_relative_humidity_ratio, labels: {sensor: '1'}, unit: percent, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, 0},
+        ),
+        # No plant is at -0.1 kPa, and -1 without a scale may be what was measured.
+        (
+            "dcim_cdu_supply_pressure_pascals, labels: {loop: primary}, unit: kilopascal, scale: 0.1, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1},
+        ),
+        (
+            "dcim_cdu_supply_pressure_pascals, labels: {loop: primary}, unit: pascal, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5},
+        ),
+        (
+            "dcim_env_temperature_celsius, labels: {sensor: '1'}, unit: celsius, absent: [5]",
+            ENDS_OF_16_BITS | LARGE_ENDS | NINES | {5, -1},
+        ),
     ],
 )
 def test_usual_numbers_for_no_reading_are_sentinels_besides_those_of_the_profile(
@@ -152,6 +181,8 @@ def test_a_number_in_two_registers_that_stand_apart_asks_for_both() -> None:
     (slot,) = part.slots
     assert (slot.decoders[0].ref, slot.decoders[0].high) == ("holding:17:uint16:big", "holding:99:uint16:big")
     assert [(block.address, block.count) for block in part.blocks] == [(17, 1), (99, 1)]
+    # The low half alone may be 65535 or 9999 at any time.
+    assert slot.decoders[0].sentinels == LARGE_ENDS
     # Half of it would be a wrong number.
     assert trim_plan(plan, lambda ref: ref == slot.decoders[0].high).classes == {}
 
@@ -209,6 +240,21 @@ def test_the_poll_class_is_the_catalogues_unless_the_point_says_another() -> Non
     point = f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt%s}}\n"
     assert plan_device(snmp(point % ""), {}, {}, None).classes.keys() == {"fast"}
     assert plan_device(snmp(point % ", poll: slow"), {}, {}, None).classes.keys() == {"slow"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "poll"), [("smoke", "", "safety"), ("door", "", "fast"), ("smoke", ", poll: slow", "slow")]
+)
+def test_smoke_is_asked_for_each_second_unless_the_point_says_another_class(kind: str, words: str, poll: str) -> None:
+    labels = f"labels: {{sensor: '1', kind: {kind}}}"
+    point = f"  - {{metric: dcim_env_contact_active, {labels}, oid: R.2.0, numbers: {{1: 0, 2: 1}}{words}}}\n"
+    assert plan_device(snmp(point), {}, {}, None).classes.keys() == {poll}
+
+
+@pytest.mark.parametrize("rows", [{}, {"phases": ()}])
+def test_a_table_without_rows_is_named(rows: dict[str, tuple[str, ...]]) -> None:
+    profile = snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt"))
+    assert plan_device(profile, rows, {}, None).nothing_there == ("phases (0 rows)",)
 
 
 def test_a_series_claimed_twice_is_the_first_ones_and_reported_in_whatever_class() -> None:
@@ -301,3 +347,33 @@ def test_a_plan_without_what_a_device_lacks() -> None:
     assert less(set(), gated("a", gate=may)) == (["a"], ("a", "g"))
     assert less({"c"}, gated("c", gate=must), gated("a", gate=must)) == (["a"], ("g", "a"))
     assert less({"a", "c"}, gated("a"), gated("c")) == ([], ())
+
+
+@pytest.mark.parametrize(("code", "numerators"), [(1, [1]), (2, [1000]), (9, [])])
+def test_a_sum_whose_summand_has_no_known_unit_is_left_out_as_a_whole(code: int, numerators: list[int]) -> None:
+    """What the other parts give would be a wrong number."""
+    by_cell = "unit_by: {oid: R.4.0, map: {1: watt, 2: kilowatt}}"
+    point = f"  - {{metric: {WATTS}, oid: R.2.0, unit: watt, plus: [{{oid: R.3.0, {by_cell}}}]}}\n"
+    slots = planned(snmp(point), cells={"R.4.0": code}).values()
+    assert [part.numerator for slot in slots for _, part in slot.decoders[0].parts] == numerators
+    assert len(slots) == len(numerators)
+
+
+def test_what_is_beyond_the_most_series_of_a_device_is_counted_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.profile.plan_builder.MAX_SERIES", 2)
+    plan = plan_device(
+        snmp(tables=table(f"metric: {VOLTS}, oid: R.1.9, unit: volt")), {"phases": ("1.1", "1.2", "2.1")}, {}, None
+    )
+    (part,) = plan.classes.values()
+    assert (len(part.slots), plan.left_out, part.cut) == (2, {"limit": 1}, (VOLTS,))
+
+
+@pytest.mark.parametrize(("is_given", "left_out"), [(True, {}), (False, {"condition": 1})])
+def test_a_series_that_another_point_gives_is_not_missing(
+    is_given: bool,  # noqa: FBT001 - a case
+    left_out: dict[str, int],
+) -> None:
+    """The row lacks the column by which the first point is there or not."""
+    points = [f"metric: {VOLTS}, oid: R.1.9, unit: volt, when: {{column: R.1.7, in: [1]}}"]
+    points += [f"metric: {VOLTS}, oid: R.1.8, unit: volt"] if is_given else []
+    assert plan_device(snmp(tables=table(*points)), {"phases": ("1.1",)}, {}, None).left_out == left_out

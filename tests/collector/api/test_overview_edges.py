@@ -169,6 +169,14 @@ def test_at_first_pue_is_that_of_the_powers_beside_it() -> None:
     assert (pue.value, pue.window_seconds) == (1.1, 0.0)
 
 
+def test_a_facility_that_takes_just_what_its_it_takes_has_a_pue_of_one_and_is_on_no_battery() -> None:
+    means = PowerMeans()
+    means.add(40_000.0, 40_000.0, 100.0)
+    pue = means.pue(101.0)
+    assert pue is not None
+    assert (pue.value, pue.window_seconds) == (1.0, 0.0)
+
+
 def test_many_readers_do_not_make_one_moment_weigh_more_in_the_estimate_of_pue() -> None:
     """The page of each of them asks for the site, and a sample is taken every five seconds all the same."""
     means = PowerMeans()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import COUNTER_AWAITED_S, HOUR_S, QUANTITIES_PER_SLICE, Hour, HourlyTotals, Terms
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.turns import CALLS_OF_50_MS, Turns
@@ -262,3 +263,19 @@ def test_a_meter_that_has_lost_its_counter_is_counted_by_its_power_after_an_hour
     totals.count("x", 9e9, COUNTER_AWAITED_S + 120.0)
     totals.count("x", 9e9 + 500, COUNTER_AWAITED_S + 180.0)
     assert (amounts(totals), totals.jumps) == ({1: 3500.0}, {})
+
+
+def test_a_clock_that_is_set_back_by_an_hour_is_no_jump_of_a_counter() -> None:
+    """A meter of 1 kW, of 10 kW at most: it is counted on from the hour that the clock shows now."""
+    totals, bound = HourlyTotals(), Bound(rated=10_000.0)
+    for at_s, joules in ((7200.0, 0.0), (7260.0, 60_000.0), (3700.0, 61_000.0), (3760.0, 121_000.0)):
+        totals.count("x", joules, at_s, bound)
+    assert (amounts(totals), totals.jumps, totals.is_away("x")) == ({1: 60_000.0, 2: 60_000.0}, {}, False)
+
+
+def test_a_counter_that_was_read_while_the_clock_was_ahead_does_not_hold_up_its_power_for_that_long() -> None:
+    """The clock was a year ahead when the counter came for the last time."""
+    totals = counted((365 * 86_400.0, 1000.0))
+    for at_s in (60.0, 90.0):
+        totals.integrate("x", 100.0, at_s)
+    assert amounts(totals) == {0: 3000.0}

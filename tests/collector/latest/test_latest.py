@@ -12,8 +12,9 @@ from collector.readings import SeriesKeys, resolve
 from collector.web.exposition import render
 from rackflow import Batch
 from rackflow.catalogue import PollClass
+from rackflow.documents import DeviceFault, Part
 from tests.collector.documents import FLOW, LABELS, PUMP, SUPPLY, batch, document, status
-from tests.collector.polls import Agent
+from tests.collector.polls import Agent, hello, wall_ms
 
 WALL_S = 1_795_468_800.0
 NOW_S = 1000.0
@@ -267,3 +268,34 @@ def test_whatever_messages_name_each_series_has_what_was_last_said_of_it(message
         expected |= {**said, **states}
     reading = latest.readings_of("cas1", "cdu-07")
     assert {key: entry.value for key, entry in reading.items()} == expected
+
+
+def test_a_device_lists_each_failure_once_however_many_polls_it_lasted() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+    course: tuple[DeviceFault | None, ...] = ("timeout",) * 3 + ("decode", None, "timeout", "timeout")
+    for second, error in enumerate(course, 1):
+        one = agent.made(second)
+        agent.arrives(one if error is None else msgspec.structs.replace(one, up=False, error=error, values={}), second)
+    device = latest.device("cas1", "cdu-07")
+    assert device is not None
+    assert [why for _, why in device.errors] == ["timeout", "decode", "timeout"]
+    assert [at for at, _ in device.errors] == [wall_ms(second) for second in (1, 4, 6)]
+
+
+def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_begins_anew() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+
+    def arrives(after_s: float, key: str, number: int) -> dict[str, str]:
+        part = Part(number=number, of=2, rejected=2)
+        agent.arrives(msgspec.structs.replace(agent.made(after_s), bad={key: "range"}, part=part), after_s)
+        device = latest.device("cas1", "cdu-07")
+        assert device is not None
+        return device.bad["safety"]
+
+    assert arrives(1.0, "one", 1) == {"one": "range"}
+    assert arrives(1.0, "two", 2) == {"one": "range", "two": "range"}
+    assert arrives(2.0, "three", 1) == {"three": "range"}

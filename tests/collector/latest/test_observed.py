@@ -267,3 +267,17 @@ def test_the_readings_of_an_unknown_device_stay_until_they_expire() -> None:
     assert samples(latest, 29.9)[series] == "32.0"
     assert series not in samples(latest, 30.0)
     assert samples(latest, 30.0)['dcim_device_info{site="cas1",device="cdu-07",agent="gw-3",device_class="cdu"}'] == "1"
+
+
+def test_a_device_that_the_restarted_agent_has_not_polled_is_neither_up_nor_down() -> None:
+    """Its last answer was to the process before, half a second ago."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    for device in "ab":
+        agent.polls(1.0, device=device)
+    latest.apply_status(hello("gw-3", "a", "b", epoch="f"), NOW_S + 1.2)
+    again = Agent(latest, epoch="f")
+    again.polls(1.5, device="a")
+    a, b = latest.devices()
+    assert (latest.up(a, NOW_S + 1.5), latest.up(b, NOW_S + 1.5)) == (True, None)

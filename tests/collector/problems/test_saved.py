@@ -17,7 +17,7 @@ from collector.problems.saved import (
 from collector.problems.tracker import RESTORED_S
 from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import run_through
-from tests.collector.problems.test_tracker import CDU, FLOW, Course
+from tests.collector.problems.test_tracker import CDU, FLOW, Course, never
 from tests.servers.strace import on_disk, said, synced, traced
 
 Labels = tuple[tuple[str, str], ...]
@@ -145,6 +145,16 @@ def test_what_held_before_a_restart_goes_on_if_its_first_readings_show_that_it_h
     assert course.at(2.0, FLOW) == set()
     assert course.at(5.5, FLOW) == set()
     assert (course.at(7.5, FLOW) != set()) == told
+
+
+def test_what_held_before_a_restart_goes_on_though_another_class_is_polled_first() -> None:
+    """The first message of its device has temperatures only, which say nothing of its flow."""
+    held = load_table().problems[FLOW[0]].hold_s - 5.0
+    course = Course()
+    course.tracker.restore_holding(CDU, FLOW, held, 0.0, 0.0)
+    course.tracker.update(CDU, {}, 1.0, decides=never)
+    assert course.at(2.0, FLOW) == course.at(6.5, FLOW) == set()
+    assert course.at(7.0, FLOW) == {FLOW[0]}
 
 
 def test_what_went_on_after_a_restart_and_ended_begins_anew_the_next_time() -> None:

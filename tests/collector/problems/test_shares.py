@@ -53,6 +53,26 @@ def test_mains_that_are_lost_are_not_about_the_racks_in_which_the_upss_stand() -
     assert [each.racks for each in group.shares.found()["DcimMainsLost"].values()] == [()]
 
 
+def test_facility_water_that_is_warm_is_not_about_the_racks_in_which_the_cdus_stand() -> None:
+    group = Group()
+    for name in ("cdu-1", "cdu-2", "cdu-3"):
+        subject = Subject({"site": "s", "device": name, "room": "dh1", "rack": "r9"}, is_silent=False, agent="g")
+        subject.add("dcim_device_info", {"device_class": "cdu"}, 1.0)
+        subject.add("dcim_cdu_supply_temperature_celsius", {"loop": "primary"}, 30.0)
+        subject.add("dcim_cdu_supply_temperature_setpoint_celsius", {"loop": "secondary"}, 25.0)
+        group.shares.note(("device", "s", name), subject)
+    assert group.shares.found()["DcimFacilityCoolingShort"] == {labels_of({"site": "s", "room": "dh1"}): Found(1.0, ())}
+
+
+def test_an_agent_that_reaches_none_of_its_devices_is_the_group_of_these() -> None:
+    """They may be on any feed, or on none; the agent is in no label of a device."""
+    group = Group()
+    for number in range(10):
+        group.note(f"d{number}", 0.0, feed="")
+    found = group.shares.found()[BLIND]
+    assert {labels: each.value for labels, each in found.items()} == {labels_of({"site": "s", "agent": "g"}): 1.0}
+
+
 def test_three_devices_are_too_few_to_speak_of_their_feed() -> None:
     group = Group()
     for number in range(3):

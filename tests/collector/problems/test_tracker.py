@@ -97,6 +97,18 @@ def test_a_dip_ends_no_problem_that_held_for_long_enough_within_its_window() -> 
     assert course.at(1830) == set()
 
 
+def test_a_problem_that_begins_anew_within_its_window_has_no_end() -> None:
+    """Its earlier end would be sent to webhooks, and to Alertmanager, together with its second beginning."""
+    course = Course()
+    loaded: Key = "DcimUpsLoadHigh", labels_of({"site": "s", "device": "ups-1"})
+    for second in range(0, 610, 10):
+        course.at(second, loaded)
+    ends = next(second for second in range(610, 2400, 10) if not course.at(second))
+    assert course.one(loaded).ended_s == 1000.0 + ends
+    begins = next(second for second in range(ends + 10, 4000, 10) if course.at(second, loaded))
+    assert (course.one(loaded).since_s, course.one(loaded).ended_s) == (1000.0 + begins, 0.0)
+
+
 def test_late_readings_move_a_beginning_back_and_never_on() -> None:
     """Of what is reported, and of what is to be."""
     course = Course()

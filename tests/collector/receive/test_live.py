@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,14 @@ from pydantic import SecretStr
 
 from collector.assemble import live_broker
 from collector.config import LiveAccount
-from collector.receive.filters import Filters
-from collector.receive.live import BEHIND_S, GIVE_UP_S, REMEMBERED, Lag
+from collector.receive import Filters, Subscriber
+from collector.receive.live import BEHIND_S, GIVE_UP_S, REMEMBERED, Lag, LiveConnection
+from rackflow.documents import MAX_PAYLOAD_BYTES
+from rackflow.process.broker import Broker
 from tests.collector.documents import batch, now_ms
 from tests.collector.running import config_for, publish, publisher, running, until
 from tests.collector.stored import points
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 
 WET = 'dcim_leak_detected{site="cas1",room="dh1",row="b",rack="b07",device="leak-1"}'
 WAITING = 200
@@ -25,6 +27,19 @@ TOPIC = "rackflow/v1/cas1/gw-3/batch/cdu-1"
 
 def has_live_connection() -> bool:
     return any(task.get_name() == "collector-live" for task in asyncio.all_tasks())
+
+
+@contextlib.asynccontextmanager
+async def beside(running_one: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """It runs inside the block, and has ended after it."""
+    task = asyncio.create_task(running_one, name="subscriber")
+    try:
+        yield
+    finally:
+        # On Python 3.11 a library may swallow a cancellation that meets an answer, so it is repeated.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.5)
 
 
 @pytest.fixture(params=["no accounts", "an account is one client"])
@@ -74,6 +89,75 @@ async def test_a_leak_of_this_moment_is_shown_before_what_waited_at_the_broker_a
         assert ledger.execute("SELECT sum(duplicates) FROM epoch").fetchone() == (0,), "its copies are only shown"
     lines = points(tmp_path)
     assert len(lines) == len(set(lines)) == 2 * (seq + 1)
+
+
+@pytest.mark.parametrize("what", ["password", "subscription"])
+async def test_a_second_connection_that_the_broker_refuses_ends_with_one_line_that_says_why(
+    what: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The session goes on without it; what is produced now then comes behind what waited."""
+    has_password = what == "password"
+    refusing = (
+        Mosquitto(tmp_path / "mosquitto", passwords={"live": "right"})
+        if has_password
+        else Mosquitto(tmp_path / "mosquitto", extra=refusing_subscriptions(tmp_path))
+    )
+    with refusing.serving() as one:
+        account = {"username": "live", "password": SecretStr("wrong")} if has_password else {}
+        broker = Broker(port=one.port, timeout_s=5).model_copy(update=account)
+        live = LiveConnection(broker, "collector-1", ["rackflow/v1/+/+/batch/+"], lambda _: None)
+        async with asyncio.timeout(20):
+            await live.run("127.0.0.1", 1 << 20)
+    (line,) = [each for each in caplog.records if each.name == "collector.receive.live"]
+    assert line.levelname == "WARNING"
+    told = line.getMessage()
+    assert told.startswith(
+        "no live connection, what is produced now comes behind what waited client=collector-1-live reason="
+    )
+    assert f"Not authorized; check {'live_account' if has_password else 'broker.username'}" in told
+
+
+async def test_copies_take_no_more_memory_than_there_is_room_for_and_come_before_what_waits(
+    mosquitto: Mosquitto,
+) -> None:
+    """The session has brought the 20 messages that it may bring at once; of six megabytes that are produced meanwhile a part is shown."""
+    room_bytes, size = 1_000_000, 100_000
+    broker = Broker(port=mosquitto.port, timeout_s=5, keepalive_s=5)
+
+    def subscriber() -> Subscriber:
+        return Subscriber(
+            broker,
+            "room",
+            Filters(None, shared=False),
+            20,
+            on_edge=lambda _: None,
+            on_event=lambda _: None,
+            room_bytes=room_bytes,
+            live_broker=broker,
+        )
+
+    first, second = subscriber(), subscriber()
+    async with beside(first.run()):
+        await until(lambda: first.connection > 0, "a session")
+    async with publisher(mosquitto.port) as client:
+        for number in range(30):
+            await client.publish(f"rackflow/v1/s/a/batch/old-{number}", b"o", qos=1)
+        async with beside(second.run()):
+            await until(lambda: second.waiting == 20, "what the session may bring")
+            sent = 0
+            async with asyncio.timeout(20):
+                # What is published before the second connection has subscribed waits in the session alone.
+                while second.waiting == 20:
+                    await client.publish(f"rackflow/v1/s/a/batch/new-{sent}", b"n", qos=1)
+                    sent += 1
+            for number in range(60):
+                await client.publish(f"rackflow/v1/s/a/batch/large-{number}", b"n" * size, qos=1)
+            await until(lambda: second.waiting_bytes > room_bytes, "more than there is room for")
+            assert second.waiting_bytes <= room_bytes + MAX_PAYLOAD_BYTES
+            copies = second.waiting - 20
+            taken = [await second.take() for _ in range(second.waiting)]
+    assert copies > 0
+    assert [each.is_copy for each in taken] == [True] * copies + [False] * 20
 
 
 async def test_without_a_session_that_goes_on_there_is_no_second_connection(

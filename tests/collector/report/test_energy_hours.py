@@ -324,3 +324,44 @@ def test_of_several_contracts_each_counts_and_each_must_be_metered() -> None:
     found = hour_values(entry)
     assert "green" not in found.values
     assert found.missing["green"] == "n read for 1 of 60 min"
+
+
+def test_a_fixed_profile_is_a_contract_without_a_meter_and_is_named() -> None:
+    row = of_month(
+        report({at("2026-10-05T12:00+00:00"): hour(profile_kwh=3.0, facility=10.0, it=8.0)}), "energy_contracted"
+    )
+    assert (row.value, row.rests_on) == (near(3.0), "contracted profile; 1 of 744 h")
+
+
+def test_what_was_metered_on_any_day_of_the_month_has_its_rows() -> None:
+    """The meter of cooling is gone since the second day: its energy until then is reported, with the hours that it covers."""
+    before, after = at("2026-10-01T00:00+00:00"), at("2026-10-02T00:00+00:00")
+    hours = {number: hour(facility=10.0, it=8.0, cooling=1.0) for number in range(before, after)}
+    hours |= {number: hour(facility=10.0, it=8.0) for number in range(after, after + 24)}
+    row = of_month(report(hours), "energy_cooling")
+    assert (row.value, row.coverage) == (near(24.0), near(24 / 744))
+
+
+@pytest.mark.parametrize(
+    ("factor", "residual", "market_g", "free_kwh", "estimated"),
+    [
+        (Factor(500.0, 0.0, estimated=False, source="grid"), 0.0, 0.0, 0.0, 0.0),
+        (Factor(500.0, None, estimated=True, source="grid"), 700.0, 7000.0, None, 1.0),
+    ],
+    ids=["a residual mix and a grid without any", "a share that is not known"],
+)
+def test_none_is_a_number_and_not_unknown(
+    factor: Factor, residual: float, market_g: float, free_kwh: float | None, estimated: float
+) -> None:
+    """A residual mix of 0 g/kWh, and a grid with 0 % of carbon-free energy, are what they are."""
+    values = hour_values(hour(factor=factor, residual=residual, facility=10.0, it=8.0)).values
+    assert values["market"] == near(market_g)
+    assert values["estimated"] == estimated
+    assert values.get("free") == (None if free_kwh is None else near(free_kwh * KWH_J))
+
+
+def test_a_month_in_which_it_used_nothing_has_no_pue_and_says_why() -> None:
+    row = of_month(
+        report({number: hour(facility=1.0, it=0.0) for number in month("2026-10", "UTC", LATER_S).hours()}), "pue"
+    )
+    assert (row.value, row.rests_on) == (None, "no energy was used")

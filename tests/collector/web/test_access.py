@@ -116,6 +116,14 @@ async def test_many_guesses_at_a_time_are_refused_without_being_checked() -> Non
     auth = Authentication({"a": hashed("right")}, {})
     found = await asyncio.gather(*(auth.check(basic("a", f"guess {at}"), f"10.0.0.{at}") for at in range(50)))
     assert found.count("later") == 42
+    assert await auth.check(basic("a", "right"), "10.0.1.0") == "allowed", "once these are over"
+
+
+async def test_what_is_behind_the_seventy_second_byte_of_a_password_counts() -> None:
+    """No hash of bcrypt depends on it."""
+    auth = Authentication({"a": hashed("x" * 72)}, {})
+    assert await auth.check(basic("a", "x" * 73), "10.0.0.1") == "refused"
+    assert await auth.check(basic("a", "x" * 72).replace("Basic", "basic"), "10.0.0.1") == "allowed"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +153,11 @@ async def test_a_token_opens_every_page_and_a_browser_gives_it_as_the_password_o
         # A browser asks for a name and a password only where this is offered.
         assert headers["WWW-Authenticate"].startswith(("Basic", "Bearer"))
         assert served.server.refused["password"] == 1
+
+
+def test_a_password_is_offered_before_a_token_because_some_browsers_look_at_the_first_alone() -> None:
+    kinds = [each.partition(" ")[0] for each in Authentication({}, {"t": sha256(TOKEN)[7:]}).challenges]
+    assert kinds == ["Basic", "Bearer"]
 
 
 async def test_what_is_not_a_token_is_refused_and_guessing_is_slow_but_never_for_who_knows_it() -> None:

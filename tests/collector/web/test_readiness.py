@@ -2,7 +2,7 @@
 
 import pytest
 
-from collector.web import STARTING, readiness
+from collector.web import STARTING, faults_of, readiness
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,11 @@ def test_each_part_that_does_not_work_is_named_with_a_remedy(part: str, fault: s
     assert told.startswith(f"{part}: {fault}; ")
     assert remedy in told.removeprefix(f"{part}: {fault}; ")
     assert told.count("check url") <= 1
+
+
+def test_a_part_that_is_still_to_be_made_is_not_ready() -> None:
+    """The ledger of a collector that starts: without it, a probe would have messages sent to it that nothing acknowledges."""
+    assert faults_of({"ledger": None}) == {"ledger": STARTING}
 
 
 def test_it_stays_one_line_without_passwords() -> None:

@@ -133,3 +133,11 @@ async def test_what_is_the_same_in_the_next_page_is_not_compressed_again() -> No
     assert gzip.decompress(b"".join([after, *others])).decode() == f"{up}dcim_power 2.0\ndcim_new 3.0\n"
     third = await keeper.take([("power", "dcim_power 2.0\n")])
     assert b"".join(third.plain) == b"dcim_power 2.0\n"
+
+
+async def test_half_a_character_in_the_text_of_one_device_takes_the_page_from_nobody() -> None:
+    """JSON can have one, escaped, and UTF-8 cannot."""
+    text = 'dcim_device_info{model="\ud83d"} 1\n'
+    pieces = await PieceKeeper().take([("info", text), ("up", "dcim_device_up 1\n")])
+    assert b"".join(pieces.plain) == b'dcim_device_info{model="?"} 1\ndcim_device_up 1\n'
+    assert (await rendered(text)).plain == b'dcim_device_info{model="?"} 1\n'

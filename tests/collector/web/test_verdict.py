@@ -66,6 +66,9 @@ def test_a_device_of_the_site_file_that_was_never_heard_of_is_not_observed() -> 
         ["1 device of the site file never heard of: ups-9"],
     )
     assert judge([], observations, alarms=0, faults={}, never_heard=["ups-9"]).headline == "1 of 1 device not observed"
+    twelve = [f"ups-{number}" for number in range(CAUSES_SHOWN)]
+    (cause,) = judge(devices, observations, alarms=0, faults={}, never_heard=twelve).causes
+    assert cause == f"12 devices of the site file never heard of: {', '.join(twelve)}"
     many = [f"ups-{number}" for number in range(CAUSES_SHOWN + 1)]
     (cause,) = judge(devices, observations, alarms=0, faults={}, never_heard=many).causes
     assert cause == f"13 devices of the site file never heard of: {', '.join(many[:12])}, …"
@@ -77,6 +80,9 @@ def test_problems_and_devices_that_are_down_are_reported_with_their_numbers() ->
     one.arrives(failed, 1.0)
     found = judge(list(latest.devices()), latest.observe(NOW_S + 1.0), alarms=0, faults={}, problems=2)
     assert (found.state, found.headline) == ("alarms", "2 problems, 1 device down")
+    # Its agent is gone: nobody knows any more whether it is down.
+    latest.apply_status(hello("gw-3", online=False), NOW_S + 2.0)
+    assert verdict(latest, 2.0).headline == "3 of 4 devices not observed"
 
 
 def test_alarms_come_first_and_what_is_not_observed_is_still_reported() -> None:

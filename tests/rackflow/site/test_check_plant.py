@@ -32,6 +32,11 @@ PV, AIR = "{id: meter-pv, role: pv}", "{id: crah-1,"
         (PV, "{id: meter-pv, role: pv, behind: meter-main}", "the site's own and counted as free of carbon"),
         (PV, "{id: meter-pv, role: pv, behind: meter-it}", "unknown meter of role facility 'meter-it'"),
         (PV, "{id: meter-pv, role: pv, behind: meter-pv}", "unknown meter of role facility 'meter-pv'"),
+        (
+            PV,
+            "{id: meter-pv, role: pv, behind: meter-a}\n  - {id: meter-a, role: facility, measures: [A]}",
+            "'meter-a' measures a part of the site, and 'meter-main' counts the whole site; name that one",
+        ),
         (MAIN, MAIN.replace("}", ", behind: meter-main}"), "behind is for a meter of role pv or generator"),
     ],
 )
@@ -96,3 +101,15 @@ def test_plant_is_on_a_primary_loop(kind: str) -> None:
     assert hall(("meters:", text % "fws")).id == "t1"
     with pytest.raises(ConfigError, match="'tcs' is a secondary loop, which CDUs serve"):
         hall(("meters:", text % "tcs"))
+
+
+@pytest.mark.parametrize(("written", "watts"), [("2.5 kW", 2500.0), ("2,5 kW", 2500.0), ("0,12 MW", 120_000.0)])
+def test_a_power_is_read_with_a_point_or_a_comma_and_in_its_unit(written: str, watts: float) -> None:
+    assert hall(("design_power_w: 8000", f"design_power_w: '{written}'")).racks["a1"].design_power_w == watts
+
+
+def test_the_highest_voltage_of_racks_is_taken_and_a_higher_one_is_refused() -> None:
+    """347 V in Canada; with a voltage that is too high, every power that is computed from a current would be."""
+    assert hall(("volts: 230", "volts: 347")).electrical.volts == 347.0
+    with pytest.raises(ConfigError, match="more than any rack's voltage from line to neutral"):
+        hall(("volts: 230", "volts: 360"))
