@@ -36,6 +36,13 @@ def test_of_it_meters_below_each_other_one_counts_and_meters_come_before_racks()
     assert shown.get("site", 102.0)["totals"]["it_power_watts"] == 50_000.0
 
 
+def test_a_meter_that_gives_the_power_of_each_phase_alone_is_their_sum() -> None:
+    shown = Shown()
+    phases = {f"meter_phase_power_watts{{phase=L{number},role=facility}}": 1000.0 * number for number in (1, 2, 3)}
+    shown.readings.take("meter-main", phases, 101.0, device_class="meter")
+    assert shown.get("site", 102.0)["totals"]["facility_power_watts"] == 6000.0
+
+
 def test_agents_of_another_site_are_not_counted_and_one_that_is_offline_is_not_up() -> None:
     shown = Shown()
     powered(shown)
