@@ -42,7 +42,7 @@ class OutageEstimate:
             "then they expire (outbox.max_age_s)" if self.by_age else "then the oldest are dropped (outbox.limit_bytes)"
         )
         return (
-            f"outbox: about {self.messages_per_s:.1f} messages of {self.message_bytes / 1000:.1f} kB a second;"
+            f"outbox: about {self.messages_per_s:.3g} messages a second, of {self.message_bytes / 1000:.1f} kB each;"
             f" it holds {self.hours:.1f} hours of them while no collector stores them, {why}"
         )
 

@@ -83,6 +83,14 @@ ASCO = "1.3.6.1.4.1.7777.1.1"
 LINES = "dcim_ups_input_line_voltage_volts", "dcim_ups_output_line_voltage_volts"
 PHASES, PAIRS = ("L1", "L2", "L3"), ("L1-L2", "L2-L3", "L3-L1")
 TLP = "1.3.6.1.4.1.850.1.1.3.1.3.1"
+BLADESHELTER_OUTLETS: dict[str, SnmpValue] = {
+    f"{PWT}.1.1.0": 24,
+    **{
+        f"{PWT}.1.2.1.{column}.{row}": cell
+        for row, cells in {1: (2, 526, 982, 11_114, 11_318, 2_291), 2: (1, 0, 0, 0, 0, 0)}.items()
+        for column, cell in zip((2, 3, 4, 5, 9, 10), cells, strict=True)
+    },
+}
 CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
     "the packs of a Tripp Lite UPS, of which the second has to be replaced": (
         "tripplite-ups",
@@ -289,12 +297,7 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
     # Every unit has 41 rows: behind those without a reading there is no outlet.
     "outlets of a BladeShelter PDU": (
         "bladeshelter-pdu",
-        {f"{PWT}.1.1.0": 24}
-        | {
-            f"{PWT}.1.2.1.{column}.{row}": cell
-            for row, cells in {1: (2, 526, 982, 11_114, 11_318, 2_291), 2: (1, 0, 0, 0, 0, 0)}.items()
-            for column, cell in zip((2, 3, 4, 5, 9, 10), cells, strict=True)
-        },
+        BLADESHELTER_OUTLETS,
         "dcim_pdu_outlet",
         {
             "dcim_pdu_outlet_on{outlet=a.1}": 1.0,
