@@ -329,8 +329,8 @@ def scraping(collector: MeasuredCollector, feeder: Feeder, path: str, *, is_gzip
 def catching_up(folder: Path, size_mb: float, tree: Path = REPOSITORY) -> Iterator[str]:
     """A collector that was away finds `size_mb` at the broker: MB of payload per second and CPU second until all of it is durable.
 
-    A leak is sent once a second meanwhile, each of a device of its own; in the broker's queue it is behind all that waited. It is shown
-    once it is on `/metrics`, which is asked for every 20 ms.
+    A leak begins once a second meanwhile, each at a device of its own, which is polled each second as agents do; in the broker's queue its
+    messages are behind all that waited. It is shown once it is on `/metrics`, which is asked for every 20 ms.
     """
     messages = int(size_mb * 1e6 / PAYLOAD_BYTES)
     with measured_collector(folder, "files", devices=DEVICES_PER_AGENT, tree=tree) as (collector, feeder):
@@ -339,22 +339,25 @@ def catching_up(folder: Path, size_mb: float, tree: Path = REPOSITORY) -> Iterat
         began = time.monotonic()
         collector.launch()
         wait_until(lambda: collector.fetch("/healthz") is not None, "the collector", 30.0)
-        sent: dict[str, float] = {}
+        begun: dict[str, float] = {}
         shown_s: dict[str, float] = {}
-        while sum(feeder.stored.values()) < sum(feeder.sent.values()) - len(sent) or len(shown_s) < len(sent):
+        polled = began
+        while sum(feeder.stored.values()) < messages or len(shown_s) < len(begun):
             now = time.monotonic()
             if now - began > WAIT_S + size_mb:
                 raise TimeoutError(
-                    f"stored {feeder.stored} of {feeder.sent}, shown {len(shown_s)} leaks of {len(sent)}"
+                    f"stored {feeder.stored} of {feeder.sent}, shown {len(shown_s)} leaks of {len(begun)}"
                 )
-            if now - began > len(sent) and sum(feeder.stored.values()) < messages:
-                name = f"live-{len(sent)}"
-                sent[name] = now
-                feeder.send_leak(name)
+            if now - polled > 1.0:
+                polled = now
+                if sum(feeder.stored.values()) < messages:
+                    begun[f"live-{len(begun)}"] = now
+                for name in begun.keys() - shown_s.keys():
+                    feeder.send_leak(name)
             page = collector.fetch("/metrics?class=safety") or b""
-            for name in sent.keys() - shown_s.keys():
-                if b'device="%s"' % name.encode() in page:
-                    shown_s[name] = time.monotonic() - sent[name]
+            for name in begun.keys() - shown_s.keys():
+                if b'dcim_leak_detected{site="%s",device="%s"' % (SITE.encode(), name.encode()) in page:
+                    shown_s[name] = time.monotonic() - begun[name]
             feeder.read_what_is_there()
             time.sleep(0.02)
         feeder.settle()
