@@ -6,6 +6,7 @@ import re
 import shlex
 import struct
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,8 @@ from simulator.cli import parser as simulator_parser
 from simulator.demo.run import parser as demo_parser
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Characters of a paragraph or example that no two places of a page have in common.
+LONG_BLOCK = 120
 PAGES = sorted(
     [
         *(REPOSITORY / "docs").rglob("*.md"),
@@ -87,6 +90,14 @@ def test_files_named_in_a_sentence_exist(page: Path) -> None:
     for path in inline_code(page):
         if re.fullmatch(rf"(?:{folders})/[\w./*-]*", path) and not path.startswith(ROOT):
             assert any(REPOSITORY.glob(path.rstrip("/"))), path
+
+
+@pages
+def test_nothing_is_said_twice_on_a_page(page: Path) -> None:
+    """A reader who follows a page would do it twice. Tables of keys that several sections share are alike on purpose."""
+    blocks = [each.strip() for each in page.read_text(encoding="utf-8").split("\n\n")]
+    told = [each for each in blocks if len(each) >= LONG_BLOCK and not each.startswith("|")]
+    assert [each[:100] for each, times in Counter(told).items() if times > 1] == []
 
 
 @pytest.mark.parametrize("page", LINES)
