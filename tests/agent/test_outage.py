@@ -33,7 +33,7 @@ def test_the_hours_follow_from_the_intervals_of_the_profiles() -> None:
     seconds = {"safety": 1, "fast": 5, "normal": 10, "slow": 60, "inventory": 3600}
     bytes_per_s = OWN_BYTES / 10 + 10 * sum(size / seconds[each] for each, size in sizes.items())
     assert found.hours == pytest.approx(10_000_000 / bytes_per_s / 3600)
-    assert f"messages of {found.message_bytes / 1000:.1f} kB" in str(found)
+    assert f"messages a second, of {found.message_bytes / 1000:.1f} kB each" in str(found)
     assert "the oldest are dropped" in str(found)
 
 
