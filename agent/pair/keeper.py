@@ -50,7 +50,7 @@ def lease_clock() -> float:
 
 def remedy_of_lease(error: str) -> str:
     """What to check when the lease's connection is refused. Its account is that of `pair`, and of `broker` only where that has none."""
-    return remedy_for(error).replace("broker.username and broker.password", "the account in `pair`")
+    return remedy_for(error, "the account in `pair`")
 
 
 class LeaseKeeper:

@@ -5,7 +5,7 @@ Each is an instance or column (SNMP) or a register (Modbus); `bit` may select bi
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -364,6 +364,13 @@ class Joined(StrictModel):
 
 
 LabelSource = str | FromColumn | FromIndex | FromDevice | Joined
+
+
+def label_parts(source: LabelSource) -> Sequence[str | FromColumn | FromIndex | FromDevice]:
+    """What a label is joined from; a label that is not joined is its only part."""
+    return source.join if isinstance(source, Joined) else [source]
+
+
 Label = Annotated[
     Annotated[str, Tag("union-text")]
     | Annotated[FromColumn, Tag("union-column")]

@@ -8,10 +8,10 @@ from typing import Final
 
 from agent.modbus import RegisterValue
 from agent.profile.in_use import is_use_condition, use_ref
-from agent.profile.places import Cell
+from agent.profile.places import Cell, label_parts
 from agent.profile.registers import is_instance, register_ref, registers_of, watched_places
 from agent.profile.rows import CellReader
-from agent.profile.schema import FromColumn, Joined, Point, Profile, Table, UnitBy, When
+from agent.profile.schema import FromColumn, Point, Profile, Table, UnitBy, When
 
 AMBIGUOUS: Final = "several instances"
 """Stands for the value of a scalar that planning needs if the device has several instances of it: which one is meant is unknown."""
@@ -23,8 +23,7 @@ def cell_sources(table: Table | None, point: Point) -> list[CellSource]:
     """The columns (in a table), instances and registers that the plan of this point depends on, each with its reader."""
     found: list[CellSource] = []
     for label in ((table.labels if table else {}) | point.labels).values():
-        parts = label.join if isinstance(label, Joined) else [label]
-        found += [(part.column, part) for part in parts if isinstance(part, FromColumn)]
+        found += [(part.column, part) for part in label_parts(label) if isinstance(part, FromColumn)]
     for condition in (*point.when, *(table.when if table else ())):
         if place := _place(condition):
             found.append((place, condition))
@@ -78,8 +77,7 @@ def all_columns(table: Table) -> set[str]:
 def label_columns(table: Table) -> list[FromColumn]:
     """The labels of the table that come from cells."""
     labels = [*table.labels.values(), *(label for point in table.points for label in point.labels.values())]
-    flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
-    return [part for part in flat if isinstance(part, FromColumn)]
+    return [part for label in labels for part in label_parts(label) if isinstance(part, FromColumn)]
 
 
 def deciding_columns(table: Table) -> list[str]:

@@ -18,11 +18,11 @@ from agent.profile.places import (
     FromDevice,
     FromIndex,
     Gate,
-    Joined,
     LabelSource,
     Place,
     UnitBy,
     When,
+    label_parts,
 )
 from agent.profile.quantity import QUANTITY_UNITS
 from agent.profile.registers import watched_places
@@ -353,8 +353,7 @@ def _label_faults(table: Table | None, point: Point, metric: Metric) -> Iterator
             yield f"label {label}: {wrong} are not among {list(allowed)}{did_you_mean(wrong[0], allowed)}"
     if table is None:
         for name, source in labels.items():
-            parts = source.join if isinstance(source, Joined) else [source]
-            if any(isinstance(part, FromColumn | FromIndex) for part in parts):
+            if any(isinstance(part, FromColumn | FromIndex) for part in label_parts(source)):
                 yield f"label {name}: column and index belong to a table; a single point has fixed text"
 
 

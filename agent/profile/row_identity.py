@@ -8,8 +8,9 @@ from itertools import count
 from typing import Final
 
 from agent.profile.cells import RawValue
+from agent.profile.places import label_parts
 from agent.profile.rows import Row
-from agent.profile.schema import FromColumn, FromIndex, Joined, Point, Table
+from agent.profile.schema import FromColumn, FromIndex, Point, Table
 
 # How many rows are worked on before other devices get their turn: a few milliseconds, as long as a poll takes.
 ROWS_PER_SLICE: Final = 100
@@ -23,7 +24,7 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
     """
     found: set[int] = set()
     labels = [label for point in table.points for label in (table.labels | point.labels).values()]
-    flat = (part for label in labels for part in (label.join if isinstance(label, Joined) else [label]))
+    flat = (part for label in labels for part in label_parts(label))
     for label in (part for part in flat if isinstance(part, FromIndex) and part.map and part.index not in found):
         if 0 in label.map or 1 not in label.map:
             continue
@@ -44,7 +45,7 @@ def shifted_parts(
     uses, and rows are equal in those that it uses. Parts counted from the end are not affected. Yields after each slice.
     """
     labels = (table.labels | point.labels).values()
-    sources = [source for label in labels for source in (label.join if isinstance(label, Joined) else [label])]
+    sources = [source for label in labels for source in label_parts(label)]
     # Numbers of parts as profiles write them: 1 is the first part of an index, -1 the last.
     in_labels = {source.index for source in sources if isinstance(source, FromIndex)}
     used = in_labels | {each.index for each in (*table.when, *point.when) if each.index is not None}
@@ -101,8 +102,7 @@ def rows_of_unit(
 def named_label(table: Table, point: Point) -> str | None:
     """The point's first label that is a name from the device, to which the index is added where two rows have the same name."""
     for name, label in (table.labels | point.labels).items():
-        parts = label.join if isinstance(label, Joined) else [label]
-        if any(isinstance(part, FromColumn) and not part.map for part in parts):
+        if any(isinstance(part, FromColumn) and not part.map for part in label_parts(label)):
             return name
     return None
 

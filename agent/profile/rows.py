@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from agent.profile.cells import RawValue, folded_text, has_word, plain_number, plain_text, whole_number
 from agent.profile.in_use import is_measuring, is_use_condition, use_ref
-from agent.profile.places import Cell, lowest_bits
+from agent.profile.places import Cell, label_parts, lowest_bits
 from agent.profile.registers import cell_ref, is_instance, watched_refs
 from agent.profile.schema import FromColumn, FromDevice, FromIndex, Joined, LabelSource, Part, UnitBy, When
 from rackflow.series import clean_label, is_readable
@@ -75,8 +75,7 @@ class Row:
 
     def is_named(self, source: LabelSource) -> bool:
         """Whether a text in this row gives the label. Numbers are no names: rows with the same number are about the same part."""
-        parts = source.join if isinstance(source, Joined) else [source]
-        named = [part for part in parts if isinstance(part, FromColumn) and not part.map]
+        named = [part for part in label_parts(source) if isinstance(part, FromColumn) and not part.map]
         cells = (self.cells.get(f"{part.column}.{part.index_of(self.index)}") for part in named)
         return any(cell is None or isinstance(cell, bytes | str) for cell in cells)
 

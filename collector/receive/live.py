@@ -97,10 +97,8 @@ class LiveConnection:
                     client.drop()  # without waiting for a broker that may not read
         except (BrokerError, ConfigError) as error:
             why = str(error)
-        remedy = remedy_for(why)
-        if self._broker.username is not None:
-            # It connects with an account only if it has one of its own (see `live_broker`).
-            remedy = remedy.replace("broker.username and broker.password", "live_account")
+        # It connects with an account only if it has one of its own (see `live_broker`).
+        remedy = remedy_for(why) if self._broker.username is None else remedy_for(why, "live_account")
         log.warning(
             "no live connection, what is produced now comes behind what waited client=%s reason=%s%s",
             *(self._client_id, why, remedy),

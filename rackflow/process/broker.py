@@ -30,6 +30,8 @@ CERTIFICATE_FILES = {
     "PERMISSION DENIED": "the account that runs this must be able to read the files",
 }
 
+# What the remedies call the account of a connection; `remedy_for` names other keys in its place.
+ACCOUNT_KEYS = "broker.username and broker.password"
 # Signs in the words about a connection that was not made, in lower case, and what to check; the words alone name no remedy.
 REMEDIES = (
     (
@@ -68,8 +70,8 @@ REMEDIES = (
         "sent what is not for a client",
         "see whether broker.port is that of an MQTT 5 broker: something else answers there",
     ),
-    ("bad user name or password", "check broker.username and broker.password"),
-    ("not authorized", "check broker.username and broker.password, and the broker's access list for this account"),
+    ("bad user name or password", f"check {ACCOUNT_KEYS}"),
+    ("not authorized", f"check {ACCOUNT_KEYS}, and the broker's access list for this account"),
 )
 
 
@@ -154,9 +156,12 @@ def what_to_check(fault: str) -> str:
     return next((text for sign, text in REMEDIES if sign in fault.casefold()), "")
 
 
-def remedy_for(fault: str) -> str:
-    """The same, to follow the words of the fault in a log; empty if these say it themselves."""
-    remedy = what_to_check(fault)
+def remedy_for(fault: str, account: str = ACCOUNT_KEYS) -> str:
+    """The same, to follow the words of the fault in a log; empty if these say it themselves.
+
+    `account` names the keys of the account that the connection has, if it has one of its own.
+    """
+    remedy = what_to_check(fault).replace(ACCOUNT_KEYS, account)
     if not remedy or "check broker.username" in fault:
         return ""
     return f"; {remedy}; `rackflow doctor CONFIG` tries it"

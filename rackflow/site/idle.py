@@ -4,26 +4,25 @@ Such a file is valid, because a UPS may supply what is not in it. But if it is a
 are computed without the racks, and a loss of one of them seems to concern nobody.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rackflow.site.topology import Site
 
 
 def idle_supplies(
-    sources: Mapping[str, Sequence[str]], supplies: Collection[str], loads: Iterable[str]
+    sources: Mapping[str, Sequence[str]], supplies: Iterable[str], loads: Iterable[str]
 ) -> dict[str, list[str]]:
     """The last UPSs, panels and switches of each feed that supply nothing, by feed; only of feeds on which loads hang directly.
 
     `sources` says what each entry hangs from; a feed hangs from nothing and is not in it. `supplies` are the UPSs, panels and switches
     among the entries, `loads` the rack PDUs and power shelves. There may be cycles, and sources that do not exist.
     """
-    used = _with_all_above((name for name in sources if name not in supplies), sources)
     direct = {source for load in loads for source in sources.get(load, ()) if source not in sources}
     supplying_something = {source for found in sources.values() for source in found}
     idle: dict[str, list[str]] = {}
     for name in supplies:
-        if name not in used | supplying_something:
-            for feed in _with_all_above([name], sources) & direct:
+        if name not in supplying_something:
+            for feed in _all_above(name, sources) & direct:
                 idle.setdefault(feed, []).append(name)
     return dict(sorted(idle.items()))
 
@@ -36,9 +35,9 @@ def idle_supplies_of(site: Site) -> dict[str, list[str]]:
     return idle_supplies({name: site.sources(name) for name in powered}, supplies, site.pdus)
 
 
-def _with_all_above(names: Iterable[str], sources: Mapping[str, Sequence[str]]) -> set[str]:
+def _all_above(name: str, sources: Mapping[str, Sequence[str]]) -> set[str]:
     found: set[str] = set()
-    waiting = [*names]
+    waiting = [*sources.get(name, ())]
     while waiting:
         if (name := waiting.pop()) not in found:
             found.add(name)

@@ -35,6 +35,24 @@ BUDGETS = Budgets(AgentBudget(devices=100, series=2000, bytes=1 << 20), agents=1
 PREFIX = "rackflow/v1/cas1/gw-3"
 
 
+def delivery(
+    topic: str, payload: bytes, after_s: float, *, packet_id: int, redelivered: bool = False, is_copy: bool = False
+) -> Delivery:
+    """A message that arrives `after_s` after the start; `packet_id` is 0 with QoS 0, as the second connection has it."""
+    return Delivery(
+        topic=topic,
+        payload=payload,
+        size_bytes=len(payload),
+        qos=1 if packet_id else 0,
+        mid=packet_id,
+        connection=1,
+        mono_s=1000.0 + after_s,
+        wall_s=WALL_S + after_s,
+        redelivered=redelivered,
+        is_copy=is_copy,
+    )
+
+
 class Inlet:
     """An `Ingest` with all its dependencies."""
 
@@ -67,35 +85,11 @@ class Inlet:
         )
 
     def takes(self, topic: str, payload: bytes, *, after_s: float = 0.0, again: bool = False) -> PreparedMessage:
-        delivery = Delivery(
-            topic=topic,
-            payload=payload,
-            size_bytes=len(payload),
-            qos=1,
-            mid=1,
-            connection=1,
-            mono_s=1000.0 + after_s,
-            wall_s=WALL_S + after_s,
-            redelivered=again,
-        )
-        return self.ingest.process(delivery)
+        return self.ingest.process(delivery(topic, payload, after_s, packet_id=1, redelivered=again))
 
     def shows(self, one: Batch | Event | DeviceDocument | Status, *, after_s: float = 0.0) -> None:
         """A copy of a message of site cas1, over the second connection."""
-        payload = encode(one)
-        self.ingest.show(
-            Delivery(
-                topic=topic_of(one, "cas1"),
-                payload=payload,
-                size_bytes=len(payload),
-                qos=0,
-                mid=0,
-                connection=1,
-                mono_s=1000.0 + after_s,
-                wall_s=WALL_S + after_s,
-                is_copy=True,
-            )
-        )
+        self.ingest.show(delivery(topic_of(one, "cas1"), encode(one), after_s, packet_id=0, is_copy=True))
 
     def takes_document(
         self, one: Batch | Event | DeviceDocument | Status, site: str = "cas1", after_s: float = 0.0
