@@ -6,7 +6,8 @@ Until the device is planned again, readings made with a changed cell are rejecte
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Final
 
-from agent.profile import Plan, Profile, RawValue, note_use_steps
+from agent.poll.shown_scales import ShownScales
+from agent.profile import Plan, Profile, RawValue, Use, note_use_steps
 from agent.readings import Readings
 from rackflow.process.slices import in_slices
 
@@ -22,29 +23,35 @@ class PlannedCells:
         self._plan = Plan({})
         # Cells whose value has changed so that planning would give another result, with the series that depend on each.
         self._changed: dict[str, set[str]] = {}
-        # Lines that were in use at any time since the device was identified (agent/profile/in_use.py).
-        self._used: set[str] = set()
+        # Cells that were in use at any time since the device was identified (agent/profile/in_use.py), by their keys.
+        self._used: dict[str, Use] = {}
+        self._scales = ShownScales(self._used)
 
     async def add_use(
         self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
     ) -> None:
         """Add the use cells of a new plan to `cells`, which show the lines that were ever in use. See `note_use_steps`."""
+        before = set(self._used)
         await in_slices(note_use_steps(profile, rows, cells, self._used))
+        self._scales.add_planned(before)
 
     def forget(self) -> bool:
         """Forget which lines were in use, because another device now has this address. Returns whether any were known."""
         known = bool(self._used)
         self._used.clear()
+        self._scales.forget()
         return known
 
     def begin(self, plan: Plan) -> None:
         """Watch the cells of this plan from now on."""
         self._plan = plan
         self._changed.clear()
+        self._scales.begin(plan)
 
     def update(self, raw: Mapping[str, RawValue]) -> None:
         """Compare the answers of a poll with the plan's cells. A cell that is missing or NULL is not a change."""
         planned = self._plan.planned_cells
+        self._scales.update(raw)
         for ref in raw.keys() & planned.keys():
             value, uses = raw[ref], planned[ref]
             if value is None:
@@ -52,11 +59,13 @@ class PlannedCells:
             # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
             is_unchanged = uses[0].is_unchanged(value)
             changed = [] if is_unchanged else [each for each in uses if not each.holds(value)]
+            if changed or self._scales.is_counting:
+                changed = self._scales.without_unshown(ref, changed)
             if changed:
                 self._changed[ref] = {key for each in changed for key in each.keys}
                 # Remembered for good: a line that was in use during one poll stays in every later plan.
-                self._used |= {each.use_key for each in changed} - {""}
-            elif ref in self._changed and not any(each.use_key in self._used for each in uses):
+                self._used |= {each.use.key: each.use for each in changed if each.use}
+            elif ref in self._changed and not any(each.use and each.use.key in self._used for each in uses):
                 del self._changed[ref]
 
     def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
@@ -74,7 +83,8 @@ class PlannedCells:
                     readings.values.pop(key, None)
                     readings.states.pop(key, None)
                     readings.bad[key] = "replanning"
+        self._scales.reject(readings)
 
     def changed(self) -> str:
         """The first cell that has changed; empty if none has."""
-        return next(iter(self._changed), "")
+        return next(iter((*self._changed, *self._scales.taken_back)), "")

@@ -6,10 +6,10 @@ fits a device, `planning` works out its series and the requests for them (a `pla
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text
 from agent.profile.families import AUTO, Families
-from agent.profile.in_use import note_use_steps
+from agent.profile.in_use import Use, is_measuring, note_use_steps, shows_another_scale
 from agent.profile.load import extends, load_profiles, parse_file, parse_profile
 from agent.profile.normalise import SLOTS_PER_SLICE, Decoder, Slot, normalise_answers, normalise_steps, slot_of
-from agent.profile.plan import ClassPlan, Plan
+from agent.profile.plan import ClassPlan, Plan, PlannedCell, refs_of
 from agent.profile.plan_builder import MAX_SERIES
 from agent.profile.plan_cache import Family, PlanCache
 from agent.profile.planning import plan_device, plan_steps
@@ -62,15 +62,18 @@ __all__ = [
     "Match",
     "Plan",
     "PlanCache",
+    "PlannedCell",
     "Profile",
     "RawValue",
     "RegisterProbe",
     "Slot",
     "Table",
+    "Use",
     "columns_beside",
     "entry_of",
     "extends",
     "families_named_by_identity",
+    "is_measuring",
     "load_profiles",
     "matches",
     "normalise_answers",
@@ -91,7 +94,9 @@ __all__ = [
     "probe_roots",
     "probe_rounds",
     "readable_ref",
+    "refs_of",
     "schema_text",
+    "shows_another_scale",
     "slot_of",
     "subtree_key",
     "trim_plan",

@@ -4,9 +4,13 @@ Zero volts mean either that a line is not fitted or that it has lost its power, 
 depend on the present value of such a cell, but on whether the cell was ever *in use*: had a number other than 0 since the device was
 identified (`alive` and `lines` of a condition). This can only change from false to true, so a mains outage changes no plan. It is added to
 the cells that planning reads as a *use cell*, so that plans depend on it and not on any voltage.
+
+With `between` the cell shows more than that: what the device counts in. One odd number must not decide that for good, so
+agent/poll/shown_scales.py asks for several answers.
 """
 
 from collections.abc import Generator, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeGuard
 
 from agent.profile.cells import ENDS_OF_16_BITS, LARGE_ENDS, NINES, RawValue
@@ -28,11 +32,23 @@ LINES: Final = "lines:"
 def is_measuring(condition: When, value: RawValue) -> bool:
     """Whether a cell measures something: a number other than 0 that is no sentinel, or one in the condition's `between`."""
     number = number_in(value)
-    if number is None or number in ENDS_OF_16_BITS or number in LARGE_ENDS or number in NINES:
+    if number is None or _is_sentinel(number):
         return False
     if condition.between:
         return any(low <= number <= high for low, high in condition.between)
     return abs(number) >= LEAST_OF_A_LINE if condition.lines else number not in (0, -1)
+
+
+def _is_sentinel(number: float) -> bool:
+    return number in ENDS_OF_16_BITS or number in LARGE_ENDS or number in NINES
+
+
+def shows_another_scale(condition: When, value: RawValue) -> bool:
+    """Whether a cell that `between` holds for as tenths now has what a live line would have in whole units, at least a tenth of that."""
+    number = number_in(value)
+    if number is None or is_measuring(condition, value):
+        return False
+    return any(low / 10 <= number for low, _ in condition.between) and not _is_sentinel(number)
 
 
 def is_use_condition(reader: object) -> TypeGuard[When]:
@@ -45,15 +61,34 @@ def use_ref(condition: When) -> str:
     return f"{LINES if condition.lines else ALIVE}{','.join(map(str, condition.watched()))}{condition.between or ''}"
 
 
-def use_key(condition: When, ref: str) -> str:
-    """The key under which the use of a cell is recorded. It includes the condition: 30 is a line in use if it means 30 V, but not 3.0 V."""
-    return f"{ref}{condition.between or ''}"
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A cell that measured something, and the condition that holds because of it. `index` is that of its row."""
+
+    ref: str
+    condition: When
+    index: str
+
+    @property
+    def key(self) -> str:
+        """The key under which use is recorded. It includes the condition: 30 is a line in use if it means 30 V, but not 3.0 V."""
+        return f"{self.ref}{self.condition.between or ''}"
+
+    @property
+    def shows_scale(self) -> bool:
+        """Whether the cell shows what the device counts in. With an interval from 0 it only shows that the device measures at all."""
+        return bool(self.condition.between) and all(low > 0 for low, _ in self.condition.between)
+
+    @property
+    def refs(self) -> list[str]:
+        """All cells of the condition in this row."""
+        return watched_refs(self.condition, self.index)
 
 
 def note_use_steps(
-    profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue], used: set[str]
+    profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue], used: dict[str, Use]
 ) -> Generator[None, None, None]:
-    """Add the keys of cells that measure something now to `used`, and the use cells to `cells`.
+    """Add the cells that measure something now to `used`, by their keys, and the use cells to `cells`.
 
     A use cell is 1 once one of its condition's cells was in use. With `lines` it is 1 for each line up to the last one that was in use, and
     0 for later lines of that supply; before any line of the supply was in use, there is no use cell.
@@ -66,9 +101,10 @@ def note_use_steps(
         for number, index in enumerate(indexes, 1):
             if number % ROWS_PER_SLICE == 0:
                 yield
-            refs = watched_refs(condition, index)
-            used.update(use_key(condition, ref) for ref in refs if is_measuring(condition, cells.get(ref)))
-            if any(use_key(condition, ref) in used for ref in refs):
+            uses = {use.key: use for use in (Use(ref, condition, index) for ref in watched_refs(condition, index))}
+            now = {key: use for key, use in uses.items() if is_measuring(condition, cells.get(use.ref))}
+            used |= {key: use for key, use in now.items() if key not in used}
+            if not uses.keys().isdisjoint(used):
                 own.append(index)
         for index in own:
             cells[f"{use_ref(condition)}.{index}" if index else use_ref(condition)] = 1

@@ -213,7 +213,7 @@ class When(Cell):
     alive: Annotated[list[Register | Oid], Field(max_length=8)] = Field(default_factory=list)
     """In place of a cell: columns of the same row, instances (in tables those that end in 0), or registers (of a long number
     all), of which one has measured something; with `between`, of which one has held a number in there, as for a scale that only a live
-    line shows.
+    line shows. Such a scale (intervals above 0) is believed after three answers in a row, as one may be odd.
     """
     never: bool = False
     """With `alive`: the condition is inverted, and holds as long as none of the cells has measured anything."""

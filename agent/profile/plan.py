@@ -10,7 +10,7 @@ from typing import Final
 
 from agent.modbus import Block
 from agent.profile.cells import RawValue
-from agent.profile.in_use import is_use_condition, use_key
+from agent.profile.in_use import Use, is_use_condition
 from agent.profile.normalise import Slot
 from agent.profile.rows import CellReader, Row
 from rackflow.catalogue import PollClass
@@ -36,9 +36,9 @@ class PlannedCell:
     """Series keys of the series that depend on the cell."""
 
     @property
-    def use_key(self) -> str:
-        """The key under which use of the cell is recorded, if it belongs to `alive` or `lines`; empty for other cells."""
-        return use_key(self.reader, self.ref) if is_use_condition(self.reader) else ""
+    def use(self) -> Use | None:
+        """What its use is recorded as, if it belongs to `alive` or `lines`."""
+        return Use(self.ref, self.reader, self.row.index) if is_use_condition(self.reader) else None
 
     def is_unchanged(self, value: RawValue) -> bool:
         """Whether the cell still has the value that was planned with. Nearly always true, and ten times as fast as `holds`."""

@@ -36,7 +36,7 @@ Rows = Mapping[str, Sequence[str]]
 def plan_device(profile: Profile, rows: Rows, cells: Mapping[str, RawValue], role: str | None) -> Plan:
     """Plan a device that was not polled before, without pauses. Where a real device sets the number of rows, use `plan_steps`."""
     with_use_cells = dict(cells)
-    run_through(note_use_steps(profile, rows, with_use_cells, set()))
+    run_through(note_use_steps(profile, rows, with_use_cells, {}))
     return run_through(plan_steps(profile, rows, with_use_cells, role))
 
 

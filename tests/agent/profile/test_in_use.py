@@ -9,10 +9,10 @@ from agent.profile.in_use import (
     ALIVE,
     LINES,
     ROWS_PER_SLICE,
+    Use,
     is_measuring,
     is_use_condition,
     note_use_steps,
-    use_key,
     use_ref,
 )
 from agent.profile.places import Cell, When
@@ -82,18 +82,18 @@ def test_only_a_condition_with_alive_or_lines_is_watched() -> None:
 def test_conditions_that_ask_differently_of_one_cell_have_marks_of_their_own() -> None:
     whole = When.model_validate({"alive": [V], "between": [[90, 150]]})
     assert len({use_ref(each) for each in (ALIVE_V, LINES_V, TENTHS, whole)}) == 4
-    assert use_key(TENTHS, f"{V}.1") != use_key(whole, f"{V}.1")
+    assert Use(f"{V}.1", TENTHS, "1").key != Use(f"{V}.1", whole, "1").key
     assert use_ref(ALIVE_V) == f"{ALIVE}{V}"
     assert use_ref(LINES_V) == f"{LINES}{V}"
 
 
 def marked(
-    when: str, cells: Mapping[str, RawValue], rows: list[str], used: set[str] | None = None
+    when: str, cells: Mapping[str, RawValue], rows: list[str], used: dict[str, Use] | None = None
 ) -> dict[str, RawValue]:
     """The marks of the table's rows after one look at these cells, by index."""
     profile = parse_profile(PROFILE.replace("WHEN", when), "line-pdu.yaml")
     found = dict(cells)
-    for _ in note_use_steps(profile, {"lines": rows}, found, set() if used is None else used):
+    for _ in note_use_steps(profile, {"lines": rows}, found, {} if used is None else used):
         pass
     begin = use_ref(When.model_validate({each: [V] for each in ("alive", "lines") if each in when}))
     return {key.removeprefix(f"{begin}."): value for key, value in found.items() if key.startswith(begin)}
@@ -106,14 +106,14 @@ def test_a_part_in_use_is_marked_in_its_own_row_only() -> None:
 def test_one_of_several_cells_that_measures_is_enough() -> None:
     profile = parse_profile(PROFILE.replace("WHEN", f"{{alive: [{V}, {A}]}}"), "line-pdu.yaml")
     cells: dict[str, RawValue] = {f"{V}.1": 0, f"{A}.1": 3, f"{V}.2": 0, f"{A}.2": 0}
-    assert list(note_use_steps(profile, {"lines": ["1", "2"]}, cells, set())) == []
+    assert list(note_use_steps(profile, {"lines": ["1", "2"]}, cells, {})) == []
     assert {key: cells[key] for key in cells if key.startswith(ALIVE)} == {f"{ALIVE}{V},{A}.1": 1}
 
 
 def test_what_was_in_use_stays_fitted_through_an_outage() -> None:
-    used: set[str] = set()
+    used: dict[str, Use] = {}
     marked(f"{{alive: [{V}]}}", {f"{V}.1": 230}, ["1"], used)
-    assert used == {f"{V}.1"}
+    assert used.keys() == {f"{V}.1"}
     assert marked(f"{{alive: [{V}]}}", {f"{V}.1": 0}, ["1"], used) == {"1": 1}
 
 
@@ -149,7 +149,7 @@ def test_a_faulty_device_with_thousands_of_rows_is_marked_in_slices() -> None:
     profile = parse_profile(PROFILE.replace("WHEN", f"{{alive: [{V}]}}"), "line-pdu.yaml")
     rows = [str(number) for number in range(1, 2 * ROWS_PER_SLICE + 2)]
     cells: dict[str, RawValue] = {f"{V}.{row}": 1 for row in rows}
-    assert len(list(note_use_steps(profile, {"lines": rows}, cells, set()))) == 2
+    assert len(list(note_use_steps(profile, {"lines": rows}, cells, {}))) == 2
     assert sum(key.startswith(ALIVE) for key in cells) == len(rows)
 
 
@@ -159,7 +159,7 @@ def test_a_point_outside_of_tables_is_marked_by_its_cell_alone() -> None:
         f" when: {{alive: [{V}.0]}}}}\n"
     )
     cells: dict[str, RawValue] = {f"{V}.0": 230}
-    assert list(note_use_steps(parse_profile(text, "line-pdu.yaml"), {}, cells, set())) == []
+    assert list(note_use_steps(parse_profile(text, "line-pdu.yaml"), {}, cells, {})) == []
     assert cells == {f"{V}.0": 230, f"{ALIVE}{V}.0": 1}
 
 
@@ -172,7 +172,7 @@ def test_two_tables_with_one_condition_each_have_their_rows_marked() -> None:
     )
     cells: dict[str, RawValue] = {f"{V}.1": 230, f"{V}.7": 231}
     for _ in note_use_steps(
-        parse_profile(phases + more, "line-pdu.yaml"), {"lines": ["1"], "others": ["7"]}, cells, set()
+        parse_profile(phases + more, "line-pdu.yaml"), {"lines": ["1"], "others": ["7"]}, cells, {}
     ):
         pass
     assert {key for key in cells if key.startswith(ALIVE)} == {f"{ALIVE}{V}.1", f"{ALIVE}{V}.7"}
