@@ -29,9 +29,10 @@ class ShownScales:
         self._shown: dict[str, int] = {}
         # How many answers are left until what planning has read is believed, by key.
         self._unproven: dict[str, int] = {}
-        # Cells of which nobody knows after the latest poll what they count in; and those whose scale was taken back.
+        # Cells of which the latest poll leaves unknown what they count in.
         self._unknown: set[str] = set()
-        self._taken_back: dict[str, None] = {}
+        # Cells because of which the device must be planned again: what planning had read of them was contradicted.
+        self.taken_back: dict[str, None] = {}
 
     def add_planned(self, before: Iterable[str]) -> None:
         """Planning has just read the cells; `before` are the keys that were in use until then."""
@@ -48,16 +49,16 @@ class ShownScales:
         self._plan = plan
         self._shown.clear()
         self._unknown.clear()
-        self._taken_back.clear()
+        self.taken_back.clear()
 
-    @property
-    def taken_back(self) -> Iterable[str]:
-        """Cells because of which the device must be planned again: what planning had read of them was not confirmed."""
-        return self._taken_back
+    def update(self, raw: Mapping[str, RawValue]) -> bool:
+        """Look at the answers of a poll, for what planning has read and polls have not shown yet.
 
-    def update(self, raw: Mapping[str, RawValue]) -> None:
-        """Look at the answers of a poll, for what planning has read and polls have not shown yet."""
+        Returns whether the other methods are needed for this poll, which is nearly never.
+        """
         self._unknown.clear()
+        if not (self._unproven or self._shown or self.taken_back):
+            return False
         for key in [key for key in self._unproven if self._used[key].ref in raw]:
             use = self._used[key]
             value = raw[use.ref]
@@ -67,8 +68,9 @@ class ShownScales:
                     del self._unproven[key]
             elif shows_another_scale(use.condition, value) or self._shows_scale_of_others(use, value):
                 del self._unproven[key], self._used[key]
-                self._taken_back[use.ref] = None
+                self.taken_back[use.ref] = None
                 self._unknown.update(use.refs)
+        return True
 
     def _shows_scale_of_others(self, use: Use, value: RawValue) -> bool:
         """Whether the cell has what another condition on it takes for its own scale: one that holds already, or one that is watched."""
@@ -78,11 +80,6 @@ class ShownScales:
             each.shows_scale and each.condition.between != use.condition.between and is_measuring(each.condition, value)
             for each in others
         )
-
-    @property
-    def is_counting(self) -> bool:
-        """Whether the latest poll has shown a scale that is not believed yet."""
-        return bool(self._shown)
 
     def without_unshown(self, ref: str, changed: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Of these uses of one cell, which its value has just changed, those that are believed. Without any, its count ends."""
@@ -98,9 +95,7 @@ class ShownScales:
 
     def reject(self, readings: Readings) -> None:
         """Move readings of cells whose scale is unknown to `bad`, as `replanning`."""
-        unknown = {*self._unknown, *self._taken_back}
-        if not unknown:
-            return
+        unknown = {*self._unknown, *self.taken_back}
         for part in self._plan.classes.values():
             for slot in part.slots:
                 if slot.key in readings.values and not unknown.isdisjoint(refs_of([slot])):
