@@ -162,7 +162,7 @@ class Collector:
             # An earlier version kept none: a device belongs to whoever polled it first.
             polled = sorted(keeper.polls.enrolled.items(), key=lambda item: item[1].since_s)
             parts.owners.seed([who for who, _ in polled], round(time.time() * 1000))
-        await parts.problems.load()
+        await parts.problems.files.load()
         parts.loop_meter.start()
         stack.callback(parts.loop_meter.stop)
         optional = Supervisor(parts.failures)

@@ -238,7 +238,7 @@ class LateJudge:
         self._devices.clear()
         self._spans.clear()
         self._closed.clear()
-        self._shares.keep(frozenset())
+        self._shares.forget_absent(frozenset())
         self._evaluator.memory.forget(math.inf)
         self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)
