@@ -161,7 +161,6 @@ class Agent:
         return self._config
 
     def stop(self) -> None:
-        """Ask `run` to end. It may be called from a signal handler, and more than once."""
         if not self._stopping:
             self._stop_by_s = time.monotonic() + STOP_WITHIN_S
         self._stopping = True
@@ -173,7 +172,6 @@ class Agent:
         self.stop()
 
     def reload(self) -> None:
-        """Ask `run` to load the configuration again. It may be called from a signal handler."""
         self._reloading = True
         self._woken.set()
 

@@ -23,7 +23,7 @@ from collector.web import (
     Findings,
     KeptPage,
     Moment,
-    Part,
+    PagePart,
     Shell,
     View,
     faults_of,
@@ -81,16 +81,16 @@ class CollectorView:
             failures=failures,
         )
 
-    async def _metrics(self) -> list[Part]:
-        shown = self._parts
-        steps = render_steps(shown.latest, time.monotonic(), shown.figures, shown.failures)
-        parts, series = await in_slices(steps)
+    async def _metrics(self) -> list[PagePart]:
+        parts = self._parts
+        steps = render_steps(parts.latest, time.monotonic(), parts.figures, parts.failures)
+        page, series = await in_slices(steps)
         own = partial(self._self_metrics.render, series, self._delivery_figures())
-        return [*parts, ("own", shown.failures.attempt(METRICS_PART, own, otherwise=""))]
+        return [*page, ("own", parts.failures.attempt(METRICS_PART, own, otherwise=""))]
 
-    async def _safety_metrics(self) -> list[Part]:
-        parts = await in_slices(self._safety_page.steps(time.monotonic(), self._parts.failures))
-        return [*parts, ("own", self._self_metrics.render_connection())]
+    async def _safety_metrics(self) -> list[PagePart]:
+        page = await in_slices(self._safety_page.steps(time.monotonic(), self._parts.failures))
+        return [*page, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:
         parts, now = self._parts, time.monotonic()

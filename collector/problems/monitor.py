@@ -55,7 +55,11 @@ Listener = Callable[[TrackedProblem], None]
 
 
 class Monitor:
-    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value."""
+    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value.
+
+    `tracker` has the present problems, `history` those that have ended, `late` takes readings that came late, and `files` keeps all of it
+    over a restart.
+    """
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
         self,
@@ -95,7 +99,6 @@ class Monitor:
         """What `/metrics?class=safety` shows."""
         self.history = History()
         self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock=clock, wall=wall)
-        """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._evaluated_since_sweep: set[SubjectKey] = set()
         """Agents, sites and the like that were evaluated since the last sweep."""
@@ -117,7 +120,6 @@ class Monitor:
             clock=clock,
             wall=wall,
         )
-        """Its files, which outlive a restart."""
 
     def use_site(self, site: Site | None, thermal: Thermal) -> None:
         """Use the limits of the site file, for devices that state none themselves, and the places of their sensors."""

@@ -17,7 +17,7 @@ from collector.web.exposition import (
     DeviceKey,
     Families,
     Identity,
-    Part,
+    PagePart,
     SeriesLines,
     add_agent,
     head_of,
@@ -132,7 +132,7 @@ class KeptPage:
         self._devices: list[_Devices] = []
         self._series: dict[str, list[_Series]] = {}
 
-    def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[Part]]:
+    def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[PagePart]]:
         """Return the parts of the page; see `render_steps`."""
         failures = failures if failures is not None else Failures()
         yield from self._latest.expire_steps(now)
@@ -195,14 +195,14 @@ class KeptPage:
                 yield
         return is_filled
 
-    def _parts(self, families: Families) -> Sequence[Part]:
+    def _parts(self, families: Families) -> Sequence[PagePart]:
         texts = {name: [each.text for each in found] for name, found in self._series.items()}
         for name in (INFO, OBSERVED, UP):
             if name in self._names:
                 texts[name] = [each.texts[name] for each in self._devices if name in each.texts]
         for name, lines in families.items():
             texts.setdefault(name, []).append("".join(lines))
-        parts: list[Part] = []
+        parts: list[PagePart] = []
         for name in sorted(texts):
             if any(texts[name]):
                 parts.append((name, head_of(name)))

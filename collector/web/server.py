@@ -17,7 +17,7 @@ from collector.web.api import API_PART, ApiPages
 from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
 from collector.web.events import EVENTS_PART, Events
-from collector.web.exposition import METRICS_PART, Part
+from collector.web.exposition import METRICS_PART, PagePart
 from collector.web.page import Shell
 from collector.web.readiness import readiness
 from collector.web.sending import send
@@ -68,8 +68,8 @@ class View:
     reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
-    metrics: Callable[[], Awaitable[Sequence[Part]]]
-    safety: Callable[[], Awaitable[Sequence[Part]]]
+    metrics: Callable[[], Awaitable[Sequence[PagePart]]]
+    safety: Callable[[], Awaitable[Sequence[PagePart]]]
     page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
@@ -152,7 +152,7 @@ async def _render_text(make: Callable[[], Awaitable[str]]) -> Rendered:
     return await rendered(await make())
 
 
-async def _render_pieces(keeper: PieceKeeper, make: Callable[[], Awaitable[Sequence[Part]]]) -> Pieces:
+async def _render_pieces(keeper: PieceKeeper, make: Callable[[], Awaitable[Sequence[PagePart]]]) -> Pieces:
     return await keeper.take(await make())
 
 
