@@ -1,33 +1,30 @@
-"""Makes the parts of a collector that need its whole configuration: store, records, owners, API; and stand-ins for parts left out."""
+"""Makes the parts of a collector from its configuration: store, records, owners, ingest, deriver; and stand-ins for parts left out.
+
+`run.py` decides when each is made and closed. Most of what the configuration's `role` leaves out is decided here.
+"""
 
 import asyncio
 import logging
-import os
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 
-from collector.api import Api, Sources, Surroundings
 from collector.config import CollectorConfig
 from collector.counters import Counters
 from collector.derive import PART as FIGURES_PART
-from collector.derive import Deriver, Explanation, Inputs, LatestFigures
-from collector.flow import IngestSettings, Spill, SpillMessages
-from collector.latest import Latest
-from collector.ledger import AgentAccount
-from collector.problems import LATE_PART, Monitor, Unread, Window, load_table
+from collector.derive import Deriver
+from collector.flow import Ingest, IngestSettings, Senders, Spill, SpillMessages
+from collector.parts import Parts
+from collector.problems import LATE_PART, Monitor
 from collector.readings import Readings
-from collector.receive import Delivery, Owners, OwnersFile, Polled
+from collector.receive import DeadLetters, Delivery, Owners, OwnersFile, Polled
 from collector.records import PART as RECORDS_PART
-from collector.records import RecordsFile
+from collector.records import RecordKeeper, RecordsFile
 from collector.store import FileStore, InfluxStore, Store
 from rackflow import Batch, ConfigError, RackflowError
 from rackflow.process.broker import Broker
 from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.files import check_regular, remedy_of_writing
 from rackflow.site import Site
-from rackflow.zones import zone_of
 
 log = logging.getLogger(__name__)
 # Opening the records reads 400 days, which takes a second at most. A disk that hangs must not keep the collector from starting.
@@ -59,33 +56,64 @@ def forget_nothing(_: str, __: str, ___: str = "") -> None:
     """Used in place of forgetting the poll counts of devices that are gone, if the records cannot be opened."""
 
 
+def make_deriver(config: CollectorConfig, parts: Parts, records: RecordsFile | None) -> Deriver:
+    """What computes the figures. It begins with the hours in `records`."""
+    carbon = config.carbon
+    return Deriver(
+        parts.latest,
+        parts.figures,
+        parts.site,
+        config.derive.settings(carbon.residual_grams_per_kwh if carbon is not None else None),
+        interval_s=config.derive.interval_s,
+        saved_records=records.sites if records is not None else {},
+        failures=parts.failures,
+    )
+
+
+def make_ingest(
+    config: CollectorConfig, parts: Parts, dead_letters: DeadLetters, keeper: RecordKeeper | None, deriver: Deriver
+) -> Ingest:
+    """What prepares messages for the writer. Calls into figures, problems and records cannot fail it."""
+    forget = keeper.polls.forget if keeper is not None else forget_nothing
+    return Ingest(
+        parts.latest,
+        dead_letters,
+        parts.counters,
+        Senders(parts.owners, parts.uses, parts.clones),
+        ingest_settings(config),
+        on_late_batch=late_batch_handler(parts.failures, deriver, parts.problems),
+        on_forgotten=parts.failures.shield(RECORDS_PART, forget),
+    )
+
+
 def late_batch_handler(
     failures: Failures, deriver: Deriver, problems: Monitor
 ) -> Callable[[str, Batch, Readings], None]:
     """A function for batches that are too late to be shown: they still count for energy, and for problems during an outage."""
-    figures = failures.shield(FIGURES_PART, deriver.update_late)
-    judged = failures.shield(LATE_PART, problems.late.offer)
+    update_figures = failures.shield(FIGURES_PART, deriver.update_late)
+    offer_to_problems = failures.shield(LATE_PART, problems.late.offer)
 
     def take(site: str, batch: Batch, readings: Readings) -> None:
-        figures(site, batch)
-        judged(site, batch, readings)
+        update_figures(site, batch)
+        offer_to_problems(site, batch, readings)
 
     return take
 
 
-def ingest_settings(config: CollectorConfig, sites: frozenset[str] | None) -> IngestSettings:
+def chosen_sites(config: CollectorConfig) -> frozenset[str] | None:
+    """The sites whose messages this collector takes; None for all."""
+    return None if config.sites == "all" else frozenset(config.sites)
+
+
+def ingest_settings(config: CollectorConfig) -> IngestSettings:
     """Which messages are accepted, and what becomes of them in this collector's role."""
     return IngestSettings(
         config.store.dialect,
-        sites,
+        chosen_sites(config),
         config.oldest_days,
         is_shown=config.role != "store",
         is_stored=config.role != "watch",
     )
-
-
-async def _keep_nothing(_: Sequence[Delivery]) -> bool:
-    return True
 
 
 def live_broker(config: CollectorConfig) -> Broker | None:
@@ -101,91 +129,17 @@ def live_broker(config: CollectorConfig) -> Broker | None:
 
 
 def spill_of(config: CollectorConfig, spill: Spill | None) -> SpillMessages | None:
-    """Puts messages on disk while the store is unavailable. A watcher has none: it loses figures only, and what it shows stays current."""
-    if config.role == "watch":
-        return _keep_nothing
-    return spill.add if spill else None
+    """What the writer calls with messages that the store does not take; None keeps them at the broker.
 
-
-def make_api(
-    *,
-    latest: Latest,
-    site: Callable[[], Site | None],
-    figures: LatestFigures,
-    problems: Monitor,
-    deriver: Callable[[], Deriver | None],
-    around: Callable[[], Surroundings],
-    runbook_base: str,
-) -> Api:
-    """The API over all parts of a collector.
-
-    `site`, `deriver` and `around` are functions, because the server answers its first request before the site file is read and the deriver
-    is made. Until then figures have no explanation.
+    A watcher stores no readings, only figures. It drops what its store does not take, and so what it shows stays current.
     """
-
-    def explain(name: str, metric: str, labels: Mapping[str, str]) -> Generator[None, None, Explanation]:
-        present = deriver()
-        if present is None:
-            return Explanation("readings", Inputs())
-        return (yield from present.explain_steps(name, metric, labels))
-
-    def distrusted(name: str) -> Mapping[tuple[str, str], str]:
-        present = deriver()
-        return present.distrusted(name) if present is not None else {}
-
-    return Api(
-        Sources(
-            latest=latest,
-            site=site,
-            figures=figures.of,
-            problems=problems.tracker.active,
-            beginning=problems.tracker.beginning,
-            are_problems_complete=lambda: problems.is_complete,
-            around=around,
-            table=load_table(),
-            ended=problems.history.since,
-            explain=explain,
-            distrusted=distrusted,
-            runbook_base=runbook_base,
-        )
-    )
+    if config.role == "watch":
+        return _drop_messages
+    return spill.add if spill is not None else None
 
 
-def surroundings(
-    *,
-    sites: Sequence[str],
-    accounts: Mapping[tuple[str, str], AgentAccount] | None,
-    clones: Iterable[tuple[str, str]],
-    site: Site | None,
-    host_zone: str | None,
-    windows: Sequence[Window],
-    unread: Sequence[Unread],
-) -> Surroundings:
-    """What the API shows besides readings and figures, at this moment. `host_zone` counts where the site file names no zone."""
-    zone = site.timezone if site is not None else None
-    offset = datetime.now(zone_of(zone)).utcoffset() if zone is not None else None
-    return Surroundings(
-        sites=sites,
-        timezone=zone or host_zone,
-        utc_offset_s=time.localtime().tm_gmtoff if offset is None else int(offset.total_seconds()),
-        accounts=accounts,
-        clones=frozenset(clones),
-        windows=windows,
-        unread=unread,
-    )
-
-
-def zone_name() -> str | None:
-    """The IANA name of this host's time zone, as far as it can be determined."""
-    named = os.environ.get("TZ", "").removeprefix(":")
-    if named:
-        return named if "/" in named and not named.startswith("/") else None
-    try:
-        target = str(Path("/etc/localtime").resolve())
-    except (OSError, RuntimeError):  # a link to itself
-        return None
-    _, mark, name = target.partition("/zoneinfo/")
-    return name if mark else None
+async def _drop_messages(_: Sequence[Delivery]) -> bool:
+    return True
 
 
 def open_store(config: CollectorConfig, counters: Counters | None = None) -> Store:

@@ -126,7 +126,7 @@ class StoredPublisher:
                 await self.publish_due(began_s)
             except RackflowError as error:
                 self._failures.count(PART, error)
-                self._complain(f"not published, agents keep their messages: {error}", began_s)
+                self._warn(f"not published, agents keep their messages: {error}", began_s)
             await asyncio.sleep(max(0.0, began_s + CYCLE_S - time.monotonic()))
 
     async def publish_due(self, now_s: float) -> None:
@@ -160,33 +160,38 @@ class StoredPublisher:
         wanted = {agent: ledger.wanted_of(*agent) for agent in agents}
         firsts = {key: first for epochs in wanted.values() for key, first in epochs.items()}
         path = self._ledger.path
-        name, found = await in_own_thread(lambda: read_durable(path, firsts), PART)
+        ledger_name, durable = await in_own_thread(lambda: read_durable(path, firsts), PART)
         for agent in agents:
             self._due.pop(agent, None)
             if self._link.connection == self._connection and (self._sites is None or agent[0] in self._sites):
-                self._publish_report(agent, name, {key: found[key] for key in wanted[agent]})
+                self._publish_report(agent, ledger_name, {key: durable[key] for key in wanted[agent]})
 
-    def _publish_report(self, agent: tuple[str, str], ledger: str, found: Mapping[EpochKey, Sequence[Range]]) -> None:
+    def _publish_report(
+        self, agent: tuple[str, str], ledger_name: str, intervals: Mapping[EpochKey, Sequence[Range]]
+    ) -> None:
+        """Publish the report of one agent if it has changed. `intervals` are its durable numbers; without any the report is cleared."""
         published = self._published.setdefault(agent, Published())
         topic = build_topic(Topic(*agent, "stored", collector=self._collector))
-        if not found:
-            # Retired: what is retained of it goes, too. It is cleared once, by whichever collector spoke of it.
+        if not intervals:
+            # The agent is retired, so its retained report is deleted, once.
             if not published.is_cleared:
                 self._send(agent, topic, b"")
             self._published[agent] = Published(is_cleared=True)
             return
-        newest_first = [(key.epoch, each) for key, ranges in found.items() for each in reversed(ranges)]
+        newest_first = [(key.epoch, each) for key, ranges in intervals.items() for each in reversed(ranges)]
         most = max(1, min(MAX_STORED_INTERVALS, (self._link.largest_bytes - OTHER_BYTES) // INTERVAL_BYTES))
         if len(newest_first) > most and published.left <= 0:
             published.left = len(newest_first)
         chosen, cursor = select(newest_first, published.cursor, most)
-        durable = {epoch: sorted(each for of, each in chosen if of == epoch) for epoch in {of for of, _ in chosen}}
+        durable: dict[str, list[Range]] = {}
+        for epoch, interval in sorted(chosen):
+            durable.setdefault(epoch, []).append(interval)
         left = max(0, published.left - (most - most // 2)) if cursor else 0
         if durable == published.durable:
             published.cursor, published.left = cursor, left
             return
         report = Stored(
-            agent=agent[1], collector=self._collector, ledger=ledger, time=int(time.time() * 1000), durable=durable
+            agent=agent[1], collector=self._collector, ledger=ledger_name, time=int(time.time() * 1000), durable=durable
         )
         self._published[agent] = Published(durable, cursor, left)
         self._send(agent, topic, encode(report))
@@ -213,7 +218,7 @@ class StoredPublisher:
         self._due[agent] = None
         now_s = time.monotonic()
         self._back_off(now_s)
-        self._complain(
+        self._warn(
             f"the broker refuses topic={topic} (0x{code:02x}), so agents keep their messages; allow this account to write it",
             now_s,
         )
@@ -223,7 +228,8 @@ class StoredPublisher:
             self._pause_s = min(max(PAUSE_S[0], 2 * self._pause_s), PAUSE_S[1])
             self._not_before_s = now_s + self._pause_s
 
-    def _complain(self, what: str, now_s: float) -> None:
+    def _warn(self, what: str, now_s: float) -> None:
+        """Log it, unless something of this was logged within LOG_EVERY_S."""
         if now_s - self._logged_s >= LOG_EVERY_S:
             self._logged_s = now_s
             log.warning("stored documents collector=%s: %s", self._collector, what)

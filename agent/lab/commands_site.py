@@ -140,9 +140,9 @@ def _verdict(path: Path) -> Verdict:
     # Without panels, most of which have no meter: operators compare this number with the number of devices that are polled.
     devices = len(site.devices) - len(site.panels)
     counts = {"rack": site.racks, "feed": site.feeds, "panel": site.panels, "loop": site.loops}
-    told = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
+    sections = ", ".join(count_of(len(entries), noun) for noun, entries in counts.items())
     return Verdict(
-        summary=f"{path}: ok; {told}, {count_of(devices, 'device')}",
+        summary=f"{path}: ok; {sections}, {count_of(devices, 'device')}",
         warnings=tuple(
             f"{path}: nothing hangs on {first_of(names, SHOWN_MISSING)} of feed {feed}, while PDUs hang directly on the feed;"
             " name what stands between as `from` of the PDUs"
@@ -198,6 +198,7 @@ def _token(text: str | None) -> str:
 
 
 def _devices(config: AgentConfig, left_out: list[str]) -> Iterator[Given]:
+    """What an agent's configuration says about its devices. Those whose section is unknown are added to `left_out`."""
     profiles = load_profiles(config.profiles, lazy=True)
     for device in config.devices:
         profile = profiles.get(device.profile)
@@ -215,6 +216,7 @@ def _devices(config: AgentConfig, left_out: list[str]) -> Iterator[Given]:
 
 
 def _tables(paths: Sequence[Path], known: Sequence[Given], left_out: list[str]) -> list[Given]:
+    """What tables say. A row without a section is about the device of that id in `known`; `left_out` is brought up to date."""
     sections = {each.id: each.section for each in known}
     given: list[Given] = []
     for path in paths:
@@ -231,6 +233,7 @@ def _tables(paths: Sequence[Path], known: Sequence[Given], left_out: list[str]) 
                 raise ConfigError(
                     f"{path}:{line}: section {section!r} is none; use {close[0] if close else ', '.join(MODELS)}"
                 )
+            # The table says what the configuration did not: such a device is not left out any more.
             left_out[:] = [each for each in left_out if not each.startswith(f"{name} (")]
             given.append(Given(name, section, _values(section, row)))
     return given
@@ -242,6 +245,7 @@ def _values(section: str, row: dict[str, str]) -> dict[str, object]:
 
 
 def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
+    """The values of `--set SECTION.KEY=VALUE` by section and key. Raises ConfigError for a section or key that there is not."""
     found: dict[tuple[str, str], str] = {}
     for pair in pairs:
         where, equals, value = pair.partition("=")
@@ -251,7 +255,7 @@ def _defaults(pairs: Sequence[str]) -> dict[tuple[str, str], str]:
             known = ", ".join((*WHOLE_SITE, *MODELS))
             raise ConfigError(f"--set: {pair!r} is not SECTION.KEY=VALUE; sections are {known}")
         keys = [info.alias or name for name, info in model.model_fields.items()]
-        # As columns of a table, from which `from` and a loop's racks follow.
+        # Two keys that the section itself does not have, but tables and drafts do: `from` follows from `feed`, a loop's racks from `loop`.
         keys += [*(["feed"] if "from" in keys else []), *(["loop"] if section == "racks" else [])]
         if key not in keys:
             close = difflib.get_close_matches(key, keys, n=1)
@@ -293,12 +297,12 @@ def _to_fill_in(section: str, key: str, names: Sequence[str]) -> str:
     if section == ELECTRICAL:
         return f"fill in {section}.{key}: --set {section}.{key}=VALUE"
     shown = first_of(names, SHOWN_MISSING)
-    # One place for all of them is never meant, and neither is one feed for all UPSs.
-    is_told_by_ids = key in PLACES or (section, key) == ("ups", "from")
+    # `--set` gives all entries the same value, which is never meant for a place or for the feed of UPSs. Their ids often contain it.
+    is_in_ids = key in PLACES or (section, key) == ("ups", "from")
     if len(names) == 1:
-        how = "in a table (--csv), or by --names from its id" if is_told_by_ids else f"--set {section}.{key}=VALUE"
+        how = "in a table (--csv), or by --names from its id" if is_in_ids else f"--set {section}.{key}=VALUE"
     else:
-        for_all = "by --names from their ids" if is_told_by_ids else f"--set {section}.{key}=VALUE for all"
+        for_all = "by --names from their ids" if is_in_ids else f"--set {section}.{key}=VALUE for all"
         how = f"one by one in a table (--csv), or {for_all}"
     return f"fill in {section}.{key} of {shown}: {how}"
 
@@ -313,7 +317,7 @@ def _report(draft: Draft, text: str) -> None:
     missing: dict[tuple[str, str], list[str]] = {}
     for section, name, key in draft.missing():
         missing.setdefault((section, key), []).append(name)
-    # First, because what they tell need not be filled in, and more may be missing once racks are known.
+    # Hints come first: what their option adds need not be filled in by hand, and once racks are known other values may be missing.
     for hint in (*name_hints(draft), *place_hints(draft), *supply_hints(draft), *loop_hints(draft)):
         print_error(hint)
     for (section, key), names in missing.items():

@@ -27,7 +27,7 @@ MAX_ID = 64
 # A management card has two network ports at most. If more addresses report one serial number, it is a factory default.
 MOST_ADDRESSES = 2
 
-Place = tuple[str, int, int | None]
+Endpoint = tuple[str, int, int | None]
 """Where a device answers: address, port, and the unit of a Modbus device."""
 
 
@@ -56,9 +56,9 @@ class Search:
     """Addresses of devices that seem to have moved, as their entries have them. They were asked to see whether these devices still answer
     there; nothing else that answers there is reported."""
 
-    def has_asked(self, place: Place) -> bool:
+    def has_asked(self, endpoint: Endpoint) -> bool:
         """Whether a device that answers there would have been found."""
-        address, port, unit = place
+        address, port, unit = endpoint
         asked = address in self.addresses or address in self.also_asked
         return asked and port == self.port and (unit is None or unit in self.units)
 
@@ -76,11 +76,14 @@ def reconcile(
     devices by address and unit; devices that are not in it are named after the name, class or serial number that they report.
     """
     found = _without_shared_serials(found)
-    places = {
-        place: device for device in devices if device.protocol == search.protocol for place in _places(device, resolved)
+    endpoints = {
+        endpoint: device
+        for device in devices
+        if device.protocol == search.protocol
+        for endpoint in _endpoints(device, resolved)
     }
     serials = _unique_serials(devices, search)
-    answering = {_place(each, search): each for each in found}
+    answering = {_endpoint(each, search): each for each in found}
     names = _Names(found, {device.id for device in devices}, ids)
     results: list[Result] = []
     moved: set[str] = set()
@@ -89,7 +92,7 @@ def reconcile(
     for each in sorted(found, key=lambda one: (_sort_key(one.address), one.unit or 0)):
         if each.address in search.also_asked:
             continue
-        result = _result_of_known(each, places, serials, answering, search)
+        result = _result_of_known(each, endpoints, serials, answering, search)
         if result is None:
             same_serial = seen.get(_serial_key(each)) if _has_serial(each.identity.serial) else None
             if same_serial:
@@ -117,27 +120,27 @@ def _without_shared_serials(found: Sequence[Found]) -> list[Found]:
 
 def _result_of_known(
     found: Found,
-    places: Mapping[Place, Device],
+    endpoints: Mapping[Endpoint, Device],
     serials: Mapping[str, Device],
-    answering: Mapping[Place, Found],
+    answering: Mapping[Endpoint, Found],
     search: Search,
 ) -> Result | None:
     """What to report about a device that has an entry or cannot get one; None if it is new.
 
-    `places` has the configured devices by where they answer, `serials` by serial number, and `answering` what was found at each place.
+    `endpoints` has the configured devices by where they answer, `serials` by serial number, and `answering` what was found at each.
     """
-    configured = places.get(_place(found, search))
+    configured = endpoints.get(_endpoint(found, search))
     serial = found.identity.serial if _has_serial(found.identity.serial) else ""
     owner = serials.get(serial)
-    if configured is None and (same := _other_unit(found, places, search)):
+    if configured is None and (same := _other_unit(found, endpoints, search)):
         # Devices with built-in Modbus TCP answer to any unit number.
         note = (
             f"answers where {same.id} is configured with unit {same.unit}; add it by hand if it is a device of its own"
         )
         return Result(status="duplicate", id="", found=found, device=same, note=note)
     if owner is not None and owner is not configured and _may_be_same(owner, found):
-        configured_places = [place for place, device in places.items() if device is owner]
-        return _moved(found, owner, configured_places, answering, search)
+        configured_endpoints = [endpoint for endpoint, device in endpoints.items() if device is owner]
+        return _moved(found, owner, configured_endpoints, answering, search)
     if configured is not None:
         if configured.serial_number and serial and configured.serial_number != serial:
             note = (
@@ -159,17 +162,17 @@ def _result_of_known(
 def _moved(
     found: Found,
     owner: Device,
-    configured_places: Sequence[Place],
-    answering: Mapping[Place, Found],
+    configured_endpoints: Sequence[Endpoint],
+    answering: Mapping[Endpoint, Found],
     search: Search,
 ) -> Result:
-    """What to report about a device with the serial number of the entry `owner`, which is configured at other places than this one."""
-    serial, addresses = found.identity.serial, {address for address, _, _ in configured_places}
+    """What to report about a device with the serial number of the entry `owner`, which is configured at other endpoints."""
+    serial, addresses = found.identity.serial, {address for address, _, _ in configured_endpoints}
     if any(each.identity.serial == serial for (address, _, _), each in answering.items() if address in addresses):
         note = f"has the serial number of {owner.id}, which answers at {owner.host}: one device with two addresses?"
         return Result(status="duplicate", id="", found=found, device=owner, note=note)
     note = f"is configured at {owner.host}; change its host to {found.address}"
-    if not all(map(search.has_asked, configured_places)):
+    if not all(map(search.has_asked, configured_endpoints)):
         port = owner.port or DEFAULT_PORTS[owner.protocol]
         unit = f" unit {owner.unit}" if owner.protocol == "modbus" else ""
         note = f"{note} if nothing answers at {owner.host} port {port}{unit} any more: this search did not ask there"
@@ -184,7 +187,7 @@ def addresses_left_to_ask(
         address
         for result in results
         if result.status == "moved" and result.device is not None
-        for address, port, _ in _places(result.device, resolved)
+        for address, port, _ in _endpoints(result.device, resolved)
         if port == search.port and address not in search.addresses
     }
 
@@ -194,11 +197,12 @@ def _may_be_same(device: Device, found: Found) -> bool:
     return found.match is None or device.profile in {"auto", found.match.profile.profile}
 
 
-def _other_unit(found: Found, places: Mapping[Place, Device], search: Search) -> Device | None:
+def _other_unit(found: Found, endpoints: Mapping[Endpoint, Device], search: Search) -> Device | None:
+    """The device that is configured at the same address and port with another unit, unless the user has named the units."""
     if found.unit is not None and search.units_named:
         return None
     return next(
-        (device for (address, port, _), device in places.items() if (address, port) == (found.address, search.port)),
+        (device for (address, port, _), device in endpoints.items() if (address, port) == (found.address, search.port)),
         None,
     )
 
@@ -207,7 +211,7 @@ def _gone(
     devices: Sequence[Device],
     resolved: Mapping[str, Collection[str]],
     search: Search,
-    answering: Collection[Place],
+    answering: Collection[Endpoint],
     moved: Collection[str],
 ) -> Iterator[Result]:
     """Enabled devices of which all addresses were searched, and that answered at none of them.
@@ -217,13 +221,13 @@ def _gone(
     """
     ended_early = set() if search.units_named else {address for address, _, unit in answering if unit is not None}
     for device in devices:
-        places = list(_places(device, resolved)) if device.protocol == search.protocol and device.enabled else []
-        if not places or device.id in moved:
+        endpoints = list(_endpoints(device, resolved)) if device.protocol == search.protocol and device.enabled else []
+        if not endpoints or device.id in moved:
             continue
-        searched = all(
-            search.has_asked(place) and place[0] in search.addresses and place[0] not in ended_early for place in places
-        )
-        if searched and not any(place in answering for place in places):
+        addresses = [address for address, _, _ in endpoints]
+        was_searched = all(each in search.addresses and each not in ended_early for each in addresses)
+        has_answered = any(endpoint in answering for endpoint in endpoints)
+        if was_searched and all(map(search.has_asked, endpoints)) and not has_answered:
             yield Result("gone", device.id, device=device, note=f"does not answer at {device.host}")
 
 
@@ -254,11 +258,11 @@ class _Names:
 
     def __init__(self, found: Sequence[Found], taken: set[str], ids: Mapping[tuple[str, int | None], str]) -> None:
         self._ids = ids
-        # An id that the table reserves for a device that was not found yet is not given to another one.
-        self._kept = set(ids.values())
+        # Ids that the user's table gives to certain devices. They are not given to others, even if those devices were not found yet.
+        self._reserved = set(ids.values())
         self._taken = taken
-        self._full = Counter(each.name.casefold() for each in found)
-        self._short = Counter(_short_name(each.name).casefold() for each in found)
+        self._full_names = Counter(each.name.casefold() for each in found)
+        self._short_names = Counter(_short_name(each.name).casefold() for each in found)
         self._serials = Counter(each.identity.serial for each in found)
 
     def take(self, found: Found) -> str:
@@ -268,7 +272,7 @@ class _Names:
             return given
         wanted = self._wanted(found)
         name, number = wanted, 1
-        while name in self._taken or name in self._kept:
+        while name in self._taken or name in self._reserved:
             number += 1
             name = f"{wanted[: MAX_ID - len(str(number)) - 1]}-{number}"
         self._taken.add(name)
@@ -276,7 +280,7 @@ class _Names:
 
     def _wanted(self, found: Found) -> str:
         device_class = found.match.profile.class_ if found.match else "device"
-        for name, counts in ((_short_name(found.name), self._short), (found.name, self._full)):
+        for name, counts in ((_short_name(found.name), self._short_names), (found.name, self._full_names)):
             if name.casefold() not in FACTORY_NAMES and counts[name.casefold()] == 1 and (clean := _clean(name)):
                 return clean
         serial = found.identity.serial
@@ -305,6 +309,7 @@ def _serial_key(found: Found) -> tuple[str, str]:
 
 
 def _unique_serials(devices: Sequence[Device], search: Search) -> dict[str, Device]:
+    """The configured devices by serial number, without numbers that several entries have."""
     counts = Counter(device.serial_number for device in devices)
     return {
         device.serial_number: device
@@ -313,7 +318,7 @@ def _unique_serials(devices: Sequence[Device], search: Search) -> dict[str, Devi
     }
 
 
-def _places(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator[Place]:
+def _endpoints(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator[Endpoint]:
     if device.host is None or device.transport == "serial":
         return
     port = device.port or DEFAULT_PORTS[device.protocol]
@@ -323,13 +328,14 @@ def _places(device: Device, resolved: Mapping[str, Collection[str]]) -> Iterator
 
 
 def _same_spelling(host: str) -> str:
+    """An address in its canonical form, in which it can be compared; a host name as it is."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
         return host
 
 
-def _place(found: Found, search: Search) -> Place:
+def _endpoint(found: Found, search: Search) -> Endpoint:
     return found.address, search.port, found.unit
 
 

@@ -37,6 +37,7 @@ END_TASKS_S: Final = 1.0
 # A fault that lasts is logged this often; each attempt to connect would log it otherwise.
 LOG_EVERY_S: Final = 60.0
 PART: Final = "lease"
+"""Name of the bulkhead of the task that keeps the lease."""
 
 
 def lease_clock() -> float:
@@ -67,13 +68,16 @@ class LeaseKeeper:
         self._topic = build_topic(Topic(site, agent, "lease"))
         self._addresses = BrokerAddresses()
         self._waiting: set[asyncio.Event] = set()
+        """Set at every message and change of state, to wake those that wait in `_until`."""
         self._client: MqttConnection | None = None
         self._failures = Failures(PART)
         self._logged: dict[str, float] = {}
+        """When each kind of warning was last logged (monotonic)."""
         self._last_sent_ms = 0
         self._takeovers = Takeovers()
         self._hand_over = HandOver(hand_over_s)
         self._handovers = 0
+        """How often either side has handed the lease over, as far as this one has received."""
 
     @asynccontextmanager
     async def keeping(self) -> AsyncIterator[None]:
@@ -203,6 +207,7 @@ class LeaseKeeper:
         return f"not connected: {why}"
 
     async def _keep(self, client: MqttConnection) -> None:
+        """Claim, renew or wait for the lease over this connection, until it is lost."""
         lease = self.lease
         sent_s = float("-inf")
         checked_s = lease_clock()

@@ -42,12 +42,15 @@ class Lease:
     last_received_s: float = float("-inf")
     """When the last message of a holder was received, or the connection was opened: silence counts from then on."""
     claimed_s: float = 0.0
+    """When this side last began to claim the lease."""
     is_claim_received: bool = False
+    """Whether the broker has delivered that claim to this side, so that the order of claims is known."""
     confirmed_s: float = float("-inf")
     """When this side last received its own message as the holder."""
     own_received_s: float = float("-inf")
     """When this side last received any message of its own on this connection."""
     opened_s: float = float("-inf")
+    """When the connection was opened."""
     has_handed_over: bool = False
     """Whether this side gave the lease to the other one, which then claims it first."""
     freed_s: float = float("-inf")
@@ -120,18 +123,21 @@ class Lease:
                 is_free = (
                     now_s - self.last_received_s >= self.expires_s and now_s - self.own_received_s < RECEIVE_WITHIN_S
                 )
+                # Whoever handed the lease over lets the other side claim it first.
                 if is_free and self.has_handed_over:
                     is_free = now_s - max(self.freed_s, self.last_received_s) >= 2 * self.expires_s
                 if is_free:
                     self.state, self.claimed_s, self.is_claim_received = "claiming", now_s, False
                 return is_free
             case "claiming":
+                # The claim is not sent again. It counts if no other one has overruled it within SETTLE_S.
                 if now_s - self.claimed_s >= SETTLE_S and self.holder == self.me:
                     self.state, self.has_handed_over = "holding", False
                 elif not self.is_claim_received and now_s - self.claimed_s >= RECEIVE_WITHIN_S:
                     # Refused or lost. This side may claim again once it receives its own messages.
                     self.state, self.own_received_s, self.opened_s = "standby", float("-inf"), self.claimed_s
                 return self.state == "holding"
+        # A holder renews its lease, except for a short time after it was disconnected.
         return now_s >= self.quiet_until_s
 
     def is_confirmed(self, since_s: float) -> bool:

@@ -95,6 +95,7 @@ class Ingest:
         self._settings = settings
         self._owners, self._uses = senders.owners, senders.uses
         self._now = 0.0
+        """When the message that is being handled was received (monotonic)."""
         self._letters = LetterBudget()
         self._receipt_times = ReceiptTimes()
         self._latest = latest
@@ -139,7 +140,10 @@ class Ingest:
         return self._apply(topic, bounded, delivery, is_current=admission != "history")
 
     def show(self, delivery: Delivery) -> None:
-        """Update the latest values by a batch that comes again to be stored; what is wrong with it is told then."""
+        """Update the latest values by a copy of a batch, which the second connection received.
+
+        The session will bring the same message again: only then is it stored, counted, and refused if something is wrong with it.
+        """
         self._now = self._keys.now = delivery.mono_s
         if not self._settings.is_shown or self._uses.is_muted(self._sender(delivery.topic), 0, self._now):
             return
@@ -166,8 +170,8 @@ class Ingest:
             case Batch():
                 readings = self._resolve(topic, document)
                 if readings.skipped:
-                    refused = readings.skipped.total() / (len(document.values) + len(document.states))
-                    self._uses.waste(self._sender(delivery.topic), refused * len(delivery.payload), self._now)
+                    refused_share = readings.skipped.total() / (len(document.values) + len(document.states))
+                    self._uses.waste(self._sender(delivery.topic), refused_share * len(delivery.payload), self._now)
                 document = without_implausible(document, readings)
                 if not self._settings.is_shown:
                     pass
@@ -263,7 +267,7 @@ class Ingest:
         """The points and the ledger item of a checked document.
 
         `receipt_times` gives the substitute for an impossible time. It is None for a message that waited on disk: there the substitute was
-        chosen when the message was received, and is the delivery's time of receipt (see `Pending.received`).
+        chosen when the message was received, and is the delivery's time of receipt (see `Pending.to_keep_on_disk`).
         """
         wall_ms = delivery.wall_ms
         if isinstance(document, Status) and document.account is not None:

@@ -48,8 +48,8 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
         """
         return self.delivery is not None and self.prepared.substitute_ms is not None
 
-    def received(self) -> Delivery:
-        """The delivery; if its points have a substitute time, with that as its time of receipt."""
+    def to_keep_on_disk(self) -> Delivery:
+        """The delivery as it waits on disk: a substitute time of its points is kept as its time of receipt."""
         delivery, substitute_ms = self.delivery, self.prepared.substitute_ms
         if delivery is None:
             raise ValueError("derived points were not received")
@@ -258,7 +258,7 @@ class Writer:
     async def _spill_substituted(self, new: Sequence[Pending]) -> list[Pending]:
         """Put the messages with a substitute time on disk. Returns them if that worked; none if there are none, or no outbox."""
         substituted = [each for each in new if each.has_substitute_time]
-        if self._spill and substituted and await self._spill([each.received() for each in substituted]):
+        if self._spill and substituted and await self._spill([each.to_keep_on_disk() for each in substituted]):
             return substituted
         return []
 
@@ -289,7 +289,7 @@ class Writer:
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in new for line in each.prepared.lines]
-        to_spill = [each.received() for each in new if each.can_spill]
+        to_spill = [each.to_keep_on_disk() for each in new if each.can_spill]
         while lines:
             # While the store is known to fail, only `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again.
             if self._spill is None or self._persistence.fault is None:

@@ -26,7 +26,7 @@ _ULID_TIME_LENGTH = 10
 
 
 class EpochKey(NamedTuple):
-    """Names one epoch of one agent."""
+    """Names one epoch of one agent. `key[:2]`, site and name, is the key of the agent wherever something is kept by agent."""
 
     site: str
     agent: str

@@ -131,6 +131,7 @@ class LedgerFile:
         self._lock_file.close()
 
     async def _record(self, entries: Sequence[LedgerItem], *, waiting: bool) -> bool:
+        """Apply the items in memory and commit them, trying again until that worked or `stop` was called. See `record`."""
         numbered = [entry for entry in entries if isinstance(entry, Entry)]
         async with self._lock:
             ceiling_s, highest_s = PAUSE_S
@@ -162,6 +163,7 @@ class LedgerFile:
                     continue
 
     def _apply(self, entries: Sequence[LedgerItem], *, waiting: bool) -> None:
+        """Apply the items in memory; `waiting` if messages are on the collector's own disk, and not in the store yet."""
         for entry in entries:
             if isinstance(entry, Statement):
                 self.ledger.apply_statement(entry)
@@ -267,6 +269,7 @@ class LedgerFile:
             raise ConfigError(in_use(f"ledger {self.path}")) from error
 
     def _reopen(self) -> sqlite3.Connection:
+        """Open the file; one that is damaged is set aside, and a new one begun."""
         try:
             return self._open()
         except sqlite3.DatabaseError as error:

@@ -76,11 +76,13 @@ class Ledger:
         """By agent, since the start. Compared with `_chunks_begun`, to find an agent whose numbers jump."""
         self._chunks_begun = Counter[tuple[str, str]]()
         self._next_order = 0
+        """The `order` of the next epoch that is begun."""
         self._forgotten: set[EpochKey] = set()
+        """Epochs that were dropped, and whose rows the next commit deletes."""
         self._chunks: OrderedDict[tuple[EpochKey, int], Chunk] = OrderedDict()
         self._dirty_epochs: set[EpochKey] = set()
         self._dirty: dict[tuple[EpochKey, int], Chunk] = {}
-        """Chunks that changed since the last commit. `_dirty_epochs` are the epochs."""
+        """Chunks that changed since the last commit; `_dirty_epochs` are the epochs that did."""
         self._merged_away: set[tuple[EpochKey, int]] = set()
         """Chunks that became part of another one, and whose rows the next commit deletes."""
 

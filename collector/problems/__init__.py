@@ -5,6 +5,7 @@ Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and
 """
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread
+from collector.problems.files import FILE_PART
 from collector.problems.history import KEEP_S, Ended, History, care_of, history_files, is_known_format
 from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import (
@@ -15,7 +16,7 @@ from collector.problems.maintenance import (
     maintenance_notes,
     values_of,
 )
-from collector.problems.monitor import FILE_PART, PART, Monitor
+from collector.problems.monitor import PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets

@@ -136,12 +136,12 @@ class Evaluator:
         self._records = table.records
         self.memory = ConditionMemory()
         self.metrics = table.metrics()
-        self._by_metric: dict[str, list[Problem]] = {}
+        self._problems_by_metric: dict[str, list[Problem]] = {}
         # Subjects of one family have the same metrics; without this, finding their problems took a tenth of an evaluation.
-        self._by_metrics: dict[tuple[str, ...], list[tuple[Problem, tuple[Condition, ...]]]] = {}
+        self._decidable_by_metrics: dict[tuple[str, ...], list[tuple[Problem, tuple[Condition, ...]]]] = {}
         for problem in table.problems.values():
             for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
-                self._by_metric.setdefault(metric, []).append(problem)
+                self._problems_by_metric.setdefault(metric, []).append(problem)
 
     def problems_of(self, subject: Subject) -> list[Problem]:
         """The problems that the subject's series can decide."""
@@ -150,12 +150,12 @@ class Evaluator:
     def decidable_by(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
         """The problems that the subject's series can decide, each with those of its conditions that can hold with these series."""
         metrics = tuple(subject.series)
-        known = self._by_metrics.get(metrics)
+        known = self._decidable_by_metrics.get(metrics)
         if known is None:
-            if len(self._by_metrics) >= MAX_FAMILIES:
-                self._by_metrics.clear()
-            found = {problem.name: problem for name in metrics for problem in self._by_metric.get(name, ())}
-            known = self._by_metrics[metrics] = [
+            if len(self._decidable_by_metrics) >= MAX_FAMILIES:
+                self._decidable_by_metrics.clear()
+            found = {problem.name: problem for name in metrics for problem in self._problems_by_metric.get(name, ())}
+            known = self._decidable_by_metrics[metrics] = [
                 (problem, tuple(each for each in problem.when if self.can_hold(each, subject.series)))
                 for problem in found.values()
             ]
@@ -208,10 +208,10 @@ class Evaluator:
                 kept = {name: text for name, text in labels.items() if name not in condition.without}
                 key = labels_of({**subject.base, **kept, **more})
                 if key not in found:
-                    found[key] = Finding(value, *self._stated(condition, labels, subject))
+                    found[key] = Finding(value, *self._limit_of(condition, labels, subject))
         return found
 
-    def _stated(self, condition: Condition, labels: Mapping[str, str], subject: Subject) -> tuple[float | None, str]:
+    def _limit_of(self, condition: Condition, labels: Mapping[str, str], subject: Subject) -> tuple[float | None, str]:
         """The limit of a condition for a series, and the source of that limit."""
         for bound in (condition.above, condition.below):
             if isinstance(bound, Limit):
@@ -246,7 +246,7 @@ class Evaluator:
     ) -> Iterator[tuple[Mapping[str, str], float]]:
         """Each series that fulfils the condition by itself, with its value: without `also` and `unless`, which concern the subject."""
         remembers = condition.after or condition.fell
-        for labels, raw in self._source(condition, subject):
+        for labels, raw in self._series_of(condition, subject):
             if not _is_selected(condition, labels, subject):
                 continue
             if condition.states:
@@ -258,7 +258,7 @@ class Evaluator:
                 if reached and raw in condition.states:
                     yield {**labels, "state": str(raw)}, 1.0
                 continue
-            value = None if isinstance(raw, str) else self._per(condition.per, labels, raw, subject)
+            value = None if isinstance(raw, str) else self._divided(condition.per, labels, raw, subject)
             if value is None:
                 continue
             value *= condition.times
@@ -279,7 +279,7 @@ class Evaluator:
         above, below, equals, times = condition.above, condition.below, condition.equals, condition.times
         if equals is None and (isinstance(above, Limit) or isinstance(below, Limit)):
             bound = above if above is not None else below
-            if isinstance(bound, Limit) and next(self._source(bound, subject), None) is None:
+            if isinstance(bound, Limit) and next(self._series_of(bound, subject), None) is None:
                 return ()
             numbers = [(labels, raw * times) for labels, raw in rows if not isinstance(raw, str)]
             return [(labels, value) for labels, value in numbers if self._compare(condition, labels, value, subject)]
@@ -292,6 +292,7 @@ class Evaluator:
         return [each for each in numbers if low < each[1] < high]
 
     def _compare(self, condition: Condition, labels: Mapping[str, str], value: float, subject: Subject) -> bool:
+        """Whether a value is as the condition asks. Beyond a limit that the subject does not have, it is not."""
         if condition.equals is not None:
             return value == condition.equals
         for bound, sign in ((condition.above, 1), (condition.below, -1)):
@@ -303,7 +304,7 @@ class Evaluator:
 
     def limit(self, bound: Limit, labels: Mapping[str, str], subject: Subject) -> float | None:
         """What a reading with these labels is compared with; None if the subject has no such limit."""
-        for own, raw in self._source(bound, subject):
+        for own, raw in self._series_of(bound, subject):
             if not all(own.get(name) in texts for name, texts in bound.where.items()):
                 continue
             # As `on (labels that both have)` in Prometheus: a limit without a phase limits every phase.
@@ -313,13 +314,15 @@ class Evaluator:
                 return raw * bound.times + bound.plus
         return None
 
-    def _source(self, source: Condition | Limit, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
+    def _series_of(self, source: Condition | Limit, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
+        """The subject's series that a condition or a limit asks about: those of a metric, or those of a recorded value."""
         if source.record:
             yield from self._recorded(self._records[source.record], subject)
         else:
             yield from subject.series.get(source.metric, ())
 
     def _recorded(self, record: Record, subject: Subject) -> Iterator[tuple[Mapping[str, str], Value]]:
+        """A recorded value of the table (`records`), computed from the subject's series as Prometheus records it."""
         if record.count:
             states = [raw for _, raw in subject.series.get(record.metric, ())]
             if states:
@@ -328,11 +331,12 @@ class Evaluator:
         if any(self.holds(inner, subject) for inner in record.unless):
             return
         for labels, raw in subject.series.get(record.metric, ()):
-            value = None if isinstance(raw, str) else self._per(record.per, labels, raw, subject)
+            value = None if isinstance(raw, str) else self._divided(record.per, labels, raw, subject)
             if value is not None and (value > 0 or not record.positive):
                 yield labels, value
 
-    def _per(self, per: str, labels: Mapping[str, str], value: float, subject: Subject) -> float | None:
+    def _divided(self, per: str, labels: Mapping[str, str], value: float, subject: Subject) -> float | None:
+        """The value divided by that of the metric `per` with the same labels; None without one. An empty `per` divides by nothing."""
         if not per:
             return value
         divisor = self.limit(Limit(metric=per), labels, subject)

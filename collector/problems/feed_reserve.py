@@ -40,7 +40,7 @@ class FeedReserve:
         else:
             self._ups.pop(key, None)
 
-    def keep(self, present: AbstractSet[SubjectKey]) -> None:
+    def forget_absent(self, present: AbstractSet[SubjectKey]) -> None:
         """Forget devices that are gone."""
         for gone in [key for key in self._ups if key not in present]:
             del self._ups[gone]

@@ -93,7 +93,7 @@ class _Device:
     """The readings of one device at the time of its last late message; each with the time until which it counts."""
 
     at_s: float = 0.0
-    values: dict[str, tuple["_Place", float | str, float]] = field(default_factory=dict)
+    values: dict[str, tuple["_NeededSeries", float | str, float]] = field(default_factory=dict)
     keys: set[Key] = field(default_factory=set)
 
 
@@ -148,17 +148,17 @@ class LateJudge:
             self._readings -= len(device.values)
             device.values.clear()
         needed = _needed_keys(late.readings.layout, self._evaluator.metrics)
-        for each in needed.numbers:
-            self._keep_reading(device, each, late.readings.numbers[each.place], until_s)
-        for each in needed.states:
-            self._keep_reading(device, each, late.readings.state_texts[each.place], until_s)
+        for series in needed.numbers:
+            self._keep_reading(device, series, late.readings.numbers[series.position], until_s)
+        for series in needed.states:
+            self._keep_reading(device, series, late.readings.state_texts[series.position], until_s)
         base = {label: text for label in BASE_LABELS if (text := batch.labels.get(label))}
         subject = Subject(
             {**base, "site": late.site, "device": batch.device}, is_silent=not batch.up, agent=batch.agent
         )
-        for place, value, expires_s in device.values.values():
+        for series, value, expires_s in device.values.values():
             if at_s < expires_s:
-                subject.add(place.name, place.by_name, value)
+                subject.add(series.name, series.by_name, value)
         for limit in self._limits.get((late.site, batch.device), ()):
             subject.add(limit.metric, dict(limit.labels), limit.value)
         subject.add("dcim_device_observed", {"agent": batch.agent}, 1.0)
@@ -166,16 +166,20 @@ class LateJudge:
         subject.add("dcim_device_info", {"agent": batch.agent, "device_class": batch.device_class}, 1.0)
         return subject
 
-    def _keep_reading(self, device: _Device, place: "_Place", value: float | str, until_s: float) -> None:
-        if place.key not in device.values:
+    def _keep_reading(self, device: _Device, series: "_NeededSeries", value: float | str, until_s: float) -> None:
+        if series.key not in device.values:
             if self._readings >= MAX_READINGS:
                 return
             self._readings += 1
-        device.values[place.key] = place, value, until_s
+        device.values[series.key] = series, value, until_s
 
     def _note(
         self, found: Mapping[Key, float], known: set[Key], at_s: float, poll_s: float, subject: Subject | None
     ) -> None:
+        """Follow the problems of one subject: `found` hold at `at_s`, the others of `known` may have ended.
+
+        `subject` is the device; None for shares of devices, which decide everything whenever they are counted. `known` is changed.
+        """
         for key, value in found.items():
             span = self._spans.get(key)
             if span is None:
@@ -238,16 +242,16 @@ class LateJudge:
         self._devices.clear()
         self._spans.clear()
         self._closed.clear()
-        self._shares.keep(frozenset())
+        self._shares.forget_absent(frozenset())
         self._evaluator.memory.forget(math.inf)
         self._counted_s, self._uncounted, self._readings = 0.0, 0, 0
         return sorted(ended, key=lambda each: each.ended_s)
 
 
-class _Place(NamedTuple):
-    """One series of a message that some problem asks about."""
+class _NeededSeries(NamedTuple):
+    """One series of a message that some problem asks about. `position` is where its value is in the message's numbers or states."""
 
-    place: int
+    position: int
     key: str
     name: str
     by_name: Mapping[str, str]
@@ -255,19 +259,19 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _NeededKeys:
-    numbers: Sequence[_Place]
-    states: Sequence[_Place]
+    numbers: Sequence[_NeededSeries]
+    states: Sequence[_NeededSeries]
 
 
 def _needed_keys(layout: Layout, metrics: Container[str]) -> _NeededKeys:
-    """The places of a message's numbers and states that some problem asks about."""
+    """The numbers and states of a message that some problem asks about. Found once for all messages with the same keys."""
     known = layout.cache.get(NEEDED)
     if isinstance(known, _NeededKeys):
         return known
     found = [
         [
-            _Place(place, each.key, each.metric.name, each.by_name)
-            for place, each in enumerate(series)
+            _NeededSeries(position, each.key, each.metric.name, each.by_name)
+            for position, each in enumerate(series)
             if each.metric.name in metrics
         ]
         for series in (layout.number_series, layout.state_series)

@@ -1,16 +1,14 @@
-"""Evaluates problems as readings arrive, keeps them over a restart, and hands changes to the listeners.
+"""Evaluates problems as readings arrive, and hands changes to the listeners. `files.py` keeps them over a restart.
 
 It runs behind the barrier of optional work: nothing here may hold up receiving, storing or acknowledging, and a device whose
 evaluation fails costs only its own problems.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -21,37 +19,23 @@ from collector.problems.acknowledged import Acknowledgements
 from collector.problems.conditions import Evaluator, Finding, Subject
 from collector.problems.feed_reserve import METRICS as RESERVE_METRICS
 from collector.problems.feed_reserve import FeedReserve
-from collector.problems.history import History, append_history, history_files, read_history
+from collector.problems.files import ProblemFiles
+from collector.problems.history import History
 from collector.problems.late_queue import LateQueue
 from collector.problems.maintenance import Maintenance
 from collector.problems.report import ProblemList, ProblemReport, present
-from collector.problems.saved import (
-    PRESENT_REFRESH_S,
-    REMEMBERED_REFRESH_S,
-    Holding,
-    Present,
-    Saved,
-    StateFile,
-    encode_remembered_steps,
-    read_present,
-    read_remembered,
-    remembered_file,
-)
 from collector.problems.settled import SettledDevices
 from collector.problems.shares import Shares
 from collector.problems.subjects import agent_subjects, collect_figures, device_subject, needed_series
 from collector.problems.table import Table
 from collector.problems.tracker import Key, SubjectKey, TrackedProblem, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
-from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.bulkhead import Failures
 from rackflow.process.slices import in_slices, run_through
 from rackflow.site import Site
 
-log = logging.getLogger(__name__)
 PART = "problems"
 """Name of the bulkhead of the evaluation."""
-FILE_PART = "problems_file"
-"""Name of the bulkhead of the file that outlives a restart."""
 # How often devices with new readings of the safety class, and those whose poll failed, are evaluated. A safety problem has 2 s from the
 # device to Alertmanager, of which its poll interval takes 1 s.
 TICK_S = 0.2
@@ -66,19 +50,16 @@ SWEEP_S = 5.0
 PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
 SLICE = 50
-# How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
-SAVE_EVERY_S = 2.0
-# A problem that has held for this long is saved before it is active, so that a restart does not delay it by that. Shorter ones come and
-# go all the time, and would have the file written as often.
-KEPT_HOLD_S = 15.0
-# A file system that hangs must not keep the collector from starting.
-LOAD_S = 5.0
 OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
 Listener = Callable[[TrackedProblem], None]
 
 
 class Monitor:
-    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value."""
+    """All problems of a collector. `figures` gives those of each site, `own` metrics of the collector itself: name, labels, value.
+
+    `tracker` has the present problems, `history` those that have ended, `late` takes readings that came late, and `files` keeps all of it
+    over a restart.
+    """
 
     def __init__(  # noqa: PLR0913 - what it reads, and clocks that tests replace
         self,
@@ -99,7 +80,6 @@ class Monitor:
         self._figures_by_site = figures
         self._own_metrics = own
         self._failures = failures
-        self._path = path
         self._table = table
         self._runbook_base = runbook_base
         self._sensors: dict[tuple[str, str, str], str] = {}
@@ -119,7 +99,6 @@ class Monitor:
         """What `/metrics?class=safety` shows."""
         self.history = History()
         self.late = LateQueue(table, self._limits, self.tracker, self.history, failures, clock=clock, wall=wall)
-        """Takes readings that came late."""
         self.listeners: list[Listener] = [self.history.note]
         self._evaluated_since_sweep: set[SubjectKey] = set()
         """Agents, sites and the like that were evaluated since the last sweep."""
@@ -131,7 +110,16 @@ class Monitor:
         self._turn: tuple[float, float] | None = None
         """When the last turn was, and the CPU seconds of the process then."""
         self._is_complete = False
-        self._notified: dict[str, set[Key]] = {}
+        self.files = ProblemFiles(
+            path,
+            table,
+            tracker=self.tracker,
+            memory=self._evaluator.memory,
+            history=self.history,
+            failures=failures,
+            clock=clock,
+            wall=wall,
+        )
 
     def use_site(self, site: Site | None, thermal: Thermal) -> None:
         """Use the limits of the site file, for devices that state none themselves, and the places of their sensors."""
@@ -194,55 +182,9 @@ class Monitor:
     def _all_devices(self) -> AbstractSet[tuple[str, str]]:
         return {(each.site, each.device) for each in self._latest.devices()}
 
-    async def keep(self) -> None:
-        """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
-        path = self._path
-        present = StateFile(path, PRESENT_REFRESH_S) if path is not None else None
-        remembered = StateFile(remembered_file(path), REMEMBERED_REFRESH_S) if path is not None else None
-        while True:
-            await asyncio.sleep(SAVE_EVERY_S)
-            self._failures.progress(FILE_PART, 2 * SAVE_EVERY_S)
-            try:
-                if present is not None and present.is_due(outline := self._outline(), now := self._clock()):
-                    await present.write(self._present(), outline, now)
-                # Compared by count: if one series replaces another, that is written with the next refresh.
-                history = self._evaluator.memory
-                count = len(history.seen), len(history.highest)
-                if remembered is not None and remembered.is_due(count, now := self._clock()):
-                    await remembered.write(
-                        await in_slices(encode_remembered_steps(history.seen, history.highest)), count, now
-                    )
-            except OSError as error:
-                self._failures.count(FILE_PART, error)
-            await self._keep_history()
-
     def remembered(self) -> Mapping[Key, float]:
         """When a series last was as the problem's `after` asks, in wall time, by problem and labels."""
         return self._evaluator.memory.seen
-
-    def _outline(self) -> object:
-        """Which problems are active or soon will be, and who was notified: a change of these is written at once, one of values is not."""
-        active, now = {(each.key, each.since_s) for each in self.tracker.active()}, self._clock()
-        soon = {each.key for each in self.tracker.holding() if each.held_s(now) >= KEPT_HOLD_S}
-        return active, soon, {url: frozenset(keys) for url, keys in self._notified.items()}
-
-    async def _keep_history(self) -> None:
-        waiting = self.history.take_waiting()
-        if self._path is None or not waiting:
-            return
-        try:
-            await in_own_thread(partial(append_history, history_files(self._path)[0], waiting), "problems-save")
-        except OSError as error:
-            self.history.give_back(waiting)
-            self._failures.count(FILE_PART, error)
-
-    def notified(self, url: str) -> set[Key]:
-        """The problems that one webhook was notified of; the caller changes the set.
-
-        After a restart none of them is sent again, and no end is sent of a problem that is not among them.
-        """
-        # The address may carry a password, and the file is no place for it.
-        return self._notified.setdefault(sha256(url.encode()).hexdigest(), set())
 
     def tick(self) -> None:
         """Begin and end problems that are due, and hand the changed ones to the listeners."""
@@ -313,11 +255,15 @@ class Monitor:
         for name, labels, value in self._own_metrics():
             own.add(name, labels, value)
         self._evaluate_subject(("collector",), own, now)
+        self._update_shares(now)
+
+    def _update_shares(self, now: float) -> None:
+        """Have the tracker follow the problems that are decided over many devices, such as most PDUs of a feed without power."""
         for problem, found in self._shares.found().items():
-            keys = {(problem, group): share.value for group, share in found.items()}
+            values = {(problem, group): share.value for group, share in found.items()}
             self.tracker.update(
                 ("share", problem),
-                keys,
+                values,
                 now,
                 is_silent=lambda each: self._shares.is_open(*each),
                 decides=lambda each: self._shares.decides(*each),
@@ -375,64 +321,14 @@ class Monitor:
                 # After a start, a subject that has not been heard of yet is not gone.
                 was_there = key[1:] in self._evaluated_at if key[0] == "device" else key in self._ever_evaluated
                 self.tracker.update(key, {}, now, decides=partial(_always, answer=was_there))
-        self._shares.keep(present_devices)
-        self._feed_reserve.keep(present_devices)
-        self._settled.keep(names)
+        self._shares.forget_absent(present_devices)
+        self._feed_reserve.forget_absent(present_devices)
+        self._settled.forget_absent(names)
         self._evaluator.memory.forget(self._wall() - self._table.longest_memory_s)
         for gone in self._evaluated_at.keys() - names:
             del self._evaluated_at[gone]
         self._ever_evaluated &= self._evaluated_since_sweep
         self._evaluated_since_sweep.clear()
-
-    async def load(self) -> None:
-        """Restore the problems from before a restart, if there was one. Call it before `run`."""
-        path = self._path
-        if path is None:
-            return
-        try:
-            async with asyncio.timeout(LOAD_S):
-                state = await in_own_thread(partial(read_present, path), "problems-load")
-                remembered = await in_own_thread(partial(read_remembered, remembered_file(path)), "problems-load")
-                ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
-        except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
-            log.warning(
-                "problems from before the start cannot be read, beginning without them file=%s error=%s", path, error
-            )
-            return
-        self.history.restore(ended, self._wall())
-        for each in state.problems:
-            problem = self._table.problems.get(each.name)
-            if problem is None:
-                continue  # the table of this version does not have it
-            labels = tuple((name, text) for name, text in each.labels)
-            tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
-            self.tracker.restore(tracked, self._clock())
-        for held in state.holding:
-            key = held.name, tuple((name, text) for name, text in held.labels)
-            self.tracker.restore_holding(tuple(held.subject), key, held.held_s, held.began_s, self._clock())
-        before = remembered or state
-        for name, pairs, at_s in before.seen:
-            self._evaluator.memory.seen[name, tuple(pairs)] = at_s
-        for name, pairs, peaks in before.highest:
-            if peaks:
-                self._evaluator.memory.highest[name, tuple(pairs)] = peaks
-        for url, keys in state.notified.items():
-            self._notified[url] = {(name, tuple(pairs)) for name, pairs in keys}
-
-    def _present(self) -> bytes:
-        problems = [
-            Saved(each.problem.name, list(each.labels), list(each.subject), each.value, each.peak, each.since_s)
-            for each in self.tracker.active()
-        ]
-        notified = {
-            url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._notified.items()
-        }
-        now = self._clock()
-        holding = [
-            Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now), each.began_to_hold_s)
-            for each in self.tracker.holding()
-        ]
-        return msgspec.json.encode(Present(1, problems, notified, holding))
 
 
 def _always(_: Key, *, answer: bool) -> bool:

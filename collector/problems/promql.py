@@ -7,7 +7,7 @@ job)`, or `min` where that is nearer to a problem, counts it once.
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from collector.problems.table import LIMIT_LIFE_S, Condition, History, Limit, Problem, Record, Table
+from collector.problems.table import LIMIT_LIFE_S, Condition, EarlierValue, Limit, Problem, Record, Table
 from rackflow import catalogue
 
 _HEADER = """\
@@ -113,7 +113,7 @@ def _histories(table: Table) -> Iterator[str]:
         yield _block("expr", text)
 
 
-def _history_name(each: Condition, after: History) -> str:
+def _history_name(each: Condition, after: EarlierValue) -> str:
     what = "_or_".join(after.states) or f"at_least_{after.at_least:g}"
     return f"history:{each.metric}:{what}".replace("-", "minus_").replace(".", "_")
 

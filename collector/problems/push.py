@@ -147,6 +147,7 @@ class Webhook:
                 (self._notified.discard if report.status == "ended" else self._notified.add)(each.key)
 
     def _concerns(self, key: Key, report: ProblemReport) -> bool:
+        """Whether the webhook is to be notified: of a new root problem that is severe enough, or of the end of one it knows."""
         if report.status == "ended":
             return key in self._notified
         is_new = key not in self._notified and report.cause is None and report.maintenance is None
@@ -171,7 +172,7 @@ class Pusher:
         self._retry_after_s = 0.0
         """Seconds that the target asked to wait for with its last refusal (Retry-After)."""
         self._most = MAX_SENT
-        """Problems in one request: fewer while one is looked for that the target refuses, until all have been sent."""
+        """Problems in one request. Halved after a refusal, to find the problem that is refused; whole again once all have been sent."""
 
     def offer(self, changed: TrackedProblem) -> None:
         """A problem began, ended, or has another cause."""
@@ -209,6 +210,7 @@ class Pusher:
                     self._wake.set()
 
     async def _pause(self, repeat_at: float) -> None:
+        """Wait until something is offered, an end is due, or `repeat_at`."""
         now = time.monotonic()
         due = min((at for _, at in self._ending.values()), default=now + REPEAT_S)
         due = min(due, repeat_at) if self._target.repeats else due
@@ -231,16 +233,17 @@ class Pusher:
         return heapq.nsmallest(self._most, open_ones, key=lambda each: _RANK[each.problem.severity])
 
     async def _deliver(self, session: aiohttp.ClientSession) -> bool:
+        """Send all that waits, in one request or several. Returns False if it must be tried again after a pause."""
         refused: dict[Key, int] = {}
         has_accepted = False
-        while some := self._most_urgent(refused):
-            reports = [(each, describe(each, 0, self._runbook_base)) for each in some]
+        while chosen := self._most_urgent(refused):
+            reports = [(each, describe(each, 0, self._runbook_base)) for each in chosen]
             body = self._target.body(reports, time.time())
             status = await self._post(session, body) if body is not None else OK
             if status in REFUSALS:
-                if len(some) == 1:
-                    refused[some[0].key] = status
-                self._most = max(1, len(some) // 2)
+                if len(chosen) == 1:
+                    refused[chosen[0].key] = status
+                self._most = max(1, len(chosen) // 2)
                 continue
             if status != OK:
                 return False

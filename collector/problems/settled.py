@@ -32,8 +32,8 @@ DeviceKey = tuple[str, str]
 Rows = Sequence[tuple[Mapping[str, str], LatestValue]]
 
 
-class _Use(NamedTuple):
-    """One comparison of a metric: its value, divided by others and multiplied, with a bound."""
+class _Comparison(NamedTuple):
+    """A comparison of a metric with a bound. Before it, the value is divided by those of the metrics `per`, and multiplied by `times`."""
 
     bound: float | Limit
     times: float
@@ -42,16 +42,16 @@ class _Use(NamedTuple):
 
 @dataclass(slots=True)
 class _Family:
-    """How the conditions use the metrics of devices that have the same ones."""
+    """How the conditions use each metric, for all devices with the same set of metrics."""
 
-    uses: dict[str, list[_Use]] = field(default_factory=dict)
+    comparisons: dict[str, list[_Comparison]] = field(default_factory=dict)
     exact: set[str] = field(default_factory=set)
-    """Metrics that must stay what they are."""
+    """Metrics whose values must not change at all: states, limits and divisors."""
     remembers: bool = False
     """Whether a condition remembers when a reading was last there."""
 
     def add(self, condition: Condition, records: Mapping[str, Record]) -> None:
-        """Note what a condition and those inside of it use."""
+        """Note how a condition, and those inside of it, use metrics."""
         metric, pers = condition.metric, [condition.per]
         if condition.record:
             record = records[condition.record]
@@ -63,7 +63,7 @@ class _Family:
         after = condition.after.at_least if condition.after is not None else None
         for bound in (condition.equals, condition.above, condition.below, after):
             if bound is not None:
-                self._compare(metric, _Use(bound, condition.times, tuple(each for each in pers if each)))
+                self._compare(metric, _Comparison(bound, condition.times, tuple(each for each in pers if each)))
             if isinstance(bound, Limit):
                 self._bound(bound, records)
         self.exact.update(pers)
@@ -75,7 +75,7 @@ class _Family:
         if record.count:
             self.exact.add(record.metric)
         if record.positive:
-            self._compare(record.metric, _Use(0.0, 1.0, ()))
+            self._compare(record.metric, _Comparison(0.0, 1.0, ()))
         for inner in record.unless:
             self.add(inner, records)
 
@@ -87,10 +87,10 @@ class _Family:
         self.exact.update((record.metric, record.per))
         self._record(record, records)
 
-    def _compare(self, metric: str, use: _Use) -> None:
-        uses = self.uses.setdefault(metric, [])
-        if use not in uses:
-            uses.append(use)
+    def _compare(self, metric: str, comparison: _Comparison) -> None:
+        comparisons = self.comparisons.setdefault(metric, [])
+        if comparison not in comparisons:
+            comparisons.append(comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +117,10 @@ class Settled:
         """Whether no condition can have another result with the present readings."""
         for rows, low, high in self.ranges:
             # All are numbers: a metric with states is among `exact`.
-            values: list[float] = [held.value for _, held in rows]  # type: ignore[misc]
+            values: list[float] = [entry.value for _, entry in rows]  # type: ignore[misc]
             if min(values) < low or max(values) > high:
                 return False
-        return all([held.value for _, held in rows] == values for rows, values in self.exact)
+        return all([entry.value for _, entry in rows] == values for rows, values in self.exact)
 
 
 class SettledDevices:
@@ -171,12 +171,12 @@ class SettledDevices:
         ranges: list[tuple[Rows, float, float]] = []
         exact: list[tuple[Rows, Sequence[Value]]] = []
         for name, rows in needed.series:
-            uses = family.uses.get(name, ())
-            values = [held.value for _, held in rows]
-            if name in family.exact or (uses and any(isinstance(each, str) for each in values)):
+            comparisons = family.comparisons.get(name, ())
+            values = [entry.value for _, entry in rows]
+            if name in family.exact or (comparisons and any(isinstance(each, str) for each in values)):
                 exact.append((rows, values))
-            elif uses:
-                ranges += self._ranges(rows, uses, subject)
+            elif comparisons:
+                ranges += self._ranges(rows, comparisons, subject)
         is_ups = not RESERVE_METRICS.isdisjoint(subject.series)
         self._settled[key] = Settled(
             device=device,
@@ -191,7 +191,7 @@ class SettledDevices:
             is_ups=is_ups,
         )
 
-    def keep(self, present: Collection[DeviceKey]) -> None:
+    def forget_absent(self, present: Collection[DeviceKey]) -> None:
         """Forget devices that are gone."""
         for known in (self._settled, self._pauses):
             for gone in [key for key in known if key not in present]:
@@ -209,36 +209,43 @@ class SettledDevices:
                 found.add(condition, self._records)
         return found
 
-    def _ranges(self, rows: Rows, uses: Iterable[_Use], subject: Subject) -> Iterator[tuple[Rows, float, float]]:
+    def _ranges(
+        self, rows: Rows, comparisons: Iterable[_Comparison], subject: Subject
+    ) -> Iterator[tuple[Rows, float, float]]:
         by_range: dict[tuple[float, float], list[tuple[Mapping[str, str], LatestValue]]] = {}
         for row in rows:
-            cuts = [cut for use in uses if (cut := self._cut(use, row[0], subject)) is not None]
-            if cuts:
-                by_range.setdefault(range_of(float(row[1].value), cuts), []).append(row)
+            thresholds = [
+                threshold
+                for comparison in comparisons
+                if (threshold := self._threshold(comparison, row[0], subject)) is not None
+            ]
+            if thresholds:
+                by_range.setdefault(range_of(float(row[1].value), thresholds), []).append(row)
         for (low, high), found in by_range.items():
             # Nearly always all of them, which the device has as a list already.
             yield rows if len(found) == len(rows) else found, low, high
 
-    def _cut(self, use: _Use, labels: Mapping[str, str], subject: Subject) -> float | None:
+    def _threshold(self, comparison: _Comparison, labels: Mapping[str, str], subject: Subject) -> float | None:
         """The value at which the result of a comparison changes; None if it never does."""
-        limit = self._evaluator.limit(use.bound, labels, subject) if isinstance(use.bound, Limit) else use.bound
-        for name in use.per:
+        bound = comparison.bound
+        limit = self._evaluator.limit(bound, labels, subject) if isinstance(bound, Limit) else bound
+        for name in comparison.per:
             divisor = self._evaluator.limit(Limit(metric=name), labels, subject)
             if limit is None or divisor is None or divisor <= 0:
                 return None
             limit *= divisor
-        return limit / use.times if limit is not None and use.times else None
+        return limit / comparison.times if limit is not None and comparison.times else None
 
 
-def range_of(value: float, cuts: Iterable[float]) -> tuple[float, float]:
-    """The least and highest values that are on the same side of each cut; the value alone if it is too near to one."""
+def range_of(value: float, thresholds: Iterable[float]) -> tuple[float, float]:
+    """The least and highest values that are on the same side of each threshold; the value alone if it is too near to one."""
     low, high = -math.inf, math.inf
-    for cut in cuts:
-        margin = _MARGIN * max(1.0, abs(cut))
-        if value > cut + margin:
-            low = max(low, cut + margin)
-        elif value < cut - margin:
-            high = min(high, cut - margin)
+    for threshold in thresholds:
+        margin = _MARGIN * max(1.0, abs(threshold))
+        if value > threshold + margin:
+            low = max(low, threshold + margin)
+        elif value < threshold - margin:
+            high = min(high, threshold - margin)
         else:
             return value, value
     return low, high

@@ -150,7 +150,7 @@ class Shares:
             )
         return known
 
-    def keep(self, present: AbstractSet[SubjectKey]) -> None:
+    def forget_absent(self, present: AbstractSet[SubjectKey]) -> None:
         """Forget devices that are gone."""
         for name, parts in self._parts.items():
             for gone in parts.keys() - present:

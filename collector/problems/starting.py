@@ -1,9 +1,10 @@
-"""Starts the tasks that evaluate, keep and push problems, each behind the barrier of optional work."""
+"""Starts the tasks that evaluate, save and push problems, each behind the barrier of optional work."""
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, AcknowledgementReader
+from collector.problems.files import FILE_PART
 from collector.problems.late_queue import LATE_PART
 from collector.problems.maintenance import MAINTENANCE_PART, Maintenance
-from collector.problems.monitor import FILE_PART, PART, Monitor
+from collector.problems.monitor import PART, Monitor
 from collector.problems.push import PUSH_PART, Pusher, targets
 from collector.problems.settings import ProblemsConfig
 from collector.problems.silences import Silencer, is_of_window
@@ -21,7 +22,7 @@ def start_problems(
 ) -> None:
     """Start the evaluation, its file, all targets, the readers of acknowledgements and, if there is a file, the maintenance windows."""
     optional.start(PART, monitor.run)
-    optional.start(FILE_PART, monitor.keep)
+    optional.start(FILE_PART, monitor.files.run)
     optional.start(LATE_PART, monitor.late.run)
     if config.maintenance is not None:
         optional.start(MAINTENANCE_PART, maintenance.run)
@@ -37,7 +38,7 @@ def start_problems(
         )
         monitor.listeners.append(reader.note)
         optional.start(ACKNOWLEDGED_PART, reader.run)
-    for target in targets(config, monitor.notified):
+    for target in targets(config, monitor.files.notified):
         pusher = Pusher(target, monitor.tracker, failures, config.runbook_base)
         monitor.listeners.append(pusher.offer)
         optional.start(PUSH_PART, pusher.run)

@@ -58,7 +58,7 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plus: float = 0.0
 
 
-class History(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EarlierValue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The value must have reached `at_least` within the last `within_s`, so that only something that was present can be lost.
 
     A state must have been one of `states` instead.
@@ -93,7 +93,7 @@ class Condition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     above: float | Limit | None = None
     below: float | Limit | None = None
     equals: float | None = None
-    after: History | None = None
+    after: EarlierValue | None = None
     fell: Fall | None = None
     without: list[str] = []
     """Labels that are dropped: series that differ only in these are one problem."""
@@ -115,12 +115,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metric: str
     states: list[str] = []
     per: str = ""
+    """A metric that the value is divided by."""
     count: list[str] = []
     """Labels that are dropped by counting: the value is the number of series, per device, that are in one of `states`."""
     positive: bool = False
+    """Whether values that are not above 0 are left out."""
     life_s: float = 0.0
+    """How long Prometheus takes the last value after a series has gone; 0 for as long as usual."""
     unless: list[Condition] = []
+    """Where one of these holds for the device, there is no value."""
     why: str = ""
+    """A comment for the generated rule."""
 
 
 class Share(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -147,6 +152,8 @@ class Cause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """One problem as problems.yaml has it; see `Problem`, which is made of it with defaults filled in and texts parsed."""
+
     group: str
     summary: str
     description: str

@@ -55,6 +55,7 @@ class Owned:
 
     agent: str
     heard_ms: int
+    """About when its owner last published about it; at most HEARD_MS too early."""
     former: str = ""
     until_ms: int = 0
 
@@ -133,32 +134,27 @@ class Owners:
     def admit_agent(self, agent_key: AgentKey, wall_ms: int) -> None:
         """Check that messages of this agent are accepted at all. Raises ContractError with the reason `sites` or `agents`."""
         heard_ms = self._agents.get(agent_key)
-        if heard_ms is None:
-            site, agent = agent_key
-            if agent_key not in self._named:
-                others = [each for each in self._agents if each not in self._named]
-                sites = {each for each, _ in others}
-                if site not in sites and len(sites) >= self._budgets.sites:
-                    self._warn(
-                        "sites", f"{count_of(self._budgets.sites, 'site')} known already; {site} is refused", "sites"
-                    )
-                    raise ContractError(
-                        "sites", f"{count_of(self._budgets.sites, 'site')} known already, {site} is one too many"
-                    )
-                if len(others) >= self._budgets.agents:
-                    self._warn(
-                        "agents",
-                        f"{count_of(self._budgets.agents, 'agent')} known already; {agent} is refused",
-                        "budgets.agents",
-                    )
-                    raise ContractError(
-                        "agents", f"{count_of(self._budgets.agents, 'agent')} known already, {agent} is one too many"
-                    )
+        if heard_ms is None and agent_key not in self._named:
+            self._check_room(*agent_key)
         if heard_ms is None or wall_ms - heard_ms > HEARD_MS:
             self._agents[agent_key] = wall_ms
             self._dirty_agents.add(agent_key)
 
+    def _check_room(self, site: str, agent: str) -> None:
+        """Check that there is room for another agent that the configuration does not name, and for its site."""
+        others = [each for each in self._agents if each not in self._named]
+        sites = {each for each, _ in others}
+        if site not in sites and len(sites) >= self._budgets.sites:
+            known = f"{count_of(self._budgets.sites, 'site')} known already"
+            self._warn("sites", f"{known}; {site} is refused", "sites")
+            raise ContractError("sites", f"{known}, {site} is one too many")
+        if len(others) >= self._budgets.agents:
+            known = f"{count_of(self._budgets.agents, 'agent')} known already"
+            self._warn("agents", f"{known}; {agent} is refused", "budgets.agents")
+            raise ContractError("agents", f"{known}, {agent} is one too many")
+
     def _warn(self, what: str, text: str, key: str) -> None:
+        """Log once for each `what` that its limit is reached; `key` is the configuration's key that raises it."""
         if what not in self._warned:
             self._warned.add(what)
             log.error(
@@ -176,11 +172,12 @@ class Owners:
         return document.time <= owned.until_ms or (not owned.agent and wall_ms - owned.until_ms < LAST_WORDS_MS)
 
     def _claim(self, key: DeviceKey, agent: str, wall_ms: int) -> None:
+        """Make an agent the owner of a device, within its budget. Raises ContractError with reason `devices`."""
         agent_key = key[0], agent
         owned = self._devices.get(key)
         budget = self._budgets.of(agent_key).devices
-        mine = self._of_agent.get(agent_key, set())
-        if key not in mine and len(mine) >= budget and self._assigned.get(key) != agent:
+        counted = self._of_agent.get(agent_key, set())
+        if key not in counted and len(counted) >= budget and self._assigned.get(key) != agent:
             raise ContractError(
                 "devices", f"agent {agent} at {key[0]} has {count_of(budget, 'device')}, {key[1]} is one too many"
             )
@@ -193,9 +190,9 @@ class Owners:
     def _change(self, key: DeviceKey, owned: Owned, agent: str, former: str, until_ms: int) -> None:
         """Change whose a device is, and in whose budget it counts."""
         for each in {owned.agent, owned.former} - {""}:
-            mine = self._of_agent[key[0], each]
-            mine.discard(key)
-            if not mine:
+            counted = self._of_agent[key[0], each]
+            counted.discard(key)
+            if not counted:
                 del self._of_agent[key[0], each]
         owned.agent, owned.former, owned.until_ms = agent, former, until_ms
         for each in {agent, former} - {""}:
@@ -230,10 +227,11 @@ class Owners:
 
     def devices_of(self, site: str, agent: str) -> list[str]:
         """The devices that an agent owns."""
-        mine = self._of_agent.get((site, agent), set())
-        return sorted(key[1] for key in mine if self._devices[key].agent == agent)
+        counted = self._of_agent.get((site, agent), set())
+        return sorted(key[1] for key in counted if self._devices[key].agent == agent)
 
     def _apply_devices(self, agent_key: AgentKey, named: frozenset[str], wall_ms: int) -> None:
+        """An agent went online with these devices: it gives up others that it owned, and takes back those that it gave up lately."""
         site, agent = agent_key
         for key in list(self._of_agent.get(agent_key, ())):
             owned = self._devices[key]
@@ -245,6 +243,7 @@ class Owners:
     # Contests
 
     def _contest(self, key: DeviceKey, owner: str, document: Batch | Event | DeviceDocument, now: float) -> None:
+        """Note that another agent than the owner has published about a device; logged when it begins."""
         described = document if isinstance(document, DeviceDocument) else None
         contest = self._contests.get(key)
         if contest is None or contest.agent != document.agent:

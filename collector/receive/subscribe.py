@@ -2,6 +2,9 @@
 
 The broker sends at most `ReceiveMaximum` messages without an acknowledgement, keeps them, and sends them again after a break. Only this,
 and acknowledging nothing before it is durable, keeps messages from being lost between broker and store.
+
+This module decides when a connection is opened, what its end means and who is told. What was received waits in the `Inbox`; a second
+connection beside the session is in `live.py`; what the collector publishes over the session is in `publications.py`.
 """
 
 import asyncio
@@ -10,14 +13,16 @@ import logging
 import math
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from collector.receive.delivery import Delivery
 from collector.receive.filters import Filters
+from collector.receive.inbox import MAX_WAITING_BYTES, Inbox, RoomEvent
 from collector.receive.live import Lag, LiveConnection
+from collector.receive.publications import Publications
 from rackflow.documents import MAX_PAYLOAD_BYTES
 from rackflow.errors import ResolveError
 from rackflow.process.broker import Broker, BrokerAddresses, remedy_for
@@ -34,23 +39,13 @@ SESSION_EXPIRY_S = 86_400
 BACKOFF_S = (0.5, 5.0)
 # A stop waits no longer than this for the broker to take DISCONNECT; if it is not taken, the session just stays.
 DISCONNECT_S = 2.0
-# MQTT message identifiers are 16 bits and not 0 (MQTT 5, 2.2.1).
-IDENTIFIERS = 65_535
 # What a broker takes that announces no limit: the most bytes of an MQTT packet (MQTT 5, 2.1.4).
 NO_LIMIT_BYTES = 2**28
-# Published messages that may wait for their PUBACK; a broker may allow fewer. They are a document of each agent, at most every second,
-# and mosquitto takes 20 of a client by default.
-PUBLISH_WINDOW = 20
 # How much of a message larger than the contract allows is kept in memory, for the dead-letter file.
 KEPT_OF_OVERSIZED_BYTES = 64 * 1024
 # A larger packet the broker does not send at all (MQTT 5, 3.1.2.11.4): the client would have all of it in memory before it can be
 # refused. What is larger than the contract allows and smaller than this is refused here, with a dead letter.
 LARGEST_PACKET_BYTES = 4 * 1024 * 1024
-# Payloads in memory at once, from their receipt until they are acknowledged. MQTT bounds only the number of messages: 10,000
-# of the largest would take 5 GB. 10,000 small batches fit; the points made of them take twice as much again.
-MAX_WAITING_BYTES = 8 * 1024 * 1024
-# How long reading from the socket may pause because there is no room: shorter than any keep-alive, or the connection would break.
-LONGEST_PAUSE_S = 3.0
 # How long reconnecting may take, after this side ended the connection itself, before the connection counts as lost. Usually it takes some
 # milliseconds and a random pause of half a second at most. DcimBrokerDown, which holds for 8 s, is later by no more than this.
 RENEWAL_S = 5.0
@@ -65,8 +60,8 @@ OWN_CAUSE_TEXTS: dict[OwnCause, str] = {
     "overload": "messages come faster than this collector handles them; it renews its connection to receive what it left at the broker",
     "standstill": "this collector stood still for so long that the broker hung up; it connects again",
 }
-OwnEvent = Literal["overflow", "shed", "takeover", "full", "overload", "standstill"]
-"""`overflow`, `shed`: a message was dropped unacknowledged. `full`: memory, or the broker's window, was full for `LONGEST_PAUSE_S`."""
+OwnEvent = RoomEvent | OwnCause | Literal["takeover"]
+"""What `Subscriber` reports about itself. `takeover`: another client uses the same client id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +93,6 @@ class OwnLog:
 class Subscriber:
     """Keeps a subscription alive. `limit` is the most QoS 1 messages that the broker may send without acknowledgement.
 
-    mosquitto 2.0.11 sends more than that once it gets acknowledgements, as over a bridge in
-    https://github.com/eclipse-mosquitto/mosquitto/issues/2301. So the queue has a place for every possible message identifier: a
-    dropped QoS 1 message would stay unacknowledged until the connection breaks. If the queue is full, the newest message is
-    dropped and reported to `on_event`; only messages of QoS 0, which the contract does not use, can fill it that far.
-
-    Payloads in memory take at most `MAX_WAITING_BYTES`. At that limit the socket is not read until half of it is free. If that takes long,
-    because the store is away, the socket is read again, but new messages are dropped without an acknowledgement (`shed`): the broker still
-    has them, and sends them again on a new connection, which is opened once there is room.
-
-    Small messages reach the broker's window before the limit of bytes. The broker then sends nothing until something is acknowledged, and
-    agents that seem silent may have sent messages. So `full` is reported in this case too, every `LONGEST_PAUSE_S` until half of the window
-    is free.
-
     A break that this collector caused is not reported as a fault of the broker: `fault` stays None and `on_edge` is not called, unless the
     connection is not open again after `RENEWAL_S`, or the next attempt fails. No death of an agent is missed meanwhile: the broker queues
     messages in the session, and statuses are retained.
@@ -133,7 +115,6 @@ class Subscriber:
         self._client_id = client_id
         self._filters = filters
         self._limit = limit
-        self._room_bytes = room_bytes
         self._on_edge = on_edge
         self._on_event = on_event
         # The connection.
@@ -151,43 +132,27 @@ class Subscriber:
         """Whether the broker has kept the session, and with it what it had sent and was not acknowledged."""
         self._renewal: asyncio.TimerHandle | None = None
         """Runs out when a connection that this side ended is not there again."""
-        # Room for messages that were received.
-        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(maxsize=limit + IDENTIFIERS)
-        self._first = deque[Delivery]()
-        """What the second connection received while others waited: it is taken before them."""
+        # The second connection.
         self._lag: Lag | None = None
         """While there is a second connection."""
-        self._beside: asyncio.Task[None] | None = None
-        self.waiting_bytes = 0
-        """Of messages that were received and are neither acknowledged nor given up."""
-        self._pause: asyncio.TimerHandle | None = None
-        """Runs while the socket is not read for want of room; at its end it is read again, room or not."""
-        self._has_no_room = False
-        """Whether the socket is read again although there is no room: nothing that comes is taken."""
-        self._has_shed = False
-        """Whether a message was left at the broker for want of room, so that the connection is ended once there is room."""
-        self._unacknowledged = 0
-        """Messages of this connection that hold a place in the broker's window."""
-        self._window_timer: asyncio.TimerHandle | None = None
-        """Runs while the window was full and half of it has not been free since."""
-        # Documents that this collector publishes over the same connection.
-        self._publishing = deque[tuple[str, bytes, Callable[[int], None]]]()
-        """Messages not sent yet, because as many as the broker allows are waiting for its confirmation."""
-        self._confirming: dict[int, Callable[[int], None]] = {}
-        """What to call when the broker confirms a published message, by its identifier."""
-        self._publish_window = PUBLISH_WINDOW
+        self._live_task: asyncio.Task[None] | None = None
+        # What passes the connection.
+        self._inbox = Inbox(limit, room_bytes, on_event)
+        self._publications = Publications()
 
     @property
     def waiting(self) -> int:
         """How many messages wait to be taken."""
-        return self._queue.qsize() + len(self._first)
+        return self._inbox.waiting
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Memory of messages that were received and are neither acknowledged nor given up."""
+        return self._inbox.waiting_bytes
 
     async def take(self) -> Delivery:
         """The next message; waits until there is one."""
-        delivery = self._first.popleft() if self._first else await self._queue.get()
-        if delivery.qos == 0:
-            self._forget(delivery)  # it will never be acknowledged
-        return delivery
+        return await self._inbox.take()
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Let the broker forget a message.
@@ -196,62 +161,15 @@ class Subscriber:
         identifier may now belong to a message that is not durable yet.
         """
         if delivery.qos == 1:
-            self._forget(delivery)
+            self._inbox.free(delivery)
         if delivery.qos == 1 and delivery.connection == self._opened_connections and self._client is not None:
             self._client.acknowledge(delivery.mid)
-            self._unacknowledged -= 1
-            if self._unacknowledged <= self._limit // 2:
-                self._end_window_timer()
-
-    def _forget(self, delivery: Delivery) -> None:
-        self.waiting_bytes -= delivery.cost_bytes
-        if self.waiting_bytes > self._room_bytes // 2:
-            return
-        self._resume()
-        if self._has_shed and self._client is not None:
-            self._has_shed = False
-            self._client.drop()
-
-    def _start_window_timer(self) -> None:
-        self._window_timer = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._tell_full_window)
-
-    def _end_window_timer(self) -> None:
-        if self._window_timer is not None:
-            self._window_timer.cancel()
-            self._window_timer = None
-
-    def _tell_full_window(self) -> None:
-        self._on_event("full")
-        self._start_window_timer()
-
-    def _read_without_room(self) -> None:
-        self._has_no_room = True
-        self._on_event("full")
-        self._read_again()
-
-    def _resume(self) -> None:
-        self._has_no_room = False
-        self._read_again()
-
-    def _read_again(self) -> None:
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-            if self._client is not None:
-                self._client.resume()
+            self._inbox.free_window()
 
     def publish_retained(self, topic: str, payload: bytes, confirmed: Callable[[int], None]) -> None:
         """Publish over this connection; `confirmed` gets the reason code, unless the connection ends before."""
         if self._client is not None and self.connection:
-            self._publishing.append((topic, payload, confirmed))
-            self._publish()
-
-    def _publish(self) -> None:
-        while self._publishing and self._client is not None and len(self._confirming) < self._publish_window:
-            topic, payload, confirmed = self._publishing.popleft()
-            # The PUBACK cannot have come yet: it is read by this loop. What cannot be sent ends the connection.
-            mid, _ = self._client.publish(topic, payload, retain=True)
-            self._confirming[mid] = confirmed
+            self._publications.add(topic, payload, confirmed)
 
     async def run(self) -> None:
         """Connect, subscribe and receive, again after every break, until cancelled."""
@@ -317,7 +235,7 @@ class Subscriber:
         client = MqttClient(
             self._broker,
             self._client_id,
-            Callbacks(opened=self._opened, confirmed=self._confirmed, received=self._received),
+            Callbacks(opened=self._opened, confirmed=self._publications.confirm, received=self._received),
             # A new session object for each connection: publications that were not confirmed are repeated by their senders.
             session=Session(
                 expiry_s, receive_maximum=self._limit, packet_bytes=LARGEST_PACKET_BYTES, acks_by_hand=True
@@ -326,7 +244,7 @@ class Subscriber:
         )
         try:
             async with client:
-                self._client = client
+                self._use(client)
                 async with self._live_beside(address):
                     return await self._subscribe_and_receive(client)
         except BrokerError as error:
@@ -336,13 +254,14 @@ class Subscriber:
             self._takeovers.ended(None, worked=False, now_s=time.monotonic())
             return _Ended(str(error))
         finally:
-            if self._pause is not None:
-                self._pause.cancel()
-                self._pause = None
-            self._end_window_timer()
             self._client, self.connection = None, 0
-            self._confirming.clear()
-            self._publishing.clear()
+            self._inbox.end()
+            self._publications.end()
+
+    def _use(self, client: MqttClient | None) -> None:
+        self._client = client
+        self._inbox.steer(client)
+        self._publications.use(client)
 
     async def _subscribe_and_receive(self, client: MqttClient) -> _Ended:
         if refused := await client.subscribe(self._filters.wanted()):
@@ -360,7 +279,7 @@ class Subscriber:
         finally:
             client.timeout_s = DISCONNECT_S  # a stop must not wait long for the broker to take DISCONNECT
             # From here on nothing may pause reading: without reading, the end of the connection is not noticed.
-            self._client = None
+            self._use(None)
             client.resume()
 
     @contextlib.asynccontextmanager
@@ -375,7 +294,7 @@ class Subscriber:
             return
         live = LiveConnection(self._live_broker, self._client_id, filters, self._received_live)
         self._lag = Lag()
-        self._beside = task = asyncio.create_task(live.run(address, LARGEST_PACKET_BYTES), name="collector-live")
+        self._live_task = task = asyncio.create_task(live.run(address, LARGEST_PACKET_BYTES), name="collector-live")
         try:
             yield
         finally:
@@ -386,9 +305,9 @@ class Subscriber:
 
     def _end_live(self) -> None:
         self._lag = None
-        if self._beside is not None:
-            self._beside.cancel()
-            self._beside = None
+        if self._live_task is not None:
+            self._live_task.cancel()
+            self._live_task = None
 
     def _why_ended(self, client: MqttClient, why: str) -> _Ended:
         # One that ended for reasons of this side says nothing about other clients.
@@ -412,23 +331,8 @@ class Subscriber:
         self._opened_connections += 1
         self._session_continues = limits.session_present
         self.largest_bytes = limits.packet_bytes or NO_LIMIT_BYTES
-        self._publish_window = min(PUBLISH_WINDOW, limits.receive_maximum)
-        self._has_no_room, self._unacknowledged = False, 0
-        if not limits.session_present:
-            return  # the broker has forgotten the messages it sent: those queued here are the only copies
-        # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here
-        # cannot be acknowledged any more (new connection), and would only be handled twice.
-        waiting = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        for delivery in waiting:
-            if delivery.qos == 0:
-                self._queue.put_nowait(delivery)
-            else:
-                self.waiting_bytes -= delivery.cost_bytes
-
-    def _confirmed(self, mid: int, code: int) -> None:
-        if (confirmed := self._confirming.pop(mid, None)) is not None:
-            confirmed(code)
-        self._publish()
+        self._publications.allow(limits.receive_maximum)
+        self._inbox.begin(session_continues=limits.session_present)
 
     def _received(self, message: Received) -> None:
         # Called on the event loop while it reads: it must not block.
@@ -439,53 +343,37 @@ class Subscriber:
         now_s, wall_s = time.monotonic(), time.time()
         if self._lag is not None and self._lag.note_session(message.topic, message.payload, now_s):
             self._end_live()
-        qos = 1 if message.mid else 0
         delivery = Delivery(
             topic=message.topic,
             payload=payload,
             size_bytes=size,
-            qos=qos,
+            qos=1 if message.mid else 0,
             mid=message.mid,
             connection=self._opened_connections,
             mono_s=now_s,
             wall_s=wall_s,
             redelivered=message.dup,
         )
-        self._unacknowledged += qos
-        if self._unacknowledged >= self._limit and self._window_timer is None:
-            self._start_window_timer()
-        if self._queue.full():
-            self._on_event("overflow")
-        elif not self._has_room(len(payload)):
-            # Nothing is lost: see the class.
-            self._has_shed = True
-            self._on_event("shed")
-        else:
-            self.waiting_bytes += delivery.cost_bytes
-            self._queue.put_nowait(delivery)
-            if self.waiting_bytes > self._room_bytes and self._pause is None and not self._has_shed and self._client:
-                self._client.pause()
-                self._pause = asyncio.get_running_loop().call_later(LONGEST_PAUSE_S, self._read_without_room)
+        self._inbox.add(delivery)
 
     def _received_live(self, message: Received) -> None:
         now_s, wall_s = time.monotonic(), time.time()
         size = len(message.payload)
         if self._lag is not None and self._lag.note_live(message.topic, message.payload, now_s):
             self._end_live()
-        elif self._has_room(size) and size <= MAX_PAYLOAD_BYTES:
+        elif self._inbox.has_room(size) and size <= MAX_PAYLOAD_BYTES:
             delivery = Delivery(
-                message.topic, message.payload, size, 0, 0, self._opened_connections, now_s, wall_s, is_copy=True
+                topic=message.topic,
+                payload=message.payload,
+                size_bytes=size,
+                qos=0,
+                mid=0,
+                connection=self._opened_connections,
+                mono_s=now_s,
+                wall_s=wall_s,
+                is_copy=True,
             )
-            self.waiting_bytes += delivery.cost_bytes
-            if self._queue.empty():
-                self._queue.put_nowait(delivery)
-            else:
-                self._first.append(delivery)
-
-    def _has_room(self, size: int) -> bool:
-        # With nothing waiting a message is taken however large it is, or it would never be.
-        is_full = self.waiting_bytes and self.waiting_bytes + size > self._room_bytes + MAX_PAYLOAD_BYTES
-        return not (self._has_no_room or is_full)
+            self._inbox.add_copy(delivery)
 
 
 def _own_cause(client: MqttClient) -> OwnCause | None:

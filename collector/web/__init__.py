@@ -1,6 +1,6 @@
 """What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
 
-from collector.web.exposition import METRICS_PART, Part, render, render_steps
+from collector.web.exposition import METRICS_PART, PagePart, render, render_steps
 from collector.web.kept_page import KeptPage
 from collector.web.page import Findings, Moment, Shell, page_steps, render_page
 from collector.web.readiness import STARTING, faults_of, readiness
@@ -15,7 +15,7 @@ __all__ = [
     "Findings",
     "KeptPage",
     "Moment",
-    "Part",
+    "PagePart",
     "Shell",
     "View",
     "WebServer",

@@ -67,14 +67,16 @@ class ApiPages:
         self._share_s = share_s
         self._shared: OrderedDict[tuple[str, ...], Shared[Answer]] = OrderedDict()
         self._turn = asyncio.Lock()
+        """Held while a document is made: one at a time."""
         self._free_at = 0.0
+        """When the next one may be made (monotonic): making documents takes half of the time at most, however many are asked for."""
         self._openapi: Answer | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Add every address to a server."""
         for route in ROUTES:
             app.router.add_get(f"/api/v1/{route.path}", partial(self._answer, route))
-        app.router.add_get("/api/v1/openapi.json", self._described)
+        app.router.add_get("/api/v1/openapi.json", self._openapi_document)
         # Where Prometheus' own documentation of http_sd_configs has it, and beside the rest.
         for path in ("/sd", "/api/v1/sd"):
             app.router.add_get(path, self._targets)
@@ -106,6 +108,7 @@ class ApiPages:
         return shared
 
     async def _made(self, route: Route, site: str, query: Query) -> Answer:
+        """Make one document from the present scene of a site."""
         async with self._turn:
             await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             began = time.monotonic()
@@ -120,7 +123,7 @@ class ApiPages:
             body = Rendered(plain, b"")
         return Answer(body, _tag(document, plain))
 
-    async def _described(self, request: web.Request) -> web.StreamResponse:
+    async def _openapi_document(self, request: web.Request) -> web.StreamResponse:
         """The OpenAPI document."""
         if self._openapi is None:
             plain = msgspec.json.encode(openapi_document())

@@ -32,7 +32,7 @@ ENTRIES_PER_PART = 250
 but each part costs 20 us and 20 bytes as a gzip member of its own."""
 DEVICES_PER_SLICE = 10
 """A device takes 50 to 200 us of a whole page."""
-Part = tuple[str, str]
+PagePart = tuple[str, str]
 """A part of the page: a name, by which it is compared with the same part of the next page, and its text."""
 DeviceKey = tuple[str, str]
 """Site and device."""
@@ -74,14 +74,14 @@ def render_steps(
     now: float,
     figures: LatestFigures | None = None,
     failures: Failures | None = None,
-) -> Generator[None, None, tuple[list[Part], int]]:
+) -> Generator[None, None, tuple[list[PagePart], int]]:
     """Return the parts of the text and its number of series. `now` is monotonic seconds; `figures` are the derived figures, if any.
 
     A device or agent that cannot be rendered, and the figures, are left out and noted in `failures`: the others stay. It yields
     after a few devices, so that the caller can do other work in between.
     """
     yield from latest.expire_steps(now)
-    noted = failures if failures is not None else Failures()
+    failures = failures if failures is not None else Failures()
     families = Families()
     observations = latest.observe(now)
     yield
@@ -90,15 +90,15 @@ def render_steps(
     devices = list(latest.devices())
     show = partial(_device, families, unseen, now)
     for start in range(0, len(devices), DEVICES_PER_SLICE):
-        noted.attempt_each(METRICS_PART, show, devices[start : start + DEVICES_PER_SLICE])
+        failures.attempt_each(METRICS_PART, show, devices[start : start + DEVICES_PER_SLICE])
         yield
     for agent in list(latest.agents()):
-        noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
+        failures.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
     if figures is not None:
-        yield from noted.attempt_steps(METRICS_PART, figures.expose_steps(families, now), otherwise=None)
+        yield from failures.attempt_steps(METRICS_PART, figures.expose_steps(families, now), otherwise=None)
     # All lines of a metric must stand together below its HELP and TYPE, so they are collected by name first.
     yield
-    parts: list[Part] = []
+    parts: list[PagePart] = []
     count = 0
     for name in sorted(families):
         head = head_of(name)

@@ -17,7 +17,7 @@ from collector.web.exposition import (
     DeviceKey,
     Families,
     Identity,
-    Part,
+    PagePart,
     SeriesLines,
     add_agent,
     head_of,
@@ -72,7 +72,7 @@ class _Devices:
         )
 
     def fill(self, unseen: Container[DeviceKey]) -> bool:
-        """Write the lines of the present moment."""
+        """Write the lines of the present moment. `unseen` are the devices that nobody observes. Returns True, see `KeptPage._fill`."""
         seen = [key not in unseen for key in self.keys]
         shown = seen, [each.up for each in self.devices]
         if shown != self.shown:
@@ -109,7 +109,7 @@ class _Series:
         self.values += lines.values
 
     def fill(self) -> bool:
-        """Write the lines whose values have changed."""
+        """Write the lines whose values have changed. Returns True, see `KeptPage._fill`."""
         values = [each.value for each in self.entries]
         if values != self.values:
             places = zip(values, self.values, self.owners, strict=True)
@@ -132,20 +132,20 @@ class KeptPage:
         self._devices: list[_Devices] = []
         self._series: dict[str, list[_Series]] = {}
 
-    def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[Part]]:
+    def steps(self, now: float, failures: Failures | None = None) -> Generator[None, None, list[PagePart]]:
         """Return the parts of the page; see `render_steps`."""
-        noted = failures if failures is not None else Failures()
+        failures = failures if failures is not None else Failures()
         yield from self._latest.expire_steps(now)
         observations = self._latest.observe(now)
         yield
         if not (yield from self._is_current()):
-            yield from self._make(noted)
-        is_filled = yield from self._fill(observations, noted)
+            yield from self._make(failures)
+        is_filled = yield from self._fill(observations, failures)
         families = Families(self._names)
         for agent in list(self._latest.agents()):
-            noted.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
+            failures.attempt(METRICS_PART, partial(add_agent, families, agent, observations), otherwise=None)
         if self._figures is not None:
-            yield from noted.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), otherwise=None)
+            yield from failures.attempt_steps(METRICS_PART, self._figures.expose_steps(families, now), otherwise=None)
         if not is_filled:
             self._shape = None  # makes all lines anew next time, which finds the device that failed
         return list(self._parts(families))
@@ -160,12 +160,12 @@ class KeptPage:
             yield
         return True
 
-    def _make(self, noted: Failures) -> Generator[None, None, None]:
+    def _make(self, failures: Failures) -> Generator[None, None, None]:
         self._shape = self._latest.changes, self._latest.dropped
         self._devices, self._series = [], {}
         devices = list(self._latest.devices())
         for start in range(0, len(devices), DEVICES_PER_SLICE):
-            noted.attempt_each(METRICS_PART, self._add, devices[start : start + DEVICES_PER_SLICE])
+            failures.attempt_each(METRICS_PART, self._add, devices[start : start + DEVICES_PER_SLICE])
             yield
 
     def _add(self, device: DeviceState) -> None:
@@ -181,27 +181,28 @@ class KeptPage:
                 found.append(_Series())
             found[-1].add(lines, text)
 
-    def _fill(self, observations: Observations, noted: Failures) -> Generator[None, None, bool]:
+    def _fill(self, observations: Observations, failures: Failures) -> Generator[None, None, bool]:
+        """Write the lines of the present moment. Returns whether nothing failed; what failed is left out of the page."""
         is_filled = True
         for devices in self._devices:
-            if not noted.attempt(METRICS_PART, partial(devices.fill, observations.causes), otherwise=False):
+            if not failures.attempt(METRICS_PART, partial(devices.fill, observations.causes), otherwise=False):
                 devices.texts, devices.shown, is_filled = {}, None, False
             yield
         for found in self._series.values():
             for series in found:
-                if not noted.attempt(METRICS_PART, series.fill, otherwise=False):
+                if not failures.attempt(METRICS_PART, series.fill, otherwise=False):
                     series.text, is_filled = "", False
                 yield
         return is_filled
 
-    def _parts(self, families: Families) -> Sequence[Part]:
+    def _parts(self, families: Families) -> Sequence[PagePart]:
         texts = {name: [each.text for each in found] for name, found in self._series.items()}
         for name in (INFO, OBSERVED, UP):
             if name in self._names:
                 texts[name] = [each.texts[name] for each in self._devices if name in each.texts]
         for name, lines in families.items():
             texts.setdefault(name, []).append("".join(lines))
-        parts: list[Part] = []
+        parts: list[PagePart] = []
         for name in sorted(texts):
             if any(texts[name]):
                 parts.append((name, head_of(name)))

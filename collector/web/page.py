@@ -121,41 +121,28 @@ def page_steps(
     """
     findings = findings if findings is not None else Findings()
     shell = shell if shell is not None else Shell()
-    noted = failures if failures is not None else Failures()
+    failures = failures if failures is not None else Failures()
     yield from latest.expire_steps(moment.mono_s)
     devices = list(latest.devices())
     observations = latest.observe(moment.mono_s)
-    alarms: dict[str, Sequence[str]] = {}
-    for device in devices:
-        raised = noted.attempt("page", partial(_alarms, device, moment.mono_s), otherwise=_UNJUDGED)
-        alarms[f"{device.site}/{device.device}"] = raised
-        yield
-    active = [(name, alarm) for name, some in alarms.items() for alarm in some]
-    causes_told = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
-    verdict = judge(devices, observations, len(active), faults, problems=causes_told, never_heard=findings.never_heard)
-    notices = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
-    notices += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in active]
-    notices += [
-        f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
-        for (site, device), agent in sorted(findings.contested.items())
-    ]
+    alarms = yield from _alarms_steps(devices, moment, failures)
+    # Consequences of another problem are not counted: one fault would count as many.
+    root_problems = sum(problem.cause is None and problem.status != "ended" for problem in findings.problems)
+    verdict = judge(
+        devices, observations, len(alarms), faults, problems=root_problems, never_heard=findings.never_heard
+    )
+    notices = _notices(faults, alarms, findings.contested)
     causes = [f"<li>{escape(each)}</li>" for each in verdict.causes]
-    cards = [
-        noted.attempt(
-            "page", lambda: problems_card(findings.problems, moment.wall_s), otherwise=_FAILED.format("problems")
-        )
-    ]
-    if findings.figures:
-        cards.append(noted.attempt("page", lambda: figures_card(findings.figures), otherwise=_FAILED.format("figures")))
+    cards = _cards(findings, moment, failures)
     for device in devices if shell.with_readings else ():
-        shown = partial(_device, device, observations, moment, shell.outlets_of)
-        cards.append(noted.attempt("page", shown, otherwise=_FAILED.format(escape(device.device))))
+        card = partial(_device, device, observations, moment, shell.outlets_of)
+        cards.append(failures.attempt("page", card, otherwise=_FAILED.format(escape(device.device))))
         yield
     page = Template(files("collector.web").joinpath("page.html").read_text(encoding="utf-8"))
     return page.substitute(
         state=verdict.state,
         headline=escape(verdict.headline),
-        tiles="".join(_tiles(devices, latest, observations, len(active), len(findings.never_heard))),
+        tiles="".join(_tiles(devices, latest, observations, len(alarms), len(findings.never_heard))),
         causes=f'<ul class="causes">{"".join(causes)}</ul>' if causes else "",
         notices=f'<ul class="notices">{"".join(notices)}</ul>' if notices else "",
         sections="".join(cards) if devices else "<p>No message about any device has arrived yet.</p>",
@@ -168,8 +155,38 @@ def page_steps(
     )
 
 
-def _alarms(device: DeviceState, now: float) -> Sequence[str]:
-    return alarms_of(device, now)
+def _alarms_steps(
+    devices: Sequence[DeviceState], moment: Moment, failures: Failures
+) -> Generator[None, None, list[tuple[str, str]]]:
+    """The alarms of all devices: `site/device` and the words of each. Yields after each device."""
+    found: list[tuple[str, str]] = []
+    for device in devices:
+        alarms: Sequence[str] = failures.attempt("page", partial(alarms_of, device, moment.mono_s), otherwise=_UNJUDGED)
+        found += [(f"{device.site}/{device.device}", alarm) for alarm in alarms]
+        yield
+    return found
+
+
+def _notices(
+    faults: Mapping[str, str], alarms: Sequence[tuple[str, str]], contested: Mapping[tuple[str, str], str]
+) -> list[str]:
+    """List items: faults of the collector (that of the broker is among the causes), alarms, and contested devices."""
+    found = [f"<li>{escape(what)}: {escape(fault)}</li>" for what, fault in faults.items() if what != "broker"]
+    found += [f"<li><b>{escape(device)}</b> {escape(alarm)}</li>" for device, alarm in alarms]
+    return found + [
+        f"<li><b>{escape(site)}/{escape(device)}</b> contested: agent {escape(agent)} publishes about it as well, and is refused</li>"
+        for (site, device), agent in sorted(contested.items())
+    ]
+
+
+def _cards(findings: Findings, moment: Moment, failures: Failures) -> list[str]:
+    """The cards above those of the devices: problems and figures."""
+    problems = partial(problems_card, findings.problems, moment.wall_s)
+    cards = [failures.attempt("page", problems, otherwise=_FAILED.format("problems"))]
+    if findings.figures:
+        figures = partial(figures_card, findings.figures)
+        cards.append(failures.attempt("page", figures, otherwise=_FAILED.format("figures")))
+    return cards
 
 
 def _tiles(

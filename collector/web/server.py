@@ -17,7 +17,7 @@ from collector.web.api import API_PART, ApiPages
 from collector.web.assets import PAGE_POLICY, Assets
 from collector.web.connections import Connections
 from collector.web.events import EVENTS_PART, Events
-from collector.web.exposition import METRICS_PART, Part
+from collector.web.exposition import METRICS_PART, PagePart
 from collector.web.page import Shell
 from collector.web.readiness import readiness
 from collector.web.sending import send
@@ -68,8 +68,8 @@ class View:
     reads a file and blocks, so it runs in a thread; the others run in the event loop, long ones in slices.
     """
 
-    metrics: Callable[[], Awaitable[Sequence[Part]]]
-    safety: Callable[[], Awaitable[Sequence[Part]]]
+    metrics: Callable[[], Awaitable[Sequence[PagePart]]]
+    safety: Callable[[], Awaitable[Sequence[PagePart]]]
     page: Callable[[Shell], Awaitable[str]]
     knows: Callable[[str], bool]
     faults: Callable[[], Mapping[str, str]]
@@ -83,13 +83,13 @@ class Pages:
     def __init__(self, view: View, share_s: float) -> None:
         self._view = view
         self._share_s = share_s
-        self._metrics = Shared(partial(_taken, PieceKeeper(), view.metrics), share_s)
-        self._safety = Shared(partial(_taken, PieceKeeper(), view.safety), min(share_s, SAFETY_SHARE_S))
+        self._metrics = Shared(partial(_render_pieces, PieceKeeper(), view.metrics), share_s)
+        self._safety = Shared(partial(_render_pieces, PieceKeeper(), view.safety), min(share_s, SAFETY_SHARE_S))
         self._ledger = Shared(lambda: in_own_thread(view.ledger, "ledger-page"), share_s)
         self.assets = Assets()
         self._static = f"static/{self.assets.version}/"
         home = Shell(self._static, self.assets.scripts, with_readings=False)
-        self._home = Shared(partial(_rendered, partial(view.page, home)), share_s)
+        self._home = Shared(partial(_render_text, partial(view.page, home)), share_s)
         self._plain: OrderedDict[str, Shared[Rendered]] = OrderedDict()
 
     def add_to(self, app: web.Application) -> None:
@@ -118,8 +118,8 @@ class Pages:
 
     async def ready(self, _: web.Request) -> web.Response:
         """/readyz."""
-        told = readiness(self._view.faults())
-        return web.Response(status=503, text=f"{told}\n") if told else web.Response(text="ready\n")
+        what_is_wrong = readiness(self._view.faults())
+        return web.Response(status=503, text=f"{what_is_wrong}\n") if what_is_wrong else web.Response(text="ready\n")
 
     async def home(self, request: web.Request) -> web.StreamResponse:
         """The page: a summary, and the script that takes its place. All of its views are at this one address."""
@@ -132,7 +132,7 @@ class Pages:
         page = self._plain.get(wanted)
         if page is None:
             shell = Shell(self._static, outlets_of=wanted)
-            page = self._plain[wanted] = Shared(partial(_rendered, partial(self._view.page, shell)), self._share_s)
+            page = self._plain[wanted] = Shared(partial(_render_text, partial(self._view.page, shell)), self._share_s)
         self._plain.move_to_end(wanted)
         while len(self._plain) > _MAX_PAGES:
             self._plain.popitem(last=False)
@@ -148,11 +148,11 @@ class Pages:
         return await send(request, Rendered(body, b""), {"Content-Type": "application/json"})
 
 
-async def _rendered(make: Callable[[], Awaitable[str]]) -> Rendered:
+async def _render_text(make: Callable[[], Awaitable[str]]) -> Rendered:
     return await rendered(await make())
 
 
-async def _taken(keeper: PieceKeeper, make: Callable[[], Awaitable[Sequence[Part]]]) -> Pieces:
+async def _render_pieces(keeper: PieceKeeper, make: Callable[[], Awaitable[Sequence[PagePart]]]) -> Pieces:
     return await keeper.take(await make())
 
 

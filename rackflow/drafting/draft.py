@@ -103,8 +103,9 @@ def draft_site(
     `defaults` has values by section and field, for entries that lack them; `names` are patterns with the groups room, row, rack and
     feed, for ids that contain them. Raises ConfigError for a value that cannot be one.
     """
-    unknown = {"continuous_load_factor": None}
-    draft = Draft(site, RULES[rules] if rules else unknown, entries={name: {} for name in MODELS})
+    # Without rules, only the load factor is asked for: everything else in `electrical` has a default.
+    to_fill_in = {"continuous_load_factor": None}
+    draft = Draft(site, RULES[rules] if rules else to_fill_in, entries={name: {} for name in MODELS})
     # What all sources state of each entry, by section and id; the last source that states a value wins.
     merged: dict[tuple[str, str], dict[str, object]] = {}
     for each in given:
@@ -129,7 +130,7 @@ def draft_site(
     _add_loops(draft, merged)
     _set_pdus_per_feed(draft)
     _set_meter_roles(draft)
-    _fill_in(draft, chosen)
+    _set_remaining_defaults(draft, chosen)
     for section, entries in draft.entries.items():
         draft.entries[section] = {name: _complete(section, name, entry) for name, entry in entries.items()}
     return draft
@@ -140,10 +141,10 @@ def _set_defaults(merged: dict[tuple[str, str], dict[str, object]], defaults: Ma
     for (section, key), text in defaults.items():
         for (own_section, name), values in merged.items():
             if own_section == section and values.get(key) is None:
-                values[key] = _with_places(text, section, key, {"id": name, **values})
+                values[key] = _replace_places(text, section, key, {"id": name, **values})
 
 
-def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
+def _set_remaining_defaults(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
     """Set the defaults in entries that the steps before have added (loops, rows, rooms), and in the sections of the whole site."""
     for (section, key), text in defaults.items():
         if section == ELECTRICAL:
@@ -153,7 +154,7 @@ def _fill_in(draft: Draft, defaults: Mapping[tuple[str, str], str]) -> None:
         elif key in _fields(section):
             for name, entry in draft.entries[section].items():
                 if entry.get(key) is None:
-                    entry[key] = _typed(section, name, key, _with_places(text, section, key, entry))
+                    entry[key] = _typed(section, name, key, _replace_places(text, section, key, entry))
 
 
 def safe_name(text: str) -> str:
@@ -297,7 +298,7 @@ def _fields(section: str) -> dict[str, bool]:
 
 
 def _typed(section: str, name: str, key: str, value: object) -> object:
-    """A text as the kind of value that the field has."""
+    """A value of a source as the kind of value that the field `key` has. `name` is the entry's id, for errors."""
     kinds = _kinds(section, key)
     if kinds & {"number", "integer"}:
         return _number(section, name, key, value)
@@ -322,8 +323,11 @@ def _kinds(section: str, key: str) -> set[object]:
     return {each.get("type") for each in [schema, *schema.get("anyOf", [])]}
 
 
-def _with_places(text: str, section: str, key: str, values: Mapping[str, object]) -> str:
-    """`bus-{row}-{feed}` with the entry's own row and feed. Raises ConfigError for a place that it does not have."""
+def _replace_places(text: str, section: str, key: str, values: Mapping[str, object]) -> str:
+    """The text of a default such as `bus-{row}-{feed}`, with the entry's own row and feed put in.
+
+    Raises ConfigError for a place that the entry does not have.
+    """
 
     def own(found: re.Match[str]) -> str:
         if found[1] not in values or found[1] not in {"id", *PLACES}:
@@ -363,6 +367,7 @@ def _schemas() -> dict[str, Any]:
 
 
 def _number(section: str, name: str, key: str, value: object) -> float | None:
+    """A number, a text with a number in it, or one with a unit. `section`, `name` (the id) and `key` say in errors where it stands."""
     if value is None or isinstance(value, int | float):
         return value
     # 1.5, and 1,5 from spreadsheets of much of Europe. A text with both a point and a comma is ambiguous, and is refused.

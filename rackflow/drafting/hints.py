@@ -1,6 +1,6 @@
-"""Finds what a draft probably lacks, and says what adds it: places that ids tell, and panels left out of the path of power. No I/O.
+"""Finds what a draft probably lacks, and names the option that adds it: places contained in ids, panels that supply nothing. No I/O.
 
-Only said, and not done: a name that looks like a rack and a feed may be neither, and nothing is invented in a site file.
+A hint changes nothing in the draft: an id that looks like a rack and a feed may be neither, and nothing is invented in a site file.
 """
 
 import re
@@ -11,7 +11,7 @@ from rackflow.drafting.draft import Draft
 from rackflow.plural import first_of
 from rackflow.site import idle_supplies
 
-# From the more to the less exact. A feed is a letter, or the number of a PDU in a rack with two of them.
+# How ids of rack PDUs are written, the most exact pattern first. A feed is a letter or the number of a PDU in a rack with two of them.
 _PDUS = (
     r"r?pdu[-_.](?P<rack>.+)[-_.](?P<feed>[ab])[0-9]*",
     r"(?P<rack>.+)[-_.]r?pdu[-_.]?(?P<feed>[ab])[0-9]*",
@@ -23,9 +23,9 @@ _PDUS = (
 _RACK = "(?P<rack>.+)"
 _RACK_IN_ROW = "(?P<rack>(?P<row>.*[^0-9._-])[-_.]?[0-9]+)"
 _UPS = (r".*ups[-_.]?(?P<feed>[ab])[-_.]?[0-9]*", r"(?P<feed>[ab])[-_.]?ups[-_.]?[0-9]*")
-# What stands in a row beside its racks, and in its id the row's name comes first: `hall-1-a-cdu-2`.
+# Devices that stand in a row but in no rack, and whose ids often begin with the row's name: `hall-1-a-cdu-2`.
 _BESIDE_RACKS = {"cdus": r"(?P<row>.+)[-_.]cdu[-_.]?[0-9]*"}
-# How many names a hint has before the others are only counted.
+# A hint lists so many names at most, and only counts the others.
 _NAMED = 3
 
 
@@ -36,7 +36,7 @@ def name_hints(draft: Draft) -> Iterator[str]:
         ("ups", "from", _UPS),
     ):
         lacking = [name for name, entry in draft.entries[section].items() if entry.get(key) is None]
-        # In either case, as people write their ids; the hint says so itself.
+        # Ids are written in capitals or not, so the case of letters is ignored, in the suggested pattern as well (`?i`).
         pattern = next((each for each in patterns if lacking and _fits(f"(?i:{each})", lacking, key)), None)
         if pattern is not None:
             yield f"the ids of {section}, as {lacking[0]}, tell their places: --names '(?i:{pattern})' takes these over"
@@ -75,7 +75,7 @@ def supply_hints(draft: Draft) -> Iterator[str]:
     if not idle:
         return
     names = list(dict.fromkeys(name for found in idle.values() for name in found))
-    # One on each feed, whose names differ by the feed alone, can be named for all PDUs at once.
+    # If there is one idle supply on each feed, and the names differ by the feed alone, one value with `{feed}` fits all PDUs.
     patterns = {name.replace(feed, "{feed}") for feed, found in idle.items() for name in found}
     one_each = len(patterns) == 1 and all(len(found) == 1 for found in idle.values()) and len(idle) > 1
     value = patterns.pop() if one_each else "NAME"
@@ -114,6 +114,7 @@ def _sources(entry: dict[str, Any]) -> list[str]:
 
 
 def _fits(pattern: str, names: list[str], key: str) -> bool:
+    """Whether the pattern matches all of these ids, and the places it finds make sense: `key` is `rack` for PDUs, `from` for UPSs."""
     found = [re.fullmatch(pattern, name) for name in names]
     if not all(found):
         return False
@@ -121,11 +122,11 @@ def _fits(pattern: str, names: list[str], key: str) -> bool:
     feeds = {place["feed"].casefold() for place in places}
     if key == "from":
         return len(feeds) > 1
-    # Two feeds reach each rack; anything else would be a pattern that fits by accident.
-    reached: dict[str, set[str]] = {}
+    # Every rack must be reached by the same feeds, at least two; otherwise the pattern fits by accident.
+    feeds_by_rack: dict[str, set[str]] = {}
     for place in places:
-        reached.setdefault(place["rack"], set()).add(place["feed"].casefold())
+        feeds_by_rack.setdefault(place["rack"], set()).add(place["feed"].casefold())
     rows = {place["row"] for place in places if "row" in place}
-    # A single row, or one for each rack, is no row.
-    is_of_rows = not rows or 1 < len(rows) < len(reached)
-    return is_of_rows and len(feeds) > 1 and all(each == feeds for each in reached.values())
+    # A single row for all racks, or as many rows as racks, is probably another part of the name.
+    rows_make_sense = not rows or 1 < len(rows) < len(feeds_by_rack)
+    return rows_make_sense and len(feeds) > 1 and all(each == feeds for each in feeds_by_rack.values())

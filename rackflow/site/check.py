@@ -1,4 +1,4 @@
-"""Checks the relations between the sections of a site file, and reports every problem with its place in the file.
+"""Checks the relations between the sections of a site file, and reports every mistake with its place in the file.
 
 Later code relies on these checks: `Site` and the simulator assume ids that exist, no cycles, and one feed per UPS.
 """
@@ -9,13 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from rackflow.plural import count_of
-from rackflow.site.check_plant import plant_problems
+from rackflow.site.check_plant import Mistake, plant_mistakes
 from rackflow.site.file import SiteFile
 from rackflow.site.power import Panel, Pdu, Ups
 from rackflow.site.section import PHASES, Placed
-
-Problem = tuple[tuple[str | int, ...], str]
-"""The path of keys and positions to the wrong value, and a message that says what is wrong and what to do."""
 
 
 class Named(Protocol):
@@ -41,7 +38,7 @@ def sections(file: SiteFile) -> Mapping[str, Sequence[Named]]:
     return {name: value for name in type(file).model_fields if isinstance(value := getattr(file, name), list)}
 
 
-def problems(file: SiteFile) -> Iterator[Problem]:
+def mistakes(file: SiteFile) -> Iterator[Mistake]:
     """Everything that is wrong with the relations between sections, in the order of the file's sections.
 
     Checks that walk the power path run only on paths that exist and have no cycle: one wrong name would otherwise be reported
@@ -59,14 +56,14 @@ def problems(file: SiteFile) -> Iterator[Problem]:
             yield from _switches(file)
             yield from _racks(file)
     yield from _shelf_meters(file)
-    # Cooling and sensors do not depend on the power path, so their problems are reported even if it is broken.
+    # Cooling and sensors do not depend on the power path, so their mistakes are reported even if it is broken.
     yield from _loops(file)
     yield from _cooled_racks(file)
-    yield from plant_problems(file)
+    yield from plant_mistakes(file)
     yield from _sensors(file)
 
 
-def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
+def _duplicate_ids(file: SiteFile) -> Iterator[Mistake]:
     """Ids given twice. Places and contracts are unique within their section.
 
     Everything that can be fed, measured or polled shares one name space, because `from` and `measures` refer to ids of any section.
@@ -82,12 +79,13 @@ def _duplicate_ids(file: SiteFile) -> Iterator[Problem]:
             seen[entry.id] = name
 
 
-def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
+def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:
     power = ids.among("feeds", "ups", "panels", "busways")
     switches = ids.of["transfer_switches"]
     plant = ids.among("chillers", "dry_coolers", "facility_pumps")
     units = plant | ids.among("cdus", "air_units")
     racked = ids.among("pdus", "power_shelves")
+    # What a meter may measure, and what a sensor may be read from.
     measured = power | switches | racked | units | ids.among("generators", "racks", "loops")
     readable = measured.difference(ids.among("feeds", "racks", "loops")) | ids.among("meters", "monitors")
     for name, key, what, known in (
@@ -134,7 +132,7 @@ def _unknown_ids(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
                     yield from _unknown((name, index, key), getattr(entry, key), key, ids.of[f"{key}s"])
 
 
-def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
+def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Mistake]:
     """Fault contacts on devices that are not in the file. Any polled device may have contact inputs."""
     contacts = [
         *(("generators", index, each.fault) for index, each in enumerate(file.generators)),
@@ -149,9 +147,10 @@ def _contacts(file: SiteFile, ids: _Ids) -> Iterator[Problem]:
             yield from _unknown((name, index, "fault", "device"), fault.device, "device", polled)
 
 
-def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Problem]:
-    each: Sequence[object] = named if isinstance(named, list) else [named]
-    for position, name in enumerate(each):
+def _unknown(path: tuple[str | int, ...], named: object, what: str, known: Collection[str]) -> Iterator[Mistake]:
+    """Ids in one field (a name, or a list of names) that are not among the known ones. `what` says what the field must name."""
+    names: Sequence[object] = named if isinstance(named, list) else [named]
+    for position, name in enumerate(names):
         if isinstance(name, str) and name not in known:
             # Most unknown ids are typing errors, so the closest known id is suggested.
             close = difflib.get_close_matches(name, known, n=1)
@@ -166,7 +165,7 @@ def _sources(file: SiteFile) -> dict[str, Sequence[str]]:
     return found | {each.id: each.fed_by for _, _, each in _distribution(file)}
 
 
-def _shelf_meters(file: SiteFile) -> Iterator[Problem]:
+def _shelf_meters(file: SiteFile) -> Iterator[Mistake]:
     """Power shelves that share one meter: its reading would be counted for each of them."""
     seen: dict[str, str] = {}
     for index, shelf in enumerate(file.power_shelves):
@@ -189,7 +188,7 @@ def _distribution(file: SiteFile) -> Iterator[tuple[str, int, Ups | Panel]]:
     yield from (("busways", index, busway) for index, busway in enumerate(file.busways))
 
 
-def _cycles(file: SiteFile) -> Iterator[Problem]:
+def _cycles(file: SiteFile) -> Iterator[Mistake]:
     """Cycles in the power path. Each is reported once, at the member that comes first in the file."""
     sources = _sources(file)
     reported: set[str] = set()
@@ -203,7 +202,7 @@ def _cycles(file: SiteFile) -> Iterator[Problem]:
 
 def _path_to_itself(start: str, sources: Mapping[str, Sequence[str]]) -> list[str]:
     """The shortest path from a node upstream to itself; empty if there is none."""
-    # Breadth first, so that the reported cycle is as short as possible. `ways` grows while the loop runs.
+    # Breadth first, so that the reported cycle is as short as possible. `ways`, each a list of nodes from the start on, grows meanwhile.
     ways, seen = [[start]], {start}
     for way in ways:
         for source in sources.get(way[-1], ()):
@@ -223,7 +222,7 @@ def feeds_upstream(node: str, sources: Mapping[str, Sequence[str]]) -> set[str]:
     return set[str]().union(*(feeds_upstream(source, sources) for source in above))
 
 
-def _mixed_feeds(file: SiteFile) -> Iterator[Problem]:
+def _mixed_feeds(file: SiteFile) -> Iterator[Mistake]:
     """UPSs and panels supplied by several feeds.
 
     The loss of a feed is assessed by what the feed supplies; a device on two feeds would belong to neither. A member of a mixed
@@ -231,16 +230,17 @@ def _mixed_feeds(file: SiteFile) -> Iterator[Problem]:
     """
     sources = _sources(file)
     for name, index, entry in _distribution(file):
-        each = [feeds_upstream(source, sources) for source in entry.fed_by]
-        if len(set[str]().union(*each)) > 1 and all(len(feeds) == 1 for feeds in each):
-            named = " and ".join(sorted(set[str]().union(*each)))
+        feeds_by_source = [feeds_upstream(source, sources) for source in entry.fed_by]
+        all_feeds = set[str]().union(*feeds_by_source)
+        if len(all_feeds) > 1 and all(len(feeds) == 1 for feeds in feeds_by_source):
+            named = " and ".join(sorted(all_feeds))
             yield (
                 (name, index, "from"),
                 f"{entry.id!r} is supplied by feeds {named}; a UPS or panel must have one feed",
             )
 
 
-def _switches(file: SiteFile) -> Iterator[Problem]:
+def _switches(file: SiteFile) -> Iterator[Mistake]:
     """Transfer switches with both inputs on one feed, and PDUs on phases that their switch does not have."""
     sources = _sources(file)
     phases = {switch.id: PHASES[: len(switch.a.phases)] for switch in file.transfer_switches}
@@ -256,7 +256,7 @@ def _switches(file: SiteFile) -> Iterator[Problem]:
             yield (name, index, "phases"), f"{pdu.fed_by!r} has {has} at its output; name the phases of these"
 
 
-def _racks(file: SiteFile) -> Iterator[Problem]:
+def _racks(file: SiteFile) -> Iterator[Mistake]:
     """Racks with too many or too few PDUs or power shelves on a feed, or with none. Those behind transfer switches do not count."""
     sources = _sources(file)
     # By rack and feed: section, position and id of each PDU or power shelf.
@@ -268,31 +268,31 @@ def _racks(file: SiteFile) -> Iterator[Problem]:
         for feed in feeds_upstream(pdu.id, sources) if pdu.fed_by not in switches else ():
             fed.setdefault(pdu.rack, {}).setdefault(feed, []).append((section, index, pdu.id))
     for at, rack in enumerate(file.racks):
-        on = fed.get(rack.id, {})
-        if not on and rack.id not in switched:
+        pdus_by_feed = fed.get(rack.id, {})
+        if not pdus_by_feed and rack.id not in switched:
             what = f"rack {rack.id!r} has no PDU and no power shelf"
             yield ("racks", at), f"{what}; add one under pdus or power_shelves, or remove the rack"
-        numbers = {feed: len(found) for feed, found in sorted(on.items())}
+        numbers = {feed: len(found) for feed, found in sorted(pdus_by_feed.items())}
         named = rack.pdus_per_feed if isinstance(rack.pdus_per_feed, dict) else {}
-        for feed in [*on, *(feed for feed in named if feed not in on)]:
-            found, said = on.get(feed, []), rack.pdus_on(feed)
-            if len(found) == said:
+        for feed in [*pdus_by_feed, *(feed for feed in named if feed not in pdus_by_feed)]:
+            found, expected = pdus_by_feed.get(feed, []), rack.pdus_on(feed)
+            if len(found) == expected:
                 continue
-            # The entry that is one too many is where the mistake or the change is; of one that is missing there is only the rack.
-            where = (*found[-1][:2], "from") if len(found) > said else ("racks", at, "pdus_per_feed")
+            # If there is one PDU too many, the error points at the last one. If one is missing, only the rack can be pointed at.
+            where = (*found[-1][:2], "from") if len(found) > expected else ("racks", at, "pdus_per_feed")
             names = f" ({', '.join(pdu for _, _, pdu in found)})" if found else ""
-            what = f"rack {rack.id!r} has {count_of(len(found), 'PDU')} on feed {feed}{names}, and its pdus_per_feed says {said}"
-            yield where, f"{what}; correct its PDUs, or write `pdus_per_feed: {_written(numbers)}` if these are all"
+            what = f"rack {rack.id!r} has {count_of(len(found), 'PDU')} on feed {feed}{names}, and its pdus_per_feed says {expected}"
+            yield where, f"{what}; correct its PDUs, or write `pdus_per_feed: {_as_yaml(numbers)}` if these are all"
 
 
-def _written(numbers: Mapping[str, int]) -> str:
+def _as_yaml(numbers: Mapping[str, int]) -> str:
     """The numbers as they are written in the file: `{A: 2, B: 1}`, or one that holds for each feed."""
     if len(set(numbers.values())) == 1:
         return str(next(iter(numbers.values())))
     return "{" + ", ".join(f"{feed}: {number}" for feed, number in numbers.items()) + "}"
 
 
-def _loops(file: SiteFile) -> Iterator[Problem]:
+def _loops(file: SiteFile) -> Iterator[Mistake]:
     """Units on a loop of the wrong kind, limits on the wrong kind of loop, and secondary loops with too few CDUs."""
     kinds = {loop.id: loop.kind for loop in file.loops}
     supplied: Counter[str] = Counter()
@@ -318,7 +318,7 @@ def _loops(file: SiteFile) -> Iterator[Problem]:
             yield ("loops", index, "cdus_required"), f"{what}; add a CDU, or correct the number"
 
 
-def _cooled_racks(file: SiteFile) -> Iterator[Problem]:
+def _cooled_racks(file: SiteFile) -> Iterator[Mistake]:
     """Racks on a primary loop, on two loops, or with liquid-cooled heat but no loop."""
     cooled: dict[str, str] = {}
     for index, loop in enumerate(file.loops):
@@ -336,7 +336,7 @@ def _cooled_racks(file: SiteFile) -> Iterator[Problem]:
             yield ("racks", index, "liquid_share"), f"{what}; add it to a loop's racks, or remove liquid_share"
 
 
-def _sensors(file: SiteFile) -> Iterator[Problem]:
+def _sensors(file: SiteFile) -> Iterator[Mistake]:
     """Sensors of one device with the same label: their readings could not be told apart."""
     seen: dict[tuple[str, str | None], str] = {}
     for index, sensor in enumerate(file.sensors):

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from rackflow.site.file import SiteFile
 from rackflow.site.power import Generator
 
-Problem = tuple[tuple[str | int, ...], str]
+Mistake = tuple[tuple[str | int, ...], str]
+"""The path of keys and positions to the wrong value, and a message that says what is wrong and what to do."""
 
 
-def plant_problems(file: SiteFile) -> Iterator[Problem]:
+def plant_mistakes(file: SiteFile) -> Iterator[Mistake]:
     """Everything that is wrong with generators, site meters, cooling plant and air groups."""
     yield from _generators(file)
     yield from _incomers(file)
@@ -24,7 +25,7 @@ def group_of(generator: Generator) -> str:
     return generator.group or "+".join(sorted(generator.feeds))
 
 
-def _generators(file: SiteFile) -> Iterator[Problem]:
+def _generators(file: SiteFile) -> Iterator[Mistake]:
     """Groups whose members disagree, and feeds whose start is stated twice."""
     first: dict[str, Generator] = {}
     numbers: dict[str, Generator] = {}
@@ -51,7 +52,7 @@ def _generators(file: SiteFile) -> Iterator[Problem]:
             yield ("feeds", index, "backup_start_s"), f"{what}, from which this follows; remove one of them"
 
 
-def _incomers(file: SiteFile) -> Iterator[Problem]:
+def _incomers(file: SiteFile) -> Iterator[Mistake]:
     """Several meters that each count the whole site: nothing shows whether they must be added up or count the same energy twice."""
     whole = [(index, each) for index, each in enumerate(file.meters) if each.role == "facility" and not each.measures]
     for index, each in whole[1:]:
@@ -62,7 +63,7 @@ def _incomers(file: SiteFile) -> Iterator[Problem]:
             yield ("meters", index, "role"), f"{what}; {remedy}"
 
 
-def _behind(file: SiteFile) -> Iterator[Problem]:
+def _behind(file: SiteFile) -> Iterator[Mistake]:
     """Generation behind a facility meter that would be counted twice, or not at all.
 
     With a contract for it, it would count twice: it is part of what that meter's site uses. Behind a meter that is itself below the meter
@@ -83,7 +84,7 @@ def _behind(file: SiteFile) -> Iterator[Problem]:
             )
 
 
-def _primaries(file: SiteFile) -> Iterator[Problem]:
+def _primaries(file: SiteFile) -> Iterator[Mistake]:
     """CDUs on two primary loops that cannot be one circuit."""
     coolants = {loop.id: loop.coolant for loop in file.loops}
     for index, cdu in enumerate(file.cdus):
@@ -96,7 +97,7 @@ def _primaries(file: SiteFile) -> Iterator[Problem]:
             yield ("cdus", index, "primary"), f"{what}; one exchanger mixes them, correct one"
 
 
-def _plant(file: SiteFile) -> Iterator[Problem]:
+def _plant(file: SiteFile) -> Iterator[Mistake]:
     """Plant on a secondary loop, and primary loops with less plant than they require."""
     kinds = {loop.id: loop.kind for loop in file.loops}
     plant = {
@@ -121,7 +122,7 @@ def _plant(file: SiteFile) -> Iterator[Problem]:
                 yield ("loops", index, f"{name}_required"), f"{what}; add the others, or correct the number"
 
 
-def _air_groups(file: SiteFile) -> Iterator[Problem]:
+def _air_groups(file: SiteFile) -> Iterator[Mistake]:
     counts = Counter(each.group for each in file.air_units)
     for index, group in enumerate(file.air_groups):
         if counts[group.id] < group.required:

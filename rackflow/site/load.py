@@ -1,18 +1,18 @@
-"""Reads a site file into a `Site`, or reports every problem in one line with file, line, key and remedy."""
+"""Reads a site file into a `Site`, or reports every mistake in one line with file, line, key and remedy."""
 
 from pathlib import Path
 
 from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from rackflow.process.yaml import line_of, load_yaml_text, read_text_file
-from rackflow.site.check import problems
+from rackflow.site.check import mistakes
 from rackflow.site.file import SiteFile
 from rackflow.site.topology import Site
 from rackflow.site.vocabulary import other_word
 
 
 def load_site(path: Path) -> Site:
-    """Read a site file. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each problem."""
+    """Read a site file. Raises ConfigError with one line `file:line: key: what is wrong; remedy` for each mistake."""
     return parse_site(read_text_file(path), str(path))
 
 
@@ -21,7 +21,7 @@ def parse_site(text: str, where: str) -> Site:
     # Two stages: the relations between sections can only be checked once each section is well formed.
     file = check_config(load_yaml_text(text, where), SiteFile, where, text, other_word)
     lines = []
-    for path, what in problems(file):
+    for path, what in mistakes(file):
         key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
         lines.append(f"{where}:{line_of(text, path)}: {key}: {what}")
     if lines:

@@ -54,7 +54,7 @@ class Site:
     """One site. Every section is a read-only mapping by id, in the file's order. A site never changes; a new file is a new site."""
 
     def __init__(self, file: SiteFile) -> None:
-        """`file` must have no problems (`rackflow.site.check`)."""
+        """`file` must have passed `rackflow.site.check` without a mistake."""
         self.id = file.site
         self.timezone = file.timezone
         self.electrical = file.electrical

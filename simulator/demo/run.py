@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None, prog: str = PROGRAM) -> int:
     configure_logging("warning")
     try:
         if arguments.command:
-            return _order(arguments)
+            return _send_order(arguments)
         try:
             return asyncio.run(_demo(arguments))
         except ExceptionGroup as group:
@@ -118,7 +118,7 @@ def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     return root
 
 
-def _order(arguments: argparse.Namespace) -> int:
+def _send_order(arguments: argparse.Namespace) -> int:
     """Break or mend something of a demo that runs in another terminal."""
     if arguments.command == "fault" and arguments.what is None:
         print(_menu())
@@ -303,8 +303,8 @@ async def _obey(breaker: Breaker) -> None:
                 print_error(error)
 
 
-def _order_to(port: int) -> str:
-    """How another terminal tells this demo what to break: with the program as it was started, since `make demo` puts it on no path."""
+def _fault_command(port: int) -> str:
+    """The command that breaks something of this demo from another terminal. `make demo` puts no program on PATH, hence its path."""
     started = Path(sys.argv[0])
     program = PROGRAM if started.name != PROGRAM or shutil.which(PROGRAM) else str(started)
     return f"{program} fault" if port == PORT else f"{program} fault --port {port}"
@@ -322,6 +322,6 @@ def _print_addresses(page: Page, simulation: Simulation, folder: Path | None, to
     if folder:
         print(f"Files         {folder} (configuration, stored points, logs)")
     print(
-        f"Faults        {_order_to(page.port)}    in another terminal: break a pump, a feed, a sensor, and watch the page"
+        f"Faults        {_fault_command(page.port)}    in another terminal: break a pump, a feed, a sensor, and watch the page"
     )
     print("Ctrl-C stops everything and leaves nothing behind.", flush=True)

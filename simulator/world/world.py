@@ -4,6 +4,7 @@ The order within a step matters: power decides which pumps run, pumps decide the
 """
 
 import copy
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,15 +126,15 @@ class World:
         air = self.airs.get(self.room_of[name])
         return air.unit_power_w(self.site.air_units[name]) if air else 0.0
 
-    def _cool_liquid(self, dt_s: float) -> dict[str, float]:
+    def _cool_liquid(self, dt_s: float) -> defaultdict[str, float]:
         """Move the racks' liquid share into their loops; returns the heat that goes into the air of each room, W."""
-        heat: dict[str, float] = {}
+        heat: defaultdict[str, float] = defaultdict(float)
         liquid: dict[str, float] = {}
         for rack, supply in self.network.racks.items():
             share = self.site.racks[rack].liquid_share if rack in self.loop_of else 0.0
             liquid[rack] = supply.supplied_w * share
             room = self.rack_room[rack]
-            heat[room] = heat.get(room, 0.0) + supply.supplied_w * (1 - share)
+            heat[room] += supply.supplied_w * (1 - share)
         for loop in self.loops.values():
             for cdu in loop.cdus:
                 name = cdu.section.id
@@ -143,12 +144,12 @@ class World:
                     cdu.exchange(loop.return_c, source.supply_c, source.capacity, self._conductance[name])
                 else:
                     cold_c = self.airs[room].cold_c if room in self.airs else DEFAULT_ROOM_C
-                    # `exchange` counts with the volume flow of the water valve; this is the heat capacity that gives the air
-                    # stream of a rated unit at that flow.
+                    # `exchange` multiplies a heat capacity by the volume flow through the water valve. With this capacity the product
+                    # is that of the air stream of a rated unit.
                     air = HEAT_EXCHANGER_AIR_RESERVE * cdu.section.rated_cooling_w / RISE_K / cdu.design_primary_flow
-                    heat[room] = heat.get(room, 0.0) + cdu.exchange(loop.return_c, cold_c, air, self._conductance[name])
+                    heat[room] += cdu.exchange(loop.return_c, cold_c, air, self._conductance[name])
                 if self.network.consumers[name].live:
-                    heat[room] = heat.get(room, 0.0) + cdu.power_w - cdu.shaft_w
+                    heat[room] = heat[room] + cdu.power_w - cdu.shaft_w
             loop.warm(liquid, dt_s)
         return heat
 
@@ -160,7 +161,7 @@ class World:
             cdu.primary = coldest
         return self.primaries[cdu.primary]
 
-    def _add_losses(self, heat: dict[str, float]) -> None:
+    def _add_losses(self, heat: defaultdict[str, float]) -> None:
         """Add what UPSs, panels, PDUs and cables lose to the air of their rooms."""
         losses = {
             name: sum(ups.input_w) - sum(ups.output_w) - ups.battery.power_w for name, ups in self.network.ups.items()
@@ -168,9 +169,9 @@ class World:
         losses |= {name: panel.loss_w for name, panel in self.network.panels.items()}
         for name, watts in losses.items():
             room = self.room_of[name]
-            heat[room] = heat.get(room, 0.0) + watts
+            heat[room] += watts
         for room, watts in self._pdu_losses_w().items():
-            heat[room] = heat.get(room, 0.0) + watts
+            heat[room] += watts
 
     def _pdu_losses_w(self) -> dict[str, float]:
         """Heat of the rack PDUs and their cables by room: what goes in, less what racks and cooling units take out.

@@ -72,14 +72,14 @@ class Inlet:
         self.letters = DeadLetters(folder / "dead.jsonl", 1 << 20)
         self.late: list[tuple[str, Batch]] = []
         self.clones = Clones()
-        terms = IngestSettings("influxdb", sites, 400, is_shown)
+        settings = IngestSettings("influxdb", sites, 400, is_shown)
         self.forgotten: list[tuple[str, str, str]] = []
         self.ingest = Ingest(
             self.latest,
             self.letters,
             self.counters,
             Senders(self.owners, self.uses, self.clones),
-            terms,
+            settings,
             on_late_batch=lambda site, late, _: self.late.append((site, late)),
             on_forgotten=lambda *gone: self.forgotten.append(gone),
         )

@@ -82,12 +82,17 @@ def samples(latest: Latest, after_s: float) -> dict[str, str]:
     return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines}
 
 
+def labels_of(series: str) -> dict[str, str]:
+    """The labels of a series as /metrics has it, if no value contains a comma, a quote or a brace."""
+    return dict(pair.split("=") for pair in series.partition("{")[2].partition("}")[0].replace('"', "").split(","))
+
+
 def shown(latest: Latest, after_s: float) -> dict[str, str]:
     """Supply temperatures by `site/device`."""
     found: dict[str, str] = {}
     for series, value in samples(latest, after_s).items():
         if series.startswith("dcim_cdu_supply_temperature_celsius{"):
-            labels = dict(pair.split("=") for pair in series.partition("{")[2].rstrip("}").replace('"', "").split(","))
+            labels = labels_of(series)
             found[f"{labels['site']}/{labels['device']}"] = value
     return found
 
@@ -101,6 +106,6 @@ def up(latest: Latest, after_s: float) -> dict[str, str]:
             value = every.get(series.replace("_observed", "_up", 1))
             assert (value is None) == (observed == "0"), series
             value = value or "?"
-            labels = dict(pair.split("=") for pair in series.partition("{")[2].rstrip("}").replace('"', "").split(","))
+            labels = labels_of(series)
             found[f"{labels['site']}/{labels['device']} {labels['agent']}"] = value
     return found

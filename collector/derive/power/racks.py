@@ -23,16 +23,18 @@ _MIN_VOLTAGE_SHARE = 0.5
 class RackPower:
     """Slots of one rack. Loads behind transfer switches have no feed of their own: they are in `total` and `switched` only."""
 
+    total: int
+    """W, of all PDUs."""
     current: dict[str, dict[str, int]] = field(default_factory=dict)
     """A, by feed and phase of the supply."""
     voltage: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     """V, by feed and phase, of every PDU that measures it."""
     power: dict[str, int] = field(default_factory=dict)
     """W, by feed."""
-    total: int = -1
-    survives: dict[str, list[int]] = field(default_factory=dict)
-    """1 or 0 for each phase, by lost feed."""
     switched: list[SwitchedLoad] = field(default_factory=list)
+    """Loads behind transfer switches."""
+    survives: dict[str, list[int]] = field(default_factory=dict)
+    """1 or 0 for each phase, by lost feed. Filled in by `_plan_feed_loss`."""
 
     @property
     def feeds(self) -> list[str]:
@@ -65,21 +67,23 @@ def rack_labels(site: Site, rack: str) -> tuple[Label, ...]:
 
 
 def _rack(planner: Planner, site: Site, rack: Rack, switched: list[SwitchedLoad]) -> RackPower:
-    slots = RackPower(switched=switched)
+    current: dict[str, dict[str, int]] = {}
+    voltage: dict[str, dict[str, list[int]]] = {}
+    power: dict[str, int] = {}
     for feed in site.feeds_of(rack.id):
         currents: dict[str, list[int]] = {}
-        voltages = slots.voltage[feed] = {}
+        voltages = voltage[feed] = {}
         for pdu in site.pdus_of(rack.id, feed):
             for phase, own in supply_phases(planner, pdu).items():
                 currents.setdefault(phase, []).append(phase_current(planner, pdu, own))
                 voltages.setdefault(phase, []).extend(phase_voltages(planner, pdu, own))
-        slots.current[feed] = {phase: planner.total(parts) for phase, parts in sorted(currents.items())}
-        slots.power[feed] = planner.total(device_power(planner, pdu) for pdu in site.pdus_of(rack.id, feed))
+        current[feed] = {phase: planner.total(parts) for phase, parts in sorted(currents.items())}
+        power[feed] = planner.total(device_power(planner, pdu) for pdu in site.pdus_of(rack.id, feed))
     pdus = site.pdus_of(rack.id)
     for pdu in pdus:
         _headroom(planner, pdu, site.electrical.continuous_load_factor)
-    slots.total = planner.total(device_power(planner, pdu) for pdu in pdus)
-    return slots
+    total = planner.total(device_power(planner, pdu) for pdu in pdus)
+    return RackPower(total, current=current, voltage=voltage, power=power, switched=switched)
 
 
 def _headroom(planner: Planner, pdu: Pdu, factor: float) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from collector.assemble import surroundings
+from collector.view import surroundings
 from rackflow.site import Site, parse_site
 
 FILE = (

@@ -6,7 +6,7 @@ import pytest
 from collector.latest import Latest
 from collector.latest.state import shelf_life_s
 from tests.collector.documents import FLOW, SUPPLY, document
-from tests.collector.polls import NOW_S, Agent, hello, samples, shown, up, wall_ms
+from tests.collector.polls import NOW_S, Agent, hello, labels_of, samples, shown, up, wall_ms
 
 
 def test_a_status_forgets_only_what_its_own_agent_no_longer_polls() -> None:
@@ -103,7 +103,7 @@ def test_an_identity_follows_its_device_to_another_agent_unless_it_is_older() ->
 
     def info() -> tuple[str, str]:
         [line] = [series for series in samples(latest, 0.0) if series.startswith("dcim_device_info")]
-        labels = dict(pair.split("=") for pair in line.partition("{")[2].rstrip("}").replace('"', "").split(","))
+        labels = labels_of(line)
         assert labels["row"] == labels["model"]
         return labels["agent"], f"{labels['model']} {labels['device_class']}"
 

@@ -161,6 +161,6 @@ def test_a_lost_feed_says_what_the_other_one_carries_and_how_long_its_batteries_
     )
     # The UPS of feed A is dark.
     supplies.note(("device", "s", "ups-3"), Subject({"site": "s", "feed": "A", "device": "ups-3"}))
-    supplies.keep({("device", "s", "ups-2")})
+    supplies.forget_absent({("device", "s", "ups-2")})
     assert supplies.sentences("s") == " UPSs of feed B: 61% loaded, 40 min of battery."
     assert supplies.sentences("other") == ""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from collector.latest import Latest
-from collector.problems import monitor as monitor_module
+from collector.problems import files as files_module
 from collector.problems.history import history_files, read_history
 from collector.problems.monitor import Monitor
 from collector.problems.table import load_table
@@ -57,8 +57,8 @@ class Site:
 @asynccontextmanager
 async def kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """While the problems are saved, often enough for a test."""
-    monkeypatch.setattr(monitor_module, "SAVE_EVERY_S", 0.01)
-    keeping = asyncio.create_task(site.monitor.keep(), name="keep")
+    monkeypatch.setattr(files_module, "SAVE_EVERY_S", 0.01)
+    keeping = asyncio.create_task(site.monitor.files.run(), name="keep")
     try:
         yield
     finally:
@@ -109,16 +109,16 @@ async def test_after_a_restart_reported_problems_are_known_with_their_time_and_w
     before = Site(path)
     before.smoke(1.0)
     (key,) = (each.key for each in before.monitor.tracker.active())
-    before.monitor.notified(URL).add(key)
+    before.monitor.files.notified(URL).add(key)
     async with kept(before, monkeypatch):
         await eventually(path.exists, "it is saved")
     assert b"secret" not in path.read_bytes()
     after = Site(path)
-    await after.monitor.load()
+    await after.monitor.files.load()
     (found,) = after.monitor.tracker.active()
     assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 1.0)
-    assert after.monitor.notified(URL) == {key}
-    assert after.monitor.notified("http://another/") == set()
+    assert after.monitor.files.notified(URL) == {key}
+    assert after.monitor.files.notified("http://another/") == set()
     assert after.told() == ["cdu-07"], "it goes on until its readings are there"
 
 
@@ -143,7 +143,7 @@ async def test_a_restart_delays_what_was_about_to_be_reported_by_the_time_away_o
     async with kept(before, monkeypatch):
         await eventually(path.exists, "it is saved")
     after = Site(path)
-    await after.monitor.load()
+    await after.monitor.files.load()
     after.now += 60.0  # the collector was away
     assert not down(after, 1)
     (holding,) = after.monitor.tracker.holding()
@@ -170,7 +170,7 @@ async def test_after_a_restart_the_problems_of_an_agent_that_is_forgotten_end_as
         await eventually(path.exists, "it is saved")
     heard, unheard = Site(path), Site(path)
     for after in heard, unheard:
-        await after.monitor.load()
+        await after.monitor.files.load()
     heard.latest.apply_status(status(), heard.now)
     heard.latest.note_disconnected(heard.now)  # so nobody knows whether it is up
     heard.monitor.evaluate()
@@ -206,5 +206,5 @@ async def test_a_state_that_cannot_be_read_keeps_no_collector_from_starting(tmp_
     for text in (b"", b"{", b'{"version": 1}', b"\xff"):
         path.write_bytes(text)
         site = Site(path)
-        await site.monitor.load()
+        await site.monitor.files.load()
         assert site.smoke(1.0) == ["cdu-07"]

@@ -123,7 +123,7 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
         key = "DcimPhaseDead", LABELS
         remembered_file(path).write_bytes(run_through(encode_remembered_steps({key: SEEN_S + 9}, {})))
     one = monitor(path)
-    await one.load()
+    await one.files.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
 
 

@@ -103,9 +103,9 @@ def test_a_device_that_is_forgotten_counts_no_more() -> None:
     group = Group()
     for number in range(4):
         group.note(f"d{number}", 0.0 if number < 3 else 1.0)
-    group.shares.keep({("device", "s", f"d{number}") for number in range(4)})
+    group.shares.forget_absent({("device", "s", f"d{number}") for number in range(4)})
     assert group.lost().keys() == {FEED_A}
-    group.shares.keep({("device", "s", f"d{number}") for number in (1, 2, 3)})
+    group.shares.forget_absent({("device", "s", f"d{number}") for number in (1, 2, 3)})
     assert group.lost() == {}
     group.note("d4", 1.0)
     assert group.lost() == {}, "two of four"

@@ -13,7 +13,7 @@ from collector.config import HttpConfig
 from collector.derive import Explanation, Inputs
 from collector.latest import Latest
 from collector.problems import load_table
-from collector.web import Part, View, WebServer
+from collector.web import PagePart, View, WebServer
 from rackflow.process.bulkhead import Failures
 
 
@@ -61,7 +61,7 @@ class Content:
             raise ZeroDivisionError(name)
         return self.text
 
-    async def parts(self, name: str) -> list[Part]:
+    async def parts(self, name: str) -> list[PagePart]:
         """As `page`, in parts."""
         text = await self.page(name)
         middle = len(text) // 2

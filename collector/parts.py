@@ -1,0 +1,91 @@
+"""The parts of one collector, for whoever looks at several of them: the start, the pages and the watchdog.
+
+The web server answers before everything is open. So a part that `run.py` opens is None until then, and readers must expect that.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+
+from collector.config import CollectorConfig
+from collector.counters import Counters
+from collector.derive import PART as FIGURES_PART
+from collector.derive import Deriver, LatestFigures
+from collector.flow import Spill, Writer
+from collector.latest import Latest
+from collector.ledger import PART as ACCOUNT_PART
+from collector.ledger import AgentAccount, LedgerFile, LedgerWatch
+from collector.problems import PROBLEM_PARTS, Maintenance, Monitor, load_limits, load_table
+from collector.receive import Clones, Owners, Subscriber, Uses
+from collector.records import PART as RECORDS_PART
+from collector.store import Persistence
+from collector.stored import PART as STORED_PART
+from collector.web import WEB_PARTS, WebServer
+from rackflow.process.bulkhead import Failures
+from rackflow.process.loop_lag import LoopMeter
+from rackflow.site import Site
+
+
+class Parts:
+    """Those that are None here are opened by `run.py`; the others are there from the start."""
+
+    site: Site | None = None
+    """The site file; stays None if none is configured."""
+    ledger: LedgerFile | None = None
+    ledger_watch: LedgerWatch | None = None
+    deriver: Deriver | None = None
+    web: WebServer | None = None
+    spill: Spill | None = None
+    """Stays None if no outbox is configured."""
+    subscriber: Subscriber | None = None
+    persistence: Persistence | None = None
+    writer: Writer | None = None
+
+    def __init__(self, config: CollectorConfig) -> None:
+        self._config = config
+        self.counters = Counters()
+        self.latest = Latest(config.series_limit)
+        self.latest.note_disconnected(time.monotonic())  # until `Subscriber` reports the first connection
+        self.clones = Clones()
+        # These two are replaced once the site file is read, which names devices and their agents.
+        self.owners = Owners(config.agent_budgets())
+        self.uses = Uses(config.agent_budgets())
+        self.figures = LatestFigures(config.derive.interval_s)
+        self.failures = Failures(FIGURES_PART, ACCOUNT_PART, RECORDS_PART, STORED_PART, *PROBLEM_PARTS, *WEB_PARTS)
+        self.maintenance = Maintenance(config.problems.maintenance, self.failures)
+        self.problems = Monitor(
+            load_limits(config.problems.limits, load_table()),
+            self.latest,
+            self.figures.by_site,
+            self._own_facts,
+            self.failures,
+            path=config.problems_path,
+            runbook_base=config.problems.runbook_base,
+            maintenance=self.maintenance,
+        )
+        self.loop_meter = LoopMeter()
+
+    def whole_accounts(self) -> Mapping[tuple[str, str], AgentAccount]:
+        """The ledger's account of each agent. Empty behind a shared subscription: other collectors have the messages that look missing."""
+        return self.ledger_watch.accounts() if self.ledger_watch is not None and not self._config.shared else {}
+
+    def contested(self, now_s: float) -> dict[tuple[str, str], str]:
+        """By site and device, another agent that publishes about a device which is not its own. `now_s` is monotonic."""
+        return {key: contest.agent for key, contest in self.owners.contests(now_s).items()}
+
+    def _own_facts(self) -> Iterator[tuple[str, dict[str, str], float]]:
+        """What problems ask about the collector itself: name, labels and value as on /metrics."""
+        broker = f"{self._config.broker.host}:{self._config.broker.port}"
+        yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self.counters.mqtt_connected)
+        now = time.monotonic()
+        yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
+        for (site, device), agent in self.contested(now).items():
+            yield "dcim_device_contested", {"site": site, "device": device, "agent": agent}, 1.0
+        missing = {key: float(account.missing) for key, account in self.whole_accounts().items()}
+        clones, beyond = self.clones.states(now), self.uses.beyond(now)
+        for what, by_agent in (
+            ("agent_clones", clones),
+            ("agent_over_budget", beyond),
+            ("ledger_missing_messages", missing),
+        ):
+            for (site, agent), value in by_agent.items():
+                yield f"dcim_collector_{what}", {"site": site, "agent": agent}, float(value)

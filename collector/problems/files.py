@@ -1,0 +1,171 @@
+"""Keeps problems over a restart: saves what is wrong, who was notified of it and what conditions remember, and restores it.
+
+`saved.py` has the format of the files and when each is due, `history.py` that of the problems that have ended.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from collector.problems.conditions import ConditionMemory
+from collector.problems.history import History, append_history, history_files, read_history
+from collector.problems.saved import (
+    PRESENT_REFRESH_S,
+    REMEMBERED_REFRESH_S,
+    Holding,
+    Present,
+    Remembered,
+    Saved,
+    StateFile,
+    encode_remembered_steps,
+    read_present,
+    read_remembered,
+    remembered_file,
+)
+from collector.problems.table import Table
+from collector.problems.tracker import Key, TrackedProblem, Tracker
+from rackflow.process.bulkhead import Failures, in_own_thread
+from rackflow.process.slices import in_slices
+
+log = logging.getLogger(__name__)
+FILE_PART = "problems_file"
+"""Name of the bulkhead of these files."""
+# How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
+SAVE_EVERY_S = 2.0
+# A problem that has held for this long is saved before it is active, so that a restart does not delay it by that. Shorter ones come and
+# go all the time, and would have the file written as often.
+KEPT_HOLD_S = 15.0
+# A file system that hangs must not keep the collector from starting.
+LOAD_S = 5.0
+
+
+class ProblemFiles:
+    """The files of one `Monitor`; without a `path` nothing is saved. `clock` is monotonic, `wall` seconds since 1970."""
+
+    def __init__(  # noqa: PLR0913 - what it saves, and clocks that tests replace
+        self,
+        path: Path | None,
+        table: Table,
+        *,
+        tracker: Tracker,
+        memory: ConditionMemory,
+        history: History,
+        failures: Failures,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+    ) -> None:
+        self._path = path
+        self._table = table
+        self._tracker = tracker
+        self._memory = memory
+        self._history = history
+        self._failures = failures
+        self._clock, self._wall = clock, wall
+        self._notified: dict[str, set[Key]] = {}
+        """Digest of a webhook's address -> the problems that it was notified of."""
+
+    def notified(self, url: str) -> set[Key]:
+        """The problems that one webhook was notified of; the caller changes the set.
+
+        After a restart none of them is sent again, and no end is sent of a problem that is not among them.
+        """
+        # The address may carry a password, and the file is no place for it.
+        return self._notified.setdefault(sha256(url.encode()).hexdigest(), set())
+
+    async def run(self) -> None:
+        """Save the present problems whenever they have changed, until cancelled. A task of its own: a disk may hang."""
+        path = self._path
+        present = StateFile(path, PRESENT_REFRESH_S) if path is not None else None
+        remembered = StateFile(remembered_file(path), REMEMBERED_REFRESH_S) if path is not None else None
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            self._failures.progress(FILE_PART, 2 * SAVE_EVERY_S)
+            try:
+                if present is not None and present.is_due(outline := self._outline(), now := self._clock()):
+                    await present.write(self._encode_present(), outline, now)
+                # Compared by count: if one series replaces another, that is written with the next refresh.
+                memory = self._memory
+                count = len(memory.seen), len(memory.highest)
+                if remembered is not None and remembered.is_due(count, now := self._clock()):
+                    data = await in_slices(encode_remembered_steps(memory.seen, memory.highest))
+                    await remembered.write(data, count, now)
+            except OSError as error:
+                self._failures.count(FILE_PART, error)
+            await self._append_history()
+
+    def _outline(self) -> object:
+        """Which problems are active or soon will be, and who was notified: a change of these is written at once, one of values is not."""
+        active, now = {(each.key, each.since_s) for each in self._tracker.active()}, self._clock()
+        soon = {each.key for each in self._tracker.holding() if each.held_s(now) >= KEPT_HOLD_S}
+        return active, soon, {url: frozenset(keys) for url, keys in self._notified.items()}
+
+    def _encode_present(self) -> bytes:
+        problems = [
+            Saved(each.problem.name, list(each.labels), list(each.subject), each.value, each.peak, each.since_s)
+            for each in self._tracker.active()
+        ]
+        notified = {
+            url: [(name, list(labels)) for name, labels in sorted(keys)] for url, keys in self._notified.items()
+        }
+        now = self._clock()
+        holding = [
+            Holding(each.problem.name, list(each.labels), list(each.subject), each.held_s(now), each.began_to_hold_s)
+            for each in self._tracker.holding()
+        ]
+        return msgspec.json.encode(Present(1, problems, notified, holding))
+
+    async def _append_history(self) -> None:
+        waiting = self._history.take_waiting()
+        if self._path is None or not waiting:
+            return
+        try:
+            await in_own_thread(partial(append_history, history_files(self._path)[0], waiting), "problems-save")
+        except OSError as error:
+            self._history.give_back(waiting)
+            self._failures.count(FILE_PART, error)
+
+    async def load(self) -> None:
+        """Restore the problems from before a restart, if there was one. Call it before `Monitor.run`."""
+        path = self._path
+        if path is None:
+            return
+        try:
+            async with asyncio.timeout(LOAD_S):
+                state = await in_own_thread(partial(read_present, path), "problems-load")
+                remembered = await in_own_thread(partial(read_remembered, remembered_file(path)), "problems-load")
+                ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
+        except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
+            log.warning(
+                "problems from before the start cannot be read, beginning without them file=%s error=%s", path, error
+            )
+            return
+        self._history.restore(ended, self._wall())
+        self._restore_problems(state)
+        # Files of 0.1 and before have what conditions remember in the file of the present problems.
+        self._restore_memory(remembered or state)
+
+    def _restore_problems(self, state: Present) -> None:
+        for each in state.problems:
+            problem = self._table.problems.get(each.name)
+            if problem is None:
+                continue  # the table of this version does not have it
+            labels = tuple((name, text) for name, text in each.labels)
+            tracked = TrackedProblem(problem, labels, tuple(each.subject), each.value, each.peak, since_s=each.since_s)
+            self._tracker.restore(tracked, self._clock())
+        for held in state.holding:
+            key = held.name, tuple((name, text) for name, text in held.labels)
+            self._tracker.restore_holding(tuple(held.subject), key, held.held_s, held.began_s, self._clock())
+        for url, keys in state.notified.items():
+            self._notified[url] = {(name, tuple(pairs)) for name, pairs in keys}
+
+    def _restore_memory(self, saved: Remembered | Present) -> None:
+        for name, pairs, at_s in saved.seen:
+            self._memory.seen[name, tuple(pairs)] = at_s
+        for name, pairs, peaks in saved.highest:
+            if peaks:
+                self._memory.highest[name, tuple(pairs)] = peaks
