@@ -77,6 +77,21 @@ AKCP: dict[str, dict[str, SnmpValue]] = {
         ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
     )
 }
+# What tells nothing of its limits measures all the same; at a port without a sensor an old number may stand. 0 is no state of the MIB.
+AKCP_PORTS = ((1, 1, 24), (1, 2, 85), (0, 1, 31), (0, 2, 32), (5, 1, 18))  # state, online (1) or not (2), value
+AKCP_NO_STATUS: dict[str, dict[str, SnmpValue]] = {
+    profile: {
+        f"{root}.{column}.{index}{port}": cell
+        for port, (state, online, value) in enumerate(AKCP_PORTS)
+        for column, cell in ((names, b"Row"), (states, state), (onlines, online), (unit, celsius), (number, value))
+    }
+    for profile, root, index, (names, states, onlines, unit, number), celsius in (
+        ("akcp-sensorprobe", "1.3.6.1.4.1.3854.1.2.2.1.16.1", "", (1, 4, 5, 12, 3), 1),
+        ("akcp-sensorprobe-plus", "1.3.6.1.4.1.3854.3.5.2.1", "0.0.", (2, 6, 8, 5, 4), b"C"),
+        ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
+    )
+}
+LIEBERT_DC = "1.3.6.1.4.1.476.1.42.3.5.2.4.1"
 PWT = "1.3.6.1.4.1.42610.1.4.4.1.6.2"
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
@@ -335,6 +350,40 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
             },
         )
         for (profile, answers), index, step in zip(AKCP.items(), ("", "0.0.", "0."), (0.1, 0.1, 1), strict=True)
+    },
+    **{
+        f"probes of {profile} that are online without a status": (
+            profile,
+            answers,
+            "dcim_env_temperature",
+            {
+                f"dcim_env_temperature_celsius{{sensor={index}0.Row}}": 24,
+                f"dcim_env_temperature_celsius{{sensor={index}4.Row}}": 18,
+            },
+        )
+        for (profile, answers), index in zip(AKCP_NO_STATUS.items(), ("", "0.0.", "0."), strict=True)
+    },
+    # The battery's own volts, nominal volts and upsBatteryVoltage; whole volts of UPS-MIB are only known by the nominal ones.
+    **{
+        f"a Liebert UPS of {nominal} V that tells its battery as {raw}": (
+            "liebert-ups",
+            {
+                f"{LIEBERT_DC}.2.1": "1.3.6.1.4.1.476.1.42.3.5.2.1.6",
+                f"{LIEBERT_DC}.4.1": measured,
+                **({f"{LIEBERT_DC}.6.1": nominal} if nominal else {}),
+                f"{ENTITY}.33.1.2.5.0": raw,
+            },
+            "dcim_ups_battery_voltage",
+            {"dcim_ups_battery_voltage_volts": volts},
+        )
+        for nominal, measured, raw, volts in (
+            (192, 218, 218, 218.0),
+            (192, 218, 2_184, 218.4),
+            (240, 271, 271, 271.0),
+            (48, 55, 546, 54.6),
+            (48, 55, 55, 55.0),
+            (0, 218, 218, 218.0),
+        )
     },
     **{
         f"a NetSure controller whose battery's capacity is {raw}": (
