@@ -409,7 +409,31 @@ async def test_two_readers_of_a_mib_agree(name: str) -> None:
     assert values == pytest.approx(expected)
 
 
+SOCOMEC = "1.3.6.1.4.1.4555.1.1.1.1"
 STATES: dict[str, tuple[str, dict[str, SnmpValue], dict[str, str]]] = {
+    # upsAlarmOnBattery, ~OnBypass, ~UpsOutputOff and ~ManualBypassClose beside upsOutputSource, whose codes changed with MIB 6.
+    **{
+        f"a Socomec UPS with output source {code} and the alarms {alarms}": (
+            "socomec-netvision5",
+            {f"{SOCOMEC}.4.1.0": code} | {f"{SOCOMEC}.6.3.{alarm}.0": int(alarm in alarms) for alarm in (2, 9, 14, 27)},
+            {"dcim_ups_output_source": state},
+        )
+        for code, alarms, state in (
+            (2, (), "normal"),
+            (2, (2,), "battery"),
+            (2, (14,), "none"),
+            (4, (), "eco"),
+            (4, (27,), "bypass"),
+            (5, (2,), "battery"),
+            (5, (9,), "bypass"),
+            (8, (), "none"),
+        )
+    },
+    "a Socomec UPS of which nobody knows whether 2 is none or the inverter": (
+        "socomec-netvision5",
+        {f"{SOCOMEC}.2.1.0": 2, f"{SOCOMEC}.4.1.0": 2, f"{SOCOMEC}.6.3.2.0": 0},
+        {"dcim_ups_battery_state": "normal"},
+    ),
     # Normal comes first here, and low second: APC's second generation has them the other way round.
     "loads of a CyberPower PDU": (
         "cyberpower-pdu",
