@@ -91,6 +91,14 @@ AKCP_NO_STATUS: dict[str, dict[str, SnmpValue]] = {
         ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
     )
 }
+
+
+def variable(row: int, name: str, kind: int, unit: str, scale: int, text: str, number: int) -> dict[str, SnmpValue]:
+    """A row of Rittal's cmcIIIVarTable."""
+    cells = {3: name.encode(), 4: kind, 5: unit.encode(), 7: scale, 10: text.encode(), 11: number}
+    return {f"1.3.6.1.4.1.2606.7.4.2.2.1.{column}.2.{row}": cell for column, cell in cells.items()}
+
+
 LIEBERT_DC = "1.3.6.1.4.1.476.1.42.3.5.2.4.1"
 PWT = "1.3.6.1.4.1.42610.1.4.4.1.6.2"
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
@@ -363,6 +371,42 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         )
         for (profile, answers), index in zip(AKCP_NO_STATUS.items(), ("", "0.0.", "0."), strict=True)
     },
+    # Names before software V10 of the LCP, with a fan unit and a water unit of their own.
+    "an LCP of Rittal's first generation on a CMC III": (
+        "rittal-lcp",
+        {
+            "1.3.6.1.4.1.2606.7.2.1.0": 1,
+            **variable(7, "Air.Temperature.In-Top", 2, "\u00b0C", -10, "21.4 \u00b0C", 214),
+            **variable(12, "Air.Temperature.Out-Bot", 2, "degree C", -10, "31.7 degree C", 317),
+            **variable(16, "Air.Server-In.Setpoint", 17, "\u00b0C", -10, "22.0 \u00b0C", 220),
+            **variable(17, "Air.Server-In.Average", 2, "\u00b0C", -10, "21.6 \u00b0C", 216),
+            **variable(18, "Air.Server-In.SetPtHighAlarm", 3, "\u00b0C", -10, "35.0 \u00b0C", 350),
+            **variable(26, "Air.Server-Out.Average", 2, "\u00b0C", -10, "32.3 \u00b0C", 323),
+            **variable(36, "Air.Fans.Fan1.Rpm", 2, "%", 1, "64 %", 64),
+            **variable(61, "Water.In-Temperature.Value", 2, "\u00b0C", -10, "14.2 \u00b0C", 142),
+            **variable(68, "Water.Out-Temperature.Value", 2, "\u00b0C", -10, "19.9 \u00b0C", 199),
+            **variable(75, "Water.Flowrate.Value", 2, "l/min", -10, "36.0 l/min", 360),
+            **variable(81, "Water.Control-Valve.ActualValue", 2, "%", 1, "41 %", 41),
+            **variable(85, "Water.Cooling Capacity.Value", 2, "W", 1, "14310 W", 14_310),
+            **variable(91, "Water.Leakage Sensor.Status", 7, "", 0, "OK", 4),
+        },
+        "dcim_",
+        {
+            "dcim_crah_air_temperature_celsius{sensor=server_in_top}": 21.4,
+            "dcim_crah_air_temperature_celsius{sensor=server_out_bottom}": 31.7,
+            "dcim_crah_supply_air_temperature_setpoint_celsius": 22.0,
+            "dcim_crah_supply_air_temperature_celsius": 21.6,
+            "dcim_crah_return_air_temperature_celsius": 32.3,
+            "dcim_crah_fan_speed_ratio{fan=1}": 0.64,
+            "dcim_crah_water_supply_temperature_celsius": 14.2,
+            "dcim_crah_water_return_temperature_celsius": 19.9,
+            "dcim_crah_water_flow_cubic_meters_per_second": 0.0006,
+            "dcim_crah_valve_position_ratio": 0.41,
+            "dcim_crah_cooling_output_watts": 14_310.0,
+            "dcim_leak_detected{sensor=leakage}": 0.0,
+            "dcim_leak_sensor_fault{sensor=leakage}": 0.0,
+        },
+    ),
     # The battery's own volts, nominal volts and upsBatteryVoltage; whole volts of UPS-MIB are only known by the nominal ones.
     **{
         f"a Liebert UPS of {nominal} V that tells its battery as {raw}": (
