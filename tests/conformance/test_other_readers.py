@@ -10,6 +10,15 @@ from tests.agent.shipped import shipped_profiles
 SP_PLUS = "1.3.6.1.4.1.3854.3.5.2.1"
 
 CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
+    "the currents of a TPDIN2": (
+        "tycon-tpdin",
+        {
+            f"1.3.6.1.4.1.45621.2.2.{place}.0": text
+            for place, text in ((5, b"54.1"), (9, b"1.7"), (10, b".0"), (13, b"23.5"))
+        },
+        "dcim_env_current",
+        {"dcim_env_current_amperes{sensor=i1}": 1.7, "dcim_env_current_amperes{sensor=i2}": 0.0},
+    ),
     # Cacti's plugin for AKCP: the tenths of a securityProbe stay in Celsius.
     **{
         f"a sensorProbe+ in {unit}": (
