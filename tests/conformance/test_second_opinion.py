@@ -95,7 +95,7 @@ AKCP_NO_STATUS: dict[str, dict[str, SnmpValue]] = {
 
 def variable(row: int, name: str, kind: int, unit: str, scale: int, text: str, number: int) -> dict[str, SnmpValue]:
     """A row of Rittal's cmcIIIVarTable."""
-    cells = {3: name.encode(), 4: kind, 5: unit.encode(), 7: scale, 10: text.encode(), 11: number}
+    cells: dict[int, SnmpValue] = {3: name.encode(), 4: kind, 5: unit.encode(), 7: scale, 10: text.encode(), 11: number}
     return {f"1.3.6.1.4.1.2606.7.4.2.2.1.{column}.2.{row}": cell for column, cell in cells.items()}
 
 
@@ -459,7 +459,8 @@ STATES: dict[str, tuple[str, dict[str, SnmpValue], dict[str, str]]] = {
     **{
         f"a Socomec UPS with output source {code} and the alarms {alarms}": (
             "socomec-netvision5",
-            {f"{SOCOMEC}.4.1.0": code} | {f"{SOCOMEC}.6.3.{alarm}.0": int(alarm in alarms) for alarm in (2, 9, 14, 27)},
+            dict[str, SnmpValue]({f"{SOCOMEC}.4.1.0": code})
+            | {f"{SOCOMEC}.6.3.{alarm}.0": int(alarm in alarms) for alarm in (2, 9, 14, 27)},
             {"dcim_ups_output_source": state},
         )
         for code, alarms, state in (
