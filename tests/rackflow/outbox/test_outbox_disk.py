@@ -26,6 +26,7 @@ from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.seam import Message
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
+from tests.servers.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LIMITS = Limits(10_000_000, 3600)
@@ -237,6 +238,16 @@ async def test_a_full_disk_stops_nothing_and_all_is_on_disk_once_there_is_room(t
         assert await outbox.saved(22)
         assert sorted(await take(outbox, 21)) == sorted({*range(1, 23)} - {15})
     assert keys_in(path) == {*range(1, 23)} - {15}
+
+
+async def test_a_disk_that_refused_is_tried_again_although_nothing_more_comes(tmp_path: Path) -> None:
+    """All devices may be silent while somebody makes room."""
+    async with on_disk(tmp_path / "outbox.db") as outbox:
+        with files_no_larger_than(48):
+            fill(outbox, 1, size=1000)
+            assert not await outbox.saved(1)
+        await eventually(lambda: outbox.stats().durable, "it is on disk")
+        assert await outbox.saved(1)
 
 
 async def test_a_disk_that_refuses_is_not_taken_for_well_because_nothing_waits_to_be_written(tmp_path: Path) -> None:
