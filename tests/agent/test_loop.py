@@ -322,6 +322,13 @@ async def test_a_text_of_any_length_fits_an_event() -> None:
     assert down.text == "x" * 200
 
 
+async def test_the_text_of_an_event_has_no_control_characters_of_a_device() -> None:
+    async with living(ScriptedDevice([NORMAL], [DeviceTimeout("no \x1b[2J\nanswer")])) as life:
+        await life.hear(4)
+    (down,) = (each for each in life.said if isinstance(each, Event))
+    assert down.text == "no [2Janswer"
+
+
 async def test_each_change_of_a_state_is_reported_once_with_what_it_was() -> None:
     states: list[dict[str, str]] = [
         {SOURCE: "normal"},
