@@ -145,6 +145,23 @@ async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allow
     assert (down.kind, down.text) == ("down", f"ups-1 poll safety: not done in {0.02 * DEADLINE_SHARE:g} s")
 
 
+async def test_an_opening_that_hangs_ends_at_its_deadline_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.loop.OPEN_DEADLINE_S", 0.05)
+
+    class Hung(ScriptedDevice):
+        async def open(self) -> Identified:
+            if len(self.asked) < 2:
+                self.asked.append("open")
+                await asyncio.get_running_loop().create_future()
+            return await super().open()
+
+    script = Hung([NORMAL])
+    async with living(script) as life:
+        await life.hear(3)
+    assert life.course()[:3] == ["timeout", "timeout", "up"]
+    assert all(0.05 <= each.duration_s < 4 for each in life.batches()[:2])
+
+
 async def test_a_batch_tells_how_long_its_poll_took() -> None:
     class Slow(ScriptedDevice):
         async def poll(self, poll_class: PollClass, now: float) -> Readings:
