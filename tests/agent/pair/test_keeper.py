@@ -218,6 +218,18 @@ async def test_the_broker_retains_the_holders_message_and_not_the_standbys(tmp_p
                     assert (retained.holder, retained.standby) == (holder.lease.me, "")
 
 
+async def test_a_standby_that_stops_does_not_give_back_the_lease_of_the_holder(tmp_path: Path) -> None:
+    """A third side would take it at once, and both would publish for a moment."""
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        holder, standby = side(broker, "a"), side(broker, "b")
+        async with holder.keeping():
+            await asyncio.wait_for(holder.held(), 30)
+            async with standby.keeping():
+                await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
+            await asyncio.wait_for(holder.confirmed(), 30)
+            assert holder.lease.freed_s == float("-inf"), "nobody has given it back"
+
+
 async def test_a_side_that_has_just_come_says_that_it_stands_by(tmp_path: Path) -> None:
     with guarded(tmp_path, *BOTH) as (broker, _):
         async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a", timeout=60) as client:
@@ -267,3 +279,18 @@ async def test_a_holder_whose_batches_are_refused_hands_over_and_both_sides_coun
                     assert not lost.done()
                     lost.cancel()
                     await asyncio.wait([lost])
+
+
+async def test_a_holder_that_cannot_publish_keeps_its_lease_while_nobody_stands_by(tmp_path: Path) -> None:
+    """It would stop to poll for some seconds, and nobody would poll in its place."""
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        alone = handing_over(broker, "a")
+        async with alone.keeping():
+            await asyncio.wait_for(alone.held(), 30)
+            lost = asyncio.create_task(alone.lost(lambda: (0, 3600.0)), name="lost")
+            for _ in range(3):
+                await asyncio.wait_for(alone.confirmed(), 30)
+            assert not lost.done()
+            assert alone.values()["dcim_agent_pair_handovers_total"] == 0
+            lost.cancel()
+            await asyncio.wait([lost])
