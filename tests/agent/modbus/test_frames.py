@@ -87,10 +87,8 @@ def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
 @pytest.mark.parametrize("protocol", [b"\x00\x01", b"\x01\x00"])
 def test_a_frame_of_another_protocol_is_no_reading(protocol: bytes) -> None:
     """The protocol identifier of Modbus is 0 (Messaging on TCP/IP V1.0b, 3.1.3); the rest would be an answer."""
-    reader = Reader()
-    reader.expect(5, 1, frozenset())
     with pytest.raises(GarbageError, match="no Modbus TCP"):
-        reader.feed(b"\x00\x05" + protocol + b"\x00\x05\x01\x03\x02\x00\x07")
+        reader().feed(b"\x00\x05" + protocol + b"\x00\x05\x01\x03\x02\x00\x07")
 
 
 def test_the_error_for_garbage_quotes_its_beginning() -> None:
