@@ -230,6 +230,25 @@ async def test_a_standby_that_stops_does_not_give_back_the_lease_of_the_holder(t
             assert holder.lease.freed_s == float("-inf"), "nobody has given it back"
 
 
+async def test_after_a_reload_with_another_broker_the_lease_is_kept_there(tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "two"
+    for each in folders:
+        each.mkdir()
+    with guarded(folders[0], *BOTH) as (one, _), guarded(folders[1], *BOTH) as (two, _):
+        keeper = side(one, "a")
+        async with keeper.keeping():
+            await asyncio.wait_for(keeper.held(), 30)
+            mine: dict[str, object] = {"port": two.port, "username": "lease-a", "password": "a"}
+            keeper.set_broker(config_of(mine, {}).broker)
+            async with (
+                asyncio.timeout(30),
+                aiomqtt.Client("127.0.0.1", two.port, username="lease-b", password="b") as reader,
+            ):
+                await reader.subscribe(LEASE)
+                found = decode(bytes((await anext(aiter(reader.messages))).payload), LeaseDocument)
+            assert found.holder == keeper.lease.me
+
+
 async def test_a_side_that_has_just_come_says_that_it_stands_by(tmp_path: Path) -> None:
     with guarded(tmp_path, *BOTH) as (broker, _):
         async with aiomqtt.Client("127.0.0.1", broker.port, username="lease-a", password="a", timeout=60) as client:
