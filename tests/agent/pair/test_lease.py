@@ -82,6 +82,14 @@ def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -
     assert lease.due(4.2)
 
 
+def test_a_holder_that_was_not_known_before_gets_its_full_time_although_its_message_is_a_retained_one() -> None:
+    lease = connected()
+    lease.received("b", 3.0, is_retained=True)
+    lease.received_standby("a", 6.9)
+    assert not lease.due(6.9)
+    assert lease.due(7.0)
+
+
 def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
     lease = connected()
     lease.received("b", 3.9)

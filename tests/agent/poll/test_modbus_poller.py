@@ -288,6 +288,12 @@ async def test_a_unit_that_had_no_register_of_its_profile_is_asked_for_all_of_th
     assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
 
 
+async def test_a_unit_that_does_not_tell_its_serial_number_is_read_all_the_same() -> None:
+    one = poller(MemoryModbus({20: 50}), points="identity:\n  serial: [{register: 92, words: 1}]\n")
+    assert (await one.open()).identity.serial == ""
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+
+
 class HangingUp(MemoryModbus):
     """Ends the connection when a certain register is asked for."""
 
