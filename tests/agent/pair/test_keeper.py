@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,17 @@ async def test_two_sides_with_one_account_are_told_that_each_needs_its_own(tmp_p
             )
 
 
+async def test_a_holder_whose_broker_is_away_does_not_call_its_lease_confirmed(mosquitto: Mosquitto) -> None:
+    keeper = keeper_of(config_of({"port": mosquitto.port}, {"expires_s": 3}))
+    async with keeper.keeping():
+        await asyncio.wait_for(keeper.held(), 30)
+        await asyncio.wait_for(keeper.confirmed(), 30)
+        assert keeper.values()["dcim_agent_pair_lease_confirmed"] == 1
+        mosquitto.stop()
+        await eventually(lambda: keeper.values()["dcim_agent_pair_lease_confirmed"] == 0, "no message came back", 20)
+        assert keeper.lease.state == "holding"
+
+
 async def test_a_side_whose_broker_is_away_says_what_to_check(mosquitto: Mosquitto) -> None:
     keeper = keeper_of(config_of({"port": mosquitto.port}, {}))
     mosquitto.stop()
@@ -116,6 +128,7 @@ BOTH = ["user lease-a", f"topic readwrite {LEASE}", "user lease-b", f"topic read
 async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_once_it_has_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, right: str, word: str
 ) -> None:
+    caplog.set_level(logging.INFO, "agent.pair.keeper")
     with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, rules):
         well, refused = side(broker, "a"), side(broker, "b")
         async with well.keeping(), refused.keeping():
@@ -125,6 +138,9 @@ async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_o
             assert LEASE in refused.fault
             assert refused.fault in caplog.text
             assert (refused.lease.state, well.lease.state) == ("standby", "holding")
+            for _ in range(2):
+                await asyncio.wait_for(well.confirmed(), 30)
+            assert "the lease works again" not in caplog.text, "what it hears of the other one says nothing of its own"
             access(rules, *BOTH)
             broker.reload()
             await eventually(lambda: well.values()["dcim_agent_pair_standbys"] == 1, "it stands by")
@@ -170,7 +186,10 @@ async def test_doctor_says_which_right_of_the_lease_is_missing_and_leaves_the_le
             assert (await anext(aiter(client.messages))).payload == b"held"
 
 
-async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path: Path) -> None:
+async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "agent.pair.keeper")
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
@@ -193,6 +212,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path:
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 2, "even the forged standby is heard")
                 assert (holder.lease.state, standby.lease.state) == ("holding", "standby")
                 assert standby.lease.holder == holder.lease.me
+                assert "was=holding" not in caplog.text, "not for a moment"
 
 
 async def test_two_copies_of_a_running_machine_take_names_of_their_own_and_one_holds_the_lease(tmp_path: Path) -> None:
