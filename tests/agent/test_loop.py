@@ -145,23 +145,6 @@ async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allow
     assert (down.kind, down.text) == ("down", f"ups-1 poll safety: not done in {0.02 * DEADLINE_SHARE:g} s")
 
 
-async def test_an_opening_that_hangs_ends_at_its_deadline_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.loop.OPEN_DEADLINE_S", 0.05)
-
-    class Hung(ScriptedDevice):
-        async def open(self) -> Identified:
-            if len(self.asked) < 2:
-                self.asked.append("open")
-                await asyncio.get_running_loop().create_future()
-            return await super().open()
-
-    script = Hung([NORMAL])
-    async with living(script) as life:
-        await life.hear(3)
-    assert life.course()[:3] == ["timeout", "timeout", "up"]
-    assert all(0.05 <= each.duration_s < 4 for each in life.batches()[:2])
-
-
 async def test_a_batch_tells_how_long_its_poll_took() -> None:
     class Slow(ScriptedDevice):
         async def poll(self, poll_class: PollClass, now: float) -> Readings:
@@ -332,18 +315,12 @@ async def test_a_device_that_fails_is_not_up_until_it_answers() -> None:
         assert not life.loop.up
 
 
-async def test_a_text_of_any_length_fits_an_event() -> None:
-    async with living(ScriptedDevice([NORMAL], [DeviceTimeout("x" * 500)])) as life:
+@pytest.mark.parametrize(("text", "told"), [("x" * 500, "x" * 200), ("no \x1b[2J\nanswer", "no [2Janswer")])
+async def test_a_text_of_any_length_fits_an_event_without_control_characters(text: str, told: str) -> None:
+    async with living(ScriptedDevice([NORMAL], [DeviceTimeout(text)])) as life:
         await life.hear(4)
     (down,) = (each for each in life.said if isinstance(each, Event))
-    assert down.text == "x" * 200
-
-
-async def test_the_text_of_an_event_has_no_control_characters_of_a_device() -> None:
-    async with living(ScriptedDevice([NORMAL], [DeviceTimeout("no \x1b[2J\nanswer")])) as life:
-        await life.hear(4)
-    (down,) = (each for each in life.said if isinstance(each, Event))
-    assert down.text == "no [2Janswer"
+    assert down.text == told
 
 
 async def test_each_change_of_a_state_is_reported_once_with_what_it_was() -> None:

@@ -245,18 +245,6 @@ async def test_a_device_that_cannot_be_walked_in_time_keeps_its_readings_and_is_
     assert (await poller.poll(poll, 2060.0)).reopen == "", "once is enough"
 
 
-async def test_outlets_that_a_device_has_gained_are_polled_once_it_is_opened_anew() -> None:
-    """It had nothing of class `normal` before, so nobody would ask for them."""
-    bench = Bench()
-    del bench.client.values[f"{ROOT}.1.9.1"]
-    poller = await bench.opened()
-    assert "normal" not in bench.identified.poll_classes
-    bench.client.values |= {f"{ROOT}.7.0": 1, f"{ROOT}.1.9.3": 30}
-    assert (await poller.poll("fast", 2000.0)).reopen == "has gained or lost poll classes"
-    assert "normal" in (await poller.open()).poll_classes
-    assert (await poller.poll("normal", 2000.0)).values == {"dcim_pdu_outlet_power_watts{outlet=3}": 30.0}
-
-
 async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     class Hanging(MemorySnmp):
         async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
