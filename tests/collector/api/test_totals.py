@@ -36,6 +36,7 @@ def test_each_total_is_the_number_of_the_site_and_names_what_it_is_computed_from
     assert (carbon["value"], carbon["unit"]) == (totals["carbon_grams_per_hour"]["location"], "grams_per_hour")
     facility = shown.get("totals/{total}", 102.0, total="facility")
     assert [each["age_seconds"] for each in facility["inputs"]] == [2.0, 1.0]
+    assert facility["window_seconds"] is None  # it is of now, and no mean
     pue = shown.get("totals/{total}", 102.0, total="pue")
     assert (pue["window_seconds"], pue["unknown"], pue["it_from"]) == (0.0, None, "meters")
     with pytest.raises(NotThere, match="there are facility, it, pue, carbon"):
