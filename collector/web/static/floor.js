@@ -55,7 +55,7 @@ export function floorSection(page) {
       all.map((each) => h("button", { type: "button", key: each.id, "aria-pressed": String(each === quantity), on: { click: () => page.choose(each.id) } },
         words.say(each.key, each.parameters)))),
     floor ? power(page) : null,
-    floor && !standing.length ? h("p", { class: "dim" }, words.say("floor.empty")) : null,
+    standing.length ? null : h("p", { class: "dim" }, floor ? words.say("floor.empty") : "…"),
     h("div", { class: "rows", style: { "--columns": String(columns), "--side": String(side) }, on: { keydown: arrows } },
       rows.map((row) => rowOf(row, quantity, page))),
     rest.length ? h("div", { class: "rest", key: "rest" }, rest.map((row) => rowOf(row, quantity, page))) : null,
