@@ -493,6 +493,7 @@ def test_the_page_of_a_rack_shows_what_is_just_seen_there_and_why_air_and_margin
 
 
 def test_a_floor_that_is_still_asked_for_is_none_that_has_nothing(ask: Ask) -> None:
-    script = """const dim = (it) => [...shown(floor.floorSection({ ...make({ floor: it }), quantity: 'power', room: '' })).querySelectorAll('p.dim')]
-      .map((e) => e.textContent); return [...dim(), ...dim({ rows: [], racks: {}, cdus: {}, feeds: {}, ups_groups: {} })];"""
+    script = """const drawn = (it) => shown(floor.floorSection({ ...make({ floor: it }), quantity: 'power', room: '' }));
+      const dim = (it) => [...drawn(it).querySelectorAll('p.dim')].map((e) => e.textContent);
+      return [...dim(), ...dim({ rows: [], racks: {}, cdus: {}, feeds: {}, ups_groups: {} })];"""
     assert ask(script) == ["…", "No rack is known. Racks come from the site file, or from the label `rack` of devices."]
