@@ -69,7 +69,7 @@ def plan_steps(
     unclear: dict[int, frozenset[int]] = {}
     for table, point in profile.all_points():
         if table and id(table) not in equal:
-            equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells, role)
+            equal[id(table)] = yield from rows_with_equal_names(table, rows.get(table.name, ()), cells)
             unclear[id(table)] = unclear_parts(table, rows.get(table.name, ()))
         indexes = rows.get(table.name, ()) if table else ("",)
         if table and table.name in cut:
@@ -79,7 +79,7 @@ def plan_steps(
             # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
             builder.left_out["instances"] += len(indexes) * max(1, len(point.bits))
             continue
-        shifted = (yield from shifted_parts(table, point, indexes, cells, role)) if table else frozenset()
+        shifted = (yield from shifted_parts(table, point, indexes, cells)) if table else frozenset()
         unclear_here = unclear[id(table)] if table else frozenset()
         for row in rows_of_unit(indexes, cells, role, unclear=unclear_here, shifted=shifted, unit=unit):
             rows_planned += 1

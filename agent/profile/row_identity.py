@@ -36,7 +36,7 @@ def unclear_parts(table: Table, indexes: Sequence[str]) -> frozenset[int]:
 
 
 def shifted_parts(
-    table: Table, point: Point, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
+    table: Table, point: Point, indexes: Sequence[str], cells: Mapping[str, RawValue]
 ) -> Generator[None, None, frozenset[int]]:
     """Parts that the profile counts from the start of the index, if the device's indexes seem to begin with an extra part.
 
@@ -63,7 +63,7 @@ def shifted_parts(
         if at % ROWS_PER_SLICE == 0:
             yield
         parts = index.split(".")
-        row = Row(index, cells, role)
+        row = Row(index, cells, None)
         if len(parts) != depth or not (row.holds(point.when) and row.holds(table.when)):
             continue
         name = (*(parts[place] for place in sorted(places) if 0 <= place < depth), *map(row.label, cell_labels))
@@ -108,7 +108,7 @@ def named_label(table: Table, point: Point) -> str | None:
 
 
 def rows_with_equal_names(
-    table: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None
+    table: Table, indexes: Sequence[str], cells: Mapping[str, RawValue]
 ) -> Generator[None, None, set[str]]:
     """Indexes of rows with the same names as an earlier row of the table: without a change, both would give the same series.
 
@@ -120,7 +120,7 @@ def rows_with_equal_names(
     if any(named_label(table, point) and not point.labels for point in table.points):
         shared: dict[tuple[str | None, ...], list[str]] = {}
         for number, index in enumerate(indexes, 1):
-            row = Row(index, cells, role)
+            row = Row(index, cells, None)  # a role is that of all rows, and distinguishes none
             shared.setdefault(tuple(map(row.label, table.labels.values())), []).append(index)
             if number % ROWS_PER_SLICE == 0:
                 yield
@@ -132,7 +132,7 @@ def rows_with_equal_names(
         labels = sources.values()
         first: dict[tuple[str | None, ...], str] = {}
         for number, index in enumerate(candidates[bool(point.labels)], 1):
-            row = Row(index, cells, role)
+            row = Row(index, cells, None)
             if row.is_named(sources[name]) and row.holds(point.when) and row.holds(table.when):
                 other = first.setdefault(tuple(map(row.label, labels)), index)
                 equal |= {index} if other != index else set()

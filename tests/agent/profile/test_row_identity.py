@@ -32,7 +32,7 @@ def the_point(of: Table) -> Point:
 
 def shifted(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue] | None = None) -> frozenset[int]:
     """What `shifted_parts` says of the table's first point."""
-    steps = shifted_parts(of, the_point(of), indexes, cells or {}, None)
+    steps = shifted_parts(of, the_point(of), indexes, cells or {})
     while True:
         try:
             next(steps)
@@ -40,9 +40,9 @@ def shifted(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue] | N
             return frozenset(end.value)
 
 
-def equal(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None = None) -> set[str]:
+def equal(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue]) -> set[str]:
     """What `rows_with_equal_names` says of the table."""
-    steps = rows_with_equal_names(of, indexes, cells, role)
+    steps = rows_with_equal_names(of, indexes, cells)
     while True:
         try:
             next(steps)
@@ -133,10 +133,10 @@ def test_a_row_with_the_name_of_an_earlier_one_is_equal_and_the_first_is_not() -
     assert equal(named, ["1", "2", "3", "4"], cells) == {"3", "4"}
 
 
-def test_the_role_of_a_device_is_part_of_the_names_of_its_rows() -> None:
+def test_the_role_of_a_device_distinguishes_none_of_its_rows() -> None:
     by_role = table({"role": {"device": "role", "default": "other"}, "sensor": {"column": f"{C}.3"}})
     cells: dict[str, RawValue] = {f"{C}.3.1": b"Main", f"{C}.3.2": b"Main"}
-    assert equal(by_role, ["1", "2"], cells, "facility") == {"2"}
+    assert equal(by_role, ["1", "2"], cells) == {"2"}
 
 
 def test_rows_are_sought_in_the_columns_of_readings_that_stand_beside_the_one_that_names_them() -> None:
