@@ -265,7 +265,9 @@ async def inputs(bench: Bench, number: int) -> dict[str, float]:
     if readings.reopen:
         await bench.open()
     found = volts(readings, "input")
-    assert found or [key for key in readings.bad if "input_voltage" in key], "neither a reading nor a reason"
+    # In some families 2301 V are out of range besides.
+    reasons = {why for key, why in readings.bad.items() if "input_voltage" in key}
+    assert found or reasons in ({"range"}, {"replanning"})
     return found
 
 
