@@ -315,11 +315,12 @@ async def test_a_device_that_fails_is_not_up_until_it_answers() -> None:
         assert not life.loop.up
 
 
-async def test_a_text_of_any_length_fits_an_event() -> None:
-    async with living(ScriptedDevice([NORMAL], [DeviceTimeout("x" * 500)])) as life:
+@pytest.mark.parametrize(("text", "told"), [("x" * 500, "x" * 200), ("no \x1b[2J\nanswer", "no [2Janswer")])
+async def test_a_text_of_any_length_fits_an_event_without_control_characters(text: str, told: str) -> None:
+    async with living(ScriptedDevice([NORMAL], [DeviceTimeout(text)])) as life:
         await life.hear(4)
     (down,) = (each for each in life.said if isinstance(each, Event))
-    assert down.text == "x" * 200
+    assert down.text == told
 
 
 async def test_each_change_of_a_state_is_reported_once_with_what_it_was() -> None:

@@ -1,8 +1,11 @@
-"""What the loop of a device reports across an opening of the same device."""
+"""What the loop of a device reports across an opening of the same device, and of one that hangs."""
 
+import asyncio
 import dataclasses
 
-from agent.readings import Readings
+import pytest
+
+from agent.readings import Identified, Readings
 from tests.agent.device_life import IDENTIFIED, NORMAL, SOURCE, ScriptedDevice, living
 
 
@@ -21,3 +24,20 @@ async def test_a_change_while_the_same_device_is_opened_anew_is_reported() -> No
         await life.hear(4)
     assert [len(each.intervals) for each in life.documents] == [1, 2]
     assert life.events()[-1] == ("state", SOURCE, "normal", "battery")
+
+
+async def test_an_opening_that_hangs_ends_at_its_deadline_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.loop.OPEN_DEADLINE_S", 0.05)
+
+    class Hung(ScriptedDevice):
+        async def open(self) -> Identified:
+            if len(self.asked) < 2:
+                self.asked.append("open")
+                await asyncio.get_running_loop().create_future()
+            return await super().open()
+
+    script = Hung([NORMAL])
+    async with living(script) as life:
+        await life.hear(3)
+    assert life.course()[:3] == ["timeout", "timeout", "up"]
+    assert all(0.05 <= each.duration_s < 4 for each in life.batches()[:2])

@@ -77,6 +77,29 @@ AKCP: dict[str, dict[str, SnmpValue]] = {
         ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
     )
 }
+# What tells nothing of its limits measures all the same; at a port without a sensor an old number may stand. 0 is no state of the MIB.
+AKCP_PORTS = ((1, 1, 24), (1, 2, 85), (0, 1, 31), (0, 2, 32), (5, 1, 18))  # state, online (1) or not (2), value
+AKCP_NO_STATUS: dict[str, dict[str, SnmpValue]] = {
+    profile: {
+        f"{root}.{column}.{index}{port}": cell
+        for port, (state, online, value) in enumerate(AKCP_PORTS)
+        for column, cell in ((names, b"Row"), (states, state), (onlines, online), (unit, celsius), (number, value))
+    }
+    for profile, root, index, (names, states, onlines, unit, number), celsius in (
+        ("akcp-sensorprobe", "1.3.6.1.4.1.3854.1.2.2.1.16.1", "", (1, 4, 5, 12, 3), 1),
+        ("akcp-sensorprobe-plus", "1.3.6.1.4.1.3854.3.5.2.1", "0.0.", (2, 6, 8, 5, 4), b"C"),
+        ("akcp-securityprobe", "1.3.6.1.4.1.3854.2.3.2.1", "0.", (2, 6, 8, 5, 4), b"C"),
+    )
+}
+
+
+def variable(row: int, name: str, kind: int, unit: str, scale: int, text: str, number: int) -> dict[str, SnmpValue]:
+    """A row of Rittal's cmcIIIVarTable."""
+    cells: dict[int, SnmpValue] = {3: name.encode(), 4: kind, 5: unit.encode(), 7: scale, 10: text.encode(), 11: number}
+    return {f"1.3.6.1.4.1.2606.7.4.2.2.1.{column}.2.{row}": cell for column, cell in cells.items()}
+
+
+LIEBERT_DC = "1.3.6.1.4.1.476.1.42.3.5.2.4.1"
 PWT = "1.3.6.1.4.1.42610.1.4.4.1.6.2"
 VOLTS = "dcim_ups_input_voltage_volts", "dcim_ups_output_voltage_volts"
 ASCO = "1.3.6.1.4.1.7777.1.1"
@@ -337,6 +360,76 @@ CASES: dict[str, tuple[str, dict[str, SnmpValue], str, dict[str, float]]] = {
         for (profile, answers), index, step in zip(AKCP.items(), ("", "0.0.", "0."), (0.1, 0.1, 1), strict=True)
     },
     **{
+        f"probes of {profile} that are online without a status": (
+            profile,
+            answers,
+            "dcim_env_temperature",
+            {
+                f"dcim_env_temperature_celsius{{sensor={index}0.Row}}": 24,
+                f"dcim_env_temperature_celsius{{sensor={index}4.Row}}": 18,
+            },
+        )
+        for (profile, answers), index in zip(AKCP_NO_STATUS.items(), ("", "0.0.", "0."), strict=True)
+    },
+    # Names before software V10 of the LCP, with a fan unit and a water unit of their own.
+    "an LCP of Rittal's first generation on a CMC III": (
+        "rittal-lcp",
+        {
+            "1.3.6.1.4.1.2606.7.2.1.0": 1,
+            **variable(7, "Air.Temperature.In-Top", 2, "\u00b0C", -10, "21.4 \u00b0C", 214),
+            **variable(12, "Air.Temperature.Out-Bot", 2, "degree C", -10, "31.7 degree C", 317),
+            **variable(16, "Air.Server-In.Setpoint", 17, "\u00b0C", -10, "22.0 \u00b0C", 220),
+            **variable(17, "Air.Server-In.Average", 2, "\u00b0C", -10, "21.6 \u00b0C", 216),
+            **variable(18, "Air.Server-In.SetPtHighAlarm", 3, "\u00b0C", -10, "35.0 \u00b0C", 350),
+            **variable(26, "Air.Server-Out.Average", 2, "\u00b0C", -10, "32.3 \u00b0C", 323),
+            **variable(36, "Air.Fans.Fan1.Rpm", 2, "%", 1, "64 %", 64),
+            **variable(61, "Water.In-Temperature.Value", 2, "\u00b0C", -10, "14.2 \u00b0C", 142),
+            **variable(68, "Water.Out-Temperature.Value", 2, "\u00b0C", -10, "19.9 \u00b0C", 199),
+            **variable(75, "Water.Flowrate.Value", 2, "l/min", -10, "36.0 l/min", 360),
+            **variable(81, "Water.Control-Valve.ActualValue", 2, "%", 1, "41 %", 41),
+            **variable(85, "Water.Cooling Capacity.Value", 2, "W", 1, "14310 W", 14_310),
+            **variable(91, "Water.Leakage Sensor.Status", 7, "", 0, "OK", 4),
+        },
+        "dcim_",
+        {
+            "dcim_crah_air_temperature_celsius{sensor=server_in_top}": 21.4,
+            "dcim_crah_air_temperature_celsius{sensor=server_out_bottom}": 31.7,
+            "dcim_crah_supply_air_temperature_setpoint_celsius": 22.0,
+            "dcim_crah_supply_air_temperature_celsius": 21.6,
+            "dcim_crah_return_air_temperature_celsius": 32.3,
+            "dcim_crah_fan_speed_ratio{fan=1}": 0.64,
+            "dcim_crah_water_supply_temperature_celsius": 14.2,
+            "dcim_crah_water_return_temperature_celsius": 19.9,
+            "dcim_crah_water_flow_cubic_meters_per_second": 0.0006,
+            "dcim_crah_valve_position_ratio": 0.41,
+            "dcim_crah_cooling_output_watts": 14_310.0,
+            "dcim_leak_detected{sensor=leakage}": 0.0,
+            "dcim_leak_sensor_fault{sensor=leakage}": 0.0,
+        },
+    ),
+    # The battery's own volts, nominal volts and upsBatteryVoltage; whole volts of UPS-MIB are only known by the nominal ones.
+    **{
+        f"a Liebert UPS of {nominal} V that tells its battery as {raw}": (
+            "liebert-ups",
+            {
+                f"{LIEBERT_DC}.2.1": "1.3.6.1.4.1.476.1.42.3.5.2.1.6",
+                f"{LIEBERT_DC}.4.1": measured,
+                **({f"{LIEBERT_DC}.6.1": nominal} if nominal else {}),
+                f"{ENTITY}.33.1.2.5.0": raw,
+            },
+            "dcim_ups_battery_voltage",
+            {"dcim_ups_battery_voltage_volts": volts},
+        )
+        for nominal, measured, raw, volts in (
+            (192, 218, 218, 218.0),
+            (192, 218, 2_184, 218.4),
+            (240, 271, 271, 271.0),
+            (48, 55, 546, 54.6),
+            (48, 55, 55, 55.0),
+            (0, 218, 218, 218.0),
+        )
+    },
+    **{
         f"a NetSure controller whose battery's capacity is {raw}": (
             "vertiv-netsure-ncu",
             {"1.3.6.1.4.1.6302.2.1.2.5.3.0": raw},
@@ -360,7 +453,32 @@ async def test_two_readers_of_a_mib_agree(name: str) -> None:
     assert values == pytest.approx(expected)
 
 
+SOCOMEC = "1.3.6.1.4.1.4555.1.1.1.1"
 STATES: dict[str, tuple[str, dict[str, SnmpValue], dict[str, str]]] = {
+    # upsAlarmOnBattery, ~OnBypass, ~UpsOutputOff and ~ManualBypassClose beside upsOutputSource, whose codes changed with MIB 6.
+    **{
+        f"a Socomec UPS with output source {code} and the alarms {alarms}": (
+            "socomec-netvision5",
+            dict[str, SnmpValue]({f"{SOCOMEC}.4.1.0": code})
+            | {f"{SOCOMEC}.6.3.{alarm}.0": int(alarm in alarms) for alarm in (2, 9, 14, 27)},
+            {"dcim_ups_output_source": state},
+        )
+        for code, alarms, state in (
+            (2, (), "normal"),
+            (2, (2,), "battery"),
+            (2, (14,), "none"),
+            (4, (), "eco"),
+            (4, (27,), "bypass"),
+            (5, (2,), "battery"),
+            (5, (9,), "bypass"),
+            (8, (), "none"),
+        )
+    },
+    "a Socomec UPS of which nobody knows whether 2 is none or the inverter": (
+        "socomec-netvision5",
+        {f"{SOCOMEC}.2.1.0": 2, f"{SOCOMEC}.4.1.0": 2, f"{SOCOMEC}.6.3.2.0": 0},
+        {"dcim_ups_battery_state": "normal"},
+    ),
     # Normal comes first here, and low second: APC's second generation has them the other way round.
     "loads of a CyberPower PDU": (
         "cyberpower-pdu",

@@ -84,6 +84,13 @@ def test_a_shortened_exception_behind_a_late_answer_is_the_answer() -> None:
     assert refusal.code == 2
 
 
+@pytest.mark.parametrize("protocol", [b"\x00\x01", b"\x01\x00"])
+def test_a_frame_of_another_protocol_is_no_reading(protocol: bytes) -> None:
+    """The protocol identifier of Modbus is 0 (Messaging on TCP/IP V1.0b, 3.1.3); the rest would be an answer."""
+    with pytest.raises(GarbageError, match="no Modbus TCP"):
+        reader().feed(b"\x00\x05" + protocol + b"\x00\x05\x01\x03\x02\x00\x07")
+
+
 def test_the_error_for_garbage_quotes_its_beginning() -> None:
     with pytest.raises(GarbageError, match="sent 1000 bytes") as caught:
         fed(reader(), [b"HTTP/1.1 400 " + b"x" * 987])

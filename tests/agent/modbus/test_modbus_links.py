@@ -103,7 +103,8 @@ async def test_serial_line() -> None:
             async with fails(DeviceTimeout):
                 await client.read(1, "holding", 0, 1)
             assert await client.read(1, "holding", 0, 1) == [3]
-        async with connected(replace(target, serial="/dev/no-such-line")) as client, fails(DeviceUnreachable):
+        gone = replace(target, serial="/dev/no-such-line")
+        async with connected(gone) as client, fails(DeviceUnreachable, "^/dev/no-such-line "):
             await client.read(1, "holding", 0, 1)
     finally:
         loop.remove_reader(master)

@@ -137,13 +137,14 @@ async def test_an_unnumbered_answer_of_another_unit_is_reported_and_accepted_onl
             assert await client.read(1, "holding", 0, 2) == [7, 8]
 
 
-async def test_of_devices_on_one_link_only_the_one_that_is_set_so_takes_any_number() -> None:
+@pytest.mark.parametrize("is_strict_first", [True, False])
+async def test_of_devices_on_one_link_only_the_one_that_is_set_so_takes_any_number(*, is_strict_first: bool) -> None:
+    """Whichever of the two is the first on the link, whose settings are those of the line."""
     async with FaultyModbus(lambda frame: [answer(frame, 7, 8, tid=9)]).serving() as server:
         links = ModbusLinks()
-        strict, lenient = (
-            links.acquire(target_of(server.port)),
-            links.acquire(target_of(server.port, accepts="other_transaction")),
-        )
+        targets = [target_of(server.port), target_of(server.port, accepts="other_transaction")]
+        shares = [links.acquire(each) for each in (targets if is_strict_first else targets[::-1])]
+        strict, lenient = shares if is_strict_first else shares[::-1]
         assert await lenient.read(1, "holding", 0, 2) == [7, 8]
         async with fails(DeviceTimeout):
             await strict.read(1, "holding", 0, 2)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +78,17 @@ async def test_two_sides_with_one_account_are_told_that_each_needs_its_own(tmp_p
             )
 
 
+async def test_a_holder_whose_broker_is_away_does_not_call_its_lease_confirmed(mosquitto: Mosquitto) -> None:
+    keeper = keeper_of(config_of({"port": mosquitto.port}, {"expires_s": 3}))
+    async with keeper.keeping():
+        await asyncio.wait_for(keeper.held(), 30)
+        await asyncio.wait_for(keeper.confirmed(), 30)
+        assert keeper.values()["dcim_agent_pair_lease_confirmed"] == 1
+        mosquitto.stop()
+        await eventually(lambda: keeper.values()["dcim_agent_pair_lease_confirmed"] == 0, "no message came back", 20)
+        assert keeper.lease.state == "holding"
+
+
 async def test_a_side_whose_broker_is_away_says_what_to_check(mosquitto: Mosquitto) -> None:
     keeper = keeper_of(config_of({"port": mosquitto.port}, {}))
     mosquitto.stop()
@@ -116,6 +128,7 @@ BOTH = ["user lease-a", f"topic readwrite {LEASE}", "user lease-b", f"topic read
 async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_once_it_has_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, right: str, word: str
 ) -> None:
+    caplog.set_level(logging.INFO, "agent.pair.keeper")
     with guarded(tmp_path, *BOTH[:3], f"topic {right} {LEASE}") as (broker, rules):
         well, refused = side(broker, "a"), side(broker, "b")
         async with well.keeping(), refused.keeping():
@@ -125,6 +138,9 @@ async def test_a_side_without_its_rights_says_so_disturbs_nobody_and_stands_by_o
             assert LEASE in refused.fault
             assert refused.fault in caplog.text
             assert (refused.lease.state, well.lease.state) == ("standby", "holding")
+            for _ in range(2):
+                await asyncio.wait_for(well.confirmed(), 30)
+            assert "the lease works again" not in caplog.text, "what it hears of the other one says nothing of its own"
             access(rules, *BOTH)
             broker.reload()
             await eventually(lambda: well.values()["dcim_agent_pair_standbys"] == 1, "it stands by")
@@ -170,7 +186,10 @@ async def test_doctor_says_which_right_of_the_lease_is_missing_and_leaves_the_le
             assert (await anext(aiter(client.messages))).payload == b"held"
 
 
-async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path: Path) -> None:
+async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "agent.pair.keeper")
     with guarded(tmp_path, *BOTH) as (broker, _):
         holder, standby = side(broker, "a"), side(broker, "b")
         async with holder.keeping():
@@ -193,6 +212,7 @@ async def test_what_strangers_do_to_the_retained_lease_does_not_end_it(tmp_path:
                 await eventually(lambda: holder.lease.standbys(lease_clock()) == 2, "even the forged standby is heard")
                 assert (holder.lease.state, standby.lease.state) == ("holding", "standby")
                 assert standby.lease.holder == holder.lease.me
+                assert "was=holding" not in caplog.text, "not for a moment"
 
 
 async def test_two_copies_of_a_running_machine_take_names_of_their_own_and_one_holds_the_lease(tmp_path: Path) -> None:
@@ -216,6 +236,37 @@ async def test_the_broker_retains_the_holders_message_and_not_the_standbys(tmp_p
                     await reader.subscribe(LEASE)
                     retained = decode(bytes((await anext(reader.messages)).payload), LeaseDocument)
                     assert (retained.holder, retained.standby) == (holder.lease.me, "")
+
+
+async def test_a_standby_that_stops_does_not_give_back_the_lease_of_the_holder(tmp_path: Path) -> None:
+    """A third side would take it at once, and both would publish for a moment."""
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        holder, standby = side(broker, "a"), side(broker, "b")
+        async with holder.keeping():
+            await asyncio.wait_for(holder.held(), 30)
+            async with standby.keeping():
+                await eventually(lambda: holder.lease.standbys(lease_clock()) == 1, "the other one stands by")
+            await asyncio.wait_for(holder.confirmed(), 30)
+            assert holder.lease.freed_s == float("-inf"), "nobody has given it back"
+
+
+async def test_after_a_reload_with_another_broker_the_lease_is_kept_there(tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "two"
+    for each in folders:
+        each.mkdir()
+    with guarded(folders[0], *BOTH) as (one, _), guarded(folders[1], *BOTH) as (two, _):
+        keeper = side(one, "a")
+        async with keeper.keeping():
+            await asyncio.wait_for(keeper.held(), 30)
+            mine: dict[str, object] = {"port": two.port, "username": "lease-a", "password": "a"}
+            keeper.set_broker(config_of(mine, {}).broker)
+            async with (
+                asyncio.timeout(30),
+                aiomqtt.Client("127.0.0.1", two.port, username="lease-b", password="b") as reader,
+            ):
+                await reader.subscribe(LEASE)
+                found = decode(bytes((await anext(aiter(reader.messages))).payload), LeaseDocument)
+            assert found.holder == keeper.lease.me
 
 
 async def test_a_side_that_has_just_come_says_that_it_stands_by(tmp_path: Path) -> None:
@@ -267,3 +318,18 @@ async def test_a_holder_whose_batches_are_refused_hands_over_and_both_sides_coun
                     assert not lost.done()
                     lost.cancel()
                     await asyncio.wait([lost])
+
+
+async def test_a_holder_that_cannot_publish_keeps_its_lease_while_nobody_stands_by(tmp_path: Path) -> None:
+    """It would stop to poll for some seconds, and nobody would poll in its place."""
+    with guarded(tmp_path, *BOTH) as (broker, _):
+        alone = handing_over(broker, "a")
+        async with alone.keeping():
+            await asyncio.wait_for(alone.held(), 30)
+            lost = asyncio.create_task(alone.lost(lambda: (0, 3600.0)), name="lost")
+            for _ in range(3):
+                await asyncio.wait_for(alone.confirmed(), 30)
+            assert not lost.done()
+            assert alone.values()["dcim_agent_pair_handovers_total"] == 0
+            lost.cancel()
+            await asyncio.wait([lost])

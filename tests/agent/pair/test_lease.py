@@ -82,6 +82,14 @@ def test_what_the_broker_retains_of_a_dead_holder_does_not_prolong_its_lease() -
     assert lease.due(4.2)
 
 
+def test_a_holder_that_was_not_known_before_gets_its_full_time_although_its_message_is_a_retained_one() -> None:
+    lease = connected()
+    lease.received("b", 3.0, is_retained=True)
+    lease.received_standby("a", 6.9)
+    assert not lease.due(6.9)
+    assert lease.due(7.0)
+
+
 def test_a_renewal_of_the_other_side_prolongs_its_lease() -> None:
     lease = connected()
     lease.received("b", 3.9)
@@ -166,6 +174,25 @@ def test_a_claim_that_is_not_received_back_is_given_up() -> None:
     assert not lease.due(60.0)
 
 
+def test_a_second_claim_that_is_not_received_back_is_given_up_like_the_first() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.received("b", 6.0)
+    lease.received_standby("a", 10.0)
+    assert lease.due(10.0)
+    lease.due(10.0 + RECEIVE_WITHIN_S)
+    assert lease.state == "standby"
+
+
+def test_a_holder_that_has_just_come_back_does_not_complain_that_it_receives_nothing() -> None:
+    lease = connected()
+    claimed(lease, 4.0)
+    lease.connected(60.0)
+    lease.received("a", 60.1, is_retained=True)
+    assert not lease.receives_nothing(60.2)
+    assert lease.receives_nothing(60.0 + RECEIVE_WITHIN_S)
+
+
 def test_a_standby_does_not_change_the_holder_and_is_counted_while_its_messages_come() -> None:
     lease = connected()
     claimed(lease, 4.0)
@@ -204,8 +231,8 @@ def test_a_process_of_the_same_name_is_recognised_by_messages_that_this_one_has_
     claimed(lease, 4.0)
     lease.renamed("c", 6.0)
     assert (lease.me, lease.state) == ("c", "standby")
-    lease.received_standby("c", 6.1)
-    assert not lease.due(9.9)
+    lease.received_standby("c", 9.8)
+    assert not lease.due(9.9), "as after a start, the time begins anew"
     lease.received_standby("c", 9.9)
     assert lease.due(10.0)
 

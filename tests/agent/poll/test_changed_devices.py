@@ -268,6 +268,7 @@ async def test_a_number_that_jumps_is_rejected_while_its_scale_cannot_be_read(cl
             readings = await device.polled()
             assert readings.bad == bad
             assert readings.values[probe(1)] == 24.1
+            assert readings.values.get(probe(2)) == (None if bad else 90.0)
         assert (await device.polled()).values[probe(2)] == 90.0
 
 
@@ -286,7 +287,7 @@ async def test_a_scale_that_cannot_be_asked_for_costs_the_readings_that_jumped_a
     poller = SnmpPoller(Device(id="d", host="h", credential="c", profile="sensing"), {"sensing": scaled(1)}, client)
     await poller.open()
     opened = 0
-    client.values[f"{ROOT}.1.1.2"] = 2410
+    client.values[f"{ROOT}.1.1.2"] = 900
     readings = await poller.poll("fast", 5000.0)
     assert (readings.values, readings.bad) == ({probe(1): 24.1}, {probe(2): "replanning"})
 

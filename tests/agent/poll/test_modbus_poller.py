@@ -247,6 +247,25 @@ async def test_a_unit_that_its_gateway_does_not_reach_is_asked_for_one_block_and
     assert len(client.requests) == 1
 
 
+async def test_a_unit_whose_wiring_register_never_rests_is_opened_every_ten_seconds_and_no_oftener() -> None:
+    """Eleven seconds after it was opened the register differs for the first time from what it was then."""
+    now_s = [1000.0]
+    three_wires = "  - {metric: dcim_meter_current_amperes, labels: {role: it, phase: L1}, register: 31, unit: ampere,"
+    client = MemoryModbus({20: 50, 31: 7, 40: 1})
+    one = poller(
+        client, points=f"{three_wires} poll: slow, when: {{register: 40, in: [1]}}}}\n", clock=lambda: now_s[0]
+    )
+    await one.open()
+    opened_at = []
+    for second in range(1, 26):
+        now_s[0] = 1000.0 + second
+        client.registers[40] = 3 - client.registers[40]
+        if (await one.poll("slow", 1e9)).reopen:
+            opened_at.append(second)
+            await one.open()
+    assert opened_at == [1, 12, 23]
+
+
 async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same() -> None:
     client = MemoryModbus({20: 50, 92: 0x5331})
     one = poller(client, points="identity:\n  serial: [{register: 92, words: 1}]\n")
@@ -256,6 +275,23 @@ async def test_a_unit_that_answers_again_is_asked_at_once_whether_it_is_the_same
         await one.poll("slow", 1e9)
     client.silent, client.registers[92] = False, 0x5332
     assert (await one.poll("slow", 1e9)).reopen == "serial was 'S1' and is 'S2'"
+
+
+async def test_a_unit_that_had_no_register_of_its_profile_is_asked_for_all_of_them_again() -> None:
+    """As one that has just been switched on, or of which the map was enabled meanwhile."""
+    client = MemoryModbus({})
+    one = poller(client)
+    with pytest.raises(DeviceProtocolError, match="refuses every register of profile metered"):
+        await one.open()
+    client.registers = {20: 50}
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
+
+
+async def test_a_unit_that_does_not_tell_its_serial_number_is_read_all_the_same() -> None:
+    one = poller(MemoryModbus({20: 50}), points="identity:\n  serial: [{register: 92, words: 1}]\n")
+    assert (await one.open()).identity.serial == ""
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0}
 
 
 class HangingUp(MemoryModbus):

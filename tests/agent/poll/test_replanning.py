@@ -241,6 +241,8 @@ async def test_a_device_that_cannot_be_walked_in_time_keeps_its_readings_and_is_
     bench.client.__class__ = MemorySnmp
     await poller.open()
     assert "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}" in await bench.fast()
+    bench.clock_s += 60.0
+    assert (await poller.poll(poll, 2060.0)).reopen == "", "once is enough"
 
 
 async def test_planning_beside_a_poll_ends_before_the_polls_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,39 @@ async def test_what_a_device_lacked_is_sought_again_on_the_one_that_replaces_it(
     assert (await poller.poll("fast", 1e9)).values == {power: 7.0, energy: 42.0}
 
 
+LINKED = parse_profile(
+    f"""
+version: 1
+profile: linked
+class: pdu
+protocol: snmp
+title: PDUs that are linked to each other
+source: a manual
+evidence: unverified
+recognise: {{subtrees: [{ROOT}]}}
+tables:
+  - name: outlets
+    rows: {ROOT}.5.1
+    labels: {{outlet: {{index: 1}}}}
+    points: [{{metric: dcim_pdu_outlet_power_watts, oid: {ROOT}.5.1, unit: watt, poll: normal}}]
+""",
+    "linked.yaml",
+)
+
+
+@pytest.mark.parametrize(("unit", "watts"), [(1, {"1": 40.0, "2": 50.0}), (2, {"1": 60.0})])
+async def test_of_the_outlets_of_linked_pdus_only_those_of_the_configured_unit_are_read(
+    unit: int, watts: dict[str, float]
+) -> None:
+    """Their agent puts the number of the unit before that of the outlet, which the profile does not know."""
+    agent = MemorySnmp({f"{ROOT}.5.1.1.1": 40, f"{ROOT}.5.1.1.2": 50, f"{ROOT}.5.1.2.1": 60})
+    config = Device(id="d", host="h", credential="c", profile="linked", unit=unit, outlets=True)
+    poller = SnmpPoller(config, {"linked": LINKED}, agent)
+    await poller.open()
+    expected = {f"dcim_pdu_outlet_power_watts{{outlet={outlet}}}": value for outlet, value in watts.items()}
+    assert (await poller.poll("normal", 1e9)).values == expected
+
+
 @pytest.mark.parametrize("version", ["1", "2c"])
 async def test_net_snmp_is_asked_for_what_stands_before_an_object(
     client_of: MakeClient, shared_snmpd: Snmpd, version: Literal["1", "2c"]

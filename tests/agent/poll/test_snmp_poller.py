@@ -1,4 +1,4 @@
-"""One SNMP device in memory: its uptime over years, its limits, and its end."""
+"""One SNMP device in memory: its uptime over years, its limits, what it gains, and its end."""
 
 import pytest
 
@@ -8,6 +8,8 @@ from agent.poll.uptime import TIMETICKS, WRAP_S
 from agent.profile import parse_profile
 from agent.readings import Readings
 from tests.agent.memory_peers import MemorySnmp
+from tests.agent.poll.test_replanning import ROOT as REPLANNED_ROOT
+from tests.agent.poll.test_replanning import Bench as Replanned
 
 UPTIME = "1.3.6.1.2.1.1.3.0"
 CELSIUS = "1.3.6.1.4.1.9.5.0"
@@ -91,3 +93,15 @@ async def test_closing_a_device_closes_its_client() -> None:
     await bench.poller.open()
     await bench.poller.close()
     assert bench.client.values == {}, "the client was closed"
+
+
+async def test_outlets_that_a_device_has_gained_are_polled_once_it_is_opened_anew() -> None:
+    """It had nothing of class `normal` before, so nobody would ask for them."""
+    bench = Replanned()
+    del bench.client.values[f"{REPLANNED_ROOT}.1.9.1"]
+    poller = await bench.opened()
+    assert "normal" not in bench.identified.poll_classes
+    bench.client.values |= {f"{REPLANNED_ROOT}.7.0": 1, f"{REPLANNED_ROOT}.1.9.3": 30}
+    assert (await poller.poll("fast", 2000.0)).reopen == "has gained or lost poll classes"
+    assert "normal" in (await poller.open()).poll_classes
+    assert (await poller.poll("normal", 2000.0)).values == {"dcim_pdu_outlet_power_watts{outlet=3}": 30.0}

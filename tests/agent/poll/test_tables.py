@@ -79,6 +79,12 @@ async def test_rows_are_in_numeric_order_and_shorter_indexes_come_first() -> Non
     assert await rows(device, {}) == ["2", "10", "1.2", "1.3"]
 
 
+async def test_rows_that_only_the_column_of_their_names_has_are_found() -> None:
+    """A faulty device may end one of its columns too early."""
+    device = Counting(columns({1: 1}, "1") | columns({7: b"A"}, "1", "2", "3"))
+    assert await rows(device, {}) == ["1", "2", "3"]
+
+
 async def test_the_rows_of_several_columns_are_those_of_any() -> None:
     """As where a UPS lists some phases in one column and others in another."""
     both = OUTLETS.model_copy(update={"rows": [f"{ROOT}.1.1", f"{ROOT}.1.6"]})

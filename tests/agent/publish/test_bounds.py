@@ -9,7 +9,7 @@ from agent.publish.connection import Sent
 from agent.publish.publisher import NAMED_IN_STATUS, NAMED_PER_MINUTE, Publisher
 from agent.publish.refusals import NO_SUBSCRIBERS
 from agent.self_metrics import Counters
-from rackflow.documents import Account, Status, decode
+from rackflow.documents import Account, Status, Stored, decode
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
 from tests.agent.publish.test_publish import STATUS
@@ -98,3 +98,18 @@ async def test_a_publisher_is_stuck_while_messages_wait_that_the_broker_could_ta
     assert progress(30) == (1, 30)
     publisher._on_refused(waiting, NO_SUBSCRIBERS, "No matching subscribers")  # noqa: SLF001 - as a broker's answer
     assert progress(100) == (1, 0), "any other account would get the same answer"
+
+
+async def test_a_publisher_is_not_stuck_while_what_the_broker_took_waits_for_a_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A collector that is away for a minute must not have the two sides of a pair change places."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    outbox.stored(Stored(agent="gw-1", collector="c", ledger="l", time=1, durable={}))
+    publisher, _ = publisher_of(outbox)
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    publisher._on_confirmed(await sent(outbox))  # noqa: SLF001 - as a broker's answer
+    assert outbox.stats().awaiting == 1
+    now_s[0] += 100
+    assert publisher.progress() == (1, 0)

@@ -40,6 +40,14 @@ async def test_a_broker_that_refuses_the_connection_is_asked_again_soon_only_if_
     assert not counters.connected
 
 
+async def test_what_the_broker_is_to_say_of_an_agent_that_dies_is_offline() -> None:
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    async with ScriptedBroker(UNAVAILABLE).serving() as server:
+        await publisher._connect_once(Broker(port=server.port, timeout_s=20))  # noqa: SLF001 - one attempt of `run`
+    assert b'"status":"offline"' in server.heard
+    assert b'"status":"online"' not in server.heard
+
+
 async def test_a_certificate_file_that_cannot_be_read_any_more_is_tried_slowly_and_a_closed_port_is_not(
     tmp_path: Path,
 ) -> None:

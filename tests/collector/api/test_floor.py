@@ -55,6 +55,35 @@ def test_a_cdu_shows_its_secondary_side_and_its_pumps() -> None:
     assert (cdu["loop"], cdu["row"], cdu["room"]) == ("tcs", "a", "hall")
 
 
+def test_a_pump_that_stands_is_off_and_only_a_failed_one_is_a_fault() -> None:
+    shown = Shown()
+    powered(shown)
+    states: dict[str, float | str] = {
+        f"cdu_pump_state{{pump={at}}}": state for at, state in enumerate(("stopped", "failed", "unknown"), 1)
+    }
+    shown.readings.take("cdu-1", states, 102.0, device_class="cdu")
+    assert shown.get("floor", 102.0)["cdus"]["cdu-1"]["pumps"] == {"1": "off", "2": "fault", "3": "unknown"}
+
+
+def test_a_feed_of_a_rack_is_unknown_if_one_pdu_is_dark_and_nobody_sees_the_other() -> None:
+    shown = Shown()
+    shown.readings.take("pdu-a2-a1", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 0.0})
+    assert shown.get("floor")["racks"]["a2"]["feeds"]["A"]["state"] == "unknown"
+    shown.readings.take("pdu-a2-a2", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": 0.0}, 110.0)
+    assert shown.get("floor", 111.0)["racks"]["a2"]["feeds"]["A"]["state"] == "off"
+
+
+def test_without_a_site_file_labels_name_the_feeds_and_100_volts_are_power() -> None:
+    """100 V is the mains voltage of Japan, the lowest of any."""
+    shown = Shown(described=False)
+    for feed, volts in (("A", 100.0), ("B", 30.0)):
+        shown.readings.take(f"pdu-{feed}", {"pdu_phase_voltage_volts{inlet=1,phase=L1}": volts})
+        shown.readings.latest.device("t1", f"pdu-{feed}").labels.update(rack="r1", feed=feed)  # type: ignore[union-attr]
+    floor = shown.get("floor")
+    assert {feed: each["state"] for feed, each in floor["racks"]["r1"]["feeds"].items()} == {"A": "on", "B": "off"}
+    assert {feed: each["state"] for feed, each in floor["feeds"].items()} == {"A": "on", "B": "unknown"}
+
+
 def test_parallel_upss_are_one_group_with_its_weakest_battery() -> None:
     """UPSs a1 and a2 feed one panel: 24 kW of 2 x 100 kW; the time left is the shortest that one of them claims."""
     shown = Shown()

@@ -3,6 +3,7 @@
 import pytest
 
 from collector.api.requests import NotThere
+from collector.derive.engine import NO_SLOT, Figure, output_of
 from tests.collector.api.shown import Shown, powered
 from tests.collector.derive.hall import hall
 
@@ -35,10 +36,24 @@ def test_each_total_is_the_number_of_the_site_and_names_what_it_is_computed_from
     assert (carbon["value"], carbon["unit"]) == (totals["carbon_grams_per_hour"]["location"], "grams_per_hour")
     facility = shown.get("totals/{total}", 102.0, total="facility")
     assert [each["age_seconds"] for each in facility["inputs"]] == [2.0, 1.0]
+    assert facility["window_seconds"] is None  # it is of now, and no mean
     pue = shown.get("totals/{total}", 102.0, total="pue")
     assert (pue["window_seconds"], pue["unknown"], pue["it_from"]) == (0.0, None, "meters")
     with pytest.raises(NotThere, match="there are facility, it, pue, carbon"):
         shown.get("totals/{total}", total="water")
+
+
+def test_emissions_are_computed_with_the_factor_that_is_known_beside_one_that_is_not() -> None:
+    shown = Shown()
+    powered(shown)
+    figures = shown.figures.of(shown.site.id, 102.0)
+    known = next(each for each in figures if each.output.metric.name.startswith("dcim_grid_carbon_intensity"))
+    labels = tuple(dict(known.output.labels, source="http", quality="measured").items())
+    silent = Figure(output_of(known.output.metric.name, labels, NO_SLOT), None, 0.0, 0.0, ("no answer",))
+    shown.figures.put(shown.site.id, [silent, *figures], 101.0)
+    assert shown.get("totals/{total}", 102.0, total="carbon")["value"] == 32_220.0  # 52 kW at 619.71 g/kWh
+    shown.figures.put(shown.site.id, [silent], 103.0)
+    assert shown.get("totals/{total}", 104.0, total="carbon")["value"] is None
 
 
 def test_it_power_without_meters_comes_from_racks_and_without_a_site_file_from_their_pdus() -> None:

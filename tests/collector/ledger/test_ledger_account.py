@@ -122,6 +122,11 @@ def test_a_drop_of_which_everything_came_in_time_is_none() -> None:
     assert (found.stored, dict(found.dropped)) == (3, {})
 
 
+def test_a_drop_that_came_in_time_is_none_in_the_middle_of_a_long_row_either() -> None:
+    found = account_of(book(dropped=[(600, 700, "full"), (1020, 1026, "full")]), [full(0, 2)])
+    assert (found.stored, found.dropped, found.produced) == (1024, {"full": 2}, 1026)
+
+
 def test_the_last_number_dropped_counts_as_made() -> None:
     found = account_of(book(dropped=[(4, 6, "full")]), [chunk(stored=[1, 3])])
     assert (found.produced, found.dropped, runs(found.missing)) == (6, Counter(full=3), [(2, 2)])

@@ -312,6 +312,17 @@ def test_an_hour_in_which_a_counter_jumped_says_so() -> None:
     ]
 
 
+def test_an_unknown_day_names_its_three_most_frequent_reasons_and_how_many_more_there_are() -> None:
+    start = at("2026-10-01T00:00+00:00")
+    found: dict[int, Hour] = {}
+    for count, minutes in enumerate((1, 2, 2, 3, 4, 5)):
+        found[start + count] = hour(it=1)
+        found[start + count].covered_s["it:m"] = 60.0 * minutes
+    row = next(row for row in report(found).of("energy_it", "day") if row.start.startswith("2026-10-01"))
+    assert row.rests_on.startswith("0 of 24 h; no record of the hour (18 h); m read for 2 of 60 min (2 h); m read for ")
+    assert row.rests_on.endswith(" of 60 min (1 h); and 3 more reasons")
+
+
 def test_of_several_contracts_each_counts_and_each_must_be_metered() -> None:
     entry = hour(facility=12, contract=2)
     entry.amount["contract:n"], entry.covered_s["contract:n"] = 3 * KWH_J, 3600.0

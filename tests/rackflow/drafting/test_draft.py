@@ -245,6 +245,20 @@ def test_panels_that_may_supply_what_is_not_in_the_file_are_not_told() -> None:
     assert "nothing hangs on ats-1, because" in next(supply_hints(draft_site("t", [*UPSS, switch, direct])))
 
 
+def test_a_busway_that_a_power_shelf_goes_around_is_told_as_a_panel_is() -> None:
+    bus = Given("bus-A", "busways", {"feed": "A"})
+    shelf = Given("shelf-1", "power_shelves", {"rack": "1", "feed": "A"})
+    [hint] = supply_hints(draft_site("t", [bus, shelf]))
+    assert hint.startswith("nothing hangs on bus-A, because PDUs hang directly on A: ")
+
+
+def test_a_panel_left_out_on_one_feed_alone_is_not_put_above_the_pdus_of_both() -> None:
+    """`main-{feed}` would let the PDUs of feed B hang on a panel main-B that is not there."""
+    pdus = [Given(f"pdu-a1-{feed}", "pdus", {}) for feed in "ab"]
+    [hint] = supply_hints(draft_site("t", [Given("main-A", "panels", {"feed": "A"}), *pdus], names=NAMES))
+    assert "nothing hangs on main-A, because PDUs hang directly on A: --set 'pdus.from=NAME' puts one of them" in hint
+
+
 def test_loops_that_cool_no_rack_are_told_with_what_names_the_loop_of_each() -> None:
     racks = [Given(f"{row}1", "racks", {"row": row}) for row in ("a", "b")]
     cdus = [Given(f"cdu-{row}", "cdus", {"row": row, "secondary": f"tcs-{row}"}) for row in ("a", "b")]
@@ -254,6 +268,20 @@ def test_loops_that_cool_no_rack_are_told_with_what_names_the_loop_of_each() -> 
     [hint] = loop_hints(draft_site("t", [*racks, Given("cdu-1", "cdus", {"secondary": "tcs"})]))
     assert "--set 'racks.loop=NAME'" in hint
     assert list(loop_hints(draft_site("t", cdus))) == []  # no racks at all
+
+
+def test_a_primary_loop_needs_no_rack_and_loops_named_in_two_ways_have_no_common_name() -> None:
+    racks = [Given(f"{row}1", "racks", {"row": row}) for row in ("a", "b")]
+    cdus = [Given(f"cdu-{row}", "cdus", {"row": row, "primary": "fws", "secondary": f"tcs-{row}"}) for row in "ab"]
+    assert list(loop_hints(draft_site("t", [*racks, *cdus], defaults={("racks", "loop"): "tcs-{row}"}))) == []
+    odd = Given("cdu-b", "cdus", {"secondary": "b-loop"})
+    [hint] = loop_hints(draft_site("t", [*racks, *cdus, odd]))
+    assert hint.startswith("no rack is cooled by tcs-a, b-loop: --set 'racks.loop=NAME' says")
+
+
+def test_a_rack_that_names_its_loop_and_is_named_by_it_is_cooled_once() -> None:
+    loop = Given("tcs", "loops", {"kind": "secondary", "racks": "r1"})
+    assert drafted(loop, Given("r1", "racks", {"loop": "tcs"}))["loops"][0]["racks"] == ["r1"]
 
 
 def test_a_circle_of_panels_is_left_to_the_check() -> None:
@@ -320,7 +348,9 @@ def test_power_shelves_hang_from_a_feed_or_a_busway_and_are_counted_as_pdus_are(
     assert drafted(Given("s", "power_shelves", {"rack": "r", "feed": "A"}))["power_shelves"][0]["from"] == "A"
 
 
-@pytest.mark.parametrize(("text", "value"), [("TRUE", True), ("oui", True), ("0", False), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("TRUE", True), ("oui", True), ("x", True), ("1", True), ("0", False), ("", None)]
+)
 def test_a_cell_that_is_true_or_false_is_read_as_spreadsheets_write_it(text: str, value: object) -> None:
     found = drafted(Given("m", "meters", {"role": "facility", "incomer": text}))["meters"][0]
     assert found.get("incomer") == value
@@ -331,6 +361,16 @@ def test_a_cell_that_is_true_or_false_is_read_as_spreadsheets_write_it(text: str
 def test_a_fault_contact_is_a_device_and_its_input_in_one_cell() -> None:
     found = drafted(Given("c", "chillers", {"fault": "box-1 5"}))["chillers"][0]
     assert found["fault"] == {"device": "box-1", "sensor": "5"}
+    assert drafted(Given("c", "chillers", {"fault": "box-1  5"}))["chillers"][0]["fault"] == found["fault"]
+
+
+def test_a_fault_contact_without_its_input_is_to_fill_in_beside_what_else_is_missing() -> None:
+    draft = draft_site("t", [Given("c", "chillers", {"fault": "box-1"})])
+    assert [key for section, _, key in draft.missing() if section == "chillers"] == [
+        "loop",
+        "rated_cooling_w",
+        "fault.sensor",
+    ]
 
 
 def test_two_pdus_of_each_feed_are_counted_through_their_panels() -> None:
@@ -342,6 +382,16 @@ def test_two_pdus_of_each_feed_are_counted_through_their_panels() -> None:
     assert "pdus_per_feed" not in drafted(*panels, *pdus[:3])["racks"][0]
 
 
+def test_pdus_on_two_upss_of_one_feed_are_two_on_that_feed() -> None:
+    upss = [Given(f"ups-{feed}{number}", "ups", {"from": feed}) for feed in "AB" for number in (1, 2)]
+    pdus = [
+        Given(f"p{feed}{number}", "pdus", {"rack": "r", "from": f"ups-{feed}{number}"})
+        for feed in "AB"
+        for number in (1, 2)
+    ]
+    assert drafted(*upss, *pdus)["racks"][0]["pdus_per_feed"] == 2
+
+
 def test_what_is_said_later_overrides_and_what_is_empty_says_nothing() -> None:
     found = drafted(
         Given("p", "pdus", {"rack": "r1", "feed": "A", "breaker_a": 16}),
@@ -349,6 +399,16 @@ def test_what_is_said_later_overrides_and_what_is_empty_says_nothing() -> None:
     )
     assert found["pdus"] == [{"id": "p", "rack": "r2", "from": "A", "breaker_a": 16}]
     assert [rack["id"] for rack in found["racks"]] == ["r2"]
+
+
+def test_a_source_takes_precedence_over_an_id_and_over_a_default() -> None:
+    found = drafted(
+        Given("pdu-a1-a", "pdus", {"rack": "r9", "breaker_a": 16}),
+        Given("pdu-a1-b", "pdus", {}),
+        names=NAMES,
+        defaults={("pdus", "breaker_a"): "32"},
+    )
+    assert [(pdu["rack"], pdu["breaker_a"]) for pdu in found["pdus"]] == [("r9", 16), ("1", 32)]
 
 
 def test_a_transfer_switch_has_its_two_inputs() -> None:

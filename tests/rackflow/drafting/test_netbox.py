@@ -72,6 +72,31 @@ def test_devices_of_one_name_stay_two_devices() -> None:
     assert list(site_of(objects).pdus) == ["pdu-1", "pdu-2"]
 
 
+def test_a_pdu_hangs_on_the_one_of_two_upss_of_one_name_that_its_cable_goes_to() -> None:
+    objects = hall()
+    objects["devices"] += [device(at, "ups", name="ups") for at in (2, 3)]
+    outlet = {"id": 5, "device": ref(3, "ups")}
+    objects["power-ports"][0] |= {"connected_endpoints": [outlet], "connected_endpoints_type": "dcim.poweroutlet"}
+    assert imported(objects)[0]["pdus"]["pdu-1"]["from"] == "ups-3"
+
+
+def test_a_pdu_on_the_outlet_of_a_device_that_is_no_supply_has_its_supply_to_fill_in() -> None:
+    objects = hall()
+    objects["devices"].append(device(2, "power-strip"))
+    outlet = {"id": 5, "device": ref(2, "power-strip-2")}
+    objects["power-ports"][0] |= {"connected_endpoints": [outlet], "connected_endpoints_type": "dcim.poweroutlet"}
+    assert imported(objects)[0]["pdus"]["pdu-1"]["from"] is None
+
+
+def test_a_rack_renamed_by_its_hall_does_not_become_another_rack_of_that_name() -> None:
+    objects = hall()
+    objects["racks"] += [
+        {"id": 2, "name": "R1", "site": SITE, "location": ref(2, "Hall 2")},
+        {"id": 3, "name": "Hall-1-R1", "site": SITE, "location": ref(1, "Hall 1")},
+    ]
+    assert set(imported(objects)[0]["racks"]) == {"R1-1", "Hall-2-R1", "Hall-1-R1"}
+
+
 def test_a_rack_without_a_name_gets_one_wherever_it_is_named() -> None:
     objects = hall()
     objects["racks"][0]["name"] = None
@@ -195,6 +220,13 @@ def test_a_racks_group_is_its_row_and_its_location_its_room_though_that_is_in_a_
     assert imported(objects)[0]["rows"] == {"Row-D": {"id": "Row-D", "room": "Hall-1"}}
 
 
+def test_a_rack_without_a_location_stands_in_a_room_of_the_sites_name_and_a_panel_in_its_location() -> None:
+    objects = hall()
+    assert imported(objects)[0]["panels"]["P-A"]["room"] == "Hall-1"
+    objects["racks"][0]["location"] = None
+    assert imported(objects)[0]["rows"] == {"casablanca-row": {"id": "casablanca-row", "room": "casablanca"}}
+
+
 def test_a_transfer_switch_prefers_the_supply_that_its_first_port_hangs_on() -> None:
     objects = hall()
     objects["power-panels"].append({"id": 2, "name": "P-B", "site": SITE, "location": ref(1, "Hall 1")})
@@ -202,7 +234,7 @@ def test_a_transfer_switch_prefers_the_supply_that_its_first_port_hangs_on() -> 
     objects["devices"].append(device(2, "sts"))
     objects["power-ports"] += [{**port(2, 1), "id": 20}, {**port(2, 2), "id": 21}]
     switch = imported(objects)[0]["transfer_switches"]["sts-2"]
-    assert (switch["a"]["from"], switch["b"]["from"]) == ("P-A", "P-B")
+    assert (switch["a"], switch["b"]) == ({"from": "P-A", "breaker_a": 32}, {"from": "P-B", "breaker_a": 32})
 
 
 @pytest.mark.parametrize(("fluid", "coolant"), [("water", "water"), ("glycol", None)])
@@ -222,6 +254,21 @@ def test_a_rack_behind_manifolds_is_on_the_loop_of_its_cdus(fluid: str, coolant:
     assert entries["loops"]["CH1"]["coolant"] == coolant
     assert entries["loops"]["cdu-2-loop"]["racks"] == ["R1"]
     assert (entries["cdus"]["cdu-2"]["primary"], entries["cdus"]["cdu-2"]["secondary"]) == ("CH1", "cdu-2-loop")
+
+
+def test_cdus_that_share_a_rack_are_on_one_loop_also_through_a_third_one() -> None:
+    """CDU 2 cools R1 and CDU 3 cools R2; only CDU 4, which cools both, shows that it is one loop."""
+    objects = hall()
+    objects["racks"].append({**objects["racks"][0], "id": 2, "name": "R2"})
+    objects["devices"] += [{**device(at, "cdu"), "rack": None} for at in (2, 3, 4)]
+    objects["devices"] += [device(10 + rack, "server", rack=rack) for rack in (1, 2)]
+    objects["cooling-intakes"] = [
+        {"id": at, "device": ref(server, ""), "cooling_outflow": {"id": at, "device": ref(cdu, "")}}
+        for at, (server, cdu) in enumerate([(11, 2), (12, 3), (11, 4), (12, 4)])
+    ]
+    entries = imported(objects)[0]
+    assert {cdu["secondary"] for cdu in entries["cdus"].values()} == {"cdu-2-loop"}
+    assert entries["loops"]["cdu-2-loop"]["racks"] == ["R1", "R2"]
 
 
 @pytest.mark.parametrize(
@@ -257,9 +304,10 @@ def test_a_single_phase_feed_leaves_its_phase_to_fill_in() -> None:
         site_of(objects)
 
 
-def test_the_capacity_of_an_air_handler_is_in_kilowatts_in_netbox() -> None:
+@pytest.mark.parametrize("kind", ["crah", "crac"])
+def test_the_capacity_of_an_air_handler_is_in_kilowatts_in_netbox(kind: str) -> None:
     objects = hall()
-    crah = {"id": 1, "name": "crah-1", "site": SITE, "type": {"value": "crah"}, "location": ref(1, "Hall 1")}
+    crah = {"id": 1, "name": "crah-1", "site": SITE, "type": {"value": kind}, "location": ref(1, "Hall 1")}
     objects["cooling-sources"] = [{**crah, "cooling_capacity": "40"}]
     unit = imported(objects)[0]["air_units"]["crah-1"]
     assert (unit["rated_cooling_w"], unit["room"]) == (40_000, "Hall-1")
@@ -295,11 +343,13 @@ def test_a_device_is_known_by_its_role_which_older_versions_call_a_device_role(r
     assert section is None or {f"{role}-2", f"{role}-3"} <= entries[section].keys()
 
 
-def test_a_pdu_with_two_supplies_has_the_first_and_the_second_is_said() -> None:
+@pytest.mark.parametrize(("role", "section"), [("pdu", "pdus"), ("power-shelf", "power_shelves")])
+def test_a_pdu_with_two_supplies_has_the_first_and_the_second_is_said(role: str, section: str) -> None:
     objects = hall()
+    objects["devices"] = [device(1, role)]
     objects["power-panels"].append({"id": 2, "name": "P-B", "site": SITE, "location": ref(1, "Hall 1")})
     objects["power-feeds"].append({**objects["power-feeds"][0], "id": 2, "name": "F2", "power_panel": ref(2, "P-B")})
     objects["power-ports"].append({**port(1, 2), "id": 20})
     entries, left_out, _ = imported(objects)
-    assert entries["pdus"]["pdu-1"]["from"] == "P-A"
-    assert left_out == ["the second supply of pdu-1: a PDU of a site file has one; add a PDU for each inlet"]
+    assert entries[section][f"{role}-1"]["from"] == "P-A"
+    assert left_out == [f"the second supply of {role}-1: a PDU of a site file has one; add a PDU for each inlet"]

@@ -107,6 +107,26 @@ async def test_live_goes_before_the_backlog_and_the_account_tells_the_backlog(ma
         assert outbox.stats().account.undelivered == []
 
 
+async def test_what_is_in_flight_is_told_as_on_its_way(make: Make) -> None:
+    """The collector would otherwise count it as missing until the broker's confirmation comes."""
+    async with make() as outbox:
+        fill(outbox, 3)
+        assert await take(outbox, 2) == [1, 2]
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=1, last=2)]
+        outbox.done(2)
+        assert outbox.stats().account.undelivered == [Numbers(epoch="E1", first=1, last=1)]
+
+
+async def test_the_age_of_the_outbox_is_that_of_its_oldest_message_and_not_of_one_that_has_just_come(
+    make: Make,
+) -> None:
+    async with make() as outbox:
+        outbox.put("t", lambda _: b"x", now_ms=30)
+        assert await take(outbox, 1) == [1]
+        outbox.put("t", lambda _: b"x", now_ms=40)
+        assert outbox.stats().oldest_ms == 30
+
+
 async def test_the_backlog_goes_out_at_its_pace_and_live_does_not_wait_for_it() -> None:
     outbox = MemoryOutbox("E1", 10_000_000, backlog_per_s=20)
     fill(outbox, 30)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -26,6 +27,7 @@ from rackflow.outbox.log import OutboxLog
 from rackflow.outbox.seam import Message
 from rackflow.outbox.state import Limits
 from tests.rackflow.outbox.test_outbox import fill, on_disk, take
+from tests.servers.waiting import eventually
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LIMITS = Limits(10_000_000, 3600)
@@ -237,6 +239,43 @@ async def test_a_full_disk_stops_nothing_and_all_is_on_disk_once_there_is_room(t
         assert await outbox.saved(22)
         assert sorted(await take(outbox, 21)) == sorted({*range(1, 23)} - {15})
     assert keys_in(path) == {*range(1, 23)} - {15}
+
+
+async def test_a_disk_that_refused_is_tried_again_although_nothing_more_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """All devices may be silent while somebody makes room."""
+    async with on_disk(tmp_path / "outbox.db") as outbox:
+        with files_no_larger_than(48):
+            fill(outbox, 1, size=1000)
+            assert not await outbox.saved(1)
+        await eventually(lambda: outbox.stats().durable, "it is on disk")
+        assert await outbox.saved(1)
+    assert [each.levelname for each in caplog.records] == ["ERROR", "WARNING"], (
+        "what has failed, and that it works again"
+    )
+
+
+def test_after_a_sync_that_failed_the_messages_are_written_into_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel says once that it lost data: another sync of the same file succeeds although they are gone."""
+    path = tmp_path / "outbox.db"
+    file = OutboxLog(path, "E1", LIMITS)
+    file.commit(messages(1, 3), [], frozenset())
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            file.commit(messages(4, 6), [], frozenset())
+    file.commit(messages(4, 6), [], frozenset())
+    file.close()
+    assert sorted(each.name for each in folder_of(path).glob("*.seg")) == ["000000000001.seg", "000000000002.seg"]
+    (folder_of(path) / "000000000001.seg").unlink()
+    assert keys_in(path) == {4, 5, 6}
 
 
 async def test_a_disk_that_refuses_is_not_taken_for_well_because_nothing_waits_to_be_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The outbox's log at its exact limits, in bytes and in time, and what it remembers of its losses over restarts."""
 
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -357,6 +358,21 @@ def test_few_messages_that_stay_among_many_that_go_do_not_keep_their_files(tmp_p
     file = opened(tmp_path, "E2", size=4_000_000)
     assert keys(file) == list(range(1 - 20_000, 1, 50))
     assert (file.totals.dropped["torn"], file.totals.damaged) == (0, 0)
+    file.close()
+
+
+def test_a_nearly_full_outbox_takes_little_more_of_the_disk_than_its_limit_although_some_messages_go(
+    tmp_path: Path,
+) -> None:
+    """Three of five stay, in each file: 3.6 MB of 4 MB, spread over 6 MB."""
+    file, draw, largest = opened(tmp_path, size=4_000_000), random.Random(1), 0  # noqa: S311 - not secret
+    for first in range(1, 6_001, 100):
+        group = [Message(key, "t", draw.randbytes(1000), 7) for key in range(first, first + 100)]
+        file.commit(group, [], NOBODY)
+        file.commit([], [(key, key + 1) for key in range(first, first + 100, 5)], NOBODY)
+        largest = max(largest, sum(each.stat().st_size for each in segments(tmp_path)))
+    assert (len(keys(file)), file.totals.dropped["full"]) == (3_600, 0)
+    assert largest < 5_000_000
     file.close()
 
 

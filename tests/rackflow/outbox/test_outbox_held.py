@@ -81,6 +81,16 @@ async def test_a_break_after_they_were_resumed_hands_them_out_again_once(make: M
         assert await take(outbox, 1) == [5]
 
 
+async def test_a_break_before_resumed_messages_are_read_from_disk_loses_none_of_them(tmp_path: Path) -> None:
+    async with on_disk(tmp_path / "o.db") as outbox:
+        put(outbox, *"bbb")
+        assert await outbox.saved(3)
+        assert await hold(outbox, "b", 3) == [1, 2, 3]
+        outbox.resume("b", "all")
+        outbox.rewind()
+        assert await take(outbox, 3) == [1, 2, 3]
+
+
 async def test_messages_of_a_topic_that_are_resumed_one_after_the_other_come_in_order(tmp_path: Path) -> None:
     """A probe was accepted, and its answer came before the probe itself was read from disk again."""
     async with on_disk(tmp_path / "o.db") as outbox:

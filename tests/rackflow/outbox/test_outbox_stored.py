@@ -84,6 +84,25 @@ async def test_messages_missing_before_later_stored_ones_are_sent_again_after_li
         assert outbox.stats().messages == 0
 
 
+async def test_a_lost_message_is_sent_again_although_nothing_else_is_written_or_deleted(make: Make) -> None:
+    """The report that shows the loss is the same as the one before: only time has passed."""
+    clock = Clock()
+    async with make(clock=clock) as outbox:
+        outbox.stored(report())
+        fill(outbox, 3)
+        await send(outbox, 3)
+        outbox.stored(report((2, 3)))
+        fill(outbox, 1)
+        await send(outbox, 1)
+        outbox.stored(report((2, 4)))
+        fill(outbox, 1)
+        await on_file(outbox, 5)
+        assert await take(outbox, 1) == [5]
+        clock.now_s += LONG_S
+        outbox.stored(report((2, 4)))
+        assert await take(outbox, 1) == [1]
+
+
 async def test_a_break_says_nothing_about_what_the_broker_has(make: Make) -> None:
     async with make() as outbox:
         outbox.stored(report())
@@ -176,6 +195,16 @@ async def test_a_withdrawn_report_leaves_the_rest_to_the_broker(make: Make) -> N
             False,
             [Numbers(epoch="E1", first=3, last=3)],
         )
+
+
+async def test_once_no_collector_reports_any_more_the_backlog_goes_at_the_configured_rate(make: Make) -> None:
+    """Nothing would ever raise the rate with which a connection begins: it grows with reports."""
+    async with make() as outbox:
+        outbox.stored(report())
+        outbox.rewind()
+        assert outbox.backlog_per_s == 4_000
+        outbox.withdrawn("c")
+        assert outbox.backlog_per_s == 100_000
 
 
 async def test_rather_than_drop_anything_it_lets_go_of_what_was_confirmed_for_nobody(make: Make) -> None:

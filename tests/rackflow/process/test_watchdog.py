@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,6 +177,16 @@ async def test_the_health_file_is_there_while_the_process_works(tmp_path: Path) 
     await asyncio.to_thread(wait_until, health.exists, "the health file")
     watchdog.stop()
     assert not health.exists()
+
+
+async def test_the_health_file_is_not_touched_while_data_stands_still(tmp_path: Path) -> None:
+    """A container's health check looks at its age."""
+    health, over = tmp_path / "alive", threading.Event()
+    watchdog = Watchdog(lambda: "no poll", SILENT, health, 2 * BEAT_S, end=lambda _: over.set())
+    watchdog.start()
+    assert await asyncio.to_thread(over.wait, 30)
+    assert not health.exists()
+    watchdog.stop()
 
 
 async def test_a_health_file_that_cannot_be_written_is_tried_again_at_the_next_beat(tmp_path: Path) -> None:

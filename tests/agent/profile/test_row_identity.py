@@ -1,0 +1,145 @@
+"""Which row of a table is which: rows of several units, indexes that count from 0, and indexes with a part more than the profile knows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pytest
+
+from agent.profile.cells import RawValue
+from agent.profile.planning_cells import columns_beside
+from agent.profile.row_identity import rows_of_unit, rows_with_equal_names, shifted_parts, unclear_parts
+from agent.profile.rows import Row
+from agent.profile.schema import Point, Table
+
+C = "1.3.6.1.4.1.9.1.1"
+OTHER = "1.3.6.1.4.1.9.2.1"
+LINES = {1: "L1", 2: "L2", 3: "L3"}
+LINE_TWO_OF_TWO = ["1.1", "1.2", "10.1", "10.2"]
+
+
+def table(labels: Mapping[str, object], **more: object) -> Table:
+    """A table with one reading a row."""
+    whole = {"name": "lines", "rows": f"{C}.1", "labels": labels, "points": [point({})], **more}
+    return Table.model_validate(whole)
+
+
+def point(labels: Mapping[str, object], **more: object) -> dict[str, object]:
+    return {"metric": "dcim_pdu_phase_voltage_volts", "oid": f"{C}.2", "unit": "volt", "labels": labels, **more}
+
+
+def the_point(of: Table) -> Point:
+    return of.points[0]
+
+
+def shifted(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue] | None = None) -> frozenset[int]:
+    """What `shifted_parts` says of the table's first point."""
+    steps = shifted_parts(of, the_point(of), indexes, cells or {}, None)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return frozenset(end.value)
+
+
+def equal(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue], role: str | None = None) -> set[str]:
+    """What `rows_with_equal_names` says of the table."""
+    steps = rows_with_equal_names(of, indexes, cells, role)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return set(end.value)
+
+
+def of_unit(
+    indexes: Sequence[str], unit: int | None, unclear: Iterable[int] = (), skipped: Iterable[int] = ()
+) -> list[Row]:
+    return list(rows_of_unit(indexes, {}, "it", unclear=frozenset(unclear), shifted=frozenset(skipped), unit=unit))
+
+
+@pytest.mark.parametrize(
+    ("unit", "indexes", "kept"),
+    [
+        (1, LINE_TWO_OF_TWO, ["1.1", "1.2"]),  # and not those of unit 10
+        (10, LINE_TWO_OF_TWO, ["10.1", "10.2"]),
+        (3, LINE_TWO_OF_TWO, []),
+        (None, LINE_TWO_OF_TWO, LINE_TWO_OF_TWO),
+        # The rows of one unit, whatever its number: nobody else's are among them.
+        (1, ["7.1", "7.2"], ["7.1", "7.2"]),
+        (1, ["1", "2"], ["1", "2"]),
+    ],
+)
+def test_a_unit_has_the_rows_that_begin_with_its_number(unit: int | None, indexes: list[str], kept: list[str]) -> None:
+    rows = of_unit(indexes, unit)
+    assert [row.index for row in rows] == kept
+    assert {row.role for row in rows} <= {"it"}
+
+
+def test_the_part_that_the_profile_does_not_know_is_skipped_in_the_rows_of_a_unit() -> None:
+    rows = of_unit(["1.1", "1.2", "2.1", "2.2", "2.2.5"], 2, skipped=[1])
+    # Rows with another number of parts belong to something else.
+    assert [(row.index, row.part(1), row.role) for row in rows] == [("2.1", 1, "it"), ("2.2", 2, "it")]
+
+
+@pytest.mark.parametrize(
+    ("codes", "indexes", "unclear"),
+    [
+        (LINES, ["0", "1", "2"], {1}),  # either counted from 0, or 0 is the total and L3 is not fitted
+        (LINES, ["0", "1", "2", "3"], set()),  # 0 is the total
+        (LINES, ["1", "2"], set()),
+        ({0: "total", **LINES}, ["0", "1", "2"], set()),  # the profile says what 0 is
+        ({2: "L1", 3: "L2"}, ["0", "2"], set()),  # not counted from 1
+        ({**LINES, 9: "N"}, ["0", "1", "2", "9"], {1}),  # the last of the numbers in a row counts
+    ],
+)
+def test_a_line_is_unclear_where_the_device_may_count_from_0(
+    codes: dict[int, str], indexes: list[str], unclear: set[int]
+) -> None:
+    assert unclear_parts(table({"phase": {"index": 1, "map": codes}}), indexes) == unclear
+
+
+@pytest.mark.parametrize(
+    ("labels", "more", "indexes", "parts"),
+    [
+        # Two units behind one agent: lines 1 to 3 of the second are those of the first again.
+        ({"phase": {"index": 1, "map": LINES}}, {}, ["1.1", "1.2", "2.1"], {1}),
+        ({"phase": {"index": 1, "map": LINES}}, {}, ["1.1", "2.1", "3.1"], set()),
+        ({"phase": {"index": 1, "map": LINES}}, {}, ["1", "2", "3"], set()),
+        ({"phase": {"index": -1, "map": LINES}}, {}, ["1.1", "1.2", "2.1"], set()),
+        # All parts of the index are used, be it by a condition.
+        ({"phase": {"index": 1, "map": LINES}}, {"when": {"index": 2, "in": [1, 2]}}, ["1.1", "1.2", "2.1"], set()),
+        # Rows that a condition leaves out, or that have another number of parts, show nothing.
+        ({"phase": {"index": 1, "map": LINES}}, {"when": {"index": 1, "in": [2]}}, ["1.1", "1.2", "2.1"], set()),
+        ({"phase": {"index": 1, "map": LINES}}, {}, ["1.1", "1.2.3", "2.1"], set()),
+        ({"phase": {"index": 1, "map": LINES}}, {}, [], set()),
+    ],
+)
+def test_a_part_of_the_index_that_the_profile_does_not_know_shows_in_rows_that_are_equal_without_it(
+    labels: dict[str, object], more: dict[str, object], indexes: list[str], parts: set[int]
+) -> None:
+    assert shifted(table(labels, **more), indexes) == parts
+
+
+def test_rows_that_their_names_distinguish_have_no_part_too_many() -> None:
+    named = table({"phase": {"index": 1, "map": LINES}, "inlet": {"column": f"{C}.3"}})
+    indexes = ["1.1", "1.2", "2.1"]
+    names: dict[str, RawValue] = {f"{C}.3.{index}": index.encode() for index in indexes}
+    assert shifted(named, indexes, names) == set()
+    assert shifted(named, indexes, dict.fromkeys(names, b"same")) == {1}
+
+
+def test_a_row_with_the_name_of_an_earlier_one_is_equal_and_the_first_is_not() -> None:
+    named = table({"sensor": {"column": f"{C}.3"}})
+    cells: dict[str, RawValue] = {f"{C}.3.1": b"Rear", f"{C}.3.2": b"Front", f"{C}.3.3": b"Rear", f"{C}.3.4": b"Rear"}
+    assert equal(named, ["1", "2", "3", "4"], cells) == {"3", "4"}
+
+
+def test_the_role_of_a_device_is_part_of_the_names_of_its_rows() -> None:
+    by_role = table({"role": {"device": "role", "default": "other"}, "sensor": {"column": f"{C}.3"}})
+    cells: dict[str, RawValue] = {f"{C}.3.1": b"Main", f"{C}.3.2": b"Main"}
+    assert equal(by_role, ["1", "2"], cells, "facility") == {"2"}
+
+
+def test_rows_are_sought_in_the_columns_of_readings_that_stand_beside_the_one_that_names_them() -> None:
+    """Of the same entry: those of another one have indexes of their own."""
+    points = [point({}), point({}, oid=f"{C}.4"), point({}, oid=f"{OTHER}.4"), point({}, oid=f"{C}.1")]
+    assert columns_beside(table({"phase": {"index": 1, "map": LINES}}, points=points)) == [f"{C}.2", f"{C}.4"]
