@@ -141,8 +141,9 @@ def test_epochs_seen_since_a_time_are_reported_with_what_is_missing_since_then()
     assert [sums.key.agent for sums in found] == ["a", "b"]
     assert [sums.key.agent for sums in accounts([page("x", book_of("b", 1000), book_of("a", 2000))], 1001)] == ["a"]
     book, chunks = book_of("a", 2 * WALL_MS)
-    assert [run.first for run in accounts([page("x", (book, chunks))], WALL_MS + 5000)[0].missing] == [4, 7]
-    assert [run.first for run in accounts([page("x", (book, chunks))], WALL_MS + 5001)[0].missing] == [7]
+    for since, first, messages in ((WALL_MS + 5000, [4, 7], 6), (WALL_MS + 5001, [7], 4)):
+        [sums] = accounts([page("x", (book, chunks))], since)
+        assert ([run.first for run in sums.missing], sums.missing_messages) == (first, messages)
 
 
 def test_a_moment_is_a_time_ago_or_a_date() -> None:
