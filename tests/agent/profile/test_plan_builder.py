@@ -4,16 +4,8 @@ import pytest
 
 from agent.profile import AMBIGUOUS, Plan, RawValue, normalise_answers, parse_profile, plan_device
 from agent.profile.plan_builder import MAX_PLANNED_CELLS
+from tests.agent.profile.test_planning import HEAD, ROOT
 
-ROOT = "1.3.6.1.4.1.99999"
-HEAD = """
-version: 1
-profile: small
-class: pdu
-title: A device
-source: a manual
-evidence: unverified
-"""
 SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\n"
 MODBUS = HEAD + "protocol: modbus\npoints:\n"
 
