@@ -26,8 +26,6 @@ class PlannedCells:
         # Cells that were in use at any time since the device was identified (agent/profile/in_use.py), by their keys.
         self._used: dict[str, Use] = {}
         self._scales = ShownScales(self._used)
-        # Whether something of the latest poll has a scale that is not believed yet.
-        self._is_scale_open = False
 
     async def add_use(
         self, profile: Profile, rows: Mapping[str, Sequence[str]], cells: MutableMapping[str, RawValue]
@@ -49,12 +47,11 @@ class PlannedCells:
         self._plan = plan
         self._changed.clear()
         self._scales.begin(plan)
-        self._is_scale_open = False
 
     def update(self, raw: Mapping[str, RawValue]) -> None:
         """Compare the answers of a poll with the plan's cells. A cell that is missing or NULL is not a change."""
         planned = self._plan.planned_cells
-        is_scale_open = self._scales.update(raw)
+        are_scales_open = self._scales.update(raw)
         for ref in raw.keys() & planned.keys():
             value, uses = raw[ref], planned[ref]
             if value is None:
@@ -62,16 +59,14 @@ class PlannedCells:
             # Everything planned from one cell was planned from the same value, so the first entry is enough to compare.
             is_unchanged = uses[0].is_unchanged(value)
             changed = [] if is_unchanged else [each for each in uses if not each.holds(value)]
-            if changed or is_scale_open:
+            if changed or are_scales_open:
                 changed = self._scales.without_unshown(ref, changed)
-                is_scale_open = True
             if changed:
                 self._changed[ref] = {key for each in changed for key in each.keys}
                 # Remembered for good: a line that was in use during one poll stays in every later plan.
                 self._used |= {each.use.key: each.use for each in changed if each.use}
             elif ref in self._changed and not any(each.use and each.use.key in self._used for each in uses):
                 del self._changed[ref]
-        self._is_scale_open = is_scale_open
 
     def reject(self, readings: Readings, *, everything: bool = False, any_dependent: bool = False) -> None:
         """Move readings that depend on changed cells to `bad`, as `replanning`: their unit or their meaning may have changed.
@@ -82,14 +77,14 @@ class PlannedCells:
         all_keys = [{*readings.values, *readings.states}] if everything else []
         if any_dependent:
             all_keys += [set(each.keys) for uses in self._plan.planned_cells.values() for each in uses]
+        if self._scales.unknown:
+            all_keys.append(self._scales.doubted(readings))
         for keys in (*self._changed.values(), *all_keys):
             for key in keys:
                 if key in readings.values or key in readings.states or key in readings.bad:
                     readings.values.pop(key, None)
                     readings.states.pop(key, None)
                     readings.bad[key] = "replanning"
-        if self._is_scale_open:
-            self._scales.reject(readings)
 
     def changed(self) -> str:
         """The first cell that has changed; empty if none has."""

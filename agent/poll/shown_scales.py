@@ -29,8 +29,8 @@ class ShownScales:
         self._shown: dict[str, int] = {}
         # How many answers are left until what planning has read is believed, by key.
         self._unproven: dict[str, int] = {}
-        # Cells of which the latest poll leaves unknown what they count in.
-        self._unknown: set[str] = set()
+        # Cells of which nobody knows after the latest poll what they count in, those of `taken_back` among them.
+        self.unknown: set[str] = set()
         # Cells because of which the device must be planned again: what planning had read of them was contradicted.
         self.taken_back: dict[str, None] = {}
 
@@ -48,17 +48,18 @@ class ShownScales:
         """Watch the cells of this plan from now on."""
         self._plan = plan
         self._shown.clear()
-        self._unknown.clear()
+        self.unknown.clear()
         self.taken_back.clear()
 
     def update(self, raw: Mapping[str, RawValue]) -> bool:
         """Look at the answers of a poll, for what planning has read and polls have not shown yet.
 
-        Returns whether the other methods are needed for this poll, which is nearly never.
+        Returns whether the poll's changed cells must pass `without_unshown` even if there are none, which is nearly never.
         """
-        self._unknown.clear()
+        self.unknown.clear()
         if not (self._unproven or self._shown or self.taken_back):
             return False
+        self.unknown.update(self.taken_back)
         for key in [key for key in self._unproven if self._used[key].ref in raw]:
             use = self._used[key]
             value = raw[use.ref]
@@ -69,7 +70,7 @@ class ShownScales:
             elif shows_another_scale(use.condition, value) or self._shows_scale_of_others(use, value):
                 del self._unproven[key], self._used[key]
                 self.taken_back[use.ref] = None
-                self._unknown.update(use.refs)
+                self.unknown.update(use.refs)
         return True
 
     def _shows_scale_of_others(self, use: Use, value: RawValue) -> bool:
@@ -88,16 +89,16 @@ class ShownScales:
             self._shown.pop(ref, None)
             return list(changed)
         self._shown[ref] = self._shown.get(ref, 0) + 1
-        self._unknown.update(other for use in scales for other in use.refs)
+        self.unknown.update(other for use in scales for other in use.refs)
         if self._shown[ref] >= ANSWERS:
             return list(changed)
         return [each for each in changed if not (each.use and each.use.shows_scale)]
 
-    def reject(self, readings: Readings) -> None:
-        """Move readings of cells whose scale is unknown to `bad`, as `replanning`."""
-        unknown = {*self._unknown, *self.taken_back}
-        for part in self._plan.classes.values():
-            for slot in part.slots:
-                if slot.key in readings.values and not unknown.isdisjoint(refs_of([slot])):
-                    del readings.values[slot.key]
-                    readings.bad[slot.key] = "replanning"
+    def doubted(self, readings: Readings) -> set[str]:
+        """The keys of readings that were made from cells whose scale is unknown."""
+        return {
+            slot.key
+            for part in self._plan.classes.values()
+            for slot in part.slots
+            if slot.key in readings.values and not self.unknown.isdisjoint(refs_of([slot]))
+        }

@@ -44,11 +44,11 @@ def _is_sentinel(number: float) -> bool:
 
 
 def shows_another_scale(condition: When, value: RawValue) -> bool:
-    """Whether a cell that `between` holds for as tenths now has what a live line would have in whole units, at least a tenth of that."""
+    """Whether a cell outside of `between`, which is for tenths, has what a live line has in whole units: at least a tenth of that."""
     number = number_in(value)
-    if number is None or is_measuring(condition, value):
+    if number is None or _is_sentinel(number):
         return False
-    return any(low / 10 <= number for low, _ in condition.between) and not _is_sentinel(number)
+    return any(low / 10 <= number for low, _ in condition.between)
 
 
 def is_use_condition(reader: object) -> TypeGuard[When]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.profile import AMBIGUOUS, Plan, RawValue, normalise_answers, parse_profile, plan_device
+from agent.profile import AMBIGUOUS, Plan, RawValue, Slot, normalise_answers, parse_profile, plan_device
 from agent.profile.plan_builder import MAX_PLANNED_CELLS
 from tests.agent.profile.test_planning import HEAD, ROOT
 
@@ -10,8 +10,8 @@ SNMP = HEAD + f"protocol: snmp\nrecognise: {{subtrees: [{ROOT}]}}\n"
 MODBUS = HEAD + "protocol: modbus\npoints:\n"
 
 
-def slots_of(plan: Plan) -> list[str]:
-    return [slot.key for part in plan.classes.values() for slot in part.slots]
+def slots_of(plan: Plan) -> list[Slot]:
+    return [slot for part in plan.classes.values() for slot in part.slots]
 
 
 def sensors(point: str, rows: int, cells: dict[str, RawValue], *more: str, label: str = "sensor") -> Plan:
@@ -28,7 +28,7 @@ TEMPERATURE = f"metric: dcim_env_temperature_celsius, oid: {ROOT}.1.3, unit: cel
 def test_rows_that_give_a_series_again_are_counted_and_a_thousand_of_them_are_listed() -> None:
     point = TEMPERATURE + ", labels: {sensor: only}"
     plan = sensors(point, 1003, {})
-    assert slots_of(plan) == ["dcim_env_temperature_celsius{sensor=only}"]
+    assert [slot.key for slot in slots_of(plan)] == ["dcim_env_temperature_celsius{sensor=only}"]
     assert (plan.left_out, len(plan.duplicates)) == ({"duplicate": 1002}, 1000)
 
 
@@ -95,8 +95,7 @@ def test_cases_look_at_the_cells_of_their_own_row(code: int, state: str | None) 
     cases = f"[{{column: {ROOT}.1.3, in: [1], is: stopped}}, {{column: {ROOT}.1.3, between: [[4, 6]], is: running}}]"
     cells: dict[str, RawValue] = {f"{ROOT}.1.2.1": b"a", f"{ROOT}.1.2.2": b"b"}
     plan = sensors(f"metric: dcim_cdu_pump_state, cases: {cases}", 2, cells, label="pump")
-    slots = [slot for part in plan.classes.values() for slot in part.slots]
     assert plan.classes["safety"].oids == (f"{ROOT}.1.3.1", f"{ROOT}.1.3.2")
-    readings = normalise_answers(slots, {f"{ROOT}.1.3.1": 1, f"{ROOT}.1.3.2": code})
+    readings = normalise_answers(slots_of(plan), {f"{ROOT}.1.3.1": 1, f"{ROOT}.1.3.2": code})
     assert readings.states.get("dcim_cdu_pump_state{pump=a}") == "stopped"
     assert readings.states.get("dcim_cdu_pump_state{pump=b}") == state

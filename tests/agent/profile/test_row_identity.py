@@ -8,7 +8,8 @@ from agent.profile.cells import RawValue
 from agent.profile.planning_cells import columns_beside
 from agent.profile.row_identity import rows_of_unit, rows_with_equal_names, shifted_parts, unclear_parts
 from agent.profile.rows import Row
-from agent.profile.schema import Point, Table
+from agent.profile.schema import Table
+from rackflow.process.slices import run_through
 
 C = "1.3.6.1.4.1.9.1.1"
 OTHER = "1.3.6.1.4.1.9.2.1"
@@ -26,28 +27,14 @@ def point(labels: Mapping[str, object], **more: object) -> dict[str, object]:
     return {"metric": "dcim_pdu_phase_voltage_volts", "oid": f"{C}.2", "unit": "volt", "labels": labels, **more}
 
 
-def the_point(of: Table) -> Point:
-    return of.points[0]
-
-
 def shifted(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue] | None = None) -> frozenset[int]:
     """What `shifted_parts` says of the table's first point."""
-    steps = shifted_parts(of, the_point(of), indexes, cells or {})
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return frozenset(end.value)
+    return run_through(shifted_parts(of, of.points[0], indexes, cells or {}))
 
 
 def equal(of: Table, indexes: Sequence[str], cells: Mapping[str, RawValue]) -> set[str]:
     """What `rows_with_equal_names` says of the table."""
-    steps = rows_with_equal_names(of, indexes, cells)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return set(end.value)
+    return run_through(rows_with_equal_names(of, indexes, cells))
 
 
 def of_unit(
