@@ -17,10 +17,10 @@ from typing import Literal, TypeVar, cast
 import msgspec
 
 from agent.config import Device
-from agent.deadline import Deadline
+from agent.deadline import Deadline, PollDeadline
 from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
 from agent.readings import Identified, Readings
-from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
+from agent.schedule import DEAD_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from agent.wake_ups import LATEST_S, WakeUps
@@ -231,7 +231,7 @@ class DeviceLoop:
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
                     started = time.perf_counter()
-                    identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
+                    identified = await self._within(Deadline(OPEN_DEADLINE_S), self._poller.open(), "open")
                 if not identified.poll_classes:
                     raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
                 self._update_identity(identified)
@@ -260,22 +260,23 @@ class DeviceLoop:
         try:
             with self._barrier.contain(operation):
                 work = self._poller.poll(due.poll_class, self._context.wall())
-                readings = await self._within(due.deadline_s, work, operation)
+                readings = await self._within(PollDeadline(due.deadline_s, MAX_DEADLINE_S), work, operation)
                 self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
         except DeviceError as error:
             return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
         return 0.0
 
-    async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
+    async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
         try:
-            with Deadline(deadline_s):
+            with deadline:
                 # Inside the timeout, so that a deadline counts even if a library swallowed its cancellation.
                 return await obey_cancellation(work)
         except DeviceError:
             # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
             raise
         except TimeoutError as error:
-            raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
+            text = f"not done in {deadline.seconds:g} s"
+            raise DeviceTimeout(text, device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
         readings.values.update(readings.about)
