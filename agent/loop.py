@@ -196,6 +196,9 @@ class DeviceLoop:
         self._reopen = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
+        # How long the device has been polled so far, seconds; and by poll class, at how much of that its last poll began.
+        self._polled_s = 0.0
+        self._polled_s_at: dict[PollClass, float] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
         """Open and poll until cancelled. A dead device is opened again, because another device may have its address by then."""
@@ -261,10 +264,23 @@ class DeviceLoop:
             with self._barrier.contain(operation):
                 work = self._poller.poll(due.poll_class, self._context.wall())
                 readings = await self._within(PollDeadline(due.deadline_s, MAX_DEADLINE_S), work, operation)
-                self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
+                self._succeeded(self._attempt(due, started), readings)
         except DeviceError as error:
-            return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
+            return self._failed(error, self._attempt(due, started))
         return 0.0
+
+    def _attempt(self, due: DuePoll, started: float) -> Attempt:
+        """The poll that has just ended.
+
+        While polls of the device take longer than the interval, receivers are told to expect the next one after as long: of 40 units on a
+        slow line the polls of a second's class may be half a minute apart, and their readings would disappear in between.
+        """
+        duration_s = time.perf_counter() - started
+        began_s = self._polled_s
+        self._polled_s += duration_s
+        since_last_s = began_s - self._polled_s_at.get(due.poll_class, began_s)
+        self._polled_s_at[due.poll_class] = began_s
+        return Attempt(due.poll_class, max(due.interval_s, since_last_s), duration_s)
 
     async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
         try:

@@ -61,8 +61,7 @@ def on_grid(share: float, interval_s: float, grid_s: float) -> float:
 class DuePoll:
     """A poll to make now. `skipped` is how many cycles of its class went by without a poll since the last one.
 
-    `interval_s` is the time since then: receivers expect the next poll of a device that cannot keep up after as long. `deadline_s` is how
-    long its device may be silent.
+    `deadline_s` is how long its device may be silent.
     """
 
     poll_class: PollClass
@@ -100,9 +99,7 @@ class _Cycle:
             self._number = passed
         self._number += 1
         self.due_at = (self._number + self._phase) * self.interval_s
-        if not skipped:
-            return self._on_time
-        return DuePoll(self.poll_class, self.interval_s * (1 + skipped), self.deadline_s, skipped)
+        return self._on_time if not skipped else DuePoll(self.poll_class, self.interval_s, self.deadline_s, skipped)
 
 
 class DeviceSchedule:

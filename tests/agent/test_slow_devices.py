@@ -108,7 +108,7 @@ async def test_units_on_a_line_that_is_too_slow_for_their_interval_are_all_polle
     assert {value for each in batches for value in each.values.values()} == {1.0}
     assert counters.overruns > 0
     # Receivers are told that the next one comes later than configured.
-    assert max(each.interval_s for each in batches) >= 2 * INTERVAL_S
+    assert max(each.interval_s for each in batches) > 1.2 * INTERVAL_S
 
 
 async def test_a_card_that_needs_longer_than_its_interval_for_all_requests_of_a_poll_is_polled_late() -> None:
