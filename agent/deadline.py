@@ -1,4 +1,4 @@
-"""A timeout that does not blame a device when the agent's own event loop is late.
+"""Timeouts that do not blame a device for what is not its own silence: a late event loop, or others on its line.
 
 `asyncio.timeout()` counts wall time. While other work blocks the loop, no answer can be read; once the loop is free again, the timer
 fires first, although the answer is already in the socket. Such a timeout says nothing about the device. It costs a session and a failed
@@ -6,6 +6,9 @@ poll, and three of them cost a new opening of the device, which delays the loop 
 """
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,9 +27,22 @@ MAX_STRETCH: Final = 3.0
 class Deadline:
     """`with Deadline(2.0): …` raises TimeoutError after 2 s in which an answer could have been read. For use in a task, once."""
 
-    __slots__ = ("_cancelling", "_checked_s", "_end_s", "_expired", "_left_s", "_loop", "_planned_s", "_task", "_timer")
+    __slots__ = (
+        "_cancelling",
+        "_checked_s",
+        "_end_s",
+        "_expired",
+        "_left_s",
+        "_loop",
+        "_planned_s",
+        "_task",
+        "_timer",
+        "seconds",
+    )
 
     def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        """After how long it ends; of a deadline that has ended, what ran out."""
         self._left_s = seconds
 
     def __enter__(self) -> Self:
@@ -68,3 +84,89 @@ class Deadline:
         else:
             self._expired = True
             self._task.cancel()
+
+
+class PollDeadline(Deadline):
+    """The deadline of a poll: raises TimeoutError once the device was silent for `seconds`, and after `at_most_s` in any case.
+
+    Each answer begins the seconds anew, and the time in which the device waits for its turn on a line does not count. So a device that
+    answers, but not within its interval, is polled late and its overruns are counted. If the whole poll had to be done in 0.9 of an
+    interval, a card that takes 0.4 s for each of three requests would never give its alarms, which are polled every second, and a dozen
+    units on one serial line would all be reported as down.
+    """
+
+    __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "_heard_s", "_is_waiting")
+
+    def __init__(self, seconds: float, at_most_s: float) -> None:
+        super().__init__(seconds)
+        self._at_most_s = at_most_s
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        # When the device was last heard, and up to which such moment that has been considered.
+        self._began_s = self._heard_s = self._considered_s = self._checked_s
+        self._is_waiting = False
+        # However late the loop is, as for each deadline.
+        self._end_s = max(self._end_s, self._began_s + self._at_most_s)
+        self._before: Token[PollDeadline | None] = _CURRENT.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _CURRENT.reset(self._before)
+        super().__exit__(kind, error, trace)
+
+    def note_answer(self) -> None:
+        """The device has answered a request of this poll."""
+        self._heard_s = self._loop.time()
+
+    @contextmanager
+    def waiting_for_turn(self) -> Generator[None, None, None]:
+        """The device is not asked anything during the block."""
+        self._is_waiting = True
+        try:
+            yield
+        finally:
+            self._is_waiting = False
+            self.note_answer()
+
+    def _check(self) -> None:
+        heard_s = self._loop.time() if self._is_waiting else self._heard_s
+        if heard_s != self._considered_s:
+            left_s = self._began_s + self._at_most_s - heard_s
+            if left_s < self.seconds:
+                self.seconds, self._left_s = self._at_most_s, left_s
+            else:
+                self._left_s = self.seconds
+            self._checked_s = self._considered_s = heard_s
+        super()._check()
+
+    def _last_turn(self, turns: int) -> None:
+        # In the last turns an answer may have come to one request of several.
+        if self._heard_s != self._considered_s and self._loop.time() < self._end_s:
+            self._check()
+        else:
+            super()._last_turn(turns)
+
+
+# The poll that a task makes. A context variable, because the clients that know of answers and turns lie several layers below the loop that
+# sets the deadline, and a client may serve several devices.
+_CURRENT: ContextVar[PollDeadline | None] = ContextVar("poll deadline", default=None)
+
+
+def note_answer() -> None:
+    """Tell the deadline of the poll that the current task makes, if there is one, that the device has answered."""
+    if (poll := _CURRENT.get()) is not None:
+        poll.note_answer()
+
+
+@contextmanager
+def waiting_for_turn() -> Generator[None, None, None]:
+    """Tell that deadline, if there is one, that nothing is asked of the device during the block."""
+    poll = _CURRENT.get()
+    if poll is None:
+        yield
+        return
+    with poll.waiting_for_turn():
+        yield

@@ -17,10 +17,10 @@ from typing import Literal, TypeVar, cast
 import msgspec
 
 from agent.config import Device
-from agent.deadline import Deadline
+from agent.deadline import Deadline, PollDeadline
 from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
 from agent.readings import Identified, Readings
-from agent.schedule import DEAD_AFTER_FAILURES, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
+from agent.schedule import DEAD_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from agent.wake_ups import LATEST_S, WakeUps
@@ -196,6 +196,9 @@ class DeviceLoop:
         self._reopen = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
+        # How long the device has been polled so far, seconds; and by poll class, at how much of that its last poll began.
+        self._polled_s = 0.0
+        self._polled_s_at: dict[PollClass, float] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
         """Open and poll until cancelled. A dead device is opened again, because another device may have its address by then."""
@@ -231,7 +234,7 @@ class DeviceLoop:
             with self._barrier.contain("open"):
                 async with self._context.pace.place():
                     started = time.perf_counter()
-                    identified = await self._within(OPEN_DEADLINE_S, self._poller.open(), "open")
+                    identified = await self._within(Deadline(OPEN_DEADLINE_S), self._poller.open(), "open")
                 if not identified.poll_classes:
                     raise DeviceDecodeError("has nothing to poll", device=self._device.id, operation="open")
                 self._update_identity(identified)
@@ -260,22 +263,36 @@ class DeviceLoop:
         try:
             with self._barrier.contain(operation):
                 work = self._poller.poll(due.poll_class, self._context.wall())
-                readings = await self._within(due.deadline_s, work, operation)
-                self._succeeded(Attempt(due.poll_class, due.interval_s, time.perf_counter() - started), readings)
+                readings = await self._within(PollDeadline(due.deadline_s, MAX_DEADLINE_S), work, operation)
+                self._succeeded(self._attempt(due, started), readings)
         except DeviceError as error:
-            return self._failed(error, Attempt(due.poll_class, due.interval_s, time.perf_counter() - started))
+            return self._failed(error, self._attempt(due, started))
         return 0.0
 
-    async def _within(self, deadline_s: float, work: Awaitable[T], operation: str) -> T:
+    def _attempt(self, due: DuePoll, started: float) -> Attempt:
+        """The poll that has just ended.
+
+        While polls of the device take longer than the interval, receivers are told to expect the next one after as long: of 40 units on a
+        slow line the polls of a second's class may be half a minute apart, and their readings would disappear in between.
+        """
+        duration_s = time.perf_counter() - started
+        began_s = self._polled_s
+        self._polled_s += duration_s
+        since_last_s = began_s - self._polled_s_at.get(due.poll_class, began_s)
+        self._polled_s_at[due.poll_class] = began_s
+        return Attempt(due.poll_class, max(due.interval_s, since_last_s), duration_s)
+
+    async def _within(self, deadline: Deadline, work: Awaitable[T], operation: str) -> T:
         try:
-            with Deadline(deadline_s):
+            with deadline:
                 # Inside the timeout, so that a deadline counts even if a library swallowed its cancellation.
                 return await obey_cancellation(work)
         except DeviceError:
             # Caught first because DeviceTimeout is also a TimeoutError, and its own message says more.
             raise
         except TimeoutError as error:
-            raise DeviceTimeout(f"not done in {deadline_s:g} s", device=self._device.id, operation=operation) from error
+            text = f"not done in {deadline.seconds:g} s"
+            raise DeviceTimeout(text, device=self._device.id, operation=operation) from error
 
     def _succeeded(self, poll: Attempt, readings: Readings) -> None:
         readings.values.update(readings.about)

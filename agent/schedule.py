@@ -11,11 +11,12 @@ from hashlib import blake2b
 
 from rackflow.catalogue import PollClass
 
-# A poll may take this share of its interval. A device that always times out is then still polled at its rate, instead of being
-# late for every second cycle. The rest is for publishing and for the timer. Chosen value.
+# A poll fails when its device has been silent for this share of its interval. A device that always times out is then still polled at its
+# rate, instead of being late for every second cycle. The rest is for publishing and for the timer. Chosen value.
 DEADLINE_SHARE = 0.9
-# Polls of one device run one after the other. Without this limit a device that goes silent during its hourly inventory poll would
-# hold up its 1 s safety class for 54 minutes. 30 s is a chosen value.
+# The most that one poll may take, whether its device is silent or answers slowly. Polls of one device run one after the other: without this
+# limit a device that goes silent during its hourly inventory poll would hold up its 1 s safety class for 54 minutes. 30 s is a chosen
+# value.
 MAX_DEADLINE_S = 30.0
 # How many polls in a row must fail before a device counts as down. One lost datagram is already covered by the request's retries;
 # three failures in a row mean at least six unanswered SNMP requests by default. More would delay the alarm; fewer would
@@ -58,7 +59,10 @@ def on_grid(share: float, interval_s: float, grid_s: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class DuePoll:
-    """A poll to make now. `skipped` is how many cycles of its class went by without a poll since the last one."""
+    """A poll to make now. `skipped` is how many cycles of its class went by without a poll since the last one.
+
+    `deadline_s` is how long its device may be silent.
+    """
 
     poll_class: PollClass
     interval_s: float

@@ -5,11 +5,12 @@ of the wrong register or unit. Every branch that handles a missing answer exists
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from agent.deadline import Deadline
+from agent.deadline import Deadline, note_answer, waiting_for_turn
 from agent.modbus.seam import ModbusTarget, OddAnswer
 from agent.modbus.tcp import TcpWire
 from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, Answer, GarbageError, Wire
@@ -56,6 +57,8 @@ class ModbusLink:
         self._target = target
         self._resolver = resolver or Resolver()
         self._lock = asyncio.Lock()
+        # Requests that are being made or wait for their turn.
+        self._requests = 0
         self._wire: Wire | None = None
         self._name = target.serial or f"{target.host}:{target.port}"
         # Requests without an answer since the last answer.
@@ -91,7 +94,15 @@ class ModbusLink:
         self._disconnect()
 
     async def _ask(self, request: "_Request") -> Answer:
-        async with self._lock:
+        self._requests += 1
+        try:
+            # Not `locked()`: between the end of a request and the next in the queue the lock is free, and others come first all the same.
+            with waiting_for_turn() if self._requests > 1 else contextlib.nullcontext():
+                await self._lock.acquire()
+        except BaseException:
+            self._requests -= 1
+            raise
+        try:
             was_connected = self._is_connected
             try:
                 return await self._ask_once(request)
@@ -101,17 +112,22 @@ class ModbusLink:
                 if not was_connected:
                     raise
             return await self._ask_once(request)
+        finally:
+            self._requests -= 1
+            self._lock.release()
 
     async def _ask_once(self, request: "_Request") -> Answer:
         loop = asyncio.get_running_loop()
         if (wait_s := self._free_at - loop.time()) > 0:
-            await asyncio.sleep(wait_s)
+            with waiting_for_turn():
+                await asyncio.sleep(wait_s)
         address = "" if self._is_connected else await self._resolve(request)
         wire: Wire | None = None
         try:
             with Deadline(self._target.timeout_s):
                 wire = await self._connected(request, address)
                 answer = await wire.ask(request.unit, request.function, request.address, request.count, request.accepts)
+                note_answer()
         except TimeoutError as error:
             raise self._no_answer(request, wire) from error
         except asyncio.CancelledError:

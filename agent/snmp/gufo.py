@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from gufo.snmp import NoSuchInstance, SnmpAuthError, SnmpDecodeError, SnmpEncodeError, SnmpVersion
 from gufo.snmp.aio import SnmpSession
 
-from agent.deadline import Deadline
+from agent.deadline import Deadline, note_answer
 from agent.snmp.gufo_v3 import VerifiedSession, VerifiedSessions, VerifiedWalk
 from agent.snmp.lenient import LenientRelay
 from agent.snmp.plain import PlainSession
@@ -214,7 +214,9 @@ class GufoClient(PortionedClient):
                 self._address = await self._resolve()
             try:
                 with Deadline(self._target.timeout_s):
-                    return await self._try(call, argument)
+                    answer = await self._try(call, argument)
+                    note_answer()
+                    return answer
             except TimeoutError as error:
                 unreachable, complaint = self._instead_of_an_answer(complaint)
                 other_sender = self._relay.other_sender if self._relay is not None else ""

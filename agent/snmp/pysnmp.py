@@ -21,7 +21,7 @@ from pysnmp.hlapi.v3arch import asyncio as hlapi  # type: ignore[import-untyped]
 from pysnmp.hlapi.v3arch.asyncio.lcd import CommandGeneratorLcdConfigurator  # type: ignore[import-untyped]
 from pysnmp.proto import errind, rfc1902, rfc1905  # type: ignore[import-untyped]
 
-from agent.deadline import MAX_STRETCH, Deadline
+from agent.deadline import MAX_STRETCH, Deadline, note_answer
 from agent.snmp.keys import check_credential, master_keys
 from agent.snmp.pysnmp_checked import (
     CheckedPeer,
@@ -246,6 +246,7 @@ class PysnmpClient(PortionedClient):
                 peer = self._peer or await self._open(engine)
                 with Deadline(self._target.timeout_s):
                     problem, status, index, binds = await self._send(engine, peer, command, oids)
+                    note_answer()
             except (TimeoutError, errind.RequestTimedOut) as error:
                 self._peer = None
                 if self._checked is not None:

@@ -1,6 +1,7 @@
-"""Deadlines while the event loop is late, on both event loops."""
+"""Deadlines while the event loop is late, on both event loops, and those of polls."""
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable, Coroutine
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from agent.deadline import MAX_STRETCH, Deadline
+from agent.deadline import MAX_STRETCH, Deadline, PollDeadline, note_answer, waiting_for_turn
 from tests.truth.leap import run_leaping
 
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -140,3 +141,122 @@ async def test_an_error_of_the_block_is_passed_on() -> None:
 def test_a_deadline_needs_a_task() -> None:
     with pytest.raises(RuntimeError), Deadline(1.0):
         pass
+
+
+def ends_after(poll: Coroutine[Any, Any, None]) -> float:
+    """After how many seconds a poll ends whose device may be silent for 0.9 s, on a loop whose clock leaps. NaN if it is completed."""
+
+    async def work() -> float:
+        began = asyncio.get_running_loop().time()
+        try:
+            with PollDeadline(0.9, at_most_s=30.0):
+                await poll
+        except TimeoutError:
+            return asyncio.get_running_loop().time() - began
+        return math.nan
+
+    return run_leaping(work())
+
+
+async def answers(*after_s: float) -> None:
+    """A device that answers one request after another, each after so many seconds."""
+    for each in after_s:
+        await asyncio.sleep(each)
+        note_answer()
+
+
+async def then_silent(*after_s: float) -> None:
+    await answers(*after_s)
+    await asyncio.Event().wait()
+
+
+def test_a_poll_of_a_silent_device_ends_after_its_seconds() -> None:
+    assert ends_after(then_silent()) == pytest.approx(0.9)
+
+
+def test_a_poll_of_a_device_that_answers_slowly_is_completed() -> None:
+    """Four requests, each answered after 0.6 s: 2.4 s, of an interval of one."""
+    assert math.isnan(ends_after(answers(0.6, 0.6, 0.6, 0.6)))
+
+
+@pytest.mark.parametrize(("answered_s", "ends_s"), [((0.1,), 1.0), ((0.25,), 1.15), ((0.8, 0.8), 2.5), ((0.89,), 1.79)])
+def test_a_device_that_falls_silent_within_a_poll_has_its_seconds_from_its_last_answer(
+    answered_s: tuple[float, ...], ends_s: float
+) -> None:
+    assert ends_after(then_silent(*answered_s)) == pytest.approx(ends_s, abs=0.002)
+
+
+def test_a_poll_ends_however_long_its_device_goes_on_answering() -> None:
+    assert ends_after(answers(*[0.7] * 100)) == pytest.approx(30.0, abs=0.002)
+
+
+def test_a_poll_of_a_class_with_a_long_interval_gains_nothing_from_answers() -> None:
+    async def work() -> float:
+        deadline = PollDeadline(30.0, at_most_s=30.0)
+        with pytest.raises(TimeoutError), deadline:
+            await then_silent(10.0, 10.0)
+        return asyncio.get_running_loop().time()
+
+    assert run_leaping(work()) == pytest.approx(30.0, abs=0.002)
+
+
+@pytest.mark.parametrize(("waits_s", "ends_s"), [(0.3, 1.2), (5.0, 5.9), (40.0, 30.0)])
+def test_the_time_in_which_a_device_waits_for_its_turn_does_not_count(waits_s: float, ends_s: float) -> None:
+    async def poll() -> None:
+        with waiting_for_turn():
+            await asyncio.sleep(waits_s)
+        await asyncio.Event().wait()
+
+    assert ends_after(poll()) == pytest.approx(ends_s, abs=0.002)
+
+
+def test_a_deadline_says_what_ran_out() -> None:
+    async def ran_out_s(poll: Coroutine[Any, Any, None]) -> float:
+        deadline = PollDeadline(0.9, at_most_s=30.0)
+        with pytest.raises(TimeoutError), deadline:
+            await poll
+        return deadline.seconds
+
+    assert run_leaping(ran_out_s(then_silent(0.8, 0.8))) == 0.9
+    assert run_leaping(ran_out_s(answers(*[0.7] * 100))) == 30.0
+
+
+async def test_an_answer_between_the_end_of_the_seconds_and_giving_up_goes_on_with_the_poll() -> None:
+    """The loop is held until after the deadline; meanwhile the first of two requests was answered."""
+    loop = asyncio.get_running_loop()
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def hold() -> None:
+        time.sleep(0.2)
+        loop.call_soon(lambda: loop.call_soon(first.set))
+        loop.call_later(0.05, second.set)
+
+    loop.call_soon(hold)
+    with PollDeadline(0.1, at_most_s=30.0):
+        await first.wait()
+        note_answer()
+        await second.wait()
+
+
+async def test_answers_and_turns_outside_a_poll_are_nobodys() -> None:
+    note_answer()
+    with waiting_for_turn():
+        pass
+    with PollDeadline(5.0, at_most_s=30.0):
+        pass
+    note_answer()
+
+
+async def test_each_task_tells_the_deadline_of_its_own_poll() -> None:
+    async def silent() -> float:
+        began = time.monotonic()
+        with pytest.raises(TimeoutError), PollDeadline(0.3, at_most_s=30.0):
+            await asyncio.Event().wait()
+        return time.monotonic() - began
+
+    async def talkative() -> None:
+        with PollDeadline(0.3, at_most_s=30.0):
+            await answers(*[0.05] * 20)
+
+    took_s, _ = await asyncio.gather(silent(), talkative())
+    assert 0.29 < took_s < 0.9
