@@ -33,7 +33,7 @@ from rackflow.catalogue import POLL_SECONDS
 from rackflow.documents import Status
 from rackflow.errors import ConfigError, ProfileError
 from rackflow.outbox import DiskOutbox, make_outbox
-from rackflow.process.gc_pauses import bound_gc_pauses
+from rackflow.process.gc_pauses import AGENT_YOUNG, bound_gc_pauses
 from rackflow.process.loop_lag import LoopMeter
 from rackflow.process.notify import ServiceManager, started_by
 from rackflow.process.stopping import STOP_WITHIN_S, StopDeadline, stop_tasks
@@ -394,7 +394,7 @@ async def run(
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)
     watchdog.start()
-    end_bound = bound_gc_pauses()
+    end_bound = bound_gc_pauses(young=AGENT_YOUNG)
     try:
         await runner.run()
     finally:

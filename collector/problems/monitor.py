@@ -147,10 +147,7 @@ class Monitor:
                     *touched,
                     *(each for each in all_devices if now - self._evaluated_at.get(each, -SWEEP_S) >= SWEEP_S),
                 }
-            names = list(touched)
-            for start in range(0, len(names), SLICE):
-                self._evaluate_devices(names[start : start + SLICE], observations)
-                await asyncio.sleep(0)
+            await in_slices(self._evaluate_devices_steps(list(touched), observations))
             if observations is not None:
                 full_at = now + FULL_S
                 await in_slices(self._evaluate_others_steps(observations, now))
@@ -174,7 +171,7 @@ class Monitor:
         """Evaluate everything now, as `run` does in slices."""
         now = self._clock()
         observations = self._latest.observe(now)
-        self._evaluate_devices(self._all_devices(), observations)
+        run_through(self._evaluate_devices_steps(list(self._all_devices()), observations))
         run_through(self._evaluate_others_steps(observations, now))
         self._end_gone(self._all_devices(), now)
         self.tick()
@@ -206,9 +203,15 @@ class Monitor:
         found = ProblemList(1, round(self._wall() * 1000), self._is_complete, self.reports())
         return msgspec.json.encode(found)
 
-    def _evaluate_devices(self, names: Collection[tuple[str, str]], observations: Observations | None) -> None:
-        devices = [device for site, name in names if (device := self._latest.device(site, name)) is not None]
-        self._failures.attempt_each(PART, partial(self.evaluate_device, observations=observations), devices)
+    def _evaluate_devices_steps(
+        self, names: Sequence[tuple[str, str]], observations: Observations | None
+    ) -> Generator[None, None, None]:
+        evaluate = partial(self.evaluate_device, observations=observations)
+        for start in range(0, len(names), SLICE):
+            some = names[start : start + SLICE]
+            devices = [device for site, name in some if (device := self._latest.device(site, name)) is not None]
+            self._failures.attempt_each(PART, evaluate, devices)
+            yield
 
     def evaluate_device(self, device: DeviceState, observations: Observations | None = None) -> None:
         """Evaluate one device now."""

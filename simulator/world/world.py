@@ -5,9 +5,11 @@ The order within a step matters: power decides which pumps run, pumps decide the
 
 import copy
 from collections import defaultdict
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final
 
+from rackflow.process.slices import run_through
 from rackflow.site import Rack, Site
 from simulator.world.air import RISE_K, Air
 from simulator.world.cdu import Cdu
@@ -88,15 +90,21 @@ class World:
 
     def advance(self, dt_s: float) -> None:
         """Let time pass, in steps of at most STEP_S."""
+        run_through(self.advance_steps(dt_s))
+
+    def advance_steps(self, dt_s: float) -> Generator[None, None, None]:
+        """See `advance`. Yields within steps, too, where voltages and currents belong together; heat follows them a moment later."""
         while dt_s > 1e-9:  # noqa: PLR2004 - a remainder from rounding
             step = min(dt_s, STEP_S)
-            self._step(step)
+            yield from self._step(step)
             dt_s -= step
 
-    def _step(self, dt_s: float) -> None:
+    def _step(self, dt_s: float) -> Generator[None, None, None]:
         self.time_s += dt_s
         self.steps += 1
         network = self.network
+        demand_w = {rack: self._demand_w(rack) for rack in self.loads}
+        yield
         # 1. Voltages decide which consumers run.
         network.energise(self.time_s, dt_s)
         live = {name: consumer.live for name, consumer in network.consumers.items()}
@@ -106,14 +114,18 @@ class World:
         # price for not solving power and air together; the energy account uses the same values and so still closes.
         for name, consumer in network.consumers.items():
             consumer.power_w = self._unit_power_w(name)
-        network.carry({rack: self._demand_w(rack) for rack in self.loads}, dt_s)
+        network.carry(demand_w, dt_s)
+        yield
         # 3. Heat, from the power that each part really took: into liquid, into the rooms, and outdoors.
         heat = self._cool_liquid(dt_s)
+        yield
         self._add_losses(heat)
         for room, air in self.airs.items():
             air.advance(heat.get(room, 0.0), self.time_s, dt_s, live)
+        yield
         self._cool_primary(dt_s)
         self._account(heat.get(ELSEWHERE, 0.0), dt_s)
+        yield
 
     def _demand_w(self, rack: str) -> float:
         loop = self.loop_of.get(rack)

@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from rackflow.process.gc_pauses import LONG_S, THRESHOLDS, bound_gc_pauses
+from rackflow.process.gc_pauses import AGENT_YOUNG, LONG_S, THRESHOLDS, bound_gc_pauses
 
 
 class Node:
@@ -69,3 +69,11 @@ def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again
     finally:
         end()
     assert gc.get_threshold() == before
+
+
+def test_an_agent_looks_at_fewer_young_objects_at_a_time() -> None:
+    end = bound_gc_pauses(young=AGENT_YOUNG)
+    try:
+        assert gc.get_threshold() == (3_000, 2, 0)
+    finally:
+        end()
