@@ -241,8 +241,8 @@ class Monitor:
     def _evaluate_others_steps(self, observations: Observations, now: float) -> Generator[None, None, None]:
         """Evaluate agents, figures, the collector itself, and shares of devices. Yields after each slice."""
         for subject in agent_subjects(self._latest, observations, self._evaluator.metrics, now):
-            self._evaluate_subject(("agent", subject.base["site"], subject.base["agent"]), subject, now)
-            yield
+            key = "agent", subject.base["site"], subject.base["agent"]
+            yield from self._evaluate_subject_steps(key, subject, now)
         present = self._figures_by_site(now)
         for gone in self._subjects_of_figures.keys() - present.keys():
             del self._subjects_of_figures[gone]
@@ -253,11 +253,11 @@ class Monitor:
                 known = figures, (yield from collect_figures(site, figures, self._evaluator.metrics))
                 self._subjects_of_figures[site] = known
             subject = known[1]
-            self._evaluate_subject(("figures", site), subject, now)
+            yield from self._evaluate_subject_steps(("figures", site), subject, now)
         own = Subject({})
         for name, labels, value in self._own_metrics():
             own.add(name, labels, value)
-        self._evaluate_subject(("collector",), own, now)
+        yield from self._evaluate_subject_steps(("collector",), own, now)
         self._update_shares(now)
 
     def _update_shares(self, now: float) -> None:
@@ -277,18 +277,22 @@ class Monitor:
                     where = dict(group)
                     tracked.remains = self._feed_reserve.sentences(where["site"]) if "feed" in where else ""
 
-    def _evaluate_subject(self, key: SubjectKey, subject: Subject, now: float) -> None:
+    def _evaluate_subject_steps(self, key: SubjectKey, subject: Subject, now: float) -> Generator[None, None, None]:
         self._evaluated_since_sweep.add(key)
         self._ever_evaluated.add(key)
-        self._failures.attempt(PART, lambda: self._update(key, subject, now), otherwise=None)
+        yield from self._failures.attempt_steps(PART, self._update_steps(key, subject, now), otherwise=False)
 
     def _update(self, key: SubjectKey, subject: Subject, now: float) -> bool:
-        """Evaluate a subject and have the tracker follow its problems; return whether it has any."""
+        return run_through(self._update_steps(key, subject, now))
+
+    def _update_steps(self, key: SubjectKey, subject: Subject, now: float) -> Generator[None, None, bool]:
+        """Evaluate a subject and have the tracker follow its problems; return whether it has any. Yields after each problem."""
         wall_s = self._wall()
         found: dict[Key, Finding] = {}
         for problem, conditions in self._evaluator.decidable_by(subject):
             findings = self._evaluator.findings(problem, subject, wall_s, conditions) if conditions else {}
             found |= {(problem.name, labels): finding for labels, finding in findings.items()}
+            yield
         values = {each: finding.value for each, finding in found.items()}
         self.tracker.update(
             key,

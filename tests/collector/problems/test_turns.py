@@ -12,20 +12,22 @@ from rackflow.process.bulkhead import Failures
 from tests.servers.waiting import eventually
 from tests.turns import CALLS_OF_50_MS, Turns
 
-METRIC = catalogue()["dcim_rack_power_watts"]
+# A figure that problems ask about: only those are collected.
+METRIC = catalogue()["dcim_site_survives_feed_loss"]
 
 
-async def test_no_turn_of_the_loop_takes_50_ms_with_a_million_figures() -> None:
+async def test_no_turn_of_the_loop_takes_50_ms_with_60_000_figures() -> None:
     labels = (("rack", "a1"), ("site", "hall"))
     figure = Figure(Output(METRIC, labels, 0, "", "", labels, 0.0, 1e6), 5000.0, 0.0, 1.0)
     latest, failures, looked = Latest(1000), Failures(), [0]
-    figures = [figure] * 1_000_000
+    figures = [figure] * 60_000
 
     def by_site(_: float) -> dict[str, list[Figure]]:
         looked[0] += 1
         return {"hall": figures}
 
     monitor = Monitor(load_table(), latest, by_site, lambda: (), failures)
+    assert METRIC.name in monitor.metrics
     async with Turns().counted() as turns:
         running = asyncio.ensure_future(monitor.run())
         await eventually(lambda: looked[0] > 1, "the figures were looked at twice", 60)
