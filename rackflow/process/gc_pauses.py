@@ -23,8 +23,8 @@ LONG_S: Final = 0.01
 # single look: 88,000 objects and 56 ms for an agent of 960 devices, 52,000 and 28 ms so. Rings that nobody refers to wait for as long:
 # 2 MB, at some 200 bytes an object.
 THRESHOLDS: Final = (10_000, 2, 0)
-# The first of them for an agent. While 3,000 devices were opened, 10,000 took 20 to 40 ms of a slow core and the older ones up to 84 ms; what
-# is under way between its devices and its outbox is fewer objects than what waits in a collector.
+# The first of them for an agent. While 3,000 devices were opened, 10,000 took 20 to 40 ms of a slow core and the older ones up to 84 ms;
+# what is under way between its devices and its outbox is fewer objects than what waits in a collector.
 AGENT_YOUNG: Final = 3_000
 
 
