@@ -33,10 +33,10 @@ class Deadline:
         "_end_s",
         "_expired",
         "_left_s",
-        "_loop",
         "_planned_s",
         "_task",
         "_timer",
+        "loop",
         "seconds",
     )
 
@@ -49,11 +49,11 @@ class Deadline:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline needs a task to end")
-        self._task, self._loop = task, asyncio.get_running_loop()
+        self._task, self.loop = task, asyncio.get_running_loop()
         self._cancelling = task.cancelling()
         self._expired = False
         # The clock that timers go by (uvloop reads it anew each time), so that a simulated loop ends its deadlines in its own time.
-        self._checked_s = self._loop.time()
+        self._checked_s = self.loop.time()
         self._end_s = self._checked_s + self._left_s * MAX_STRETCH
         self._arm()
         return self
@@ -65,10 +65,10 @@ class Deadline:
 
     def _arm(self) -> None:
         self._planned_s = min(self._left_s, CHECK_S)
-        self._timer: asyncio.Handle = self._loop.call_later(self._planned_s, self._check)
+        self._timer: asyncio.Handle = self.loop.call_later(self._planned_s, self._check)
 
     def _check(self) -> None:
-        now = self._loop.time()
+        now = self.loop.time()
         passed_s = now - self._checked_s
         self._checked_s = now
         self._left_s -= passed_s if passed_s < self._planned_s + TOLERATED_S else self._planned_s
@@ -80,7 +80,7 @@ class Deadline:
 
     def _last_turn(self, turns: int) -> None:
         if turns:
-            self._timer = self._loop.call_soon(self._last_turn, turns - 1)
+            self._timer = self.loop.call_soon(self._last_turn, turns - 1)
         else:
             self._expired = True
             self._task.cancel()
@@ -95,17 +95,18 @@ class PollDeadline(Deadline):
     units on one serial line would all be reported as down.
     """
 
-    __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "_heard_s", "_is_waiting")
+    __slots__ = ("_at_most_s", "_before", "_began_s", "_considered_s", "heard_s", "is_waiting")
 
     def __init__(self, seconds: float, at_most_s: float) -> None:
         super().__init__(seconds)
         self._at_most_s = at_most_s
+        self.is_waiting = False
+        """Whether the device waits for its turn."""
 
     def __enter__(self) -> Self:
         super().__enter__()
-        # When the device was last heard, and up to which such moment that has been considered.
-        self._began_s = self._heard_s = self._considered_s = self._checked_s
-        self._is_waiting = False
+        # When the device was last heard, by the loop's clock; and up to which such moment that has been considered.
+        self.heard_s = self._considered_s = self._began_s = self._checked_s
         # However late the loop is, as for each deadline.
         self._end_s = max(self._end_s, self._began_s + self._at_most_s)
         self._before: Token[PollDeadline | None] = _CURRENT.set(self)
@@ -117,22 +118,8 @@ class PollDeadline(Deadline):
         _CURRENT.reset(self._before)
         super().__exit__(kind, error, trace)
 
-    def note_answer(self) -> None:
-        """The device has answered a request of this poll."""
-        self._heard_s = self._loop.time()
-
-    @contextmanager
-    def waiting_for_turn(self) -> Generator[None, None, None]:
-        """The device is not asked anything during the block."""
-        self._is_waiting = True
-        try:
-            yield
-        finally:
-            self._is_waiting = False
-            self.note_answer()
-
     def _check(self) -> None:
-        heard_s = self._loop.time() if self._is_waiting else self._heard_s
+        heard_s = self.loop.time() if self.is_waiting else self.heard_s
         if heard_s != self._considered_s:
             left_s = self._began_s + self._at_most_s - heard_s
             if left_s < self.seconds:
@@ -144,7 +131,7 @@ class PollDeadline(Deadline):
 
     def _last_turn(self, turns: int) -> None:
         # In the last turns an answer may have come to one request of several.
-        if self._heard_s != self._considered_s and self._loop.time() < self._end_s:
+        if self.heard_s != self._considered_s and self.loop.time() < self._end_s:
             self._check()
         else:
             super()._last_turn(turns)
@@ -157,8 +144,9 @@ _CURRENT: ContextVar[PollDeadline | None] = ContextVar("poll deadline", default=
 
 def note_answer() -> None:
     """Tell the deadline of the poll that the current task makes, if there is one, that the device has answered."""
+    # Done here and not in a method: this is called for each request.
     if (poll := _CURRENT.get()) is not None:
-        poll.note_answer()
+        poll.heard_s = poll.loop.time()
 
 
 @contextmanager
@@ -168,5 +156,9 @@ def waiting_for_turn() -> Generator[None, None, None]:
     if poll is None:
         yield
         return
-    with poll.waiting_for_turn():
+    poll.is_waiting = True
+    try:
         yield
+    finally:
+        poll.is_waiting = False
+        note_answer()

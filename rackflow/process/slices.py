@@ -16,8 +16,6 @@ T = TypeVar("T")
 # How long one piece of work may hold the event loop at a time. A message waits at most so much longer for its acknowledgement, and a
 # device's answer to be read.
 SLICE_S = 0.01
-# For work whose steps take milliseconds each, as planning and normalising do: the loop gets a turn after every one of them.
-EACH_STEP = 0.0
 
 
 # Work that ends sooner does not keep others from a slice in the same turn.
@@ -28,8 +26,6 @@ _TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = Weak
 
 async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -> T:
     """Run a generator to its end, and let the loop do other work after each `slice_s`. Others that do so take turns with it."""
-    if slice_s == EACH_STEP:
-        return await _in_steps(steps)
     turns = _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     while True:
         async with turns:
@@ -48,8 +44,11 @@ async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -
             await asyncio.sleep(0)
 
 
-async def _in_steps(steps: Generator[None, None, T]) -> T:
-    """With a turn of the loop after every step. It waits for nobody's slice: each poll does this, and its steps are short."""
+async def in_steps(steps: Generator[None, None, T]) -> T:
+    """Run a generator to its end, with a turn of the loop after every step, and without waiting for others.
+
+    For work of each poll, whose steps take a millisecond or more.
+    """
     while True:
         try:
             next(steps)
