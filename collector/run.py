@@ -48,7 +48,7 @@ from collector.stored import StoredPublisher
 from collector.view import CollectorView
 from collector.web import WebServer, load_access
 from rackflow.process.bulkhead import Supervisor
-from rackflow.process.slices import SLICE_S, in_slices
+from rackflow.process.slices import SLICE_S, in_turns
 from rackflow.process.stopping import stop_tasks
 from rackflow.site import load_site
 
@@ -266,7 +266,7 @@ class Collector:
         while True:
             await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
-            await in_slices(self._parts.latest.expire_steps(time.monotonic()))
+            await in_turns(self._parts.latest.expire_steps(time.monotonic()))
 
     def _set_connected(self, connected: bool) -> None:  # noqa: FBT001 - a callback with one fact
         self._parts.counters.mqtt_connected = connected

@@ -30,7 +30,7 @@ from collector.web import (
     page_steps,
     render_steps,
 )
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 from rackflow.site import Site
 from rackflow.zones import zone_of
 
@@ -84,12 +84,12 @@ class CollectorView:
     async def _metrics(self) -> list[PagePart]:
         parts = self._parts
         steps = render_steps(parts.latest, time.monotonic(), parts.figures, parts.failures)
-        page, series = await in_slices(steps)
+        page, series = await in_turns(steps)
         own = partial(self._self_metrics.render, series, self._delivery_figures())
         return [*page, ("own", parts.failures.attempt(METRICS_PART, own, otherwise=""))]
 
     async def _safety_metrics(self) -> list[PagePart]:
-        page = await in_slices(self._safety_page.steps(time.monotonic(), self._parts.failures))
+        page = await in_turns(self._safety_page.steps(time.monotonic(), self._parts.failures))
         return [*page, ("own", self._self_metrics.render_connection())]
 
     def _delivery_figures(self) -> DeliveryFigures:
@@ -117,7 +117,7 @@ class CollectorView:
             parts.problems.reports(),
             never_heard(parts.site, parts.latest),
         )
-        return await in_slices(
+        return await in_turns(
             page_steps(parts.latest, moment, self._faults(), shell=shell, findings=findings, failures=parts.failures)
         )
 

@@ -20,7 +20,7 @@ from collector.derive.site_figures import Settings, SiteFigures
 from collector.latest import Latest
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures, in_own_thread
-from rackflow.process.slices import in_slices, run_through
+from rackflow.process.slices import in_turns, run_through
 from rackflow.site import Site
 
 # Late polls of meters that wait to be added: two days of one meter at 10 s, or an hour of fifty. If there are more, the oldest are
@@ -88,7 +88,7 @@ class Deriver:
         """Make a new plan of a site if it is due. Its figures wait for it, and nothing else does."""
         site_figures = self._figures_of(name)
         is_due = site_figures.is_due_steps(self._latest, time.monotonic())
-        if await in_slices(self._failures.attempt_steps(PART, is_due, otherwise=False)):
+        if await in_turns(self._failures.attempt_steps(PART, is_due, otherwise=False)):
             make_plan = partial(self._failures.attempt, PART, site_figures.make_plan, otherwise=None)
             made = await in_own_thread(make_plan, "plan")
             if made is None:
@@ -158,7 +158,7 @@ class Deriver:
     async def _derive(self, name: str, store: Offer, agent: str) -> None:
         """The same as `cycle`, in slices between which the loop does other work."""
         steps = self._cycle_steps(name, store, agent, may_plan=False)
-        if not await in_slices(self._failures.attempt_steps(PART, steps, otherwise=False)):
+        if not await in_turns(self._failures.attempt_steps(PART, steps, otherwise=False)):
             self._figures.withdraw(name, time.monotonic())
 
     def _cycle_steps(self, name: str, store: Offer, agent: str, *, may_plan: bool) -> Generator[None, None, bool]:

@@ -19,7 +19,7 @@ from collector.http import connector, read_bounded
 from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 
 log = logging.getLogger(__name__)
 ACKNOWLEDGED_PART = "problems_acknowledged"
@@ -176,7 +176,7 @@ class AcknowledgementReader:
         if not silences:
             return {}
         alerts = msgspec.json.decode(await self._get(session, _ALERTS), type=list[_Alert])
-        return await in_slices(_matching(alerts, silences, self._tracker.active()))
+        return await in_turns(_matching(alerts, silences, self._tracker.active()))
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> bytes:
         async with session.get(f"{self._url}/{path}") as answer:

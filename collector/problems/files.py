@@ -30,7 +30,7 @@ from collector.problems.saved import (
 from collector.problems.table import Table
 from collector.problems.tracker import Key, TrackedProblem, Tracker
 from rackflow.process.bulkhead import Failures, in_own_thread
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 
 log = logging.getLogger(__name__)
 FILE_PART = "problems_file"
@@ -92,7 +92,7 @@ class ProblemFiles:
                 memory = self._memory
                 count = len(memory.seen), len(memory.highest)
                 if remembered is not None and remembered.is_due(count, now := self._clock()):
-                    data = await in_slices(encode_remembered_steps(memory.seen, memory.highest))
+                    data = await in_turns(encode_remembered_steps(memory.seen, memory.highest))
                     await remembered.write(data, count, now)
             except OSError as error:
                 self._failures.count(FILE_PART, error)

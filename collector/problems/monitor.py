@@ -31,7 +31,7 @@ from collector.problems.table import Table
 from collector.problems.tracker import Key, SubjectKey, TrackedProblem, Tracker
 from collector.problems.whereabouts import LEAK_POSITION, sensor_places, whereabouts
 from rackflow.process.bulkhead import Failures
-from rackflow.process.slices import in_slices, run_through
+from rackflow.process.slices import in_turns, run_through
 from rackflow.site import Site
 
 PART = "problems"
@@ -147,10 +147,10 @@ class Monitor:
                     *touched,
                     *(each for each in all_devices if now - self._evaluated_at.get(each, -SWEEP_S) >= SWEEP_S),
                 }
-            await in_slices(self._evaluate_devices_steps(list(touched), observations))
+            await in_turns(self._evaluate_devices_steps(list(touched), observations))
             if observations is not None:
                 full_at = now + FULL_S
-                await in_slices(self._evaluate_others_steps(observations, now))
+                await in_turns(self._evaluate_others_steps(observations, now))
             if is_sweep:
                 self._end_gone(all_devices, now)
             self._exclude_pause_of_process()

@@ -15,7 +15,7 @@ from collector.latest import Latest
 from collector.receive import PollCounts, PolledDevice
 from collector.records.file import RecordsFile, Snapshot
 from rackflow.process.bulkhead import Failures, in_own_thread
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 
 log = logging.getLogger(__name__)
 # A killed collector loses the poll counts of at most this time, and the report names such spans. A save of 3,000 devices takes 45 ms in a
@@ -64,7 +64,7 @@ class RecordKeeper:
 
     async def save(self) -> bool:
         """Save what changed; return whether it is on disk. If not, it is saved the next time."""
-        await in_slices(self._expect_steps(time.time()))
+        await in_turns(self._expect_steps(time.time()))
         polls = self.polls
         energy = self._deriver.records()
         sites = {name: SiteRecords(each.head(), each.take_changed()) for name, each in energy.items()}

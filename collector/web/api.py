@@ -31,7 +31,7 @@ from collector.api import (
 from collector.web.sending import send
 from collector.web.shared import Rendered, Shared, encoded
 from rackflow.process.bulkhead import in_own_thread
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 
 API_PART = "api"
 """Name of the bulkhead of the documents."""
@@ -112,8 +112,8 @@ class ApiPages:
         async with self._turn:
             await asyncio.sleep(max(0.0, self._free_at - time.monotonic()))
             began = time.monotonic()
-            scene = await in_slices(self._api.scene_steps(site, began, time.time()))
-            document = await in_slices(route.make(self._api, scene, query))
+            scene = await in_turns(self._api.scene_steps(site, began, time.time()))
+            document = await in_turns(route.make(self._api, scene, query))
             plain = msgspec.json.encode(document)
             spent_s = time.monotonic() - began
             self._free_at = began + 2 * spent_s

@@ -16,7 +16,7 @@ from collector.api import Api, BadRequest, Live, NotThere, Part, check_query, pa
 from collector.web.api import refusal
 from collector.web.sending import send_parts
 from rackflow.process.bulkhead import Failures
-from rackflow.process.slices import in_slices
+from rackflow.process.slices import in_turns
 
 EVENTS_PART = "events"
 """Name of the bulkhead of what is streamed."""
@@ -72,7 +72,7 @@ class Events:
             if began - sampled_at >= SAMPLE_S:
                 sampled_at = began
                 sampling = self._api.sample_steps(began, time.time())
-                await in_slices(self._failures.attempt_steps(EVENTS_PART, sampling, otherwise=None))
+                await in_turns(self._failures.attempt_steps(EVENTS_PART, sampling, otherwise=None))
             until = began + (EVERY_S if self._live.is_watched else SAMPLE_S)
             await self._wait(max(until, time.monotonic() + EVERY_S / 4))
 
@@ -96,9 +96,9 @@ class Events:
             if now - began > _ROUND_S:
                 break
             steps = self._api.part_steps(part.name, now, time.time())
-            document = await in_slices(self._failures.attempt_steps(EVENTS_PART, steps, otherwise=None))
+            document = await in_turns(self._failures.attempt_steps(EVENTS_PART, steps, otherwise=None))
             if document is not None:
-                await in_slices(self._failures.attempt_steps(EVENTS_PART, part.update_steps(document), otherwise=False))
+                await in_turns(self._failures.attempt_steps(EVENTS_PART, part.update_steps(document), otherwise=False))
             done = time.monotonic()
             # A little early, because rounds are never exactly a second apart.
             part.due_at = max(now + EVERY_S / 2, done + _PAUSE_FACTOR * (done - now))

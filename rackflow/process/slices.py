@@ -1,9 +1,9 @@
 """Gives every other task a turn between slices of long work.
 
-Long work is a generator that yields after each short step; the names of functions that return one end in `_steps`. Run it with `in_slices`,
-or with `run_through` where nothing else waits for the loop. In one turn of the loop only one such work has its slice: five of them, with
-10 ms each, held the loop of a collector of 3,000 devices for 50 ms in every turn. A thread is no better for pure Python: while it works, it
-holds the interpreter's lock as much as the loop would, and needs a copy of all that changes meanwhile.
+Long work is a generator that yields after each short step; the names of functions that return one end in `_steps`. Run it with `in_slices`
+(`in_turns` where several such works go on in one process), or with `run_through` where nothing else waits for the loop. A thread is no
+better for pure Python: while it works, it holds the interpreter's lock as much as the loop would, and needs a copy of all that changes
+meanwhile.
 """
 
 import asyncio
@@ -25,7 +25,25 @@ _TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = Weak
 
 
 async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -> T:
-    """Run a generator to its end, and let the loop do other work after each `slice_s`. Others that do so take turns with it."""
+    """Run a generator to its end, and let the loop do other work after each `slice_s`."""
+    until = time.perf_counter() + slice_s
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        if time.perf_counter() >= until:
+            await asyncio.sleep(0)
+            until = time.perf_counter() + slice_s
+
+
+async def in_turns(steps: Generator[None, None, T]) -> T:
+    """See `in_slices`. Of all works on one loop that use this, only one has its slice in a turn of the loop: they take turns.
+
+    For a collector, where figures, pages, problems and records are computed at the same time: five slices of 10 ms in each turn of its
+    loop held it for 50 ms. Not for an agent: its turns are long with polls, and devices would be planned one after the other.
+    """
     turns = _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
     while True:
         async with turns:
@@ -33,7 +51,7 @@ async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -
             try:
                 while True:
                     next(steps)
-                    if time.perf_counter() - began_s >= slice_s:
+                    if time.perf_counter() - began_s >= SLICE_S:
                         break
             except StopIteration as end:
                 if time.perf_counter() - began_s > SHORT_S:

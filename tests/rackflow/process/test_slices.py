@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 
 import pytest
 
-from rackflow.process.slices import SHORT_S, SLICE_S, in_slices, in_steps, run_through
+from rackflow.process.slices import SHORT_S, SLICE_S, in_slices, in_steps, in_turns, run_through
 
 
 def busy(seconds: float) -> None:
@@ -35,16 +35,25 @@ async def test_in_one_turn_of_the_loop_only_one_work_has_its_slice() -> None:
     slices: list[str] = []
     turns = [0]
     counting = asyncio.ensure_future(count_turns(turns))
-    assert await asyncio.gather(*(in_slices(long_steps(name, slices)) for name in "abc")) == ["a", "b", "c"]
+    assert await asyncio.gather(*(in_turns(long_steps(name, slices)) for name in "abc")) == ["a", "b", "c"]
     counting.cancel()
     assert turns[0] >= 30
     assert all(len(set(slices[at : at + 3])) == 3 for at in range(0, 30, 3)), slices
 
 
+async def test_in_slices_nobody_is_waited_for_and_the_loop_has_a_turn_after_each() -> None:
+    """An agent plans devices while their neighbours are planned: two works of ten slices need the turns of one."""
+    turns = [0]
+    counting = asyncio.ensure_future(count_turns(turns))
+    assert await asyncio.gather(*(in_slices(long_steps(name, [])) for name in "ab")) == ["a", "b"]
+    counting.cancel()
+    assert 10 <= turns[0] < 15
+
+
 async def test_work_that_is_cancelled_gives_its_turn_to_the_next() -> None:
     slices: list[str] = []
-    first, second = (asyncio.ensure_future(in_slices(long_steps(name, slices, 1000))) for name in "ab")
-    third = asyncio.ensure_future(in_slices(long_steps("c", slices, 3)))
+    first, second = (asyncio.ensure_future(in_turns(long_steps(name, slices, 1000))) for name in "ab")
+    third = asyncio.ensure_future(in_turns(long_steps("c", slices, 3)))
     for _ in range(3):
         await asyncio.sleep(0)
     first.cancel()
@@ -61,7 +70,7 @@ async def test_work_that_fails_gives_its_turn_to_the_next() -> None:
 
     slices: list[str] = []
     async with asyncio.timeout(30):
-        found = await asyncio.gather(in_slices(failing()), in_slices(long_steps("b", slices)), return_exceptions=True)
+        found = await asyncio.gather(in_turns(failing()), in_turns(long_steps("b", slices)), return_exceptions=True)
     assert isinstance(found[0], ValueError)
     assert found[1] == "b"
 
@@ -75,7 +84,7 @@ async def test_works_that_are_short_share_a_turn() -> None:
 
     turns = [0]
     counting = asyncio.ensure_future(count_turns(turns))
-    assert sum(await asyncio.gather(*(in_slices(short()) for _ in range(30)))) == 30
+    assert sum(await asyncio.gather(*(in_turns(short()) for _ in range(30)))) == 30
     counting.cancel()
     assert turns[0] < 30
     assert SHORT_S < SLICE_S
@@ -84,7 +93,7 @@ async def test_works_that_are_short_share_a_turn() -> None:
 async def test_with_a_turn_after_each_step_nobody_is_waited_for() -> None:
     """A poll is done while long work goes on, and lets others have the loop between its steps."""
     slices: list[str] = []
-    long = asyncio.ensure_future(in_slices(long_steps("long", slices, 1000)))
+    long = asyncio.ensure_future(in_turns(long_steps("long", slices, 1000)))
     await asyncio.sleep(0)
     turns = [0]
     counting = asyncio.ensure_future(count_turns(turns))
@@ -105,18 +114,18 @@ def test_slices_on_another_loop_are_waited_for_by_nobody() -> None:
     """A loop that ended in the middle of its work, as in a test, holds up no later one."""
 
     async def unfinished() -> None:
-        asyncio.ensure_future(in_slices(long_steps("a", [], 1000)))  # noqa: RUF006 - it is cancelled with its loop
+        asyncio.ensure_future(in_turns(long_steps("a", [], 1000)))  # noqa: RUF006 - it is cancelled with its loop
         await asyncio.sleep(0)
 
     asyncio.run(unfinished())
-    assert asyncio.run(in_slices(long_steps("b", [], 2))) == "b"
+    assert asyncio.run(in_turns(long_steps("b", [], 2))) == "b"
 
 
 def test_without_a_loop_work_is_run_through() -> None:
     assert run_through(long_steps("a", [], 2)) == "a"
 
 
-@pytest.mark.parametrize("run", [in_slices, in_steps])
+@pytest.mark.parametrize("run", [in_slices, in_steps, in_turns])
 async def test_what_work_raises_is_passed_on(run: Callable[[Generator[None, None, None]], Awaitable[None]]) -> None:
     def failing() -> Generator[None, None, None]:
         yield
