@@ -48,6 +48,7 @@ def test_a_supply_that_swings_from_too_warm_to_too_cold_begins_the_ten_minutes_a
 def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
     """Collectors start while an exchanger is fouled, and it is cleaned later."""
     fouling, found = Fouling(100_000.0), list[Result]()
+    last: Result = Unknown("nothing was seen")
     for hour, difference_k in enumerate((8.0, 4.0, 8.0, 8.0)):
         for minute in range(60):
             readings = [50_000.0, 20.0 + difference_k, 30.0 + difference_k, 20.0, 30.0, 0.001, 0.001]
