@@ -101,6 +101,9 @@ def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
     own = BreakerCurve(holds=1.05, time_constant_s=300.0, magnetic=7.0)
     assert site.curve_of(own) == own
     assert [site.curve_of(each).magnetic for each in ("B", "C", None)] == [3.0, 5.0, 10.0]
+    # IEC 60898-1: carried for hours. With UL 489 a breaker of the same rating carries less, which the site file must say.
+    assert {site.curve_of(each).holds for each in ("B", "C", "D")} == {1.13}
+    assert {site.curve_of(each).time_constant_s for each in ("B", "C", "D")} == {120.0}
 
 
 def test_nothing_in_a_site_changes(hall: Site) -> None:
