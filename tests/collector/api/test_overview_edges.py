@@ -194,3 +194,16 @@ def test_many_readers_do_not_make_one_moment_weigh_more_in_the_estimate_of_pue()
     pue = means.pue(40 * PUE_STEP_S)
     assert pue is not None
     assert (pue.value, pue.window_seconds) == (1.372, 200.0)
+
+
+def test_pue_is_that_of_the_latest_readings_until_a_minute_has_been_seen() -> None:
+    means = PowerMeans()
+    for second in range(0, 56, 5):
+        means.add(150.0 if second else 200.0, 100.0, float(second))
+    latest = means.pue(55.0)
+    means.add(150.0, 100.0, 60.0)
+    mean = means.pue(60.0)
+    assert latest is not None
+    assert mean is not None
+    assert (latest.value, latest.window_seconds) == (1.5, 0.0)
+    assert (mean.value, mean.window_seconds) == (1.538, 60.0)

@@ -193,3 +193,14 @@ def test_the_main_breaker_of_a_panel_has_the_curve_of_the_site_file() -> None:
     assert found["feed=A,panel=row-a,phase=L2"] == pytest.approx(
         math.sqrt(52**2 + (104**2 - 52**2) * math.exp(-30 / 120)) / 400, rel=0.02
     )
+
+
+def test_the_level_is_known_after_five_minutes_and_the_demand_after_fifteen() -> None:
+    load = BreakerLoad(C)
+    known: dict[str, int] = {}
+    for second in range(0, 1000, 10):
+        _, demand, level = load.update([8.0, 16.0], float(second))
+        for name, value in (("level", level), ("demand", demand)):
+            if not isinstance(value, Unknown):
+                known.setdefault(name, second)
+    assert known == {"level": 300, "demand": 900}

@@ -299,3 +299,59 @@ def test_what_was_rejected_in_all_parts_of_a_poll_is_kept_and_the_next_poll_begi
     assert arrives(1.0, "one", 1) == {"one": "range"}
     assert arrives(1.0, "two", 2) == {"one": "range", "two": "range"}
     assert arrives(2.0, "three", 1) == {"three": "range"}
+
+
+def test_of_many_failures_a_device_keeps_the_latest() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+    for second in range(1, 21):
+        one = agent.made(second)
+        failed = msgspec.structs.replace(one, up=False, error="timeout", values={})
+        agent.arrives(one if second % 2 else failed, second)
+    device = latest.device("cas1", "cdu-07")
+    assert device is not None
+    assert [at for at, _ in device.errors] == [wall_ms(second) for second in range(6, 21, 2)]
+
+
+def test_what_a_class_rejected_is_forgotten_once_it_is_no_longer_polled() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+    agent.arrives(msgspec.structs.replace(agent.made(1.0, poll=("fast", 10.0)), bad={"one": "range"}), 1.0)
+    device = latest.device("cas1", "cdu-07")
+    assert device is not None
+    for second in range(2, 31):
+        agent.polls(second)
+    assert device.bad == {"fast": {"one": "range"}}
+    agent.arrives(msgspec.structs.replace(agent.made(32.0), bad={"two": "nan"}), 32.0)
+    assert device.bad == {"safety": {"two": "nan"}}
+
+
+def test_a_batch_whose_labels_a_description_contradicted_is_the_later_word_again() -> None:
+    """A device was moved to another rack and back in its agent's configuration."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+    for second in (1.0, 3.0):
+        labelled = msgspec.structs.replace(agent.made(second), labels={"site": "cas1", "rack": "a1"})
+        agent.arrives(labelled, second)
+        device = latest.device("cas1", "cdu-07")
+        assert device is not None
+        assert device.labels == {"site": "cas1", "rack": "a1"}
+        moved = msgspec.structs.replace(document(), time=wall_ms(second), labels={"site": "cas1", "rack": "a2"})
+        latest.apply_document("cas1", moved)
+        assert device.labels == {"site": "cas1", "rack": "a2"}
+
+
+def test_a_message_that_comes_late_still_brings_the_readings_that_no_later_one_had() -> None:
+    """The first of its two was measured again since; the other one was not."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "cdu-07"), NOW_S)
+    agent.arrives(agent.made(1.0, values={SUPPLY: 30.0, FLOW: 0.001}), 1.0)
+    late = agent.made(2.0, values={SUPPLY: 31.0, FLOW: 0.002})
+    agent.arrives(agent.made(3.0, values={SUPPLY: 32.0}), 3.0)
+    assert agent.arrives(late, 3.1) == "live"
+    found = latest.readings_of("cas1", "cdu-07")
+    assert (found[SUPPLY].value, found[FLOW].value) == (32.0, 0.002)

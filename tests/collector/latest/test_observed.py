@@ -281,3 +281,89 @@ def test_a_device_that_the_restarted_agent_has_not_polled_is_neither_up_nor_down
     again.polls(1.5, device="a")
     a, b = latest.devices()
     assert (latest.up(a, NOW_S + 1.5), latest.up(b, NOW_S + 1.5)) == (True, None)
+
+
+def test_a_device_polled_once_a_minute_is_not_called_silent_until_three_minutes_after_the_collector_was_behind() -> (
+    None
+):
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "fast"), NOW_S)
+    agent.arrives(agent.made(1.0, device="a", poll=("slow", 60.0)), 1.0)
+    latest.note_behind(NOW_S + 130.0)
+    agent.polls(200.0, device="fast")
+    assert causes(latest, 200.0) == {"collector": 1, "agent_up": 1}
+    agent.polls(310.0, device="fast")
+    assert causes(latest, 310.0) == {"device_silent": 1, "agent_up": 1}
+
+
+def test_no_agent_is_called_silent_for_what_it_could_not_say_while_the_collector_was_away() -> None:
+    """Nor one that reports about itself: after a broken connection, too, it has three of its intervals."""
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.arrives(agent.made(1.0, device="gw-3", values={}, poll=("fast", 10.0), device_class="agent"), 1.0)
+    latest.note_disconnected(NOW_S + 2.0)
+    latest.note_connected(NOW_S + 100.0)
+    assert samples(latest, 129.9)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "1"
+    assert samples(latest, 130.0)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "0"
+
+
+def test_an_agent_that_was_off_for_an_hour_is_not_called_silent_when_it_is_back() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.arrives(agent.made(1.0, device="gw-3", values={}, poll=("fast", 10.0), device_class="agent"), 1.0)
+    latest.apply_status(hello("gw-3", online=False), NOW_S + 2.0)
+    latest.apply_status(hello("gw-3", "a", epoch="f"), NOW_S + 3600.0)
+    assert samples(latest, 3600.0)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "1"
+    assert samples(latest, 3629.9)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "1"
+    assert samples(latest, 3630.0)['dcim_agent_up{site="cas1",agent="gw-3"}'] == "0"
+
+
+def test_a_connection_that_is_told_again_to_be_open_does_not_begin_anew() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    for after_s in (1.0, 40.0):
+        agent.polls(after_s, device="a")
+    latest.note_connected(NOW_S + 39.0)
+    latest.apply_document("cas1", document("b"))
+    assert causes(latest, 41.0) == {"device_silent": 1, "agent_up": 1}
+
+
+def test_the_first_status_of_an_agent_does_not_void_what_it_said_before() -> None:
+    """A collector that has just started may receive a poll before the retained status of its agent."""
+    latest = connected()
+    Agent(latest).polls(1.0, device="a")
+    latest.apply_status(hello("gw-3", "a"), NOW_S + 2.0)
+    assert up(latest, 2.0) == {"cas1/a gw-3": "1"}
+
+
+def test_after_a_restart_within_a_minute_of_silence_the_first_poll_is_still_to_come() -> None:
+    """The agent was replaced by another process, of which nobody was told that the one before had ended."""
+    latest = connected()
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    Agent(latest).polls(1.0, device="a")
+    latest.apply_status(hello("gw-3", "a", epoch="f"), NOW_S + 100.0)
+    assert causes(latest, 100.0) == {"starting": 1, "agent_up": 1}
+    assert causes(latest, 130.0) == {"agent_silent": 1, "agent_up": 0}
+
+
+def test_a_device_whose_interval_was_raised_counts_as_observed_for_three_of_the_new_ones() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.arrives(agent.made(1.0, device="a", poll=("fast", 10.0)), 1.0)
+    assert up(latest, 1.0) == {"cas1/a gw-3": "1"}
+    agent.arrives(agent.made(11.0, device="a", poll=("fast", 60.0)), 11.0)
+    assert up(latest, 190.9) == {"cas1/a gw-3": "1"}
+    assert up(latest, 191.0) == {"cas1/a gw-3": "?"}
+
+
+def test_a_class_that_is_switched_off_does_not_say_how_long_the_first_poll_may_take() -> None:
+    """An interval of 0 says that the class is not polled."""
+    latest = connected()
+    latest.apply_document("cas1", msgspec.structs.replace(document("a"), intervals={"fast": 0.0, "slow": 60.0}))
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    assert causes(latest, 179.9) == {"starting": 1, "agent_up": 1}

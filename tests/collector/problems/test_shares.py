@@ -148,3 +148,17 @@ def test_a_bounded_number_of_racks_is_named() -> None:
     for number in range(MAX_RACKS + 1):
         group.note(f"d{number}", 0.0, rack=f"r{number}")
     assert len(group.lost()[FEED_A].racks) == MAX_RACKS == 500
+
+
+def test_silent_devices_leave_it_open_only_if_they_could_make_it_more_than_half() -> None:
+    group = Group()
+    for number in range(6):
+        group.note(f"up-{number}", 1.0)
+    for number in range(4):
+        group.note(f"silent-{number}", 0.0, silent=True)
+    assert not group.shares.is_open(LOST, FEED_A), "four of ten"
+    assert group.shares.decides(LOST, FEED_A)
+    for number in range(4, 7):
+        group.note(f"silent-{number}", 0.0, silent=True)
+    assert group.shares.is_open(LOST, FEED_A), "seven of thirteen"
+    assert not group.shares.decides(LOST, FEED_A)

@@ -3,6 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from collector.receive.clones import MAX_AGENTS, REMEMBERED_S, Clones
 from rackflow import encode
 from tests.collector.inlet import Inlet
@@ -39,6 +41,15 @@ def test_a_clone_is_shown_until_a_quarter_of_an_hour_after_it_was_noticed_last()
     assert hear(clones, "B", REMEMBERED_S - 1)
     assert clones.current(REMEMBERED_S) == {GW3}
     assert clones.current(2 * REMEMBERED_S - 1) == set()
+
+
+def test_a_second_process_that_comes_back_a_day_later_is_logged_anew(caplog: pytest.LogCaptureFixture) -> None:
+    """While it goes on it is logged once: the two take turns every few seconds."""
+    clones = Clones()
+    hear(clones, "ABABAB")
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+    hear(clones, "A", 86_400.0)
+    assert [each.levelname for each in caplog.records] == ["ERROR", "ERROR"]
 
 
 def test_an_agent_of_the_same_name_at_another_site_is_another_one() -> None:
@@ -82,3 +93,14 @@ def test_a_status_that_the_broker_sends_once_more_is_no_second_process(tmp_path:
             one = hello("gw-3", epoch=epoch)
             inlet.takes(topic_of(one, "cas1"), encode(one), again=again)
             assert inlet.clones.states(1000.0) == {GW3: is_clone}
+
+
+def test_an_agent_that_an_operator_forgets_is_no_longer_said_to_run_twice(tmp_path: Path) -> None:
+    inlet = Inlet(tmp_path)
+    with closing(inlet.letters):
+        for epoch in "ABA":
+            one = hello("gw-3", epoch=epoch)
+            inlet.takes(topic_of(one, "cas1"), encode(one))
+        assert inlet.clones.states(1000.0) == {GW3: True}
+        inlet.takes(topic_of(hello("gw-3"), "cas1"), b"")
+        assert inlet.clones.states(1000.0) == {}

@@ -136,6 +136,9 @@ async def test_bad_points_of_the_first_write_are_given_up_because_a_test_point_i
         assert await one.store(lines(2, [0, 1]), refused) == "stored"
     assert refused == set(lines(2, [0, 1]))
     assert {probe.rpartition(" ")[0] for probe in engine.probes} == {"dcim_collector store_probe=1.0"}
+    # Of now: an engine refuses what is older than its retention, and would seem to refuse everything.
+    now_ms = time.time() * 1000
+    assert all(now_ms - 60_000 < int(probe.rpartition(" ")[2]) <= now_ms for probe in engine.probes)
 
 
 async def test_a_neighbour_that_was_accepted_before_is_asked_rather_than_a_test_point(tmp_path: Path) -> None:

@@ -54,6 +54,19 @@ async def test_one_file_per_utc_day_and_a_member_per_write(tmp_path: Path) -> No
     assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=4.0 1795468800126000000"]
 
 
+async def test_a_file_ends_with_its_utc_day_to_the_second(tmp_path: Path) -> None:
+    """A file of a day that is over does not change any more: it may be imported and removed."""
+    clock = Clock()
+    clock.now_s = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC).timestamp()
+    store = FileStore(tmp_path, clock, lambda _: None)
+    await store.write(["m f=1.0 1"])
+    clock.now_s += 1.0
+    await store.write(["m f=2.0 2"])
+    await store.close()
+    assert lines(tmp_path / FILE) == ["m f=1.0 1000000"]
+    assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=2.0 2000000"]
+
+
 @given(cut=st.integers(min_value=0, max_value=10_000))
 @settings(deadline=None)
 def test_sound_length_is_the_last_complete_member(tmp_path_factory: pytest.TempPathFactory, cut: int) -> None:

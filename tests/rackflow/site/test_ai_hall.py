@@ -51,6 +51,25 @@ def test_a_shelf_is_read_from_the_meter_that_measures_it_alone_in_its_rack(hall:
     assert "shelf-a1-a1" in alone.devices
 
 
+def test_a_meter_of_two_shelves_is_the_reading_of_neither(hall: Site) -> None:
+    """It would be counted as the power of each."""
+    both = parse_site(TEXT.replace("measures: [shelf-a1-a1]", "measures: [shelf-a1-a1, shelf-a1-a2]"), "site.yaml")
+    assert both.pdus["shelf-a1-a1"].read_from == "shelf-a1-a1"
+    assert both.pdus["shelf-a1-a2"].read_from == hall.pdus["shelf-a1-a2"].read_from == "tap-a1-a2"
+
+
+def test_the_meter_that_a_shelf_names_comes_before_the_one_that_measures_it() -> None:
+    other = "  - {id: tap-a2-b2, role: other}\n  - {id: also-b2, role: other, measures: [shelf-a2-b2]}\n"
+    site = parse_site(TEXT.replace("  - {id: tap-a2-b2, role: other, measures: [shelf-a2-b2]}\n", other), "site.yaml")
+    assert site.pdus["shelf-a2-b2"].read_from == "tap-a2-b2"
+
+
+def test_plant_and_air_units_carry_the_label_of_their_only_feed(hall: Site) -> None:
+    """What stops with its feed is reported with the loss of that feed."""
+    units = ("crah-2", "chiller-a2", "dry-a3", "pump-a1", "cdu-1")
+    assert [hall.labels(each).get("feed") for each in units] == ["B", "B", "B", "A", None]
+
+
 def test_a_busway_carries_what_the_weaker_of_its_bars_and_its_breaker_does(hall: Site) -> None:
     assert (hall.panels["bus-a"].breaker_a, hall.panels["bus-b"].breaker_a) == (500, 630)
 
@@ -72,6 +91,9 @@ def test_units_that_can_mean_one_thing_only_are_understood(hall: Site) -> None:
 def test_a_leak_detector_under_a_unit_stands_where_the_unit_does(hall: Site) -> None:
     assert hall.place("tray-cdu-1") == {"room": "hall", "row": "a"}
     assert hall.place("rope-tcs") == {}
+    # Unless its own place is given: it may lie in another room, below the raised floor.
+    elsewhere = parse_site(TEXT.replace("under: cdu-1}", "under: cdu-1, room: plant}"), "site.yaml")
+    assert elsewhere.place("tray-cdu-1") == {"room": "plant"}
 
 
 @pytest.mark.parametrize("wrong", load_yaml_file(WRONG), ids=lambda wrong: wrong["new"].partition("\n")[0][:40])

@@ -67,6 +67,11 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         ],
         [(MAIN, f"{MAIN}\n  - {{id: second, role: facility, measures: [row-a]}}")],
         [(PV, "{id: meter-pv, role: pv, behind: meter-main}"), ("contracts: [{id: pv-roof, meter: meter-pv}]", "")],
+        [
+            (MAIN, MAIN.replace("}", ", measures: [A]}")),
+            (PV, "{id: meter-pv, role: pv, behind: meter-main}"),
+            ("contracts: [{id: pv-roof, meter: meter-pv}]", ""),
+        ],
     ],
     ids=[
         "both generators say that both are required",
@@ -78,6 +83,7 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         "as many facility pumps as required",
         "a meter of a part of the site",
         "PV behind the main meter without a contract",
+        "PV behind the meter of a feed where no meter counts the whole site",
     ],
 )
 def test_what_can_be_is_taken(replaced: list[tuple[str, str]]) -> None:

@@ -73,3 +73,43 @@ def test_a_name_that_is_not_there_is_refused_where_it_stands(site: dict[str, Any
     with pytest.raises(ConfigError) as raised:
         parse_site(yaml.safe_dump(site), "site.yaml")
     assert [line for line in str(raised.value).splitlines() if f" {place}: unknown " in line and "'nowhere'" in line]
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "name"),
+    [
+        # Energy of the meter of the whole site is not bought under a contract for what is free of carbon.
+        ("contracts", "meter", "main-1"),
+        # Sensors are plugged into devices. Feeds, racks and loops are not polled, so nothing would ever be read.
+        ("sensors", "device", "A"),
+        ("sensors", "device", "a1"),
+        ("sensors", "device", "tcs"),
+    ],
+)
+def test_a_name_of_another_kind_is_refused_as_if_it_were_not_there(section: str, key: str, name: str) -> None:
+    site = copy.deepcopy(SITE)
+    site[section][0][key] = name
+    with pytest.raises(ConfigError, match=rf" {section}\[0\]\.{key}: unknown .* '{name}'"):
+        parse_site(yaml.safe_dump(site), "site.yaml")
+
+
+@pytest.mark.parametrize("section", ["rooms", "rows", "racks", "contracts", "air_groups"])
+def test_a_place_contract_or_group_may_be_named_as_a_device_is(section: str) -> None:
+    """Nothing can take one for the other, and a row is often called as its busway is."""
+    site = copy.deepcopy(SITE)
+    more: dict[str, dict[str, Any]] = {"rows": {"room": "hall"}, "air_groups": {"required": 1}}
+    entry = {"id": "box-1", **more.get(section, {})}
+    if section == "racks":  # a rack needs its supplies, so a device is named as the rack is
+        site["monitors"][0]["id"] = "a1"
+        for sensor in site["sensors"]:
+            sensor["device"] = "a1"
+        for generator in ("generators", "chillers", "dry_coolers", "facility_pumps"):
+            site[generator][0]["fault"] = {"device": "a1", "sensor": "9"}
+    elif section == "air_groups":
+        site[section].append(entry)
+        site["air_units"].append({**site["air_units"][0], "id": "crah-3", "group": "box-1"})
+    elif section == "contracts":
+        site[section] = [{**site[section][0], "id": "box-1"}]
+    else:
+        site[section].append(entry)
+    assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"

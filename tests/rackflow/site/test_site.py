@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 
 from rackflow.errors import ConfigError
 from rackflow.process.yaml import load_yaml_file
-from rackflow.site import Site, SiteFile, load_site, parse_site
+from rackflow.site import BreakerCurve, Site, SiteFile, load_site, parse_site
 
 HERE = Path(__file__).parent
 HALL = HERE / "site_hall.yaml"
@@ -47,6 +47,10 @@ def test_what_hangs_where(hall: Site) -> None:
     assert hall.loop_of("a1") is None
     assert [meter.id for meter in hall.meters_of("it")] == ["meter-it"]
     assert [sensor.id for sensor in hall.sensors_at(rack="a2", position="outlet")] == ["a2-rear"]
+    # A sensor behind a rack says nothing about the air in front of it.
+    assert [sensor.id for sensor in hall.sensors_at(room="hall", position="inlet")] == ["a1-front"]
+    assert [sensor.id for sensor in hall.sensors_at(room="hall", position="ambient")] == ["rope-1"]
+    assert hall.sensors_at(rack="a2", position="inlet") == ()
     assert [sensor.id for sensor in hall.sensors_at(room="hall")] == ["a1-front", "a2-rear", "rope-1"]
     assert [sensor.id for sensor in hall.sensors_of_device("box-1")] == ["a2-rear"]
 
@@ -89,6 +93,17 @@ pdus:
 def test_labels(hall: Site, device: str, labels: dict[str, str]) -> None:
     assert hall.labels(device) == labels
     assert (device in hall.devices) == bool(labels)
+
+
+def test_a_breakers_own_curve_comes_before_that_of_the_site() -> None:
+    text = HALL.read_text(encoding="utf-8")
+    site = parse_site(text.replace("electrical: {", "electrical: {breaker_curve: D, "), "hall")
+    own = BreakerCurve(holds=1.05, time_constant_s=300.0, magnetic=7.0)
+    assert site.curve_of(own) == own
+    assert [site.curve_of(each).magnetic for each in ("B", "C", None)] == [3.0, 5.0, 10.0]
+    # IEC 60898-1: carried for hours. With UL 489 a breaker of the same rating carries less, which the site file must say.
+    assert {site.curve_of(each).holds for each in ("B", "C", "D")} == {1.13}
+    assert {site.curve_of(each).time_constant_s for each in ("B", "C", "D")} == {120.0}
 
 
 def test_nothing_in_a_site_changes(hall: Site) -> None:

@@ -1,0 +1,68 @@
+"""Fouling, approach and valves of a CDU, each by itself: from which moment they are known, and what is no fault."""
+
+import pytest
+
+from collector.derive.engine import Result, Unknown
+from collector.derive.liquid.exchanger import Fouling, LoadedApproach, ValveStuck
+
+STEP_S = 10
+
+
+def stuck(*courses: tuple[float, float, int], setpoint_c: float = 20.0) -> Result:
+    """Whether a valve is stuck after these courses: its position, the supply's temperature, and for how many seconds."""
+    valve, now = ValveStuck(), 0.0
+    last: Result = Unknown("nothing was seen")
+    for position, supply_c, seconds in courses:
+        for _ in range(seconds // STEP_S):
+            (last,) = valve.update([position, supply_c, setpoint_c], now)
+            now += STEP_S
+    return last
+
+
+def test_a_valve_that_stands_half_open_for_ten_minutes_while_the_supply_is_too_warm_is_stuck() -> None:
+    assert stuck((0.5, 23.0, 600)) == 0.0
+    assert stuck((0.5, 23.0, 610)) == 1.0
+    assert stuck((0.5, 22.0, 3600)) == 0.0, "two kelvin are what a control loop needs"
+
+
+@pytest.mark.parametrize(
+    ("position", "supply_c", "is_stuck"),
+    [
+        (0.97, 25.0, 0.0),  # as far open as it goes: more water is not to be had
+        (0.03, 15.0, 0.0),  # closed, and still too cold: the load is small
+        (0.97, 15.0, 1.0),  # it could close
+        (0.03, 25.0, 1.0),  # it could open
+    ],
+)
+def test_a_valve_at_its_end_is_stuck_only_if_it_should_go_the_other_way(
+    position: float, supply_c: float, is_stuck: float
+) -> None:
+    assert stuck((position, supply_c, 1200)) == is_stuck
+
+
+def test_a_supply_that_swings_from_too_warm_to_too_cold_begins_the_ten_minutes_anew() -> None:
+    assert stuck((0.5, 25.0, 400), (0.5, 15.0, 400)) == 0.0
+    assert stuck((0.5, 25.0, 400), (0.5, 15.0, 610)) == 1.0
+
+
+def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
+    """Collectors start while an exchanger is fouled, and it is cleaned later."""
+    fouling, found = Fouling(100_000.0), list[Result]()
+    last: Result = Unknown("nothing was seen")
+    for hour, difference_k in enumerate((8.0, 4.0, 8.0, 8.0)):
+        for minute in range(60):
+            readings = [50_000.0, 20.0 + difference_k, 30.0 + difference_k, 20.0, 30.0, 0.001, 0.001]
+            (last,) = fouling.update(readings, hour * 3600.0 + minute * 60.0)
+        found.append(last)
+    assert isinstance(found[0], Unknown)
+    assert found[1:] == [1.0, 1.0, pytest.approx(2.0)]
+
+
+def test_the_approach_is_known_after_five_minutes_of_load_and_is_that_of_the_loaded_time() -> None:
+    approach, found = LoadedApproach(), list[Result]()
+    for step in range(32):
+        found.append(approach.update([5.0, 0.3], float(step * STEP_S))[0])
+    assert isinstance(found[29], Unknown)
+    assert found[30:] == [5.0, 5.0]
+    # A load that dips has a small approach, which says nothing about the exchanger.
+    assert approach.update([1.0, 0.29], 320.0) == (5.0,)

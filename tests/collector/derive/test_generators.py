@@ -1,0 +1,44 @@
+"""Generators, each rule by itself: what counts as lost mains, and what is left when a unit fails."""
+
+import pytest
+
+from collector.derive.engine import Unknown
+from collector.derive.power.generators import Takeover, able_of, able_share, firm, redundant
+
+
+def test_the_mains_of_a_feed_are_lost_when_more_than_half_of_its_upss_are_on_battery() -> None:
+    takeover = Takeover(15.0)
+    assert takeover.update(["battery", "normal"], 0.0) == (0.0,)
+    assert takeover.update(["battery", "normal"], 100.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 100.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 115.0) == (0.0,)
+    assert takeover.update(["battery", "battery"], 125.0) == (10.0,)
+    # While none answers nobody knows; they go on from the beginning of the outage.
+    assert isinstance(takeover.update([None, None], 130.0)[0], Unknown)
+    assert takeover.update([None, "battery"], 135.0) == (20.0,)
+
+
+def test_after_the_mains_are_back_the_next_loss_is_counted_from_its_own_beginning() -> None:
+    takeover = Takeover(15.0)
+    takeover.update(["battery"], 0.0)
+    assert takeover.update(["battery"], 60.0) == (45.0,)
+    assert takeover.update(["normal"], 70.0) == (0.0,)
+    assert takeover.update(["battery"], 1000.0) == (0.0,)
+    assert takeover.update(["battery"], 1020.0) == (5.0,)
+
+
+@pytest.mark.parametrize(
+    ("count", "required", "spare"), [(3, None, 1), (1, None, 1), (0, None, 0), (3, 1, 2), (2, 2, 0)]
+)
+def test_all_but_one_are_required_unless_the_site_file_says_how_many(
+    count: int, required: int | None, spare: int
+) -> None:
+    assert redundant(count, required) == spare
+
+
+def test_what_is_left_is_without_the_largest_and_without_those_that_report_a_fault() -> None:
+    assert firm([400.0, 300.0, 500.0], 1) == 700.0
+    assert firm([400.0], 2) == 0.0, "more may fail than there are"
+    assert firm([400.0, 300.0, 200.0], 4) == 0.0
+    assert able_of([400.0, 300.0], [0.0, 1.0]) == [400.0]
+    assert able_share(200.0, 0.0, 1.0, rated=[400.0, 300.0]) == 0.5
