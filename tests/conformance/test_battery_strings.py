@@ -6,6 +6,7 @@ import pytest
 
 from agent.lab.replay import replay_snmp
 from rackflow.recording.snmprec import Record
+from tests.agent.poll.test_outage import Bench
 from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
@@ -49,3 +50,19 @@ async def test_the_lines_of_a_ups_tell_the_scale_of_its_battery(
 @pytest.mark.parametrize("raw", [380, 432, 540, 620, 35])
 async def test_a_battery_voltage_that_can_be_both_is_no_reading(raw: int) -> None:
     assert await battery(raw, THREE, 3) == (None, "sentinel")
+
+
+async def test_a_string_that_was_seen_in_tenths_stays_so_when_its_breaker_opens() -> None:
+    cells: dict[str, SnmpValue] = {
+        "1.3.6.1.2.1.1.3.0": 100,
+        f"{UPS}.4.1.0": 3,
+        f"{UPS}.4.3.0": 3,
+        f"{UPS}.2.5.0": 2_730,
+    }
+    bench = Bench("rfc1628-ups", cells | {f"{UPS}.4.4.1.2.{line}": 230 for line in (1, 2, 3)})
+    for raw in (2_730, 2_731, 2_729, 350, 240):  # 35.0 V and 24.0 V are left on it
+        assert (await bench.read({f"{UPS}.2.5.0": raw})).values[VOLTS] == pytest.approx(raw / 10)
+
+
+async def test_a_volt_picked_up_by_two_other_lines_makes_no_three_phase_ups() -> None:
+    assert await battery(273, (230, 1, 2), 3) == (pytest.approx(27.3), None)
