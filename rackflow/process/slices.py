@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Generator
 from typing import Final, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakValueDictionary
 
 T = TypeVar("T")
 # How long one piece of work may hold the event loop at a time. A message waits at most so much longer for its acknowledgement, and a
@@ -20,8 +20,9 @@ SLICE_S = 0.01
 
 # Work that ends sooner does not keep others from a slice in the same turn.
 SHORT_S: Final = SLICE_S / 10
-# Whose slice it is, one lock per event loop. There is no object that all who work in slices share but the loop itself.
-_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
+# Whose slice it is: one lock per event loop, by the loop's id, for as long as somebody uses it. There is no object that all who work in
+# slices share but the loop itself.
+_TURNS: Final[WeakValueDictionary[int, asyncio.Lock]] = WeakValueDictionary()
 
 
 async def in_slices(steps: Generator[None, None, T], slice_s: float = SLICE_S) -> T:
@@ -44,7 +45,7 @@ async def in_turns(steps: Generator[None, None, T]) -> T:
     For a collector, where figures, pages, problems and records are computed at the same time: five slices of 10 ms in each turn of its
     loop held it for 50 ms. Not for an agent: its turns are long with polls, and devices would be planned one after the other.
     """
-    turns = _TURNS.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+    turns = _TURNS.setdefault(id(asyncio.get_running_loop()), asyncio.Lock())
     while True:
         async with turns:
             began_s = time.perf_counter()

@@ -45,6 +45,8 @@ PRIVATE_OF_OUR_OWN = {
     "_plain": {"_plain"},
     "_renew": {"_db"},
     "intersection": {"_firsts"},
+    "_check": {"_check"},  # of `Deadline`, in agent/deadline.py
+    "_last_turn": {"_last_turn"},
     "_watch": {"_exit"},  # os._exit, which Python documents
     "end_now": {"_exit"},
 }

@@ -1,7 +1,9 @@
 """Long work lets others have the loop."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Generator
 
 import pytest
@@ -119,6 +121,20 @@ def test_slices_on_another_loop_are_waited_for_by_nobody() -> None:
 
     asyncio.run(unfinished())
     assert asyncio.run(in_turns(long_steps("b", [], 2))) == "b"
+
+
+def test_a_loop_that_has_ended_is_not_kept() -> None:
+    loop = asyncio.new_event_loop()
+    gone = weakref.ref(loop)
+
+    async def works() -> None:
+        await asyncio.gather(*(in_turns(long_steps(name, [], 2)) for name in "ab"))
+
+    loop.run_until_complete(works())
+    loop.close()
+    del loop
+    gc.collect()
+    assert gone() is None
 
 
 def test_without_a_loop_work_is_run_through() -> None:
