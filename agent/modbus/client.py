@@ -99,22 +99,23 @@ class ModbusLink:
             # Not `locked()`: between the end of a request and the next in the queue the lock is free, and others come first all the same.
             with waiting_for_turn() if self._requests > 1 else contextlib.nullcontext():
                 await self._lock.acquire()
-        except BaseException:
-            self._requests -= 1
-            raise
-        try:
-            was_connected = self._is_connected
             try:
-                return await self._ask_once(request)
-            except DeviceUnreachable:
-                # Some devices close the connection behind each answer, and the end of it may come while the next request is on its way.
-                # Asking again is safe, because reading changes nothing.
-                if not was_connected:
-                    raise
-            return await self._ask_once(request)
+                return await self._ask_twice(request)
+            finally:
+                self._lock.release()
         finally:
             self._requests -= 1
-            self._lock.release()
+
+    async def _ask_twice(self, request: "_Request") -> Answer:
+        was_connected = self._is_connected
+        try:
+            return await self._ask_once(request)
+        except DeviceUnreachable:
+            # Some devices close the connection behind each answer, and the end of it may come while the next request is on its way.
+            # Asking again is safe, because reading changes nothing.
+            if not was_connected:
+                raise
+        return await self._ask_once(request)
 
     async def _ask_once(self, request: "_Request") -> Answer:
         loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ from agent.poll.derive import PlannedInputs, derive_steps
 from agent.profile import SLOTS_PER_SLICE, RawValue, Slot, normalise_answers, normalise_steps
 from agent.readings import Readings
 from rackflow.catalogue import PollClass
-from rackflow.process.slices import in_steps
+from rackflow.process.slices import EACH_STEP, in_slices
 
 
 async def readings_of(slots: Sequence[Slot], raw: Mapping[str, RawValue]) -> Readings:
@@ -14,7 +14,7 @@ async def readings_of(slots: Sequence[Slot], raw: Mapping[str, RawValue]) -> Rea
     # Nearly always: a task in slices costs a hundredth of a poll.
     if len(slots) <= SLOTS_PER_SLICE:
         return normalise_answers(slots, raw)
-    return await in_steps(normalise_steps(slots, raw))
+    return await in_slices(normalise_steps(slots, raw), EACH_STEP)
 
 
 async def add_figures(
@@ -29,6 +29,6 @@ async def add_figures(
     """Add the figures that follow from the readings of one poll (`derive.py`). `planned` remembers which readings they are made from."""
     inputs = planned.of(poll_class, slots)
     if inputs is None:
-        inputs = await in_steps(planned.find_steps(poll_class, slots, device_class))
+        inputs = await in_slices(planned.find_steps(poll_class, slots, device_class), EACH_STEP)
     if inputs.makes_any:
-        await in_steps(derive_steps(readings, device_class, coolant, inputs))
+        await in_slices(derive_steps(readings, device_class, coolant, inputs), EACH_STEP)

@@ -16,6 +16,8 @@ T = TypeVar("T")
 # How long one piece of work may hold the event loop at a time. A message waits at most so much longer for its acknowledgement, and a
 # device's answer to be read.
 SLICE_S = 0.01
+# For work whose steps take milliseconds each, as planning and normalising do: the loop gets a turn after every one of them.
+EACH_STEP = 0.0
 
 
 # Work that ends sooner does not keep others from a slice in the same turn.
@@ -61,20 +63,6 @@ async def in_turns(steps: Generator[None, None, T]) -> T:
                 return result
             # With the lock, so that nobody else has a slice in this turn of the loop.
             await asyncio.sleep(0)
-
-
-async def in_steps(steps: Generator[None, None, T]) -> T:
-    """Run a generator to its end, with a turn of the loop after every step, and without waiting for others.
-
-    For work of each poll, whose steps take a millisecond or more.
-    """
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        await asyncio.sleep(0)
 
 
 def run_through(steps: Generator[None, None, T]) -> T:

@@ -9,7 +9,7 @@ from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.records import SiteRecords
 from collector.derive.site_figures import Settings
-from rackflow.process.slices import in_steps
+from rackflow.process.slices import EACH_STEP, in_slices
 from tests.collector.derive.books import accounts_of
 from tests.collector.derive.campus import CAMPUS, FACILITY_W, campus
 from tests.collector.derive.campus_day import FIRST_HOUR, IT_METER, KWH, MIDNIGHT, SITE_KW, WIND_KW, Day
@@ -120,7 +120,7 @@ async def test_ten_years_of_carbon_factors_are_read_in_slices_and_too_old_ones_d
     late = Factor(100.0, 0.9, estimated=False, source="f")
     records.factors.hourly |= dict.fromkeys(range(FIRST_HOUR - 80_000, FIRST_HOUR + 8_000), late)
     async with Turns().counted() as turns:
-        await in_steps(records._learn_factors(FIRST_HOUR + 2))  # noqa: SLF001 - a step of the hour
+        await in_slices(records._learn_factors(FIRST_HOUR + 2), EACH_STEP)  # noqa: SLF001 - a step of the hour
     assert len(turns.calls) > 40
     assert max(turns.calls) < CALLS_OF_50_MS / 5
     assert sorted(records.factors.hourly) == [*range(FIRST_HOUR - 168, FIRST_HOUR + 8_000)]

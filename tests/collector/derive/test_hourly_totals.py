@@ -4,7 +4,7 @@ import pytest
 
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import COUNTER_AWAITED_S, HOUR_S, QUANTITIES_PER_SLICE, Hour, HourlyTotals, Terms
-from rackflow.process.slices import in_steps, run_through
+from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.turns import CALLS_OF_50_MS, Turns
 
 WEEK_S = 7 * 86_400.0
@@ -189,14 +189,14 @@ async def test_a_year_of_hours_is_looked_through_for_loops_in_slices_and_only_on
         totals.hours[hour] = Hour({f"it:{meter}": 1.0 for meter in range(100)} | {"racks:l": 1.0})
     forget(totals, 8758, 8759)
     async with Turns().counted() as turns:
-        await in_steps(totals.forget_steps(8760, ["racks:l"]))
+        await in_slices(totals.forget_steps(8760, ["racks:l"]), EACH_STEP)
     assert max(turns.calls) < CALLS_OF_50_MS / 5
     assert len(turns.calls) > 8760 * 100 / QUANTITIES_PER_SLICE
     assert len(totals.changed) == 8736
     totals.changed.clear()
     turns.calls.clear()
     async with turns.counted():
-        await in_steps(totals.forget_steps(8761, ["racks:l"]))
+        await in_slices(totals.forget_steps(8761, ["racks:l"]), EACH_STEP)
     assert len(turns.calls) < 10
     assert totals.changed == {8736}
 

@@ -6,7 +6,7 @@ from collector.derive.energy.accounting import KWH_J
 from collector.derive.energy.carbon import Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.statement import Statement
-from rackflow.process.slices import in_steps, run_through
+from rackflow.process.slices import EACH_STEP, in_slices, run_through
 from tests.collector.derive.books import accounts_of
 from tests.turns import CALLS_OF_50_MS, Turns
 
@@ -21,7 +21,7 @@ async def test_a_year_of_hours_is_looked_at_in_slices() -> None:
         totals.hours[hour] = Hour(dict(AMOUNTS), dict.fromkeys(AMOUNTS, 3600.0))
     accounts = accounts_of(AMOUNTS)
     async with Turns().counted() as turns:
-        found = await in_steps(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps())
+        found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     values = {(each.output.metric.name, dict(each.output.labels)["window"]): each.value for each in found}
     assert values["dcim_site_interim_pue_ratio", "year"] == pytest.approx(1.5)
     assert values["dcim_site_pv_share_ratio", "month"] == pytest.approx(0.2)
@@ -39,7 +39,7 @@ async def test_hours_in_which_a_meter_was_not_yet_there_are_looked_at_in_slices_
         totals.hours[hour] = Hour(dict.fromkeys(present, 1e9) | {"facility:main": 1e11}, dict.fromkeys(present, 3600.0))
     accounts = accounts_of(["facility:main", *meters])
     async with Turns().counted() as turns:
-        found = await in_steps(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps())
+        found = await in_slices(Statement(accounts, totals, Factors(), NOW_HOUR).figure_steps(), EACH_STEP)
     pue = {dict(each.output.labels)["window"]: each for each in found if "pue" in each.output.metric.name}
     assert pue["day"].value == pytest.approx(2.0)
     assert pue["year"].share == pytest.approx(20 / 8760)

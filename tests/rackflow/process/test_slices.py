@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 
 import pytest
 
-from rackflow.process.slices import SHORT_S, SLICE_S, in_slices, in_steps, in_turns, run_through
+from rackflow.process.slices import EACH_STEP, SHORT_S, SLICE_S, in_slices, in_turns, run_through
 
 
 def busy(seconds: float) -> None:
@@ -105,7 +105,7 @@ async def test_with_a_turn_after_each_step_nobody_is_waited_for() -> None:
         yield
         return "polled"
 
-    assert await in_steps(steps()) == "polled"
+    assert await in_slices(steps(), EACH_STEP) == "polled"
     assert turns[0] >= 2
     assert len(slices) < 10
     counting.cancel()
@@ -141,7 +141,7 @@ def test_without_a_loop_work_is_run_through() -> None:
     assert run_through(long_steps("a", [], 2)) == "a"
 
 
-@pytest.mark.parametrize("run", [in_slices, in_steps, in_turns])
+@pytest.mark.parametrize("run", [in_slices, in_turns])
 async def test_what_work_raises_is_passed_on(run: Callable[[Generator[None, None, None]], Awaitable[None]]) -> None:
     def failing() -> Generator[None, None, None]:
         yield
