@@ -17,8 +17,9 @@ from tests.conformance.published_pdus import PDUS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
 from tests.conformance.published_switches import SWITCHES
+from tests.conformance.published_ups import UPS
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES | SWITCHES | MONITORS | METERS | ALERTS | SENSORS | COOLERS | NUT
+MIBS = published_mibs.MIBS | PDUS | SUPPLIES | SWITCHES | MONITORS | METERS | ALERTS | SENSORS | COOLERS | NUT | UPS
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:
@@ -99,6 +100,34 @@ async def test_a_cyberpower_transfer_switch_is_read_in_the_pdu_branch_where_its_
     assert readings.values["dcim_env_temperature_celsius{sensor=envir}"] == pytest.approx(23.1)
     assert readings.values["dcim_env_relative_humidity_ratio{sensor=envir}"] == pytest.approx(0.41)
     assert readings.values["dcim_env_contact_active{kind=dry_contact,sensor=1.Door}"] == 1.0
+
+
+async def test_a_cyberpower_transfer_switch_of_the_earlier_branch_tells_its_sources_and_its_faults() -> None:
+    answers = CYBERPOWER | {
+        "5.2.1.1.0": 2,  # atsStatusCommStatus: established
+        "5.2.1.4.0": 1,
+        **{f"5.2.1.{relay}.0": int(relay == 7) + 1 for relay in (5, 6, 7)},
+        **{f"5.2.1.10.1.{supply}.{source}": 1 for supply in (3, 4, 5) for source in (1, 2)},
+        "5.2.1.10.1.4.2": 2,
+        **{f"5.2.2.2.1.{column}.{source}": 1 for column in (7, 8) for source in (1, 2)},
+        "5.2.2.2.1.8.1": 3,  # underFrequency
+        "5.5.2.2.1.2.1": 1,
+        "5.5.2.2.1.3.1": 57,
+        "5.5.2.2.1.4.1": 3,
+    }
+    records = [Record(f"1.3.6.1.4.1.3808.1.1.{tail}", "", value) for tail, value in answers.items()]
+    _, readings = await replay_snmp(records, shipped_profiles(), "cyberpower-ats", 1_790_000_000.0)
+    assert {key: value for key, value in readings.values.items() if key.startswith("dcim_ats_source_usable")} == {
+        "dcim_ats_source_usable{source=a}": 0.0,
+        "dcim_ats_source_usable{source=b}": 1.0,
+    }
+    raised = {key for key, value in readings.values.items() if key.startswith("dcim_device_alarm_active") and value}
+    assert raised == {
+        "dcim_device_alarm_active{alarm=output_relay,severity=critical}",
+        "dcim_device_alarm_active{alarm=supply-5v.b,severity=warning}",
+    }
+    assert sum(key.startswith("dcim_device_alarm_active") for key in readings.values) == 11
+    assert readings.states["dcim_pdu_load_state{phase=L1,scope=phase}"] == "near_overload"
 
 
 @pytest.mark.parametrize(("unit", "degrees"), [("\N{DEGREE SIGN}C".encode(), 75.2), (b"\xb0F", 24.0)])

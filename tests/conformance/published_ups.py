@@ -1,0 +1,145 @@
+"""UPSs without a recording whose cards have a branch of their own: answers written down from their published MIBs; see published_mibs."""
+
+from tests.conformance.published_mibs import ALARM, Published
+
+_HUAWEI, _RIELLO = "1.3.6.1.4.1.2011.6.174.1", "1.3.6.1.4.1.5491.10.1"
+_LINES = (1, 2, 3)
+
+UPS = {
+    # A UPS5000 of 300 kVA on its battery, with three present alarms and one that has just gone.
+    "huawei-ups": Published(
+        _HUAWEI,
+        {
+            "1.1.6.0": 241,
+            "1.1.7.0": 415,
+            "2.100.1.2.1": b"UPS5000-E",
+            "2.100.1.6.1": 12,
+            "2.101.1.1.1": 4,
+            "2.101.1.3.1": 6,
+            "2.101.1.4.1": 312,
+            **{f"3.100.1.{line}.1": 0 for line in _LINES},
+            "3.100.1.4.1": 0,
+            **{f"4.100.1.{line}.1": 2_300 + line for line in _LINES},
+            **{f"4.100.1.{3 + line}.1": 1_500 + line for line in _LINES},
+            "4.100.1.7.1": 5_001,
+            **{f"4.100.1.{7 + line}.1": 320 + line for line in _LINES},
+            **{f"4.100.1.{10 + line}.1": 340 + line for line in _LINES},
+            **{f"4.100.1.{13 + line}.1": 333 + line for line in _LINES},
+            "4.100.1.17.1": 5,
+            **{f"4.100.1.{18 + line}.1": 94 for line in _LINES},
+            "6.100.1.1.1": 4_802,
+            "6.100.1.3.1": 91,
+            "6.100.1.4.1": 1_260,
+            "6.100.1.6.1": 243,
+            "12.2.0": 3,
+            **{
+                f"13.1.1.{column}.1.{sequence}": value
+                for sequence, text, level, flag in (
+                    (7, b"Mains Absent", 2, 1),
+                    (8, b"Battery Room Over Temperature", 3, 1),
+                    (9, b"Module Fault", 1, 1),
+                    (6, b"Bypass Abnormal", 4, 2),
+                )
+                for column, value in ((6, text), (7, level), (8, flag))
+            },
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=ambient}": 24.1,
+            "dcim_env_relative_humidity_ratio{sensor=ambient}": 0.415,
+            "dcim_env_dew_point_celsius{sensor=ambient}": 10.202384,  # Magnus, of the two above
+            "dcim_ups_rated_apparent_power_voltamperes": 300_000.0,
+            "dcim_ups_temperature_celsius": 31.2,
+            **{f"dcim_ups_input_voltage_volts{{phase=L{line}}}": 0.0 for line in _LINES},
+            **{f"dcim_ups_output_voltage_volts{{phase=L{line}}}": 230.0 + line / 10 for line in _LINES},
+            **{f"dcim_ups_output_current_amperes{{phase=L{line}}}": 150.0 + line / 10 for line in _LINES},
+            "dcim_ups_output_current_unbalance_ratio": 0.1 / 150.2,
+            "dcim_ups_output_frequency_hertz": 50.01,
+            **{f"dcim_ups_output_power_watts{{phase=L{line}}}": 32_000.0 + 100 * line for line in _LINES},
+            **{
+                f"dcim_ups_output_apparent_power_voltamperes{{phase=L{line}}}": 34_000.0 + 100 * line
+                for line in _LINES
+            },
+            **{f"dcim_ups_output_load_ratio{{phase=L{line}}}": 0.333 + line / 1000 for line in _LINES},
+            "dcim_ups_rated_output_voltage_volts": 230.0,  # 400 V between lines
+            **{f"dcim_ups_output_power_factor_ratio{{phase=L{line}}}": 0.94 for line in _LINES},
+            "dcim_ups_battery_voltage_volts": 480.2,
+            "dcim_ups_battery_charge_ratio": 0.91,
+            "dcim_ups_battery_runtime_seconds": 1_260.0,
+            "dcim_ups_battery_temperature_celsius": 24.3,
+            "dcim_device_alarms": 3.0,
+            f"{ALARM}{{alarm=Mains_Absent,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=Battery_Room_Over_Temperature,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=Module_Fault,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=Bypass_Abnormal,severity=warning}}": 0.0,
+        },
+        {
+            "dcim_ups_output_source": "battery",
+            "dcim_ups_battery_state": "unknown",  # UPS-MIB tells it, which is not served here
+            "dcim_ups_battery_charge_state": "discharging",
+        },
+        {"dcim_ups_input_frequency_hertz{phase=L1}": "sentinel"},
+    ),
+    "riello-netman": Published(
+        _RIELLO,
+        {
+            "1.2.0": b"NextEnergy NXE 250",
+            "1.9.0": 250_000,
+            "1.10.0": 250_000,
+            "2.1.0": 2,
+            "2.2.0": 0,
+            "2.3.0": 23,
+            "2.4.0": 97,
+            "2.5.0": 5_436,
+            "2.7.0": 24,
+            "2.8.0": 272,
+            "2.9.0": -271,
+            "2.12.0": 1,
+            "3.2.0": 3,
+            **{
+                f"3.3.1.{column}.{line}": value
+                for column, value in ((2, 500), (3, 231), (4, 613), (5, 14_000))
+                for line in _LINES
+            },
+            "4.1.0": 3,
+            "4.2.0": 500,
+            "4.3.0": 3,
+            **{
+                f"4.4.1.{column}.{line}": value
+                for column, value in ((2, 230), (3, 602), (4, 13_400), (5, 16))
+                for line in _LINES
+            },
+            "6.1.0": 1,
+            "6.2.1.2.4": f"{_RIELLO}.6.3.10",
+            "10.1.0": 33,
+        },
+        {
+            "dcim_ups_rated_apparent_power_voltamperes": 250_000.0,
+            "dcim_ups_rated_power_watts": 250_000.0,
+            "dcim_ups_on_battery_seconds": 0.0,
+            "dcim_ups_battery_runtime_seconds": 1_380.0,
+            "dcim_ups_battery_charge_ratio": 0.97,
+            "dcim_ups_battery_voltage_volts": 543.6,
+            "dcim_ups_battery_voltage_volts{string=positive}": 272.0,
+            "dcim_ups_battery_voltage_volts{string=negative}": 271.0,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            **{f"dcim_ups_input_frequency_hertz{{phase=L{line}}}": 50.0 for line in _LINES},
+            **{f"dcim_ups_input_voltage_volts{{phase=L{line}}}": 231.0 for line in _LINES},
+            **{f"dcim_ups_input_current_amperes{{phase=L{line}}}": 61.3 for line in _LINES},
+            **{f"dcim_ups_input_power_watts{{phase=L{line}}}": 14_000.0 for line in _LINES},
+            "dcim_ups_output_frequency_hertz": 50.0,
+            **{f"dcim_ups_output_voltage_volts{{phase=L{line}}}": 230.0 for line in _LINES},
+            **{f"dcim_ups_output_current_amperes{{phase=L{line}}}": 60.2 for line in _LINES},
+            "dcim_ups_output_current_unbalance_ratio": 0.0,
+            **{f"dcim_ups_output_power_watts{{phase=L{line}}}": 13_400.0 for line in _LINES},
+            **{f"dcim_ups_output_load_ratio{{phase=L{line}}}": 0.16 for line in _LINES},
+            "dcim_ups_temperature_celsius": 33.0,
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=bypass_bad,severity=warning}}": 1.0,
+        },
+        {
+            "dcim_ups_output_source": "normal",
+            "dcim_ups_battery_state": "normal",
+            "dcim_ups_battery_charge_state": "charging",
+        },
+    ),
+}
