@@ -154,4 +154,39 @@ SWITCHES = {
         },
         {"dcim_ats_selected_source": "b"},
     ),
+    # A switch as PDU with two inputs, whose source B is too low and out of phase; see also test_published_mibs for the earlier branch.
+    "cyberpower-ats": Published(
+        "1.3.6.1.4.1.3808.1.1.6",
+        {
+            "3.4.1.5.1": 42,
+            "3.4.1.9.1": 1_234,
+            "3.4.1.18.1": 950,
+            **{
+                f"9.4.1.{column}.1": value
+                for column, value in zip(
+                    range(3, 17), (1, 500, 2304, 1867, 500, 498, 1, 3, 1, 1, 2, 1, 4, 1), strict=True
+                )
+            },
+            "6.1.4.1.5.1": 1,
+            "6.1.4.1.5.2": 2,
+        },
+        {
+            "dcim_ats_redundant": 0.0,
+            "dcim_ats_source_usable{source=a}": 1.0,
+            "dcim_ats_source_usable{source=b}": 0.0,
+            "dcim_ats_source_voltage_volts{phase=L1,source=a}": 230.4,
+            "dcim_ats_source_voltage_volts{phase=L1,source=b}": 186.7,
+            "dcim_ats_source_frequency_hertz{source=a}": 50.0,
+            "dcim_ats_source_frequency_hertz{source=b}": 49.8,
+            "dcim_ats_output_current_amperes{phase=L1}": 4.2,
+            "dcim_ats_output_power_watts{phase=L1}": 950.0,
+            "dcim_ats_output_energy_joules_total": 1_234 * 360_000.0,
+            f"{ALARM}{{alarm=sources_out_of_phase,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=power_supply_a,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=power_supply_b,severity=warning}}": 1.0,
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_on{outlet=2}": 0.0,
+        },
+        {"dcim_ats_selected_source": "a"},
+    ),
 }
