@@ -27,6 +27,49 @@ FIRST_GENERATION_READ = {
 }
 
 CASES = {
+    "two chained CyberPower PDUs of three phases with their limits": Told(
+        profile="cyberpower-pdu",
+        root="1.3.6.1.4.1.3808.1.1.6",
+        answers={
+            **{
+                f"3.4.1.{column}.{unit}": value
+                for unit, values in ((1, (61, 1_380, 2_740)), (2, (0, 0, 0)))
+                for column, value in zip((5, 18, 19), values, strict=True)
+            },
+            "3.3.1.13.1": 11_000,
+            "3.3.1.13.2": 0,
+            **{
+                f"4.2.1.{column}.{row}": value
+                for row, values in {1: (1, 1, 26, 30), 2: (1, 3, 26, 32), 3: (2, 1, 0, 16)}.items()
+                for column, value in zip((2, 3, 6, 7), values, strict=True)
+            },
+            **{
+                f"5.2.1.{column}.{row}": value
+                for row, values in {1: (1, 2, 13), 2: (2, 1, 12)}.items()
+                for column, value in zip((2, 3, 6), values, strict=True)
+            },
+        },
+        values={
+            "dcim_pdu_input_current_amperes{inlet=1}": 6.1,
+            "dcim_pdu_input_current_amperes{inlet=2}": 0.0,
+            "dcim_pdu_input_power_watts{inlet=1}": 1_380.0,
+            "dcim_pdu_input_power_watts{inlet=2}": 0.0,
+            "dcim_pdu_input_peak_power_watts{inlet=1}": 2_740.0,
+            "dcim_pdu_input_peak_power_watts{inlet=2}": 0.0,
+            "dcim_pdu_input_rated_power_watts{inlet=1}": 11_000.0,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 26.0,
+            "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L1}": 30.0,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L3}": 26.0,
+            "dcim_pdu_phase_rated_current_amperes{inlet=1,phase=L3}": 32.0,
+            "dcim_pdu_phase_rated_current_amperes{inlet=2,phase=L1}": 16.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=2}": 13.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=2.1}": 12.0,
+        },
+        bad={
+            "dcim_pdu_input_rated_power_watts{inlet=2}": "sentinel",
+            "dcim_pdu_phase_warning_current_amperes{inlet=2,phase=L1}": "sentinel",
+        },
+    ),
     "a Sentry of firmware 6: branches, contacts, degrees without a scale": Told(
         profile="servertech-sentry3",
         root=SENTRY3,
