@@ -10,6 +10,46 @@ MGE = "1.3.6.1.4.1.705.1"
 GEIST3, GEIST4, VERTIV = "1.3.6.1.4.1.21239.2", "1.3.6.1.4.1.21239.5.1", "1.3.6.1.4.1.21239.5.2"
 
 CASES = {
+    "an SC200 in a discharge after its mains failed, whose share of load is not available": Told(
+        "eaton-sc200",
+        "1.3.6.1.4.1.1918.2.13.10",
+        {
+            "40.10.0": 32_767,
+            "50.20.0": 255,
+            "50.30.0": 93,
+            "100.30.0": 24,
+            "100.40.0": -17,
+            "100.44.0": 92,
+            "100.45.0": 101,
+            **{f"110.5.{summary}.0": int(summary == 20) for summary in (10, 20, 30)},
+            **{f"110.10.1.40.{alarm}": 0 for alarm in (4, 8, 10, 11, 12, 13, 23, 51)},
+            "110.10.1.40.9": 2,
+            **{f"100.50.70.1.20.{string}": state for string, state in ((1, 0), (2, 2), (3, 4))},
+        },
+        {
+            "dcim_ups_output_total_power_watts": 930.0,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            "dcim_ups_battery_current_amperes": -17.0,
+            "dcim_ups_battery_health_ratio": 0.92,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(name in {"major", "ac_failure"})
+                for severity, names in {
+                    "critical": ("critical", "major", "ac_failure", "overload", "load_fuse", "battery_fuse"),
+                    "warning": ("minor", "rectifier_failure", "ac_partial_failure", "battery_test_failed"),
+                }.items()
+                for name in names
+            },
+            f"{ALARM}{{alarm=battery_temperature_high,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=load_disconnected,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=battery_string.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=battery_string.2,severity=critical}}": 1.0,
+        },
+        {"dcim_ups_battery_charge_state": "discharging"},
+        {
+            "dcim_ups_output_total_load_ratio": "sentinel",
+            "dcim_ups_input_voltage_volts{phase=L1}": "sentinel",
+        },
+    ),
     "an HPE UPS with the humidity beside it": Told(
         "hpe-ups",
         "1.3.6.1.4.1.232.165.3",
