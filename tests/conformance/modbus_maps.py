@@ -23,6 +23,8 @@ class Served:
     coils: dict[int, int] = field(default_factory=dict)
     settings: dict[int, int] = field(default_factory=dict)
     """Holding registers of a device whose readings are input registers."""
+    alone: dict[int, int] = field(default_factory=dict)
+    """What a register holds that is read without its neighbours, where that differs."""
     values: dict[str, float] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
 

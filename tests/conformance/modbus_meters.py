@@ -76,6 +76,15 @@ def _carlo_gavazzi(one: Served) -> None:
     one.phases(0, "~i", (2305, 2312, 2298), f"meter_voltage_volts{PHASE}", 0.1)
     one.phases(12, "~i", (13_500, 91_250, 80_125), f"meter_current_amperes{PHASE}", 0.001)
     one.phases(18, "~i", (29_000, -20_050, 175_000), f"meter_phase_power_watts{PHASE}", 0.1)
+    for index, name in enumerate(LINES):
+        volts = 4000 + index
+        one.gauge(6 + 2 * index, "~i", volts, f"meter_line_voltage_volts{{line={name},{METER}}}", volts / 10)
+    one.phases(24, "~i", (31_000, 210_600, 184_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.1)
+    one.phases(30, "~i", (-7000, -6500, -6550), f"meter_phase_reactive_power_vars{PHASE}", 0.1)
+    one.gauge(42, "~i", 425_600, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
+    one.gauge(44, "~i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -2005)
+    _factors(one, 46, "h", (940, -960, 970))
+    one.gauge(49, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
     one.gauge(40, "~i", 183_950, f"meter_power_watts{{{METER}}}", 18_395)
     one.gauge(52, "~i", 12_345_678, f"meter_energy_joules_total{{direction=import,{METER}}}", 4_444_444_080_000)
     one.gauge(78, "~i", 25, f"meter_energy_joules_total{{direction=export,{METER}}}", 9_000_000)
@@ -86,26 +95,13 @@ def _carlo_gavazzi(one: Served) -> None:
 def _em300() -> Served:
     one = Served(table="input", checked=51)
     _carlo_gavazzi(one)
-    for index, name in enumerate(LINES):
-        one.gauge(
-            6 + 2 * index, "~i", 4000 + index, f"meter_line_voltage_volts{{line={name},{METER}}}", 400 + index / 10
-        )
-    one.phases(24, "~i", (31_000, 210_600, 184_000), f"meter_phase_apparent_power_voltamperes{PHASE}", 0.1)
-    one.phases(30, "~i", (-7000, -6500, -6550), f"meter_phase_reactive_power_vars{PHASE}", 0.1)
-    one.gauge(42, "~i", 425_600, f"meter_apparent_power_voltamperes{{{METER}}}", 42_560)
-    one.gauge(44, "~i", -20_050, f"meter_reactive_power_vars{{{METER}}}", -2005)
-    for index, (factor, name) in enumerate(zip((940, -960, 970), PHASES, strict=True)):
-        key = f"meter_phase_power_factor_ratio{PHASE.replace('%', name)}"
-        one.gauge(46 + index, "h", factor, key, abs(factor) / 1000)
-    one.gauge(49, "h", -950, f"meter_power_factor_ratio{{{METER}}}", 0.95)
     one.gauge(51, "h", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
     return one
 
 
 def _em24() -> Served:
-    one = Served(checked=51)
+    one = Served(checked=51, alone={11: 1651})
     one.put(4098, "H", 0)  # 3Pn
-    one.put(11, "H", 1651)
     _text(one, 20_480, 7, "KY1234567")
     _carlo_gavazzi(one)
     one.gauge(51, "H", 499, f"meter_frequency_hertz{{{METER}}}", 49.9)
