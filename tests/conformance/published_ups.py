@@ -56,8 +56,7 @@ UPS = {
             "dcim_ups_output_frequency_hertz": 50.01,
             **{f"dcim_ups_output_power_watts{{phase=L{line}}}": 32_000.0 + 100 * line for line in _LINES},
             **{
-                f"dcim_ups_output_apparent_power_voltamperes{{phase=L{line}}}": 34_000.0 + 100 * line
-                for line in _LINES
+                f"dcim_ups_output_apparent_power_voltamperes{{phase=L{line}}}": 34_000.0 + 100 * line for line in _LINES
             },
             **{f"dcim_ups_output_load_ratio{{phase=L{line}}}": 0.333 + line / 1000 for line in _LINES},
             "dcim_ups_rated_output_voltage_volts": 230.0,  # 400 V between lines
