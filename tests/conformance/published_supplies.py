@@ -411,29 +411,6 @@ SUPPLIES = {
         },
         {"dcim_ups_output_source": "normal"},
     ),
-    "eaton-sc300": Published(
-        "1.3.6.1.4.1.1918.2.14.10",
-        {
-            "10.30.0": b"DC plant 48V",
-            "10.120.0": 0,
-            "40.10.0": 231,
-            "50.20.0": 41,
-            "50.30.0": 384,
-            "100.30.0": 24,
-            "100.40.0": -3,
-            "100.44.0": 255,
-            "100.45.0": 101,
-        },
-        {
-            "dcim_ups_input_voltage_volts{phase=L1}": 231.0,
-            "dcim_ups_output_total_load_ratio": 0.41,
-            "dcim_ups_output_total_power_watts": 3840.0,
-            "dcim_ups_battery_temperature_celsius": 24.0,
-            "dcim_ups_battery_current_amperes": -3.0,
-        },
-        {"dcim_ups_battery_charge_state": "discharging"},
-        {"dcim_ups_battery_health_ratio": "sentinel"},
-    ),
     # Laid out as UPS-MIB: tenths of hertz, amperes and of the battery's volts, whole volts and watts.
     "abb-modular-ups": Published(
         "1.3.6.1.4.1.53973.1.1.1.1",

@@ -1,9 +1,12 @@
-"""UPSs without a recording whose cards have a branch of their own: answers written down from their published MIBs; see published_mibs."""
+"""UPSs and DC power systems without a recording: answers written down from the branches of their vendors' MIBs; see published_mibs."""
 
 from tests.conformance.published_mibs import ALARM, Published
 
 _HUAWEI, _RIELLO = "1.3.6.1.4.1.2011.6.174.1", "1.3.6.1.4.1.5491.10.1"
 _LINES = (1, 2, 3)
+# Alarms of a DC power system that take supply away, and those that may
+_LOST = ("overload", "load_fuse", "battery_fuse", "battery_string", "load_disconnected")
+_WORN = ("rectifier_failure", "ac_partial_failure", "battery_test_failed", "battery_temperature_high")
 
 UPS = {
     # A UPS5000 of 300 kVA on its battery, with three present alarms and one that has just gone.
@@ -140,5 +143,40 @@ UPS = {
             "dcim_ups_battery_state": "normal",
             "dcim_ups_battery_charge_state": "charging",
         },
+    ),
+    "eaton-sc300": Published(
+        "1.3.6.1.4.1.1918.2.14.10",
+        {
+            "10.30.0": b"DC plant 48V",
+            "10.120.0": 0,
+            "40.10.0": 231,
+            "50.20.0": 41,
+            "50.30.0": 384,
+            "100.30.0": 24,
+            "100.40.0": -3,
+            "100.44.0": 255,
+            "100.45.0": 101,
+            **{f"110.5.{summary}.0": int(summary == 10) for summary in (10, 20, 30)},
+            **{f"110.10.1.40.{alarm}": 0 for alarm in (4, 8, 10, 11, 12, 13, 23, 49, 51)},
+            "110.10.1.40.9": 5,
+            "110.10.1.40.65": 1,
+        },
+        {
+            "dcim_ups_input_voltage_volts{phase=L1}": 231.0,
+            "dcim_ups_output_total_load_ratio": 0.41,
+            "dcim_ups_output_total_power_watts": 3840.0,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            "dcim_ups_battery_current_amperes": -3.0,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(name in raised)
+                for severity, raised, names in (
+                    ("critical", {"critical", "ac_failure"}, ("critical", "major", "ac_failure", *_LOST)),
+                    ("warning", {"battery_end_of_life"}, ("minor", "battery_end_of_life", *_WORN)),
+                )
+                for name in names
+            },
+        },
+        {"dcim_ups_battery_charge_state": "discharging"},
+        {"dcim_ups_battery_health_ratio": "sentinel"},
     ),
 }
