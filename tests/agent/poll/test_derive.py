@@ -348,3 +348,6 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     assert run_through(planned.find_steps("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
     assert not run_through(planned.find_steps("slow", slots, "env")).makes_any
     assert run_through(planned.find_steps("slow", (), "cdu")).makes_any
+    humidity = catalogue()["dcim_env_relative_humidity_ratio"]
+    sensor = slot_of(f"{humidity.name}{{sensor=s1}}", humidity, (decoder,))
+    assert run_through(planned.find_steps("normal", (sensor,), "env")).makes_any, "a device with sensors alone"
