@@ -47,6 +47,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         ("a register that had answered is asked for again after", refused_registers.BACK_SOON_S, (1.0, 10.0)),
         ("one that never answered", refused_registers.NEVER_READ_S, (5.0, 60.0)),
         ("one that the unit says it does not have", refused_registers.ABSENT_S, (60.0, 3600.0)),
+        ("codes with which a gateway says that a unit is not there (V1.1b3, 7)", refused_registers.GATEWAY, {10, 11}),
         # SNMPv3
         ("an answer may be older than expected by (RFC 3414, 2.2.3)", clock.WINDOW_S, 150),
         ("a device that lost the count of its boots is believed after", clock.BELIEVE_SETBACK_AFTER_S, 150.0),
