@@ -171,9 +171,11 @@ class Agent:
         self.publisher.replaced()
         self.stop()
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
+        """Load the configuration again. Returns False if the agent is stopping, and does not any more."""
         self._reloading = True
         self._woken.set()
+        return not self._stopping
 
     def standstill(self, now_s: float) -> str:
         """Why polling does not go on although devices are due, for the watchdog; empty if all is well or no device is polled.
@@ -426,10 +428,8 @@ class _AgentRunner:
             self._agent.stop()
 
     def reload(self) -> None:
-        if self._agent is not None:
-            self._agent.reload()
-        else:
-            self._reloading.set()
+        if self._agent is None or not self._agent.reload():
+            self._reloading.set()  # for the next agent, which must not start with the old configuration
 
     def standstill(self, now_s: float) -> str:
         return self._agent.standstill(now_s) if self._agent is not None else ""
@@ -463,7 +463,7 @@ class _AgentRunner:
     async def _wait_for_lease(self, keeper: "LeaseKeeper") -> bool:
         """Stand by until the lease is held, applying reloads meanwhile. Returns False if the process is to stop instead."""
         while not self._stopping.is_set():
-            if await self._first(keeper.held(), self._stop_or_reload()):
+            if await self._first(keeper.held(), self._stop_or_reload()) and not self._reloading.is_set():
                 return True
             if self._reloading.is_set():
                 self._reloading.clear()

@@ -104,6 +104,15 @@ async def test_a_changed_secret_restarts_all_who_use_it(mosquitto: Mosquitto) ->
         await it.restarted("b", before)
 
 
+async def test_another_snmp_engine_restarts_all_who_use_it(mosquitto: Mosquitto) -> None:
+    """It is what somebody changes who has a device that the usual one cannot read."""
+    async with site(mosquitto, "a", "b") as it:
+        before = it.tasks()
+        it.reload(config_for(mosquitto, "a", "b", engine="pysnmp"))
+        await it.restarted("a", before)
+        await it.restarted("b", before)
+
+
 async def test_a_disabled_device_is_stopped_and_forgotten(mosquitto: Mosquitto) -> None:
     async with site(mosquitto, "a", "b") as it:
         it.reload(with_device(config_for(mosquitto, "a", "b"), "b", enabled=False))
@@ -124,7 +133,15 @@ async def test_a_wrong_configuration_changes_nothing_and_a_metric_says_so(mosqui
         assert it.tasks() == before
 
 
-@pytest.mark.parametrize("change", [{"labels": {"site": "elsewhere"}}, {"agent": "gw-2"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": {"site": "elsewhere"}},
+        {"agent": "gw-2"},
+        {"outbox": {"mode": "memory", "limit_bytes": 50_000_000}},
+        {"pair": {"expires_s": 3}},
+    ],
+)
 async def test_what_takes_a_restart_is_refused(mosquitto: Mosquitto, change: dict[str, object]) -> None:
     async with site(mosquitto, "a") as it:
         before = it.tasks()

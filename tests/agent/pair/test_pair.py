@@ -12,6 +12,10 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from agent.config import AgentConfig
+from agent.pair import LeaseKeeper
+from agent.run import Agent, _AgentRunner
+from rackflow.process.notify import ServiceManager
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import eventually
@@ -106,6 +110,28 @@ async def test_a_process_that_was_replaced_does_not_call_the_agent_offline(mosqu
             await client.publish("rackflow/v1/t1/other/status", b"{}", qos=1)
         await eventually(lambda: listener.messages[-1].topic.value == "rackflow/v1/t1/other/status", "the last message")
         assert [message.payload for message in listener.messages if b'"offline"' in bytes(message.payload)] == []
+
+
+async def test_a_reload_while_an_agent_gives_way_is_that_of_the_next_one(mosquitto: Mosquitto) -> None:
+    """To give way takes up to 10 s, in which the agent reads no configuration any more, and nobody sends the signal again."""
+    config, changed = (config_for(mosquitto, each, pair={"expires_s": 3}) for each in ("old", "new"))
+    made: list[tuple[Agent, AgentConfig]] = []
+
+    def make(config: AgentConfig, lease: LeaseKeeper | None) -> Agent:
+        made.append((Agent(config, Devices(), load=lambda: changed, lease=lease), config))
+        return made[-1][0]
+
+    runner = _AgentRunner(config, make, ServiceManager(), lambda: changed, None)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(runner.run(), name="runner")
+        await eventually(lambda: made and made[0][0].running, "it polls")
+        made[0][0].replaced()
+        runner.reload()
+        await eventually(lambda: len(made) > 1, "the lease is there again")
+        runner.stop()
+        async with asyncio.timeout(30):
+            await task
+    assert [config for _, config in made] == [config, changed]
 
 
 async def test_a_restart_of_the_broker_changes_nothing(mosquitto: Mosquitto, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.poll.derive import Inputs, PlannedInputs, derive, derive_cdu
+from agent.poll.derive import Inputs, PlannedInputs, derive, derive_cdu, derive_steps, inputs_among
 from agent.profile.normalise import Decoder, slot_of
 from agent.readings import Readings
 from rackflow.catalogue import catalogue
@@ -155,6 +155,17 @@ def test_unbalance_is_the_largest_deviation_over_the_mean_of_each_inlet() -> Non
     found = {key: value for key, value in readings.values.items() if "unbalance" in key}
     # mean 10, deviation 2; the second inlet is below half an ampere, the third has not all of its phases
     assert found == {"dcim_pdu_current_unbalance_ratio{inlet=1}": pytest.approx(0.2)}
+
+
+def test_an_inlet_that_lacks_a_phase_in_this_poll_does_not_hide_the_inlet_behind_it() -> None:
+    current = "dcim_pdu_phase_current_amperes"
+    values = {f"{current}{{inlet={inlet},phase=L{at}}}": 8.0 + at for inlet in (1, 2) for at in (1, 2, 3)}
+    inputs = run_through(inputs_among(list(values), "pdu"))
+    del values[f"{current}{{inlet=1,phase=L2}}"]
+    readings = Readings(values=values)
+    run_through(derive_steps(readings, "pdu", {}, inputs))
+    found = {key: value for key, value in readings.values.items() if "unbalance" in key}
+    assert found == {"dcim_pdu_current_unbalance_ratio{inlet=2}": pytest.approx(0.1)}
 
 
 PRIMARY_SUPPLY, PRIMARY_RETURN, PRIMARY_FLOW, PRIMARY_HEAT = (
@@ -348,3 +359,6 @@ def test_inputs_are_found_once_for_each_plan_and_none_where_no_figure_is_made() 
     assert run_through(planned.find_steps("fast", slots[:2], "pdu")).phases == (), "two phases have no unbalance"
     assert not run_through(planned.find_steps("slow", slots, "env")).makes_any
     assert run_through(planned.find_steps("slow", (), "cdu")).makes_any
+    humidity = catalogue()["dcim_env_relative_humidity_ratio"]
+    sensor = slot_of(f"{humidity.name}{{sensor=s1}}", humidity, (decoder,))
+    assert run_through(planned.find_steps("normal", (sensor,), "env")).makes_any, "a device with sensors alone"

@@ -55,7 +55,7 @@ async def test_devices_are_opened_in_turn_and_only_so_many_at_a_time() -> None:
 
 
 async def test_a_late_loop_opens_fewer_and_one_on_time_more() -> None:
-    late = Opening(lag_s=0.2)
+    late = Opening(lag_s=0.011)
     await late.begin(200)
     for number in range(100):
         await late.finish(number)

@@ -63,6 +63,7 @@ async def test_a_device_without_the_table_is_asked_for_its_rows_only() -> None:
     device = Counting({f"{ROOT}.10.1.1": 5})
     assert await rows(device, {}) == []
     assert device.walked == ["1"]
+    assert device.asked == [[f"{ROOT}.1"]], "one object for the whole table"
 
 
 async def test_names_are_read_of_a_table_that_has_rows_and_are_cut() -> None:
@@ -71,6 +72,16 @@ async def test_names_are_read_of_a_table_that_has_rows_and_are_cut() -> None:
     assert await rows(device, cells) == ["1"]
     assert cells == {f"{ROOT}.1.1.1": 1, f"{ROOT}.1.7.1": b"x" * MAX_TEXT}
     assert device.walked == ["1", "7"]
+
+
+async def test_a_device_that_answers_with_the_column_itself_has_no_row_of_that() -> None:
+    """Such a row would have no index, and its readings the name of the table alone."""
+
+    class Odd(Counting):
+        async def walk(self, oid: str, limit: int = 5000) -> dict[str, SnmpValue]:
+            return {oid: 0, **await super().walk(oid, limit)}
+
+    assert await rows(Odd(columns({1: 1}, "1", "2")), {}) == ["1", "2"]
 
 
 async def test_rows_are_in_numeric_order_and_shorter_indexes_come_first() -> None:

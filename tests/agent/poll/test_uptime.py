@@ -93,6 +93,21 @@ def test_after_each_of_several_silences_the_uptime_is_compared_with_the_last_one
     assert not uptime.update_after_silence(int((HOUR_S + 3000 + 700) * 100), 3600.0), "it is 100 s ahead"
 
 
+def test_an_uptime_that_stands_still_is_no_restart() -> None:
+    """Some cards count it every few seconds only, and would be planned anew with each poll."""
+    uptime = Uptime()
+    for now in (0.0, 1.0, 2.0):
+        assert read(uptime, HOUR_S, now) == HOUR_S
+    assert not uptime.has_restarted
+
+
+def test_a_device_that_restarts_while_it_starts_has_not_run_on() -> None:
+    uptime = Uptime()
+    read(uptime, 3.0, now=0.0)
+    assert not uptime.update_after_silence(100, 1.0)
+    assert uptime.has_restarted
+
+
 def test_an_invalid_uptime_is_ignored() -> None:
     uptime = Uptime()
     assert not uptime.update_after_silence(100, 1.0), "nothing to compare it with"

@@ -192,6 +192,17 @@ def test_a_probe_lost_with_the_connection_is_repeated_after_its_pause() -> None:
     assert one.admits(topic("a"), 1)
 
 
+def test_a_probe_that_was_not_sent_before_the_connection_ended_waits_for_its_pause_as_well() -> None:
+    """The topic may be why the broker ends connections: then its message must not be the first of each one."""
+    one = refusals()
+    one.refuse(topic("a"), 1, DENIED, "", 0.0)
+    assert one.due(1.0, 5)
+    one.disconnected()
+    assert not one.admits(topic("a"), 1)
+    assert one.due(2.0, 5)
+    assert one.admits(topic("a"), 1)
+
+
 def test_nothing_is_remembered_of_a_former_broker() -> None:
     one = refusals()
     for device in "ab":
@@ -250,6 +261,12 @@ def test_of_each_topic_as_many_messages_are_remembered_as_may_be_in_flight() -> 
     for what in range(MAX_REMEMBERED + 8):
         one.refuse(topic("a"), what, BY_CONTENT, "", 0.0)
     assert len(one._messages[topic("a")]) == MAX_REMEMBERED  # noqa: SLF001 - a bound of memory
+    # The one that was refused last is among them, so it is given up as soon as it is known to be at fault.
+    verdicts = []
+    for neighbour in range(1, MAX_REFUSALS):
+        one.accept(topic("a"), 1000 + neighbour, 0.0)
+        verdicts.append(one.refuse(topic("a"), MAX_REMEMBERED + 7, BY_CONTENT, "", 0.0))
+    assert verdicts == ["again", "message"]
 
 
 def test_thousands_of_refused_topics_are_tried_a_few_at_a_time_each_in_its_turn() -> None:

@@ -60,6 +60,19 @@ def test_the_same_message_is_sent_again_ever_more_seldom_and_others_are_not_held
     assert waiting.missing(10**6, 10, now_s + 10 * LONGEST_GRACE_S) == []
 
 
+def test_the_grace_of_a_message_sent_again_begins_when_the_broker_has_it_again() -> None:
+    """Behind a long backlog it takes a while, and a message that is on its way is not lost a second time."""
+    waiting = awaiting()
+    waiting.confirm(1, 0.0)
+    waiting.missing(None, 1, 0.0)
+    assert waiting.missing(2, 2, GRACE_S) == [(1, 1)]
+    assert waiting.missing(2, 2, GRACE_S + 1) == []
+    waiting.confirm(1, 29.0)
+    assert waiting.missing(2, 2, 29.0) == []
+    assert waiting.missing(4, 4, 29.0 + 2 * GRACE_S - 0.1) == []
+    assert waiting.missing(4, 4, 29.0 + 2 * GRACE_S) == [(1, 1)]
+
+
 def test_without_a_collector_a_message_is_kept_for_its_time_and_an_eighth_at_most() -> None:
     waiting = awaiting(keep_s=80.0)
     for second in range(200):

@@ -96,6 +96,21 @@ async def test_a_taker_is_woken_for_backlog_that_appears_and_waiting_has_cost_it
         assert (await waiting).key == 7
 
 
+async def test_backlog_goes_at_the_rate_of_the_moment() -> None:
+    """Collectors that have become quicker get it at once, and slower ones are not flooded at the rate of the start."""
+    rate_per_s = [0.001]
+    lanes = Lanes(lambda: rate_per_s[0], lambda: None)
+    lanes.put_first([message(1), message(2), message(3)])
+    assert await take(lanes, 1) == [1]
+    waiting = asyncio.create_task(lanes.take(), name="taker")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    rate_per_s[0] = 1e9
+    lanes.wake()
+    async with asyncio.timeout(30):
+        assert (await waiting).key == 2
+
+
 async def test_a_pause_that_is_over_is_enough_for_backlog_to_go_on() -> None:
     lanes, _ = lanes_with(live=0, backlog=4, per_s=50)
     assert await take(lanes, 4) == [1, 2, 3, 4]
