@@ -33,7 +33,7 @@ _OTHERS = {
     "ft": "is in feet; give it in m (0.3048 m each)",
 }
 # Usual line-to-line voltages. None of them is a usual line-to-neutral voltage, which is smaller by sqrt(3).
-_LINE_TO_LINE = {208: 120, 380: 220, 400: 230, 415: 240, 480: 277, 600: 347, 690: 400}
+_LINE_TO_LINE = {208: 120, 380: 220, 400: 230, 415: 240, 480: 277, 600: 347}
 
 
 def _in(units: Mapping[str, float], base: str) -> Callable[[object], object]:
@@ -61,9 +61,13 @@ def _to_neutral(value: object) -> object:
         raise ValueError(f"is the voltage between two lines; write the voltage from line to neutral, volts: {neutral}")
     if isinstance(value, int | float) and not isinstance(value, bool) and value > MAX_LINE_TO_NEUTRAL_V:
         neutral = round(value / math.sqrt(3))
-        raise ValueError(
-            f"is more than any rack's voltage from line to neutral; if it is between two lines, write volts: {neutral}"
+        # Of 690 V and more this would be too much as well: 400 V would then be taken for a voltage between two lines, and become 230.
+        remedy = (
+            f"if it is between two lines, write volts: {neutral}"
+            if neutral <= MAX_LINE_TO_NEUTRAL_V
+            else "write that of the racks, behind the transformer"
         )
+        raise ValueError(f"is more than any rack's voltage from line to neutral; {remedy}")
     return value
 
 

@@ -104,6 +104,18 @@ def test_after_a_gap_the_minutes_before_it_count_no_more() -> None:
     assert found[1] == pytest.approx(0.5)
 
 
+def test_two_minutes_without_a_reading_are_no_gap() -> None:
+    load = BreakerLoad(C)
+    felt(load, 1000.0)
+    assert load.update([15.2, 16.0], 1000.0 + 120.0)[1] == pytest.approx(0.95)
+
+
+def test_the_minute_after_a_gap_has_nothing_of_the_one_before_it() -> None:
+    load = BreakerLoad(C)
+    felt(load, 1010.0)
+    assert felt(load, 900.0, 1260.0, level=0.5)[1] == pytest.approx(0.5)
+
+
 def test_the_lower_of_site_file_and_device_is_the_rating_and_a_rating_of_zero_is_none() -> None:
     assert BreakerLoad(C).update([8.0, 32.0, 16.0], 0.0)[0] == 0.5
     assert BreakerLoad(C).update([8.0, 16.0, 32.0], 0.0)[0] == 0.5

@@ -21,6 +21,14 @@ def test_the_power_of_a_shelf_that_was_never_heard_of_is_missing_from_its_meter(
     assert missing[0] == "tap-a1-a1 meter_power_watts: not received"
 
 
+def test_a_meter_of_a_shelf_may_state_the_power_of_its_phases_alone() -> None:
+    readings = Readings(ai_hall())
+    for meter in TAPS:
+        values = {f"meter_phase_power_watts{{phase=L{at},role=other}}": 9_600.0 for at in (1, 2, 3)}
+        readings.take(meter, values, device_class="meter")
+    assert readings.values("rack_power_watts") == {"rack=a1": 4 * SHELF_W, "rack=a2": 4 * SHELF_W}
+
+
 def test_a_shelf_that_is_polled_itself_counts_as_its_meter_would() -> None:
     site = ai_hall(("  - {id: tap-a1-a1, role: other, measures: [shelf-a1-a1]}\n", ""))
     readings = Readings(site)

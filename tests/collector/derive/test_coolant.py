@@ -124,6 +124,20 @@ def test_fouling_is_the_resistance_over_the_clean_one_whatever_the_flow() -> Non
     assert fouled(memory, 2, 1.6, start=5) == pytest.approx(1.6)
 
 
+@pytest.mark.parametrize("halved", ["secondary", "primary"])
+def test_a_pump_that_slows_down_on_one_side_fouls_nothing(halved: str) -> None:
+    """Of the two films one has 1.74 times the resistance."""
+    memory = Fouling(150e3)
+    assert fouled(memory, 1, 1.0) == pytest.approx(1.0)
+    spread = 4.0 * (1 + 0.5**-0.8) / 2
+    flows = [0.0015, 0.003] if halved == "secondary" else [0.003, 0.0015]
+    found: object = None
+    for minute in range(120, 242):
+        values = [100e3, 30.0, 38.0, 30.0 - spread, 38.0 - spread, *flows]
+        found = memory.update(values, minute * 60.0)[0]
+    assert found == pytest.approx(1.0)
+
+
 def test_after_a_cleaning_the_exchanger_is_compared_with_the_cleaned_one() -> None:
     """It was fouled when the collector started, and so taken for clean."""
     memory = Fouling(150e3)

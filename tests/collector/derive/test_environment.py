@@ -87,6 +87,8 @@ def test_ride_through_is_measured_against_what_the_site_file_needs_or_the_genera
     assert margin.keys() == {"loop=tcs,failure=heat_rejection"}  # 30 s, of feed A
     for name, each in margin.items():
         assert each == pytest.approx((lasts[name] or 0.0) - 30.0)
+    slower = cooled(hall(("{id: B}", "{id: B, backup_start_s: 45}"))).values("loop_ride_through_margin_seconds")
+    assert slower == {name: pytest.approx((lasts[name] or 0.0) - 45.0) for name in margin}
     stated = cooled(hall(("cdus_required: 1}", "cdus_required: 1, min_ride_through_s: {pumps: 12, primary_flow: 90}}")))
     margin = stated.values("loop_ride_through_margin_seconds")
     assert margin["loop=tcs,failure=primary_flow"] == pytest.approx(

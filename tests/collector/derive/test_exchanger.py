@@ -45,6 +45,11 @@ def test_a_supply_that_swings_from_too_warm_to_too_cold_begins_the_ten_minutes_a
     assert stuck((0.5, 25.0, 400), (0.5, 15.0, 610)) == 1.0
 
 
+def test_a_valve_that_moved_once_and_then_stands_is_stuck() -> None:
+    assert stuck((0.5, 23.0, 300), (0.6, 23.0, 600)) == 0.0
+    assert stuck((0.5, 23.0, 300), (0.6, 23.0, 610)) == 1.0
+
+
 def test_the_lowest_hour_ever_seen_is_that_of_the_clean_exchanger() -> None:
     """Collectors start while an exchanger is fouled, and it is cleaned later."""
     fouling, found = Fouling(100_000.0), list[Result]()

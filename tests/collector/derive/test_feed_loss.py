@@ -135,10 +135,27 @@ def test_a_site_survives_as_long_as_the_remaining_panel_is_not_above_its_continu
     assert survives(at_limit - 0.01)[lost] == 0.0
 
 
-def test_a_panel_without_a_rating_is_not_judged() -> None:
+def test_a_panel_without_a_rating_is_not_judged_and_those_beside_it_are() -> None:
+    load = campus_readings(campus(("from: [ups-b], breaker_a: 200", "from: [ups-b]")))
+    others = {
+        name: each for name, each in (PANEL_LOADS_A | PANEL_LOADS_B | PANEL_LOADS_C).items() if "row-b" not in name
+    }
+    assert load.values("panel_feed_loss_load_ratio") == pytest.approx(others)
+
+
+def test_a_feed_is_lost_with_a_panel_alone_that_has_no_rating() -> None:
     readings = campus_readings(campus(("from: [ups-c], breaker_a: 125", "from: [ups-c]")))
     assert not [name for name in readings.values("panel_feed_loss_load_ratio") if "row-c" in name]
     assert readings.values("site_survives_feed_loss")["feed=A"] == 1.0
+
+
+def test_a_rack_of_which_one_phase_certainly_falls_is_lost_whatever_its_other_phases_do() -> None:
+    readings = Readings(campus())
+    readings.currents("pdu-n2-a", 60.0)
+    readings.currents("pdu-n2-b", 24.0)
+    assert readings.values("rack_survives_feed_loss")["rack=n2,feed=A,phase=L2"] is None
+    assert readings.values("site_survives_feed_loss")["feed=A"] == 0.0
+    assert readings.values("site_racks_lost_on_feed_loss_at_least")["feed=A"] == 1.0
 
 
 def test_a_rack_on_three_feeds_is_judged_by_the_worse_of_the_two_that_are_left() -> None:

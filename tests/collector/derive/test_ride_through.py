@@ -8,6 +8,7 @@ from collector.derive.liquid.ride_through import Thermal
 from collector.derive.site_figures import Settings
 from rackflow.fluids import volumetric_heat_capacity
 from rackflow.site import Site
+from tests.collector.derive.ai_hall import TAPS, ai_hall, metered
 from tests.collector.derive.campus import CURRENTS, campus, campus_readings, cdu_values, poll_campus
 from tests.collector.derive.hall import Readings
 
@@ -286,6 +287,32 @@ def test_two_primaries_or_rejection_to_the_air_leave_no_time_without_heat_reject
     assert set(times(to_air, "primary_flow")) == {"tcs-1", "tcs-2", "tcs-3"}
 
 
+def test_cdus_on_two_primaries_have_the_heat_of_both_and_the_coolant_of_the_smaller() -> None:
+    both = [(f"{{id: {cdu}, primary: fws-1,", f"{{id: {cdu}, primary: [fws-1, fws-2],") for cdu in ("cdu-1", "cdu-2")]
+    found = times(campus_readings(campus(*both)), "heat_rejection")
+    chips = sum(CHIPS_J_PER_K.values())
+    capacity = stored("water", 3 + 0.3, 32, 44) + stored("pg25", 0.5 + 0.4, 32, 44) + chips
+    assert found["tcs-1"] == pytest.approx((44 - 32) * capacity / sum(HEAT_W.values()), rel=EXACT)
+    # The heat of tcs-1 may go into fws-1 alone, where tcs-2 is.
+    assert found["tcs-2"] == times(campus_readings(), "heat_rejection")["tcs-2"]
+
+
 def test_racks_without_liquid_on_a_loop_bring_it_nothing() -> None:
-    dry = campus_readings(campus(("racks: [n2]", "racks: [n2, n1]")))
-    assert dry.values("loop_ride_through_seconds") == campus_readings().values("loop_ride_through_seconds")
+    hardy = ("chip_limit_celsius: 85", "chip_limit_celsius: 110")
+    dry = campus_readings(campus(("racks: [n2]", "racks: [n2, n1]"), hardy))
+    assert times(dry, "primary_flow") == times(campus_readings(), "primary_flow")
+    assert times(dry, "pumps") == times(campus_readings(campus(hardy)), "pumps")
+
+
+def test_a_rack_whose_power_is_unknown_leaves_the_power_of_the_others_to_count() -> None:
+    """Racks of an AI hall share a loop; one of them takes more than the CDUs have noticed yet."""
+    readings = Readings(ai_hall())
+    for cdu in ("cdu-1", "cdu-2"):
+        values = {"heat_removed_watts": 50e3, "supply_temperature_celsius": 30.0, "return_temperature_celsius": 36.0}
+        readings.take(cdu, {f"cdu_{name}{{loop=secondary}}": each for name, each in values.items()}, device_class="cdu")
+    for meter in TAPS:
+        if "a1" in meter:
+            metered(readings, meter, 60.0, 60.0, 60.0)
+    heat_w = 0.85 * 4 * 3 * 60 * 240
+    expected = (45 - 36) * (stored("pg25", 0.4, 30, 45) + 0.393 * 0.85 * 264_000) / heat_w
+    assert times(readings, "primary_flow") == {"tcs": pytest.approx(expected, rel=EXACT)}

@@ -62,6 +62,32 @@ def test_an_idle_generator_beside_loaded_ones_is_missing_and_its_rating_does_not
     assert readings.values("generator_units_missing", 106.0) == {GROUP: None}
 
 
+def test_the_meters_of_some_generators_say_nothing_of_what_all_of_them_deliver() -> None:
+    two = EACH_METERED.removesuffix(EACH_METERED.splitlines(keepends=True)[-1])
+    readings = Readings(ai_hall((GEN_METER, two)))
+    for at in (1, 2):
+        power(readings, f"gen-meter-{at}", 300e3)
+    for metric in ("generator_delivered_watts", "generator_running_load_ratio", "generator_units_missing"):
+        assert readings.values(metric) == {}
+
+
+def test_a_generator_that_is_alone_is_none_that_is_missing_beside_others() -> None:
+    readings = Readings(ai_hall((GEN_METER, EACH_METERED), ("id: gen-3, feeds: [A, B]", "id: gen-3, feeds: [B]")))
+    for at in (1, 2, 3):
+        power(readings, f"gen-meter-{at}", 300e3)
+    assert readings.values("generator_units_missing") == {"group=gen-1+gen-2": 0.0}
+    assert readings.values("generator_delivered_watts") == {"group=gen-1+gen-2": 600e3, "group=gen-3": 300e3}
+
+
+def test_the_total_of_a_generators_meter_goes_before_the_sum_of_its_phases() -> None:
+    readings = plant()
+    phases = {f"meter_phase_power_watts{{phase=L{at},role=other}}": 97e3 for at in (1, 2, 3)}
+    readings.take("gen-meter", {"meter_power_watts{role=other}": 300e3, **phases}, 105.0, device_class="meter")
+    assert readings.values("generator_delivered_watts", 106.0) == {GROUP: 300e3}
+    readings.take("gen-meter", phases, 145.0, device_class="meter")
+    assert readings.values("generator_delivered_watts", 146.0) == {GROUP: 291e3}
+
+
 def test_the_takeover_of_a_feed_is_overdue_from_its_slowest_generators_start_on() -> None:
     readings = Readings(ai_hall())
     for now in range(100, 131, 5):

@@ -33,11 +33,16 @@ class Read:
 class Rack:
     """One cluster of PDUs a, b and c, or of others; each has a power, a voltage and two phases."""
 
-    def __init__(self, cluster: Cluster | None = None, feeds: Feeds | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster | None = None,
+        feeds: Feeds | None = None,
+        series: Sequence[str] = (POWER, VOLTAGE, *PHASES),
+    ) -> None:
         everyone = ("a", "b", "c")
         plan = SupplyPlan((cluster or Cluster("rack", everyone, everyone, everyone),), feeds or {})
         names = dict.fromkeys([*plan.clusters[0].everyone, *(pdu for _, pdus in plan.feeds.values() for pdu in pdus)])
-        keys = (POWER, VOLTAGE, *PHASES, f"{STATED}{DEAD}")
+        keys = (*series, f"{STATED}{DEAD}")
         self.slots = {key: slot for slot, key in enumerate((name, key) for name in names for key in keys)}
         leaves = {name: tuple(Leaf(self.slots[name, key], name, key) for key in keys) for name in names}
         self.plan = Plan("cas1", leaves, (), (), tuple(leaf for each in leaves.values() for leaf in each), {})
@@ -157,6 +162,40 @@ def test_what_a_device_carries_is_kept_back_and_its_voltage_is_not() -> None:
     before.current[kept[POWER]] = None  # what was unknown cannot be kept
     del expected[kept[POWER]]
     assert rack.supplies.values(before) == expected
+
+
+CARRIED = (
+    POWER,
+    *PHASES,
+    "dcim_pdu_input_current_amperes{inlet=1}",
+    "dcim_pdu_phase_power_watts{inlet=1,phase=L1}",
+    "dcim_ups_output_power_watts{phase=L1}",
+    "dcim_ups_output_total_power_watts",
+    "dcim_meter_current_amperes{phase=L1,role=other}",
+    "dcim_meter_power_watts{role=other}",
+    "dcim_meter_phase_power_watts{phase=L1,role=other}",
+)
+
+
+@pytest.mark.parametrize("key", CARRIED)
+def test_whatever_a_device_measures_of_its_load_steps_and_is_kept_back(key: str) -> None:
+    """A rack PDU, a UPS, or the meter of a power shelf; many have one of these alone."""
+    rack = Rack(series=(key,))
+    rack.read(0.0, key=key, a=100.0, b=100.0, c=100.0)
+    rack.delayed(1.0)
+    rack.read(10.0, key=key, a=200.0)
+    assert rack.delayed(11.0) == ALL
+    before = Values(rack.plan)
+    before.current = [100.0] * len(rack.slots)
+    assert rack.supplies.values(before)[rack.slots["a", key]] == 100.0
+
+
+@pytest.mark.parametrize("key", [*CARRIED, VOLTAGE, "dcim_meter_voltage_volts{phase=L1,role=other}"])
+def test_whatever_a_dead_device_measured_of_its_supply_is_nothing(key: str) -> None:
+    rack = Rack(feeds={"A": ((), ("x", "y"))}, series=(key,))
+    rack.read(0.0, key=key, x=100.0, y=100.0)
+    rack.delayed(1.0, down=["x", "y"])
+    assert [rack.supplies.values(None)[rack.slots[name, key]] for name in ("x", "y")] == [0.0, 0.0]
 
 
 def test_a_dead_device_has_neither_load_nor_voltage_though_its_cluster_waits() -> None:

@@ -357,19 +357,17 @@ NEAR_MISSES: dict[str, Example] = {
             )
         ]
     ),
-    "a set point that is not in force": Example(
-        [
-            of(
-                "cdu",
-                {
-                    FLOW: 0.004,
-                    SETPOINT: 0.01,
-                    "cdu_control_mode": "differential_pressure",
-                    "cdu_pump_state{pump=1}": "running",
-                },
-            )
-        ]
-    ),
+    **{
+        f"a set point that is not in force, because the unit controls by {mode}": Example(
+            [
+                of(
+                    "cdu",
+                    {FLOW: 0.004, SETPOINT: 0.01, "cdu_control_mode": mode, "cdu_pump_state{pump=1}": "running"},
+                )
+            ]
+        )
+        for mode in ("temperature", "differential_pressure", "dew_point", "manual", "standby", "off")
+    },
     "an open door is no smoke": Example([one("env_contact_active{kind=door,sensor=1}", 1.0, "env")]),
     "an alarm that is over": Example([one("device_alarm_active{alarm=fan,severity=critical}", 0.0)]),
     "a temperature at the limit of its sensor, and one without a limit": Example(

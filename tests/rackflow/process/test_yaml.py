@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackflow.errors import ConfigError
-from rackflow.process.yaml import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES, load_yaml_file, load_yaml_text
+from rackflow.process.yaml import MAX_DEPTH, MAX_FILE_BYTES, MAX_VALUES, lines_of, load_yaml_file, load_yaml_text
 
 CANARY = "hunter2"
 LAUGHS = "\n".join(
@@ -165,3 +165,9 @@ def test_what_is_no_text_file_is_one_line(tmp_path: Path) -> None:
             load_yaml_file(path)
         assert says in str(raised.value)
         assert CANARY not in "".join(traceback.format_exception(raised.value))
+
+
+def test_the_line_of_an_entry_is_that_of_the_entry_itself_and_of_one_that_is_not_there_that_of_its_list() -> None:
+    text = "site: t1\nracks:\n  - {id: a1}\n  - id: a2\n    row: a\n"
+    paths = [("racks", 0), ("racks", 1), ("racks", 1, "row"), ("racks", 2), ("site",), ("feeds",)]
+    assert lines_of(text, paths) == [3, 4, 5, 2, 1, 1]

@@ -23,6 +23,11 @@ PV, AIR = "{id: meter-pv, role: pv}", "{id: crah-1,"
         ("grid:", GENERATORS % (", start_s: 9", "A", ""), "generators with start_s"),
         (MAIN, f"{MAIN}\n  - {{id: second, role: facility, incomer: true}}", "both count the whole site"),
         (CDU, "{id: cdu-1, primary: [fws, fws],", "names a loop twice"),
+        (
+            "design_power_w: 8000}",
+            "design_power_w: 8000, liquid_share: 0.05}",
+            "has a liquid share but no loop cools it",
+        ),
         (LOOP, f"{LOOP}\n  - {{id: fw2, kind: primary, coolant: pg25, volume_m3: 4}}", ""),
         (LOOP, LOOP.replace("}", ", facility_pumps_required: 1}"), "0 of 1 required facility pumps"),
         ("cdus_required: 1}", "cdus_required: 1, chillers_required: 1}", "only a primary loop has this"),
@@ -56,6 +61,10 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         [("grid:", GENERATORS % (", required: 2", "A", ", required: 2"))],
         [("grid:", GENERATORS % (", required: 2", "A", ""))],
         [("A, backup_start_s: 30}", "A}"), ("grid:", GENERATORS % (", start_s: 9", "A", ""))],
+        [
+            ("A, backup_start_s: 30}, {id: B}", "A}, {id: B, backup_start_s: 30}"),
+            ("grid:", GENERATORS % (", start_s: 9", "A", "")),
+        ],
         [("volume_m3: 0.4,", "volume_m3: 0.4, reservoir_m3: 0.1, min_ride_through_s: {pumps: 90},")],
         [(AIR, f"{AIR} group: g,"), ("air_units:", "air_groups: [{id: g, required: 1}]\nair_units:")],
         [
@@ -77,6 +86,7 @@ def test_what_cannot_be_is_refused(old: str, new: str, words: str) -> None:
         "both generators say that both are required",
         "one of them says it",
         "their start instead of that of the feed",
+        "the start of a feed that these generators do not carry",
         "a reservoir of a secondary loop",
         "as many air units as required",
         "two incomers",

@@ -113,3 +113,49 @@ def test_a_place_contract_or_group_may_be_named_as_a_device_is(section: str) -> 
     else:
         site[section].append(entry)
     assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"
+
+
+POLLED = ("ups-a", "panel-a", "bus-a", "ats", "pdu-ats", "shelf-a1-a1", "cdu-1", "crah-1", "main-1", "box-1")
+ENTRIES = (
+    ("power_shelves", {"id": "shelf-ats", "rack": "a1", "from": "ats", "breaker_a": 16}),
+    *(
+        ("cdus", {"id": "more", "primary": "fws-a", "secondary": "tcs", "rated_cooling_w": 1e5, "from": [source]})
+        for source in ("A", "ups-a", "panel-a", "bus-a", "pdu-ats", "shelf-a1-a1")
+    ),
+    *(
+        ("air_units", {"id": "more", "rated_cooling_w": 1e5, "from": [source], "room": "hall"})
+        for source in ("A", "ups-a", "panel-a", "bus-a", "pdu-ats", "shelf-a1-a1")
+    ),
+    *(
+        ("meters", {"id": "more", "role": "other", "measures": [node]})
+        for node in ("A", "ats", "gen-1", "a1", "tcs", "chiller-a1", "dry-a1", "pump-a1", "crah-1", "cdu-1", "pdu-ats")
+    ),
+    *(("sensors", {"id": "more", "device": device, "sensor": "8", "room": "hall"}) for device in POLLED),
+    *(
+        ("facility_pumps", {"id": "more", "loop": "fws-a", "from": ["A"], "fault": {"device": device, "sensor": "8"}})
+        for device in POLLED
+    ),
+)
+
+
+@pytest.mark.parametrize(("section", "entry"), ENTRIES)
+def test_whatever_can_feed_be_measured_or_be_read_may_be_named(section: str, entry: dict[str, Any]) -> None:
+    site = copy.deepcopy(SITE)
+    site[section].append(entry)
+    assert parse_site(yaml.safe_dump(site), "site.yaml").id == "ai1"
+
+
+@pytest.mark.parametrize("section", ["ups", "panels", "busways"])
+def test_behind_a_transfer_switch_there_is_nothing_but_racks(section: str) -> None:
+    """It would have two feeds."""
+    site = copy.deepcopy(SITE)
+    site[section][0]["from"] = ["ats"]
+    with pytest.raises(ConfigError, match=rf" {section}\[0\]\.from\[0\]: unknown feed, UPS or panel 'ats'"):
+        parse_site(yaml.safe_dump(site), "site.yaml")
+
+
+def test_of_several_shelves_any_two_with_one_meter_are_refused() -> None:
+    site = copy.deepcopy(SITE)
+    site["power_shelves"][6]["meter"] = "tap-a2-b2"
+    with pytest.raises(ConfigError, match="'shelf-a2-b2' and 'shelf-a2-b1' have the same meter 'tap-a2-b2'"):
+        parse_site(yaml.safe_dump(site), "site.yaml")
