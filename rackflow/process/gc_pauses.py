@@ -6,10 +6,14 @@ the next one only looks at what is newer. Objects set aside are still freed when
 refers to would stay. Right after a collection there is none, and what is set aside is not tied into rings later: plans and values are
 replaced as a whole.
 
-Python also collects young objects after 700 net new ones, and the messages being handled are more objects than that: at 3,300 messages a
-second, a ninth of the collector's CPU went into examining messages that reference counting was about to free anyway.
+Python looks at young objects once there are so many more than there were, and the messages being handled are many objects: with the usual
+700, at 3,300 messages a second, a ninth of the collector's CPU went into examining messages that reference counting was about to free
+anyway. But what replaces older objects does not count as more. Latest values and figures are replaced all the time, so without anything
+else 35,000 young objects had gathered before a look at them, and 50,000 before one at those that had survived: 60 to 90 ms of a slow core.
+So a timer counts what is young, and has Python look at it before it is too much.
 """
 
+import asyncio
 import gc
 import time
 from collections.abc import Callable
@@ -17,21 +21,54 @@ from typing import Final
 
 # A fifth of the 50 ms that nothing may hold an event loop for.
 LONG_S: Final = 0.01
-# New objects before the youngest are looked at, how many such looks before one at the next older objects, too, and how many of those before
-# one at all. With what waits between broker and store below the first, hardly any are needed. The third is 0: the next look after one at
-# the two younger generations is at all, and then sets them aside. Otherwise what a start makes (plans, latest values) piles up for a
-# single look: 88,000 objects and 56 ms for an agent of 960 devices, 52,000 and 28 ms so. Rings that nobody refers to wait for as long:
-# 2 MB, at some 200 bytes an object.
-THRESHOLDS: Final = (10_000, 2, 0)
-# The first of them for an agent. While 3,000 devices were opened, 10,000 took 20 to 40 ms of a slow core and the older ones up to 84 ms;
-# what is under way between its devices and its outbox is fewer objects than what waits in a collector.
+# Young objects that are looked at in one go. A slow core takes 1.2 us for each, and a look at older ones, too, is at three times as many.
+# What waits between broker and store is less than this, so that it is hardly looked at.
+YOUNG: Final = 5_000
+# In an agent less is under way, between its devices and its outbox.
 AGENT_YOUNG: Final = 3_000
+# How many looks at the youngest come before one at the next older objects as well, less one; and how many of those before one at all
+# objects, less one. That one sets aside what it has looked at. With more looks before it, what a start makes (plans, latest values) piles
+# up for a single one: 88,000 objects and 56 ms for an agent of 960 devices. Rings that nobody refers to wait for as long.
+OLDER: Final = (1, 0)
+# How often young objects are counted, which takes 10 ns for each: as often as half of those of one look gather, between these limits.
+COUNTED_EVERY_S: Final = (0.05, 1.0)
+# How much later than the last time they are counted at most. Figures are replaced in bursts, some seconds apart, which a count that has
+# become rare in between would meet too late.
+LATER: Final = 1.1
 
 
-def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter, young: int = THRESHOLDS[0]) -> Callable[[], None]:
-    """Set aside what survives a collection now, and each long one from now on. Returns a function that ends this.
+class _Looks:
+    """Has Python look at young objects before there are more than `young`, with a timer on the running loop."""
 
-    `young` is after how many net new objects the youngest are looked at.
+    def __init__(self, young: int) -> None:
+        self._young = young
+        self._loop = asyncio.get_running_loop()
+        self._every_s = COUNTED_EVERY_S[0]
+        self._arm()
+
+    def end(self) -> None:
+        """Count no more."""
+        self._timer.cancel()
+
+    def _arm(self) -> None:
+        self._timer = self._loop.call_later(self._every_s, self._count)
+
+    def _count(self) -> None:
+        count = len(gc.get_objects(generation=0))
+        least_s, most_s = COUNTED_EVERY_S
+        by_rate_s = self._every_s * self._young / (2 * count + 1)
+        self._every_s = min(max(by_rate_s, least_s), most_s, LATER * self._every_s)
+        if count > self._young // 2:
+            # As Python's own looks, which count in the same way how many of the next younger generation there were.
+            _, younger, young = gc.get_count()
+            gc.collect(2 if young > OLDER[1] else 1 if younger > OLDER[0] else 0)
+        self._arm()
+
+
+def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter, young: int = YOUNG) -> Callable[[], None]:
+    """Set aside what survives a collection now, and each long one from now on. Returns a function that ends this. Call it on a loop.
+
+    `young` is how many young objects are looked at in one go.
     """
     began_s = 0.0
 
@@ -49,10 +86,12 @@ def bound_gc_pauses(clock: Callable[[], float] = time.perf_counter, young: int =
     # next is due after 70,000 new objects, which take 10 ms.
     gc.collect()
     before = gc.get_threshold()
-    gc.set_threshold(young, *THRESHOLDS[1:])
+    gc.set_threshold(young, *OLDER)
     gc.callbacks.append(note)
+    looks = _Looks(young)
 
     def end() -> None:
+        looks.end()
         gc.set_threshold(*before)
         gc.callbacks.remove(note)
         gc.unfreeze()

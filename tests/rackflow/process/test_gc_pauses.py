@@ -1,9 +1,10 @@
 """What stays is not looked at by every collection of garbage."""
 
+import asyncio
 import gc
 import weakref
 
-from rackflow.process.gc_pauses import AGENT_YOUNG, LONG_S, THRESHOLDS, bound_gc_pauses
+from rackflow.process.gc_pauses import AGENT_YOUNG, LONG_S, YOUNG, bound_gc_pauses
 
 
 class Node:
@@ -13,7 +14,7 @@ class Node:
         self.other: Node | None = None
 
 
-def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_nothing() -> None:
+async def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_nothing() -> None:
     now_s = [0.0]
     times = iter([0.0, LONG_S / 2, 1.0, 1.0 + 2 * LONG_S])
 
@@ -43,7 +44,7 @@ def test_what_survives_a_long_collection_is_set_aside_and_a_short_one_changes_no
     assert gc.get_freeze_count() == 0
 
 
-def test_rings_that_nobody_refers_to_are_still_collected() -> None:
+async def test_rings_that_nobody_refers_to_are_still_collected() -> None:
     end = bound_gc_pauses()
     try:
         one, other = Node(), Node()
@@ -56,14 +57,14 @@ def test_rings_that_nobody_refers_to_are_still_collected() -> None:
         end()
 
 
-def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again() -> None:
+async def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again() -> None:
     before = gc.get_threshold()
     end = bound_gc_pauses()
     try:
-        assert gc.get_threshold() == THRESHOLDS
+        assert gc.get_threshold()[0] == YOUNG
         gc.collect()
         collections = gc.get_stats()[0]["collections"]
-        kept = [Node() for _ in range(THRESHOLDS[0] // 2)]
+        kept = [Node() for _ in range(YOUNG // 3)]
         assert gc.get_stats()[0]["collections"] == collections
         del kept
     finally:
@@ -71,9 +72,52 @@ def test_what_is_under_way_is_not_looked_at_and_what_was_set_before_is_set_again
     assert gc.get_threshold() == before
 
 
-def test_an_agent_looks_at_fewer_young_objects_at_a_time() -> None:
+async def test_an_agent_looks_at_fewer_young_objects_at_a_time() -> None:
     end = bound_gc_pauses(young=AGENT_YOUNG)
     try:
-        assert gc.get_threshold() == (3_000, 2, 0)
+        assert gc.get_threshold()[0] == 3_000
     finally:
         end()
+
+
+async def test_what_replaces_older_objects_is_looked_at_before_it_is_much() -> None:
+    kept = [Node() for _ in range(20 * YOUNG)]
+    enabled = gc.isenabled()
+    # As if none came by itself: as many objects go as come, which Python counts as no new ones.
+    gc.disable()
+    end = bound_gc_pauses()
+    try:
+        before = [each["collections"] for each in gc.get_stats()]
+
+        async def replace_until_all_were_looked_at() -> None:
+            while any(each["collections"] == count for each, count in zip(gc.get_stats(), before, strict=True)):
+                for _ in range(20):
+                    kept[:50] = []
+                    kept.extend(Node() for _ in range(50))
+                await asyncio.sleep(0)
+
+        await asyncio.wait_for(replace_until_all_were_looked_at(), 20)
+        assert len(gc.get_objects(generation=0)) + len(gc.get_objects(generation=1)) < len(kept)
+    finally:
+        end()
+        if enabled:
+            gc.enable()
+
+
+async def test_a_process_at_rest_is_not_looked_at_and_nothing_is_after_the_end() -> None:
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    end = bound_gc_pauses()
+    try:
+        before = gc.get_stats()[0]["collections"]
+        await asyncio.sleep(0.3)  # several counts
+        assert gc.get_stats()[0]["collections"] == before
+    finally:
+        end()
+    kept = [Node() for _ in range(2 * YOUNG)]
+    await asyncio.sleep(0.3)
+    assert gc.get_stats()[0]["collections"] == before
+    assert kept
+    if enabled:
+        gc.enable()
