@@ -1,6 +1,7 @@
 """`make bench`: runs the benchmarks, prints their figures and writes them to benchmarks/RESULTS.md."""
 
 import argparse
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from benchmarks import (
     browser,
     cluster,
     collecting,
+    collecting_peer,
     deriving,
     equal_rates,
     footprint,
@@ -63,7 +65,10 @@ BENCHMARKS = {
     ),
     "D": Benchmark(
         "the collector: broker to durable, and scrapes",
-        lambda at: collecting.run(at.folder / "collecting", rounds=min(at.rounds, 3)),
+        lambda at: itertools.chain(
+            collecting.run(at.folder / "collecting", rounds=min(at.rounds, 3)),
+            collecting_peer.run(at.folder / "collecting-peer", rounds=min(at.rounds, 3)),
+        ),
     ),
     "F": Benchmark(
         "the collector: what waited at the broker while it was away",

@@ -91,17 +91,25 @@ class Feeder:
             device = self._next % self.devices
             agent = self.agents[device % len(self.agents)]
             self.sent[agent] += 1
-            payload = (
-                b'{"schema":1,"agent":"%s","epoch":"%s","seq":%d,"time":%d,"device":"pdu-%d","class":"pdu","poll":"fast",'
-                b'"interval_s":5.0,"duration_s":0.031,"up":true,"error":null,"labels":{"site":"%s","room":"dh1","row":"b",'
-                b'"rack":"b%d"},%s}'
-                % (
-                    *(agent.encode(), EPOCH.encode(), self.sent[agent], int(time.time() * 1000), device, SITE.encode()),
-                    *(device // 2, self._encoded[(self._next // self.devices + device) % len(self._encoded)]),
-                )
-            )
+            payload = self.payload(agent, device)
             self._publish(f"rackflow/v1/{SITE}/{agent}/batch/pdu-{device}", payload)
             self._next += 1
+
+    def payload(self, agent: str, device: int) -> bytes:
+        """What is sent next: a batch of `device`, with the number that `sent` has for its agent."""
+        return (
+            b'{"schema":1,"agent":"%s","epoch":"%s","seq":%d,"time":%d,"device":"pdu-%d","class":"pdu","poll":"fast",'
+            b'"interval_s":5.0,"duration_s":0.031,"up":true,"error":null,"labels":{"site":"%s","room":"dh1","row":"b",'
+            b'"rack":"b%d"},%s}'
+            % (
+                *(agent.encode(), EPOCH.encode(), self.sent[agent], int(time.time() * 1000), device, SITE.encode()),
+                *(device // 2, self._encoded[self.variant(device)]),
+            )
+        )
+
+    def variant(self, device: int) -> int:
+        """Which of seven sets of values it has this time."""
+        return (self._next // self.devices + device) % len(self._encoded)
 
     def send_leak(self, device: str) -> None:
         """Publish one batch of the safety class, of a device that reports a leak."""
