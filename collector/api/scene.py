@@ -42,7 +42,7 @@ _LOADS_ON_LOSS = frozenset(
 )
 _KEYED_BY = ("device", "rack", "loop", "group", "feed")
 # Figures or problems looked at between two turns of the loop: some dictionary operations each, a few milliseconds in all.
-_SLICE = 2000
+_SLICE = 500
 _RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
 
 

@@ -111,14 +111,16 @@ class LatestFigures:
         "complete" in every cycle would tell nothing. Yields after each slice.
         """
         points: dict[str, list[str]] = defaultdict(list)
+        incomplete: list[Figure] = []
         tag = tags_of([("agent", agent)])
         for count, figure in enumerate(figures):
             if count % _FIGURES_PER_SLICE == 0:
                 yield
+            if figure.value is None or figure.share < 1:
+                incomplete.append(figure)
             if figure.value is not None:
                 metric = figure.output.metric
                 points[f"{metric.measurement}{tag}{figure.output.tags}"].append(f"{metric.field}={figure.value!r}")
-        incomplete = [figure for figure in figures if figure.value is None or figure.share < 1]
         summaries = yield from _input_summaries(incomplete)
         for count, (place, summary) in enumerate(summaries.items()):
             if count % _FIGURES_PER_SLICE == 0:

@@ -49,7 +49,7 @@ SWEEP_S = 5.0
 # busy machine delays a turn by tenths of a second.
 PAUSED_S = 2.0
 # Devices evaluated at a time: a rack PDU of 22 series takes 120 µs. Between slices others have their turn.
-SLICE = 50
+SLICE = 20
 OwnMetrics = Callable[[], Iterable[tuple[str, dict[str, str], float]]]
 Listener = Callable[[TrackedProblem], None]
 

@@ -59,9 +59,9 @@ class _Looks:
         by_rate_s = self._every_s * self._young / (2 * count + 1)
         self._every_s = min(max(by_rate_s, least_s), most_s, LATER * self._every_s)
         if count > self._young // 2:
-            # As Python's own looks, which count in the same way how many of the next younger generation there were.
-            _, younger, young = gc.get_count()
-            gc.collect(2 if young > OLDER[1] else 1 if younger > OLDER[0] else 0)
+            # As Python would: it counts how often the youngest and the next older ones were looked at since.
+            _, looks_at_youngest, looks_at_older = gc.get_count()
+            gc.collect(2 if looks_at_older > OLDER[1] else 1 if looks_at_youngest > OLDER[0] else 0)
         self._arm()
 
 
