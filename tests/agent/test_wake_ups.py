@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from typing import ClassVar, TypeVarTuple
@@ -9,7 +10,7 @@ from typing import ClassVar, TypeVarTuple
 import pytest
 import uvloop
 
-from agent.wake_ups import WakeUps
+from agent.wake_ups import MOST_AT_ONCE, WakeUps
 
 Ts = TypeVarTuple("Ts")
 
@@ -48,6 +49,36 @@ def test_a_time_that_is_over_is_woken_at_once(runner: asyncio.Runner) -> None:
         async with asyncio.timeout(5):
             await wake_ups.at(asyncio.get_running_loop().time() - 1)
         assert not later.done()
+
+    runner.run(run())
+
+
+def test_of_hundreds_that_are_due_few_are_woken_in_a_turn_of_the_loop_and_all_in_order(runner: asyncio.Runner) -> None:
+    async def run() -> None:
+        wake_ups, loop = WakeUps(), asyncio.get_running_loop()
+        began = loop.time()
+        turns = [0]
+        woken: list[tuple[int, int]] = []
+
+        def turn() -> None:
+            turns[0] += 1
+            if len(woken) < 300:
+                loop.call_soon(turn)
+
+        async def wait(number: int) -> None:
+            # The loop is late: of three moments each hundred was due.
+            await wake_ups.at(began - 0.1 + number // 100 / 100)
+            woken.append((number, turns[0]))
+
+        waiting = [loop.create_task(wait(number)) for number in range(300)]
+        loop.call_soon(turn)
+        async with asyncio.timeout(5):
+            await asyncio.gather(*waiting)
+        assert [number for number, _ in woken] == list(range(300))
+        of_turn = Counter(turn for _, turn in woken)
+        assert max(of_turn.values()) <= MOST_AT_ONCE
+        # None of the turns was without: nobody waits longer than that.
+        assert len(of_turn) <= max(of_turn) - min(of_turn) + 1 <= 2 * 300 // MOST_AT_ONCE
 
     runner.run(run())
 
