@@ -408,12 +408,12 @@ async def test_a_document_has_the_intervals_of_what_is_polled_and_the_coolants_o
 
 async def test_an_opening_that_fails_is_told_in_the_class_that_is_polled_most_often() -> None:
     """A receiver knows the others as up until their longer intervals are over."""
-    both = Identified("memory", "ups", Identity(), frozenset({"slow", "fast"}))
+    both = Identified("memory", "ups", Identity(), frozenset({"inventory", "safety"}))
     script = ScriptedDevice([Readings({CHARGE: 0.5}, reopen="has rebooted")], [both, DeviceTimeout("no answer")])
-    async with living(script, {"slow": 60.0, "fast": 0.02}) as life:
+    async with living(script, {"inventory": 60.0, "safety": 0.02}) as life:
         await life.hear(2)
     failed = life.batches()[1]
-    assert (failed.error, failed.poll, failed.interval_s) == ("timeout", "fast", 0.02)
+    assert (failed.error, failed.poll, failed.interval_s) == ("timeout", "safety", 0.02)
 
 
 @pytest.mark.parametrize(("interval_s", "gap_s"), [(1.0, MAX_RETRY_S), (3600.0, 3600.0)])

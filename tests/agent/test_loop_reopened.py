@@ -2,10 +2,12 @@
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 
 from agent.readings import Identified, Readings
+from rackflow.errors import DeviceUnreachable
 from tests.agent.device_life import IDENTIFIED, NORMAL, SOURCE, ScriptedDevice, living
 
 
@@ -41,3 +43,12 @@ async def test_an_opening_that_hangs_ends_at_its_deadline_and_is_tried_again(mon
         await life.hear(3)
     assert life.course()[:3] == ["timeout", "timeout", "up"]
     assert all(0.05 <= each.duration_s < 4 for each in life.batches()[:2])
+
+
+async def test_a_device_that_does_not_open_is_left_alone_for_as_long_as_its_batches_say() -> None:
+    """A port that refuses connections answers at once: without the pause, the agent and the network would do nothing else."""
+    begun = time.monotonic()
+    async with living(ScriptedDevice([NORMAL], [DeviceUnreachable("refused")])) as life:
+        await life.hear(5)
+        took_s = time.monotonic() - begun
+    assert took_s >= 0.9 * sum(each.interval_s for each in life.batches()[:4])

@@ -62,6 +62,12 @@ def test_devices_that_are_off_or_not_recognised_yet_are_counted_as_such() -> Non
     assert estimate_outage(off, profiles).messages_per_s == pytest.approx(one.messages_per_s)
 
 
+def test_configured_intervals_count_for_the_devices_and_for_the_agents_own_report() -> None:
+    config = config_with({"mode": "memory"}, "auto").model_copy(update={"intervals": {"normal": 60.0}})
+    found = estimate_outage(config, load_profiles(None, lazy=True))
+    assert found.messages_per_s == pytest.approx(1 / 60 + 1 / 5 + 1 / 60 + 1 / 60 + 1 / 3600)
+
+
 def test_long_polls_count_as_long_outlets_only_where_they_are_read_and_alternatives_once() -> None:
     profiles = load_profiles(None, lazy=True)
     without, every = (sizes_of(profiles["apc-rpdu2"], outlets=each) for each in (False, True))

@@ -147,6 +147,15 @@ def test_a_confirmation_is_newer_than_the_question(at_s: float, *, is_confirmed:
     assert lease.is_confirmed(at_s) is is_confirmed
 
 
+def test_a_claim_that_may_still_be_overruled_is_no_confirmation() -> None:
+    """Two sides that claim at once would both publish until it is settled."""
+    lease = connected()
+    assert lease.due(4.0)
+    lease.received("a", 4.01)
+    assert lease.state == "claiming"
+    assert not lease.is_confirmed(0.0)
+
+
 def test_neither_a_new_connection_nor_a_retained_message_is_a_confirmation() -> None:
     lease = connected()
     claimed(lease, 4.0)

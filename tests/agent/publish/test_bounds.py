@@ -29,9 +29,9 @@ async def sent(outbox: MemoryOutbox, at: int = 0, kind: str = "batch") -> Sent:
     return Sent(0.0, message.key, message.topic, message.payload)
 
 
-def publisher_of(outbox: MemoryOutbox) -> tuple[Publisher, Counters]:
+def publisher_of(outbox: MemoryOutbox, broker: Broker | None = None) -> tuple[Publisher, Counters]:
     counters = Counters()
-    return Publisher(Broker(), STATUS, outbox, counters), counters
+    return Publisher(broker or Broker(), STATUS, outbox, counters), counters
 
 
 async def test_of_many_refused_topics_all_are_counted_and_some_are_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -98,6 +98,18 @@ async def test_a_publisher_is_stuck_while_messages_wait_that_the_broker_could_ta
     assert progress(30) == (1, 30)
     publisher._on_refused(waiting, NO_SUBSCRIBERS, "No matching subscribers")  # noqa: SLF001 - as a broker's answer
     assert progress(100) == (1, 0), "any other account would get the same answer"
+
+
+async def test_a_publisher_whose_account_may_not_publish_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one of a pair may have an account that may."""
+    outbox = MemoryOutbox("E1", 1 << 20)
+    publisher, _ = publisher_of(outbox)
+    now_s = [time.monotonic()]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    assert publisher.progress() == (0, 0)
+    publisher._on_refused(await sent(outbox), NOT_AUTHORIZED, "Not authorized")  # noqa: SLF001 - as a broker's answer
+    now_s[0] += 100
+    assert publisher.progress() == (0, 100)
 
 
 async def test_a_publisher_is_not_stuck_while_what_the_broker_took_waits_for_a_collector(

@@ -1,19 +1,25 @@
 """Why a connection could not be opened, and whether only a person can fix it: then it is tried every 10 to 30 s and no faster."""
 
+import asyncio
+import contextlib
+import random
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from agent.publish.connection import Sent
+from agent.publish.pauses import SLOW_RETRY_S
 from agent.publish.refusals import PACKET_TOO_LARGE
 from rackflow.documents import Batch, Numbers, decode, encode
 from rackflow.outbox.memory import MemoryOutbox
 from rackflow.process.broker import Broker
+from rackflow.process.takeover import SESSION_TAKEN_OVER
 from tests.agent.publish.test_bounds import publisher_of
 from tests.agent.publish.test_connection import connection
 from tests.agent.publish.test_publish import TOPIC, batch
 from tests.servers.scripted_broker import ScriptedBroker
+from tests.servers.waiting import eventually
 
 BAD_PASSWORD, NOT_AUTHORIZED, UNAVAILABLE = (bytes([0x20, 3, 0, code, 0]) for code in (0x86, 0x87, 0x88))
 NO_RETAINED = b"\x20\x05\x00\x00\x02\x25\x00"
@@ -38,6 +44,39 @@ async def test_a_broker_that_refuses_the_connection_is_asked_again_soon_only_if_
     assert why.lower() in end.why.lower()
     assert end.needs_person is needs_person
     assert not counters.connected
+
+
+async def test_a_wrong_password_is_tried_again_after_the_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some brokers lock an account after a few wrong passwords."""
+    pauses: list[tuple[float, float]] = []
+
+    def at_once(low_s: float, high_s: float) -> float:
+        pauses.append((low_s, high_s))
+        return 0.0
+
+    monkeypatch.setattr(random, "uniform", at_once)
+    async with ScriptedBroker(BAD_PASSWORD).serving() as server:
+        publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20), Broker(port=server.port, timeout_s=20))
+        running = asyncio.create_task(publisher.run(), name="publish")
+        await eventually(lambda: len(pauses) > 1, "the second attempt")
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    assert pauses[:2] == [SLOW_RETRY_S] * 2
+
+
+async def test_an_agent_whose_name_another_one_uses_does_not_take_the_connection_back_at_once() -> None:
+    """Otherwise the two end each other's connections several times a second, and neither delivers anything."""
+    publisher, _ = publisher_of(MemoryOutbox("E1", 1 << 20))
+    async with ScriptedBroker().serving() as server:
+        attempt = asyncio.create_task(
+            publisher._connect_once(Broker(port=server.port, timeout_s=20)),  # noqa: SLF001 - one attempt of `run`
+            name="publish",
+        )
+        await eventually(lambda: b'"status":"online"' in server.heard, "the status")
+        await server.say(bytes([0xE0, 2, SESSION_TAKEN_OVER, 0]))
+        end = await attempt
+    assert ("another client uses the client id gw-1@t1" in end.why, end.needs_person) == (True, True)
 
 
 async def test_what_the_broker_is_to_say_of_an_agent_that_dies_is_offline() -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from rackflow.documents import Numbers
 from rackflow.outbox.loading import load_folder
 from rackflow.outbox.mark import Mark
 from rackflow.outbox.numbers import EpochBase
-from rackflow.outbox.record import Stamp
+from rackflow.outbox.record import RECORD, STATE, Encoder, Stamp
 from rackflow.outbox.segment import new_head, segment_name
-from tests.rackflow.outbox.test_segment import load
+from rackflow.outbox.state import State
+from tests.rackflow.outbox.test_segment import load, messages
 
 
 def test_what_a_file_frees_are_its_own_messages_and_none_of_another_file(tmp_path: Path) -> None:
@@ -33,6 +35,7 @@ def test_no_key_is_given_again_that_was_given_before_a_file_was_begun(tmp_path: 
     load(tmp_path, head=new_head(2, 9))
     opened = load_folder(tmp_path, None)
     assert (opened.highest, opened.written, opened.last_number) == (9, 9, 2)
+    assert opened.state.totals.last_key == 9, "the next run begins behind it"
     assert opened.missing == [(3, 9)]
 
 
@@ -87,6 +90,30 @@ def test_an_unreadable_file_costs_its_own_messages_and_none_that_went_before(tmp
     opened = load_folder(tmp_path, None)
     assert (opened.missing, list(opened.waiting)) == ([(105, 108)], [(101, 104), (109, 110)])
     assert (opened.broken, opened.last_number) == ([tmp_path / segment_name(6)], 7)
+
+
+def test_a_file_that_was_deleted_because_its_messages_were_delivered_is_no_loss(tmp_path: Path) -> None:
+    load(tmp_path, ("put", 1, 2))
+    load(tmp_path, ("put", 5, 6), head=new_head(3, 4))
+    opened = load_folder(tmp_path, None)
+    assert (opened.missing, opened.short, list(opened.waiting)) == ([], [], [(1, 2), (5, 6)])
+
+
+def test_what_is_counted_as_lost_is_not_lost_once_more_at_each_start(tmp_path: Path) -> None:
+    """Messages 1 and 2 of a run that begins behind key 100: their record is damaged, and an earlier start has counted them."""
+    state = State()
+    state.totals.epochs = [EpochBase(100, "E1")]
+    state.count_losses([Numbers(epoch="E1", first=1, last=2, reason="torn")])
+    head = new_head(1, 100)
+    encoder, data = Encoder(head.salt), head.encode()
+    data += encoder.record(len(data), STATE, state.encode([]), Stamp(0))
+    unreadable = encoder.messages(len(data), messages(101, 102), Stamp(0), compress=False)
+    data += unreadable[: RECORD.size] + bytes(len(unreadable) - RECORD.size)
+    data += encoder.messages(len(data), messages(103, 104), Stamp(0), compress=False)
+    (tmp_path / segment_name(1)).write_bytes(data)
+    load(tmp_path, ("put", 105, 106), head=new_head(2, 104))
+    opened = load_folder(tmp_path, None)
+    assert (opened.missing, list(opened.waiting)) == ([], [(103, 106)])
 
 
 def test_a_copy_that_somebody_made_in_the_folder_does_not_keep_the_outbox_from_opening(tmp_path: Path) -> None:
