@@ -134,3 +134,13 @@ def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
     found = {dict(each.output.labels)["window"]: each for each in figures if "pue" in each.output.metric.name}
     assert (found["day"].value, found["day"].missing) == (None, ("result 0.5 is not plausible",))
     assert found["month"].missing == ("3% of the window's hours are metered",)
+
+
+def test_a_site_whose_it_used_nothing_has_no_pue_and_says_so() -> None:
+    amounts = {"facility:m": 5 * KWH_J, "it:ups": 0.0}
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
+    (pue,) = (each for each in figures if "pue" in each.output.metric.name and ("window", "day") in each.output.labels)
+    assert (pue.value, pue.share, pue.missing) == (None, 1.0, ("no energy was used",))
