@@ -152,7 +152,7 @@ def test_what_a_tap_cannot_give_is_a_jump_of_the_water_meter_and_no_water() -> N
         values = {"meter_water_cubic_meters_total{role=makeup}": cubic_meters}
         readings.take("meter-plant", values, now, device_class="meter", interval_s=1800.0)
         readings.engine.cycle(readings.latest, now, WALL_S + now)
-    jumps = readings.values("meter_counter_jumps_total", now + 1)
+    jumps = readings.values("meter_counter_jumps_total", START + 1.5 * HOUR_S + 1)
     assert jumps["device=meter-plant,quantity=water"] == 1.0
     water = [hour.amount.get("water:meter-plant", 0.0) for hour in readings.engine.energy_records.totals.hours.values()]
     assert sum(water) == pytest.approx(0.1)
@@ -160,7 +160,9 @@ def test_what_a_tap_cannot_give_is_a_jump_of_the_water_meter_and_no_water() -> N
 
 def test_a_meter_of_two_contracts_has_one_figure_of_its_counter_and_one_of_power_alone_has_none() -> None:
     """The same series twice would break a scrape; a power that is integrated cannot jump."""
-    readings = Readings(hall(("[{id: pv-roof, meter: meter-pv}]", "[{id: a, meter: meter-pv}, {id: b, meter: meter-pv}]")))
+    readings = Readings(
+        hall(("[{id: pv-roof, meter: meter-pv}]", "[{id: a, meter: meter-pv}, {id: b, meter: meter-pv}]"))
+    )
     readings.take("meter-main", {"meter_power_watts{role=facility}": 120e3}, START, device_class="meter")
     counter = {"meter_energy_joules_total{direction=import,role=pv}": 1e9}
     readings.take("meter-pv", counter, START, device_class="meter")
