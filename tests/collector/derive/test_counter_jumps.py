@@ -293,6 +293,7 @@ def test_ratings_are_those_of_what_is_metered_or_of_the_site() -> None:
     assert rated_w(site, ["a1"]) == 5 * 8000
     assert rated_w(site, ["row-a"]) == 5 * 3 * 230 * 400
     assert rated_w(site, ["pdu-a1-a"]) == 5 * 230 * 32
+    assert rated_w(campus(), ["pdu-n1-a"]) == 5 * 3 * 230 * campus().pdus["pdu-n1-a"].breaker_a
     assert rated_w(site, ["cdu-1", "a1"]) == rated_w(site) == whole_w
     assert rated_water_m3_per_s(site) == 0.005
     # A transfer switch by its larger input: 32 A of one phase or 20 A of one; 32 A of three or 25 A of three.

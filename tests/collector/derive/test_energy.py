@@ -137,6 +137,38 @@ def test_the_present_factor_says_its_source_and_that_it_is_estimated() -> None:
     assert figures[name].value == 619.71
 
 
+def test_the_present_factor_is_that_of_the_hour_that_runs() -> None:
+    hourly = {FIRST_HOUR + at: Factor(400.0 + at, 0.2, estimated=False, source="file") for at in range(3)}
+    readings = Readings(settings=Settings(hourly=hourly))
+    (shown,) = readings.values("grid_carbon_intensity_grams_per_kilowatt_hour", START + HOUR_S + 60).values()
+    assert shown == 401.0
+
+
+def test_what_a_tap_cannot_give_is_a_jump_of_the_water_meter_and_no_water() -> None:
+    """25 m3 in half an hour: 14 L/s into a site whose heat evaporates less than the 5 L/s of a tap."""
+    readings = Readings()
+    for at, cubic_meters in enumerate((5.0, 5.05, 30.1, 30.15)):
+        now = START + at * HOUR_S / 2
+        values = {"meter_water_cubic_meters_total{role=makeup}": cubic_meters}
+        readings.take("meter-plant", values, now, device_class="meter", interval_s=1800.0)
+        readings.engine.cycle(readings.latest, now, WALL_S + now)
+    jumps = readings.values("meter_counter_jumps_total", START + 1.5 * HOUR_S + 1)
+    assert jumps["device=meter-plant,quantity=water"] == 1.0
+    water = [hour.amount.get("water:meter-plant", 0.0) for hour in readings.engine.energy_records.totals.hours.values()]
+    assert sum(water) == pytest.approx(0.1)
+
+
+def test_a_meter_of_two_contracts_has_one_figure_of_its_counter_and_one_of_power_alone_has_none() -> None:
+    """The same series twice would break a scrape; a power that is integrated cannot jump."""
+    readings = Readings(
+        hall(("[{id: pv-roof, meter: meter-pv}]", "[{id: a, meter: meter-pv}, {id: b, meter: meter-pv}]"))
+    )
+    readings.take("meter-main", {"meter_power_watts{role=facility}": 120e3}, START, device_class="meter")
+    counter = {"meter_energy_joules_total{direction=import,role=pv}": 1e9}
+    readings.take("meter-pv", counter, START, device_class="meter")
+    assert readings.values("meter_counter_jumps_total", START + 1) == {"device=meter-pv,quantity=contract": 0.0}
+
+
 def test_water_and_reused_heat_where_they_are_metered() -> None:
     readings = Readings()
     for at in range(3):

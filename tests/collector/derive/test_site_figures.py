@@ -216,6 +216,14 @@ def test_an_incomer_is_live_while_any_phase_has_voltage() -> None:
     assert readings.values("incomer_live") == {"device=main-1": 1.0, "device=main-2": 0.0}
 
 
+def test_an_incomer_of_which_one_phase_is_no_longer_read_is_judged_by_the_others() -> None:
+    readings = Readings(ai_hall())
+    for volts, now in (({1: 230.0, 2: 230.0}, 100.0), ({1: 230.0}, 5000.0)):
+        values = {f"meter_voltage_volts{{phase=L{at},role=facility}}": each for at, each in volts.items()}
+        readings.take("main-1", values, now, device_class="meter")
+    assert readings.values("incomer_live", 5001.0)["device=main-1"] == 1.0
+
+
 @pytest.mark.parametrize(("volts", "live"), [(50.0, 1.0), (49.9, 0.0)])
 def test_an_incomer_is_live_from_50_v_on(volts: float, live: float) -> None:
     readings = Readings(ai_hall())

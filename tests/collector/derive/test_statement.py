@@ -62,6 +62,19 @@ def test_reused_heat_is_compared_with_the_energy_of_the_same_hours() -> None:
     assert (erf.value, erf.share) == (0.5, 0.75)
 
 
+def test_reused_heat_is_compared_with_all_the_site_used_and_self_consumption_with_all_that_the_roof_gave() -> None:
+    """The grid gives 10 kWh and takes back 2, the roof gives 6: the site used 14, of which 7 are reused, and 4 of the roof's 6."""
+    amounts = {each: kwh * KWH_J for each, kwh in {"facility:m": 10, "export:m": 2, "pv:r": 6, "reuse:r": 7}.items()}
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
+    found = {each.output.metric.name: each.value for each in figures if ("window", "day") in each.output.labels}
+    assert found["dcim_site_erf_ratio"] == pytest.approx(7 / 14)
+    assert found["dcim_site_pv_self_consumption_ratio"] == pytest.approx(4 / 6)
+    assert found["dcim_site_pv_share_ratio"] == pytest.approx(4 / 14)
+
+
 def test_carbon_is_that_of_the_hours_whose_factor_is_known() -> None:
     """Of 24 hours 12 have a measured factor, 6 one that is estimated, and 6 none: these count neither above nor below the line."""
     amounts = {"facility:m": 10 * KWH_J, "it:ups": 5 * KWH_J}
@@ -121,3 +134,13 @@ def test_a_ratio_that_cannot_be_is_unknown_and_says_so() -> None:
     found = {dict(each.output.labels)["window"]: each for each in figures if "pue" in each.output.metric.name}
     assert (found["day"].value, found["day"].missing) == (None, ("result 0.5 is not plausible",))
     assert found["month"].missing == ("3% of the window's hours are metered",)
+
+
+def test_a_site_whose_it_used_nothing_has_no_pue_and_says_so() -> None:
+    amounts = {"facility:m": 5 * KWH_J, "it:ups": 0.0}
+    totals = HourlyTotals()
+    for hour in range(24):
+        totals.hours[hour] = Hour(dict(amounts), dict.fromkeys(amounts, 3600.0))
+    figures = run_through(Statement(accounts_of(amounts), totals, Factors(), 24).figure_steps())
+    (pue,) = (each for each in figures if "pue" in each.output.metric.name and ("window", "day") in each.output.labels)
+    assert (pue.value, pue.share, pue.missing) == (None, 1.0, ("no energy was used",))
