@@ -196,8 +196,9 @@ async def test_an_exception_that_nobody_foresaw_is_a_failed_poll_with_the_usual_
         await life.hear(7)
     assert life.course()[:8] == ["up", "internal", "internal", "internal", "down", "internal", "up", "up"]
     assert script.asked[:7] == ["open", "safety", "safety", "safety", "safety", "open", "open"]
-    # The third and fourth failure: half way between the interval and a ceiling that doubles.
-    assert [batch.interval_s for batch in life.batches()[1:5]] == pytest.approx([0.02, 0.02, 0.03, 0.05])
+    # The third and fourth failure: half way between the interval and a ceiling that doubles. On a busy machine polls are further apart than
+    # the interval, and say so.
+    assert [batch.interval_s for batch in life.batches()[1:5]] == pytest.approx([0.02, 0.02, 0.03, 0.05], rel=0.2)
     assert life.counters.failures == {("snmp", "internal"): 4}
     assert life.counters.internal_errors == {("snmp", type(fault).__name__): 4}
     (down,) = (each for each in life.said if isinstance(each, Event) and each.kind == "down")
