@@ -208,11 +208,14 @@ def store_of(kind: str, folder: Path) -> Iterator[dict[str, object]]:
         server.kill()
 
 
-class MeasuredCollector:
-    """A broker and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers.
+def unlimited_broker(folder: Path, window: int = 0) -> Mosquitto:
+    """A broker that keeps all that is sent to it. It sends `window` messages before it waits for an acknowledgement; 0 is no limit."""
+    limits = ["log_type none", "max_queued_messages 0", f"max_inflight_messages {window}"]
+    return Mosquitto(folder / "mosquitto", extra=limits)
 
-    The broker sends `window` messages before it waits for an acknowledgement; with 0 there is no limit.
-    """
+
+class MeasuredCollector:
+    """A broker (`unlimited_broker`) and a collector process of the checkout `tree`. `prefix` is how Python is started, for profilers."""
 
     def __init__(
         self, folder: Path, store: dict[str, object], tree: Path, prefix: Sequence[str], window: int = 0
@@ -220,8 +223,7 @@ class MeasuredCollector:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._tree, self._prefix = tree, prefix
-        unlimited = ["log_type none", "max_queued_messages 0", f"max_inflight_messages {window}"]
-        self.broker = Mosquitto(folder / "mosquitto", extra=unlimited)
+        self.broker = unlimited_broker(folder, window)
         self._port = free_port()
         self._config = folder / "collector.yaml"
         self._store = store

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import collecting
-from benchmarks.collecting import OUTLETS, READINGS, SITE, WAIT_S, Feeder, measured_collector
+from benchmarks.collecting import OUTLETS, READINGS, SITE, WAIT_S, Feeder, measured_collector, unlimited_broker
 from benchmarks.equal_rates.sides import TELEGRAF
 from benchmarks.processes import cpu_seconds, process
 from tests.servers.influxdb import InfluxDB
-from tests.servers.mosquitto import Mosquitto
 from tests.servers.waiting import wait_until
 
 Form = Literal["JSON", "line protocol", "line protocol with one point"]
@@ -27,6 +26,12 @@ _AS_JSON = (
     'data_format = "json"\njson_time_key = "time"\njson_time_format = "unix_ms"\n'
     'tag_keys = ["agent", "device", "class", "poll", "labels_site", "labels_room", "labels_row", "labels_rack"]\n'
 )
+# A field that each point of a message has once.
+_COUNTED: dict[Form, str] = {
+    "JSON": "duration_s",
+    "line protocol": "power_watts",
+    "line protocol with one point": "power_watts_1",
+}
 _AS_LINES = 'data_format = "influx"\n'
 
 
@@ -50,7 +55,7 @@ class PeerFeeder(Feeder):
             )
             return f"{tags} {fields} {time_ns}".encode()
         return "\n".join(
-            f"{tags},outlet={at} power_watts_1={watts},current_amperes={amperes} {time_ns}"
+            f"{tags},outlet={at} power_watts={watts},current_amperes={amperes} {time_ns}"
             for at, watts, amperes in readings
         ).encode()
 
@@ -76,7 +81,7 @@ def _output(kind: str, folder: Path, form: Form) -> Iterator[tuple[str, Callable
 
             yield f'[[outputs.file]]\nfiles = ["{path}"]\ndata_format = "influx"\n', in_file
         return
-    counted = f'SELECT COUNT("{"duration_s" if form == "JSON" else "power_watts_1"}") FROM /.*/'  # noqa: S608 - our own names
+    counted = f'SELECT COUNT("{_COUNTED[form]}") FROM /.*/'  # noqa: S608 - our own names
     with InfluxDB(folder / "engine").serving() as engine:
 
         def in_engine() -> int:
@@ -92,9 +97,7 @@ def storing(folder: Path, kind: str, form: Form, devices: int, messages: int) ->
     """Readings per CPU second of Telegraf, from the broker into the store, after each device was heard once."""
     folder.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
-        unlimited = ["log_type none", "max_queued_messages 0", "max_inflight_messages 0"]
-        broker = Mosquitto(folder / "mosquitto", extra=unlimited)
-        stack.enter_context(broker.serving())
+        broker = stack.enter_context(unlimited_broker(folder).serving())
         output, count = stack.enter_context(_output(kind, folder, form))
         config = folder / "telegraf.conf"
         config.write_text(

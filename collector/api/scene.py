@@ -41,7 +41,7 @@ _LOADS_ON_LOSS = frozenset(
     {"dcim_ups_feed_loss_load_ratio", "dcim_panel_feed_loss_load_ratio", "dcim_rack_shelf_feed_loss_load_ratio"}
 )
 _KEYED_BY = ("device", "rack", "loop", "group", "feed")
-# Figures or problems looked at between two turns of the loop: some dictionary operations each, a few milliseconds in all.
+# Figures or problems looked at between two turns of the loop: some dictionary operations each, a millisecond or two in all.
 _SLICE = 500
 _RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
 
