@@ -46,6 +46,7 @@ from simulator.site.simulation import Simulation
 from simulator.world.faults import Fault
 from simulator.world.truth import truth
 from simulator.world.what_if import what_if_truth
+from tests.agent.shipped import shipped_profiles
 from tests.truth.leap import LeapingLoop
 from tests.truth.two_sided import PROFILE, PROFILES, show_both_sides
 
@@ -54,7 +55,7 @@ MIDNIGHT_S: Final = 1_795_046_400.0
 LIMIT: Final = 1_000_000
 STEP_S: Final = 1.0
 START_SPREAD_S: Final = 2.0
-PROFILES_READ: Final = load_profiles(PROFILES)
+PROFILES_READ: Final = load_profiles(PROFILES, shipped=shipped_profiles())
 
 
 class Asking:

@@ -13,6 +13,7 @@ from rackflow.process.config import check_config
 
 HERE, THERE = "192.0.2.7", "192.0.2.8"
 PROFILE = "schneider-iem3000"
+MATCH = Match(load_profiles(lazy=True)[PROFILE], 40, ("holding 69",))
 
 
 def search(*units: int, port: int = 502) -> Search:
@@ -27,8 +28,7 @@ def configured(**more: object) -> Device:
 
 
 def found(address: str = HERE, serial: str = "", unit: int = 1) -> Found:
-    match = Match(load_profiles(lazy=True)[PROFILE], 40, ("holding 69",))
-    return Found(address, match, "", unit=unit, identity=Identity(serial=serial))
+    return Found(address, MATCH, "", unit=unit, identity=Identity(serial=serial))
 
 
 def said(results: list[Result]) -> list[tuple[str, str]]:
