@@ -18,6 +18,7 @@ from tests.servers.mosquitto import Mosquitto
 from tests.servers.notify import NotifyListener
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoriametrics import VictoriaMetrics
+from tests.set_aside import SetAside
 
 GRANTS = pytest.StashKey[list[Grant]]()
 
@@ -28,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("rackflow")
     config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
     stalls.register(config)
+    config.pluginmanager.register(SetAside(), "set-aside")
 
 
 @pytest.hookimpl(trylast=True)

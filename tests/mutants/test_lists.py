@@ -1,6 +1,5 @@
 """The lists that `make mutants` reads match the tree, so a name changed in the code is changed in them, too."""
 
-import ast
 import json
 import subprocess
 import sys
@@ -25,17 +24,15 @@ def test_every_named_break_can_be_made_and_names_tests_that_are_there(file: Path
 
 def fault_of(each: Break) -> str | None:
     try:
-        text = each.text(ROOT)
-        if each.file.endswith(".py"):
-            ast.parse(text)
-    except (ValueError, SyntaxError) as error:
+        each.text(ROOT)
+    except ValueError as error:
         return str(error)
     return ", ".join(test for test in each.tests if not (ROOT / test.partition("::")[0]).is_file()) or None
 
 
 @pytest.mark.parametrize("file", NAMED, ids=lambda file: file.stem)
-def test_a_named_break_uses_no_name_that_its_module_does_not_have(file: Path, tmp_path: Path) -> None:
-    """It would raise NameError wherever it is reached, and so be noticed by any test, whether that holds the promise or not."""
+def test_a_named_break_is_python_and_uses_no_name_that_its_module_does_not_have(file: Path, tmp_path: Path) -> None:
+    """Else it would raise an error wherever it is reached, and so be noticed by any test, whether that holds the promise or not."""
     breaks = [each for each in read_breaks([file]) if each.file.endswith(".py")]
     for at, each in enumerate(breaks):
         (tmp_path / f"{at}.py").write_text(each.text(ROOT), encoding="utf-8")

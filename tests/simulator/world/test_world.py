@@ -28,9 +28,9 @@ def site(name: str) -> Site:
 
 @cache
 def settled(name: str) -> World:
-    """After half an hour; to look at only."""
+    """After a quarter of an hour; to look at only."""
     world = World(site(name), seed=3)
-    world.advance(1800)
+    world.advance(900)
     return world
 
 
@@ -71,7 +71,7 @@ def test_flow_and_temperature_rise_give_the_heat_of_the_racks() -> None:
     """The mean over some minutes, because coolant and cold plates store the steps of the load."""
     world = settled("ai-hall").copy()
     measured = given = 0.0
-    for _ in range(1200):
+    for _ in range(600):
         world.advance(1)
         for loop in world.loops.values():
             given += sum(
@@ -110,7 +110,7 @@ def test_the_same_seed_gives_the_same_world_whatever_the_steps(name: str) -> Non
 def test_training_steps_by_half_within_seconds() -> None:
     world = World(site("ai-hall"), seed=1)
     watts = []
-    for _ in range(1200):
+    for _ in range(600):
         world.advance(1)
         watts.append(world.network.racks["hall-1-d1"].supplied_w)
     falls = [before / max(1, after) for before, after in zip(watts, watts[3:], strict=False)]
