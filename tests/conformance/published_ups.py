@@ -7,6 +7,9 @@ _LINES = (1, 2, 3)
 # Alarms of a DC power system that take supply away, and those that may
 _LOST = ("overload", "load_fuse", "battery_fuse", "battery_string", "load_disconnected")
 _WORN = ("rectifier_failure", "ac_partial_failure", "battery_test_failed", "battery_temperature_high")
+_SHEDDING = tuple(f"load_disconnect_{load}_{cause}" for load in _LINES for cause in ("temperature", "voltage"))
+_PLANT = ("breaker", "fan_failure", "major", "battery_current", "battery_disconnected", "fuse", *_SHEDDING)
+_PLANT_MINOR = ("high_voltage", "low_voltage", "overload", "rectifier_failure")
 
 UPS = {
     # A UPS5000 of 300 kVA on its battery, with three present alarms and one that has just gone.
@@ -178,5 +181,29 @@ UPS = {
         },
         {"dcim_ups_battery_charge_state": "discharging"},
         {"dcim_ups_battery_health_ratio": "sentinel"},
+    ),
+    # A -48 V plant whose rectifiers lost their mains: two alarms are active, and the last test of the battery was broken off.
+    "ccpower-commander-plus": Published(
+        "1.3.6.1.4.1.18642.1.2",
+        {
+            "1.1.0": 521,
+            "1.2.0": 87,
+            "2.1.0": 12,
+            "2.2.0": 24,
+            "2.12.0": 2,
+            **{f"4.{at}.0": 2 if at in {5, 15} else 1 for at in range(1, 22)},
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 52.1,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(name in raised)
+                for severity, raised, names in (
+                    ("critical", {"ac_failure", "battery_test_failed"}, ("ac_failure", "battery_test_failed", *_PLANT)),
+                    ("warning", {"battery_resistance"}, ("battery_resistance", *_PLANT_MINOR)),
+                )
+                for name in names
+            },
+        },
     ),
 }
