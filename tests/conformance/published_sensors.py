@@ -3,6 +3,8 @@
 from agent.snmp.seam import SnmpValue
 from tests.conformance.published_mibs import ALARM, DRY, Published
 
+_RACK_ALARMS = ("extinguishing", "cut_off", "manual_activation", "failure", "service_or_blocked", "fire")
+
 # querxPhySensorTable: type, scale, precision, value and status; name
 _QUERX: tuple[dict[int, SnmpValue], ...] = (
     {2: 8, 3: 9, 4: 1, 5: 213, 6: 1, 10: b"Temperature"},
@@ -287,8 +289,7 @@ SENSORS = {
             f"{ALARM}{{alarm=pre_alarm_1,severity=warning}}": 1.0,
             **{
                 f"{ALARM}{{alarm={name},severity=critical}}": float(name == "temperature_2")
-                for name in ("extinguishing", "cut_off", "manual_activation", "failure", "service_or_blocked", "fire")
-                + ("temperature_1", "temperature_2")
+                for name in (*_RACK_ALARMS, "temperature_1", "temperature_2")
             },
         },
     ),

@@ -206,4 +206,49 @@ UPS = {
             },
         },
     ),
+    # Three phases, of which the input of one is higher; the second battery is low and has lost its fuse.
+    "gamatronic-ups": Published(
+        "1.3.6.1.4.1.6050",
+        {
+            "1.1.4.0": b"Power+ 80",
+            "1.2.2.0": 4_021,
+            **{
+                f"1.2.26.1.{column}.{battery}": value
+                for battery, values in {1: (1, 0, 0, 25, 0, 0), 2: (2, 1, 0, 31, 2, 1), 3: (3, 0, 1, 4, 0, 0)}.items()
+                for column, value in zip((1, 2, 4, 5, 6, 7), values, strict=True)
+            },
+            **{
+                f"5.{side}.1.1.{column}.{line}": value
+                for side, values in ((4, (231, 34, 75, 78)), (5, (230, 32, 71, 73)))
+                for line in _LINES
+                for column, value in enumerate(values, 2)
+            },
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 402.1,
+            "dcim_ups_battery_temperature_celsius{string=1}": 25.0,
+            "dcim_ups_battery_temperature_celsius{string=2}": 31.0,
+            **{
+                f"{ALARM}{{alarm=battery_{kind}.{battery},severity=critical}}": float(
+                    battery == 2 and kind in {"low", "fuse"}  # noqa: PLR2004
+                )
+                for kind in ("failed", "low", "fuse")
+                for battery in (1, 2, 3)
+            },
+            **{
+                f"dcim_ups_{side}_{name}{{phase=L{line}}}": value
+                for side, values in (
+                    ("input", (231.0, 34.0, 7_500.0, 7_800.0)),
+                    ("output", (230.0, 32.0, 7_100.0, 7_300.0)),
+                )
+                for line in _LINES
+                for name, value in zip(
+                    ("voltage_volts", "current_amperes", "power_watts", "apparent_power_voltamperes"),
+                    values,
+                    strict=True,
+                )
+            },
+            "dcim_ups_output_current_unbalance_ratio": 0.0,
+        },
+    ),
 }
