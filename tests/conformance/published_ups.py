@@ -230,7 +230,7 @@ UPS = {
             "dcim_ups_battery_temperature_celsius{string=2}": 31.0,
             **{
                 f"{ALARM}{{alarm=battery_{kind}.{battery},severity=critical}}": float(
-                    battery == 2 and kind in {"low", "fuse"}  # noqa: PLR2004
+                    battery == 2 and kind in {"low", "fuse"}
                 )
                 for kind in ("failed", "low", "fuse")
                 for battery in (1, 2, 3)
