@@ -1,6 +1,6 @@
 """Monitors of direct current monitors and PDUs without a recording: answers as a MIB or other pollers read them; see published_mibs."""
 
-from tests.conformance.published_mibs import Published
+from tests.conformance.published_mibs import ALARM, Published
 
 _TPDIN = (b"13.5", b"0.0", b"48.2", b"5.1", b"2.4", b"0.0", b"0.3", b"1.0", b"21.5", b"34.0")
 
@@ -17,6 +17,40 @@ READERS = {
             "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0,
             "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 3.7,
         },
+    ),
+    # The mains are there and feed the load; the set rests, blocked, and its controller has an alarm.
+    "himoinsa-genset": Published(
+        "1.3.6.1.4.1.41809.1",
+        {
+            "46.0": 1 << 1 | 1 << 5 | 1 << 7,
+            **{f"55.1.{at}.0": value for at, value in enumerate((499, 401, 402, 403, 231, 232, 233), 2)},
+            **{f"55.1.{at}.0": 0 for at in range(9, 16)},
+            **{f"55.1.{at}.0": value for at, value in enumerate((87, 91, 79), 16)},
+            "55.1.28.0": 1 << 6 | 1 << 4,
+        },
+        {
+            f"{ALARM}{{alarm=genset,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=genset_blocked,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=genset_manual,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=transfer_switch,severity=critical}}": 0.0,
+            "dcim_ats_source_frequency_hertz{source=a}": 49.9,
+            **{
+                f"dcim_ats_source_voltage_volts{{phase=L{line},source={source}}}": volts
+                for source, lines in (("a", (231.0, 232.0, 233.0)), ("b", (0.0, 0.0, 0.0)))
+                for line, volts in enumerate(lines, 1)
+            },
+            **{
+                f"dcim_ats_source_line_voltage_volts{{line={line},source={source}}}": volts
+                for source, lines in (("a", (401.0, 402.0, 403.0)), ("b", (0.0, 0.0, 0.0)))
+                for line, volts in zip(("L1-L2", "L2-L3", "L3-L1"), lines, strict=True)
+            },
+            **{
+                f"dcim_ats_output_current_amperes{{phase=L{line}}}": amperes
+                for line, amperes in enumerate((87.0, 91.0, 79.0), 1)
+            },
+        },
+        {"dcim_ats_selected_source": "a"},
+        {"dcim_ats_source_frequency_hertz{source=b}": "sentinel"},
     ),
     "tycon-tpdin3": Published(
         "1.3.6.1.4.1.45621.3",
