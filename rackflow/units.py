@@ -64,6 +64,7 @@ WIRE_UNITS: dict[str, WireUnit] = {
     "cubic_meter": _unit("cubic_meters"),
     "liter": _unit("cubic_meters", "1/1000"),
     "meter": _unit("meters"),
+    "foot": _unit("meters", "0.3048"),
     "meter_per_second": _unit("meters_per_second"),
     "degree": _unit("degrees"),
     "rpm": _unit("rpm"),

@@ -1,7 +1,9 @@
 """Sensors and their gateways without a recording: answers written down from what other pollers read; see published_mibs."""
 
 from agent.snmp.seam import SnmpValue
-from tests.conformance.published_mibs import DRY, Published
+from tests.conformance.published_mibs import ALARM, DRY, Published
+
+_RACK_ALARMS = ("extinguishing", "cut_off", "manual_activation", "failure", "service_or_blocked", "fire")
 
 # querxPhySensorTable: type, scale, precision, value and status; name
 _QUERX: tuple[dict[int, SnmpValue], ...] = (
@@ -198,16 +200,97 @@ SENSORS = {
             "3.1.2.2.0": 41_300,
             "2.2.1.3.1.0": b"S3",
             "3.1.3.1.0": 0,
+            "3.2.1.0": 12_480,
+            "3.2.4.0": 0,
             "3.3.5.1.0": 1,
             "3.3.5.2.0": 0,
         },
         {
+            "dcim_env_voltage_volts{sensor=analog-1}": 12.48,
+            "dcim_env_voltage_volts{sensor=analog-4}": 0.0,
             "dcim_env_temperature_celsius{sensor=1}": 22.0,
             "dcim_env_temperature_celsius{sensor=2}": 20.0,
             "dcim_env_relative_humidity_ratio{sensor=2}": 0.413,
             "dcim_env_dew_point_celsius{sensor=2}": 6.444561,
             f"{DRY},sensor=digital-1}}": 1.0,
             f"{DRY},sensor=digital-2}}": 0.0,
+        },
+    ),
+    "teracom-tcw220": Published(
+        "1.3.6.1.4.1.38783.2",
+        {
+            "1.2.0": b"TCW220-v1.242",
+            "3.7.0": 0,
+            "2.2.1.1.1.0": b"S1:TST1xx",
+            "3.1.1.1.0": -4_250,
+            "2.2.1.2.1.0": b"S2:TSH2xx",
+            "3.1.2.1.0": 21_500,
+            "3.1.2.2.0": 45_000,
+            "3.2.1.0": 48_163,
+            "3.2.2.0": -1,
+            # An open input that is normally closed: digitalInput1State, then dig1Al.
+            "3.3.1.0": 1,
+            "3.3.2.0": 0,
+            "3.3.3.1.0": 1,
+            "3.3.3.2.0": 0,
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1}": -4.25,
+            "dcim_env_temperature_celsius{sensor=2}": 21.5,
+            "dcim_env_relative_humidity_ratio{sensor=2}": 0.45,
+            "dcim_env_dew_point_celsius{sensor=2}": 9.060943,
+            "dcim_env_voltage_volts{sensor=analog-1}": 48.163,
+            f"{DRY},sensor=digital-1}}": 1.0,
+            f"{DRY},sensor=digital-2}}": 0.0,
+        },
+        bad={"dcim_env_voltage_volts{sensor=analog-2}": "sentinel"},
+    ),
+    # The second detector smells smoke, the air of the first is warm.
+    "wagner-topsens": Published(
+        "1.3.6.1.4.1.34187.74195",
+        {
+            "1.1.2.0": b"TITANUS TOP SENS",
+            **{f"1.1.{1000 + at}.0": value for at, value in enumerate((0, 0, 1, 1, 1, 0, 0))},
+            "2.1.245800000.0": b"5.250000",
+            "2.1.245960000.0": b"31.500000",
+            "2.1.246080000.0": b"24.000000",
+        },
+        {
+            "dcim_env_contact_active{kind=smoke,sensor=1}": 0.0,
+            "dcim_env_contact_active{kind=smoke,sensor=2}": 1.0,
+            "dcim_env_temperature_celsius{sensor=1}": 31.5,
+            "dcim_env_temperature_celsius{sensor=2}": 24.0,
+            **{
+                f"{ALARM}{{alarm={kind}_alarm_{detector},severity=warning}}": raised
+                for kind, detector, raised in (("pre", 1, 0.0), ("info", 1, 1.0), ("pre", 2, 1.0), ("info", 2, 0.0))
+            },
+            f"{ALARM}{{alarm=failure,severity=critical}}": 0.0,
+        },
+    ),
+    # One detector and two of five probes are fitted; the second probe is too hot, and the door is open.
+    "wagner-racksens": Published(
+        "1.3.6.1.4.1.34187.57949",
+        {
+            **{f"1.1.{1000 + at}.0": int(at in {5, 8, 14}) for at in range(16)},
+            **{f"2.1.{24577 + at}.0": serial for at, serial in enumerate((4711, 815, 0))},
+            **{f"2.1.{245_790_000 + 10_000 * probe}.0": f"{20 + 11 * probe}.50".encode() for probe in range(1, 6)},
+            **{f"2.1.{24_590_036 + probe}.0": int(probe <= 2) for probe in range(1, 6)},
+            "2.1.245850000.0": b"23.75",
+            "2.1.245860000.0": b"1.8000",
+            "2.1.24590042.0": 1,
+        },
+        {
+            "dcim_env_contact_active{kind=door,sensor=door}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=1}": 0.0,
+            "dcim_env_temperature_celsius{sensor=air}": 23.75,
+            "dcim_env_temperature_celsius{sensor=1}": 31.5,
+            "dcim_env_temperature_celsius{sensor=2}": 42.5,
+            "dcim_env_air_speed_meters_per_second{sensor=air}": 1.8,
+            f"{ALARM}{{alarm=pre_alarm_1,severity=warning}}": 1.0,
+            **{
+                f"{ALARM}{{alarm={name},severity=critical}}": float(name == "temperature_2")
+                for name in (*_RACK_ALARMS, "temperature_1", "temperature_2")
+            },
         },
     ),
     "papouch-th2e": Published(

@@ -7,6 +7,9 @@ _LINES = (1, 2, 3)
 # Alarms of a DC power system that take supply away, and those that may
 _LOST = ("overload", "load_fuse", "battery_fuse", "battery_string", "load_disconnected")
 _WORN = ("rectifier_failure", "ac_partial_failure", "battery_test_failed", "battery_temperature_high")
+_SHEDDING = tuple(f"load_disconnect_{load}_{cause}" for load in _LINES for cause in ("temperature", "voltage"))
+_PLANT = ("breaker", "fan_failure", "major", "battery_current", "battery_disconnected", "fuse", *_SHEDDING)
+_PLANT_MINOR = ("high_voltage", "low_voltage", "overload", "rectifier_failure")
 
 UPS = {
     # A UPS5000 of 300 kVA on its battery, with three present alarms and one that has just gone.
@@ -178,5 +181,74 @@ UPS = {
         },
         {"dcim_ups_battery_charge_state": "discharging"},
         {"dcim_ups_battery_health_ratio": "sentinel"},
+    ),
+    # A -48 V plant whose rectifiers lost their mains: two alarms are active, and the last test of the battery was broken off.
+    "ccpower-commander-plus": Published(
+        "1.3.6.1.4.1.18642.1.2",
+        {
+            "1.1.0": 521,
+            "1.2.0": 87,
+            "2.1.0": 12,
+            "2.2.0": 24,
+            "2.12.0": 2,
+            **{f"4.{at}.0": 2 if at in {5, 15} else 1 for at in range(1, 22)},
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 52.1,
+            "dcim_ups_battery_temperature_celsius": 24.0,
+            **{
+                f"{ALARM}{{alarm={name},severity={severity}}}": float(name in raised)
+                for severity, raised, names in (
+                    ("critical", {"ac_failure", "battery_test_failed"}, ("ac_failure", "battery_test_failed", *_PLANT)),
+                    ("warning", {"battery_resistance"}, ("battery_resistance", *_PLANT_MINOR)),
+                )
+                for name in names
+            },
+        },
+    ),
+    # Three phases, of which the input of one is higher; the second battery is low and has lost its fuse.
+    "gamatronic-ups": Published(
+        "1.3.6.1.4.1.6050",
+        {
+            "1.1.4.0": b"Power+ 80",
+            "1.2.2.0": 4_021,
+            **{
+                f"1.2.26.1.{column}.{battery}": value
+                for battery, values in {1: (1, 0, 0, 25, 0, 0), 2: (2, 1, 0, 31, 2, 1), 3: (3, 0, 1, 4, 0, 0)}.items()
+                for column, value in zip((1, 2, 4, 5, 6, 7), values, strict=True)
+            },
+            **{
+                f"5.{side}.1.1.{column}.{line}": value
+                for side, values in ((4, (231, 34, 75, 78)), (5, (230, 32, 71, 73)))
+                for line in _LINES
+                for column, value in enumerate(values, 2)
+            },
+        },
+        {
+            "dcim_ups_battery_voltage_volts": 402.1,
+            "dcim_ups_battery_temperature_celsius{string=1}": 25.0,
+            "dcim_ups_battery_temperature_celsius{string=2}": 31.0,
+            **{
+                f"{ALARM}{{alarm=battery_{kind}.{battery},severity=critical}}": float(
+                    battery == 2 and kind in {"low", "fuse"}
+                )
+                for kind in ("failed", "low", "fuse")
+                for battery in (1, 2, 3)
+            },
+            **{
+                f"dcim_ups_{side}_{name}{{phase=L{line}}}": value
+                for side, values in (
+                    ("input", (231.0, 34.0, 7_500.0, 7_800.0)),
+                    ("output", (230.0, 32.0, 7_100.0, 7_300.0)),
+                )
+                for line in _LINES
+                for name, value in zip(
+                    ("voltage_volts", "current_amperes", "power_watts", "apparent_power_voltamperes"),
+                    values,
+                    strict=True,
+                )
+            },
+            "dcim_ups_output_current_unbalance_ratio": 0.0,
+        },
     ),
 }

@@ -408,8 +408,9 @@ CASES = {
         "1.3.6.1.4.1.4555.2.30",
         {
             **{f"2.{at}.0": value for at, value in ((1, 500), (2, 2_301), (3, 158), (4, 0), (5, 0), (6, 0), (7, 0))},
-            **{f"3.{at}.0": int(at == 3) for at in range(1, 14)},
-            **{f"4.{at}.0": value for at, value in ((1, 243), (2, 41), (15, 1), (16, 0), (17, 0), (18, 0), (19, 0))},
+            **{f"3.{at}.0": int(at in {3, 15}) for at in range(1, 16)},
+            **{f"4.{at}.0": value for at, value in ((1, 243), (2, 41), (11, 1), (12, 0), (13, 0), (14, 0))},
+            **{f"4.{at}.0": int(at == 15) for at in range(15, 20)},
         },
         {
             "dcim_pdu_input_frequency_hertz{inlet=1}": 50.0,
@@ -418,6 +419,12 @@ CASES = {
             f"{ALARM}{{alarm=communication_lost,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=load_l1,severity=critical}}": 0.0,
             f"{ALARM}{{alarm=load_l1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=load_l1_l2,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=load_l1_l2,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=ambient_temperature,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=ambient_temperature,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=ambient_humidity,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=ambient_humidity,severity=warning}}": 0.0,
             **{
                 f"{ALARM}{{alarm=voltage_l{line},severity={severity}}}": 0.0
                 for line in (1, 2, 3)

@@ -26,9 +26,10 @@ from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
+from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps()
+MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps() | monitor_maps()
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -293,3 +294,23 @@ async def test_energies_of_a_diris_stand_where_its_product_has_them(product: byt
     async with serving(one) as port:
         readings = await poll(port, "socomec-meters", 1)
     assert readings.values[f"dcim_meter_energy_joules_total{{direction=import,{METER}}}"] == pytest.approx(joules)
+
+
+async def test_a_leak_detector_gives_a_position_only_with_a_leak_and_in_its_own_unit() -> None:
+    one = MAPS["rle-seahawk"]
+    read = {}
+    for status, unit in ((0b000, 0), (0b001, 0), (0b010, 1)):
+        async with serving(one, one.registers | {0: status, 1: 1_500, 2: unit}) as port:
+            readings = await poll(port, "rle-seahawk", 1)
+        read[status, unit] = readings.values.get("dcim_leak_position_meters{sensor=1}")
+        assert readings.bad == {}
+    assert read == {(0b000, 0): None, (0b001, 0): 1_500.0, (0b010, 1): None}
+
+
+async def test_a_zone_that_a_leak_detector_no_longer_reaches_is_a_fault_and_neither_wet_nor_dry() -> None:
+    one = MAPS["rle-seahawk"]
+    async with serving(one, one.registers | {11: 1 << 7 | 1}) as port:
+        readings = await poll(port, "rle-seahawk", 1)
+    assert "dcim_leak_detected{sensor=2}" not in readings.values
+    assert readings.values["dcim_leak_sensor_fault{sensor=2}"] == 1.0
+    assert readings.values["dcim_leak_detected{sensor=3}"] == 0.0

@@ -14,12 +14,26 @@ from tests.conformance.published_meters import METERS
 from tests.conformance.published_monitors import MONITORS
 from tests.conformance.published_nut import NUT
 from tests.conformance.published_pdus import PDUS
+from tests.conformance.published_readers import READERS
 from tests.conformance.published_sensors import SENSORS
 from tests.conformance.published_supplies import SUPPLIES
 from tests.conformance.published_switches import SWITCHES
 from tests.conformance.published_ups import UPS
 
-MIBS = published_mibs.MIBS | PDUS | SUPPLIES | SWITCHES | MONITORS | METERS | ALERTS | SENSORS | COOLERS | NUT | UPS
+MIBS = (
+    published_mibs.MIBS
+    | PDUS
+    | SUPPLIES
+    | SWITCHES
+    | MONITORS
+    | METERS
+    | ALERTS
+    | SENSORS
+    | COOLERS
+    | NUT
+    | UPS
+    | READERS
+)
 
 
 def test_each_family_that_claims_a_published_mib_is_read_by_it() -> None:

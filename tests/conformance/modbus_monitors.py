@@ -1,0 +1,24 @@
+"""Modbus maps of leak detectors and other monitors, served to the agent; see modbus_maps."""
+
+from tests.conformance.modbus_maps import Served
+
+
+def _seahawk() -> Served:
+    """An LD2100 with a leak at 250 feet and two zones: one has a leak, the cable of the other is broken."""
+    one = Served(table="input", checked=1)
+    one.registers = {0: 0b101, 2: 1, 10: 0b110}
+    one.gauge(1, "H", 250, "leak_position_meters{sensor=1}", 76.2)
+    one.values["dcim_leak_detected{sensor=1}"] = 1.0
+    one.values["dcim_leak_sensor_fault{sensor=1}"] = 0.0
+    one.values["dcim_device_alarm_active{alarm=contamination_1,severity=warning}"] = 1.0
+    one.registers |= {11: 0b101, 13: 0b010}
+    for zone, (leak, fault, contamination) in {2: (1, 0, 1), 3: (0, 1, 0)}.items():
+        one.values[f"dcim_leak_detected{{sensor={zone}}}"] = float(leak)
+        one.values[f"dcim_leak_sensor_fault{{sensor={zone}}}"] = float(fault)
+        one.values[f"dcim_device_alarm_active{{alarm=contamination_{zone},severity=warning}}"] = float(contamination)
+    return one
+
+
+def monitor_maps() -> dict[str, Served]:
+    """By profile."""
+    return {"rle-seahawk": _seahawk()}

@@ -1,0 +1,86 @@
+"""Monitors of direct current monitors and PDUs without a recording: answers as a MIB or other pollers read them; see published_mibs."""
+
+from tests.conformance.published_mibs import ALARM, Published
+
+_TPDIN = (b"13.5", b"0.0", b"48.2", b"5.1", b"2.4", b"0.0", b"0.3", b"1.0", b"21.5", b"34.0")
+
+READERS = {
+    "fs-net-pdu": Published(
+        "1.3.6.1.4.1.30966.10.3",
+        {
+            "1.1.0": b"PDU-A",
+            **{f"2.{at}.0": value for at, value in enumerate((231, 0, 0, 37, 0, 0, 4_321), 1)},
+            "2.56.0": 842,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 842.0,
+            "dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}": 231.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 3.7,
+        },
+    ),
+    # The mains are there and feed the load; the set rests, blocked, and its controller has an alarm.
+    "himoinsa-genset": Published(
+        "1.3.6.1.4.1.41809.1",
+        {
+            "46.0": 1 << 1 | 1 << 5 | 1 << 7,
+            **{f"55.1.{at}.0": value for at, value in enumerate((499, 401, 402, 403, 231, 232, 233), 2)},
+            **{f"55.1.{at}.0": 0 for at in range(9, 16)},
+            **{f"55.1.{at}.0": value for at, value in enumerate((87, 91, 79), 16)},
+            "55.1.28.0": 1 << 6 | 1 << 4,
+        },
+        {
+            f"{ALARM}{{alarm=genset,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=genset_blocked,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=genset_manual,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=transfer_switch,severity=critical}}": 0.0,
+            "dcim_ats_source_frequency_hertz{source=a}": 49.9,
+            **{
+                f"dcim_ats_source_voltage_volts{{phase=L{line},source={source}}}": volts
+                for source, lines in (("a", (231.0, 232.0, 233.0)), ("b", (0.0, 0.0, 0.0)))
+                for line, volts in enumerate(lines, 1)
+            },
+            **{
+                f"dcim_ats_source_line_voltage_volts{{line={line},source={source}}}": volts
+                for source, lines in (("a", (401.0, 402.0, 403.0)), ("b", (0.0, 0.0, 0.0)))
+                for line, volts in zip(("L1-L2", "L2-L3", "L3-L1"), lines, strict=True)
+            },
+            **{
+                f"dcim_ats_output_current_amperes{{phase=L{line}}}": amperes
+                for line, amperes in enumerate((87.0, 91.0, 79.0), 1)
+            },
+        },
+        {"dcim_ats_selected_source": "a"},
+        {"dcim_ats_source_frequency_hertz{source=b}": "sentinel"},
+    ),
+    "tycon-tpdin3": Published(
+        "1.3.6.1.4.1.45621.3",
+        {
+            "1.1.0": b"TPDIN-Monitor-WEB3",
+            **{f"3.{at}.0": text for at, text in enumerate(_TPDIN, 5)},
+            "3.15.0": 135,
+            # The charge controller: model, battery, its temperature and the inner one, load, panel.
+            **{
+                f"10.{at}.0": text
+                for at, text in enumerate(
+                    (b"TP-SC48", b"54.1", b"6.2", b"23.0", b"31.0", b"54.0", b"1.8", b"92.3", b"3.9"), 1
+                )
+            },
+        },
+        {
+            **{f"dcim_env_voltage_volts{{sensor=v{at}}}": volts for at, volts in enumerate((13.5, 0.0, 48.2, 5.1), 1)},
+            **{
+                f"dcim_env_current_amperes{{sensor=i{at}}}": amperes
+                for at, amperes in enumerate((2.4, 0.0, 0.3, 1.0), 1)
+            },
+            "dcim_env_temperature_celsius{sensor=external}": 21.5,
+            "dcim_env_temperature_celsius{sensor=internal}": 34.0,
+            "dcim_env_temperature_celsius{sensor=battery}": 23.0,
+            "dcim_env_voltage_volts{sensor=battery}": 54.1,
+            "dcim_env_voltage_volts{sensor=load}": 54.0,
+            "dcim_env_voltage_volts{sensor=pv}": 92.3,
+            "dcim_env_current_amperes{sensor=battery}": 6.2,
+            "dcim_env_current_amperes{sensor=load}": 1.8,
+            "dcim_env_current_amperes{sensor=pv}": 3.9,
+        },
+    ),
+}
