@@ -85,7 +85,7 @@ async def test_a_command_behind_the_door_is_that_of_its_side(tmp_path: Path) -> 
     assert main(["site", "check", str(path)]) == 78
     device = door("agent", "check", str(path))
     assert device.stdout.startswith(f"{path}: ok; 0 devices")
-    assert door("profiles", "lint").stdout.endswith("profiles, no faults\n")
+    assert door("profiles", "lint", str(path)).stdout.startswith(f"{path}:1: ")
     assert "usage: rackflow ledger" in door("ledger", "--help").stdout
     assert "usage: rackflow collector ledger" in door("collector", "ledger", "--help").stdout
 

@@ -8,6 +8,7 @@ import pytest
 from agent.profile.load import load_profiles, parse_profile
 from rackflow import catalogue
 from rackflow.errors import ProfileError
+from tests.agent.shipped import shipped_profiles
 
 if TYPE_CHECKING:
     from agent.profile.schema import Profile
@@ -27,7 +28,7 @@ points:
 
 
 def test_every_shipped_profile_is_sound_and_says_where_it_comes_from() -> None:
-    profiles = load_profiles()
+    profiles = shipped_profiles()
     assert {"rfc1628-ups", "apc-ups", "apc-rpdu2", "aalc-rpu", "schneider-iem3000"} <= profiles.keys()
     for profile in profiles.values():
         assert profile.source
@@ -52,7 +53,7 @@ DERIVED_TOGETHER: dict[str, tuple[str, ...]] = {
 def test_what_a_figure_is_derived_from_comes_with_one_poll() -> None:
     """The agent derives from one poll: inputs in two poll classes would never meet."""
     found = 0
-    for profile in load_profiles().values():
+    for profile in shipped_profiles().values():
         points = [point for _, point in profile.all_points()]
         for figure, metrics in DERIVED_TOGETHER.items():
             inputs = [point for point in points if point.metric.removeprefix("dcim_") in metrics]
@@ -67,7 +68,7 @@ def test_what_a_figure_is_derived_from_comes_with_one_poll() -> None:
 
 def test_own_profiles_override_shipped_ones(tmp_path: Path) -> None:
     (tmp_path / "apc-ups.yaml").write_text(GOOD.replace("profile: good", "profile: apc-ups"), encoding="utf-8")
-    assert load_profiles(tmp_path)["apc-ups"].title == "A UPS"
+    assert load_profiles(tmp_path, lazy=True)["apc-ups"].title == "A UPS"
 
 
 def changed(old: str, new: str) -> str:
@@ -139,7 +140,7 @@ def test_a_faulty_profile_is_refused_with_file_and_place(text: str, message: str
 def test_a_file_must_be_called_as_its_profile(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text(GOOD, encoding="utf-8")
     with pytest.raises(ProfileError, match=r"other\.yaml:3: profile: is 'good'"):
-        load_profiles(tmp_path)
+        load_profiles(tmp_path, shipped={})
 
 
 def test_a_profile_says_its_scale_exactly() -> None:
@@ -151,7 +152,7 @@ def test_a_profile_says_its_scale_exactly() -> None:
 def test_a_shelved_profile_is_small_until_it_is_asked_for_and_then_the_same(tmp_path: Path) -> None:
     own = GOOD.replace("profile: good", "profile: rfc1628-ups\nextends: rfc1628-ups")
     (tmp_path / "rfc1628-ups.yaml").write_text(own, encoding="utf-8")
-    whole, lazy = load_profiles(tmp_path), load_profiles(tmp_path, lazy=True)
+    whole, lazy = load_profiles(tmp_path, shipped=shipped_profiles()), load_profiles(tmp_path, lazy=True)
     assert list(lazy) == list(whole)
     for name, profile in lazy.items():
         assert not list(profile.all_points())
