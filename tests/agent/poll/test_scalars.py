@@ -123,6 +123,7 @@ title: PDUs that are linked to each other
 source: a manual
 evidence: unverified
 recognise: {{subtrees: [{ROOT}]}}
+points: [{{metric: dcim_pdu_input_power_watts, oid: {ROOT}.6.0, unit: watt, poll: normal}}]
 tables:
   - name: outlets
     rows: {ROOT}.5.1
@@ -133,17 +134,23 @@ tables:
 )
 
 
-@pytest.mark.parametrize(("unit", "watts"), [(1, {"1": 40.0, "2": 50.0}), (2, {"1": 60.0})])
+@pytest.mark.parametrize(
+    ("unit", "watts", "common"),
+    [(1, {"1": 40.0, "2": 50.0}, {"dcim_pdu_input_power_watts": 150.0}), (2, {"1": 60.0}, {})],
+)
 async def test_of_the_outlets_of_linked_pdus_only_those_of_the_configured_unit_are_read(
-    unit: int, watts: dict[str, float]
+    unit: int, watts: dict[str, float], common: dict[str, float]
 ) -> None:
-    """Their agent puts the number of the unit before that of the outlet, which the profile does not know."""
-    agent = MemorySnmp({f"{ROOT}.5.1.1.1": 40, f"{ROOT}.5.1.1.2": 50, f"{ROOT}.5.1.2.1": 60})
+    """Their agent puts the number of the unit before that of the outlet, which the profile does not know.
+
+    Their power together is that of the first unit, or a rack would have it twice.
+    """
+    agent = MemorySnmp({f"{ROOT}.5.1.1.1": 40, f"{ROOT}.5.1.1.2": 50, f"{ROOT}.5.1.2.1": 60, f"{ROOT}.6.0": 150})
     config = Device(id="d", host="h", credential="c", profile="linked", unit=unit, outlets=True)
     poller = SnmpPoller(config, {"linked": LINKED}, agent)
     await poller.open()
     expected = {f"dcim_pdu_outlet_power_watts{{outlet={outlet}}}": value for outlet, value in watts.items()}
-    assert (await poller.poll("normal", 1e9)).values == expected
+    assert (await poller.poll("normal", 1e9)).values == expected | common
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])
