@@ -63,6 +63,9 @@ BUSY_PAUSE_S = 0.1
 SEARCH_S = 0.4
 # Refused values that one poll asks for again, once from its own class and once from those that were absent at the opening.
 ASKED_AGAIN = 4
+# A low half this near to its end may have been carried over since the poll before, also where the high half is the same again: a number
+# that hovers at 65,536 would be read as 131,071 now and then. Chosen: a sixteenth, more than a number changes between two requests.
+NEAR_CARRY: Final = 4096
 # Serial number and model are read again this often: 1 to 3 requests a minute. Chosen value.
 IDENTIFY_EVERY_S = 60.0
 
@@ -279,14 +282,14 @@ class ModbusPoller:
     async def _read_halves(self, halves: _Halves, found: _Answers) -> None:
         """Read the high half of a number behind its low one: 65,535 that becomes 65,536 between two requests would be 0 or 131,071.
 
-        A low half is right if its high one was the same before and after it. Before it may be the poll before.
+        A low half is right if its high one was the same before and after it. Before it may be the poll before, unless a carry is near.
         """
         high, low = halves.high, halves.low
         before = found.raw.get(high)
         if before is None or low not in found.raw:
             return
         if halves.low_is_first:
-            if self._last_highs.get(high) == before:
+            if self._last_highs.get(high) == before and not _may_carry(found.raw[low]):
                 return
             await self._read_again(low, found)
         if (after := await self._read_again(high, found)) != before:
@@ -418,6 +421,10 @@ def _halves_apart(part: ClassPlan) -> list[_Halves]:
         for high, low in sorted(halves)
         if requests.get(high, -1) != requests.get(low, -1)
     ]
+
+
+def _may_carry(low: RawValue) -> bool:
+    return not isinstance(low, int) or not NEAR_CARRY <= low < 2**16 - NEAR_CARRY
 
 
 def _mark_unread(slots: Iterable[Slot], found: _Answers, readings: Readings) -> None:

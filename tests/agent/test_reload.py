@@ -14,6 +14,7 @@ import pytest
 
 from agent.config import AgentConfig
 from agent.run import Agent, run
+from agent.settings import enabled_devices, most_polls_per_s
 from rackflow.errors import ConfigError
 from tests.agent.running import Devices, Listener, config_for, listening, running
 from tests.servers.mosquitto import Mosquitto
@@ -94,6 +95,19 @@ async def test_each_kind_of_change_restarts_only_whom_it_concerns(mosquitto: Mos
             it.reload(config_for(mosquitto, devices=devices))
             await it.restarted("b", before)
             assert it.tasks()["a"] is before["a"]
+
+
+def test_a_device_has_its_own_intervals_before_those_of_all_and_one_that_is_off_costs_nothing(
+    mosquitto: Mosquitto,
+) -> None:
+    own = {"id": "a", "host": "h", "credential": "c", "intervals": {"fast": 4}}
+    usual = {"id": "b", "host": "h", "credential": "c"}
+    config = config_for(mosquitto, devices=[own, usual], intervals={"fast": 2, "slow": 120})
+    found = {name: each.intervals for name, each in enabled_devices(config).items()}
+    assert [(found[name]["fast"], found[name]["slow"]) for name in ("a", "b")] == [(4.0, 120.0), (2.0, 120.0)]
+    alone = config_for(mosquitto, devices=[own, usual | {"enabled": False}], intervals={"fast": 2, "slow": 120})
+    assert enabled_devices(alone).keys() == {"a"}
+    assert most_polls_per_s(alone) == pytest.approx(sum(1 / each for each in found["a"].values()))
 
 
 async def test_a_changed_secret_restarts_all_who_use_it(mosquitto: Mosquitto) -> None:

@@ -212,6 +212,26 @@ def test_answers_of_another_unit_or_number_are_taken_where_the_device_is_set_up_
     assert fed(found, [answer(request(9, 7, 3, 0, 1), 232)]) == [], "its number is another request's"
 
 
+def test_of_an_answer_that_is_sent_again_nothing_is_kept_and_the_first_one_counts() -> None:
+    """What stays would look like a stream that is out of step, and cost the connection."""
+    asked = request(5, 1, 3, 0, 1)
+    found = Reader()
+    found.expect(5, 1, frozenset({"other_transaction"}))
+    first = found.feed(answer(asked, 7) + answer(asked, 8, tid=9))
+    assert first is not None
+    assert first.values == [7]
+    assert found.left == 0
+    assert found.feed(answer(asked, 9)) is None
+
+
+def test_an_answer_to_a_request_that_was_given_up_is_none() -> None:
+    found = reader()
+    late = answer(request(5, 1, 3, 0, 1), 7)
+    assert found.feed(late[:8]) is None
+    assert found.give_up() == 8
+    assert found.feed(late[8:]) is None
+
+
 def test_what_is_no_modbus_behind_an_answer_does_not_cost_the_answer() -> None:
     found = reader()
     rest = b"HTTP/1.1 408 Request Timeout"

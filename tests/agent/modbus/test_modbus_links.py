@@ -66,6 +66,7 @@ async def test_links_are_shared_and_closed_with_the_last_user() -> None:
         assert await again.read(3, "holding", 0, 1) == [3]
         assert server.connections == 2
         await again.close()
+        await eventually(lambda: server.open == 0, "the connection of those who came later is closed, too")
 
 
 async def test_two_gateways_of_one_host_are_told_apart_by_their_ports() -> None:

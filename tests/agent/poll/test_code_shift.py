@@ -182,6 +182,24 @@ points:
     assert states(await device.poll("fast", 0.0))[:3] == ["state", 0.0, 1.0]
 
 
+@pytest.mark.parametrize(("firmware", "then"), [(0x4141, "state"), (0x4142, 1.0)])
+async def test_it_lasts_until_a_modbus_unit_has_other_firmware(firmware: int, then: float | str) -> None:
+    text = f"""{HEAD}protocol: modbus
+identity: {{firmware: [{{register: 90, words: 1}}]}}
+points:
+  - {{metric: dcim_pdu_outlet_on, poll: fast, register: 10, step: 1, repeat: {{outlet: 1-2}}, numbers: {FROM_1}}}
+  - {{metric: dcim_pdu_outlet_current_amperes, register: 20, step: 1, repeat: {{outlet: 1-2}}, unit: ampere}}
+"""
+    unit = MemoryModbus({10: 0, 11: 1, 20: 2, 21: 0, 90: 0x4141})
+    config = Device(id="d", host="h", protocol="modbus", unit=12, profile="strip", outlets=True)
+    device = ModbusPoller(config, parse_profile(text, "strip.yaml"), unit)
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == ["state", "state"]
+    unit.registers |= {10: 1, 90: firmware}
+    await device.open()
+    assert states(await device.poll("fast", 0.0))[:2] == [then, then]
+
+
 async def test_codes_that_begin_far_from_0_are_no_count_that_begins_there() -> None:
     assert states(await read(strip("{5: 1, 6: 0}"), 0, 5, 5, amperes=(1, 1, 1)))[:3] == ["state", 1.0, 1.0]
 

@@ -1,11 +1,16 @@
 """From configuration to pollers: what a profile says of its devices reaches those that are recognised, too."""
 
+from typing import Literal
+
+import pytest
+
 from agent.config import AgentConfig
 from agent.lab.replay import read_all
 from agent.poll.factory import DEFAULT_TIMEOUT_S, PollerFactory, modbus_target, snmp_target
 from agent.profile.load import parse_profile
 from agent.snmp.pysnmp import PysnmpClient
-from agent.snmp.seam import SnmpClient, SnmpUser
+from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpUser
+from rackflow.errors import ConfigError
 from rackflow.process.config import check_config
 from tests.agent.faulty_peers import GET, FaultyAgent, tlv
 from tests.agent.snmp.snmp_clients import SYS_NAME, TREE, table
@@ -118,13 +123,38 @@ def test_what_is_configured_of_an_snmp_device_reaches_its_client() -> None:
     assert (found.port, found.timeout_s, found.retries, found.max_varbinds) == (1161, 5.0, 3, 7)
 
 
-async def test_one_device_may_have_another_engine_than_the_others() -> None:
+@pytest.mark.parametrize("version", ["1", "2c"])
+def test_a_device_is_asked_in_the_version_of_its_credential(version: Literal["1", "2c"]) -> None:
+    """One that knows version 1 alone does not answer to another."""
+    config = check_config(
+        {
+            "agent": "gw-1",
+            "labels": {"site": "t1"},
+            "credentials": {"c": {"version": version, "community": "secret"}},
+            "devices": [{"id": "d", "host": "h", "profile": "slow-pdu", "credential": "c"}],
+        },
+        AgentConfig,
+        "test",
+    )
+    assert snmp_target(config, config.devices[0]).credential == SnmpCommunity(version, "secret")
+
+
+def test_a_device_whose_profile_speaks_another_protocol_is_refused_with_the_remedy() -> None:
+    config = config_of(profile="meter", credential="c")
+    with pytest.raises(ConfigError, match="'meter' speaks modbus; set `protocol: modbus`"):
+        PollerFactory(PROFILES)(config, config.devices[0])
+
+
+@pytest.mark.parametrize("of", ["device", "all"])
+async def test_an_engine_is_that_of_the_device_or_of_all(of: str) -> None:
     clients: list[SnmpClient] = []
 
     def note(client: SnmpClient) -> SnmpClient:
         clients.append(client)
         return client
 
-    config = config_of(profile="slow-pdu", credential="c", engine="pysnmp")
+    config = config_of(profile="slow-pdu", credential="c", **({"engine": "pysnmp"} if of == "device" else {}))
+    if of == "all":
+        config = config.model_copy(update={"engine": "pysnmp"})
     await PollerFactory(PROFILES)(config, config.devices[0], wrap_snmp=note).close()
     assert [type(each) for each in clients] == [PysnmpClient]

@@ -1,5 +1,7 @@
 """Devices that are switched to degrees Fahrenheit and have no cell that says so."""
 
+import pytest
+
 from agent.config import Device
 from agent.poll import SnmpPoller
 from agent.profile import SYS_UPTIME, parse_profile
@@ -91,3 +93,57 @@ async def test_one_sensor_that_becomes_hot_beside_others_is_read() -> None:
 
 async def test_a_single_hot_sensor_is_read_when_its_device_is_opened() -> None:
     assert degrees(await Bench().opened(752)) == [75.2]
+
+
+@pytest.mark.parametrize(
+    ("tenths", "is_read"),
+    [
+        ((640, 880), False),
+        ((752, 680), False),
+        ((635, 752), True),  # 63.5 degF is too cold for a room
+        ((752, 500), True),
+    ],
+)
+async def test_two_sensors_show_fahrenheit_at_the_opening_if_all_are_usual_for_rooms(
+    tenths: tuple[int, ...], *, is_read: bool
+) -> None:
+    assert degrees(await Bench().opened(*tenths)) == ([each / 10 for each in tenths] if is_read else [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_read"),
+    [
+        ((240,), (776,), False),
+        ((240,), (780,), True),
+        ((240,), (728,), False),
+        ((240,), (724,), True),
+        ((200,), (680,), False),
+        ((240, 250), (752, 770), False),
+        ((240, 250), (752, 500), True),  # one of them is hot
+    ],
+)
+async def test_a_switch_shows_in_all_sensors_give_or_take_two_degrees_and_a_half(
+    before: tuple[int, ...], after: tuple[int, ...], *, is_read: bool
+) -> None:
+    bench = Bench()
+    await bench.opened(*before)
+    assert degrees(await bench.polled(*after)) == ([each / 10 for each in after] if is_read else [])
+
+
+async def test_one_number_below_45_ends_it() -> None:
+    bench = Bench()
+    await bench.opened(240, 250)
+    for tenths in ((752, 770), (455, 770), (752, 451)):
+        assert degrees(await bench.polled(*tenths)) == []
+    assert degrees(await bench.polled(445, 770)) == [44.5, 77.0]
+
+
+async def test_a_reboot_ends_it_because_the_unit_may_be_another() -> None:
+    bench = Bench()
+    await bench.opened(240)
+    assert degrees(await bench.polled(752)) == []
+    bench.client.values[SYS_UPTIME] = 50
+    assert (await bench.poller.poll("slow", 0.0)).reopen == "has rebooted"
+    bench.client.values |= {f"{ROOT}.1.1.1": 500, SYS_UPTIME: 60}
+    await bench.poller.open()
+    assert degrees(await bench.poller.poll("normal", 0.0)) == [50.0]

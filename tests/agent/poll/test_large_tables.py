@@ -143,6 +143,22 @@ async def test_rows_that_were_not_read_are_said_also_where_few_of_those_that_wer
     assert readings.bad == {TEMPERATURE: "limit", HUMIDITY: "limit"}
 
 
+async def test_the_more_series_a_device_has_the_more_seldom_a_restart_at_every_poll_has_it_opened() -> None:
+    """2,500 series every 12.5 s instead of 10, or planning them would take a good part of a CPU."""
+    device, now_s = Wide(1250), [0.0]
+    device.values[SYS_UPTIME] = 100_000
+    poller = SnmpPoller(DEVICE, {"wide": PROFILE}, device, lambda: now_s[0])
+    await poller.open()
+    opened_at = []
+    for second in (1, 12, 14):
+        now_s[0] = float(second)
+        device.values[SYS_UPTIME] = 100_000 - second
+        if (await poller.poll("slow", 1e9)).reopen:
+            opened_at.append(second)
+            await poller.open()
+    assert opened_at == [1, 14]
+
+
 async def test_a_device_with_more_cells_than_planning_can_hold_is_refused() -> None:
     columns = range(6, 6 + MAX_CELLS // MAX_SERIES)
     points = "".join(

@@ -38,7 +38,7 @@ class Limited:
         self.put(*cells)
         config = Device(id="d", host="h", credential="c", profile="strip", outlets=True)
         self._memory = MemorySnmp(self.cells)
-        self._is_rating = "dcim_ups_rated" in text
+        self._is_rating = any(each in text for each in ("ups_rated", "input_rated", "outlet_rated", "circuit_rated"))
         self.poller = SnmpPoller(config, {"strip": parse_profile(text, "strip.yaml")}, self._memory)
 
     def put(self, *cells: RawValue) -> None:
@@ -82,6 +82,7 @@ TEMPERATURE, HUMIDITY = "temperature{}_celsius", "relative_humidity{}_ratio"
         (TEMPERATURE, "celsius", "0.1", 270, 180, ["range", "range"]),
         (TEMPERATURE, "celsius", "0.1", 0, 0, [0.0, "sentinel"]),  # not set
         (TEMPERATURE, "celsius", "0.1", 180, 0, [18.0, "sentinel"]),
+        (TEMPERATURE, "celsius", "0.1", 250, 250, ["range", "range"]),
         (TEMPERATURE, "celsius", "0.1", -50, 270, [-5.0, 27.0]),
         (HUMIDITY, "percent", "0.1", 400, 600, [0.4, 0.6]),
         (HUMIDITY, "percent", "0.1", 40, 60, ["range", "range"]),
@@ -124,6 +125,57 @@ async def test_limits_of_a_phase_that_cannot_be_are_rejected(
 ) -> None:
     device = await opened(phase("warning", "rated"), amperes, warning, rated)
     assert found(await device.limits()) == expected
+
+
+LEVELS = {
+    "phase": "phase: L1",
+    "bank": "bank: a",
+    "outlet": "outlet: '1'",
+    "input": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("level", "amperes", "rated", "expected"),
+    [
+        *((level, 120, 160, [16.0]) for level in LEVELS),
+        *((level, 120, 16, ["range"]) for level in LEVELS),
+    ],
+)
+async def test_a_rated_current_is_judged_at_each_level(
+    level: str, amperes: int, rated: int, expected: list[float | str]
+) -> None:
+    labels = f"labels: {{{LEVELS[level]}}}, " if LEVELS[level] else ""
+    points = (
+        f"metric: dcim_pdu_{level}_{each}current_amperes, {labels}unit: ampere, scale: 0.1" for each in ("", "rated_")
+    )
+    first, second = points
+    device = await opened(snmp("pdu", f"{first}, poll: normal", second), amperes, rated)
+    assert found(await device.limits()) == expected
+
+
+async def test_a_warning_of_a_bank_that_comes_too_late_leaves_its_rating() -> None:
+    points = (
+        f"metric: dcim_pdu_bank_{each}_current_amperes, labels: {{bank: a}}, unit: ampere, scale: 0.1"
+        for each in ("warning", "rated")
+    )
+    assert found(await (await opened(snmp("pdu", *points), 240, 160)).limits()) == [16.0, "range"]
+
+
+async def test_a_rated_power_is_judged_by_the_power() -> None:
+    points = ("power_watts, unit: watt, poll: normal", "rated_power_watts, unit: watt")
+    device = await opened(snmp("pdu", *(f"metric: dcim_pdu_input_{each}" for each in points)), 3000, 730)
+    assert found(await device.limits()) == ["range"]
+
+
+async def test_a_circuit_is_judged_by_the_largest_of_its_phases() -> None:
+    lines = [
+        f"metric: dcim_circuit_current_amperes, labels: {{panel: p, circuit: c, phase: L{at}}}, unit: ampere, poll: normal"
+        for at in (1, 2)
+    ]
+    rated = "metric: dcim_circuit_rated_current_amperes, labels: {panel: p, circuit: c}, unit: ampere"
+    device = await opened(snmp("pdu", *lines, rated), 5, 60, 16)
+    assert found(await device.limits()) == ["range"]
 
 
 async def test_a_limit_that_a_reading_has_refuted_stays_rejected_until_it_changes() -> None:
@@ -183,6 +235,7 @@ async def test_another_device_behind_the_address_is_judged_anew() -> None:
         ((200, 230, 229), 200, [200.0]),
         ((160, 400, 160), 400, [400.0]),  # one phase that is right is enough
         ((0, 0, 0), 400, [400.0]),  # off
+        ((40, 40, 40), 400, [400.0]),  # what is left on a dead line
         ((260, 230, 229), 208, [208.0]),
     ],
 )
@@ -248,6 +301,7 @@ async def test_a_rating_that_is_not_that_of_load_and_power_is_rejected(
     ("runtime", "charge", "expected"),
     [
         (20, 100, ["range"]),  # 60 s in a cell of minutes
+        (50, 100, [3600.0]),  # an old battery
         (20, 60, [3600.0]),  # on battery the runtime falls below any threshold
         (0, 100, [3600.0]),  # a UPS that does not tell its runtime
     ],

@@ -127,11 +127,11 @@ async def test_a_reopened_unit_is_asked_again_for_what_it_lacked_but_not_for_wha
 
 
 THREE_BLOCKS = PHASES.replace("register: 31", "register: 131").replace("register: 32", "register: 232")
-BUSY, FAILURE = 6, 4
+BUSY, FAILURE, UNREACHED, GARBAGE = 6, 4, 11, -1
 
 
 class Answering(MemoryModbus):
-    """A unit that answers its next requests with these exception codes; 0 is an answer."""
+    """A unit that answers its next requests with these exception codes; 0 is an answer, GARBAGE is one that has no code."""
 
     def __init__(self, registers: dict[int, int]) -> None:
         super().__init__(registers)
@@ -142,7 +142,8 @@ class Answering(MemoryModbus):
             return await super().read(unit, table, address, count)
         self.requests.append((address, count))
         refusal = DeviceProtocolError(f"exception {code}", device="d", operation="read")
-        refusal.code = code
+        if code != GARBAGE:
+            refusal.code = code
         raise refusal
 
 
@@ -153,6 +154,7 @@ class Answering(MemoryModbus):
         ([BUSY, FAILURE, BUSY, 0, BUSY, 0], {L1: 7.0, L2: 8.0}, {FREQUENCY: "refused"}),
         ([BUSY, BUSY, BUSY, 0], {L2: 8.0}, {FREQUENCY: "busy", L1: "busy"}),
         ([0, BUSY, BUSY, BUSY], {FREQUENCY: 50.0}, {L1: "busy", L2: "busy"}),
+        ([0, UNREACHED, UNREACHED, 0], {FREQUENCY: 50.0, L2: 8.0}, {L1: "busy"}),
     ],
 )
 async def test_retries_are_counted_over_all_blocks_of_a_poll_until_the_unit_answers_or_refuses(
@@ -170,6 +172,47 @@ async def test_retries_are_counted_over_all_blocks_of_a_poll_until_the_unit_answ
     client.codes.append(BUSY)
     refused = {key for key, why in bad.items() if why == "refused"}
     assert (await one.poll("slow", 1e9)).values.keys() == {FREQUENCY, L1, L2} - refused
+
+
+async def test_garbage_in_place_of_an_answer_says_nothing_about_the_register() -> None:
+    client = Answering({20: 50, 131: 7, 232: 8})
+    one = poller(client, points=THREE_BLOCKS, clock=lambda: 0.0)
+    await one.open()
+    client.codes.extend([0, GARBAGE, 0])
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, L2: 8.0}
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, L1: 7.0, L2: 8.0}
+
+
+async def test_an_opening_that_was_cut_short_goes_on_where_it_ended() -> None:
+    """Otherwise a slow unit with many registers that it lacks would never be opened before its deadline."""
+    client = HangingUp({20: 50, 232: 8})
+    one = poller(client, points=THREE_BLOCKS)
+    client.hangs_up_at = 232
+    with pytest.raises(DeviceUnreachable):
+        await one.open()
+    client.hangs_up_at = -1
+    client.requests.clear()
+    await one.open()
+    assert client.requests == [(232, 1)]
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, L2: 8.0}
+
+
+async def test_a_reading_whose_gate_is_not_read_is_missing_with_the_reason() -> None:
+    gated = "  - {metric: dcim_meter_power_watts, labels: {role: it}, register: 30, unit: watt, poll: slow,"
+    client = MemoryModbus({20: 50, 30: 7, 40: 1})
+    one = poller(client, points=f"{gated} gate: {{register: 40, in: [1]}}}}\n")
+    await one.open()
+    assert (await one.poll("slow", 1e9)).values == {FREQUENCY: 50.0, WATTS: 7.0}
+    del client.registers[40]
+    readings = await one.poll("slow", 1e9)
+    assert (readings.values, readings.bad) == ({FREQUENCY: 50.0}, {WATTS: "refused"})
+
+
+async def test_a_meter_measures_what_its_configuration_says() -> None:
+    role = "  - {metric: dcim_meter_power_watts, labels: {role: {device: role, default: other}}, register: 30, unit: watt}\n"
+    one = poller(MemoryModbus({20: 50, 30: 7}), points=role)
+    (poll_class,) = (await one.open()).poll_classes - {"slow"}
+    assert (await one.poll(poll_class, 1e9)).values == {WATTS: 7.0}
 
 
 @dataclass

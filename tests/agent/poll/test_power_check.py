@@ -216,3 +216,29 @@ def test_a_switch_from_watts_to_kilowatts_is_noticed_within_a_minute() -> None:
     minute: list[tuple[PollClass, dict[str, float]]] = [("normal", good | {WATTS: 2.0, VA: 2.0})] * 6
     assert rejected(plan_of(), ("normal", good), *minute) == {AMPERES, WATTS, VA}
     assert rejected(plan_of(), ("normal", good), *minute, ("normal", good)) == set()
+
+
+def test_a_switch_is_noticed_within_minutes_although_most_lines_are_idle() -> None:
+    """One line is looked at in between, each time another one, and this is the last of three."""
+    lines = {
+        outlet: {key.replace("outlet=1", f"outlet={outlet}"): value for key, value in values.items()}
+        for outlet, values in (
+            (1, {VOLTS: 230.0, AMPERES: 0.0, WATTS: 0.0}),
+            (2, {VOLTS: 230.0, AMPERES: 0.0, WATTS: 0.0}),
+            (3, {VOLTS: 230.0, AMPERES: 10.0, WATTS: 2300.0}),
+        )
+    }
+    points = "".join(
+        f"  - {{metric: dcim_pdu_outlet_{name}, labels: {{outlet: '{outlet}'}}, oid: {ROOT}.{at}.{outlet}, unit: {unit}, poll: normal}}\n"
+        for outlet in lines
+        for at, (name, unit) in enumerate(
+            [("voltage_volts", "volt"), ("current_amperes", "ampere"), ("power_watts", "watt")], 1
+        )
+    )
+    text = f"{HEAD}protocol: snmp\nrecognise: {{probes: [{ROOT}.1.0]}}\npoints:\n{points}"
+    plan = plan_device(parse_profile(text, "strip.yaml"), {}, {}, None)
+    good = {key: value for each in lines.values() for key, value in each.items()}
+    wrong = good | {WATTS.replace("outlet=1", "outlet=3"): 2.0}
+    minutes: list[tuple[PollClass, dict[str, float]]] = [("normal", wrong)] * 18
+    lost = {each.replace("outlet=1", "outlet=3") for each in (AMPERES, WATTS)}
+    assert rejected(plan, ("normal", good), *minutes) == lost

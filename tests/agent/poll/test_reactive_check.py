@@ -49,6 +49,7 @@ async def polled(cells: dict[str, int]) -> Readings:
         (65_236, {"apparent_power_voltamperes": 70_000}, ""),
         (-20_000, {"apparent_power_voltamperes": 2300}, "range"),
         (65_236, {}, ""),
+        (200, {"apparent_power_voltamperes": 100}, ""),  # so little that rounding may explain it
     ],
 )
 async def test_a_reactive_power_beyond_the_apparent_power_is_rejected(
@@ -76,3 +77,21 @@ async def test_the_reactive_power_of_three_phases_is_not_judged_by_the_current_o
     readings = await poller.poll("normal", 0.0)
     assert readings.values["dcim_pdu_input_reactive_power_vars"] == 12_000
     assert readings.bad == {}
+
+
+async def test_each_phase_of_a_meter_is_judged_by_its_own_volts_and_amperes() -> None:
+    """Of an idle phase nothing can be said, and the one behind it is judged all the same."""
+    points, cells = "", {SYS_UPTIME: 100}
+    for phase, values in (("L1", (10, 230, 0)), ("L2", (65_236, 230, 10))):
+        for at, (name, unit) in enumerate(
+            [("phase_reactive_power_vars", "var"), ("voltage_volts", "volt"), ("current_amperes", "ampere")]
+        ):
+            oid = f"{ROOT}.{phase[1]}.{at}.0"
+            cells[oid] = values[at]
+            labels = f"labels: {{role: it, phase: {phase}}}"
+            points += f"  - {{metric: dcim_meter_{name}, {labels}, oid: {oid}, unit: {unit}, poll: normal}}\n"
+    text = PROFILE.format(root=ROOT).replace("class: pdu", "class: meter") + points
+    device = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(device, {"strip": parse_profile(text, "strip.yaml")}, MemorySnmp({**cells}))
+    await poller.open()
+    assert (await poller.poll("normal", 0.0)).bad == {"dcim_meter_phase_reactive_power_vars{phase=L2,role=it}": "range"}

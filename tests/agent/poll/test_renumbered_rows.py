@@ -71,6 +71,19 @@ async def test_a_module_that_is_pulled_gives_no_other_one_its_name() -> None:
     assert (await bench.polled()).values == amperes(B=5, C=7)
 
 
+async def test_a_module_that_is_put_in_before_the_others_gets_none_of_their_names() -> None:
+    """More objects answer than at the poll before: the place of a module that had been pulled is taken by one of the others."""
+    bench = Bench()
+    bench.fit(**MODULES)
+    await bench.poller.open()
+    bench.fit(A=3, B=5)
+    assert (await bench.polled()).values == amperes(A=3, B=5)
+    bench.fit(C=7, A=3, B=5)
+    readings = await bench.polled()
+    assert readings.values == {}
+    assert "has changed" in readings.reopen
+
+
 async def test_the_last_module_that_is_pulled_costs_one_more_request_and_its_own_reading() -> None:
     bench = Bench()
     bench.fit(**MODULES)

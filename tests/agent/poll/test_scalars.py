@@ -77,6 +77,24 @@ async def test_a_scalar_is_sought_once_and_again_with_the_next_plan_if_it_was_fo
     assert scalars.ambiguous == {LOAD}
 
 
+@pytest.mark.parametrize("instances", [(".1", ".2"), (".1.0", ".2.0")])
+async def test_of_two_units_that_have_a_scalar_each_reads_its_own(instances: tuple[str, str]) -> None:
+    agent = MemorySnmp({f"{LOAD[:-2]}{instance}": at for at, instance in enumerate(instances, 1)})
+    for unit in (1, 2):
+        scalars = RelocatedScalars(agent, unit)
+        await scalars.seek([LOAD], set(), set())
+        assert await scalars.get([LOAD]) == {LOAD: unit}
+        assert scalars.without_shared({LOAD}) == set()
+
+
+async def test_an_instance_that_is_the_only_one_left_is_read_with_the_next_plan() -> None:
+    scalars, agent = await sought({f"{LOAD[:-2]}.1": 42, f"{LOAD[:-2]}.2": 43}, LOAD)
+    del agent.values[f"{LOAD[:-2]}.2"]
+    scalars.forget_found()
+    assert await scalars.seek([LOAD], set(), set())
+    assert await scalars.get([LOAD]) == {LOAD: 42}
+
+
 def test_what_all_units_share_is_read_with_the_first_of_them_and_with_a_device_that_is_no_unit() -> None:
     """Each of three units would otherwise give the whole load, and sums would count it three times."""
     shared = {unit: RelocatedScalars(MemorySnmp({}), unit).without_shared({LOAD}) for unit in (None, 1, 2, 3)}
@@ -113,6 +131,17 @@ async def test_what_a_device_lacked_is_sought_again_on_the_one_that_replaces_it(
     assert (await poller.poll("fast", 1e9)).values == {power: 7.0, energy: 42.0}
 
 
+async def test_a_series_of_which_nobody_knows_which_unit_is_meant_is_counted_as_such() -> None:
+    """With the reason somebody sees that `unit` is to be set; one that the device lacks needs nothing."""
+    agent = MemorySnmp({SYS_UPTIME: 100, f"{ROOT}.1.3.0": 7, f"{ROOT}.1.4.1": 42, f"{ROOT}.1.4.2": 43})
+    config = Device(id="d", host="h", credential="c", profile="strip")
+    poller = SnmpPoller(config, {"strip": PROFILE}, agent)
+    await poller.open()
+    about = (await poller.poll("slow", 1e9)).about
+    left_out = {key: value for key, value in about.items() if "left_out" in key}
+    assert left_out == {"dcim_device_series{reason=instances,state=left_out}": 1.0}
+
+
 LINKED = parse_profile(
     f"""
 version: 1
@@ -123,6 +152,7 @@ title: PDUs that are linked to each other
 source: a manual
 evidence: unverified
 recognise: {{subtrees: [{ROOT}]}}
+points: [{{metric: dcim_pdu_input_power_watts, oid: {ROOT}.6.0, unit: watt, poll: normal}}]
 tables:
   - name: outlets
     rows: {ROOT}.5.1
@@ -133,17 +163,23 @@ tables:
 )
 
 
-@pytest.mark.parametrize(("unit", "watts"), [(1, {"1": 40.0, "2": 50.0}), (2, {"1": 60.0})])
+@pytest.mark.parametrize(
+    ("unit", "watts", "common"),
+    [(1, {"1": 40.0, "2": 50.0}, {"dcim_pdu_input_power_watts": 150.0}), (2, {"1": 60.0}, {})],
+)
 async def test_of_the_outlets_of_linked_pdus_only_those_of_the_configured_unit_are_read(
-    unit: int, watts: dict[str, float]
+    unit: int, watts: dict[str, float], common: dict[str, float]
 ) -> None:
-    """Their agent puts the number of the unit before that of the outlet, which the profile does not know."""
-    agent = MemorySnmp({f"{ROOT}.5.1.1.1": 40, f"{ROOT}.5.1.1.2": 50, f"{ROOT}.5.1.2.1": 60})
+    """Their agent puts the number of the unit before that of the outlet, which the profile does not know.
+
+    Their power together is that of the first unit, or a rack would have it twice.
+    """
+    agent = MemorySnmp({f"{ROOT}.5.1.1.1": 40, f"{ROOT}.5.1.1.2": 50, f"{ROOT}.5.1.2.1": 60, f"{ROOT}.6.0": 150})
     config = Device(id="d", host="h", credential="c", profile="linked", unit=unit, outlets=True)
     poller = SnmpPoller(config, {"linked": LINKED}, agent)
     await poller.open()
     expected = {f"dcim_pdu_outlet_power_watts{{outlet={outlet}}}": value for outlet, value in watts.items()}
-    assert (await poller.poll("normal", 1e9)).values == expected
+    assert (await poller.poll("normal", 1e9)).values == expected | common
 
 
 @pytest.mark.parametrize("version", ["1", "2c"])

@@ -105,3 +105,59 @@ async def test_outlets_that_a_device_has_gained_are_polled_once_it_is_opened_ane
     assert (await poller.poll("fast", 2000.0)).reopen == "has gained or lost poll classes"
     assert "normal" in (await poller.open()).poll_classes
     assert (await poller.poll("normal", 2000.0)).values == {"dcim_pdu_outlet_power_watts{outlet=3}": 30.0}
+
+
+PUMPED = parse_profile(
+    """
+version: 1
+profile: pumped
+class: cdu
+protocol: snmp
+title: A device
+source: made up
+evidence: unverified
+coolant: {secondary: water}
+recognise: {subtrees: [1.3.6.1.4.1.9]}
+points:
+  - {metric: dcim_cdu_supply_temperature_celsius, labels: {loop: secondary}, oid: 1.3.6.1.4.1.9.1.0, unit: celsius}
+  - {metric: dcim_cdu_return_temperature_celsius, labels: {loop: secondary}, oid: 1.3.6.1.4.1.9.2.0, unit: celsius}
+  - {metric: dcim_cdu_flow_cubic_meters_per_second, labels: {loop: secondary}, oid: 1.3.6.1.4.1.9.3.0, unit: liter_per_second}
+""",
+    "pumped.yaml",
+)
+
+
+@pytest.mark.parametrize(
+    ("coolant", "heat_w"), [({}, 41_600.0), ({"secondary": {"fluid": "pg25"}}, 40_100.0)], ids=["profile", "configured"]
+)
+async def test_the_heat_of_a_cdu_is_that_of_its_coolant(coolant: dict[str, object], heat_w: float) -> None:
+    device = Device.model_validate({"id": "d", "host": "h", "credential": "c", "profile": "pumped", "coolant": coolant})
+    client = MemorySnmp({f"1.3.6.1.4.1.9.{at}.0": value for at, value in ((1, 30), (2, 40), (3, 1))})
+    poller = SnmpPoller(device, {"pumped": PUMPED}, client)
+    (poll_class,) = (await poller.open()).poll_classes
+    values = (await poller.poll(poll_class, 1e9)).values
+    assert values["dcim_cdu_heat_removed_watts{loop=secondary}"] == pytest.approx(heat_w, rel=0.01)
+
+
+METERED = parse_profile(
+    """
+version: 1
+profile: metered
+class: meter
+protocol: snmp
+title: A device
+source: made up
+evidence: unverified
+recognise: {subtrees: [1.3.6.1.4.1.9]}
+points:
+  - {metric: dcim_meter_power_watts, labels: {role: {device: role, default: other}}, oid: 1.3.6.1.4.1.9.5.0, unit: watt}
+""",
+    "metered.yaml",
+)
+
+
+async def test_a_meter_measures_what_its_configuration_says() -> None:
+    device = Device(id="d", host="h", credential="c", profile="metered", role="it")
+    poller = SnmpPoller(device, {"metered": METERED}, MemorySnmp({CELSIUS: 500}))
+    (poll_class,) = (await poller.open()).poll_classes
+    assert (await poller.poll(poll_class, 1e9)).values == {"dcim_meter_power_watts{role=it}": 500.0}

@@ -386,6 +386,20 @@ def test_each_engine_has_its_own_key_and_its_own_clock() -> None:
     assert check.received(replace(replaced, body=ANSWER.body).signed(KEYS), 0.0) is None
 
 
+def test_however_many_engines_there_were_a_replay_of_the_latest_is_none_of_its_answers() -> None:
+    """Of a device whose card changes its engine id at every start, or where a forger offers others, the first ones are forgotten."""
+    check = UsmCheck("sha256", MASTER)
+    for number in range(6):
+        engine = ENGINE[:-1] + bytes([number])
+        request = replace(REQUEST, engine=engine, body=scoped(engine, GET, b""))
+        answer = replace(request, body=scoped(engine, RESPONSE, b""))
+        verdicts = []
+        for time_s in (5000, 1000):
+            check.sent(request.signed(KEYS))
+            verdicts.append(check.received(replace(answer, time=time_s).signed(KEYS), 0.0))
+        assert verdicts == [None, Refusal.TIME], number
+
+
 def test_of_several_requests_the_earliest_is_waited_for_no_more() -> None:
     check = UsmCheck("sha256", MASTER, most_outstanding=2)
     for number in (1, 2, 3):

@@ -310,6 +310,14 @@ def test_deleting_a_backlog_writes_next_to_nothing(tmp_path: Path) -> None:
     file.commit([], [(1, 1000), (1002, 4000)], NOBODY)
     assert written_bytes() - before < 2_000
     assert (file.totals.messages, keys(file)) == (1, [1001])
+    # Nor is anything written again and again but the mark, 51 bytes: a gateway's flash lasts for so many writes.
+    file.commit(messages(4001, 4002), [(4001, 4001)], NOBODY)
+    file.save_collectors([("c", "l")])
+    file.commit([], [], NOBODY)
+    before = written_bytes()
+    for _ in range(10):
+        file.commit([], [], NOBODY)
+    assert written_bytes() - before < 700
     file.close()
 
 
@@ -404,3 +412,42 @@ def test_what_is_freed_in_an_older_file_bit_by_bit_does_not_come_back_after_a_re
     # The keys of an earlier run are below those of this one.
     assert [key + 100 for key in keys(again)[:5]] == [2, 4, 6, 7, 8]
     again.close()
+
+
+def test_a_backlog_in_several_files_that_is_delivered_at_once_does_not_come_back(tmp_path: Path) -> None:
+    file = opened(tmp_path, size=600_000)
+    file.commit(messages(1, 200, size=1000), [], NOBODY)
+    assert len(segments(tmp_path)) > 4
+    # The first file keeps one message, so that it stays, and another one is deleted by hand.
+    segments(tmp_path)[1].unlink()
+    file.commit([], [(2, 190)], NOBODY)
+    assert len(segments(tmp_path)) < 4
+    file.close()
+    file = opened(tmp_path, "E2", size=600_000)
+    assert keys(file) == [key - 200 for key in (1, *range(191, 201))]
+    file.close()
+
+
+def test_messages_of_an_earlier_run_that_are_dropped_are_named_by_their_keys_of_today(tmp_path: Path) -> None:
+    """The outbox takes them out of what waits: others would be sent no more, and these asked for again and again."""
+    file = opened(tmp_path)
+    file.commit(messages(1, 200, size=1000), [], NOBODY)
+    file.close()
+    file = opened(tmp_path, "E2", size=100_000)
+    file.commit(messages(1, 5, size=1000), [], NOBODY)
+    gone = {key for first, last in file.evicted for key in range(first, last + 1)}
+    assert gone
+    assert gone | {*keys(file)} == {*range(-199, 6)}
+    assert gone.isdisjoint(keys(file))
+    file.close()
+
+
+def test_of_an_outbox_whose_files_are_deleted_only_what_waited_is_lost(tmp_path: Path) -> None:
+    file = opened(tmp_path)
+    file.commit(messages(1, 9), [(1, 6)], NOBODY)
+    file.close()
+    for each in segments(tmp_path):
+        each.unlink()
+    file = opened(tmp_path, "E2")
+    assert lost(file) == [("E1", 7, 9, "torn")]
+    file.close()
