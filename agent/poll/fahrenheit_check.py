@@ -32,8 +32,6 @@ ROOM_F: Final = (64.0, 104.0)
 LEAST_F: Final = 45.0
 # How far a number may be from the previous one converted to Fahrenheit: a change of a degree between two polls, and rounding.
 SLACK_F: Final = 2.5
-# Least rise that counts as a switch: near -40 both scales have the same numbers (-35 degC is -31 degF). 7 degC are 45 degF, a rise of 38.
-LEAST_RISE: Final = 20.0
 MIN_SENSORS: Final = 2
 
 
@@ -89,7 +87,8 @@ class FahrenheitCheck:
 
 
 def _is_switched(value: float, before: float) -> bool:
-    return value - before >= LEAST_RISE and abs(value - (1.8 * before + 32.0)) <= SLACK_F
+    # Near -40 both scales have the same numbers, but none as low as that is looked at (LEAST_F).
+    return abs(value - (1.8 * before + 32.0)) <= SLACK_F
 
 
 def _find_air_slots(plan: Plan) -> dict[PollClass, list[Slot]]:
