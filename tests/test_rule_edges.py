@@ -24,6 +24,8 @@ class Edge(NamedTuple):
     """Values at the limit and beyond it, by metric and labels."""
     starts: int = 0
     """In which step the condition begins to hold."""
+    by_all: bool = False
+    """Nothing alerts while one of two collectors says that all is well; otherwise the worse word counts."""
 
 
 def both(value: str) -> tuple[str, str]:
@@ -56,7 +58,7 @@ SOON = (
     ),
     Edge("DcimPhaseDead", 15, {VOLTS: ("230x3 50", "230x3 49")}, 4),
     Edge("DcimMeterDark", 15, {'dcim_meter_voltage_volts{device="d",phase="L1"}': ("230x3 50", "230x3 49")}, 4),
-    Edge("DcimAtsRedundancyLost", 60, {'dcim_ats_source_usable{device="d",source="a"}': ("1", "0")}),
+    Edge("DcimAtsRedundancyLost", 60, {'dcim_ats_source_usable{device="d",source="a"}': ("1", "0")}, by_all=True),
     # Another switch of the site prefers the source that this one has not selected.
     Edge(
         "DcimAtsNotOnPreferred",
@@ -114,6 +116,7 @@ SOON = (
             'dcim_cdu_flow_setpoint_cubic_meters_per_second{device="d",loop="secondary"}': both("0.01"),
             'dcim_cdu_pump_state{device="d",pump="1",state="running"}': both("1"),
         },
+        by_all=True,
     ),
     Edge("DcimCduReservoirLow", 30, {'dcim_cdu_reservoir_level_ratio{device="d"}': ("0.3", "0.29")}),
     Edge("DcimCduPumpFailed", 10, {'dcim_cdu_pump_state{device="d",pump="1",state="failed"}': ("0", "1")}),
@@ -152,6 +155,7 @@ SOON = (
                 'dcim_device_observed{agent="g",device="d",instance="c"}': both("0"),
                 f'dcim_agent_unobserved_devices{{agent="g",reason="{reason}"}}': ("1", "0"),
             },
+            by_all=True,
         )
         for reason in ("starting", "collector")
     ),
@@ -172,8 +176,8 @@ SOON = (
         {"dcim_agent_spool_bytes": both("81"), "dcim_agent_spool_limit_bytes": ("0", "100")},
     ),
     Edge("DcimAgentTopicsRefused", 60, {"dcim_agent_topics_refused": ("0", "1")}),
-    Edge("DcimAgentReloadFailed", 60, {"dcim_agent_config_last_reload_successful": ("1", "0")}),
-    Edge("DcimAgentNoStandby", 120, {"dcim_agent_pair_standbys": ("1", "0")}),
+    Edge("DcimAgentReloadFailed", 60, {"dcim_agent_config_last_reload_successful": ("1", "0")}, by_all=True),
+    Edge("DcimAgentNoStandby", 120, {"dcim_agent_pair_standbys": ("1", "0")}, by_all=True),
 )
 
 # Step of a minute.
@@ -225,7 +229,7 @@ LATER = (
     Edge("DcimDeviceGivesLess", 900, {'dcim_device_series{device="d",state="present"}': ("100x3 95", "100x3 94")}, 4),
     Edge("DcimClockSkew", 300, {"dcim_agent_clock_offset_seconds": ("2", "2.1")}),
     Edge("DcimClockSkew", 300, {"dcim_agent_clock_offset_seconds": ("-2", "-2.1")}),
-    Edge("DcimAgentSpoolNotDurable", 300, {"dcim_agent_spool_durable": ("1", "0")}),
+    Edge("DcimAgentSpoolNotDurable", 300, {"dcim_agent_spool_durable": ("1", "0")}, by_all=True),
     Edge(
         "DcimSeriesLimitNear", 900, {"dcim_collector_series": ("80", "81"), "dcim_collector_series_limit": both("100")}
     ),
@@ -255,10 +259,10 @@ def test_at_its_limit_nothing_alerts_and_beyond_it_each_alert_does_in_its_own_ti
         places = f"at-{number}", f"beyond-{number}"
         for name, values in edge.series.items():
             metric, _, labels = name.removesuffix("}").partition("{")
-            series += [
-                {"series": f'{metric}{{{labels and labels + ","}site="{place}"}}', "values": f"{value}x{STEPS}"}
-                for place, value in zip(places, values, strict=True)
-            ]
+            own = f"{labels},site" if labels else "site"
+            second = () if edge.by_all else ((places[1], values[0], ',instance="second"'),)
+            for place, value, collector in (*((places[n], values[n], "") for n in (0, 1)), *second):
+                series.append({"series": f'{metric}{{{own}="{place}"{collector}}}', "values": f"{value}x{STEPS}"})
         alerts = f'ALERTS{{alertname="{edge.alert}",alertstate="firing",site=~"{"|".join(places)}"}}'
         due_s = edge.starts * step_s + edge.hold_s
         firing = [{"labels": f'{{site="{places[1]}"}}', "value": 1}]
