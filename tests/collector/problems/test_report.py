@@ -71,3 +71,13 @@ def test_the_end_of_a_problem_is_in_milliseconds_and_says_where_its_sensor_is() 
 def test_problems_at_places_whose_names_run_together_have_ids_of_their_own() -> None:
     names = [problem_id("DcimSmoke", [("a", first), ("b", second)]) for first, second in (("xb", "y"), ("x", "by"))]
     assert names[0] != names[1]
+
+
+def test_an_alert_has_the_severity_of_its_problem_and_not_that_of_the_device_s_alarm() -> None:
+    """As in Prometheus: otherwise Alertmanager has two alerts of it, of which one is routed to nobody."""
+    tracker, labels = Tracker(load_table()), {"site": "s", "device": "d", "alarm": "fan", "severity": "info"}
+    alarm: Key = "DcimDeviceAlarm", labels_of(labels)
+    tracker.update(("device", "s", "d"), {alarm: 1.0}, 0.0)
+    problem = tracker.get(alarm)
+    assert problem is not None
+    assert problem.alert_labels()["severity"] == "warning"

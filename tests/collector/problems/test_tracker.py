@@ -313,13 +313,6 @@ def test_a_lost_feed_explains_its_own_devices_and_none_without_a_feed() -> None:
     assert [course.one(each).cause for each in (of_feed, of_other, of_none)] == [lost, None, None]
 
 
-def test_an_alert_has_the_severity_of_its_problem_and_not_that_of_the_device_s_alarm() -> None:
-    """As in Prometheus: otherwise Alertmanager has two alerts of it, of which one is routed to nobody."""
-    course, alarm = Course(), key("DcimDeviceAlarm", alarm="fan", severity="info")
-    course.at(0.0, alarm)
-    assert course.one(alarm).alert_labels()["severity"] == "warning"
-
-
 def test_a_critical_alarm_of_a_device_is_folded_into_nothing() -> None:
     assert load_table().problems["DcimDeviceAlarmCritical"].causes == {}
 
