@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector.derive import Figure
+from collector.derive import Figure, Thermal
 from collector.derive.engine import NO_SLOT, output_of
 from collector.latest import Latest
 from collector.problems import files as files_module
@@ -20,7 +20,8 @@ from collector.problems.table import load_table
 from collector.problems.tracker import RESTORED_S
 from collector.readings import SeriesKeys, resolve
 from rackflow.process.bulkhead import Failures
-from tests.collector.documents import batch, document, status
+from tests.collector.derive.hall import hall
+from tests.collector.documents import SUPPLY, batch, document, status
 from tests.servers.waiting import eventually
 
 SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
@@ -97,11 +98,13 @@ def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() ->
         for number in range(4):
             site.seq += 1
             made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
-            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A"})
+            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A", "rack": f"a{number}"})
             site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
         is_lost = lost()
         site.now += 1.0
     assert is_lost
+    (racks,) = (each.racks for each in site.monitor.reports() if each.name == "DcimFeedLost")
+    assert racks == ["a0", "a1", "a2", "a3"]
     site.latest.note_disconnected(site.now)
     site.now += 600.0
     assert lost()
@@ -140,6 +143,20 @@ def test_a_problem_of_a_figure_goes_on_while_its_device_is_silent() -> None:
         site.now = 100.0 + after_s
         site.monitor.evaluate()
         assert ("DcimCduValveStuck" in {each.name for each in site.monitor.reports()}) is is_told
+
+
+def test_the_limits_of_the_site_file_apply_to_devices_that_state_none() -> None:
+    site = Site()
+    for name in ("cas1", "t2"):  # the limits of a second site leave those of the first one in force
+        site.monitor.use_site(hall(("site: t1", f"site: {name}")), Thermal(supply_limit_celsius=40.0))
+    for _ in range(int(load_table().problems["DcimCduSupplyAboveLimit"].hold_s) + 2):
+        site.seq += 1
+        one = batch("cdu-1", seq=site.seq, values={SUPPLY: 41.0}, time_ms=int((WALL_S + site.now) * 1000))
+        site.latest.apply_batch("cas1", one, resolve(one, site.keys), site.now, WALL_S + site.now)
+        site.told()
+        site.now += 1.0
+    (found,) = site.monitor.reports()
+    assert (found.name, found.limit, found.limit_source) == ("DcimCduSupplyAboveLimit", 40.0, "configuration")
 
 
 def test_everybody_who_listens_hears_of_what_the_collector_says_of_itself() -> None:
