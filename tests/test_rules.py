@@ -99,12 +99,17 @@ def test_the_hour_of_silence_of_every_alert_is_tested() -> None:
 
 @pytest.mark.parametrize(("settings", "test"), cases())
 def test_rules_pass_their_unit_tests(settings: dict[str, Any], test: dict[str, Any], tmp_path: Path) -> None:
+    found = run_promtool(settings, test, tmp_path)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def run_promtool(settings: dict[str, Any], test: dict[str, Any], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run one test with the rules that it needs. `settings` are those of its file."""
     promtool, names = find_program("promtool", "prometheus"), needed(test)
     groups = [{**group, "rules": [rule for rule in group["rules"] if name_of(rule) in names]} for group in GROUPS]
-    (tmp_path / "dcim.rules.yml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
-    file = tmp_path / "dcim.test.yml"
+    (folder / "dcim.rules.yml").write_text(yaml.safe_dump({"groups": groups}), encoding="utf-8")
+    file = folder / "dcim.test.yml"
     file.write_text(yaml.safe_dump({**settings, "tests": [test]}), encoding="utf-8")
-    found = subprocess.run(
+    return subprocess.run(
         [promtool, "test", "rules", file], env=PROMTOOL_ENV, capture_output=True, text=True, timeout=60, check=False
     )
-    assert found.returncode == 0, found.stdout + found.stderr

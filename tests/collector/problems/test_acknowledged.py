@@ -229,6 +229,54 @@ async def test_of_several_silences_the_last_to_end_is_shown_and_long_texts_are_c
         assert (shown_as.by, shown_as.comment) == ("b" * 100, "c" * 500)
 
 
+def test_of_two_alertmanagers_the_acknowledgement_that_ends_last_is_shown_until_its_end() -> None:
+    first, last = Acknowledgement("amina", "", 100.0), Acknowledgement("bo", "", 200.0)
+    for silences in ((first, last), (last, first)):
+        known = Acknowledgements()
+        for number, silence in enumerate(silences):
+            known.source(f"http://am-{number}").by_problem = {KEY: silence}
+        assert [known.of(KEY, wall_s) for wall_s in (99.0, 100.0, 199.0, 200.0)] == [last, last, last, None]
+
+
+async def test_an_alertmanager_without_answer_is_said_since_the_first_attempt_and_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledged, "READ_S", 0.01)
+    found, failures = Acknowledgements(), Failures()
+    url = "http://ops:secret@127.0.0.1:1/"
+    reader = AcknowledgementReader(url, lambda *_: False, burning(), found, failures)
+    task = asyncio.create_task(reader.run(), name="reader")
+    try:
+        await until(lambda: bool(found.unread()), "said")
+        (at_first,) = found.unread()
+        tried = failures.counts.total()
+        await until(lambda: failures.counts.total() >= tried + 3, "tried again")
+    finally:
+        await stop_tasks(task, within_s=1.0)
+    (later,) = found.unread()
+    assert later.since_s == at_first.since_s
+    assert "secret" not in f"{later.url} {later.error}"
+
+
+async def test_when_the_last_problem_is_over_nothing_is_known_of_acknowledgements_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever had seen that fire has not seen the next one."""
+    monkeypatch.setattr(acknowledged, "READ_S", 0.01)
+    tracker = burning()
+    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1"]}}
+    fake = FakeManager(encoded(SILENCE), encoded(alert))
+    async with fake.read_by(tracker) as (_, found, _):
+        await until(lambda: found.of(KEY, 0.0) is not None, "read")
+        fake.answers["/api/v2/silences"] = b"["
+        await until(lambda: bool(found.unread()), "said")
+        tracker.update(UNIT, {}, 20.0)
+        tracker.tick(20.0 + load_table().problems["DcimSmoke"].keep_s, 99.0)
+        assert tracker.active() == []
+        await until(lambda: not found.unread(), "forgotten")
+        assert found.of(KEY, 0.0) is None
+
+
 def test_an_acknowledgement_ends_by_itself_and_is_kept_with_what_ended_under_it() -> None:
     tracker, history = burning(), History()
     tracker.acknowledgement_of = lambda _, wall_s: Acknowledgement("amina", "", 30.0) if wall_s < 30.0 else None

@@ -1,7 +1,9 @@
 """The file of ended problems: it survives a restart, a kill in the middle of a line, and does not grow without end."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from collector.problems.history import (
     is_known_format,
     read_history,
 )
+from collector.problems.maintenance import Window
 from collector.problems.table import load_table
 from collector.problems.tracker import TrackedProblem
 
@@ -70,6 +73,31 @@ def test_entries_in_both_history_files_count_once_and_entries_of_the_future_not_
     history = History()
     history.restore([ended(NOW_S - 1), ended(NOW_S - 1), ended(NOW_S), ended(NOW_S + 1), ended(NOW_S - KEEP_S)], NOW_S)
     assert [each.ended_s for each in history.since(0.0, NOW_S)] == [NOW_S, NOW_S - 1]
+
+
+def test_after_a_restart_what_ended_at_once_elsewhere_is_kept_and_nothing_is_written_again() -> None:
+    """A feed that returns ends the problems of all its devices in the same moment."""
+    history, one = History(), ended()
+    other = msgspec.structs.replace(one, labels=[("device", "y"), ("site", "t1")])
+    history.restore([one, other], NOW_S)
+    assert history.since(0.0, NOW_S) == [one, other]
+    assert history.take_waiting() == []
+
+
+def test_the_file_before_is_read_first(tmp_path: Path) -> None:
+    now, before = history_files(tmp_path / "problems.json")
+    for file, at_s in ((before, NOW_S - 5), (now, NOW_S)):
+        append_history(file, [ended(at_s)])
+    assert [each.ended_s for each in read_history(now)] == [NOW_S - 5, NOW_S]
+
+
+def test_what_ended_in_a_maintenance_window_has_its_name() -> None:
+    history, one = History(), tracked()
+    until = datetime.fromtimestamp(NOW_S, UTC)
+    one.window = Window(id="W-1", until=until, match={"device": "x"}, why="test")
+    one.is_active, one.ended_s = False, NOW_S
+    history.note(one)
+    assert [each.maintenance for each in history.since(0.0, NOW_S)] == ["W-1"]
 
 
 def test_what_ended_is_shown_for_a_day_and_since_a_time() -> None:

@@ -1,12 +1,13 @@
 """Readings that come late: since when what is wrong has been wrong, and what began and ended while nobody listened."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 import pytest
 
+from collector.derive import SiteLimit
 from collector.problems import late, late_queue, load_table
 from collector.problems.history import Ended, History
 from collector.problems.late import not_reported_yet
@@ -15,7 +16,7 @@ from collector.problems.tracker import TrackedProblem, Tracker
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
-from tests.collector.documents import batch, document, now_ms, status
+from tests.collector.documents import SUPPLY, batch, document, now_ms, status
 from tests.collector.problems.test_notified import SMOKE, hook, problems, said, smoke, telling
 from tests.collector.running import publish, publisher, running, until
 from tests.servers.mosquitto import Mosquitto
@@ -29,14 +30,14 @@ SOURCE = "dcim_ups_output_source"
 class Backlog:
     """A collector that was away until 100 s ago, at its first moment: what is followed now, and what comes late."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Mapping[tuple[str, str], Sequence[SiteLimit]] | None = None) -> None:
         table = load_table()
         self.tracker, self.history = Tracker(table), History()
         self.now = 1000.0
         self.failures = Failures(late_queue.LATE_PART)
         self.queue = LateQueue(
             table,
-            {},
+            limits or {},
             self.tracker,
             self.history,
             self.failures,
@@ -281,9 +282,46 @@ def test_a_lost_feed_of_the_outage_is_one_problem_that_explains_its_devices() ->
 
 def test_messages_of_last_week_from_the_future_or_twice_are_left_out() -> None:
     backlog = Backlog()
-    backlog.late(*smokes([1] * 5, first_s=-200_000.0), *smokes([1] * 5, first_s=60.0))
-    backlog.late(*smokes([0] * 20), *smokes([1] * 5))
+    fault = [1] * 5 + [0] * 100
+    backlog.late(*smokes(fault, first_s=-200_000.0), *smokes(fault, first_s=60.0))
+    backlog.late(*smokes([0] * 20), *smokes([1] * 5), *smokes([0] * 100, first_s=-500.0))
     assert backlog.settled() == []
+
+
+def test_a_second_outage_is_judged_by_itself() -> None:
+    backlog = Backlog()
+    backlog.live("DcimSmoke", PLACE, holds=False)
+    backlog.late(*smokes([0] * 100 + [1] * 50))
+    backlog.now += 180.0  # as long as the device could still have said that it goes on
+    (first,) = backlog.settled()
+    backlog.late(*smokes([1] * 30 + [0] * 100, first_s=-200.0))
+    second, *others = backlog.settled()
+    assert others == [first]
+    assert (second.since_s - NOW_S, second.ended_s - NOW_S) == (-200.0, -170.0)
+
+
+def test_a_limit_of_the_site_file_applies_to_late_readings() -> None:
+    limit = SiteLimit("dcim_cdu_supply_temperature_limit_celsius", (("loop", "secondary"),), 40.0, "site file")
+    backlog = Backlog({("cas1", "cdu-07"): (limit,)})
+    backlog.late(*numbers(SUPPLY, [39.0] * 10 + [41.0] * 30 + [39.0] * 200))
+    assert [each.name for each in backlog.settled()] == ["DcimCduSupplyAboveLimit"]
+
+
+def test_what_paused_in_the_outage_and_goes_on_is_not_over() -> None:
+    backlog = Backlog()
+    before = TrackedProblem(
+        load_table().problems["DcimSmoke"],
+        tuple(sorted(PLACE.items())),
+        ("device", "cas1", "cdu-07"),
+        1.0,
+        1.0,
+        since_s=NOW_S - 900,
+    )
+    backlog.tracker.restore(before, backlog.now)
+    backlog.live("DcimSmoke", PLACE)
+    backlog.late(*smokes([1] * 100 + [0] * 200 + [1] * 300))
+    assert backlog.settled() == []
+    assert before.since_s == NOW_S - 900
 
 
 def test_a_long_backlog_is_thinned_and_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,6 +111,10 @@ HEAD = "version: 1\nwindows:\n  - id: W-1\n    why: breaker test\n"
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {device: cdu-*}\n",
             "in device, which only `problems` understands",
         ),
+        (
+            "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    match: {device: [cdu-1, cdu-1*]}\n",
+            "in device, which only `problems` understands",
+        ),
         ("    until: 20261126\n    match: {feed: A}\n", "until: is a number; write a time with its offset"),
         (
             "    from: 2026-11-26T08:00:00Z\n    until: 2026-11-26T10:00:00Z\n    problems: [DcimUpsOnBatery]\n",
@@ -163,11 +167,19 @@ def test_a_file_that_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
             load_windows(file)
 
 
+def test_a_file_that_cannot_be_reached_is_said_and_is_none_without_windows(tmp_path: Path) -> None:
+    circle = tmp_path / "maintenance.yaml"
+    circle.symlink_to(circle)
+    with pytest.raises(ConfigError, match=r"maintenance\.yaml"):
+        load_windows(circle)
+
+
 NAMED = """version: 1
 windows:
   - {id: W-1, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {device: [cdu-1, cdu-11]}, why: w}
   - {id: W-2, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {feed: A, rack: zz}, why: w}
   - {id: W-3, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {site: elsewhere, device: x-1}, why: w}
+  - {id: W-4, until: 2026-11-26T10:00:00Z, from: 2026-11-26T08:00:00Z, match: {room: [plant, zoo], row: [a, z]}, why: w}
 """
 
 
@@ -186,10 +198,12 @@ def test_a_name_that_the_site_file_does_not_have_is_said_by_check_doctor_and_the
     assert [line.partition("window ")[2] for line in said] == [
         "'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
         "'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
-        *(f"'W-{at}' ended at 2026-11-26T10:00:00+00:00; nothing is in it any more" for at in (1, 2, 3)),
+        "'W-4': row 'z' is not in the site file; correct it, unless it is meant",
+        "'W-4': room 'zoo' is not in the site file; correct it, unless it is meant",
+        *(f"'W-{at}' ended at 2026-11-26T10:00:00+00:00; nothing is in it any more" for at in (1, 2, 3, 4)),
     ]
     assert [each.found for each in examine(tmp_path / "collector.yaml") if each.check == "maintenance"] == [
-        line.partition("maintenance: ")[2] for line in said[:2]
+        line.partition("maintenance: ")[2] for line in said[:4]
     ]
 
 
@@ -205,6 +219,8 @@ async def test_a_running_collector_logs_the_names_that_its_site_file_does_not_ha
     assert [line for line in caplog.messages if "is not in the site file" in line] == [
         f"maintenance path={file} window 'W-1': device 'cdu-11' is not in the site file; did you mean 'cdu-1'?",
         f"maintenance path={file} window 'W-2': rack 'zz' is not in the site file; correct it, unless it is meant",
+        f"maintenance path={file} window 'W-4': row 'z' is not in the site file; correct it, unless it is meant",
+        f"maintenance path={file} window 'W-4': room 'zoo' is not in the site file; correct it, unless it is meant",
     ]
 
 

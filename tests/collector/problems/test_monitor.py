@@ -8,14 +8,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from collector.derive import Figure, Thermal
+from collector.derive.engine import NO_SLOT, output_of
 from collector.latest import Latest
 from collector.problems import files as files_module
+from collector.problems.conditions import labels_of
 from collector.problems.history import history_files, read_history
 from collector.problems.monitor import Monitor
+from collector.problems.saved import read_present
 from collector.problems.table import load_table
+from collector.problems.tracker import RESTORED_S
 from collector.readings import SeriesKeys, resolve
 from rackflow.process.bulkhead import Failures
-from tests.collector.documents import batch, document, status
+from tests.collector.derive.hall import hall
+from tests.collector.documents import SUPPLY, batch, document, status
 from tests.servers.waiting import eventually
 
 SMOKE = "dcim_env_contact_active{kind=smoke,sensor=1}"
@@ -31,11 +37,13 @@ class Site:
         self.now, self.seq = 100.0, 0
         self.latest, self.keys, self.failures = Latest(10_000), SeriesKeys(10_000), Failures()
         self.latest.note_connected(self.now)
+        self.figures: dict[str, list[Figure]] = {}
+        self.own: list[tuple[str, dict[str, str], float]] = []
         self.monitor = Monitor(
             load_table(),
             self.latest,
-            lambda _: {},
-            lambda: (),
+            lambda _: self.figures,
+            lambda: self.own,
             self.failures,
             path=path,
             clock=lambda: self.now,
@@ -90,16 +98,76 @@ def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() ->
         for number in range(4):
             site.seq += 1
             made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
-            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A"})
+            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A", "rack": f"a{number}"})
             site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
         is_lost = lost()
         site.now += 1.0
     assert is_lost
+    (racks,) = (each.racks for each in site.monitor.reports() if each.name == "DcimFeedLost")
+    assert racks == ["a0", "a1", "a2", "a3"]
     site.latest.note_disconnected(site.now)
     site.now += 600.0
     assert lost()
     site.now += 3600.0
     assert not lost(), "after an hour nothing is known of it"
+
+
+def stuck(value: float | None = 1.0) -> Figure:
+    labels = (("site", "cas1"), ("device", "cdu-07"), ("valve", "1"))
+    return Figure(output_of("dcim_cdu_valve_stuck", labels, NO_SLOT), value, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("after", [{"cas1": [stuck(0.0)]}, {"cas1": [stuck(None)]}, {"cas1": []}, {}])
+def test_a_problem_of_a_figure_ends_when_the_figure_is_good_unknown_or_no_longer_derived(
+    after: dict[str, list[Figure]],
+) -> None:
+    site = Site()
+    assert not site.monitor.is_complete
+    site.figures = {"cas1": [stuck()]}
+    assert site.smoke(0.0) == ["cdu-07"]
+    assert site.monitor.is_complete
+    site.figures = after
+    for _ in range(int(RESTORED_S) // 5 + 10):
+        site.now += 5.0
+        site.smoke(0.0)
+    assert site.told() == []
+
+
+def test_a_problem_of_a_figure_goes_on_while_its_device_is_silent() -> None:
+    site = Site()
+    site.figures = {"cas1": [stuck()]}
+    site.smoke(0.0)
+    site.figures = {"cas1": []}
+    silent_s = load_table().problems["DcimCduValveStuck"].silent_s
+    for after_s, is_told in ((silent_s - 5.0, True), (silent_s + RESTORED_S, False)):
+        site.now = 100.0 + after_s
+        site.monitor.evaluate()
+        assert ("DcimCduValveStuck" in {each.name for each in site.monitor.reports()}) is is_told
+
+
+def test_the_limits_of_the_site_file_apply_to_devices_that_state_none() -> None:
+    site = Site()
+    for name in ("cas1", "t2"):  # the limits of a second site leave those of the first one in force
+        site.monitor.use_site(hall(("site: t1", f"site: {name}")), Thermal(supply_limit_celsius=40.0))
+    for _ in range(int(load_table().problems["DcimCduSupplyAboveLimit"].hold_s) + 2):
+        site.seq += 1
+        one = batch("cdu-1", seq=site.seq, values={SUPPLY: 41.0}, time_ms=int((WALL_S + site.now) * 1000))
+        site.latest.apply_batch("cas1", one, resolve(one, site.keys), site.now, WALL_S + site.now)
+        site.told()
+        site.now += 1.0
+    (found,) = site.monitor.reports()
+    assert (found.name, found.limit, found.limit_source) == ("DcimCduSupplyAboveLimit", 40.0, "configuration")
+
+
+def test_everybody_who_listens_hears_of_what_the_collector_says_of_itself() -> None:
+    site, heard = Site(), [list[str](), list[str]()]
+    site.monitor.listeners += [lambda each, to=to: to.append(each.problem.name) for to in heard]  # type: ignore[misc]
+    site.own = [("dcim_collector_behind", {}, 1.0)]
+    for _ in range(int(load_table().problems["DcimCollectorBehind"].hold_s) + 1):
+        site.monitor.evaluate()
+        site.now += 1.0
+    assert heard == [["DcimCollectorBehind"]] * 2
+    assert [each.name for each in site.monitor.reports()] == ["DcimCollectorBehind"]
 
 
 async def test_after_a_restart_reported_problems_are_known_with_their_time_and_who_was_notified(
@@ -108,18 +176,45 @@ async def test_after_a_restart_reported_problems_are_known_with_their_time_and_w
     path = tmp_path / "problems.json"
     before = Site(path)
     before.smoke(1.0)
-    (key,) = (each.key for each in before.monitor.tracker.active())
+    (problem,) = before.monitor.tracker.active()
+    key, problem.peak = problem.key, 2.0
     before.monitor.files.notified(URL).add(key)
     async with kept(before, monkeypatch):
         await eventually(path.exists, "it is saved")
     assert b"secret" not in path.read_bytes()
     after = Site(path)
+    after.now += 50.0
     await after.monitor.files.load()
     (found,) = after.monitor.tracker.active()
-    assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 1.0)
+    assert (found.key, found.since_s, found.value, found.peak) == (key, WALL_S + 100.0, 1.0, 2.0)
     assert after.monitor.files.notified(URL) == {key}
     assert after.monitor.files.notified("http://another/") == set()
     assert after.told() == ["cdu-07"], "it goes on until its readings are there"
+
+
+async def test_who_was_notified_and_what_will_soon_be_reported_is_saved_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not with the values, once a minute: a kill would have everybody notified again, or a problem reported late."""
+    site, path = Site(tmp_path / "problems.json"), tmp_path / "problems.json"
+    site.smoke(1.0)
+    async with kept(site, monkeypatch):
+        await eventually(path.exists, "saved")
+        (problem,) = site.monitor.tracker.active()
+        site.now += 1.0
+        site.monitor.files.notified(URL).add(problem.key)
+        await eventually(lambda: any(read_present(path).notified.values()), "who was notified")
+        held = "DcimDeviceUnreachable", labels_of({"site": "cas1", "device": "cdu-09"})
+        site.monitor.tracker.update(("device", "cas1", "cdu-09"), {held: 1.0}, site.now)
+        site.now += files_module.KEPT_HOLD_S
+        await eventually(lambda: [each.name for each in read_present(path).holding] == [held[0]], "what holds")
+
+
+async def test_a_file_that_cannot_be_written_is_a_failing_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(tmp_path / "missing" / "problems.json")
+    site.smoke(1.0)
+    async with kept(site, monkeypatch):
+        await eventually(lambda: site.failures.failing().get(files_module.FILE_PART, False), "counted")
 
 
 async def test_a_restart_delays_what_was_about_to_be_reported_by_the_time_away_only(
@@ -199,6 +294,10 @@ async def test_what_ended_while_the_disk_refused_is_written_when_it_takes_it(
         await eventually(lambda: history.exists() and len(read_history(history)) == 1, "it is written")
     (ended,) = read_history(history)
     assert (ended.name, ended.since_s, ended.ended_s) == ("DcimSmoke", WALL_S + 100.0, WALL_S + 101.0 + KEEP_S)
+    after = Site(folder / "problems.json")
+    after.now = site.now
+    await after.monitor.files.load()
+    assert after.monitor.history.since(0.0, WALL_S + after.now) == [ended]
 
 
 async def test_a_state_that_cannot_be_read_keeps_no_collector_from_starting(tmp_path: Path) -> None:

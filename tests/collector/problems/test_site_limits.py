@@ -52,6 +52,20 @@ def test_a_limit_on_both_sides_of_zero_is_changed_on_both() -> None:
     ]
 
 
+def test_a_limit_a_hold_and_a_keep_may_be_zero_and_one_named_by_its_metric_precedes_the_general_one() -> None:
+    own = limited(
+        "  DcimCduSupplyTemperatureHigh: {hold_s: 0, keep_s: 0}\n"
+        "  DcimCduApproachHigh: {limit: 0}\n"
+        "  DcimUpsLoadHigh: {limit: 0.9, limits: {dcim_ups_output_total_load_ratio: 0.7}}\n"
+    )
+    high = own.problems["DcimCduSupplyTemperatureHigh"]
+    assert (high.hold_s, high.keep_s) == (0.0, 0.0)
+    assert finding(own, "DcimCduApproachHigh", "dcim_cdu_loaded_approach_celsius", 1.0) is not None
+    load = "DcimUpsLoadHigh"
+    assert finding(own, load, "dcim_ups_output_total_load_ratio", 0.75) == Finding(0.75, 0.7, "limits file")
+    assert finding(own, load, "dcim_ups_output_load_ratio", 0.85) is None
+
+
 def test_how_much_above_a_set_point_is_changed_while_the_set_point_stays_the_devices() -> None:
     own = limited("  DcimCduSupplyTemperatureHigh: {limit: 5}\n")
     subject = Subject(UPS)
@@ -90,6 +104,8 @@ def test_times_and_severity_are_changed_and_a_problem_that_is_off_explains_nothi
         ("  DcimNothing: {limit: 1}\n", 3, "no such problem"),
         ("  DcimUpsLoadHigh: {limt: 1}\n", 3, "limt"),
         ("  DcimUpsLoadHigh:\n    hold_s: 3600\n", 4, "within which it counts"),
+        ("  DcimUpsLoadHigh:\n    hold_s: 1800\n", 4, "within which it counts"),
+        ("  DcimCduHeatMismatch: {limit: -25}\n", 3, "for -25 % write -0.25"),
         ("  DcimUpsBatteryReplace: {limit: 1}\n", 3, "dcim_ups_battery_health_ratio (0.8)"),
         ("  DcimReadingBeyondLimit: {limit: 1}\n", 3, "stated by the device or the site file"),
         ("  DcimLeakDetected:\n    off: true\n", 4, "safety class"),
