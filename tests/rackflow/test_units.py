@@ -49,6 +49,7 @@ ONE_IS: dict[str, tuple[str, float | Fraction]] = {
     "cubic_meter": ("cubic_meters", 1),
     "liter": ("cubic_meters", Fraction(1, 1000)),
     "meter": ("meters", 1),
+    "foot": ("meters", Fraction(3048, 10_000)),
     "meter_per_second": ("meters_per_second", 1),
     "degree": ("degrees", 1),
     "rpm": ("rpm", 1),

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tests.servers.loop_server import end_server
+
 Answer: TypeAlias = tuple[Literal["puback", "disconnect", "hang up", "silence", "garbage"], int]
 ACCEPTED: Answer = ("puback", 0)
 
@@ -33,6 +35,7 @@ class RefusingBroker:
     connections: int = 0
     port: int = 0
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    _is_over: bool = False
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["RefusingBroker"]:
@@ -42,11 +45,13 @@ class RefusingBroker:
         try:
             yield self
         finally:
-            server.close()
-            for writer in self._writers:
-                writer.close()
+            self._is_over = True
+            await end_server(server, self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_over:
+            writer.transport.abort()
+            return
         self._writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:

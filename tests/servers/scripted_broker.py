@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import cast
 
+from tests.servers.loop_server import end_server
+
 CONNACK = b"\x20\x03\x00\x00\x00"
 
 
@@ -21,6 +23,7 @@ class ScriptedBroker:
     is_left: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a client has ended its connection."""
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    _is_over: bool = False
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["ScriptedBroker"]:
@@ -30,9 +33,8 @@ class ScriptedBroker:
         try:
             yield self
         finally:
-            server.close()
-            for writer in self._writers:
-                writer.close()
+            self._is_over = True
+            await end_server(server, self._writers)
 
     async def say(self, *pieces: bytes) -> None:
         """Send each piece on the newest connection, with a turn of the loop in between."""
@@ -45,6 +47,9 @@ class ScriptedBroker:
         cast("asyncio.Transport", self._writers[-1].transport).pause_reading()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_over:
+            writer.transport.abort()
+            return
         self._writers.append(writer)
         with contextlib.suppress(ConnectionError):
             self.heard += await reader.read(65536)
