@@ -69,53 +69,6 @@ def _aalc_l05t() -> Served:
     return one
 
 
-def _dcd() -> Served:
-    one = Served(table="input", checked=146)
-    one.gauge(130, "~f", 14.25, "rdhx_water_supply_temperature_celsius", 14.25)
-    one.gauge(134, "~f", 21.5, "rdhx_water_return_temperature_celsius", 21.5)
-    one.gauge(126, "~f", 18.75, "rdhx_supply_temperature_setpoint_celsius", 18.75)
-    for fan in range(4):
-        one.gauge(146 + 4 * fan, "h", 1200 + fan, f"rdhx_fan_speed_rpm{{fan={fan + 1}}}", 1200 + fan)
-    one.gauge(162, "h", 63, "rdhx_valve_position_ratio", 0.63)
-    return one
-
-
-def _xdc() -> Served:
-    one = Served(table="input", checked=386)
-    one.gauge(386, "h", 132, "crah_refrigerant_temperature_celsius{sensor=supply,unit=1}", 13.2)
-    one.put(388, "H", 2)
-    one.states["dcim_crah_unit_state{unit=1}"] = "standby"
-    one.gauge(389, "h", 227, "env_temperature_celsius{sensor=external-a}", 22.7)
-    one.gauge(391, "H", 455, "env_relative_humidity_ratio{sensor=external-a}", 0.455)
-    one.gauge(392, "h", 101, "env_dew_point_celsius{sensor=external-a}", 10.1)
-    one.gauge(394, "h", 231, "env_temperature_celsius{sensor=external-b}", 23.1)
-    one.gauge(396, "H", 462, "env_relative_humidity_ratio{sensor=external-b}", 0.462)
-    one.gauge(397, "h", 109, "env_dew_point_celsius{sensor=external-b}", 10.9)
-    one.gauge(415, "H", 1, "crah_compressor_on{compressor=1a,unit=1}", 1)
-    one.gauge(416, "H", 0, "crah_compressor_on{compressor=1b,unit=1}", 0)
-    one.gauge(411, "H", 2500, "crah_valve_position_ratio{unit=1,valve=hot-gas-1}", 0.25)
-    one.gauge(412, "H", 7500, "crah_valve_position_ratio{unit=1,valve=hot-gas-2}", 0.75)
-    one.put(421, "H", 8)
-    one.states["dcim_device_state"] = "degraded"
-    return one
-
-
-def _hpc() -> Served:
-    one = Served(table="input", checked=490)
-    one.gauge(490, "h", 178, "crah_water_supply_temperature_celsius{circuit=evaporator,unit=1}", 17.8)
-    one.gauge(492, "h", 119, "crah_water_return_temperature_celsius{circuit=evaporator,unit=1}", 11.9)
-    one.gauge(496, "h", -63, "crah_water_supply_temperature_celsius{circuit=condenser,unit=1}", -6.3)
-    one.gauge(498, "h", 24, "crah_water_return_temperature_celsius{circuit=condenser,unit=1}", 2.4)
-    one.put(483, "H", 1)
-    one.states["dcim_crah_unit_state{unit=1}"] = "running"
-    one.put(482, "H", 16)
-    one.states["dcim_device_state"] = "failed"
-    one.gauge(393, "H", 0, "crah_compressor_on{compressor=1,unit=1}", 0)
-    one.gauge(401, "H", 1, "crah_compressor_on{compressor=2,unit=1}", 1)
-    one.gauge(502, "H", 80, "crah_valve_position_ratio{unit=1,valve=free-cooling}", 0.8)
-    return one
-
-
 def _belimo() -> Served:
     one = Served(checked=8)
     one.gauge(4, "H", 4225, "rack_valve_position_ratio", 0.4225)
@@ -438,9 +391,6 @@ def gear_maps() -> dict[str, Served]:
     return {
         "aalc-rpu": _aalc(),
         "aalc-rpu-l05t": _aalc_l05t(),
-        "liebert-dcd-door": _dcd(),
-        "liebert-xdc": _xdc(),
-        "liebert-hpc": _hpc(),
         "belimo-energy-valve": _belimo(),
         "danfoss-valve": _danfoss(),
         "raritan-xerus-modbus": _raritan(),

@@ -60,6 +60,12 @@ class Served:
         for bit, name in names.items():
             self.values[f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"] = float(bit in raised)
 
+    def inputs_as_alarms(self, names: Mapping[int, str], severity: str) -> None:
+        """Discrete inputs that are alarms while they are 1; which ones are, `inputs` says."""
+        for at, name in names.items():
+            key = f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"
+            self.values[key] = float(self.inputs.get(at, 0))
+
 
 def _apc() -> Served:
     one = Served(checked=142)
@@ -171,15 +177,22 @@ def _huawei_alarms(one: Served) -> None:
 def _socomec() -> Served:
     one = Served(checked=0x1069)
     one.gauge(0x1001, "H", 1200, "ups_rated_apparent_power_voltamperes", 120_000)
-    one.put(0x1020, "H", 1 << 3 | 1 << 1)
-    one.put(0x1021, "H", 1)
+    one.put(0x1020, "H", 1 << 14 | 1 << 3 | 1 << 1)
+    one.put(0x1021, "H", 1 << 11 | 1)
     one.states |= {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "normal"}
+    one.states["dcim_ups_battery_charge_state"] = "charging"
+    one.values["dcim_device_alarm_active{alarm=battery_test_failed,severity=warning}"] = 1.0
     failures = {0: "general", 1: "battery_failure", 2: "overload", 4: "control_failure", 7: "over_temperature"}
     one.alarms(0x1040, failures | {10: "battery_charger"}, "critical")
     tolerances = {5: "rectifier_input_tolerance", 6: "bypass_input_tolerance", 8: "maintenance_bypass_closed"}
     one.alarms(0x1040, tolerances, "warning")
     stops = {2: "inverter_stopped_overload", 5: "synchronisation", 6: "rectifier_input", 15: "imminent_stop"}
     one.alarms(0x1041, stops, "critical")
+    preventive = {7: "rectifier_preventive", 9: "inverter_preventive", 13: "bypass_preventive"}
+    preventive |= {1: "conditions_of_use", 3: "microprocessor_control", 10: "charger_general"}
+    one.alarms(0x1041, preventive, "warning")
+    one.alarms(0x1042, {12: "servicing", 15: "battery_room"}, "warning")
+    one.alarms(0x1043, {0: "maintenance_bypass"}, "warning")
     critical = {1: "battery_discharged", 4: "rectifier_critical", 6: "inverter_critical", 10: "emergency_stop"}
     one.alarms(0x1043, critical | {11: "battery_circuit_open", 14: "bypass_critical"}, "critical")
     one.phases(0x1060, "H", (41, 38, 44), "ups_output_load_ratio{phase=%}", 0.01)
@@ -238,21 +251,6 @@ def _riello() -> Served:
     return one
 
 
-def _aps() -> Served:
-    one = Served(table="input", checked=463)
-    one.gauge(436, "H", 21, "ups_battery_runtime_seconds", 1260)
-    one.gauge(437, "H", 1441, "ups_battery_voltage_volts{string=1}", 144.1)
-    one.gauge(439, "H", 96, "ups_battery_charge_ratio", 0.96)
-    one.put(440, "H", 3)
-    one.states["dcim_ups_battery_state"] = "low"
-    one.gauge(442, "h", 253, "ups_battery_temperature_celsius{string=1}", 25.3)
-    one.gauge(463, "H", 2082, "ups_output_voltage_volts{phase=L1}", 208.2)
-    one.gauge(466, "H", 313, "ups_output_current_amperes{phase=L1}", 31.3)
-    one.gauge(468, "H", 5998, "ups_output_frequency_hertz", 59.98)
-    one.gauge(471, "H", 652, "ups_output_total_apparent_power_voltamperes", 6520)
-    return one
-
-
 def _generex() -> Served:
     one = Served(checked=97)
     one.phases(97, "H", (230, 231, 232), "ups_output_voltage_volts{phase=%}")
@@ -284,6 +282,5 @@ def ups_maps() -> dict[str, Served]:
         "socomec-jbus": _socomec(),
         "tripplite-modbus": _tripplite(),
         "riello-multicom-modbus": _riello(),
-        "liebert-aps-modbus": _aps(),
         "generex-modbus": _generex(),
     }

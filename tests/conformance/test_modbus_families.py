@@ -24,12 +24,13 @@ from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import METER, gear_maps
+from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | gear_maps() | meter_maps() | monitor_maps()
+MAPS: Mapping[str, Served] = ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps()
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -203,6 +204,30 @@ async def test_a_ups_tells_what_feeds_its_output(name: str, words: dict[int, int
     async with serving(one, one.registers | words) as port:
         readings = await poll(port, name, one.unit)
     assert readings.states["dcim_ups_output_source"] == state
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [({0x1020: 1 << 5}, "discharging"), ({0x1020: 1 << 3}, "charging"), ({0x1020: 1 << 3, 0x1021: 1}, "unknown")],
+)
+async def test_a_socomec_ups_tells_whether_its_battery_is_charged(words: dict[int, int], state: str) -> None:
+    one = MAPS["socomec-jbus"]
+    async with serving(one, one.registers | words) as port:
+        readings = await poll(port, "socomec-jbus", one.unit)
+    assert readings.states["dcim_ups_battery_charge_state"] == state
+
+
+@pytest.mark.parametrize("name", ["liebert-aps-modbus", "liebert-apm-modbus"])
+async def test_a_liebert_ups_with_one_output_line_has_no_reading_of_another(name: str) -> None:
+    one = MAPS[name]
+    output = {"liebert-aps-modbus": (464, 465), "liebert-apm-modbus": (419, 420, 425, 426, 427)}[name]
+    async with serving(one, one.registers | dict.fromkeys(output, 0)) as port:
+        readings = await poll(port, name, one.unit)
+    keys = {*readings.values, *readings.bad}
+    assert "dcim_ups_input_voltage_volts{phase=L3}" in keys
+    assert "dcim_ups_output_current_amperes{phase=L1}" in keys
+    dead = ("output_voltage_volts{phase=L2", "output_current_amperes{phase=L2", "output_line_voltage")
+    assert not [key for key in keys if any(part in key for part in dead)]
 
 
 async def test_a_cdu_that_is_switched_to_other_units_is_followed() -> None:

@@ -231,6 +231,28 @@ CASES = {
         },
         bad={"dcim_crah_supply_air_temperature_celsius{unit=1.1}": "sentinel"},
     ),
+    "a Stulz unit with water under its floor, beside one whose air does not flow": Told(
+        "stulz-wib8000",
+        "1.3.6.1.4.1.29462.10.2.1",
+        {
+            **{f"1.1.1.1.1.1.1192.1.{unit}.1": 241 for unit in (1, 2)},
+            **{f"4.4.1.1.1.{column}.1.1.1": code for column, code in ((1010, 1), (8500, 0), (8505, 1), (8608, 0))},
+            **{f"4.4.1.1.1.{column}.1.2.1": code for column, code in ((1010, 1), (8500, 1), (8505, 0), (8608, 0))},
+            "4.2.1.1.8.1.1.1": 0,
+        },
+        {
+            "dcim_leak_detected{sensor=water.1.1}": 1.0,
+            "dcim_leak_detected{sensor=water.1.2}": 0.0,
+            f"{ALARM}{{alarm=airflow.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=airflow.1.2,severity=critical}}": 1.0,
+            **{f"dcim_crah_return_air_temperature_celsius{{unit=1.{unit}}}": 24.1 for unit in (1, 2)},
+            f"{ALARM}{{alarm=common.1.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=common.1.2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=water-flow.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=general-error.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=water-flow.1.2,severity=critical}}": 0.0,
+        },
+    ),
     "a transfer switch with a generator, one source tripped and a failed test": Told(
         profile="apc-ats",
         root="1.3.6.1.4.1.318.1.1",
@@ -370,11 +392,11 @@ CASES = {
             "dcim_crah_water_supply_temperature_celsius{circuit=evaporator}": 15.4,
         },
     ),
-    "a Liebert cooling unit with a common alarm": Told(
+    "a Liebert cooling unit with a common alarm, and how many it has": Told(
         profile="liebert-crah",
-        root=f"{LIEBERT}.3.4.3",
-        answers={"1.0": 1, "8.0": 1},
-        values={f"{ALARM}{{alarm=general,severity=warning}}": 1.0},
+        root=f"{LIEBERT}.3",
+        answers={"4.3.1.0": 1, "4.3.8.0": 1, "2.2.0": 3},
+        values={f"{ALARM}{{alarm=general,severity=warning}}": 1.0, "dcim_device_alarms": 3.0},
         states={"dcim_crah_unit_state": "running"},
     ),
     "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(

@@ -70,7 +70,7 @@ def test_the_highest_bit_alone_is_no_reading_unless_the_family_knows_that_bit() 
         if found.values or found.states:
             taken.setdefault(name, set()).add(slot.decoders[0].ref.split(":")[1])
     assert taken.pop("aalc-rpu") == {"37376"}
-    assert taken.pop("socomec-jbus") == {"4128", "4161"}
+    assert taken.pop("socomec-jbus") == {"4128", "4161", "4162"}
     assert "orv3-pmm" not in taken
     assert "apc-smart-ups-modbus" not in taken
 

@@ -1,0 +1,151 @@
+"""Modbus maps of Liebert's cooling units and UPSs, served to the agent; see modbus_maps."""
+
+from tests.conformance.modbus_maps import Served
+
+LINES = ("L1-L2", "L2-L3", "L3-L1")
+
+
+def _dcd() -> Served:
+    one = Served(table="input", checked=146)
+    one.gauge(130, "~f", 14.25, "rdhx_water_supply_temperature_celsius", 14.25)
+    one.gauge(134, "~f", 21.5, "rdhx_water_return_temperature_celsius", 21.5)
+    one.gauge(126, "~f", 18.75, "rdhx_supply_temperature_setpoint_celsius", 18.75)
+    for fan in range(4):
+        one.gauge(146 + 4 * fan, "h", 1200 + fan, f"rdhx_fan_speed_rpm{{fan={fan + 1}}}", 1200 + fan)
+    one.gauge(162, "h", 63, "rdhx_valve_position_ratio", 0.63)
+    return one
+
+
+def _xdc() -> Served:
+    one = Served(table="input", checked=386)
+    one.gauge(386, "h", 132, "crah_refrigerant_temperature_celsius{sensor=supply,unit=1}", 13.2)
+    one.put(388, "H", 2)
+    one.states["dcim_crah_unit_state{unit=1}"] = "standby"
+    one.gauge(389, "h", 227, "env_temperature_celsius{sensor=external-a}", 22.7)
+    one.gauge(391, "H", 455, "env_relative_humidity_ratio{sensor=external-a}", 0.455)
+    one.gauge(392, "h", 101, "env_dew_point_celsius{sensor=external-a}", 10.1)
+    one.gauge(394, "h", 231, "env_temperature_celsius{sensor=external-b}", 23.1)
+    one.gauge(396, "H", 462, "env_relative_humidity_ratio{sensor=external-b}", 0.462)
+    one.gauge(397, "h", 109, "env_dew_point_celsius{sensor=external-b}", 10.9)
+    one.gauge(415, "H", 1, "crah_compressor_on{compressor=1a,unit=1}", 1)
+    one.gauge(416, "H", 0, "crah_compressor_on{compressor=1b,unit=1}", 0)
+    one.gauge(411, "H", 2500, "crah_valve_position_ratio{unit=1,valve=hot-gas-1}", 0.25)
+    one.gauge(412, "H", 7500, "crah_valve_position_ratio{unit=1,valve=hot-gas-2}", 0.75)
+    one.put(421, "H", 8)
+    one.states["dcim_device_state"] = "degraded"
+    one.gauge(399, "h", 88, "env_dew_point_celsius{sensor=unit}", 8.8)
+    one.inputs = {1: 1, 17: 1, 24: 1, 28: 1}
+    one.values["dcim_leak_detected{sensor=under-floor}"] = 1.0
+    critical = {0: "pump_1_loss_of_flow", 1: "pump_2_loss_of_flow", 5: "supply_refrigerant_hot"}
+    critical |= {6: "supply_refrigerant_cold", 26: "loss_of_power", 27: "smoke"}
+    critical |= {16 + at: f"head_pressure_{name}" for at, name in enumerate(("1a", "1b", "2a", "2b"))}
+    critical |= {24: "suction_pressure_1", 25: "suction_pressure_2"}
+    warning = {2: "fan", 3: "condensation", 7: "supply_refrigerant_sensor", 15: "pump_short_cycle"}
+    for severity, alarms in (("critical", critical), ("warning", warning | {29: "service_required"})):
+        one.inputs_as_alarms(alarms, severity)
+    return one
+
+
+def _hpc() -> Served:
+    one = Served(table="input", checked=490)
+    one.gauge(490, "h", 178, "crah_water_supply_temperature_celsius{circuit=evaporator,unit=1}", 17.8)
+    one.gauge(492, "h", 119, "crah_water_return_temperature_celsius{circuit=evaporator,unit=1}", 11.9)
+    one.gauge(496, "h", -63, "crah_water_supply_temperature_celsius{circuit=condenser,unit=1}", -6.3)
+    one.gauge(498, "h", 24, "crah_water_return_temperature_celsius{circuit=condenser,unit=1}", 2.4)
+    one.put(483, "H", 1)
+    one.states["dcim_crah_unit_state{unit=1}"] = "running"
+    one.put(482, "H", 16)
+    one.states["dcim_device_state"] = "failed"
+    one.gauge(393, "H", 0, "crah_compressor_on{compressor=1,unit=1}", 0)
+    one.gauge(401, "H", 1, "crah_compressor_on{compressor=2,unit=1}", 1)
+    one.gauge(549, "H", 1, "crah_compressor_on{compressor=4,unit=1}", 1)
+    for compressor, at, tenths in ((1, 395, 182), (2, 403, 0), (4, 551, 175)):
+        pressure = f"crah_refrigerant_pressure_pascals{{sensor=compressor-{compressor},unit=1}}"
+        one.gauge(at, "H", tenths, pressure, tenths * 10_000)
+        hours = f"crah_compressor_running_seconds_total{{compressor={compressor},unit=1}}"
+        one.gauge(at + 1, "H", 8000 + at, hours, (8000 + at) * 3600)
+    one.gauge(409, "H", 65, "crah_fan_speed_ratio{fan=condenser-1,unit=1}", 0.65)
+    one.gauge(413, "H", 0, "crah_fan_speed_ratio{fan=condenser-2,unit=1}", 0)
+    one.gauge(502, "H", 80, "crah_free_cooling_demand_ratio{unit=1}", 0.8)
+    one.gauge(505, "h", -42, "crah_air_temperature_celsius{sensor=ambient,unit=1}", -4.2)
+    return one
+
+
+def _aps() -> Served:
+    one = Served(table="input", checked=463)
+    one.gauge(436, "H", 21, "ups_battery_runtime_seconds", 1260)
+    one.gauge(437, "H", 1441, "ups_battery_voltage_volts{string=1}", 144.1)
+    one.gauge(439, "H", 96, "ups_battery_charge_ratio", 0.96)
+    one.put(440, "H", 3)
+    one.states["dcim_ups_battery_state"] = "low"
+    one.gauge(442, "h", 253, "ups_battery_temperature_celsius{string=1}", 25.3)
+    one.gauge(463, "H", 2082, "ups_output_voltage_volts{phase=L1}", 208.2)
+    one.gauge(466, "H", 313, "ups_output_current_amperes{phase=L1}", 31.3)
+    one.gauge(468, "H", 5998, "ups_output_frequency_hertz", 59.98)
+    one.gauge(471, "H", 652, "ups_output_total_apparent_power_voltamperes", 6520)
+    one.phases(395, "H", (2081, 2075, 2090), "ups_input_voltage_volts{phase=%}", 0.1)
+    for index, line in enumerate(LINES):
+        volts = 3601 + index
+        one.gauge(398 + index, "H", volts, f"ups_input_line_voltage_volts{{line={line}}}", volts / 10)
+    one.phases(401, "H", (121, 118, 125), "ups_input_current_amperes{phase=%}", 0.1)
+    one.gauge(404, "H", 5997, "ups_input_frequency_hertz{phase=L1}", 59.97)
+    one.phases(405, "H", (99, 98, 97), "ups_input_power_factor_ratio{phase=%}", 0.01)
+    one.put(408, "H", 12)
+    one.gauge(409, "H", 5, "ups_input_faults_total", 17)
+    for index, (phase, tenths) in enumerate((("L1", 2083), ("L2", 2079))):
+        one.gauge(420 + index, "H", tenths, f"ups_bypass_voltage_volts{{phase={phase}}}", tenths / 10)
+    one.gauge(422, "H", 3605, "ups_bypass_line_voltage_volts{line=L1-L2}", 360.5)
+    one.gauge(423, "H", 5996, "ups_bypass_frequency_hertz{phase=L1}", 59.96)
+    one.put(441, "H", 2)
+    one.states["dcim_ups_battery_charge_state"] = "discharging"
+    one.gauge(449, "H", 4, "ups_low_battery_threshold_seconds", 240)
+    one.gauge(464, "H", 2078, "ups_output_voltage_volts{phase=L2}", 207.8)
+    one.gauge(465, "H", 3602, "ups_output_line_voltage_volts{line=L1-L2}", 360.2)
+    one.gauge(467, "H", 298, "ups_output_current_amperes{phase=L2}", 29.8)
+    for index, (phase, hundredths) in enumerate((("L1", 97), ("L2", 95))):
+        one.gauge(469 + index, "H", hundredths, f"ups_output_power_factor_ratio{{phase={phase}}}", hundredths / 100)
+    return one
+
+
+def _apm() -> Served:
+    one = Served(table="input", checked=407)
+    for at, root, first in ((384, "ups_input", 398), (425, "ups_output", 401)):
+        for index, line in enumerate(LINES):
+            one.gauge(at + index, "H", first + index, f"{root}_line_voltage_volts{{line={line}}}", first + index)
+    one.phases(387, "H", (61, 58, 60), "ups_input_current_amperes{phase=%}")
+    one.gauge(390, "H", 499, "ups_input_frequency_hertz{phase=L1}", 49.9)
+    one.phases(391, "H", (230, 229, 231), "ups_input_voltage_volts{phase=%}")
+    one.phases(394, "H", (99, 98, 97), "ups_input_power_factor_ratio{phase=%}", 0.01)
+    one.phases(400, "H", (228, 232, 227), "ups_bypass_voltage_volts{phase=%}")
+    one.gauge(403, "H", 500, "ups_bypass_frequency_hertz{phase=L1}", 50.0)
+    one.gauge(407, "H", 34, "ups_battery_runtime_seconds", 2040)
+    one.gauge(408, "H", 436, "ups_battery_voltage_volts{string=1}", 436)
+    one.gauge(409, "h", 24, "ups_battery_temperature_celsius{string=1}", 24)
+    one.gauge(411, "h", 22, "ups_temperature_celsius", 22)
+    one.phases(418, "H", (230, 231, 229), "ups_output_voltage_volts{phase=%}")
+    one.phases(421, "H", (55, 49, 52), "ups_output_current_amperes{phase=%}")
+    one.gauge(424, "H", 501, "ups_output_frequency_hertz", 50.1)
+    one.phases(428, "H", (96, 95, 94), "ups_output_power_factor_ratio{phase=%}", 0.01)
+    one.phases(431, "H", (41, 38, 40), "ups_output_load_ratio{phase=%}", 0.01)
+    one.gauge(436, "H", 36, "ups_output_total_apparent_power_voltamperes", 36_000)
+    one.gauge(437, "H", 34, "ups_output_total_power_watts", 34_000)
+    for at, code in ((414, 3), (446, 5), (447, 8)):
+        one.put(at, "H", code)
+    one.states = {"dcim_ups_battery_state": "low", "dcim_ups_output_source": "battery", "dcim_device_state": "degraded"}
+    one.inputs = {51: 1, 56: 1}
+    severe = {50: "power_module", 54: "battery_low"}
+    mild = {51: "battery_discharging", 52: "on_bypass", 53: "maintenance_bypass", 56: "redundancy_lost", 57: "fan"}
+    for severity, alarms in (("critical", severe), ("warning", mild | {58: "parallel_over_capacity"})):
+        one.inputs_as_alarms(alarms, severity)
+    return one
+
+
+def liebert_maps() -> dict[str, Served]:
+    """By profile."""
+    return {
+        "liebert-dcd-door": _dcd(),
+        "liebert-xdc": _xdc(),
+        "liebert-hpc": _hpc(),
+        "liebert-aps-modbus": _aps(),
+        "liebert-apm-modbus": _apm(),
+    }
