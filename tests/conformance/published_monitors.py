@@ -34,7 +34,11 @@ EMX: dict[int, tuple[int, int, int, int, int]] = {
     7: (17, -1, 0, 11, 0),
     8: (43, -1, 0, 1, 0),
     9: (20, -1, 0, 4, 0),
+    10: (14, -1, 0, 11, 0),
+    11: (14, -1, 0, 4, 0),
 }
+# externalOnOffSensorSubtype: a water and a smoke sensor
+EMX_SUBTYPES = {10: 17, 11: 18}
 RDU_ALARMS = {84: "input_abnormal", 85: "over_temperature", 86: "battery_low", 92: "inverter_overload"} | {
     95: "output_disabled",
     96: "bypass_abnormal",
@@ -220,7 +224,8 @@ MONITORS = {
             f"{column}.{row}": sensor[place]
             for row, sensor in EMX.items()
             for place, column in enumerate(("1.2.1.1.2", "1.2.1.1.11", "1.2.1.1.12", "2.1.1.1.2", "2.1.1.1.3"))
-        },
+        }
+        | {f"1.2.1.1.10.{row}": EMX_SUBTYPES.get(row, 31) for row in EMX},
         {
             "dcim_env_temperature_celsius{sensor=1}": 23.4,
             "dcim_env_temperature_celsius{sensor=2}": 35.0,
@@ -230,6 +235,8 @@ MONITORS = {
             "dcim_leak_detected{sensor=7}": 1.0,
             "dcim_env_contact_active{kind=door,sensor=8}": 0.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=9}": 0.0,
+            "dcim_leak_detected{sensor=10}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=11}": 0.0,
         },
     ),
     "entity-sensor": Published(

@@ -83,4 +83,21 @@ READERS = {
             "dcim_env_current_amperes{sensor=pv}": 3.9,
         },
     ),
+    # Two sensors; the second is above its range in Fahrenheit and has no humidity.
+    "papouch-papago": Published(
+        "1.3.6.1.4.1.18248.31",
+        {
+            f"1.2.1.1.{column}.{channel}": cell
+            for channel, cells in enumerate(
+                ((1, 0, 224, 0), (2, 0, 385, 3), (3, 0, 76, 0), (1, 2, 0, 1), (0, 4, 0, 0), (0, 4, 0, 0)), 1
+            )
+            for column, cell in enumerate(cells, 1)
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=a}": 22.4,
+            "dcim_env_relative_humidity_ratio{sensor=a}": 0.385,
+            "dcim_env_dew_point_celsius{sensor=a}": 7.6,
+        },
+        bad={"dcim_env_temperature_celsius{sensor=b}": "gated"},
+    ),
 }

@@ -78,12 +78,13 @@ CASES = {
             "1.1.4.1": 3,
             "1.1.15.1": 50,
             **{
-                f"2.1.{column}.1.1": value for column, value in ((2, b"AA"), (6, 4), (7, 1_210), (11, 2_301), (20, 756))
+                f"2.1.{column}.1.1": value
+                for column, value in ((2, b"AA"), (5, 9), (6, 4), (7, 1_210), (11, 2_301), (20, 756))
             },
             **{
                 f"7.1.{column}.1.1.{branch}": value
                 for branch, status, load, amperes in ((1, 1, 0, 830), (2, 9, 1, -1))
-                for column, value in ((2, b"AA%d" % branch), (5, status), (6, load), (7, amperes), (9, 20))
+                for column, value in ((2, b"AA%d" % branch), (5, status), (6, load), (7, amperes), (8, 16), (9, 20))
             },
             **{f"6.1.{column}.1.1": value for column, value in ((2, b"A1C1"), (4, 1))},
             **{f"5.1.{column}.1.1": value for column, value in ((2, b"A1"), (4, 0), (6, 225), (10, 41))},
@@ -92,13 +93,17 @@ CASES = {
             "dcim_pdu_input_frequency_hertz{inlet=A}": 50.0,
             f"{ALARM}{{alarm=fan.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=over_temperature.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=out_of_balance.1,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=communication_lost.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=infeed_fuse.AA,severity=critical}}": 1.0,
             "dcim_pdu_input_current_amperes{inlet=AA}": 12.1,
             "dcim_pdu_input_voltage_volts{inlet=AA}": 230.1,
             "dcim_pdu_input_load_ratio{inlet=AA}": 0.756,
             "dcim_pdu_bank_current_amperes{bank=AA1}": 8.3,
             "dcim_pdu_bank_rated_current_amperes{bank=AA1}": 20.0,
             "dcim_pdu_bank_rated_current_amperes{bank=AA2}": 20.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=AA1}": 16.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=AA2}": 16.0,
             "dcim_pdu_breaker_tripped{bank=AA1}": 0.0,
             "dcim_pdu_breaker_tripped{bank=AA2}": 1.0,
             "dcim_env_contact_active{kind=dry_contact,sensor=A1C1}": 1.0,

@@ -1,0 +1,287 @@
+"""Rack PDUs and environment monitors in states, generations and with accessories that no recording shows, as their MIBs say."""
+
+import pytest
+
+from agent.lab.replay import replay_snmp
+from agent.snmp.seam import SnmpValue
+from rackflow.recording.snmprec import Record
+from tests.agent.shipped import shipped_profiles
+from tests.conformance.told import Told, assert_read_as_told
+
+ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
+DOMINION, XERUS, SENTRY4 = "1.3.6.1.4.1.13742.4", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.1718.4.1"
+
+CASES = {
+    # inletCurrent and inletVoltage are 0 on an inlet of three phases.
+    "a Dominion PX of three phases with a tripped breaker and probes": Told(
+        "raritan-px",
+        DOMINION,
+        {
+            "1.1.32.0": b"Yes",
+            "1.1.33.0": b"Yes",
+            **{f"1.20.2.1.{column}.1": cell for column, cell in ((3, 4), (7, 0), (8, 0), (9, 5_210), (15, b"7%"))},
+            **{f"1.21.2.1.3.1.{pole}": amperes for pole, amperes in ((1, 7_000), (2, 7_500), (3, 8_000))},
+            **{
+                f"1.5.2.1.{column}.{breaker}": cell
+                for breaker, cells in ((1, (0, 20_000, 8_300, 16_000)), (2, (1, 20_000, 0, 16_000)))
+                for column, cell in zip((3, 4, 5, 7), cells, strict=True)
+            },
+            **{f"1.2.2.1.{column}.1": cell for column, cell in ((3, 1), (4, 1_250), (30, 10_000), (31, 123_456))},
+            # externalSensorType, externalBinarySensorSubtype, externalSensorState
+            **{
+                f"3.3.1.{column}.{sensor}": cell
+                for sensor, cells in {1: (14, 17, 11), 2: (14, 20, 4), 3: (18, 31, 4), 4: (17, 31, 4)}.items()
+                for column, cell in zip((2, 9, 40), cells, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 5_210.0,
+            "dcim_pdu_input_unbalance_ratio{inlet=1}": 0.07,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 7.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L2}": 7.5,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L3}": 8.0,
+            "dcim_pdu_current_unbalance_ratio{inlet=1}": 0.5 / 7.5,
+            "dcim_pdu_breaker_tripped{bank=1}": 0.0,
+            "dcim_pdu_breaker_tripped{bank=2}": 1.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 8.3,
+            "dcim_pdu_bank_current_amperes{bank=2}": 0.0,
+            **{f"dcim_pdu_bank_rated_current_amperes{{bank={bank}}}": 20.0 for bank in (1, 2)},
+            **{f"dcim_pdu_bank_warning_current_amperes{{bank={bank}}}": 16.0 for bank in (1, 2)},
+            "dcim_pdu_outlet_on{outlet=1}": 1.0,
+            "dcim_pdu_outlet_current_amperes{outlet=1}": 1.25,
+            "dcim_pdu_outlet_rated_current_amperes{outlet=1}": 10.0,
+            "dcim_pdu_outlet_energy_joules_total{outlet=1}": 123_456 * 3_600.0,
+            "dcim_leak_detected{sensor=1}": 1.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=2}}": 0.0,
+            f"{CONTACT}{{kind=smoke,sensor=3}}": 0.0,
+            "dcim_leak_detected{sensor=4}": 0.0,
+        },
+    ),
+    "a Dominion PX of firmware 1.2, without tables of inlets and of sensors": Told(
+        "raritan-px",
+        DOMINION,
+        {
+            "1.3.1.3.0": 1_750,
+            "1.3.1.4.0": 1_880,
+            "1.3.1.5.0": 412,
+            "1.4.2.1.3.1": 8_200,
+            "2.2.1.3.1": 231,
+            "2.4.1.3.1": 44,
+        },
+        {
+            "dcim_pdu_input_power_watts{inlet=1}": 1_750.0,
+            "dcim_pdu_input_apparent_power_voltamperes{inlet=1}": 1_880.0,
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 8.2,
+            "dcim_pdu_temperature_celsius{sensor=cpu}": 41.2,
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            "dcim_env_relative_humidity_ratio{sensor=humidity.1}": 0.44,
+        },
+    ),
+    # The water and smoke sensors of the DPX and DX series are of the type onOff; externalOnOffSensorSubtype says what they detect.
+    "a PX3 with water and smoke on on/off sensors, and the limit of a phase": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            **{
+                cell: value
+                for sensor, (subtype, state) in enumerate(((17, 11), (18, 4), (20, 4), (45, 11), (31, 7)), 1)
+                for cell, value in (
+                    (f"3.6.3.1.2.1.{sensor}", 14),
+                    (f"3.6.3.1.10.1.{sensor}", subtype),
+                    (f"5.5.3.1.3.1.{sensor}", state),
+                )
+            },
+            "3.3.6.1.7.1.1.1.1": 3,
+            "3.3.6.1.24.1.1.1.1": 25_600,
+            "5.2.4.1.4.1.1.1.1": 12_345,
+        },
+        {
+            "dcim_leak_detected{sensor=1.1}": 1.0,
+            f"{CONTACT}{{kind=smoke,sensor=1.2}}": 0.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.3}}": 0.0,
+            f"{CONTACT}{{kind=tamper,sensor=1.4}}": 1.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=1.5}}": 1.0,
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 12.345,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1.1,phase=L1}": 25.6,
+        },
+    ),
+    "a PX3TS on its second inlet: the first is out of limits, a switch and a fan have failed": Told(
+        "raritan-pdu2",
+        XERUS,
+        {
+            "5.2.3.1.3.1.1.32": 28,
+            "5.2.3.1.3.1.2.32": 4,
+            "5.2.3.1.3.1.1.22": 26,
+            **{f"5.7.3.1.3.1.1.{kind}": state for kind, state in ((34, 12), (37, 26), (41, 19), (48, 22))},
+        },
+        {
+            f"{ALARM}{{alarm=power_quality.1.1,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=power_quality.1.1,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=power_quality.1.2,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=power_quality.1.2,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=surge_protector.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=switch_overheat.1.1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=switch_fan.1.1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=switch.1.1,severity=critical}}": 1.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "a PRO2 with the limits of a line and of a branch": Told(
+        "servertech-sentry4",
+        SENTRY4,
+        {
+            "4.2.1.4.1.1.1": b"AA:L1",
+            "4.3.1.3.1.1.1": 1_210,
+            "4.3.1.5.1.1.1": 756,
+            "4.4.1.4.1.1.1": 128,
+            "7.2.1.4.1.1.1": b"AA:BR1",
+            "7.3.1.3.1.1.1": 830,
+            "7.4.1.4.1.1.1": 160,
+        },
+        {
+            "dcim_pdu_phase_current_amperes{inlet=1.1,phase=L1}": 12.1,
+            "dcim_pdu_phase_load_ratio{inlet=1.1,phase=L1}": 0.756,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1.1,phase=L1}": 12.8,
+            "dcim_pdu_bank_current_amperes{bank=AA:BR1}": 8.3,
+            "dcim_pdu_bank_warning_current_amperes{bank=AA:BR1}": 16.0,
+        },
+    ),
+    "a NetShelter Advanced with the limits of a phase and of its breakers, and a row that is no breaker": Told(
+        "apc-cpdu",
+        "1.3.6.1.4.1.318.1.1.32",
+        {
+            "3.2.1.7.1.1": 4_500,
+            "3.4.1.5.1.1": 620,
+            **{
+                f"4.{column}.1.{row}": cell
+                for row, cells in ((1, (b"B1", 5, 231, 20, 1_600)), (2, (b"NA", 6, 0, 0, 0)))
+                for column, cell in zip(("4.1.3", "4.1.4", "4.1.5", "3.1.4", "2.1.8"), cells, strict=True)
+            },
+        },
+        {
+            "dcim_pdu_phase_current_amperes{inlet=1,phase=L1}": 6.2,
+            "dcim_pdu_phase_warning_current_amperes{inlet=1,phase=L1}": 45.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 2.31,
+            "dcim_pdu_bank_rated_current_amperes{bank=1}": 20.0,
+            "dcim_pdu_bank_warning_current_amperes{bank=1}": 16.0,
+            "dcim_pdu_breaker_tripped{bank=1}": 0.0,
+        },
+        {"dcim_pdu_load_state{bank=1,scope=bank}": "normal"},
+    ),
+    "a sensorProbe+ with a wet water rope, one that is broken, one that is offline, and a motion detector": Told(
+        "akcp-sensorprobe-plus",
+        "1.3.6.1.4.1.3854.3.5.1.1",
+        {
+            f"{column}.0.0.{port}": cell
+            for port, cells in enumerate(
+                ((b"Rope", 24, 4, 1), (b"Rope", 24, 7, 1), (b"Rope", 24, 2, 2), (b"Door", 9, 2, 1)), 1
+            )
+            for column, cell in zip((2, 3, 6, 8), cells, strict=True)
+        },
+        {
+            "dcim_leak_detected{sensor=0.0.1.Rope}": 1.0,
+            "dcim_leak_sensor_fault{sensor=0.0.1.Rope}": 0.0,
+            "dcim_leak_sensor_fault{sensor=0.0.2.Rope}": 1.0,
+            f"{CONTACT}{{kind=tamper,sensor=0.0.4.Door}}": 0.0,
+        },
+        bad={"dcim_leak_detected{sensor=0.0.2.Rope}": "sentinel"},
+    ),
+    "a Tripp Lite PDU behind PowerAlert 12 with a transfer switch on its second source": Told(
+        "tripplite-poweralert12",
+        "1.3.6.1.4.1.850.100.1",
+        {
+            "3.5.0": 2,
+            "3.6.0": 1,
+            "3.7.0": 7,
+            **{
+                f"4.7.1.{column}.{circuit}": cell
+                for circuit, cells in ((1, (62, 2_081, 1_240, 96)), (2, (0, 2_080, 0, 0)))
+                for column, cell in zip((3, 4, 5, 6), cells, strict=True)
+            },
+        },
+        {
+            "dcim_ats_source_usable{source=a}": 0.0,
+            "dcim_ats_source_usable{source=b}": 1.0,
+            "dcim_ats_redundant": 0.0,
+            "dcim_ats_transfers_total": 7.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 6.2,
+            "dcim_pdu_bank_current_amperes{bank=2}": 0.0,
+            "dcim_pdu_bank_voltage_volts{bank=1}": 208.1,
+            "dcim_pdu_bank_voltage_volts{bank=2}": 208.0,
+            "dcim_pdu_bank_power_watts{bank=1}": 1_240.0,
+            "dcim_pdu_bank_power_watts{bank=2}": 0.0,
+            "dcim_pdu_bank_power_factor_ratio{bank=1}": 0.96,
+            "dcim_pdu_bank_power_factor_ratio{bank=2}": 0.0,
+        },
+        {"dcim_ats_selected_source": "b"},
+    ),
+    "a securityProbe with a wet water rope, one that is broken, and doors": Told(
+        "akcp-securityprobe",
+        "1.3.6.1.4.1.3854.2.3",
+        {
+            f"{table}.1.{column}.0.{port}": cell
+            for table, port, cells in (
+                (21, 0, (b"Floor", 4, 1)),
+                (21, 1, (b"Tray", 7, 1)),
+                (10, 2, (b"Front", 2, 1)),
+                (10, 3, (b"Rear", 4, 1)),
+                (10, 4, (b"Spare", 4, 2)),
+            )
+            for column, cell in zip((2, 6, 8), cells, strict=True)
+        },
+        {
+            "dcim_leak_detected{sensor=rope.0.0.Floor}": 1.0,
+            "dcim_leak_sensor_fault{sensor=rope.0.0.Floor}": 0.0,
+            "dcim_leak_sensor_fault{sensor=rope.0.1.Tray}": 1.0,
+            f"{CONTACT}{{kind=door,sensor=0.2.Front}}": 0.0,
+            f"{CONTACT}{{kind=door,sensor=0.3.Rear}}": 1.0,
+        },
+        bad={"dcim_leak_detected{sensor=rope.0.1.Tray}": "sentinel"},
+    ),
+    "a Quido with two inputs": Told(
+        "papouch-quido",
+        "1.3.6.1.4.1.18248.16",
+        {"1.1.0": 231, "2.1.1.1.1": 1, "2.1.1.1.2": 0},
+        {
+            "dcim_env_temperature_celsius{sensor=1}": 23.1,
+            f"{CONTACT}{{kind=dry_contact,sensor=input.1}}": 1.0,
+            f"{CONTACT}{{kind=dry_contact,sensor=input.2}}": 0.0,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_rack_pdu_is_read_as_the_mib_says(name: str) -> None:
+    await assert_read_as_told(CASES[name])
+
+
+UPS = "1.3.6.1.2.1.33.1"
+POWERALERT: dict[str, SnmpValue] = {
+    f"{UPS}.3.3.1.3.1": 121,
+    f"{UPS}.4.4.1.2.1": 120,
+    f"{UPS}.4.4.1.5.1": 25,
+    "1.3.6.1.4.1.850.101.2.1.1.3.1": 0,
+    "1.3.6.1.4.1.850.101.2.1.1.3.2": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("firmware", "into", "out"),
+    [(b"12.04.0052", 4, 3), (b"12.06.0067", 4, 3), (b"12.06.0068", 40, 30), (b"12.06.0069", 40, 30)],
+)
+async def test_poweralert_before_12_06_0068_counts_currents_in_whole_amperes(
+    firmware: bytes, into: int, out: int
+) -> None:
+    answers = POWERALERT | {f"{UPS}.1.4.0": firmware, f"{UPS}.3.3.1.4.1": into, f"{UPS}.4.4.1.3.1": out}
+    records = [Record(oid, "", value) for oid, value in answers.items()]
+    _, readings = await replay_snmp(records, shipped_profiles(), "tripplite-poweralert12", 1_790_000_000.0)
+    currents = {key: value for key, value in readings.values.items() if "current_amperes" in key}
+    assert currents == pytest.approx(
+        {"dcim_ups_input_current_amperes{phase=L1}": 4.0, "dcim_ups_output_current_amperes{phase=L1}": 3.0}
+    )
+    contacts = {key: value for key, value in readings.values.items() if key.startswith(CONTACT)}
+    assert contacts == {
+        f"{CONTACT}{{kind=dry_contact,sensor=envirosense.1}}": 0.0,
+        f"{CONTACT}{{kind=dry_contact,sensor=envirosense.2}}": 1.0,
+    }
