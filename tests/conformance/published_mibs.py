@@ -1,5 +1,6 @@
 """SNMP families without a recording: answers written down from their published MIBs, and the readings that these stand for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent.snmp.seam import SnmpValue
@@ -12,7 +13,7 @@ class Published:
     """Instances below `root` in the MIB's units and enumerations, and the readings that they represent."""
 
     root: str
-    answers: dict[str, SnmpValue]
+    answers: Mapping[str, SnmpValue]
     values: dict[str, float]
     states: dict[str, str] = field(default_factory=dict)
     bad: dict[str, str] = field(default_factory=dict)

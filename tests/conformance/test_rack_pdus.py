@@ -11,6 +11,12 @@ from tests.conformance.told import Told, assert_read_as_told
 ALARM, CONTACT = "dcim_device_alarm_active", "dcim_env_contact_active"
 DOMINION, XERUS, SENTRY4 = "1.3.6.1.4.1.13742.4", "1.3.6.1.4.1.13742.6", "1.3.6.1.4.1.1718.4.1"
 
+
+def row_of(*cells: SnmpValue) -> tuple[SnmpValue, ...]:
+    """Cells of a row, of several types."""
+    return cells
+
+
 CASES = {
     # inletCurrent and inletVoltage are 0 on an inlet of three phases.
     "a Dominion PX of three phases with a tripped breaker and probes": Told(
@@ -154,7 +160,7 @@ CASES = {
             "3.4.1.5.1.1": 620,
             **{
                 f"4.{column}.1.{row}": cell
-                for row, cells in ((1, (b"B1", 5, 231, 20, 1_600)), (2, (b"NA", 6, 0, 0, 0)))
+                for row, cells in ((1, row_of(b"B1", 5, 231, 20, 1_600)), (2, row_of(b"NA", 6, 0, 0, 0)))
                 for column, cell in zip(("4.1.3", "4.1.4", "4.1.5", "3.1.4", "2.1.8"), cells, strict=True)
             },
         },
@@ -174,7 +180,13 @@ CASES = {
         {
             f"{column}.0.0.{port}": cell
             for port, cells in enumerate(
-                ((b"Rope", 24, 4, 1), (b"Rope", 24, 7, 1), (b"Rope", 24, 2, 2), (b"Door", 9, 2, 1)), 1
+                (
+                    row_of(b"Rope", 24, 4, 1),
+                    row_of(b"Rope", 24, 7, 1),
+                    row_of(b"Rope", 24, 2, 2),
+                    row_of(b"Door", 9, 2, 1),
+                ),
+                1,
             )
             for column, cell in zip((2, 3, 6, 8), cells, strict=True)
         },
@@ -221,11 +233,11 @@ CASES = {
         {
             f"{table}.1.{column}.0.{port}": cell
             for table, port, cells in (
-                (21, 0, (b"Floor", 4, 1)),
-                (21, 1, (b"Tray", 7, 1)),
-                (10, 2, (b"Front", 2, 1)),
-                (10, 3, (b"Rear", 4, 1)),
-                (10, 4, (b"Spare", 4, 2)),
+                (21, 0, row_of(b"Floor", 4, 1)),
+                (21, 1, row_of(b"Tray", 7, 1)),
+                (10, 2, row_of(b"Front", 2, 1)),
+                (10, 3, row_of(b"Rear", 4, 1)),
+                (10, 4, row_of(b"Spare", 4, 2)),
             )
             for column, cell in zip((2, 6, 8), cells, strict=True)
         },
