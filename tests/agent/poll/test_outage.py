@@ -392,7 +392,9 @@ async def test_an_outage_plans_no_modbus_family_anew_and_takes_no_reading(name: 
     dark = await polled(poller)
     assert said(dark) >= said(before)
     assert (dark.reopen, "replanning" in dark.bad.values()) == ("", False)
-    for phase in ("L1", "L2", "L3"):
+    # A chiller's further compressor is watched as well, and has no lines.
+    has_lines = any(point.metric.endswith("voltage_volts") for _, point in SHIPPED[name].loaded().all_points())
+    for phase in ("L1", "L2", "L3") if has_lines else ():
         assert [key for key in said(before) if "voltage_volts{" in key and f"phase={phase}" in key]
 
 
