@@ -84,13 +84,12 @@ def test_no_reading_is_lost_or_doubled_and_every_part_fits(
     values: int, states: int, bad: int, padding: int, limit: int
 ) -> None:
     whole = poll(values, states, bad, padding=padding)
-    parts = [
-        decode(encode(msgspec.structs.replace(each, seq=LONGEST_SEQ)), Batch) for each in split_batch(whole, limit)
-    ]
+    payloads = [encode(msgspec.structs.replace(each, seq=LONGEST_SEQ)) for each in split_batch(whole, limit)]
+    parts = [decode(payload, Batch) for payload in payloads]
     for name in ("values", "states", "bad"):
         found = [item for each in parts for item in getattr(each, name).items()]
         assert found == list(getattr(whole, name).items())
-    assert all(len(encode(each)) <= limit for each in parts)
+    assert all(len(payload) <= limit for payload in payloads)
     assert {each.rejected for each in parts} == {bad}
     assert sum(each.counts_as_poll for each in parts) == 1
 
