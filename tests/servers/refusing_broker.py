@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from tests.servers.loop_server import end_server
+from tests.servers.loop_server import loop_server
 
 Answer: TypeAlias = tuple[Literal["puback", "disconnect", "hang up", "silence", "garbage"], int]
 ACCEPTED: Answer = ("puback", 0)
@@ -34,25 +34,14 @@ class RefusingBroker:
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
     port: int = 0
-    _writers: list[asyncio.StreamWriter] = field(default_factory=list)
-    _is_over: bool = False
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator["RefusingBroker"]:
         """Listening inside the block."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with loop_server(self._serve) as self.port:
             yield self
-        finally:
-            self._is_over = True
-            await end_server(server, self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_over:
-            writer.transport.abort()
-            return
-        self._writers.append(writer)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 kind = (await reader.readexactly(1))[0]

@@ -22,6 +22,7 @@ from rackflow.process.bulkhead import Failures
 from rackflow.process.stopping import stop_tasks
 from tests.collector.running import until
 from tests.servers.alertmanager import SHIPPED, Alertmanager
+from tests.servers.loop_server import loop_server
 
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
 Answer = Callable[[bytes], Awaitable[bytes | None]]
@@ -47,11 +48,8 @@ async def answering(answer: Answer) -> AsyncIterator[tuple[str, list[tuple[float
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", got
-    finally:
-        server.close()
+    async with loop_server(serve) as port:
+        yield f"http://127.0.0.1:{port}/", got
 
 
 class Pushing:
