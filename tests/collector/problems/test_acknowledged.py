@@ -50,6 +50,11 @@ def burning() -> Tracker:
     return tracker
 
 
+def silenced(tracker: Tracker, *silences: str) -> dict[str, object]:
+    """Its problem as Alertmanager shows it under these silences."""
+    return {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": list(silences)}}
+
+
 def found_at(url: str) -> Any:  # noqa: ANN401 - JSON
     return request(url).json()
 
@@ -202,8 +207,7 @@ async def test_an_answer_that_cannot_be_read_is_counted_and_said_and_what_was_kn
 ) -> None:
     monkeypatch.setattr(acknowledged, "READ_S", 0.01)
     tracker = burning()
-    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1"]}}
-    fake = FakeManager(encoded(SILENCE), encoded(alert))
+    fake = FakeManager(encoded(SILENCE), encoded(silenced(tracker, "s-1")))
     async with fake.read_by(tracker) as (_, found, failures):
         await until(lambda: found.of(KEY, 0.0) is not None, "read")
         fake.answers["/api/v2/silences"] = answer
@@ -219,7 +223,7 @@ async def test_of_several_silences_the_last_to_end_is_shown_and_long_texts_are_c
     tracker = burning()
     later = {**SILENCE, "id": "s-2", "endsAt": "2101-01-01T00:00:00Z", "createdBy": "b" * 9999, "comment": "c" * 9999}
     over = {**SILENCE, "id": "s-3", "endsAt": "2102-01-01T00:00:00Z", "status": {"state": "expired"}}
-    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1", "s-2", "s-3"]}}
+    alert = silenced(tracker, "s-1", "s-2", "s-3")
     other = {"labels": {"alertname": "DcimSmoke"}, "status": {"silencedBy": ["s-1"]}}
     fake = FakeManager(encoded(SILENCE, later, over), encoded(other, alert))
     async with fake.read_by(tracker) as (_, found, _):
@@ -264,8 +268,7 @@ async def test_when_the_last_problem_is_over_nothing_is_known_of_acknowledgement
     """Whoever had seen that fire has not seen the next one."""
     monkeypatch.setattr(acknowledged, "READ_S", 0.01)
     tracker = burning()
-    alert = {"labels": tracker.active()[0].alert_labels(), "status": {"silencedBy": ["s-1"]}}
-    fake = FakeManager(encoded(SILENCE), encoded(alert))
+    fake = FakeManager(encoded(SILENCE), encoded(silenced(tracker, "s-1")))
     async with fake.read_by(tracker) as (_, found, _):
         await until(lambda: found.of(KEY, 0.0) is not None, "read")
         fake.answers["/api/v2/silences"] = b"["
