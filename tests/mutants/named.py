@@ -4,7 +4,7 @@ They are kept in `named/*.yaml`, one file per area, each break named by what a u
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from tests.mutants.running import Job, Outcome, Pool, import_libraries
 # Far above every test that is named, for only a break that hangs gets there.
 CPU_S = 240.0
 WALL_S = 400.0
+# A single test that hangs is stopped far over what the slowest one takes without the break: a busy machine must not look like one.
+HANG_FACTOR, HANG_MARGIN_S = 8, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,6 @@ def read_breaks(files: Sequence[Path]) -> list[Break]:
 
 def try_breaks(breaks: Sequence[Break], root: Path, pool: Pool) -> bool:
     """Print a line for each break and the sum. Returns whether each of them fails a test that passes without it."""
-    jobs: dict[int, Break] = {}
     broken: list[tuple[Break, Job]] = []
     for entry in breaks:
         try:
@@ -68,11 +69,16 @@ def try_breaks(breaks: Sequence[Break], root: Path, pool: Pool) -> bool:
         except ValueError as error:
             print(f"INVALID   {entry.name}: {error}")
             continue
-        jobs[id(job)] = entry
         broken.append((entry, job))
     sound = dict(run_unbroken(sorted({entry.tests for entry, _ in broken}), pool))
     killed = 0
-    ready = [job for entry, job in broken if passes(entry, sound[entry.tests])]
+    jobs: dict[int, Break] = {}
+    ready: list[Job] = []
+    for entry, job in broken:
+        if passes(entry, sound[entry.tests]):
+            slowest_s = max(sound[entry.tests].durations.values(), default=0.0)
+            ready.append(replace(job, timeout_s=HANG_MARGIN_S + HANG_FACTOR * slowest_s))
+            jobs[id(ready[-1])] = entry
     for job, outcome in pool.run(ready):
         killed += was_killed(jobs[id(job)], outcome)
     print(f"named: {killed} of {len(breaks)} breaks fail a test")

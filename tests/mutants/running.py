@@ -35,7 +35,8 @@ TAIL_CHARACTERS = 2000
 class Job:
     """One run of tests, with one file of the tree replaced.
 
-    `tests` are files or node ids. `reach` names files of which is to be noted which test reaches which line.
+    `tests` are files or node ids. `reach` names files of which is to be noted which test reaches which line. A single test that
+    takes longer than `timeout_s` fails; without it the limit is that of the project.
     """
 
     file: str
@@ -46,6 +47,7 @@ class Job:
     order: tuple[str, ...] = ()
     cpu_budget_s: float = 1e9
     reach: tuple[str, ...] = ()
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,8 @@ def run_tests(job: Job, slot: Path) -> Outcome:
     if reach is not None:
         plugins.append(reach)
         reach.start()
-    code = pytest.main([*OPTIONS, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
+    limit = [] if job.timeout_s is None else [f"--timeout={job.timeout_s:.0f}"]
+    code = pytest.main([*OPTIONS, *limit, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
     if reach is not None:
         reach.stop()
     foreign = foreign_modules(tree)
