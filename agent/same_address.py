@@ -1,7 +1,10 @@
-"""Finds entries of a configuration that ask one address for the same device. Pure, but for reading the file's lines.
+"""Finds entries of a configuration that ask one address for the same device, or open one line in two ways.
 
-Two entries whose requests are identical give every reading twice, under two names, and sums count the device double. The agent polls them
-nevertheless, because not starting would stop all other devices; `check` and `doctor` report them as errors.
+Pure, but for reading the file's lines.
+
+Two entries whose requests are identical give every reading twice, under two names, and sums count the device double. Of two settings of
+one Modbus line only those of its first unit are used. The agent polls such devices nevertheless, because not starting would stop all
+others; `check` and `doctor` report them as errors.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,10 +33,18 @@ class SameAddress:
 
 
 def same_addresses(config: AgentConfig, profiles: Mapping[str, Profile]) -> Iterator[SameAddress]:
-    """For every enabled entry that repeats an earlier one's address: a pair that cannot be intended if there is one, else one that can."""
+    """For every enabled entry that repeats an earlier one's address: a pair that cannot be intended if there is one, else one that can.
+
+    Also every Modbus unit whose line would have to be opened in another way than for the first unit on it.
+    """
     by_address: dict[tuple[object, ...], list[int]] = {}
+    lines: dict[tuple[object, ...], int] = {}
     for at, device in enumerate(config.devices):
         if device.enabled:
+            if device.protocol == "modbus":
+                first = lines.setdefault(_place(device), at)
+                if remedy := _other_line(config.devices[first], device):
+                    yield SameAddress(first, at, _line(device), is_wrong=True, remedy=remedy)
             before = by_address.setdefault(_asked(config, profiles, device), [])
             if (worst := _worst(config, before, at)) is not None:
                 yield SameAddress(worst[0], at, _address(device, profiles), *worst[1])
@@ -106,14 +117,26 @@ def _context(credential: Credential) -> tuple[str, str]:
 
 
 def _address(device: Device, profiles: Mapping[str, Profile]) -> str:
-    place = f"{device.host}:{device.used_port}"
-    if device.protocol == "modbus":
-        place = device.serial or "" if device.transport == "serial" else place
-        return f"{place} unit {_modbus_unit(device, profiles)}"
-    return place
+    return f"{_line(device)} unit {_modbus_unit(device, profiles)}" if device.protocol == "modbus" else _line(device)
+
+
+def _line(device: Device) -> str:
+    is_serial = device.protocol == "modbus" and device.transport == "serial"
+    return device.serial or "" if is_serial else f"{device.host}:{device.used_port}"
 
 
 TWICE = "every reading would come twice, and sums would count it double"
+
+
+def _other_line(first: Device, other: Device) -> str:
+    """What to do if two units on one line differ in a setting of the line; empty if they do not. Timeouts may differ."""
+    names = ("transport", *(("baudrate", "parity", "stopbits") if first.transport == "serial" else ()))
+    differing = [
+        f"{name} is {getattr(other, name)} here and {getattr(first, name)} there"
+        for name in names
+        if getattr(other, name) != getattr(first, name)
+    ]
+    return f"a line is opened in one way only: {', '.join(differing)}; correct one of them" if differing else ""
 
 
 def _modbus(first: Device, second: Device) -> tuple[bool, str] | None:

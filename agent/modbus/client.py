@@ -7,11 +7,11 @@ of the wrong register or unit. Every branch that handles a missing answer exists
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from agent.deadline import Deadline, note_answer, waiting_for_turn
-from agent.modbus.seam import ModbusTarget, OddAnswer
+from agent.modbus.seam import ModbusTarget
 from agent.modbus.tcp import TcpWire
 from agent.modbus.wire import BIT_FUNCTIONS, IDENTIFY, Answer, GarbageError, Wire
 from rackflow.errors import (
@@ -55,6 +55,7 @@ class ModbusLink:
 
     def __init__(self, target: ModbusTarget, resolver: Resolver | None = None) -> None:
         self._target = target
+        self._pause_s = target.pause_s
         self._resolver = resolver or Resolver()
         self._lock = asyncio.Lock()
         # Requests that are being made or wait for their turn.
@@ -66,12 +67,16 @@ class ModbusLink:
         # Loop time before which nothing may be sent.
         self._free_at = 0.0
 
+    def also_for(self, target: ModbusTarget) -> None:
+        """Serve one more user. The pause is the longest of all: the gateway needs it, whoever is asked."""
+        self._pause_s = max(self._pause_s, target.pause_s)
+
     async def read(
-        self, unit: int, table: RegisterTable, address: int, count: int, accepts: frozenset[OddAnswer] | None = None
+        self, unit: int, table: RegisterTable, address: int, count: int, user: ModbusTarget | None = None
     ) -> list[int]:
-        """See `ModbusClient.read`. `accepts` lists the odd answers accepted from this device; None means those of the link's target."""
+        """See `ModbusClient.read`. Timeout and accepted odd answers are those of `user`, or of the link's target if it is None."""
         function = _FUNCTIONS[table]
-        request = _Request(unit, function, address, count, self._target.accepts if accepts is None else accepts)
+        request = _Request(unit, function, address, count, user or self._target)
         answer = await self._ask(request)
         values = answer.values[:count] if function in BIT_FUNCTIONS else answer.values
         if len(values) != count:
@@ -83,7 +88,7 @@ class ModbusLink:
 
     async def describe(self, unit: int) -> str:
         """Vendor, product and revision as the unit reports them (Read Device Identification, basic). Raises DeviceError."""
-        request = _Request(unit, IDENTIFY, 0, 0, frozenset())
+        request = _Request(unit, IDENTIFY, 0, 0, replace(self._target, accepts=frozenset()))
         answer = await self._ask(request)
         if answer.texts is None:
             raise self._error(DeviceProtocolError, "sent something else than an identification", request)
@@ -125,9 +130,11 @@ class ModbusLink:
         address = "" if self._is_connected else await self._resolve(request)
         wire: Wire | None = None
         try:
-            with Deadline(self._target.timeout_s):
+            with Deadline(request.user.timeout_s):
                 wire = await self._connected(request, address)
-                answer = await wire.ask(request.unit, request.function, request.address, request.count, request.accepts)
+                answer = await wire.ask(
+                    request.unit, request.function, request.address, request.count, request.user.accepts
+                )
                 note_answer()
         except TimeoutError as error:
             raise self._no_answer(request, wire) from error
@@ -143,7 +150,7 @@ class ModbusLink:
             raise self._error(DeviceProtocolError, str(error), request) from error
         finally:
             # max(): the pause must not shorten the quiet time that `_no_answer` has just set.
-            self._free_at = max(self._free_at, loop.time() + self._target.pause_s)
+            self._free_at = max(self._free_at, loop.time() + self._pause_s)
         self._check(answer, request)
         return answer
 
@@ -181,7 +188,7 @@ class ModbusLink:
         # others nothing. RTU frames have no number, so there the link is closed. It is also closed after a partial answer, whose
         # rest would be read as the beginning of the next one. With `other_transaction` any number is accepted, so a number proves
         # as little as with RTU.
-        is_numbered = self._target.transport == "tcp" and "other_transaction" not in request.accepts
+        is_numbered = self._target.transport == "tcp" and "other_transaction" not in request.user.accepts
         pending, came = (wire.give_up(), wire.came) if wire is not None else (0, "")
         self._unanswered += 1
         if not is_numbered:
@@ -191,9 +198,9 @@ class ModbusLink:
         if pending:
             return self._error(DeviceProtocolError, f"sent only a part of an answer ({pending} bytes)", request)
         if wire is None and self._target.transport != "serial":
-            return self._error(DeviceNotConnected, f"no connection in {self._target.timeout_s:g} s", request)
+            return self._error(DeviceNotConnected, f"no connection in {request.user.timeout_s:g} s", request)
         instead = f"; instead came {came}" if came else ""
-        return self._error(DeviceTimeout, f"no answer in {self._target.timeout_s:g} s{instead}", request)
+        return self._error(DeviceTimeout, f"no answer in {request.user.timeout_s:g} s{instead}", request)
 
     def _disconnect(self) -> None:
         self._unanswered = 0
@@ -228,7 +235,7 @@ class _Request:
     function: int
     address: int
     count: int
-    accepts: frozenset[OddAnswer]
+    user: ModbusTarget
 
     @property
     def operation(self) -> str:
@@ -251,24 +258,22 @@ def _wire_of(target: ModbusTarget) -> Wire:
 class SharedClient:
     """One user's share of a link. Closing it twice counts once."""
 
-    def __init__(
-        self, client: ModbusLink, release: Callable[[], bool], accepts: frozenset[OddAnswer] = frozenset()
-    ) -> None:
-        self._client = client
-        self._accepts = accepts
+    def __init__(self, link: ModbusLink, release: Callable[[], bool], user: ModbusTarget) -> None:
+        self._link = link
+        self._user = user
         self._release = release
         self._held = True
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """See `ModbusClient.read`."""
-        return await self._client.read(unit, table, address, count, self._accepts)
+        return await self._link.read(unit, table, address, count, self._user)
 
     async def close(self) -> None:
         """See `ModbusClient.close`. The link itself closes when its last user closes."""
         if self._held:
             self._held = False
             if self._release():
-                await self._client.close()
+                await self._link.close()
 
 
 class ModbusLinks:
@@ -279,10 +284,15 @@ class ModbusLinks:
         self._links: dict[tuple[str, int], tuple[ModbusLink, int]] = {}
 
     def acquire(self, target: ModbusTarget) -> SharedClient:
-        """A share of the link to that host or port. The first user's settings apply; they cannot differ on one line."""
+        """A share of the link to that host or port.
+
+        Each user keeps its own timeout and accepted answers, and the longest pause applies to all. Transport and line settings are those
+        of the first user; `agent/same_address.py` reports other ones.
+        """
         place = (target.serial, 0) if target.transport == "serial" else (target.host, target.port)
-        client, users = self._links.get(place) or (ModbusLink(target, self._resolver), 0)
-        self._links[place] = (client, users + 1)
+        link, users = self._links.get(place) or (ModbusLink(target, self._resolver), 0)
+        link.also_for(target)
+        self._links[place] = (link, users + 1)
 
         def release() -> bool:
             held, left = self._links[place]
@@ -292,4 +302,4 @@ class ModbusLinks:
             del self._links[place]
             return True
 
-        return SharedClient(client, release, target.accepts)
+        return SharedClient(link, release, target)

@@ -10,13 +10,13 @@ OddAnswer = Literal["other_transaction", "other_unit"]
 
 
 class ModbusClient(Protocol):
-    """One Modbus connection, shared by the units behind it. One request is outstanding at a time: RTU allows no more."""
+    """One user's access to a Modbus link, which units may share. The link has one request outstanding at a time: RTU allows no more."""
 
     async def read(self, unit: int, table: RegisterTable, address: int, count: int) -> list[int]:
         """`count` registers (0..65535) or bits (0, 1) from the wire address (0-based: holding 40001 is 0). Raises DeviceError."""
 
     async def close(self) -> None:
-        """Close the connection; the client is not used again."""
+        """Give up this access; the link closes with its last user. The client is not used again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class SnmpPoller:
         # Whether more or fewer objects answered than before, so that the cells with the rows' names must be read; and when they last were.
         self._rows_may_have_moved = False
         self._rows_read_at = -math.inf
+        # Whether that last reading of them failed, so that nobody knows which row is which.
+        self._are_rows_unknown = False
         self._jumps = Jumps()
         self._reopened_at = -math.inf
         self._series_count = SeriesCount()
@@ -178,7 +180,8 @@ class SnmpPoller:
 
         Cells that decide about that, and were not polled with the class, are requested first and added to `raw`.
         """
-        are_rows_unknown = self._rows_may_have_moved and await self._read_rows_again(poll_class, raw)
+        if self._rows_may_have_moved:
+            await self._read_rows_again(poll_class, raw)
         jumped = self._jumps.jumped(part, raw) if part.scale_cells else {}
         unconfirmed = await self._read_scales(poll_class, jumped, raw) if jumped else ()
         readings = await readings_of(part.slots, raw)
@@ -187,7 +190,7 @@ class SnmpPoller:
         if unconfirmed:
             _mark_unconfirmed(part, unconfirmed, readings)
         self._other_device = fingerprint.contradiction(raw) or self._other_device
-        self._cells.reject(readings, everything=bool(self._other_device), any_dependent=are_rows_unknown)
+        self._cells.reject(readings, everything=bool(self._other_device), any_dependent=self._are_rows_unknown)
         self._checks.reject(poll_class, readings, raw)
         return readings
 
@@ -211,14 +214,14 @@ class SnmpPoller:
             self._jumps.confirm(ref, raw[ref])
         return jumped.keys() - confirmed
 
-    async def _read_rows_again(self, poll_class: PollClass, raw: dict[str, RawValue]) -> bool:
-        """Read the cells that the plan depends on, names above all, and add them to `raw`. Returns True if they could not be read.
+    async def _read_rows_again(self, poll_class: PollClass, raw: dict[str, RawValue]) -> None:
+        """Read the cells that the plan depends on, names above all, and add them to `raw`. If that fails, rows are unknown till it succeeds.
 
         For a device of which more or fewer objects answer than before. When a module is pulled, some devices renumber the modules behind
         it. Until the next poll of class `slow` reads the names, each of these would give its values under the name of the module before it.
         """
         if not self._plan.planned_cells or self._clock() - self._rows_read_at < REPLAN_MIN_S:
-            return False
+            return
         self._rows_read_at = self._clock()
         unread = [each for each in self._plan.planned_cells if each not in raw]
         try:
@@ -226,9 +229,9 @@ class SnmpPoller:
                 raw |= await self._client.get(unread) if unread else {}
         except (DeviceError, TimeoutError) as error:
             log.info("device=%s names of rows not read error=%s", self._device.id, str(error) or "too slow")
-            return True
-        self._rows_may_have_moved = False
-        return False
+            self._are_rows_unknown = True
+        else:
+            self._rows_may_have_moved = self._are_rows_unknown = False
 
     async def _is_unchanged(self, profile: Profile, before: Fingerprint) -> bool:
         """Whether a device that was open before may keep its plan. Raises DeviceError if it is silent.
@@ -391,7 +394,7 @@ class SnmpPoller:
         identity = [source.oid for source, _ in fingerprint.identifiers if source.oid]
         self._plan = _with_extra_objects(plan, (*([SYS_UPTIME] if SYS_UPTIME in answers else []), *identity))
         self._cells.begin(self._plan)
-        self._answered, self._rows_may_have_moved = {}, False
+        self._answered, self._rows_may_have_moved, self._are_rows_unknown = {}, False, False
         self._jumps.begin(self._plan, answers)
         self._series_count.begin(self._plan)
         self._checks.begin(self._plan, answers)

@@ -41,7 +41,7 @@ MEANT = [
     ("host: a, credential: lab", "host: a, protocol: modbus, profile: aalc-rpu, port: 161"),
     (
         "host: a, protocol: modbus, profile: aalc-rpu, unit: 1",
-        "host: a, protocol: modbus, profile: aalc-rpu, unit: 2",
+        "host: a, protocol: modbus, profile: aalc-rpu, unit: 2, timeout_s: 5, baudrate: 9600",
     ),
 ]
 
@@ -76,6 +76,38 @@ def test_two_entries_that_can_be_meant_are_a_warning(
     assert line.startswith(f"{path}:7: devices[1] (d2): has the same address as 'd1' in line 6, a:161; ")
     assert remedy in line
     assert line.endswith(" (a warning)")
+
+
+SERIAL = "serial: /dev/ttyS0, transport: serial, protocol: modbus, profile: aalc-rpu"
+OTHER_LINES = [
+    (f"{SERIAL}, unit: 3", f"{SERIAL}, unit: 4, baudrate: 9600", "/dev/ttyS0", "baudrate is 9600 here and 19200 there"),
+    (
+        f"{SERIAL}, unit: 3, parity: E, stopbits: 2",
+        f"{SERIAL}, unit: 4",
+        "/dev/ttyS0",
+        "parity is N here and E there, stopbits is 1 here and 2 there",
+    ),
+    (
+        "host: A, protocol: modbus, profile: aalc-rpu, unit: 1",
+        "host: a, protocol: modbus, profile: aalc-rpu, unit: 2, transport: rtu-over-tcp",
+        "a:502",
+        "transport is rtu-over-tcp here and tcp there",
+    ),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "line", "differing"), OTHER_LINES)
+def test_units_that_need_one_line_in_two_ways_are_told(
+    first: str, second: str, line: str, differing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the settings of the first unit are used, so the other one would be polled with the wrong ones, or both in vain."""
+    path = written(tmp_path, first, second)
+    assert main(["check", str(path)]) == 78
+    [told] = capsys.readouterr().err.splitlines()
+    assert told == (
+        f"{path}:7: devices[1] (d2): has the same address as 'd1' in line 6, {line}; a line is opened in one way only: "
+        f"{differing}; correct one of them"
+    )
 
 
 @pytest.mark.parametrize(("first", "second"), MEANT)

@@ -7,6 +7,7 @@ import termios
 import tty
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -79,6 +80,41 @@ async def test_two_gateways_of_one_host_are_told_apart_by_their_ports() -> None:
         assert [await share.read(9, "holding", 0, 1) for share in shares] == [[1], [2]]
         for share in shares:
             await share.close()
+
+
+async def test_each_unit_of_a_gateway_has_its_own_timeout() -> None:
+    """The first one's would fail every poll of a slower unit behind the same gateway."""
+    links = ModbusLinks()
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        return [3 * TIMEOUT_S, answer(frame, 7)] if frame[6] == 2 else []
+
+    async with FaultyModbus(reply).serving() as server:
+        quick = links.acquire(target_of(server.port))
+        slow = links.acquire(replace(target_of(server.port), timeout_s=60.0))
+        assert await slow.read(2, "holding", 0, 1) == [7]
+        async with fails(DeviceTimeout, "no answer in 0.5 s"):
+            await quick.read(1, "holding", 0, 1)
+        for share in (quick, slow):
+            await share.close()
+
+
+async def test_a_gateway_is_left_alone_for_as_long_as_any_of_its_units_needs() -> None:
+    at: list[float] = []
+
+    def reply(frame: bytes) -> list[bytes | float | None]:
+        at.append(asyncio.get_running_loop().time())
+        return [answer(frame, 1)]
+
+    links = ModbusLinks()
+    async with FaultyModbus(reply).serving() as server:
+        shares = [links.acquire(target_of(server.port, pause_s=pause_s)) for pause_s in (0.0, 0.2, 0.1)]
+        for share in shares:
+            await share.read(1, "holding", 0, 1)
+        for share in shares:
+            await share.close()
+    # The client's clock for the pause starts when it has read the answer, so behind the server's.
+    assert [later - earlier >= 0.2 for earlier, later in pairwise(at)] == [True, True]
 
 
 async def test_serial_line() -> None:
