@@ -184,7 +184,8 @@ class Collector:
             writing = group.create_task(writer.run(), name="collector-write")
             others = [
                 group.create_task(subscriber.run(), name="collector-subscribe"),
-                group.create_task(self._sweep(ledger), name="collector-sweep"),
+                group.create_task(_sweep_ledger(ledger), name="collector-sweep-ledger"),
+                group.create_task(self._sweep_latest(), name="collector-sweep-latest"),
                 group.create_task(opened.owners.run(), name="collector-owners"),
             ]
             self._start_optional(opened, writer, subscriber)
@@ -226,6 +227,7 @@ class Collector:
             self._parts.counters,
             acknowledge=subscriber.acknowledge,
             spill=spill_of(config, self._parts.spill),
+            is_drained=config.role != "watch",
             count_polls=self._parts.failures.shield(
                 RECORDS_PART, keeper.polls.count if keeper is not None else count_nothing
             ),
@@ -261,10 +263,9 @@ class Collector:
             )
             optional.start(STORED_PART, reports.run)
 
-    async def _sweep(self, ledger: LedgerFile) -> None:
-        """Remove expired series and old ledger entries, so that they make room even if nobody scrapes."""
+    async def _sweep_latest(self) -> None:
+        """Remove expired series, so that they make room even if nobody scrapes."""
         while True:
-            await ledger.sweep(time.monotonic())
             await asyncio.sleep(SWEEP_S)
             await in_turns(self._parts.latest.expire_steps(time.monotonic()))
 
@@ -279,8 +280,15 @@ class Collector:
     def _count_event(self, what: OwnEvent) -> None:
         self._parts.counters.count_event(what)
         if what != "takeover":
-            # All others mean that messages come faster than they are handled.
+            # All others mean that messages waited: they came faster than they are handled, or this process was suspended.
             self._parts.latest.note_behind(time.monotonic())
+
+
+async def _sweep_ledger(ledger: LedgerFile) -> None:
+    """Remove old entries. A task of its own, because it waits for as long as the ledger's disk refuses."""
+    while True:
+        await ledger.sweep(time.monotonic())
+        await asyncio.sleep(SWEEP_S)
 
 
 async def _take_messages(subscriber: Subscriber, ingest: Ingest, writer: Writer) -> None:

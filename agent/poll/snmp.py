@@ -215,7 +215,7 @@ class SnmpPoller:
         return jumped.keys() - confirmed
 
     async def _read_rows_again(self, poll_class: PollClass, raw: dict[str, RawValue]) -> None:
-        """Read the cells that the plan depends on, names above all, and add them to `raw`. If that fails, rows are unknown till it succeeds.
+        """Read the cells that the plan depends on, names above all, and add them to `raw`. Until that works, rows are unknown.
 
         For a device of which more or fewer objects answer than before. When a module is pulled, some devices renumber the modules behind
         it. Until the next poll of class `slow` reads the names, each of these would give its values under the name of the module before it.

@@ -144,7 +144,7 @@ class Deriver:
         self._settings.hourly.update(found)
 
     def sites(self) -> list[str]:
-        """Sites that have devices, and the site of the site file. Figures of all other sites are withdrawn."""
+        """Sites that have devices, and the site of the site file. Also forgets the figures of all other sites."""
         found = {device.site for device in self._latest.devices()} | ({self._site.id} if self._site else set())
         self._figures.keep(found)
         return sorted(found)

@@ -5,6 +5,7 @@ derived figures would stand still while the database is down. So messages are pu
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -122,6 +123,7 @@ def _delivery(message: Message) -> Delivery:
         qos=0,
         mid=0,
         connection=0,
-        mono_s=0.0,
+        # When a dead letter of it would be written, and not when it came: budgets of dead letters count from the last one.
+        mono_s=time.monotonic(),
         wall_s=message.time_ms / 1000,
     )

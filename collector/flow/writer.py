@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 # How long the store may fail before messages are put on disk: a container restart or one slow compaction passes by itself and
 # costs no disk write. With a longer time /metrics would stand still, because the broker's window fills up.
 SPILL_AFTER_S = 2.0
+# How often a writer without anything to drain tries a store that does not work. Each try may take SPILL_AFTER_S, while messages wait.
+PROBE_S = 10.0
 # Smallest number of messages that counts as a broker's limit. The smallest default known is 10 (RabbitMQ's `prefetch`). For fewer
 # messages, the additional writes would cost more than waiting.
 LEAST_WINDOW = 8
@@ -106,10 +108,12 @@ class Writer:
         counters: counts of points and failures.
         acknowledge: called for each delivery once it is durable.
         spill: puts deliveries on disk and returns whether that worked; None if no outbox is configured.
+        is_drained: whether something else stores what `spill` took, and so finds out when the store works again. Otherwise this writer
+            tries it every `PROBE_S`.
         count_polls: called with the polls of messages that have become durable, each poll once.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it joins
         self,
         persistence: Persistence,
         flush: Flush,
@@ -118,6 +122,7 @@ class Writer:
         *,
         acknowledge: Callable[[Delivery], None],
         spill: SpillMessages | None,
+        is_drained: bool = True,
         count_polls: CountPolls,
     ) -> None:
         self._persistence = persistence
@@ -126,6 +131,9 @@ class Writer:
         self._counters = counters
         self._acknowledge = acknowledge
         self._spill = spill
+        self._is_drained = is_drained
+        self._probe_at_s = 0.0
+        """Monotonic time from which on a store that does not work is tried again, if nothing is drained."""
         self._count_polls = count_polls
         self._pending: deque[Pending] = deque()
         self._received = 0
@@ -171,7 +179,7 @@ class Writer:
 
         Derived points must never delay or displace telemetry, so the other half of the room is reserved for messages.
         """
-        if self._persistence.fault is not None or len(self._pending) >= self._flush.messages // 2:
+        if not self._may_try_store() or len(self._pending) >= self._flush.messages // 2:
             self._counters.write_failures["derived"] += 1
             return
         lines = make_lines()
@@ -286,17 +294,25 @@ class Writer:
         known = {id(entry) for entry, is_new in zip(entries, are_new, strict=True) if not is_new}
         return [each for each in chunk if id(each.prepared.ledger_item) not in known]
 
+    def _may_try_store(self) -> bool:
+        """Whether the store works as far as is known, or it is time to find out whether it works again."""
+        is_due = not self._is_drained and time.monotonic() >= self._probe_at_s
+        return self._persistence.fault is None or is_due
+
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in new for line in each.prepared.lines]
         to_spill = [each.to_keep_on_disk() for each in new if each.can_spill]
         while lines:
             # While the store is known to fail, only `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again.
-            if self._spill is None or self._persistence.fault is None:
+            if self._spill is None or self._may_try_store():
+                self._probe_at_s = time.monotonic() + PROBE_S
                 outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)
                 if outcome == "stored":
                     return "stored"
             if self._spill is not None and (not to_spill or await self._spill(to_spill)):
+                # Derived points are not kept on disk: they would be stored late, and the readings they follow from are kept.
+                self._counters.write_failures["derived"] += sum(each.delivery is None for each in new)
                 return "spilled"
             if self._stopping.is_set():
                 return "stopped"

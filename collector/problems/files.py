@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -33,6 +34,7 @@ from rackflow.process.bulkhead import Failures, in_own_thread
 from rackflow.process.slices import in_turns
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 FILE_PART = "problems_file"
 """Name of the bulkhead of these files."""
 # How often it is looked at whether the present problems have changed and must be saved. A kill loses at most this much of who was notified.
@@ -134,20 +136,18 @@ class ProblemFiles:
         path = self._path
         if path is None:
             return
-        try:
-            async with asyncio.timeout(LOAD_S):
-                state = await in_own_thread(partial(read_present, path), "problems-load")
-                remembered = await in_own_thread(partial(read_remembered, remembered_file(path)), "problems-load")
-                ended = await in_own_thread(lambda: read_history(history_files(path)[0]), "problems-load")
-        except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
-            log.warning(
-                "problems from before the start cannot be read, beginning without them file=%s error=%s", path, error
-            )
-            return
-        self._history.restore(ended, self._wall())
-        self._restore_problems(state)
+        until = asyncio.get_running_loop().time() + LOAD_S
+        # Each by itself: a damaged memory must not cost the present problems, of which everybody would be notified again.
+        ended = await _read(history_files(path)[0], read_history, until)
+        state = await _read(path, read_present, until)
+        remembered = await _read(remembered_file(path), read_remembered, until)
+        if ended is not None:
+            self._history.restore(ended, self._wall())
+        if state is not None:
+            self._restore_problems(state)
         # Files of 0.1 and before have what conditions remember in the file of the present problems.
-        self._restore_memory(remembered or state)
+        if (memory := remembered or state) is not None:
+            self._restore_memory(memory)
 
     def _restore_problems(self, state: Present) -> None:
         for each in state.problems:
@@ -169,3 +169,17 @@ class ProblemFiles:
         for name, pairs, peaks in saved.highest:
             if peaks:
                 self._memory.highest[name, tuple(pairs)] = peaks
+
+
+async def _read(path: Path, read: Callable[[Path], T], until_s: float) -> T | None:
+    """What `read` makes of the file; None, with a warning, if it cannot be read until this time of the loop."""
+    try:
+        async with asyncio.timeout_at(until_s):
+            return await in_own_thread(partial(read, path), "problems-load")
+    except (OSError, TimeoutError, ValueError, msgspec.DecodeError) as error:
+        log.warning(
+            "problems from before the start cannot be read, beginning without them file=%s error=%s",
+            path,
+            str(error) or f"not read within {LOAD_S:g} s",
+        )
+        return None

@@ -68,16 +68,20 @@ class Silencer:
     async def _keep(self, session: aiohttp.ClientSession) -> None:
         now = datetime.now(UTC)
         wanted = {window.id: window for window in self._maintenance.windows if window.until > now}
+        # Those that are refused are raised at the end, so that none of them keeps others from being silenced.
+        refused: list[aiohttp.ClientResponseError] = []
         for silence in await self._own(session):
             window = wanted.get(_id_of(silence))
             if window is not None and _is_same(silence, window, now):
                 del wanted[window.id]
                 continue
             async with session.delete(f"{self._url}/silence/{silence['id']}") as answer:
-                answer.raise_for_status()
+                _note_refusal(answer, refused)
         for window in wanted.values():
             async with session.post(f"{self._url}/silences", json=self._silence(window)) as answer:
-                answer.raise_for_status()
+                _note_refusal(answer, refused)
+        if refused:
+            raise refused[0]
 
     async def _own(self, session: aiohttp.ClientSession) -> Sequence[Silence]:
         async with session.get(f"{self._url}/silences") as answer:
@@ -96,6 +100,13 @@ class Silencer:
             # Begins with the id, by which the silence is found again.
             "comment": f"{window.id}: {window.why}{by}",
         }
+
+
+def _note_refusal(answer: aiohttp.ClientResponse, refused: list[aiohttp.ClientResponseError]) -> None:
+    try:
+        answer.raise_for_status()
+    except aiohttp.ClientResponseError as error:
+        refused.append(error)
 
 
 def author_of(client_id: str) -> str:

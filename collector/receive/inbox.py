@@ -81,7 +81,9 @@ class Inbox:
 
     def begin(self, *, session_continues: bool) -> None:
         """A connection was opened. `session_continues` tells whether the broker still has what it sent before."""
-        self._takes_nothing, self._unacknowledged = False, 0
+        # What was left at the broker comes again on this connection, which need not be ended for it.
+        self._takes_nothing = self._has_shed = False
+        self._unacknowledged = 0
         if not session_continues:
             return  # the broker has forgotten the messages it sent: those queued here are the only copies
         # The session goes on, so the broker sends unacknowledged messages again. Messages of QoS 1 that are still queued here

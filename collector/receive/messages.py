@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from collector.receive.delivery import Delivery
 from rackflow import Batch, ContractError, DeviceDocument, Event, Status, Topic, decode, parse_topic
 from rackflow.catalogue import BASE_LABELS
-from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ, bounded_interval, check_topic
+from rackflow.documents import MAX_PAYLOAD_BYTES, MAX_SEQ, Name, bounded_interval, check_topic
 from rackflow.topics import DOCTOR_DEVICE
 
 # Label values that the contract allows: nothing in them needs escaping in line protocol or Prometheus text.
 _VALUE = re.compile(r"[A-Za-z0-9_.:/+-]{1,64}")
 # The same few names come with each message, and the contract allows none above 64 characters: 6 MB at most.
-_is_name = lru_cache(maxsize=20_000)(_VALUE.fullmatch)
+_is_name = lru_cache(maxsize=20_000)(_VALUE.fullmatch)  # of documents whose texts `decode` has limited: see `_Numbered`
 # Epoch and number as `rackflow.encode` writes them: side by side, behind the version and the agent's name.
 _NUMBER = re.compile(rb'"epoch":"([A-Za-z0-9_.:/+-]{1,64})","seq":([0-9]{1,16})[,}]')
 # How far from the beginning the number is looked for: behind the version and two names of at most 64 characters.
@@ -73,7 +73,7 @@ class MessageNumber(NamedTuple):
 
 
 class _Numbered(msgspec.Struct):
-    epoch: str
+    epoch: Name
     seq: int
 
 

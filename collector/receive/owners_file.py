@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from collector.receive.owners import Owners, Row
@@ -17,6 +18,7 @@ from rackflow.errors import ConfigError
 from rackflow.process.files import make_folder
 from rackflow.process.sqlite import CORRUPT, as_os_error, check_tables, code, connect, set_aside, stamp_format
 from rackflow.process.steady import SteadyClock
+from rackflow.process.threads import in_thread
 
 log = logging.getLogger(__name__)
 # A new device is rare, and hundreds of them come together when an agent starts: one write for all of them.
@@ -97,8 +99,12 @@ class OwnersFile:
         if not rows and not agents:
             return True
         try:
-            # Shielded, because a thread cannot be stopped: a cancelled save still finishes.
-            await asyncio.shield(asyncio.to_thread(self._write, rows, agents))
+            # A cancelled save is waited for: `close` must not use the connection while the thread writes.
+            await in_thread(partial(self._write, rows, agents), "owners-save")
+        except asyncio.CancelledError:
+            # Whether the thread succeeded is not known. Writing the same rows once more changes nothing.
+            self._owners.put_back(rows, agents)
+            raise
         except OSError as error:
             self._owners.put_back(rows, agents)
             if not self._failing:

@@ -209,7 +209,7 @@ class Subscriber:
             if ended is None or ended.own is None:
                 self._end_renewal()
                 self._on_edge(False)  # noqa: FBT003 - one callback for both edges
-            else:
+            elif self._renewal is None:  # of several ends the first counts
                 self._renewal = asyncio.get_running_loop().call_later(RENEWAL_S, self._fail_renewal, ended.own)
         return ended
 

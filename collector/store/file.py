@@ -4,6 +4,7 @@ Each write is a gzip member of its own (RFC 1952, 2.2: members follow each other
 write it interrupts, which was not acknowledged. Times are in ns, the tool's default.
 """
 
+import asyncio
 import gzip
 import logging
 import os
@@ -61,6 +62,8 @@ class FileStore:
         self._path = Path()
         self._length = 0
         self._file: int | None = None
+        # New messages and those that waited on disk are stored by two tasks: without turns both would write at the same offset.
+        self._turn = asyncio.Lock()
         try:
             make_folder(folder)
             self._open(self._path_now())
@@ -87,7 +90,8 @@ class FileStore:
         """See `Store.write`."""
         # Compression and fsync take milliseconds each and would block the event loop.
         try:
-            await in_thread(partial(self._append, lines), "store-file-write")
+            async with self._turn:
+                await in_thread(partial(self._append, lines), "store-file-write")
         except OSError as error:
             raise StoreError(f"{self._path}: {error.strerror}", retryable=True) from error
 

@@ -46,7 +46,10 @@ class Attempts:
 
 
 class Persistence:
-    """Writes, retries, and halves what is refused. `fault` says why the store does not work; None while it does."""
+    """Writes, retries, and halves what is refused. `fault` says why the store does not work; None while it does.
+
+    Two tasks call `store`: the writer with new messages, and `Spill.drain` with those that waited on disk.
+    """
 
     def __init__(
         self,

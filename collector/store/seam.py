@@ -24,7 +24,7 @@ class DeadLetterSink(Protocol):
 
 
 class Store(Protocol):
-    """Writes are idempotent: the same point twice is one point."""
+    """Writes are idempotent: the same point twice is one point. Calls of `write` may overlap: see `Persistence`."""
 
     async def write(self, lines: Sequence[str]) -> None:
         """Make all of the points durable. Each line is a point with its time in ms since 1970.

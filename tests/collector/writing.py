@@ -82,7 +82,12 @@ def settle_nothing() -> EpochAccount:
 
 @asynccontextmanager
 async def rig(
-    folder: Path, flush: Flush | None = None, store: Store | None = None, *, keeps: bool | None = None
+    folder: Path,
+    flush: Flush | None = None,
+    store: Store | None = None,
+    *,
+    keeps: bool | None = None,
+    is_drained: bool = True,
 ) -> AsyncIterator[Rig]:
     """`keeps` is whether the outbox on disk accepts what the store refuses; None means that there is no outbox."""
     async with AsyncExitStack() as stack:
@@ -107,6 +112,7 @@ async def rig(
             counters,
             acknowledge=lambda done: found.acknowledge(done),  # noqa: PLW0108 - not there yet
             spill=None if keeps is None else keep,
+            is_drained=is_drained,
             count_polls=lambda polls: found.counted.extend(poll.time_s for poll in polls),
         )
         found = Rig(folder, counters, ledger, writer, persistence)

@@ -196,7 +196,13 @@ def run_tests(job: Job, slot: Path) -> Outcome:
         plugins.append(reach)
         reach.start()
     limit = [] if job.timeout_s is None else [f"--timeout={job.timeout_s:.0f}"]
-    code = pytest.main([*OPTIONS, *limit, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
+    code: int | pytest.ExitCode = pytest.ExitCode.TESTS_FAILED
+    try:
+        code = pytest.main([*OPTIONS, *limit, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
+    except pytest.PytestWarning:
+        # What a failed test left open is reported at the very end, where pytest itself ends by it.
+        if recorder.failed is None:
+            raise
     if reach is not None:
         reach.stop()
     foreign = foreign_modules(tree)

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from collector.ledger.account import account_of
 from collector.ledger.epochs import Entry, Statement
 from collector.ledger.tables import read_snapshot
 from collector.store.influx import InfluxStore
+from rackflow import StoreError
 from rackflow.documents import Account, Numbers
 from tests.collector.running import ledger_locked, until
 from tests.collector.stored import points
@@ -227,6 +229,44 @@ async def test_while_the_store_is_away_messages_on_disk_are_acknowledged_and_rep
         assert one.kept == [1, 3]
         assert one.counted == [1.0]
         assert one.counters.points_stored == 0
+
+
+class Outage:
+    """A store that is away until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.is_away = True
+        self.tried = 0
+        self.lines: list[str] = []
+
+    async def write(self, lines: Sequence[str]) -> None:
+        self.tried += 1
+        if self.is_away:
+            raise StoreError("away", retryable=True, retry_after_s=60.0)
+        self.lines += lines
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_watcher_finds_out_by_itself_that_its_store_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps nothing on disk, so nothing is drained from there. What it gave up meanwhile is counted."""
+    monkeypatch.setattr("collector.flow.writer.PROBE_S", 3600.0)
+    store = Outage()
+    async with rig(tmp_path, store=store, keeps=True, is_drained=False) as one:
+        one.writer.offer(lambda: [line(1)])
+        await until(lambda: one.counters.points_waiting == 0, "given up")
+        assert one.persistence.fault is not None
+        assert one.counters.write_failures["derived"] == 1
+        one.writer.offer(lambda: [line(2)])
+        assert (one.counters.write_failures["derived"], store.tried) == (2, 1)
+        monkeypatch.setattr(one.writer, "_probe_at_s", 0.0)
+        store.is_away = False
+        one.writer.offer(lambda: [line(3)])
+        await until(lambda: store.lines == [line(3)], "stored again")
+        assert one.counters.write_failures["derived"] == 2
 
 
 @pytest.mark.parametrize("keeps", [None, False])

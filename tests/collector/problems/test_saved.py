@@ -3,13 +3,17 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from collector.latest import Latest
 from collector.problems import Monitor, load_table, remembered_file
+from collector.problems.history import history_files
 from collector.problems.saved import (
     BYTES_PER_S,
     REMEMBERED_REFRESH_S,
+    Present,
+    Saved,
     StateFile,
     encode_remembered_steps,
     read_remembered,
@@ -125,6 +129,29 @@ async def test_a_restart_remembers_what_was_there_also_from_the_one_file_of_an_e
     one = monitor(path)
     await one.files.load()
     assert one.remembered() == {("DcimPhaseDead", LABELS): SEEN_S + (0 if is_upgrade else 9)}
+
+
+@pytest.mark.parametrize("damaged", ["remembered", "history", "present"])
+async def test_one_damaged_file_costs_what_is_in_it_and_nothing_else(
+    damaged: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the present problems everybody would be notified of all of them again."""
+    path = tmp_path / "problems.json"
+    problem = Saved(FLOW[0], list(FLOW[1]), list(CDU), 1.0, 1.0, SEEN_S)
+    path.write_bytes(msgspec.json.encode(Present(1, [problem])))
+    key = "DcimPhaseDead", LABELS
+    remembered_file(path).write_bytes(run_through(encode_remembered_steps({key: SEEN_S}, {})))
+    files = {"present": path, "remembered": remembered_file(path), "history": history_files(path)[0]}
+    if damaged == "history":
+        files[damaged].mkdir()
+    else:
+        files[damaged].write_bytes(b"{" + b"\0" * 100)
+    one = monitor(path)
+    await one.files.load()
+    assert one.remembered() == ({} if damaged == "remembered" else {key: SEEN_S})
+    active = [tracked.problem.name for tracked in one.tracker.active()]
+    assert active == ([] if damaged == "present" else [FLOW[0]])
+    assert str(files[damaged]) in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -151,8 +151,10 @@ async def test_a_window_that_is_over_keeps_no_other_from_being_silenced(tmp_path
 
 
 @asynccontextmanager
-async def refusing(refused: Mapping[str, int]) -> AsyncIterator[tuple[str, list[dict[str, Any]], dict[str, int]]]:
-    """An Alertmanager that refuses as many requests of a method as `refused` says, before it accepts them.
+async def refusing(
+    refused: Mapping[str, int], refused_id: str = "none"
+) -> AsyncIterator[tuple[str, list[dict[str, Any]], dict[str, int]]]:
+    """An Alertmanager that refuses as many requests of a method as `refused` says, before it accepts them, and one window for ever.
 
     Gives its address with a name and a password, the silences that it was sent, and how many it still refuses.
     """
@@ -164,7 +166,10 @@ async def refusing(refused: Mapping[str, int]) -> AsyncIterator[tuple[str, list[
             left[request.method] -= 1
             return web.json_response([], status=503)
         if request.method == "POST":
-            got.append(await request.json())
+            silence = await request.json()
+            if silence["comment"].startswith(f"{refused_id}: "):
+                return web.Response(status=400)
+            got.append(silence)
         # What it was sent is in force from then on.
         kept = [{**each, "id": str(at), "status": {"state": "active"}} for at, each in enumerate(got)]
         return web.json_response(kept)
@@ -178,6 +183,23 @@ async def refusing(refused: Mapping[str, int]) -> AsyncIterator[tuple[str, list[
         yield f"http://ops:geheim@127.0.0.1:{runner.addresses[0][1]}/", got, left
     finally:
         await runner.cleanup()
+
+
+async def test_a_window_that_alertmanager_refuses_for_good_keeps_no_other_from_being_silenced(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    failures = Failures()
+    async with refusing({}, refused_id="W-6") as (url, got, _):
+        maintenance = Maintenance(None, failures)
+        maintenance.windows = (window("W-6"), window("W-7"))
+        task = asyncio.create_task(Silencer(url, "cas1", maintenance, failures).run(), name="silencer")
+        try:
+            await until(lambda: bool(got), "silenced", timeout_s=20.0)
+            await until(lambda: failures.counts.total() > 0, "counted", timeout_s=20.0)
+        finally:
+            await stop_tasks(task, within_s=5.0)
+    assert [each["comment"].partition(":")[0] for each in got] == ["W-7"]
+    assert "400" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

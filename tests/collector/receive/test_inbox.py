@@ -2,7 +2,10 @@
 
 import asyncio
 
-from collector.receive.inbox import Inbox
+from collector.receive.filters import Filters
+from collector.receive.inbox import LONGEST_PAUSE_S, Inbox
+from collector.receive.subscribe import RENEWAL_S, Subscriber, _Ended
+from rackflow.process.broker import Broker
 from tests.collector.inlet import BATCH, delivery
 from tests.collector.running import topic_of
 
@@ -49,6 +52,69 @@ def test_each_connection_has_the_whole_window_of_the_broker() -> None:
 
     with asyncio.Runner(loop_factory=TurnedLoop) as runner:
         assert runner.run(course()) == ([], ["full"])
+
+
+class Reading:
+    """A connection that counts what is done with it."""
+
+    def __init__(self) -> None:
+        self.paused = self.dropped = 0
+
+    def pause(self) -> None:
+        self.paused += 1
+
+    def resume(self) -> None:
+        """It is read again."""
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+def test_what_was_left_at_the_broker_on_an_earlier_connection_costs_the_next_one_nothing() -> None:
+    """The broker ended that connection before there was room, and sends everything again on the next one."""
+
+    async def course() -> tuple[int, int]:
+        inbox, before, now = Inbox(100, 2, lambda _: None), Reading(), Reading()
+        inbox.begin(session_continues=True)
+        inbox.steer(before)
+        for packet_id in (1, 2):
+            inbox.add(delivery(TOPIC, b"xxx", 0.0, packet_id=packet_id))
+        await pass_s(LONGEST_PAUSE_S + 1.0)
+        inbox.add(delivery(TOPIC, b"xxx", 0.0, packet_id=3))
+        inbox.end()
+        inbox.begin(session_continues=True)
+        inbox.steer(now)
+        inbox.add(delivery(TOPIC, b"xxx", 0.0, packet_id=1))
+        inbox.free(await inbox.take())
+        inbox.end()
+        return before.paused, now.dropped
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        assert runner.run(course()) == (1, 0)
+
+
+def test_of_several_connections_that_end_for_want_of_room_only_the_time_since_the_first_counts() -> None:
+    """A timer that nobody stops would call a broker away, and its devices unknown, while everything works again."""
+
+    async def course() -> tuple[list[bool], str | None]:
+        edges: list[bool] = []
+        broker, filters = Broker(port=1), Filters(None, shared=False)
+        subscriber = Subscriber(broker, "c", filters, 10, on_edge=edges.append, on_event=lambda _: None)
+
+        async def ends_for_want_of_room() -> object:
+            return _Ended("no room", own="overload")
+
+        subscriber._receive_until_end = ends_for_want_of_room  # type: ignore[method-assign, assignment]  # noqa: SLF001
+        for _ in range(2):
+            await subscriber._connect_once()  # noqa: SLF001 - without the random pause
+        subscriber._end_renewal()  # noqa: SLF001 - as after SUBACK
+        await pass_s(RENEWAL_S + 1.0)
+        return edges, subscriber.fault
+
+    with asyncio.Runner(loop_factory=TurnedLoop) as runner:
+        edges, fault = runner.run(course())
+    assert edges == []
+    assert fault is None or "not connected again" not in fault
 
 
 def test_a_message_of_the_second_connection_gives_its_bytes_back_when_it_is_taken() -> None:

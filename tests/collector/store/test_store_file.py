@@ -1,5 +1,6 @@
 """Files survive what disks and power cuts do, and other tools can import them."""
 
+import asyncio
 import gzip
 import resource
 import signal
@@ -52,6 +53,15 @@ async def test_one_file_per_utc_day_and_a_member_per_write(tmp_path: Path) -> No
     await store.close()
     assert lines(tmp_path / FILE) == [f"m f={n}.0 179546880012{n + 2}000000" for n in (1, 2, 3)]
     assert lines(tmp_path / "points-2026-11-24.lp.gz") == ["m f=4.0 1795468800126000000"]
+
+
+async def test_writes_that_overlap_are_one_behind_the_other(tmp_path: Path) -> None:
+    """New messages are stored while those of an outage still come from disk: each write may be acknowledged, so each must be there."""
+    store = FileStore(tmp_path, Clock(), lambda _: None)
+    written = [[f"m,of={write} f={at}.0 {at}" for at in range(500)] for write in range(20)]
+    await asyncio.gather(*(store.write(each) for each in written))
+    await store.close()
+    assert sorted(lines(tmp_path / FILE)) == sorted(f"{line}000000" for each in written for line in each)
 
 
 async def test_a_file_ends_with_its_utc_day_to_the_second(tmp_path: Path) -> None:
