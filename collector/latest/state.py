@@ -192,7 +192,7 @@ class DeviceState:
         pause_s = 0.0 if batch.up else min(batch.interval_s, MAX_PAUSE_S) + min(batch.duration_s, MAX_ATTEMPT_S)
         if pause_s != self.pause_s:
             self.pause_s, self.cached_life_s = pause_s, None
-        self.agent, self.device_class, self.origin, self.received_at = batch.agent, batch.device_class, origin, now
+        self.device_class, self.origin, self.received_at = batch.device_class, origin, now
         if batch.labels != self.labels_as_sent:
             self.labels_as_sent = batch.labels if len(batch.labels) <= len(BASE_LABELS) else None
             self.labels = {label: batch.labels[label] for label in BASE_LABELS if batch.labels.get(label)}

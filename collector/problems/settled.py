@@ -146,7 +146,6 @@ class SettledDevices:
             and found.limits is limits
             and found.agent == device.agent
             and found.device_class == device.device_class
-            and now < device.first_expiry
             and now < found.until
         ):
             if found.holds():

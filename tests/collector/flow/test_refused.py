@@ -127,7 +127,10 @@ def test_a_refused_message_that_still_tells_its_number_is_accounted_for(inlet: I
     assert inlet.takes(topic, having(KINDS[kind], schema=2)).ledger_item == expected
     other = inlet.takes(topic, having(KINDS[kind], agent="gw-4")).ledger_item
     assert other == replace(expected, dead="topic")
-    for payload in (having(KINDS[kind], seq=0), having(KINDS[kind], epoch=""), without(KINDS[kind], "seq"), b"[]"):
+    numbers = [
+        having(KINDS[kind], **{name: value}) for name, value in (("seq", 0), ("seq", MAX_SEQ + 1), ("epoch", ""))
+    ]
+    for payload in (*numbers, without(KINDS[kind], "seq"), b"[]"):
         assert inlet.takes(topic, payload).ledger_item is None
 
 

@@ -79,6 +79,17 @@ def test_a_device_that_moves_to_another_agent_is_the_other_one_s_from_its_first_
     assert up(latest, 2.0) == {}
 
 
+def test_of_two_epochs_that_no_status_names_the_one_with_the_later_time_is_shown() -> None:
+    """An agent's status may come behind its first polls, or never where the broker lost it."""
+    latest = Latest(1000)
+    one, before, after = Agent(latest, epoch="b"), Agent(latest, epoch="a", clock_s=-60.0), Agent(latest, epoch="c")
+    one.polls(0.0, 1.0)
+    before.polls(1.0, 2.0)
+    assert shown(latest, 1.0) == {"cas1/cdu-07": "1.0"}
+    after.polls(2.0, 3.0)
+    assert shown(latest, 2.0) == {"cas1/cdu-07": "3.0"}
+
+
 @pytest.mark.parametrize("clock_s", [-20.0, 0.0, 3600.0])
 def test_nothing_of_the_former_agent_stays_with_a_device_that_moved_whatever_the_clocks_say(clock_s: float) -> None:
     """Its readings, its numbers and its times say nothing about those of the other one."""

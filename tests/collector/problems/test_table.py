@@ -3,7 +3,7 @@
 import pytest
 
 from collector.problems.sentence import parse_sentence
-from collector.problems.table import load_table, parse_table
+from collector.problems.table import clears_s, load_table, parse_table
 from rackflow import ContractError
 from rackflow.catalogue import catalogue
 
@@ -209,3 +209,10 @@ def test_problems_that_cause_each_other_are_refused() -> None:
     text = f"{HEAD}{row}  DcimY:{other}{row.replace('DcimY', 'DcimX')}"
     with pytest.raises(ContractError, match="its own cause"):
         parse_table(text)
+
+
+def test_a_problem_of_a_silent_device_may_outlast_its_cause_until_the_device_is_asked_again() -> None:
+    """A UPS whose network card lost power with the mains counts as on battery until then; one answer ends two problems of one device."""
+    battery = load_table().problems["DcimUpsOnBattery"]
+    assert clears_s(battery, "DcimMainsLost") == 75.0
+    assert clears_s(battery, "DcimUpsOnBatteryProlonged") == 30.0
