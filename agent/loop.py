@@ -196,7 +196,7 @@ class DeviceLoop:
         self._reopen = False
         # By poll class: a batch only has the states of its own class, so the states of other classes do not count as missing.
         self._states: dict[PollClass, dict[str, str]] = {}
-        # How long the device has been polled so far, seconds; and by poll class, at how much of that its last poll began.
+        # Total seconds spent polling this device; and by poll class, that total when its last poll began.
         self._polled_s = 0.0
         self._polled_s_at: dict[PollClass, float] = {}
 
@@ -264,16 +264,16 @@ class DeviceLoop:
             with self._barrier.contain(operation):
                 work = self._poller.poll(due.poll_class, self._context.wall())
                 readings = await self._within(PollDeadline(due.deadline_s, MAX_DEADLINE_S), work, operation)
-                self._succeeded(self._attempt(due, started), readings)
+                self._succeeded(self._end_attempt(due, started), readings)
         except DeviceError as error:
-            return self._failed(error, self._attempt(due, started))
+            return self._failed(error, self._end_attempt(due, started))
         return 0.0
 
-    def _attempt(self, due: DuePoll, started: float) -> Attempt:
-        """The poll that has just ended.
+    def _end_attempt(self, due: DuePoll, started: float) -> Attempt:
+        """The poll that has just ended; moves the device's polled time on.
 
-        While polls of the device take longer than the interval, receivers are told to expect the next one after as long: of 40 units on a
-        slow line the polls of a second's class may be half a minute apart, and their readings would disappear in between.
+        If polls take longer than the interval, receivers get the real gap as `interval_s`. With 40 units on one slow line, polls of a 1 s
+        class can be 30 s apart, and their readings would otherwise expire in between.
         """
         duration_s = time.perf_counter() - started
         began_s = self._polled_s

@@ -172,7 +172,7 @@ class Agent:
         self.stop()
 
     def reload(self) -> bool:
-        """Load the configuration again. Returns False if the agent is stopping, and does not any more."""
+        """Have the configuration loaded again, soon. Returns False if the agent is stopping, and will not."""
         self._reloading = True
         self._woken.set()
         return not self._stopping
@@ -373,7 +373,7 @@ async def run(
 ) -> None:
     """Run an agent until SIGTERM or SIGINT; SIGHUP reloads. `shared` is what `make_poller` has, too.
 
-    `reload` has read the profiles for the next configuration (`Families.prepare`). `deadline` is started by the signal that stops the
+    `reload` loads the configuration, and calls `Families.prepare` for what it has read. `deadline` is started by the signal that stops the
     agent: it is for a process that ends with this call. Raises ConfigError if the configuration cannot be used.
     """
     manager = started_by()
@@ -441,7 +441,7 @@ class _AgentRunner:
             self._agent = self._make(config, None)
             await self._agent.run()
             return
-        # Only for a pair: it imports the MQTT client of all but the agent, which takes 4 MB.
+        # Only for a pair: it needs aiomqtt, which takes 4 MB, and which the rest of a running agent does without.
         from agent.pair import LeaseKeeper  # noqa: PLC0415
 
         keeper = LeaseKeeper(config.lease_broker(), config.labels.site or "", config.agent, config.pair.expires_s)

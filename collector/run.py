@@ -54,8 +54,9 @@ from rackflow.site import load_site
 
 log = logging.getLogger(__name__)
 # A stop must end within 10 s (the units' TimeoutStopSec is 15 s, then systemd kills). The last write gets less than half of that: its
-# messages are not lost if it fails, because they were not acknowledged and the broker sends them again. The broker's DISCONNECT may take
-# 3 s, the last HTTP response 2 s.
+# messages are not lost if it fails, because they were not acknowledged and the broker sends them again. The subscriber gets DISCONNECT_S
+# and two END_TASKS_S more, optional parts STOP_PARTS_S, the outbox 1 s, the last HTTP responses 2 s, the records 3 s. That is more than
+# 10 s only if several of them hang; then StopDeadline ends the process.
 LAST_FLUSH_S = 4.0
 # No task takes longer to end than this, apart from the subscriber (DISCONNECT_S).
 END_TASKS_S = 0.5

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from agent.lab.contained import contained
-from agent.modbus import ModbusLink
+from agent.modbus import GATEWAY, ModbusLink
 from agent.poll import (
-    GATEWAY_EXCEPTIONS,
     identify_modbus,
     identify_snmp,
     printable,
@@ -199,7 +198,7 @@ async def probe_modbus_address(
             except DeviceTimeout:
                 continue
             except DeviceProtocolError as error:
-                if error.code in GATEWAY_EXCEPTIONS:
+                if error.code in GATEWAY:
                     continue
                 found.append(Found(address=address, match=None, description="", error=str(error), unit=unit))
             else:

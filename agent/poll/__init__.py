@@ -11,14 +11,13 @@ from agent.poll.identity import identify_modbus, identify_snmp, printable
 from agent.poll.modbus import ModbusPoller
 from agent.poll.pace import OpeningPace
 from agent.poll.plans import SharedPlans
-from agent.poll.probe_modbus import GATEWAY_EXCEPTIONS, recognise_unit
+from agent.poll.probe_modbus import recognise_unit
 from agent.poll.probe_snmp import recognise_device
 from agent.poll.seam import DevicePoller
 from agent.poll.snmp import BOOT_METRIC, SnmpPoller
 
 __all__ = [
     "BOOT_METRIC",
-    "GATEWAY_EXCEPTIONS",
     "DeviceBarrier",
     "DevicePoller",
     "ModbusPoller",

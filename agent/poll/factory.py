@@ -61,7 +61,7 @@ class PollerFactory:
 
 
 def unknown_profile(name: str, profiles: Iterable[str]) -> str:
-    """What to say of a profile that does not exist: the three with the nearest names. All 137 would hide the answer."""
+    """What to say of a profile that does not exist: the three with the nearest names. All of them would hide the answer."""
     known = {each.casefold(): each for each in profiles}
     near = difflib.get_close_matches(name.casefold(), known, n=NEAREST, cutoff=0.4)
     # A vendor's name alone is far from each of its families' names.

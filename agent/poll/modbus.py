@@ -72,9 +72,12 @@ IDENTIFY_EVERY_S = 60.0
 
 @dataclass(slots=True)
 class _Answers:
-    """What the requests of one poll, or of an opening, have given so far. After `until`, a refused block is not searched any more."""
+    """What the requests of one poll, or of an opening, have given so far.
 
-    until: float
+    After `until_s` (seconds of the poller's clock) a refused block is not searched any more.
+    """
+
+    until_s: float
     raw: dict[str, RawValue] = field(default_factory=dict)
     errors: list[DeviceProtocolError] = field(default_factory=list)
     busy: set[str] = field(default_factory=set)
@@ -240,7 +243,7 @@ class ModbusPoller:
         if had_failed:
             self._refusals.ask_all_again()
             self._identify_due_at = self._clock()
-        readings.reopen = await self._check_for_changes(found.until)
+        readings.reopen = await self._check_for_changes(found.until_s)
         return readings
 
     async def _readings(self, slots: Sequence[Slot], raw: dict[str, RawValue]) -> Readings:
@@ -267,7 +270,7 @@ class ModbusPoller:
             again = self._refusals.due(refs, ASKED_AGAIN)
         # A poll must make at least one request: without any, the device would be reported as up although it may be dead.
         for number, ref in enumerate(again or ([] if blocks else refs[:1])):
-            if number and self._clock() >= found.until:
+            if number and self._clock() >= found.until_s:
                 break
             await self._read_block(self._single_blocks[ref], found)
         for halves in self._halves_apart.get(poll_class, ()):
@@ -330,7 +333,7 @@ class ModbusPoller:
                 pass  # garbage, which says nothing about the registers
             elif len(refs) == 1:
                 self._refusals.refuse(refs[0], error.code)
-            elif self._clock() < found.until:
+            elif self._clock() < found.until_s:
                 for part in parts_of(block):
                     await self._read_block(part, found)
                 if all(ref in found.raw for ref in refs):
@@ -374,7 +377,7 @@ class ModbusPoller:
                 self._busy_retries_left = self._device.retries
                 return values
 
-    async def _check_for_changes(self, until: float) -> str:
+    async def _check_for_changes(self, until_s: float) -> str:
         """Why the unit must be opened anew: it was replaced, or has registers that it did not have. Empty if it need not be."""
         now = self._clock()
         if (cell := self._cells.changed()) and now - self._reopened_at >= REOPEN_MIN_S:
@@ -392,12 +395,13 @@ class ModbusPoller:
             else ()
         )
         for number, ref in enumerate(absent):
-            if number and self._clock() >= until:
+            if number and self._clock() >= until_s:
                 break
             found = _Answers(0.0)
             try:
                 await self._read_block(self._single_blocks[ref], found)
             except DeviceError:
+                # Whatever the error, it must not be asked for at each poll: counted as absent, it gets the long pause.
                 self._refusals.refuse(ref, ILLEGAL_ADDRESS)
             if found.raw:
                 return "registers that were absent answer"

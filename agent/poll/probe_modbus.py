@@ -6,16 +6,13 @@ shown to people. A profile fits if all registers that it names fit.
 
 from collections.abc import Iterable
 
-from agent.modbus import ModbusLink, decode
+from agent.modbus import GATEWAY, ModbusLink, decode
 from agent.profile import PROBE_SCORE, Match, Profile, RawValue, RegisterProbe, normalise_answers, plan_device
 from rackflow.errors import DeviceProtocolError, DeviceTimeout
 
 # Numbers up to this do not identify a family: states, counts and versions are small. Serial numbers, product codes and magic numbers are
 # larger.
 SMALL_NUMBER = 255
-# Gateway path unavailable, gateway target failed to respond: the gateway answers in place of a unit that does not exist
-# (Modbus Application Protocol V1.1b3, section 7).
-GATEWAY_EXCEPTIONS = (10, 11)
 
 
 async def recognise_unit(client: ModbusLink, unit: int, profiles: Iterable[Profile]) -> tuple[Match | None, str]:
@@ -65,17 +62,21 @@ async def _description(client: ModbusLink, unit: int) -> str:
         # Some devices do not answer a function code that they do not know. Reading a register shows whether anything is there.
         await _present(client, unit)
     except DeviceProtocolError as refusal:
-        # Without an exception code the answer was garbage, not a refusal.
-        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
+        if not _is_of_the_unit(refusal):
             raise
     return ""
+
+
+def _is_of_the_unit(refusal: DeviceProtocolError) -> bool:
+    """Whether the unit itself refused. Without an exception code it was garbage; a gateway answers for units that are not there."""
+    return bool(refusal.code) and refusal.code not in GATEWAY
 
 
 async def _present(client: ModbusLink, unit: int) -> None:
     try:
         await client.read(unit, "holding", 0, 1)
     except DeviceProtocolError as refusal:
-        if not refusal.code or refusal.code in GATEWAY_EXCEPTIONS:
+        if not _is_of_the_unit(refusal):
             raise
 
 

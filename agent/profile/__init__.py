@@ -2,6 +2,11 @@
 
 `schema` defines what a profile may contain, `load` reads it and checks it against the catalogue, `recognise` picks the profile that
 fits a device, `planning` works out its series and the requests for them (a `plan`), `normalise` converts the answers.
+
+A *point* is a metric and its *sources*; a source is a *place* (OID, column or register) and what its number means. A *decoder* is a source
+worked out for one row, a *slot* one series of one device with its decoders. A *ref* names an instance or register. *Planning cells* are
+read to make a plan; *planned cells* are those that the finished plan depends on, and are read again while it is used. Functions called
+`..._steps` are generators that pause after each slice.
 """
 
 from agent.profile.cells import MAX_TEXT, RawValue, plain_number, plain_text

@@ -1,7 +1,7 @@
 """The heads of shipped profiles: everything but points, tables and identity, which are loaded only for families that a device uses.
 
-heads.json is generated from the profiles, because reading the heads of 158 YAML files takes 0.04 s of CPU at each start of an agent, and
-reading JSON takes 0.002 s. A head in heads.json is used only if its hash matches the text of the profile's file.
+heads.json is generated from the profiles, because reading the heads of 158 YAML files took 0.04 s of CPU (2026-11), at each start of an
+agent, and reading JSON 0.002 s. A head in heads.json is used only if its hash matches the text of the profile's file.
 """
 
 import re

@@ -153,7 +153,7 @@ def slot_of(key: str, metric: Metric, decoders: tuple[Decoder, ...], gate: Gate 
 
 
 class _Rejected(Exception):
-    """The reason why a raw value is not a reading."""
+    """The reason why a raw value is not a reading. Empty: a cell that it needs did not answer, and it is left out without one."""
 
 
 def normalise_answers(slots: Sequence[Slot], raw: Raw) -> Readings:

@@ -92,8 +92,9 @@ def families_named_by_identity(profiles: Iterable[Profile], answers: Mapping[str
     for profile in profiles:
         prefixes = _prefixes(profile, answers) if profile.protocol == "snmp" else []
         if prefixes:
-            said = bool(_words(profile, answers)) - bool(profile.recognise.sysdescr)
-            score = max(map(len, prefixes)) + 100 * said + profile.recognise.priority
+            # A family whose words sysDescr lacks comes after all others: no prefix has 100 characters.
+            is_contradicted = bool(profile.recognise.sysdescr) and not _words(profile, answers)
+            score = max(map(len, prefixes)) - 100 * is_contradicted + profile.recognise.priority
             found.append((-score, profile.profile, profile))
     return [profile for _, _, profile in sorted(found, key=lambda each: each[:2])]
 

@@ -4,12 +4,15 @@ from agent.modbus import RegisterValue, words_of
 from agent.profile.places import Cell, Place, When
 from agent.profile.schema import Part
 
-# Type and order are part of a register's reference, because the same register may be read as two values.
+# Names of the register tables in messages.
 _TABLES = {"holding": "register", "input": "input register", "coil": "coil", "discrete": "discrete input"}
 
 
 def register_ref(place: Place) -> str:
-    """The reference of a register. Loading a profile has filled in table, type and order."""
+    """The reference of a register. Loading a profile has filled in table, type and order.
+
+    Type and order are part of it, because the same register may be read as two values.
+    """
     return f"{place.table or 'holding'}:{place.register_}:{place.type or 'uint16'}:{place.order or 'big'}"
 
 

@@ -109,9 +109,9 @@ class Part(Place):
     # None means the profile's default sentinels, [] none at all.
     absent: list[Sentinel] | None = None
     """Raw numbers that stand for "no reading", or ranges of them as `[lowest, highest]`. Left out: the profile's. The ends of 16 and 32
-    bits (32767, 65535, 2147483647 and so on) always do, and so do -1 of temperatures, voltages and currents, and 0 of relative
-    humidities. Of a word of flags (`bit`, `bits`) all bits, all but the highest, and the highest alone if the profile does not know it.
-    Only `[]` takes them.
+    bits (32767, 65535, 2147483647 and so on) do, and so do -1 of temperatures, voltages, currents, scaled pressures and power factors,
+    and 0 of relative humidities. Of a word of flags (`bit`, `bits`) all bits do, all but the highest, and the highest alone if the profile
+    does not know it. With `absent: []` each of these numbers is a reading. 0 Hz always means "no reading".
     """
     states: dict[int, Text] = Field(default_factory=dict)
     """For metrics of type state: from codes to the metric's states."""

@@ -39,7 +39,7 @@ def sentinels_of(
     ranges = tuple(each for each in given if isinstance(each, tuple))
     if _NO_READING in found:
         found |= _NO_READING_REASONS
-    # A source with `absent: []` has none, and codes are what the profile says they are.
+    # `absent: []` switches off all of these but 0 Hz, and codes are what the profile says they are.
     if source.absent != []:
         found |= marks
         if not source.is_coded() and not marks and metric:
@@ -112,13 +112,13 @@ def _of_numbers(source: Part, metric: Metric) -> set[float]:
     # No air is without water: a dry room has 5 %. Many monitors send 0 for a probe that is not plugged in.
     if metric.name.endswith("_relative_humidity_ratio"):
         found.add(0)
-    if _has_no_minus_one(source, metric):
+    if _is_minus_one_a_sentinel(source, metric):
         found.add(-1)
     return found
 
 
-def _has_no_minus_one(source: Part, metric: Metric) -> bool:
-    """Whether -1 can only be a sensor that is not there: no room and no coolant stays at -1 or -0.1 degC, no plant at -0.1 V.
+def _is_minus_one_a_sentinel(source: Part, metric: Metric) -> bool:
+    """Whether -1 means that the sensor is not there: no room and no coolant stays at -1 or -0.1 degC, no plant at -0.1 V.
 
     Batteries are discharged with -0.1 A, and reactive power has any sign.
     """

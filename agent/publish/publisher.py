@@ -171,8 +171,9 @@ class Publisher:
         self._is_replaced = True
 
     async def flush(self, limit_s: float) -> None:
-        """Wait until everything is confirmed, the connection is lost, or `limit_s` has passed.
+        """Wait until every message that can be delivered is confirmed and every retained document is sent, or the connection is lost.
 
+        No longer than `limit_s`.
         Then wait a little for the collector's report, so that the next start need not publish the same again.
         """
         with contextlib.suppress(TimeoutError):

@@ -2,6 +2,9 @@
 
 `gufo` does the polling. `pysnmp` records devices (it keeps the ASN.1 types) and polls if gufo_snmp has no wheel for the platform
 or lacks a feature (v3 contexts). Neither gets an SNMPv3 answer that `usm` has not verified.
+
+`clients` chooses an engine, `requests` is what both share. gufo: `plain` (v1, v2c), `gufo_v3` over `relay` (v3), `lenient` for odd devices;
+pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `keys` derives keys.
 """
 
 # agent.snmp.pysnmp is deliberately not re-exported: importing it costs CPU at every start and 10 MB of memory permanently, which

@@ -39,9 +39,9 @@ class _Checked:
         peer = self.peers.get(_key(transportAddress))
         now = asyncio.get_running_loop().time()
         if peer is None:
-            for any_peer in self.peers.values():
+            # All peers count into one RefusedDatagrams.
+            if (any_peer := next(iter(self.peers.values()), None)) is not None:
                 any_peer.refused.count_unknown_sender(Refusal.UNSOLICITED, now)
-                break
             return
         datagram = without_tail(datagram)
         refusal = peer.check.received(datagram, now)

@@ -1,8 +1,8 @@
 """The ledger's SQLite tables, and its JSON form for other hosts.
 
 The column names, their order and the JSON arrays are formats: files outlive versions, and `/ledger` is read by other
-collectors. In the tables `place` is `EpochRecord.order`, and `held` what
-is undelivered of an epoch and what waits of a chunk.
+collectors. Two columns have other names than their fields: `place` is `EpochRecord.order`; `held` is `EpochRecord.undelivered` in `epoch`
+and `Chunk.waiting` in `chunk`.
 """
 
 import secrets

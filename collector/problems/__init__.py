@@ -2,6 +2,10 @@
 
 `problems.yaml` defines each problem: condition, words, severity, cause. `Monitor` evaluates it as readings arrive; `Pusher` notifies
 Alertmanagers and webhooks. `scripts/generate` makes the rules of Prometheus and the reference page from the same table.
+
+`conditions` decides for one device, `shares` for many, `settled` skips devices that cannot have changed, `tracker` follows time and causes,
+`late_queue` and `late` judge backlogs, `files` with `saved` and `history` keeps all of it; `push`, `silences` and `acknowledged` talk to
+Alertmanagers.
 """
 
 from collector.problems.acknowledged import ACKNOWLEDGED_PART, Acknowledgements, Unread

@@ -51,7 +51,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 
 class History:
-    """The ended problems of the last day. Pure, apart from `read` and `write`, which block."""
+    """The ended problems of the last day. No I/O: `read_history` and `append_history` do it, and block."""
 
     def __init__(self) -> None:
         self._causes: deque[Ended] = deque(maxlen=MAX_CAUSES)

@@ -11,8 +11,6 @@ from collections.abc import Set as AbstractSet
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from collector.derive import Figure, SiteLimit, Thermal, site_limits
 from collector.latest import DeviceState, Latest, Observations
 from collector.problems.acknowledged import Acknowledgements
@@ -23,7 +21,7 @@ from collector.problems.files import ProblemFiles
 from collector.problems.history import History
 from collector.problems.late_queue import LateQueue
 from collector.problems.maintenance import Maintenance
-from collector.problems.report import ProblemList, ProblemReport, present
+from collector.problems.report import ProblemReport, present
 from collector.problems.settled import SettledDevices
 from collector.problems.shares import Shares
 from collector.problems.subjects import agent_subjects, collect_figures, device_subject, needed_series
@@ -197,11 +195,6 @@ class Monitor:
     def reports(self) -> list[ProblemReport]:
         """What is wrong now, in words."""
         return present(self.tracker, self._runbook_base)
-
-    def document(self) -> bytes:
-        """The answer of /api/v1/problems."""
-        found = ProblemList(1, round(self._wall() * 1000), self._is_complete, self.reports())
-        return msgspec.json.encode(found)
 
     def _evaluate_devices_steps(
         self, names: Sequence[tuple[str, str]], observations: Observations | None

@@ -21,7 +21,7 @@ class Filters:
         return [each for site in self.sites or ("+",) for each in _filters(site, shared=self.shared)]
 
     def live(self) -> list[str]:
-        """Filters of what is received at once while the session is behind. None if shared: then no session outlives an absence."""
+        """Filters of what is received at once while the session is behind. Empty if shared: then no session outlives an absence."""
         return [] if self.shared else [subscription(site, "batch") for site in self.sites or ("+",)]
 
     def leftover(self) -> list[str]:

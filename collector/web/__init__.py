@@ -1,4 +1,8 @@
-"""What people and Prometheus read over HTTP: /metrics, the status page, health checks and the ledger. Read-only."""
+"""What people and programs read over HTTP: /metrics, the page, /healthz, /readyz, /ledger, and /api/v1/ with its streams. Read-only.
+
+`server` has the addresses and the barrier, `connections` and `access` who may connect and read, `exposition` and `kept_page` /metrics,
+`api` and `events` the API, `page` the page without script. `shared` makes each page once for all readers.
+"""
 
 from collector.web.exposition import METRICS_PART, PagePart, render, render_steps
 from collector.web.kept_page import KeptPage

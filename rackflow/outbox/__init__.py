@@ -3,6 +3,9 @@
 The agent's outbox stands between polling and MQTT, and keeps each message until a collector has stored it, whatever the broker confirms.
 The collector uses the same outbox while its store is unavailable. Live messages leave before the backlog. Dropped messages are counted
 by reason, and their numbers are reported.
+
+`disk` and `memory` implement `seam`. Order: `lanes`, `held`, `pacing`. Confirmation: `awaiting`, `stored_reports`, `account`. Files, from
+the outside in: `jobs`, `log`, `segments`, `segment`, `record`; `format1` reads those of the version before.
 """
 
 from rackflow.outbox.config import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES, OutboxSection, make_outbox

@@ -26,7 +26,7 @@ class OutboxSection(StrictModel):
     mode: Literal["disk", "memory"]
     """`disk` survives a restart; `memory` loses what it holds with the process (for gateways on flash cards)."""
     path: Path | None = None
-    """File to keep messages in, with `mode: disk`."""
+    """Where messages are kept, with `mode: disk`: in the folder of this name with `.segments` behind it."""
     limit_bytes: Annotated[int, Field(ge=65536)] | None = None
     """Size at which the oldest messages are dropped and counted; 1 GiB on disk and 64 MiB in memory when left out."""
     max_age_s: Annotated[float, Field(ge=60)] = 7 * 86400.0
@@ -41,9 +41,7 @@ class OutboxSection(StrictModel):
     @model_validator(mode="after")
     def _complete(self) -> "OutboxSection":
         if self.mode == "disk" and self.path is None:
-            raise ValueError(
-                "mode disk needs `path`, the file to keep messages in, for example /var/lib/rackflow/outbox.db"
-            )
+            raise ValueError("mode disk needs `path`, where to keep messages, for example /var/lib/rackflow/outbox.db")
         if self.mode == "memory" and (foreign := {"path", "max_age_s"} & self.model_fields_set):
             raise ValueError(f"{' and '.join(sorted(foreign))}: only for mode disk; remove or set mode: disk")
         return self

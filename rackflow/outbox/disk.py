@@ -104,7 +104,7 @@ class DiskOutbox:
         self.fault: str | None = None
 
     async def open(self) -> None:
-        """Open the file. Raises ConfigError if another process has it open. If the disk refuses, `run` tries again."""
+        """Open the files. Raises ConfigError if another process has them open. If the disk refuses, `run` tries again."""
         await self._run_job(DiskJob(messages=[], deletions=[], spare=frozenset(), read=[]))
         self._request_backlog()
 
@@ -123,7 +123,7 @@ class DiskOutbox:
         await self._run_job(self._collect())
 
     async def close(self) -> None:
-        """Write the remaining messages, and close the file. `run` must have ended."""
+        """Write the remaining messages, and close the files. `run` must have ended."""
         await self.step()
         while self._to_delete and self.fault is None:
             await self.step()

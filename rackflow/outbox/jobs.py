@@ -16,7 +16,7 @@ from rackflow.outbox.state import Limits, Totals
 # Backlog messages read at a time: half a second's worth at the default rate of 500 a second, some 250 kB in memory.
 READ_MESSAGES: Final = 256
 # A disk that takes longer (a dying drive, a network file system) delays nothing: messages not yet on disk are handed out from
-# memory. Ten times a normal commit period, so that one slow checkpoint does not count as a fault.
+# memory. Ten times a normal commit period, so that one slow fsync does not count as a fault.
 SLOW_S: Final = 2.0
 
 

@@ -1,6 +1,5 @@
 """Which agent may speak about a device: the first that did, or the one that is named; and how it passes on."""
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from rackflow.process.steady import STEADY_S
 from tests.collector.documents import SUPPLY, document
 from tests.collector.inlet import BATCH, BUDGETS, DOCUMENT, EVENT, STATUS, Inlet
 from tests.collector.polls import WALL_S, hello, wall_ms
-from tests.collector.running import topic_of, until
+from tests.collector.running import topic_of
 
 THIEF = "gw-stolen"
 NOW_MS = wall_ms(0.0)
@@ -469,32 +468,6 @@ async def test_while_the_disk_refuses_nothing_stops_and_all_is_written_later(tmp
     other.close()
     assert await file.save()
     await file.close()
-    owners, file = opened(tmp_path)
-    assert admitted(owners, of(THIEF, BATCH)) == "owner"
-    await file.close()
-
-
-async def test_what_is_being_written_when_the_collector_stops_is_written(tmp_path: Path) -> None:
-    """A stop cancels the save, whose thread goes on: the file must not be closed under it."""
-    owners, file = opened(tmp_path)
-    with sqlite3.connect(file.path, isolation_level=None) as other:
-        other.execute("BEGIN IMMEDIATE")
-        admitted(owners, BATCH)
-        saving = asyncio.create_task(file.save())
-        await until(lambda: not owners._dirty, "the thread has the rows")  # noqa: SLF001 - nothing else shows it
-
-        async def stop() -> None:
-            saving.cancel()
-            await asyncio.wait([saving])
-            await file.close()
-
-        stopping = asyncio.create_task(stop())
-        for _ in range(20):
-            await asyncio.sleep(0)
-        other.execute("ROLLBACK")
-        await stopping
-    other.close()
-    assert saving.cancelled()
     owners, file = opened(tmp_path)
     assert admitted(owners, of(THIEF, BATCH)) == "owner"
     await file.close()
