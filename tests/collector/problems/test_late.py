@@ -332,6 +332,17 @@ def test_only_what_is_dark_at_the_time_of_a_lost_feed_is_its_consequence() -> No
     ) | {"pdu-5": False}
 
 
+def test_what_is_over_is_explained_by_what_still_is_wrong() -> None:
+    """A feed is lost since before the outage; one of its PDUs answered again after five minutes."""
+    backlog = Backlog()
+    place = {"site": "cas1", "feed": "A"}
+    lost = load_table().problems["DcimFeedLost"]
+    before = TrackedProblem(lost, tuple(sorted(place.items())), ("share", lost.name), 1.0, 1.0, since_s=NOW_S - 9000)
+    backlog.tracker.restore(before, backlog.now)
+    pdus(backlog, lambda _, second: second < 300, range(0, 500, 5), [0])
+    assert [(each.name, each.is_cause) for each in backlog.settled()] == [("DcimDeviceUnreachable", False)]
+
+
 def test_a_feed_that_was_dark_at_the_end_of_one_outage_is_not_dark_in_the_next() -> None:
     backlog = Backlog()
     pdus(backlog, lambda number, _: number < 4, range(0, 200, 5))
@@ -339,6 +350,7 @@ def test_a_feed_that_was_dark_at_the_end_of_one_outage_is_not_dark_in_the_next()
     first = [each.name for each in backlog.settled()]
     assert first.count("DcimFeedLost") == 1
     pdus(backlog, lambda *_: True, range(1000, 1200, 5), [5])
+    backlog.now += RESTORED_S
     assert [each.name for each in backlog.settled()].count("DcimFeedLost") == 1
 
 
