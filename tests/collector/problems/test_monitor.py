@@ -137,6 +137,7 @@ def test_a_lost_feed_says_what_the_upss_have_left_now_and_nothing_of_one_that_wa
         site.now += 1.0
         return [each.description for each in site.monitor.reports() if each.name == "DcimFeedLost"]
 
+    text = ""
     for _ in range(10):
         (text,) = said(0.5, 3000.0) or [""]
     assert " UPSs of feed B: 50% loaded, 50 min of battery." in text
