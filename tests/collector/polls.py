@@ -98,7 +98,10 @@ def shown(latest: Latest, after_s: float) -> dict[str, str]:
 
 
 def up(latest: Latest, after_s: float) -> dict[str, str]:
-    """Which device is up, by `site/device agent`; `?` if it is not observed, and so has no `dcim_device_up`."""
+    """Which device is up, by `site/device agent`; `?` if it is not observed, and so has no `dcim_device_up`.
+
+    What problems ask about a single device (`Latest.up`) must be the same.
+    """
     found: dict[str, str] = {}
     every = samples(latest, after_s)
     for series, observed in every.items():
@@ -108,4 +111,7 @@ def up(latest: Latest, after_s: float) -> dict[str, str]:
             value = value or "?"
             labels = labels_of(series)
             found[f"{labels['site']}/{labels['device']} {labels['agent']}"] = value
+            device = latest.device(labels["site"], labels["device"])
+            assert device is not None
+            assert latest.up(device, NOW_S + after_s) is {"0": False, "1": True, "?": None}[value], series
     return found

@@ -128,6 +128,19 @@ def test_what_nobody_observes_is_null_with_its_cause_and_never_zero() -> None:
     assert values["loss_ratio"] == {"A": None, "B": None}
 
 
+def test_a_reading_that_expires_is_gone_without_a_message_or_figure_of_its_rack() -> None:
+    """A PDU that does not answer is observed for as long as its agent says so; what it said last is current for three polls."""
+    shown = Shown()
+    powered(shown)
+    shown.readings.take("pdu-a1-a", {}, 103.0, up=False)
+    # Its other PDU falls silent 30 s later, which would have the rack made anew as well.
+    shown.readings.take("pdu-a1-b", {}, 103.0)
+    # By now the figures have expired: they would have the rack made anew every five seconds.
+    assert shown.part("floor", 121.0)["racks"]["a1"]["values"]["inlet_celsius"] == 23.25
+    later = shown.part("floor", 131.0)["racks"]["a1"]
+    assert (later["observed"], later["values"]["inlet_celsius"]) == (True, None)
+
+
 def test_a_dark_supply_is_off_and_a_silent_pdu_alone_is_not() -> None:
     """A PDU without voltage says so; one that does not answer may have lost its network only, until its feed is known to be lost."""
     shown = Shown()

@@ -242,3 +242,15 @@ def test_air_sensors_are_named_after_a_minute() -> None:
         found.update({}, {"room": THREE}, lambda _, key: values.get(key), lambda *_: 10.0, now)
     assert found.named == {("d3", "temperature_3")}
     assert found.suspects == {("d3", "t3")}
+
+
+def test_what_could_not_be_judged_once_is_judged_again() -> None:
+    def fails(_: str, key: str) -> float:
+        raise ValueError(key)
+
+    found = Contradictions()
+    meters, rooms = {"d": [ONE]}, {"room": THREE}
+    found.update(meters, rooms, fails, lambda *_: 10.0, 0.0)
+    assert {("d", "p1"), ("d3", "t3")} <= found.unjudged
+    found.update(meters, rooms, lambda *_: None, lambda *_: 10.0, 5.0)
+    assert found.unjudged == set()

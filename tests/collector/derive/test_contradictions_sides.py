@@ -66,3 +66,14 @@ def test_inlets_of_one_pdu_are_held_apart() -> None:
     assert named("pdu", values) == set()
     values["pdu_input_power_watts{inlet=2}"] = 6000.0
     assert named("pdu", values) == {"input_total_power"}
+
+
+def test_of_the_currents_of_two_inlets_none_is_taken_for_that_of_a_phase() -> None:
+    """A PDU that states the power of a phase for both of its inlets together: either current alone would be half of what it takes."""
+    values: dict[str, float | str] = {"pdu_phase_power_watts{phase=L1}": 4600.0}
+    for inlet in (1, 2):
+        values[f"pdu_phase_current_amperes{{inlet={inlet},phase=L1}}"] = 10.0
+        values[f"pdu_phase_voltage_volts{{inlet={inlet},phase=L1}}"] = 230.0
+    assert named("pdu", values) == set()
+    del values["pdu_phase_current_amperes{inlet=2,phase=L1}"], values["pdu_phase_voltage_volts{inlet=2,phase=L1}"]
+    assert named("pdu", values) == {"input_power_L1", "input_current_L1"}

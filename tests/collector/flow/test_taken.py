@@ -183,3 +183,11 @@ def test_messages_whose_time_cannot_be_get_one_each_and_their_own_beside(inlet: 
     other = inlet.takes_document(msgspec.structs.replace(BATCH, device="cdu-08", time=5_000))
     assert other.substitute_ms == wall_ms(0.0)
     assert inlet.failures()["time"] == 3
+
+
+def test_after_a_restart_of_its_agent_a_devices_messages_count_in_the_new_run(inlet: Inlet) -> None:
+    """Else the numbers of the new run would be taken for ones of the run before, which are stored already."""
+    found = [
+        inlet.takes_document(msgspec.structs.replace(BATCH, epoch=epoch)).ledger_item for epoch in ("01JA", "01JB")
+    ]
+    assert [each.key.epoch for each in found if isinstance(each, Entry)] == ["01JA", "01JB"]

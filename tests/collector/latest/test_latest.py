@@ -203,6 +203,13 @@ def test_limit_refuses_new_series_and_keeps_the_known() -> None:
     assert apply(latest, more, 1.0) == "live"
     assert latest.refused == 2
     assert values(latest, 1.0)["dcim_cdu_supply_temperature_celsius"] == "2.0"
+    keys = SeriesKeys()
+    for after_s in (2.0, 3.0):  # the second poll of a family finds the places of the first one
+        again = msgspec.structs.replace(
+            more, seq=int(after_s), time=more.time + 1000, values={SUPPLY: after_s, FLOW: 0.1}
+        )
+        latest.apply_batch("cas1", again, resolve(again, keys), NOW_S + after_s, WALL_S + after_s)
+        assert values(latest, after_s)["dcim_cdu_supply_temperature_celsius"] == str(after_s)
     assert apply(latest, batch("another", time_ms=int(WALL_S * 1000)), 1.0) == "refused"
     latest.expire(NOW_S + 100)
     assert latest.size == DEVICE_COST
@@ -241,6 +248,7 @@ def test_devices_with_safety_readings_or_a_failed_poll_are_looked_at_first() -> 
     latest, agent = Latest(100), Agent(Latest(100))
     agent.latest = latest
     agent.arrives(agent.made(0.0, device="cdu-1", poll=("safety", 1.0)), 0.0)
+    agent.arrives(agent.made(0.0, device="cdu-5", poll=("safety", 1.0), values={}), 0.0)
     power = {"dcim_pdu_outlet_power_watts{outlet=1}": 100.0}
     agent.arrives(agent.made(0.0, device="pdu-2", poll=("fast", 5.0), values=power), 0.0)
     agent.arrives(agent.made(0.0, device="cdu-4", poll=("fast", 5.0), states={PUMP: "running"}), 0.0)
@@ -248,7 +256,8 @@ def test_devices_with_safety_readings_or_a_failed_poll_are_looked_at_first() -> 
         agent.made(0.0, device="cdu-3", poll=("fast", 5.0)), up=False, error="timeout", values={}
     )
     agent.arrives(failed, 0.0)
-    assert latest.take_touched(urgent=True) == {("cas1", "cdu-1"), ("cas1", "cdu-3"), ("cas1", "cdu-4")}
+    urgent = {("cas1", "cdu-1"), ("cas1", "cdu-3"), ("cas1", "cdu-4"), ("cas1", "cdu-5")}
+    assert latest.take_touched(urgent=True) == urgent
     assert latest.take_touched(urgent=True) == set()
     agent.arrives(agent.made(1.0, device="cdu-1", poll=("safety", 1.0)), 1.0)
     assert latest.take_touched() == {("cas1", "cdu-1"), ("cas1", "pdu-2")}
@@ -355,3 +364,37 @@ def test_a_message_that_comes_late_still_brings_the_readings_that_no_later_one_h
     assert agent.arrives(late, 3.1) == "live"
     found = latest.readings_of("cas1", "cdu-07")
     assert (found[SUPPLY].value, found[FLOW].value) == (32.0, 0.002)
+
+
+def test_a_device_has_the_labels_and_the_rejected_readings_of_its_last_poll() -> None:
+    """It was moved to another rack, its row is not known any more, and the third poll has a label that nobody knows."""
+    latest, agent = Latest(100), Agent(Latest(100))
+    agent.latest = latest
+    labels = ({"rack": "b07", "row": "b"}, {"rack": "b08", "row": ""}, {"rack": "b09", "tenant": "x"})
+    for at_s, told in enumerate(labels, 1):
+        bad = {FLOW: "range", PUMP: "state"}
+        one = msgspec.structs.replace(agent.made(float(at_s)), labels={"site": "cas1", **told}, bad=bad)
+        agent.arrives(one, float(at_s))
+        device = latest.device("cas1", "cdu-07")
+        assert device is not None
+        assert device.labels == {"site": "cas1", "rack": told["rack"]} | ({"row": "b"} if at_s == 1 else {})
+        assert device.rejected == 2
+
+
+def test_a_poll_in_two_parts_is_one_in_the_count_of_polls() -> None:
+    latest, agent = Latest(100), Agent(Latest(100))
+    agent.latest = latest
+    for number, key in enumerate((SUPPLY, FLOW), 1):
+        part = msgspec.structs.replace(agent.made(1.0, values={key: 1.0}), part=Part(number=number, of=2, rejected=0))
+        assert agent.arrives(part, 1.0) == "live"
+    assert values(latest, 1.0)["dcim_agent_poll_duration_seconds_count"] == "1"
+
+
+def test_readings_of_many_devices_expire_in_the_same_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector.latest.latest.GLANCES_PER_SLICE", 2)
+    latest, agent = Latest(100), Agent(Latest(100))
+    agent.latest = latest
+    for device in "abcde":
+        agent.polls(0.0, device=device)
+    latest.expire(NOW_S + 31.0)
+    assert latest.size == 5 * DEVICE_COST

@@ -367,3 +367,66 @@ def test_a_class_that_is_switched_off_does_not_say_how_long_the_first_poll_may_t
     latest.apply_document("cas1", msgspec.structs.replace(document("a"), intervals={"fast": 0.0, "slow": 60.0}))
     latest.apply_status(hello("gw-3", "a"), NOW_S)
     assert causes(latest, 179.9) == {"starting": 1, "agent_up": 1}
+
+
+def test_an_agent_whose_only_device_is_polled_rarely_is_not_called_silent_between_two_polls() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    agent.arrives(agent.made(1.0, device="a", poll=("slow", 60.0)), 1.0)
+    is_up = 'dcim_agent_up{site="cas1",agent="gw-3"}'
+    assert samples(latest, 50.0)[is_up] == samples(latest, 100.0)[is_up] == "1", "its status has not come yet"
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    for after_s in (50.0, 100.0, 180.0):
+        assert causes(latest, after_s) == {"agent_up": 1}
+    assert causes(latest, 181.0) == {"agent_silent": 1, "agent_up": 0}
+
+
+def test_a_device_that_comes_and_goes_after_the_first_look_is_counted_as_long_as_it_is_there() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a", "b"), NOW_S)
+    agent.polls(1.0, device="a")
+    assert causes(latest, 1.0) == {"agent_up": 1}
+    agent.polls(2.0, device="b")
+    agent.polls(40.0, device="a")
+    assert causes(latest, 40.0) == {"device_silent": 1, "agent_up": 1}
+    assert latest.remove_device("cas1", "gw-3", "b")
+    assert causes(latest, 40.0) == {"agent_up": 1}
+
+
+def test_the_restart_of_one_agent_voids_nothing_that_another_one_said() -> None:
+    latest = connected()
+    agents = Agent(latest), Agent(latest, "gw-4", epoch="x")
+    for agent, device in zip(agents, "ab", strict=True):
+        latest.apply_status(hello(agent.name, device, epoch=agent.epoch), NOW_S)
+        agent.polls(1.0, device=device)
+    latest.apply_status(hello("gw-3", "a", epoch="f"), NOW_S + 2.0)
+    assert up(latest, 2.0) == {"cas1/a gw-3": "?", "cas1/b gw-4": "1"}
+
+
+def test_what_is_asked_about_one_site_says_nothing_of_another() -> None:
+    latest = connected()
+    for site in ("cas1", "cas2"):
+        Agent(latest, site=site).polls(1.0, device="a")
+    assert latest.observe(NOW_S + 100.0, "cas1").causes == {("cas1", "a"): "agent_silent"}
+
+
+def test_a_device_that_answered_until_now_is_down_for_as_long_as_its_agent_pauses() -> None:
+    latest = connected()
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.polls(1.0, device="a")
+    failed(agent, 2.0, device="a", pause_s=60.0)
+    assert up(latest, 2.0) == up(latest, 150.0) == {"cas1/a gw-3": "0"}
+    agent.polls(151.0, device="a")
+    assert up(latest, 180.9) == {"cas1/a gw-3": "1"}
+    assert up(latest, 181.1) == {"cas1/a gw-3": "?"}
+
+
+def test_how_often_a_device_is_polled_says_its_polls_and_not_its_description() -> None:
+    latest = connected()
+    latest.apply_document("cas1", msgspec.structs.replace(document("a"), intervals={"safety": 60.0}))
+    agent = Agent(latest)
+    latest.apply_status(hello("gw-3", "a"), NOW_S)
+    agent.polls(1.0, device="a")
+    assert up(latest, 31.0) == {"cas1/a gw-3": "?"}

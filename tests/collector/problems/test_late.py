@@ -1,6 +1,6 @@
 """Readings that come late: since when what is wrong has been wrong, and what began and ended while nobody listened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from collector.problems import late, late_queue, load_table
 from collector.problems.history import Ended, History
 from collector.problems.late import not_reported_yet
 from collector.problems.late_queue import LateQueue
-from collector.problems.tracker import TrackedProblem, Tracker
+from collector.problems.tracker import RESTORED_S, TrackedProblem, Tracker
 from collector.readings import SeriesKeys, resolve
 from rackflow import Batch
 from rackflow.process.bulkhead import Failures
@@ -107,7 +107,7 @@ def test_a_problem_found_in_the_backlog_is_reported_with_the_time_of_its_first_r
         for number in range(40)
     ]
     backlog.late(*dark)
-    backlog.settled()
+    assert backlog.settled() == [], "it goes on, although it does not yet hold for long enough to be reported"
     backlog.now += 120.0
     tracked = backlog.live("DcimDeviceUnreachable", place)
     assert tracked is not None
@@ -127,8 +127,16 @@ def test_a_problem_over_before_the_outage_ended_is_in_the_history_and_not_notifi
 
 
 def test_a_condition_that_was_too_short_to_be_reported_is_not_in_the_history() -> None:
+    """For 59 s instead of 60; and for as long by the last that its device said."""
+    for after in (200, 0):
+        assert history_of(["normal"] * 10 + ["bypass"] * 59 + ["normal"] * after) == []
+    [ended] = history_of(["normal"] * 10 + ["bypass"] * 61)
+    assert (ended.name, ended.ended_s - ended.since_s) == ("DcimUpsOnBypass", 60.0)
+
+
+def history_of(states: Sequence[str]) -> list[Ended]:
+    """What the history has of a UPS with these sources of its output, from second to second, which then fell silent for good."""
     backlog = Backlog()
-    states = ["normal"] * 10 + ["bypass"] * 59 + ["normal"] * 200
     backlog.late(
         *(
             batch(
@@ -137,7 +145,8 @@ def test_a_condition_that_was_too_short_to_be_reported_is_not_in_the_history() -
             for number, state in enumerate(states)
         )
     )
-    assert backlog.settled() == []
+    backlog.now += RESTORED_S
+    return backlog.settled()
 
 
 def test_a_dip_is_no_end_and_two_faults_with_a_pause_are_two() -> None:
@@ -166,6 +175,8 @@ LEVEL = "dcim_cdu_reservoir_level_ratio"
         ([0.29] * 20 + [0.1] * 20 + [0.2] * 20 + [0.5] * 100, [(-600.0, -540.0, 0.1)]),
         # Twice for 20 s is not once for half a minute.
         ([0.2] * 20 + [0.5] * 20 + [0.2] * 20 + [0.5] * 100, []),
+        # Once it has lasted, a short return after a short pause belongs to it.
+        ([0.2] * 40 + [0.5] * 10 + [0.2] * 5 + [0.5] * 100, [(-600.0, -545.0, 0.2)]),
         # What had not lasted is not part of what does.
         ([0.1] * 20 + [0.5] * 20 + [0.2] * 40 + [0.5] * 100, [(-560.0, -520.0, 0.2)]),
     ],
@@ -203,12 +214,45 @@ def test_a_reading_that_came_no_more_does_not_go_on_for_as_long_as_its_device_an
     assert backlog.settled() == []
 
 
+def test_what_a_device_said_before_it_fell_silent_is_not_true_of_the_time_after() -> None:
+    """Low for 20 s, then no answer for 20 s: nobody knows that it was low for half a minute."""
+    backlog = Backlog()
+    dark = [
+        batch("cdu-07", seq=at + 21, time_ms=round((NOW_S - 580 + at) * 1000), values={}, error="timeout")
+        for at in range(20)
+    ]
+    backlog.late(*numbers(LEVEL, [0.2] * 20), *dark, *numbers(LEVEL, [0.5] * 100, first_s=-560.0))
+    assert "DcimCduReservoirLow" not in [each.name for each in backlog.settled()]
+
+
+def test_one_that_began_long_after_the_last_late_reading_is_another_one() -> None:
+    """A late reading counts for half a minute, and the messages ended a minute before this one began."""
+    backlog = Backlog()
+    backlog.late(*smokes([1] * 10))
+    backlog.now += 60.0
+    tracked = backlog.live("DcimSmoke", PLACE)
+    (before,) = backlog.settled()
+    assert (before.since_s - NOW_S, before.ended_s - NOW_S) == (-600.0, -591.0)
+    assert tracked is not None
+    assert tracked.since_s == NOW_S + 60.0
+
+
+def test_the_verdict_waits_until_no_more_has_come_for_a_while() -> None:
+    backlog = Backlog()
+    backlog.late(*smokes([1] * 50 + [0] * 5))
+    backlog.queue.look()
+    backlog.late(*smokes([1] * 50 + [0] * 200, first_s=-545.0))
+    assert [(each.since_s - NOW_S, each.ended_s - NOW_S) for each in backlog.settled()] == [(-600.0, -495.0)]
+
+
 def test_one_that_was_reported_before_is_no_other_one_that_came_later() -> None:
     backlog = Backlog()
     backlog.late(*smokes([1] * 120 + [0] * 200 + [1] * 10 + [0] * 200))
     first, second = sorted(backlog.settled(), key=lambda each: each.since_s)
     assert list(not_reported_yet([first, second], [first], [])) == [second]
     assert list(not_reported_yet([first, second], [second], [])) == [first]
+    shifted = msgspec.structs.replace(first, since_s=first.since_s + 5.0, ended_s=first.ended_s + 5.0)
+    assert list(not_reported_yet([shifted], [first], [])) == [], "as long as they overlap"
 
 
 def test_problems_beyond_what_is_followed_are_counted(
@@ -219,7 +263,9 @@ def test_problems_beyond_what_is_followed_are_counted(
     backlog.late(*smokes([1, 1, 1, 0]))
     with caplog.at_level("INFO"):
         assert backlog.settled() == []
+        backlog.queue.look()
     assert "problems_over=0 messages_left_out=0 problems_left_out=3" in caplog.text
+    assert caplog.text.count("late readings judged") == 1
 
 
 def test_a_fault_that_was_reported_before_the_outage_has_one_end() -> None:
@@ -260,21 +306,58 @@ def test_a_fault_whose_device_has_not_spoken_again_is_waited_for() -> None:
     assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-08"]
 
 
-def test_a_lost_feed_of_the_outage_is_one_problem_that_explains_its_devices() -> None:
-    backlog = Backlog()
-    for second in range(0, 400, 5):
-        for number in range(6):
-            # Four of the feed's six are dark for 200 s; the battery of a UPS carries the others.
-            is_dark = 100 <= second < 300 and number < 4
+def pdus(backlog: Backlog, dark: Callable[[int, int], bool], seconds: range, numbers: Iterable[int] = range(6)) -> None:
+    """Polls of the PDUs of one feed; `dark` says which do not answer at a second."""
+    for second in seconds:
+        for number in numbers:
             one = batch(
                 f"pdu-{number}",
                 seq=second * 10 + number + 1,
-                time_ms=round((NOW_S - 600 + second) * 1000),
+                time_ms=round((NOW_S - 2000 + second) * 1000),
                 interval_s=5.0,
                 values={},
-                error="timeout" if is_dark else None,
+                error="timeout" if dark(number, second) else None,
             )
             backlog.late(msgspec.structs.replace(one, labels={**one.labels, "feed": "A"}, device_class="pdu"))
+
+
+def test_only_what_is_dark_at_the_time_of_a_lost_feed_is_its_consequence() -> None:
+    """Four of six are dark together. One of the others was before, and one is soon after: switches take minutes to start."""
+    windows = {4: range(20, 160), 5: range(520, 660)} | dict.fromkeys(range(4), range(300, 430))
+    backlog = Backlog()
+    pdus(backlog, lambda number, second: second in windows[number], range(0, 760, 5))
+    ended = {dict(each.labels).get("device", each.name): each.is_cause for each in backlog.settled()}
+    assert ended == {"DcimFeedLost": True, "pdu-4": True} | dict.fromkeys(
+        ("pdu-0", "pdu-1", "pdu-2", "pdu-3"), False
+    ) | {"pdu-5": False}
+
+
+def test_what_is_over_is_explained_by_what_still_is_wrong() -> None:
+    """A feed is lost since before the outage; one of its PDUs answered again after five minutes."""
+    backlog = Backlog()
+    place = {"site": "cas1", "feed": "A"}
+    lost = load_table().problems["DcimFeedLost"]
+    before = TrackedProblem(lost, tuple(sorted(place.items())), ("share", lost.name), 1.0, 1.0, since_s=NOW_S - 9000)
+    backlog.tracker.restore(before, backlog.now)
+    pdus(backlog, lambda _, second: second < 300, range(0, 500, 5), [0])
+    assert [(each.name, each.is_cause) for each in backlog.settled()] == [("DcimDeviceUnreachable", False)]
+
+
+def test_a_feed_that_was_dark_at_the_end_of_one_outage_is_not_dark_in_the_next() -> None:
+    backlog = Backlog()
+    pdus(backlog, lambda number, _: number < 4, range(0, 200, 5))
+    backlog.now += RESTORED_S
+    first = [each.name for each in backlog.settled()]
+    assert first.count("DcimFeedLost") == 1
+    pdus(backlog, lambda *_: True, range(1000, 1200, 5), [5])
+    backlog.now += RESTORED_S
+    assert [each.name for each in backlog.settled()].count("DcimFeedLost") == 1
+
+
+def test_a_lost_feed_of_the_outage_is_one_problem_that_explains_its_devices() -> None:
+    backlog = Backlog()
+    # Four of the feed's six are dark for 200 s; the battery of a UPS carries the others.
+    pdus(backlog, lambda number, second: 100 <= second < 300 and number < 4, range(0, 400, 5))
     ended = backlog.settled()
     assert [each.name for each in ended if each.is_cause] == ["DcimFeedLost"]
     assert sum(each.name == "DcimDeviceUnreachable" for each in ended) == 4
@@ -334,6 +417,21 @@ def test_a_long_backlog_is_thinned_and_its_memory_is_bounded(monkeypatch: pytest
     backlog.queue.judge_all()
     (ended,) = backlog.settled()
     assert (ended.since_s - NOW_S, ended.ended_s - NOW_S) == (-2886.0, -2796.0)
+
+
+def test_the_memory_of_one_backlog_is_free_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for one reading: a second device of the same outage is not judged, and that of the next outage is."""
+    monkeypatch.setattr(late, "MAX_READINGS", 1)
+    monkeypatch.setattr(late_queue, "MAX_READINGS", 400)
+    backlog = Backlog()
+    fault = [0] * 10 + [1] * 10 + [0] * 80
+    for at, device in enumerate(("cdu-07", "cdu-08")):
+        backlog.late(*smokes(fault, first_s=-1000.0 + at, device=device))
+    assert [dict(each.labels)["device"] for each in backlog.settled()] == ["cdu-07"]
+    for first_s in (-800.0, -700.0, -600.0):
+        backlog.late(*smokes(fault, first_s=first_s, device="cdu-09"))
+    assert [dict(each.labels)["device"] for each in backlog.settled()].count("cdu-09") == 3
+    assert backlog.queue.left_out == 0
 
 
 async def test_after_a_restart_page_and_webhook_say_since_when_and_the_history_is_whole(

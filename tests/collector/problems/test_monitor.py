@@ -19,6 +19,7 @@ from collector.problems.saved import read_present
 from collector.problems.table import load_table
 from collector.problems.tracker import RESTORED_S
 from collector.readings import SeriesKeys, resolve
+from rackflow.documents import DeviceFault
 from rackflow.process.bulkhead import Failures
 from tests.collector.derive.hall import hall
 from tests.collector.documents import SUPPLY, batch, document, status
@@ -49,6 +50,20 @@ class Site:
             clock=lambda: self.now,
             wall=lambda: WALL_S + self.now,
         )
+
+    def poll(
+        self,
+        device: str,
+        labels: dict[str, str],
+        values: dict[str, float] | None = None,
+        error: DeviceFault | None = None,
+    ) -> None:
+        """A poll of a device that stands there."""
+        self.seq += 1
+        time_ms = int((WALL_S + self.now) * 1000)
+        made = batch(device, seq=self.seq, values=values or {}, error=error, time_ms=time_ms)
+        one = msgspec.structs.replace(made, labels=labels, device_class=device.partition("-")[0])
+        self.latest.apply_batch("cas1", one, resolve(one, self.keys), self.now, WALL_S + self.now)
 
     def smoke(self, value: float, device: str = "cdu-07") -> list[str]:
         """A poll of a detector; returns what is told then, by device."""
@@ -96,10 +111,7 @@ def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() ->
 
     for _ in range(hold_s + 2):
         for number in range(4):
-            site.seq += 1
-            made = batch(f"pdu-{number}", seq=site.seq, error="timeout", time_ms=int((WALL_S + site.now) * 1000))
-            down = msgspec.structs.replace(made, labels={"site": "cas1", "feed": "A", "rack": f"a{number}"})
-            site.latest.apply_batch("cas1", down, resolve(down, site.keys), site.now, WALL_S + site.now)
+            site.poll(f"pdu-{number}", {"site": "cas1", "feed": "A", "rack": f"a{number}"}, error="timeout")
         is_lost = lost()
         site.now += 1.0
     assert is_lost
@@ -110,6 +122,54 @@ def test_a_lost_feed_stays_reported_when_its_devices_are_no_longer_observed() ->
     assert lost()
     site.now += 3600.0
     assert not lost(), "after an hour nothing is known of it"
+
+
+def test_a_lost_feed_says_what_the_upss_have_left_now_and_nothing_of_one_that_was_taken_away() -> None:
+    site = Site()
+
+    def said(load: float, runtime_s: float, *, is_there: bool = True) -> list[str]:
+        ups = {"dcim_ups_output_total_load_ratio": load, "dcim_ups_battery_runtime_seconds": runtime_s}
+        for number in range(4):
+            site.poll(f"pdu-{number}", {"site": "cas1", "feed": "A"}, error="timeout")
+        if is_there:
+            site.poll("ups-b", {"site": "cas1", "feed": "B"}, ups)
+        site.monitor.evaluate()
+        site.now += 1.0
+        return [each.description for each in site.monitor.reports() if each.name == "DcimFeedLost"]
+
+    text = ""
+    for _ in range(10):
+        (text,) = said(0.5, 3000.0) or [""]
+    assert " UPSs of feed B: 50% loaded, 50 min of battery." in text
+    (text,) = said(0.61, 2050.0)
+    assert " UPSs of feed B: 61% loaded, 34 min of battery." in text
+    assert site.latest.remove_device("cas1", "gw-3", "ups-b")
+    said(0.0, 0.0, is_there=False)
+    (text,) = said(0.0, 0.0, is_there=False)
+    assert "UPSs of feed" not in text
+
+
+def test_a_figure_of_0_is_a_finding_and_not_an_unknown_one() -> None:
+    site = Site()
+    labels = (("site", "cas1"), ("feed", "A"))
+    site.figures = {"cas1": [Figure(output_of("dcim_site_survives_feed_loss", labels, NO_SLOT), 0.0, 1.0, 1.0)]}
+    for _ in range(12):
+        site.monitor.evaluate()
+        site.now += 60.0
+    assert [each.name for each in site.monitor.reports()] == ["DcimFeedLossNotSurvived"]
+
+
+def test_devices_of_which_a_working_agent_says_nothing_are_counted() -> None:
+    site = Site()
+    site.latest.apply_status(status("cdu-07", "cdu-08"), site.now)
+    site.poll("cdu-08", {"site": "cas1"}, {SMOKE: 0.0})
+    told = set[str]()
+    for _ in range(36):  # three minutes: it is silent after half of one, and reported after two more
+        site.poll("cdu-07", {"site": "cas1"}, {SMOKE: 0.0})
+        site.monitor.evaluate()
+        site.now += 5.0
+        told |= {each.name for each in site.monitor.reports() if each.labels.get("agent") == "gw-3"}
+    assert "DcimDevicesNotObserved" in told
 
 
 def stuck(value: float | None = 1.0) -> Figure:

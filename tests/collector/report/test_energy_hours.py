@@ -209,6 +209,21 @@ def test_each_ratio_and_sum_in_its_unit() -> None:
     assert of_month(rows, "pue_category").rests_on == "intermediate: PDU output, ISO/IEC 30134-2; 1 h"
 
 
+def test_what_was_made_on_site_and_what_was_exported_have_rows_of_the_month_the_day_and_the_hour() -> None:
+    """One hour: 70 kWh from the grid, 50 of PV of which 20 are exported, 10 of a generator."""
+    start = at("2026-10-01T00:00+00:00")
+    entry = hour(facility=70, export=20, pv=50, generator=10, it=80)
+    expected = {"energy_facility": 110, "energy_pv": 50, "energy_exported": 20, "energy_generators": 10}
+    rows = report({start: entry}, now_s=(start + 1) * 3600.0)
+    for figure, kwh in expected.items():
+        told = {row.period: (row.value, row.unit) for row in rows.rows if row.figure == figure}
+        assert told == dict.fromkeys(("month", "day", "hour"), (near(kwh), "kWh"))
+    assert of_month(rows, "pv_self_consumption").value == near(30 / 50)
+    few = report({start: entry})
+    assert of_month(few, "energy_pv").value == near(50)
+    assert of_month(few, "pv_self_consumption").value is None  # of one hour of 744
+
+
 def test_every_category_of_the_month_is_reported_with_its_hours() -> None:
     start = at("2026-10-01T00:00+00:00")
     hours = {}

@@ -10,7 +10,7 @@ from collector.report.maps import availability_map, carbon_free_map
 from collector.report.rows import PeriodKind, Row, Rows, as_csv, from_csv
 from collector.report.sheet import DEVICES_SHOWN, EPOCHS_SHOWN, render
 from collector.report.svg import Scale, axis, nice, up_to
-from collector.report.words import coverage, shown
+from collector.report.words import NAMES, coverage, shown
 
 DAYS = ("2026-10-01T00:00+00:00", "2026-10-02T00:00+00:00", "2026-10-03T00:00+00:00", "2026-10-04T00:00+00:00")
 
@@ -323,10 +323,10 @@ def polls(place: str, counts: tuple[float, float, float, float]) -> list[Row]:
 
 def test_polls_are_listed_for_the_site_its_agents_and_the_worst_devices_first() -> None:
     rows = [
-        *polls("a/*", (100, 90, 4, 6)),
-        *polls("a/good", (50, 50, 0, 0)),
-        *polls("a/poor", (50, 40, 4, 6)),
         *polls("edge", (100, 90, 4, 6)),
+        *polls("a/*", (100, 90, 4, 6)),
+        *polls("a/poor", (50, 40, 4, 6)),
+        *polls("a/good", (50, 50, 0, 0)),
     ]
     text = page(rows)
     found = re.findall(r"<tr><th>([^<]*?) <small>pdu</small></th>(.*?)</tr>", text)
@@ -336,15 +336,17 @@ def test_polls_are_listed_for_the_site_its_agents_and_the_worst_devices_first() 
         ("a/poor", ["80.000 %", "50", "40", "4", "6"]),
         ("a/good", ["100.000 %", "50", "50", "0", "0"]),
     ]
+    assert re.findall(r'<div class="tile">.*?<b>(.*?)</b>', text) == ["90.000 <small>%</small>"], "the site's own"
     assert "with better values" not in text
     assert "Polls expected" not in text, "the table of the month leaves the counts to this one"
 
 
-def test_devices_that_are_not_listed_are_counted() -> None:
-    text = page([each for at in range(DEVICES_SHOWN + 2) for each in polls(f"a/{at}", (100, 100 - at, at, 0))])
-    assert "and 2 devices with better values, in the CSV file" in text
-    assert "<th>a/2 <small>" in text
-    assert "<th>a/1 <small>" not in text
+@pytest.mark.parametrize(("more", "said"), [(1, "and 1 device with better"), (2, "and 2 devices with better")])
+def test_devices_that_are_not_listed_are_counted(more: int, said: str) -> None:
+    text = page([each for at in range(DEVICES_SHOWN + more) for each in polls(f"a/{at}", (100, 100 - at, at, 0))])
+    assert f"{said} values, in the CSV file" in text
+    assert f"<th>a/{more} <small>" in text
+    assert f"<th>a/{more - 1} <small>" not in text
     assert "with better values" not in page(
         [each for at in range(DEVICES_SHOWN) for each in polls(f"a/{at}", (100, 90, 10, 0))]
     )
@@ -405,6 +407,25 @@ def test_a_csv_file_has_ten_digits_and_reads_back() -> None:
 def test_a_name_that_a_spreadsheet_would_run_is_quoted(name: str) -> None:
     assert f",'{name}," in as_csv([row("pue", -1.5, "ratio", place=name)])
     assert ",-1.5," in as_csv([row("pue", -1.5, "ratio", place=name)]), "a number stays one"
+
+
+def test_names_of_others_are_text_on_the_page_and_have_no_control_characters_in_the_file() -> None:
+    """They come with messages: a page that is archived must not run what a device calls itself."""
+    rows = polls("a/<script>", (100, 90, 4, 6))
+    text = render(Rows(rows), site="edge", title="<i>", about="<i>", notices=["<i>"], csv_name="<i>.csv")
+    assert "<th>a/&lt;script&gt; <small>" in text
+    assert "<script>" not in text
+    assert "<i>" not in text.replace("<i>Not answered</i>", "").replace("<i>Not received</i>", "")
+    assert "\x1b" not in as_csv([row("pue", 1.0, "ratio", place="edge\x1b[2J")])
+
+
+def test_the_figures_that_are_published_have_tiles_in_a_fixed_order() -> None:
+    names = ["energy_facility", "energy_it", "pue", "carbon_location", "carbon_market", "carbon_free_energy"]
+    names += ["wue", "erf", "ref", "telemetry_available"]
+    rows = [row(name, 1.0, "ratio", "month") for name in [*reversed(names), "energy_cooling"]]
+    text = page([*rows, row("telemetry_available", 1.0, "ratio")])
+    told = [NAMES[name].replace("PUE", "Interim PUE") for name in names]
+    assert re.findall(r'<div class="tile"><span>(.*?)</span>', text) == told
 
 
 def test_rows_are_found_by_figure_period_and_place() -> None:

@@ -76,13 +76,23 @@ def test_coverage_counts_hours_with_expected_polls_and_days_are_reported_separat
     assert rows.of("polls_expected", "day") == []
 
 
+def test_hours_without_an_answer_count_and_their_unanswered_polls_add_up() -> None:
+    """Of three hours of a day a device answers in one only; of the other polls, five reached nobody."""
+    rows = report({0: {1: [10, 10, 0]}, 1: {1: [10, 0, 9]}, 2: {1: [10, 0, 6]}})
+    for place in ("north/pdu-1", "north/*", "s"):
+        [whole] = rows.of("telemetry_available", "month", place)
+        assert whole.value == pytest.approx(1 / 3)
+        assert whole.coverage == 3 / 48
+        assert {"polls_unanswered": 15, "polls_not_received": 5}.items() <= values(rows, place).items()
+
+
 def test_where_the_collector_was_killed_counts_are_at_least() -> None:
-    rows = report({0: {1: [10, 10, 0]}}, [(at * 3600.0, at * 3600.0 + 60) for at in range(1, 6)])
+    rows = report({0: {1: [10, 10, 0]}}, [(at * 3600.0, at * 3600.0 + 60) for at in range(1, 5)])
     [row] = rows.of("telemetry_available", "month", "north/pdu-1")
     assert row.rests_on.startswith(
         "pdu; at least: counts of half a minute are lost where the collector was killed, after 1970-01-01T01"
     )
-    assert row.rests_on.endswith("1970-01-01T03:00:00+00:00 and 2 more times")
+    assert row.rests_on.endswith("1970-01-01T03:00:00+00:00 and 1 more time")
     [day] = rows.of("telemetry_available", "day", "north/pdu-1")
     assert day.rests_on == "pdu"
 
@@ -114,6 +124,9 @@ def test_an_hour_that_is_damaged_is_reported_with_its_file() -> None:
     polls = PackedPolls(Path("records.db"), DEVICES)
     polls.bodies[1] = b"no hour"
     with pytest.raises(RackflowError, match=r"records\.db: the records are damaged: .*restore a backup"):
+        polls[1]
+    polls.bodies[1] = pack_polls({1: [1.0, 1.0, 0.0], 4: [1.0, 1.0, 0.0]})  # the second one is not known
+    with pytest.raises(RackflowError, match="polls of a device that is not there"):
         polls[1]
 
 
