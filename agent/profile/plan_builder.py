@@ -68,6 +68,8 @@ class PlanBuilder:
         self._classes: defaultdict[PollClass, _ClassParts] = defaultdict(_ClassParts)
         self._keys: set[str] = set()
         """Of all series that are planned."""
+        self._reserved: set[str] = set()
+        """Of series that no further point may give, because it is unknown how an earlier one reads them (`instances`)."""
         self._duplicates: list[str] = []
         self._undecided: set[str] = set()
         self._cell_uses: dict[tuple[str, int], _CellUse] = {}
@@ -76,7 +78,9 @@ class PlanBuilder:
         """By series key: references of the cells with its scale (True) and with its conditions (False)."""
 
     def add_slot(self, poll_class: PollClass, slot: Slot) -> None:
-        """Add a series, unless it is there already or the device has too many."""
+        """Add a series, unless it is there already, reserved, or the device has too many."""
+        if slot.key in self._reserved:
+            return
         parts = self._classes[poll_class]
         # Own points come before those of an extended profile, so the first is the more specific one.
         if slot.key in self._keys:
@@ -94,6 +98,10 @@ class PlanBuilder:
             self._keys.add(slot.key)
             parts.slots[slot.key] = slot
             parts.refs.update(refs_of([slot]))
+
+    def reserve(self, keys: Iterable[str]) -> None:
+        """Leave out these series, and keep points that follow from giving them: a base profile may read whole amperes as tenths."""
+        self._reserved.update(keys)
 
     def add_cut(self, poll_class: PollClass, metric: str) -> None:
         """Note that the device has more rows with this metric than were read."""
@@ -141,8 +149,9 @@ class PlanBuilder:
             poll_class: request(poll_class, self._classes[poll_class])
             for poll_class in dict.fromkeys((*with_slots, *with_base_slots))
         }
+        self.left_out["instances"] += len(self._reserved - self._keys)
         # A series that another point gives is not missing: a row that lacks a cell of one kind is mostly a row of the other kind.
-        self.left_out["condition"] += len(self._undecided - self._keys)
+        self.left_out["condition"] += len(self._undecided - self._keys - self._reserved)
         return Plan(
             classes=classes,
             duplicates=tuple(self._duplicates),

@@ -23,7 +23,7 @@ from agent.profile.row_identity import (
     shifted_parts,
     unclear_parts,
 )
-from agent.profile.rows import Row
+from agent.profile.rows import CellReader, Row
 from agent.profile.schema import Point, Profile, Table
 from rackflow.catalogue import PollClass, catalogue
 from rackflow.process.slices import run_through
@@ -75,10 +75,7 @@ def plan_steps(
         if table and table.name in cut:
             builder.add_cut(point.poll or catalogue()[point.metric].poll, point.metric)
         sources = cell_sources(table, point)
-        if any(cells.get(place) == AMBIGUOUS for place, _ in sources):
-            # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
-            builder.left_out["instances"] += len(indexes) * max(1, len(point.bits))
-            continue
+        ambiguous = [reader for place, reader in sources if cells.get(place) == AMBIGUOUS]
         shifted = (yield from shifted_parts(table, point, indexes, cells)) if table else frozenset()
         unclear_here = unclear[id(table)] if table else frozenset()
         for row in rows_of_unit(indexes, cells, role, unclear=unclear_here, shifted=shifted, unit=unit):
@@ -86,6 +83,10 @@ def plan_steps(
             if rows_planned % ROWS_PER_SLICE == 0:
                 yield
             unique_label = named_label(table, point) if table and row.index in equal[id(table)] else None
+            if ambiguous:
+                # Left out as a whole: otherwise a fallback would read Fahrenheit as Celsius.
+                _reserve(builder, table, point, row, ambiguous, unique_label=unique_label)
+                continue
             slots = _slots(builder, decoders, table, point, row, unique_label=unique_label)
             _add_row(builder, point, row, slots, sources)
     return builder.plan()
@@ -128,16 +129,13 @@ def _slots(
     if not is_decided and not row.lacks(conditions):
         return
     metric = catalogue()[point.metric]
-    labels: dict[str, str] = {}
-    for name, source in ((table.labels if table else {}) | point.labels).items():
-        value = row.label(source)
-        if value is None:
-            builder.left_out["label" if is_decided else "condition"] += 1
-            return
-        labels[name] = row.unique_label(value) if name == unique_label else value
+    labels = _labels(table, point, row, unique_label)
+    if labels is None:
+        builder.left_out["label" if is_decided else "condition"] += 1
+        return
     gate_model = point.gate or (table.gate if table else None)
     gate = decoders.gate(gate_model, row.index) if gate_model else None
-    series: list[tuple[int | None, dict[str, str]]] = [*point.bits.items()] if point.bits else [(None, {})]
+    series = _bits(point)
     if not is_decided:
         builder.add_undecided(series_key(metric.name, labels | extra) for _, extra in series)
         return
@@ -148,3 +146,40 @@ def _slots(
             builder.left_out["unit"] += 1
         else:
             yield slot_of(series_key(metric.name, labels | extra), metric, known, gate)
+
+
+def _reserve(
+    builder: PlanBuilder,
+    table: Table | None,
+    point: Point,
+    row: Row,
+    ambiguous: Sequence[CellReader],
+    *,
+    unique_label: str | None,
+) -> None:
+    """Reserve the series that one point may give in one row, whatever the cells of the readers `ambiguous` hold."""
+    unknown = set(map(id, ambiguous))
+    conditions = [each for each in (*point.when, *(table.when if table else ())) if id(each) not in unknown]
+    if not row.lacks(conditions):
+        return
+    labels = _labels(table, point, row, unique_label)
+    if labels is None:
+        builder.left_out["instances"] += 1
+    else:
+        builder.reserve(series_key(point.metric, labels | extra) for _, extra in _bits(point))
+
+
+def _labels(table: Table | None, point: Point, row: Row, unique_label: str | None) -> dict[str, str] | None:
+    """The labels of a point's series in one row, or None if the row lacks one of them."""
+    labels: dict[str, str] = {}
+    for name, source in ((table.labels if table else {}) | point.labels).items():
+        value = row.label(source)
+        if value is None:
+            return None
+        labels[name] = row.unique_label(value) if name == unique_label else value
+    return labels
+
+
+def _bits(point: Point) -> list[tuple[int | None, dict[str, str]]]:
+    """The bits of which each is a series, with its labels; for other points one series of the whole value."""
+    return [*point.bits.items()] if point.bits else [(None, {})]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -133,6 +134,32 @@ async def test_a_disabled_device_is_stopped_and_forgotten(mosquitto: Mosquitto) 
         await eventually(lambda: it.listener.documents("b")[-1] is None, "cleared")
         await eventually(lambda: it.own("dcim_agent_devices{state=disabled}") == 1, "counted")
         assert it.tasks().keys() == {"a"}
+
+
+async def test_the_level_of_the_log_and_the_counts_of_a_protocol_that_is_new_follow_a_reload(
+    mosquitto: Mosquitto,
+) -> None:
+    root = logging.getLogger()
+    level = root.level
+    try:
+        async with site(mosquitto, "a") as it:
+            failures = "dcim_agent_poll_failures_total{protocol=%s,reason=timeout}"
+            await eventually(lambda: it.own(failures % "snmp") == 0, "there before the first failure")
+            unit: dict[str, object] = {
+                "id": "u",
+                "host": "h",
+                "protocol": "modbus",
+                "profile": "rfc1628-ups",
+                "enabled": False,
+            }
+            devices = [{"id": "a", "host": "h", "credential": "c"}, unit]
+            it.reload(config_for(mosquitto, devices=devices, log_level="error"))
+            await eventually(lambda: root.level == logging.ERROR, "the level")
+            await eventually(
+                lambda: failures % "modbus" in it.listener.batches("gw-1")[-1].values, "there before the first poll"
+            )
+    finally:
+        root.setLevel(level)
 
 
 async def test_a_wrong_configuration_changes_nothing_and_a_metric_says_so(mosquitto: Mosquitto) -> None:

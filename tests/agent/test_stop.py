@@ -81,6 +81,19 @@ async def test_a_poller_is_closed_even_if_its_task_never_began(mosquitto: Mosqui
     assert devices["ups-1"].opened == 0
 
 
+async def test_an_agent_leaves_its_outbox_to_the_next_one(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """What the broker has confirmed is known there, so that the next one does not send it again."""
+    outbox = {"mode": "disk", "path": str(tmp_path / "outbox"), "keep_confirmed_s": 0}
+    config = config_for(mosquitto, "ups-1", outbox=outbox, intervals={"safety": 0.2, "normal": 60})
+    async with listening(mosquitto) as listener:
+        for batches in (3, 6):
+            async with running(config, Devices()):
+                await eventually(lambda batches=batches: len(listener.batches("ups-1")) >= batches, "it publishes")  # type: ignore[misc]
+    sent = [(each.epoch, each.seq) for each in listener.batches("ups-1")]
+    assert len({epoch for epoch, _ in sent}) == 2
+    assert len(set(sent)) == len(sent)
+
+
 async def test_a_device_that_cannot_be_left_has_no_second_poller_until_it_is(mosquitto: Mosquitto) -> None:
     """Both reloads change it while its task swallows every cancellation; the other device is restarted at once."""
     stubborn, good_one = Stubborn(), MemoryDevice()

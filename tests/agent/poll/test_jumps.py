@@ -28,6 +28,7 @@ PLAN = Plan({"fast": PART})
         ("2.35", "23.5", True),
         ("0.4", "1.4", False),  # one count of one that says so in a text
         ("0.4", "1.5", True),
+        ("0.5", "1.5", False),
     ],
 )
 def test_the_scale_is_read_with_a_number_that_cannot_be_the_next_one(

@@ -302,6 +302,33 @@ async def test_an_odd_number_in_the_first_answers_is_taken_back_when_a_poll_cont
     assert bench.opened == 2
 
 
+async def test_until_a_device_is_planned_again_nothing_is_read_in_a_scale_that_was_taken_back() -> None:
+    """231 would be 23.1 V."""
+    bench = mains("rfc1628-ups", 2301)
+    await bench.open()
+    for number in (231, 232):
+        bench.client.values[TENTHS["rfc1628-ups"]] = number
+        assert volts(await bench.poller.poll(catalogue()["dcim_ups_input_voltage_volts"].poll, 1e9), "input") == {}
+
+
+async def test_an_odd_number_costs_no_other_reading() -> None:
+    bench = mains("rfc1628-ups", 230)
+    bench.client.values[f"{UPS}.3.3.1.3.2"] = 231
+    assert volts(await bench.read(), "input") == {"L1": 230.0, "L2": 231.0}
+    assert volts(await bench.read({TENTHS["rfc1628-ups"]: 2301}), "input") == {"L2": 231.0}
+
+
+async def test_a_ups_without_mains_that_replaces_one_is_polled() -> None:
+    """What one answer of the other has shown is forgotten with it."""
+    model = f"{UPS}.1.2.0"
+    bench = mains("rfc1628-ups", 2301)
+    bench.client.values[model] = b"One"
+    await bench.open()
+    await bench.read({TENTHS["rfc1628-ups"]: 0, model: b"Two"})
+    assert volts(await bench.read(), "input") in ({}, {"L1": 0.0})
+    assert volts(await bench.read({TENTHS["rfc1628-ups"]: 231}), "input") == {"L1": 231.0}
+
+
 @pytest.mark.parametrize("name", WHOLE)
 async def test_a_line_that_dies_behind_the_first_answers_keeps_its_scale_if_next_to_nothing_is_left_on_it(
     name: str,

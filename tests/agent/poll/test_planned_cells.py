@@ -48,6 +48,13 @@ def test_a_unit_that_changes_costs_every_reading_that_has_it() -> None:
     assert (readings.values, readings.bad) == ({}, dict.fromkeys((TEMPERATURE, DEW_POINT), "replanning"))
 
 
+def test_a_unit_that_changes_gives_no_reason_for_a_reading_of_another_poll() -> None:
+    cells, readings = planned(), Readings(values={TEMPERATURE: 68.0})
+    cells.update({UNIT: b"F"})
+    cells.reject(readings)
+    assert (readings.values, readings.bad) == ({}, {TEMPERATURE: "replanning"})
+
+
 def test_a_cell_that_is_null_is_no_change_and_hides_none_of_another_cell() -> None:
     """The cells come in any order, so of twenty nearly always one that is NULL comes before the changed one."""
     cells = planned(20)

@@ -131,6 +131,19 @@ HIGH_TEMPERATURE = "dcim_env_temperature_high_threshold_celsius{sensor=a}"
 HIGH_HUMIDITY = "dcim_env_relative_humidity_high_threshold_ratio{sensor=a}"
 
 
+HEAD = SENSOR.partition("points:\n")[0] + "points:\n"
+LABEL = "labels: {sensor: a}"
+WARMTH = f"  - {{metric: dcim_env_temperature_celsius, register: 0, unit: celsius, scale: 0.1, {LABEL}}}\n"
+DAMPNESS = f"  - {{metric: dcim_env_relative_humidity_ratio, register: 1, unit: percent, {LABEL}}}\n"
+
+
+def small_unit(text: str, *registers: int) -> tuple[ModbusPoller, MemoryModbus]:
+    """A unit of this profile with these registers, counted from 0, and its poller."""
+    device = Device(id="d", host="h", protocol="modbus", profile="sensor", unit=12)
+    memory = MemoryModbus(dict(enumerate(registers)))
+    return ModbusPoller(device, parse_profile(text, "sensor.yaml"), memory), memory
+
+
 @pytest.mark.parametrize(
     ("registers", "values", "bad"),
     [
@@ -146,10 +159,121 @@ HIGH_HUMIDITY = "dcim_env_relative_humidity_high_threshold_ratio{sensor=a}"
 async def test_a_unit_of_few_registers_is_not_foreign_for_one_that_is_impossible_or_for_limits_of_0(
     registers: tuple[int, ...], values: dict[str, float], bad: dict[str, str]
 ) -> None:
-    device = Device(id="d", host="h", protocol="modbus", profile="sensor", unit=12)
-    memory = MemoryModbus(dict(enumerate(registers)))
-    poller = ModbusPoller(device, parse_profile(SENSOR, "sensor.yaml"), memory)
+    poller, _ = small_unit(SENSOR, *registers)
     await poller.open()
     found = await poller.poll("normal", 1e9)
     assert {key: found.values.get(key) for key in values} == values
     assert {key: why for key, why in found.bad.items() if "dew_point" not in key} == bad
+
+
+@pytest.mark.parametrize(
+    ("points", "registers", "temperatures"),
+    [(WARMTH, (0,), 1), (WARMTH + DAMPNESS, (0, 45), 1), (WARMTH + DAMPNESS, (0, 45, 0, 215), 3)],
+    ids=["of its only register", "of its only temperature", "while another class has a warm one"],
+)
+async def test_freezing_is_a_reading(points: str, registers: tuple[int, ...], temperatures: int) -> None:
+    for at, (sensor, poll) in enumerate((("b", "normal"), ("c", "slow"))[: temperatures - 1], 2):
+        points += WARMTH.replace("0, unit", f"{at}, unit").replace("sensor: a}", f"sensor: {sensor}}}, poll: {poll}")
+    poller, _ = small_unit(HEAD + points, *registers)
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    cold = {key: value for key, value in found.values.items() if key.startswith("dcim_env_temperature")}
+    assert cold == {f"dcim_env_temperature_celsius{{sensor={name}}}": 0.0 for name in "ab"[: max(1, temperatures - 1)]}
+    assert found.bad == {}
+
+
+COOLER = """
+  - {metric: dcim_cdu_supply_temperature_setpoint_celsius, register: 2, unit: celsius, labels: {loop: primary}, poll: normal}
+  - metric: dcim_cdu_differential_pressure_setpoint_pascals
+    register: 3
+    unit: pascal
+    expect: [100, 900]
+    labels: {loop: primary}
+    poll: normal
+  - {metric: dcim_cdu_pump_state, register: 4, states: {1: running, 2: stopped}, labels: {pump: '1'}, poll: normal}
+  - {metric: dcim_cdu_control_mode, register: 5, states: {1: flow, 2: standby}, poll: normal}
+"""
+
+
+async def test_set_points_that_nobody_has_set_and_codes_of_what_is_not_fitted_make_no_unit_foreign() -> None:
+    """All four are 0, which none of them can be."""
+    poller, memory = small_unit(HEAD + WARMTH + DAMPNESS + COOLER, 245, 45, 0, 0, 0, 0)
+    await poller.open()
+    found = await poller.poll("normal", 1e9)
+    assert (found.values[TEMPERATURE], found.values[HUMIDITY]) == (24.5, 0.45)
+    assert sorted(why for key, why in found.bad.items() if "dew_point" not in key) == [
+        "range",
+        "range",
+        "state",
+        "state",
+    ]
+    memory.registers |= {2: 900, 4: 77}
+    assert (await poller.poll("normal", 1e9)).values == {}
+
+
+async def test_two_impossible_quantities_of_many_cost_only_themselves() -> None:
+    usual = await read(HUAWEI)
+    assert len({key.partition("{")[0] for key in told(usual)}) > 13
+    places = [
+        each for each in numbers_of(SHIPPED[HUAWEI].loaded()) if each.words == 1 and each.address in (11_000, 11_027)
+    ]
+    found = await read(HUAWEI, VariedUnit(MAPS[HUAWEI], {(each.table, each.address): 9_990 for each in places}))
+    assert len(found.bad) == 2
+    assert told(found).items() == {key: value for key, value in told(usual).items() if key not in found.bad}.items()
+
+
+async def test_a_gateway_that_loses_its_bus_gives_no_more_readings_of_a_unit_with_temperatures() -> None:
+    """Its zeros would be a flow of 0, in a request that has no temperature."""
+    metric = "dcim_cdu_flow_cubic_meters_per_second"
+    flow = f"{metric}{{loop=primary}}"
+    poller, memory = small_unit(
+        f"{HEAD}{WARMTH}  - {{metric: {metric}, register: 1, unit: liter_per_second, labels: {{loop: primary}}, poll: fast}}\n",
+        245,
+        12,
+    )
+    await poller.open()
+    assert (await poller.poll("fast", 1e9)).values[flow] == 0.012
+    memory.registers |= {0: 0, 1: 0}
+    await poller.poll("normal", 1e9)
+    found = await poller.poll("fast", 1e9)
+    assert (found.values, found.bad) == ({}, {flow: "sentinel"})
+
+
+METER = """
+  - {metric: dcim_meter_power_watts, register: 0, unit: watt, labels: {role: other}, poll: normal}
+  - {metric: dcim_meter_voltage_volts, register: 1, type: float32, unit: volt, labels: {role: other, phase: L1}, poll: normal}
+"""
+POWER, VOLTAGE = "dcim_meter_power_watts{role=other}", "dcim_meter_voltage_volts{phase=L1,role=other}"
+
+
+async def test_a_meter_without_voltage_has_0_unless_it_never_had_anything_else() -> None:
+    poller, memory = small_unit(HEAD + METER, 0, 0, 0)
+    await poller.open()
+    assert (await poller.poll("normal", 1e9)).bad == {POWER: "sentinel", VOLTAGE: "sentinel"}
+    # NaN is no 0: it has measured, but not this.
+    memory.registers[1] = 0x7FC0
+    found = await poller.poll("normal", 1e9)
+    assert (found.values, found.bad) == ({POWER: 0.0}, {VOLTAGE: "null"})
+    memory.registers |= {0: 250, 1: 0x4366}
+    assert (await poller.poll("normal", 1e9)).values == {POWER: 250.0, VOLTAGE: 230.0}
+    for _ in range(2):
+        memory.registers |= {0: 0, 1: 0}
+        assert (await poller.poll("normal", 1e9)).values == {POWER: 0.0, VOLTAGE: 0.0}
+
+
+async def test_a_unit_is_judged_anew_by_the_registers_that_it_has_after_an_update() -> None:
+    """The limits that were impossible are gone."""
+    text = SENSOR.replace(
+        "register: 2, unit: celsius, labels: {sensor: a}, poll: normal",
+        f"register: 2, unit: celsius, {LABEL}, poll: slow",
+    )
+    text = text.replace(
+        "register: 3, unit: percent, labels: {sensor: a}, poll: normal",
+        f"register: 3, unit: percent, {LABEL}, poll: slow",
+    )
+    poller, memory = small_unit(text, 245, 45, 999, 250)
+    await poller.open()
+    assert (await poller.poll("normal", 1e9)).values == {}
+    del memory.registers[2], memory.registers[3]
+    await poller.open()
+    assert (await poller.poll("normal", 1e9)).values[TEMPERATURE] == 24.5

@@ -6,7 +6,9 @@ from agent.config import Device
 from agent.lab.output import render
 from agent.lab.replay import read_all
 from agent.poll import SnmpPoller
-from agent.profile import SYS_UPTIME, parse_profile
+from agent.poll.series_count import SeriesCount
+from agent.profile import SYS_UPTIME, ClassPlan, Plan, parse_profile
+from agent.readings import Readings
 from tests.agent.memory_peers import MemorySnmp
 from tests.agent.poll.faulty_units import FAILURE, Unit, unit_bench
 from tests.agent.poll.test_refused_registers import PROFILE as METERED
@@ -74,6 +76,20 @@ async def test_nothing_is_called_missing_before_every_class_was_polled() -> None
     await poller.poll("fast", 1e9)
     assert (await poller.poll("normal", 1e9)).about == {}
     assert (await poller.poll("slow", 1e9)).about[PRESENT] == 3.0
+
+
+def test_what_is_present_is_said_on_after_a_device_was_planned_anew_also_without_one_of_its_classes() -> None:
+    counts, readings = SeriesCount(), Readings(values={"a": 1.0, "b": 2.0})
+    slow, both = Plan({"slow": ClassPlan(())}), Plan({"slow": ClassPlan(()), "inventory": ClassPlan(())})
+    counts.begin(both)
+    counts.add("inventory", readings)
+    counts.add("slow", readings)
+    assert readings.about[PRESENT] == 4.0
+    for plan, present in ((both, 4.0), (slow, 2.0)):
+        after = Readings(values={"a": 1.0, "b": 2.0})
+        counts.begin(plan)
+        counts.add("slow", after)
+        assert after.about[PRESENT] == present
 
 
 async def test_registers_that_a_unit_lacks_or_refuses_are_counted() -> None:

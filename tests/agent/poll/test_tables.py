@@ -96,6 +96,13 @@ async def test_rows_that_only_the_column_of_their_names_has_are_found() -> None:
     assert await rows(device, {}) == ["1", "2", "3"]
 
 
+async def test_a_name_in_another_table_makes_no_row() -> None:
+    """That table lists the outlets of the whole chain."""
+    named = parse_profile(TEXT.replace(f"column: {ROOT}.1.7", f"column: {ROOT}.3.7"), "strips.yaml").tables[0]
+    device = Counting(columns({1: 1}, "1") | {f"{ROOT}.3.7.{at}": b"A" for at in (1, 2, 3)})
+    assert await TableReader(device, "pdu-1", {}).row_indexes(named) == ["1"]
+
+
 async def test_the_rows_of_several_columns_are_those_of_any() -> None:
     """As where a UPS lists some phases in one column and others in another."""
     both = OUTLETS.model_copy(update={"rows": [f"{ROOT}.1.1", f"{ROOT}.1.6"]})

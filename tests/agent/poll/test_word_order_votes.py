@@ -1,6 +1,7 @@
 """Which registers look like another word order: literal registers of two numbers, as a unit sends them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from rackflow.catalogue import catalogue
 
 POWER = "dcim_meter_power_watts"
 VOLTAGE = "dcim_meter_voltage_volts"
+CURRENT = "dcim_meter_current_amperes"
 TEMPERATURE = "dcim_cdu_supply_temperature_celsius"
 
 
@@ -80,8 +82,17 @@ def test_a_sentinel_of_the_profile_does_not_vote() -> None:
         (TEMPERATURE, Decoder("", denominator=1000, offset=-177.5, expect=((19, 21),))),  # 20.008 degC
         (TEMPERATURE, Decoder("", denominator=1000, shift=-177_500, expect=((19, 21),))),  # 20.008 degC
         (POWER, Decoder("", numerator=5, denominator=100, expect=((9_000, 10_000),))),  # 9,875.4 W
+        (POWER, Decoder("", expect=((0, 10), (190_000, 200_000)))),
+        (CURRENT, Decoder("", denominator=100)),  # 1,975.08 A, and 86,507.55 A
     ],
-    ids=["denominator", "offset", "shift", "numerator"],
+    ids=[
+        "denominator",
+        "offset",
+        "shift",
+        "numerator",
+        "two ranges",
+        "range of the metric",
+    ],
 )
 def test_the_scale_decides_in_which_order_a_number_is_plausible(metric: str, decoder: Decoder) -> None:
     """0x00030384 is 197,508. 0x00840003 is neither large nor round, so only the range of the value says that 0x00030084 is meant."""
@@ -137,6 +148,9 @@ def test_a_number_that_came_while_the_order_was_in_doubt_is_reported_as_undecode
         "nothing new: the poll need not be normalised again"
     )
     assert set(readings.bad.values()) == {"decode"}
+    gated = Readings(bad={f"{POWER}{{n=n0}}": "gated"})
+    assert not unit.orders.reject(gated, dict.fromkeys(unit.refs))
+    assert set(gated.bad.values()) == {"gated"}
 
 
 def test_a_sign_that_is_dropped_does_not_make_a_number_impossible() -> None:
@@ -145,3 +159,78 @@ def test_a_sign_that_is_dropped_does_not_make_a_number_impossible() -> None:
     right, swapped = (0xFFFC, 0xFC7C), (0xFC7C, 0xFFFC)
     assert not Unit(VOLTAGE, "int32", 2, decoder).in_doubt(*right, *right)
     assert Unit(VOLTAGE, "int32", 2, decoder).in_doubt(*swapped, *swapped)
+
+
+def test_volts_that_no_live_line_has_are_impossible() -> None:
+    """19.7 V, and 865 V with their words swapped."""
+    decoder = Decoder("", denominator=10_000)
+    assert Unit(VOLTAGE, "uint32", 2, decoder).in_doubt(0x0003, 0x0084, 0x0003, 0x0084)
+    assert not Unit(VOLTAGE, "uint32", 2, decoder).in_doubt(0x0084, 0x0003, 0x0084, 0x0003)
+
+
+@pytest.mark.parametrize(
+    "kind", [Decoder("", states={1: "on"}), Decoder("", numbers={65_536: 1.0}), Decoder("", bits=(16,))]
+)
+def test_codes_and_bits_do_not_vote(kind: Decoder) -> None:
+    """The bit 16 is set, which as a number would be 65,536."""
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    slots = [slot_of(key, catalogue()[POWER], (replace(kind, ref=key),)) for key in unit.refs]
+    unit.plan = Plan({"normal": ClassPlan(tuple(slots), blocks=(unit.block,))})
+    assert not unit.in_doubt(1, 0, 1, 0)
+
+
+def test_numbers_that_are_added_do_not_vote() -> None:
+    """Hours and minutes: what range they are in follows from neither."""
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    sums = [Decoder(first, parts=((1, Decoder(second)),)) for first, second in (("n0", "n1"), ("n1", "n0"))]
+    slots = [slot_of(f"{POWER}{{n={each.ref}}}", catalogue()[POWER], (each,)) for each in sums]
+    unit.plan = Plan({"normal": ClassPlan(tuple(slots), blocks=(unit.block,))})
+    assert not unit.in_doubt(1, 0, 1, 0)
+
+
+def test_numbers_of_all_answers_vote() -> None:
+    """Two blocks with one odd number each. The order is in doubt, as if both came in one."""
+    unit = Unit(POWER, "uint32", 2, Decoder(""))
+    halves = [
+        replace(unit.block, address=at * 2, count=2, fields=(replace(field, offset=0),))
+        for at, field in enumerate(unit.block.fields)
+    ]
+    unit.plan = Plan({"normal": replace(unit.plan.classes["normal"], blocks=tuple(halves))})
+    unit.orders.note(halves[0], (1, 0))
+    unit.block = halves[1]
+    assert unit.in_doubt(1, 0)
+    # The first block is split after a refusal, and what it is read in then is newer.
+    unit.orders.note(Block("holding", 0, 3, halves[0].fields), (0, 0x1000, 0))
+    assert not unit.in_doubt(0, 0x1000)
+    unit.orders.note(halves[0], (1, 0))
+    assert unit.in_doubt(1, 0)
+
+
+def test_the_text_of_a_unit_is_none_of_its_long_numbers() -> None:
+    """Its only number is a float, which shows its order alone: 19.5 degC with swapped words are 4e-8 degC."""
+    unit = Unit(TEMPERATURE, "float32", 2, Decoder(""), 1)
+    text = Block("holding", 9, 4, (Field("name", 0, 4, "ascii", "big"),))
+    unit.plan = Plan({"normal": replace(unit.plan.classes["normal"], blocks=(unit.block, text))})
+    assert unit.in_doubt(0, 0x419C)
+
+
+def test_one_odd_float_among_others_is_chance() -> None:
+    usual = (0x4120, 0x4120)
+    assert not Unit(POWER, "float32", 2, Decoder("")).in_doubt(*usual, 0x3500, 0x4120)
+    assert not Unit(POWER, "float32", 2, Decoder("")).in_doubt(0x3500, 0x4120, *usual)
+
+
+@pytest.mark.parametrize(
+    ("metric", "words", "bad"), [(POWER, (1, 0), {}), (VOLTAGE, (50, 0x4366), {f"{VOLTAGE}{{n=n0}}": "range"})]
+)
+def test_an_order_that_changes_while_the_unit_is_polled_is_noticed_by_what_is_odd_or_impossible(
+    metric: str, words: tuple[int, int], bad: dict[str, str]
+) -> None:
+    unit = Unit(metric, "uint32" if metric == POWER else "float32", 2, Decoder(""))
+    right = (words[1], words[0])
+    assert not unit.in_doubt(*right, *right)
+    raw: dict[str, int | float | bytes | str | None] = dict.fromkeys(unit.refs, 65_536 if metric == POWER else 60.0)
+    unit.orders.note(unit.block, (*words, *words))
+    assert unit.orders.reject(Readings(bad=bad), raw)
+    unit.orders.hide(raw)
+    assert set(raw.values()) == {None}

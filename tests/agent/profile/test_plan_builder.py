@@ -41,6 +41,24 @@ def test_each_point_that_needs_a_cell_of_which_there_are_several_is_left_out_and
     assert (slots_of(plan), plan.left_out) == ([], {"instances": 4})
 
 
+def test_a_series_that_is_left_out_because_of_several_cells_is_counted_once_and_not_where_another_point_gives_it() -> (
+    None
+):
+    unit = f"unit_by: {{oid: {ROOT}.5.0, map: {{C: celsius, F: fahrenheit}}}}"
+    sure = f"{TEMPERATURE}, when: {{column: {ROOT}.1.7, in: [1]}}"
+    unsure = f"metric: dcim_env_temperature_celsius, oid: {ROOT}.1.4, {unit}"
+    cells: dict[str, RawValue] = {f"{ROOT}.5.0": AMBIGUOUS, f"{ROOT}.1.7.1": 1, f"{ROOT}.1.7.2": 2}
+    # Of row 1 it is sure, of row 2 it is not, and row 3 lacks the cell that tells.
+    plan = sensors(sure, 3, cells, unsure)
+    assert ([slot.key for slot in slots_of(plan)], plan.left_out) == (
+        ["dcim_env_temperature_celsius{sensor=1}"],
+        {"instances": 2},
+    )
+    # Rows whose names the device does not tell count as well.
+    unnamed = f"{unsure}, labels: {{sensor: {{column: {ROOT}.1.8, map: {{1: inlet}}}}}}"
+    assert sensors(unnamed, 3, cells | {f"{ROOT}.1.8.1": 1}).left_out == {"instances": 3}
+
+
 def test_of_more_cells_than_are_watched_those_with_series_go_first() -> None:
     """A change of the others only leaves readings missing; one of these would make them wrong."""
     rows = MAX_PLANNED_CELLS + 2

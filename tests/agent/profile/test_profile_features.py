@@ -230,6 +230,31 @@ async def test_a_family_that_extends_another_wins_and_keeps_the_rest() -> None:
     assert readings.bad == {"dcim_pdu_phase_current_amperes{inlet=1,phase=L2}": "sentinel"}
 
 
+AMPERES = "dcim_pdu_phase_current_amperes"
+
+
+@pytest.mark.parametrize(
+    ("firmware", "amperes"),
+    [({"5.0": b"1.0"}, [15.0, 1.6]), ({"5.0": b"2.0"}, [1.5, 1.6]), ({"5.1": b"1.0", "5.2": b"2.0"}, [None, 1.6])],
+    ids=["whole", "tenths", "of two cards"],
+)
+async def test_a_base_does_not_read_what_its_family_may_read_with_another_scale(
+    firmware: dict[str, SnmpValue], amperes: list[float | None]
+) -> None:
+    """Whole amperes with old firmware, which of two cards has. The line whose kind only the base reads is not concerned."""
+    base = (
+        HEAD + PHASE + point(AMPERES, "unit: ampere, scale: 0.1") + point("dcim_pdu_phase_voltage_volts", "unit: volt")
+    )
+    old = f'when: [{{oid: {ROOT}.5.0, contains: ["1."]}}, {{column: {ROOT}.1.7, in: [1]}}]'
+    own = HEAD + "extends: base\n" + PHASE + point(AMPERES, f"unit: ampere, {old}")
+    cells: dict[str, SnmpValue] = {"1.9.1": 15, "1.9.2": 16, "1.7.1": 1, "1.7.2": 2}
+    readings = await read(own, cells | firmware, base=base.replace("profile: feature", "profile: base"))
+    assert [readings.values.get(f"{AMPERES}{{inlet=1,phase={line}}}") for line in ("L1", "L2")] == amperes
+    left_out = readings.about.get("dcim_device_series{reason=instances,state=left_out}", 0.0)
+    assert left_out == amperes.count(None)
+    assert readings.values["dcim_pdu_phase_voltage_volts{inlet=1,phase=L1}"] == 15.0
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
