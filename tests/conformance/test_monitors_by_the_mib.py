@@ -1,4 +1,4 @@
-"""Monitors of rooms and racks in states, units and with sensors that no recording shows, as their MIBs say."""
+"""Monitors and transfer switches in states, units and with sensors that no recording shows, as their MIBs say."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from agent.snmp.seam import SnmpValue
 from tests.conformance.told import Told, assert_read_as_told
 
 ALARM, CONTACT, LEAK = "dcim_device_alarm_active", "dcim_env_contact_active", "dcim_leak_detected"
-INTERSEPTOR, INTERSEPTOR_PRO = "1.3.6.1.4.1.19011.1.3.1.1", "1.3.6.1.4.1.19011.1.3.2.1"
+INTERSEPTOR = "1.3.6.1.4.1.19011.1.3.1.1"
 
 
 def table(entry: str, columns: tuple[int, ...], rows: dict[int, tuple[SnmpValue, ...]]) -> dict[str, SnmpValue]:
@@ -140,34 +140,30 @@ CASES = {
             f"{CONTACT}{{kind=dry_contact,sensor=1.input-2}}": 0.0,
         },
     ),
-    "an interSeptor Pro with water on the floor": Told(
-        "jacarta-interseptor-pro",
-        INTERSEPTOR_PRO,
+    # atsOutputBank, Current, State, PercentLoad and Power; the first row is the total.
+    "a rack ATS with a bank that is near its limit": Told(
+        "apc-ats",
+        "1.3.6.1.4.1.318.1.1.8.5",
         {
-            "2.16.0": 1,
-            # name, value, alarm: 32768 and unknown where there is no probe
-            **table("3.1.1.1", (2, 3, 4), {1: (b"Aisle", 2_345, 3), 2: (b"Temperature2", 32_768, 1)}),
-            **table("3.1.2.1", (2, 3, 4), {1: (b"Aisle", 4_166, 6), 2: (b"Humidity2", 32_768, 1)}),
-            # name, active or inactive, normal or triggered; a disabled input says nothing
+            "1.2.0": 1,
             **table(
-                "3.1.3.1",
-                (2, 3, 4),
-                {
-                    1: (b"Water Sensor-R", 1, 2),
-                    2: (b"Smoke", 2, 1),
-                    3: (b"Door", 1, 2),
-                    4: (b"Alarm4-1", 2, 1),
-                },
+                "4.5.1",
+                (3, 4, 5, 12, 15),
+                {1: (1, 219, 1, 68, 4_900), 2: (2, 152, 3, 95, 3_400), 3: (3, 67, 1, 42, 1_500)},
             ),
-            **table("3.2.4.1", (3,), {1: (2,), 2: (3,), 3: (2,), 4: (1,)}),
         },
         {
-            "dcim_env_temperature_celsius{sensor=1.Aisle}": 23.45,
-            "dcim_env_relative_humidity_ratio{sensor=1.Aisle}": 0.4166,
-            "dcim_env_dew_point_celsius{sensor=1.Aisle}": 9.675554,  # Magnus, of the two above
-            f"{LEAK}{{sensor=input.1.Water_Sensor-R}}": 1.0,
-            f"{CONTACT}{{kind=smoke,sensor=input.2.Smoke}}": 0.0,
-            f"{CONTACT}{{kind=dry_contact,sensor=input.3.Door}}": 1.0,
+            "dcim_pdu_bank_current_amperes{bank=1}": 15.2,
+            "dcim_pdu_bank_current_amperes{bank=2}": 6.7,
+            "dcim_pdu_bank_load_ratio{bank=1}": 0.95,
+            "dcim_pdu_bank_load_ratio{bank=2}": 0.42,
+            "dcim_pdu_bank_power_watts{bank=1}": 3_400.0,
+            "dcim_pdu_bank_power_watts{bank=2}": 1_500.0,
+        },
+        {
+            "dcim_ats_selected_source": "a",
+            "dcim_pdu_load_state{bank=1,scope=bank}": "near_overload",
+            "dcim_pdu_load_state{bank=2,scope=bank}": "normal",
         },
     ),
     "an ENVIROMUX-5D": enviromux("nti-enviromux-5d", "1.3.6.1.4.1.3699.1.1.10.1"),
@@ -179,5 +175,5 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_a_monitor_is_read_as_the_mib_says(name: str) -> None:
+async def test_a_device_is_read_as_the_mib_says(name: str) -> None:
     await assert_read_as_told(CASES[name])
