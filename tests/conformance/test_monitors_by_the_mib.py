@@ -18,85 +18,88 @@ def table(entry: str, columns: tuple[int, ...], rows: dict[int, tuple[SnmpValue,
     }
 
 
+ENVIROMUX: dict[str, SnmpValue] = {
+    # extSensorType, Description, Value, Unit, Status
+    **table(
+        "5.1.1",
+        (2, 3, 7, 8, 10),
+        {
+            1: (45, b"Rope", 0, 0, 3),
+            2: (46, b"Rope end", 3, 0, 3),
+            3: (46, b"Other rope", 2, 0, 1),
+            4: (46, b"No rope", 2, 0, 0),
+            5: (12, b"Motion", 0, 0, 3),
+            6: (18, b"Breaker", 0, 0, 1),
+            7: (38, b"Plant", 542, 0, 1),
+        },
+    ),
+    # auxSensorType, Description, Value, Unit, Status
+    **table("4.1.1", (2, 3, 7, 8, 10), {1: (24, b"Room", 93, 0, 1)}),
+    # remoteInputDescription, Status
+    **table("12.1.1", (3, 8), {1: (b"Generator", 3), 2: (b"Spare", 0)}),
+    # smokeDetectorDescription, Value, Status
+    **table(
+        "14.1.1",
+        (2, 4, 5),
+        {
+            1: (b"Calm", 3, 1),
+            2: (b"Fire", 2, 3),
+            3: (b"Soon", 1, 2),
+            4: (b"Burning fault", 6, 3),
+            5: (b"Broken", 7, 3),
+            6: (b"Lost", 3, 6),
+            7: (b"None", 3, 0),
+        },
+    ),
+    # pwrSupplyStatus
+    **table("9.1.1", (2,), {1: (1,), 2: (0,), 3: (2,)}),
+    # ipSensorType, Description, Value, Unit, Status
+    **table(
+        "16.1.1",
+        (3, 4, 8, 9, 11),
+        {
+            1: (1, b"Far room", 752, 1, 1),
+            2: (9, b"Far floor", 0, 0, 3),
+            3: (10, b"Far smoke", 0, 0, 1),
+            4: (9, b"Gone", 0, 0, 6),
+        },
+    ),
+}
+"""Cells of one with a leak cable that is broken, smoke detectors, sensors of a MICRO and a power supply that has failed."""
+
+ENVIROMUX_READ = {
+    f"{LEAK}{{sensor=external.1.Rope}}": 1.0,
+    "dcim_leak_sensor_fault{sensor=external.1.Rope}": 0.0,
+    "dcim_leak_sensor_fault{sensor=external.2.Rope_end}": 1.0,
+    "dcim_leak_sensor_fault{sensor=external.3.Other_rope}": 0.0,
+    f"{CONTACT}{{kind=tamper,sensor=external.5.Motion}}": 1.0,
+    f"{CONTACT}{{kind=dry_contact,sensor=external.6.Breaker}}": 0.0,
+    "dcim_env_voltage_volts{sensor=external.7.Plant}": 54.2,
+    "dcim_env_dew_point_celsius{sensor=external.1.Room}": 9.3,
+    f"{CONTACT}{{kind=dry_contact,sensor=remote.1.Generator}}": 1.0,
+    f"{CONTACT}{{kind=smoke,sensor=smoke.1.Calm}}": 0.0,
+    f"{CONTACT}{{kind=smoke,sensor=smoke.2.Fire}}": 1.0,
+    f"{CONTACT}{{kind=smoke,sensor=smoke.3.Soon}}": 1.0,
+    f"{CONTACT}{{kind=smoke,sensor=smoke.4.Burning_fault}}": 1.0,
+    **{
+        f"{ALARM}{{alarm=smoke_detector_fault.{detector},severity=warning}}": fault
+        for detector, fault in enumerate((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 1)
+    },
+    f"{ALARM}{{alarm=power_supply.1,severity=warning}}": 0.0,
+    f"{ALARM}{{alarm=power_supply.2,severity=warning}}": 1.0,
+    "dcim_env_temperature_celsius{sensor=ip.1.Far_room}": 24.0,
+    f"{LEAK}{{sensor=ip.2.Far_floor}}": 1.0,
+    "dcim_leak_sensor_fault{sensor=ip.2.Far_floor}": 0.0,
+    "dcim_leak_sensor_fault{sensor=ip.4.Gone}": 1.0,
+    f"{CONTACT}{{kind=smoke,sensor=ip.3.Far_smoke}}": 0.0,
+}
+"""Its readings."""
+
+
 def enviromux(profile: str, root: str) -> Told:
-    """One with a leak cable that is broken, smoke detectors, sensors of a MICRO and a power supply that has failed."""
+    """An ENVIROMUX, by the object that its tables are under."""
     return Told(
-        profile,
-        root,
-        {
-            # extSensorType, Description, Value, Unit, Status
-            **table(
-                "5.1.1",
-                (2, 3, 7, 8, 10),
-                {
-                    1: (45, b"Rope", 0, 0, 3),
-                    2: (46, b"Rope end", 3, 0, 3),
-                    3: (46, b"Other rope", 2, 0, 1),
-                    4: (46, b"No rope", 2, 0, 0),
-                    5: (12, b"Motion", 0, 0, 3),
-                    6: (18, b"Breaker", 0, 0, 1),
-                    7: (38, b"Plant", 542, 0, 1),
-                },
-            ),
-            # auxSensorType, Description, Value, Unit, Status
-            **table("4.1.1", (2, 3, 7, 8, 10), {1: (24, b"Room", 93, 0, 1)}),
-            # remoteInputDescription, Status
-            **table("12.1.1", (3, 8), {1: (b"Generator", 3), 2: (b"Spare", 0)}),
-            # smokeDetectorDescription, Value, Status
-            **table(
-                "14.1.1",
-                (2, 4, 5),
-                {
-                    1: (b"Calm", 3, 1),
-                    2: (b"Fire", 2, 3),
-                    3: (b"Soon", 1, 2),
-                    4: (b"Burning fault", 6, 3),
-                    5: (b"Broken", 7, 3),
-                    6: (b"Lost", 3, 6),
-                    7: (b"None", 3, 0),
-                },
-            ),
-            # pwrSupplyStatus
-            **table("9.1.1", (2,), {1: (1,), 2: (0,), 3: (2,)}),
-            # ipSensorType, Description, Value, Unit, Status
-            **table(
-                "16.1.1",
-                (3, 4, 8, 9, 11),
-                {
-                    1: (1, b"Far room", 752, 1, 1),
-                    2: (9, b"Far floor", 0, 0, 3),
-                    3: (10, b"Far smoke", 0, 0, 1),
-                    4: (9, b"Gone", 0, 0, 6),
-                },
-            ),
-        },
-        {
-            f"{LEAK}{{sensor=external.1.Rope}}": 1.0,
-            "dcim_leak_sensor_fault{sensor=external.1.Rope}": 0.0,
-            "dcim_leak_sensor_fault{sensor=external.2.Rope_end}": 1.0,
-            "dcim_leak_sensor_fault{sensor=external.3.Other_rope}": 0.0,
-            f"{CONTACT}{{kind=tamper,sensor=external.5.Motion}}": 1.0,
-            f"{CONTACT}{{kind=dry_contact,sensor=external.6.Breaker}}": 0.0,
-            "dcim_env_voltage_volts{sensor=external.7.Plant}": 54.2,
-            "dcim_env_dew_point_celsius{sensor=external.1.Room}": 9.3,
-            f"{CONTACT}{{kind=dry_contact,sensor=remote.1.Generator}}": 1.0,
-            f"{CONTACT}{{kind=smoke,sensor=smoke.1.Calm}}": 0.0,
-            f"{CONTACT}{{kind=smoke,sensor=smoke.2.Fire}}": 1.0,
-            f"{CONTACT}{{kind=smoke,sensor=smoke.3.Soon}}": 1.0,
-            f"{CONTACT}{{kind=smoke,sensor=smoke.4.Burning_fault}}": 1.0,
-            **{
-                f"{ALARM}{{alarm=smoke_detector_fault.{detector},severity=warning}}": fault
-                for detector, fault in enumerate((0.0, 0.0, 0.0, 1.0, 1.0, 1.0), 1)
-            },
-            f"{ALARM}{{alarm=power_supply.1,severity=warning}}": 0.0,
-            f"{ALARM}{{alarm=power_supply.2,severity=warning}}": 1.0,
-            "dcim_env_temperature_celsius{sensor=ip.1.Far_room}": 24.0,
-            f"{LEAK}{{sensor=ip.2.Far_floor}}": 1.0,
-            "dcim_leak_sensor_fault{sensor=ip.2.Far_floor}": 0.0,
-            "dcim_leak_sensor_fault{sensor=ip.4.Gone}": 1.0,
-            f"{CONTACT}{{kind=smoke,sensor=ip.3.Far_smoke}}": 0.0,
-        },
-        bad={f"{CONTACT}{{kind=smoke,sensor=smoke.5.Broken}}": "sentinel"},
+        profile, root, ENVIROMUX, ENVIROMUX_READ, bad={f"{CONTACT}{{kind=smoke,sensor=smoke.5.Broken}}": "sentinel"}
     )
 
 
