@@ -81,21 +81,31 @@ def _apc() -> Served:
             0: "power_overload",
             1: "output_short_circuit",
             2: "output_overvoltage",
+            3: "transformer_dc_imbalance",
             4: "over_temperature",
             5: "backfeed_relay",
             6: "avr_relay",
             7: "pfc_input_relay",
             8: "output_relay",
             9: "bypass_relay",
+            10: "fan",
             11: "pfc",
             12: "dc_bus",
             13: "inverter",
+            14: "overcurrent",
         },
         "critical",
         "I",
     )
     battery = {0: "disconnected", 1: "overvoltage", 3: "over_temperature", 4: "charger", 5: "temperature_sensor"}
-    battery[6] = "bus_soft_start"
+    battery |= {6: "bus_soft_start", 8: "general_error", 9: "communication"}
+    one.alarms(19, {3: "logic_power_supply", 4: "internal_communication", 7: "emergency_power_off"}, "critical")
+    one.alarms(19, {0: "site_wiring", 1: "memory", 2: "analog_digital_converter", 8: "firmware_mismatch"}, "warning")
+    one.alarms(22, {7: "battery_over_temperature"}, "warning")
+    one.put(23, "H", 1 << 8 | 1 << 3)
+    one.states["dcim_ups_test_result"] = "failed"
+    one.put(25, "H", 1 << 4)
+    one.values["dcim_device_alarm_active{alarm=battery_life_exceeded,severity=warning}"] = 1.0
     one.alarms(22, {bit: f"battery_{name}" for bit, name in battery.items()}, "critical")
     # A temperature whose sensor is broken would be withheld.
     one.registers[22] &= ~(1 << 5)
@@ -112,6 +122,9 @@ def _apc_measurements(one: Served) -> None:
     one.gauge(128, "I", 73_800, "ups_battery_runtime_seconds", 73_800)
     one.gauge(130, "H", 51_200, "ups_battery_charge_ratio", 1.0)
     one.gauge(131, "h", 1744, "ups_battery_voltage_volts{string=1}", 54.5)
+    one.gauge(132, "h", 1728, "ups_battery_voltage_volts{string=negative}", 54.0)
+    one.gauge(148, "H", 14_720, "ups_bypass_voltage_volts{phase=L1}", 230.0)
+    one.gauge(149, "H", 6400, "ups_bypass_frequency_hertz{phase=L1}", 50.0)
     one.gauge(135, "h", -64, "ups_battery_temperature_celsius{string=1}", -0.5)
     one.gauge(138, "H", 6400, "ups_output_total_load_ratio", 0.25)
     one.gauge(140, "H", 56, "ups_output_current_amperes{phase=L1}", 1.75)

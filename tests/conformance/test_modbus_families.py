@@ -243,6 +243,25 @@ async def test_a_ups_tells_the_state_of_its_battery(name: str, words: dict[int, 
     assert readings.states["dcim_ups_battery_state"] == state
 
 
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [(0, "never"), (1 << 1, "in_progress"), (1 << 2 | 1 << 6, "passed"), (0x0310, "aborted"), (1 << 5, "aborted")],
+)
+async def test_a_smart_ups_tells_how_its_latest_test_ended(word: int, result: str) -> None:
+    one = MAPS["apc-smart-ups-modbus"]
+    async with serving(one, one.registers | {23: word}) as port:
+        readings = await poll(port, "apc-smart-ups-modbus", one.unit)
+    assert readings.states["dcim_ups_test_result"] == result
+
+
+@pytest.mark.parametrize(("word", "is_exceeded"), [(1, 0), (1 << 1, 0), (1 << 2, 1)])
+async def test_a_smart_ups_tells_that_its_battery_has_exceeded_its_life(word: int, is_exceeded: int) -> None:
+    one = MAPS["apc-smart-ups-modbus"]
+    async with serving(one, one.registers | {25: word}) as port:
+        readings = await poll(port, "apc-smart-ups-modbus", one.unit)
+    assert readings.values["dcim_device_alarm_active{alarm=battery_life_exceeded,severity=warning}"] == is_exceeded
+
+
 async def test_an_adapter_that_has_lost_its_riello_says_so_and_nothing_of_the_battery() -> None:
     one = MAPS["riello-multicom-modbus"]
     async with serving(one, one.registers | {3: 1 << 15}) as port:
