@@ -81,21 +81,31 @@ def _apc() -> Served:
             0: "power_overload",
             1: "output_short_circuit",
             2: "output_overvoltage",
+            3: "transformer_dc_imbalance",
             4: "over_temperature",
             5: "backfeed_relay",
             6: "avr_relay",
             7: "pfc_input_relay",
             8: "output_relay",
             9: "bypass_relay",
+            10: "fan",
             11: "pfc",
             12: "dc_bus",
             13: "inverter",
+            14: "overcurrent",
         },
         "critical",
         "I",
     )
     battery = {0: "disconnected", 1: "overvoltage", 3: "over_temperature", 4: "charger", 5: "temperature_sensor"}
-    battery[6] = "bus_soft_start"
+    battery |= {6: "bus_soft_start", 8: "general_error", 9: "communication"}
+    one.alarms(19, {3: "logic_power_supply", 4: "internal_communication", 7: "emergency_power_off"}, "critical")
+    one.alarms(19, {0: "site_wiring", 1: "memory", 2: "analog_digital_converter", 8: "firmware_mismatch"}, "warning")
+    one.alarms(22, {7: "battery_over_temperature"}, "warning")
+    one.put(23, "H", 1 << 8 | 1 << 3)
+    one.states["dcim_ups_test_result"] = "failed"
+    one.put(25, "H", 1 << 4)
+    one.values["dcim_device_alarm_active{alarm=battery_life_exceeded,severity=warning}"] = 1.0
     one.alarms(22, {bit: f"battery_{name}" for bit, name in battery.items()}, "critical")
     # A temperature whose sensor is broken would be withheld.
     one.registers[22] &= ~(1 << 5)
@@ -112,6 +122,9 @@ def _apc_measurements(one: Served) -> None:
     one.gauge(128, "I", 73_800, "ups_battery_runtime_seconds", 73_800)
     one.gauge(130, "H", 51_200, "ups_battery_charge_ratio", 1.0)
     one.gauge(131, "h", 1744, "ups_battery_voltage_volts{string=1}", 54.5)
+    one.gauge(132, "h", 1728, "ups_battery_voltage_volts{string=negative}", 54.0)
+    one.gauge(148, "H", 14_720, "ups_bypass_voltage_volts{phase=L1}", 230.0)
+    one.gauge(149, "H", 6400, "ups_bypass_frequency_hertz{phase=L1}", 50.0)
     one.gauge(135, "h", -64, "ups_battery_temperature_celsius{string=1}", -0.5)
     one.gauge(138, "H", 6400, "ups_output_total_load_ratio", 0.25)
     one.gauge(140, "H", 56, "ups_output_current_amperes{phase=L1}", 1.75)
@@ -178,7 +191,7 @@ def _socomec() -> Served:
     one = Served(checked=0x1069)
     one.gauge(0x1001, "H", 1200, "ups_rated_apparent_power_voltamperes", 120_000)
     one.put(0x1020, "H", 1 << 14 | 1 << 3 | 1 << 1)
-    one.put(0x1021, "H", 1 << 11 | 1)
+    one.put(0x1021, "H", 1 << 11 | 1 << 1)
     one.states |= {"dcim_ups_output_source": "normal", "dcim_ups_battery_state": "normal"}
     one.states["dcim_ups_battery_charge_state"] = "charging"
     one.values["dcim_device_alarm_active{alarm=battery_test_failed,severity=warning}"] = 1.0
@@ -210,13 +223,18 @@ def _socomec() -> Served:
 
 
 def _tripplite() -> Served:
-    one = Served(checked=0x0432)
+    one = Served(table="input", checked=0x0432)
     for address, raw, key, value in (
+        (0x0401, 120, "ups_rated_input_voltage_volts", 120),
+        (0x0403, 120, "ups_rated_output_voltage_volts", 120),
+        (0x040F, 240, "ups_battery_rated_voltage_volts", 240),
         (0x0421, 75, "ups_on_battery_seconds", 75),
         (0x0422, 18, "ups_battery_runtime_seconds", 1080),
         (0x0423, 93, "ups_battery_charge_ratio", 0.93),
         (0x0424, 1362, "ups_battery_voltage_volts{string=1}", 136.2),
         (0x0426, 27, "ups_battery_temperature_celsius{string=1}", 27),
+        (0x0429, 1358, "ups_battery_voltage_volts{string=negative}", 135.8),
+        (0x042B, 28, "ups_battery_temperature_celsius{string=negative}", 28),
         (0x0431, 600, "ups_input_frequency_hertz{phase=L1}", 60.0),
         (0x0432, 1203, "ups_input_voltage_volts{phase=L1}", 120.3),
         (0x0433, 84, "ups_input_current_amperes{phase=L1}", 8.4),
@@ -228,13 +246,67 @@ def _tripplite() -> Served:
         (0x0448, 45, "ups_output_load_ratio{phase=L1}", 0.45),
         (0x0469, 23, "env_temperature_celsius{sensor=ambient}", 23),
         (0x046A, 51, "env_relative_humidity_ratio{sensor=ambient}", 0.51),
+        (0x0405, 600, "ups_rated_apparent_power_voltamperes", 6_000),
+        (0x0406, 540, "ups_rated_power_watts", 5_400),
+        (0x0449, 1197, "ups_output_voltage_volts{phase=L2}", 119.7),
+        (0x044A, 61, "ups_output_current_amperes{phase=L2}", 6.1),
+        (0x044B, 70, "ups_output_power_watts{phase=L2}", 700),
+        (0x044C, 35, "ups_output_load_ratio{phase=L2}", 0.35),
+        (0x0456, 601, "ups_bypass_frequency_hertz{phase=L1}", 60.1),
+        (0x0458, 1211, "ups_bypass_voltage_volts{phase=L1}", 121.1),
     ):
         one.gauge(address, "H", raw, key, value)
+    # One line in, two out; on battery, which is low and weak.
+    for address, raw in ((0x0430, 1), (0x0444, 2), (0x0442, 1), (0x041E, 1), (0x041F, 1), (0x0420, 3), (0x0467, 1)):
+        one.put(address, "H", raw)
+    one.states |= {
+        "dcim_ups_output_source": "battery",
+        "dcim_ups_battery_state": "low",
+        "dcim_ups_battery_charge_state": "discharging",
+        "dcim_ups_test_result": "passed",
+    }
+    one.inputs |= {0x0100: 0, 0x0101: 1, 0x0102: 0, 0x0109: 1, 0x0112: 0, 0x0114: 1, 0x012C: 0}
+    one.inputs_as_alarms(
+        {0x0100: "over_temperature", 0x0102: "output_bad", 0x0103: "output_overload", 0x0105: "output_off"}
+        | {0x0106: "ups_shutdown", 0x0107: "charger", 0x010A: "fuse", 0x010B: "general_fault"}
+        | {0x010D: "shutdown_pending", 0x010E: "shutdown_imminent", 0x0111: "inverter"}
+        | {0x0112: "emergency_power_off", 0x0114: "battery_ground_fault", 0x012A: "bypass_switch_overload"}
+        | {0x012B: "bypass_switch_over_temperature", 0x012C: "bypass_switch_fault"},
+        "critical",
+    )
+    one.inputs_as_alarms(
+        {0x0101: "input_bad", 0x0104: "bypass_bad", 0x0109: "fan", 0x010C: "awaiting_power"}
+        | {0x0128: "bypass_voltage_or_frequency", 0x0129: "bypass_phase_sequence"},
+        "warning",
+    )
     return one
 
 
 def _riello() -> Served:
     one = Served(checked=25)
+    # Output powered, on battery, which is low; the bypass is bad, the mains are absent, the UPS is overloaded.
+    one.put(0, "H", 1 << 15 | 1 << 13 | 1 << 12 | 1 << 7)
+    one.put(1, "H", 1 << 14)
+    one.put(2, "H", 0)
+    one.put(3, "H", 0)
+    one.states |= {
+        "dcim_ups_output_source": "battery",
+        "dcim_ups_battery_state": "low",
+        "dcim_ups_battery_charge_state": "discharging",
+    }
+    one.values |= {
+        f"dcim_device_alarm_active{{alarm={name},severity={severity}}}": active
+        for name, severity, active in (
+            ("shutdown_active", "warning", 0.0),
+            ("bypass_bad", "warning", 1.0),
+            ("ups_locked", "critical", 0.0),
+            ("over_temperature", "critical", 0.0),
+            ("output_overload", "critical", 1.0),
+            ("ups_failure", "critical", 0.0),
+            ("input_absent", "warning", 1.0),
+            ("communication_lost", "critical", 0.0),
+        )
+    }
     one.phases(11, "H", (228, 229, 231), "ups_input_voltage_volts{phase=%}")
     one.gauge(17, "H", 501, "ups_input_frequency_hertz{phase=L1}", 50.1)
     one.phases(21, "H", (227, 232, 233), "ups_bypass_voltage_volts{phase=%}")

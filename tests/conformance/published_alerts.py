@@ -212,11 +212,19 @@ ALERTS = {
                     ("34.33", 0),
                     ("43.1", 1),
                     ("43.6", 1),
+                    ("43.19", 2),
+                    ("43.73", 1),
+                    ("43.74", 2),
+                    ("43.91", 1),
                 )
             },
         },
         {
             "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=sensor-1,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=pump-1,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=pump-2,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=filter-3-clogged,severity=warning}}": 0.0,
             f"{ALARM}{{alarm=common-alarm,severity=critical}}": 1.0,
             f"{ALARM}{{alarm=fan-1,severity=critical}}": 0.0,
             "dcim_leak_detected{sensor=unit}": 0.0,
@@ -239,6 +247,7 @@ ALERTS = {
     "apc-inrow-oa": Published(
         "1.3.6.1.4.1.318.1.1.13.6",
         {
+            "3.1.0": 2,
             **{f"4.2.1.{column}.2": value for column, value in ((2, b"-1"), (4, 1), (12, -1))},
             **{
                 f"4.2.1.{column}.1": value
@@ -271,6 +280,7 @@ ALERTS = {
             },
         },
         {
+            "dcim_device_alarms": 2.0,
             "dcim_crah_cooling_output_watts{unit=rdu.1}": 41_200.0,
             "dcim_crah_water_supply_temperature_celsius{unit=rdu.1}": 7.1,
             "dcim_crah_water_return_temperature_celsius{unit=rdu.1}": 12.8,

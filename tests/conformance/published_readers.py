@@ -100,4 +100,71 @@ READERS = {
         },
         bad={"dcim_env_temperature_celsius{sensor=b}": "gated"},
     ),
+    # An input is disabled, a port has no probe: 32768 and an alarm that is unknown.
+    "jacarta-interseptor-pro": Published(
+        "1.3.6.1.4.1.19011.1.3.2.1",
+        {
+            "2.16.0": 1,
+            **{
+                f"3.1.{kind}.1.{column}.{port}": cell
+                for kind, rows in {
+                    1: ((b"Aisle", 2_345, 3), (b"Temperature2", 32_768, 1)),
+                    2: ((b"Aisle", 4_166, 6), (b"Humidity2", 32_768, 1)),
+                    3: ((b"Water Sensor-R", 1, 2), (b"Smoke", 2, 1), (b"Door", 1, 2), (b"Alarm4-1", 2, 1)),
+                }.items()
+                for port, cells in enumerate(rows, 1)
+                for column, cell in enumerate(cells, 2)
+            },
+            **{f"3.2.4.1.3.{port}": state for port, state in enumerate((2, 3, 2, 1), 1)},
+        },
+        {
+            "dcim_env_temperature_celsius{sensor=1.Aisle}": 23.45,
+            "dcim_env_relative_humidity_ratio{sensor=1.Aisle}": 0.4166,
+            "dcim_env_dew_point_celsius{sensor=1.Aisle}": 9.675554,  # Magnus, of the two above
+            "dcim_leak_detected{sensor=input.1.Water_Sensor-R}": 1.0,
+            "dcim_env_contact_active{kind=smoke,sensor=input.2.Smoke}": 0.0,
+            "dcim_env_contact_active{kind=dry_contact,sensor=input.3.Door}": 1.0,
+        },
+    ),
+    # The probe at the top of the outlet is broken: its number is none.
+    "rittal-lcp-dx": Published(
+        "1.3.6.1.4.1.9839.2606.2.1",
+        {
+            **{f"1.{bit}.0": value for bit, value in ((12, 0), (23, 1), (36, 1), (38, 1), (39, 0), (47, 0))},
+            **{
+                f"2.{analog}.0": value
+                for analog, value in (
+                    (2, 850),
+                    (3, 218),
+                    (9, 712),
+                    (11, 214),
+                    (13, 83),
+                    (14, 421),
+                    (21, 342),
+                    (22, 219),
+                )
+            },
+            **{f"3.{at}.0": value for at, value in ((2, 2), (13, 1), (28, 64), (29, 2_150))},
+        },
+        {
+            f"{ALARM}{{alarm=drive_offline,severity=critical}}": 0.0,
+            f"{ALARM}{{alarm=general,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=oil_return,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=probe_output_top,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=probe_output_mid,severity=warning}}": 0.0,
+            f"{ALARM}{{alarm=probe_discharge_pressure,severity=warning}}": 0.0,
+            "dcim_crah_air_temperature_celsius{sensor=output_mid}": 21.8,
+            "dcim_crah_return_air_temperature_celsius": 34.2,
+            "dcim_crah_supply_air_temperature_celsius": 21.9,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=discharge}": 71.2,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=evaporation}": 8.3,
+            "dcim_crah_refrigerant_temperature_celsius{sensor=condensation}": 42.1,
+            "dcim_crah_refrigerant_pressure_pascals{sensor=discharge}": 2_140_000.0,
+            "dcim_crah_compressor_on{compressor=1}": 1.0,
+            "dcim_crah_fan_speed_ratio{fan=1}": 0.64,
+            "dcim_crah_fan_speed_rpm{fan=1}": 2_150.0,
+        },
+        {"dcim_crah_unit_state": "running"},
+        {"dcim_crah_air_temperature_celsius{sensor=output_top}": "gated"},
+    ),
 }

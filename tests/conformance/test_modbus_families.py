@@ -196,6 +196,13 @@ async def test_what_a_device_sends_for_no_reading_is_none(
         ("socomec-jbus", {0x1020: 1 << 5}, "battery"),
         ("socomec-jbus", {0x1020: 1 << 4}, "bypass"),
         ("socomec-jbus", {0x1020: 0}, "none"),
+        ("socomec-jbus", {0x1020: 1 << 7 | 1 << 4}, "eco"),
+        ("socomec-jbus", {0x1020: 1 << 7 | 1 << 3}, "normal"),
+        ("riello-multicom-modbus", {0: 1 << 15 | 1 << 11}, "bypass"),
+        ("riello-multicom-modbus", {0: 1 << 15}, "normal"),
+        ("riello-multicom-modbus", {0: 0}, "none"),
+        ("tripplite-modbus", {0x0442: 5}, "bypass"),
+        ("tripplite-modbus", {0x0442: 7}, "none"),
         ("huawei-ups2000-modbus", {11_024: 5}, "eco"),
     ],
 )
@@ -215,6 +222,52 @@ async def test_a_socomec_ups_tells_whether_its_battery_is_charged(words: dict[in
     async with serving(one, one.registers | words) as port:
         readings = await poll(port, "socomec-jbus", one.unit)
     assert readings.states["dcim_ups_battery_charge_state"] == state
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "state"),
+    [
+        ("socomec-jbus", {0x1021: 1 << 1}, "normal"),
+        ("socomec-jbus", {0x1020: 1 << 5 | 1 << 15, 0x1021: 1 << 1}, "low"),
+        ("socomec-jbus", {0x1020: 1 << 5 | 1 << 15, 0x1021: 1}, "depleted"),
+        ("socomec-jbus", {0x1021: 0}, "fault"),
+        ("riello-multicom-modbus", {0: 1 << 15}, "normal"),
+        ("tripplite-modbus", {0x041E: 2, 0x041F: 0}, "fault"),
+        ("tripplite-modbus", {0x041F: 2}, "depleted"),
+    ],
+)
+async def test_a_ups_tells_the_state_of_its_battery(name: str, words: dict[int, int], state: str) -> None:
+    one = MAPS[name]
+    async with serving(one, one.registers | words) as port:
+        readings = await poll(port, name, one.unit)
+    assert readings.states["dcim_ups_battery_state"] == state
+
+
+@pytest.mark.parametrize(
+    ("word", "result"),
+    [(0, "never"), (1 << 1, "in_progress"), (1 << 2 | 1 << 6, "passed"), (0x0310, "aborted"), (1 << 5, "aborted")],
+)
+async def test_a_smart_ups_tells_how_its_latest_test_ended(word: int, result: str) -> None:
+    one = MAPS["apc-smart-ups-modbus"]
+    async with serving(one, one.registers | {23: word}) as port:
+        readings = await poll(port, "apc-smart-ups-modbus", one.unit)
+    assert readings.states["dcim_ups_test_result"] == result
+
+
+@pytest.mark.parametrize(("word", "is_exceeded"), [(1, 0), (1 << 1, 0), (1 << 2, 1)])
+async def test_a_smart_ups_tells_that_its_battery_has_exceeded_its_life(word: int, is_exceeded: int) -> None:
+    one = MAPS["apc-smart-ups-modbus"]
+    async with serving(one, one.registers | {25: word}) as port:
+        readings = await poll(port, "apc-smart-ups-modbus", one.unit)
+    assert readings.values["dcim_device_alarm_active{alarm=battery_life_exceeded,severity=warning}"] == is_exceeded
+
+
+async def test_an_adapter_that_has_lost_its_riello_says_so_and_nothing_of_the_battery() -> None:
+    one = MAPS["riello-multicom-modbus"]
+    async with serving(one, one.registers | {3: 1 << 15}) as port:
+        readings = await poll(port, "riello-multicom-modbus", one.unit)
+    assert readings.values["dcim_device_alarm_active{alarm=communication_lost,severity=critical}"] == 1
+    assert {"dcim_ups_output_source", "dcim_ups_battery_state"}.isdisjoint(readings.states)
 
 
 @pytest.mark.parametrize("name", ["liebert-aps-modbus", "liebert-apm-modbus"])
