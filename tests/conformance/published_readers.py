@@ -4,7 +4,7 @@ from tests.conformance.published_mibs import ALARM, Published
 
 _TPDIN = (b"13.5", b"0.0", b"48.2", b"5.1", b"2.4", b"0.0", b"0.3", b"1.0", b"21.5", b"34.0")
 # By kind of input (temperature, humidity, digital): name, hundredths or state, and alarm of each port.
-_INTERSEPTOR_PRO: dict[int, tuple[tuple[bytes, int, int], ...]] = {
+_INTERSEPTOR_PRO: dict[int, tuple[tuple[bytes | int, ...], ...]] = {
     1: ((b"Aisle", 2_345, 3), (b"Temperature2", 32_768, 1)),
     2: ((b"Aisle", 4_166, 6), (b"Humidity2", 32_768, 1)),
     3: ((b"Water Sensor-R", 1, 2), (b"Smoke", 2, 1), (b"Door", 1, 2), (b"Alarm4-1", 2, 1)),
