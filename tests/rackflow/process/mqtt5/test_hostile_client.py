@@ -385,7 +385,8 @@ async def test_packets_are_joined_and_leave_without_being_asked() -> None:
 async def test_a_broker_that_never_reads_does_not_hold_up_the_end() -> None:
     """More than the kernel takes: DISCONNECT waits behind it for as long as an answer may take."""
     async with ScriptedBroker().serving() as server:
-        async with client_of(server) as client:
+        # Without its own limit the end would wait until the missing answer to a ping is noticed.
+        async with asyncio.timeout(10.0), client_of(server) as client:
             server.stop_reading()
             for _ in range(60):
                 client.publish(TOPIC, bytes(500_000), retain=False)
