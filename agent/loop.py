@@ -20,7 +20,7 @@ from agent.config import Device
 from agent.deadline import Deadline, PollDeadline
 from agent.poll import DeviceBarrier, DevicePoller, OpeningPace, printable
 from agent.readings import Identified, Readings
-from agent.schedule import DEAD_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
+from agent.schedule import DOWN_AFTER_FAILURES, MAX_DEADLINE_S, MAX_RETRY_S, CircuitBreaker, DeviceSchedule, DuePoll
 from agent.self_metrics import Counters
 from agent.split import split_batch
 from agent.wake_ups import LATEST_S, WakeUps
@@ -201,7 +201,7 @@ class DeviceLoop:
         self._polled_s_at: dict[PollClass, float] = {}
 
     async def run(self, start_delay_s: float = 0.0) -> None:
-        """Open and poll until cancelled. A dead device is opened again, because another device may have its address by then."""
+        """Open and poll until cancelled. A device that is down is opened again, because another device may have its address by then."""
         try:
             await asyncio.sleep(start_delay_s)
             while True:
@@ -226,7 +226,7 @@ class DeviceLoop:
         return max(MAX_RETRY_S, self._circuit_breaker.shortest_s) + OPEN_DEADLINE_S
 
     async def _open_and_poll(self) -> float:
-        """Open the device and poll it until it is dead or has changed. Returns the seconds to wait before it is opened again."""
+        """Open the device and poll it until it is down or has changed. Returns the seconds to wait before it is opened again."""
         started = time.perf_counter()
         self._reopen = False
         try:
@@ -253,7 +253,7 @@ class DeviceLoop:
             due = schedule.take(clock())
             # None if the timer fired slightly early; the loop then waits again.
             retry_s = await self._poll(due) if due is not None else 0.0
-            if self._circuit_breaker.dead or self._reopen:
+            if self._circuit_breaker.is_down or self._reopen:
                 return retry_s
 
     async def _poll(self, due: DuePoll) -> float:
@@ -322,21 +322,21 @@ class DeviceLoop:
             self._states[poll.poll_class] = known if len(known) <= MAX_KNOWN_STATES else readings.states
 
     def _failed(self, error: DeviceError, poll: Attempt) -> float:
-        """Count and publish a failure. Returns the seconds until the next attempt if the device is dead or not open."""
+        """Count and publish a failure. Returns the seconds until the next attempt if the device is down or not open."""
         kind = cast("DeviceFault", error.kind)
         self._counters.polls[self._device.protocol] += 1
         self._counters.failures[self._device.protocol, kind] += 1
-        was_dead = self._circuit_breaker.dead
+        was_down = self._circuit_breaker.is_down
         retry_s = self._circuit_breaker.failed()
         self.up = False
-        # Tells receivers when to expect the next batch of a dead device, so that they do not expire it between attempts.
-        interval_s = retry_s if self._circuit_breaker.dead else poll.interval_s
+        # Tells receivers when to expect the next batch of a device that is down, so that they do not expire it between attempts.
+        interval_s = retry_s if self._circuit_breaker.is_down else poll.interval_s
         self._reporter.batch(Attempt(poll.poll_class, interval_s, poll.duration_s), Readings(), kind)
-        if self._circuit_breaker.dead and not was_dead:
+        if self._circuit_breaker.is_down and not was_down:
             log.warning(
                 "device=%s down after %d failed polls in a row; trying again at most %g s apart kind=%s error=%s",
                 self._device.id,
-                DEAD_AFTER_FAILURES,
+                DOWN_AFTER_FAILURES,
                 max(MAX_RETRY_S, self._circuit_breaker.shortest_s),
                 kind,
                 error,

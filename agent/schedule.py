@@ -21,7 +21,7 @@ MAX_DEADLINE_S = 30.0
 # How many polls in a row must fail before a device counts as down. One lost datagram is already covered by the request's retries;
 # three failures in a row mean at least six unanswered SNMP requests by default. More would delay the alarm; fewer would
 # report a briefly busy card as down. Chosen value.
-DEAD_AFTER_FAILURES = 3
+DOWN_AFTER_FAILURES = 3
 # Longest pause between two attempts to reach a silent device: its return is noticed within a minute. An attempt only makes the
 # device's own task wait for a timeout, so a longer pause would save little.
 MAX_RETRY_S = 60.0
@@ -131,12 +131,12 @@ class DeviceSchedule:
 
 
 class CircuitBreaker:
-    """Whether a device counts as down ("dead"), and how long to wait before the next attempt.
+    """Whether a device counts as down, and how long to wait before the next attempt.
 
     Three failures in a row open it. From then on each attempt comes after a pause drawn uniformly between the shortest interval
     and a ceiling that doubles up to 60 s (`draw` gives [0, 1)). One success closes it. The pause is random so that the devices
-    behind one failed switch are not all probed in the same second, and never shorter than the interval, because a dead device
-    must not be polled more often than a healthy one.
+    behind one failed switch are not all probed in the same second, and never shorter than the interval, because a device that is
+    down must not be polled more often than a healthy one.
     """
 
     def __init__(self, shortest_s: float, draw: Callable[[], float]) -> None:
@@ -145,22 +145,22 @@ class CircuitBreaker:
         self._failures = 0
 
     @property
-    def dead(self) -> bool:
+    def is_down(self) -> bool:
         """Whether the device counts as down."""
-        return self._failures >= DEAD_AFTER_FAILURES
+        return self._failures >= DOWN_AFTER_FAILURES
 
     def succeeded(self) -> bool:
-        """Record a success. Returns True if the device was dead."""
-        was_dead, self._failures = self.dead, 0
-        return was_dead
+        """Record a success. Returns whether the device was down."""
+        was_down, self._failures = self.is_down, 0
+        return was_down
 
     def failed(self) -> float:
         """Record a failure. Returns how many seconds to wait before the next attempt if nothing else is due."""
         self._failures += 1
-        if not self.dead:
+        if not self.is_down:
             return self.shortest_s
         # After 16 doublings every interval is beyond the ceiling; without the limit 2.0**n overflows after 1,024 failures.
-        doublings = min(self._failures - DEAD_AFTER_FAILURES + 1, 16)
+        doublings = min(self._failures - DOWN_AFTER_FAILURES + 1, 16)
         ceiling_s = max(self.shortest_s, min(self.shortest_s * 2.0**doublings, MAX_RETRY_S))
         extra_s: float = (ceiling_s - self.shortest_s) * self._draw()
         return self.shortest_s + extra_s

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agent.profile import MAX_SERIES, MAX_TEXT, RawValue, Table, columns_beside, entry_of, oid_parts, planning_columns
-from agent.snmp import SnmpClient
+from agent.snmp import MAX_DOTS, SnmpClient
 from rackflow.errors import DeviceDecodeError
 
 # Most rows of a table. Every row gives at least one series, or nothing.
@@ -13,8 +13,6 @@ MAX_COLUMNS_BESIDE = 4
 # Cells of all tables that planning reads: about 60 MB. A device with more of them is refused; 20,000 rows with ten columns of labels
 # fit. Chosen value.
 MAX_CELLS = 200_000
-# Most sub-identifiers of an OID (RFC 2578, 3.5). A device may answer with a longer one, but not every library can request it.
-MAX_ARCS = 128
 
 
 class TableReader:
@@ -75,7 +73,8 @@ class TableReader:
         walked = self._walked[column] = {
             oid: value[:MAX_TEXT] if isinstance(value, bytes) else value
             for oid, value in found.items()
-            if oid.count(".") < MAX_ARCS
+            # A device may answer with a longer one, but not every library can request it.
+            if oid.count(".") <= MAX_DOTS
         }
         return walked
 

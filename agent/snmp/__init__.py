@@ -12,10 +12,12 @@ pysnmp: `pysnmp_checked`. `repair` and `repair_v3` make answers readable, `keys`
 # Neither is agent.snmp.gufo: an agent of which all devices have `engine: pysnmp` starts without gufo_snmp.
 
 from agent.snmp.clients import SnmpClients
+from agent.snmp.requests import MAX_DOTS
 from agent.snmp.seam import SnmpClient, SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import RefusedDatagrams
 
 __all__ = [
+    "MAX_DOTS",
     "RefusedDatagrams",
     "SnmpClient",
     "SnmpClients",

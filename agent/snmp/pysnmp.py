@@ -32,7 +32,7 @@ from agent.snmp.pysnmp_checked import (
     watch,
 )
 from agent.snmp.repair_v3 import V3Repair
-from agent.snmp.requests import MAX_ARCS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
+from agent.snmp.requests import MAX_DOTS, PortionedClient, RowsSoFar, WalkedRows, octets_or_float, silent
 from agent.snmp.seam import SnmpCommunity, SnmpTarget, SnmpUser, SnmpValue
 from agent.snmp.usm import MalformedMessage, RefusedDatagrams, UsmCheck
 from rackflow.errors import (
@@ -224,7 +224,7 @@ class PysnmpClient(PortionedClient):
             for name, value in pairs:
                 if _numbers(name)[: len(root)] != root or isinstance(value, Absent) or len(found) >= limit:
                     return WalkedRows(walk, is_incomplete=False)
-                is_askable = name != oid and name.count(".") < MAX_ARCS
+                is_askable = name != oid and name.count(".") < MAX_DOTS
                 if not is_askable or not walk.add(name, value):
                     return WalkedRows(walk, is_incomplete=False, is_stuck=is_askable)
                 last = name

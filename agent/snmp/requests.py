@@ -31,7 +31,7 @@ MAX_PASSED_BY: Final = 16
 # (2**32 - 1), because some agents use signed integers.
 _LAST_ARC: Final = 2**31 - 1
 # An OID has at most 128 sub-identifiers (RFC 2578, 3.5), and so 127 dots: nothing can be appended to a row that has them.
-MAX_ARCS: Final = 127
+MAX_DOTS: Final = 127
 
 
 class RowsSoFar:
@@ -131,7 +131,7 @@ class PortionedClient(ABC):
         rows, passed, is_stuck = walk.rows, 0, True
         while rows and len(rows) < limit and passed < MAX_PASSED_BY:
             last = next(reversed(rows))
-            if last.count(".") >= MAX_ARCS:
+            if last.count(".") >= MAX_DOTS:
                 return
             following = await self._next_instance(f"{last}.{_LAST_ARC}" if is_stuck else last)
             if following is None or not following[0].startswith(f"{oid}."):

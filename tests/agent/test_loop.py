@@ -11,7 +11,7 @@ from agent.loop import MAX_KNOWN_STATES, MAX_STATE_EVENTS, OPEN_DEADLINE_S, Agen
 from agent.poll import OpeningPace
 from agent.poll.pace import FIRST_PLACES, PLACE_S
 from agent.readings import Identified, Identity, Readings
-from agent.schedule import DEAD_AFTER_FAILURES, DEADLINE_SHARE, MAX_RETRY_S
+from agent.schedule import DEADLINE_SHARE, DOWN_AFTER_FAILURES, MAX_RETRY_S
 from agent.self_metrics import Counters
 from rackflow import Event
 from rackflow.catalogue import PollClass
@@ -138,8 +138,8 @@ async def test_a_device_that_hangs_is_waited_for_as_long_as_its_poll_class_allow
             return await super().poll(poll_class, now)
 
     async with living(Hung([NORMAL])) as life:
-        await life.hear(DEAD_AFTER_FAILURES)
-        await life.hear(DEAD_AFTER_FAILURES + 1)
+        await life.hear(DOWN_AFTER_FAILURES)
+        await life.hear(DOWN_AFTER_FAILURES + 1)
     assert {each.error for each in life.batches()} == {"timeout"}
     down = next(each for each in life.said if isinstance(each, Event))
     assert (down.kind, down.text) == ("down", f"ups-1 poll safety: not done in {0.02 * DEADLINE_SHARE:g} s")

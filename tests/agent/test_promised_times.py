@@ -18,7 +18,7 @@ from rackflow.process.stopping import STOP_WITHIN_S
         # Devices
         ("a silent device is waited for, as a share of its interval", schedule.DEADLINE_SHARE, 0.9),
         ("a poll takes at most", schedule.MAX_DEADLINE_S, 30.0),
-        ("a device is down after so many failures", schedule.DEAD_AFTER_FAILURES, 3),
+        ("a device is down after so many failures", schedule.DOWN_AFTER_FAILURES, 3),
         ("the return of a device is noticed within", schedule.MAX_RETRY_S, 60.0),
         ("an opening takes at most", loop.OPEN_DEADLINE_S, 30.0),
         ("a device that does not close is left after", loop.CLOSE_S, 1.0),

@@ -101,9 +101,9 @@ def test_a_device_is_dead_after_three_failures_in_a_row() -> None:
     breaker.failed()
     assert not breaker.succeeded()
     assert [breaker.failed() for _ in range(2)] == [5.0, 5.0]
-    assert not breaker.dead
+    assert not breaker.is_down
     breaker.failed()
-    assert breaker.dead
+    assert breaker.is_down
 
 
 def test_the_ceiling_of_the_pause_doubles_up_to_a_minute_and_one_success_ends_it() -> None:
@@ -112,7 +112,7 @@ def test_the_ceiling_of_the_pause_doubles_up_to_a_minute_and_one_success_ends_it
     assert pauses[:8] == [5.0, 5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0]
     assert pauses[-1] == 60.0
     assert breaker.succeeded()
-    assert not breaker.dead
+    assert not breaker.is_down
     assert breaker.failed() == 5.0
 
 
@@ -236,11 +236,11 @@ def test_up_is_reported_once_when_a_dead_device_answers() -> None:
     breaker = CircuitBreaker(1.0, lambda: 0.0)
     assert not breaker.succeeded()
     for _ in range(3):
-        assert not breaker.dead
+        assert not breaker.is_down
         breaker.failed()
-    assert breaker.dead
+    assert breaker.is_down
     breaker.failed()
-    assert (breaker.succeeded(), breaker.dead, breaker.succeeded()) == (True, False, False)
+    assert (breaker.succeeded(), breaker.is_down, breaker.succeeded()) == (True, False, False)
 
 
 def test_polls_of_a_few_devices_share_moments_and_stay_spread() -> None:

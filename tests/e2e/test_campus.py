@@ -6,7 +6,7 @@ Judged by what must be so however late everything is: tests run on busy machines
 from contextlib import ExitStack
 from pathlib import Path
 
-from agent.schedule import DEAD_AFTER_FAILURES
+from agent.schedule import DOWN_AFTER_FAILURES
 from benchmarks.campus import Campus
 from tests.servers.waiting import wait_until
 
@@ -35,7 +35,7 @@ def test_400_devices_need_two_dozen_plans_even_after_timeouts_and_returns(
         flapping = campus.devices[::FLAPPING]
         with campus.reports.devices(), campus.silent(flapping):
             wait_until(
-                lambda: all(campus.reports.failed[device] > DEAD_AFTER_FAILURES for device in flapping),
+                lambda: all(campus.reports.failed[device] > DOWN_AFTER_FAILURES for device in flapping),
                 "silent devices are down and were opened again in vain",
                 PATIENCE_S,
             )

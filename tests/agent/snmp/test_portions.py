@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from agent.snmp.requests import (
-    MAX_ARCS,
+    MAX_DOTS,
     MAX_PASSED_BY,
     OPAQUE_FLOAT,
     PortionedClient,
@@ -91,7 +91,7 @@ async def test_a_walk_ends_at_another_table_whose_number_begins_with_its_own() -
 
 
 async def test_nothing_is_appended_to_a_row_that_has_as_many_numbers_as_there_can_be() -> None:
-    longest = TABLE + ".7" * (MAX_ARCS - 2)
+    longest = TABLE + ".7" * (MAX_DOTS - 2)
     for first, asked in ((longest, 0), (longest[:-2], 1)):
         client = Client(lambda _: None, [first])
         assert list(await client.walk(TABLE)) == [first]
