@@ -199,7 +199,7 @@ def run_tests(job: Job, slot: Path) -> Outcome:
     code: int | pytest.ExitCode = pytest.ExitCode.TESTS_FAILED
     try:
         code = pytest.main([*OPTIONS, *limit, f"--rootdir={tree}", f"--basetemp={slot / 'tmp'}", *job.tests], plugins)
-    except pytest.PytestWarning:
+    except (pytest.PytestWarning, ExceptionGroup):
         # What a failed test left open is reported at the very end, where pytest itself ends by it.
         if recorder.failed is None:
             raise

@@ -24,6 +24,7 @@ from collector.derive.engine import (
     plausible_figure,
     ratio,
 )
+from collector.derive.site_figures import SiteFigures
 from collector.latest import Latest, LatestValue
 from collector.latest.state import Origin, Stamp
 from collector.readings import Series, SeriesKeys
@@ -182,6 +183,24 @@ async def test_a_site_that_cannot_be_planned_takes_no_figure_from_another() -> N
     await asyncio.wait([task])
     assert {dict(each.output.labels)["site"] for each in board.current(0.0)} == {"t1"}
     assert [key for key, count in failures.counts.items() if count == 1] == [(PART, "TypeError")]  # not in every cycle
+
+
+async def test_a_plan_that_cannot_be_made_is_not_tried_again_in_every_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planning a campus takes seconds of CPU."""
+    tried: list[SiteFigures] = []
+
+    def fails(site_figures: SiteFigures) -> None:
+        tried.append(site_figures)
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(SiteFigures, "make_plan", fails)
+    kept: list[list[str]] = []
+    deriver = deriver_of(Readings(), LatestFigures(1e12), Failures(PART), 0.01)
+    task = asyncio.create_task(deriver.run(offered(kept), "c"))
+    await until(lambda: len(kept) >= 5, "five cycles")
+    task.cancel()
+    await asyncio.wait([task])
+    assert len(tried) == 1
 
 
 def test_what_needs_a_part_that_cannot_be_planned_is_unknown_and_the_rest_is_there() -> None:
