@@ -128,6 +128,18 @@ def test_nothing_measured_and_no_limit_give_no_number() -> None:
     assert failures.counts == {}
 
 
+def test_a_figure_over_a_step_without_a_result_says_why_that_step_has_none() -> None:
+    """No reading is missing, and the figure itself has no reason of its own."""
+    planner = Planner("t1", {}, {})
+    overloaded = planner.step((), lambda: ratio(1.0, 0.0))
+    either = planner.step((), lambda known: known, optional=(overloaded,))
+    planner.publish("dcim_rack_power_watts", either, ("rack", "a"))
+    plan, failures = planner.plan(), Failures()
+    [found] = figures(plan, compute_values(plan, lambda _: {}, {}, 0.0, failures=failures))
+    assert (found.value, found.missing) == (None, ("the rating is zero",))
+    assert failures.counts == {}
+
+
 def offered(kept: list[list[str]]) -> Callable[[Callable[[], Sequence[str]]], None]:
     return lambda lines: kept.append([*lines()])
 
