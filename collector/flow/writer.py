@@ -296,15 +296,17 @@ class Writer:
 
     def _may_try_store(self) -> bool:
         """Whether the store works as far as is known, or it is time to find out whether it works again."""
-        is_due = not self._is_drained and time.monotonic() >= self._probe_at_s
-        return self._persistence.fault is None or is_due
+        if self._persistence.fault is None:
+            return True
+        return not self._is_drained and time.monotonic() >= self._probe_at_s
 
     async def _store_or_spill(self, new: list[Pending], refused: set[str]) -> Literal["stored", "spilled", "stopped"]:
         """Put messages into the store, or else on disk; without either, try again until stopped."""
         lines = [line for each in new for line in each.prepared.lines]
         to_spill = [each.to_keep_on_disk() for each in new if each.can_spill]
         while lines:
-            # While the store is known to fail, only `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again.
+            # While the store is known to fail, `Spill.drain` tries it: here every batch would wait for SPILL_AFTER_S again. Without a drain
+            # one write every PROBE_S does.
             if self._spill is None or self._may_try_store():
                 self._probe_at_s = time.monotonic() + PROBE_S
                 outcome = await self._persistence.store(lines, refused, SPILL_AFTER_S if self._spill else None)
