@@ -11,6 +11,7 @@ from collector.api.live import Live, Part, PartName
 from collector.api.merge_patch import apply_patch, merge_patch
 from collector.api.openapi import openapi_document
 from collector.api.overview import Surroundings, never_heard
+from collector.api.problem_list import ApiProblems
 from collector.api.requests import Ambiguous, BadRequest, NotThere, check_query, parts_of
 from collector.api.routes import ROUTES, Route
 
@@ -18,6 +19,7 @@ __all__ = [
     "ROUTES",
     "Ambiguous",
     "Api",
+    "ApiProblems",
     "BadRequest",
     "Document",
     "Faulty",

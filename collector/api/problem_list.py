@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from collector.api.documents import Document, What
 from collector.api.floor import seconds_left
@@ -88,7 +89,7 @@ class ApiProblems(Document, frozen=True):
     `is_complete` is false until the collector has looked at every device once after its start.
     """
 
-    schema: int
+    schema: Literal[1]
     time: int
     is_complete: bool
     problems: list[ApiProblem]

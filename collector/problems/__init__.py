@@ -24,7 +24,7 @@ from collector.problems.monitor import PART, Monitor
 from collector.problems.page import problems_page
 from collector.problems.promql import inhibit_rules, operator_drop, rules_yaml, scrape_drop
 from collector.problems.push import PUSH_PART, Pusher, targets
-from collector.problems.report import ProblemList, ProblemReport, describe, in_order, problem_id
+from collector.problems.report import ProblemReport, describe, in_order, problem_id
 from collector.problems.saved import remembered_file
 from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
@@ -54,7 +54,6 @@ __all__ = [
     "Maintenance",
     "Monitor",
     "Problem",
-    "ProblemList",
     "ProblemReport",
     "ProblemsConfig",
     "Pusher",

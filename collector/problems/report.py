@@ -68,18 +68,6 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
     """Source of the limit: `device`, `site file`, `limits file`, `configuration` or `constant`."""
 
 
-class ProblemList(msgspec.Struct, frozen=True):
-    """The answer of /api/v1/problems: what is wrong now, the most severe and latest first. `time` is ms UTC.
-
-    `is_complete` is false until the collector has looked at every device once after its start.
-    """
-
-    schema: Literal[1]
-    time: int
-    is_complete: bool
-    problems: list[ProblemReport]
-
-
 # Of 2**40 ids two of a full table (20,000 problems) are the same once in 5,000 tables; a shorter one would meet that within a week.
 _ID_BYTES = 5
 _RANK = {"critical": 0, "warning": 1, "info": 2}
