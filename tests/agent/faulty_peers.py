@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from rackflow.errors import DeviceError, DeviceProtocolError, DeviceTimeout
+from tests.servers.loop_server import loop_server
 
 NULL = b"\x05\x00"
 NO_SUCH_INSTANCE = b"\x81\x00"
@@ -199,14 +200,14 @@ class FaultyModbus:
     connections: int = 0
     open: int = 0
     frames: list[bytes] = field(default_factory=list)
-    _serving: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
+    _serving: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
         task = asyncio.current_task()
         assert task is not None
-        self._serving[task] = writer
+        self._serving.add(task)
         try:
             while frame := await reader.read(512):
                 self.frames.append(frame)
@@ -222,20 +223,15 @@ class FaultyModbus:
             return  # the client has hung up on us, which some tests want
         finally:
             self.open -= 1
-            del self._serving[task]
+            self._serving.discard(task)
             writer.close()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["FaultyModbus"]:
         """On a port of its own, for the time of the block."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
         try:
-            yield self
+            async with loop_server(self._serve) as self.port:
+                yield self
         finally:
-            server.close()
-            await server.wait_closed()
-            for writer in self._serving.values():
-                writer.close()
             if self._serving:
                 await asyncio.wait(self._serving, timeout=60)

@@ -17,6 +17,7 @@ from collector.run import Collector
 from tests.collector.documents import batch
 from tests.collector.running import STOP_WITHIN_S, config_for, publish, publisher, running
 from tests.servers.captures import REPOSITORY
+from tests.servers.loop_server import loop_server
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.notify import NotifyListener
 from tests.servers.ports import free_port
@@ -41,16 +42,13 @@ async def test_a_collector_stops_after_any_number_of_turns(mosquitto: Mosquitto,
 @asynccontextmanager
 async def silent_store() -> AsyncIterator[int]:
     """A server that takes connections and never answers."""
-    over = asyncio.Event()
 
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await over.wait()
-        writer.close()
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-        over.set()
+    async with loop_server(serve) as port:
+        yield port
 
 
 async def test_messages_that_nobody_handles_are_a_standstill_and_a_store_that_fails_is_none(

@@ -9,6 +9,7 @@ from itertools import cycle
 from typing import cast
 
 from tests.fuzz.answers import Spoil
+from tests.servers.loop_server import loop_server
 
 MBAP = 6
 """Octets of a Modbus TCP header up to and with its length field (Modbus messaging on TCP/IP 1.0b, 3.1.3)."""
@@ -119,15 +120,13 @@ async def tcp_relay(port: int, spoils: Sequence[Spoil]) -> AsyncIterator[Relay]:
                         writer.write(answer)
                     await writer.drain()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    relay.port = server.sockets[0].getsockname()[1]
-    try:
-        yield relay
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+    async with loop_server(serve) as relay.port:
+        try:
+            yield relay
+        finally:
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
 
 
 async def _frame(reader: asyncio.StreamReader) -> bytes:

@@ -4,6 +4,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+TURNS_TO_HANDLER = 4
+"""Turns of the loop from a connection that asyncio has accepted to its handler: the transport, the protocol, the handler's task. No
+future tells when they are over, and none of them waits for anything else."""
+
 
 @contextlib.asynccontextmanager
 async def loop_server(
@@ -11,24 +15,28 @@ async def loop_server(
 ) -> AsyncIterator[int]:
     """Have `serve` handle each connection inside the block; gives the port on loopback. After it every connection has ended.
 
-    One that is only told to end does so in a later turn of the loop. If the test is over by then, it is never closed, and that is
-    reported as the fault of whichever test runs when it is found.
+    One that is only told to end does so in a later turn of the loop, and one that asyncio has accepted reaches its handler some
+    turns later. If the test is over by then, it is never closed, and that is reported as the fault of whichever test runs when it
+    is found.
     """
     writers: list[asyncio.StreamWriter] = []
     is_over = False
 
     async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if is_over:
-            writer.transport.abort()
-            return
         writers.append(writer)
-        await serve(reader, writer)
+        if not is_over:
+            await serve(reader, writer)
 
     server = await asyncio.start_server(accepted, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         is_over = True
+        # Closed only when nothing is on its way: asyncio loses a connection whose server is closed before it has a transport.
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(TURNS_TO_HANDLER):
+            await asyncio.sleep(0)
         server.close()
         for writer in writers:
             writer.transport.abort()

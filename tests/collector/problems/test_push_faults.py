@@ -422,8 +422,7 @@ async def test_a_redirect_is_not_followed_because_it_would_ask_and_tell_nothing(
         writer.write(OK)
         writer.close()
 
-    async with await asyncio.start_server(elsewhere, "127.0.0.1", 0) as other:
-        port = other.sockets[0].getsockname()[1]
+    async with loop_server(elsewhere) as port:
         moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/\r\nContent-Length: 0\r\n\r\n"
         answers = iter([moved.encode()])
 

@@ -14,6 +14,7 @@ from rackflow.process.mqtt5.client import BrokerError, Callbacks, Limits, MqttCl
 from rackflow.process.mqtt5.packets import Received, Will
 from tests.rackflow.process.mqtt5.test_hostile_client import TOPIC, Heard
 from tests.servers.deployed_broker import DeployedBroker, make_certificates
+from tests.servers.loop_server import loop_server
 from tests.servers.mosquitto import Mosquitto, refusing_subscriptions
 from tests.servers.mqtt_account import with_certificate
 from tests.servers.scripted_broker import ScriptedBroker
@@ -223,8 +224,7 @@ async def test_a_server_that_hangs_up_within_the_tls_handshake_is_reported_with_
         await reader.read(65536)
         writer.close()
 
-    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with loop_server(hang_up) as port:
         broker = Broker.model_validate({"port": port, "tls": True, "ca_file": pki / "ca.crt"})
         with pytest.raises(BrokerError, match=r"it answered: Connection reset by peer; .* check cert_file") as told:
             await MqttClient(broker, "one", Callbacks()).__aenter__()
