@@ -73,7 +73,7 @@ class Awaiting:
                 level.take(first, last)
 
     def expired(self, now_s: float) -> list[Range]:
-        """Keys that were confirmed `keep_s` ago. Only valid until `require_reports` is called."""
+        """Keys that were confirmed `keep_s` ago; none while reports are required."""
         found: list[Range] = []
         longest_s = self._keep_s + self._keep_s / GROUPS if self._keep_s else 0.0
         while self._groups and now_s - self._groups[0][0] >= longest_s:

@@ -171,7 +171,7 @@ class DiskOutbox:
             # One that was confirmed before it was written (the disk refuses) need not be written.
             if key in self._unsaved.messages and key not in self._unsaved.being_written:
                 self._free([(key, key)])
-            self._free(self._awaiting.expired(now_s))
+        self._free(self._awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""

@@ -90,8 +90,7 @@ class MemoryOutbox:
         now_s = self._clock()
         self._awaiting.confirm(key, now_s)
         self._pace.confirmed(key, now_s)
-        if not self._reports.are_required:
-            self._free(self._awaiting.expired(now_s))
+        self._free(self._awaiting.expired(now_s))
 
     def stored(self, report: Stored) -> None:
         """See `Outbox.stored`."""
