@@ -10,12 +10,16 @@ from collector.derive.config import CarbonConfig, DeriveConfig
 from collector.derive.deriver import Deriver
 from collector.derive.energy import (
     HOUR_S,
+    KWH_J,
     SOURCES,
     Head,
     Hour,
     SiteRecords,
     balance_of,
+    carbon_free_j,
     facility_meters,
+    location_based_g,
+    market_based_g,
     without_overlap,
 )
 from collector.derive.engine import PART, Figure, Input, Inputs
@@ -29,6 +33,7 @@ from collector.derive.site_figures import Settings, SiteFigures
 __all__ = [
     "CARBON_PART",
     "HOUR_S",
+    "KWH_J",
     "PART",
     "SOURCES",
     "CarbonConfig",
@@ -48,8 +53,11 @@ __all__ = [
     "SiteRecords",
     "Thermal",
     "balance_of",
+    "carbon_free_j",
     "facility_meters",
     "group_name",
+    "location_based_g",
+    "market_based_g",
     "site_limits",
     "ups_groups",
     "without_overlap",

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive import Hour
-from collector.report.hours import KWH_J, OPTIONAL, HourValues, hour_values, quantities_of
+from collector.derive import KWH_J, Hour
+from collector.report.hours import OPTIONAL, HourValues, hour_values, quantities_of
 from collector.report.period import Period
 from collector.report.read import SiteMonth
 from collector.report.rows import PeriodKind, Row

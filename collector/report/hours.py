@@ -7,9 +7,8 @@ look like a saving.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from collector.derive import SOURCES, Hour, balance_of
+from collector.derive import SOURCES, Hour, balance_of, carbon_free_j, location_based_g, market_based_g
 
-KWH_J = 3.6e6
 OPTIONAL = frozenset({"cooling", "water", "reuse", "green", "export", "pv", "generator"})
 """Quantities that a site need not meter. If it does not, their figures are left out."""
 _KINDS = ("facility", "it", "cooling", "water", "reuse", "export", "pv", "generator")
@@ -80,20 +79,14 @@ def _carbon(entry: Hour, values: dict[str, float], missing: dict[str, str]) -> N
     if factor is None:
         missing.update(dict.fromkeys(carbon, "no carbon factor of the grid"))
         return
-    # GHG Protocol Scope 2: location-based counts all energy at the grid's factor. Market-based counts energy that no contract
-    # covers in the same hour, at the residual mix, or at the grid's factor if no residual mix is known.
-    # The roof's energy has no carbon, and what generators burn is not the grid's.
-    load, green = values["grid"], values.get("green", 0.0)
-    residual = entry.terms.residual if entry.terms is not None else None
-    values["location"] = load / KWH_J * factor.grams_per_kwh
-    values["market"] = max(load - green, 0.0) / KWH_J * (factor.grams_per_kwh if residual is None else residual)
+    grid, green = values["grid"], values.get("green", 0.0)
+    values["location"] = location_based_g(grid, factor)
+    values["market"] = market_based_g(grid, green, factor, entry.terms.residual if entry.terms is not None else None)
     values["estimated"] = float(factor.estimated)
     if factor.carbon_free_ratio is None:
         missing["free"] = "the grid's share of carbon-free energy is unknown"
     else:
-        # Contracted energy beyond the load of the same hour does not count, because contracts are matched by hour.
-        used = min(green, load)
-        values["free"] = values["pv_used"] + used + (load - used) * factor.carbon_free_ratio
+        values["free"] = carbon_free_j(values["pv_used"], grid, green, factor.carbon_free_ratio)
 
 
 def quantities_of(entry: Hour) -> Sequence[str]:

@@ -9,7 +9,16 @@ from collector.derive.energy.accounting import (
     without_overlap,
 )
 from collector.derive.energy.balance import SOURCES, balance_of
-from collector.derive.energy.carbon import Factor, Factors, read_answer, read_csv
+from collector.derive.energy.carbon import (
+    KWH_J,
+    Factor,
+    Factors,
+    carbon_free_j,
+    location_based_g,
+    market_based_g,
+    read_answer,
+    read_csv,
+)
 from collector.derive.energy.hourly import HOUR_S, Hour
 from collector.derive.energy.own_power import plan_own_power
 from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
@@ -17,6 +26,7 @@ from collector.derive.energy.records import EnergyRecords, Head, SiteRecords
 __all__ = [
     "HOUR_S",
     "KEPT_A_DAY",
+    "KWH_J",
     "SOURCES",
     "Accounts",
     "EnergyRecords",
@@ -26,7 +36,10 @@ __all__ = [
     "Hour",
     "SiteRecords",
     "balance_of",
+    "carbon_free_j",
     "facility_meters",
+    "location_based_g",
+    "market_based_g",
     "plan_accounts",
     "plan_own_power",
     "read_answer",

@@ -12,7 +12,7 @@ from math import inf
 
 from collector.derive.energy.balance import Balance, balance_of, is_source
 from collector.derive.energy.bounds import ENERGY_RESOLUTION_J, WATER_RESOLUTION_M3, rated_w, rated_water_m3_per_s
-from collector.derive.energy.carbon import Factors
+from collector.derive.energy.carbon import Factors, location_based_g, market_based_g
 from collector.derive.energy.counters import Bound
 from collector.derive.energy.hourly import HOUR_S, WINDOWS_H, Hour, HourlyTotals
 from collector.derive.engine import NO_SLOT, PART, Figure, Label, Planner, Values, output_of, plausible_figure
@@ -20,7 +20,6 @@ from collector.derive.power import RackPower, metered_w
 from rackflow.process.bulkhead import Failures
 from rackflow.site import Meter, Site
 
-KWH_J = 3.6e6  # exact
 CDU_POWER = "dcim_cdu_power_watts"
 _COUNTER, _POWER = "dcim_meter_energy_joules_total", "dcim_meter_power_watts"
 _PHASE_POWER = "dcim_meter_phase_power_watts"
@@ -272,11 +271,7 @@ class Emissions:
         self.location_g, self.market_g, self.until_hour = location_g, market_g, until_hour
 
     def advance(self, accounts: Accounts, totals: HourlyTotals, factors: Factors, now_hour: int) -> None:
-        """Add the hours that are complete by now.
-
-        Location-based: all energy of the grid with its factor. Market-based (GHG Protocol Scope 2): in each hour, the energy of the grid
-        that no contract covers, with the residual factor, or the grid's factor if there is none.
-        """
+        """Add the hours that are complete by now."""
         facility = sorted(filter(is_source, accounts.quantities))
         needs = [*facility, *accounts.contracts]
         # After a clock that was ahead is set back, `until_hour` lies in the future, and no hour would be added until then. The present hour
@@ -286,9 +281,8 @@ class Emissions:
             entry, factor = totals.hours.get(hour), factors.at(hour)
             if facility and entry is not None and factor is not None and all(entry.has(each) for each in needs):
                 found = hour_energy(entry, hour, facility, (), accounts)
-                residual = factor.grams_per_kwh if factors.residual is None else factors.residual
-                self.location_g += found.balance.grid / KWH_J * factor.grams_per_kwh
-                self.market_g += max(found.balance.grid - found.green, 0.0) / KWH_J * residual
+                self.location_g += location_based_g(found.balance.grid, factor)
+                self.market_g += market_based_g(found.balance.grid, found.green, factor, factors.residual)
         self.until_hour = max(self.until_hour, now_hour)
 
     def figures(self, accounts: Accounts) -> Iterator[Figure]:

@@ -14,6 +14,7 @@ from rackflow import ConfigError
 from rackflow.site import Grid
 
 HOUR_S = 3600
+KWH_J = 3.6e6  # exact
 # The largest carbon factor that is believed; `_grams` says why.
 LARGEST_GRAMS_PER_KWH = 2500.0
 
@@ -49,6 +50,33 @@ YEARLY: Mapping[str, Factor] = MappingProxyType(
 """Yearly averages by zone. Morocco: Electricity Maps, config/zones/MA.yaml (lifecycle 2024, carbon-free share of the 2024 mix); it has no
 live parser there, so hourly figures of Morocco are modelled in any case. The others: Our World in Data, 2023, as in
 mlco2/codecarbon's global_energy_mix.json."""
+
+
+def location_based_g(grid_j: float, factor: Factor) -> float:
+    """Emissions of an hour, g CO2e: all energy from the grid, at the grid's factor (GHG Protocol Scope 2, location-based).
+
+    What was generated on the roof has no carbon, and what generators burn is not the grid's.
+    """
+    return grid_j / KWH_J * factor.grams_per_kwh
+
+
+def market_based_g(grid_j: float, contracted_j: float, factor: Factor, residual_g_per_kwh: float | None) -> float:
+    """Emissions of an hour, g CO2e: what no contract covers in that hour, at the residual mix (GHG Protocol Scope 2, market-based).
+
+    Where no residual mix is known, the grid's factor stands in for it.
+    """
+    per_kwh = factor.grams_per_kwh if residual_g_per_kwh is None else residual_g_per_kwh
+    return max(grid_j - contracted_j, 0.0) / KWH_J * per_kwh
+
+
+def carbon_free_j(pv_used_j: float, grid_j: float, contracted_j: float, carbon_free_ratio: float) -> float:
+    """Energy of an hour that was free of carbon, J; the ratio is that of the grid.
+
+    Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour ("24/7 CFE:
+    Methodologies and Metrics", Google 2021). Energy of generators is not carbon-free, nor does the grid's factor apply to it.
+    """
+    used = min(contracted_j, grid_j)
+    return pv_used_j + used + (grid_j - used) * carbon_free_ratio
 
 
 @dataclass(slots=True)

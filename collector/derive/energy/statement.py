@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from collector.derive.energy.accounting import KWH_J, Accounts, HourEnergy, hour_energy
+from collector.derive.energy.accounting import Accounts, HourEnergy, hour_energy
 from collector.derive.energy.balance import balance_of, is_source
-from collector.derive.energy.carbon import Factor, Factors
+from collector.derive.energy.carbon import KWH_J, Factor, Factors, carbon_free_j, location_based_g
 from collector.derive.energy.hourly import WINDOWS_H, Hour, HourlyTotals
 from collector.derive.engine import NO_SLOT, Figure, Label, output_of
 
@@ -150,15 +150,11 @@ class _Carbon:
         grid = each.balance.grid
         self.known += 1
         self.known_load += each.balance.used
-        self.grams += grid / KWH_J * factor.grams_per_kwh
+        self.grams += location_based_g(grid, factor)
         self.estimated += factor.estimated
         self.it_used += each.it_used
-        # Contracted energy beyond the load of its hour does not count: hourly matching carries no energy to another hour
-        # ("24/7 CFE: Methodologies and Metrics", Google 2021). Energy of generators is neither carbon-free, nor does the
-        # grid's factor apply to it.
-        used = min(each.green, grid)
         self.is_free_known = self.is_free_known and factor.carbon_free_ratio is not None
-        self.free += each.balance.pv_used + used + (grid - used) * (factor.carbon_free_ratio or 0.0)
+        self.free += carbon_free_j(each.balance.pv_used, grid, each.green, factor.carbon_free_ratio or 0.0)
 
     def figures(self, labels: _Labels, *, is_renewable: bool) -> Iterator[Figure]:
         """All figures of the window; the renewable share only where anything renewable is metered or contracted."""

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from collector.derive.energy.carbon import Factor
+from collector.derive.energy.carbon import KWH_J, Factor
 from collector.derive.energy.hourly import Hour, Terms
 from collector.report.energy import energy_rows
-from collector.report.hours import KWH_J, hour_values
+from collector.report.hours import hour_values
 from collector.report.period import month
 from collector.report.read import SiteMonth
 from collector.report.rows import Row, Rows

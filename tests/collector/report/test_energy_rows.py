@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.derive.energy.carbon import Factor
+from collector.derive.energy.carbon import KWH_J, Factor
 from collector.derive.energy.hourly import Hour, Terms
 from collector.report.energy import energy_rows
-from collector.report.hours import KWH_J
 from collector.report.period import Period, month
 from collector.report.read import SiteMonth
 from collector.report.rows import Rows
