@@ -12,7 +12,7 @@ from collector.api.documents import Blamed, ProblemMark, Severity, Unobserved
 from collector.api.layout import Layout
 from collector.derive import Figure
 from collector.latest import DeviceState, Latest, Observations
-from collector.problems import TrackedProblem, problem_id
+from collector.problems import SEVERITY_RANK, TrackedProblem, problem_id
 from rackflow.site import Site
 
 # Figures that floor and site are made of. A large site has 50,000, and only these are looked at every second.
@@ -43,7 +43,6 @@ _LOADS_ON_LOSS = frozenset(
 _KEYED_BY = ("device", "rack", "loop", "group", "feed")
 # Figures or problems looked at between two turns of the loop: some dictionary operations each, a millisecond or two in all.
 _SLICE = 500
-_RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
 
 
 class FigureIndex:
@@ -179,7 +178,11 @@ class Scene:
         """The worst condition at a rack or device that is not reported yet, if it is worse than the active problems there."""
         mark = self.begun.get(f"{kind} {name}")
         own = (self.rack_marks if kind == "rack" else self.device_marks).get(name)
-        return mark if mark is not None and (own is None or _RANK[mark.severity] < _RANK[own.severity]) else None
+        return (
+            mark
+            if mark is not None and (own is None or SEVERITY_RANK[mark.severity] < SEVERITY_RANK[own.severity])
+            else None
+        )
 
     def readings(
         self, device: str, metric: str, **labels: str
@@ -253,7 +256,7 @@ def mark_problems_steps(scene: Scene) -> Generator[None, None, Scene]:
         # A consequence marks its rack with its cause: that is the problem to read about.
         of = tracked.cause if tracked.cause is not None else tracked.key
         # It is not worse than its cause: a UPS on battery has dead phases at its input, which are critical elsewhere.
-        severity = max(problem.severity, severities.get(of, problem.severity), key=_RANK.__getitem__)
+        severity = max(problem.severity, severities.get(of, problem.severity), key=SEVERITY_RANK.__getitem__)
         mark = ProblemMark(severity=severity, id=problem_id(*of), care=cared.get(of))
         racks = tracked.affected or ((labels["rack"],) if "rack" in labels else ())
         for rack in racks:
@@ -285,7 +288,7 @@ def _worse(marks: dict[str, ProblemMark], place: str, mark: ProblemMark) -> None
 
 
 def _urgency(mark: ProblemMark) -> tuple[int, bool, str]:
-    return _RANK[mark.severity], mark.care is not None, mark.id
+    return SEVERITY_RANK[mark.severity], mark.care is not None, mark.id
 
 
 def _care(tracked: TrackedProblem) -> Literal["acknowledged", "maintenance"]:
@@ -295,7 +298,7 @@ def _care(tracked: TrackedProblem) -> Literal["acknowledged", "maintenance"]:
 def worst(marks: Iterator[ProblemMark | None]) -> Severity | None:
     """The most severe of some marks."""
     found = {mark.severity for mark in marks if mark is not None}
-    return next((severity for severity in _RANK if severity in found), None)
+    return next((severity for severity in SEVERITY_RANK if severity in found), None)
 
 
 def total(values: Sequence[float | None]) -> float | None:

@@ -30,7 +30,7 @@ from collector.problems.settings import ProblemsConfig, WebhookConfig
 from collector.problems.silences import Silencer
 from collector.problems.site_limits import LimitsFile, load_limits
 from collector.problems.starting import start_problems
-from collector.problems.table import Condition, Limit, Problem, Table, load_table, parse_table
+from collector.problems.table import SEVERITY_RANK, Condition, Limit, Problem, Table, load_table, parse_table
 from collector.problems.tracker import Acknowledgement, TrackedProblem
 
 PROBLEM_PARTS = (PART, FILE_PART, PUSH_PART, MAINTENANCE_PART, ACKNOWLEDGED_PART, LATE_PART)
@@ -44,6 +44,7 @@ __all__ = [
     "PART",
     "PROBLEM_PARTS",
     "PUSH_PART",
+    "SEVERITY_RANK",
     "Acknowledgement",
     "Acknowledgements",
     "Condition",

@@ -21,7 +21,7 @@ import msgspec
 from collector.http import connector
 from collector.problems.report import ProblemReport, describe
 from collector.problems.settings import ProblemsConfig, WebhookConfig
-from collector.problems.table import Problem
+from collector.problems.table import SEVERITY_RANK, Problem
 from collector.problems.tracker import MAX_TRACKED, Key, TrackedProblem, Tracker
 from rackflow.escape import redact_urls
 from rackflow.process.bulkhead import Failures
@@ -53,7 +53,6 @@ OK = 200
 GATHER_S = 0.05
 # Problems in one request. A chosen value: some 400 kB of alerts, within the limits of usual servers.
 MAX_SENT = 500
-_RANK = {"critical": 0, "warning": 1, "info": 2}
 # ValueError: an answer whose headers cannot be read.
 _FAULTS = (OSError, TimeoutError, aiohttp.ClientError, ValueError)
 
@@ -151,7 +150,7 @@ class Webhook:
         if report.status == "ended":
             return key in self._notified
         is_new = key not in self._notified and report.cause is None and report.maintenance is None
-        return is_new and _RANK[report.severity] <= _RANK[self._severity]
+        return is_new and SEVERITY_RANK[report.severity] <= SEVERITY_RANK[self._severity]
 
 
 class Pusher:
@@ -230,7 +229,7 @@ class Pusher:
     def _most_urgent(self, refused: Container[Key]) -> list[TrackedProblem]:
         """The problems of the next request: after an outage, critical ones must not wait behind thousands of warnings."""
         open_ones = (each for key, each in self._waiting.items() if key not in refused)
-        return heapq.nsmallest(self._most, open_ones, key=lambda each: _RANK[each.problem.severity])
+        return heapq.nsmallest(self._most, open_ones, key=lambda each: SEVERITY_RANK[each.problem.severity])
 
     async def _deliver(self, session: aiohttp.ClientSession) -> bool:
         """Send all that waits, in one request or several. Returns False if it must be tried again after a pause."""

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from collector.problems.maintenance import Window
+from collector.problems.table import SEVERITY_RANK
 from collector.problems.tracker import Acknowledgement, Key, TrackedProblem, Tracker
 
 
@@ -70,7 +71,6 @@ class ProblemReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 # Of 2**40 ids two of a full table (20,000 problems) are the same once in 5,000 tables; a shorter one would meet that within a week.
 _ID_BYTES = 5
-_RANK = {"critical": 0, "warning": 1, "info": 2}
 
 
 def problem_id(name: str, labels: Iterable[tuple[str, str]]) -> str:
@@ -131,7 +131,8 @@ def _limit(tracked: TrackedProblem) -> str:
 def in_order(tracked: Iterable[TrackedProblem]) -> list[TrackedProblem]:
     """Problems with the most severe and latest first, each cause before all consequences."""
     return sorted(
-        tracked, key=lambda one: (one.cause is not None, _RANK[one.problem.severity], -one.since_s, one.problem.name)
+        tracked,
+        key=lambda one: (one.cause is not None, SEVERITY_RANK[one.problem.severity], -one.since_s, one.problem.name),
     )
 
 

@@ -18,6 +18,8 @@ from rackflow.catalogue import BASE_LABELS, Metric
 from rackflow.process.yaml import load_yaml_text
 
 Severity = Literal["critical", "warning", "info"]
+SEVERITY_RANK: Mapping[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
+"""The worst first."""
 Subsystem = Literal["power", "cooling", "environment", "telemetry"]
 # Ratings and set points are polled once an hour at most. Three hours bridge a collector that has just started, and one missed poll.
 LIMIT_LIFE_S = 3 * 3600.0
