@@ -129,8 +129,8 @@ class Agent:
         self.counters = Counters()
         self.epoch = new_epoch(self._started_ms, secrets.randbits(80))
         self.outbox = make_outbox(config.outbox, self.epoch)
-        may_publish = lease.confirmed if lease else None
-        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters, may_publish)
+        hold_lease = lease.confirmed if lease else None
+        self.publisher = Publisher(config.broker, self._status(), self.outbox, self.counters, before_connect=hold_lease)
         self._context = AgentContext(
             site=config.labels.site or "",
             agent=config.agent,

@@ -71,14 +71,14 @@ class Refusals:
         """Whether the unit has answered or refused this value."""
         return ref in self._answered or ref in self._refused
 
-    def answer(self, refs: Collection[str]) -> None:
+    def note_read(self, refs: Collection[str]) -> None:
         """Note that these values were read."""
         self._answered.update(refs)
         for ref in self._refused.keys() & refs if self._refused else ():
             del self._refused[ref]
             self.changes += 1
 
-    def refuse(self, ref: str, code: int) -> None:
+    def note_refused(self, ref: str, code: int) -> None:
         """Note that this value was refused when it was asked for alone."""
         before = self._refused.get(ref)
         first_s, longest_s = self._pauses(ref, code)

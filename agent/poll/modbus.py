@@ -212,7 +212,7 @@ class ModbusPoller:
                     # A unit that is busy has the register all the same: planning without it would leave out readings.
                     raise found.errors[-1]
                 # One that only shows whether a part is fitted can come later, and must not keep the unit from being read.
-                self._refusals.refuse(each.ref, found.errors[-1].code)
+                self._refusals.note_refused(each.ref, found.errors[-1].code)
         self._unread = [each.ref for block in blocks for each in block.fields if each.ref not in found.raw]
         return blocks, dict(found.raw)
 
@@ -332,7 +332,7 @@ class ModbusPoller:
             elif not error.code and not (error.is_short and len(refs) > 1):
                 pass  # garbage, which says nothing about the registers
             elif len(refs) == 1:
-                self._refusals.refuse(refs[0], error.code)
+                self._refusals.note_refused(refs[0], error.code)
             elif self._clock() < found.until_s:
                 for part in parts_of(block):
                     await self._read_block(part, found)
@@ -341,7 +341,7 @@ class ModbusPoller:
                     self._requests.clear()
         else:
             found.raw.update(values)
-            self._refusals.answer(values)
+            self._refusals.note_read(values)
 
     async def _read(self, block: Block) -> dict[str, RawValue]:
         registers = await self._ask(block.table, block.address, block.count)
@@ -402,7 +402,7 @@ class ModbusPoller:
                 await self._read_block(self._single_blocks[ref], found)
             except DeviceError:
                 # Whatever the error, it must not be asked for at each poll: counted as absent, it gets the long pause.
-                self._refusals.refuse(ref, ILLEGAL_ADDRESS)
+                self._refusals.note_refused(ref, ILLEGAL_ADDRESS)
             if found.raw:
                 return "registers that were absent answer"
         return ""

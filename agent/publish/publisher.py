@@ -331,7 +331,7 @@ class Publisher:
                 self._accepted, self._accepted_at_s = self._accepted + 1, time.monotonic()
         else:
             self._retained.confirmed(sent.key)
-        released = self._refusals.accept(sent.topic, sent.key, time.monotonic())
+        released = self._refusals.note_accepted(sent.topic, sent.key, time.monotonic())
         for topic in released:
             self._outbox.resume(topic, "all")
             self._retained.resend(topic)
@@ -351,7 +351,7 @@ class Publisher:
         if self.fault is not None and self._client is not None:
             self._set_fault(self._broker, f"it refuses messages ({text}); allow this client to publish to its topics")
         self._counters.publish_failures["unheard" if code == NO_SUBSCRIBERS else "refused"] += 1
-        verdict = self._refusals.refuse(sent.topic, key, code, text, now_s)
+        verdict = self._refusals.note_refused(sent.topic, key, code, text, now_s)
         if isinstance(key, int):
             if verdict == "message":
                 log.error(

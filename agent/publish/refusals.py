@@ -106,7 +106,7 @@ class Refusals:
         each.may_probe, each.probe = False, key
         return True
 
-    def refuse(self, topic: str, key: SentKey, code: int, text: str, now_s: float) -> Verdict:
+    def note_refused(self, topic: str, key: SentKey, code: int, text: str, now_s: float) -> Verdict:
         """The broker has refused something. After the verdict `message`, the topic is as it was before."""
         each = self._topics.get(topic)
         if code not in NEVER_ABOUT_A_MESSAGE and self._is_at_fault(topic, key):
@@ -126,7 +126,7 @@ class Refusals:
         each.code, each.text = code, text
         return "new" if is_new else "again"
 
-    def accept(self, topic: str, key: SentKey, now_s: float) -> list[str]:
+    def note_accepted(self, topic: str, key: SentKey, now_s: float) -> list[str]:
         """The broker has accepted something. Returns the topics that are no longer refused."""
         if (refused := self._messages.get(topic)) is not None:
             refused.pop(key, None)

@@ -143,10 +143,6 @@ class Evaluator:
             for metric in {name for each in problem.when for name in metrics_of(each, table.records)}:
                 self._problems_by_metric.setdefault(metric, []).append(problem)
 
-    def problems_of(self, subject: Subject) -> list[Problem]:
-        """The problems that the subject's series can decide."""
-        return [problem for problem, _ in self.decidable_by(subject)]
-
     def decidable_by(self, subject: Subject) -> list[tuple[Problem, tuple[Condition, ...]]]:
         """The problems that the subject's series can decide, each with those of its conditions that can hold with these series."""
         metrics = tuple(subject.series)

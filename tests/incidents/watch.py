@@ -157,7 +157,7 @@ class Batches:
         subject.series["dcim_device_info"] = [({"device_class": batch.device_class}, 1.0)]
         if not batch.up:
             self._drop_readings(subject)
-        for problem in self._evaluator.problems_of(subject):
+        for problem, _ in self._evaluator.decidable_by(subject):
             held = {(problem.name, labels) for labels in self._evaluator.evaluate(problem, subject, now)}
             self._note(problem, held, now, batch.device)
         self._shares.note(("device", site, batch.device), subject)

@@ -56,9 +56,9 @@ def test_a_refused_register_is_asked_for_less_and_less_often(
 ) -> None:
     unit, found = Unit(), []
     if has_answered:
-        unit.refusals.answer([A])
+        unit.refusals.note_read([A])
     for _ in pauses:
-        unit.refusals.refuse(A, code)
+        unit.refusals.note_refused(A, code)
         found.append(unit.due_at(A))
         unit.now += found[-1]
     assert found == pauses
@@ -67,13 +67,13 @@ def test_a_refused_register_is_asked_for_less_and_less_often(
 def test_a_register_that_answers_again_is_refused_no_more_and_its_next_pause_is_short() -> None:
     unit = Unit()
     for _ in range(5):
-        unit.refusals.refuse(A, ILLEGAL_ADDRESS)
+        unit.refusals.note_refused(A, ILLEGAL_ADDRESS)
     assert A in unit.refusals
     assert unit.refusals.absent == {A}
-    unit.refusals.answer([A, B])
+    unit.refusals.note_read([A, B])
     assert A not in unit.refusals
     assert (unit.refusals.any_refused, unit.refusals.any_answered, unit.refusals.absent) == (False, True, set())
-    unit.refusals.refuse(A, ILLEGAL_ADDRESS)
+    unit.refusals.note_refused(A, ILLEGAL_ADDRESS)
     assert unit.due_at(A) == 1.0
     assert unit.refusals.absent == set(), "it has given a value before"
 
@@ -81,12 +81,12 @@ def test_a_register_that_answers_again_is_refused_no_more_and_its_next_pause_is_
 def test_only_what_the_unit_says_that_it_does_not_have_is_absent() -> None:
     unit = Unit()
     for ref, code in ((A, 1), (B, FAILURE), (C, 3)):
-        unit.refusals.refuse(ref, code)
+        unit.refusals.note_refused(ref, code)
     assert unit.refusals.absent == {A, C}
     assert (unit.refusals.any_refused, unit.refusals.any_answered) == (True, False)
     assert unit.refusals.is_known(B)
     assert not unit.refusals.is_known("holding:9:uint16:big")
-    unit.refusals.answer(["holding:9:uint16:big"])
+    unit.refusals.note_read(["holding:9:uint16:big"])
     assert unit.refusals.is_known("holding:9:uint16:big")
 
 
@@ -98,18 +98,18 @@ def test_changes_count_only_values_that_become_refused_or_answer_again() -> None
         step()
         return unit.refusals.changes
 
-    assert changes_after(lambda: unit.refusals.refuse(A, FAILURE)) == 1
-    assert changes_after(lambda: unit.refusals.refuse(A, FAILURE)) == 1
-    assert changes_after(lambda: unit.refusals.answer([B, C])) == 1
-    assert changes_after(lambda: unit.refusals.answer([A, B])) == 2
-    assert changes_after(lambda: unit.refusals.answer([A, B])) == 2
+    assert changes_after(lambda: unit.refusals.note_refused(A, FAILURE)) == 1
+    assert changes_after(lambda: unit.refusals.note_refused(A, FAILURE)) == 1
+    assert changes_after(lambda: unit.refusals.note_read([B, C])) == 1
+    assert changes_after(lambda: unit.refusals.note_read([A, B])) == 2
+    assert changes_after(lambda: unit.refusals.note_read([A, B])) == 2
 
 
 def test_of_several_due_registers_the_longest_overdue_come_first_and_no_more_than_wanted() -> None:
     unit = Unit()
     for ref, at_s in ((C, 0.0), (A, 1.0), (B, 2.0)):
         unit.now = at_s
-        unit.refusals.refuse(ref, FAILURE)
+        unit.refusals.note_refused(ref, FAILURE)
     unit.now = 6.0
     assert unit.refusals.due([A, B, C, "holding:9:uint16:big"], 4) == [C, A]
     unit.now = 100.0
@@ -121,10 +121,10 @@ def test_after_a_lost_connection_what_was_refused_is_due_at_once_with_its_first_
     """The unit may be another one."""
     unit = Unit()
     for _ in range(5):
-        unit.refusals.refuse(A, ILLEGAL_ADDRESS)
+        unit.refusals.note_refused(A, ILLEGAL_ADDRESS)
     unit.now = 10.0
     assert unit.refusals.due([A], 1) == []
     unit.refusals.ask_all_again()
     assert unit.refusals.due([A], 1) == [A]
-    unit.refusals.refuse(A, ILLEGAL_ADDRESS)
+    unit.refusals.note_refused(A, ILLEGAL_ADDRESS)
     assert unit.due_at(A) == 60.0

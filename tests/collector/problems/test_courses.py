@@ -73,7 +73,7 @@ class Site:
     def _look_at(self, name: str, subject: Subject) -> None:
         found = {
             (problem.name, labels): value
-            for problem in self.evaluator.problems_of(subject)
+            for problem, _ in self.evaluator.decidable_by(subject)
             for labels, value in self.evaluator.evaluate(problem, subject, self.now).items()
         }
         self.shares.note(("device", "s", name), subject)
