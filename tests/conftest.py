@@ -19,6 +19,7 @@ from tests.servers.notify import NotifyListener
 from tests.servers.prometheus import Prometheus
 from tests.servers.victoriametrics import VictoriaMetrics
 from tests.set_aside import SetAside
+from tests.shared_rewriting import SharedRewriting
 
 GRANTS = pytest.StashKey[list[Grant]]()
 
@@ -30,6 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[GRANTS] = read_grants(EXCEPTIONS.read_text(encoding="utf-8"))
     stalls.register(config)
     config.pluginmanager.register(SetAside(), "set-aside")
+    config.pluginmanager.register(SharedRewriting(), "shared-rewriting")
 
 
 @pytest.hookimpl(trylast=True)

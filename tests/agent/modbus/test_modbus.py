@@ -202,10 +202,13 @@ async def test_an_answer_of_the_same_function_that_is_no_identification_is_the_u
         await client.describe(1)
 
 
-async def test_a_request_that_is_refused_is_left_at_one_cancellation_whenever_it_comes() -> None:
+@pytest.mark.parametrize("transport", ["tcp", "rtu-over-tcp"])
+async def test_a_connection_that_is_refused_is_left_at_one_cancellation_whenever_it_comes(
+    transport: Literal["tcp", "rtu-over-tcp"],
+) -> None:
     """Pymodbus connects within `asyncio.wait_for`, which on Python 3.11 loses a cancellation that meets the refusal."""
     for step in range(40):
-        async with connected(target_of(free_port())) as client:
+        async with connected(target_of(free_port(), transport)) as client:
 
             async def ask(client: ModbusLink = client) -> None:
                 with contextlib.suppress(DeviceError):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from collector.derive.energy.accounting import KWH_J
-from collector.derive.energy.carbon import Factor, Factors
+from collector.derive.energy.carbon import KWH_J, Factor, Factors
 from collector.derive.energy.hourly import Hour, HourlyTotals
 from collector.derive.energy.statement import Statement
 from rackflow.process.slices import EACH_STEP, in_slices, run_through
