@@ -24,13 +24,16 @@ from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
 from tests.conformance.modbus_gear import METER, gear_maps
+from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, gencomm
 from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps()
+MAPS: Mapping[str, Served] = (
+    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | {"dse-gencomm": gencomm()}
+)
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -392,3 +395,37 @@ async def test_a_zone_that_a_leak_detector_no_longer_reaches_is_a_fault_and_neit
     assert "dcim_leak_detected{sensor=2}" not in readings.values
     assert readings.values["dcim_leak_sensor_fault{sensor=2}"] == 1.0
     assert readings.values["dcim_leak_detected{sensor=3}"] == 0.0
+
+
+@pytest.mark.parametrize("count", [None, 0, 0xFFFF], ids=["refused", "none", "unimplemented"])
+async def test_a_controller_without_named_alarms_tells_those_of_page_8(count: int | None) -> None:
+    """GenComm: a DSE 5220 or 4620 has its alarms on page 8 and refuses page 154, or says that there is none on it."""
+    one = MAPS["dse-gencomm"]
+    registers = {address: word for address, word in one.registers.items() if address < 39_424}
+    if count is not None:
+        registers[39_424] = count
+    # Every place has a code of its own: not active, warning, shutdown, electrical trip, in turn.
+    registers |= dict.fromkeys(range(2049, 2074), 0x1234)
+    async with serving(one, registers) as port:
+        readings = await poll(port, "dse-gencomm", one.unit)
+    mode_and_flags = {"control_failure", "shutdown", "electrical_trip", "controlled_shutdown", "warning"}
+    mode_and_flags |= {"genset_blocked", "genset_manual"}
+    told = {key: value for key, value in readings.values.items() if key.startswith("dcim_device_alarm_active")}
+    named = {key: value for key, value in told.items() if key.split("alarm=")[1].split(",")[0] not in mode_and_flags}
+    assert named == {
+        f"dcim_device_alarm_active{{alarm={name},severity={severity}}}": float(place % 4 != 0)
+        for place, (name, severity) in GENCOMM_PAGE_8.items()
+    }
+    assert readings.bad == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "blocked", "manual"), [(0, 1.0, 0.0), (1, 0.0, 0.0), (2, 0.0, 1.0), (3, 0.0, 0.0), (7, 1.0, 0.0)]
+)
+async def test_a_set_that_will_not_start_by_itself_says_so(mode: int, blocked: float, manual: float) -> None:
+    """GenComm, page 3, control mode: stop, auto, manual, test on load, off."""
+    one = MAPS["dse-gencomm"]
+    async with serving(one, one.registers | {772: mode}) as port:
+        readings = await poll(port, "dse-gencomm", one.unit)
+    assert readings.values["dcim_device_alarm_active{alarm=genset_blocked,severity=critical}"] == blocked
+    assert readings.values["dcim_device_alarm_active{alarm=genset_manual,severity=warning}"] == manual
