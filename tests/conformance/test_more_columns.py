@@ -449,6 +449,28 @@ CASES = {
             f"{ALARM}{{alarm=loss_of_water_flow,severity=critical}}": 1.0,
         },
     ),
+    "what is wrong with a Liebert UPS, by its own names beside those of UPS-MIB": Told(
+        profile="liebert-ups",
+        root="1.3.6.1",
+        answers={
+            "4.1.476.1.42.3.5.3.55.0": 3,
+            "2.1.33.1.6.1.0": 1,
+            "2.1.33.1.6.2.1.2.4": "1.3.6.1.2.1.33.1.6.3.13",
+            "4.1.476.1.42.3.2.2.0": 4,
+            **{
+                f"4.1.476.1.42.3.2.3.1.2.{row}": f"{LIEBERT}.3.2.{condition}"
+                for row, condition in ((1, "1.51.10.2"), (2, "1.193"), (3, "7.1.5158"), (4, "1.64"))
+            },
+        },
+        values={
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=charger_failed,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=battery_disconnect_2_open,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=bypass_unavailable,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=power_module_failure,severity=critical}}": 1.0,
+        },
+        states={"dcim_ups_output_source": "normal"},
+    ),
     "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(
         profile="akcp-sensorprobe",
         root=AKCP,
