@@ -23,6 +23,7 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_doors import door_maps
 from tests.conformance.modbus_gear import METER, gear_maps
 from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, gencomm
 from tests.conformance.modbus_liebert import liebert_maps
@@ -32,7 +33,7 @@ from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
 MAPS: Mapping[str, Served] = (
-    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | {"dse-gencomm": gencomm()}
+    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | door_maps() | {"dse-gencomm": gencomm()}
 )
 DERIVED = (
     "dcim_env_dew_point_celsius",
@@ -429,3 +430,22 @@ async def test_a_set_that_will_not_start_by_itself_says_so(mode: int, blocked: f
         readings = await poll(port, "dse-gencomm", one.unit)
     assert readings.values["dcim_device_alarm_active{alarm=genset_blocked,severity=critical}"] == blocked
     assert readings.values["dcim_device_alarm_active{alarm=genset_manual,severity=warning}"] == manual
+
+
+@pytest.mark.parametrize(("fitted", "wet", "told"), [(0, 1, None), (1, 0, 0.0), (1, 1, 1.0)])
+async def test_a_leak_input_that_is_not_in_use_tells_nothing(fitted: int, wet: int, told: float | None) -> None:
+    """A ColdLogik door says at another input whether its leak alarm is in use."""
+    one = MAPS["usystems-rdhx"]
+    changed = replace(one, inputs=one.inputs | {168: fitted, 63: wet})
+    async with serving(changed) as port:
+        readings = await poll(port, "usystems-rdhx", one.unit)
+    assert readings.values.get("dcim_leak_detected{sensor=door}") == told
+    assert readings.bad == {}
+
+
+async def test_a_door_with_a_broken_probe_has_no_temperature_there() -> None:
+    one = MAPS["usystems-rdhx"]
+    async with serving(replace(one, inputs=one.inputs | {75: 1})) as port:
+        readings = await poll(port, "usystems-rdhx", one.unit)
+    assert readings.bad == {"dcim_rdhx_air_temperature_celsius{position=outlet}": "gated"}
+    assert readings.values["dcim_device_alarm_active{alarm=air_off_sensor,severity=warning}"] == 1.0
