@@ -93,8 +93,8 @@ class SnmpPoller:
         # Whether the tables may have changed and there was no time to walk them within a poll.
         self._tables_outdated = False
         self._planned_at = 0.0
-        # The marker's value when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
-        self._marker: RawValue = None
+        # The markers' values when the plan was made, and the Unix seconds of the last plan that a changed marker caused.
+        self._markers: dict[str, RawValue] = {}
         self._marker_replanned_at = 0.0
         self._cells = PlannedCells()
         # By poll class: how many objects answered its last poll.
@@ -145,8 +145,7 @@ class SnmpPoller:
             readings.values[BOOT_METRIC] = float(round(now - uptime_s))
             if self._clock() - self._planned_at > REPLAN_AFTER_S and not self._uptime.has_restarted:
                 await self._plan_beside(poll_class, family, fingerprint)
-        marker = family.profile.marker
-        if marker in raw and self._marker_changed(raw[marker], now):
+        if self._marker_changed(family.profile, raw, now):
             self._marker_replanned_at = now
             await self._plan_beside(poll_class, family, fingerprint)
         await add_figures(
@@ -248,16 +247,16 @@ class SnmpPoller:
         )
         if changed or self._clock() - self._planned_at > REPLAN_AFTER_S:
             return False
-        marker = [profile.marker] if profile.marker and self._marker is not None else []
+        markers = [each for each in profile.marker if self._markers.get(each) is not None]
         try:
-            answers = await self._client.get([*fingerprint_oids(profile), SYS_UPTIME, *marker])
+            answers = await self._client.get([*fingerprint_oids(profile), SYS_UPTIME, *markers])
         except (DeviceTimeout, DeviceUnreachable):
             raise
         except DeviceError:
             # Something answers, but not as the device did.
             return False
         if not self._uptime.update_after_silence(answers.get(SYS_UPTIME), self._clock()) or any(
-            comparable(answers.get(each)) != self._marker for each in marker
+            comparable(answers.get(each)) != self._markers[each] for each in markers
         ):
             return False
         return fingerprint_from(profile, answers) == before
@@ -358,7 +357,7 @@ class SnmpPoller:
         lacking = frozenset(oid for oid in wanted if oid not in answers or oid in shared)
         trimmed = await self._plans.trim(key, plan, lacking)
         self._begin(counted_as_instances(plan, trimmed, self._client.ambiguous), fingerprint, answers)
-        self._marker = comparable(answers.get(profile.marker)) if profile.marker else None
+        self._markers = {each: comparable(answers.get(each)) for each in profile.marker}
         return True
 
     async def _read_tables(self, family: Family) -> tuple[dict[str, list[str]], dict[str, RawValue], set[str]]:
@@ -421,10 +420,11 @@ class SnmpPoller:
         series = sum(len(part.slots) for part in self._plan.classes.values())
         return max(REPLAN_MIN_S, series / REPLAN_SERIES_PER_S)
 
-    def _marker_changed(self, value: RawValue, now: float) -> bool:
-        """Whether to plan again because the profile's marker has changed: rows of its tables have come or gone."""
+    def _marker_changed(self, profile: Profile, raw: Mapping[str, RawValue], now: float) -> bool:
+        """Whether to plan again because a marker of the profile has changed: rows of its tables have come or gone."""
+        changed = any(each in raw and comparable(raw[each]) != self._markers.get(each) for each in profile.marker)
         # A negative age means that the clock was set back, so the age of the last plan is unknown.
-        return comparable(value) != self._marker and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
+        return changed and not 0 <= now - self._marker_replanned_at < self._replan_pause_s()
 
 
 _plans_with_extra_objects: PerPlan[dict[tuple[str, ...], Plan]] = PerPlan(lambda _: {})

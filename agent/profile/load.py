@@ -135,7 +135,7 @@ def _extended(profile: Profile, base: Profile) -> Profile:
 
 def _taken_over(profile: Profile, base: Profile) -> dict[str, Any]:
     """What a profile takes over from its base besides points and tables."""
-    changes: dict[str, Any] = {"marker": profile.marker or base.marker}
+    changes: dict[str, Any] = {"marker": list(dict.fromkeys([*profile.marker, *base.marker]))}
     # The limits of one request apply to the registers that come from the base as well.
     if base.protocol == "modbus" and "modbus" not in profile.model_fields_set:
         changes["modbus"] = base.modbus

@@ -186,7 +186,7 @@ def _modbus_head_faults(profile: Profile) -> Iterator[Fault]:
         if getattr(profile.recognise, name):
             yield ("recognise", name), f"recognise: {name} belongs to SNMP; Modbus has registers"
     for name in ("marker", "max_varbinds"):
-        if name in profile.model_fields_set and getattr(profile, name) is not None:
+        if name in profile.model_fields_set and getattr(profile, name) not in (None, []):
             yield (name,), f"{name}: belongs to SNMP; remove it"
     for at, probe in enumerate(profile.recognise.registers):
         table = probe.table or profile.modbus.table

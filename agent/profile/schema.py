@@ -412,8 +412,15 @@ class Profile(StrictModel):
     """Where vendor, model, serial number and firmware are read."""
     modbus: ModbusLimits = ModbusLimits()
     """Modbus: limits of one request, and defaults."""
-    marker: Oid | None = None
-    """SNMP: instance that changes when rows of its tables come or go; the tables are then walked again."""
+    marker: Annotated[
+        list[Oid],
+        BeforeValidator(
+            lambda marker: marker if isinstance(marker, list) else [] if marker is None else [marker],
+            json_schema_input_type=Oid | list[Oid] | None,
+        ),
+    ] = Field(default_factory=list)
+    """SNMP: instance that changes when rows of its tables come or go, or several such instances; the tables are then walked again.
+    Those of the extended profile are added."""
     coolant: dict[Literal["primary", "secondary"], str] = Field(default_factory=dict)
     """Coolant of each loop, where it is the same in all devices of the family."""
     absent: list[Sentinel] = Field(default_factory=list)

@@ -289,40 +289,6 @@ def _eem() -> Served:
     return one
 
 
-def _gencomm() -> Served:
-    one = Served(unit=10, checked=1031)
-    role, phase = "role=generator", "{phase=%,role=generator}"
-    one.put(768, "H", 1)
-    one.put(770, "I", 654_321)
-    one.put(772, "H", 1)
-    one.phases(1032, "I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
-    for index, name in enumerate(LINES):
-        one.gauge(
-            1038 + 2 * index, "I", 4001 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 400.1 + index / 10
-        )
-    one.phases(1044, "I", (7505, 7498, 7512), f"meter_current_amperes{phase}", 0.1)
-    one.phases(1052, "i", (165_001, -300, 164_998), f"meter_phase_power_watts{phase}")
-    one.gauge(1031, "H", 499, f"meter_frequency_hertz{{{role}}}", 49.9)
-    one.gauge(1536, "i", 329_699, f"meter_power_watts{{{role}}}", 329_699)
-    one.phases(1538, "I", (173_001, 172_001, 173_002), f"meter_phase_apparent_power_voltamperes{phase}")
-    one.gauge(1544, "I", 518_004, f"meter_apparent_power_voltamperes{{{role}}}", 518_004)
-    one.phases(1546, "i", (52_001, -52_002, 52_003), f"meter_phase_reactive_power_vars{phase}")
-    one.gauge(1552, "i", 52_002, f"meter_reactive_power_vars{{{role}}}", 52_002)
-    one.phases(1554, "h", (95, 96, 94), f"meter_phase_power_factor_ratio{phase}", 0.01)
-    one.gauge(1557, "h", -95, f"meter_power_factor_ratio{{{role}}}", 0.95)
-    for at, direction, tenths in ((1800, "import", 1_234_567), (1802, "export", 70_001)):
-        one.gauge(at, "I", tenths, f"meter_energy_joules_total{{direction={direction},{role}}}", tenths * 360_000.0)
-    one.put(774, "H", 1 << 12 | 1 << 10)
-    for name, severity, value in (
-        ("control_failure", "critical", 0.0),
-        ("shutdown", "critical", 1.0),
-        ("electrical_trip", "critical", 0.0),
-        ("warning", "warning", 1.0),
-    ):
-        one.values[f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"] = value
-    return one
-
-
 def _three_phases(one: Served, volts: int, pairs: int, amperes: int, watts: int) -> None:
     """Voltages, currents and powers as floats in base units, at these registers."""
     one.phases(volts, "f", (230.5, 231.25, 229.75), f"meter_voltage_volts{PHASE}")
@@ -453,7 +419,6 @@ def meter_maps() -> dict[str, Served]:
         "eastron-sdm120": _sdm120(),
         "lovato-dmg610": _dmg610(),
         "phoenix-eem": _eem(),
-        "dse-gencomm": _gencomm(),
         "accuenergy-acuvim2": _acuvim2(),
         "accuenergy-acuvim-l": _acuvim_l(),
         "eig-shark": _shark(),

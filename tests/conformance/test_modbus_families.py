@@ -23,14 +23,18 @@ from simulator.modbus.server import ModbusServer
 from simulator.models.registers import MappedRegisters
 from tests.agent.modbus.modbus_peers import target_of
 from tests.agent.shipped import shipped_profiles
+from tests.conformance.modbus_doors import door_maps
 from tests.conformance.modbus_gear import METER, gear_maps
+from tests.conformance.modbus_gensets import GENCOMM_PAGE_8, gencomm
 from tests.conformance.modbus_liebert import liebert_maps
 from tests.conformance.modbus_maps import Served, ups_maps
 from tests.conformance.modbus_meters import meter_maps
 from tests.conformance.modbus_monitors import monitor_maps
 from tests.servers.mbpoll import mbpoll
 
-MAPS: Mapping[str, Served] = ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps()
+MAPS: Mapping[str, Served] = (
+    ups_maps() | liebert_maps() | gear_maps() | meter_maps() | monitor_maps() | door_maps() | {"dse-gencomm": gencomm()}
+)
 DERIVED = (
     "dcim_env_dew_point_celsius",
     "dcim_cdu_dew_point_celsius",
@@ -392,3 +396,56 @@ async def test_a_zone_that_a_leak_detector_no_longer_reaches_is_a_fault_and_neit
     assert "dcim_leak_detected{sensor=2}" not in readings.values
     assert readings.values["dcim_leak_sensor_fault{sensor=2}"] == 1.0
     assert readings.values["dcim_leak_detected{sensor=3}"] == 0.0
+
+
+@pytest.mark.parametrize("count", [None, 0, 0xFFFF], ids=["refused", "none", "unimplemented"])
+async def test_a_controller_without_named_alarms_tells_those_of_page_8(count: int | None) -> None:
+    """GenComm: a DSE 5220 or 4620 has its alarms on page 8 and refuses page 154, or says that there is none on it."""
+    one = MAPS["dse-gencomm"]
+    registers = {address: word for address, word in one.registers.items() if address < 39_424}
+    if count is not None:
+        registers[39_424] = count
+    # Every place has a code of its own: not active, warning, shutdown, electrical trip, in turn.
+    registers |= dict.fromkeys(range(2049, 2074), 0x1234)
+    async with serving(one, registers) as port:
+        readings = await poll(port, "dse-gencomm", one.unit)
+    mode_and_flags = {"control_failure", "shutdown", "electrical_trip", "controlled_shutdown", "warning"}
+    mode_and_flags |= {"genset_blocked", "genset_manual"}
+    told = {key: value for key, value in readings.values.items() if key.startswith("dcim_device_alarm_active")}
+    named = {key: value for key, value in told.items() if key.split("alarm=")[1].split(",")[0] not in mode_and_flags}
+    assert named == {
+        f"dcim_device_alarm_active{{alarm={name},severity={severity}}}": float(place % 4 != 0)
+        for place, (name, severity) in GENCOMM_PAGE_8.items()
+    }
+    assert readings.bad == {}
+
+
+@pytest.mark.parametrize(
+    ("mode", "blocked", "manual"), [(0, 1.0, 0.0), (1, 0.0, 0.0), (2, 0.0, 1.0), (3, 0.0, 0.0), (7, 1.0, 0.0)]
+)
+async def test_a_set_that_will_not_start_by_itself_says_so(mode: int, blocked: float, manual: float) -> None:
+    """GenComm, page 3, control mode: stop, auto, manual, test on load, off."""
+    one = MAPS["dse-gencomm"]
+    async with serving(one, one.registers | {772: mode}) as port:
+        readings = await poll(port, "dse-gencomm", one.unit)
+    assert readings.values["dcim_device_alarm_active{alarm=genset_blocked,severity=critical}"] == blocked
+    assert readings.values["dcim_device_alarm_active{alarm=genset_manual,severity=warning}"] == manual
+
+
+@pytest.mark.parametrize(("fitted", "wet", "told"), [(0, 1, None), (1, 0, 0.0), (1, 1, 1.0)])
+async def test_a_leak_input_that_is_not_in_use_tells_nothing(fitted: int, wet: int, told: float | None) -> None:
+    """A ColdLogik door says at another input whether its leak alarm is in use."""
+    one = MAPS["usystems-rdhx"]
+    changed = replace(one, inputs=one.inputs | {168: fitted, 63: wet})
+    async with serving(changed) as port:
+        readings = await poll(port, "usystems-rdhx", one.unit)
+    assert readings.values.get("dcim_leak_detected{sensor=door}") == told
+    assert readings.bad == {}
+
+
+async def test_a_door_with_a_broken_probe_has_no_temperature_there() -> None:
+    one = MAPS["usystems-rdhx"]
+    async with serving(replace(one, inputs=one.inputs | {75: 1})) as port:
+        readings = await poll(port, "usystems-rdhx", one.unit)
+    assert readings.bad == {"dcim_rdhx_air_temperature_celsius{position=outlet}": "gated"}
+    assert readings.values["dcim_device_alarm_active{alarm=air_off_sensor,severity=warning}"] == 1.0

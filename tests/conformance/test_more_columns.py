@@ -399,6 +399,78 @@ CASES = {
         values={f"{ALARM}{{alarm=general,severity=warning}}": 1.0, "dcim_device_alarms": 3.0},
         states={"dcim_crah_unit_state": "running"},
     ),
+    "what is wrong with a Liebert cooling unit, by the names of both of its MIBs": Told(
+        profile="liebert-crah",
+        root=f"{LIEBERT}.3",
+        answers={
+            "4.3.1.0": 1,
+            "2.2.0": 7,
+            **{
+                f"2.3.1.2.{row}": f"{LIEBERT}.3.2.{condition}"
+                for row, condition in (
+                    (3, "1.14"),
+                    (4, "1.7.2"),
+                    (9, "7.1.5053"),
+                    (12, "7.1.5118"),
+                    (13, "1.144.2"),
+                    (14, "1.136"),
+                    (17, "7.1.4720"),
+                )
+            },
+            # Still listed, as nobody has acknowledged it.
+            "2.3.1.12.3": 1,
+            "2.3.1.12.9": 1,
+            "2.3.1.12.17": 2,
+        },
+        values={
+            f"{ALARM}{{alarm=water_under_floor,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=compressor_2_high_head_pressure,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=loss_of_airflow,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=filter_clogged,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=return_air_high_humidity,severity=warning}}": 1.0,
+            "dcim_device_alarms": 7.0,
+        },
+        states={"dcim_crah_unit_state": "running"},
+    ),
+    "what is wrong with a Liebert cooling unit that tells itself in text": Told(
+        profile="liebert-flexible",
+        root=f"{LIEBERT}.3",
+        answers={
+            **{
+                f"9.20.1.{place}": cell
+                for place, cell in flexible(1, 5002, b"Supply Air Temperature", b"28.4", b"deg C").items()
+            },
+            "2.2.0": 1,
+            "2.3.1.2.8": f"{LIEBERT}.3.2.7.1.4980",
+        },
+        values={
+            "dcim_crah_supply_air_temperature_celsius": 28.4,
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=loss_of_water_flow,severity=critical}}": 1.0,
+        },
+    ),
+    "what is wrong with a Liebert UPS, by its own names beside those of UPS-MIB": Told(
+        profile="liebert-ups",
+        root="1.3.6.1",
+        answers={
+            "4.1.476.1.42.3.5.3.55.0": 3,
+            "2.1.33.1.6.1.0": 1,
+            "2.1.33.1.6.2.1.2.4": "1.3.6.1.2.1.33.1.6.3.13",
+            "4.1.476.1.42.3.2.2.0": 4,
+            **{
+                f"4.1.476.1.42.3.2.3.1.2.{row}": f"{LIEBERT}.3.2.{condition}"
+                for row, condition in ((1, "1.51.10.2"), (2, "1.193"), (3, "7.1.5158"), (4, "1.64"))
+            },
+        },
+        values={
+            "dcim_device_alarms": 1.0,
+            f"{ALARM}{{alarm=charger_failed,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=battery_disconnect_2_open,severity=critical}}": 1.0,
+            f"{ALARM}{{alarm=bypass_unavailable,severity=warning}}": 1.0,
+            f"{ALARM}{{alarm=power_module_failure,severity=critical}}": 1.0,
+        },
+        states={"dcim_ups_output_source": "normal"},
+    ),
     "an AKCP sensorProbe with tenths of humidity at one port, whole percent at the other": Told(
         profile="akcp-sensorprobe",
         root=AKCP,

@@ -22,7 +22,7 @@ from tests.agent.shipped import shipped_profiles
 def odd_device(profile: Profile, turn: int, *, codes: bool) -> dict[str, SnmpValue]:
     """An odd value in every cell that the profile may ask for; with `codes`, planning finds its rows. Another `turn`, other values."""
     places = [source.oid or "" for point in profile.points for source in point.sources()]
-    places += [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, profile.marker or "", *planning_instances(profile)]
+    places += [SYS_DESCR, SYS_OBJECT_ID, SYS_UPTIME, *profile.marker, *planning_instances(profile)]
     places += [point.gate.oid or "" for _, point in profile.all_points() if point.gate]
     sources = profile.identity
     places += [

@@ -134,6 +134,45 @@ async def test_a_marker_that_changes_has_the_tables_walked_again_but_not_with_ev
     assert active not in readings.bad
 
 
+@pytest.mark.parametrize(
+    ("count", "row", "condition", "key"),
+    [
+        (
+            "1.3.6.1.2.1.33.1.6.1.0",
+            "1.3.6.1.2.1.33.1.6.2.1.2.7",
+            "1.3.6.1.2.1.33.1.6.3.2",
+            "on_battery,severity=warning",
+        ),
+        (
+            "1.3.6.1.4.1.476.1.42.3.2.2.0",
+            "1.3.6.1.4.1.476.1.42.3.2.3.1.2.7",
+            "1.3.6.1.4.1.476.1.42.3.2.1.51.10",
+            "battery_disconnect_open,severity=critical",
+        ),
+    ],
+    ids=["of UPS-MIB", "of the vendor's own branch"],
+)
+async def test_each_of_several_markers_has_the_tables_walked_again(
+    count: str, row: str, condition: str, key: str
+) -> None:
+    """A Liebert UPS counts the alarms of UPS-MIB, and the conditions of its own branch."""
+    values: dict[str, SnmpValue] = {
+        UPTIME: 100_000,
+        "1.3.6.1.2.1.33.1.6.1.0": 0,
+        "1.3.6.1.4.1.476.1.42.3.2.2.0": 0,
+        "1.3.6.1.4.1.476.1.42.3.5.3.55.0": 3,
+    }
+    poller, client = snmp(values, profile="liebert-ups")
+    await poller.open()
+    await poller.poll("fast", now=2000.0)
+    walks = client.walks
+    await poller.poll("fast", now=2005.0)
+    assert client.walks == walks
+    client.values |= {count: 1, row: condition}
+    await poller.poll("fast", now=2010.0)
+    assert (await poller.poll("fast", now=2015.0)).values[f"dcim_device_alarm_active{{alarm={key}}}"] == 1.0
+
+
 def rpu(registers: dict[int, int]) -> tuple[ModbusPoller, MemoryModbus]:
     client = MemoryModbus(registers)
     device = Device(id="d", host="h", protocol="modbus", profile="aalc-rpu", unit=12)

@@ -1,0 +1,136 @@
+"""Modbus map of a generator's controller with GenComm, served to the agent; see modbus_maps."""
+
+from collections.abc import Mapping, Sequence
+
+from tests.conformance.modbus_maps import Served
+
+_NAMED: Sequence[tuple[str, str, int]] = (
+    ("emergency_stop", "critical", 1),
+    ("low_oil_pressure", "critical", 1),
+    ("high_coolant_temperature", "critical", 2),
+    ("low_coolant_temperature", "warning", 1),
+    ("under_speed", "critical", 1),
+    ("over_speed", "critical", 1),
+    ("under_frequency", "critical", 3),
+    ("over_frequency", "critical", 1),
+    ("under_voltage", "critical", 1),
+    ("over_voltage", "critical", 4),
+    ("starter_battery_low", "warning", 2),
+    ("starter_battery_high", "warning", 1),
+    ("charge_alternator", "warning", 1),
+    ("fail_to_start", "critical", 3),
+    ("fail_to_stop", "critical", 1),
+    ("generator_fail_to_close", "critical", 5),
+    ("mains_fail_to_close", "critical", 15),
+    ("oil_pressure_sender", "warning", 1),
+    ("speed_signal_lost", "critical", 1),
+    ("magnetic_pickup", "critical", 0),
+    ("over_current", "critical", 1),
+    ("not_calibrated", "warning", 1),
+    ("low_fuel_level", "warning", 2),
+    ("engine_control_warning", "warning", 10),
+    ("engine_control_shutdown", "critical", 8),
+    ("engine_control_link_lost", "critical", 1),
+    ("low_oil_level_switch", "warning", 9),
+    ("high_temperature_switch", "critical", 1),
+    ("low_fuel_level_switch", "warning", 2),
+    ("expansion_unit", "warning", 1),
+    ("overload", "critical", 1),
+    ("negative_phase_sequence", "critical", 1),
+    ("earth_fault", "critical", 4),
+    ("phase_rotation", "critical", 1),
+    ("", "", 3),
+    ("maintenance_due", "warning", 1),
+)
+"""Named alarms of page 154, with the code of each in the served map."""
+
+GENCOMM_PAGE_8: Mapping[int, tuple[str, str]] = {
+    0: ("emergency_stop", "critical"),
+    1: ("low_oil_pressure", "critical"),
+    2: ("high_coolant_temperature", "critical"),
+    3: ("high_oil_temperature", "critical"),
+    4: ("under_speed", "critical"),
+    5: ("over_speed", "critical"),
+    6: ("fail_to_start", "critical"),
+    7: ("fail_to_stop", "critical"),
+    8: ("speed_signal_lost", "critical"),
+    9: ("under_voltage", "critical"),
+    10: ("over_voltage", "critical"),
+    11: ("under_frequency", "critical"),
+    12: ("over_frequency", "critical"),
+    13: ("over_current", "critical"),
+    14: ("earth_fault", "critical"),
+    15: ("reverse_power", "critical"),
+    17: ("oil_pressure_sender", "warning"),
+    21: ("magnetic_pickup", "critical"),
+    23: ("charge_alternator", "warning"),
+    24: ("starter_battery_low", "warning"),
+    25: ("starter_battery_high", "warning"),
+    26: ("low_fuel_level", "warning"),
+    28: ("generator_fail_to_close", "critical"),
+    29: ("mains_fail_to_close", "critical"),
+    30: ("generator_fail_to_open", "critical"),
+    31: ("mains_fail_to_open", "critical"),
+    40: ("phase_rotation", "critical"),
+    41: ("maintenance_due", "warning"),
+    45: ("not_calibrated", "warning"),
+    47: ("short_circuit", "critical"),
+    63: ("expansion_unit", "warning"),
+    76: ("engine_control_link_lost", "critical"),
+    79: ("low_coolant_temperature", "warning"),
+    85: ("negative_phase_sequence", "critical"),
+    93: ("overload", "critical"),
+}
+"""Alarms of page 8 by their place."""
+
+
+def gencomm() -> Served:
+    """A controller with page 154, whose set carries a load."""
+    one = Served(unit=10, checked=1031)
+    role, phase = "role=generator", "{phase=%,role=generator}"
+    one.put(768, "H", 1)
+    one.put(770, "I", 654_321)
+    one.put(772, "H", 1)
+    one.phases(1032, "I", (2305, 2312, 2298), f"meter_voltage_volts{phase}", 0.1)
+    for index, name in enumerate(("L1-L2", "L2-L3", "L3-L1")):
+        one.gauge(
+            1038 + 2 * index, "I", 4001 + index, f"meter_line_voltage_volts{{line={name},{role}}}", 400.1 + index / 10
+        )
+    one.phases(1044, "I", (7505, 7498, 7512), f"meter_current_amperes{phase}", 0.1)
+    one.phases(1052, "i", (165_001, -300, 164_998), f"meter_phase_power_watts{phase}")
+    one.gauge(1031, "H", 499, f"meter_frequency_hertz{{{role}}}", 49.9)
+    one.gauge(1536, "i", 329_699, f"meter_power_watts{{{role}}}", 329_699)
+    one.phases(1538, "I", (173_001, 172_001, 173_002), f"meter_phase_apparent_power_voltamperes{phase}")
+    one.gauge(1544, "I", 518_004, f"meter_apparent_power_voltamperes{{{role}}}", 518_004)
+    one.phases(1546, "i", (52_001, -52_002, 52_003), f"meter_phase_reactive_power_vars{phase}")
+    one.gauge(1552, "i", 52_002, f"meter_reactive_power_vars{{{role}}}", 52_002)
+    one.phases(1554, "h", (95, 96, 94), f"meter_phase_power_factor_ratio{phase}", 0.01)
+    one.gauge(1557, "h", -95, f"meter_power_factor_ratio{{{role}}}", 0.95)
+    for at, direction, tenths in ((1800, "import", 1_234_567), (1802, "export", 70_001)):
+        one.gauge(at, "I", tenths, f"meter_energy_joules_total{{direction={direction},{role}}}", tenths * 360_000.0)
+    one.put(774, "H", 1 << 12 | 1 << 10)
+    for name, severity, value in (
+        ("control_failure", "critical", 0.0),
+        ("shutdown", "critical", 1.0),
+        ("electrical_trip", "critical", 0.0),
+        ("controlled_shutdown", "critical", 0.0),
+        ("warning", "warning", 1.0),
+        ("genset_blocked", "critical", 0.0),
+        ("genset_manual", "warning", 0.0),
+    ):
+        one.values[f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"] = value
+    one.put(39_424, "H", 72)
+    _named_alarms(one, 39_425, _NAMED)
+    # The page of the earlier controllers, as if all its alarms were shutdowns.
+    one.registers |= dict.fromkeys(range(2049, 2074), 0x3333)
+    return one
+
+
+def _named_alarms(one: Served, at: int, names: Sequence[tuple[str, str, int]]) -> None:
+    """Alarms of GenComm from this register on, four to a register: name, severity, and code (0 and 15: not there)."""
+    for index, (name, severity, code) in enumerate(names):
+        register = at + index // 4
+        one.registers[register] = one.registers.get(register, 0) | code << 12 - 4 * (index % 4)
+        if name and code not in (0, 15):
+            key = f"dcim_device_alarm_active{{alarm={name},severity={severity}}}"
+            one.values[key] = float(code in (2, 3, 4, 5, 10))
