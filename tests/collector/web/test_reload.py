@@ -14,7 +14,7 @@ from tests.collector.web.serving import ask, certificate, serving
 from tests.collector.web.test_access import basic, hashed, trusting, written
 
 
-def nothing(look: int) -> None:  # noqa: ARG001 - as what takes its place
+def nothing(look: int) -> None:
     """Happens before most looks."""
 
 
