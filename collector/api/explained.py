@@ -66,15 +66,17 @@ def series_steps(
     return SeriesList(items=items, next=None)
 
 
-def figures_steps(scene: Scene, metric: str, page: Page) -> Generator[None, None, FigureList]:
-    """One page of the figures of a site, in the order in which they are derived. Yields after each slice."""
+def figures_steps(
+    scene: Scene, metric: str, labels: frozenset[tuple[str, str]], page: Page
+) -> Generator[None, None, FigureList]:
+    """One page of the figures of a site with these labels, in the order in which they are derived. Yields after each slice."""
     if page.cursor and not (page.cursor.isascii() and page.cursor.isdigit() and len(page.cursor) < 10):  # noqa: PLR2004
         raise BadRequest("cursor: is what `next` of the page before said")
     found: list[Figure] = []
     for count, figure in enumerate(scene.figures.source, 1):
         if count % _SLICE == 0:
             yield
-        if not metric or figure.output.metric.name == metric:
+        if (not metric or figure.output.metric.name == metric) and labels.issubset(figure.output.labels):
             found.append(figure)
     begin = int(page.cursor or 0)
     items = [_item(figure) for figure in found[begin : begin + page.limit]]

@@ -126,7 +126,7 @@ def _rack(scene: Scene, rack: RackPlace) -> RackState:
     ages = [scene.age_s(name) for name, reason in zip(rack.devices, reasons, strict=True) if reason is None]
     power = figures.value("dcim_rack_power_watts", rack.id)
     if scene.layout.file is None or rack.design_power_w is None:
-        power = total([pdu_power(scene, pdu) for pdus in rack.pdus.values() for pdu in pdus])
+        power = total([pdu_power(scene, pdu) for pdu in rack.every_pdu])
     values = RackValues(
         power_watts=rounded(power),
         power_ratio=rounded(figures.value("dcim_rack_power_utilisation_ratio", rack.id)),

@@ -1,6 +1,6 @@
 """Where everything stands: rooms, rows, racks and the devices in them, from the site file or else from the labels of devices.
 
-A layout is made anew only when a device or a series is new, because it does not depend on any value. Pure.
+A layout is made anew only when a device or a series is new, or a device stands elsewhere, because it does not depend on any value. Pure.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,6 +53,13 @@ class RackPlace:
     """The CDUs of its loop."""
     inlets: tuple[tuple[str, str | None], ...]
     """Sensors before it: the device, and which of the device's sensors."""
+    pdus_without_feed: tuple[str, ...] = ()
+    """PDUs whose agent names no feed for them; with a site file, every PDU has one."""
+
+    @property
+    def every_pdu(self) -> tuple[str, ...]:
+        """All of its PDUs, whatever feeds them."""
+        return (*(pdu for each in self.pdus.values() for pdu in each), *self.pdus_without_feed)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -218,6 +225,7 @@ def _from_labels(layout: Layout, heard: Mapping[str, DeviceState], by_rack: Mapp
             design_power_w=None,
             devices=tuple(sorted(devices)),
             pdus={feed: tuple(found) for feed, found in sorted(pdus.items()) if feed},
+            pdus_without_feed=tuple(pdus.get("", ())),
             cdus=tuple(sorted(name for name in devices if name in heard and heard[name].device_class == "cdu")),
             inlets=(),
         )

@@ -41,8 +41,7 @@ def site_powers(scene: Scene) -> SitePowers:
     """The powers now."""
     file = scene.layout.file
     if file is None:
-        pdus = [pdu for rack in scene.layout.racks.values() for each in rack.pdus.values() for pdu in each]
-        it_w = total([pdu_power(scene, pdu) for pdu in pdus])
+        it_w = total([pdu_power(scene, pdu) for rack in scene.layout.racks.values() for pdu in rack.every_pdu])
         return SitePowers(facility_w=None, facility_meters=(), it_w=it_w, it_from="pdus", it_meters=())
     facility, it = facility_meters(file), without_overlap(file, file.meters_of("it"))
     behind = [each for each in file.meters.values() if each.behind in {meter.id for meter in facility}]

@@ -18,6 +18,9 @@ MAX_SHOWN = 12
 # Control characters and line ends of Unicode: with one of them a name would end the line of an event or of the log.
 NO_CONTROL = "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_PART = "[^=,\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]+"
+LABELS = f"^({_PART}={_PART}(,{_PART}={_PART})*)?$"
+_LABELS = re.compile(LABELS)
 PARTS = ("site", "floor", "problems", "agents", "device")
 _WITH_NAME = frozenset({"floor", "device"})
 Query = Mapping[str, str]
@@ -54,6 +57,14 @@ def check_text(name: str, text: str) -> None:
 def page_of(query: Query) -> Page:
     """`limit` and `cursor`."""
     return Page(_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT), query.get("cursor", ""))
+
+
+def labels_of(query: Query) -> frozenset[tuple[str, str]]:
+    """`labels`: names and values of labels, as in `feed=A,rack=b07`; empty when left out."""
+    text = query.get("labels", "")
+    if _LABELS.fullmatch(text) is None:
+        raise BadRequest(f"labels: {text[:40]!r} is not possible; write them as in feed=A,rack=b07")
+    return frozenset((name, value) for name, _, value in (each.partition("=") for each in text.split(",") if each))
 
 
 def one_of(query: Query, name: str, known: Sequence[str]) -> str:

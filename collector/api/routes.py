@@ -26,7 +26,18 @@ from collector.api.explained import (
 from collector.api.listing import STATES, Wanted, device_list
 from collector.api.past import past_steps
 from collector.api.problem_list import ApiProblems, problems_steps
-from collector.api.requests import DEFAULT_LIMIT, MAX_LIMIT, MAX_TEXT, NO_CONTROL, NotThere, one_of, page_of, since_of
+from collector.api.requests import (
+    DEFAULT_LIMIT,
+    LABELS,
+    MAX_LIMIT,
+    MAX_TEXT,
+    NO_CONTROL,
+    NotThere,
+    labels_of,
+    one_of,
+    page_of,
+    since_of,
+)
 from collector.api.scene import Scene
 from collector.api.totals import TOTALS
 from collector.problems import KEEP_S
@@ -124,7 +135,7 @@ def _series(api: Api, scene: Scene, query: Query) -> Steps:
 
 
 def _figures(_: Api, scene: Scene, query: Query) -> Steps:
-    return figures_steps(scene, query.get("metric", ""), page_of(query))
+    return figures_steps(scene, query.get("metric", ""), labels_of(query), page_of(query))
 
 
 def _figure(api: Api, scene: Scene, query: Query) -> Steps:
@@ -210,7 +221,16 @@ ROUTES: tuple[Route, ...] = (
         "Derived figures, unknown ones included.",
         FigureList,
         _figures,
-        (Parameter("metric", "Of one metric.", TEXT), LIMIT, NUMBERED),
+        (
+            Parameter("metric", "Of one metric.", TEXT),
+            Parameter(
+                "labels",
+                "Of those with all of these labels, as in `feed=A,rack=b07`.",
+                {"type": "string", "maxLength": MAX_TEXT, "pattern": LABELS},
+            ),
+            LIMIT,
+            NUMBERED,
+        ),
     ),
     Route(
         "figures/{metric}",

@@ -23,6 +23,9 @@ LIMIT_BYTES = 48 * 1024 * 1024
 RING_BYTES = 210
 # A point of `array("f")`.
 _POINT_BYTES = 4
+# What a ring takes at the longest step. A series gets one only if those of all would still fit at that step: rings that are made within
+# one sample cannot be made shorter, because each has a single point.
+LEAST_BYTES = RING_BYTES + _POINT_BYTES * int(POINTS * STEP_S / LONGEST_STEP_S)
 DeviceKey = tuple[str, str]
 
 
@@ -37,6 +40,8 @@ class Sparks:
         """Series without a ring at the last sample, because there are too many."""
         self._limit_bytes = limit_bytes
         self._rings: dict[DeviceKey, dict[str, array[float]]] = {}
+        self._count = 0
+        """Rings of all devices."""
         self._sampled_at = -LONGEST_STEP_S
 
     def is_due(self, now: float) -> bool:
@@ -59,7 +64,7 @@ class Sparks:
             size += sum(map(_bytes_of, rings.values()))
             yield
         for gone in self._rings.keys() - present:
-            del self._rings[gone]
+            self._count -= len(self._rings.pop(gone))
         self.size_bytes = size
         while self.size_bytes > self._limit_bytes and self.step_s < LONGEST_STEP_S:
             yield from self._thin_steps()
@@ -71,10 +76,11 @@ class Sparks:
                 continue  # a state is no line, and a counter's line always rises
             ring = rings.get(key)
             if ring is None:
-                if self.size_bytes + RING_BYTES + _POINT_BYTES * points > self._limit_bytes and self._is_coarsest:
+                if (self._count + 1) * LEAST_BYTES > self._limit_bytes:
                     self.refused += 1
                     continue
                 ring = rings[key] = array("f")
+                self._count += 1
             is_current = is_seen and now < reading.expires_at
             ring.append(reading.value if is_current else nan)
         for key, ring in list(rings.items()):
@@ -84,10 +90,7 @@ class Sparks:
                 del ring[: len(ring) - points]
             if all(map(isnan, ring)):
                 del rings[key]
-
-    @property
-    def _is_coarsest(self) -> bool:
-        return self.step_s >= LONGEST_STEP_S
+                self._count -= 1
 
     def _thin_steps(self) -> Generator[None, None, None]:
         """Drop every second value, the latest stays."""

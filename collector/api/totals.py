@@ -68,9 +68,8 @@ def _it(scene: Scene, powers: SitePowers) -> Iterator[FigureInput]:
                     yield _figure(figure)
         case "pdus":
             for place in scene.layout.racks.values():
-                for pdus in place.pdus.values():
-                    for pdu in pdus:
-                        yield from _readings(scene, pdu, _PDUS)
+                for pdu in place.every_pdu:
+                    yield from _readings(scene, pdu, _PDUS)
         case never:
             assert_never(never)
 

@@ -228,7 +228,7 @@ class SiteFigures:
         return run_through(self.is_due_steps(latest, now))
 
     def is_due_steps(self, latest: Latest, now: float) -> Generator[None, None, bool]:
-        """Whether a new plan is needed: a device came or went, or a series used by figures is new; see `_OUTPUTS_PER_S`.
+        """Whether a new plan is needed: a device came, went or moved, or a series used by figures is new; see `_OUTPUTS_PER_S`.
 
         Yields after each device.
         """
@@ -280,7 +280,8 @@ class SiteFigures:
             for key in device.series.keys() - known.keys():
                 series = known[key] = device.series[key].series
                 found = found or series.metric.name in self._metrics_used
-            if self._classes.get(device.device) != device.device_class:
+            as_planned = self._classes.get(device.device), self._places.get(device.device)
+            if as_planned != (device.device_class, device.labels):
                 self._classes[device.device] = device.device_class
                 self._places[device.device] = dict(device.labels)
                 found = True

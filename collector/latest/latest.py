@@ -25,6 +25,8 @@ BatchOutcome = Literal["live", "stale", "duplicate", "refused"]
 DEVICE_COST = 6
 # Devices checked for expired series in one slice of work, if none expires; each takes 0.1 us.
 GLANCES_PER_SLICE = 500
+_Place = tuple[dict[str, str], str]
+"""Labels and class of a device."""
 
 
 class Latest:
@@ -39,7 +41,8 @@ class Latest:
         self.refused = 0
         self.size = 0
         self.changes = 0
-        """Grows with each device or series that is added and each device that is removed; plans of derived figures depend on it."""
+        """Grows with each device or series that is added, each device that is removed, and each that gets other labels or another class.
+        Plans of derived figures and the layout of the floor depend on it."""
         self.dropped = 0
         """Grows when series have expired."""
         self.touched: set[tuple[str, str]] = set()
@@ -146,8 +149,10 @@ class Latest:
         device = self._device(site, batch.device, batch.agent)
         if device is None:
             return "refused"
+        before = _place_of(device)
         if not device.note_poll(batch, agent, now):
             return "duplicate"
+        self._note_moved(device, before)
         agent.heard_at = max(agent.heard_at, now)
         protocol = device.document.protocol if device.document else ""
         if batch.counts_as_poll:
@@ -228,12 +233,20 @@ class Latest:
         if device is None:
             return False
         if device.document is None or document.time >= device.document.time or document.agent != device.document.agent:
+            before = _place_of(device)
             device.document, device.cached_life_s = document, None
             device.agent = document.agent
             device.device_class = document.device_class
             device.labels = {label: document.labels[label] for label in BASE_LABELS if document.labels.get(label)}
             device.labels_as_sent = None
+            self._note_moved(device, before)
         return True
+
+    def _note_moved(self, device: DeviceState, before: _Place | None) -> None:
+        """Note whether a device has other labels, or another class, than before: somebody corrected its place in the agent's file."""
+        # That it is new was counted already. The labels are the same object as long as batches repeat them, so that this costs little.
+        if before is not None and before != (device.labels, device.device_class):
+            self.changes += 1
 
     def remove_device(self, site: str, agent: str, device: str) -> bool:
         """Forget a device, unless another agent polls it now: then it was moved, and its former agent is only cleaning up.
@@ -348,3 +361,9 @@ class Latest:
                 return None
             agent = self._agents[site, name] = AgentState(site, name)
         return agent
+
+
+def _place_of(device: DeviceState) -> _Place | None:
+    """Labels and class of a device; None if nothing was heard of it yet."""
+    is_new = device.origin is None and device.document is None
+    return None if is_new else (device.labels, device.device_class)

@@ -41,7 +41,7 @@ PAGE_HEADERS = {
 # Responses take milliseconds; only a client that does not read takes longer. Chosen to use little of the 10 s in which the
 # collector must stop (aiohttp's default is 60 s).
 STOP_TIMEOUT_S = 1.0
-# Certificates are replaced by tools that expect a reload within seconds; looking takes four calls of the file system.
+# Certificates are replaced by tools that expect a reload within seconds, which two looks are; one takes four calls of the file system.
 RELOAD_S = 5.0
 # The safety class is scraped every second, and a page of `share_s` would be a second old by then.
 SAFETY_SHARE_S = 0.2
@@ -259,18 +259,24 @@ class WebServer:
     async def _reload(self) -> None:
         """Use certificates, passwords and headers anew when their files change; what cannot be used changes nothing."""
         path = self._config.web_config
-        refused: tuple[object, ...] = ()
+        told: tuple[object, str] | None = None
+        seen: tuple[object, ...] = ()
         while path is not None:
             await asyncio.sleep(RELOAD_S)
             changes = await in_own_thread(self._access.changes, "web-config")
-            if changes in ((), refused):
+            is_written, seen = changes == seen, changes
+            if not changes or not is_written:
+                # Whoever writes a file may have got no further than its first section: TLS without the passwords. It counts once two looks
+                # find the same.
                 continue
+            # Tried anew even if these files are the same as before: a certificate or a token often comes some seconds after the file that
+            # names it.
             try:
                 access = await in_own_thread(partial(load_access, path), "web-config")
             except ConfigError as error:
-                refused = changes
-                self._failures.count("http", error)
-                log.error("web configuration not reloaded, the former one stays in use: %s", error)  # noqa: TRY400 - one line
+                if told != (told := (changes, str(error))):
+                    self._failures.count("http", error)
+                    log.error("web configuration not reloaded, the former one stays in use: %s", error)  # noqa: TRY400 - one line
                 continue
             if (access.context is None) != (self._access.context is None):
                 log.warning(

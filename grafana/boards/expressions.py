@@ -33,16 +33,31 @@ TO_RUNBOOK: Final = "${runbooks}deploy/RUNBOOK.md#:~:text=${__data.fields.alertn
 
 def ups_power(scope: Scope, side: str, by: str) -> str:
     """Power at the `input` or `output` of UPSs, W: the sum of the phases, or the total where a UPS reports no phases."""
+    return f"sum by ({by}) ({_power_of_each(scope, side)})"
+
+
+def ups_load(scope: Scope, by: str) -> str:
+    """Output power over rated power of UPSs together. Only those count that report both: most families have no rating."""
+    power = _power_of_each(scope, "output")
+    rated = f"max by (site, room, feed, device) ({scope('dcim_ups_rated_power_watts')})"
+    both = (f"({power}) and {rated}", f"{rated} and ({power})")
+    return " / ".join(f"sum by ({by}) ({each})" for each in both)
+
+
+def _power_of_each(scope: Scope, side: str) -> str:
     phases = scope(f"dcim_ups_{side}_power_watts")
     total = scope(f"dcim_ups_{side}_total_power_watts")
-    each = f"sum by (site, room, feed, device) ({phases}) or max by (site, room, feed, device) ({total})"
-    return f"sum by ({by}) ({each})"
+    return f"sum by (site, room, feed, device) ({phases}) or max by (site, room, feed, device) ({total})"
+
+
+METER: Final = "site, device, role"
 
 
 def metered(role: str) -> str:
-    """Power by the meters of a role, W."""
-    power = SITE("dcim_meter_power_watts", f'role="{role}"')
-    return f"sum by (site) ({power})"
+    """Power by the meters of a role, W: the total of each, or the sum of its phases where it reports no total."""
+    where = f'role="{role}"'
+    total, phases = SITE("dcim_meter_power_watts", where), SITE("dcim_meter_phase_power_watts", where)
+    return f"sum by (site) (max by ({METER}) ({total}) or sum by ({METER}) ({phases}))"
 
 
 def it_power() -> str:
@@ -52,11 +67,17 @@ def it_power() -> str:
 
 def _mean_of_hour(metric: str, *where: str) -> str:
     mean = SITE.select(metric, *where, at="[1h]")
-    return f"sum by (site) (max without (instance, job) (avg_over_time({mean})))"
+    return f"max without (instance, job) (avg_over_time({mean}))"
+
+
+def _metered_in_hour(role: str) -> str:
+    total, phases = (
+        _mean_of_hour(metric, f'role="{role}"') for metric in ("dcim_meter_power_watts", "dcim_meter_phase_power_watts")
+    )
+    return f"sum by (site) (max by ({METER}) ({total}) or sum by ({METER}) ({phases}))"
 
 
 def pue_estimate() -> str:
     """Facility over IT power of the last hour, from its first minutes on."""
-    facility = _mean_of_hour("dcim_meter_power_watts", 'role="facility"')
-    meters = _mean_of_hour("dcim_meter_power_watts", 'role="it"')
-    return f"{facility} / (({meters} or {_mean_of_hour('dcim_rack_power_watts')}) > 0)"
+    racks = f"sum by (site) ({_mean_of_hour('dcim_rack_power_watts')})"
+    return f"{_metered_in_hour('facility')} / (({_metered_in_hour('it')} or {racks}) > 0)"

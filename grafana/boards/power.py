@@ -4,7 +4,7 @@ from typing import Final
 
 from grafana.boards.board import Board
 from grafana.boards.catalogued import Limits
-from grafana.boards.expressions import ROW_TO_PDU, ROW_TO_RACK, TO_UPS, metered, ups_power
+from grafana.boards.expressions import ROW_TO_PDU, ROW_TO_RACK, TO_UPS, metered, ups_load, ups_power
 from grafana.boards.panels import (
     BLUE,
     GREEN,
@@ -198,11 +198,11 @@ SURVIVAL: Final = Row(
                 ),
                 stat(
                     "UPS load against ratings",
-                    f"{ups_power(ROOM, 'output', 'site, feed')} / sum by (site, feed) ({ROOM('dcim_ups_rated_power_watts')})",
+                    ups_load(ROOM, "site, feed"),
                     6,
                     "dcim_ups_output_load_ratio",
                     legend="{{feed}}",
-                    why="All UPSs of a feed together; single ones may be loaded more.",
+                    why="All UPSs of a feed that report their rating together; single ones may be loaded more.",
                 ),
             ],
         ),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
@@ -233,6 +234,55 @@ def test_the_worst_are_those_at_the_end_of_the_range() -> None:
         'max by (device) (dcim_ups_output_load_ratio{site=~"$site"})'
         ' and topk(12, max by (device) (dcim_ups_output_load_ratio{site=~"$site"} @ end()))'
     )
+
+
+def evaluated(folder: Path, expression: str, series: dict[str, float], expected: dict[str, float]) -> str:
+    """What Prometheus complains of when it evaluates an expression over constant series; empty if all is as expected."""
+    asked = {
+        "expr": plain(expression),
+        "eval_time": "5m",
+        "exp_samples": [{"labels": labels, "value": value} for labels, value in expected.items()],
+    }
+    given = [{"series": name, "values": f"{value}x5"} for name, value in series.items()]
+    tests = {"evaluation_interval": "1m", "tests": [{"input_series": given, "promql_expr_test": [asked]}]}
+    (folder / "test.yml").write_text(json.dumps(tests), encoding="utf-8")
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def test_a_ups_without_a_rating_is_no_load_of_the_others(tmp_path: Path) -> None:
+    """Nor a rating without power a reserve. Three of four families of UPSs report none."""
+    (expression,) = (text for title, text in expressions("dcim-power.json") if title == "UPS load against ratings")
+    series = {
+        'dcim_ups_output_power_watts{site="s",feed="A",device="both",phase="L1"}': 20e3,
+        'dcim_ups_output_power_watts{site="s",feed="A",device="both",phase="L2"}': 10e3,
+        'dcim_ups_rated_power_watts{site="s",feed="A",device="both"}': 60e3,
+        'dcim_ups_output_total_power_watts{site="s",feed="A",device="unrated"}': 40e3,
+        'dcim_ups_rated_power_watts{site="s",feed="A",device="silent"}': 60e3,
+        'dcim_ups_output_total_power_watts{site="s",feed="B",device="unrated"}': 40e3,
+    }
+    assert evaluated(tmp_path, expression, series, {'{site="s", feed="A"}': 0.5}) == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"), [("Facility power", 100e3), ("IT power", 80e3), ("PUE, last hour (estimate)", 1.25)]
+)
+def test_a_meter_that_gives_the_power_of_each_phase_alone_counts_as_on_the_page(
+    title: str, expected: float, tmp_path: Path
+) -> None:
+    """And one that gives both counts once."""
+    (expression,) = (text for each, text in expressions("dcim-site.json") if each == title)
+    series = {
+        'dcim_meter_power_watts{site="s",device="main-1",role="facility"}': 70e3,
+        'dcim_meter_phase_power_watts{site="s",device="main-1",role="facility",phase="L1"}': 70e3,
+        'dcim_meter_phase_power_watts{site="s",device="main-2",role="facility",phase="L1"}': 20e3,
+        'dcim_meter_phase_power_watts{site="s",device="main-2",role="facility",phase="L2"}': 10e3,
+        'dcim_meter_phase_power_watts{site="s",device="it",role="it",phase="L1"}': 80e3,
+        'dcim_rack_power_watts{site="s",rack="r"}': 1e3,
+    }
+    assert evaluated(tmp_path, expression, series, {'{site="s"}': expected}) == ""
 
 
 def test_colours_go_from_grey_over_green_to_red() -> None:

@@ -1,5 +1,8 @@
 // Documents of the collector that are asked for, not streamed. The browser keeps them with their ETag.
 
+// Most items of a list that the collector gives at a time (collector/api/requests.py).
+const MOST_ITEMS = 1000;
+
 export class ApiError extends Error {
   constructor(status) {
     super(`status ${status}`);
@@ -18,4 +21,14 @@ export async function get(base, path, parameters = {}) {
   }
   if (!response.ok) throw new ApiError(response.status);
   return response.json();
+}
+
+/** GET the first `limit` items of a list, in as many pages of at most `most` as that takes. */
+export async function getList(base, path, { limit, ...parameters }, most = MOST_ITEMS) {
+  const found = { items: [], next: null };
+  do {
+    const page = await get(base, path, { ...parameters, cursor: found.next, limit: Math.min(limit - found.items.length, most) });
+    Object.assign(found, page, { items: [...found.items, ...page.items] });
+  } while (found.next && found.items.length < limit);
+  return found;
 }

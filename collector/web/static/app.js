@@ -3,7 +3,7 @@
 
 import { agentsView } from "./agents.js";
 import { answersColumn } from "./answers.js";
-import { ApiError, get } from "./api.js";
+import { ApiError, get, getList } from "./api.js";
 import { daySection } from "./day.js";
 import { figureView, problemView, rackView } from "./details.js";
 import { devicesView, deviceView } from "./device.js";
@@ -141,7 +141,8 @@ class Page {
 
   _readAddress() {
     const route = readLink(location.search);
-    const isOther = !this.route || route.view !== this.route.view || route.id !== this.route.id || String(route.parameters) !== String(this.route.parameters);
+    const isOtherView = route.view !== this.route?.view;
+    const isOther = isOtherView || route.id !== this.route.id || String(route.parameters) !== String(this.route.parameters);
     this.route = route;
     const { parameters } = route;
     this.settings.theme = pick(parameters.get("theme") ?? recall("theme"), ["light", "dark"], "auto");
@@ -154,6 +155,8 @@ class Page {
       this.fetched = null;
       this.sparks = null;
       this._limit = PAGE_OF_DEVICES;
+      // The field for it is a new one, and empty, when the list is shown again.
+      if (isOtherView) this._query = "";
       this._fetch();
     }
     this._followDocuments();
@@ -279,13 +282,13 @@ class Page {
     this._fetchedAt = Date.now();
     const { view, id, parameters } = this.route;
     const site = parameters.get("site");
-    const route = this.route;
+    const { route, _query: query, _limit: limit } = this;
     const labels = Object.fromEntries([...parameters].filter(([name]) => name.startsWith("label.")).map(([name, value]) => [name.slice(6), value]));
     // Views that are missing here are made from streamed documents only.
     const wanted = {
-      devices: ["devices", { site, q: this._query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit: this._limit }],
+      devices: ["devices", { site, q: query, agent: parameters.get("agent"), rack: parameters.get("rack"), room: parameters.get("room"), state: parameters.get("state"), limit }],
       device: this.sparks && Date.now() - this._sparksAt < SPARKS_MS ? null : [`devices/${encodeURIComponent(id)}`, { site }],
-      figure: ["figures", { site, metric: id, limit: FIGURES }],
+      figure: ["figures", { site, metric: id, labels: Object.entries(labels).map((each) => each.join("=")).join(), limit: FIGURES }],
       total: [`totals/${encodeURIComponent(id)}`, { site }],
       problem: ["problems", { site }],
       agents: null,
@@ -293,13 +296,14 @@ class Page {
     if (!wanted) return;
     let fetched;
     try {
-      fetched = { document: await get(BASE, ...wanted) };
-      if (view === "figure") fetched.document = await this._figure(fetched.document.items, labels, site);
+      fetched = { document: view === "devices" ? await getList(BASE, ...wanted) : await get(BASE, ...wanted) };
+      if (view === "figure") fetched.document = await this._figure(fetched.document.items, site);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       fetched = { error, document: error.status === 404 ? undefined : this.fetched?.document };
     }
-    if (route !== this.route) return;
+    // Another one was asked for meanwhile, by a click or with the next letter, and may be here already.
+    if (route !== this.route || query !== this._query || limit !== this._limit) return;
     this.fetched = fetched;
     if (view === "device" && fetched.document) {
       this.sparks = fetched.document.series;
@@ -308,10 +312,10 @@ class Page {
     this.draw();
   }
 
-  /** The one figure with these labels and its inputs, or the figures to choose from. */
-  async _figure(items, labels, site) {
-    const found = items.filter((each) => Object.entries(labels).every(([name, value]) => each.labels[name] === value));
-    return found.length === 1 ? get(BASE, `figures/${encodeURIComponent(found[0].metric)}`, { ...found[0].labels, site: site ?? found[0].labels.site }) : { items: found };
+  /** The one figure that fits, with its inputs, or the figures to choose from. */
+  async _figure(items, site) {
+    const [first] = items;
+    return items.length === 1 ? get(BASE, `figures/${encodeURIComponent(first.metric)}`, { ...first.labels, site: site ?? first.labels.site }) : { items };
   }
 
   async _fetchHistory() {

@@ -119,6 +119,26 @@ def test_figures_come_in_pages() -> None:
         shown.get("figures", cursor="-1")
 
 
+def test_figures_of_a_place_are_found_behind_any_number_of_others() -> None:
+    """As the page asks for those of one rack: a hall of 100 racks has 600 loads on the loss of a feed."""
+    shown = Shown()
+    powered(shown)
+
+    def asked(labels: str) -> dict[str, Any]:
+        return shown.get("figures", metric="dcim_rack_feed_loss_load_ratio", labels=labels, limit="1")
+
+    found = asked("feed=B,rack=a2")
+    assert (found["items"][0]["labels"]["rack"], found["items"][0]["labels"]["feed"]) == ("a2", "B")
+    assert found["total"] == 3  # its phases
+    assert asked("rack=a2")["total"] == 6
+    for none in ("rack=z9", "rack=a1,rack=a2", "ups=a2"):
+        assert asked(none) == {"items": [], "next": None, "total": 0}
+    assert asked("")["total"] > 6
+    for text in ("rack", "rack=", "=a1", "rack=a1,", ",rack=a1", "rack=a=1"):
+        with pytest.raises(BadRequest, match="write them as in feed=A,rack=b07"):
+            asked(text)
+
+
 def test_readings_come_in_pages_each_of_them_once() -> None:
     shown = Shown()
     powered(shown)

@@ -84,6 +84,19 @@ def test_without_a_site_file_labels_name_the_feeds_and_100_volts_are_power() -> 
     assert {feed: each["state"] for feed, each in floor["feeds"].items()} == {"A": "on", "B": "unknown"}
 
 
+def test_without_a_site_file_a_device_moves_when_its_agent_says_so() -> None:
+    """As /metrics shows it at once. Nothing else may come that would have the floor made anew."""
+    shown, power = Shown(described=False), {"pdu_input_power_watts{inlet=1}": 300.0}
+    shown.readings.places["pdu-1"] = {"room": "h", "rack": "r1", "feed": "A"}
+    shown.readings.take("pdu-1", power, 100.0)
+    assert [*shown.get("floor", 101.0)["racks"]] == ["r1"]
+    shown.readings.places["pdu-1"] = {"room": "h", "rack": "r2", "feed": "B"}
+    shown.readings.take("pdu-1", power, 110.0)
+    assert {rack: [*each["feeds"]] for rack, each in shown.get("floor", 111.0)["racks"].items()} == {"r2": ["B"]}
+    assert shown.get("devices", 111.0, rack="r2")["total"] == 1
+    assert shown.get("devices/{id}", 111.0, id="pdu-1")["place"]["rack"] == "r2"
+
+
 def test_parallel_upss_are_one_group_with_its_weakest_battery() -> None:
     """UPSs a1 and a2 feed one panel: 24 kW of 2 x 100 kW; the time left is the shortest that one of them claims."""
     shown = Shown()

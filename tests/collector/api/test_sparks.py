@@ -3,7 +3,7 @@
 import tracemalloc
 from math import pi
 
-from collector.api.sparks import LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Sparks
+from collector.api.sparks import LEAST_BYTES, LONGEST_STEP_S, POINTS, RING_BYTES, STEP_S, Sparks
 from collector.latest.latest import Latest
 from rackflow.process.slices import run_through
 from tests.collector.derive.hall import Readings
@@ -60,11 +60,11 @@ def test_a_reading_that_its_device_gives_no_more_has_a_gap_although_the_device_a
 
 
 def test_a_line_with_fewer_points_keeps_its_latest() -> None:
-    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 3), Readings()
-    for at in range(4):
+    sparks, readings = Sparks(limit_bytes=LEAST_BYTES), Readings()
+    for at in range(16):
         sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0 + at)
     assert sparks.step_s == 2 * STEP_S
-    assert sparks.of(CDU, SUPPLY, 1000.0 + 3 * STEP_S) == [(2 * STEP_S, 31.0), (0, 33.0)]
+    assert sparks.of(CDU, SUPPLY, 1000.0 + 15 * STEP_S)[-2:] == [(2 * STEP_S, 43.0), (0, 45.0)]
 
 
 def test_hours_are_kept_and_no_more() -> None:
@@ -97,7 +97,7 @@ def test_too_many_series_have_fewer_points_each_and_the_latest_stays() -> None:
 
 def test_beyond_that_new_series_have_no_line_and_are_counted() -> None:
     """What has one keeps it."""
-    sparks, readings = Sparks(limit_bytes=RING_BYTES + 4 * 3), Readings()
+    sparks, readings = Sparks(limit_bytes=LEAST_BYTES), Readings()
     sampled(sparks, readings, 1000.0, supply=30.0)
     at = 1
     while sparks.step_s < LONGEST_STEP_S:
@@ -159,9 +159,31 @@ def test_the_hours_are_the_same_with_a_longer_step() -> None:
 
 
 def test_many_series_at_once_double_the_step_as_often_as_it_takes() -> None:
-    sparks, readings = Sparks(limit_bytes=2 * RING_BYTES), Readings()
-    sampled(sparks, readings, 1000.0, supply=30.0, **{"return": 40.0})
-    assert sparks.step_s == LONGEST_STEP_S
+    sparks, readings = Sparks(limit_bytes=3 * LEAST_BYTES), Readings()
+    for at in range(POINTS):
+        sampled(sparks, readings, 1000.0 + at * STEP_S, supply=30.0)
+    assert sparks.step_s == STEP_S
+    sampled(sparks, readings, 1000.0 + POINTS * STEP_S, supply=30.0, **{"return": 40.0, "delta": 9.0})
+    assert sparks.step_s == 4 * STEP_S
+    assert sparks.size_bytes <= 3 * LEAST_BYTES
+
+
+def test_a_whole_campus_that_comes_between_two_samples_stays_within_the_bytes() -> None:
+    """Also once each of its lines is as long as it gets."""
+    sparks, readings = Sparks(limit_bytes=20 * LEAST_BYTES), Readings()
+    run_through(sparks.sample_steps(readings.latest, 0.0))
+    for at in range(40):
+        for pdu in range(5):
+            values: dict[str, float | str] = {f"pdu_outlet_power_watts{{outlet={each}}}": 1.0 for each in range(10)}
+            readings.take(f"pdu-{pdu}", values, 1000.0 + at * LONGEST_STEP_S)
+        run_through(sparks.sample_steps(readings.latest, 1000.0 + at * LONGEST_STEP_S))
+        assert sparks.size_bytes <= 20 * LEAST_BYTES
+    assert sparks.refused == 30
+    for pdu in range(2):
+        readings.latest.remove_device("t1", "gw", f"pdu-{pdu}")
+    for _ in range(2):  # the first one finds that they are gone
+        run_through(sparks.sample_steps(readings.latest, 1000.0 + 39 * LONGEST_STEP_S))
+    assert sparks.refused == 10
 
 
 def test_at_the_longest_step_only_lines_that_fit_are_kept_and_samples_count_the_others() -> None:

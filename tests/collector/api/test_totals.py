@@ -70,6 +70,21 @@ def test_it_power_without_meters_comes_from_racks_and_without_a_site_file_from_t
     assert plain.get("totals/{total}", total="facility")["inputs"] == []
 
 
+def test_a_pdu_whose_agent_names_no_feed_counts_for_its_rack_and_for_the_site() -> None:
+    """The label is only needed to say what the loss of a feed does; without its PDU a rack would seem to take half of its power."""
+    plain = Shown(described=False)
+    for pdu, place, watts in (("pdu-1", {"feed": "A"}, 800.0), ("pdu-2", {}, 700.0)):
+        plain.readings.places[pdu] = {"rack": "a1", "room": "h"} | place
+        plain.readings.take(pdu, {"pdu_input_power_watts{inlet=1}": watts})
+    rack = plain.get("floor")["racks"]["a1"]
+    assert (rack["values"]["power_watts"], [*rack["feeds"]]) == (1500.0, ["A"])
+    assert plain.get("site")["totals"]["it_power_watts"] == 1500.0
+    assert [(each["device"], each["value"]) for each in plain.get("totals/{total}", total="it")["inputs"]] == [
+        ("pdu-1", 800.0),
+        ("pdu-2", 700.0),
+    ]
+
+
 def test_an_unknown_total_names_the_meter_that_is_missing_first_and_why() -> None:
     shown = Shown()
     powered(shown)

@@ -66,6 +66,8 @@ class Readings:
         self.engine = SiteFigures(site.id, site if described else None, settings or Settings())
         self.expected: BatchOutcome = "live"
         """The batch after the collector has taken it."""
+        self.places: dict[str, dict[str, str]] = {}
+        """Labels that its agent gives a device, besides that of the site."""
         self._agents = agents or {}
         self._keys = SeriesKeys()
         self._seq = 0
@@ -98,7 +100,7 @@ class Readings:
             duration_s=0.1,
             up=up,
             error=None if up else "timeout",
-            labels={"site": self.site},
+            labels={"site": self.site} | self.places.get(device, {}),
             values={key: float(value) for key, value in named.items() if not isinstance(value, str)},
             states={key: value for key, value in named.items() if isinstance(value, str)},
         )

@@ -32,6 +32,16 @@ def test_what_a_device_says_of_its_sensors_counts_where_the_site_file_does_not_h
     }
 
 
+def test_a_figure_moves_with_the_device_that_it_is_made_of() -> None:
+    """Also where no series of it is new: a figure of its former rack would be joined with nothing, or with another device's readings."""
+    readings, values = Readings(described=False), {"env_temperature_celsius{position=front_top,sensor=1}": 25.0}
+    for now, rack in ((100.0, "r1"), (110.0, "r2")):
+        readings.places["netbotz"] = {"rack": rack}
+        readings.take("netbotz", values, now, device_class="env")
+        found = readings.values("rack_air_temperature_celsius", now + 1.0)
+        assert found == {f"rack={rack},device=netbotz,position=inlet,sensor=1": 25.0}
+
+
 def test_a_sensor_that_the_site_file_has_and_the_device_describes_has_one_figure() -> None:
     readings = Readings()
     readings.take("pdu-a1-a", {"env_temperature_celsius{position=rear_top,sensor=1}": 24.0})

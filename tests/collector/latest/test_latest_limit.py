@@ -107,8 +107,8 @@ def test_a_document_of_an_agent_beyond_the_limit_is_refused() -> None:
     assert (latest.size, list(latest.devices())) == (0, [])
 
 
-def test_changes_are_counted_where_a_device_or_a_series_comes_or_a_device_goes() -> None:
-    """The derived figures plan anew by it."""
+def test_changes_are_counted_where_a_device_or_a_series_comes_and_where_a_device_goes_or_moves() -> None:
+    """The derived figures and the floor are planned anew by it."""
     latest = Latest(1000)
     agent = Agent(latest)
 
@@ -124,6 +124,8 @@ def test_changes_are_counted_where_a_device_or_a_series_comes_or_a_device_goes()
     agent.polls(1.0)
     grows_by(0)
     agent.arrives(agent.made(2.0, values={SUPPLY: 1.0, FLOW: 0.1}), 2.0)
+    grows_by(1)
+    latest.apply_document("cas1", document())  # it says where the device stands
     grows_by(1)
     latest.apply_document("cas1", document())
     grows_by(0)

@@ -322,6 +322,7 @@ OURS = [
     ("bearer_auth_tokens: {a: 'env:HOME'}", "the token of 'a' must have 22 to 1024"),
     ("bearer_auth_tokens: {'a:b': 'env:HOME'}", "has no colon"),
     ("{basic_auth_users: {a: HASH}, bearer_auth_tokens: {a: 'sha256:" + "0" * 64 + "'}}", "rename one of them"),
+    ("", "is empty"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, min_version: TLS10}", "min_version"),
     ("tls_server_config: {cert_file: a.pem, key_file: a.key, client_auth_type: RequestClientCert}", "client_auth_type"),
     ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "no header may have"),
