@@ -78,6 +78,10 @@ class Parts:
         yield "dcim_collector_mqtt_connected", {"broker": broker}, float(self.counters.mqtt_connected)
         now = time.monotonic()
         yield "dcim_collector_behind", {}, float(self.latest.is_behind(now))
+        if self.ledger is not None:
+            yield "dcim_collector_ledger_durable", {}, float(self.ledger.fault is None)
+        if self.spill is not None:
+            yield "dcim_collector_spool_durable", {}, float(self.spill.stats().durable)
         for (site, device), agent in self.contested(now).items():
             yield "dcim_device_contested", {"site": site, "device": device, "agent": agent}, 1.0
         missing = {key: float(account.missing) for key, account in self.whole_accounts().items()}

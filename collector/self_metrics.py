@@ -32,6 +32,8 @@ class DeliveryFigures:
     """Whether two processes run under the name of an agent."""
     failures: Mapping[str, int] = field(default_factory=dict)
     """Failures of the ledger itself, by reason."""
+    is_ledger_durable: bool | None = None
+    """Whether the ledger's disk takes what is written; None if there is no ledger."""
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """Series and descriptions beyond the agent's budget."""
     beyond: Mapping[tuple[str, str], bool] = field(default_factory=dict)
@@ -119,6 +121,8 @@ class _OwnMetrics(Collector):
             yield _gauge("spool_limit_bytes", {(): spool.limit_bytes})
             yield _gauge("spool_durable", {(): float(spool.durable)})
             yield _gauge("spool_oldest_timestamp_seconds", {(): spool.oldest_ms / 1000})
+        if delivery.is_ledger_durable is not None:
+            yield _gauge("ledger_durable", {(): float(delivery.is_ledger_durable)})
         yield _counter("ledger_failures_total", {(why,): count for why, count in delivery.failures.items()}, "reason")
         yield _gauge("agent_clones", {key: float(twice) for key, twice in delivery.clones.items()}, *who)
         contested = GaugeMetricFamily(

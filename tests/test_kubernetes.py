@@ -12,6 +12,7 @@ import yaml
 
 from agent.config import load_agent_config
 from collector.config import load_collector_config
+from collector.problems.table import load_table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -138,6 +139,21 @@ def test_prometheus_scrapes_under_the_job_names_that_the_rules_refer_to() -> Non
         for each in monitor["spec"]["endpoints"]
     }
     assert set(found) == {job["job_name"] for job in jobs if job["job_name"].startswith("dcim-collector")}
+    # Whoever stores is watched, too: nobody else knows that a member's store or disk refuses what it writes.
+    services = [
+        each["metadata"]["labels"]
+        for name in ("base/collector.yaml", "members/members.yaml")
+        for each in manifests(name)
+        if each["kind"] == "Service"
+    ]
+    monitors = [next(manifests(f"monitoring/{name}.yaml")) for name in ("servicemonitor", "members")]
+    assert services == [each["spec"]["selector"]["matchLabels"] for each in monitors]
+    (member,) = monitors[1]["spec"]["endpoints"]
+    job = member["relabelings"][0]["replacement"]
+    down = load_table().problems["DcimCollectorDown"].promql
+    (watched, absent) = re.findall(r'job=~?"([^"]+)"', down or "")
+    assert re.fullmatch(watched, job)
+    assert absent != job
     for job in jobs:
         if "scrape_interval" in job:
             assert found[job["job_name"]] == (job["scrape_interval"], job.get("params"))

@@ -29,6 +29,9 @@ OFFSET_WINDOW_S = 300.0
 # time a burst of backlog would count as live; with more, such an agent's devices would be missing for longer after a restart.
 STEADY_S = 1.0
 CERTAIN_S = 15.0
+# A busy gateway or a radio link delays single messages by seconds. They say nothing of the clock if others with the delay of before
+# come within this time. In a queue that grows none do.
+RETURNS_S = 5.0
 # A device that does not answer is tried after growing pauses, announced as the interval of its failed polls, and a failed attempt
 # takes up to its deadline on top. These are the agent's own limits (60 s between attempts, 30 s for one): what a message says
 # beyond them must not keep a device on /metrics as down while nobody asks it any more.
@@ -231,6 +234,24 @@ class DeviceState:
 
 
 @dataclass(slots=True)
+class SteadyDelay:
+    """A delay that an agent's newest messages may have in common. Monotonic times: `since` is the first of them, `last_at` the last."""
+
+    delay_s: float
+    since: float
+    last_at: float
+
+    def lasts(self, delay_s: float, now: float) -> bool:
+        """Whether messages have had this delay for `CERTAIN_S`, the present one too. Otherwise the present delay may begin a new one."""
+        if abs(delay_s - self.delay_s) <= STEADY_S:
+            self.last_at = now
+            return now - self.since >= CERTAIN_S
+        if delay_s < self.delay_s or now - self.last_at >= RETURNS_S:
+            self.delay_s, self.since, self.last_at = delay_s, now, now
+        return False
+
+
+@dataclass(slots=True)
 class AgentState:
     """One agent. `last_message_s` is by the collector's wall clock; `status` is None until one was received.
 
@@ -254,7 +275,8 @@ class AgentState:
     poll_duration: dict[str, Histogram] = field(default_factory=dict)
     _front: tuple[str, int] = ("", 0)
     _skew_s: float = 0.0
-    _skew_since: float = 0.0
+    """The error of its clock, as far as it is certain; 0 while the clock is trusted."""
+    _steady: SteadyDelay | None = None
     _window_from: float = -OFFSET_WINDOW_S
     _least_delay_s: tuple[float | None, float | None] = (None, None)
 
@@ -275,10 +297,31 @@ class AgentState:
         if batch.epoch != epoch or batch.seq > seq:
             # Only the highest numbers so far: backlog has lower numbers, and its delay says nothing about the clock.
             self._front = batch.epoch, batch.seq
-            if abs(delay_s - self._skew_s) > STEADY_S:
-                self._skew_s, self._skew_since = delay_s, now
-        is_certain = now - self._skew_since >= CERTAIN_S
-        return delay_s - self._skew_s if is_certain else delay_s
+            self._learn_skew(delay_s, now)
+        return delay_s - self._skew_s
+
+    def _learn_skew(self, delay_s: float, now: float) -> None:
+        """Look at the delay of the agent's newest message.
+
+        No message comes before it was made, so one with a shorter delay disproves what was known; one with a longer delay may only have
+        been held up on its way, and what is known of the clock is kept.
+        """
+        if abs(delay_s - self._skew_s) <= STEADY_S:
+            self._steady = None
+            return
+        if delay_s < self._skew_s:
+            if self._skew_s - delay_s <= SHELF_LIFE_FLOOR_S:
+                # All messages were held up when the error was measured, or the clock was adjusted a little.
+                self._skew_s, self._steady = delay_s, None
+                return
+            # The clock has been set: it is trusted again.
+            self._skew_s = 0.0
+        if self._steady is None:
+            self._steady = SteadyDelay(delay_s, now, now)
+        if self._steady.lasts(delay_s, now):
+            self._skew_s, self._steady = delay_s, None
+            # The clock has been set back: what was measured before would hide it for up to two windows.
+            self._window_from, self._least_delay_s = now, (None, delay_s)
 
     def follows(self, origin: Origin, other: Origin) -> bool:
         """Whether message `origin` of this agent is later than `other`, whatever the clocks say.

@@ -443,6 +443,7 @@ export default {
   "problem.DcimCertificateExpires": "Certificate of {component} expires soon",
   "problem.DcimMessagesRefused": "Collector refuses messages: {reason}",
   "problem.DcimStoreFailing": "The store refuses what is written: {reason}",
+  "problem.DcimCollectorDiskFailing": "The collector cannot write to its disk: nothing is acknowledged",
   "problem.DcimCollectorBehind": "The collector does not keep up: alerts are late",
   "problem.DcimBrokerDown": "No connection to the broker: no device is observed",
   "problem.DcimCollectorDown": "Collector {instance} does not answer",

@@ -443,6 +443,7 @@ export default {
   "problem.DcimCertificateExpires": "Le certificat de {component} expire bientôt",
   "problem.DcimMessagesRefused": "Le collecteur refuse des messages : {reason}",
   "problem.DcimStoreFailing": "La base refuse les écritures : {reason}",
+  "problem.DcimCollectorDiskFailing": "Le collecteur ne peut pas écrire sur son disque : rien n'est acquitté",
   "problem.DcimCollectorBehind": "Le collecteur ne suit pas : les alertes sont en retard",
   "problem.DcimBrokerDown": "Plus de liaison avec le broker : aucun équipement n'est observé",
   "problem.DcimCollectorDown": "Le collecteur {instance} ne répond pas",

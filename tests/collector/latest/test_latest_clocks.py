@@ -32,6 +32,44 @@ def test_a_delay_that_varies_by_more_than_a_second_is_not_steady(jitter_s: float
     assert agent.arrives(agent.made(25.0 - jitter_s), 25.0) == "live"
 
 
+def test_messages_that_are_held_up_on_their_way_do_not_undo_what_is_known_of_a_clock() -> None:
+    """A busy gateway or a radio link delays one message in five by two seconds. Its devices are observed all the same."""
+    latest = Latest(1000)
+    agent = Agent(latest, clock_s=-3 * 24 * HOUR_S)
+    verdicts = [agent.arrives(agent.made(n - (2.0 if n % 5 == 3 else 0.0)), float(n)) for n in range(120)]
+    assert verdicts == ["stale"] * 15 + ["live"] * 105
+
+
+def test_an_error_that_was_measured_while_all_messages_were_held_up_becomes_smaller_without_a_gap() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest, clock_s=-HOUR_S)
+    for n in range(20):
+        agent.arrives(agent.made(n - 25.0), float(n))
+    assert [agent.polls(20.0 + n) for n in range(20)] == ["live"] * 20
+    assert agent.arrives(agent.made(9.5), 40.0) == "stale"  # now it is known to the second: this one is 30.5 s late
+
+
+def test_messages_that_come_ever_later_are_late_and_no_wrong_clock() -> None:
+    """A queue that grows by a third of a second each second, in front of a collector that is too slow."""
+    latest = Latest(1000)
+    agent = Agent(latest)
+    assert {agent.arrives(agent.made(n - 40.0 - n / 3), float(n)) for n in range(120)} == {"stale"}
+
+
+def test_the_offset_of_a_clock_that_was_set_back_is_shown_once_it_is_certain() -> None:
+    latest = Latest(1000)
+    agent = Agent(latest)
+    series = 'dcim_agent_clock_offset_seconds{site="cas1",agent="gw-3"}'
+    for n in range(60):
+        agent.polls(float(n))
+    agent.clock_s = -HOUR_S
+    for n in range(60, 75):
+        agent.polls(float(n))
+    assert float(samples(latest, 74.0)[series]) == 0.0  # it may as well be backlog
+    agent.polls(75.0)
+    assert samples(latest, 75.0)[series] == "-3600.0"
+
+
 def test_the_backlog_of_an_agent_whose_clock_is_behind_stays_backfill() -> None:
     """What it made before comes with lower numbers, beside what it makes now; it must not undo what is known of the clock."""
     latest = Latest(1000)

@@ -218,6 +218,10 @@ INCIDENTS: dict[str, Example] = {
     ),
     "DcimMessagesMissing": Example([agent("collector_ledger_missing_messages", 1.0)], ("DcimMessagesMissing",)),
     "DcimCollectorBehind": Example([Thing({"collector_behind": 1.0}, kind="collector")], ("DcimCollectorBehind",)),
+    "DcimCollectorDiskFailing": Example(
+        [Thing({"collector_ledger_durable": 0.0, "collector_spool_durable": 1.0}, kind="collector")],
+        ("DcimCollectorDiskFailing",),
+    ),
     "DcimAgentCloned": Example([agent("collector_agent_clones", 1.0)], ("DcimAgentCloned",)),
     "DcimAgentOverBudget": Example([agent("collector_agent_over_budget", 1.0)], ("DcimAgentOverBudget",)),
     "DcimDeviceContested": Example([agent("device_contested", 1.0)], ("DcimDeviceContested",)),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,14 +11,16 @@ from typing import Any, cast
 import jsonschema
 import msgspec
 import pytest
+import yaml
 from aiohttp import ClientSession, web
 
 from collector.config import CollectorConfig
 from collector.problems import monitor, push
 from rackflow import Batch
+from rackflow.process.yaml import load_yaml_file
 from tests.collector.documents import batch, document, status
-from tests.collector.running import Running, config_for, publish, publisher, running, until
-from tests.servers.alertmanager import Alertmanager
+from tests.collector.running import Running, config_for, ledger_locked, publish, publisher, running, until
+from tests.servers.alertmanager import SHIPPED, Alertmanager
 from tests.servers.captures import REPOSITORY
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.ports import free_port
@@ -103,6 +106,23 @@ async def test_smoke_reaches_alertmanager_with_the_labels_of_the_rule_and_ends_t
             )
             await publish(client, smoke(2, 0.0))
             await eventually(lambda: "DcimSmoke" not in manager.alerts(), "ended")
+
+
+async def test_a_collector_whose_ledger_cannot_be_written_says_so_until_it_can(
+    mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    """It acknowledges nothing, and readings are shown for a while as if all were well."""
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("problems: {DcimCollectorDiskFailing: {hold_s: 0, keep_s: 0}}\n", encoding="utf-8")
+    config = config_for(mosquitto.port, tmp_path, problems={"limits": str(limits)})
+    async with running(config) as one, publisher(mosquitto.port) as client:
+        await one.ready()
+        assert "dcim_collector_ledger_durable 1.0" in (await one.get("/metrics")).text
+        with ledger_locked(config.ledger_path):
+            await publish(client, status("cdu-07"), document(), smoke(1, 0.0))
+            await shows(one, "DcimCollectorDiskFailing")
+            assert "dcim_collector_ledger_durable 0.0" in (await one.get("/metrics")).text
+        await shows(one)
 
 
 async def test_the_api_and_the_page_show_a_problem_in_words(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -336,3 +356,32 @@ async def test_lost_mains_say_what_each_feed_carries_and_how_long_its_batteries_
             )
 
         await eventually(told, "the mains of feed A are lost, with what is left")
+
+
+async def test_the_heartbeat_comes_once_in_each_interval_of_its_group(tmp_path: Path) -> None:
+    """The shipped route, thirty times as fast. With `repeat_interval` as long as the interval it came in every other one only."""
+    config = load_yaml_file(SHIPPED)
+    (route,) = (each for each in config["route"]["routes"] if each["receiver"] == "heartbeat")
+    seconds, faster = {"1m": 60, "30s": 30}, 30
+    tick_s = seconds[route["group_interval"]] / faster
+    for key in ("group_interval", "repeat_interval"):
+        route[key] = f"{1000 * seconds[route[key]] // faster}ms"
+    async with hook() as (url, got):
+        (receiver,) = (each for each in config["receivers"] if each["name"] == "heartbeat")
+        receiver["webhook_configs"] = [{"url": url, "send_resolved": False}]
+        file = tmp_path / "alertmanager.yml"
+        file.write_text(yaml.safe_dump(config), encoding="utf-8")
+        with Alertmanager(tmp_path / "alertmanager", file).serving() as manager:
+            alert = {"labels": {"alertname": "DcimWatchdog", "severity": "info", "subsystem": "telemetry"}}
+            await asyncio.to_thread(
+                request,
+                f"{manager.url}/api/v2/alerts",
+                body=json.dumps([alert]).encode(),
+                headers={"Content-Type": "application/json"},
+            )
+            await until(lambda: len(got) == 1, "the first")
+            began_s = time.monotonic()
+            await until(lambda: len(got) == 5, "four more")
+            took_s = time.monotonic() - began_s
+    # One of four may come an interval late on a busy machine; with every other one left out they take eight.
+    assert took_s < 5.5 * tick_s
