@@ -10,7 +10,6 @@ import ctypes
 import errno
 import os
 import platform
-import re
 import resource
 import secrets
 import shutil
@@ -29,6 +28,7 @@ from rackflow.process.files import file_in_the_way, refusal_of_disk
 from rackflow.process.machine_output import as_text
 from rackflow.process.mqtt import BrokerError, Callbacks, Limits, MqttConnection, MQTTMessage, ReasonCode, Session
 from rackflow.process.resolve import Resolver
+from rackflow.process.secret import has_secret
 from rackflow.process.stopping import stop_tasks
 from rackflow.process.unset_clock import REMEDY, date_of, is_unset
 from rackflow.process.yaml import read_text_file
@@ -46,13 +46,6 @@ NOT_AUTHORIZED = 0x87
 SHOWN_CHECKS = 5
 # How long a retained document may take after the subscription to it. A broker sends them at once. Chosen value.
 HEAR_S = 2.0
-# A secret that is written in the file itself and not as env:NAME, file:PATH or credential:NAME. Nothing (`null`, `~`, or no value on the
-# line) and the community `public` are no secrets, but a secret may begin with these words.
-LITERAL_SECRET = re.compile(
-    r"\b(password|community|auth_key|priv_key|token):[ \t]*"
-    r"(?!['\"]?(?:env|file|credential):|(?:null|~|public|'public'|\"public\")[ \t\r]*(?:[,}#]|$))[^\s#]",
-    re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +94,7 @@ def check_secrets(path: Path) -> Finding | None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if not mode & 0o004:
         return Finding("permissions", "ok", f"{path} cannot be read by everybody ({mode:o})")
-    if LITERAL_SECRET.search(read_text_file(path)) is None:
+    if not has_secret(read_text_file(path)):
         return Finding("permissions", "ok", f"{path} has no secret of its own")
     return Finding(
         "permissions",
