@@ -101,13 +101,20 @@ def read_regular(path: Path, most_bytes: int) -> tuple[bytes, int]:
     """The first `most_bytes` bytes of a file, and its mode. Raises OSError, or ConfigError if it is not a regular file or a valid path."""
     try:
         # Opening a pipe would otherwise wait for a writer, and a device file may never end.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise ConfigError(f"{path}: is not a regular file; correct the path")
-            return file.read(most_bytes), stat.S_IMODE(mode)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except ValueError:
         raise ConfigError(f"{str(path)!r}: is not a path") from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            # As `open` would. What is made of its descriptor does not close it, and a command or a disk is often tried again.
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise ConfigError(f"{path}: is not a regular file; correct the path")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(most_bytes), stat.S_IMODE(mode)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:
