@@ -24,10 +24,10 @@ from rackflow.process.doctor import (
     Finding,
     check_clock,
     check_descriptors,
-    check_disk,
     check_secrets,
     render_findings,
 )
+from rackflow.process.doctor_disks import check_disk
 from rackflow.process.unset_clock import warn_of_unset_clock
 from rackflow.recording.snmprec import read_snmprec
 from simulator.snmp.agent import SnmpDevice

@@ -70,10 +70,18 @@ def _can_open() -> bool:
     return True
 
 
+def mode_of(path: Path) -> int:
+    """Type and permissions of what is at a path; 0 if nothing is there, or this account may not look, for which `Path.exists` raises."""
+    try:
+        return path.stat().st_mode
+    except (OSError, ValueError):
+        return 0
+
+
 def refusal_of_disk(path: Path) -> int | None:
     """ENOSPC if the disk of this path, which need not be there, is full, EROFS if it is mounted read-only; None otherwise."""
     place = path.absolute()
-    while not place.exists() and place != place.parent:
+    while not mode_of(place) and place != place.parent:
         place = place.parent
     try:
         disk = os.statvfs(place)
@@ -88,8 +96,8 @@ def refusal_of_disk(path: Path) -> int | None:
 
 def file_in_the_way(path: Path) -> Path | None:
     """What stands where this path needs a folder, such as `/etc/hosts` of `/etc/hosts/ledger.db`; None if nothing does."""
-    nearest = next(each for each in path.absolute().parents if each.exists())  # there is always the root
-    return None if nearest.is_dir() else nearest
+    nearest = next(each for each in path.absolute().parents if mode_of(each))  # there is always the root
+    return None if stat.S_ISDIR(mode_of(nearest)) else nearest
 
 
 def is_utf16(octets: bytes) -> bool:
