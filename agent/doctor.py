@@ -112,7 +112,7 @@ async def examine(path: Path, *, devices: bool) -> list[Finding]:
         done()
     findings += reached
     if all(each.status != "failed" for each in reached):
-        findings.append(await usage.examine(config.broker, has_run=_has_run(config)))
+        findings.append(await usage.examine(config.broker, has_run=has_run(config)))
     if config.pair is not None:
         findings += await check_echo(
             config.lease_broker(), build_topic(Topic(config.labels.site or "", config.agent, "lease"))
@@ -135,7 +135,8 @@ def _outbox(config: AgentConfig) -> Finding:
     return check_kept("outbox", config.outbox.path, folder_of(config.outbox.path))
 
 
-def _has_run(config: AgentConfig) -> bool:
+def has_run(config: AgentConfig) -> bool:
+    """Whether an agent of this configuration has run on this host, as far as its outbox tells."""
     return config.outbox.path is not None and mode_of(folder_of(config.outbox.path)) != 0
 
 

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agent.cli import main
+from agent.config import load_agent_config
+from agent.doctor import has_run
 from rackflow.outbox import Limits, folder_of
 from rackflow.outbox.log import OutboxLog
 from rackflow.process.doctor_disks import check_kept
@@ -90,3 +92,13 @@ def test_check_refuses_a_file_where_the_folder_of_the_outbox_is_to_be(
     )
     assert main(["check", str(config)]) == 78
     assert f"{config}: outbox.path: {tmp_path}/outbox.db.segments is no folder" in capsys.readouterr().err
+
+
+def test_an_agent_has_run_once_its_outbox_is_there(tmp_path: Path) -> None:
+    config = tmp_path / "agent.yaml"
+    config.write_text(
+        f"agent: a\nlabels: {{site: s}}\noutbox: {{mode: disk, path: {tmp_path}/outbox.db}}\ndevices: []\n"
+    )
+    assert not has_run(load_agent_config(config))
+    begun(tmp_path / "outbox.db")
+    assert has_run(load_agent_config(config))
